@@ -1,0 +1,115 @@
+//! What can break, as opposed to what can be refused.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// A failure: something broke or was given wrongly.
+///
+/// A budget without room is not an error but an answer (a
+/// [`Decision`](crate::Decision)). Match on [`kind`](Error::kind); the text is
+/// for people and names the field, the value and the next move.
+///
+/// ```
+/// use token_budget::{ErrorKind, Usd};
+///
+/// let error = "1_000".parse::<Usd>().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Invalid);
+/// assert_eq!(error.to_string(), r#"dollars: "1_000" is not a plain decimal number"#);
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    context: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What went wrong, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A value cannot be used: a limit below zero, a name with control characters.
+    Invalid,
+    /// A file or a text could not be read as what it should be.
+    Unreadable,
+    /// A sum or product does not fit: nothing was changed.
+    Overflow,
+    /// The same id came with another body: the first stands.
+    Conflict,
+    /// The command does not fit the state of its hold: ended, unknown, or too old to tell.
+    State,
+    /// The ledger could not be reached, or could not keep what it was told.
+    LedgerUnavailable,
+    /// A part of the ledger's books is damaged or of an unknown version.
+    Damaged,
+    /// The ledger does not offer this operation.
+    Unsupported,
+}
+
+impl Error {
+    /// A failure of that kind, described for a person.
+    #[must_use]
+    pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, context: context.into(), source: None }))
+    }
+
+    /// A value that cannot be used, with the field that carries it.
+    #[must_use]
+    pub fn invalid(field: &str, problem: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Invalid, format!("{field}: {problem}"))
+    }
+
+    /// A sum of `what` that does not fit.
+    #[must_use]
+    pub fn overflow(what: &str) -> Self {
+        Self::new(ErrorKind::Overflow, format!("{what}: the sum does not fit into 64 bits"))
+    }
+
+    /// The same failure with its cause attached.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The same failure, told with where it happened: `"budgets.toml: budget 3: …"`.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        self.0.context = format!("{place}: {}", self.0.context);
+        self
+    }
+
+    /// What went wrong, for programs.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the same command, sent again with the same id, may succeed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.0.kind == ErrorKind::LedgerUnavailable
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.context)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("context", &self.0.context)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,100 @@
+//! What is sent to the model, as far as counting its tokens needs to know.
+
+use std::fmt;
+use std::sync::Arc;
+
+use compact_str::CompactString;
+
+/// The input of a call: already counted, or to be estimated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Input {
+    /// The caller counted: that many input tokens.
+    Tokens(u64),
+    /// Messages and tool descriptions, to be estimated.
+    Prompt(Prompt),
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self::Tokens(0)
+    }
+}
+
+/// Messages with the tools that are described beside them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// The conversation, system prompt included, oldest first.
+    pub messages: Vec<Message>,
+    /// Each tool's description as it is sent: a JSON schema as text.
+    pub tools: Vec<Arc<str>>,
+}
+
+/// One message of a conversation.
+///
+/// Its text never appears in `Debug` output, errors or the journal.
+///
+/// ```
+/// use token_budget::Message;
+///
+/// let message = Message::user("What is the tallest mountain?");
+/// assert_eq!(format!("{message:?}"), "Message { role: \"user\", parts: [Text(29 bytes)] }");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who speaks: `system`, `user`, `assistant`, `tool`.
+    pub role: CompactString,
+    /// What is said or shown.
+    pub parts: Vec<Part>,
+}
+
+/// A piece of a message.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// Text.
+    Text(Arc<str>),
+    /// An image: tokens are a guess by the model's family.
+    Image,
+    /// Something that cannot be counted here, such as a file id: taken at the model's largest input.
+    Opaque,
+}
+
+impl Message {
+    /// A message of plain text from that role.
+    pub fn text(role: impl Into<CompactString>, text: impl Into<Arc<str>>) -> Self {
+        Self { role: role.into(), parts: vec![Part::Text(text.into())] }
+    }
+
+    /// A message from the user.
+    pub fn user(text: impl Into<Arc<str>>) -> Self {
+        Self::text("user", text)
+    }
+
+    /// The system prompt.
+    pub fn system(text: impl Into<Arc<str>>) -> Self {
+        Self::text("system", text)
+    }
+
+    /// An earlier answer of the model.
+    pub fn assistant(text: impl Into<Arc<str>>) -> Self {
+        Self::text("assistant", text)
+    }
+
+    /// The same message with one more part.
+    #[must_use]
+    pub fn with_part(mut self, part: Part) -> Self {
+        self.parts.push(part);
+        self
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Image => f.write_str("Image"),
+            Self::Opaque => f.write_str("Opaque"),
+        }
+    }
+}
