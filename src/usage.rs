@@ -216,11 +216,11 @@ impl Usage {
             self.output = self.reasoning;
         }
         let mut room = self.input.unwrap_or(0);
-        for part in [&mut self.cached_input, &mut self.cache_write_1h, &mut self.cache_write_5m] {
-            if let Some(tokens) = part {
-                *tokens = (*tokens).min(room);
-                room = room.saturating_sub(*tokens);
-            }
+        for tokens in
+            [&mut self.cached_input, &mut self.cache_write_1h, &mut self.cache_write_5m].into_iter().flatten()
+        {
+            *tokens = (*tokens).min(room);
+            room = room.saturating_sub(*tokens);
         }
         if let (Some(output), Some(part)) = (self.output, self.reasoning.as_mut()) {
             *part = (*part).min(output);

@@ -1,0 +1,337 @@
+//! Where is money kept? Roots, accounts, balances, and the ids of holds.
+
+use std::cell::Cell;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Scope, Timestamp, Unit};
+
+/// The books that a call belongs to: its organisation's, else the ledger's default.
+///
+/// No command spans two roots, so the same user under two organisations has
+/// two accounts.
+#[derive(Clone)]
+pub struct Root(Arc<Named<CompactString>>);
+
+/// One line of the books: a budget's count for one scope under one root.
+///
+/// Clones share one allocation. Two accounts are equal when root, budget,
+/// scope, unit and window are.
+#[derive(Clone)]
+pub struct Account(Arc<Named<AccountName>>);
+
+/// What makes an account, and a place where a ledger in this process remembers where it keeps it.
+struct Named<T> {
+    name: T,
+    hash: u64,
+    /// A ledger's own note; zero says nothing. Whoever reads it checks it.
+    hint: AtomicU64,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct AccountName {
+    book: Arc<Book>,
+    scope: Scope,
+}
+
+/// What all accounts of one budget share.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Book {
+    /// Whose books these are.
+    pub root: Root,
+    /// The budget's id.
+    pub budget: CompactString,
+    /// What it counts.
+    pub unit: Unit,
+    /// Its window, as text.
+    pub window: CompactString,
+}
+
+impl<T: Hash> Named<T> {
+    fn new(name: T) -> Self {
+        // One fixed seed in a process: equal names must hash alike wherever they were made.
+        let hash = seed().hash_one(&name);
+        Self { name, hash, hint: AtomicU64::new(0) }
+    }
+}
+
+fn seed() -> &'static foldhash::quality::RandomState {
+    static SEED: std::sync::LazyLock<foldhash::quality::RandomState> =
+        std::sync::LazyLock::new(Default::default);
+    &SEED
+}
+
+impl Root {
+    /// The books of that organisation.
+    #[must_use]
+    pub fn organization(scope: &Scope) -> Self {
+        Self(Arc::new(Named::new(scope.name().into())))
+    }
+
+    /// The ledger's default books, for calls without an organisation.
+    #[must_use]
+    pub fn unnamed() -> Self {
+        // No organisation has an empty name, so this one cannot be mistaken.
+        Self(Arc::new(Named::new(CompactString::default())))
+    }
+
+    /// The organisation's name; empty for the default books.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn hint(&self) -> &AtomicU64 {
+        &self.0.hint
+    }
+}
+
+impl Account {
+    /// The account of that budget for that scope.
+    #[must_use]
+    pub fn new(book: Arc<Book>, scope: Scope) -> Self {
+        Self(Arc::new(Named::new(AccountName { book, scope })))
+    }
+
+    /// What it shares with the budget's other accounts.
+    #[must_use]
+    pub fn book(&self) -> &Arc<Book> {
+        &self.0.name.book
+    }
+
+    /// Whose books it belongs to.
+    #[must_use]
+    pub fn root(&self) -> &Root {
+        &self.book().root
+    }
+
+    /// The budget's id.
+    #[must_use]
+    pub fn budget(&self) -> &str {
+        &self.book().budget
+    }
+
+    /// The level it counts for.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.0.name.scope
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn unit(&self) -> &Unit {
+        &self.book().unit
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.0.hash
+    }
+
+    pub(crate) fn hint(&self) -> u64 {
+        self.0.hint.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_hint(&self, hint: u64) {
+        self.0.hint.store(hint, Ordering::Relaxed);
+    }
+
+    /// Equality that usually compares two addresses.
+    #[inline]
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.0.name == other.0.name)
+    }
+}
+
+impl PartialEq for Account {
+    fn eq(&self, other: &Self) -> bool {
+        self.same(other)
+    }
+}
+
+impl Eq for Account {}
+
+impl Hash for Account {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({}, {})", self.scope(), self.budget(), self.unit(), self.book().window)
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {self}", self.root())
+    }
+}
+
+impl PartialEq for Root {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.name == other.0.name
+    }
+}
+
+impl Eq for Root {}
+
+impl Hash for Root {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.name.is_empty() { f.write_str("(default)") } else { f.write_str(&self.0.name) }
+    }
+}
+
+/// What an account holds in one period: what was spent, and what is held for calls that run.
+///
+/// Dollars are counted in nano-dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Balance {
+    /// What was really used.
+    pub spent: i64,
+    /// What is held for calls in flight.
+    pub reserved: i64,
+    /// For a rolling line that refused: after how many further sub-periods enough has aged out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub frees_in: Option<u32>,
+}
+
+impl Balance {
+    /// Spent and reserved together.
+    #[must_use]
+    pub fn used(&self) -> i64 {
+        self.spent.saturating_add(self.reserved)
+    }
+}
+
+/// Names one hold: 128 bits that sort by time, made by whoever sends the command.
+///
+/// The upper 48 bits are milliseconds of the ledger's clock, the rest is a
+/// random prefix for each thread and a counter: making one costs no system call.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReservationId(u128);
+
+thread_local! {
+    static NEXT: Cell<u128> = Cell::new(thread_prefix());
+}
+
+const LOW_BITS: u128 = (1 << 80) - 1;
+
+/// Forty random bits above a counter of forty.
+fn thread_prefix() -> u128 {
+    static THREADS: AtomicU64 = AtomicU64::new(0);
+    let thread = THREADS.fetch_add(1, Ordering::Relaxed);
+    // Each `RandomState` of the standard library has keys of its own.
+    let random = std::collections::hash_map::RandomState::new().hash_one(thread);
+    u128::from(random).wrapping_shl(40) & LOW_BITS
+}
+
+impl ReservationId {
+    /// A new id, never made before, that bears `now`.
+    #[must_use]
+    pub fn generate(now: Timestamp) -> Self {
+        let low = NEXT
+            .try_with(|next| {
+                let low = next.get();
+                next.set(low.wrapping_add(1) & LOW_BITS);
+                low
+            })
+            // The thread is being torn down: a prefix of its own serves one more id.
+            .unwrap_or_else(|_| thread_prefix());
+        let millis = u128::try_from(now.as_millis().max(0)).unwrap_or(0);
+        Self(millis.wrapping_shl(80) | low)
+    }
+
+    /// The id with these bits.
+    #[must_use]
+    pub const fn from_bits(bits: u128) -> Self {
+        Self(bits)
+    }
+
+    /// All 128 bits.
+    #[must_use]
+    pub const fn to_bits(self) -> u128 {
+        self.0
+    }
+
+    /// The instant that the id bears, to the millisecond.
+    #[must_use]
+    pub fn time(self) -> Timestamp {
+        let millis = i64::try_from(self.0.wrapping_shr(80)).unwrap_or(i64::MAX);
+        Timestamp::from_nanos(millis.saturating_mul(1_000_000))
+    }
+}
+
+impl fmt::Display for ReservationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for ReservationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::str::FromStr for ReservationId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let hexadecimal = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match u128::from_str_radix(text, 16) {
+            Ok(bits) if hexadecimal => Ok(Self(bits)),
+            _ => Err(Error::invalid("reservation id", format!("{text:?} is not 32 hexadecimal digits"))),
+        }
+    }
+}
+
+impl Serialize for ReservationId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ReservationId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_differ_and_sort_by_their_time() {
+        let early = ReservationId::generate(Timestamp::from_secs(10));
+        let late = ReservationId::generate(Timestamp::from_secs(11));
+        assert!(early < late);
+        assert_ne!(late, ReservationId::generate(Timestamp::from_secs(11)));
+        assert_eq!(late.time(), Timestamp::from_secs(11));
+        assert_eq!(late.to_string().parse::<ReservationId>().expect("round trip"), late);
+    }
+
+    #[test]
+    fn accounts_are_equal_by_name_wherever_they_were_made() {
+        let book = |root: &Root| {
+            Arc::new(Book { root: root.clone(), budget: "b".into(), unit: Unit::Usd, window: "day".into() })
+        };
+        let acme = Root::organization(&Scope::organization("acme").expect("name"));
+        let user = Scope::user("ada").expect("name");
+        assert_eq!(Account::new(book(&acme), user.clone()), Account::new(book(&acme), user.clone()));
+        assert_ne!(Account::new(book(&acme), user.clone()), Account::new(book(&Root::unnamed()), user));
+    }
+}

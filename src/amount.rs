@@ -1,0 +1,210 @@
+//! What do budgets count, and how much of each did a call take?
+
+use std::fmt;
+use std::str::FromStr;
+
+use compact_str::CompactString;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{Error, Usd};
+
+/// What a budget counts.
+///
+/// Written `usd`, `tokens`, `tokens_input`, `tokens_output`, `requests`,
+/// `iterations`, `tool_calls`, or `tool:NAME` for the calls of one tool.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Unit {
+    /// Dollars, in nano-dollars where an integer is wanted.
+    Usd,
+    /// Input and output tokens together.
+    Tokens,
+    /// Input tokens.
+    TokensInput,
+    /// Output tokens.
+    TokensOutput,
+    /// Attempts that were sent.
+    Requests,
+    /// Rounds of an agent's loop.
+    Iterations,
+    /// Calls of an agent's own tools, all together.
+    ToolCalls,
+    /// Calls of the one tool of that name.
+    Tool(CompactString),
+}
+
+impl Unit {
+    /// How a figure of this unit reads in a sentence: `482.10 USD`, `1200 tokens`.
+    #[must_use]
+    pub fn show(&self, figure: i64) -> String {
+        format!("{} {self}", self.figure(figure))
+    }
+
+    /// The figure alone, dollars with at least two decimals.
+    #[must_use]
+    pub fn figure(&self, figure: i64) -> String {
+        match self {
+            Self::Usd => Usd::from_nanos(figure).to_string(),
+            _ => figure.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usd => f.write_str("USD"),
+            Self::Tokens => f.write_str("tokens"),
+            Self::TokensInput => f.write_str("input tokens"),
+            Self::TokensOutput => f.write_str("output tokens"),
+            Self::Requests => f.write_str("requests"),
+            Self::Iterations => f.write_str("iterations"),
+            Self::ToolCalls => f.write_str("tool calls"),
+            Self::Tool(name) => write!(f, "calls of {name}"),
+        }
+    }
+}
+
+impl FromStr for Unit {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Ok(match text {
+            "usd" => Self::Usd,
+            "tokens" => Self::Tokens,
+            "tokens_input" => Self::TokensInput,
+            "tokens_output" => Self::TokensOutput,
+            "requests" => Self::Requests,
+            "iterations" => Self::Iterations,
+            "tool_calls" => Self::ToolCalls,
+            other => match other.strip_prefix("tool:") {
+                Some(name) if !name.is_empty() && name.len() <= 128 => Self::Tool(name.into()),
+                _ => {
+                    return Err(Error::invalid("unit", format!("{text:?} is not a unit that budgets count")));
+                }
+            },
+        })
+    }
+}
+
+impl Serialize for Unit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = match self {
+            Self::Usd => "usd",
+            Self::Tokens => "tokens",
+            Self::TokensInput => "tokens_input",
+            Self::TokensOutput => "tokens_output",
+            Self::Requests => "requests",
+            Self::Iterations => "iterations",
+            Self::ToolCalls => "tool_calls",
+            Self::Tool(name) => return serializer.collect_str(&format_args!("tool:{name}")),
+        };
+        serializer.serialize_str(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Unit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// How much a call takes of everything that budgets count.
+///
+/// # Example: tokens are counted apart and together
+/// ```
+/// use token_budget::{Amount, Unit, Usd};
+///
+/// let amount = Amount::request(Usd::cents(3), 1_200, 300);
+/// assert_eq!(amount.of(&Unit::Tokens)?, 1_500);
+/// assert_eq!(amount.of(&Unit::Usd)?, 30_000_000); // nano-dollars
+/// assert_eq!(amount.of(&Unit::Requests)?, 1);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Amount {
+    /// Dollars.
+    pub usd: Usd,
+    /// Input tokens.
+    pub tokens_input: u64,
+    /// Output tokens.
+    pub tokens_output: u64,
+    /// Attempts sent.
+    pub requests: u64,
+    /// Rounds of an agent's loop.
+    pub iterations: u64,
+    /// Calls of the agent's own tools, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<(CompactString, u64)>,
+}
+
+impl Amount {
+    /// What one attempt takes; it counts as one request and, inside a run, one iteration.
+    #[must_use]
+    pub fn request(usd: Usd, tokens_input: u64, tokens_output: u64) -> Self {
+        Self { usd, tokens_input, tokens_output, requests: 1, iterations: 1, tool_calls: Vec::new() }
+    }
+
+    /// The share of this amount that a budget in `unit` counts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) where a count does not fit into 63 bits.
+    #[inline]
+    pub fn of(&self, unit: &Unit) -> Result<i64, Error> {
+        let count = match unit {
+            Unit::Usd => return Ok(self.usd.nanos()),
+            Unit::Tokens => self.tokens_input.saturating_add(self.tokens_output),
+            Unit::TokensInput => self.tokens_input,
+            Unit::TokensOutput => self.tokens_output,
+            Unit::Requests => self.requests,
+            Unit::Iterations => self.iterations,
+            Unit::ToolCalls => self.tool_calls.iter().fold(0, |sum, (_, calls)| calls.saturating_add(sum)),
+            Unit::Tool(name) => self
+                .tool_calls
+                .iter()
+                .filter(|(tool, _)| tool == name)
+                .fold(0, |sum, (_, calls)| calls.saturating_add(sum)),
+        };
+        i64::try_from(count).map_err(|_| Error::overflow("tokens"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_survive_text() {
+        for text in [
+            "usd",
+            "tokens",
+            "tokens_input",
+            "tokens_output",
+            "requests",
+            "iterations",
+            "tool_calls",
+            "tool:grep",
+        ] {
+            let unit: Unit = text.parse().expect("unit");
+            assert_eq!(serde_json::to_string(&unit).expect("json"), format!("{text:?}"));
+        }
+        assert!("tool:".parse::<Unit>().is_err());
+        assert!("USD".parse::<Unit>().is_err());
+    }
+
+    #[test]
+    fn a_sum_of_tokens_that_does_not_fit_is_an_error() {
+        let amount = Amount::request(Usd::ZERO, u64::MAX, 1);
+        assert!(amount.of(&Unit::Tokens).is_err());
+        assert_eq!(amount.of(&Unit::TokensOutput).expect("fits"), 1);
+    }
+
+    #[test]
+    fn tools_are_counted_by_name_and_together() {
+        let amount = Amount { tool_calls: vec![("grep".into(), 2), ("edit".into(), 3)], ..Amount::default() };
+        assert_eq!(amount.of(&Unit::ToolCalls).expect("fits"), 5);
+        assert_eq!(amount.of(&Unit::Tool("grep".into())).expect("fits"), 2);
+    }
+}

@@ -1,0 +1,287 @@
+//! What is about to be sent, and who pays for it?
+
+use std::time::Duration;
+
+use compact_str::CompactString;
+use smallvec::SmallVec;
+
+use crate::{Error, Input, Message, Prompt, Scope, ScopeKind};
+
+/// One attempt to call a model: who pays, which model, how much goes in and may come out.
+///
+/// The organisation is the root of its books; below it the scopes are a flat,
+/// de-duplicated set, ordered by kind. Name every level whose budget should
+/// bind. A name that cannot be used is reported by the command that uses the
+/// call, so that building stays a chain.
+///
+/// # Example: a user of a team asks a question
+/// ```
+/// use token_budget::{Call, Message};
+///
+/// let call = Call::new("gpt-4o")
+///     .organization("acme")
+///     .team("search")
+///     .user("ada")
+///     .message(Message::user("What is the tallest mountain?"))
+///     .output_tokens(500);
+/// assert_eq!(call.check()?.scopes().len(), 3);
+///
+/// assert!(Call::new("gpt-4o").team("").check().is_err());
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    pub(crate) model: CompactString,
+    pub(crate) provider: Option<CompactString>,
+    pub(crate) scopes: SmallVec<[Scope; 4]>,
+    pub(crate) tags: SmallVec<[(CompactString, CompactString); 2]>,
+    pub(crate) input: Input,
+    pub(crate) output_requested: Option<u64>,
+    pub(crate) choices: u32,
+    pub(crate) use_case: Option<CompactString>,
+    pub(crate) terms: Terms,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) problem: Option<Box<Problem>>,
+}
+
+/// A name that could not be used, kept until a command asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem(String);
+
+/// How a call is billed beside its tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Terms {
+    /// The provider's service tier that was asked for.
+    pub service: Service,
+    /// Whether the call asks the provider to write its input to a cache.
+    pub cache_writes: CacheWrites,
+}
+
+/// The provider's service tier that a call asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Service {
+    /// The ordinary one.
+    #[default]
+    Standard,
+    /// Answered within a day, usually at half the price.
+    Batch,
+    /// Slower and cheaper.
+    Flex,
+    /// Faster and dearer.
+    Priority,
+}
+
+/// Whether a call asks the provider to write its input to a cache, which some bill above the input price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CacheWrites {
+    /// It does not.
+    #[default]
+    None,
+    /// For five minutes, or the provider's default.
+    FiveMinutes,
+    /// For an hour.
+    OneHour,
+}
+
+impl Call {
+    /// A call of that model, as the provider names it.
+    pub fn new(model: impl Into<CompactString>) -> Self {
+        Self { model: model.into(), choices: 1, ..Self::default() }
+    }
+
+    /// Charges that level too. A level named twice is charged once.
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        if scope.kind() == &ScopeKind::Organization
+            && self.organization_name().is_some_and(|name| name != scope.name())
+        {
+            return self.problem("organization: a call has one organisation, two were named");
+        }
+        if let Err(place) = self.scopes.binary_search(&scope) {
+            self.scopes.insert(place, scope);
+        }
+        self
+    }
+
+    /// Attaches a tag, by which budgets may select calls and reports split them.
+    #[must_use]
+    pub fn tag(mut self, key: impl Into<CompactString>, value: impl Into<CompactString>) -> Self {
+        let key = key.into();
+        self.tags.retain(|(present, _)| *present != key);
+        self.tags.push((key, value.into()));
+        self
+    }
+
+    /// Names the provider; without it the model's name alone finds the price.
+    #[must_use]
+    pub fn provider(mut self, provider: impl Into<CompactString>) -> Self {
+        self.provider = Some(provider.into());
+        self
+    }
+
+    /// States the input tokens, already counted.
+    #[must_use]
+    pub fn input_tokens(mut self, tokens: u64) -> Self {
+        self.input = Input::Tokens(tokens);
+        self
+    }
+
+    /// Gives the whole prompt, to be estimated.
+    #[must_use]
+    pub fn prompt(mut self, prompt: Prompt) -> Self {
+        self.input = Input::Prompt(prompt);
+        self
+    }
+
+    /// Adds a message to the prompt, to be estimated.
+    #[must_use]
+    pub fn message(mut self, message: Message) -> Self {
+        match &mut self.input {
+            Input::Prompt(prompt) => prompt.messages.push(message),
+            Input::Tokens(_) => {
+                self.input = Input::Prompt(Prompt { messages: vec![message], tools: Vec::new() })
+            }
+        }
+        self
+    }
+
+    /// Asks for at most that many output tokens: the request's own `max_tokens`.
+    #[must_use]
+    pub fn output_tokens(mut self, tokens: u64) -> Self {
+        self.output_requested = Some(tokens);
+        self
+    }
+
+    /// Asks for that many answers at once; each may use the whole output.
+    #[must_use]
+    pub fn choices(mut self, choices: u32) -> Self {
+        self.choices = choices.max(1);
+        self
+    }
+
+    /// Names what the call is for: `code_review`, `autocomplete`.
+    #[must_use]
+    pub fn use_case(mut self, use_case: impl Into<CompactString>) -> Self {
+        self.use_case = Some(use_case.into());
+        self
+    }
+
+    /// Says how the call is billed: its service tier, and whether it writes caches.
+    #[must_use]
+    pub fn terms(mut self, terms: Terms) -> Self {
+        self.terms = terms;
+        self
+    }
+
+    /// States the call's own time-out; its hold outlives it by five minutes.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The same call of another model: a retry on a fallback.
+    #[must_use]
+    pub fn with_model(mut self, model: impl Into<CompactString>) -> Self {
+        self.model = model.into();
+        self
+    }
+
+    /// Checks that every name given could be used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the first field that could not.
+    pub fn check(&self) -> Result<&Self, Error> {
+        if let Some(problem) = &self.problem {
+            return Err(Error::new(crate::ErrorKind::Invalid, problem.0.clone()).within("call"));
+        }
+        if self.model.is_empty() {
+            return Err(Error::invalid("call: model", "the name is empty"));
+        }
+        Ok(self)
+    }
+
+    /// The levels that pay, ordered by kind and name, each once.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    /// The model, as it was named.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The organisation, where one was named.
+    #[must_use]
+    pub fn organization_name(&self) -> Option<&str> {
+        // Organisations come first in the order of kinds.
+        self.scopes.first().filter(|scope| scope.kind() == &ScopeKind::Organization).map(Scope::name)
+    }
+
+    /// The value of a tag.
+    #[must_use]
+    pub fn tag_value(&self, key: &str) -> Option<&str> {
+        self.tags.iter().find(|(present, _)| present == key).map(|(_, value)| value.as_str())
+    }
+
+    fn problem(mut self, text: impl Into<String>) -> Self {
+        self.problem.get_or_insert_with(|| Box::new(Problem(text.into())));
+        self
+    }
+}
+
+macro_rules! scope_setters {
+    ($($function:ident $text:literal;)*) => {
+        impl Call {
+            $(
+                #[doc = concat!("Charges the ", $text, " of that name.")]
+                #[must_use]
+                pub fn $function(self, name: impl Into<CompactString>) -> Self {
+                    match Scope::$function(name) {
+                        Ok(scope) => self.scope(scope),
+                        Err(error) => self.problem(error.to_string()),
+                    }
+                }
+            )*
+        }
+    };
+}
+
+scope_setters! {
+    organization "organisation";
+    environment "environment";
+    team "team";
+    project "project";
+    api_key "API key";
+    user "user";
+    agent "agent";
+    run "run";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_named_twice_is_charged_once() {
+        let call = Call::new("m").user("ada").team("search").user("ada");
+        let names: Vec<_> = call.scopes().iter().map(Scope::to_string).collect();
+        assert_eq!(names, ["team/search", "user/ada"]);
+    }
+
+    #[test]
+    fn the_first_name_that_cannot_be_used_is_reported() {
+        let error = Call::new("m").user("").team("\n").check().map(|_| ()).expect_err("empty name");
+        assert_eq!(error.to_string(), "call: user: the name is empty");
+    }
+
+    #[test]
+    fn a_call_has_one_organisation() {
+        assert!(Call::new("m").organization("a").organization("a").check().is_ok());
+        assert!(Call::new("m").organization("a").organization("b").check().is_err());
+    }
+}

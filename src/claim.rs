@@ -1,0 +1,87 @@
+//! What does a ledger apply together or not at all?
+
+use smallvec::SmallVec;
+
+use crate::{Account, Error, Period, Root, Scope};
+
+/// The lines that one command touches, all of one root, with every scope of the call.
+///
+/// Scopes are named even where no budget binds them, so that freezing one
+/// stops the call.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    root: Root,
+    scopes: SmallVec<[Scope; 4]>,
+    lines: Vec<Line>,
+}
+
+/// One account to be held or charged, with the one inequality that guards it.
+///
+/// The ledger checks `spent + reserved`, summed over `period.span` consecutive
+/// periods, plus the amount, against the ceiling.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Where it is counted.
+    pub account: Account,
+    /// The period it lands in, and the interval for which that was resolved.
+    pub period: Period,
+    /// The most that may be spent and reserved; `i64::MAX` is no limit.
+    pub ceiling: i64,
+    /// Levels of spent money that are worth an event, lowest first.
+    pub marks: SmallVec<[Mark; 4]>,
+}
+
+/// A level that fires once in a period when spent money first reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Fires when spent is at least this.
+    pub at: i64,
+    /// Which tier of the budget it is, 0 to 31: the same tier fires once, even where its level moved.
+    pub tier: u8,
+}
+
+/// The most lines that one claim may carry.
+pub(crate) const CLAIM_LINES_MAX: usize = 255;
+
+impl Claim {
+    /// A claim over these lines.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where a line belongs to another root, an account
+    /// stands twice, a tier is above 31, or there are more than 255 lines.
+    pub fn new(root: Root, scopes: &[Scope], lines: Vec<Line>) -> Result<Self, Error> {
+        if lines.len() > CLAIM_LINES_MAX {
+            return Err(Error::invalid("claim", format!("{} budgets bind one call, 255 can", lines.len())));
+        }
+        for (place, line) in lines.iter().enumerate() {
+            if line.account.root() != &root {
+                return Err(Error::invalid("claim", format!("{} belongs to other books", line.account)));
+            }
+            if lines.iter().take(place).any(|earlier| earlier.account == line.account) {
+                return Err(Error::invalid("claim", format!("{} stands twice", line.account)));
+            }
+            if line.marks.iter().any(|mark| mark.tier > 31) || !line.marks.is_sorted_by_key(|mark| mark.at) {
+                return Err(Error::invalid("claim", format!("{} has marks that do not rise", line.account)));
+            }
+        }
+        Ok(Self { root, scopes: scopes.iter().cloned().collect(), lines })
+    }
+
+    /// Whose books are touched.
+    #[must_use]
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Every scope of the call.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    /// The lines, in charge-set order and inside a scope shorter windows first.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+}

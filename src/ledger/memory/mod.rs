@@ -1,0 +1,317 @@
+//! The ledger of one process: exact, fast, and gone with it.
+//!
+//! One lock guards each root, because the root is in every call's path: finer
+//! locks buy nothing there, and one lock decides all levels at once. Under it
+//! lie compact rows, a slab of holds with a heap by expiry, and a ring of
+//! journal entries. Nothing is allocated for a call once these have grown.
+
+mod admit;
+mod book;
+mod chunks;
+mod holds;
+mod journal;
+mod rows;
+mod settle;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dashmap::DashMap;
+use parking_lot::Mutex;
+
+use self::book::RootBook;
+use super::{
+    BudgetLedger, Capabilities, Entry, EntryLine, ImmediateLedger, MarkScope, Reconcile, Record, Release,
+    Reply, Reserve, Resize,
+};
+use crate::account::Book;
+use crate::{Account, Balance, Clock, Error, Period, Root, Scope, SystemClock, Timestamp, Unit};
+
+/// How much a [`MemoryLedger`] remembers, for each root.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryOptions {
+    /// Ended ids that were finally reported, released or refused: by default 8,192.
+    pub ended_max: usize,
+    /// Ended ids that are charged but not yet finally reported: by default 65,536.
+    pub unreported_max: usize,
+    /// Journal entries before they are folded into totals: by default 2,048.
+    pub journal_entries_max: usize,
+    /// An unknown id older than this is not executed; tombstones last as long: by default an hour.
+    pub id_age_max: Duration,
+}
+
+impl Default for MemoryOptions {
+    fn default() -> Self {
+        Self {
+            ended_max: 8_192,
+            unreported_max: 65_536,
+            journal_entries_max: 2_048,
+            id_age_max: Duration::from_secs(3_600),
+        }
+    }
+}
+
+/// Keeps the books in memory, for one process.
+///
+/// Clones share the books. What it counts is gone with the process: use it for
+/// runs, for tests, and where a restart may begin anew.
+///
+/// # Example: two holds, one of which does not fit
+/// ```
+/// use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Usd, Window};
+///
+/// let policy = Policy::new([Budget::usd("team", Scope::team("search")?, Usd::dollars(10), Window::month())])?;
+/// let enforcer = Enforcer::builder().policy(policy).ledger(MemoryLedger::new()).build()?;
+///
+/// // 400,000 output tokens of gpt-4o cost four dollars.
+/// let call = Call::new("gpt-4o").team("search").output_tokens(400_000);
+/// # let call = call.input_tokens(0);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MemoryLedger(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    number: u32,
+    options: MemoryOptions,
+    clock: Arc<dyn Clock>,
+    by_name: DashMap<Root, u32>,
+    /// Books by number, in tables that double: found without a lock, never moved.
+    tables: [OnceLock<Box<[OnceLock<Padded>]>>; TABLES],
+    roots: AtomicU32,
+}
+
+const TABLES: usize = 26;
+const FIRST_TABLE: usize = 64;
+
+/// A root's books on cache lines of their own, so that two roots never slow each other down.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Padded(Mutex<RootBook>);
+
+impl Default for MemoryLedger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryLedger {
+    /// Empty books on the machine's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// Empty books on that clock.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::with_options(clock, MemoryOptions::default())
+    }
+
+    /// Empty books that remember as much as stated.
+    #[must_use]
+    pub fn with_options(clock: Arc<dyn Clock>, options: MemoryOptions) -> Self {
+        // Number zero is never given: a hint of zero says nothing.
+        static LEDGERS: AtomicU32 = AtomicU32::new(1);
+        Self(Arc::new(Inner {
+            number: LEDGERS.fetch_add(1, Ordering::Relaxed),
+            options,
+            clock,
+            by_name: DashMap::new(),
+            tables: [const { OnceLock::new() }; TABLES],
+            roots: AtomicU32::new(0),
+        }))
+    }
+
+    /// Recomputes every balance from the journal, what was folded from it, and the open holds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged), naming the first account that does not add up.
+    pub fn verify(&self) -> Result<(), Error> {
+        self.all_books().try_for_each(|book| book.0.lock().verify())
+    }
+
+    /// How many holds are open, in all books.
+    #[must_use]
+    pub fn open_holds(&self) -> usize {
+        self.all_books().map(|book| book.0.lock().holds.open()).fold(0, usize::saturating_add)
+    }
+
+    /// How many accounts have a row, in all books.
+    #[must_use]
+    pub fn accounts(&self) -> usize {
+        self.all_books().map(|book| book.0.lock().rows.iter().count()).fold(0, usize::saturating_add)
+    }
+
+    fn all_books(&self) -> impl Iterator<Item = &Padded> {
+        (0..self.0.roots.load(Ordering::Acquire)).filter_map(|number| self.0.book_at(number))
+    }
+
+    /// Works on the books of that root, under their lock.
+    #[inline]
+    fn with_book<T>(&self, root: &Root, work: impl FnOnce(&mut RootBook) -> T) -> T {
+        let inner = &*self.0;
+        let hint = root.hint().load(Ordering::Relaxed);
+        let known = if (hint >> 32) as u32 == inner.number { inner.book_at(hint as u32) } else { None };
+        match known {
+            Some(book) => work(&mut book.0.lock()),
+            None => work(&mut inner.book_of(root).0.lock()),
+        }
+    }
+}
+
+impl Inner {
+    fn book_at(&self, number: u32) -> Option<&Padded> {
+        let (table, place) = position(number);
+        self.tables.get(table)?.get()?.get(place)?.get()
+    }
+
+    /// Finds the books of a root by name, or opens them.
+    fn book_of(&self, root: &Root) -> &Padded {
+        let number = *self.by_name.entry(root.clone()).or_insert_with(|| self.open_books());
+        root.hint().store(u64::from(self.number) << 32 | u64::from(number), Ordering::Relaxed);
+        #[expect(clippy::expect_used, reason = "open_books fills the place before it names it")]
+        self.book_at(number).expect("a number that open_books gave")
+    }
+
+    fn open_books(&self) -> u32 {
+        let number = self.roots.fetch_add(1, Ordering::AcqRel);
+        let (table, place) = position(number);
+        if let Some(cell) = self.tables.get(table) {
+            let size = FIRST_TABLE.checked_shl(table as u32).unwrap_or(FIRST_TABLE);
+            let table = cell.get_or_init(|| (0..size).map(|_| OnceLock::new()).collect());
+            if let Some(cell) = table.get(place) {
+                cell.get_or_init(|| Padded(Mutex::new(RootBook::new(self.number, self.options))));
+            }
+        }
+        number
+    }
+}
+
+/// Which table a number is in, and where: tables hold 64, 128, 256, …
+fn position(number: u32) -> (usize, usize) {
+    let shifted = (number as usize).saturating_add(FIRST_TABLE);
+    let table = shifted.ilog2().saturating_sub(FIRST_TABLE.ilog2());
+    let start = FIRST_TABLE.checked_shl(table).unwrap_or(0);
+    (table as usize, shifted.saturating_sub(start))
+}
+
+/// The account of a row that belongs to nobody.
+fn nobody() -> Account {
+    static NOBODY: LazyLock<Account> = LazyLock::new(|| {
+        let book = Book { root: Root::unnamed(), budget: "".into(), unit: Unit::Requests, window: "".into() };
+        #[expect(clippy::expect_used, reason = "the name is a constant that scopes accept")]
+        Account::new(Arc::new(book), Scope::user("nobody").expect("a plain name"))
+    });
+    NOBODY.clone()
+}
+
+impl ImmediateLedger for MemoryLedger {
+    #[inline]
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    fn reserve(&self, now: Timestamp, command: Reserve<'_>) -> Result<Reply, Error> {
+        self.with_book(command.claim.root(), |book| book.reserve(now, &command))
+    }
+
+    fn reconcile(&self, now: Timestamp, command: Reconcile<'_>) -> Result<Reply, Error> {
+        self.with_book(command.claim.root(), |book| book.reconcile(now, &command))
+    }
+
+    fn release(&self, now: Timestamp, command: Release<'_>) -> Result<Reply, Error> {
+        self.with_book(command.root, |book| book.release(now, &command))
+    }
+
+    fn resize(&self, now: Timestamp, command: Resize<'_>) -> Result<Reply, Error> {
+        self.with_book(command.claim.root(), |book| book.resize(now, &command))
+    }
+
+    fn record(&self, now: Timestamp, command: Record<'_>) -> Result<Reply, Error> {
+        self.with_book(command.claim.root(), |book| book.record(now, &command))
+    }
+
+    fn mark(&self, now: Timestamp, command: MarkScope<'_>) -> Result<Reply, Error> {
+        Ok(self.with_book(command.root, |book| book.mark(now, &command)))
+    }
+
+    fn balances(&self, now: Timestamp, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
+        let mut balances = Vec::with_capacity(lines.len());
+        for line in lines {
+            balances
+                .extend(self.with_book(line.0.root(), |book| book.balances(now, std::slice::from_ref(line))));
+        }
+        Ok(balances)
+    }
+}
+
+#[async_trait]
+impl BudgetLedger for MemoryLedger {
+    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
+        ImmediateLedger::reserve(self, self.0.clock.now(), command)
+    }
+
+    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
+        ImmediateLedger::reconcile(self, self.0.clock.now(), command)
+    }
+
+    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
+        ImmediateLedger::release(self, self.0.clock.now(), command)
+    }
+
+    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
+        ImmediateLedger::resize(self, self.0.clock.now(), command)
+    }
+
+    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
+        ImmediateLedger::record(self, self.0.clock.now(), command)
+    }
+
+    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
+        ImmediateLedger::mark(self, self.0.clock.now(), command)
+    }
+
+    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
+        ImmediateLedger::balances(self, self.0.clock.now(), lines)
+    }
+
+    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        Ok(self.with_book(root, |book| {
+            let kept = book.journal.iter().filter(|(sequence, _, _)| *sequence >= from).take(limit);
+            kept.map(|(sequence, kept, lines)| Entry {
+                sequence,
+                at: kept.at,
+                id: kept.id,
+                kind: kept.kind,
+                lines: lines
+                    .map(|line| EntryLine {
+                        account: book.rows.get(line.row).account.clone(),
+                        period: line.period,
+                        spent: line.change.spent,
+                        reserved: line.change.reserved,
+                    })
+                    .collect(),
+                note: kept.note.clone(),
+                signature: kept.signature.as_deref().cloned(),
+            })
+            .collect()
+        }))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            durable: false,
+            shared: false,
+            remembers: Duration::ZERO,
+            journal_entries: Some(self.0.options.journal_entries_max),
+        }
+    }
+
+    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
+        Some(self)
+    }
+}
