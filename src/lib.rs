@@ -1,17 +1,18 @@
 //! Budgets for LLM calls that hold.
 
-mod account;
-mod amount;
-mod call;
-mod claim;
-mod clock;
 mod error;
-pub mod ledger;
-mod message;
 mod money;
-mod scope;
 mod usage;
+mod amount;
+mod scope;
 mod window;
+mod message;
+mod call;
+mod clock;
+mod account;
+mod claim;
+mod tokens;
+pub mod ledger;
 
 pub use account::{Account, Balance, Book, ReservationId, Root};
 pub use amount::{Amount, Unit};
@@ -23,5 +24,8 @@ pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger};
 pub use message::{Input, Message, Part, Prompt};
 pub use money::Usd;
 pub use scope::{Scope, ScopeKind};
+#[cfg(feature = "tiktoken")]
+pub use tokens::TiktokenEstimator;
+pub use tokens::{ByteBound, Estimate, EstimateKind, TokenEstimator};
 pub use usage::{ServerToolRequests, Usage};
 pub use window::Period;

@@ -1,0 +1,191 @@
+//! What can a prompt not exceed, from the lengths of its parts alone?
+
+use super::TokenEstimator;
+use super::estimate::Estimate;
+use super::family::{Allowance, Family};
+use crate::message::{Part, Prompt};
+
+/// Bounds a prompt by its bytes: needs no tables, and reads no text.
+///
+/// The constant default in every build, so that a Cargo feature never changes
+/// a verdict.
+///
+/// # What is claimed
+/// A token of a byte-level vocabulary stands for at least one byte, so a text
+/// has at most as many tokens as bytes. English comes out 4 times too high,
+/// base64 1.5 times, and nothing comes out too low.
+/// - OpenAI models read byte-level tokens: the bound is sound.
+/// - Gemini falls back to single bytes for what is not in its vocabulary: the
+///   bound is sound as long as that is so.
+/// - Claude's tokenizer is closed: that it obeys the same rule is observed in
+///   every request we have, not proven.
+/// - Any other model is a [`Guess`](crate::EstimateKind::Guess): its provider
+///   may put a text of its own in front. For `gpt-oss` we saw 68 tokens, for
+///   an agent behind a model's name 5,000.
+///
+/// # Allowances, in tokens
+/// | | prompt | message | role | tools | each tool | image |
+/// |---|---|---|---|---|---|---|
+/// | OpenAI | 3 | 3 | 1 | 16 | 32 | 1,445; `gpt-4o-mini` 48,169 |
+/// | Anthropic | 16 | 8 | 1 | 640 | 64 | 1,600 |
+/// | Google | 8 | 4 | 1 | 32 | 32 | 1,120 |
+/// | others | 128 | 16 | 1 | 640 | 64 | 1,600 |
+///
+/// - OpenAI's framing is its cookbook's ("How to count tokens with tiktoken"):
+///   3 tokens for each message, 1 for the role, 3 that prime the answer; its
+///   22 for each function are rounded up. The framing of the others is what we
+///   saw in recorded requests, rounded up: at most 8 tokens around one message,
+///   and Anthropic's instructions for tools (it publishes 346, we saw 500).
+/// - A role that is not one of the usual words counts its bytes.
+/// - Images make the estimate a guess, since they are charged by size: OpenAI's
+///   figure is 2048 × 768 pixels in high detail (85 + 8 × 170), Anthropic's its
+///   largest standard image (1568 pixels, width × height / 750), Google's one
+///   image in high resolution. Larger ones cost more on some models.
+/// - A tool without parameters is taken for one of the provider's own, such as
+///   a web search, and makes the estimate a guess.
+///
+/// # Example: a bound for text, a guess with an image
+/// ```
+/// use token_budget::{ByteBound, Estimate, Message, Part, Prompt, TokenEstimator};
+///
+/// let hello = Message::user("hello");
+/// let prompt = Prompt { messages: vec![hello.clone()], tools: vec![] };
+/// // 5 bytes, 3 for the message, 1 for its role, 3 for the prompt.
+/// assert_eq!(ByteBound.count("gpt-4o", &prompt), Estimate::bound(12));
+///
+/// let prompt = Prompt { messages: vec![hello.with_part(Part::Image)], tools: vec![] };
+/// assert_eq!(ByteBound.count("gpt-4o", &prompt), Estimate::guess(12 + 1_445));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByteBound;
+
+impl TokenEstimator for ByteBound {
+    fn knows(&self, _model: &str) -> bool {
+        false
+    }
+
+    fn count(&self, model: &str, prompt: &Prompt) -> Estimate {
+        self.bound(model, prompt)
+    }
+}
+
+pub(super) fn of_prompt(family: Family, prompt: &Prompt) -> Estimate {
+    sum(family, prompt, |text| of_text(family, text))
+}
+
+pub(super) fn of_text(family: Family, text: &str) -> Estimate {
+    match family {
+        Family::Other => Estimate::guess(bytes(text)),
+        Family::OpenAi { .. } | Family::Anthropic | Family::Google => Estimate::bound(bytes(text)),
+    }
+}
+
+/// A prompt whose texts are estimated by `of_text`, with the family's allowances.
+pub(super) fn sum(family: Family, prompt: &Prompt, mut of_text: impl FnMut(&str) -> Estimate) -> Estimate {
+    let allowance = family.allowance();
+    let mut sum = tools(family, prompt).plus(Estimate::count(allowance.prompt));
+    for message in &prompt.messages {
+        let framing = allowance.message.saturating_add(role_tokens(&message.role));
+        sum = sum.plus(Estimate::count(framing));
+        for part in &message.parts {
+            sum = sum.plus(match part {
+                Part::Text(text) => of_text(text),
+                Part::Image => Estimate::guess(allowance.image),
+                Part::Opaque => Estimate::opaque(),
+            });
+        }
+    }
+    sum
+}
+
+/// Descriptions stay at their bytes even where text is counted: a provider
+/// rewrites the schema in a notation of its own before the model reads it.
+fn tools(family: Family, prompt: &Prompt) -> Estimate {
+    if prompt.tools.is_empty() {
+        return Estimate::count(0);
+    }
+    let Allowance { tools, tool, .. } = family.allowance();
+    prompt.tools.iter().fold(Estimate::bound(tools), |sum, description| {
+        let tokens = bytes(description).saturating_add(tool);
+        let estimate = if has_parameters(description) { Estimate::bound } else { Estimate::guess };
+        sum.plus(estimate(tokens))
+    })
+}
+
+/// What a provider's own tool is named by is short: a longer text is not read.
+const TOOL_BYTES_READ: usize = 1_024;
+
+fn has_parameters(description: &str) -> bool {
+    description.len() > TOOL_BYTES_READ
+        || ["parameters", "input_schema", "inputSchema"].iter().any(|field| description.contains(field))
+}
+
+fn role_tokens(role: &str) -> u64 {
+    match role {
+        "system" | "user" | "assistant" | "tool" | "developer" | "function" | "model" => 1,
+        other => bytes(other),
+    }
+}
+
+fn bytes(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    fn prompt(messages: Vec<Message>) -> Prompt {
+        Prompt { messages, tools: Vec::new() }
+    }
+
+    #[test]
+    fn framing_is_added_for_each_message_and_once_a_prompt() {
+        let prompt = prompt(vec![Message::system("be kind"), Message::user("hi")]);
+
+        // 7 + 2 bytes; OpenAI 2 × (3 + 1) + 3, Anthropic 2 × (8 + 1) + 16, Google 2 × (4 + 1) + 8.
+        assert_eq!(ByteBound.bound("gpt-4", &prompt), Estimate::bound(20));
+        assert_eq!(ByteBound.bound("claude-opus-4-8", &prompt), Estimate::bound(43));
+        assert_eq!(ByteBound.bound("gemini-2.5-pro", &prompt), Estimate::bound(27));
+    }
+
+    #[test]
+    fn a_model_of_no_family_is_guessed() {
+        let prompt = prompt(vec![Message::user("hi")]);
+
+        // 2 bytes, 16 + 1 for the message, 128 for the prompt.
+        assert_eq!(ByteBound.bound("llama-4", &prompt), Estimate::guess(147));
+        assert_eq!(ByteBound.bound_text("llama-4", "hi"), Estimate::guess(2));
+    }
+
+    #[test]
+    fn a_described_tool_is_bounded_and_a_providers_own_is_guessed() {
+        let schema = r#"{"name":"add","parameters":{}}"#;
+        let mut prompt = prompt(vec![]);
+        prompt.tools = vec![schema.into()];
+
+        // 30 bytes, 32 for the tool, 16 for tools, 3 for the prompt.
+        assert_eq!(ByteBound.bound("gpt-5", &prompt), Estimate::bound(81));
+
+        prompt.tools = vec![r#"{"type":"web_search"}"#.into()];
+        assert_eq!(ByteBound.bound("gpt-5", &prompt), Estimate::guess(72));
+    }
+
+    #[test]
+    fn an_unusual_role_counts_its_bytes() {
+        let prompt = prompt(vec![Message::text("narrator", "hi")]);
+
+        assert_eq!(ByteBound.bound("gpt-4o", &prompt), Estimate::bound(2 + 3 + 8 + 3));
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_counted_is_told() {
+        let prompt = prompt(vec![Message::user("read this").with_part(Part::Opaque)]);
+
+        let estimate = ByteBound.count("claude-sonnet-4-5", &prompt);
+
+        assert!(estimate.needs_model_maximum());
+        assert_eq!(estimate.tokens, 9 + 8 + 1 + 16);
+    }
+}

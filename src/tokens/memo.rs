@@ -1,0 +1,163 @@
+//! Has this text been counted before?
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+
+use parking_lot::Mutex;
+use xxhash_rust::xxh3::xxh3_128_with_secret;
+
+use super::estimate::{Estimate, EstimateKind};
+use super::family::Encoding;
+
+/// Counts of texts by their hash: 16,384 of them in half a megabyte, whatever comes.
+///
+/// Two texts of one process share a count only if 128 bits of their hashes
+/// agree; the hash is keyed at random, so nobody outside can look for such a
+/// pair. Only hashes are held, no text.
+pub(super) struct Memo {
+    secret: [u8; SECRET_BYTES],
+    shards: Vec<Mutex<Vec<Set>>>,
+}
+
+/// A text's place in the memo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    hash: [u64; 2],
+    encoding: Encoding,
+}
+
+/// Two entries that share a place: the later used comes first, the other goes.
+type Set = [Option<Entry>; 2];
+
+#[derive(Clone, Copy)]
+struct Entry {
+    key: Key,
+    tokens: u32,
+    is_exact: bool,
+}
+
+const SHARDS: usize = 16;
+const SETS_PER_SHARD: usize = 512;
+const SECRET_BYTES: usize = 192;
+
+impl Memo {
+    pub(super) fn new() -> Self {
+        let mut secret = [0; SECRET_BYTES];
+        for (at, word) in (0_u64..).zip(secret.chunks_exact_mut(8)) {
+            // The standard library's only door to the system's randomness.
+            word.copy_from_slice(&RandomState::new().hash_one(at).to_le_bytes());
+        }
+        let shards = (0..SHARDS).map(|_| Mutex::new(vec![[None; 2]; SETS_PER_SHARD])).collect();
+        Self { secret, shards }
+    }
+
+    pub(super) fn key(&self, encoding: Encoding, text: &str) -> Key {
+        let hash = xxh3_128_with_secret(text.as_bytes(), &self.secret).to_le_bytes();
+        let (low, high) = hash.split_at(8);
+        let word = |half: &[u8]| half.try_into().map_or(0, u64::from_le_bytes);
+        Key { hash: [word(low), word(high)], encoding }
+    }
+
+    pub(super) fn get(&self, key: Key) -> Option<Estimate> {
+        self.with_set(key, |set| {
+            let at = set.iter().position(|entry| entry.is_some_and(|entry| entry.key == key))?;
+            set.swap(0, at);
+            set.first()?.as_ref().map(Entry::estimate)
+        })
+    }
+
+    /// Remembers a count or a bound that is the text's own: the same whenever it is asked for.
+    pub(super) fn put(&self, key: Key, estimate: Estimate) {
+        let Ok(tokens) = u32::try_from(estimate.tokens) else { return };
+        let entry = Entry { key, tokens, is_exact: estimate.kind == EstimateKind::Count };
+        self.with_set(key, |set| {
+            let is_known = set.iter().flatten().any(|known| known.key == key);
+            if !is_known {
+                set.swap(0, 1);
+                if let Some(first) = set.first_mut() {
+                    *first = Some(entry);
+                }
+            }
+            Some(())
+        });
+    }
+
+    fn with_set<T>(&self, key: Key, act: impl FnOnce(&mut Set) -> Option<T>) -> Option<T> {
+        let [low, high] = key.hash;
+        let mut shard = self.shards.get(slot(low, SHARDS))?.lock();
+        act(shard.get_mut(slot(high, SETS_PER_SHARD))?)
+    }
+}
+
+fn slot(hash: u64, slots: usize) -> usize {
+    usize::try_from(hash).unwrap_or(usize::MAX).checked_rem(slots).unwrap_or(0)
+}
+
+impl Entry {
+    fn estimate(&self) -> Estimate {
+        let tokens = u64::from(self.tokens);
+        if self.is_exact { Estimate::count(tokens) } else { Estimate::bound(tokens) }
+    }
+}
+
+impl Default for Memo {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memo")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn len(memo: &Memo) -> usize {
+        memo.shards.iter().map(|shard| shard.lock().iter().flatten().flatten().count()).sum()
+    }
+
+    #[test]
+    fn a_remembered_text_keeps_its_number_and_kind() {
+        let memo = Memo::new();
+        let [a, b] = ["a", "b"].map(|text| memo.key(Encoding::O200k, text));
+
+        memo.put(a, Estimate::count(7));
+        memo.put(b, Estimate::bound(9));
+
+        assert_eq!(memo.get(a), Some(Estimate::count(7)));
+        assert_eq!(memo.get(b), Some(Estimate::bound(9)));
+        assert_eq!(memo.get(memo.key(Encoding::Cl100k, "a")), None);
+    }
+
+    #[test]
+    fn a_full_memo_forgets_instead_of_growing() {
+        let memo = Memo::new();
+
+        for number in 0..100_000_u32 {
+            memo.put(memo.key(Encoding::O200k, &number.to_string()), Estimate::count(1));
+        }
+
+        assert!(len(&memo) <= 16_384);
+        assert!(len(&memo) > 16_000);
+        assert_eq!(size_of::<Set>() * SHARDS * SETS_PER_SHARD, 16_384 * 32);
+    }
+
+    #[test]
+    fn of_three_texts_in_one_place_the_longest_unused_goes() {
+        let memo = Memo::new();
+        let [a, b, c] = [1, 2, 3].map(|low| Key { hash: [low * 16, 0], encoding: Encoding::O200k });
+
+        memo.put(a, Estimate::count(1));
+        memo.put(b, Estimate::count(2));
+        assert_eq!(memo.get(a), Some(Estimate::count(1)));
+        memo.put(c, Estimate::count(3));
+
+        assert_eq!(memo.get(b), None);
+        assert_eq!(memo.get(a), Some(Estimate::count(1)));
+        assert_eq!(memo.get(c), Some(Estimate::count(3)));
+    }
+}

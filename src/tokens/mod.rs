@@ -1,0 +1,85 @@
+//! How many input tokens will a prompt be? What every estimator can be asked.
+
+mod bound;
+#[cfg(feature = "tiktoken")]
+mod cut;
+mod estimate;
+mod family;
+#[cfg(feature = "tiktoken")]
+mod memo;
+#[cfg(feature = "tiktoken")]
+mod tiktoken;
+
+use std::fmt;
+
+pub use bound::ByteBound;
+pub use estimate::{Estimate, EstimateKind};
+#[cfg(feature = "tiktoken")]
+pub use tiktoken::TiktokenEstimator;
+
+use crate::message::Prompt;
+use family::Family;
+
+/// Estimates the input tokens of a prompt before it is sent.
+///
+/// An enforcer asks for [`bound`](Self::bound) first: it is nearly free, and
+/// where a budget has room for it nothing needs to be counted. It asks for
+/// [`count`](Self::count) only where the answer could differ. Calls are
+/// synchronous, never fail and never touch the network.
+///
+/// # Example: an estimator for a model of your own
+/// ```
+/// use token_budget::{Estimate, EstimateKind, Message, Prompt, TokenEstimator};
+///
+/// /// Our model reads one token per byte, without any framing.
+/// #[derive(Debug)]
+/// struct PerByte;
+///
+/// impl TokenEstimator for PerByte {
+///     fn knows(&self, model: &str) -> bool {
+///         model == "bytes-1"
+///     }
+///     fn count_text(&self, _model: &str, text: &str) -> Estimate {
+///         Estimate::count(text.len() as u64)
+///     }
+///     fn count(&self, model: &str, prompt: &Prompt) -> Estimate {
+///         if prompt.messages.len() != 1 {
+///             return self.bound(model, prompt);
+///         }
+///         Estimate::count(5)
+///     }
+/// }
+///
+/// let prompt = Prompt { messages: vec![Message::user("hello")], tools: vec![] };
+/// assert_eq!(PerByte.count("bytes-1", &prompt).tokens, 5);
+/// assert_eq!(PerByte.count_text("bytes-1", "hello").kind, EstimateKind::Count);
+/// ```
+pub trait TokenEstimator: fmt::Debug + Send + Sync + 'static {
+    /// Whether this estimator has the tokenizer of that model, so that
+    /// [`count`](Self::count) can be better than [`bound`](Self::bound).
+    fn knows(&self, model: &str) -> bool;
+
+    /// The best this estimator can do: a count where it can, else the bound.
+    ///
+    /// The answer says itself what it is: see [`Estimate::kind`].
+    fn count(&self, model: &str, prompt: &Prompt) -> Estimate;
+
+    /// The same for one piece of text, without any framing.
+    fn count_text(&self, model: &str, text: &str) -> Estimate {
+        self.bound_text(model, text)
+    }
+
+    /// The tokens that this prompt cannot exceed, from the lengths of its
+    /// parts alone: no text is read.
+    ///
+    /// Provided for every estimator: the estimate of [`ByteBound`], whose docs
+    /// say what is claimed and where the figures come from.
+    fn bound(&self, model: &str, prompt: &Prompt) -> Estimate {
+        bound::of_prompt(Family::of(model), prompt)
+    }
+
+    /// The same for one piece of text, without any framing: its bytes.
+    fn bound_text(&self, model: &str, text: &str) -> Estimate {
+        bound::of_text(Family::of(model), text)
+    }
+}

@@ -1,0 +1,190 @@
+//! How many tokens does an OpenAI model read? Counted with its own vocabulary.
+
+use super::cut::pieces;
+use super::estimate::Estimate;
+use super::family::{Encoding, Family};
+use super::memo::Memo;
+use super::{TokenEstimator, bound};
+use crate::message::Prompt;
+
+/// Counts the text of OpenAI models exactly, and bounds the rest by its bytes.
+///
+/// `o200k` serves GPT-4o, 4.1, 4.5, 5 and the o-series, `cl100k` GPT-4, 3.5
+/// and embeddings. For every other model, and for tools, [`ByteBound`](super::ByteBound)
+/// stands: Claude's tokenizer is closed, and Gemini's is not included.
+///
+/// Of 49 recorded OpenAI requests of plain text this gave the reported number
+/// in 37, one token more in 8, one less in 2 (framing the cookbook does not
+/// know), and 7 more for the 2 that asked for embeddings.
+///
+/// # What a count costs
+/// About 0.1 µs a byte, once: a text is remembered by its hash, the latest
+/// 16,384 of them in half a megabyte. The first count in a
+/// process also loads the vocabulary (150 ms and 46 MB for `o200k`): call
+/// [`preload`](Self::preload) at the start.
+///
+/// # Hostile text
+/// A call counts as much as takes tens of milliseconds: 200 KB of prose that was
+/// not seen before, less of text that is slow to count. What lies beyond is
+/// taken at its bytes, and so is a run of more than 1,024 bytes that cannot be
+/// cut, such as a page of spaces or of one letter. The estimate is then a
+/// [`Bound`](crate::EstimateKind::Bound). A conversation that was too long to
+/// count at once is counted further with each call, and only gets lower.
+///
+/// # Example: a count is a quarter of the bound
+/// ```
+/// use token_budget::{Estimate, Message, Prompt, TiktokenEstimator, TokenEstimator};
+///
+/// let estimator = TiktokenEstimator::new();
+/// let message = Message::user("What is the tallest mountain?");
+/// let prompt = Prompt { messages: vec![message], tools: vec![] };
+///
+/// // 6 tokens or 29 bytes, and 7 of framing.
+/// assert_eq!(estimator.count("gpt-4o", &prompt), Estimate::count(13));
+/// assert_eq!(estimator.bound("gpt-4o", &prompt), Estimate::bound(36));
+///
+/// // Nobody outside Anthropic can count these: 29 bytes, and 25 of framing.
+/// assert_eq!(estimator.count("claude-opus-4-8", &prompt), Estimate::bound(54));
+/// ```
+#[derive(Debug, Default)]
+pub struct TiktokenEstimator {
+    memo: Memo,
+}
+
+// A longer run is not shown to the regular expression: it fails on a megabyte.
+const PIECE_BYTES_MAX: usize = 1_024;
+// Enough that what a call of the tokenizer costs does not matter.
+const CHUNK_BYTES: usize = 4_096;
+
+// Work is counted from the text, not in time, so that an estimate does not
+// depend on the machine: a unit is about 0.1 µs, fitted to both vocabularies on
+// common, random and hostile pieces. Finding a piece takes 4 units, merging its
+// n bytes n² / 24, until the tokenizer takes to a heap, at 5 units a byte.
+const WORK_PER_CALL: usize = 200 * 1_024;
+const WORK_PER_PIECE: usize = 4;
+const QUADRATIC_BYTES: usize = 120;
+const BYTES_PER_UNIT_AND_BYTE: usize = 24;
+
+impl TiktokenEstimator {
+    /// An estimator that remembers nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Loads the vocabulary of that model now rather than at its first count.
+    ///
+    /// Vocabularies are shared by all estimators of the process. Nothing
+    /// happens for a model whose vocabulary is not included.
+    pub fn preload(&self, model: &str) {
+        if let Some(encoding) = Family::of(model).encoding() {
+            encode(encoding, "");
+        }
+    }
+
+    fn text(&self, encoding: Encoding, text: &str, work: &mut usize) -> Estimate {
+        let key = self.memo.key(encoding, text);
+        if let Some(known) = self.memo.get(key) {
+            return known;
+        }
+        let is_first = *work == WORK_PER_CALL;
+        let Tally { estimate, is_complete } = tally(encoding, text, work);
+        // What was cut short by earlier texts may be counted at the next call.
+        if is_complete || is_first {
+            self.memo.put(key, estimate);
+        }
+        estimate
+    }
+}
+
+impl TokenEstimator for TiktokenEstimator {
+    fn knows(&self, model: &str) -> bool {
+        Family::of(model).encoding().is_some()
+    }
+
+    fn count(&self, model: &str, prompt: &Prompt) -> Estimate {
+        let family = Family::of(model);
+        let Some(encoding) = family.encoding() else { return bound::of_prompt(family, prompt) };
+        let mut work = WORK_PER_CALL;
+        bound::sum(family, prompt, |text| self.text(encoding, text, &mut work))
+    }
+
+    fn count_text(&self, model: &str, text: &str) -> Estimate {
+        let family = Family::of(model);
+        let Some(encoding) = family.encoding() else { return bound::of_text(family, text) };
+        let mut work = WORK_PER_CALL;
+        self.text(encoding, text, &mut work)
+    }
+}
+
+struct Tally {
+    estimate: Estimate,
+    /// Whether there was work left for all of the text.
+    is_complete: bool,
+}
+
+/// Counts a text chunk by chunk, as far as the work goes.
+fn tally(encoding: Encoding, text: &str, work: &mut usize) -> Tally {
+    let mut sum = Estimate::count(0);
+    let mut rest = text;
+    while !rest.is_empty() && *work > 0 {
+        let chunk = next_chunk(rest, work);
+        let (counted, after) = rest.split_at_checked(chunk.counted).unwrap_or(("", rest));
+        let (bounded, after) = after.split_at_checked(chunk.bounded).unwrap_or((after, ""));
+        sum = sum.plus(exact(encoding, counted)).plus(at_bytes(bounded));
+        rest = after;
+    }
+    Tally { estimate: sum.plus(at_bytes(rest)), is_complete: rest.is_empty() }
+}
+
+/// Bytes to count, followed by bytes that no count is worth.
+#[derive(Default)]
+struct Chunk {
+    counted: usize,
+    bounded: usize,
+}
+
+fn next_chunk(text: &str, work: &mut usize) -> Chunk {
+    let mut chunk = Chunk::default();
+    for piece in pieces(text) {
+        if piece.len() > PIECE_BYTES_MAX {
+            chunk.bounded = piece.len();
+            break;
+        }
+        *work = work.saturating_sub(work_of(piece));
+        chunk.counted = chunk.counted.saturating_add(piece.len());
+        if chunk.counted >= CHUNK_BYTES || *work == 0 {
+            break;
+        }
+    }
+    chunk
+}
+
+fn work_of(piece: &str) -> usize {
+    let bytes = piece.len();
+    let merging = bytes.saturating_mul(bytes.min(QUADRATIC_BYTES)) / BYTES_PER_UNIT_AND_BYTE;
+    merging.saturating_add(WORK_PER_PIECE)
+}
+
+fn exact(encoding: Encoding, text: &str) -> Estimate {
+    Estimate::count(u64::try_from(encode(encoding, text).len()).unwrap_or(u64::MAX))
+}
+
+fn at_bytes(text: &str) -> Estimate {
+    if text.is_empty() {
+        return Estimate::count(0);
+    }
+    Estimate::bound(u64::try_from(text.len()).unwrap_or(u64::MAX))
+}
+
+/// Special words such as `<|endoftext|>` are ordinary text in a message.
+fn encode(encoding: Encoding, text: &str) -> Vec<u32> {
+    match encoding {
+        Encoding::O200k => tiktoken_rs::o200k_base_singleton(),
+        Encoding::Cl100k => tiktoken_rs::cl100k_base_singleton(),
+    }
+    .encode_ordinary(text)
+}
+
+#[cfg(test)]
+mod tests;
