@@ -54,6 +54,12 @@ impl Call {
         Self { model: model.into(), choices: 1, ..Self::default() }
     }
 
+    /// Only who pays: a call whose model and input a client fills in.
+    #[must_use]
+    pub fn charging() -> Self {
+        Self::new("")
+    }
+
     /// Charges that level too. A level named twice is charged once.
     #[must_use]
     pub fn scope(mut self, scope: Scope) -> Self {
@@ -189,6 +195,28 @@ impl Call {
     #[must_use]
     pub fn tag_value(&self, key: &str) -> Option<&str> {
         self.tags.iter().find(|(present, _)| present == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The same call charged to that level and its organisation alone.
+    pub(crate) fn only(mut self, scope: &Scope) -> Self {
+        self.scopes.retain(|other| other == scope || other.kind() == &ScopeKind::Organization);
+        self
+    }
+
+    /// Who pays, and for which model, without what is sent.
+    pub(crate) fn without_input(&self) -> Self {
+        Self { input: Input::default(), ..self.clone() }
+    }
+
+    /// Whether both are charged alike: same payers, model, tags, use case and conditions.
+    pub(crate) fn same_charge(&self, other: &Self) -> bool {
+        self.model == other.model
+            && self.scopes == other.scopes
+            && self.provider == other.provider
+            && self.tags == other.tags
+            && self.use_case == other.use_case
+            && self.conditions == other.conditions
+            && other.problem.is_none()
     }
 
     fn problem(mut self, text: impl Into<String>) -> Self {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::Conditions;
 use crate::policy::Policy;
 use crate::verdict::{FrozenScope, JudgedLine};
 use crate::{
-    Amount, Balance, Binding, Call, Decision, Error, ModelPrice, Refusal, Timestamp, Unit, Usd, Verdict,
+    Amount, Balance, Binding, Call, Conditions, Decision, Error, ModelPrice, Refusal, Timestamp, Unit, Usd,
+    Verdict,
 };
 
 /// What a call is estimated and priced at, before it is made.
@@ -18,6 +18,8 @@ pub struct Quote {
     pub amount: Amount,
     /// The price it was made with; `None` where the model has none.
     pub price: Option<Arc<ModelPrice>>,
+    /// The model has no price and the policy wants one: the call is refused, never free.
+    pub unpriced: bool,
     /// The conditions it was priced under.
     pub conditions: Conditions,
     /// How many answers were asked for at once.
@@ -28,7 +30,7 @@ impl Quote {
     /// An estimate of tokens that costs that much.
     #[must_use]
     pub fn of(amount: Amount) -> Self {
-        Self { amount, price: None, conditions: Conditions::default(), choices: 1 }
+        Self { amount, choices: 1, ..Self::default() }
     }
 }
 
@@ -120,11 +122,8 @@ pub(crate) fn explain(
     advice: bool,
 ) -> Decision {
     let Judged { binding, balances, requested, now } = judged;
-    let counts_dollars =
-        binding.bound.iter().any(|bound| bound.account.unit() == &Unit::Usd && !bound.observe);
-    let unpriced = quote.price.is_none() && quote.amount.usd == Usd::ZERO && counts_dollars && !advice;
     let mut verdict = judge(&binding, &balances, &requested);
-    if !frozen.is_empty() || extra.is_some() || unpriced {
+    if !frozen.is_empty() || extra.is_some() || quote.unpriced {
         verdict = Verdict::Block;
     }
     if verdict == Verdict::Degrade && binding.next_rung.is_none() {
@@ -139,7 +138,7 @@ pub(crate) fn explain(
         requested,
         frozen,
         extra,
-        unpriced,
+        unpriced: quote.unpriced,
         affordable_output_tokens,
         now,
         advice,
@@ -168,7 +167,7 @@ pub(crate) fn affordable(binding: &Binding, balances: &[Balance], quote: &Quote)
             Unit::TokensOutput => room,
             Unit::TokensInput if room >= input => continue,
             Unit::Requests | Unit::Iterations if room >= 1 => continue,
-            Unit::ToolCalls | Unit::Tool(_) => continue,
+            Unit::TimeMs | Unit::ToolCalls | Unit::Tool(_) => continue,
             _ => 0,
         };
         let fits = fits.checked_div(u64::from(quote.choices.max(1))).unwrap_or(0);
