@@ -70,7 +70,6 @@ impl From<Usage> for Report {
 
 /// What a settled call was charged, and what that did to its budgets.
 #[derive(Clone, Debug)]
-#[must_use]
 pub struct Receipt {
     id: ReservationId,
     binding: Arc<Binding>,

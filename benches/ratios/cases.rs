@@ -158,7 +158,7 @@ pub fn prepared_path(threads: usize) -> Vec<Work> {
         Box::new(move |iterations| {
             for _ in 0..iterations {
                 let reservation = prepared.reserve_now(1_000, 200).unwrap().or_refusal().unwrap();
-                black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap());
+                drop(black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap()));
             }
         })
     };
@@ -178,7 +178,7 @@ pub fn string_path(threads: usize) -> Vec<Work> {
 fn from_strings(enforcer: &Enforcer, user: &str) {
     let call = call(black_box("acme"), black_box(user)).input_tokens(1_000).output_tokens(200);
     let reservation = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
-    black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap());
+    drop(black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap()));
 }
 
 /// The same for one of so many users.
@@ -217,7 +217,7 @@ pub fn two_levels() -> Vec<Work> {
     vec![Box::new(move |iterations| {
         for _ in 0..iterations {
             let reservation = prepared.reserve_now(1_000, 200).unwrap().or_refusal().unwrap();
-            black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap());
+            drop(black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap()));
         }
     })]
 }

@@ -1,7 +1,8 @@
 //! What does it cost, beside named peers, in one run?
 //!
 //! `cargo bench` runs every case in interleaved rounds and prints medians and
-//! ratios; `cargo bench -- --test` runs each case once, to see that it works.
+//! ratios; `cargo bench -- --test` runs each case once, to see that it works,
+//! and `cargo bench -- ledger` (path, accounts, parts, memory) one group alone.
 //! Absolute figures drift with the machine: read the ratios.
 #![expect(
     clippy::arithmetic_side_effects,
@@ -25,11 +26,18 @@ use timing::{Bench, Run};
 fn main() {
     let run = Run::from_arguments();
     println!("rounds {}, iterations a round {}, nanoseconds are medians\n", run.rounds, run.iterations);
-    ledger(&run);
-    whole_path(&run);
-    many_accounts(&run);
-    parts(&run);
-    memory::report(&run);
+    let groups: [(&str, fn(&Run)); 5] = [
+        ("ledger", ledger),
+        ("path", whole_path),
+        ("accounts", many_accounts),
+        ("parts", parts),
+        ("memory", memory::report),
+    ];
+    for (name, group) in groups {
+        if run.wants(name) {
+            group(&run);
+        }
+    }
 }
 
 /// The ledger alone, 4 and 8 prepared lines, beside one keyed check for each of four levels.

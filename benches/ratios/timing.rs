@@ -9,15 +9,23 @@ pub type Work = Box<dyn FnMut(u64) + Send>;
 pub struct Run {
     pub rounds: usize,
     pub iterations: u64,
+    /// Groups that were named; none names all.
+    only: Vec<String>,
 }
 
 impl Run {
     pub fn from_arguments() -> Self {
-        if std::env::args().any(|argument| argument == "--test") {
-            Self { rounds: 1, iterations: 100 }
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let only = arguments.iter().filter(|argument| !argument.starts_with("--")).cloned().collect();
+        if arguments.iter().any(|argument| argument == "--test") {
+            Self { rounds: 1, iterations: 100, only }
         } else {
-            Self { rounds: 15, iterations: 100_000 }
+            Self { rounds: 15, iterations: 100_000, only }
         }
+    }
+
+    pub fn wants(&self, group: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == group)
     }
 
     pub fn is_test(&self) -> bool {

@@ -1,0 +1,41 @@
+//! The hot path takes nothing from the heap once its tables have grown.
+
+use token_budget::{Budget, Call, Enforcer, Policy, Prepared, ScopeKind, Usage, Usd, Window};
+
+/// Four scopes, each with a day and a month: eight lines, the most that stand inline.
+fn prepared() -> Prepared {
+    let kinds = [ScopeKind::Organization, ScopeKind::Team, ScopeKind::Project, ScopeKind::User];
+    let budgets = kinds.into_iter().flat_map(|kind| {
+        let day = Budget::each_usd(format!("{kind} day"), kind.clone(), Usd::MAX, Window::day());
+        [day, Budget::each_usd(format!("{kind} month"), kind, Usd::MAX, Window::month())]
+    });
+    let enforcer = Enforcer::builder().policy(Policy::new(budgets).unwrap()).build();
+    let call = Call::new("gpt-4o").organization("acme").team("search").project("index").user("ada");
+    enforcer.prepare(&call).unwrap()
+}
+
+fn call(prepared: &Prepared) {
+    let reservation = prepared.reserve_now(1_000, 200).unwrap().or_refusal().unwrap();
+    reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap();
+}
+
+#[test]
+fn a_prepared_call_takes_nothing_from_the_heap() {
+    let prepared = prepared();
+    // More than is remembered of ended calls, so that every table has its size.
+    for _ in 0..20_000 {
+        call(&prepared);
+    }
+    let measured = allocation_counter::measure(|| (0..1_000).for_each(|_| call(&prepared)));
+    assert_eq!((measured.count_total, measured.bytes_total), (0, 0));
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_calls() {
+    let prepared = prepared();
+    for _ in 0..20_000 {
+        call(&prepared);
+    }
+    let measured = allocation_counter::measure(|| (0..50_000).for_each(|_| call(&prepared)));
+    assert_eq!(measured.bytes_current, 0);
+}
