@@ -4,6 +4,7 @@ mod bind;
 mod budget;
 mod exemption;
 mod tiers;
+pub mod file;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,0 +1,124 @@
+//! How do the entries of a file become one policy?
+
+use std::collections::HashSet;
+
+use compact_str::CompactString;
+
+use super::super::{Budget, Exemption, Policy, UnknownModel};
+use super::gateway::{self, Holder};
+use super::tree::{Fields, Node, shown, wrong};
+use super::{budget, exemption, value};
+use crate::{Caps, Error, ScopeKind};
+
+pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
+    if let Some(holder) = gateway::alone(document)? {
+        return Policy::new(held(document, 1, holder)?);
+    }
+    let lists = ["budgets", "keys", "api_keys", "teams"];
+    let fields = Fields::of(document, &[&["policy", "exemptions"][..], &lists].concat())?;
+    if !lists.iter().any(|list| fields.has(list)) {
+        return Err(no_budgets());
+    }
+    let general = fields.find("policy", general)?.unwrap_or_default();
+    let kinds = &general.kinds;
+    let mut budgets = Vec::new();
+    for (node, number) in entries(&fields, &["budgets"])? {
+        let budget = budget::budget(node, kinds);
+        budgets.push(budget.map_err(|error| error.within(&place("budget", &["id"], node, number)))?);
+    }
+    for (lists, holder) in [(&["keys", "api_keys"][..], &gateway::KEY), (&["teams"], &gateway::TEAM)] {
+        for (node, number) in entries(&fields, lists)? {
+            budgets.extend(held(node, number, holder)?);
+        }
+    }
+    let exemptions = exemptions(&fields, kinds, &budgets)?;
+    Ok(Policy::new(budgets)?.change(|inner| {
+        inner.exemptions = exemptions;
+        inner.ladder = general.ladder;
+        inner.unknown_model = general.unknown_model;
+        inner.output_tokens_default = general.output_tokens_default.unwrap_or(inner.output_tokens_default);
+        inner.caps = general.caps;
+        inner.observe = general.observe;
+    }))
+}
+
+pub(super) fn no_budgets() -> Error {
+    wrong("no budgets, keys or teams: a policy without any says so by an empty list of budgets")
+}
+
+/// The entries of a list, numbered from one for people.
+fn entries<'a>(
+    fields: &Fields<'a>,
+    names: &[&str],
+) -> Result<impl Iterator<Item = (&'a Node, u32)> + use<'a>, Error> {
+    Ok(fields.find_any(names, Node::list)?.unwrap_or_default().iter().zip(1_u32..))
+}
+
+/// How an entry is called in an error: by its name, or where that cannot be shown by its number.
+fn place(noun: &str, names: &[&str], node: &Node, number: u32) -> String {
+    let Node::Table(entries) = node else { return format!("{noun} {number}") };
+    match entries.iter().find(|(field, _)| names.contains(&field.as_str())) {
+        Some((_, Node::Text(name))) if (1..=128).contains(&name.len()) && !gateway::is_secret(name) => {
+            format!("{noun} {}", shown(name))
+        }
+        _ => format!("{noun} {number}"),
+    }
+}
+
+fn held(node: &Node, number: u32, holder: &Holder) -> Result<Vec<Budget>, Error> {
+    gateway::budgets(node, holder)
+        .map_err(|error| error.within(&place(holder.noun, holder.names, node, number)))
+}
+
+fn exemptions(fields: &Fields<'_>, kinds: &[ScopeKind], budgets: &[Budget]) -> Result<Vec<Exemption>, Error> {
+    let ids: HashSet<&str> = budgets.iter().map(Budget::id).collect();
+    let mut seen = HashSet::new();
+    let mut exemptions = Vec::new();
+    for (node, number) in entries(fields, &["exemptions"])? {
+        let place = place("exemption", &["id"], node, number);
+        let exemption = exemption::exemption(node, kinds, |id| ids.contains(id));
+        let exemption = exemption.map_err(|error| error.within(&place))?;
+        exemption.check()?;
+        if !seen.insert(exemption.id.clone()) {
+            return Err(Error::invalid("id", "stands twice").within(&place));
+        }
+        exemptions.push(exemption);
+    }
+    Ok(exemptions)
+}
+
+/// What is said about the policy as a whole.
+#[derive(Default)]
+struct General {
+    ladder: Vec<CompactString>,
+    unknown_model: UnknownModel,
+    output_tokens_default: Option<u64>,
+    caps: Caps,
+    observe: bool,
+    kinds: Vec<ScopeKind>,
+}
+
+fn general(node: &Node) -> Result<General, Error> {
+    let known = ["ladder", "unknown_model", "output_tokens_default", "per_call", "observe", "kinds"];
+    let fields = Fields::of(node, &known)?;
+    Ok(General {
+        ladder: fields.find("ladder", value::names)?.unwrap_or_default(),
+        unknown_model: fields.find("unknown_model", unknown_model)?.unwrap_or_default(),
+        output_tokens_default: fields.find("output_tokens_default", value::whole)?,
+        caps: fields.find("per_call", budget::caps)?.unwrap_or_default(),
+        observe: fields.flag("observe")?,
+        kinds: fields.find("kinds", value::kinds)?.unwrap_or_default(),
+    })
+}
+
+fn unknown_model(node: &Node) -> Result<UnknownModel, Error> {
+    if matches!(node, Node::Table(_)) {
+        let fields = Fields::of(node, &["priced_as"])?;
+        return fields.get("priced_as", value::name).map(UnknownModel::PricedAs);
+    }
+    match value::text(node)? {
+        "refuse" => Ok(UnknownModel::Refuse),
+        "count_only" => Ok(UnknownModel::CountOnly),
+        other => Err(wrong(format!("{other:?} is none of refuse, count_only and {{ priced_as = MODEL }}"))),
+    }
+}
