@@ -21,12 +21,24 @@ impl<T> Chunks<T> {
     /// Puts `item` where one was freed, else at the end, and says where.
     ///
     /// `None` where four thousand million places are taken.
-    #[inline]
     pub(super) fn insert(&mut self, item: T) -> Option<u32> {
         if let Some(place) = self.free.pop() {
             *self.get_mut(place) = item;
             return Some(place);
         }
+        self.push(item)
+    }
+
+    /// A place that was freed, with what it held last; else one at the end, with what `fresh` makes.
+    #[inline]
+    pub(super) fn take(&mut self, fresh: impl FnOnce() -> T) -> Option<u32> {
+        match self.free.pop() {
+            Some(place) => Some(place),
+            None => self.push(fresh()),
+        }
+    }
+
+    fn push(&mut self, item: T) -> Option<u32> {
         let place = u32::try_from(self.len).ok().filter(|place| *place != u32::MAX)?;
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
@@ -38,7 +50,7 @@ impl<T> Chunks<T> {
         Some(place)
     }
 
-    /// Lets a later insert overwrite that place.
+    /// Lets a later insert or take have that place.
     #[inline]
     pub(super) fn free(&mut self, place: u32) {
         self.free.push(place);
