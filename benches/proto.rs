@@ -105,7 +105,8 @@ fn main() {
     ];
     let only = std::env::args().nth(1).filter(|name| !name.starts_with("--"));
     let mut times = vec![Vec::new(); cases.len()];
-    for _ in 0..15 {
+    let repeats = std::env::args().nth(2).map_or(15, |text| text.parse().unwrap());
+    for _ in 0..repeats {
         for ((name, case), times) in cases.iter().zip(&mut times) {
             if only.as_deref().is_none_or(|only| name.contains(only)) {
                 times.push(case());

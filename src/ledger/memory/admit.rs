@@ -100,6 +100,7 @@ impl RootBook {
     /// Takes the room that was found.
     #[inline]
     fn hold(&mut self, draft: u32, key: &Key, command: &Reserve<'_>, news: &mut Option<Box<News>>) {
+        let entry = self.journal.next();
         let mut crossed = false;
         let mut place = draft;
         for lines in command.claim.lines().chunks(INLINE) {
@@ -107,9 +108,8 @@ impl RootBook {
             for (line, held) in lines.iter().zip(&hold.lines) {
                 let change = Change { spent: 0, reserved: held.amount };
                 let kept = KeptLine { row: held.row, period: line.period.number, change };
-                self.rows.hold(&kept, self.journal.next());
+                crossed |= self.rows.hold(&kept, line, entry);
                 self.journal.add(kept);
-                crossed |= self.rows.may_cross(held.row, line);
             }
             place = hold.more;
         }

@@ -1,6 +1,5 @@
 //! What changed lately? A ring of entries; the oldest are folded into totals.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::rows::{Change, Rows};
@@ -18,7 +17,7 @@ pub(super) struct Kept {
     pub(super) signature: Option<Box<Signature>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct KeptLine {
     pub(super) row: u32,
     pub(super) period: i64,
@@ -32,7 +31,7 @@ pub(super) struct Journal {
     ring: Vec<Kept>,
     /// Where in the ring the oldest entry stands.
     oldest: usize,
-    lines: VecDeque<KeptLine>,
+    lines: Lines,
     /// Lines that were added since the last entry was written.
     fresh: u8,
     /// The number of the entry that is written next.
@@ -53,7 +52,7 @@ pub(super) struct NewEntry<'a> {
 impl Journal {
     /// An empty journal that keeps so many entries, but at least one.
     pub(super) fn new(most: usize) -> Self {
-        Self { ring: Vec::new(), oldest: 0, lines: VecDeque::new(), fresh: 0, next: 1, most: most.max(1) }
+        Self { ring: Vec::new(), oldest: 0, lines: Lines::default(), fresh: 0, next: 1, most: most.max(1) }
     }
 
     /// The number of the entry that is written next.
@@ -70,7 +69,7 @@ impl Journal {
     /// Adds a line to the entry that is written next.
     #[inline]
     pub(super) fn add(&mut self, line: KeptLine) {
-        self.lines.push_back(line);
+        self.lines.push(line);
         // A claim has at most 255 lines.
         self.fresh = self.fresh.saturating_add(1);
     }
@@ -85,8 +84,12 @@ impl Journal {
             return;
         }
         let Some(slot) = self.ring.get_mut(self.oldest) else { return };
-        for _ in 0..slot.lines {
-            if let Some(line) = self.lines.pop_front() {
+        if matches!(slot.kind, EntryKind::Reserved | EntryKind::Resized) {
+            // A hold spends nothing, so there is nothing to fold, and its rows need not be fetched.
+            self.lines.skip(slot.lines);
+        } else {
+            for _ in 0..slot.lines {
+                let line = self.lines.pop();
                 rows.fold(line.row, line.change.spent);
             }
         }
@@ -98,15 +101,71 @@ impl Journal {
     /// The entries kept, oldest first, with their numbers and lines.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Kept, impl Iterator<Item = &KeptLine>)> {
         let (newer, older) = self.ring.split_at_checked(self.oldest).unwrap_or_default();
-        let mut start = 0_usize;
+        let mut start = self.lines.head;
         let mut sequence = self.first();
         older.iter().chain(newer).map(move |kept| {
-            let lines = self.lines.iter().skip(start).take(usize::from(kept.lines));
+            let lines = self.lines.iter(start, u32::from(kept.lines));
             let numbered = sequence;
-            start = start.saturating_add(usize::from(kept.lines));
+            start = start.wrapping_add(u32::from(kept.lines));
             sequence = sequence.saturating_add(1);
             (numbered, kept, lines)
         })
+    }
+}
+
+/// A queue in a ring that doubles when it is full: two counters that only grow, and a mask.
+#[derive(Debug, Default)]
+struct Lines {
+    ring: Vec<KeptLine>,
+    /// Counts what was taken out; wraps.
+    head: u32,
+    /// Counts what was put in; wraps.
+    tail: u32,
+}
+
+impl Lines {
+    #[inline]
+    fn push(&mut self, line: KeptLine) {
+        if self.tail.wrapping_sub(self.head) as usize == self.ring.len() {
+            self.grow();
+        }
+        let at = self.at(self.tail);
+        if let Some(slot) = self.ring.get_mut(at) {
+            *slot = line;
+        }
+        self.tail = self.tail.wrapping_add(1);
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let lines: Vec<_> = self.iter(self.head, self.tail.wrapping_sub(self.head)).copied().collect();
+        let len = lines.len();
+        self.ring = lines;
+        self.ring.resize(len.saturating_mul(2).max(64), KeptLine::default());
+        (self.head, self.tail) = (0, len as u32);
+    }
+
+    /// The oldest line. The caller knows that there is one.
+    #[inline]
+    fn pop(&mut self) -> KeptLine {
+        let line = self.ring.get(self.at(self.head)).copied().unwrap_or_default();
+        self.skip(1);
+        line
+    }
+
+    #[inline]
+    fn skip(&mut self, lines: u8) {
+        self.head = self.head.wrapping_add(u32::from(lines));
+    }
+
+    /// The length is a power of two.
+    #[inline]
+    fn at(&self, count: u32) -> usize {
+        count as usize & self.ring.len().wrapping_sub(1)
+    }
+
+    fn iter(&self, start: u32, lines: u32) -> impl Iterator<Item = &KeptLine> {
+        (0..lines).filter_map(move |line| self.ring.get(self.at(start.wrapping_add(line))))
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{Account, Balance, Clock, Error, Period, Root, Scope, SystemClock, Ti
 /// How much a [`MemoryLedger`] remembers, for each root.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryOptions {
-    /// Ended ids that were finally reported, released or refused: by default 8,192.
+    /// Ended ids that were finally reported, released or refused: by default 1,024.
     pub ended_max: usize,
     /// Ended ids that are charged but not yet finally reported: by default 65,536.
     pub unreported_max: usize,
@@ -45,9 +45,9 @@ pub struct MemoryOptions {
 impl Default for MemoryOptions {
     fn default() -> Self {
         Self {
-            ended_max: 8_192,
+            ended_max: 1_024,
             unreported_max: 65_536,
-            journal_entries_max: 2_048,
+            journal_entries_max: 512,
             id_age_max: Duration::from_secs(3_600),
         }
     }

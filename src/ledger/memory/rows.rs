@@ -141,14 +141,14 @@ impl Rows {
             return Some(Balance::default());
         }
         let row = self.rows.get(place);
-        if row.period != period.number {
-            if row.period > period.number {
-                return None;
-            }
-            self.roll(place, period);
+        if row.period == period.number {
+            return Some(row.balance());
         }
-        let row = self.rows.get(place);
-        Some(Balance { spent: row.spent, reserved: row.reserved })
+        if row.period > period.number {
+            return None;
+        }
+        self.roll(place, period);
+        Some(self.rows.get(place).balance())
     }
 
     /// Lets the row live through that period, which becomes its present one if it is newer.
@@ -177,14 +177,13 @@ impl Rows {
     }
 
     /// The balance that a line of that period is judged by.
-    #[inline]
     pub(super) fn balance(&self, place: u32, period: i64) -> Balance {
         if place == NO_ROW {
             return Balance::default();
         }
         let row = self.rows.get(place);
         if row.period == period || row.rolling.is_some() {
-            return Balance { spent: row.spent, reserved: row.reserved };
+            return row.balance();
         }
         let slot = self.closed.get(&(place, period)).copied().unwrap_or_default();
         Balance { spent: slot.spent, reserved: slot.reserved }
@@ -196,37 +195,53 @@ impl Rows {
         held.period == line.period.number as u32 && self.rows.get(held.row).account.same(&line.account)
     }
 
-    /// Whether the change can be applied without a sum that does not fit or a balance below zero.
+    /// Whether the change can be applied without a sum that does not fit.
     #[inline]
     pub(super) fn fits(&self, place: u32, period: i64, change: Change) -> bool {
         let row = self.rows.get(place);
-        let balance = self.balance(place, period);
-        let sum = |left: i64, right: i64| left.checked_add(right);
+        let balance = if row.is_present(period) { row.balance() } else { self.balance(place, period) };
+        let spent = balance.spent.checked_add(change.spent);
+        let reserved = balance.reserved.checked_add(change.reserved);
         // `spent + reserved` is compared with ceilings, so it must fit as well.
-        let used = sum(balance.spent, change.spent).and_then(|spent| {
-            sum(balance.reserved, change.reserved).and_then(|reserved| sum(spent, reserved))
-        });
-        used.is_some() && sum(row.total, change.spent).is_some()
+        let used = spent.zip(reserved).and_then(|(spent, reserved)| spent.checked_add(reserved));
+        used.is_some() && row.total.checked_add(change.spent).is_some()
     }
 
     /// Applies a line that [`fits`](Self::fits) and belongs to that journal entry; says what the balance is then.
     #[inline]
     pub(super) fn apply(&mut self, line: &KeptLine, entry: u64) -> Balance {
         let row = self.rows.get_mut(line.row);
-        match row.apply(line, entry) {
-            Some(balance) => balance,
-            None => self.apply_elsewhere(line.row, line.period, line.change),
+        row.written = entry;
+        if row.is_present(line.period) {
+            return row.change(line.change);
         }
+        self.apply_elsewhere(line)
     }
 
-    /// The same for a new hold, which the row then counts.
+    /// The same for a line of a claim; also says whether its marks want a closer look.
     #[inline]
-    pub(super) fn hold(&mut self, line: &KeptLine, entry: u64) {
-        let row = self.rows.get_mut(line.row);
-        row.holds = row.holds.saturating_add(1);
-        if row.apply(line, entry).is_none() {
-            self.apply_elsewhere(line.row, line.period, line.change);
+    pub(super) fn apply_line(&mut self, kept: &KeptLine, line: &Line, entry: u64) -> (Balance, bool) {
+        let row = self.rows.get_mut(kept.row);
+        row.written = entry;
+        if row.is_present(kept.period) {
+            let balance = row.change(kept.change);
+            return (balance, row.reaches(&line.marks));
         }
+        (self.apply_elsewhere(kept), !line.marks.is_empty())
+    }
+
+    /// Applies the line of a new hold, which the row then counts; says whether its marks want a closer look.
+    #[inline]
+    pub(super) fn hold(&mut self, kept: &KeptLine, line: &Line, entry: u64) -> bool {
+        let row = self.rows.get_mut(kept.row);
+        row.holds = row.holds.saturating_add(1);
+        row.written = entry;
+        if row.is_present(kept.period) {
+            row.reserved = row.reserved.saturating_add(kept.change.reserved);
+            return row.reaches(&line.marks);
+        }
+        self.apply_elsewhere(kept);
+        !line.marks.is_empty()
     }
 
     /// Counts a remembered id that was never open.
@@ -236,14 +251,15 @@ impl Rows {
     }
 
     #[cold]
-    fn apply_elsewhere(&mut self, place: u32, period: i64, change: Change) -> Balance {
-        let row = self.rows.get_mut(place);
+    fn apply_elsewhere(&mut self, line: &KeptLine) -> Balance {
+        let row = self.rows.get_mut(line.row);
+        row.total = row.total.saturating_add(line.change.spent);
         if row.rolling.is_some() {
-            row.apply_rolling(period, change);
+            row.apply_rolling(line.period, line.change);
         } else {
-            self.apply_closed(place, period, change);
+            self.apply_closed(line.row, line.period, line.change);
         }
-        self.balance(place, period)
+        self.balance(line.row, line.period)
     }
 
     /// A hold that named the row is no longer remembered.
@@ -256,11 +272,8 @@ impl Rows {
     /// Adds what was spent to the part of the total that the journal no longer tells.
     #[inline]
     pub(super) fn fold(&mut self, place: u32, spent: i64) {
-        // Most folded lines are of holds, which spent nothing: their rows need not be fetched.
-        if spent != 0 {
-            let row = self.rows.get_mut(place);
-            row.folded = row.folded.saturating_add(spent);
-        }
+        let row = self.rows.get_mut(place);
+        row.folded = row.folded.saturating_add(spent);
     }
 
     fn apply_closed(&mut self, place: u32, period: i64, change: Change) {
@@ -282,17 +295,6 @@ impl Rows {
         if self.closed.get(&(place, period)).is_some_and(|slot| slot.reserved == 0) {
             self.closed.remove(&(place, period));
         }
-    }
-
-    /// Whether spent money has reached a level of the line that may not have fired yet.
-    #[inline]
-    pub(super) fn may_cross(&self, place: u32, line: &Line) -> bool {
-        let row = self.rows.get(place);
-        if row.period != line.period.number {
-            return !line.marks.is_empty();
-        }
-        let mut reached = line.marks.iter().take_while(|mark| row.spent >= mark.at);
-        reached.any(|mark| row.fired & tier_bit(mark) == 0)
     }
 
     /// The tiers of the line that spent money now reaches for the first time in the period, as (tier, level).
@@ -395,17 +397,30 @@ impl Row {
         self.rolling.is_some()
     }
 
-    /// Applies a change to the present period; `None` where it belongs into another or the account rolls.
+    /// Whether that is the period that `spent` and `reserved` count, and nothing rolls.
     #[inline]
-    fn apply(&mut self, line: &KeptLine, entry: u64) -> Option<Balance> {
-        self.written = entry;
-        self.total = self.total.saturating_add(line.change.spent);
-        if self.period != line.period || self.rolling.is_some() {
-            return None;
-        }
-        self.spent = self.spent.saturating_add(line.change.spent);
-        self.reserved = self.reserved.saturating_add(line.change.reserved);
-        Some(Balance { spent: self.spent, reserved: self.reserved })
+    fn is_present(&self, period: i64) -> bool {
+        self.period == period && self.rolling.is_none()
+    }
+
+    #[inline]
+    fn change(&mut self, change: Change) -> Balance {
+        self.total = self.total.saturating_add(change.spent);
+        self.spent = self.spent.saturating_add(change.spent);
+        self.reserved = self.reserved.saturating_add(change.reserved);
+        self.balance()
+    }
+
+    #[inline]
+    fn balance(&self) -> Balance {
+        Balance { spent: self.spent, reserved: self.reserved }
+    }
+
+    /// Whether spent money has reached a level that has not fired in this period.
+    #[inline]
+    fn reaches(&self, marks: &[Mark]) -> bool {
+        let mut reached = marks.iter().take_while(|mark| self.spent >= mark.at);
+        reached.any(|mark| self.fired & tier_bit(mark) == 0)
     }
 
     /// Moves a rolling account on to `period`: what leaves the span no longer counts.

@@ -43,6 +43,7 @@ impl RootBook {
         self.check_charge(place, held, command)?;
         let mut reply = self.reply(Outcome::Applied, news);
         reply.unheld = unheld;
+        let entry = self.journal.next();
         let mut crossed = false;
         let mut part = place;
         for (lines, amounts) in command.claim.lines().chunks(INLINE).zip(command.amounts.chunks(INLINE)) {
@@ -50,9 +51,10 @@ impl RootBook {
             for ((line, amount), old) in lines.iter().zip(amounts).zip(&mut hold.lines) {
                 let change = charge_change(held, old.amount, *amount);
                 let kept = KeptLine { row: old.row, period: line.period.number, change };
-                reply.balances.push(self.rows.apply(&kept, self.journal.next()));
+                let (balance, reaches) = self.rows.apply_line(&kept, line, entry);
+                reply.balances.push(balance);
+                crossed |= reaches;
                 self.journal.add(kept);
-                crossed |= self.rows.may_cross(old.row, line);
                 old.amount = *amount;
             }
             part = hold.more;
