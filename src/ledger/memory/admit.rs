@@ -56,9 +56,9 @@ impl RootBook {
                 if *amount < 0 {
                     return Err(negative(&line.account, *amount));
                 }
-                let row = self.rows.find(self.ledger, &line.account);
                 let in_period = line.period.from <= self.now && self.now < line.period.until;
-                let Some(balance) = self.rows.look(row, &line.period).filter(|_| in_period) else {
+                let found = if in_period { self.rows.look(self.ledger, line) } else { None };
+                let Some((row, balance)) = found else {
                     return Ok(Look { outcome: Outcome::Stale, ..look });
                 };
                 if !has_room(line, &balance, *amount)? {

@@ -156,20 +156,23 @@ impl MemoryLedger {
         let inner = &*self.0;
         let hint = root.hint().load(Ordering::Relaxed);
         let known = if (hint >> 32) as u32 == inner.number { inner.book_at(hint as u32) } else { None };
-        match known {
-            Some(book) => work(&mut book.0.lock()),
-            None => work(&mut inner.book_of(root).0.lock()),
-        }
+        let book = match known {
+            Some(book) => book,
+            None => inner.book_of(root),
+        };
+        work(&mut book.0.lock())
     }
 }
 
 impl Inner {
+    #[inline]
     fn book_at(&self, number: u32) -> Option<&Padded> {
         let (table, place) = position(number);
         self.tables.get(table)?.get()?.get(place)?.get()
     }
 
     /// Finds the books of a root by name, or opens them.
+    #[cold]
     fn book_of(&self, root: &Root) -> &Padded {
         let number = *self.by_name.entry(root.clone()).or_insert_with(|| self.open_books());
         root.hint().store(u64::from(self.number) << 32 | u64::from(number), Ordering::Relaxed);

@@ -79,13 +79,9 @@ impl Rows {
     #[inline]
     pub(super) fn find(&self, ledger: u32, account: &Account) -> u32 {
         let hint = account.hint();
-        // The upper half says which ledger wrote the hint, and the row says whether it still holds.
-        let place = hint as u32;
-        if (hint >> 32) as u32 == ledger
-            && place < self.rows.places()
-            && self.rows.get(place).account.same(account)
-        {
-            return place;
+        let hinted = if (hint >> 32) as u32 == ledger { self.rows.try_get(hint as u32) } else { None };
+        if hinted.is_some_and(|row| row.account.same(account)) {
+            return hint as u32;
         }
         self.find_by_name(ledger, account)
     }
@@ -109,20 +105,10 @@ impl Rows {
         self.drop_some_idle(at);
         let rolling = (line.period.span > 1)
             .then(|| vec![Slot::default(); line.period.span as usize].into_boxed_slice());
-        let row = Row {
-            account: account.clone(),
-            period: line.period.number,
-            spent: 0,
-            reserved: 0,
-            total: 0,
-            folded: 0,
-            written: 0,
-            keep_until: keep_until(&line.period),
-            fired: 0,
-            holds: 0,
-            rolling,
-        };
-        let place = self.rows.insert(row).ok_or_else(|| Error::overflow("accounts"))?;
+        let (period, keep_until) = (line.period.number, keep_until(&line.period));
+        let row = Row { account: account.clone(), period, keep_until, rolling, ..Row::blank() };
+        let place = self.rows.take(Row::blank).ok_or_else(|| Error::overflow("accounts"))?;
+        *self.rows.get_mut(place) = row;
         let Self { rows, index, .. } = self;
         index.insert_unique(account.hash(), place, |place| rows.get(*place).account.hash());
         account.set_hint(u64::from(at.ledger) << 32 | u64::from(place));
@@ -134,21 +120,32 @@ impl Rows {
         self.rows.get(place)
     }
 
-    /// The balance that a hold in that period is judged by; `None` where the row is in a later one.
+    /// The row of that line, and the balance that a hold in its period is judged by.
+    ///
+    /// `None` where the row is in a later period already.
     #[inline]
-    pub(super) fn look(&mut self, place: u32, period: &Period) -> Option<Balance> {
+    pub(super) fn look(&mut self, ledger: u32, line: &Line) -> Option<(u32, Balance)> {
+        let hint = line.account.hint();
+        // The upper half says which ledger wrote the hint, and the row says whether it still holds.
+        if (hint >> 32) as u32 == ledger
+            && let Some(row) = self.rows.try_get(hint as u32)
+            && row.period == line.period.number
+            && row.account.same(&line.account)
+        {
+            return Some((hint as u32, row.balance()));
+        }
+        self.look_closely(ledger, line)
+    }
+
+    #[cold]
+    fn look_closely(&mut self, ledger: u32, line: &Line) -> Option<(u32, Balance)> {
+        let place = self.find(ledger, &line.account);
         if place == NO_ROW {
-            return Some(Balance::default());
+            return Some((place, Balance::default()));
         }
+        self.advance(place, &line.period);
         let row = self.rows.get(place);
-        if row.period == period.number {
-            return Some(row.balance());
-        }
-        if row.period > period.number {
-            return None;
-        }
-        self.roll(place, period);
-        Some(self.rows.get(place).balance())
+        (row.period == line.period.number).then(|| (place, row.balance()))
     }
 
     /// Lets the row live through that period, which becomes its present one if it is newer.
@@ -358,9 +355,8 @@ impl Rows {
         let hash = row.account.hash();
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == place) {
             entry.remove();
-            // The free row keeps its old name, but no longer answers to it.
-            row.account = super::nobody();
-            row.rolling = None;
+            // A hint may still lead here: the free row must not answer to its old name.
+            *row = Row::blank();
             self.rows.free(place);
         }
     }
@@ -393,6 +389,23 @@ fn place_in(period: i64, slots: usize) -> Option<usize> {
 }
 
 impl Row {
+    /// A row that nobody asks for.
+    fn blank() -> Self {
+        Self {
+            account: super::nobody(),
+            period: 0,
+            spent: 0,
+            reserved: 0,
+            total: 0,
+            folded: 0,
+            written: 0,
+            keep_until: Timestamp::MIN,
+            fired: 0,
+            holds: 0,
+            rolling: None,
+        }
+    }
+
     pub(super) fn is_rolling(&self) -> bool {
         self.rolling.is_some()
     }
