@@ -20,17 +20,23 @@ struct Look {
 
 /// Two passes over the lines, each touching every row once: a look that changes nothing, then the taking.
 impl RootBook {
+    /// Fills in the reply where the caller will read it: copying it would cost as much as two lines.
     #[inline]
-    pub(super) fn reserve(&mut self, now: Timestamp, command: &Reserve<'_>) -> Result<Reply, Error> {
-        let news = self.tick(now);
+    pub(super) fn reserve(
+        &mut self,
+        now: Timestamp,
+        command: &Reserve<'_>,
+        reply: &mut Reply,
+    ) -> Result<(), Error> {
+        reply.news = self.tick(now);
+        reply.now = self.now;
         check_shape(command.claim, command.amounts)?;
         let key = self.holds.key(command.id);
         if let Some(place) = self.holds.find(&key) {
-            return self.reserve_again(place, command, news);
+            return self.reserve_again(place, command, reply);
         }
         self.check_age(command.id)?;
         let draft = self.holds.draft(command.claim.lines().len()).ok_or_else(no_place)?;
-        let mut reply = self.reply(Outcome::Applied, news);
         let look = self.look(draft, command, &mut reply.balances);
         match look {
             Ok(Look { outcome: Outcome::Applied, new_rows }) if !self.is_frozen(command.claim) => {
@@ -38,10 +44,10 @@ impl RootBook {
                     self.make_rows(draft, command.claim)?;
                 }
                 self.hold(draft, &key, command, &mut reply.news);
+                Ok(())
             }
-            _ => self.decline(look, (draft, &key), command, &mut reply)?,
+            _ => self.decline(look, (draft, &key), command, reply),
         }
-        Ok(reply)
     }
 
     /// Reads every line's balance and judges it, without changing any; drafts the hold on the way.
@@ -108,7 +114,7 @@ impl RootBook {
             for (line, held) in lines.iter().zip(&hold.lines) {
                 let change = Change { spent: 0, reserved: held.amount };
                 let kept = KeptLine { row: held.row, period: line.period.number, change };
-                crossed |= self.rows.hold(&kept, line, entry);
+                crossed |= self.rows.hold(kept, line, entry);
                 self.journal.add(kept);
             }
             place = hold.more;
@@ -182,14 +188,9 @@ impl RootBook {
     }
 
     /// The first outcome again, with present balances.
-    fn reserve_again(
-        &self,
-        place: u32,
-        command: &Reserve<'_>,
-        news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+    fn reserve_again(&self, place: u32, command: &Reserve<'_>, reply: &mut Reply) -> Result<(), Error> {
         let hold = self.holds.get(place);
-        let outcome = match hold.state {
+        reply.outcome = match hold.state {
             State::Tombstone => return Err(ended(command.id, "was released before it arrived")),
             State::Recorded => return Err(conflict(command.id, "the id belongs to a posting")),
             _ if hold.unheld => return Err(ended(command.id, "was charged before its reserve arrived")),
@@ -200,8 +201,9 @@ impl RootBook {
             State::Refused => Outcome::Refused,
             State::Held | State::Charged(_) | State::Released => Outcome::Applied,
         };
-        let balances = self.balances_of(command.claim, &self.places(command.claim));
-        Ok(Reply { repeated: true, balances, ..self.reply(outcome, news) })
+        reply.repeated = true;
+        reply.balances = self.balances_of(command.claim, &self.places(command.claim));
+        Ok(())
     }
 
     pub(super) fn resize(&mut self, now: Timestamp, command: &Resize<'_>) -> Result<Reply, Error> {

@@ -131,7 +131,7 @@ impl RootBook {
     pub(super) fn post(&mut self, entry: &NewEntry<'_>, changes: &[KeptLine]) -> Balances {
         let mut balances = Balances::new();
         for line in changes {
-            balances.push(self.rows.apply(line, self.journal.next()));
+            balances.push(self.rows.apply(*line, self.journal.next()));
             self.journal.add(*line);
         }
         self.journal.write(entry, &mut self.rows);

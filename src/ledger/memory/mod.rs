@@ -20,11 +20,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dashmap::DashMap;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use self::book::RootBook;
 use super::{
-    BudgetLedger, Capabilities, Entry, EntryLine, ImmediateLedger, MarkScope, Reconcile, Record, Release,
-    Reply, Reserve, Resize,
+    BudgetLedger, Capabilities, Entry, EntryLine, ImmediateLedger, MarkScope, Outcome, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
 use crate::account::Book;
 use crate::{Account, Balance, Clock, Error, Period, Root, Scope, SystemClock, Timestamp, Unit};
@@ -150,6 +151,31 @@ impl MemoryLedger {
         (0..self.0.roots.load(Ordering::Acquire)).filter_map(|number| self.0.book_at(number))
     }
 
+    /// Lets the books of that root fill in a reply.
+    ///
+    /// Made first and returned last, it stands from the beginning where the caller reads it.
+    #[inline]
+    fn answer(
+        &self,
+        root: &Root,
+        work: impl FnOnce(&mut RootBook, &mut Reply) -> Result<(), Error>,
+    ) -> Result<Reply, Error> {
+        let mut answer = Ok(Reply {
+            outcome: Outcome::Applied,
+            repeated: false,
+            unheld: false,
+            now: Timestamp::MIN,
+            balances: SmallVec::new(),
+            news: None,
+        });
+        if let Ok(reply) = &mut answer
+            && let Err(error) = self.with_book(root, |book| work(book, reply))
+        {
+            answer = Err(error);
+        }
+        answer
+    }
+
     /// Works on the books of that root, under their lock.
     #[inline]
     fn with_book<T>(&self, root: &Root, work: impl FnOnce(&mut RootBook) -> T) -> T {
@@ -219,11 +245,11 @@ impl ImmediateLedger for MemoryLedger {
     }
 
     fn reserve(&self, now: Timestamp, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.with_book(command.claim.root(), |book| book.reserve(now, &command))
+        self.answer(command.claim.root(), |book, reply| book.reserve(now, &command, reply))
     }
 
     fn reconcile(&self, now: Timestamp, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.with_book(command.claim.root(), |book| book.reconcile(now, &command))
+        self.answer(command.claim.root(), |book, reply| book.reconcile(now, &command, reply))
     }
 
     fn release(&self, now: Timestamp, command: Release<'_>) -> Result<Reply, Error> {

@@ -206,7 +206,7 @@ impl Rows {
 
     /// Applies a line that [`fits`](Self::fits) and belongs to that journal entry; says what the balance is then.
     #[inline]
-    pub(super) fn apply(&mut self, line: &KeptLine, entry: u64) -> Balance {
+    pub(super) fn apply(&mut self, line: KeptLine, entry: u64) -> Balance {
         let row = self.rows.get_mut(line.row);
         row.written = entry;
         if row.is_present(line.period) {
@@ -217,7 +217,7 @@ impl Rows {
 
     /// The same for a line of a claim; also says whether its marks want a closer look.
     #[inline]
-    pub(super) fn apply_line(&mut self, kept: &KeptLine, line: &Line, entry: u64) -> (Balance, bool) {
+    pub(super) fn apply_line(&mut self, kept: KeptLine, line: &Line, entry: u64) -> (Balance, bool) {
         let row = self.rows.get_mut(kept.row);
         row.written = entry;
         if row.is_present(kept.period) {
@@ -229,7 +229,7 @@ impl Rows {
 
     /// Applies the line of a new hold, which the row then counts; says whether its marks want a closer look.
     #[inline]
-    pub(super) fn hold(&mut self, kept: &KeptLine, line: &Line, entry: u64) -> bool {
+    pub(super) fn hold(&mut self, kept: KeptLine, line: &Line, entry: u64) -> bool {
         let row = self.rows.get_mut(kept.row);
         row.holds = row.holds.saturating_add(1);
         row.written = entry;
@@ -248,7 +248,7 @@ impl Rows {
     }
 
     #[cold]
-    fn apply_elsewhere(&mut self, line: &KeptLine) -> Balance {
+    fn apply_elsewhere(&mut self, line: KeptLine) -> Balance {
         let row = self.rows.get_mut(line.row);
         row.total = row.total.saturating_add(line.change.spent);
         if row.rolling.is_some() {

@@ -12,36 +12,34 @@ use crate::{Claim, Error, ReservationId, Timestamp};
 
 impl RootBook {
     #[inline]
-    pub(super) fn reconcile(&mut self, now: Timestamp, command: &Reconcile<'_>) -> Result<Reply, Error> {
-        let news = self.tick(now);
+    pub(super) fn reconcile(
+        &mut self,
+        now: Timestamp,
+        command: &Reconcile<'_>,
+        reply: &mut Reply,
+    ) -> Result<(), Error> {
+        reply.news = self.tick(now);
+        reply.now = self.now;
         check_shape(command.claim, command.amounts)?;
         check_signs(command.claim, command.amounts)?;
         let Some(place) = self.holds.find(&self.holds.key(command.id)) else {
             self.check_age(command.id)?;
-            return self.charge_unheld(command, news);
+            return self.charge_unheld(command, reply);
         };
         match self.holds.get(place).state {
-            State::Held => self.charge(place, command, news),
-            State::Released => self.charge(place, command, news),
-            State::Charged(rank) if command.rank > rank => self.charge(place, command, news),
-            State::Charged(rank) => self.charge_again(place, rank, command, news),
-            State::Refused | State::Tombstone => self.charge_unheld(command, news),
+            State::Charged(rank) if command.rank <= rank => self.charge_again(place, rank, command, reply),
+            State::Held | State::Released | State::Charged(_) => self.charge(place, command, reply),
+            State::Refused | State::Tombstone => self.charge_unheld(command, reply),
             State::Recorded => Err(conflict(command.id, "the id belongs to a posting")),
         }
     }
 
     /// Charges a hold, or replaces a less sure charge: a look that changes nothing, then the change.
     #[inline]
-    fn charge(
-        &mut self,
-        place: u32,
-        command: &Reconcile<'_>,
-        news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+    fn charge(&mut self, place: u32, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
         let first = self.holds.get(place);
         let (held, unheld) = (first.state == State::Held, first.unheld);
         self.check_charge(place, held, command)?;
-        let mut reply = self.reply(Outcome::Applied, news);
         reply.unheld = unheld;
         let entry = self.journal.next();
         let mut crossed = false;
@@ -51,7 +49,7 @@ impl RootBook {
             for ((line, amount), old) in lines.iter().zip(amounts).zip(&mut hold.lines) {
                 let change = charge_change(held, old.amount, *amount);
                 let kept = KeptLine { row: old.row, period: line.period.number, change };
-                let (balance, reaches) = self.rows.apply_line(&kept, line, entry);
+                let (balance, reaches) = self.rows.apply_line(kept, line, entry);
                 reply.balances.push(balance);
                 crossed |= reaches;
                 self.journal.add(kept);
@@ -74,7 +72,7 @@ impl RootBook {
             // It keeps its turn among the remembered: an ended id is in one queue only.
             self.holds.get_mut(place).state = state;
         }
-        Ok(reply)
+        Ok(())
     }
 
     /// Forgets past periods that held nothing but this: only now, since a level may have been reached in them.
@@ -117,8 +115,8 @@ impl RootBook {
         place: u32,
         rank: Rank,
         command: &Reconcile<'_>,
-        news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+        reply: &mut Reply,
+    ) -> Result<(), Error> {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let same = lines.iter().map(|line| line.amount).eq(command.amounts.iter().copied());
         if command.rank == rank && !same {
@@ -126,18 +124,15 @@ impl RootBook {
             return Err(conflict(command.id, &format!("already reconciled with {first:?}")));
         }
         let places: Places = lines.iter().map(|line| line.row).collect();
-        let outcome = if command.rank == rank { Outcome::Applied } else { Outcome::Ignored };
-        let balances = self.balances_of(command.claim, &places);
-        let unheld = self.holds.get(place).unheld;
-        Ok(Reply { repeated: command.rank == rank, unheld, balances, ..self.reply(outcome, news) })
+        reply.outcome = if command.rank == rank { Outcome::Applied } else { Outcome::Ignored };
+        reply.repeated = command.rank == rank;
+        reply.unheld = self.holds.get(place).unheld;
+        reply.balances = self.balances_of(command.claim, &places);
+        Ok(())
     }
 
     /// Records usage that no hold stood for: in full, once.
-    fn charge_unheld(
-        &mut self,
-        command: &Reconcile<'_>,
-        mut news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+    fn charge_unheld(&mut self, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
         let places = self.make_places(command.claim)?;
         let changes = self.new_changes(command.claim, &places, command.amounts)?;
         // A refused or tombstoned id becomes a charged one.
@@ -145,10 +140,11 @@ impl RootBook {
         let state = State::Charged(command.rank);
         let place = self.insert_ended(command.id, state, command.claim, command.amounts, &places)?;
         let kind = EntryKind::Unheld(command.rank);
-        let balances = self.post(&self.entry(kind, command.id, command.note), &changes);
-        self.cross(&mut news, place, command.claim);
+        reply.unheld = true;
+        reply.balances = self.post(&self.entry(kind, command.id, command.note), &changes);
+        self.cross(&mut reply.news, place, command.claim);
         self.holds.remember(place, &mut self.rows);
-        Ok(Reply { unheld: true, balances, ..self.reply(Outcome::Applied, news) })
+        Ok(())
     }
 
     fn new_changes(&self, claim: &Claim, places: &Places, amounts: &[i64]) -> Result<KeptLines, Error> {
