@@ -12,6 +12,8 @@ mod holds;
 mod journal;
 mod rows;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
