@@ -33,13 +33,16 @@ use crate::account::Book;
 use crate::{Account, Balance, Clock, Error, Period, Root, Scope, SystemClock, Timestamp, Unit};
 
 /// How much a [`MemoryLedger`] remembers, for each root.
+///
+/// The defaults keep ended ids and journal inside a processor's second cache:
+/// a pair of commands costs a third more with eight thousand and two thousand.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryOptions {
     /// Ended ids that were finally reported, released or refused: by default 1,024.
     pub ended_max: usize,
     /// Ended ids that are charged but not yet finally reported: by default 65,536.
     pub unreported_max: usize,
-    /// Journal entries before they are folded into totals: by default 2,048.
+    /// Journal entries before they are folded into totals, at least one: by default 512.
     pub journal_entries_max: usize,
     /// An unknown id older than this is not executed; tombstones last as long: by default an hour.
     pub id_age_max: Duration,

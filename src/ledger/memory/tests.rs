@@ -17,7 +17,8 @@ fn claim(root: &Root, lines: usize, number: i64) -> Claim {
     let line = |at: usize| {
         let (budget, window) = (format!("b{at}").into(), "hundred".into());
         let book = Book { root: root.clone(), budget, unit: Unit::Usd, window };
-        let (from, until) = (Timestamp::from_secs(number * 100), Timestamp::from_secs(number * 100 + 100));
+        let from = Timestamp::from_secs(number.saturating_mul(100));
+        let until = from + Duration::from_secs(100);
         Line {
             account: Account::new(Arc::new(book), Scope::user("ada").expect("name")),
             period: Period { number, from, until, span: if at % 3 == 2 { 4 } else { 1 } },
