@@ -11,7 +11,7 @@ use crate::{Error, Usd};
 /// What a budget counts.
 ///
 /// Written `usd`, `tokens`, `tokens_input`, `tokens_output`, `requests`,
-/// `iterations`, `tool_calls`, or `tool:NAME` for the calls of one tool.
+/// `iterations`, `time_ms`, `tool_calls`, or `tool:NAME` for the calls of one tool.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Unit {
@@ -27,6 +27,8 @@ pub enum Unit {
     Requests,
     /// Rounds of an agent's loop.
     Iterations,
+    /// Milliseconds that a run was open.
+    TimeMs,
     /// Calls of an agent's own tools, all together.
     ToolCalls,
     /// Calls of the one tool of that name.
@@ -59,6 +61,7 @@ impl fmt::Display for Unit {
             Self::TokensOutput => f.write_str("output tokens"),
             Self::Requests => f.write_str("requests"),
             Self::Iterations => f.write_str("iterations"),
+            Self::TimeMs => f.write_str("ms"),
             Self::ToolCalls => f.write_str("tool calls"),
             Self::Tool(name) => write!(f, "calls of {name}"),
         }
@@ -76,6 +79,7 @@ impl FromStr for Unit {
             "tokens_output" => Self::TokensOutput,
             "requests" => Self::Requests,
             "iterations" => Self::Iterations,
+            "time_ms" => Self::TimeMs,
             "tool_calls" => Self::ToolCalls,
             other => match other.strip_prefix("tool:") {
                 Some(name) if !name.is_empty() && name.len() <= 128 => Self::Tool(name.into()),
@@ -96,6 +100,7 @@ impl Serialize for Unit {
             Self::TokensOutput => "tokens_output",
             Self::Requests => "requests",
             Self::Iterations => "iterations",
+            Self::TimeMs => "time_ms",
             Self::ToolCalls => "tool_calls",
             Self::Tool(name) => return serializer.collect_str(&format_args!("tool:{name}")),
         };
@@ -160,6 +165,8 @@ impl Amount {
             Unit::TokensOutput => self.tokens_output,
             Unit::Requests => self.requests,
             Unit::Iterations => self.iterations,
+            // Time is posted by the run itself; no call takes any.
+            Unit::TimeMs => 0,
             Unit::ToolCalls => self.tool_calls.iter().fold(0, |sum, (_, calls)| calls.saturating_add(sum)),
             Unit::Tool(name) => self
                 .tool_calls

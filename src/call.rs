@@ -5,7 +5,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
-use crate::{Error, Input, Message, Prompt, Scope, ScopeKind};
+use crate::{Conditions, Error, Input, Message, Prompt, Scope, ScopeKind};
 
 /// One attempt to call a model: who pays, which model, how much goes in and may come out.
 ///
@@ -39,7 +39,7 @@ pub struct Call {
     pub(crate) output_requested: Option<u64>,
     pub(crate) choices: u32,
     pub(crate) use_case: Option<CompactString>,
-    pub(crate) terms: Terms,
+    pub(crate) conditions: Conditions,
     pub(crate) timeout: Option<Duration>,
     pub(crate) problem: Option<Box<Problem>>,
 }
@@ -48,47 +48,16 @@ pub struct Call {
 #[derive(Clone, Debug)]
 pub(crate) struct Problem(String);
 
-/// How a call is billed beside its tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Terms {
-    /// The provider's service tier that was asked for.
-    pub service: Service,
-    /// Whether the call asks the provider to write its input to a cache.
-    pub cache_writes: CacheWrites,
-}
-
-/// The provider's service tier that a call asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Service {
-    /// The ordinary one.
-    #[default]
-    Standard,
-    /// Answered within a day, usually at half the price.
-    Batch,
-    /// Slower and cheaper.
-    Flex,
-    /// Faster and dearer.
-    Priority,
-}
-
-/// Whether a call asks the provider to write its input to a cache, which some bill above the input price.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CacheWrites {
-    /// It does not.
-    #[default]
-    None,
-    /// For five minutes, or the provider's default.
-    FiveMinutes,
-    /// For an hour.
-    OneHour,
-}
-
 impl Call {
     /// A call of that model, as the provider names it.
     pub fn new(model: impl Into<CompactString>) -> Self {
         Self { model: model.into(), choices: 1, ..Self::default() }
+    }
+
+    /// Only who pays: a call whose model and input a client fills in.
+    #[must_use]
+    pub fn charging() -> Self {
+        Self::new("")
     }
 
     /// Charges that level too. A level named twice is charged once.
@@ -170,8 +139,8 @@ impl Call {
 
     /// Says how the call is billed: its service tier, and whether it writes caches.
     #[must_use]
-    pub fn terms(mut self, terms: Terms) -> Self {
-        self.terms = terms;
+    pub fn conditions(mut self, conditions: Conditions) -> Self {
+        self.conditions = conditions;
         self
     }
 
@@ -226,6 +195,28 @@ impl Call {
     #[must_use]
     pub fn tag_value(&self, key: &str) -> Option<&str> {
         self.tags.iter().find(|(present, _)| present == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The same call charged to that level and its organisation alone.
+    pub(crate) fn only(mut self, scope: &Scope) -> Self {
+        self.scopes.retain(|other| other == scope || other.kind() == &ScopeKind::Organization);
+        self
+    }
+
+    /// Who pays, and for which model, without what is sent.
+    pub(crate) fn without_input(&self) -> Self {
+        Self { input: Input::default(), ..self.clone() }
+    }
+
+    /// Whether both are charged alike: same payers, model, tags, use case and conditions.
+    pub(crate) fn same_charge(&self, other: &Self) -> bool {
+        self.model == other.model
+            && self.scopes == other.scopes
+            && self.provider == other.provider
+            && self.tags == other.tags
+            && self.use_case == other.use_case
+            && self.conditions == other.conditions
+            && other.problem.is_none()
     }
 
     fn problem(mut self, text: impl Into<String>) -> Self {

@@ -1,31 +1,110 @@
 //! Budgets for LLM calls that hold.
+//!
+//! Say what may be spent — an organisation's month, a team's day, a user's
+//! tokens, one agent run's ten dollars — and wrap the client you already have.
+//! Before a call its tokens are **estimated**, priced into a **quote**, and
+//! **reserved** in every budget that binds, all or none; after it the hold is
+//! **reconciled** with what was really used. A runaway agent stops at its
+//! limit, two hundred parallel calls cannot slip past it, and the books agree
+//! with the invoice.
+//!
+//! # Ten minutes
+//! A budget, a call, a hold, a receipt:
+//! ```
+//! use token_budget::{Admission, Budget, Call, Enforcer, Policy, Scope, Tiers, Usage, Usd, Verdict, Window};
+//!
+//! let team = Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month())
+//!     .tiers(Tiers::hybrid()) // notice at 50 %, warn at 80 %, critical at 100 %, block at 120 %
+//!     .guardrail(Usd::dollars(75), Window::day());
+//! let enforcer = Enforcer::builder().policy(Policy::new([team])?).build();
+//!
+//! let call = Call::new("gpt-4o").team("search").input_tokens(1_200).output_tokens(500);
+//! match enforcer.reserve_now(&call)? {
+//!     Admission::Admitted(reservation) => {
+//!         assert_eq!(reservation.quoted(), "0.008".parse()?); // 1,200 × $2.50 and 500 × $10 a million
+//!         let in_flight = reservation.send(); // from here on a drop is charged, not refunded
+//!         let receipt = in_flight.reconcile_now(Usage::of(1_200, 350))?;
+//!         assert_eq!(receipt.cost(), "0.0065".parse()?);
+//!     }
+//!     Admission::Refused(decision) => println!("{decision}"), // says who, why, and what would fit
+//! }
+//! # Ok::<(), token_budget::Error>(())
+//! ```
+//!
+//! # Where to go on
+//! | you want | read |
+//! | --- | --- |
+//! | to wrap a client | [`BudgetEnforcedClient`], or [`Enforcer::run`] for a closure |
+//! | to put an agent on a leash | [`RunGuard`] |
+//! | to say what may be spent | [`Budget`], [`Tiers`], [`policy`] |
+//! | to know why a call was refused | [`Decision`], [`Refusal`] |
+//! | your own prices, or a newer catalog | [`PricingTable`] |
+//! | exact token counts | [`TokenEstimator`], `TiktokenEstimator` |
+//! | many calls of one key, fast | [`Enforcer::prepare`] |
+//! | to hear of crossings and overruns | [`Observer`], [`Event`] |
+//! | to keep the books elsewhere | [`ledger`], [`BudgetLedger`] |
+//!
+//! # What a call goes through
+//! [`Call`] → [`Enforcer::reserve`]: estimate ([`tokens`]) → quote ([`pricing`]) → bind ([`policy`]) → reserve
+//! ([`ledger`]) → explain ([`check_budget`] over the balances the ledger saw) → [`Reservation`] → [`InFlight`] →
+//! [`Receipt`]. Modules below stand in that order; each imports only those above it.
+//!
+//! # What is left out
+//! No HTTP, no database and no runtime are in the default build; nothing is spawned. Streams, other stores and
+//! reports build on the same contract.
+//!
+//! # Features
+//! `tiktoken` (default) adds exact counts for OpenAI models; `toml` reads policies written in TOML. Features only add
+//! types: the same policy gives the same verdict in every build.
 
-mod account;
-mod amount;
-mod call;
-mod claim;
-mod clock;
 mod error;
-pub mod ledger;
-mod message;
 mod money;
-mod scope;
-mod tokens;
 mod usage;
+mod amount;
+mod scope;
 mod window;
+mod conditions;
+mod message;
+mod call;
+mod clock;
+mod account;
+mod claim;
+mod binding;
+mod verdict;
+mod event;
+pub mod policy;
+pub mod pricing;
+pub mod tokens;
+mod decision;
+pub mod ledger;
+mod enforcer;
+mod reservation;
+mod client;
+mod run;
 
 pub use account::{Account, Balance, Book, ReservationId, Root};
 pub use amount::{Amount, Unit};
-pub use call::{CacheWrites, Call, Service, Terms};
+pub use binding::{Binding, Bound, Caps, TierAction};
+pub use call::Call;
 pub use claim::{Claim, Line, Mark};
+pub use client::{Answer, BudgetEnforcedClient, CallError, Failure, LlmClient, Permit};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use conditions::{Conditions, ServiceTier};
+pub use decision::{Quote, check_budget};
+pub use enforcer::{Abandoned, Admission, Enforcer, EnforcerBuilder, LedgerAway, Prepared};
 pub use error::{Error, ErrorKind};
+pub use event::{Event, Observer};
 pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger};
 pub use message::{Input, Message, Part, Prompt};
 pub use money::Usd;
+pub use policy::{Budget, Exemption, Policy, Tiers};
+pub use pricing::{Cost, CostLine, Meter, ModelPrice, PriceRow, PriceSource, PricingTable, Rates};
+pub use reservation::{InFlight, Receipt, ReceiptLine, Report, Reservation};
+pub use run::{RunGuard, RunGuardBuilder, RunLimits, RunReport};
 pub use scope::{Scope, ScopeKind};
 #[cfg(feature = "tiktoken")]
 pub use tokens::TiktokenEstimator;
 pub use tokens::{ByteBound, Estimate, EstimateKind, TokenEstimator};
 pub use usage::{ServerToolRequests, Usage};
-pub use window::Period;
+pub use verdict::{BudgetState, Decision, FrozenScope, Refusal, RefusalKind, Verdict};
+pub use window::{Period, Window};

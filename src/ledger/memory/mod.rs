@@ -64,17 +64,20 @@ impl Default for MemoryOptions {
 /// Clones share the books. What it counts is gone with the process: use it for
 /// runs, for tests, and where a restart may begin anew.
 ///
-/// # Example: two holds, one of which does not fit
+/// # Example: what is held stands in the balance
 /// ```
-/// use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Usd, Window};
+/// use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Unit, Window};
 ///
-/// let policy = Policy::new([Budget::usd("team", Scope::team("search")?, Usd::dollars(10), Window::month())])?;
-/// let enforcer = Enforcer::builder().policy(policy).ledger(MemoryLedger::new()).build()?;
+/// let ledger = MemoryLedger::new();
+/// let budget = Budget::count("key", Scope::api_key("k1")?, Unit::Requests, 10, Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([budget])?).ledger(ledger.clone()).build();
 ///
-/// // 400,000 output tokens of gpt-4o cost four dollars.
-/// let call = Call::new("gpt-4o").team("search").output_tokens(400_000);
-/// # let call = call.input_tokens(0);
-/// # Ok::<(), token_budget::Error>(())
+/// let reservation = enforcer.reserve_now(&Call::new("gpt-4o").api_key("k1"))?.or_refusal()?;
+/// assert_eq!(ledger.open_holds(), 1);
+/// drop(reservation); // never sent
+/// assert_eq!(ledger.open_holds(), 0);
+/// ledger.verify()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct MemoryLedger(Arc<Inner>);

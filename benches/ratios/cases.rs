@@ -1,0 +1,268 @@
+//! What this crate is measured doing.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use token_budget::ledger::{Note, OnExpiry, Outcome, Rank, Reconcile, Reserve};
+use token_budget::{
+    Account, Book, Budget, Call, Claim, Clock, Enforcer, Line, Mark, MemoryLedger, Period, Policy,
+    PricingTable, Root, Scope, ScopeKind, SystemClock, Timestamp, Unit, Usage, Usd, Window,
+};
+use token_budget::{BudgetLedger, ByteBound, Message, Prompt, ReservationId, TokenEstimator};
+
+use crate::peers::Random;
+use crate::timing::Work;
+
+fn root(number: usize) -> Root {
+    Root::organization(&Scope::organization(format!("acme-{number}")).unwrap())
+}
+
+fn book(root: &Root, level: usize) -> Arc<Book> {
+    Arc::new(Book {
+        root: root.clone(),
+        budget: format!("budget-{level}").into(),
+        unit: Unit::Usd,
+        window: "day".into(),
+    })
+}
+
+fn line(account: Account, ceiling: i64) -> Line {
+    let period = Period { number: 7, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 };
+    // Two tiers ahead, as a budget with warnings has.
+    let marks = [Mark { at: i64::MAX / 4, tier: 0 }, Mark { at: i64::MAX / 3, tier: 1 }];
+    Line { account, period, ceiling, marks: marks.into_iter().collect() }
+}
+
+/// One line for each of `levels` users, the last of them `leaf`.
+pub fn claim(root: &Root, books: &[Arc<Book>], leaf: usize, ceiling: i64) -> Claim {
+    let scope = |level: usize| {
+        let name = if level + 1 == books.len() { format!("leaf-{leaf}") } else { format!("level-{level}") };
+        Scope::user(name).unwrap()
+    };
+    let lines = books.iter().enumerate();
+    let lines =
+        lines.map(|(level, book)| line(Account::new(Arc::clone(book), scope(level)), ceiling)).collect();
+    Claim::new(root.clone(), &[], lines).unwrap()
+}
+
+pub fn books(root: &Root, levels: usize) -> Vec<Arc<Book>> {
+    (0..levels).map(|level| book(root, level)).collect()
+}
+
+/// One reserve and its reconcile.
+#[inline]
+fn pair(ledger: &MemoryLedger, claim: &Claim, amounts: &[i64], note: &Note) {
+    let ledger = ledger.immediate().unwrap();
+    let now = ledger.now();
+    let id = ReservationId::generate(now);
+    let expires_at = now + Duration::from_secs(300);
+    let reserve = Reserve { id, claim, amounts, expires_at, on_expiry: OnExpiry::Hold, note };
+    let held = ledger.reserve(now, reserve).unwrap();
+    assert!(held.outcome == Outcome::Applied);
+    let now = ledger.now();
+    let reconcile = Reconcile { id, claim, amounts, rank: Rank::Reported, note };
+    black_box(ledger.reconcile(now, reconcile).unwrap());
+}
+
+/// Pairs on one hot path; threads share a root, or each has its own.
+pub fn ledger_pair(levels: usize, roots: usize, threads: usize) -> Vec<Work> {
+    let ledger = MemoryLedger::new();
+    let roots: Vec<Root> = (0..roots).map(root).collect();
+    let work = |thread: usize| -> Work {
+        let root = &roots[thread % roots.len()];
+        let claim = claim(root, &books(root, levels), 0, i64::MAX);
+        let (ledger, amounts, note) = (ledger.clone(), vec![1_000; levels], Note::default());
+        Box::new(move |iterations| (0..iterations).for_each(|_| pair(&ledger, &claim, &amounts, &note)))
+    };
+    (0..threads).map(work).collect()
+}
+
+/// Reserves that the last of the lines refuses.
+pub fn ledger_refusal(levels: usize, threads: usize) -> Vec<Work> {
+    let ledger = MemoryLedger::new();
+    let work = |_| -> Work {
+        let root = root(0);
+        let claim = claim(&root, &books(&root, levels), 0, 999);
+        let (ledger, amounts, note) = (ledger.clone(), vec![1_000; levels], Note::default());
+        Box::new(move |iterations| {
+            for _ in 0..iterations {
+                let ledger = ledger.immediate().unwrap();
+                let now = ledger.now();
+                let id = ReservationId::generate(now);
+                let expires_at = now + Duration::from_secs(300);
+                let on_expiry = OnExpiry::Hold;
+                let reserve =
+                    Reserve { id, claim: &claim, amounts: &amounts, expires_at, on_expiry, note: &note };
+                assert!(ledger.reserve(now, reserve).unwrap().outcome == Outcome::Refused);
+            }
+        })
+    };
+    (0..threads).map(work).collect()
+}
+
+/// Pairs whose last line is one of so many accounts.
+pub fn ledger_random(accounts: usize) -> Vec<Work> {
+    let ledger = MemoryLedger::new();
+    let root = root(0);
+    let books = books(&root, 4);
+    let claims: Vec<Claim> = (0..accounts).map(|leaf| claim(&root, &books, leaf, i64::MAX)).collect();
+    let note = Note::default();
+    for claim in &claims {
+        pair(&ledger, claim, &[1; 4], &note);
+    }
+    let mut random = Random(2);
+    vec![Box::new(move |iterations| {
+        for _ in 0..iterations {
+            pair(&ledger, &claims[random.below(claims.len())], &[1_000; 4], &note);
+        }
+    })]
+}
+
+/// What two threads that share nothing can do.
+pub fn independent_arithmetic() -> Vec<Work> {
+    let work = |seed: u64| -> Work {
+        let mut random = Random(seed);
+        Box::new(move |iterations| {
+            for _ in 0..iterations * 20 {
+                black_box(random.below(1_000));
+            }
+        })
+    };
+    vec![work(1), work(2)]
+}
+
+/// Four scopes, each with a day and a month in dollars.
+fn four_scopes(limit: Usd) -> Policy {
+    let kinds = [ScopeKind::Organization, ScopeKind::Team, ScopeKind::Project, ScopeKind::User];
+    let budgets = kinds.into_iter().flat_map(|kind| {
+        let day = Budget::each_usd(format!("{kind} day"), kind.clone(), limit, Window::day());
+        [day, Budget::each_usd(format!("{kind} month"), kind, limit, Window::month())]
+    });
+    Policy::new(budgets).unwrap()
+}
+
+fn enforcer(limit: Usd) -> Enforcer {
+    Enforcer::builder().policy(four_scopes(limit)).ledger(MemoryLedger::new()).build()
+}
+
+fn call(organization: &str, user: &str) -> Call {
+    Call::new("gpt-4o").organization(organization).team("search").project("index").user(user)
+}
+
+/// A charge set that the caller keeps.
+pub fn prepared_path(threads: usize) -> Vec<Work> {
+    let enforcer = enforcer(Usd::MAX);
+    let work = |_| -> Work {
+        let prepared = enforcer.prepare(&call("acme", "ada")).unwrap();
+        Box::new(move |iterations| {
+            for _ in 0..iterations {
+                let reservation = prepared.reserve_now(1_000, 200).unwrap().or_refusal().unwrap();
+                let _ = black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap());
+            }
+        })
+    };
+    (0..threads).map(work).collect()
+}
+
+/// A call that is named anew each time.
+pub fn string_path(threads: usize) -> Vec<Work> {
+    let enforcer = enforcer(Usd::MAX);
+    let work = |_| -> Work {
+        let enforcer = enforcer.clone();
+        Box::new(move |iterations| (0..iterations).for_each(|_| from_strings(&enforcer, "ada")))
+    };
+    (0..threads).map(work).collect()
+}
+
+fn from_strings(enforcer: &Enforcer, user: &str) {
+    let call = call(black_box("acme"), black_box(user)).input_tokens(1_000).output_tokens(200);
+    let reservation = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
+    let _ = black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap());
+}
+
+/// The same for one of so many users.
+pub fn string_path_random(users: usize) -> Vec<Work> {
+    let enforcer = enforcer(Usd::MAX);
+    let names: Vec<String> = (0..users).map(|user| format!("user-{user}")).collect();
+    names.iter().for_each(|name| from_strings(&enforcer, name));
+    let mut random = Random(3);
+    vec![Box::new(move |iterations| {
+        for _ in 0..iterations {
+            from_strings(&enforcer, &names[random.below(names.len())]);
+        }
+    })]
+}
+
+/// A call that no budget has room for; the decision is made and not formatted.
+pub fn refused_path(threads: usize) -> Vec<Work> {
+    let enforcer = enforcer(Usd::from_nanos(1));
+    let work = |_| -> Work {
+        let prepared = enforcer.prepare(&call("acme", "ada")).unwrap();
+        Box::new(move |iterations| {
+            for _ in 0..iterations {
+                assert!(!black_box(prepared.reserve_now(1_000, 200).unwrap()).is_admitted());
+            }
+        })
+    };
+    (0..threads).map(work).collect()
+}
+
+/// Two levels, as the peer has them.
+pub fn two_levels() -> Vec<Work> {
+    let fleet = Budget::each_usd("fleet", ScopeKind::Organization, Usd::MAX, Window::lifetime());
+    let agents = Budget::each_usd("agents", ScopeKind::Agent, Usd::MAX, Window::lifetime());
+    let enforcer = Enforcer::builder().policy(Policy::new([fleet, agents]).unwrap()).build();
+    let prepared = enforcer.prepare(&Call::new("gpt-4o").organization("acme").agent("coder")).unwrap();
+    vec![Box::new(move |iterations| {
+        for _ in 0..iterations {
+            let reservation = prepared.reserve_now(1_000, 200).unwrap().or_refusal().unwrap();
+            let _ = black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap());
+        }
+    })]
+}
+
+pub fn clock() -> Vec<Work> {
+    vec![Box::new(|iterations| (0..iterations).for_each(|_| _ = black_box(SystemClock.now())))]
+}
+
+pub fn cost_by_name() -> Vec<Work> {
+    let prices = PricingTable::bundled();
+    let now = SystemClock.now();
+    let usage =
+        Usage::of(10_000, 500).with_cached_input(4_000).with_cache_write_5m(1_000).with_cache_write_1h(500);
+    vec![Box::new(move |iterations| {
+        for _ in 0..iterations {
+            let price = prices.find(None, black_box("claude-sonnet-4-5"), now).unwrap();
+            black_box(price.cost(&usage, &Default::default()).unwrap().total());
+        }
+    })]
+}
+
+fn conversation(messages: usize, bytes: usize) -> Prompt {
+    let text =
+        |number: usize| format!("{number}: the quick brown fox jumps over the lazy dog. ").repeat(bytes / 50);
+    Prompt { messages: (0..messages).map(|number| Message::user(text(number))).collect(), tools: Vec::new() }
+}
+
+pub fn byte_bound() -> Vec<Work> {
+    let prompt = conversation(100, 10_000);
+    vec![Box::new(move |iterations| {
+        (0..iterations).for_each(|_| _ = black_box(ByteBound.bound("gpt-4o", black_box(&prompt))));
+    })]
+}
+
+#[cfg(feature = "tiktoken")]
+pub fn estimate_again() -> Vec<Work> {
+    let prompt = conversation(100, 1_000);
+    let estimator = token_budget::TiktokenEstimator::new();
+    black_box(estimator.count("gpt-4o", &prompt));
+    vec![Box::new(move |iterations| {
+        // A hundredth of the iterations, weighed as one: hashing 100 KB takes microseconds.
+        for _ in 0..iterations.div_ceil(100) {
+            for _ in 0..100.min(iterations) {
+                black_box(estimator.count("gpt-4o", black_box(&prompt)));
+            }
+        }
+    })]
+}

@@ -1,0 +1,121 @@
+//! Which budgets bind one call, resolved to integers for one instant?
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::{Account, Claim, Period, Timestamp, Usd, Window};
+
+/// What a policy says about one call at one instant, resolved for the ledger.
+///
+/// Line *i* of the claim belongs to `bound[i]`: the ledger sees only the
+/// claim, people and the decision see what it was made from.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// What the ledger holds and charges.
+    pub claim: Claim,
+    /// Where each line comes from.
+    pub bound: Vec<Bound>,
+    /// What a single call may take at most.
+    pub caps: Caps,
+    /// The model that is judged.
+    pub model: CompactString,
+    /// The next model of the ladder, where this one is on it.
+    pub next_rung: Option<CompactString>,
+    /// Nothing in the policy enforces: what cannot be priced is passed by and counted.
+    pub observes_only: bool,
+    /// This binding holds up to this instant: a window ends, or a raise begins or ends.
+    pub valid_until: Timestamp,
+}
+
+/// One budget's say on one call.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// The account it is kept in.
+    pub account: Account,
+    /// Its window, by which people are told the period.
+    pub window: Window,
+    /// The period it counts in now.
+    pub period: Period,
+    /// When its window begins anew; `None` where it rolls or never does.
+    pub resets_at: Option<Timestamp>,
+    /// The limit with all live raises; `None` is no limit.
+    pub limit: Option<i64>,
+    /// The part of the limit that live exemptions add.
+    pub raised: i64,
+    /// The most that enforcement lets be spent and reserved; `i64::MAX` is no ceiling.
+    pub ceiling: i64,
+    /// A stronger model is refused above this; `i64::MAX` where the budget does not degrade.
+    pub degrade_ceiling: i64,
+    /// From here on calls are warned; `i64::MAX` is never.
+    pub warn_at: i64,
+    /// Its tiers with their levels in the budget's unit, lowest first.
+    pub tiers: SmallVec<[(TierAction, i64); 4]>,
+    /// It keeps books and refuses nothing.
+    pub observe: bool,
+    /// The exemption whose own budget this is.
+    pub exemption: Option<CompactString>,
+}
+
+impl Bound {
+    /// The ceiling that this call meets here, were it enforced.
+    #[must_use]
+    pub fn enforced_ceiling(&self) -> i64 {
+        self.ceiling.min(self.degrade_ceiling)
+    }
+}
+
+/// What happens when a level of a budget is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TierAction {
+    /// An event, for information.
+    Notice,
+    /// An event, and calls are answered with a warning.
+    Warn,
+    /// The same, for people who must act: raise the budget or throttle.
+    Critical,
+    /// Only weaker models of the ladder are admitted.
+    Degrade,
+    /// Nothing that costs is admitted.
+    Block,
+}
+
+/// What a single call may take at most, whatever room its budgets have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Caps {
+    /// Input tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_input: Option<u64>,
+    /// Output tokens of one choice. A request above it is clamped to it, under `strict` refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_output: Option<u64>,
+    /// Dollars, as quoted before the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usd: Option<Usd>,
+    /// Refuse a request above the output cap instead of clamping it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
+}
+
+impl Caps {
+    /// The tighter of both, field by field.
+    #[must_use]
+    pub fn tightest(self, other: Self) -> Self {
+        Self {
+            tokens_input: tighter(self.tokens_input, other.tokens_input),
+            tokens_output: tighter(self.tokens_output, other.tokens_output),
+            usd: tighter(self.usd, other.usd),
+            strict: self.strict || other.strict,
+        }
+    }
+}
+
+fn tighter<T: Ord>(left: Option<T>, right: Option<T>) -> Option<T> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(left.min(right)),
+        (one, other) => one.or(other),
+    }
+}

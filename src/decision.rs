@@ -1,0 +1,180 @@
+//! May this call be made? One pure function over figures that somebody else fetched.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::policy::Policy;
+use crate::verdict::{FrozenScope, JudgedLine};
+use crate::{
+    Amount, Balance, Binding, Call, Conditions, Decision, Error, ModelPrice, Refusal, Timestamp, Unit, Usd,
+    Verdict,
+};
+
+/// What a call is estimated and priced at, before it is made.
+#[derive(Clone, Debug, Default)]
+pub struct Quote {
+    /// What would be held.
+    pub amount: Amount,
+    /// The price it was made with; `None` where the model has none.
+    pub price: Option<Arc<ModelPrice>>,
+    /// The model has no price and the policy wants one: the call is refused, never free.
+    pub unpriced: bool,
+    /// The conditions it was priced under.
+    pub conditions: Conditions,
+    /// How many answers were asked for at once.
+    pub choices: u32,
+}
+
+impl Quote {
+    /// An estimate of tokens that costs that much.
+    #[must_use]
+    pub fn of(amount: Amount) -> Self {
+        Self { amount, choices: 1, ..Self::default() }
+    }
+}
+
+/// Decides whether a call may be made, from balances that were read elsewhere.
+///
+/// Pure: no clock, no ledger, no counting. By itself it is advice, and the
+/// answer says so; only reserving enforces. `balance` answers for each
+/// account, nothing spent where it is unknown.
+///
+/// # Errors
+/// As [`Policy::bind`].
+///
+/// # Example: eighty percent is a warning, a hundred and twenty the end
+/// ```
+/// use token_budget::{Amount, Balance, Budget, Call, Policy, Quote, Scope, Tiers, Timestamp, Usd, Verdict, Window};
+/// use token_budget::check_budget;
+///
+/// let month = Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month())
+///     .tiers(Tiers::soft_hard(80, 120)?);
+/// let policy = Policy::new([month])?;
+/// let call = Call::new("gpt-4o").team("search");
+/// let quote = Quote::of(Amount::request(Usd::dollars(1), 1_000, 100));
+/// let decide = |spent: Usd| {
+///     let balance = Balance { spent: spent.nanos(), ..Balance::default() };
+///     check_budget(&policy, &call, |_| balance, &quote, Timestamp::EPOCH)
+/// };
+/// assert_eq!(decide(Usd::dollars(100))?.verdict(), Verdict::Allow);
+/// assert_eq!(decide(Usd::dollars(399))?.verdict(), Verdict::Warn); // lands on 80 %
+/// assert_eq!(decide(Usd::dollars(599))?.verdict(), Verdict::Block); // lands on 120 %
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+pub fn check_budget(
+    policy: &Policy,
+    call: &Call,
+    balance: impl Fn(&crate::Account) -> Balance,
+    quote: &Quote,
+    now: Timestamp,
+) -> Result<Decision, Error> {
+    let binding = Arc::new(policy.bind(call, now)?);
+    let requested = amounts(&binding, &quote.amount)?;
+    let balances = binding.bound.iter().map(|bound| balance(&bound.account)).collect();
+    let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
+    Ok(explain(judged, quote, Vec::new(), None, true))
+}
+
+/// The figures that a decision is made from.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) binding: Arc<Binding>,
+    pub(crate) balances: SmallVec<[Balance; 8]>,
+    pub(crate) requested: SmallVec<[i64; 8]>,
+    /// Rolling lines that refuse, and after how many further sub-periods each has room.
+    pub(crate) frees: Vec<(usize, u32)>,
+    pub(crate) now: Timestamp,
+}
+
+/// Each line's share of an amount, in the binding's order.
+#[inline]
+pub(crate) fn amounts(binding: &Binding, amount: &Amount) -> Result<SmallVec<[i64; 8]>, Error> {
+    let mut amounts = SmallVec::new();
+    for bound in &binding.bound {
+        amounts.push(amount.of(bound.account.unit())?);
+    }
+    Ok(amounts)
+}
+
+/// The verdict alone, for the path that admits.
+#[inline]
+pub(crate) fn judge(binding: &Binding, balances: &[Balance], requested: &[i64]) -> Verdict {
+    let mut verdict = Verdict::Allow;
+    for ((bound, balance), requested) in binding.bound.iter().zip(balances).zip(requested) {
+        let line = JudgedLine { bound, balance, requested: *requested, frees_in: None };
+        verdict = verdict.max(spoken(&line));
+    }
+    verdict
+}
+
+/// What a line's verdict counts for: an observed budget warns at most.
+#[inline]
+fn spoken(line: &JudgedLine<'_>) -> Verdict {
+    let verdict = line.verdict();
+    if line.bound.observe { verdict.min(Verdict::Warn) } else { verdict }
+}
+
+/// The whole answer over these figures.
+pub(crate) fn explain(
+    judged: Judged,
+    quote: &Quote,
+    frozen: Vec<FrozenScope>,
+    extra: Option<Refusal>,
+    advice: bool,
+) -> Decision {
+    let Judged { binding, balances, requested, frees, now } = judged;
+    let mut verdict = judge(&binding, &balances, &requested);
+    if !frozen.is_empty() || extra.is_some() || quote.unpriced {
+        verdict = Verdict::Block;
+    }
+    if verdict == Verdict::Degrade && binding.next_rung.is_none() {
+        verdict = Verdict::Block;
+    }
+    let affordable_output_tokens =
+        if verdict >= Verdict::Degrade { affordable(&binding, &balances, quote) } else { None };
+    Decision {
+        verdict,
+        binding,
+        balances,
+        requested,
+        frees,
+        frozen,
+        extra,
+        unpriced: quote.unpriced,
+        affordable_output_tokens,
+        now,
+        advice,
+    }
+}
+
+/// The largest output of one choice that would fit under every ceiling, input included.
+///
+/// `None` where no enforced budget counts output at all.
+pub(crate) fn affordable(binding: &Binding, balances: &[Balance], quote: &Quote) -> Option<u64> {
+    let input = quote.amount.tokens_input;
+    let mut least = None;
+    for (bound, balance) in binding.bound.iter().zip(balances).filter(|(bound, _)| !bound.observe) {
+        let ceiling = bound.enforced_ceiling();
+        if ceiling == i64::MAX {
+            continue;
+        }
+        let room = u64::try_from(ceiling.saturating_sub(balance.used())).unwrap_or(0);
+        let fits = match bound.account.unit() {
+            Unit::Usd => {
+                let Some(price) = &quote.price else { continue };
+                let room = Usd::from_nanos(i64::try_from(room).unwrap_or(i64::MAX));
+                price.output_tokens_affordable(room, input, &quote.conditions)
+            }
+            Unit::Tokens => room.saturating_sub(input),
+            Unit::TokensOutput => room,
+            Unit::TokensInput if room >= input => continue,
+            Unit::Requests | Unit::Iterations if room >= 1 => continue,
+            Unit::TimeMs | Unit::ToolCalls | Unit::Tool(_) => continue,
+            _ => 0,
+        };
+        let fits = fits.checked_div(u64::from(quote.choices.max(1))).unwrap_or(0);
+        least = Some(least.map_or(fits, |least: u64| least.min(fits)));
+    }
+    least
+}

@@ -1,0 +1,160 @@
+//! How is an enforcer put together?
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::core::{Core, Outage};
+use super::outbox::Outbox;
+use super::{Enforcer, Swaps};
+use crate::{
+    BudgetLedger, ByteBound, Clock, MemoryLedger, Observer, Policy, PricingTable, SystemClock,
+    TokenEstimator, Usd,
+};
+
+/// What a call is charged that was sent and then abandoned: nobody said how it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Abandoned {
+    /// What it held: the provider may have generated all of it.
+    #[default]
+    Hold,
+    /// Its input and one request: for providers known to stop generating at once.
+    InputFloor,
+    /// Nothing: for providers known not to bill what was cut off.
+    Release,
+}
+
+/// What happens to a call while the ledger cannot be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LedgerAway {
+    /// It fails with `LedgerUnavailable`.
+    #[default]
+    FailClosed,
+    /// It is made without a hold, up to so many dollars in this process in one outage; usage is recorded later.
+    FailOpen {
+        /// Dollars quoted in one outage.
+        at_most: Usd,
+    },
+}
+
+/// Puts an [`Enforcer`] together.
+#[derive(Debug)]
+#[must_use]
+pub struct EnforcerBuilder {
+    policy: Policy,
+    prices: PricingTable,
+    ledger: Option<Arc<dyn BudgetLedger>>,
+    estimator: Arc<dyn TokenEstimator>,
+    clock: Arc<dyn Clock>,
+    observers: Vec<Arc<dyn Observer>>,
+    abandoned: Abandoned,
+    ledger_away: LedgerAway,
+    hold_grace: Duration,
+}
+
+impl Default for EnforcerBuilder {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            prices: PricingTable::bundled(),
+            ledger: None,
+            estimator: Arc::new(ByteBound),
+            clock: Arc::new(SystemClock),
+            observers: Vec::new(),
+            abandoned: Abandoned::default(),
+            ledger_away: LedgerAway::default(),
+            hold_grace: Duration::from_secs(300),
+        }
+    }
+}
+
+impl EnforcerBuilder {
+    /// Enforces that policy.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Prices calls by that table instead of the bundled one.
+    pub fn prices(mut self, prices: PricingTable) -> Self {
+        self.prices = prices;
+        self
+    }
+
+    /// Keeps the books in that ledger; without, in memory.
+    pub fn ledger(mut self, ledger: impl BudgetLedger) -> Self {
+        self.ledger = Some(Arc::new(ledger));
+        self
+    }
+
+    /// Keeps the books in a ledger that others share.
+    pub fn shared_ledger(mut self, ledger: Arc<dyn BudgetLedger>) -> Self {
+        self.ledger = Some(ledger);
+        self
+    }
+
+    /// Counts tokens with that estimator; without, by the byte bound, in every build.
+    pub fn estimator(mut self, estimator: impl TokenEstimator) -> Self {
+        self.estimator = Arc::new(estimator);
+        self
+    }
+
+    /// Tells the time by that clock, where the ledger has none of its own to ask.
+    ///
+    /// A ledger in memory that this builder makes runs on it too.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Tells that observer what happens; given again, it too.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Charges abandoned calls another way than what they held.
+    pub fn abandoned(mut self, abandoned: Abandoned) -> Self {
+        self.abandoned = abandoned;
+        self
+    }
+
+    /// Does something else than fail while the ledger cannot be reached.
+    pub fn ledger_away(mut self, ledger_away: LedgerAway) -> Self {
+        self.ledger_away = ledger_away;
+        self
+    }
+
+    /// Keeps holds so long past the call's own time-out; five minutes unless set.
+    pub fn hold_grace(mut self, grace: Duration) -> Self {
+        self.hold_grace = grace;
+        self
+    }
+
+    /// The enforcer.
+    #[must_use]
+    pub fn build(self) -> Enforcer {
+        let clock = self.clock;
+        let ledger = self.ledger.unwrap_or_else(|| Arc::new(MemoryLedger::with_clock(Arc::clone(&clock))));
+        Enforcer::of(Core {
+            policy: ArcSwap::from_pointee(self.policy),
+            prices: ArcSwap::from_pointee(self.prices),
+            epoch: AtomicU64::new(0),
+            ledger,
+            estimator: self.estimator,
+            clock,
+            clock_offset: AtomicI64::new(0),
+            clock_behind: AtomicBool::new(false),
+            observers: self.observers,
+            abandoned: self.abandoned,
+            outage: Outage::new(self.ledger_away),
+            hold_grace: self.hold_grace,
+            outbox: Outbox::default(),
+            swaps: Swaps::new(()),
+        })
+    }
+}

@@ -1,0 +1,252 @@
+//! The request path: estimate, quote, bind, reserve, explain.
+
+mod builder;
+mod core;
+mod outbox;
+mod plan;
+mod reserve;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+pub use builder::{Abandoned, EnforcerBuilder, LedgerAway};
+pub(crate) use core::{Core, at_once};
+pub(crate) use outbox::Pending;
+pub(crate) use plan::{Plan, Priced};
+pub use reserve::{Admission, Prepared};
+
+use self::plan::PlanCache;
+use crate::ledger::{MarkAction, MarkScope, Signature};
+use crate::policy::Budget;
+use crate::{BudgetLedger, Call, Decision, Error, Policy, PricingTable, Root, Scope, ScopeKind, Timestamp};
+
+/// Enforces a policy on calls: the handle that an application passes around.
+///
+/// Clones are cheap and share everything. A call is estimated, quoted and
+/// held in every budget that binds it before it is sent, all or none.
+///
+/// # Example: the second call does not fit
+/// ```
+/// use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Usage, Usd, Window};
+///
+/// let ten_dollars = Budget::usd("search", Scope::team("search")?, Usd::dollars(10), Window::month());
+/// let enforcer = Enforcer::builder().policy(Policy::new([ten_dollars])?).ledger(MemoryLedger::new()).build();
+///
+/// // 600,000 output tokens of gpt-4o cost six dollars.
+/// let call = Call::new("gpt-4o").team("search").input_tokens(0).output_tokens(16_000).choices(37);
+/// let first = enforcer.reserve_now(&call)?.or_refusal()?;
+/// let refused = enforcer.reserve_now(&call)?.or_refusal().unwrap_err();
+/// assert!(refused.to_string().contains("5.92 held for calls in flight, call needs 5.92"), "{refused}");
+///
+/// let receipt = first.send().reconcile_now(Usage::of(0, 100_000))?;
+/// assert_eq!(receipt.cost(), Usd::dollars(1));
+/// assert!(enforcer.reserve_now(&call)?.is_admitted());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Enforcer(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    core: Arc<Core>,
+    /// What was resolved for calls seen lately; plans refer to the core, so it cannot own them.
+    plans: PlanCache,
+}
+
+impl Enforcer {
+    /// Begins an enforcer: without more, no budgets, bundled prices, a ledger in memory.
+    pub fn builder() -> EnforcerBuilder {
+        EnforcerBuilder::default()
+    }
+
+    fn of(core: Core) -> Self {
+        Self(Arc::new(Handle { core: Arc::new(core), plans: PlanCache::new() }))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0.core
+    }
+
+    /// Holds room for the call in every budget that binds it, or says who refuses.
+    ///
+    /// The hold lasts until it is reconciled, released, or five minutes past
+    /// the call's own time-out. Dropping the reservation gives the room back.
+    ///
+    /// # Errors
+    /// `LedgerUnavailable` when the ledger cannot be reached, `Invalid` for a call that cannot be used.
+    /// A budget without room is an answer, not an error: see [`Admission::Refused`].
+    pub async fn reserve(&self, call: &Call) -> Result<Admission, Error> {
+        let now = self.core().now();
+        let plan = self.plan(call, now)?;
+        reserve::reserve(plan, &reserve::Ask::of(call), now).await
+    }
+
+    /// The same without a runtime, for ledgers that answer at once.
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve), and `Unsupported` where the ledger needs to be waited for.
+    pub fn reserve_now(&self, call: &Call) -> Result<Admission, Error> {
+        at_once(self.reserve(call))?
+    }
+
+    /// Tries the call's model, then each rung of the policy's ladder below it.
+    ///
+    /// Each rung is bound, quoted and reserved by itself. Where none fits, the answer is the first refusal.
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve).
+    pub async fn reserve_on_ladder(&self, call: &Call) -> Result<Admission, Error> {
+        let first = match self.reserve(call).await? {
+            Admission::Refused(decision) => decision,
+            admitted => return Ok(admitted),
+        };
+        let mut rung = self.policy().next_rung(call.model());
+        while let Some(model) = rung {
+            let weaker = call.clone().with_model(model);
+            if let Admission::Admitted(reservation) = self.reserve(&weaker).await? {
+                return Ok(Admission::Admitted(reservation));
+            }
+            rung = self.policy().next_rung(weaker.model());
+        }
+        Ok(Admission::Refused(first))
+    }
+
+    /// Resolves a charge set once, for a caller that makes many such calls: a key's, a run's.
+    ///
+    /// # Errors
+    /// `Invalid` for a call that cannot be used.
+    pub fn prepare(&self, call: &Call) -> Result<Prepared, Error> {
+        self.prepare_with(call, Arc::from([]))
+    }
+
+    /// The same with budgets of the caller's own beside the policy's.
+    pub(crate) fn prepare_with(&self, call: &Call, own: Arc<[Arc<Budget>]>) -> Result<Prepared, Error> {
+        Prepared::new(Arc::clone(self.core()), call, own)
+    }
+
+    /// Advises on a call without holding anything: what a reserve would say now.
+    ///
+    /// Reads balances and never counts tokens; the answer says that it is advice.
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve).
+    pub async fn check(&self, call: &Call) -> Result<Decision, Error> {
+        let now = self.core().now();
+        let plan = self.plan(call, now)?;
+        reserve::check(&plan, &reserve::Ask::of(call), now).await
+    }
+
+    /// Refuses every later call that carries `scope`, until it is reopened.
+    ///
+    /// # Errors
+    /// `LedgerUnavailable` when the ledger cannot be reached.
+    pub async fn freeze(
+        &self,
+        call_root: Option<&str>,
+        scope: &Scope,
+        signature: Signature,
+    ) -> Result<(), Error> {
+        self.mark(call_root, scope, MarkAction::Freeze, &signature).await.map(|_| ())
+    }
+
+    /// Admits calls that carry `scope` again.
+    ///
+    /// # Errors
+    /// `LedgerUnavailable` when the ledger cannot be reached.
+    pub async fn reopen(
+        &self,
+        call_root: Option<&str>,
+        scope: &Scope,
+        signature: Signature,
+    ) -> Result<(), Error> {
+        self.mark(call_root, scope, MarkAction::Reopen, &signature).await.map(|_| ())
+    }
+
+    pub(crate) async fn mark(
+        &self,
+        organization: Option<&str>,
+        scope: &Scope,
+        action: MarkAction,
+        signature: &Signature,
+    ) -> Result<crate::ledger::Reply, Error> {
+        let root = match organization {
+            Some(name) => Root::organization(&Scope::new(ScopeKind::Organization, name)?),
+            None => Root::unnamed(),
+        };
+        let command = MarkScope { root: &root, scope, action, signature };
+        let core = self.core();
+        match core.ledger.immediate() {
+            Some(ledger) => ledger.mark(ledger.now(), command),
+            None => core.ledger.mark(command).await,
+        }
+    }
+
+    /// Puts another policy in place, atomically: books stay, running calls finish under what they saw.
+    ///
+    /// # Errors
+    /// `Invalid` where a budget keeps its id but would begin new books without saying `restart`.
+    pub fn set_policy(&self, policy: Policy) -> Result<(), Error> {
+        let core = self.core();
+        // One swap at a time, so that none is checked against a policy that is gone.
+        let _turn = core.swaps.lock();
+        policy.check_swap(&core.policy.load())?;
+        core.policy.store(Arc::new(policy));
+        core.changed();
+        Ok(())
+    }
+
+    /// Puts other prices in place, atomically; what was charged is never repriced.
+    pub fn set_prices(&self, prices: PricingTable) {
+        let core = self.core();
+        let _turn = core.swaps.lock();
+        core.prices.store(Arc::new(prices));
+        core.changed();
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Policy> {
+        self.core().policy.load_full()
+    }
+
+    /// The prices in force.
+    #[must_use]
+    pub fn prices(&self) -> Arc<PricingTable> {
+        self.core().prices.load_full()
+    }
+
+    /// The ledger that keeps the books.
+    #[must_use]
+    pub fn ledger(&self) -> &Arc<dyn BudgetLedger> {
+        &self.core().ledger
+    }
+
+    /// The ledger's present instant, as far as this process knows it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.core().now()
+    }
+
+    /// Sends what waits in the outbox: releases of the unsent, charges of the sent. Says how many still wait.
+    ///
+    /// # Errors
+    /// The first failure of the ledger; what could not be delivered keeps waiting.
+    pub async fn flush(&self) -> Result<usize, Error> {
+        self.core().flush().await
+    }
+
+    /// How many commands wait in the outbox.
+    #[must_use]
+    pub fn undelivered(&self) -> usize {
+        self.core().outbox.len()
+    }
+
+    #[inline]
+    fn plan(&self, call: &Call, now: Timestamp) -> Result<Arc<Plan>, Error> {
+        self.0.plans.find(self.core(), call, now)
+    }
+}
+
+/// One swap of policy or prices at a time.
+pub(crate) type Swaps = Mutex<()>;

@@ -1,0 +1,137 @@
+//! What could not be told to the ledger at once waits here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use super::Core;
+use crate::ledger::{Note, Rank, Reconcile, Release};
+use crate::{Binding, Error, ErrorKind, Event, ReservationId};
+
+/// A command that ends a call, with everything that its repeat needs.
+#[derive(Clone, Debug)]
+pub(crate) enum Pending {
+    /// Give back what was never sent.
+    Release { id: ReservationId, binding: Arc<Binding>, note: Note },
+    /// Charge what was sent.
+    Reconcile {
+        id: ReservationId,
+        binding: Arc<Binding>,
+        amounts: SmallVec<[i64; 8]>,
+        rank: Rank,
+        note: Note,
+    },
+}
+
+/// Commands in the order they came; never more than the calls then open.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    waiting: Mutex<VecDeque<Pending>>,
+    /// Read on every command, so kept beside the lock.
+    count: AtomicUsize,
+}
+
+impl Outbox {
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn push(&self, pending: Pending) {
+        let mut waiting = self.waiting.lock();
+        waiting.push_back(pending);
+        self.count.store(waiting.len(), Ordering::Release);
+    }
+
+    fn push_first(&self, pending: Pending) {
+        let mut waiting = self.waiting.lock();
+        waiting.push_front(pending);
+        self.count.store(waiting.len(), Ordering::Release);
+    }
+
+    fn pop(&self) -> Option<Pending> {
+        let mut waiting = self.waiting.lock();
+        let first = waiting.pop_front();
+        self.count.store(waiting.len(), Ordering::Release);
+        first
+    }
+}
+
+/// Puts a command back where its delivery is cancelled halfway.
+struct Delivery<'a> {
+    outbox: &'a Outbox,
+    pending: Option<Pending>,
+}
+
+impl Drop for Delivery<'_> {
+    fn drop(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            self.outbox.push_first(pending);
+        }
+    }
+}
+
+impl Core {
+    /// Ends a call now if the ledger answers at once, else leaves it in the outbox. Never waits.
+    pub(crate) fn end_without_waiting(&self, pending: Pending) {
+        if self.ledger.immediate().is_some() {
+            // The ledger answers within the one poll.
+            if let Ok(Ok(())) = super::at_once(self.deliver(&pending)) {
+                return;
+            }
+        }
+        self.tell(&Event::Undelivered { id: pending.id() });
+        self.outbox.push(pending);
+    }
+
+    /// Sends what waits, oldest first; stops at the first failure of the ledger.
+    pub(crate) async fn flush(&self) -> Result<usize, Error> {
+        for _ in 0..self.outbox.len() {
+            let Some(pending) = self.outbox.pop() else { break };
+            let mut delivery = Delivery { outbox: &self.outbox, pending: Some(pending) };
+            if let Some(pending) = &delivery.pending {
+                match self.deliver(pending).await {
+                    Err(error) if error.is_retryable() => return Err(error),
+                    // Another outcome is final: the ledger knows better how the call ended.
+                    _ => delivery.pending = None,
+                }
+            }
+        }
+        Ok(self.outbox.len())
+    }
+
+    async fn deliver(&self, pending: &Pending) -> Result<(), Error> {
+        let now = self.now();
+        match pending {
+            Pending::Release { id, binding, note } => {
+                let command = Release { id: *id, root: binding.claim.root(), signature: None, note };
+                let reply = self.send_release(now, command).await;
+                ended_or(reply.map(|reply| self.tell_news(binding, reply.news)))
+            }
+            Pending::Reconcile { id, binding, amounts, rank, note } => {
+                let command = Reconcile { id: *id, claim: &binding.claim, amounts, rank: *rank, note };
+                let reply = self.send_reconcile(now, command).await;
+                ended_or(reply.map(|reply| self.tell_news(binding, reply.news)))
+            }
+        }
+    }
+}
+
+/// A call that the ledger ended in another way is ended.
+fn ended_or(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if matches!(error.kind(), ErrorKind::State | ErrorKind::Conflict) => Ok(()),
+        other => other,
+    }
+}
+
+impl Pending {
+    fn id(&self) -> ReservationId {
+        match self {
+            Self::Release { id, .. } | Self::Reconcile { id, .. } => *id,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What is resolved once for a charge set and reused until something changes.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use compact_str::{CompactString, ToCompactString};
+use parking_lot::Mutex;
+
+use super::Core;
+use crate::ledger::About;
+use crate::policy::{Budget, UnknownModel};
+use crate::{Binding, Call, Conditions, Error, Event, ModelPrice, Timestamp, Usd};
+
+/// Everything about a charge set that does not depend on the call's size.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) core: Arc<Core>,
+    /// The call as it was named, without its input.
+    pub(crate) call: Call,
+    /// Budgets of the caller's own beside the policy's.
+    pub(crate) own: Arc<[Arc<Budget>]>,
+    pub(crate) binding: Arc<Binding>,
+    /// Tried first: the binding with an exemption for the call's use case.
+    pub(crate) exempt: Option<Arc<Binding>>,
+    pub(crate) price: Option<Arc<ModelPrice>>,
+    /// The policy wants a price and there is none.
+    pub(crate) unpriced: bool,
+    pub(crate) output_tokens_default: u64,
+    pub(crate) about: Arc<About>,
+    epoch: u64,
+    valid_until: Timestamp,
+}
+
+/// What a call is held for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Priced {
+    pub(crate) usd: Usd,
+    pub(crate) tokens_input: u64,
+    /// Of all choices together.
+    pub(crate) tokens_output: u64,
+}
+
+impl Plan {
+    /// Resolves a call against the policy and the prices in force.
+    pub(crate) fn resolve(
+        core: &Arc<Core>,
+        call: &Call,
+        own: &Arc<[Arc<Budget>]>,
+        now: Timestamp,
+    ) -> Result<Arc<Self>, Error> {
+        // The epoch is read first: a swap in between makes this plan stale, not wrong.
+        let epoch = core.epoch.load(Ordering::Acquire);
+        let policy = core.policy.load_full();
+        let prices = core.prices.load_full();
+        let binding = Arc::new(policy.bind_with(call, own, now)?);
+        let exempt = policy.bind_exempt(call, own, now)?.map(Arc::new);
+        let mut price = prices.find(call.provider.as_deref(), &call.model, now).cloned();
+        if price.is_none()
+            && let UnknownModel::PricedAs(model) = policy.unknown_model()
+        {
+            price = prices.find(None, model, now).cloned();
+        }
+        let passes = policy.unknown_model() == &UnknownModel::CountOnly || policy.observes_only();
+        if price.is_none() {
+            core.tell(&Event::Unpriced { model: call.model.clone() });
+        }
+        let mut valid_until = binding.valid_until;
+        if let Some(price) = &price {
+            valid_until = valid_until.min(price.valid_until());
+        }
+        Ok(Arc::new(Self {
+            core: Arc::clone(core),
+            about: Arc::new(about(call, price.as_deref())),
+            call: call.without_input(),
+            own: Arc::clone(own),
+            unpriced: price.is_none() && !passes,
+            output_tokens_default: policy.output_tokens_default(),
+            binding,
+            exempt,
+            price,
+            epoch,
+            valid_until,
+        }))
+    }
+
+    /// Whether nothing that this was resolved from has changed.
+    #[inline]
+    pub(crate) fn is_current(&self, now: Timestamp) -> bool {
+        now < self.valid_until && self.epoch == self.core.epoch.load(Ordering::Acquire)
+    }
+
+    /// The same charge set, resolved anew.
+    pub(crate) fn again(&self, now: Timestamp) -> Result<Arc<Self>, Error> {
+        Self::resolve(&self.core, &self.call, &self.own, now)
+    }
+
+    pub(crate) fn conditions(&self) -> &Conditions {
+        &self.call.conditions
+    }
+
+    /// The output of one choice that is held: what was asked for, within what the model and the caps allow.
+    #[inline]
+    pub(crate) fn output_tokens(&self, requested: Option<u64>) -> u64 {
+        let model_max = self.price.as_ref().and_then(|price| price.output_tokens_max()).unwrap_or(u64::MAX);
+        let cap = self.binding.caps.tokens_output.unwrap_or(u64::MAX);
+        requested.unwrap_or(self.output_tokens_default).min(model_max).min(cap)
+    }
+
+    /// Prices so many input tokens and so many output tokens of each choice.
+    #[inline]
+    pub(crate) fn price(&self, tokens_input: u64, output: u64, choices: u32) -> Result<Priced, Error> {
+        let tokens_output =
+            output.checked_mul(u64::from(choices)).ok_or_else(|| Error::overflow("output tokens"))?;
+        let usd = match &self.price {
+            Some(price) => price.quote(tokens_input, tokens_output, &self.call.conditions)?,
+            None => Usd::ZERO,
+        };
+        Ok(Priced { usd, tokens_input, tokens_output })
+    }
+}
+
+fn about(call: &Call, price: Option<&ModelPrice>) -> About {
+    About {
+        model: call.model.clone(),
+        tags: call.tags.to_vec(),
+        use_case: call.use_case.clone(),
+        price: price.map_or(CompactString::const_new("none"), |price| {
+            let source = price.source();
+            let version = source.version().unwrap_or_default();
+            let date = source.date().map_or(CompactString::default(), |date| date.to_compact_string());
+            compact_str::format_compact!("{} {version} {date}", source.name())
+        }),
+    }
+}
+
+/// The hash of a charge set, and its plan.
+type Kept = (u64, Arc<Plan>);
+
+/// Plans of calls seen lately: a fixed number of places, each holding the last that came there.
+#[derive(Debug)]
+pub(crate) struct PlanCache {
+    places: Box<[Mutex<Option<Kept>>]>,
+    hasher: foldhash::fast::RandomState,
+}
+
+/// How many charge sets are kept resolved.
+const PLANS: usize = 4_096;
+
+impl PlanCache {
+    pub(crate) fn new() -> Self {
+        let places = (0..PLANS).map(|_| Mutex::new(None)).collect();
+        Self { places, hasher: foldhash::fast::RandomState::default() }
+    }
+
+    /// The plan of that charge set: kept, or resolved now.
+    #[inline]
+    pub(crate) fn find(&self, core: &Arc<Core>, call: &Call, now: Timestamp) -> Result<Arc<Plan>, Error> {
+        let hash = self.hash(call);
+        let place = usize::try_from(hash).unwrap_or(0) % PLANS;
+        let Some(slot) = self.places.get(place) else {
+            return Plan::resolve(core, call, &Arc::from([]), now);
+        };
+        let kept = match &*slot.lock() {
+            Some((known, plan)) if *known == hash => Some(Arc::clone(plan)),
+            _ => None,
+        };
+        if let Some(plan) = kept.filter(|plan| plan.call.same_charge(call) && plan.is_current(now)) {
+            return Ok(plan);
+        }
+        let plan = Plan::resolve(core, call, &Arc::from([]), now)?;
+        let before = slot.lock().replace((hash, Arc::clone(&plan)));
+        // Dropped outside the lock: it may be the last owner of much.
+        drop(before);
+        Ok(plan)
+    }
+
+    fn hash(&self, call: &Call) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        call.model.hash(&mut hasher);
+        call.provider.hash(&mut hasher);
+        call.scopes.hash(&mut hasher);
+        call.tags.hash(&mut hasher);
+        call.use_case.hash(&mut hasher);
+        hasher.finish()
+    }
+}

@@ -1,0 +1,89 @@
+//! What happened, and who wants to hear it?
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use compact_str::CompactString;
+use serde::Serialize;
+
+use crate::{ReservationId, Scope, TierAction, Timestamp, Unit, Usd};
+
+/// Something that observers hear, after every lock is released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// Spent money reached a level for the first time in its window: once, whatever the concurrency.
+    Crossed {
+        /// The budget.
+        budget: CompactString,
+        /// The level that pays.
+        scope: Scope,
+        /// The window, as people read it: `month 2026-11`.
+        window: String,
+        /// What the level means.
+        action: TierAction,
+        /// The level, in the budget's unit.
+        at: i64,
+        /// What was spent when it was found.
+        spent: i64,
+        /// What the budget counts.
+        unit: Unit,
+    },
+    /// A call was refused.
+    Refused {
+        /// The attempt.
+        id: ReservationId,
+        /// Its model.
+        model: CompactString,
+        /// Why, in a line for people.
+        reason: String,
+    },
+    /// A call used more than was held for it. All of it is recorded.
+    Overrun {
+        /// The call.
+        id: ReservationId,
+        /// Dollars used beyond the hold.
+        usd: Usd,
+        /// Tokens used beyond the hold.
+        tokens: u64,
+    },
+    /// A model without a price was asked for.
+    Unpriced {
+        /// The model.
+        model: CompactString,
+    },
+    /// Usage came after its hold had ended by age; it replaced what the expiry had charged.
+    Late {
+        /// The call.
+        id: ReservationId,
+    },
+    /// A hold ended by age.
+    Expired {
+        /// The call.
+        id: ReservationId,
+        /// When it was due.
+        due: Timestamp,
+        /// Dollars it was charged.
+        usd: Usd,
+    },
+    /// The clock jumped backwards by that much; ledger time stood still meanwhile.
+    ClockJumped {
+        /// How far back.
+        back: Duration,
+    },
+    /// A command could not be delivered and waits in the outbox.
+    Undelivered {
+        /// The call.
+        id: ReservationId,
+    },
+}
+
+/// Hears events. What it does, slow or wrong, cannot hurt the books.
+///
+/// Called on the thread of the command that found the event, after locks are
+/// released; a panic in it is the caller's own.
+pub trait Observer: Debug + Send + Sync + 'static {
+    /// Takes note of an event.
+    fn observe(&self, event: &Event);
+}

@@ -1,0 +1,294 @@
+//! Which budgets bind this call now, and with which figures?
+
+use std::sync::Arc;
+
+use compact_str::{CompactString, ToCompactString};
+use smallvec::SmallVec;
+
+use super::{Budget, Exemption, Policy, Tiers};
+use crate::account::Book;
+use crate::{
+    Account, Binding, Bound, Call, Claim, Error, Line, Mark, Root, Scope, ScopeKind, TierAction, Timestamp,
+    Unit, Window,
+};
+
+impl Policy {
+    /// Resolves the budgets that bind this call at that instant.
+    ///
+    /// A budget of a scope and a template for its kind both bind. Lines stand
+    /// in charge-set order, and inside a scope shorter windows first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a name in the call that cannot be used, or more
+    /// than 255 lines; `Overflow` where a raised limit does not fit.
+    pub fn bind(&self, call: &Call, now: Timestamp) -> Result<Binding, Error> {
+        self.bind_with(call, &[], now)
+    }
+
+    /// The same with budgets of the caller's own beside the policy's: a run's.
+    pub(crate) fn bind_with(
+        &self,
+        call: &Call,
+        own: &[Arc<Budget>],
+        now: Timestamp,
+    ) -> Result<Binding, Error> {
+        self.resolve(call, own, None, now)
+    }
+
+    /// The binding with the lines that a live exemption for the call's use case replaces, if there is one.
+    ///
+    /// The call is charged there while it fits, otherwise on the scope's own lines.
+    pub(crate) fn bind_exempt(
+        &self,
+        call: &Call,
+        own: &[Arc<Budget>],
+        now: Timestamp,
+    ) -> Result<Option<Binding>, Error> {
+        let Some(use_case) = &call.use_case else { return Ok(None) };
+        let serves = |exemption: &&Exemption| {
+            exemption.use_case.as_ref() == Some(use_case)
+                && exemption.is_live(now)
+                && call.scopes().contains(&exemption.scope)
+        };
+        match self.0.exemptions.iter().find(serves) {
+            Some(exemption) => self.resolve(call, own, Some(exemption), now).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn resolve(
+        &self,
+        call: &Call,
+        own: &[Arc<Budget>],
+        exempt: Option<&Exemption>,
+        now: Timestamp,
+    ) -> Result<Binding, Error> {
+        call.check()?;
+        let root = self.root_of(call);
+        let mut resolver =
+            Resolver { policy: self, root: &root, now, call, valid_until: Timestamp::MAX, found: Vec::new() };
+        let mut caps = self.0.caps;
+        for scope in call.scopes() {
+            let first = resolver.found.len();
+            for budget in self.budgets_of(scope, own).filter(|budget| budget.selects(call)) {
+                caps = caps.tightest(budget.caps);
+                resolver.add(budget, scope, exempt)?;
+            }
+            if let Some(exemption) = exempt.filter(|exemption| exemption.scope == *scope) {
+                resolver.add_exemption(exemption)?;
+            }
+            if let Some(of_scope) = resolver.found.get_mut(first..) {
+                of_scope.sort_by_key(|(line, bound)| window_length(line, &bound.window));
+            }
+        }
+        for exemption in &self.0.exemptions {
+            resolver.valid_until = resolver.valid_until.min(exemption.next_edge(now));
+        }
+        let valid_until = resolver.valid_until;
+        let (lines, bound) = resolver.found.into_iter().unzip();
+        Ok(Binding {
+            claim: Claim::new(root, call.scopes(), lines)?,
+            bound,
+            caps,
+            model: call.model.clone(),
+            next_rung: self.next_rung(&call.model),
+            observes_only: self.observes_only(),
+            valid_until,
+        })
+    }
+
+    fn budgets_of<'a>(
+        &'a self,
+        scope: &'a Scope,
+        own: &'a [Arc<Budget>],
+    ) -> impl Iterator<Item = &'a Arc<Budget>> {
+        let exact = self.0.by_scope.get(scope).into_iter().flatten();
+        let each = self.0.by_kind.get(scope.kind()).into_iter().flatten();
+        let of_policy = exact.chain(each).filter_map(|place| self.0.budgets.get(*place));
+        of_policy
+            .chain(own.iter().filter(move |budget| budget.selector == super::Selector::Scope(scope.clone())))
+    }
+
+    fn root_of(&self, call: &Call) -> Root {
+        let name = call.organization_name().unwrap_or_default();
+        if let Some(root) = self.0.roots.get(name) {
+            return root.clone();
+        }
+        let root = match call.scopes().first().filter(|scope| scope.kind() == &ScopeKind::Organization) {
+            Some(organization) => Root::organization(organization),
+            None => Root::unnamed(),
+        };
+        self.0.roots.entry(name.into()).or_insert(root).clone()
+    }
+
+    fn book(&self, root: &Root, budget: &CompactString, unit: &Unit, window: &Window) -> Arc<Book> {
+        let key = (root.clone(), budget.clone(), window.to_compact_string());
+        if let Some(book) = self.0.books.get(&key) {
+            return Arc::clone(&book);
+        }
+        let book =
+            Book { root: root.clone(), budget: budget.clone(), unit: unit.clone(), window: key.2.clone() };
+        Arc::clone(&self.0.books.entry(key).or_insert_with(|| Arc::new(book)))
+    }
+
+    /// The model one rung further down, where this one is on the ladder.
+    pub(crate) fn next_rung(&self, model: &str) -> Option<CompactString> {
+        let rung = self.0.ladder.iter().position(|rung| rung == model)?;
+        self.0.ladder.get(rung.saturating_add(1)).cloned()
+    }
+}
+
+/// Collects lines for one call.
+struct Resolver<'a> {
+    policy: &'a Policy,
+    root: &'a Root,
+    now: Timestamp,
+    call: &'a Call,
+    valid_until: Timestamp,
+    found: Vec<(Line, Bound)>,
+}
+
+/// What one line is made from.
+struct Source<'a> {
+    budget: &'a CompactString,
+    scope: &'a Scope,
+    unit: &'a Unit,
+    window: &'a Window,
+    limit: Option<i64>,
+    raised: i64,
+    tiers: &'a Tiers,
+    observe: bool,
+    degrades: bool,
+    exemption: Option<CompactString>,
+}
+
+impl Resolver<'_> {
+    fn add(&mut self, budget: &Budget, scope: &Scope, exempt: Option<&Exemption>) -> Result<(), Error> {
+        // A call that an exemption serves is charged there instead of on the lines it stands for.
+        if exempt.is_some_and(|exemption| exemption.raises(&budget.id, scope, &budget.unit)) {
+            return Ok(());
+        }
+        let raised = self.raise_of(budget, scope)?;
+        let degrades = budget.has_degrade() && self.policy.next_rung(&self.call.model).is_some();
+        let observe = budget.observe || self.policy.0.observe;
+        if let Some(guardrail) = &budget.guardrail {
+            self.add_line(&Source {
+                budget: &budget.id,
+                scope,
+                unit: &budget.unit,
+                window: &guardrail.window,
+                limit: Some(guardrail.limit),
+                raised,
+                tiers: &Tiers::plain(),
+                observe,
+                degrades: false,
+                exemption: None,
+            })?;
+        }
+        self.add_line(&Source {
+            budget: &budget.id,
+            scope,
+            unit: &budget.unit,
+            window: &budget.window,
+            limit: budget.limit,
+            raised,
+            tiers: &budget.tiers,
+            observe,
+            degrades,
+            exemption: None,
+        })
+    }
+
+    /// An exemption for a use case is a budget of its own, for as long as it lasts.
+    fn add_exemption(&mut self, exemption: &Exemption) -> Result<(), Error> {
+        self.add_line(&Source {
+            budget: &compact_str::format_compact!("exemption {}", exemption.id),
+            scope: &exemption.scope,
+            unit: &exemption.unit,
+            window: &Window::lifetime(),
+            limit: Some(exemption.raise),
+            raised: 0,
+            tiers: &Tiers::plain(),
+            observe: false,
+            degrades: false,
+            exemption: Some(exemption.id.clone()),
+        })
+    }
+
+    fn raise_of(&self, budget: &Budget, scope: &Scope) -> Result<i64, Error> {
+        let live = |exemption: &&Exemption| exemption.use_case.is_none() && exemption.is_live(self.now);
+        let raises = self.policy.0.exemptions.iter().filter(live);
+        raises
+            .filter(|exemption| exemption.raises(&budget.id, scope, &budget.unit))
+            .try_fold(0_i64, |sum, exemption| {
+                sum.checked_add(exemption.raise).ok_or_else(|| Error::overflow("exemptions"))
+            })
+    }
+
+    fn add_line(&mut self, source: &Source<'_>) -> Result<(), Error> {
+        let limit = match source.limit {
+            Some(limit) => Some(limit.checked_add(source.raised).ok_or_else(|| Error::overflow("limit"))?),
+            None => None,
+        };
+        let levels = match limit {
+            Some(limit) => source.tiers.levels(limit)?,
+            None => SmallVec::new(),
+        };
+        let ceiling = match limit {
+            Some(limit) if source.tiers.is_plain() => limit,
+            // Blocking at a level means that the largest figure below it is the last allowed.
+            Some(_) => level_of(&levels, TierAction::Block).map_or(i64::MAX, |level| level.saturating_sub(1)),
+            None => i64::MAX,
+        };
+        let degrade = if source.degrades { level_of(&levels, TierAction::Degrade) } else { None };
+        let degrade_ceiling = degrade.map_or(i64::MAX, |level| level.saturating_sub(1));
+        let warns = [TierAction::Warn, TierAction::Critical].map(|action| level_of(&levels, action));
+        let book = self.policy.book(self.root, source.budget, source.unit, source.window);
+        let account = Account::new(book, source.scope.clone());
+        let period = source.window.period(self.now);
+        self.valid_until = self.valid_until.min(period.until);
+        let tiers = if source.tiers.is_plain() {
+            limit.map(|limit| (TierAction::Block, limit)).into_iter().collect()
+        } else {
+            levels
+        };
+        let line = Line {
+            account: account.clone(),
+            period,
+            ceiling: if source.observe { i64::MAX } else { ceiling.min(degrade_ceiling) },
+            marks: marks(&tiers),
+        };
+        let bound = Bound {
+            account,
+            window: source.window.clone(),
+            period,
+            resets_at: source.window.resets_at(self.now),
+            limit,
+            raised: source.raised,
+            ceiling,
+            degrade_ceiling,
+            warn_at: warns.into_iter().flatten().min().unwrap_or(i64::MAX),
+            tiers,
+            observe: source.observe,
+            exemption: source.exemption.clone(),
+        };
+        self.found.push((line, bound));
+        Ok(())
+    }
+}
+
+/// A tier's place in its budget is its name in the ledger: it fires once, even where its level moved.
+fn marks(tiers: &[(TierAction, i64)]) -> SmallVec<[Mark; 4]> {
+    // A limit of zero is reached before anything is spent, which is no news.
+    let numbered = tiers.iter().zip(0_u8..).filter(|((_, level), _)| *level > 0);
+    numbered.map(|((_, level), tier)| Mark { at: *level, tier }).collect()
+}
+
+fn level_of(levels: &[(TierAction, i64)], action: TierAction) -> Option<i64> {
+    levels.iter().find(|(tier, _)| *tier == action).map(|(_, level)| *level)
+}
+
+/// By which lines of one scope are ordered: how long their window is.
+fn window_length(line: &Line, window: &Window) -> std::time::Duration {
+    window.rolling_length().unwrap_or_else(|| line.period.until.since(line.period.from))
+}

@@ -1,0 +1,287 @@
+//! What may be spent, by whom, on what, and in which window?
+
+use compact_str::CompactString;
+
+use super::Tiers;
+use crate::{Call, Caps, Error, Scope, ScopeKind, TierAction, Unit, Usd, Window};
+
+/// A limit on what a level, or each level of a kind, may spend in a window.
+///
+/// # Example: a team's month with a daily guardrail
+/// ```
+/// use token_budget::{Budget, Policy, Scope, Tiers, Usd, Window};
+///
+/// let team = Budget::usd("search-month", Scope::team("search")?, Usd::dollars(500), Window::month())
+///     .tiers(Tiers::hybrid())
+///     .guardrail(Usd::dollars(75), Window::day());
+/// let users = Budget::each_usd("users", token_budget::ScopeKind::User, Usd::dollars(5), Window::day());
+/// Policy::new([team, users])?;
+///
+/// let negative = Budget::usd("wrong", Scope::team("search")?, Usd::from_nanos(-1), Window::month());
+/// assert_eq!(Policy::new([negative]).unwrap_err().to_string(), "budget wrong: limit: -0.000000001 is below zero");
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Budget {
+    pub(crate) id: CompactString,
+    pub(crate) selector: Selector,
+    pub(crate) unit: Unit,
+    pub(crate) limit: Option<i64>,
+    pub(crate) window: Window,
+    pub(crate) tiers: Tiers,
+    pub(crate) guardrail: Option<Guardrail>,
+    pub(crate) filter: Filter,
+    pub(crate) caps: Caps,
+    pub(crate) observe: bool,
+    pub(crate) restart: bool,
+    pub(crate) metadata: Vec<(CompactString, CompactString)>,
+    pub(crate) channels: Vec<CompactString>,
+}
+
+/// Whom a budget binds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Selector {
+    /// That one level.
+    Scope(Scope),
+    /// Each level of that kind, with a budget of its own from its first call on.
+    Each(ScopeKind),
+}
+
+/// A shorter window inside a budget's own, with a limit that may be landed on but not passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Guardrail {
+    pub(crate) limit: i64,
+    pub(crate) window: Window,
+}
+
+/// Which calls a budget selects beside its scope. Empty selects all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    pub(crate) models: Vec<CompactString>,
+    pub(crate) providers: Vec<CompactString>,
+    pub(crate) tags: Vec<(CompactString, CompactString)>,
+}
+
+impl Budget {
+    /// A limit of that level, counted in any unit; dollars are counted in nano-dollars.
+    ///
+    /// `None` is no limit: books are kept, nothing is refused.
+    pub fn new(
+        id: impl Into<CompactString>,
+        selector: Selector,
+        unit: Unit,
+        limit: Option<i64>,
+        window: Window,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            selector,
+            unit,
+            limit,
+            window,
+            tiers: Tiers::plain(),
+            guardrail: None,
+            filter: Filter::default(),
+            caps: Caps::default(),
+            observe: false,
+            restart: false,
+            metadata: Vec::new(),
+            channels: Vec::new(),
+        }
+    }
+
+    /// A dollar limit of one level.
+    pub fn usd(id: impl Into<CompactString>, scope: Scope, limit: Usd, window: Window) -> Self {
+        Self::new(id, Selector::Scope(scope), Unit::Usd, Some(limit.nanos()), window)
+    }
+
+    /// A dollar limit of each level of a kind: "each user".
+    pub fn each_usd(id: impl Into<CompactString>, kind: ScopeKind, limit: Usd, window: Window) -> Self {
+        Self::new(id, Selector::Each(kind), Unit::Usd, Some(limit.nanos()), window)
+    }
+
+    /// A limit of one level on a count: tokens, requests.
+    pub fn count(id: impl Into<CompactString>, scope: Scope, unit: Unit, limit: u64, window: Window) -> Self {
+        // A limit beyond 63 bits cannot be reached either.
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        Self::new(id, Selector::Scope(scope), unit, Some(limit), window)
+    }
+
+    /// A limit of each level of a kind on a count.
+    pub fn each_count(
+        id: impl Into<CompactString>,
+        kind: ScopeKind,
+        unit: Unit,
+        limit: u64,
+        window: Window,
+    ) -> Self {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        Self::new(id, Selector::Each(kind), unit, Some(limit), window)
+    }
+
+    /// Acts at these shares of the limit.
+    #[must_use]
+    pub fn tiers(mut self, tiers: Tiers) -> Self {
+        self.tiers = tiers;
+        self
+    }
+
+    /// Lets no shorter window, a day inside a month, spend more than `limit`.
+    #[must_use]
+    pub fn guardrail(mut self, limit: Usd, window: Window) -> Self {
+        self.guardrail = Some(Guardrail { limit: limit.nanos(), window });
+        self
+    }
+
+    /// Selects only calls of that model; given again, of any of them.
+    #[must_use]
+    pub fn model(mut self, model: impl Into<CompactString>) -> Self {
+        self.filter.models.push(model.into());
+        self
+    }
+
+    /// Selects only calls to that provider; given again, to any of them.
+    #[must_use]
+    pub fn provider(mut self, provider: impl Into<CompactString>) -> Self {
+        self.filter.providers.push(provider.into());
+        self
+    }
+
+    /// Selects only calls that bear that tag; given again, all of them.
+    #[must_use]
+    pub fn tag(mut self, key: impl Into<CompactString>, value: impl Into<CompactString>) -> Self {
+        self.filter.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// Caps what a single call of this scope may take.
+    #[must_use]
+    pub fn per_call(mut self, caps: Caps) -> Self {
+        self.caps = caps;
+        self
+    }
+
+    /// Keeps the same books and refuses nothing; decisions say what enforcement would have done.
+    #[must_use]
+    pub fn observe(mut self) -> Self {
+        self.observe = true;
+        self
+    }
+
+    /// Lets a swap change this budget's unit, window or kind of scope, which begins new books.
+    #[must_use]
+    pub fn restart(mut self) -> Self {
+        self.restart = true;
+        self
+    }
+
+    /// Remembers something for people: a cost centre, a lead.
+    #[must_use]
+    pub fn metadata(mut self, key: impl Into<CompactString>, value: impl Into<CompactString>) -> Self {
+        self.metadata.push((key.into(), value.into()));
+        self
+    }
+
+    /// Names a channel that its events should go to: `slack`, `email`.
+    #[must_use]
+    pub fn channel(mut self, channel: impl Into<CompactString>) -> Self {
+        self.channels.push(channel.into());
+        self
+    }
+
+    /// The budget's id, under which its books are kept.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whom it binds.
+    #[must_use]
+    pub fn selector(&self) -> &Selector {
+        &self.selector
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
+    /// Its limit in its unit, before raises.
+    #[must_use]
+    pub fn limit(&self) -> Option<i64> {
+        self.limit
+    }
+
+    /// Its window.
+    #[must_use]
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// What it remembers for people.
+    #[must_use]
+    pub fn metadata_entries(&self) -> &[(CompactString, CompactString)] {
+        &self.metadata
+    }
+
+    /// The channels that its events should go to.
+    #[must_use]
+    pub fn channels(&self) -> &[CompactString] {
+        &self.channels
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let wrong = |error: Error| error.within(&format!("budget {}", self.id));
+        let limits =
+            [("limit", self.limit), ("guardrail", self.guardrail.as_ref().map(|guardrail| guardrail.limit))];
+        for (field, limit) in limits {
+            if let Some(limit) = limit.filter(|limit| *limit < 0) {
+                return Err(wrong(Error::invalid(
+                    field,
+                    format!("{} is below zero", self.unit.figure(limit)),
+                )));
+            }
+        }
+        if self.id.is_empty() || self.id.len() > 128 || self.id.chars().any(char::is_control) {
+            return Err(wrong(Error::invalid("id", "is not 1 to 128 bytes without control characters")));
+        }
+        if let Some(limit) = self.limit {
+            self.tiers.levels(limit).map_err(wrong)?;
+        } else if !self.tiers.is_plain() {
+            return Err(wrong(Error::invalid(
+                "tiers",
+                "have nothing to be a share of: the budget has no limit",
+            )));
+        }
+        if self.caps.usd.is_some_and(Usd::is_negative) {
+            return Err(wrong(Error::invalid("per_call.usd", "is below zero")));
+        }
+        match &self.guardrail {
+            Some(guardrail) if guardrail.window == self.window => {
+                Err(wrong(Error::invalid("guardrail", "has the budget's own window")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the call's model, provider and tags are among those this budget selects.
+    pub(crate) fn selects(&self, call: &Call) -> bool {
+        let filter = &self.filter;
+        let provider = call.provider.as_deref();
+        (filter.models.is_empty() || filter.models.contains(&call.model))
+            && (filter.providers.is_empty()
+                || filter.providers.iter().any(|name| Some(name.as_str()) == provider))
+            && filter.tags.iter().all(|(key, value)| call.tag_value(key) == Some(value))
+    }
+
+    pub(crate) fn has_degrade(&self) -> bool {
+        self.tiers.as_slice().iter().any(|tier| tier.action == TierAction::Degrade)
+    }
+}
+
+impl From<Scope> for Selector {
+    fn from(scope: Scope) -> Self {
+        Self::Scope(scope)
+    }
+}

@@ -1,0 +1,278 @@
+//! What may be spent? Budgets, tiers, exemptions, and which of them bind a call.
+
+mod bind;
+mod budget;
+mod exemption;
+mod tiers;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use compact_str::CompactString;
+use dashmap::DashMap;
+
+pub use budget::{Budget, Selector};
+pub use exemption::Exemption;
+pub use tiers::{Tier, Tiers};
+
+use crate::account::Book;
+use crate::{Caps, Error, Root, Scope, ScopeKind};
+
+/// The output that is held for a call that names none, in tokens.
+pub const OUTPUT_TOKENS_DEFAULT: u64 = 16_384;
+
+/// The most budgets, and the most exemptions, that a policy may have.
+pub const POLICY_ENTRIES_MAX: usize = 10_000;
+
+/// Everything an operator says about spending; swapped as a whole while running.
+///
+/// # Example: what binds a call
+/// ```
+/// use token_budget::{Budget, Call, Policy, Scope, ScopeKind, Timestamp, Usd, Window};
+///
+/// let policy = Policy::new([
+///     Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month()),
+///     Budget::each_usd("users", ScopeKind::User, Usd::dollars(5), Window::day()),
+/// ])?;
+/// let call = Call::new("gpt-4o").team("search").user("ada");
+/// let binding = policy.bind(&call, Timestamp::EPOCH)?;
+/// let budgets: Vec<_> = binding.bound.iter().map(|bound| bound.account.to_string()).collect();
+/// assert_eq!(budgets, ["team/search: search (USD, month)", "user/ada: users (USD, day)"]);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Policy(Arc<Inner>);
+
+struct Inner {
+    budgets: Vec<Arc<Budget>>,
+    by_scope: HashMap<Scope, Vec<usize>>,
+    by_kind: HashMap<ScopeKind, Vec<usize>>,
+    exemptions: Vec<Exemption>,
+    ladder: Vec<CompactString>,
+    unknown_model: UnknownModel,
+    output_tokens_default: u64,
+    caps: Caps,
+    observe: bool,
+    /// Names made once for each root, so that a million accounts share them.
+    roots: DashMap<CompactString, Root>,
+    books: DashMap<BookKey, Arc<Book>>,
+}
+
+/// Whose book of which budget, in which window.
+type BookKey = (Root, CompactString, CompactString);
+
+/// What happens to a call of a model without a price.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnknownModel {
+    /// It is refused: an unknown price is never zero.
+    #[default]
+    Refuse,
+    /// It is priced as that model.
+    PricedAs(CompactString),
+    /// Only budgets in tokens and requests bind it; a dollar budget without a price refuses nothing.
+    CountOnly,
+}
+
+impl Policy {
+    /// A policy of these budgets that enforces.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the budget and the field: a limit below zero,
+    /// an id twice, more than 10,000 budgets.
+    pub fn new(budgets: impl IntoIterator<Item = Budget>) -> Result<Self, Error> {
+        let budgets: Vec<_> = budgets.into_iter().map(Arc::new).collect();
+        if budgets.len() > POLICY_ENTRIES_MAX {
+            return Err(Error::invalid("budgets", format!("{}, a policy may have 10,000", budgets.len())));
+        }
+        let mut by_scope: HashMap<Scope, Vec<usize>> = HashMap::new();
+        let mut by_kind: HashMap<ScopeKind, Vec<usize>> = HashMap::new();
+        let mut seen = HashMap::new();
+        for (place, budget) in budgets.iter().enumerate() {
+            budget.check()?;
+            if seen.insert(budget.id.clone(), place).is_some() {
+                return Err(Error::invalid("id", "stands twice").within(&format!("budget {}", budget.id)));
+            }
+            match &budget.selector {
+                Selector::Scope(scope) => by_scope.entry(scope.clone()).or_default().push(place),
+                Selector::Each(kind) => by_kind.entry(kind.clone()).or_default().push(place),
+            }
+        }
+        Ok(Self(Arc::new(Inner {
+            budgets,
+            by_scope,
+            by_kind,
+            exemptions: Vec::new(),
+            ladder: Vec::new(),
+            unknown_model: UnknownModel::default(),
+            output_tokens_default: OUTPUT_TOKENS_DEFAULT,
+            caps: Caps::default(),
+            observe: false,
+            roots: DashMap::new(),
+            books: DashMap::new(),
+        })))
+    }
+
+    /// The same policy with one more exemption; given again under the same id, it still counts once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the exemption and the field.
+    pub fn with_exemption(self, exemption: Exemption) -> Result<Self, Error> {
+        exemption.check()?;
+        if self.0.exemptions.len() >= POLICY_ENTRIES_MAX {
+            return Err(Error::invalid("exemptions", "a policy may have 10,000"));
+        }
+        Ok(self.change(|inner| {
+            inner.exemptions.retain(|known| known.id != exemption.id);
+            inner.exemptions.push(exemption);
+        }))
+    }
+
+    /// The same policy without that exemption.
+    #[must_use]
+    pub fn without_exemption(self, id: &str) -> Self {
+        self.change(|inner| inner.exemptions.retain(|known| known.id != id))
+    }
+
+    /// The same policy with this ladder of models, strongest first, for tiers that degrade.
+    #[must_use]
+    pub fn with_ladder<M: Into<CompactString>>(self, models: impl IntoIterator<Item = M>) -> Self {
+        let ladder = models.into_iter().map(Into::into).collect();
+        self.change(|inner| inner.ladder = ladder)
+    }
+
+    /// The same policy with another treatment of models without a price.
+    #[must_use]
+    pub fn with_unknown_model(self, unknown_model: UnknownModel) -> Self {
+        self.change(|inner| inner.unknown_model = unknown_model)
+    }
+
+    /// The same policy, holding that many output tokens for calls that name none; 16,384 unless set.
+    #[must_use]
+    pub fn with_output_tokens_default(self, tokens: u64) -> Self {
+        self.change(|inner| inner.output_tokens_default = tokens)
+    }
+
+    /// The same policy with caps on every single call.
+    #[must_use]
+    pub fn with_caps(self, caps: Caps) -> Self {
+        self.change(|inner| inner.caps = caps)
+    }
+
+    /// The same policy, keeping its books and refusing nothing.
+    #[must_use]
+    pub fn observing(self) -> Self {
+        self.change(|inner| inner.observe = true)
+    }
+
+    /// The budgets, in the order they were given.
+    #[must_use]
+    pub fn budgets(&self) -> &[Arc<Budget>] {
+        &self.0.budgets
+    }
+
+    /// The exemptions, live or not.
+    #[must_use]
+    pub fn exemptions(&self) -> &[Exemption] {
+        &self.0.exemptions
+    }
+
+    /// What happens to models without a price.
+    #[must_use]
+    pub fn unknown_model(&self) -> &UnknownModel {
+        &self.0.unknown_model
+    }
+
+    /// The output held for calls that name none.
+    #[must_use]
+    pub fn output_tokens_default(&self) -> u64 {
+        self.0.output_tokens_default
+    }
+
+    /// Whether nothing is enforced: the policy observes, or all its budgets do.
+    #[must_use]
+    pub fn observes_only(&self) -> bool {
+        self.0.observe || (!self.0.budgets.is_empty() && self.0.budgets.iter().all(|budget| budget.observe))
+    }
+
+    /// Checks that this policy may take the place of `old`: books belong to a budget's id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where a budget keeps its id but changes its unit, window
+    /// or kind of scope without saying `restart`.
+    pub fn check_swap(&self, old: &Self) -> Result<(), Error> {
+        let before: HashMap<&str, &Budget> =
+            old.0.budgets.iter().map(|budget| (budget.id(), &**budget)).collect();
+        for budget in &self.0.budgets {
+            let Some(known) = before.get(budget.id()).filter(|_| !budget.restart) else { continue };
+            let changed = if known.unit != budget.unit {
+                "unit"
+            } else if known.window != budget.window {
+                "window"
+            } else if known.selector.kind() != budget.selector.kind() {
+                "scope"
+            } else {
+                continue;
+            };
+            let text = "changed, which would begin new books; give the budget a new id, or say restart";
+            return Err(Error::invalid(changed, text).within(&format!("budget {}", budget.id)));
+        }
+        Ok(())
+    }
+
+    fn change(self, edit: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Arc::try_unwrap(self.0).unwrap_or_else(|shared| Inner {
+            budgets: shared.budgets.clone(),
+            by_scope: shared.by_scope.clone(),
+            by_kind: shared.by_kind.clone(),
+            exemptions: shared.exemptions.clone(),
+            ladder: shared.ladder.clone(),
+            unknown_model: shared.unknown_model.clone(),
+            output_tokens_default: shared.output_tokens_default,
+            caps: shared.caps,
+            observe: shared.observe,
+            roots: shared.roots.clone(),
+            books: shared.books.clone(),
+        });
+        edit(&mut inner);
+        Self(Arc::new(inner))
+    }
+}
+
+impl Default for Policy {
+    /// No budgets: everything is admitted, nothing is counted.
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            budgets: Vec::new(),
+            by_scope: HashMap::new(),
+            by_kind: HashMap::new(),
+            exemptions: Vec::new(),
+            ladder: Vec::new(),
+            unknown_model: UnknownModel::default(),
+            output_tokens_default: OUTPUT_TOKENS_DEFAULT,
+            caps: Caps::default(),
+            observe: false,
+            roots: DashMap::new(),
+            books: DashMap::new(),
+        }))
+    }
+}
+
+impl Selector {
+    pub(crate) fn kind(&self) -> &ScopeKind {
+        match self {
+            Self::Scope(scope) => scope.kind(),
+            Self::Each(kind) => kind,
+        }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("budgets", &self.0.budgets)
+            .field("exemptions", &self.0.exemptions)
+            .finish_non_exhaustive()
+    }
+}

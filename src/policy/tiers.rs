@@ -1,0 +1,185 @@
+//! At which shares of a limit does something happen?
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::{Error, TierAction};
+
+/// A share of a limit, and what happens there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// Percent of the limit: 80 is four fifths, 120 a fifth above it.
+    #[serde(with = "percent")]
+    pub percent: Decimal,
+    /// What happens when spent, reserved and the call reach it.
+    pub action: TierAction,
+}
+
+/// The tiers of a budget, lowest first.
+///
+/// *Plain* blocks what would go above the limit; landing on it is allowed.
+/// Every other set acts when its level is **reached**: a hard stop at 120 %
+/// refuses the call that would land exactly on it.
+///
+/// # Example: a hybrid budget of $500
+/// ```
+/// use token_budget::{TierAction, Tiers};
+///
+/// let levels = Tiers::hybrid().levels(500_000_000_000)?; // nano-dollars
+/// assert_eq!(levels[1], (TierAction::Warn, 400_000_000_000));
+/// assert_eq!(levels[3], (TierAction::Block, 600_000_000_000));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tiers(SmallVec<[Tier; 4]>);
+
+/// The most tiers that a budget may have.
+const TIERS_MAX: usize = 16;
+
+impl Tiers {
+    /// Blocks above the limit, and says nothing before.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self(SmallVec::new())
+    }
+
+    /// Soft warnings with a backstop: notice at 50 %, warn at 80 %, critical at 100 %, block at 120 %.
+    #[must_use]
+    pub fn hybrid() -> Self {
+        Self::of([
+            (50, TierAction::Notice),
+            (80, TierAction::Warn),
+            (100, TierAction::Critical),
+            (120, TierAction::Block),
+        ])
+    }
+
+    /// Green below 80 %, amber from 80 %, red at 150 %.
+    #[must_use]
+    pub fn traffic_light() -> Self {
+        Self::of([(80, TierAction::Warn), (150, TierAction::Block)])
+    }
+
+    /// Warns from `soft` percent on and blocks at `hard` percent.
+    ///
+    /// # Errors
+    /// As [`Tiers::new`].
+    pub fn soft_hard(soft: u32, hard: u32) -> Result<Self, Error> {
+        let tier = |percent: u32, action| Tier { percent: percent.into(), action };
+        Self::new([tier(soft, TierAction::Warn), tier(hard, TierAction::Block)])
+    }
+
+    /// Tiers of one's own.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where percentages are not above zero, do not rise, or
+    /// there are more than sixteen.
+    pub fn new(tiers: impl IntoIterator<Item = Tier>) -> Result<Self, Error> {
+        let tiers: SmallVec<[Tier; 4]> = tiers.into_iter().collect();
+        if tiers.len() > TIERS_MAX {
+            return Err(Error::invalid(
+                "tiers",
+                format!("{} tiers, a budget may have {TIERS_MAX}", tiers.len()),
+            ));
+        }
+        let mut before = Decimal::ZERO;
+        for tier in &tiers {
+            if tier.percent <= before {
+                return Err(Error::invalid(
+                    "tiers",
+                    format!("{} % after {before} % does not rise", tier.percent),
+                ));
+            }
+            before = tier.percent;
+        }
+        Ok(Self(tiers))
+    }
+
+    fn of<const N: usize>(tiers: [(i64, TierAction); N]) -> Self {
+        Self(tiers.into_iter().map(|(percent, action)| Tier { percent: percent.into(), action }).collect())
+    }
+
+    /// The tiers, lowest first; none for a plain budget.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Tier] {
+        &self.0
+    }
+
+    /// Whether this is the plain budget, which blocks above its limit.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each tier's level for that limit, in the budget's unit: the smallest whole figure that reaches it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) where a level does not fit into 64 bits.
+    pub fn levels(&self, limit: i64) -> Result<SmallVec<[(TierAction, i64); 4]>, Error> {
+        self.0.iter().map(|tier| Ok((tier.action, level(limit, tier.percent)?))).collect()
+    }
+}
+
+fn level(limit: i64, percent: Decimal) -> Result<i64, Error> {
+    let exact = Decimal::from(limit)
+        .checked_mul(percent)
+        .and_then(|product| product.checked_div(Decimal::ONE_HUNDRED));
+    exact.and_then(|level| level.ceil().to_i64()).ok_or_else(|| Error::overflow("tiers"))
+}
+
+/// Percentages are written as numbers or plain decimal text, and read exactly.
+mod percent {
+    use rust_decimal::Decimal;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Whole(u32),
+        Text(String),
+    }
+
+    pub(super) fn serialize<S: Serializer>(percent: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&percent.normalize())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+        match Written::deserialize(deserializer) {
+            Ok(Written::Whole(percent)) => Ok(percent.into()),
+            Ok(Written::Text(text)) if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
+                Decimal::from_str_exact(&text)
+                    .map_err(|_| de::Error::custom(format!("percent: {text:?} is not a number")))
+            }
+            Ok(Written::Text(text)) => {
+                Err(de::Error::custom(format!("percent: {text:?} is not a plain decimal number")))
+            }
+            Err(_) => {
+                Err(de::Error::custom("percent: write a whole number, or decimal text such as \"99.5\""))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_the_smallest_figure_that_reaches_it() {
+        assert_eq!(level(1_000, 80.into()).expect("fits"), 800);
+        assert_eq!(level(999, 80.into()).expect("fits"), 800); // 799.2
+        assert_eq!(level(0, 80.into()).expect("fits"), 0);
+        assert!(level(i64::MAX, 101.into()).is_err());
+    }
+
+    #[test]
+    fn tiers_that_do_not_rise_are_refused() {
+        assert!(Tiers::soft_hard(80, 80).is_err());
+        assert!(Tiers::soft_hard(120, 80).is_err());
+        assert!(Tiers::soft_hard(0, 80).is_err());
+        assert!(Tiers::soft_hard(80, 81).is_ok());
+    }
+}

@@ -1,0 +1,131 @@
+//! Which other names may mean the same model?
+//!
+//! Only forms that cannot change the price: a provider in front, a date or
+//! `-latest` behind. A word is never dropped: `gpt-4o-mini` and
+//! `gpt-4o-audio-preview` are other models than `gpt-4o`.
+
+/// The name a provider's rows are kept under.
+///
+/// Hosts that sell the same models at their own prices (Bedrock, Vertex AI,
+/// Azure) are other providers.
+pub(super) fn canonical_provider(provider: &str) -> &str {
+    match provider {
+        "gemini" | "gcp.gemini" => "google",
+        _ => provider,
+    }
+}
+
+/// Splits `openai/gpt-4o` and `models/gemini-2.5-pro` into provider and model.
+///
+/// Where a provider was asked for, another one in the name is no match.
+pub(super) fn split_provider<'a>(asked: Option<&'a str>, model: &'a str) -> Option<(&'a str, &'a str)> {
+    let (prefix, rest) = model.split_once('/')?;
+    let named = if prefix == "models" { "google" } else { canonical_provider(prefix) };
+    (asked.is_none() || asked == Some(named)).then_some((named, rest))
+}
+
+/// The names to try when a dated name has no row of its own, the closest first.
+pub(super) fn undated(model: &str) -> [Option<&str>; 2] {
+    if model.starts_with("ft:") {
+        return [fine_tuned_base(model), None];
+    }
+    if let Some(name) = model.strip_suffix("-latest").or_else(|| without_full_date(model)) {
+        return [Some(name), None];
+    }
+    match without_preview_date(model) {
+        Some(preview) => [Some(preview), preview.strip_suffix("-preview")],
+        None => [None, None],
+    }
+}
+
+/// `ft:gpt-4o-2024-08-06:acme::7p4lURel` is billed as `ft:gpt-4o-2024-08-06`.
+fn fine_tuned_base(model: &str) -> Option<&str> {
+    let base = model.strip_prefix("ft:")?.split(':').next()?;
+    let end = base.len().checked_add("ft:".len())?;
+    model.get(..end).filter(|name| name.len() < model.len())
+}
+
+/// Without `-2024-08-06` or `-20250929`.
+fn without_full_date(model: &str) -> Option<&str> {
+    let (name, last) = model.rsplit_once('-')?;
+    match *last.as_bytes() {
+        [y1, y2, y3, y4, m1, m2, d1, d2] => {
+            (is_year(&[y1, y2, y3, y4]) && is_month(&[m1, m2]) && is_day(&[d1, d2])).then_some(name)
+        }
+        [_, _] if is_day(last.as_bytes()) => {
+            let (name, month) = name.rsplit_once('-')?;
+            let (name, year) = name.rsplit_once('-')?;
+            (is_month(month.as_bytes()) && is_year(year.as_bytes())).then_some(name)
+        }
+        _ => None,
+    }
+}
+
+/// Without the `-05-06` of `…-preview-05-06`, or the `-09-2025` of `…-preview-09-2025`.
+fn without_preview_date(model: &str) -> Option<&str> {
+    let (name, last) = model.rsplit_once('-')?;
+    let (name, month) = name.rsplit_once('-')?;
+    let dated = is_month(month.as_bytes()) && (is_day(last.as_bytes()) || is_year(last.as_bytes()));
+    (dated && name.ends_with("-preview")).then_some(name)
+}
+
+fn is_year(digits: &[u8]) -> bool {
+    matches!(digits, [b'2', b'0', decade, year] if decade.is_ascii_digit() && year.is_ascii_digit())
+}
+
+fn is_month(digits: &[u8]) -> bool {
+    matches!(digits, [b'0', b'1'..=b'9'] | [b'1', b'0'..=b'2'])
+}
+
+fn is_day(digits: &[u8]) -> bool {
+    matches!(digits, [b'0', b'1'..=b'9'] | [b'1' | b'2', b'0'..=b'9'] | [b'3', b'0' | b'1'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_behind_a_name_is_dropped() {
+        assert_eq!(undated("gpt-4o-2024-08-06"), [Some("gpt-4o"), None]);
+        assert_eq!(undated("claude-sonnet-4-5-20250929"), [Some("claude-sonnet-4-5"), None]);
+        assert_eq!(undated("claude-opus-4-5-latest"), [Some("claude-opus-4-5"), None]);
+        let preview = [Some("gemini-2.5-pro-preview"), Some("gemini-2.5-pro")];
+        assert_eq!(undated("gemini-2.5-pro-preview-05-06"), preview);
+        assert_eq!(undated("gemini-2.5-pro-preview-09-2025"), preview);
+        assert_eq!(undated("ft:gpt-4o-2024-08-06:acme::id"), [Some("ft:gpt-4o-2024-08-06"), None]);
+    }
+
+    #[test]
+    fn what_is_not_surely_a_date_stays() {
+        for name in [
+            "gpt-4o-mini",
+            "gpt-4o-audio-preview",
+            "gpt-4-0613",
+            "claude-sonnet-4-5",
+            "gpt-4o-2024-13-06",
+            "gpt-4o-2024-08-32",
+            "gpt-4o-2024-00-06",
+            "x-20251301",
+            "x-99990101",
+            "gemini-2.5-pro-05-06",
+            "ft:gpt-4o-2024-08-06",
+            "latest",
+            "",
+            "-",
+            "é-2024-é8-06",
+        ] {
+            assert_eq!(undated(name), [None, None], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_provider_in_the_name_must_be_the_one_asked_for() {
+        assert_eq!(split_provider(None, "gemini/gemini-2.5-pro"), Some(("google", "gemini-2.5-pro")));
+        assert_eq!(split_provider(None, "models/gemini-2.5-pro"), Some(("google", "gemini-2.5-pro")));
+        assert_eq!(split_provider(Some("openai"), "openai/gpt-4o"), Some(("openai", "gpt-4o")));
+        assert_eq!(split_provider(Some("azure"), "openai/gpt-4o"), None);
+        assert_eq!(split_provider(Some("openai"), "models/gpt-4o"), None);
+        assert_eq!(split_provider(None, "gpt-4o"), None);
+    }
+}

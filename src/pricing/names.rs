@@ -1,0 +1,57 @@
+//! Under which key is a model kept?
+
+use compact_str::CompactString;
+use hashbrown::{Equivalent, HashMap};
+
+use crate::Error;
+
+/// Bytes in a provider's or model's name; the longest published one has 76.
+const NAME_BYTES_MAX: usize = 256;
+
+/// Stands for any provider in an index of models; no row may be its own.
+pub(super) const ANY_PROVIDER: &str = "*";
+
+/// An index of models by name, to be asked with a [`NameRef`].
+pub(super) type ByName = HashMap<Name, usize, foldhash::fast::RandomState>;
+
+/// A model of a provider, or of [`ANY_PROVIDER`].
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Name {
+    pub(super) provider: CompactString,
+    pub(super) model: CompactString,
+}
+
+/// A borrowed [`Name`], hashed alike.
+#[derive(Hash)]
+pub(super) struct NameRef<'a> {
+    pub(super) provider: &'a str,
+    pub(super) model: &'a str,
+}
+
+impl Equivalent<Name> for NameRef<'_> {
+    fn equivalent(&self, name: &Name) -> bool {
+        self.model == name.model && self.provider == name.provider
+    }
+}
+
+/// Checks that a text can be a provider's or a model's name.
+pub(super) fn check_name(field: &str, name: &str) -> Result<(), Error> {
+    if name.is_empty() {
+        return Err(Error::invalid(field, "is empty"));
+    }
+    if name == ANY_PROVIDER {
+        return Err(Error::invalid(field, format!("{name:?} is not a name")));
+    }
+    if name.len() > NAME_BYTES_MAX {
+        return Err(Error::invalid(field, format!("has more than {NAME_BYTES_MAX} bytes")));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Error::invalid(field, format!("{name:?} has control characters")));
+    }
+    Ok(())
+}
+
+/// The beginning of a name, short enough for a message.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().take(80).collect()
+}

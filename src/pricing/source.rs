@@ -1,0 +1,74 @@
+//! Where do the figures come from?
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+/// Who published a price, in which version and when.
+///
+/// A charge keeps it, so that a past figure can be explained after the table
+/// has moved on. A row merged from several layers names the highest one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceSource {
+    name: CompactString,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<CompactString>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    date: Option<NaiveDate>,
+}
+
+impl PriceSource {
+    /// A source of that name: `"contract 2026/17"`.
+    #[must_use]
+    pub fn new(name: impl Into<CompactString>) -> Self {
+        Self { name: name.into(), version: None, date: None }
+    }
+
+    /// With the version that was read.
+    #[must_use]
+    pub fn with_version(mut self, version: impl Into<CompactString>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// With the day on which the figures were current.
+    #[must_use]
+    pub fn with_date(mut self, date: NaiveDate) -> Self {
+        self.date = Some(date);
+        self
+    }
+
+    /// Who published it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The version that was read.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The day on which the figures were current.
+    #[must_use]
+    pub fn date(&self) -> Option<NaiveDate> {
+        self.date
+    }
+}
+
+impl fmt::Display for PriceSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if let Some(version) = &self.version {
+            write!(f, " {version}")?;
+        }
+        if let Some(date) = self.date {
+            write!(f, " of {date}")?;
+        }
+        Ok(())
+    }
+}

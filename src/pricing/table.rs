@@ -1,0 +1,241 @@
+//! Which price does a model have at an instant?
+
+use std::fmt;
+use std::sync::Arc;
+
+use compact_str::CompactString;
+use hashbrown::HashMap;
+
+use super::catalog;
+use super::layer::{Span, Version, overlaid};
+use super::matching::{canonical_provider, split_provider, undated};
+use super::model::ModelPrice;
+use super::names::{ANY_PROVIDER, ByName, Name, NameRef, check_name, shown};
+use super::row::PriceRow;
+use super::source::PriceSource;
+use crate::{Error, Timestamp};
+
+/// Rows in one layer, four times the largest public table; as many aliases.
+const ROWS_MAX: usize = 20_000;
+/// Rows of one model in one layer: several price changes a month for years.
+const VERSIONS_MAX: usize = 100;
+
+/// The prices of models: bundled ones, and layers of one's own above them.
+///
+/// Each layer replaces only the fields its rows name. A model that is not found
+/// is unknown: its price is never zero, and never that of a model with a
+/// similar name. Cloning shares the table; changing it makes a new one.
+///
+/// # Example: a dollar buys 25 times as many tokens on the small model
+/// ```
+/// use token_budget::{Conditions, PricingTable, Timestamp, Usage, Usd};
+///
+/// let table = PricingTable::bundled();
+/// let now: Timestamp = "2026-11-22T12:00:00Z".parse()?;
+/// let usage = Usage::of(0, 1_000_000);
+/// let cost = |model: &str| -> Result<Usd, token_budget::Error> {
+///     let price = table.find(Some("openai"), model, now).expect("a bundled model");
+///     Ok(price.cost(&usage, &Conditions::new())?.total())
+/// };
+/// assert_eq!(cost("gpt-4o-2024-08-06")?, Usd::dollars(10));
+/// assert_eq!(cost("gpt-4.1-nano")?, Usd::cents(40));
+/// assert!(table.find(Some("openai"), "gpt-4o-audio-preview", now).is_none()); // not gpt-4o
+/// assert!(table.find(Some("azure"), "gpt-4o", now).is_none()); // not at OpenAI's price
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct PricingTable(Arc<Inner>);
+
+#[derive(Clone, Default)]
+struct Inner {
+    models: Vec<Model>,
+    aliases: Vec<(CompactString, usize)>,
+    /// From a provider, or any, and a name to an index of `models`.
+    names: ByName,
+}
+
+#[derive(Clone)]
+struct Model {
+    name: Name,
+    versions: Vec<Version>,
+}
+
+impl PricingTable {
+    /// A table that knows no model.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The prices that come with this version of the crate.
+    ///
+    /// Chat models of OpenAI, Anthropic and Google (the Gemini API), current
+    /// and retired; [`ModelPrice::source`] names the publication of each.
+    #[must_use]
+    pub fn bundled() -> Self {
+        catalog::bundled()
+    }
+
+    /// This table under a layer of own rows.
+    ///
+    /// Layers lie in the order in which they are added.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the row (from 1), its model and the field:
+    /// a rate that is negative, too large or cannot be kept exactly, input or
+    /// output missing without a lower row, two rows for one model at one time,
+    /// more than 20,000 rows.
+    pub fn with_rows(&self, rows: impl IntoIterator<Item = PriceRow>) -> Result<Self, Error> {
+        self.with_rows_from(PriceSource::new("own rows"), rows)
+    }
+
+    /// This table under a layer of rows from that source.
+    ///
+    /// # Errors
+    /// Like [`with_rows`](Self::with_rows).
+    pub fn with_rows_from(
+        &self,
+        source: PriceSource,
+        rows: impl IntoIterator<Item = PriceRow>,
+    ) -> Result<Self, Error> {
+        let source = Arc::new(source);
+        let mut models = self.0.models.clone();
+        let mut index: ByName =
+            models.iter().enumerate().map(|(at, model)| (model.name.clone(), at)).collect();
+        let mut given: HashMap<usize, Vec<Span>, foldhash::fast::RandomState> = HashMap::default();
+        for (row, number) in rows.into_iter().zip(1_usize..) {
+            if number > ROWS_MAX {
+                return Err(Error::invalid("price rows", format!("more than {ROWS_MAX} in one layer")));
+            }
+            let place = format!("price row {number} ({:?}/{:?})", shown(&row.provider), shown(&row.model));
+            add(&mut models, &mut index, &mut given, &source, row).map_err(|error| error.within(&place))?;
+        }
+        Ok(Self::of(models, self.0.aliases.clone()))
+    }
+
+    /// This table with another name for a model that it knows.
+    ///
+    /// The model is written with or without its provider (`openai/gpt-4o`), and
+    /// the alias is good for that provider alone. A row of the same name, should
+    /// one be added later, goes first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the model is unknown, the alias is already a
+    /// row or an alias of that provider, or cannot be a name.
+    pub fn with_alias(&self, alias: &str, model: &str) -> Result<Self, Error> {
+        check_name("alias", alias)?;
+        let target = self.resolve(None, model).ok_or_else(|| {
+            Error::invalid("alias", format!("{alias:?} stands for {model:?}, which is unknown"))
+        })?;
+        let provider = self.0.models.get(target).map_or(ANY_PROVIDER, |model| model.name.provider.as_str());
+        if self.0.names.contains_key(&NameRef { provider, model: alias }) {
+            return Err(Error::invalid("alias", format!("{alias:?} is already a name at {provider}")));
+        }
+        if self.0.aliases.len() >= ROWS_MAX {
+            return Err(Error::invalid("alias", format!("more than {ROWS_MAX} in one table")));
+        }
+        let mut aliases = self.0.aliases.clone();
+        aliases.push((alias.into(), target));
+        Ok(Self::of(self.0.models.clone(), aliases))
+    }
+
+    /// The price of a model at an instant; `None` is unknown, not free.
+    ///
+    /// Tried in turn: the name itself, an alias, the name without its date or
+    /// `-latest`, and all of these again without a provider in front
+    /// (`openai/gpt-4o`, `models/gemini-2.5-pro`). A model that is known but has
+    /// no price at that instant is not replaced by another.
+    ///
+    /// With a provider only its own rows answer (`gemini` is `google`). Without
+    /// one, where several sell the same name, the one that entered the table
+    /// first does: OpenAI, Anthropic, Google, then one's own in their order.
+    #[must_use]
+    #[inline]
+    pub fn find(&self, provider: Option<&str>, model: &str, at: Timestamp) -> Option<&Arc<ModelPrice>> {
+        let model = self.0.models.get(self.resolve(provider, model)?)?;
+        model.versions.iter().map(|version| &version.price).find(|price| price.is_in_force(at))
+    }
+
+    /// Every price in the table: models in the order of the table, versions by date.
+    pub fn prices(&self) -> impl Iterator<Item = &Arc<ModelPrice>> {
+        self.0.models.iter().flat_map(|model| &model.versions).map(|version| &version.price)
+    }
+
+    fn of(models: Vec<Model>, aliases: Vec<(CompactString, usize)>) -> Self {
+        let mut names = HashMap::default();
+        for (at, model) in models.iter().enumerate() {
+            names.insert(model.name.clone(), at);
+        }
+        let any = |model: &CompactString| Name { provider: ANY_PROVIDER.into(), model: model.clone() };
+        for (at, model) in models.iter().enumerate() {
+            names.entry(any(&model.name.model)).or_insert(at);
+        }
+        // Aliases come last, so that no row is hidden by one.
+        for (alias, at) in &aliases {
+            if let Some(model) = models.get(*at) {
+                let name = Name { provider: model.name.provider.clone(), model: alias.clone() };
+                names.entry(name).or_insert(*at);
+                names.entry(any(alias)).or_insert(*at);
+            }
+        }
+        Self(Arc::new(Inner { models, aliases, names }))
+    }
+
+    fn resolve(&self, provider: Option<&str>, model: &str) -> Option<usize> {
+        let asked = provider.map(canonical_provider);
+        if asked == Some(ANY_PROVIDER) {
+            return None; // a key of the index, not a provider that anyone may ask for
+        }
+        self.named(asked.unwrap_or(ANY_PROVIDER), model).or_else(|| {
+            let (provider, model) = split_provider(asked, model)?;
+            (provider != ANY_PROVIDER).then(|| self.named(provider, model)).flatten()
+        })
+    }
+
+    fn named(&self, provider: &str, model: &str) -> Option<usize> {
+        let exactly = |model: &str| self.0.names.get(&NameRef { provider, model }).copied();
+        exactly(model).or_else(|| undated(model).into_iter().flatten().find_map(exactly))
+    }
+}
+
+impl fmt::Debug for PricingTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PricingTable")
+            .field("models", &self.0.models.len())
+            .field("aliases", &self.0.aliases.len())
+            .finish()
+    }
+}
+
+fn add(
+    models: &mut Vec<Model>,
+    index: &mut ByName,
+    given: &mut HashMap<usize, Vec<Span>, foldhash::fast::RandomState>,
+    source: &Arc<PriceSource>,
+    mut row: PriceRow,
+) -> Result<(), Error> {
+    check_name("provider", &row.provider)?;
+    check_name("model", &row.model)?;
+    row.provider = canonical_provider(&row.provider).into();
+    let span = Span::of(&row);
+    if span.is_empty() {
+        return Err(Error::invalid("until", "does not lie after from"));
+    }
+    let name = Name { provider: row.provider.clone(), model: row.model.clone() };
+    let at = *index.entry(name.clone()).or_insert_with(|| {
+        models.push(Model { name, versions: Vec::new() });
+        models.len().saturating_sub(1)
+    });
+    let spans = given.entry(at).or_default();
+    if spans.iter().any(|other| other.and(span).is_some()) {
+        return Err(Error::invalid("model", "has two rows for the same time in one layer"));
+    }
+    if spans.len() >= VERSIONS_MAX {
+        return Err(Error::invalid("model", format!("has more than {VERSIONS_MAX} rows in one layer")));
+    }
+    spans.push(span);
+    if let Some(model) = models.get_mut(at) {
+        model.versions = overlaid(&model.versions, &row, source)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,455 @@
+//! The answer to "may this call be made?", for programs and for people.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use compact_str::CompactString;
+use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
+
+use crate::{Balance, Binding, Bound, Scope, ScopeKind, Timestamp, Unit};
+
+/// What is to be done with a call, mildest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Make it.
+    Allow,
+    /// Make it, and tell somebody: a warning level is reached.
+    Warn,
+    /// Make it with a weaker model: see [`Decision::next_rung`].
+    Degrade,
+    /// Do not make it.
+    Block,
+}
+
+/// Why a budget refuses a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// What is spent leaves no room.
+    Exhausted {
+        /// When there will be room: the window begins anew, or enough has aged out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resets_at: Option<Timestamp>,
+    },
+    /// It would fit if the calls now running cost nothing: ask again soon.
+    InFlight,
+    /// It would not fit into an empty budget either.
+    NeverFits,
+    /// The model has no price.
+    Unpriced,
+    /// The scope is frozen.
+    Frozen {
+        /// By whom and why.
+        by: CompactString,
+        /// The reason that was given.
+        reason: CompactString,
+    },
+    /// A limit of the run itself: iterations, time, a stop.
+    RunLimit,
+}
+
+/// A scope that admits nothing, and who said so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FrozenScope {
+    /// Which.
+    pub scope: Scope,
+    /// Who froze it.
+    pub by: CompactString,
+    /// Why.
+    pub reason: CompactString,
+}
+
+/// One budget that refuses, with the figures it was judged by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The budget's id; empty where no budget but the scope or model itself refuses.
+    pub budget: CompactString,
+    /// The level that pays.
+    pub scope: Option<Scope>,
+    /// The window, as people read it: `month 2026-11`.
+    pub window: String,
+    /// What the budget counts.
+    pub unit: Unit,
+    /// The limit, raises included.
+    pub limit: Option<i64>,
+    /// The most that may be spent and reserved; above the limit where the budget has a backstop.
+    pub ceiling: i64,
+    /// What was spent.
+    pub spent: i64,
+    /// What was held for calls in flight.
+    pub reserved: i64,
+    /// What this call asked for.
+    pub requested: i64,
+    /// Why it does not fit.
+    #[serde(flatten)]
+    pub kind: RefusalKind,
+}
+
+/// The whole answer: verdict, every binding budget's state, and what to do next.
+///
+/// It is cheap to make and formats itself only when asked.
+#[derive(Clone)]
+pub struct Decision {
+    pub(crate) verdict: Verdict,
+    pub(crate) binding: Arc<Binding>,
+    pub(crate) balances: SmallVec<[Balance; 8]>,
+    pub(crate) requested: SmallVec<[i64; 8]>,
+    /// Rolling lines that refuse, and after how many further sub-periods each has room.
+    pub(crate) frees: Vec<(usize, u32)>,
+    pub(crate) frozen: Vec<FrozenScope>,
+    pub(crate) extra: Option<Refusal>,
+    pub(crate) unpriced: bool,
+    pub(crate) affordable_output_tokens: Option<u64>,
+    pub(crate) now: Timestamp,
+    pub(crate) advice: bool,
+}
+
+/// One binding budget's state, as the decision saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BudgetState {
+    /// The budget's id.
+    pub budget: CompactString,
+    /// The level that pays.
+    pub scope: Scope,
+    /// The window, as people read it.
+    pub window: String,
+    /// What it counts.
+    pub unit: Unit,
+    /// The limit, raises included; `None` is no limit.
+    pub limit: Option<i64>,
+    /// Spent before this call.
+    pub spent: i64,
+    /// Held for other calls.
+    pub reserved: i64,
+    /// What this call asks for.
+    pub requested: i64,
+    /// Limit less spent and reserved, before this call; below zero after an overrun.
+    pub remaining: Option<i64>,
+    /// What this budget alone says.
+    pub verdict: Verdict,
+    /// It only observes: its verdict says what enforcement would have done.
+    pub observe: bool,
+}
+
+impl Decision {
+    /// What is to be done with the call.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Whether the call may be made with this model.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        self.verdict <= Verdict::Warn
+    }
+
+    /// Whether this is advice, without any room being held.
+    #[must_use]
+    pub fn is_advice(&self) -> bool {
+        self.advice
+    }
+
+    /// The instant of the decision.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The model that was judged.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.binding.model
+    }
+
+    /// The next model of the ladder to try, where this one has no room.
+    #[must_use]
+    pub fn next_rung(&self) -> Option<&str> {
+        if self.is_allowed() { None } else { self.binding.next_rung.as_deref() }
+    }
+
+    /// The largest output that would fit now, where dollars or tokens refuse.
+    #[must_use]
+    pub fn affordable_output_tokens(&self) -> Option<u64> {
+        self.affordable_output_tokens
+    }
+
+    /// What every binding budget says.
+    #[must_use]
+    pub fn budgets(&self) -> Vec<BudgetState> {
+        self.lines().map(|line| line.state()).collect()
+    }
+
+    /// Everything that refuses, in charge-set order and inside a scope shorter windows first.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<Refusal> {
+        let frozen = self.frozen.iter().map(|frozen| self.without_budget(Some(frozen)));
+        let unpriced = self.unpriced.then(|| self.without_budget(None));
+        let budgets =
+            self.lines().filter(|line| line.refuses() && !line.bound.observe).map(|line| line.refusal());
+        frozen.chain(unpriced).chain(self.extra.clone()).chain(budgets).collect()
+    }
+
+    /// When it is worth asking again: the last of the refusing budgets' resets.
+    ///
+    /// `None` where nothing refuses, where it can never fit, or where nobody
+    /// can know. Calls in flight may end at any moment, so they ask for a second.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        let mut latest = None;
+        for refusal in self.refusals() {
+            let at = match refusal.kind {
+                RefusalKind::Exhausted { resets_at } => resets_at?,
+                RefusalKind::InFlight => self.now + Duration::from_secs(1),
+                _ => return None,
+            };
+            latest = latest.max(Some(at));
+        }
+        latest
+    }
+
+    /// What enforcement would have done, where budgets only observe.
+    #[must_use]
+    pub fn would_be(&self) -> Verdict {
+        self.lines().map(|line| line.verdict()).fold(self.verdict, Verdict::max)
+    }
+
+    fn without_budget(&self, frozen: Option<&FrozenScope>) -> Refusal {
+        let kind = match frozen {
+            Some(note) => RefusalKind::Frozen { by: note.by.clone(), reason: note.reason.clone() },
+            None => RefusalKind::Unpriced,
+        };
+        Refusal {
+            budget: CompactString::default(),
+            scope: frozen.map(|note| note.scope.clone()),
+            window: String::new(),
+            unit: Unit::Usd,
+            limit: None,
+            ceiling: i64::MAX,
+            spent: 0,
+            reserved: 0,
+            requested: 0,
+            kind,
+        }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = JudgedLine<'_>> {
+        let lines = self.binding.bound.iter().zip(&self.balances).zip(&self.requested);
+        lines.enumerate().map(|(at, ((bound, balance), requested))| {
+            let frees = self.frees.iter().find(|(line, _)| *line == at);
+            let frees_in = frees.map(|(_, periods)| *periods);
+            JudgedLine { bound, balance, requested: *requested, frees_in }
+        })
+    }
+}
+
+/// One line of the binding beside its figures.
+#[derive(Clone, Copy)]
+pub(crate) struct JudgedLine<'a> {
+    pub(crate) bound: &'a Bound,
+    pub(crate) balance: &'a Balance,
+    pub(crate) requested: i64,
+    /// After how many further sub-periods a rolling line has room.
+    pub(crate) frees_in: Option<u32>,
+}
+
+impl JudgedLine<'_> {
+    fn used(&self) -> i64 {
+        self.balance.used().saturating_add(self.requested)
+    }
+
+    /// The one inequality again: a line of amount zero never refuses.
+    #[inline]
+    pub(crate) fn refuses(&self) -> bool {
+        self.requested > 0 && self.used() > self.bound.enforced_ceiling()
+    }
+
+    /// What this line alone says, observed or not.
+    #[inline]
+    pub(crate) fn verdict(&self) -> Verdict {
+        if self.refuses() {
+            if self.used() > self.bound.ceiling { Verdict::Block } else { Verdict::Degrade }
+        } else if self.used() >= self.bound.warn_at {
+            Verdict::Warn
+        } else {
+            Verdict::Allow
+        }
+    }
+
+    fn kind(&self) -> RefusalKind {
+        let ceiling = self.bound.enforced_ceiling();
+        if self.bound.account.scope().kind() == &ScopeKind::Run {
+            RefusalKind::RunLimit
+        } else if self.requested > ceiling {
+            RefusalKind::NeverFits
+        } else if self.balance.spent.saturating_add(self.requested) <= ceiling {
+            RefusalKind::InFlight
+        } else {
+            RefusalKind::Exhausted { resets_at: self.resets_at() }
+        }
+    }
+
+    /// When there is room: the next window, or when enough of a rolling one has aged out.
+    fn resets_at(&self) -> Option<Timestamp> {
+        if self.bound.period.span <= 1 {
+            return self.bound.resets_at;
+        }
+        let steps = self.frees_in?;
+        let length = self.bound.period.until.since(self.bound.period.from);
+        // The running sub-period ends at `until`; each further step waits one more.
+        Some(self.bound.period.until + length.saturating_mul(steps.saturating_sub(1)))
+    }
+
+    fn window(&self) -> String {
+        window_text(self.bound)
+    }
+
+    fn refusal(&self) -> Refusal {
+        Refusal {
+            budget: self.bound.account.budget().into(),
+            scope: Some(self.bound.account.scope().clone()),
+            window: self.window(),
+            unit: self.bound.account.unit().clone(),
+            limit: self.bound.limit,
+            ceiling: self.bound.enforced_ceiling(),
+            spent: self.balance.spent,
+            reserved: self.balance.reserved,
+            requested: self.requested,
+            kind: self.kind(),
+        }
+    }
+
+    fn state(&self) -> BudgetState {
+        BudgetState {
+            budget: self.bound.account.budget().into(),
+            scope: self.bound.account.scope().clone(),
+            window: self.window(),
+            unit: self.bound.account.unit().clone(),
+            limit: self.bound.limit,
+            spent: self.balance.spent,
+            reserved: self.balance.reserved,
+            requested: self.requested,
+            remaining: self.bound.limit.map(|limit| limit.saturating_sub(self.balance.used())),
+            verdict: self.verdict(),
+            observe: self.bound.observe,
+        }
+    }
+}
+
+/// `month 2026-11`: the window's name and its present period.
+pub(crate) fn window_text(bound: &Bound) -> String {
+    let name = bound.window.to_string();
+    let name = name.split(['@', ' ']).next().unwrap_or_default();
+    if bound.window.is_rolling() || bound.resets_at.is_none() {
+        return bound.window.label(bound.period.number);
+    }
+    format!("{name} {}", bound.window.label(bound.period.number))
+}
+
+impl fmt::Display for Refusal {
+    /// `budget team/search month 2026-11: 482.10 of 500.00 USD used, call needs 21.75; resets 2026-12-01T00:00:00Z`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            RefusalKind::Frozen { by, reason } => {
+                if let Some(scope) = &self.scope {
+                    write!(f, "{scope} ")?;
+                }
+                return write!(f, "is frozen by {by}: {reason}; reopen it to go on");
+            }
+            RefusalKind::Unpriced => {
+                return f.write_str(
+                    "the model has no price; add a price row, or name a fallback price in the policy",
+                );
+            }
+            _ => {}
+        }
+        match &self.scope {
+            Some(scope) => write!(f, "budget {scope} {}: ", self.window)?,
+            None => write!(f, "{}: ", self.budget)?,
+        }
+        let unit = &self.unit;
+        write!(f, "{} of ", unit.figure(self.spent))?;
+        match self.limit {
+            Some(limit) => write!(f, "{} used", unit.show(limit))?,
+            None => write!(f, "{unit} used")?,
+        }
+        if self.limit.is_some_and(|limit| limit != self.ceiling) {
+            write!(f, " (stops above {})", unit.figure(self.ceiling))?;
+        }
+        if self.reserved > 0 {
+            write!(f, ", {} held for calls in flight", unit.figure(self.reserved))?;
+        }
+        write!(f, ", call needs {}", unit.figure(self.requested))?;
+        match &self.kind {
+            RefusalKind::Exhausted { resets_at: Some(at) } => write!(f, "; resets {at}"),
+            RefusalKind::Exhausted { resets_at: None } => f.write_str("; raise the limit to go on"),
+            RefusalKind::InFlight => f.write_str("; fits once calls in flight end, ask again soon"),
+            RefusalKind::NeverFits => f.write_str("; can never fit, ask for less or raise the limit"),
+            RefusalKind::RunLimit => f.write_str("; the run ends here"),
+            RefusalKind::Unpriced | RefusalKind::Frozen { .. } => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::Degrade => "degrade",
+            Self::Block => "block",
+        })
+    }
+}
+
+impl fmt::Display for Decision {
+    /// The refusals, one after the other, and the next move; or the warning.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verdict, self.model())?;
+        let refusals = self.refusals();
+        if refusals.is_empty() {
+            for line in self.lines().filter(|line| line.verdict() == Verdict::Warn) {
+                let unit = line.bound.account.unit();
+                let used = unit.figure(line.used());
+                write!(f, "; budget {} {}: {used} of ", line.bound.account.scope(), line.window())?;
+                write!(f, "{} used with this call", unit.show(line.bound.limit.unwrap_or(i64::MAX)))?;
+            }
+            return Ok(());
+        }
+        for refusal in &refusals {
+            write!(f, "; {refusal}")?;
+        }
+        match (self.next_rung(), self.affordable_output_tokens) {
+            (Some(rung), _) => write!(f, "; try {rung}"),
+            (None, Some(tokens)) if tokens > 0 => write!(f, "; an output of {tokens} tokens would fit"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Decision({self})")
+    }
+}
+
+impl Serialize for Decision {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut fields = serializer.serialize_struct("Decision", 9)?;
+        fields.serialize_field("verdict", &self.verdict)?;
+        fields.serialize_field("model", self.model())?;
+        fields.serialize_field("at", &self.now)?;
+        fields.serialize_field("advice", &self.advice)?;
+        fields.serialize_field("budgets", &self.budgets())?;
+        fields.serialize_field("refusals", &self.refusals())?;
+        fields.serialize_field("affordable_output_tokens", &self.affordable_output_tokens)?;
+        fields.serialize_field("retry_at", &self.retry_at())?;
+        fields.serialize_field("next_rung", &self.next_rung())?;
+        fields.end()
+    }
+}
