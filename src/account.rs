@@ -86,6 +86,7 @@ impl Root {
         &self.0.name
     }
 
+    #[inline]
     pub(crate) fn hint(&self) -> &AtomicU64 {
         &self.0.hint
     }
@@ -128,10 +129,12 @@ impl Account {
         &self.book().unit
     }
 
+    #[inline]
     pub(crate) fn hash(&self) -> u64 {
         self.0.hash
     }
 
+    #[inline]
     pub(crate) fn hint(&self) -> u64 {
         self.0.hint.load(Ordering::Relaxed)
     }
@@ -202,13 +205,11 @@ pub struct Balance {
     pub spent: i64,
     /// What is held for calls in flight.
     pub reserved: i64,
-    /// For a rolling line that refused: after how many further sub-periods enough has aged out.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub frees_in: Option<u32>,
 }
 
 impl Balance {
     /// Spent and reserved together.
+    #[inline]
     #[must_use]
     pub fn used(&self) -> i64 {
         self.spent.saturating_add(self.reserved)
@@ -239,6 +240,7 @@ fn thread_prefix() -> u128 {
 
 impl ReservationId {
     /// A new id, never made before, that bears `now`.
+    #[inline]
     #[must_use]
     pub fn generate(now: Timestamp) -> Self {
         let low = NEXT
@@ -266,6 +268,7 @@ impl ReservationId {
     }
 
     /// The instant that the id bears, to the millisecond.
+    #[inline]
     #[must_use]
     pub fn time(self) -> Timestamp {
         let millis = i64::try_from(self.0.wrapping_shr(80)).unwrap_or(i64::MAX);

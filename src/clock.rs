@@ -1,6 +1,8 @@
 //! What time is it? The only file that asks the machine.
 
+use std::cell::Cell;
 use std::fmt;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -145,15 +147,77 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The machine's own clock.
+///
+/// Each thread reads the wall clock ten times a second and counts on from
+/// there with the processor's time-stamp counter, which costs a third as much.
+/// So a step of the wall clock is followed after a tenth of a second at most,
+/// and between two readings the counter may be off by some microseconds.
+/// Where the processor has no counter that fits, the operating system's
+/// monotonic clock takes its place. The first reading in a process compares
+/// counter and clock: a few milliseconds, at most two hundred.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+    #[inline]
     fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::EPOCH + since_epoch
+        static COUNTER: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
+        let counter = &*COUNTER;
+        let anchor = ANCHOR.try_with(Cell::get).unwrap_or(Anchor::NONE);
+        anchor.at(counter, counter.raw()).unwrap_or_else(|| drop_anchor(counter))
     }
+}
+
+thread_local! {
+    /// A thread's own, so that two threads never wait for one another's.
+    static ANCHOR: Cell<Anchor> = const { Cell::new(Anchor::NONE) };
+}
+
+/// What the counter showed at an instant of the wall clock.
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    raw: u64,
+    wall: Timestamp,
+}
+
+impl Anchor {
+    /// No counter has come this far, so that the first reading drops an anchor.
+    const NONE: Self = Self { raw: u64::MAX, wall: Timestamp::EPOCH };
+    const NANOS_MAX: u64 = 100_000_000;
+
+    /// The instant at which the counter shows `raw`; `None` where the anchor is too old, or the counter ran back.
+    #[inline]
+    fn at(self, counter: &quanta::Clock, raw: u64) -> Option<Timestamp> {
+        if raw < self.raw {
+            return None;
+        }
+        let age = counter.delta_as_nanos(self.raw, raw);
+        let nanos = i64::try_from(age).ok().filter(|_| age < Self::NANOS_MAX)?;
+        Some(Timestamp(self.wall.0.saturating_add(nanos)))
+    }
+}
+
+/// Reads the wall clock, and anchors the counter to it.
+#[cold]
+fn drop_anchor(counter: &quanta::Clock) -> Timestamp {
+    const ATTEMPTS: usize = 4;
+    const GAP_NANOS_MAX: u64 = 2_000;
+    for _ in 0..ATTEMPTS {
+        let raw = counter.raw();
+        let wall = wall_clock();
+        // A thread that was interrupted between both readings would be wrong for a tenth of a second.
+        if counter.delta_as_nanos(raw, counter.raw()) <= GAP_NANOS_MAX {
+            let _ = ANCHOR.try_with(|anchor| anchor.set(Anchor { raw, wall }));
+            return wall;
+        }
+    }
+    wall_clock()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+fn wall_clock() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::EPOCH + since_epoch
 }
 
 /// A clock that moves only when told to: for tests and simulations.
@@ -190,5 +254,49 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counter_keeps_to_the_wall_clock_on_every_thread() {
+        // Longer than an anchor holds, so that each thread drops several.
+        let until = wall_clock() + Duration::from_millis(250);
+        let tolerance = Duration::from_millis(1);
+        let keep_reading = || {
+            let mut readings = 0_u64;
+            loop {
+                let before = wall_clock();
+                let now = SystemClock.now();
+                let after = wall_clock();
+                assert!(before - tolerance <= now && now <= after + tolerance, "{before} {now} {after}");
+                readings += 1;
+                if after > until {
+                    return readings;
+                }
+            }
+        };
+        let readings = std::thread::scope(|scope| {
+            let threads = [scope.spawn(keep_reading), scope.spawn(keep_reading), scope.spawn(keep_reading)];
+            threads.map(|thread| thread.join().expect("a thread that read on"))
+        });
+        assert!(readings.iter().all(|readings| *readings > 3), "{readings:?}");
+    }
+
+    #[test]
+    fn an_anchor_is_left_when_it_is_old_or_the_counter_ran_back() {
+        // A mocked counter counts nanoseconds.
+        let (counter, mock) = quanta::Clock::mock();
+        mock.increment(1_000_000_000_u64);
+        let anchor = Anchor { raw: 1_000_000_000, wall: Timestamp::from_secs(7) };
+        let at = |raw: u64| anchor.at(&counter, raw).map(Timestamp::as_nanos);
+        assert_eq!(at(1_000_000_000), Some(7_000_000_000));
+        assert_eq!(at(1_099_999_999), Some(7_099_999_999));
+        assert_eq!(at(1_100_000_000), None);
+        assert_eq!(at(999_999_999), None);
+        assert!(Anchor::NONE.at(&counter, 1_000_000_000).is_none());
     }
 }

@@ -72,7 +72,7 @@ pub fn check_budget(
     let binding = Arc::new(policy.bind(call, now)?);
     let requested = amounts(&binding, &quote.amount)?;
     let balances = binding.bound.iter().map(|bound| balance(&bound.account)).collect();
-    let judged = Judged { binding, balances, requested, now };
+    let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
     Ok(explain(judged, quote, Vec::new(), None, true))
 }
 
@@ -82,6 +82,8 @@ pub(crate) struct Judged {
     pub(crate) binding: Arc<Binding>,
     pub(crate) balances: SmallVec<[Balance; 8]>,
     pub(crate) requested: SmallVec<[i64; 8]>,
+    /// Rolling lines that refuse, and after how many further sub-periods each has room.
+    pub(crate) frees: Vec<(usize, u32)>,
     pub(crate) now: Timestamp,
 }
 
@@ -100,7 +102,7 @@ pub(crate) fn amounts(binding: &Binding, amount: &Amount) -> Result<SmallVec<[i6
 pub(crate) fn judge(binding: &Binding, balances: &[Balance], requested: &[i64]) -> Verdict {
     let mut verdict = Verdict::Allow;
     for ((bound, balance), requested) in binding.bound.iter().zip(balances).zip(requested) {
-        let line = JudgedLine { bound, balance, requested: *requested };
+        let line = JudgedLine { bound, balance, requested: *requested, frees_in: None };
         verdict = verdict.max(spoken(&line));
     }
     verdict
@@ -121,7 +123,7 @@ pub(crate) fn explain(
     extra: Option<Refusal>,
     advice: bool,
 ) -> Decision {
-    let Judged { binding, balances, requested, now } = judged;
+    let Judged { binding, balances, requested, frees, now } = judged;
     let mut verdict = judge(&binding, &balances, &requested);
     if !frozen.is_empty() || extra.is_some() || quote.unpriced {
         verdict = Verdict::Block;
@@ -136,6 +138,7 @@ pub(crate) fn explain(
         binding,
         balances,
         requested,
+        frees,
         frozen,
         extra,
         unpriced: quote.unpriced,

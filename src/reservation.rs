@@ -221,6 +221,7 @@ impl Reservation {
             binding: Arc::clone(&open.binding),
             balances: self.balances.clone(),
             requested: open.amounts.clone(),
+            frees: Vec::new(),
             now: self.now,
         };
         let quote = Quote { price: open.plan.price.clone(), ..Quote::of(open.priced.amount()) };

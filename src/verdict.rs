@@ -98,6 +98,8 @@ pub struct Decision {
     pub(crate) binding: Arc<Binding>,
     pub(crate) balances: SmallVec<[Balance; 8]>,
     pub(crate) requested: SmallVec<[i64; 8]>,
+    /// Rolling lines that refuse, and after how many further sub-periods each has room.
+    pub(crate) frees: Vec<(usize, u32)>,
     pub(crate) frozen: Vec<FrozenScope>,
     pub(crate) extra: Option<Refusal>,
     pub(crate) unpriced: bool,
@@ -237,7 +239,11 @@ impl Decision {
 
     fn lines(&self) -> impl Iterator<Item = JudgedLine<'_>> {
         let lines = self.binding.bound.iter().zip(&self.balances).zip(&self.requested);
-        lines.map(|((bound, balance), requested)| JudgedLine { bound, balance, requested: *requested })
+        lines.enumerate().map(|(at, ((bound, balance), requested))| {
+            let frees = self.frees.iter().find(|(line, _)| *line == at);
+            let frees_in = frees.map(|(_, periods)| *periods);
+            JudgedLine { bound, balance, requested: *requested, frees_in }
+        })
     }
 }
 
@@ -247,6 +253,8 @@ pub(crate) struct JudgedLine<'a> {
     pub(crate) bound: &'a Bound,
     pub(crate) balance: &'a Balance,
     pub(crate) requested: i64,
+    /// After how many further sub-periods a rolling line has room.
+    pub(crate) frees_in: Option<u32>,
 }
 
 impl JudgedLine<'_> {
@@ -290,7 +298,7 @@ impl JudgedLine<'_> {
         if self.bound.period.span <= 1 {
             return self.bound.resets_at;
         }
-        let steps = self.balance.frees_in?;
+        let steps = self.frees_in?;
         let length = self.bound.period.until.since(self.bound.period.from);
         // The running sub-period ends at `until`; each further step waits one more.
         Some(self.bound.period.until + length.saturating_mul(steps.saturating_sub(1)))

@@ -9,9 +9,7 @@
     clippy::float_arithmetic,
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
-    missing_docs,
     unreachable_pub,
     reason = "a bench measures time, divides it, and stops where its set-up is wrong"
 )]

@@ -265,7 +265,9 @@ async fn hold(
             Ok(Attempt::Stale(now))
         }
         Outcome::Refused | Outcome::Ignored => {
-            let judged = Judged { binding: Arc::clone(binding), balances, requested: amounts, now };
+            let frees = news.iter().flat_map(|news| &news.frees);
+            let frees = frees.map(|frees| (frees.line, frees.periods)).collect();
+            let judged = Judged { binding: Arc::clone(binding), balances, requested: amounts, frees, now };
             let decision = refusal(plan, ask, judged, priced, news);
             core.tell_refused(id, &decision);
             Ok(Attempt::Refused(decision))
@@ -412,7 +414,7 @@ fn refuse_unasked(
     // Zero asks for nothing, so that no budget whose balance was not read is said to refuse.
     let zeros: SmallVec<[i64; 8]> = binding.bound.iter().map(|_| 0).collect();
     let balances = binding.bound.iter().map(|_| Balance::default()).collect();
-    let judged = Judged { binding: Arc::clone(binding), balances, requested: zeros, now };
+    let judged = Judged { binding: Arc::clone(binding), balances, requested: zeros, frees: Vec::new(), now };
     let decision = Box::new(explain(judged, &quote(plan, ask, priced), Vec::new(), extra, false));
     plan.core.tell_refused(ReservationId::generate(now), &decision);
     Ok(decision)
@@ -476,7 +478,8 @@ pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Re
     };
     let requested = amounts(binding, &amount(priced))?;
     let extra = over_cap(plan, ask, estimate, priced);
-    let judged = Judged { binding: Arc::clone(binding), balances: balances.into(), requested, now };
+    let (binding, balances) = (Arc::clone(binding), balances.into());
+    let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
     Ok(explain(judged, &quote(plan, ask, priced), Vec::new(), extra, true))
 }
 

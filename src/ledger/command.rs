@@ -234,6 +234,17 @@ pub struct News {
     pub expired: Vec<Expired>,
     /// Scopes of the claim that are frozen, and why.
     pub frozen: Vec<Frozen>,
+    /// Rolling lines that refused and will have room again, in the claim's order.
+    pub frees: Vec<Frees>,
+}
+
+/// When a rolling line without room has some again, if nothing else happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frees {
+    /// Which line of the claim, from zero.
+    pub line: usize,
+    /// After how many further sub-periods enough has aged out.
+    pub periods: u32,
 }
 
 /// A level that was reached.

@@ -26,8 +26,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 pub use command::{
-    About, Capabilities, Crossed, Ended, Entry, EntryKind, EntryLine, Expired, Frozen, MarkAction, MarkScope,
-    News, Note, OnExpiry, Outcome, Rank, Reconcile, Record, Release, Reply, Reserve, Resize, Signature,
+    About, Capabilities, Crossed, Ended, Entry, EntryKind, EntryLine, Expired, Frees, Frozen, MarkAction,
+    MarkScope, News, Note, OnExpiry, Outcome, Rank, Reconcile, Record, Release, Reply, Reserve, Resize,
+    Signature,
 };
 pub use memory::{MemoryLedger, MemoryOptions};
 

@@ -1,134 +1,179 @@
 //! Is there room? Reserving and resizing, the only commands that refuse.
 
-use super::book::{Balances, KeptLines, Places, RootBook, check_shape, conflict, fingerprint, negative};
-use super::holds::{ExpiryCharge, HoldLine, HoldLines, NewHold, State};
+use super::book::{
+    Balances, Fingerprint, KeptLines, NO_NOTE, RootBook, check_shape, conflict, fingerprint, negative,
+};
+use super::holds::{ExpiryCharge, HoldLine, INLINE, Key, State};
 use super::journal::KeptLine;
 use super::rows::{Change, NO_ROW};
-use crate::ledger::{EntryKind, News, Note, OnExpiry, Outcome, Reply, Reserve, Resize};
-use crate::{Balance, Error, ErrorKind, Line, ReservationId, Timestamp};
+use crate::Timestamp;
+use crate::ledger::{EntryKind, Frees, News, OnExpiry, Outcome, Reply, Reserve, Resize};
+use crate::{Balance, Claim, Error, ErrorKind, Line, ReservationId};
 
 /// What a look at all lines found.
-enum Look {
-    Fits,
-    Refused,
-    Stale,
+struct Look {
+    /// Applied where all lines have room.
+    outcome: Outcome,
+    /// An account has no row yet.
+    new_rows: bool,
 }
 
+/// Two passes over the lines, each touching every row once: a look that changes nothing, then the taking.
 impl RootBook {
-    pub(super) fn reserve(&mut self, now: Timestamp, command: &Reserve<'_>) -> Result<Reply, Error> {
-        let mut news = self.tick(now);
+    /// Fills in the reply where the caller will read it: copying it would cost as much as two lines.
+    #[inline]
+    pub(super) fn reserve(
+        &mut self,
+        now: Timestamp,
+        command: &Reserve<'_>,
+        reply: &mut Reply,
+    ) -> Result<(), Error> {
+        reply.news = self.tick(now);
+        reply.now = self.now;
         check_shape(command.claim, command.amounts)?;
-        if let Some(place) = self.holds.find(command.id) {
-            return self.reserve_again(place, command, news);
+        let key = self.holds.key(command.id);
+        if let Some(place) = self.holds.find(&key) {
+            return self.reserve_again(place, command, reply);
         }
         self.check_age(command.id)?;
-        let mut places = Places::new();
-        let mut balances = Balances::new();
-        let look = self.look(command, &mut places, &mut balances)?;
-        if matches!(look, Look::Stale) {
-            return Ok(self.reply(Outcome::Stale, Balances::new(), news));
+        let draft = self.holds.draft(command.claim.lines().len()).ok_or_else(no_place)?;
+        let look = self.look(draft, command, &mut reply.balances);
+        match look {
+            Ok(Look { outcome: Outcome::Applied, new_rows }) if !self.is_frozen(command.claim) => {
+                if new_rows {
+                    self.make_rows(draft, command.claim)?;
+                }
+                self.hold(draft, &key, command, &mut reply.news);
+                Ok(())
+            }
+            _ => self.decline(look, (draft, &key), command, reply),
         }
-        let frozen = !self.frozen.is_empty() && self.add_frozen(&mut news, command);
-        if frozen || matches!(look, Look::Refused) {
-            self.explain_rolling(command, &places, &mut balances);
-            self.remember_refusal(command)?;
-            return Ok(self.reply(Outcome::Refused, balances, news));
-        }
-        self.hold(command, &mut places)?;
-        self.cross(&mut news, command.id, command.claim, &places);
-        Ok(self.reply(Outcome::Applied, balances, news))
     }
 
-    /// Reads every line's balance and judges it, without changing any.
+    /// Reads every line's balance and judges it, without changing any; drafts the hold on the way.
     #[inline]
-    fn look(
-        &mut self,
-        command: &Reserve<'_>,
-        places: &mut Places,
-        balances: &mut Balances,
-    ) -> Result<Look, Error> {
-        let mut look = Look::Fits;
-        for (line, amount) in command.claim.lines().iter().zip(command.amounts) {
-            if self.now < line.period.from || self.now >= line.period.until {
-                return Ok(Look::Stale);
-            }
-            if *amount < 0 {
-                return Err(negative(&line.account, *amount));
-            }
-            let place = self.rows.find(self.ledger, &line.account);
-            if place != NO_ROW {
-                self.rows.advance(place, &line.period);
-                if self.rows.get(place).period > line.period.number {
-                    return Ok(Look::Stale);
+    fn look(&mut self, draft: u32, command: &Reserve<'_>, balances: &mut Balances) -> Result<Look, Error> {
+        let mut look = Look { outcome: Outcome::Applied, new_rows: false };
+        let mut fingerprint = Fingerprint::EMPTY;
+        let mut place = draft;
+        for (lines, amounts) in command.claim.lines().chunks(INLINE).zip(command.amounts.chunks(INLINE)) {
+            let hold = self.holds.get_mut(place);
+            for ((line, amount), held) in lines.iter().zip(amounts).zip(&mut hold.lines) {
+                if *amount < 0 {
+                    return Err(negative(&line.account, *amount));
                 }
+                let in_period = line.period.from <= self.now && self.now < line.period.until;
+                let found = if in_period { self.rows.look(self.ledger, line) } else { None };
+                let Some((row, balance)) = found else {
+                    return Ok(Look { outcome: Outcome::Stale, ..look });
+                };
+                if !has_room(line, &balance, *amount)? {
+                    look.outcome = Outcome::Refused;
+                }
+                look.new_rows |= row == NO_ROW;
+                // The row's own period tells the upper half again.
+                *held = HoldLine { row, period: line.period.number as u32, amount: *amount };
+                balances.push(balance);
+                fingerprint = fingerprint.with(line, *amount);
             }
-            let balance = self.rows.balance(place, line.period.number);
-            if !has_room(line, &balance, *amount)? {
-                look = Look::Refused;
-            }
-            places.push(place);
-            balances.push(balance);
+            place = hold.more;
         }
+        self.holds.get_mut(draft).fingerprint = fingerprint.finish();
         Ok(look)
     }
 
-    fn add_frozen(&self, news: &mut Option<Box<News>>, command: &Reserve<'_>) -> bool {
-        let frozen: Vec<_> =
-            command.claim.scopes().iter().filter_map(|scope| self.frozen.get(scope)).cloned().collect();
-        if frozen.is_empty() {
-            return false;
-        }
-        news.get_or_insert_default().frozen = frozen;
-        true
+    #[inline]
+    fn is_frozen(&self, claim: &Claim) -> bool {
+        !self.frozen.is_empty() && claim.scopes().iter().any(|scope| self.frozen.contains_key(scope))
     }
 
-    /// Says of each rolling line without room when it will have some.
-    fn explain_rolling(&self, command: &Reserve<'_>, places: &Places, balances: &mut Balances) {
-        let lines = command.claim.lines().iter().zip(command.amounts).zip(places);
-        for (((line, amount), place), balance) in lines.zip(balances) {
-            if line.period.span > 1 && balance.used().saturating_add(*amount) > line.ceiling {
-                balance.frees_in = self.rows.frees_in(*place, *amount, line.ceiling);
+    #[cold]
+    fn make_rows(&mut self, draft: u32, claim: &Claim) -> Result<(), Error> {
+        let mut place = draft;
+        for lines in claim.lines().chunks(INLINE) {
+            for (at, line) in lines.iter().enumerate() {
+                let row = self.rows.find_or_make(line, &self.moment());
+                let row = row.inspect_err(|_| self.holds.discard(draft))?;
+                if let Some(held) = self.holds.get_mut(place).lines.get_mut(at) {
+                    held.row = row;
+                }
             }
+            place = self.holds.get(place).more;
         }
-    }
-
-    fn remember_refusal(&mut self, command: &Reserve<'_>) -> Result<(), Error> {
-        let new = NewHold {
-            id: command.id,
-            state: State::Refused,
-            fingerprint: fingerprint(command.claim, command.amounts),
-            lines: &[],
-            unheld: false,
-        };
-        let place = self.holds.insert(&new).ok_or_else(|| Error::overflow("holds"))?;
-        self.remember(place);
         Ok(())
     }
 
     /// Takes the room that was found.
     #[inline]
-    fn hold(&mut self, command: &Reserve<'_>, places: &mut Places) -> Result<(), Error> {
-        let mut lines = HoldLines::new();
-        let mut changes = KeptLines::new();
-        let all = command.claim.lines().iter().zip(command.amounts).zip(places.iter_mut());
-        for ((line, amount), place) in all {
-            if *place == NO_ROW {
-                *place = self.rows.find_or_make(self.ledger, line, self.now)?;
+    fn hold(&mut self, draft: u32, key: &Key, command: &Reserve<'_>, news: &mut Option<Box<News>>) {
+        let entry = self.journal.next();
+        let mut crossed = false;
+        let mut place = draft;
+        for lines in command.claim.lines().chunks(INLINE) {
+            let hold = self.holds.get(place);
+            for (line, held) in lines.iter().zip(&hold.lines) {
+                let change = Change { spent: 0, reserved: held.amount };
+                let kept = KeptLine { row: held.row, period: line.period.number, change };
+                crossed |= self.rows.hold(kept, line, entry);
+                self.journal.add(kept);
             }
-            let row = self.rows.get_mut(*place);
-            row.references = row.references.saturating_add(1);
-            let period = line.period.number;
-            // The row's own period tells the upper half again.
-            lines.push(HoldLine { row: *place, period: period as u32, amount: *amount });
-            changes.push(KeptLine { row: *place, period, change: Change { spent: 0, reserved: *amount } });
+            place = hold.more;
         }
-        let fingerprint = fingerprint(command.claim, command.amounts);
-        let new = NewHold { id: command.id, state: State::Held, fingerprint, lines: &lines, unheld: false };
-        let hold = self.holds.insert(&new).ok_or_else(|| Error::overflow("holds"))?;
-        self.set_expiry(hold, command.on_expiry);
-        self.holds.schedule(hold, command.expires_at);
-        self.post(EntryKind::Reserved, command.id, command.note, &changes);
+        self.holds.name(draft, key, State::Held);
+        self.set_expiry(draft, command.on_expiry);
+        self.holds.schedule(draft, command.expires_at);
+        let entry = self.entry(EntryKind::Reserved, command.id, command.note);
+        self.journal.write(&entry, &mut self.rows);
+        if crossed {
+            self.cross(news, draft, command.claim);
+        }
+    }
+
+    /// Answers a reserve that holds nothing: refused, stale, or wrong.
+    #[inline(never)]
+    fn decline(
+        &mut self,
+        look: Result<Look, Error>,
+        draft: (u32, &Key),
+        command: &Reserve<'_>,
+        reply: &mut Reply,
+    ) -> Result<(), Error> {
+        let (draft, key) = draft;
+        let look = look.inspect_err(|_| self.holds.discard(draft))?;
+        if look.outcome == Outcome::Stale {
+            self.holds.discard(draft);
+            reply.outcome = Outcome::Stale;
+            reply.balances.clear();
+            return Ok(());
+        }
+        reply.outcome = Outcome::Refused;
+        self.explain(draft, command, reply);
+        self.holds.empty(draft);
+        self.holds.name(draft, key, State::Refused);
+        self.holds.remember(draft, &mut self.rows);
         Ok(())
+    }
+
+    /// Says which scopes are frozen, and when each rolling line without room will have some.
+    fn explain(&self, draft: u32, command: &Reserve<'_>, reply: &mut Reply) {
+        if !self.frozen.is_empty() {
+            let frozen = command.claim.scopes().iter().filter_map(|scope| self.frozen.get(scope));
+            for frozen in frozen {
+                reply.news.get_or_insert_default().frozen.push(frozen.clone());
+            }
+        }
+        if command.claim.lines().iter().all(|line| line.period.span <= 1) {
+            return;
+        }
+        let held = self.holds.lines(draft);
+        for (at, ((line, held), balance)) in
+            command.claim.lines().iter().zip(&held).zip(&reply.balances).enumerate()
+        {
+            let full = balance.used().saturating_add(held.amount) > line.ceiling;
+            if full && let Some(periods) = self.rows.frees_in(held.row, held.amount, line.ceiling) {
+                reply.news.get_or_insert_default().frees.push(Frees { line: at, periods });
+            }
+        }
     }
 
     fn set_expiry(&mut self, place: u32, on_expiry: OnExpiry<'_>) {
@@ -143,14 +188,9 @@ impl RootBook {
     }
 
     /// The first outcome again, with present balances.
-    fn reserve_again(
-        &self,
-        place: u32,
-        command: &Reserve<'_>,
-        news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+    fn reserve_again(&self, place: u32, command: &Reserve<'_>, reply: &mut Reply) -> Result<(), Error> {
         let hold = self.holds.get(place);
-        let outcome = match hold.state {
+        reply.outcome = match hold.state {
             State::Tombstone => return Err(ended(command.id, "was released before it arrived")),
             State::Recorded => return Err(conflict(command.id, "the id belongs to a posting")),
             _ if hold.unheld => return Err(ended(command.id, "was charged before its reserve arrived")),
@@ -161,16 +201,16 @@ impl RootBook {
             State::Refused => Outcome::Refused,
             State::Held | State::Charged(_) | State::Released => Outcome::Applied,
         };
-        let balances = self.balances_of(command.claim, &self.places(command.claim));
-        Ok(Reply { repeated: true, ..self.reply(outcome, balances, news) })
+        reply.repeated = true;
+        reply.balances = self.balances_of(command.claim, &self.places(command.claim));
+        Ok(())
     }
 
     pub(super) fn resize(&mut self, now: Timestamp, command: &Resize<'_>) -> Result<Reply, Error> {
-        let news = self.tick(now);
+        let mut news = self.tick(now);
         check_shape(command.claim, command.amounts)?;
         let place = self.open_hold(command.id)?;
         let lines = self.matching_lines(place, command.claim, command.id)?;
-        let places: Places = lines.iter().map(|line| line.row).collect();
         let mut balances = Balances::new();
         let mut changes = KeptLines::new();
         let mut refused = false;
@@ -186,7 +226,7 @@ impl RootBook {
             changes.push(KeptLine { row: held.row, period: line.period.number, change });
         }
         if refused {
-            return Ok(self.reply(Outcome::Refused, balances, news));
+            return Ok(Reply { balances, ..self.reply(Outcome::Refused, news) });
         }
         self.holds.set_amounts(place, command.amounts);
         if let Some(expires_at) = command.expires_at {
@@ -194,31 +234,15 @@ impl RootBook {
             self.holds.schedule(place, expires_at);
         }
         if changes.iter().any(|line| line.change != Change::default()) {
-            self.resize_rows(command.id, &changes);
+            self.post(&self.entry(EntryKind::Resized, command.id, &NO_NOTE), &changes);
         }
-        let mut news = news;
-        self.cross(&mut news, command.id, command.claim, &places);
-        Ok(self.reply(Outcome::Applied, balances, news))
-    }
-
-    fn resize_rows(&mut self, id: ReservationId, changes: &KeptLines) {
-        for line in changes {
-            self.rows.apply(line.row, line.period, line.change);
-        }
-        let note = Note::default();
-        let entry = super::journal::NewEntry {
-            at: self.now,
-            id,
-            kind: EntryKind::Resized,
-            note: &note,
-            signature: None,
-        };
-        self.write(&entry, changes);
+        self.cross(&mut news, place, command.claim);
+        Ok(Reply { balances, ..self.reply(Outcome::Applied, news) })
     }
 
     /// The place of a live hold, or an error that says what became of it.
     fn open_hold(&self, id: ReservationId) -> Result<u32, Error> {
-        let place = self.holds.find(id).ok_or_else(|| ended(id, "is not known here"))?;
+        let place = self.holds.find(&self.holds.key(id)).ok_or_else(|| ended(id, "is not known here"))?;
         match self.holds.get(place).state {
             State::Held => Ok(place),
             state => Err(ended(id, state_text(state))),
@@ -238,6 +262,11 @@ fn has_room(line: &Line, balance: &Balance, amount: i64) -> Result<bool, Error> 
         None if line.ceiling == i64::MAX => Err(Error::overflow(&line.account.to_string())),
         None => Ok(false),
     }
+}
+
+#[cold]
+pub(super) fn no_place() -> Error {
+    Error::overflow("holds")
 }
 
 pub(super) fn ended(id: ReservationId, problem: &str) -> Error {

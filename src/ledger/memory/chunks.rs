@@ -1,12 +1,12 @@
 //! A growing array that never moves what it holds.
 
 /// Items in one chunk.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 128;
 
 /// Grows by a chunk at a time, so that no command pays for copying a million rows.
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
-    chunks: Vec<Vec<T>>,
+    chunks: Vec<Box<[T; CHUNK]>>,
     free: Vec<u32>,
     len: usize,
 }
@@ -18,54 +18,76 @@ impl<T> Default for Chunks<T> {
 }
 
 impl<T> Chunks<T> {
-    /// Puts `item` where one was freed, else at the end, and says where.
+    /// A place that was freed, with what it held last; else one at the end, with what `blank` makes.
     ///
     /// `None` where four thousand million places are taken.
     #[inline]
-    pub(super) fn insert(&mut self, item: T) -> Option<u32> {
-        if let Some(place) = self.free.pop() {
-            *self.get_mut(place) = item;
-            return Some(place);
+    pub(super) fn take(&mut self, blank: impl Fn() -> T) -> Option<u32> {
+        match self.free.pop() {
+            Some(place) => Some(place),
+            None => self.grow(blank),
         }
+    }
+
+    fn grow(&mut self, blank: impl Fn() -> T) -> Option<u32> {
         let place = u32::try_from(self.len).ok().filter(|place| *place != u32::MAX)?;
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+        if self.len == self.chunks.len().saturating_mul(CHUNK) {
+            let chunk: Box<[T]> = (0..CHUNK).map(|_| blank()).collect();
+            // A slice of that length becomes an array of it.
+            self.chunks.push(chunk.try_into().ok()?);
         }
-        if let Some(chunk) = self.chunks.last_mut() {
-            chunk.push(item);
-            self.len = self.len.saturating_add(1);
-        }
+        self.len = self.len.saturating_add(1);
         Some(place)
     }
 
-    /// Lets a later insert overwrite that place.
+    /// Lets a later take have that place.
     #[inline]
     pub(super) fn free(&mut self, place: u32) {
         self.free.push(place);
     }
 
     #[inline]
-    #[expect(clippy::expect_used, reason = "places come from insert, and chunks never shrink")]
+    #[expect(clippy::expect_used, reason = "places come from take, and chunks never go")]
     pub(super) fn get(&self, place: u32) -> &T {
+        self.try_get(place).expect("a place that take gave")
+    }
+
+    /// What is at a place that someone else may have named.
+    #[inline]
+    pub(super) fn try_get(&self, place: u32) -> Option<&T> {
         let place = place as usize;
-        self.chunks
-            .get(place / CHUNK)
-            .and_then(|chunk| chunk.get(place % CHUNK))
-            .expect("a place that insert gave")
+        self.chunks.get(place / CHUNK)?.get(place % CHUNK)
     }
 
     #[inline]
-    #[expect(clippy::expect_used, reason = "places come from insert, and chunks never shrink")]
+    #[expect(clippy::expect_used, reason = "places come from take, and chunks never go")]
     pub(super) fn get_mut(&mut self, place: u32) -> &mut T {
         let place = place as usize;
-        self.chunks
-            .get_mut(place / CHUNK)
-            .and_then(|chunk| chunk.get_mut(place % CHUNK))
-            .expect("a place that insert gave")
+        let chunk = self.chunks.get_mut(place / CHUNK);
+        chunk.and_then(|chunk| chunk.get_mut(place % CHUNK)).expect("a place that take gave")
     }
 
     /// How many places there are, freed ones included.
     pub(super) fn places(&self) -> u32 {
         u32::try_from(self.len).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_freed_place_is_taken_again_before_a_new_one() {
+        let mut chunks = Chunks::default();
+        for number in 0..300_u32 {
+            // Three chunks: 128, 128 and 44 places.
+            assert_eq!(chunks.take(|| 0), Some(number));
+            *chunks.get_mut(number) = number * 10;
+        }
+        chunks.free(131);
+        assert_eq!((chunks.take(|| 0), *chunks.get(131)), (Some(131), 1_310));
+        assert_eq!((chunks.take(|| 0), chunks.places()), (Some(300), 301));
+        assert_eq!((*chunks.get(299), chunks.try_get(384)), (2_990, None));
     }
 }

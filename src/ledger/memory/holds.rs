@@ -1,11 +1,14 @@
 //! Which ids are known, what does each hold, and which is due next?
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::chunks::Chunks;
+use super::rows::Rows;
 use crate::ledger::Rank;
 use crate::{ReservationId, Timestamp};
 
@@ -47,18 +50,19 @@ pub(super) struct HoldLine {
 
 pub(super) type HoldLines = SmallVec<[HoldLine; 8]>;
 
-const INLINE: usize = 4;
+/// Lines that one place holds.
+pub(super) const INLINE: usize = 4;
 
-/// A known id: 112 bytes with up to four lines, and as many again for each further four.
+/// A known id: 96 bytes with up to four lines, and as many again for each further four.
 #[derive(Debug)]
 pub(super) struct Hold {
     id: [u64; 2],
-    pub(super) expires_at: Timestamp,
+    /// While it lives what it holds, afterwards what it was charged; `len` of them count.
+    pub(super) lines: [HoldLine; INLINE],
     /// A hash of the body, by which a repeat is told from a conflict.
-    pub(super) fingerprint: u64,
-    lines: [HoldLine; INLINE],
+    pub(super) fingerprint: u32,
     /// The place that holds the further lines.
-    more: u32,
+    pub(super) more: u32,
     /// Where the expiry heap keeps this hold.
     heap_place: u32,
     len: u8,
@@ -71,16 +75,25 @@ impl Hold {
     pub(super) fn id(&self) -> ReservationId {
         ReservationId::from_bits(u128::from(self.id[0]) << 64 | u128::from(self.id[1]))
     }
+
+    #[inline]
+    pub(super) fn lines(&self) -> &[HoldLine] {
+        self.lines.get(..usize::from(self.len)).unwrap_or_default()
+    }
 }
 
-/// What is made of a new id.
-#[derive(Debug)]
-pub(super) struct NewHold<'a> {
-    pub(super) id: ReservationId,
-    pub(super) state: State,
-    pub(super) fingerprint: u64,
-    pub(super) lines: &'a [HoldLine],
-    pub(super) unheld: bool,
+/// An id as the index looks it up, hashed once for all steps of a command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    words: [u64; 2],
+    hash: u64,
+}
+
+/// An open hold in the heap, with its end beside it so that comparing fetches no hold.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Timestamp,
+    place: u32,
 }
 
 /// How many ended ids are remembered, by what became of them.
@@ -97,12 +110,14 @@ pub(super) struct Memory {
 pub(super) struct Holds {
     holds: Chunks<Hold>,
     index: HashTable<u32>,
-    hasher: foldhash::fast::RandomState,
+    /// What ids are hashed with: nobody can choose ids that collide.
+    seed: [u64; 2],
     /// A heap of four children a node: the hold that is due first stands first.
-    heap: Vec<u32>,
+    heap: Vec<Due>,
     ended: VecDeque<u32>,
     unreported: VecDeque<u32>,
-    tombstones: VecDeque<u32>,
+    /// Each with the instant until which it stands.
+    tombstones: VecDeque<Due>,
     /// Expiry charges other than nothing and all.
     pub(super) expiry_amounts: HashMap<u32, Box<[i64]>>,
     /// What was given back of charges, by line.
@@ -115,7 +130,8 @@ impl Holds {
         Self {
             holds: Chunks::default(),
             index: HashTable::new(),
-            hasher: foldhash::fast::RandomState::default(),
+            // Each `RandomState` of the standard library has keys of its own.
+            seed: [0, 1].map(|word| RandomState::new().hash_one(word)),
             heap: Vec::new(),
             ended: VecDeque::new(),
             unreported: VecDeque::new(),
@@ -127,9 +143,20 @@ impl Holds {
     }
 
     #[inline]
-    pub(super) fn find(&self, id: ReservationId) -> Option<u32> {
-        let words = words(id);
-        self.index.find(self.hash(words), |place| self.holds.get(*place).id == words).copied()
+    pub(super) fn key(&self, id: ReservationId) -> Key {
+        let bits = id.to_bits();
+        self.key_of([(bits >> 64) as u64, bits as u64])
+    }
+
+    /// One multiplication mixes both halves with what nobody knows.
+    #[inline]
+    fn key_of(&self, words: [u64; 2]) -> Key {
+        Key { words, hash: fold(words[0] ^ self.seed[0], words[1] ^ self.seed[1]) }
+    }
+
+    #[inline]
+    pub(super) fn find(&self, key: &Key) -> Option<u32> {
+        self.index.find(key.hash, |place| self.holds.get(*place).id == key.words).copied()
     }
 
     #[inline]
@@ -142,21 +169,80 @@ impl Holds {
         self.holds.get_mut(place)
     }
 
-    /// Remembers a new id. `None` where memory for four thousand million is exhausted.
+    /// Takes places for a hold of so many lines, which no id finds yet.
+    ///
+    /// `None` where memory for four thousand million is exhausted.
     #[inline]
-    pub(super) fn insert(&mut self, new: &NewHold<'_>) -> Option<u32> {
-        let mut more = NONE;
-        // Further lines are placed last to first, each place pointing at the next.
-        let first = new.lines.get(..INLINE.min(new.lines.len())).unwrap_or_default();
-        let rest = new.lines.get(first.len()..).unwrap_or_default();
-        for part in rest.chunks(INLINE).rev() {
-            more = self.holds.insert(hold(new, part, more))?;
+    pub(super) fn draft(&mut self, lines: usize) -> Option<u32> {
+        if lines <= INLINE {
+            return self.holds.take(|| EMPTY).inspect(|place| self.blank(*place, lines, NONE));
         }
-        let place = self.holds.insert(hold(new, first, more))?;
-        let hash = self.hash(words(new.id));
-        let Self { holds, index, hasher, .. } = self;
-        index.insert_unique(hash, place, |place| hash_words(hasher, holds.get(*place).id));
-        Some(place)
+        self.draft_chain(lines)
+    }
+
+    /// Places are taken last to first, each pointing at the next.
+    fn draft_chain(&mut self, lines: usize) -> Option<u32> {
+        let mut more = NONE;
+        let mut left = lines;
+        while left > 0 {
+            let here = match left % INLINE {
+                0 => INLINE,
+                rest => rest,
+            };
+            let place = self.holds.take(|| EMPTY)?;
+            self.blank(place, here, more);
+            more = place;
+            left = left.saturating_sub(here);
+        }
+        Some(more)
+    }
+
+    #[inline]
+    fn blank(&mut self, place: u32, lines: usize, more: u32) {
+        let hold = self.holds.get_mut(place);
+        // At most four.
+        hold.len = lines as u8;
+        hold.more = more;
+    }
+
+    /// Lets the draft be found by that id from now on.
+    #[inline]
+    pub(super) fn name(&mut self, place: u32, key: &Key, state: State) {
+        let hold = self.holds.get_mut(place);
+        hold.id = key.words;
+        hold.state = state;
+        hold.on_expiry = ExpiryCharge::Nothing;
+        hold.unheld = false;
+        let Self { holds, index, seed, .. } = self;
+        index.insert_unique(key.hash, place, |place| {
+            let id = holds.get(*place).id;
+            fold(id[0] ^ seed[0], id[1] ^ seed[1])
+        });
+    }
+
+    /// Lets go of the draft's lines: a refusal holds nothing.
+    pub(super) fn empty(&mut self, place: u32) {
+        let hold = self.holds.get_mut(place);
+        hold.len = 0;
+        let more = std::mem::replace(&mut hold.more, NONE);
+        self.discard(more);
+    }
+
+    /// Lets go of a draft, or of a hold that no id finds any more.
+    #[inline]
+    pub(super) fn discard(&mut self, place: u32) {
+        let mut next = place;
+        while next != NONE {
+            let more = self.holds.get(next).more;
+            self.holds.free(next);
+            next = more;
+        }
+    }
+
+    /// The hold at that place, if it is one: the end of a chain is not.
+    #[inline]
+    pub(super) fn part(&self, place: u32) -> Option<&Hold> {
+        (place != NONE).then(|| self.holds.get(place))
     }
 
     /// The lines of a hold, copied out.
@@ -166,7 +252,7 @@ impl Holds {
         let mut place = place;
         while place != NONE {
             let hold = self.holds.get(place);
-            lines.extend_from_slice(hold.lines.get(..usize::from(hold.len)).unwrap_or_default());
+            lines.extend_from_slice(hold.lines());
             place = hold.more;
         }
         lines
@@ -186,54 +272,46 @@ impl Holds {
         }
     }
 
-    fn hash(&self, id: [u64; 2]) -> u64 {
-        hash_words(&self.hasher, id)
-    }
-
-    /// Lets go of what ended longest ago where more is remembered than stated; says whose lines were let go.
+    /// Keeps an ended hold in memory; lets go of what ended longest ago where that is more than stated.
     #[inline]
-    pub(super) fn remember(&mut self, place: u32) -> Option<HoldLines> {
+    pub(super) fn remember(&mut self, place: u32, rows: &mut Rows) {
         let (queue, most) = match self.holds.get(place).state {
-            State::Held => return None,
-            State::Tombstone => (&mut self.tombstones, usize::MAX),
             State::Charged(rank) if rank < Rank::Reported => (&mut self.unreported, self.memory.unreported),
-            State::Charged(_) | State::Released | State::Refused | State::Recorded => {
-                (&mut self.ended, self.memory.ended)
-            }
+            _ => (&mut self.ended, self.memory.ended),
         };
         queue.push_back(place);
-        if queue.len() <= most {
-            return None;
+        if queue.len() > most
+            && let Some(oldest) = queue.pop_front()
+        {
+            self.forget(oldest, rows);
         }
-        let oldest = queue.pop_front()?;
-        Some(self.forget(oldest))
+    }
+
+    /// Keeps a released id that was never seen, until that instant.
+    pub(super) fn remember_tombstone(&mut self, place: u32, until: Timestamp) {
+        self.tombstones.push_back(Due { at: until, place });
     }
 
     /// Lets go of tombstones that have stood their time.
-    pub(super) fn forget_tombstones(&mut self, now: Timestamp) {
-        while let Some(oldest) = self.tombstones.front().copied() {
-            if self.holds.get(oldest).expires_at > now {
-                return;
-            }
+    pub(super) fn forget_tombstones(&mut self, now: Timestamp, rows: &mut Rows) {
+        while let Some(oldest) = self.tombstones.front().copied().filter(|oldest| oldest.at <= now) {
             self.tombstones.pop_front();
-            self.forget(oldest);
+            self.forget(oldest.place, rows);
         }
     }
 
     /// Lets a refused or buried id be charged after all: its old place stays in its queue, unnamed.
-    pub(super) fn supersede(&mut self, id: ReservationId) {
-        let words = words(id);
-        if let Ok(entry) = self.index.find_entry(self.hash(words), |place| self.holds.get(*place).id == words)
-        {
+    pub(super) fn supersede(&mut self, key: &Key) {
+        if let Ok(entry) = self.index.find_entry(key.hash, |place| self.holds.get(*place).id == key.words) {
             entry.remove();
         }
     }
 
-    fn forget(&mut self, place: u32) -> HoldLines {
-        let lines = self.lines(place);
-        let id = self.holds.get(place).id;
+    #[inline]
+    fn forget(&mut self, place: u32, rows: &mut Rows) {
+        let key = self.key_of(self.holds.get(place).id);
         // A superseded id is found at its newer place only.
-        if let Ok(entry) = self.index.find_entry(self.hash(id), |other| *other == place) {
+        if let Ok(entry) = self.index.find_entry(key.hash, |other| *other == place) {
             entry.remove();
         }
         if !self.refunded.is_empty() {
@@ -241,11 +319,13 @@ impl Holds {
         }
         let mut next = place;
         while next != NONE {
-            let more = self.holds.get(next).more;
-            self.holds.free(next);
-            next = more;
+            let hold = self.holds.get(next);
+            for line in hold.lines() {
+                rows.let_go(line.row);
+            }
+            next = hold.more;
         }
-        lines
+        self.discard(place);
     }
 
     /// All holds that are open, and all ids that are remembered.
@@ -263,16 +343,16 @@ impl Holds {
     /// The hold that ends first, and when.
     #[inline]
     pub(super) fn next_due(&self) -> Option<(u32, Timestamp)> {
-        self.heap.first().map(|place| (*place, self.holds.get(*place).expires_at))
+        self.heap.first().map(|due| (due.place, due.at))
     }
 
     /// Lets the hold end by itself at that instant.
     #[inline]
-    pub(super) fn schedule(&mut self, place: u32, expires_at: Timestamp) {
-        self.holds.get_mut(place).expires_at = expires_at;
-        let at = self.heap.len();
-        self.heap.push(place);
-        self.rise(at, place);
+    pub(super) fn schedule(&mut self, place: u32, at: Timestamp) {
+        let due = Due { at, place };
+        let end = self.heap.len();
+        self.heap.push(due);
+        self.rise(end, due);
     }
 
     /// Takes a hold out of the heap: it ended, or its end moves.
@@ -280,85 +360,137 @@ impl Holds {
     pub(super) fn unschedule(&mut self, place: u32) {
         let at = self.holds.get(place).heap_place as usize;
         let Some(last) = self.heap.pop() else { return };
-        if last != place {
-            self.put(at, last);
+        if last.place != place {
             self.sink(at, last);
-            self.rise(self.holds.get(last).heap_place as usize, last);
         }
     }
 
     /// Ties are broken by id, so that what is due ends in one order everywhere.
     #[inline]
-    fn due(&self, place: u32) -> (Timestamp, [u64; 2]) {
-        let hold = self.holds.get(place);
-        (hold.expires_at, hold.id)
+    fn is_before(&self, left: &Due, right: &Due) -> bool {
+        left.at < right.at
+            || (left.at == right.at && self.holds.get(left.place).id < self.holds.get(right.place).id)
     }
 
-    fn put(&mut self, at: usize, place: u32) {
+    #[inline]
+    fn put(&mut self, at: usize, due: Due) {
         if let Some(slot) = self.heap.get_mut(at) {
-            *slot = place;
+            *slot = due;
         }
-        self.holds.get_mut(place).heap_place = u32::try_from(at).unwrap_or(NONE);
+        self.holds.get_mut(due.place).heap_place = u32::try_from(at).unwrap_or(NONE);
     }
 
-    fn rise(&mut self, mut at: usize, place: u32) {
-        let due = self.due(place);
+    #[inline]
+    fn rise(&mut self, mut at: usize, due: Due) {
         while at > 0 {
             let parent_at = at.saturating_sub(1) / 4;
-            let Some(parent) = self.heap.get(parent_at).copied().filter(|parent| self.due(*parent) > due)
-            else {
+            let Some(parent) = self.heap.get(parent_at).copied() else { break };
+            if !self.is_before(&due, &parent) {
                 break;
-            };
+            }
             self.put(at, parent);
             at = parent_at;
         }
-        self.put(at, place);
+        self.put(at, due);
     }
 
-    fn sink(&mut self, mut at: usize, place: u32) {
-        let due = self.due(place);
-        loop {
-            let first = at.saturating_mul(4).saturating_add(1);
-            let children = self.heap.iter().copied().enumerate().skip(first).take(4);
-            let Some((child_at, child)) = children.min_by_key(|(_, child)| self.due(*child)) else { break };
-            if self.due(child) >= due {
-                break;
-            }
+    /// Fills the gap at `at` with `due`: children that end sooner move up into it first.
+    fn sink(&mut self, mut at: usize, due: Due) {
+        while let Some((child_at, child)) =
+            self.first_child(at).filter(|child| self.is_before(&child.1, &due))
+        {
             self.put(at, child);
             at = child_at;
         }
-        self.put(at, place);
+        // It may end sooner than what stands above the gap.
+        self.rise(at, due);
+    }
+
+    fn first_child(&self, at: usize) -> Option<(usize, Due)> {
+        let first = at.saturating_mul(4).saturating_add(1);
+        let children = self.heap.iter().copied().enumerate().skip(first).take(4);
+        children.reduce(|best, child| if self.is_before(&child.1, &best.1) { child } else { best })
     }
 }
 
-fn hold(new: &NewHold<'_>, part: &[HoldLine], more: u32) -> Hold {
-    let mut lines = [HoldLine::default(); INLINE];
-    for (slot, line) in lines.iter_mut().zip(part) {
-        *slot = *line;
-    }
-    Hold {
-        id: words(new.id),
-        expires_at: Timestamp::MAX,
-        fingerprint: new.fingerprint,
-        lines,
-        more,
-        heap_place: NONE,
-        // At most four.
-        len: part.len() as u8,
-        state: new.state,
-        on_expiry: ExpiryCharge::Nothing,
-        unheld: new.unheld,
-    }
-}
+const EMPTY: Hold = Hold {
+    id: [0; 2],
+    lines: [HoldLine { row: 0, period: 0, amount: 0 }; INLINE],
+    fingerprint: 0,
+    more: NONE,
+    heap_place: NONE,
+    len: 0,
+    state: State::Refused,
+    on_expiry: ExpiryCharge::Nothing,
+    unheld: false,
+};
 
+/// Both halves of a product, one laid over the other: every bit of each factor reaches the result.
 #[inline]
-fn words(id: ReservationId) -> [u64; 2] {
-    let bits = id.to_bits();
-    [(bits >> 64) as u64, bits as u64]
+pub(super) fn fold(left: u64, right: u64) -> u64 {
+    let product = u128::from(left).wrapping_mul(u128::from(right));
+    (product >> 64) as u64 ^ product as u64
 }
 
-#[inline]
-fn hash_words(hasher: &foldhash::fast::RandomState, id: [u64; 2]) -> u64 {
-    use std::hash::BuildHasher;
-    hasher.hash_one((id[0], id[1]))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> ReservationId {
+        ReservationId::from_bits(u128::from(number))
+    }
+
+    fn holds() -> Holds {
+        Holds::new(Memory { ended: 2, unreported: 2 })
+    }
+
+    fn insert(holds: &mut Holds, number: u64, lines: usize) -> u32 {
+        let place = holds.draft(lines).expect("room");
+        let key = holds.key(id(number));
+        holds.name(place, &key, State::Held);
+        place
+    }
+
+    #[test]
+    fn the_heap_gives_holds_back_by_end_and_then_by_id() {
+        let mut holds = holds();
+        // 7 and 11 walk through all residues of 101, so ends come shuffled and each comes twice.
+        for number in 0..202_u64 {
+            let place = insert(&mut holds, number.wrapping_mul(7) % 202, 1);
+            holds.schedule(place, Timestamp::from_secs((number.wrapping_mul(77) % 101) as i64));
+        }
+        for number in (0..202).step_by(3) {
+            let place = holds.find(&holds.key(id(number))).expect("known");
+            holds.unschedule(place);
+        }
+        let mut last = None;
+        let mut seen = 0;
+        while let Some((place, at)) = holds.next_due() {
+            let this = (at, holds.get(place).id());
+            assert!(last.is_none_or(|last| last < this), "{last:?} came before {this:?}");
+            holds.unschedule(place);
+            (last, seen) = (Some(this), seen + 1);
+        }
+        assert_eq!(seen, 202 - 68);
+    }
+
+    #[test]
+    fn a_hold_of_nine_lines_takes_three_places_and_gives_them_back() {
+        let mut holds = holds();
+        let place = insert(&mut holds, 1, 9);
+        holds.set_amounts(place, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        let amounts: Vec<i64> = holds.lines(place).iter().map(|line| line.amount).collect();
+        assert_eq!(amounts, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(holds.holds.places(), 3);
+        holds.discard(place);
+        insert(&mut holds, 2, 12);
+        assert_eq!(holds.holds.places(), 3);
+    }
+
+    #[test]
+    fn an_open_hold_of_four_lines_takes_at_most_128_bytes() {
+        // The index holds a place and a byte for each id, and is at least 7/16 full once it has doubled.
+        let index = (size_of::<u32>() + 1) * 16 / 7;
+        assert!(size_of::<Hold>() + size_of::<Due>() + index <= 128);
+    }
 }

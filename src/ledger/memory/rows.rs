@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use hashbrown::HashTable;
 
 use super::chunks::Chunks;
-use crate::{Account, Balance, Error, Line, Period, Timestamp};
+use super::holds::HoldLine;
+use super::journal::KeptLine;
+use crate::{Account, Balance, Error, Line, Mark, Period, Timestamp};
 
 /// Says that an account has no row yet.
 pub(super) const NO_ROW: u32 = u32::MAX;
@@ -24,12 +26,14 @@ pub(super) struct Row {
     pub(super) total: i64,
     /// The part of `total` whose journal entries were folded.
     pub(super) folded: i64,
+    /// The number of the newest journal entry that names this row.
+    pub(super) written: u64,
     /// After this instant the row may go, if nothing refers to it.
     keep_until: Timestamp,
     /// Tiers that fired in the period, a bit for each.
     fired: u32,
-    /// Remembered holds and journal lines that name this row.
-    pub(super) references: u32,
+    /// Remembered holds that name this row.
+    pub(super) holds: u32,
     /// The sub-periods of a rolling account.
     rolling: Option<Box<[Slot]>>,
 }
@@ -49,6 +53,16 @@ pub(super) struct Change {
     pub(super) reserved: i64,
 }
 
+/// When and where a row is made: what decides which idle rows may go instead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// The number of this ledger.
+    pub(super) ledger: u32,
+    pub(super) now: Timestamp,
+    /// The number of the oldest journal entry kept.
+    pub(super) journal_first: u64,
+}
+
 /// All accounts of one root.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
@@ -65,13 +79,9 @@ impl Rows {
     #[inline]
     pub(super) fn find(&self, ledger: u32, account: &Account) -> u32 {
         let hint = account.hint();
-        // The upper half says which ledger wrote the hint, and the row says whether it still holds.
-        let place = hint as u32;
-        if (hint >> 32) as u32 == ledger
-            && place < self.rows.places()
-            && self.rows.get(place).account.same(account)
-        {
-            return place;
+        let hinted = if (hint >> 32) as u32 == ledger { self.rows.try_get(hint as u32) } else { None };
+        if hinted.is_some_and(|row| row.account.same(account)) {
+            return hint as u32;
         }
         self.find_by_name(ledger, account)
     }
@@ -86,31 +96,22 @@ impl Rows {
     }
 
     /// The row of that account, made where there is none.
-    pub(super) fn find_or_make(&mut self, ledger: u32, line: &Line, now: Timestamp) -> Result<u32, Error> {
+    pub(super) fn find_or_make(&mut self, line: &Line, at: &Moment) -> Result<u32, Error> {
         let account = &line.account;
-        let found = self.find(ledger, account);
+        let found = self.find(at.ledger, account);
         if found != NO_ROW {
             return Ok(found);
         }
-        self.drop_some_idle(now);
+        self.drop_some_idle(at);
         let rolling = (line.period.span > 1)
             .then(|| vec![Slot::default(); line.period.span as usize].into_boxed_slice());
-        let row = Row {
-            account: account.clone(),
-            period: line.period.number,
-            spent: 0,
-            reserved: 0,
-            total: 0,
-            folded: 0,
-            keep_until: keep_until(&line.period),
-            fired: 0,
-            references: 0,
-            rolling,
-        };
-        let place = self.rows.insert(row).ok_or_else(|| Error::overflow("accounts"))?;
+        let (period, keep_until) = (line.period.number, keep_until(&line.period));
+        let row = Row { account: account.clone(), period, keep_until, rolling, ..Row::blank() };
+        let place = self.rows.take(Row::blank).ok_or_else(|| Error::overflow("accounts"))?;
+        *self.rows.get_mut(place) = row;
         let Self { rows, index, .. } = self;
         index.insert_unique(account.hash(), place, |place| rows.get(*place).account.hash());
-        account.set_hint(u64::from(ledger) << 32 | u64::from(place));
+        account.set_hint(u64::from(at.ledger) << 32 | u64::from(place));
         Ok(place)
     }
 
@@ -119,16 +120,38 @@ impl Rows {
         self.rows.get(place)
     }
 
+    /// The row of that line, and the balance that a hold in its period is judged by.
+    ///
+    /// `None` where the row is in a later period already.
     #[inline]
-    pub(super) fn get_mut(&mut self, place: u32) -> &mut Row {
-        self.rows.get_mut(place)
+    pub(super) fn look(&mut self, ledger: u32, line: &Line) -> Option<(u32, Balance)> {
+        let hint = line.account.hint();
+        // The upper half says which ledger wrote the hint, and the row says whether it still holds.
+        if (hint >> 32) as u32 == ledger
+            && let Some(row) = self.rows.try_get(hint as u32)
+            && row.period == line.period.number
+            && row.account.same(&line.account)
+        {
+            return Some((hint as u32, row.balance()));
+        }
+        self.look_closely(ledger, line)
+    }
+
+    #[cold]
+    fn look_closely(&mut self, ledger: u32, line: &Line) -> Option<(u32, Balance)> {
+        let place = self.find(ledger, &line.account);
+        if place == NO_ROW {
+            return Some((place, Balance::default()));
+        }
+        self.advance(place, &line.period);
+        let row = self.rows.get(place);
+        (row.period == line.period.number).then(|| (place, row.balance()))
     }
 
     /// Lets the row live through that period, which becomes its present one if it is newer.
     #[inline]
     pub(super) fn advance(&mut self, place: u32, period: &Period) {
-        let row = self.rows.get_mut(place);
-        if row.period < period.number {
+        if self.rows.get(place).period < period.number {
             self.roll(place, period);
         }
     }
@@ -151,47 +174,105 @@ impl Rows {
     }
 
     /// The balance that a line of that period is judged by.
-    #[inline]
     pub(super) fn balance(&self, place: u32, period: i64) -> Balance {
         if place == NO_ROW {
             return Balance::default();
         }
         let row = self.rows.get(place);
         if row.period == period || row.rolling.is_some() {
-            return Balance { spent: row.spent, reserved: row.reserved, frees_in: None };
+            return row.balance();
         }
         let slot = self.closed.get(&(place, period)).copied().unwrap_or_default();
-        Balance { spent: slot.spent, reserved: slot.reserved, frees_in: None }
+        Balance { spent: slot.spent, reserved: slot.reserved }
     }
 
-    /// Whether the change can be applied without a sum that does not fit or a balance below zero.
+    /// Whether the held line is that line of a claim.
+    #[inline]
+    pub(super) fn is_line(&self, held: &HoldLine, line: &Line) -> bool {
+        held.period == line.period.number as u32 && self.rows.get(held.row).account.same(&line.account)
+    }
+
+    /// Whether the change can be applied without a sum that does not fit.
+    #[inline]
     pub(super) fn fits(&self, place: u32, period: i64, change: Change) -> bool {
         let row = self.rows.get(place);
-        let balance = self.balance(place, period);
-        let sum = |left: i64, right: i64| left.checked_add(right);
+        let balance = if row.is_present(period) { row.balance() } else { self.balance(place, period) };
+        let spent = balance.spent.checked_add(change.spent);
+        let reserved = balance.reserved.checked_add(change.reserved);
         // `spent + reserved` is compared with ceilings, so it must fit as well.
-        let used = sum(balance.spent, change.spent).and_then(|spent| {
-            sum(balance.reserved, change.reserved).and_then(|reserved| sum(spent, reserved))
-        });
-        used.is_some() && sum(row.total, change.spent).is_some()
+        let used = spent.zip(reserved).and_then(|(spent, reserved)| spent.checked_add(reserved));
+        used.is_some() && row.total.checked_add(change.spent).is_some()
     }
 
-    /// Applies a change that [`fits`](Self::fits).
+    /// Applies a line that [`fits`](Self::fits) and belongs to that journal entry; says what the balance is then.
     #[inline]
-    pub(super) fn apply(&mut self, place: u32, period: i64, change: Change) {
-        let row = self.rows.get_mut(place);
-        row.total = row.total.saturating_add(change.spent);
-        if row.rolling.is_some() {
-            row.apply_rolling(period, change);
-        } else if row.period == period {
-            row.spent = row.spent.saturating_add(change.spent);
-            row.reserved = row.reserved.saturating_add(change.reserved);
-        } else {
-            self.apply_closed(place, period, change);
+    pub(super) fn apply(&mut self, line: KeptLine, entry: u64) -> Balance {
+        let row = self.rows.get_mut(line.row);
+        row.written = entry;
+        if row.is_present(line.period) {
+            return row.change(line.change);
         }
+        self.apply_elsewhere(line)
+    }
+
+    /// The same for a line of a claim; also says whether its marks want a closer look.
+    #[inline]
+    pub(super) fn apply_line(&mut self, kept: KeptLine, line: &Line, entry: u64) -> (Balance, bool) {
+        let row = self.rows.get_mut(kept.row);
+        row.written = entry;
+        if row.is_present(kept.period) {
+            let balance = row.change(kept.change);
+            return (balance, row.reaches(&line.marks));
+        }
+        (self.apply_elsewhere(kept), !line.marks.is_empty())
+    }
+
+    /// Applies the line of a new hold, which the row then counts; says whether its marks want a closer look.
+    #[inline]
+    pub(super) fn hold(&mut self, kept: KeptLine, line: &Line, entry: u64) -> bool {
+        let row = self.rows.get_mut(kept.row);
+        row.holds = row.holds.saturating_add(1);
+        row.written = entry;
+        if row.is_present(kept.period) {
+            row.reserved = row.reserved.saturating_add(kept.change.reserved);
+            return row.reaches(&line.marks);
+        }
+        self.apply_elsewhere(kept);
+        !line.marks.is_empty()
+    }
+
+    /// Counts a remembered id that was never open.
+    pub(super) fn keep(&mut self, place: u32) {
+        let row = self.rows.get_mut(place);
+        row.holds = row.holds.saturating_add(1);
     }
 
     #[cold]
+    fn apply_elsewhere(&mut self, line: KeptLine) -> Balance {
+        let row = self.rows.get_mut(line.row);
+        row.total = row.total.saturating_add(line.change.spent);
+        if row.rolling.is_some() {
+            row.apply_rolling(line.period, line.change);
+        } else {
+            self.apply_closed(line.row, line.period, line.change);
+        }
+        self.balance(line.row, line.period)
+    }
+
+    /// A hold that named the row is no longer remembered.
+    #[inline]
+    pub(super) fn let_go(&mut self, place: u32) {
+        let row = self.rows.get_mut(place);
+        row.holds = row.holds.saturating_sub(1);
+    }
+
+    /// Adds what was spent to the part of the total that the journal no longer tells.
+    #[inline]
+    pub(super) fn fold(&mut self, place: u32, spent: i64) {
+        let row = self.rows.get_mut(place);
+        row.folded = row.folded.saturating_add(spent);
+    }
+
     fn apply_closed(&mut self, place: u32, period: i64, change: Change) {
         // A past period without open holds is history: the journal and the total have it.
         if let Some(slot) = self.closed.get_mut(&(place, period)) {
@@ -200,27 +281,21 @@ impl Rows {
         }
     }
 
-    /// Forgets a past period once its last hold has ended.
+    /// Whether a past period is kept because a hold in it is still open.
     #[inline]
+    pub(super) fn any_closed(&self) -> bool {
+        !self.closed.is_empty()
+    }
+
+    /// Forgets a past period once its last hold has ended.
     pub(super) fn close(&mut self, place: u32, period: i64) {
-        if !self.closed.is_empty() && self.closed.get(&(place, period)).is_some_and(|slot| slot.reserved == 0)
-        {
+        if self.closed.get(&(place, period)).is_some_and(|slot| slot.reserved == 0) {
             self.closed.remove(&(place, period));
         }
     }
 
     /// The tiers of the line that spent money now reaches for the first time in the period, as (tier, level).
-    #[inline]
     pub(super) fn crossings(&mut self, place: u32, line: &Line) -> Option<Vec<(u8, i64)>> {
-        let first = line.marks.first()?;
-        let row = self.rows.get_mut(place);
-        if row.period == line.period.number && row.spent < first.at {
-            return None;
-        }
-        self.crossings_slow(place, line)
-    }
-
-    fn crossings_slow(&mut self, place: u32, line: &Line) -> Option<Vec<(u8, i64)>> {
         let spent = self.balance(place, line.period.number).spent;
         let row = self.rows.get_mut(place);
         let fired = if row.period == line.period.number || row.rolling.is_some() {
@@ -230,7 +305,7 @@ impl Rows {
         };
         let mut crossed = Vec::new();
         for mark in line.marks.iter().take_while(|mark| spent >= mark.at) {
-            let bit = 1_u32 << mark.tier.min(31);
+            let bit = tier_bit(mark);
             if *fired & bit == 0 {
                 *fired |= bit;
                 crossed.push((mark.tier, mark.at));
@@ -261,28 +336,27 @@ impl Rows {
     }
 
     /// Looks at a few rows and drops those that nobody can ask for any more.
-    fn drop_some_idle(&mut self, now: Timestamp) {
+    fn drop_some_idle(&mut self, at: &Moment) {
         for _ in 0..4 {
             let places = self.rows.places();
             if places == 0 {
                 return;
             }
             self.hand = self.hand.wrapping_add(1).checked_rem(places).unwrap_or(0);
-            self.drop_if_idle(self.hand, now);
+            self.drop_if_idle(self.hand, at);
         }
     }
 
-    fn drop_if_idle(&mut self, place: u32, now: Timestamp) {
+    fn drop_if_idle(&mut self, place: u32, at: &Moment) {
         let row = self.rows.get_mut(place);
-        if row.references > 0 || now < row.keep_until {
+        if row.holds > 0 || row.written >= at.journal_first || at.now < row.keep_until {
             return;
         }
         let hash = row.account.hash();
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == place) {
             entry.remove();
-            // The free row keeps its old name, but no longer answers to it.
-            row.account = super::nobody();
-            row.rolling = None;
+            // A hint may still lead here: the free row must not answer to its old name.
+            *row = Row::blank();
             self.rows.free(place);
         }
     }
@@ -299,6 +373,10 @@ impl Rows {
     }
 }
 
+fn tier_bit(mark: &Mark) -> u32 {
+    1 << mark.tier.min(31)
+}
+
 /// A rolling account counts for as long again as its span.
 fn keep_until(period: &Period) -> Timestamp {
     let length = period.until.since(period.from);
@@ -311,8 +389,51 @@ fn place_in(period: i64, slots: usize) -> Option<usize> {
 }
 
 impl Row {
+    /// A row that nobody asks for.
+    fn blank() -> Self {
+        Self {
+            account: super::nobody(),
+            period: 0,
+            spent: 0,
+            reserved: 0,
+            total: 0,
+            folded: 0,
+            written: 0,
+            keep_until: Timestamp::MIN,
+            fired: 0,
+            holds: 0,
+            rolling: None,
+        }
+    }
+
     pub(super) fn is_rolling(&self) -> bool {
         self.rolling.is_some()
+    }
+
+    /// Whether that is the period that `spent` and `reserved` count, and nothing rolls.
+    #[inline]
+    fn is_present(&self, period: i64) -> bool {
+        self.period == period && self.rolling.is_none()
+    }
+
+    #[inline]
+    fn change(&mut self, change: Change) -> Balance {
+        self.total = self.total.saturating_add(change.spent);
+        self.spent = self.spent.saturating_add(change.spent);
+        self.reserved = self.reserved.saturating_add(change.reserved);
+        self.balance()
+    }
+
+    #[inline]
+    fn balance(&self) -> Balance {
+        Balance { spent: self.spent, reserved: self.reserved }
+    }
+
+    /// Whether spent money has reached a level that has not fired in this period.
+    #[inline]
+    fn reaches(&self, marks: &[Mark]) -> bool {
+        let mut reached = marks.iter().take_while(|mark| self.spent >= mark.at);
+        reached.any(|mark| self.fired & tier_bit(mark) == 0)
     }
 
     /// Moves a rolling account on to `period`: what leaves the span no longer counts.

@@ -1,97 +1,112 @@
 //! What was really used? Reconciling, releasing and posting: commands that never refuse.
 
-use super::admit::{ended, state_text};
-use super::book::{KeptLines, Places, RootBook, check_shape, conflict, fingerprint, negative};
-use super::holds::{HoldLine, HoldLines, NewHold, State};
+use smallvec::SmallVec;
+
+use super::admit::{ended, no_place, state_text};
+use super::book::{KeptLines, Places, RootBook, check_shape, check_signs, conflict, fingerprint, negative};
+use super::holds::{HoldLine, HoldLines, INLINE, State};
 use super::journal::{KeptLine, NewEntry};
 use super::rows::Change;
 use crate::ledger::{EntryKind, News, Outcome, Rank, Reconcile, Record, Release, Reply};
 use crate::{Claim, Error, ReservationId, Timestamp};
 
 impl RootBook {
-    pub(super) fn reconcile(&mut self, now: Timestamp, command: &Reconcile<'_>) -> Result<Reply, Error> {
-        let news = self.tick(now);
+    #[inline]
+    pub(super) fn reconcile(
+        &mut self,
+        now: Timestamp,
+        command: &Reconcile<'_>,
+        reply: &mut Reply,
+    ) -> Result<(), Error> {
+        reply.news = self.tick(now);
+        reply.now = self.now;
         check_shape(command.claim, command.amounts)?;
-        for (line, amount) in command.claim.lines().iter().zip(command.amounts) {
-            if *amount < 0 {
-                return Err(negative(&line.account, *amount));
-            }
-        }
-        let Some(place) = self.holds.find(command.id) else {
+        check_signs(command.claim, command.amounts)?;
+        let Some(place) = self.holds.find(&self.holds.key(command.id)) else {
             self.check_age(command.id)?;
-            return self.charge_unheld(command, news);
+            return self.charge_unheld(command, reply);
         };
         match self.holds.get(place).state {
-            State::Held => self.charge(place, command, news),
-            State::Released => self.charge(place, command, news),
-            State::Charged(rank) if command.rank > rank => self.charge(place, command, news),
-            State::Charged(rank) => self.charge_again(place, rank, command, news),
-            State::Refused | State::Tombstone => self.charge_unheld(command, news),
+            State::Charged(rank) if command.rank <= rank => self.charge_again(place, rank, command, reply),
+            State::Held | State::Released | State::Charged(_) => self.charge(place, command, reply),
+            State::Refused | State::Tombstone => self.charge_unheld(command, reply),
             State::Recorded => Err(conflict(command.id, "the id belongs to a posting")),
         }
     }
 
-    /// Charges a hold, or replaces a less sure charge.
+    /// Charges a hold, or replaces a less sure charge: a look that changes nothing, then the change.
     #[inline]
-    fn charge(
-        &mut self,
-        place: u32,
-        command: &Reconcile<'_>,
-        news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
-        let lines = self.matching_lines(place, command.claim, command.id)?;
-        let held = self.holds.get(place).state == State::Held;
-        let unheld = self.holds.get(place).unheld;
-        let mut changes = KeptLines::new();
-        let mut places = Places::new();
-        for ((line, old), amount) in command.claim.lines().iter().zip(&lines).zip(command.amounts) {
-            let change = if held {
-                Change { spent: *amount, reserved: old.amount.saturating_neg() }
-            } else {
-                Change { spent: amount.saturating_sub(old.amount), reserved: 0 }
-            };
-            if !self.rows.fits(old.row, line.period.number, change) {
-                return Err(Error::overflow(&line.account.to_string()));
+    fn charge(&mut self, place: u32, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
+        let first = self.holds.get(place);
+        let (held, unheld) = (first.state == State::Held, first.unheld);
+        self.check_charge(place, held, command)?;
+        reply.unheld = unheld;
+        let entry = self.journal.next();
+        let mut crossed = false;
+        let mut part = place;
+        for (lines, amounts) in command.claim.lines().chunks(INLINE).zip(command.amounts.chunks(INLINE)) {
+            let hold = self.holds.get_mut(part);
+            for ((line, amount), old) in lines.iter().zip(amounts).zip(&mut hold.lines) {
+                let change = charge_change(held, old.amount, *amount);
+                let kept = KeptLine { row: old.row, period: line.period.number, change };
+                let (balance, reaches) = self.rows.apply_line(kept, line, entry);
+                reply.balances.push(balance);
+                crossed |= reaches;
+                self.journal.add(kept);
+                old.amount = *amount;
             }
-            changes.push(KeptLine { row: old.row, period: line.period.number, change });
-            places.push(old.row);
+            part = hold.more;
+        }
+        let kind = if unheld { EntryKind::Unheld(command.rank) } else { EntryKind::Reconciled(command.rank) };
+        self.journal.write(&self.entry(kind, command.id, command.note), &mut self.rows);
+        if crossed {
+            self.cross(&mut reply.news, place, command.claim);
+        }
+        if self.rows.any_closed() {
+            self.close_periods(place, command.claim);
         }
         let state = State::Charged(command.rank);
         if held {
-            self.end(place, state, command.amounts);
+            self.close_hold(place, state);
         } else {
             // It keeps its turn among the remembered: an ended id is in one queue only.
-            self.holds.set_amounts(place, command.amounts);
             self.holds.get_mut(place).state = state;
         }
-        let kind = if unheld { EntryKind::Unheld(command.rank) } else { EntryKind::Reconciled(command.rank) };
-        Ok(self.charged(kind, command, &places, &changes, news))
+        Ok(())
     }
 
-    /// Posts a charge, reports the levels it reached, and answers with the balances after it.
+    /// Forgets past periods that held nothing but this: only now, since a level may have been reached in them.
+    #[cold]
+    fn close_periods(&mut self, place: u32, claim: &Claim) {
+        for (line, held) in claim.lines().iter().zip(self.holds.lines(place)) {
+            self.rows.close(held.row, line.period.number);
+        }
+    }
+
+    /// Refuses a charge on other lines than were held, and one whose sums do not fit.
     #[inline]
-    fn charged(
-        &mut self,
-        kind: EntryKind,
-        command: &Reconcile<'_>,
-        places: &Places,
-        changes: &KeptLines,
-        mut news: Option<Box<News>>,
-    ) -> Reply {
-        for line in changes {
-            self.rows.apply(line.row, line.period, line.change);
+    fn check_charge(&self, place: u32, held: bool, command: &Reconcile<'_>) -> Result<(), Error> {
+        let mut part = place;
+        for (lines, amounts) in command.claim.lines().chunks(INLINE).zip(command.amounts.chunks(INLINE)) {
+            let hold = self.holds.part(part).ok_or_else(|| other_lines(command.id))?;
+            if hold.lines().len() != lines.len() {
+                return Err(other_lines(command.id));
+            }
+            for ((line, amount), old) in lines.iter().zip(amounts).zip(hold.lines()) {
+                if !self.rows.is_line(old, line) {
+                    return Err(other_lines(command.id));
+                }
+                let change = charge_change(held, old.amount, *amount);
+                if !self.rows.fits(old.row, line.period.number, change) {
+                    return Err(Error::overflow(&line.account.to_string()));
+                }
+            }
+            part = hold.more;
         }
-        self.write(
-            &NewEntry { at: self.now, id: command.id, kind, note: command.note, signature: None },
-            changes,
-        );
-        self.cross(&mut news, command.id, command.claim, places);
-        let balances = self.balances_of(command.claim, places);
-        for line in changes {
-            self.rows.close(line.row, line.period);
+        if self.holds.part(part).is_some_and(|hold| !hold.lines().is_empty()) {
+            return Err(other_lines(command.id));
         }
-        let unheld = matches!(kind, EntryKind::Unheld(_));
-        Reply { unheld, ..self.reply(Outcome::Applied, balances, news) }
+        Ok(())
     }
 
     /// The same report again is answered again; another of the same rank is a conflict, a lesser one ignored.
@@ -100,8 +115,8 @@ impl RootBook {
         place: u32,
         rank: Rank,
         command: &Reconcile<'_>,
-        news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+        reply: &mut Reply,
+    ) -> Result<(), Error> {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let same = lines.iter().map(|line| line.amount).eq(command.amounts.iter().copied());
         if command.rank == rank && !same {
@@ -109,22 +124,27 @@ impl RootBook {
             return Err(conflict(command.id, &format!("already reconciled with {first:?}")));
         }
         let places: Places = lines.iter().map(|line| line.row).collect();
-        let outcome = if command.rank == rank { Outcome::Applied } else { Outcome::Ignored };
-        let balances = self.balances_of(command.claim, &places);
-        let unheld = self.holds.get(place).unheld;
-        Ok(Reply { repeated: command.rank == rank, unheld, ..self.reply(outcome, balances, news) })
+        reply.outcome = if command.rank == rank { Outcome::Applied } else { Outcome::Ignored };
+        reply.repeated = command.rank == rank;
+        reply.unheld = self.holds.get(place).unheld;
+        reply.balances = self.balances_of(command.claim, &places);
+        Ok(())
     }
 
     /// Records usage that no hold stood for: in full, once.
-    fn charge_unheld(&mut self, command: &Reconcile<'_>, news: Option<Box<News>>) -> Result<Reply, Error> {
+    fn charge_unheld(&mut self, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
         let places = self.make_places(command.claim)?;
         let changes = self.new_changes(command.claim, &places, command.amounts)?;
         // A refused or tombstoned id becomes a charged one.
-        self.holds.supersede(command.id);
+        self.holds.supersede(&self.holds.key(command.id));
         let state = State::Charged(command.rank);
         let place = self.insert_ended(command.id, state, command.claim, command.amounts, &places)?;
-        self.remember(place);
-        Ok(self.charged(EntryKind::Unheld(command.rank), command, &places, &changes, news))
+        let kind = EntryKind::Unheld(command.rank);
+        reply.unheld = true;
+        reply.balances = self.post(&self.entry(kind, command.id, command.note), &changes);
+        self.cross(&mut reply.news, place, command.claim);
+        self.holds.remember(place, &mut self.rows);
+        Ok(())
     }
 
     fn new_changes(&self, claim: &Claim, places: &Places, amounts: &[i64]) -> Result<KeptLines, Error> {
@@ -148,38 +168,39 @@ impl RootBook {
         amounts: &[i64],
         places: &Places,
     ) -> Result<u32, Error> {
-        let all = claim.lines().iter().zip(amounts).zip(places);
-        let lines: HoldLines = all
-            .map(|((line, amount), place)| HoldLine {
-                row: *place,
-                period: line.period.number as u32,
-                amount: *amount,
-            })
-            .collect();
-        let fingerprint = fingerprint(claim, amounts);
-        let new = NewHold { id, state, fingerprint, lines: &lines, unheld: true };
-        let place = self.holds.insert(&new).ok_or_else(|| Error::overflow("holds"))?;
-        for line in &lines {
-            let row = self.rows.get_mut(line.row);
-            row.references = row.references.saturating_add(1);
+        let hold = self.holds.draft(claim.lines().len()).ok_or_else(no_place)?;
+        let mut part = hold;
+        let lines = claim.lines().chunks(INLINE).zip(places.chunks(INLINE));
+        for (lines, places) in lines {
+            let slot = self.holds.get_mut(part);
+            for ((line, place), held) in lines.iter().zip(places).zip(&mut slot.lines) {
+                *held = HoldLine { row: *place, period: line.period.number as u32, amount: 0 };
+                self.rows.keep(*place);
+            }
+            part = slot.more;
         }
-        Ok(place)
+        self.holds.set_amounts(hold, amounts);
+        let key = self.holds.key(id);
+        self.holds.name(hold, &key, state);
+        let first = self.holds.get_mut(hold);
+        first.fingerprint = fingerprint(claim, amounts);
+        first.unheld = true;
+        Ok(hold)
     }
 
     pub(super) fn release(&mut self, now: Timestamp, command: &Release<'_>) -> Result<Reply, Error> {
         let news = self.tick(now);
-        let Some(place) = self.holds.find(command.id) else {
+        let Some(place) = self.holds.find(&self.holds.key(command.id)) else {
             self.check_age(command.id)?;
             self.bury(command.id)?;
-            return Ok(self.reply(Outcome::Applied, super::book::Balances::new(), news));
+            return Ok(self.reply(Outcome::Applied, news));
         };
         let state = self.holds.get(place).state;
         let withdraw = match state {
             State::Held => false,
             State::Charged(rank) if rank < Rank::Reported => true,
             State::Released | State::Tombstone => {
-                let reply = self.reply(Outcome::Applied, super::book::Balances::new(), news);
-                return Ok(Reply { repeated: true, ..reply });
+                return Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, news) });
             }
             State::Charged(_) | State::Refused | State::Recorded => {
                 return Err(ended(command.id, state_text(state)));
@@ -191,46 +212,32 @@ impl RootBook {
             false => Change { spent: 0, reserved: amount.saturating_neg() },
         };
         let changes: KeptLines = lines.iter().map(|line| self.kept(line, change(line.amount))).collect();
-        let zeros: Places = lines.iter().map(|_| 0).collect();
-        let zeros: smallvec::SmallVec<[i64; 8]> = zeros.iter().map(|zero| i64::from(*zero)).collect();
+        let zeros: SmallVec<[i64; 8]> = lines.iter().map(|_| 0).collect();
         if withdraw {
             self.holds.set_amounts(place, &zeros);
             self.holds.get_mut(place).state = State::Released;
         } else {
             self.end(place, State::Released, &zeros);
         }
-        for line in &changes {
-            self.rows.apply(line.row, line.period, line.change);
-        }
-        let balances = changes.iter().map(|line| self.rows.balance(line.row, line.period)).collect();
-        for line in &changes {
-            self.rows.close(line.row, line.period);
-        }
-        let entry = NewEntry {
-            at: self.now,
-            id: command.id,
-            kind: EntryKind::Released,
-            note: command.note,
-            signature: command.signature,
-        };
-        self.write(&entry, &changes);
-        Ok(self.reply(Outcome::Applied, balances, news))
+        let entry = self.entry(EntryKind::Released, command.id, command.note);
+        let balances = self.post(&NewEntry { signature: command.signature, ..entry }, &changes);
+        Ok(Reply { balances, ..self.reply(Outcome::Applied, news) })
     }
 
     /// Leaves a tombstone, so that a reserve still on its way cannot come alive.
     fn bury(&mut self, id: ReservationId) -> Result<(), Error> {
-        self.holds.forget_tombstones(self.now);
-        let new = NewHold { id, state: State::Tombstone, fingerprint: 0, lines: &[], unheld: false };
-        let place = self.holds.insert(&new).ok_or_else(|| Error::overflow("holds"))?;
-        self.holds.get_mut(place).expires_at = self.now + self.options.id_age_max;
-        self.remember(place);
+        self.holds.forget_tombstones(self.now, &mut self.rows);
+        let place = self.holds.draft(0).ok_or_else(no_place)?;
+        let key = self.holds.key(id);
+        self.holds.name(place, &key, State::Tombstone);
+        self.holds.remember_tombstone(place, self.now + self.options.id_age_max);
         Ok(())
     }
 
     pub(super) fn record(&mut self, now: Timestamp, command: &Record<'_>) -> Result<Reply, Error> {
         let mut news = self.tick(now);
         check_shape(command.claim, command.amounts)?;
-        if let Some(place) = self.holds.find(command.id) {
+        if let Some(place) = self.holds.find(&self.holds.key(command.id)) {
             return self.record_again(place, command, news);
         }
         self.check_age(command.id)?;
@@ -240,21 +247,11 @@ impl RootBook {
         self.take_refund(command);
         let place =
             self.insert_ended(command.id, State::Recorded, command.claim, command.amounts, &places)?;
-        self.remember(place);
-        for line in &changes {
-            self.rows.apply(line.row, line.period, line.change);
-        }
-        let entry = NewEntry {
-            at: self.now,
-            id: command.id,
-            kind: EntryKind::Recorded,
-            note: command.note,
-            signature: Some(command.signature),
-        };
-        self.write(&entry, &changes);
-        self.cross(&mut news, command.id, command.claim, &places);
-        let balances = self.balances_of(command.claim, &places);
-        Ok(self.reply(Outcome::Applied, balances, news))
+        let entry = self.entry(EntryKind::Recorded, command.id, command.note);
+        let balances = self.post(&NewEntry { signature: Some(command.signature), ..entry }, &changes);
+        self.cross(&mut news, place, command.claim);
+        self.holds.remember(place, &mut self.rows);
+        Ok(Reply { balances, ..self.reply(Outcome::Applied, news) })
     }
 
     fn record_again(
@@ -268,7 +265,7 @@ impl RootBook {
             return Err(conflict(command.id, "came before with another body"));
         }
         let balances = self.balances_of(command.claim, &self.places(command.claim));
-        Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, balances, news) })
+        Ok(Reply { repeated: true, balances, ..self.reply(Outcome::Applied, news) })
     }
 
     /// A refund names its charge and takes back at most what is left of it.
@@ -279,8 +276,10 @@ impl RootBook {
             return Ok(());
         };
         let id = command.corrects.ok_or_else(|| negative(&line.account, *amount))?;
-        let place =
-            self.holds.find(id).ok_or_else(|| ended(id, "is not remembered, so it cannot be refunded"))?;
+        let place = self
+            .holds
+            .find(&self.holds.key(id))
+            .ok_or_else(|| ended(id, "is not remembered, so it cannot be refunded"))?;
         let State::Charged(_) = self.holds.get(place).state else {
             return Err(ended(id, state_text(self.holds.get(place).state)));
         };
@@ -301,7 +300,9 @@ impl RootBook {
     }
 
     fn take_refund(&mut self, command: &Record<'_>) {
-        let Some(place) = command.corrects.and_then(|id| self.holds.find(id)) else { return };
+        let Some(place) = command.corrects.and_then(|id| self.holds.find(&self.holds.key(id))) else {
+            return;
+        };
         let refunded =
             self.holds.refunded.entry(place).or_insert_with(|| vec![0; command.amounts.len()].into());
         for (sum, amount) in refunded.iter_mut().zip(command.amounts) {
@@ -319,10 +320,21 @@ impl RootBook {
     ) -> Result<HoldLines, Error> {
         let lines = self.holds.lines(place);
         let same = lines.len() == claim.lines().len()
-            && lines.iter().zip(claim.lines()).all(|(held, line)| {
-                held.period == line.period.number as u32
-                    && self.rows.get(held.row).account.same(&line.account)
-            });
-        if same { Ok(lines) } else { Err(conflict(id, "was held on other lines")) }
+            && lines.iter().zip(claim.lines()).all(|(held, line)| self.rows.is_line(held, line));
+        if same { Ok(lines) } else { Err(other_lines(id)) }
     }
+}
+
+/// How a charge changes a line that holds `old`, or was charged it.
+#[inline]
+fn charge_change(held: bool, old: i64, amount: i64) -> Change {
+    match held {
+        true => Change { spent: amount, reserved: old.saturating_neg() },
+        false => Change { spent: amount.saturating_sub(old), reserved: 0 },
+    }
+}
+
+#[cold]
+fn other_lines(id: ReservationId) -> Error {
+    conflict(id, "was held on other lines")
 }
