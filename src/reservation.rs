@@ -7,18 +7,19 @@ use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::decision::{Judged, Quote, amounts, explain};
-use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced, at_once};
-use crate::ledger::{Ended, Note, Outcome, Rank, Reconcile, Release, Reply};
+use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced};
+use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::{
-    Amount, Balance, Binding, Cost, Decision, Error, Estimate, Event, ModelPrice, ReservationId, Scope,
-    Timestamp, Unit, Usage, Usd, Verdict,
+    Amount, Balance, Binding, Cost, Decision, Error, ErrorKind, Estimate, Event, ModelPrice, ReservationId,
+    Scope, Timestamp, Unit, Usage, Usd, Verdict,
 };
 
 /// What both states of an open call know.
 #[derive(Debug)]
 struct Open {
     plan: Arc<Plan>,
-    binding: Arc<Binding>,
+    /// Charged under an exemption's own budget.
+    exempt: bool,
     id: ReservationId,
     amounts: SmallVec<[i64; 8]>,
     priced: Priced,
@@ -72,17 +73,13 @@ impl From<Usage> for Report {
 #[derive(Clone, Debug)]
 pub struct Receipt {
     id: ReservationId,
-    binding: Arc<Binding>,
-    usage: Usage,
-    cost: Usd,
-    by_table: Option<Cost>,
+    plan: Arc<Plan>,
+    exempt: bool,
+    charge: Charge,
     held: Priced,
-    rank: Rank,
     balances: SmallVec<[Balance; 8]>,
-    charged: SmallVec<[i64; 8]>,
     pending: bool,
     unheld: bool,
-    other_model: Option<CompactString>,
 }
 
 /// One budget after a call was settled.
@@ -111,7 +108,7 @@ impl Reservation {
     )]
     pub(crate) fn new(
         plan: &Arc<Plan>,
-        binding: &Arc<Binding>,
+        exempt: bool,
         id: ReservationId,
         amounts: SmallVec<[i64; 8]>,
         priced: Priced,
@@ -119,7 +116,7 @@ impl Reservation {
         verdict: Verdict,
         now: Timestamp,
     ) -> Self {
-        let open = Open { plan: Arc::clone(plan), binding: Arc::clone(binding), id, amounts, priced };
+        let open = Open { plan: Arc::clone(plan), exempt, id, amounts, priced };
         let estimate = Estimate::count(priced.tokens_input);
         Self { open: Some(open), balances, verdict, estimate, now, held: true }
     }
@@ -127,14 +124,14 @@ impl Reservation {
     /// A call that goes out while the ledger is away: nothing is held, its usage is recorded later.
     pub(crate) fn unheld(
         plan: &Arc<Plan>,
-        binding: &Arc<Binding>,
+        exempt: bool,
         id: ReservationId,
         amounts: SmallVec<[i64; 8]>,
         priced: Priced,
         now: Timestamp,
     ) -> Self {
         let balances = amounts.iter().map(|_| Balance::default()).collect();
-        let mut unheld = Self::new(plan, binding, id, amounts, priced, balances, Verdict::Warn, now);
+        let mut unheld = Self::new(plan, exempt, id, amounts, priced, balances, Verdict::Warn, now);
         unheld.held = false;
         unheld
     }
@@ -147,7 +144,7 @@ impl Reservation {
     /// The same call with a smaller hold, after its input was counted.
     pub(crate) fn shrunk(mut self, amounts: SmallVec<[i64; 8]>, priced: Priced, count: Estimate) -> Self {
         if let Some(open) = &mut self.open {
-            self.verdict = crate::decision::judge(&open.binding, &self.balances, &amounts);
+            self.verdict = crate::decision::judge(open.binding(), &self.balances, &amounts);
             (open.amounts, open.priced) = (amounts, priced);
         }
         self.estimate = count;
@@ -164,7 +161,7 @@ impl Reservation {
     }
 
     pub(crate) fn binding(&self) -> &Arc<Binding> {
-        &self.open().binding
+        self.open().binding()
     }
 
     pub(crate) fn balances(&self) -> &[Balance] {
@@ -204,7 +201,7 @@ impl Reservation {
     /// The model that was priced and held.
     #[must_use]
     pub fn model(&self) -> &str {
-        &self.open().binding.model
+        &self.open().binding().model
     }
 
     /// Whether the ledger holds room; it does not where it was away and the policy lets calls pass.
@@ -218,7 +215,7 @@ impl Reservation {
     pub fn decision(&self) -> Decision {
         let open = self.open();
         let judged = Judged {
-            binding: Arc::clone(&open.binding),
+            binding: Arc::clone(open.binding()),
             balances: self.balances.clone(),
             requested: open.amounts.clone(),
             frees: Vec::new(),
@@ -270,16 +267,22 @@ impl InFlight {
     /// # Errors
     /// `Overflow` where a sum does not fit; `State` or `Conflict` where the hold was ended in another way.
     pub async fn reconcile(self, report: impl Into<Report>) -> Result<Receipt, Error> {
-        self.settle(report.into()).await
+        let mut in_flight = self;
+        match in_flight.open.take() {
+            Some(open) => open.settle(report.into()).await,
+            None => Err(settled_before()),
+        }
     }
 
-    /// The same without a runtime, for ledgers that answer at once.
+    /// The same without a runtime. Where the ledger needs to be waited for, the report goes to the outbox.
     ///
     /// # Errors
-    /// As [`reconcile`](Self::reconcile), and `Unsupported` where the ledger needs to be waited for: the report
-    /// is then in the outbox.
-    pub fn reconcile_now(self, report: impl Into<Report>) -> Result<Receipt, Error> {
-        at_once(self.settle(report.into()))?
+    /// As [`reconcile`](Self::reconcile).
+    pub fn reconcile_now(mut self, report: impl Into<Report>) -> Result<Receipt, Error> {
+        match self.open.take() {
+            Some(open) => open.settle_at_once(&report.into()),
+            None => Err(settled_before()),
+        }
     }
 
     /// Gives the room back: the provider is known not to bill this call.
@@ -292,13 +295,10 @@ impl InFlight {
             None => Ok(()),
         }
     }
+}
 
-    async fn settle(mut self, report: Report) -> Result<Receipt, Error> {
-        let Some(open) = self.open.take() else {
-            return Err(Error::invalid("call", "was settled before"));
-        };
-        open.settle(report).await
-    }
+fn settled_before() -> Error {
+    Error::invalid("call", "was settled before")
 }
 
 impl Drop for InFlight {
@@ -311,6 +311,7 @@ impl Drop for InFlight {
 }
 
 /// A charge worked out of a report.
+#[derive(Clone, Debug)]
 struct Charge {
     usage: Usage,
     priced: Priced,
@@ -334,14 +335,19 @@ impl Drop for Unconfirmed<'_> {
 }
 
 impl Open {
+    #[inline]
+    fn binding(&self) -> &Arc<Binding> {
+        self.plan.binding(self.exempt)
+    }
+
     fn note(&self, usage: Option<Usage>, ended: Ended) -> Note {
-        Note { about: Some(Arc::clone(&self.plan.about)), usage, ended: Some(ended) }
+        Note { about: self.plan.note.about.clone(), usage, ended: Some(ended) }
     }
 
     fn pending_release(&self) -> Pending {
         Pending::Release {
             id: self.id,
-            binding: Arc::clone(&self.binding),
+            binding: Arc::clone(self.binding()),
             note: self.note(None, Ended::Released),
         }
     }
@@ -350,7 +356,7 @@ impl Open {
     fn pending_abandoned(&self) -> Pending {
         let floor = || {
             let priced = self.plan.price(self.priced.tokens_input, 0, 1).ok()?;
-            amounts(&self.binding, &priced.amount()).ok()
+            amounts(self.binding(), &priced.amount()).ok()
         };
         let amounts = match self.plan.core.abandoned {
             Abandoned::Release => return self.pending_release(),
@@ -361,7 +367,7 @@ impl Open {
         let note = self.note(None, Ended::Abandoned);
         Pending::Reconcile {
             id: self.id,
-            binding: Arc::clone(&self.binding),
+            binding: Arc::clone(self.binding()),
             amounts,
             rank: Rank::Provisional,
             note,
@@ -372,64 +378,101 @@ impl Open {
         let core = Arc::clone(&self.plan.core);
         let mut unconfirmed = Unconfirmed { core: &core, pending: Some(self.pending_release()) };
         let note = self.note(None, Ended::Released);
-        let command = Release { id: self.id, root: self.binding.claim.root(), signature: None, note: &note };
+        let command =
+            Release { id: self.id, root: self.binding().claim.root(), signature: None, note: &note };
         let reply = core.send_release(core.now(), command).await;
         if !matches!(&reply, Err(error) if error.is_retryable()) {
             unconfirmed.pending = None;
         }
-        reply.map(|reply| core.tell_news(&self.binding, reply.news))
+        reply.map(|reply| core.tell_news(self.binding(), reply.news))
     }
 
+    /// Charges the call, on a ledger that may need to be waited for.
     async fn settle(self, report: Report) -> Result<Receipt, Error> {
+        if self.plan.core.ledger.immediate().is_some() {
+            return self.settle_at_once(&report);
+        }
+        let core = Arc::clone(&self.plan.core);
+        let now = core.now();
+        let (charge, charged) = self.charge_or_abandon(&report, now)?;
+        let note = self.charge_note(&charge);
+        // Until the ledger confirms, a cancelled future still charges the call.
+        let pending = Some(self.pending_charge(&charge, &charged, &note));
+        let mut unconfirmed = Unconfirmed { core: &core, pending };
+        let reply = core.send_reconcile(now, self.reconcile(&charge, &charged, &note)).await;
+        unconfirmed.pending = None;
+        drop(unconfirmed);
+        self.conclude(charge, charged, &note, reply)
+    }
+
+    /// The same without waiting: nothing can be cancelled halfway.
+    #[inline]
+    fn settle_at_once(self, report: &Report) -> Result<Receipt, Error> {
         let core = &*self.plan.core;
         let now = core.now();
-        // Until the ledger confirms, a cancelled future still charges the call.
-        let mut unconfirmed = Unconfirmed { core, pending: None };
-        let charge = match self.charge(&report, now) {
-            Ok(charge) => charge,
-            Err(error) => {
-                unconfirmed.pending = Some(self.pending_abandoned());
-                return Err(error);
-            }
+        let (charge, charged) = self.charge_or_abandon(report, now)?;
+        let note = self.charge_note(&charge);
+        let reply = match core.ledger.immediate() {
+            Some(ledger) => ledger.reconcile(now, self.reconcile(&charge, &charged, &note)),
+            None => Err(Error::new(ErrorKind::LedgerUnavailable, "the ledger needs to be waited for")),
         };
-        let charged = amounts(&self.binding, &charge.priced.amount())?;
-        let ended = if charge.rank == Rank::Reported { Ended::Reported } else { Ended::Estimated };
-        let note = self.note(Some(charge.usage), ended);
-        let waits = core.ledger.immediate().is_none();
-        if waits {
-            unconfirmed.pending = Some(self.pending_charge(&charge, &charged, &note));
+        self.conclude(charge, charged, &note, reply)
+    }
+
+    /// A report that cannot be priced leaves the call charged as abandoned.
+    #[inline]
+    fn charge_or_abandon(
+        &self,
+        report: &Report,
+        now: Timestamp,
+    ) -> Result<(Charge, SmallVec<[i64; 8]>), Error> {
+        let charge = self.charge(report, now);
+        let charged = charge.and_then(|charge| {
+            let charged = amounts(self.binding(), &charge.priced.amount())?;
+            Ok((charge, charged))
+        });
+        if charged.is_err() {
+            self.plan.core.end_without_waiting(self.pending_abandoned());
         }
-        let command = Reconcile {
-            id: self.id,
-            claim: &self.binding.claim,
-            amounts: &charged,
-            rank: charge.rank,
-            note: &note,
-        };
-        match core.send_reconcile(now, command).await {
-            Ok(reply) => {
-                unconfirmed.pending = None;
-                drop(unconfirmed);
-                Ok(self.receipt(charge, charged, reply))
-            }
+        charged
+    }
+
+    #[inline]
+    fn charge_note(&self, charge: &Charge) -> Note {
+        let ended = if charge.rank == Rank::Reported { Ended::Reported } else { Ended::Estimated };
+        self.note(Some(charge.usage), ended)
+    }
+
+    #[inline]
+    fn reconcile<'a>(&'a self, charge: &Charge, charged: &'a [i64], note: &'a Note) -> Reconcile<'a> {
+        Reconcile { id: self.id, claim: &self.binding().claim, amounts: charged, rank: charge.rank, note }
+    }
+
+    /// What the ledger's reply means: a receipt, also where the report could not be delivered.
+    #[inline]
+    fn conclude(
+        self,
+        charge: Charge,
+        charged: SmallVec<[i64; 8]>,
+        note: &Note,
+        reply: Result<Reply, Error>,
+    ) -> Result<Receipt, Error> {
+        match reply {
+            Ok(reply) => Ok(self.receipt(charge, reply)),
             Err(error) if error.is_retryable() => {
-                unconfirmed.pending = None;
-                core.outbox.push(self.pending_charge(&charge, &charged, &note));
+                let core = &self.plan.core;
+                core.outbox.push(self.pending_charge(&charge, &charged, note));
                 core.tell(&Event::Undelivered { id: self.id });
-                drop(unconfirmed);
-                Ok(self.pending_receipt(charge, charged))
+                Ok(self.pending_receipt(charge))
             }
-            Err(error) => {
-                unconfirmed.pending = None;
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
     }
 
     fn pending_charge(&self, charge: &Charge, amounts: &SmallVec<[i64; 8]>, note: &Note) -> Pending {
         Pending::Reconcile {
             id: self.id,
-            binding: Arc::clone(&self.binding),
+            binding: Arc::clone(self.binding()),
             amounts: amounts.clone(),
             rank: charge.rank,
             note: note.clone(),
@@ -483,50 +526,30 @@ impl Open {
         (!same).then(|| (model.clone(), found.cloned()))
     }
 
-    fn receipt(self, charge: Charge, charged: SmallVec<[i64; 8]>, reply: Reply) -> Receipt {
-        let core = &self.plan.core;
-        let late = reply.outcome == Outcome::Applied && reply.repeated;
-        let receipt = Receipt {
-            id: self.id,
-            binding: Arc::clone(&self.binding),
-            usage: charge.usage,
-            cost: charge.priced.usd,
-            by_table: charge.by_table,
-            held: self.priced,
-            rank: charge.rank,
-            balances: reply.balances,
-            charged,
-            pending: false,
-            unheld: reply.unheld,
-            other_model: charge.other_model,
-        };
-        core.tell_news(&self.binding, reply.news);
+    #[inline]
+    fn receipt(self, charge: Charge, reply: Reply) -> Receipt {
+        let Self { plan, exempt, id, priced, .. } = self;
+        let Reply { balances, news, unheld, .. } = reply;
+        let receipt = Receipt { id, plan, exempt, charge, held: priced, balances, pending: false, unheld };
+        let core = &receipt.plan.core;
         if !core.observers.is_empty() {
-            if receipt.overrun() > Usd::ZERO || receipt.overrun_tokens() > 0 {
-                let (usd, tokens) = (receipt.overrun(), receipt.overrun_tokens());
-                core.tell(&Event::Overrun { id: self.id, usd, tokens });
-            }
-            if late {
-                core.tell(&Event::Late { id: self.id });
-            }
+            core.tell_news(receipt.binding(), news);
+            receipt.tell_overrun();
         }
         receipt
     }
 
-    fn pending_receipt(self, charge: Charge, charged: SmallVec<[i64; 8]>) -> Receipt {
+    fn pending_receipt(self, charge: Charge) -> Receipt {
+        let Self { plan, exempt, id, priced, .. } = self;
         Receipt {
-            id: self.id,
-            binding: Arc::clone(&self.binding),
-            usage: charge.usage,
-            cost: charge.priced.usd,
-            by_table: charge.by_table,
-            held: self.priced,
-            rank: charge.rank,
+            id,
+            plan,
+            exempt,
+            charge,
+            held: priced,
             balances: SmallVec::new(),
-            charged,
             pending: true,
             unheld: false,
-            other_model: charge.other_model,
         }
     }
 }
@@ -539,6 +562,18 @@ impl Priced {
 }
 
 impl Receipt {
+    fn binding(&self) -> &Arc<Binding> {
+        self.plan.binding(self.exempt)
+    }
+
+    #[cold]
+    fn tell_overrun(&self) {
+        let (usd, tokens) = (self.overrun(), self.overrun_tokens());
+        if usd > Usd::ZERO || tokens > 0 {
+            self.plan.core.tell(&Event::Overrun { id: self.id, usd, tokens });
+        }
+    }
+
     /// The hold's id.
     #[must_use]
     pub fn id(&self) -> ReservationId {
@@ -548,44 +583,44 @@ impl Receipt {
     /// What the call was charged.
     #[must_use]
     pub fn cost(&self) -> Usd {
-        self.cost
+        self.charge.priced.usd
     }
 
     /// What it used; figures that were not reported are those it was held for.
     #[must_use]
     pub fn usage(&self) -> &Usage {
-        &self.usage
+        &self.charge.usage
     }
 
     /// The price table's own sum with its lines, also where the provider reported another cost.
     #[must_use]
     pub fn cost_by_table(&self) -> Option<&Cost> {
-        self.by_table.as_ref()
+        self.charge.by_table.as_ref()
     }
 
     /// How sure the charge is.
     #[must_use]
     pub fn rank(&self) -> Rank {
-        self.rank
+        self.charge.rank
     }
 
     /// Whether the provider reported everything the charge is made from.
     #[must_use]
     pub fn is_reported(&self) -> bool {
-        self.rank == Rank::Reported
+        self.charge.rank == Rank::Reported
     }
 
     /// Dollars charged above what was held; zero where it was not more.
     #[must_use]
     pub fn overrun(&self) -> Usd {
-        Usd::from_nanos(self.cost.nanos().saturating_sub(self.held.usd.nanos()).max(0))
+        Usd::from_nanos(self.cost().nanos().saturating_sub(self.held.usd.nanos()).max(0))
     }
 
     /// Tokens used above what was held for.
     #[must_use]
     pub fn overrun_tokens(&self) -> u64 {
         let held = self.held.tokens_input.saturating_add(self.held.tokens_output);
-        self.usage.total().unwrap_or(0).saturating_sub(held)
+        self.charge.usage.total().unwrap_or(0).saturating_sub(held)
     }
 
     /// The ledger has not confirmed it yet: the report waits in the outbox.
@@ -603,13 +638,15 @@ impl Receipt {
     /// The model that the provider served, where it is another than was held for.
     #[must_use]
     pub fn other_model(&self) -> Option<&str> {
-        self.other_model.as_deref()
+        self.charge.other_model.as_deref()
     }
 
     /// Every budget that was charged, as it stands now; empty while pending.
     #[must_use]
     pub fn lines(&self) -> Vec<ReceiptLine> {
-        let lines = self.binding.bound.iter().zip(&self.balances).zip(&self.charged);
+        // The amounts that were charged fitted once, so they fit again.
+        let charged = amounts(self.binding(), &self.charge.priced.amount()).unwrap_or_default();
+        let lines = self.binding().bound.iter().zip(&self.balances).zip(&charged);
         lines
             .map(|((bound, balance), charged)| ReceiptLine {
                 budget: bound.account.budget().into(),
@@ -629,12 +666,12 @@ impl Serialize for Receipt {
         use serde::ser::SerializeStruct;
         let mut fields = serializer.serialize_struct("Receipt", 8)?;
         fields.serialize_field("id", &self.id)?;
-        fields.serialize_field("cost_usd", &self.cost)?;
-        fields.serialize_field("usage", &self.usage)?;
-        fields.serialize_field("rank", &self.rank)?;
+        fields.serialize_field("cost_usd", &self.cost())?;
+        fields.serialize_field("usage", &self.charge.usage)?;
+        fields.serialize_field("rank", &self.charge.rank)?;
         fields.serialize_field("overrun_usd", &self.overrun())?;
         fields.serialize_field("pending", &self.pending)?;
-        fields.serialize_field("other_model", &self.other_model)?;
+        fields.serialize_field("other_model", &self.charge.other_model)?;
         fields.serialize_field("lines", &self.lines())?;
         fields.end()
     }

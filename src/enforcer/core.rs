@@ -15,8 +15,8 @@ use super::outbox::Outbox;
 use crate::ledger::{Crossed, News, Reconcile, Release, Reply, Reserve, Resize};
 use crate::verdict::window_text;
 use crate::{
-    Binding, BudgetLedger, Clock, Error, ErrorKind, Event, Observer, Policy, PricingTable, TierAction,
-    Timestamp, TokenEstimator, Unit, Usd,
+    Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, Policy, PricingTable,
+    TierAction, Timestamp, TokenEstimator, Unit, Usd,
 };
 
 /// What every clone of an enforcer and every open reservation shares.
@@ -90,13 +90,30 @@ impl Core {
 
     #[inline]
     pub(crate) async fn send_reserve(&self, now: Timestamp, command: Reserve<'_>) -> Result<Reply, Error> {
-        let reply = match self.ledger.immediate() {
-            Some(ledger) => ledger.reserve(now, command)?,
-            None => self.ledger.reserve(command).await?,
-        };
-        self.outage.over();
-        self.keep_time(now, reply.now);
-        Ok(reply)
+        match self.ledger.immediate() {
+            Some(ledger) => self.reserve_at_once(ledger, now, command),
+            None => {
+                let reply = self.ledger.reserve(command).await?;
+                self.outage.over();
+                self.keep_time(now, reply.now);
+                Ok(reply)
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn reserve_at_once(
+        &self,
+        ledger: &dyn ImmediateLedger,
+        now: Timestamp,
+        command: Reserve<'_>,
+    ) -> Result<Reply, Error> {
+        let reply = ledger.reserve(now, command);
+        if let Ok(reply) = &reply {
+            self.outage.over();
+            self.keep_time(now, reply.now);
+        }
+        reply
     }
 
     #[inline]

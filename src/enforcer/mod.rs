@@ -1,21 +1,25 @@
 //! The request path: estimate, quote, bind, reserve, explain.
 
+mod admission;
+mod attempt;
 mod builder;
 mod core;
 mod outbox;
 mod plan;
+mod refuse;
 mod reserve;
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+pub use admission::{Admission, Prepared};
 pub use builder::{Abandoned, EnforcerBuilder, LedgerAway};
 pub(crate) use core::{Core, at_once};
 pub(crate) use outbox::Pending;
 pub(crate) use plan::{Plan, Priced};
-pub use reserve::{Admission, Prepared};
 
+use self::admission::Ask;
 use self::plan::PlanCache;
 use crate::ledger::{MarkAction, MarkScope, Signature};
 use crate::policy::Budget;
@@ -79,7 +83,7 @@ impl Enforcer {
     pub async fn reserve(&self, call: &Call) -> Result<Admission, Error> {
         let now = self.core().now();
         let plan = self.plan(call, now)?;
-        reserve::reserve(plan, &reserve::Ask::of(call), now).await
+        reserve::reserve(plan, &Ask::of(call), now).await
     }
 
     /// The same without a runtime, for ledgers that answer at once.
@@ -87,7 +91,13 @@ impl Enforcer {
     /// # Errors
     /// As [`reserve`](Self::reserve), and `Unsupported` where the ledger needs to be waited for.
     pub fn reserve_now(&self, call: &Call) -> Result<Admission, Error> {
-        at_once(self.reserve(call))?
+        let now = self.core().now();
+        let plan = self.plan(call, now)?;
+        let ask = Ask::of(call);
+        match reserve::reserve_at_once(&plan, &ask, now)? {
+            Some(admission) => Ok(admission),
+            None => at_once(reserve::reserve(plan, &ask, now))?,
+        }
     }
 
     /// Tries the call's model, then each rung of the policy's ladder below it.
@@ -134,7 +144,7 @@ impl Enforcer {
     pub async fn check(&self, call: &Call) -> Result<Decision, Error> {
         let now = self.core().now();
         let plan = self.plan(call, now)?;
-        reserve::check(&plan, &reserve::Ask::of(call), now).await
+        reserve::check(&plan, &Ask::of(call), now).await
     }
 
     /// Refuses every later call that carries `scope`, until it is reopened.

@@ -8,7 +8,7 @@ use compact_str::{CompactString, ToCompactString};
 use parking_lot::Mutex;
 
 use super::Core;
-use crate::ledger::About;
+use crate::ledger::{About, Note};
 use crate::policy::{Budget, UnknownModel};
 use crate::{Binding, Call, Conditions, Error, Event, ModelPrice, Timestamp, Usd};
 
@@ -27,7 +27,8 @@ pub(crate) struct Plan {
     /// The policy wants a price and there is none.
     pub(crate) unpriced: bool,
     pub(crate) output_tokens_default: u64,
-    pub(crate) about: Arc<About>,
+    /// What the journal says about each call of this charge set.
+    pub(crate) note: Note,
     epoch: u64,
     valid_until: Timestamp,
 }
@@ -71,7 +72,7 @@ impl Plan {
         }
         Ok(Arc::new(Self {
             core: Arc::clone(core),
-            about: Arc::new(about(call, price.as_deref())),
+            note: Note { about: Some(Arc::new(about(call, price.as_deref()))), ..Note::default() },
             call: call.without_input(),
             own: Arc::clone(own),
             unpriced: price.is_none() && !passes,
@@ -82,6 +83,15 @@ impl Plan {
             epoch,
             valid_until,
         }))
+    }
+
+    /// Under the exemption's own budget, or on the scope's own lines.
+    #[inline]
+    pub(crate) fn binding(&self, exempt: bool) -> &Arc<Binding> {
+        match &self.exempt {
+            Some(binding) if exempt => binding,
+            _ => &self.binding,
+        }
     }
 
     /// Whether nothing that this was resolved from has changed.

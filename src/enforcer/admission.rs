@@ -1,0 +1,154 @@
+//! What is asked for, and what the answer may be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::refuse::refuse_unasked;
+use super::reserve::{reserve, reserve_at_once};
+use super::{Core, Plan, Priced, at_once};
+use crate::policy::Budget;
+use crate::reservation::Reservation;
+use crate::{Call, Decision, Error, Input, Refusal, Timestamp};
+
+/// What became of asking for room.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the common case is the large one, and a box would cost it an allocation"
+)]
+#[must_use = "dropping an admission gives the room back"]
+pub enum Admission {
+    /// Room is held: send the call.
+    Admitted(Reservation),
+    /// At least one budget refuses: do not send it.
+    Refused(Box<Decision>),
+}
+
+impl Admission {
+    /// Whether room is held.
+    #[must_use]
+    pub fn is_admitted(&self) -> bool {
+        matches!(self, Self::Admitted(_))
+    }
+
+    /// The reservation, or the refusal as an error.
+    ///
+    /// # Errors
+    /// The decision, where a budget refuses.
+    pub fn or_refusal(self) -> Result<Reservation, Box<Decision>> {
+        match self {
+            Self::Admitted(reservation) => Ok(reservation),
+            Self::Refused(decision) => Err(decision),
+        }
+    }
+}
+
+impl std::error::Error for Decision {}
+
+/// What one attempt asks for, beside who pays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) input: &'a Input,
+    pub(crate) output: Option<u64>,
+    pub(crate) choices: u32,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn of(call: &'a Call) -> Self {
+        Self {
+            input: &call.input,
+            output: call.output_requested,
+            choices: call.choices,
+            timeout: call.timeout,
+        }
+    }
+}
+
+/// A charge set resolved once: what a caller keeps for each key or run.
+///
+/// It refreshes itself when a window ends or policy or prices are swapped.
+///
+/// ```
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Unit, Usage, Window};
+///
+/// let two = Budget::count("key", Scope::api_key("k1")?, Unit::Requests, 2, Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([two])?).build();
+/// let key = enforcer.prepare(&Call::new("gpt-4o").api_key("k1"))?;
+/// for _ in 0..2 {
+///     key.reserve_now(1_000, 200)?.or_refusal()?.send().reconcile_now(Usage::of(1_000, 150))?;
+/// }
+/// assert!(!key.reserve_now(1_000, 200)?.is_admitted());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Prepared {
+    plan: ArcSwap<Plan>,
+}
+
+impl Prepared {
+    pub(crate) fn new(core: Arc<Core>, call: &Call, own: Arc<[Arc<Budget>]>) -> Result<Self, Error> {
+        let now = core.now();
+        Ok(Self { plan: ArcSwap::new(Plan::resolve(&core, call, &own, now)?) })
+    }
+
+    /// Holds room for so many input tokens and at most so many output tokens.
+    ///
+    /// # Errors
+    /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
+    pub async fn reserve(&self, input_tokens: u64, output_tokens: u64) -> Result<Admission, Error> {
+        let input = Input::Tokens(input_tokens);
+        self.reserve_ask(&Ask { input: &input, output: Some(output_tokens), choices: 1, timeout: None }).await
+    }
+
+    /// The same without a runtime, for ledgers that answer at once.
+    ///
+    /// # Errors
+    /// As [`Enforcer::reserve_now`](crate::Enforcer::reserve_now).
+    pub fn reserve_now(&self, input_tokens: u64, output_tokens: u64) -> Result<Admission, Error> {
+        let input = Input::Tokens(input_tokens);
+        let ask = Ask { input: &input, output: Some(output_tokens), choices: 1, timeout: None };
+        let (plan, now) = self.current()?;
+        match reserve_at_once(&plan, &ask, now)? {
+            Some(admission) => Ok(admission),
+            None => at_once(reserve(plan, &ask, now))?,
+        }
+    }
+
+    /// Holds room for another call of the same charge set: its input, output, choices and time-out count.
+    ///
+    /// # Errors
+    /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
+    pub async fn reserve_call(&self, call: &Call) -> Result<Admission, Error> {
+        self.reserve_ask(&Ask::of(call)).await
+    }
+
+    async fn reserve_ask(&self, ask: &Ask<'_>) -> Result<Admission, Error> {
+        let (plan, now) = self.current()?;
+        reserve(plan, ask, now).await
+    }
+
+    /// The plan as of now, resolved anew where something changed.
+    #[inline]
+    fn current(&self) -> Result<(Arc<Plan>, Timestamp), Error> {
+        let plan = self.plan.load_full();
+        let now = plan.core.now();
+        if plan.is_current(now) { Ok((plan, now)) } else { Ok((self.refresh(&plan, now)?, now)) }
+    }
+
+    /// A refusal that the caller found by itself: a run out of time.
+    pub(crate) fn refused_by(&self, refusal: Refusal, now: Timestamp) -> Result<Box<Decision>, Error> {
+        let plan = self.plan.load_full();
+        let ask = Ask { input: &Input::Tokens(0), output: None, choices: 1, timeout: None };
+        refuse_unasked(&plan, &ask, Priced::default(), Some(refusal), now)
+    }
+
+    #[cold]
+    fn refresh(&self, plan: &Plan, now: Timestamp) -> Result<Arc<Plan>, Error> {
+        let plan = plan.again(now)?;
+        self.plan.store(Arc::clone(&plan));
+        Ok(plan)
+    }
+}

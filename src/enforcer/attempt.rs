@@ -1,0 +1,197 @@
+//! One trip to the ledger: what is sent, and what the reply means.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::admission::Ask;
+use super::builder::Abandoned;
+use super::outbox::Pending;
+use super::refuse::refusal;
+use super::{Core, Plan, Priced};
+use crate::decision::{Judged, amounts, judge};
+use crate::ledger::{Note, OnExpiry, Outcome, Reply, Reserve};
+use crate::reservation::Reservation;
+use crate::{Binding, Decision, Error, ReservationId, Timestamp};
+
+/// What one trip to the ledger brought.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the common case is the large one, and a box would cost it an allocation"
+)]
+pub(super) enum Attempt {
+    Admitted(Reservation),
+    Refused(Box<Decision>),
+    Stale(Timestamp),
+}
+
+/// A reserve that is ready to be sent: its id stands for this attempt from now on.
+pub(super) struct Draft<'a> {
+    plan: &'a Arc<Plan>,
+    /// Under the exemption's own budget, or on the scope's own lines.
+    exempt: bool,
+    id: ReservationId,
+    amounts: SmallVec<[i64; 8]>,
+    priced: Priced,
+    expires_at: Timestamp,
+    /// What it is charged if it expires, where that is its input alone.
+    floor: Option<SmallVec<[i64; 8]>>,
+}
+
+impl<'a> Draft<'a> {
+    #[inline]
+    pub(super) fn new(
+        plan: &'a Arc<Plan>,
+        exempt: bool,
+        ask: &Ask<'_>,
+        priced: Priced,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let core = &*plan.core;
+        let binding = plan.binding(exempt);
+        Ok(Self {
+            plan,
+            exempt,
+            id: ReservationId::generate(now),
+            amounts: amounts(binding, &priced.amount())?,
+            priced,
+            expires_at: now + ask.timeout.unwrap_or_default() + core.hold_grace,
+            floor: if core.abandoned == Abandoned::InputFloor {
+                Some(floor(plan, binding, priced)?)
+            } else {
+                None
+            },
+        })
+    }
+
+    fn binding(&self) -> &'a Arc<Binding> {
+        self.plan.binding(self.exempt)
+    }
+
+    #[inline]
+    pub(super) fn command(&self) -> Reserve<'_> {
+        let on_expiry = match (&self.floor, self.plan.core.abandoned) {
+            (Some(floor), _) => OnExpiry::Amounts(floor),
+            (None, Abandoned::Release) => OnExpiry::Nothing,
+            (None, _) => OnExpiry::Hold,
+        };
+        Reserve {
+            id: self.id,
+            claim: &self.binding().claim,
+            amounts: &self.amounts,
+            expires_at: self.expires_at,
+            on_expiry,
+            note: &self.plan.note,
+        }
+    }
+
+    /// Takes it back should its future be dropped while the ledger thinks.
+    pub(super) fn undo(&self) -> Undo<'a> {
+        let core = &*self.plan.core;
+        Undo { core, id: self.id, binding: self.binding(), armed: core.ledger.immediate().is_none() }
+    }
+
+    /// What the ledger's reply means.
+    #[inline]
+    pub(super) fn conclude(self, ask: &Ask<'_>, reply: Result<Reply, Error>) -> Result<Attempt, Error> {
+        match reply {
+            Ok(Reply { outcome: Outcome::Applied, now, balances, news, .. }) => {
+                Ok(Attempt::Admitted(self.admitted(now, balances, news)))
+            }
+            Ok(reply) => Ok(self.not_applied(ask, reply)),
+            Err(error) => self.failed(error),
+        }
+    }
+
+    #[inline]
+    fn admitted(
+        self,
+        now: Timestamp,
+        balances: SmallVec<[crate::Balance; 8]>,
+        news: Option<Box<crate::ledger::News>>,
+    ) -> Reservation {
+        let Self { plan, exempt, id, amounts, priced, .. } = self;
+        let verdict = judge(plan.binding(exempt), &balances, &amounts);
+        let reservation = Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now);
+        // Told once the hold has its owner: an observer that panics leaks nothing.
+        plan.core.tell_news(plan.binding(exempt), news);
+        reservation
+    }
+
+    #[cold]
+    fn not_applied(self, ask: &Ask<'_>, reply: Reply) -> Attempt {
+        let Reply { outcome, now, balances, news, .. } = reply;
+        let core = &*self.plan.core;
+        if outcome == Outcome::Stale {
+            core.tell_news(self.binding(), news);
+            return Attempt::Stale(now);
+        }
+        let frees = news.iter().flat_map(|news| &news.frees);
+        let frees = frees.map(|frees| (frees.line, frees.periods)).collect();
+        let binding = Arc::clone(self.binding());
+        let judged = Judged { binding, balances, requested: self.amounts, frees, now };
+        let decision = refusal(self.plan, ask, judged, self.priced, news);
+        core.tell_refused(self.id, &decision);
+        Attempt::Refused(decision)
+    }
+
+    #[cold]
+    fn failed(self, error: Error) -> Result<Attempt, Error> {
+        if !error.is_retryable() {
+            return Err(error);
+        }
+        let core = &*self.plan.core;
+        let binding = Arc::clone(self.binding());
+        // Nobody knows whether it arrived; this takes it back if it did.
+        core.outbox.push(Pending::Release { id: self.id, binding, note: Note::default() });
+        if !core.outage.admits(self.priced.usd) {
+            return Err(error);
+        }
+        let id = ReservationId::generate(core.now());
+        let Self { plan, exempt, amounts, priced, .. } = self;
+        Ok(Attempt::Admitted(Reservation::unheld(plan, exempt, id, amounts, priced, core.now())))
+    }
+}
+
+/// Asks the ledger for room, waiting where it needs to be waited for.
+pub(super) async fn hold(
+    plan: &Arc<Plan>,
+    exempt: bool,
+    ask: &Ask<'_>,
+    priced: Priced,
+    now: Timestamp,
+) -> Result<Attempt, Error> {
+    let draft = Draft::new(plan, exempt, ask, priced, now)?;
+    let undo = draft.undo();
+    let reply = plan.core.send_reserve(now, draft.command()).await;
+    undo.disarm();
+    draft.conclude(ask, reply)
+}
+
+/// Takes a reserve back that was cancelled on its way.
+pub(super) struct Undo<'a> {
+    core: &'a Core,
+    id: ReservationId,
+    binding: &'a Arc<Binding>,
+    armed: bool,
+}
+
+impl Undo<'_> {
+    pub(super) fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            let binding = Arc::clone(self.binding);
+            self.core.outbox.push(Pending::Release { id: self.id, binding, note: Note::default() });
+        }
+    }
+}
+
+/// What an abandoned call is charged where that is its input alone.
+fn floor(plan: &Plan, binding: &Binding, priced: Priced) -> Result<SmallVec<[i64; 8]>, Error> {
+    amounts(binding, &plan.price(priced.tokens_input, 0, 1)?.amount())
+}
