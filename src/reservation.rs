@@ -385,14 +385,18 @@ impl Open {
         let now = core.now();
         // Until the ledger confirms, a cancelled future still charges the call.
         let mut unconfirmed = Unconfirmed { core, pending: None };
-        let charge = match self.charge(&report, now) {
-            Ok(charge) => charge,
+        let worked_out = self.charge(&report, now).and_then(|charge| {
+            let charged = amounts(&self.binding, &charge.priced.amount())?;
+            Ok((charge, charged))
+        });
+        let (charge, charged) = match worked_out {
+            Ok(worked_out) => worked_out,
             Err(error) => {
+                // What cannot be counted is charged like a call that nobody reported.
                 unconfirmed.pending = Some(self.pending_abandoned());
                 return Err(error);
             }
         };
-        let charged = amounts(&self.binding, &charge.priced.amount())?;
         let ended = if charge.rank == Rank::Reported { Ended::Reported } else { Ended::Estimated };
         let note = self.note(Some(charge.usage), ended);
         let waits = core.ledger.immediate().is_none();
@@ -451,6 +455,8 @@ impl Open {
             estimated = true;
         }
         let served = self.served_instead(report, now);
+        // A served model without a price is charged as the reserved one: a guess.
+        let guessed = matches!(&served, Some((_, None)));
         let price = served.as_ref().and_then(|(_, price)| price.as_deref()).or(self.plan.price.as_deref());
         let by_table = price.map(|price| price.cost(&usage, self.plan.conditions())).transpose()?;
         let other_model = served.map(|(model, _)| model);
@@ -459,6 +465,7 @@ impl Open {
         // A provider's own zero on a model that costs is no price.
         let reported =
             report.cost.filter(|cost| *cost > Usd::ZERO || (*cost == Usd::ZERO && table == Usd::ZERO));
+        estimated |= reported.is_none() && (guessed || report.cost.is_some());
         let priced = Priced {
             usd: reported.unwrap_or(table),
             tokens_input: usage.input().unwrap_or(0),
