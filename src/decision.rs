@@ -131,8 +131,9 @@ pub(crate) fn explain(
     if verdict == Verdict::Degrade && binding.next_rung.is_none() {
         verdict = Verdict::Block;
     }
-    let affordable_output_tokens =
-        if verdict >= Verdict::Degrade { affordable(&binding, &balances, quote) } else { None };
+    // Where not the output but the scope, the model or a cap refuses, no size of it would fit.
+    let by_size = verdict >= Verdict::Degrade && frozen.is_empty() && extra.is_none() && !quote.unpriced;
+    let affordable_output_tokens = if by_size { affordable(&binding, &balances, quote) } else { None };
     Decision {
         verdict,
         binding,

@@ -494,6 +494,8 @@ impl Open {
             estimated = true;
         }
         let served = self.served_instead(report, now);
+        // A served model without a price is charged as the reserved one: a guess.
+        let guessed = matches!(&served, Some((_, None)));
         let price = served.as_ref().and_then(|(_, price)| price.as_deref()).or(self.plan.price.as_deref());
         let by_table = price.map(|price| price.cost(&usage, self.plan.conditions())).transpose()?;
         let other_model = served.map(|(model, _)| model);
@@ -502,6 +504,7 @@ impl Open {
         // A provider's own zero on a model that costs is no price.
         let reported =
             report.cost.filter(|cost| *cost > Usd::ZERO || (*cost == Usd::ZERO && table == Usd::ZERO));
+        estimated |= reported.is_none() && (guessed || report.cost.is_some());
         let priced = Priced {
             usd: reported.unwrap_or(table),
             tokens_input: usage.input().unwrap_or(0),

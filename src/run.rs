@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use crate::enforcer::{Pending, at_once};
 use crate::ledger::{MarkAction, Note, Rank, Signature};
-use crate::policy::{Budget, Policy};
+use crate::policy::{Budget, Policy, RUN_LINES};
 use crate::{
     Account, Admission, Binding, Call, Caps, Decision, Enforcer, Error, Period, Prepared, Refusal,
     RefusalKind, ReservationId, Scope, Timestamp, Unit, Usd, Window,
@@ -159,8 +159,8 @@ impl RunGuardBuilder {
         let opened = enforcer.now();
         let call = self.charge.clone().with_model("-").scope(scope.clone());
         // Only the run's own lines: its figures, not those of who pays beside it.
-        let books =
-            Policy::new(budgets.iter().map(|budget| (**budget).clone()))?.bind(&call.only(&scope), opened)?;
+        budgets.iter().try_for_each(|budget| budget.check())?;
+        let books = Policy::default().bind_with(&call.only(&scope), &budgets, opened)?;
         let mut guard = RunGuard {
             enforcer: enforcer.clone(),
             scope,
@@ -186,11 +186,12 @@ fn budgets(scope: &Scope, limits: &RunLimits) -> Vec<Budget> {
     let count = |limit: Option<u64>| limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
     let caps = Caps { tokens_output: limits.output_tokens_per_iteration, ..Caps::default() };
     // A figure without a limit is kept as well: the report wants it.
+    let [usd, tokens, iterations, time] = RUN_LINES;
     let lines = [
-        ("run", Unit::Usd, limits.usd.map(Usd::nanos)),
-        ("run tokens", Unit::Tokens, count(limits.tokens)),
-        ("run iterations", Unit::Iterations, count(limits.iterations)),
-        ("run time", Unit::TimeMs, None),
+        (usd, Unit::Usd, limits.usd.map(Usd::nanos)),
+        (tokens, Unit::Tokens, count(limits.tokens)),
+        (iterations, Unit::Iterations, count(limits.iterations)),
+        (time, Unit::TimeMs, None),
     ];
     let budget = |(id, unit, limit)| {
         Budget::new(id, scope.clone().into(), unit, limit, Window::lifetime()).per_call(caps)

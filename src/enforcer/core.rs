@@ -146,6 +146,10 @@ impl Core {
     #[inline]
     fn keep_time(&self, asked: Timestamp, answered: Timestamp) {
         if asked == answered {
+            // The clock has caught up: another jump is news again.
+            if self.clock_behind.load(Ordering::Relaxed) {
+                self.clock_behind.store(false, Ordering::Relaxed);
+            }
             return;
         }
         if self.ledger.immediate().is_none() {

@@ -62,7 +62,10 @@ impl Plan {
         {
             price = prices.find(None, model, now).cloned();
         }
-        let passes = policy.unknown_model() == &UnknownModel::CountOnly || policy.observes_only();
+        // A run's own limits may enforce where no budget of the policy does.
+        let observes = || binding.bound.iter().all(|bound| bound.observe || bound.limit.is_none());
+        let passes =
+            policy.unknown_model() == &UnknownModel::CountOnly || (policy.observes_only() && observes());
         if price.is_none() {
             core.tell(&Event::Unpriced { model: call.model.clone() });
         }

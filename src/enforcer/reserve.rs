@@ -125,14 +125,33 @@ async fn recount(
     bound: Estimate,
     refused: Box<Decision>,
 ) -> Result<Admission, Error> {
+    if refused_whatever_the_input(plan, ask, &refused)? {
+        return Ok(Admission::Refused(refused));
+    }
     let Some(count) = counted(plan, ask.input, bound)? else { return Ok(Admission::Refused(refused)) };
-    // With no input at all it would be refused as well: counting was in vain, the exact need is told all the same.
     let now = plan.core.now();
     match attempt(plan, ask, count, now).await? {
         Attempt::Admitted(reservation) => Ok(Admission::Admitted(reservation.estimated(count))),
         Attempt::Refused(decision) => Ok(Admission::Refused(decision)),
         Attempt::Stale(_) => Ok(Admission::Refused(refused)),
     }
+}
+
+/// Whether a call would be refused with no input at all, so that counting it would be in vain.
+fn refused_whatever_the_input(plan: &Plan, ask: &Ask<'_>, refused: &Decision) -> Result<bool, Error> {
+    if plan.unpriced || !refused.frozen.is_empty() {
+        return Ok(true);
+    }
+    // The lines of an exemption were judged before these, and are not known here.
+    if plan.exempt.is_some() {
+        return Ok(false);
+    }
+    let without_input = plan.price(0, plan.output_tokens(ask.output), ask.choices)?;
+    if refused.extra.is_some() {
+        return Ok(over_cap(plan, ask, Estimate::count(0), without_input).is_some());
+    }
+    let requested = amounts(&refused.binding, &without_input.amount())?;
+    Ok(judge(&refused.binding, &refused.balances, &requested) >= Verdict::Degrade)
 }
 
 /// After an admission by a bound: count where the bound made the verdict, and shrink the hold.
@@ -171,7 +190,24 @@ fn counted(plan: &Plan, input: &Input, bound: Estimate) -> Result<Option<Estimat
 pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Decision, Error> {
     let estimate = estimate(plan, ask.input)?;
     let priced = plan.price(estimate.tokens, plan.output_tokens(ask.output), ask.choices)?;
-    let binding = &plan.binding;
+    if let Some(exempt) = &plan.exempt {
+        let decision = advise(plan, exempt, ask, estimate, priced, now).await?;
+        if decision.is_allowed() {
+            return Ok(decision);
+        }
+    }
+    advise(plan, &plan.binding, ask, estimate, priced, now).await
+}
+
+/// What one binding's lines would say now.
+async fn advise(
+    plan: &Plan,
+    binding: &Arc<Binding>,
+    ask: &Ask<'_>,
+    estimate: Estimate,
+    priced: Priced,
+    now: Timestamp,
+) -> Result<Decision, Error> {
     let accounts: Vec<_> = binding.bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
     let balances = match plan.core.ledger.immediate() {
         Some(ledger) => ledger.balances(now, &accounts)?,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use compact_str::{CompactString, ToCompactString};
 use smallvec::SmallVec;
 
+use super::budget::EXEMPTION_PREFIX;
 use super::{Budget, Exemption, Policy, Tiers};
 use crate::account::Book;
 use crate::{
-    Account, Binding, Bound, Call, Claim, Error, Line, Mark, Root, Scope, ScopeKind, TierAction, Timestamp,
-    Unit, Window,
+    Account, Binding, Bound, Call, Caps, Claim, Error, Line, Mark, Root, Scope, ScopeKind, TierAction,
+    Timestamp, Unit, Window,
 };
 
 impl Policy {
@@ -67,11 +68,14 @@ impl Policy {
         let root = self.root_of(call);
         let mut resolver =
             Resolver { policy: self, root: &root, now, call, valid_until: Timestamp::MAX, found: Vec::new() };
-        let mut caps = self.0.caps;
+        // What only observes refuses nothing and clamps nothing.
+        let mut caps = if self.0.observe { Caps::default() } else { self.0.caps };
         for scope in call.scopes() {
             let first = resolver.found.len();
             for budget in self.budgets_of(scope, own).filter(|budget| budget.selects(call)) {
-                caps = caps.tightest(budget.caps);
+                if !budget.observe && !self.0.observe {
+                    caps = caps.tightest(budget.caps);
+                }
                 resolver.add(budget, scope, exempt)?;
             }
             if let Some(exemption) = exempt.filter(|exemption| exemption.scope == *scope) {
@@ -202,7 +206,7 @@ impl Resolver<'_> {
     /// An exemption for a use case is a budget of its own, for as long as it lasts.
     fn add_exemption(&mut self, exemption: &Exemption) -> Result<(), Error> {
         self.add_line(&Source {
-            budget: &compact_str::format_compact!("exemption {}", exemption.id),
+            budget: &compact_str::format_compact!("{EXEMPTION_PREFIX}{}", exemption.id),
             scope: &exemption.scope,
             unit: &exemption.unit,
             window: &Window::lifetime(),

@@ -62,6 +62,12 @@ pub(crate) struct Filter {
     pub(crate) tags: Vec<(CompactString, CompactString)>,
 }
 
+/// The ids of a run's own dollars, tokens, rounds and time.
+pub(crate) const RUN_LINES: [&str; 4] = ["run", "run tokens", "run iterations", "run time"];
+
+/// What an exemption's own budget is called before its id.
+pub(crate) const EXEMPTION_PREFIX: &str = "exemption ";
+
 impl Budget {
     /// A limit of that level, counted in any unit; dollars are counted in nano-dollars.
     ///
@@ -231,6 +237,11 @@ impl Budget {
         &self.channels
     }
 
+    /// Whether the id belongs to lines that no policy names: a run's own, and those of exemptions.
+    pub(crate) fn has_reserved_id(&self) -> bool {
+        RUN_LINES.contains(&self.id.as_str()) || self.id.starts_with(EXEMPTION_PREFIX)
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         let wrong = |error: Error| error.within(&format!("budget {}", self.id));
         let limits =
@@ -258,6 +269,10 @@ impl Budget {
             return Err(wrong(Error::invalid("per_call.usd", "is below zero")));
         }
         match &self.guardrail {
+            Some(_) if self.unit != Unit::Usd => Err(wrong(Error::invalid(
+                "guardrail",
+                format!("is in dollars, the budget counts {}", self.unit),
+            ))),
             Some(guardrail) if guardrail.window == self.window => {
                 Err(wrong(Error::invalid("guardrail", "has the budget's own window")))
             }

@@ -144,8 +144,8 @@ impl Exemption {
         let wrong = |field: &str, problem: &str| {
             Err(Error::invalid(field, problem).within(&format!("exemption {}", self.id)))
         };
-        if self.id.is_empty() {
-            return wrong("id", "is empty");
+        if self.id.is_empty() || self.id.len() > 128 || self.id.chars().any(char::is_control) {
+            return Err(Error::invalid("exemption: id", "is not 1 to 128 bytes without control characters"));
         }
         if self.raise <= 0 {
             return wrong("raise", "is not above zero");

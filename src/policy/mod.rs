@@ -13,6 +13,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use dashmap::DashMap;
 
+pub(crate) use budget::RUN_LINES;
 pub use budget::{Budget, Selector};
 pub use exemption::Exemption;
 pub use tiers::{Tier, Tiers};
@@ -81,7 +82,8 @@ impl Policy {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the budget and the field: a limit below zero,
-    /// an id twice, more than 10,000 budgets.
+    /// an id twice or one that runs and exemptions use (`run`, `run tokens`, `run iterations`, `run time`,
+    /// `exemption …`), more than 10,000 budgets.
     pub fn new(budgets: impl IntoIterator<Item = Budget>) -> Result<Self, Error> {
         let budgets: Vec<_> = budgets.into_iter().map(Arc::new).collect();
         if budgets.len() > POLICY_ENTRIES_MAX {
@@ -92,6 +94,10 @@ impl Policy {
         let mut seen = HashMap::new();
         for (place, budget) in budgets.iter().enumerate() {
             budget.check()?;
+            if budget.has_reserved_id() {
+                let problem = "is kept for the lines of runs and exemptions; choose another";
+                return Err(Error::invalid("id", problem).within(&format!("budget {}", budget.id)));
+            }
             if seen.insert(budget.id.clone(), place).is_some() {
                 return Err(Error::invalid("id", "stands twice").within(&format!("budget {}", budget.id)));
             }

@@ -1,4 +1,21 @@
 //! All integration tests, in one binary.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that cannot go on stops where it stands, and an overflow fails it as it should"
+)]
+
+mod support;
+
 mod allocations;
 mod estimation_recorded;
+mod explain;
+mod golden;
+mod lazy;
+mod operator;
+mod runs;
+mod walk;

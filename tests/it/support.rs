@@ -1,0 +1,305 @@
+//! What do the tests of the request path share?
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use token_budget::ledger::{
+    Capabilities, Entry, MarkScope, Reconcile, Record, Release, Reply, Reserve, Resize,
+};
+use token_budget::{
+    Account, Balance, BudgetLedger, Call, Decision, Enforcer, EnforcerBuilder, Error, ErrorKind, Event,
+    ImmediateLedger, ManualClock, MemoryLedger, Observer, Period, Policy, PriceRow, PricingTable, Rates,
+    Receipt, Reservation, Root, Scope, ServiceTier, Timestamp, Usage, Usd,
+};
+
+/// Sunday noon, in the last third of a month.
+pub(crate) const NOON: &str = "2026-11-22T12:00:00Z";
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+pub(crate) fn usd(text: &str) -> Usd {
+    text.parse().expect("dollars")
+}
+
+pub(crate) fn nanos(text: &str) -> i64 {
+    usd(text).nanos()
+}
+
+/// The team that most tests charge.
+pub(crate) fn team() -> Scope {
+    Scope::team("search").expect("a name")
+}
+
+/// A call of the team that asks for so many output tokens and sends none.
+pub(crate) fn call(model: &str, output: u64) -> Call {
+    Call::new(model).team("search").input_tokens(0).output_tokens(output)
+}
+
+/// Own prices, so that a quote is an exact number of dollars.
+///
+/// Output costs a tenth of a cent a token for `milli`, a dollar for `dollar`;
+/// `pair` costs a tenth of a cent in and out, `free` nothing. The rungs
+/// `large`, `medium` and `small` cost 20, 5 and 1 tenths of a cent.
+pub(crate) fn prices() -> PricingTable {
+    let row = |model: &str, input: &str, output: &str| {
+        let rates = Rates::per_million(input, output).expect("rates");
+        PriceRow::new("own", model).with_rates(ServiceTier::Standard, rates)
+    };
+    let rows = [
+        row("milli", "0", "1000"),
+        row("dollar", "0", "1000000"),
+        row("pair", "1000", "1000").with_context_tokens(7_000),
+        row("free", "0", "0"),
+        row("large", "0", "20000"),
+        row("medium", "0", "5000"),
+        row("small", "0", "1000"),
+        row("short", "0", "1000").with_output_tokens_max(500),
+    ];
+    PricingTable::empty().with_rows(rows).expect("prices")
+}
+
+/// Runs a future that does not wait.
+pub(crate) fn ready<F: Future>(future: F) -> F::Output {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("this future waits"),
+    }
+}
+
+/// Runs a future to its end on this thread.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+/// An observer that remembers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ears(Arc<Mutex<Vec<Event>>>);
+
+impl Observer for Ears {
+    fn observe(&self, event: &Event) {
+        self.0.lock().push(event.clone());
+    }
+}
+
+impl Ears {
+    /// What was heard since the last time.
+    pub(crate) fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.0.lock())
+    }
+
+    pub(crate) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.0.lock().iter().filter(|event| wanted(event)).count()
+    }
+}
+
+/// An enforcer over a ledger in memory, on a clock that stands still.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) ledger: MemoryLedger,
+    pub(crate) ears: Ears,
+    pub(crate) enforcer: Enforcer,
+}
+
+impl House {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self::with(policy, |builder| builder)
+    }
+
+    pub(crate) fn with(policy: Policy, change: impl FnOnce(EnforcerBuilder) -> EnforcerBuilder) -> Self {
+        let clock = Arc::new(ManualClock::at(at(NOON)));
+        let ledger = MemoryLedger::with_clock(clock.clone());
+        let ears = Ears::default();
+        let builder = Enforcer::builder()
+            .policy(policy)
+            .prices(prices())
+            .ledger(ledger.clone())
+            .clock(clock.clone())
+            .observer(ears.clone());
+        Self { clock, ledger, ears, enforcer: change(builder).build() }
+    }
+
+    pub(crate) fn of(budgets: impl IntoIterator<Item = token_budget::Budget>) -> Self {
+        Self::new(Policy::new(budgets).expect("a policy"))
+    }
+
+    pub(crate) fn go_to(&self, instant: &str) {
+        self.clock.set(at(instant));
+    }
+
+    /// The reservation; panics with the refusal where there is none.
+    pub(crate) fn admit(&self, call: &Call) -> Reservation {
+        self.enforcer.reserve_now(call).expect("a ledger").or_refusal().expect("room")
+    }
+
+    /// The refusal; panics where the call is admitted.
+    pub(crate) fn refuse(&self, call: &Call) -> Box<Decision> {
+        self.enforcer.reserve_now(call).expect("a ledger").or_refusal().expect_err("a refusal")
+    }
+
+    /// Books usage whatever room there is: nothing is asked for, and a reconcile never refuses.
+    pub(crate) fn spend(&self, call: &Call, output: u64) -> Receipt {
+        let asks_nothing = call.clone().output_tokens(0);
+        self.admit(&asks_nothing).send().reconcile_now(Usage::of(0, output)).expect("a receipt")
+    }
+
+    /// Spent and reserved of every budget that binds the call, in its order.
+    pub(crate) fn balances(&self, call: &Call) -> Vec<(i64, i64)> {
+        let decision = ready(self.enforcer.check(call)).expect("advice");
+        decision.budgets().iter().map(|budget| (budget.spent, budget.reserved)).collect()
+    }
+
+    /// Spent and reserved of the only budget that binds the call, as dollars.
+    pub(crate) fn dollars(&self, call: &Call) -> (Usd, Usd) {
+        let all = self.balances(call);
+        assert_eq!(all.len(), 1, "one budget binds");
+        (Usd::from_nanos(all[0].0), Usd::from_nanos(all[0].1))
+    }
+}
+
+impl Drop for House {
+    /// Every scenario ends with books that add up.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.ledger.verify().expect("the journal and the balances agree");
+        }
+    }
+}
+
+/// How a store far away behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// It answers.
+    Up = 0,
+    /// Commands do not arrive.
+    Away = 1,
+    /// Commands arrive, answers are lost.
+    Deaf = 2,
+}
+
+/// A ledger that must be waited for, over one that need not be, with failures to switch on.
+#[derive(Clone, Debug)]
+pub(crate) struct FarLedger {
+    inner: MemoryLedger,
+    link: Arc<AtomicU8>,
+    commands: Arc<AtomicU64>,
+}
+
+impl FarLedger {
+    pub(crate) fn new(inner: MemoryLedger) -> Self {
+        Self { inner, link: Arc::new(AtomicU8::new(0)), commands: Arc::default() }
+    }
+
+    pub(crate) fn set(&self, link: Link) {
+        self.link.store(link as u8, Ordering::SeqCst);
+    }
+
+    /// How many commands set out, arrived or not.
+    pub(crate) fn commands(&self) -> u64 {
+        self.commands.load(Ordering::SeqCst)
+    }
+
+    async fn way<T>(&self, work: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
+        let lost = || Err(Error::new(ErrorKind::LedgerUnavailable, "the store is away"));
+        self.commands.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        if self.link.load(Ordering::SeqCst) == Link::Away as u8 {
+            return lost();
+        }
+        let answer = work.await;
+        tokio::task::yield_now().await;
+        if self.link.load(Ordering::SeqCst) == Link::Deaf as u8 { lost() } else { answer }
+    }
+}
+
+#[async_trait]
+impl BudgetLedger for FarLedger {
+    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
+        self.way(BudgetLedger::reserve(&self.inner, command)).await
+    }
+
+    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
+        self.way(BudgetLedger::reconcile(&self.inner, command)).await
+    }
+
+    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
+        self.way(BudgetLedger::release(&self.inner, command)).await
+    }
+
+    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
+        self.way(BudgetLedger::resize(&self.inner, command)).await
+    }
+
+    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
+        self.way(BudgetLedger::record(&self.inner, command)).await
+    }
+
+    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
+        self.way(BudgetLedger::mark(&self.inner, command)).await
+    }
+
+    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
+        self.way(BudgetLedger::balances(&self.inner, lines)).await
+    }
+
+    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.way(self.inner.entries(root, from, limit)).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
+        None
+    }
+}
+
+/// A small generator of random numbers that says its seed.
+#[derive(Debug)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    /// Dice for that test; `SEED` in the environment repeats a run.
+    pub(crate) fn new(test: &str) -> Self {
+        use std::hash::BuildHasher;
+        let given = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or_else(|| std::collections::hash_map::RandomState::new().hash_one(test));
+        println!("{test}: SEED={seed}");
+        Self(seed)
+    }
+
+    /// Dice of a seed, for one of many tasks.
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// SplitMix64.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From 0 to below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub(crate) fn one_in(&mut self, chance: u64) -> bool {
+        self.below(chance) == 0
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[usize::try_from(self.below(from.len() as u64)).expect("small")]
+    }
+}
