@@ -203,6 +203,11 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         self
     }
 
+    /// The enforcer behind the client.
+    pub fn enforcer(&self) -> &Enforcer {
+        &self.enforcer
+    }
+
     /// The client itself, past all budgets.
     pub fn inner(&self) -> &C {
         &self.client

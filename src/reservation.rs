@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What both states of an open call know.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     plan: Arc<Plan>,
     /// Charged under an exemption's own budget.
@@ -23,6 +23,12 @@ struct Open {
     id: ReservationId,
     amounts: SmallVec<[i64; 8]>,
     priced: Priced,
+    /// What stood in the budgets just before.
+    balances: SmallVec<[Balance; 8]>,
+    verdict: Verdict,
+    estimate: Estimate,
+    now: Timestamp,
+    held: bool,
 }
 
 /// Room that is held for a call not yet sent.
@@ -32,12 +38,8 @@ struct Open {
 #[derive(Debug)]
 #[must_use = "dropping a reservation gives its room back"]
 pub struct Reservation {
-    open: Option<Open>,
-    balances: SmallVec<[Balance; 8]>,
-    verdict: Verdict,
-    estimate: Estimate,
-    now: Timestamp,
-    held: bool,
+    // In a box, which moves at the price of a pointer from here to the receipt.
+    open: Option<Box<Open>>,
 }
 
 /// A call that was sent and not yet settled.
@@ -47,7 +49,7 @@ pub struct Reservation {
 #[derive(Debug)]
 #[must_use = "dropping a call in flight charges all that it holds"]
 pub struct InFlight {
-    open: Option<Open>,
+    open: Option<Box<Open>>,
 }
 
 /// What is known about how a call ended.
@@ -72,12 +74,9 @@ impl From<Usage> for Report {
 /// What a settled call was charged, and what that did to its budgets.
 #[derive(Clone, Debug)]
 pub struct Receipt {
-    id: ReservationId,
-    plan: Arc<Plan>,
-    exempt: bool,
+    /// The call as it was held; its balances are those after it was charged.
+    call: Box<Open>,
     charge: Charge,
-    held: Priced,
-    balances: SmallVec<[Balance; 8]>,
     pending: bool,
     unheld: bool,
 }
@@ -116,9 +115,10 @@ impl Reservation {
         verdict: Verdict,
         now: Timestamp,
     ) -> Self {
-        let open = Open { plan: Arc::clone(plan), exempt, id, amounts, priced };
         let estimate = Estimate::count(priced.tokens_input);
-        Self { open: Some(open), balances, verdict, estimate, now, held: true }
+        let plan = Arc::clone(plan);
+        let open = Open { plan, exempt, id, amounts, priced, balances, verdict, estimate, now, held: true };
+        Self { open: Some(Box::new(open)) }
     }
 
     /// A call that goes out while the ledger is away: nothing is held, its usage is recorded later.
@@ -132,23 +132,28 @@ impl Reservation {
     ) -> Self {
         let balances = amounts.iter().map(|_| Balance::default()).collect();
         let mut unheld = Self::new(plan, exempt, id, amounts, priced, balances, Verdict::Warn, now);
-        unheld.held = false;
+        unheld.change(|open| open.held = false);
         unheld
     }
 
     pub(crate) fn estimated(mut self, estimate: Estimate) -> Self {
-        self.estimate = estimate;
+        self.change(|open| open.estimate = estimate);
         self
     }
 
     /// The same call with a smaller hold, after its input was counted.
     pub(crate) fn shrunk(mut self, amounts: SmallVec<[i64; 8]>, priced: Priced, count: Estimate) -> Self {
-        if let Some(open) = &mut self.open {
-            self.verdict = crate::decision::judge(open.binding(), &self.balances, &amounts);
-            (open.amounts, open.priced) = (amounts, priced);
-        }
-        self.estimate = count;
+        self.change(|open| {
+            open.verdict = crate::decision::judge(open.binding(), &open.balances, &amounts);
+            (open.amounts, open.priced, open.estimate) = (amounts, priced, count);
+        });
         self
+    }
+
+    fn change(&mut self, edit: impl FnOnce(&mut Open)) {
+        if let Some(open) = &mut self.open {
+            edit(open);
+        }
     }
 
     #[expect(clippy::expect_used, reason = "only send, release and drop take it, and each ends the value")]
@@ -165,7 +170,7 @@ impl Reservation {
     }
 
     pub(crate) fn balances(&self) -> &[Balance] {
-        &self.balances
+        &self.open().balances
     }
 
     /// The hold's id, under which the ledger and the journal know the call.
@@ -177,7 +182,7 @@ impl Reservation {
     /// Whether a warning level is reached: [`Verdict::Allow`] or [`Verdict::Warn`].
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        self.verdict
+        self.open().verdict
     }
 
     /// Dollars held.
@@ -189,7 +194,7 @@ impl Reservation {
     /// The input that is held for, and whether it is a count, a bound or a guess.
     #[must_use]
     pub fn estimate(&self) -> Estimate {
-        self.estimate
+        self.open().estimate
     }
 
     /// The output tokens that the hold covers, all choices together: send no larger limit.
@@ -207,7 +212,7 @@ impl Reservation {
     /// Whether the ledger holds room; it does not where it was away and the policy lets calls pass.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        self.held
+        self.open().held
     }
 
     /// The whole decision behind the admission: every binding budget's state.
@@ -216,10 +221,10 @@ impl Reservation {
         let open = self.open();
         let judged = Judged {
             binding: Arc::clone(open.binding()),
-            balances: self.balances.clone(),
+            balances: open.balances.clone(),
             requested: open.amounts.clone(),
             frees: Vec::new(),
-            now: self.now,
+            now: open.now,
         };
         let quote = Quote { price: open.plan.price.clone(), ..Quote::of(open.priced.amount()) };
         explain(judged, &quote, Vec::new(), None, false)
@@ -315,9 +320,16 @@ impl Drop for InFlight {
 struct Charge {
     usage: Usage,
     priced: Priced,
-    by_table: Option<Cost>,
     rank: Rank,
-    other_model: Option<CompactString>,
+    /// The model that was served in place of the reserved one, and its price if it has one.
+    served: Option<Box<Served>>,
+}
+
+/// Another model than was held for.
+#[derive(Clone, Debug)]
+struct Served {
+    model: CompactString,
+    price: Option<Arc<ModelPrice>>,
 }
 
 /// Puts a report into the outbox where its delivery is cancelled halfway.
@@ -374,7 +386,7 @@ impl Open {
         }
     }
 
-    async fn release(self) -> Result<(), Error> {
+    async fn release(self: Box<Self>) -> Result<(), Error> {
         let core = Arc::clone(&self.plan.core);
         let mut unconfirmed = Unconfirmed { core: &core, pending: Some(self.pending_release()) };
         let note = self.note(None, Ended::Released);
@@ -388,7 +400,7 @@ impl Open {
     }
 
     /// Charges the call, on a ledger that may need to be waited for.
-    async fn settle(self, report: Report) -> Result<Receipt, Error> {
+    async fn settle(self: Box<Self>, report: Report) -> Result<Receipt, Error> {
         if self.plan.core.ledger.immediate().is_some() {
             return self.settle_at_once(&report);
         }
@@ -407,7 +419,7 @@ impl Open {
 
     /// The same without waiting: nothing can be cancelled halfway.
     #[inline]
-    fn settle_at_once(self, report: &Report) -> Result<Receipt, Error> {
+    fn settle_at_once(self: Box<Self>, report: &Report) -> Result<Receipt, Error> {
         let core = &*self.plan.core;
         let now = core.now();
         let (charge, charged) = self.charge_or_abandon(report, now)?;
@@ -451,7 +463,7 @@ impl Open {
     /// What the ledger's reply means: a receipt, also where the report could not be delivered.
     #[inline]
     fn conclude(
-        self,
+        self: Box<Self>,
         charge: Charge,
         charged: SmallVec<[i64; 8]>,
         note: &Note,
@@ -495,10 +507,9 @@ impl Open {
         }
         let served = self.served_instead(report, now);
         // A served model without a price is charged as the reserved one: a guess.
-        let guessed = matches!(&served, Some((_, None)));
-        let price = served.as_ref().and_then(|(_, price)| price.as_deref()).or(self.plan.price.as_deref());
+        let guessed = served.as_ref().is_some_and(|served| served.price.is_none());
+        let price = self.price_of(served.as_deref());
         let by_table = price.map(|price| price.cost(&usage, self.plan.conditions())).transpose()?;
-        let other_model = served.map(|(model, _)| model);
         let table = by_table.as_ref().map_or(Usd::ZERO, Cost::total);
         estimated |= by_table.as_ref().is_some_and(|cost| !cost.is_complete());
         // A provider's own zero on a model that costs is no price.
@@ -511,49 +522,42 @@ impl Open {
             tokens_output: usage.output().unwrap_or(0),
         };
         let rank = if estimated { Rank::Estimated } else { Rank::Reported };
-        Ok(Charge { usage, priced, by_table, rank, other_model })
+        Ok(Charge { usage, priced, rank, served })
+    }
+
+    /// The price that a charge is worked out by: the served model's, else the reserved one's.
+    #[inline]
+    fn price_of<'a>(&'a self, served: Option<&'a Served>) -> Option<&'a ModelPrice> {
+        served.and_then(|served| served.price.as_deref()).or(self.plan.price.as_deref())
     }
 
     /// The model that was served in place of the reserved one, and its price if it has one.
-    fn served_instead(
-        &self,
-        report: &Report,
-        now: Timestamp,
-    ) -> Option<(CompactString, Option<Arc<ModelPrice>>)> {
+    fn served_instead(&self, report: &Report, now: Timestamp) -> Option<Box<Served>> {
         let model = report.model.as_ref().filter(|model| **model != self.plan.call.model)?;
         let prices = self.plan.core.prices.load();
         let found = prices.find(self.plan.call.provider.as_deref(), model, now);
         // A dated name of the same row is the same model.
         let same =
             found.zip(self.plan.price.as_ref()).is_some_and(|(found, reserved)| Arc::ptr_eq(found, reserved));
-        (!same).then(|| (model.clone(), found.cloned()))
+        (!same).then(|| Box::new(Served { model: model.clone(), price: found.cloned() }))
     }
 
     #[inline]
-    fn receipt(self, charge: Charge, reply: Reply) -> Receipt {
-        let Self { plan, exempt, id, priced, .. } = self;
+    fn receipt(mut self: Box<Self>, charge: Charge, reply: Reply) -> Receipt {
         let Reply { balances, news, unheld, .. } = reply;
-        let receipt = Receipt { id, plan, exempt, charge, held: priced, balances, pending: false, unheld };
-        let core = &receipt.plan.core;
+        self.balances = balances;
+        let receipt = Receipt { call: self, charge, pending: false, unheld };
+        let core = &receipt.call.plan.core;
         if !core.observers.is_empty() {
-            core.tell_news(receipt.binding(), news);
+            core.tell_news(receipt.call.binding(), news);
             receipt.tell_overrun();
         }
         receipt
     }
 
-    fn pending_receipt(self, charge: Charge) -> Receipt {
-        let Self { plan, exempt, id, priced, .. } = self;
-        Receipt {
-            id,
-            plan,
-            exempt,
-            charge,
-            held: priced,
-            balances: SmallVec::new(),
-            pending: true,
-            unheld: false,
-        }
+    fn pending_receipt(mut self: Box<Self>, charge: Charge) -> Receipt {
+        self.balances.clear();
+        Receipt { call: self, charge, pending: true, unheld: false }
     }
 }
 
@@ -565,22 +569,18 @@ impl Priced {
 }
 
 impl Receipt {
-    fn binding(&self) -> &Arc<Binding> {
-        self.plan.binding(self.exempt)
-    }
-
     #[cold]
     fn tell_overrun(&self) {
         let (usd, tokens) = (self.overrun(), self.overrun_tokens());
         if usd > Usd::ZERO || tokens > 0 {
-            self.plan.core.tell(&Event::Overrun { id: self.id, usd, tokens });
+            self.call.plan.core.tell(&Event::Overrun { id: self.call.id, usd, tokens });
         }
     }
 
     /// The hold's id.
     #[must_use]
     pub fn id(&self) -> ReservationId {
-        self.id
+        self.call.id
     }
 
     /// What the call was charged.
@@ -597,8 +597,9 @@ impl Receipt {
 
     /// The price table's own sum with its lines, also where the provider reported another cost.
     #[must_use]
-    pub fn cost_by_table(&self) -> Option<&Cost> {
-        self.charge.by_table.as_ref()
+    pub fn cost_by_table(&self) -> Option<Cost> {
+        let price = self.call.price_of(self.charge.served.as_deref())?;
+        price.cost(&self.charge.usage, self.call.plan.conditions()).ok()
     }
 
     /// How sure the charge is.
@@ -616,13 +617,13 @@ impl Receipt {
     /// Dollars charged above what was held; zero where it was not more.
     #[must_use]
     pub fn overrun(&self) -> Usd {
-        Usd::from_nanos(self.cost().nanos().saturating_sub(self.held.usd.nanos()).max(0))
+        Usd::from_nanos(self.cost().nanos().saturating_sub(self.call.priced.usd.nanos()).max(0))
     }
 
     /// Tokens used above what was held for.
     #[must_use]
     pub fn overrun_tokens(&self) -> u64 {
-        let held = self.held.tokens_input.saturating_add(self.held.tokens_output);
+        let held = self.call.priced.tokens_input.saturating_add(self.call.priced.tokens_output);
         self.charge.usage.total().unwrap_or(0).saturating_sub(held)
     }
 
@@ -641,15 +642,15 @@ impl Receipt {
     /// The model that the provider served, where it is another than was held for.
     #[must_use]
     pub fn other_model(&self) -> Option<&str> {
-        self.charge.other_model.as_deref()
+        self.charge.served.as_ref().map(|served| served.model.as_str())
     }
 
     /// Every budget that was charged, as it stands now; empty while pending.
     #[must_use]
     pub fn lines(&self) -> Vec<ReceiptLine> {
         // The amounts that were charged fitted once, so they fit again.
-        let charged = amounts(self.binding(), &self.charge.priced.amount()).unwrap_or_default();
-        let lines = self.binding().bound.iter().zip(&self.balances).zip(&charged);
+        let charged = amounts(self.call.binding(), &self.charge.priced.amount()).unwrap_or_default();
+        let lines = self.call.binding().bound.iter().zip(&self.call.balances).zip(&charged);
         lines
             .map(|((bound, balance), charged)| ReceiptLine {
                 budget: bound.account.budget().into(),
@@ -668,13 +669,13 @@ impl Serialize for Receipt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let mut fields = serializer.serialize_struct("Receipt", 8)?;
-        fields.serialize_field("id", &self.id)?;
+        fields.serialize_field("id", &self.call.id)?;
         fields.serialize_field("cost_usd", &self.cost())?;
         fields.serialize_field("usage", &self.charge.usage)?;
         fields.serialize_field("rank", &self.charge.rank)?;
         fields.serialize_field("overrun_usd", &self.overrun())?;
         fields.serialize_field("pending", &self.pending)?;
-        fields.serialize_field("other_model", &self.charge.other_model)?;
+        fields.serialize_field("other_model", &self.other_model())?;
         fields.serialize_field("lines", &self.lines())?;
         fields.end()
     }

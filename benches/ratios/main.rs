@@ -21,10 +21,13 @@ mod timing;
 
 use timing::{Bench, Run};
 
+/// Measures some cases and prints them.
+type Group = fn(&Run);
+
 fn main() {
     let run = Run::from_arguments();
     println!("rounds {}, iterations a round {}, nanoseconds are medians\n", run.rounds, run.iterations);
-    let groups: [(&str, fn(&Run)); 5] = [
+    let groups: [(&str, Group); 5] = [
         ("ledger", ledger),
         ("path", whole_path),
         ("accounts", many_accounts),

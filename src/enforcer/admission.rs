@@ -14,10 +14,6 @@ use crate::{Call, Decision, Error, Input, Refusal, Timestamp};
 
 /// What became of asking for room.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the common case is the large one, and a box would cost it an allocation"
-)]
 #[must_use = "dropping an admission gives the room back"]
 pub enum Admission {
     /// Room is held: send the call.

@@ -15,10 +15,6 @@ use crate::reservation::Reservation;
 use crate::{Binding, Decision, Error, ReservationId, Timestamp};
 
 /// What one trip to the ledger brought.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the common case is the large one, and a box would cost it an allocation"
-)]
 pub(super) enum Attempt {
     Admitted(Reservation),
     Refused(Box<Decision>),

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::Plan;
 use super::admission::{Admission, Ask};
 use super::attempt::{Attempt, Draft, hold};
 use super::refuse::{over_cap, quote, refuse_unasked};
+use super::{Plan, Priced};
 use crate::decision::{Judged, amounts, explain, judge};
 use crate::ledger::Resize;
 use crate::reservation::Reservation;
-use crate::{Decision, Error, ErrorKind, Estimate, EstimateKind, Input, Timestamp, Verdict};
+use crate::{Binding, Decision, Error, ErrorKind, Estimate, EstimateKind, Input, Timestamp, Verdict};
 
 /// How often a plan may turn out stale before the clocks are called unusable.
-const STALE_MAX: usize = 3;
+const STALE_MAX: usize = 100;
 
 /// The same walk for the commonest call, in one go: tokens are given, and the ledger answers at once.
 ///
