@@ -10,8 +10,8 @@ use crate::decision::{Judged, Quote, amounts, explain};
 use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced, at_once};
 use crate::ledger::{Ended, Note, Outcome, Rank, Reconcile, Release, Reply};
 use crate::{
-    Amount, Balance, Binding, Cost, Decision, Error, Estimate, Event, ModelPrice, ReservationId, Scope,
-    Timestamp, Unit, Usage, Usd, Verdict,
+    Amount, Balance, Binding, Cost, Decision, Error, ErrorKind, Estimate, Event, ModelPrice, ReservationId,
+    Scope, Timestamp, Unit, Usage, Usd, Verdict,
 };
 
 /// What both states of an open call know.
@@ -424,7 +424,9 @@ impl Open {
                 Ok(self.pending_receipt(charge, charged))
             }
             Err(error) => {
-                unconfirmed.pending = None;
+                // A charge that the account cannot take leaves the hold open: what it held is charged instead.
+                let unfit = error.kind() == ErrorKind::Overflow;
+                unconfirmed.pending = unfit.then(|| self.pending_abandoned());
                 Err(error)
             }
         }
