@@ -2,9 +2,15 @@
 
 mod support;
 
+mod agree;
+mod architecture;
+mod cancel;
 mod explain;
 mod golden;
+mod hostile;
 mod lazy;
 mod operator;
+mod outage;
 mod runs;
 mod walk;
+mod wrapped;
