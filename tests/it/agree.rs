@@ -89,12 +89,15 @@ fn policy(dice: &mut Dice) -> Policy {
 fn any_call(dice: &mut Dice) -> Call {
     let output = if dice.one_in(6) { 0 } else { dice.below(400) };
     let mut call =
-        call(*dice.pick::<&str>(&MODELS), output).choices(1 + u32::try_from(dice.below(2)).unwrap());
+        call(dice.pick::<&str>(&MODELS), output).choices(1 + u32::try_from(dice.below(2)).unwrap());
     if dice.one_in(2) {
         call = call.user(*dice.pick::<&str>(&["ada", "grace"]));
     }
     if dice.one_in(2) { call.api_key("k") } else { call }
 }
+
+/// Which line refused, its spent, reserved and requested figures, and its kind.
+type Refused = (String, Option<Scope>, [i64; 3], Discriminant<RefusalKind>);
 
 /// What both must agree on; when a rolling line frees is known to the ledger alone.
 #[derive(Debug, PartialEq)]
@@ -102,7 +105,7 @@ struct Answer {
     verdict: Verdict,
     would_be: Verdict,
     budgets: Vec<token_budget::BudgetState>,
-    refusals: Vec<(String, Option<Scope>, i64, i64, i64, Discriminant<RefusalKind>)>,
+    refusals: Vec<Refused>,
     affordable: Option<u64>,
     next_rung: Option<String>,
 }
@@ -113,9 +116,7 @@ fn answer(decision: &Decision) -> Answer {
         (
             refusal.budget.to_string() + &refusal.window,
             refusal.scope,
-            refusal.spent,
-            refusal.reserved,
-            refusal.requested,
+            [refusal.spent, refusal.reserved, refusal.requested],
             kind,
         )
     });
@@ -136,13 +137,14 @@ fn pure(house: &House, call: &Call, output: u64, choices: u32) -> Decision {
     let binding = policy.bind(call, now).unwrap();
     let lines: Vec<_> = binding.bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
     let balances = ImmediateLedger::balances(&house.ledger, now, &lines).unwrap();
-    let known: HashMap<Account, Balance> =
+    let known: Vec<(Account, Balance)> =
         lines.into_iter().map(|(account, _)| account).zip(balances).collect();
     let price = house.enforcer.prices().find(None, call.model(), now).cloned().unwrap();
     let tokens = output * u64::from(choices);
     let usd = price.quote(0, tokens, &token_budget::Conditions::new()).unwrap();
     let quote = Quote { price: Some(price), choices, ..Quote::of(Amount::request(usd, 0, tokens)) };
-    check_budget(&policy, call, |account| known[account], &quote, now).unwrap()
+    let balance = |account: &Account| known.iter().find(|(known, _)| known == account).unwrap().1;
+    check_budget(&policy, call, balance, &quote, now).unwrap()
 }
 
 #[test]
