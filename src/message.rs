@@ -22,7 +22,9 @@ impl Default for Input {
 }
 
 /// Messages with the tools that are described beside them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// No text of either appears in `Debug` output.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Prompt {
     /// The conversation, system prompt included, oldest first.
     pub messages: Vec<Message>,
@@ -86,6 +88,13 @@ impl Message {
     pub fn with_part(mut self, part: Part) -> Self {
         self.parts.push(part);
         self
+    }
+}
+
+impl fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tools: Vec<_> = self.tools.iter().map(|tool| format!("{} bytes", tool.len())).collect();
+        f.debug_struct("Prompt").field("messages", &self.messages).field("tools", &tools).finish()
     }
 }
 

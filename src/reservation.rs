@@ -477,7 +477,13 @@ impl Open {
                 core.tell(&Event::Undelivered { id: self.id });
                 Ok(self.pending_receipt(charge))
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                // A charge that the account cannot take leaves the hold open: what it held is charged instead.
+                if error.kind() == ErrorKind::Overflow {
+                    self.plan.core.end_without_waiting(self.pending_abandoned());
+                }
+                Err(error)
+            }
         }
     }
 

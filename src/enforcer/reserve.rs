@@ -44,8 +44,13 @@ pub(crate) fn reserve_at_once(
 /// Estimate, quote, bind, reserve, explain.
 pub(crate) async fn reserve(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Admission, Error> {
     if plan.core.outbox.len() > 0 {
-        // What waits is sent first, so that this call sees the room it gives back.
-        let _ = plan.core.flush().await;
+        // What waits is sent first, so that this call sees the room it gives back. Where that fails the ledger
+        // is away: asking it all the same would leave one more command waiting for each refused call.
+        if let Err(error) = plan.core.flush().await
+            && plan.core.outage.fails_closed()
+        {
+            return Err(error);
+        }
     }
     let mut plan = plan;
     let mut now = now;

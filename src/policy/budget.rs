@@ -243,6 +243,10 @@ impl Budget {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
+        // An id that cannot be used is not repeated: it may be made to look like something else.
+        if self.id.is_empty() || self.id.len() > 128 || self.id.chars().any(char::is_control) {
+            return Err(Error::invalid("budget: id", "is not 1 to 128 bytes without control characters"));
+        }
         let wrong = |error: Error| error.within(&format!("budget {}", self.id));
         let limits =
             [("limit", self.limit), ("guardrail", self.guardrail.as_ref().map(|guardrail| guardrail.limit))];
@@ -253,9 +257,6 @@ impl Budget {
                     format!("{} is below zero", self.unit.figure(limit)),
                 )));
             }
-        }
-        if self.id.is_empty() || self.id.len() > 128 || self.id.chars().any(char::is_control) {
-            return Err(wrong(Error::invalid("id", "is not 1 to 128 bytes without control characters")));
         }
         if let Some(limit) = self.limit {
             self.tiers.levels(limit).map_err(wrong)?;

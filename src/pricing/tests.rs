@@ -1,3 +1,5 @@
+//! Do prices come out as published and as written?
+
 mod money;
 mod published;
 mod rows;

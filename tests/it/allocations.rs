@@ -1,4 +1,4 @@
-//! The hot path takes nothing from the heap once its tables have grown.
+//! The hot path takes one box from the heap for each call, and gives it back.
 
 use token_budget::{Budget, Call, Enforcer, Policy, Prepared, ScopeKind, Usage, Usd, Window};
 
@@ -20,14 +20,15 @@ fn call(prepared: &Prepared) {
 }
 
 #[test]
-fn a_prepared_call_takes_nothing_from_the_heap() {
+fn a_prepared_call_takes_one_box_from_the_heap() {
     let prepared = prepared();
     // More than is remembered of ended calls, so that every table has its size.
     for _ in 0..20_000 {
         call(&prepared);
     }
     let measured = allocation_counter::measure(|| (0..1_000).for_each(|_| call(&prepared)));
-    assert_eq!((measured.count_total, measured.bytes_total), (0, 0));
+    // The box that carries a call from its hold to its receipt; the ledger takes nothing.
+    assert_eq!((measured.count_total, measured.count_current), (1_000, 0));
 }
 
 #[test]

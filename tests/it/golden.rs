@@ -70,7 +70,7 @@ fn section_1_holds_for_half_the_money_held_for_calls_in_flight() {
     for (month, day, estimate, verdict, windows) in ROWS {
         let balance = |account: &token_budget::Account| {
             let used = nanos(if account.book().window.starts_with("day") { day } else { month });
-            Balance { spent: used - used / 2, reserved: used / 2, frees_in: None }
+            Balance { spent: used - used / 2, reserved: used / 2 }
         };
         let quote = Quote::of(Amount::request(usd(estimate), 0, tokens(estimate)));
         let decision = check_budget(&policy, &call("milli", 1), balance, &quote, at(LONG_DAY)).unwrap();

@@ -11,11 +11,17 @@
 
 mod support;
 
+mod agree;
 mod allocations;
+mod architecture;
+mod cancel;
 mod estimation_recorded;
 mod explain;
 mod golden;
+mod hostile;
 mod lazy;
 mod operator;
+mod outage;
 mod runs;
 mod walk;
+mod wrapped;

@@ -92,9 +92,7 @@ fn a_refusal_sends_nothing_and_is_no_client_error() {
 
 #[test]
 fn how_an_attempt_failed_decides_whether_it_is_charged() {
-    for (failure, charged) in
-        [(Failure::NotSent, "0"), (Failure::NotBilled, "0"), (Failure::Unknown, "1")]
-    {
+    for (failure, charged) in [(Failure::NotSent, "0"), (Failure::NotBilled, "0"), (Failure::Unknown, "1")] {
         let (house, client) = wrapped(Script::Fails(failure), Caps::default());
         let error = ready(client.call(1_000)).unwrap_err();
         assert!(matches!(&error, CallError::Client(broken) if *broken == Broken(failure)), "unchanged");
@@ -160,7 +158,8 @@ fn a_closure_is_run_under_a_permit_and_settled_by_what_it_says() {
     let error = block_on(house.enforcer.run(&call("milli", 1_000), broken)).unwrap_err();
     assert!(matches!(error, CallError::Client(_)));
     assert_eq!(house.dollars(&call("milli", 0)).0, usd("1.40"));
-    let known = house.enforcer.run_classified(&call("milli", 1_000), broken, |error| error.0);
+    let asked = call("milli", 1_000);
+    let known = house.enforcer.run_classified(&asked, broken, |error| error.0);
     assert!(matches!(block_on(known), Err(CallError::Client(_))));
     assert_eq!(house.dollars(&call("milli", 0)), (usd("1.40"), Usd::ZERO));
 

@@ -1,3 +1,5 @@
+//! Does the exact count agree with the tokenizer, whatever it is given?
+
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of the tests' own")]
 
 use super::*;
