@@ -1,18 +1,18 @@
 //! Budgets for LLM calls that hold.
 
-mod error;
-mod money;
-mod usage;
-mod amount;
-mod scope;
-mod window;
-mod message;
-mod call;
-mod clock;
 mod account;
+mod amount;
+mod call;
 mod claim;
-mod tokens;
+mod clock;
+mod error;
 pub mod ledger;
+mod message;
+mod money;
+mod scope;
+mod tokens;
+mod usage;
+mod window;
 
 pub use account::{Account, Balance, Book, ReservationId, Root};
 pub use amount::{Amount, Unit};

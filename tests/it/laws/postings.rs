@@ -1,0 +1,86 @@
+//! How are refunds, corrections and imports posted?
+
+use std::time::Duration;
+
+use token_budget::ledger::{OnExpiry, Outcome, Rank};
+use token_budget::{ErrorKind, Timestamp};
+
+use crate::books::{Books, always, claim, day, line, team};
+
+#[test]
+fn an_import_is_posted_once() {
+    let books = Books::new();
+    let id = books.id();
+
+    let first = books.record(id, &team(10), &[400], None).expect("no error");
+    let again = books.record(id, &team(10), &[400], None).expect("no error");
+    let other = books.record(id, &team(10), &[401], None).expect_err("another body");
+
+    assert_eq!((first.outcome, first.repeated, again.repeated), (Outcome::Applied, false, true));
+    assert_eq!(other.kind(), ErrorKind::Conflict);
+    assert_eq!(books.balances(&team(10)), [(400, 0)]);
+}
+
+#[test]
+fn a_refund_names_its_charge() {
+    let books = Books::new();
+    books.charged(&team(10), &[6]);
+    let held = books.held(&team(10), &[4]);
+
+    let unnamed = books.record(books.id(), &team(10), &[-1], None).expect_err("it names no charge");
+    let unknown = books.record(books.id(), &team(10), &[-1], Some(books.id())).expect_err("no such charge");
+    let open = books.record(books.id(), &team(10), &[-1], Some(held)).expect_err("a hold is no charge");
+
+    assert_eq!(unnamed.kind(), ErrorKind::Invalid);
+    assert_eq!((unknown.kind(), open.kind()), (ErrorKind::State, ErrorKind::State));
+    assert_eq!(books.balances(&team(10)), [(6, 4)]);
+}
+
+#[test]
+fn refunds_cannot_exceed_their_charge_even_together() {
+    let books = Books::new();
+    let charge = books.charged(&team(10), &[6]);
+    books.charged(&team(10), &[50]);
+
+    let too_much = books.record(books.id(), &team(10), &[-7], Some(charge)).expect_err("7 of 6");
+    books.record(books.id(), &team(10), &[-4], Some(charge)).expect("4 of 6");
+    let then = books.record(books.id(), &team(10), &[-3], Some(charge)).expect_err("7 of 6 in two parts");
+    books.record(books.id(), &team(10), &[-2], Some(charge)).expect("6 of 6");
+
+    assert_eq!((too_much.kind(), then.kind()), (ErrorKind::Invalid, ErrorKind::Invalid));
+    assert_eq!(books.balances(&team(10)), [(50, 0)]);
+    books.verify();
+}
+
+#[test]
+fn a_repeated_refund_is_posted_once() {
+    let books = Books::new();
+    let charge = books.charged(&team(10), &[6]);
+    let id = books.id();
+
+    books.record(id, &team(10), &[-4], Some(charge)).expect("no error");
+    let again = books.record(id, &team(10), &[-4], Some(charge)).expect("no error");
+
+    assert!(again.repeated);
+    assert_eq!(books.balances(&team(10)), [(2, 0)]);
+    books.record(books.id(), &team(10), &[-2], Some(charge)).expect("what is left can still be refunded");
+}
+
+#[test]
+fn a_refund_lands_in_the_day_of_its_charge() {
+    let books = Books::new();
+    let of = |number| claim(vec![line("team/search", day(number), 10)]);
+    let charge = books.charged(&of(0), &[6]);
+    // A call that runs over midnight keeps day 0 in sight.
+    books.reserve_until(books.id(), &of(0), &[1], (Timestamp::MAX, OnExpiry::Hold)).expect("no error");
+    books.at(1_000);
+    books.charged(&of(1), &[8]);
+
+    let other_day = books.record(books.id(), &of(1), &[-5], Some(charge)).expect_err("charged on day 0");
+    books.record(books.id(), &of(0), &[-5], Some(charge)).expect("no error");
+
+    assert_eq!(other_day.kind(), ErrorKind::Conflict);
+    assert_eq!(books.balances(&of(0)), [(1, 1)]);
+    assert_eq!(books.balances(&of(1)), [(8, 0)]);
+    books.verify();
+}
