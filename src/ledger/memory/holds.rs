@@ -212,7 +212,8 @@ impl Holds {
     /// Lets go of tombstones that have stood their time.
     pub(super) fn forget_tombstones(&mut self, now: Timestamp) {
         while let Some(oldest) = self.tombstones.front().copied() {
-            if self.holds.get(oldest).expires_at > now {
+            // An id is not yet too old at this very instant.
+            if self.holds.get(oldest).expires_at >= now {
                 return;
             }
             self.tombstones.pop_front();

@@ -142,3 +142,22 @@ fn an_open_hold_is_never_too_old() {
     assert!(!reply.unheld);
     assert_eq!(books.balances(&team(10)), [(2, 0)]);
 }
+
+#[test]
+fn a_tombstone_lasts_until_its_id_is_too_old() {
+    // A tombstone was let go at the very instant at which its id was not yet
+    // too old: the delayed reserve came alive.
+    let books = Books::new();
+    let id = books.id();
+    books.release(id).expect("no error");
+
+    books.clock.advance(HOUR);
+    books.release(books.id()).expect("burying another lets old tombstones go");
+    let at_the_hour = books.reserve(id, &team(10), &[1]).expect_err("it was released");
+    books.clock.advance(Duration::from_nanos(1));
+    books.release(books.id()).expect("burying another lets old tombstones go");
+    let after = books.reserve(id, &team(10), &[1]).expect_err("it is too old");
+
+    assert!(at_the_hour.to_string().contains("released"), "{at_the_hour}");
+    assert!(after.to_string().contains("older"), "{after}");
+}
