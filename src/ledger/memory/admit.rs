@@ -113,7 +113,8 @@ impl RootBook {
         let all = command.claim.lines().iter().zip(command.amounts).zip(places.iter_mut());
         for ((line, amount), place) in all {
             if *place == NO_ROW {
-                *place = self.rows.find_or_make(self.ledger, line, self.now)?;
+                self.rows.drop_some_idle(self.now);
+                *place = self.rows.find_or_make(self.ledger, line)?;
             }
             let row = self.rows.get_mut(*place);
             row.references = row.references.saturating_add(1);

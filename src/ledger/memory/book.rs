@@ -210,9 +210,15 @@ impl RootBook {
 
     /// Finds or makes the row of each line, and lets it run on to the line's period.
     pub(super) fn make_places(&mut self, claim: &Claim) -> Result<Places, Error> {
+        // Idle rows go first: a row made here is named by nothing until all are made.
+        for line in claim.lines() {
+            if self.rows.find(self.ledger, &line.account) == super::rows::NO_ROW {
+                self.rows.drop_some_idle(self.now);
+            }
+        }
         let mut places = Places::new();
         for line in claim.lines() {
-            let place = self.rows.find_or_make(self.ledger, line, self.now)?;
+            let place = self.rows.find_or_make(self.ledger, line)?;
             self.rows.advance(place, &line.period);
             places.push(place);
         }

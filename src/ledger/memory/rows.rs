@@ -86,13 +86,12 @@ impl Rows {
     }
 
     /// The row of that account, made where there is none.
-    pub(super) fn find_or_make(&mut self, ledger: u32, line: &Line, now: Timestamp) -> Result<u32, Error> {
+    pub(super) fn find_or_make(&mut self, ledger: u32, line: &Line) -> Result<u32, Error> {
         let account = &line.account;
         let found = self.find(ledger, account);
         if found != NO_ROW {
             return Ok(found);
         }
-        self.drop_some_idle(now);
         let rolling = (line.period.span > 1)
             .then(|| vec![Slot::default(); line.period.span as usize].into_boxed_slice());
         let row = Row {
@@ -261,7 +260,7 @@ impl Rows {
     }
 
     /// Looks at a few rows and drops those that nobody can ask for any more.
-    fn drop_some_idle(&mut self, now: Timestamp) {
+    pub(super) fn drop_some_idle(&mut self, now: Timestamp) {
         for _ in 0..4 {
             let places = self.rows.places();
             if places == 0 {

@@ -84,3 +84,18 @@ fn a_refund_lands_in_the_day_of_its_charge() {
     assert_eq!(books.balances(&of(1)), [(8, 0)]);
     books.verify();
 }
+
+#[test]
+fn two_late_lines_of_idle_accounts_are_two_accounts() {
+    // Making the second row let go of the first, whose day is long over:
+    // both lines were posted to one account.
+    let books = Books::new();
+    books.clock.advance(Duration::from_secs(100_000));
+    let late = claim(vec![line("team/search", day(0), 10), line("user/ada", day(0), 10)]);
+
+    books.reconcile(books.id(), &late, &[3, 5], Rank::Reported).expect("no error");
+
+    assert_eq!(books.ledger.accounts(), 2);
+    assert_eq!(books.balances(&late), [(3, 0), (5, 0)]);
+    books.verify();
+}
