@@ -279,7 +279,8 @@ impl RootBook {
         self.tick(now);
         let read = |(account, period): &(Account, Period)| {
             let place = self.rows.find(self.ledger, account);
-            if place != super::rows::NO_ROW && period.number > self.rows.get(place).period {
+            // Reading a coming period must not close the present one.
+            if place != super::rows::NO_ROW && period.from <= self.now && self.now < period.until {
                 self.rows.advance(place, period);
             }
             self.rows.balance(place, period.number)

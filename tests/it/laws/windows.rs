@@ -108,6 +108,18 @@ fn a_hold_that_outlives_two_days_expires_into_its_own() {
 }
 
 #[test]
+fn reading_a_coming_day_does_not_close_the_present_one() {
+    // A report that asked for tomorrow made every call of today stale.
+    let books = Books::new();
+    books.charged(&of_day(0), &[4]);
+
+    assert_eq!(books.balances(&of_day(1)), [(0, 0)]);
+
+    assert_eq!(books.balances(&of_day(0)), [(4, 0)]);
+    assert_eq!(books.reserve(books.id(), &of_day(0), &[1]).expect("no error").outcome, Outcome::Applied);
+}
+
+#[test]
 fn a_rolling_window_counts_its_sixty_sub_periods_and_the_running_one() {
     let books = Books::new();
     books.charged(&of_minute(0, 10), &[7]);
