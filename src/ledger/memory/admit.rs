@@ -22,6 +22,7 @@ impl RootBook {
             return self.reserve_again(place, command, news);
         }
         self.check_age(command.id)?;
+        check_expiry(command)?;
         let mut places = Places::new();
         let mut balances = Balances::new();
         let look = self.look(command, &mut places, &mut balances)?;
@@ -224,6 +225,17 @@ impl RootBook {
             State::Held => Ok(place),
             state => Err(ended(id, state_text(state))),
         }
+    }
+}
+
+/// What a hold is to be charged by age must stand beside its lines, like its amounts.
+fn check_expiry(command: &Reserve<'_>) -> Result<(), Error> {
+    let OnExpiry::Amounts(amounts) = command.on_expiry else { return Ok(()) };
+    check_shape(command.claim, amounts)?;
+    let mut lines = command.claim.lines().iter().zip(amounts);
+    match lines.find(|(_, amount)| **amount < 0) {
+        Some((line, amount)) => Err(negative(&line.account, *amount)),
+        None => Ok(()),
     }
 }
 

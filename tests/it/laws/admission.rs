@@ -125,6 +125,35 @@ fn lowering_a_ceiling_below_what_is_spent_refuses_new_calls_only() {
 }
 
 #[test]
+fn an_amount_below_zero_is_an_error_that_names_the_field() {
+    let books = Books::new();
+    let two = claim(vec![line("team/search", always(), 10), line("user/ada", always(), 10)]);
+
+    let reserved = books.reserve(books.id(), &two, &[1, -1]).expect_err("below zero");
+    let reported = books.reconcile(books.id(), &two, &[1, -1], token_budget::ledger::Rank::Reported);
+    let expiring = (books.now(), OnExpiry::Amounts(&[1, -1]));
+    let expiry = books.reserve_until(books.id(), &two, &[1, 1], expiring).expect_err("below zero");
+
+    for error in [reserved, reported.expect_err("below zero"), expiry] {
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("amounts: -1 for user/ada"), "{error}");
+    }
+    assert_eq!(books.ledger.accounts(), 0);
+}
+
+#[test]
+fn amounts_that_do_not_stand_beside_the_lines_are_an_error() {
+    let books = Books::new();
+
+    let reserved = books.reserve(books.id(), &team(10), &[1, 1]).expect_err("two amounts, one line");
+    let expiring = (books.now(), OnExpiry::Amounts(&[]));
+    let expiry = books.reserve_until(books.id(), &team(10), &[1], expiring).expect_err("no amount, one line");
+
+    assert_eq!((reserved.kind(), expiry.kind()), (ErrorKind::Invalid, ErrorKind::Invalid));
+    assert_eq!(books.ledger.open_holds(), 0);
+}
+
+#[test]
 fn a_sum_that_does_not_fit_is_an_error_and_changes_nothing() {
     let books = Books::new();
     let unlimited = team(i64::MAX);
