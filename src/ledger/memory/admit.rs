@@ -182,7 +182,8 @@ impl RootBook {
             }
             let balance = self.rows.balance(held.row, line.period.number);
             let growth = amount.saturating_sub(held.amount);
-            refused |= growth > 0 && !has_room(line, &balance, growth)?;
+            let counted = self.rows.counts(held.row, line.period.number);
+            refused |= growth > 0 && !(counted && has_room(line, &balance, growth)?);
             balances.push(balance);
             let change = Change { spent: 0, reserved: growth };
             changes.push(KeptLine { row: held.row, period: line.period.number, change });

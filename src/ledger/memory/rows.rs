@@ -163,6 +163,12 @@ impl Rows {
         Balance { spent: slot.spent, reserved: slot.reserved, frees_in: None }
     }
 
+    /// Whether that period's balance is known: a past one is forgotten once nothing is held in it.
+    pub(super) fn counts(&self, place: u32, period: i64) -> bool {
+        let row = self.rows.get(place);
+        row.period == period || row.rolling.is_some() || self.closed.contains_key(&(place, period))
+    }
+
     /// Whether the change can be applied without a sum that does not fit or a balance below zero.
     pub(super) fn fits(&self, place: u32, period: i64, change: Change) -> bool {
         let row = self.rows.get(place);

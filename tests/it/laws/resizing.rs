@@ -104,3 +104,24 @@ fn growth_in_a_past_day_counts_against_that_day() {
     assert_eq!(books.balances(&of(1)), [(9, 0)]);
     books.verify();
 }
+
+#[test]
+fn growth_in_a_past_day_whose_balance_is_forgotten_is_refused() {
+    // A hold of nothing does not keep its day's balance once the day is over:
+    // it grew by an amount that no account counted, and `verify` failed.
+    let books = Books::new();
+    let of = |number| claim(vec![line("team/search", day(number), 10)]);
+    let id = books.id();
+    books.reserve_until(id, &of(0), &[0], (Timestamp::MAX, OnExpiry::Hold)).expect("no error");
+    books.charged(&of(0), &[9]);
+    books.at(1_000);
+    books.held(&of(1), &[1]);
+
+    let reply = books.resize(id, &of(0), &[5], None).expect("no error");
+
+    assert_eq!(reply.outcome, Outcome::Refused);
+    books.verify();
+    books.reconcile(id, &of(0), &[5], Rank::Reported).expect("what was used is recorded all the same");
+    assert_eq!(books.balances(&of(1)), [(0, 1)]);
+    books.verify();
+}
