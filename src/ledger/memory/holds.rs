@@ -186,6 +186,12 @@ impl Holds {
         }
     }
 
+    /// What was given back of that line's charge.
+    pub(super) fn refunded(&self, place: u32, line: usize) -> i64 {
+        let refunded = self.refunded.get(&place).and_then(|lines| lines.get(line));
+        refunded.copied().unwrap_or(0)
+    }
+
     fn hash(&self, id: [u64; 2]) -> u64 {
         hash_words(&self.hasher, id)
     }

@@ -48,7 +48,9 @@ impl RootBook {
             let change = if held {
                 Change { spent: *amount, reserved: old.amount.saturating_neg() }
             } else {
-                Change { spent: amount.saturating_sub(old.amount), reserved: 0 }
+                let refunded = self.holds.refunded(place, changes.len());
+                let before = left_of(old.amount, refunded);
+                Change { spent: left_of(*amount, refunded).saturating_sub(before), reserved: 0 }
             };
             if !self.rows.fits(old.row, line.period.number, change) {
                 return Err(Error::overflow(&line.account.to_string()));
@@ -186,11 +188,16 @@ impl RootBook {
             }
         };
         let lines = self.holds.lines(place);
-        let change = |amount: i64| match withdraw {
-            true => Change { spent: amount.saturating_neg(), reserved: 0 },
-            false => Change { spent: 0, reserved: amount.saturating_neg() },
+        let change = |(at, line): (usize, &HoldLine)| {
+            let change = if withdraw {
+                let left = left_of(line.amount, self.holds.refunded(place, at));
+                Change { spent: left.saturating_neg(), reserved: 0 }
+            } else {
+                Change { spent: 0, reserved: line.amount.saturating_neg() }
+            };
+            self.kept(line, change)
         };
-        let changes: KeptLines = lines.iter().map(|line| self.kept(line, change(line.amount))).collect();
+        let changes: KeptLines = lines.iter().enumerate().map(change).collect();
         let zeros: Places = lines.iter().map(|_| 0).collect();
         let zeros: smallvec::SmallVec<[i64; 8]> = zeros.iter().map(|zero| i64::from(*zero)).collect();
         if withdraw {
@@ -285,10 +292,8 @@ impl RootBook {
             return Err(ended(id, state_text(self.holds.get(place).state)));
         };
         let lines = self.matching_lines(place, command.claim, id)?;
-        let refunded = self.holds.refunded.get(&place).map(AsRef::as_ref).unwrap_or_default();
         for (at, (charged, amount)) in lines.iter().zip(command.amounts).enumerate() {
-            let before = refunded.get(at).copied().unwrap_or(0);
-            let left = charged.amount.saturating_sub(before);
+            let left = left_of(charged.amount, self.holds.refunded(place, at));
             if amount.saturating_neg() > left {
                 let text = format!(
                     "a refund of {} exceeds the {left} left of the charge {id}",
@@ -325,4 +330,9 @@ impl RootBook {
             });
         if same { Ok(lines) } else { Err(conflict(id, "was held on other lines")) }
     }
+}
+
+/// What is left of a charge after its refunds; a surer figure may be below them.
+fn left_of(charged: i64, refunded: i64) -> i64 {
+    charged.saturating_sub(refunded).max(0)
 }

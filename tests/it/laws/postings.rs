@@ -86,6 +86,40 @@ fn a_refund_lands_in_the_day_of_its_charge() {
 }
 
 #[test]
+fn withdrawing_a_refunded_charge_gives_back_only_what_is_left_of_it() {
+    // The release took back the whole charge after the refund had taken back
+    // a part: the balance fell below zero and the budget grew.
+    let books = Books::new();
+    let id = books.held(&team(10), &[6]);
+    books.reconcile(id, &team(10), &[6], Rank::Estimated).expect("no error");
+    books.record(books.id(), &team(10), &[-4], Some(id)).expect("no error");
+
+    books.release(id).expect("no error");
+
+    assert_eq!(books.balances(&team(10)), [(0, 0)]);
+    books.verify();
+}
+
+#[test]
+fn a_surer_figure_below_what_was_refunded_leaves_nothing_spent() {
+    // The report replaced 6 by 3 where 4 had been refunded: the balance fell to −1.
+    let books = Books::new();
+    let id = books.held(&team(10), &[6]);
+    books.reconcile(id, &team(10), &[6], Rank::Provisional).expect("no error");
+    books.record(books.id(), &team(10), &[-4], Some(id)).expect("no error");
+
+    books.reconcile(id, &team(10), &[3], Rank::Estimated).expect("no error");
+    assert_eq!(books.balances(&team(10)), [(0, 0)]);
+    books.reconcile(id, &team(10), &[9], Rank::Reported).expect("no error");
+
+    // Nine were used, four were refunded.
+    assert_eq!(books.balances(&team(10)), [(5, 0)]);
+    let refund = books.record(books.id(), &team(10), &[-6], Some(id)).expect_err("10 of 9");
+    assert_eq!(refund.kind(), ErrorKind::Invalid);
+    books.verify();
+}
+
+#[test]
 fn two_late_lines_of_idle_accounts_are_two_accounts() {
     // Making the second row let go of the first, whose day is long over:
     // both lines were posted to one account.
