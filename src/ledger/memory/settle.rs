@@ -306,7 +306,13 @@ impl RootBook {
     }
 
     fn take_refund(&mut self, command: &Record<'_>) {
-        let Some(place) = command.corrects.and_then(|id| self.holds.find(id)) else { return };
+        let Some(id) = command.corrects else { return };
+        let Some(place) = self.holds.find(id) else { return };
+        // A correction on other lines, or of what is no charge, leaves what can be refunded as it is.
+        let charged = matches!(self.holds.get(place).state, State::Charged(_));
+        if !charged || self.matching_lines(place, command.claim, id).is_err() {
+            return;
+        }
         let refunded =
             self.holds.refunded.entry(place).or_insert_with(|| vec![0; command.amounts.len()].into());
         for (sum, amount) in refunded.iter_mut().zip(command.amounts) {

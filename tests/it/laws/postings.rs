@@ -120,6 +120,22 @@ fn a_surer_figure_below_what_was_refunded_leaves_nothing_spent() {
 }
 
 #[test]
+fn a_correction_on_other_lines_does_not_make_room_for_a_second_refund() {
+    // A posting on the user's line was taken for one on the team's.
+    let books = Books::new();
+    let charge = books.charged(&team(10), &[6]);
+    books.charged(&team(10), &[50]);
+    books.record(books.id(), &team(10), &[-6], Some(charge)).expect("no error");
+    let user = claim(vec![line("user/ada", always(), 10)]);
+    books.record(books.id(), &user, &[6], Some(charge)).expect("no error");
+
+    let again = books.record(books.id(), &team(10), &[-6], Some(charge)).expect_err("12 of 6");
+
+    assert_eq!(again.kind(), ErrorKind::Invalid);
+    assert_eq!(books.balances(&team(10)), [(50, 0)]);
+}
+
+#[test]
 fn two_late_lines_of_idle_accounts_are_two_accounts() {
     // Making the second row let go of the first, whose day is long over:
     // both lines were posted to one account.
