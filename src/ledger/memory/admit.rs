@@ -87,7 +87,7 @@ impl RootBook {
     fn explain_rolling(&self, command: &Reserve<'_>, places: &Places, balances: &mut Balances) {
         let lines = command.claim.lines().iter().zip(command.amounts).zip(places);
         for (((line, amount), place), balance) in lines.zip(balances) {
-            if line.period.span > 1 && balance.used().saturating_add(*amount) > line.ceiling {
+            if line.period.span > 1 && *amount > 0 && balance.used().saturating_add(*amount) > line.ceiling {
                 balance.frees_in = self.rows.frees_in(*place, *amount, line.ceiling);
             }
         }

@@ -204,3 +204,16 @@ fn a_charge_older_than_a_rolling_window_goes_to_the_journal_only() {
     assert_eq!(spent, 9);
     books.verify();
 }
+
+#[test]
+fn a_line_that_did_not_refuse_says_nothing_about_when_it_frees() {
+    // A frozen call was told when its line of amount zero would have room.
+    let books = Books::new();
+    books.charged(&of_minute(0, 10), &[50]);
+    let freeze = token_budget::ledger::MarkAction::Freeze;
+    books.mark(&crate::books::scope("team", "search"), freeze, "holidays");
+
+    let reply = books.reserve(books.id(), &of_minute(0, 10), &[0]).expect("no error");
+
+    assert_eq!((reply.outcome, reply.balances[0].frees_in), (Outcome::Refused, None));
+}
