@@ -4,7 +4,7 @@ use super::admit::{ended, state_text};
 use super::book::{KeptLines, Places, RootBook, check_shape, conflict, fingerprint, negative};
 use super::holds::{HoldLine, HoldLines, NewHold, State};
 use super::journal::{KeptLine, NewEntry};
-use super::rows::Change;
+use super::rows::{Change, NO_ROW};
 use crate::ledger::{EntryKind, News, Outcome, Rank, Reconcile, Record, Release, Reply};
 use crate::{Claim, Error, ReservationId, Timestamp};
 
@@ -119,8 +119,9 @@ impl RootBook {
 
     /// Records usage that no hold stood for: in full, once.
     fn charge_unheld(&mut self, command: &Reconcile<'_>, news: Option<Box<News>>) -> Result<Reply, Error> {
+        self.check_fits(command.claim, command.amounts)?;
         let places = self.make_places(command.claim)?;
-        let changes = self.new_changes(command.claim, &places, command.amounts)?;
+        let changes = new_changes(command.claim, &places, command.amounts);
         // A refused or tombstoned id becomes a charged one.
         self.holds.supersede(command.id);
         let state = State::Charged(command.rank);
@@ -129,16 +130,16 @@ impl RootBook {
         Ok(self.charged(EntryKind::Unheld(command.rank), command, &places, &changes, news))
     }
 
-    fn new_changes(&self, claim: &Claim, places: &Places, amounts: &[i64]) -> Result<KeptLines, Error> {
-        let mut changes = KeptLines::new();
-        for ((line, place), amount) in claim.lines().iter().zip(places).zip(amounts) {
+    /// Looks for sums that do not fit, before any row is made.
+    fn check_fits(&self, claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
+        for (line, amount) in claim.lines().iter().zip(amounts) {
+            let place = self.rows.find(self.ledger, &line.account);
             let change = Change { spent: *amount, reserved: 0 };
-            if !self.rows.fits(*place, line.period.number, change) {
+            if place != NO_ROW && !self.rows.fits(place, line.period.number, change) {
                 return Err(Error::overflow(&line.account.to_string()));
             }
-            changes.push(KeptLine { row: *place, period: line.period.number, change });
         }
-        Ok(changes)
+        Ok(())
     }
 
     /// Remembers an id that was never open.
@@ -242,8 +243,9 @@ impl RootBook {
         }
         self.check_age(command.id)?;
         self.check_refund(command)?;
+        self.check_fits(command.claim, command.amounts)?;
         let places = self.make_places(command.claim)?;
-        let changes = self.new_changes(command.claim, &places, command.amounts)?;
+        let changes = new_changes(command.claim, &places, command.amounts);
         self.take_refund(command);
         let place =
             self.insert_ended(command.id, State::Recorded, command.claim, command.amounts, &places)?;
@@ -336,6 +338,15 @@ impl RootBook {
             });
         if same { Ok(lines) } else { Err(conflict(id, "was held on other lines")) }
     }
+}
+
+fn new_changes(claim: &Claim, places: &Places, amounts: &[i64]) -> KeptLines {
+    let all = claim.lines().iter().zip(places).zip(amounts);
+    all.map(|((line, place), amount)| {
+        let change = Change { spent: *amount, reserved: 0 };
+        KeptLine { row: *place, period: line.period.number, change }
+    })
+    .collect()
 }
 
 /// What is left of a charge after its refunds; a surer figure may be below them.

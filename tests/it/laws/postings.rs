@@ -149,3 +149,17 @@ fn two_late_lines_of_idle_accounts_are_two_accounts() {
     assert_eq!(books.balances(&late), [(3, 0), (5, 0)]);
     books.verify();
 }
+
+#[test]
+fn a_charge_whose_sum_does_not_fit_makes_no_row() {
+    // The row of the first line was made before the second was looked at.
+    let books = Books::new();
+    books.charged(&team(10), &[i64::MAX]);
+    let two = claim(vec![line("user/ada", always(), 10), line("team/search", always(), 10)]);
+
+    let charge = books.reconcile(books.id(), &two, &[1, 1], Rank::Reported).expect_err("2^63");
+    let import = books.record(books.id(), &two, &[1, 1], None).expect_err("2^63");
+
+    assert_eq!((charge.kind(), import.kind()), (ErrorKind::Overflow, ErrorKind::Overflow));
+    assert_eq!(books.ledger.accounts(), 1);
+}
