@@ -201,6 +201,9 @@ impl RootBook {
         }
         let mut news = news;
         self.cross(&mut news, command.id, command.claim, &places);
+        for line in &changes {
+            self.rows.close(line.row, line.period);
+        }
         Ok(self.reply(Outcome::Applied, balances, news))
     }
 
