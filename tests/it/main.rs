@@ -10,3 +10,4 @@
 
 mod books;
 mod laws;
+mod reference;
