@@ -10,4 +10,5 @@
 
 mod books;
 mod laws;
+mod race;
 mod reference;
