@@ -88,10 +88,10 @@ impl Model {
         self.now = self.now.max(now);
         let mut due: Vec<(i64, u128)> = Vec::new();
         for (id, known) in &self.known {
-            if let State::Held { expires_at, .. } = known.state {
-                if expires_at <= self.now {
-                    due.push((expires_at, *id));
-                }
+            if let State::Held { expires_at, .. } = known.state
+                && expires_at <= self.now
+            {
+                due.push((expires_at, *id));
             }
         }
         due.sort_unstable();
@@ -424,12 +424,12 @@ impl Model {
                 }
             }
         }
-        if let (Some(charge), Some(id)) = (charge, corrects) {
-            if same_lines(&charge, lines) {
-                let refunded = &mut self.known.get_mut(&id).expect("known").refunded;
-                for (sum, line) in refunded.iter_mut().zip(lines) {
-                    *sum = (*sum - line.amount).max(0);
-                }
+        if let (Some(charge), Some(id)) = (charge, corrects)
+            && same_lines(&charge, lines)
+        {
+            let refunded = &mut self.known.get_mut(&id).expect("known").refunded;
+            for (sum, line) in refunded.iter_mut().zip(lines) {
+                *sum = (*sum - line.amount).max(0);
             }
         }
         self.post(id, State::Recorded, lines);
