@@ -10,6 +10,7 @@ pub mod ledger;
 mod message;
 mod money;
 mod scope;
+mod sync;
 mod tokens;
 mod usage;
 mod window;

@@ -13,13 +13,11 @@ mod journal;
 mod rows;
 mod settle;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dashmap::DashMap;
-use parking_lot::Mutex;
 
 use self::book::RootBook;
 use super::{
@@ -27,6 +25,7 @@ use super::{
     Reply, Reserve, Resize,
 };
 use crate::account::Book;
+use crate::sync::{AtomicU32, DashMap, Mutex};
 use crate::{Account, Balance, Clock, Error, Period, Root, Scope, SystemClock, Timestamp, Unit};
 
 /// How much a [`MemoryLedger`] remembers, for each root.
@@ -114,8 +113,8 @@ impl MemoryLedger {
     /// Empty books that remember as much as stated.
     #[must_use]
     pub fn with_options(clock: Arc<dyn Clock>, options: MemoryOptions) -> Self {
-        // Number zero is never given: a hint of zero says nothing.
-        static LEDGERS: AtomicU32 = AtomicU32::new(1);
+        // Number zero is never given: a hint of zero says nothing. It outlives a checker's schedules.
+        static LEDGERS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
         Self(Arc::new(Inner {
             number: LEDGERS.fetch_add(1, Ordering::Relaxed),
             options,
