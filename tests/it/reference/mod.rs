@@ -3,7 +3,7 @@
 //! Random commands over few accounts, so that they collide: the seed is
 //! printed on failure and set by `TOKEN_BUDGET_SEED`, the number of commands
 //! by `TOKEN_BUDGET_COMMANDS`. A million commands run where the build is
-//! optimized; an unoptimized one runs fewer unless told.
+//! optimized; an unoptimized one would take a minute, and runs a fifth of it.
 
 mod game;
 mod model;
@@ -31,9 +31,8 @@ fn the_ledger_answers_every_command_like_the_model() {
     for number in 0..commands.div_ceil(COMMANDS_IN_A_GAME) {
         let mut game = Game::new(Random::new(seed.wrapping_add(number)));
         for command in 0..COMMANDS_IN_A_GAME {
-            // The first game of this seed fails in the same way, alone.
-            let told = game.play();
-            if let Err(difference) = told {
+            if let Err(difference) = game.play() {
+                // The first game of this seed fails in the same way, alone.
                 let seed = seed.wrapping_add(number);
                 panic!("TOKEN_BUDGET_SEED={seed} TOKEN_BUDGET_COMMANDS=400, command {command}: {difference}");
             }
@@ -43,5 +42,7 @@ fn the_ledger_answers_every_command_like_the_model() {
     }
 
     println!("{commands} commands, seed {seed}: {seen:?}");
-    seen.check_that_all_happened();
+    if commands >= 100_000 {
+        seen.check_that_all_happened();
+    }
 }
