@@ -77,18 +77,23 @@ impl Game {
     }
 
     /// Ends everything, and compares what was spent in all.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) -> Result<(), String> {
         self.books.clock.set(Timestamp::MAX);
         let lines = [self.line_of(6, 0)];
         self.model.read(i64::MAX, &lines[0]);
         self.books.balances(&claim_of(&lines));
-        assert_eq!((self.books.ledger.open_holds(), self.model.open_holds()), (0, 0));
-        self.books.verify();
-        let entries = self.books.journal(&crate::books::root());
-        if entries.first().is_some_and(|first| first.sequence == 1) {
-            let spent: i64 = entries.iter().flat_map(|entry| &entry.lines).map(|line| line.spent).sum();
-            assert_eq!(i128::from(spent), self.model.spent_for_ever);
+        let open = (self.books.ledger.open_holds(), self.model.open_holds());
+        if open != (0, 0) {
+            return Err(format!("at the end of time {open:?} holds are open"));
         }
+        self.books.ledger.verify().map_err(|error| error.to_string())?;
+        let entries = self.books.journal(&crate::books::root());
+        let spent: i64 = entries.iter().flat_map(|entry| &entry.lines).map(|line| line.spent).sum();
+        let whole = entries.first().is_some_and(|first| first.sequence == 1);
+        if whole && i128::from(spent) != self.model.spent_for_ever {
+            return Err(format!("the journal says {spent} spent, the model {}", self.model.spent_for_ever));
+        }
+        Ok(())
     }
 
     pub(crate) fn seen(&self) -> &Seen {
