@@ -57,6 +57,7 @@
 //! `tiktoken` (default) adds exact counts for OpenAI models; `toml` reads policies written in TOML. Features only add
 //! types: the same policy gives the same verdict in every build.
 
+mod sync;
 mod error;
 mod money;
 mod usage;

@@ -1,4 +1,4 @@
-//! All integration tests, in one binary.
+//! All integration tests, in one binary: the ledger's laws first, then the way of a call.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,6 +8,11 @@
     clippy::arithmetic_side_effects,
     reason = "a test that cannot go on stops where it stands, and an overflow fails it as it should"
 )]
+
+mod books;
+mod laws;
+mod race;
+mod reference;
 
 mod support;
 

@@ -1,7 +1,8 @@
 //! Is there room? Reserving and resizing, the only commands that refuse.
 
 use super::book::{
-    Balances, Fingerprint, KeptLines, NO_NOTE, RootBook, check_shape, conflict, fingerprint, negative,
+    Balances, Fingerprint, KeptLines, NO_NOTE, RootBook, check_shape, check_signs, conflict, fingerprint,
+    negative,
 };
 use super::holds::{ExpiryCharge, HoldLine, INLINE, Key, State};
 use super::journal::KeptLine;
@@ -36,6 +37,7 @@ impl RootBook {
             return self.reserve_again(place, command, reply);
         }
         self.check_age(command.id)?;
+        check_expiry(command)?;
         let draft = self.holds.draft(command.claim.lines().len()).ok_or_else(no_place)?;
         let look = self.look(draft, command, &mut reply.balances);
         match look {
@@ -87,12 +89,14 @@ impl RootBook {
         !self.frozen.is_empty() && claim.scopes().iter().any(|scope| self.frozen.contains_key(scope))
     }
 
+    /// Makes the rows that are missing. All places are resolved anew, since idle rows go first.
     #[cold]
     fn make_rows(&mut self, draft: u32, claim: &Claim) -> Result<(), Error> {
+        self.drop_for_new_rows(claim);
         let mut place = draft;
         for lines in claim.lines().chunks(INLINE) {
             for (at, line) in lines.iter().enumerate() {
-                let row = self.rows.find_or_make(line, &self.moment());
+                let row = self.rows.find_or_make(self.ledger, line);
                 let row = row.inspect_err(|_| self.holds.discard(draft))?;
                 if let Some(held) = self.holds.get_mut(place).lines.get_mut(at) {
                     held.row = row;
@@ -169,7 +173,7 @@ impl RootBook {
         for (at, ((line, held), balance)) in
             command.claim.lines().iter().zip(&held).zip(&reply.balances).enumerate()
         {
-            let full = balance.used().saturating_add(held.amount) > line.ceiling;
+            let full = held.amount > 0 && balance.used().saturating_add(held.amount) > line.ceiling;
             if full && let Some(periods) = self.rows.frees_in(held.row, held.amount, line.ceiling) {
                 reply.news.get_or_insert_default().frees.push(Frees { line: at, periods });
             }
@@ -220,7 +224,8 @@ impl RootBook {
             }
             let balance = self.rows.balance(held.row, line.period.number);
             let growth = amount.saturating_sub(held.amount);
-            refused |= growth > 0 && !has_room(line, &balance, growth)?;
+            let counted = self.rows.counts(held.row, line.period.number);
+            refused |= growth > 0 && !(counted && has_room(line, &balance, growth)?);
             balances.push(balance);
             let change = Change { spent: 0, reserved: growth };
             changes.push(KeptLine { row: held.row, period: line.period.number, change });
@@ -234,9 +239,10 @@ impl RootBook {
             self.holds.schedule(place, expires_at);
         }
         if changes.iter().any(|line| line.change != Change::default()) {
-            self.post(&self.entry(EntryKind::Resized, command.id, &NO_NOTE), &changes);
+            self.write(&self.entry(EntryKind::Resized, command.id, &NO_NOTE), &changes);
         }
         self.cross(&mut news, place, command.claim);
+        self.close(&changes);
         Ok(Reply { balances, ..self.reply(Outcome::Applied, news) })
     }
 
@@ -248,6 +254,14 @@ impl RootBook {
             state => Err(ended(id, state_text(state))),
         }
     }
+}
+
+/// What a hold is to be charged by age must stand beside its lines, like its amounts.
+#[inline]
+fn check_expiry(command: &Reserve<'_>) -> Result<(), Error> {
+    let OnExpiry::Amounts(amounts) = command.on_expiry else { return Ok(()) };
+    check_shape(command.claim, amounts)?;
+    check_signs(command.claim, amounts)
 }
 
 /// The one inequality. A line of amount zero always has room.

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::MemoryOptions;
 use super::holds::{ExpiryCharge, HoldLine, Holds, Memory, State, fold};
 use super::journal::{Journal, KeptLine, NewEntry};
-use super::rows::{Change, Moment, NO_ROW, Rows};
+use super::rows::{Change, NO_ROW, Rows};
 use crate::ledger::{
     Crossed, Ended, EntryKind, Expired, Frozen, MarkAction, MarkScope, News, Note, Outcome, Rank, Reply,
 };
@@ -128,17 +128,29 @@ impl RootBook {
     }
 
     /// Applies changes that were found to fit, writes them into the journal, and says what the balances are then.
+    ///
+    /// Past periods in which nothing is held any more are forgotten.
     pub(super) fn post(&mut self, entry: &NewEntry<'_>, changes: &[KeptLine]) -> Balances {
+        let balances = self.write(entry, changes);
+        self.close(changes);
+        balances
+    }
+
+    /// The same, but forgets no period: levels in it may still be looked for.
+    pub(super) fn write(&mut self, entry: &NewEntry<'_>, changes: &[KeptLine]) -> Balances {
         let mut balances = Balances::new();
         for line in changes {
             balances.push(self.rows.apply(*line, self.journal.next()));
             self.journal.add(*line);
         }
         self.journal.write(entry, &mut self.rows);
+        balances
+    }
+
+    pub(super) fn close(&mut self, changes: &[KeptLine]) {
         for line in changes {
             self.rows.close(line.row, line.period);
         }
-        balances
     }
 
     /// Reports the levels that spent money has reached on the lines of that hold.
@@ -166,7 +178,7 @@ impl RootBook {
             let crossed = Crossed { account: line.account.clone(), period, tier: *tier, at: *level, spent };
             news.get_or_insert_default().crossed.push(crossed);
             let kept = KeptLine { row: place, period, change: Change::default() };
-            self.post(&self.entry(EntryKind::Crossed(*tier), id, &NO_NOTE), &[kept]);
+            self.write(&self.entry(EntryKind::Crossed(*tier), id, &NO_NOTE), &[kept]);
         }
     }
 
@@ -183,17 +195,23 @@ impl RootBook {
 
     /// Finds or makes the row of each line, and lets it run on to the line's period.
     pub(super) fn make_places(&mut self, claim: &Claim) -> Result<Places, Error> {
+        self.drop_for_new_rows(claim);
         let mut places = Places::new();
         for line in claim.lines() {
-            let place = self.rows.find_or_make(line, &self.moment())?;
+            let place = self.rows.find_or_make(self.ledger, line)?;
             self.rows.advance(place, &line.period);
             places.push(place);
         }
         Ok(places)
     }
 
-    pub(super) fn moment(&self) -> Moment {
-        Moment { ledger: self.ledger, now: self.now, journal_first: self.journal.first() }
+    /// Drops a few idle rows for each row that is about to be made.
+    pub(super) fn drop_for_new_rows(&mut self, claim: &Claim) {
+        for line in claim.lines() {
+            if self.rows.find(self.ledger, &line.account) == NO_ROW {
+                self.rows.drop_some_idle(self.now, self.journal.first());
+            }
+        }
     }
 
     /// Refuses ids that are older than memory reaches.
@@ -249,7 +267,8 @@ impl RootBook {
         self.tick(now);
         let read = |(account, period): &(Account, Period)| {
             let place = self.rows.find(self.ledger, account);
-            if place != NO_ROW && period.number > self.rows.get(place).period {
+            // Reading a coming period must not close the present one.
+            if place != NO_ROW && period.from <= self.now && self.now < period.until {
                 self.rows.advance(place, period);
             }
             self.rows.balance(place, period.number)

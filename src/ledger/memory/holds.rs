@@ -272,6 +272,12 @@ impl Holds {
         }
     }
 
+    /// What was given back of that line's charge.
+    pub(super) fn refunded(&self, place: u32, line: usize) -> i64 {
+        let refunded = self.refunded.get(&place).and_then(|lines| lines.get(line));
+        refunded.copied().unwrap_or(0)
+    }
+
     /// Keeps an ended hold in memory; lets go of what ended longest ago where that is more than stated.
     #[inline]
     pub(super) fn remember(&mut self, place: u32, rows: &mut Rows) {
@@ -292,9 +298,9 @@ impl Holds {
         self.tombstones.push_back(Due { at: until, place });
     }
 
-    /// Lets go of tombstones that have stood their time.
+    /// Lets go of tombstones that have stood their time: at the very end of it an id is not yet too old.
     pub(super) fn forget_tombstones(&mut self, now: Timestamp, rows: &mut Rows) {
-        while let Some(oldest) = self.tombstones.front().copied().filter(|oldest| oldest.at <= now) {
+        while let Some(oldest) = self.tombstones.front().copied().filter(|oldest| oldest.at < now) {
             self.tombstones.pop_front();
             self.forget(oldest.place, rows);
         }

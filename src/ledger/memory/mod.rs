@@ -15,13 +15,11 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dashmap::DashMap;
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use self::book::RootBook;
@@ -30,6 +28,7 @@ use super::{
     Release, Reply, Reserve, Resize,
 };
 use crate::account::Book;
+use crate::sync::{AtomicU32, DashMap, Mutex};
 use crate::{Account, Balance, Clock, Error, Period, Root, Scope, SystemClock, Timestamp, Unit};
 
 /// How much a [`MemoryLedger`] remembers, for each root.
@@ -123,8 +122,8 @@ impl MemoryLedger {
     /// Empty books that remember as much as stated.
     #[must_use]
     pub fn with_options(clock: Arc<dyn Clock>, options: MemoryOptions) -> Self {
-        // Number zero is never given: a hint of zero says nothing.
-        static LEDGERS: AtomicU32 = AtomicU32::new(1);
+        // Number zero is never given: a hint of zero says nothing. It outlives a checker's schedules.
+        static LEDGERS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
         Self(Arc::new(Inner {
             number: LEDGERS.fetch_add(1, Ordering::Relaxed),
             options,

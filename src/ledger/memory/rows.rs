@@ -53,16 +53,6 @@ pub(super) struct Change {
     pub(super) reserved: i64,
 }
 
-/// When and where a row is made: what decides which idle rows may go instead.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    /// The number of this ledger.
-    pub(super) ledger: u32,
-    pub(super) now: Timestamp,
-    /// The number of the oldest journal entry kept.
-    pub(super) journal_first: u64,
-}
-
 /// All accounts of one root.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
@@ -96,13 +86,12 @@ impl Rows {
     }
 
     /// The row of that account, made where there is none.
-    pub(super) fn find_or_make(&mut self, line: &Line, at: &Moment) -> Result<u32, Error> {
+    pub(super) fn find_or_make(&mut self, ledger: u32, line: &Line) -> Result<u32, Error> {
         let account = &line.account;
-        let found = self.find(at.ledger, account);
+        let found = self.find(ledger, account);
         if found != NO_ROW {
             return Ok(found);
         }
-        self.drop_some_idle(at);
         let rolling = (line.period.span > 1)
             .then(|| vec![Slot::default(); line.period.span as usize].into_boxed_slice());
         let (period, keep_until) = (line.period.number, keep_until(&line.period));
@@ -111,7 +100,7 @@ impl Rows {
         *self.rows.get_mut(place) = row;
         let Self { rows, index, .. } = self;
         index.insert_unique(account.hash(), place, |place| rows.get(*place).account.hash());
-        account.set_hint(u64::from(at.ledger) << 32 | u64::from(place));
+        account.set_hint(u64::from(ledger) << 32 | u64::from(place));
         Ok(place)
     }
 
@@ -184,6 +173,12 @@ impl Rows {
         }
         let slot = self.closed.get(&(place, period)).copied().unwrap_or_default();
         Balance { spent: slot.spent, reserved: slot.reserved }
+    }
+
+    /// Whether that period's balance is known: a past one is forgotten once nothing is held in it.
+    pub(super) fn counts(&self, place: u32, period: i64) -> bool {
+        let row = self.rows.get(place);
+        row.period == period || row.rolling.is_some() || self.closed.contains_key(&(place, period))
     }
 
     /// Whether the held line is that line of a claim.
@@ -336,20 +331,22 @@ impl Rows {
     }
 
     /// Looks at a few rows and drops those that nobody can ask for any more.
-    fn drop_some_idle(&mut self, at: &Moment) {
+    ///
+    /// Called before places are resolved: what was just found or made may be idle, too.
+    pub(super) fn drop_some_idle(&mut self, now: Timestamp, journal_first: u64) {
         for _ in 0..4 {
             let places = self.rows.places();
             if places == 0 {
                 return;
             }
             self.hand = self.hand.wrapping_add(1).checked_rem(places).unwrap_or(0);
-            self.drop_if_idle(self.hand, at);
+            self.drop_if_idle(self.hand, now, journal_first);
         }
     }
 
-    fn drop_if_idle(&mut self, place: u32, at: &Moment) {
+    fn drop_if_idle(&mut self, place: u32, now: Timestamp, journal_first: u64) {
         let row = self.rows.get_mut(place);
-        if row.holds > 0 || row.written >= at.journal_first || at.now < row.keep_until {
+        if row.holds > 0 || row.written >= journal_first || now < row.keep_until {
             return;
         }
         let hash = row.account.hash();

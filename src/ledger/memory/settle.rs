@@ -6,7 +6,7 @@ use super::admit::{ended, no_place, state_text};
 use super::book::{KeptLines, Places, RootBook, check_shape, check_signs, conflict, fingerprint, negative};
 use super::holds::{HoldLine, HoldLines, INLINE, State};
 use super::journal::{KeptLine, NewEntry};
-use super::rows::Change;
+use super::rows::{Change, NO_ROW};
 use crate::ledger::{EntryKind, News, Outcome, Rank, Reconcile, Record, Release, Reply};
 use crate::{Claim, Error, ReservationId, Timestamp};
 
@@ -27,27 +27,25 @@ impl RootBook {
             return self.charge_unheld(command, reply);
         };
         match self.holds.get(place).state {
+            State::Held => self.charge(place, command, reply),
             State::Charged(rank) if command.rank <= rank => self.charge_again(place, rank, command, reply),
-            State::Held | State::Released | State::Charged(_) => self.charge(place, command, reply),
+            State::Charged(_) | State::Released => self.replace(place, command, reply),
             State::Refused | State::Tombstone => self.charge_unheld(command, reply),
             State::Recorded => Err(conflict(command.id, "the id belongs to a posting")),
         }
     }
 
-    /// Charges a hold, or replaces a less sure charge: a look that changes nothing, then the change.
+    /// Charges a live hold: a look that changes nothing, then the change.
     #[inline]
     fn charge(&mut self, place: u32, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
-        let first = self.holds.get(place);
-        let (held, unheld) = (first.state == State::Held, first.unheld);
-        self.check_charge(place, held, command)?;
-        reply.unheld = unheld;
+        self.check_charge(place, command)?;
         let entry = self.journal.next();
         let mut crossed = false;
         let mut part = place;
         for (lines, amounts) in command.claim.lines().chunks(INLINE).zip(command.amounts.chunks(INLINE)) {
             let hold = self.holds.get_mut(part);
             for ((line, amount), old) in lines.iter().zip(amounts).zip(&mut hold.lines) {
-                let change = charge_change(held, old.amount, *amount);
+                let change = charge_change(old.amount, *amount);
                 let kept = KeptLine { row: old.row, period: line.period.number, change };
                 let (balance, reaches) = self.rows.apply_line(kept, line, entry);
                 reply.balances.push(balance);
@@ -57,7 +55,7 @@ impl RootBook {
             }
             part = hold.more;
         }
-        let kind = if unheld { EntryKind::Unheld(command.rank) } else { EntryKind::Reconciled(command.rank) };
+        let kind = EntryKind::Reconciled(command.rank);
         self.journal.write(&self.entry(kind, command.id, command.note), &mut self.rows);
         if crossed {
             self.cross(&mut reply.news, place, command.claim);
@@ -65,13 +63,34 @@ impl RootBook {
         if self.rows.any_closed() {
             self.close_periods(place, command.claim);
         }
-        let state = State::Charged(command.rank);
-        if held {
-            self.close_hold(place, state);
-        } else {
-            // It keeps its turn among the remembered: an ended id is in one queue only.
-            self.holds.get_mut(place).state = state;
+        self.close_hold(place, State::Charged(command.rank));
+        Ok(())
+    }
+
+    /// Replaces a less sure charge, or charges what was given back.
+    fn replace(&mut self, place: u32, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
+        let lines = self.matching_lines(place, command.claim, command.id)?;
+        let mut changes = KeptLines::new();
+        for (at, (old, amount)) in lines.iter().zip(command.amounts).enumerate() {
+            let refunded = self.holds.refunded(place, at);
+            let spent = left_of(*amount, refunded).saturating_sub(left_of(old.amount, refunded));
+            let kept = self.kept(old, Change { spent, reserved: 0 });
+            if !self.rows.fits(kept.row, kept.period, kept.change) {
+                return Err(Error::overflow(&self.rows.get(kept.row).account.to_string()));
+            }
+            changes.push(kept);
         }
+        self.holds.set_amounts(place, command.amounts);
+        let hold = self.holds.get_mut(place);
+        // It keeps its turn among the remembered: an ended id is in one queue only.
+        hold.state = State::Charged(command.rank);
+        reply.unheld = hold.unheld;
+        let kind = match reply.unheld {
+            true => EntryKind::Unheld(command.rank),
+            false => EntryKind::Reconciled(command.rank),
+        };
+        reply.balances = self.post(&self.entry(kind, command.id, command.note), &changes);
+        self.cross(&mut reply.news, place, command.claim);
         Ok(())
     }
 
@@ -85,7 +104,7 @@ impl RootBook {
 
     /// Refuses a charge on other lines than were held, and one whose sums do not fit.
     #[inline]
-    fn check_charge(&self, place: u32, held: bool, command: &Reconcile<'_>) -> Result<(), Error> {
+    fn check_charge(&self, place: u32, command: &Reconcile<'_>) -> Result<(), Error> {
         let mut part = place;
         for (lines, amounts) in command.claim.lines().chunks(INLINE).zip(command.amounts.chunks(INLINE)) {
             let hold = self.holds.part(part).ok_or_else(|| other_lines(command.id))?;
@@ -96,7 +115,7 @@ impl RootBook {
                 if !self.rows.is_line(old, line) {
                     return Err(other_lines(command.id));
                 }
-                let change = charge_change(held, old.amount, *amount);
+                let change = charge_change(old.amount, *amount);
                 if !self.rows.fits(old.row, line.period.number, change) {
                     return Err(Error::overflow(&line.account.to_string()));
                 }
@@ -133,8 +152,9 @@ impl RootBook {
 
     /// Records usage that no hold stood for: in full, once.
     fn charge_unheld(&mut self, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
+        self.check_fits(command.claim, command.amounts)?;
         let places = self.make_places(command.claim)?;
-        let changes = self.new_changes(command.claim, &places, command.amounts)?;
+        let changes = new_changes(command.claim, &places, command.amounts);
         // A refused or tombstoned id becomes a charged one.
         self.holds.supersede(&self.holds.key(command.id));
         let state = State::Charged(command.rank);
@@ -147,16 +167,16 @@ impl RootBook {
         Ok(())
     }
 
-    fn new_changes(&self, claim: &Claim, places: &Places, amounts: &[i64]) -> Result<KeptLines, Error> {
-        let mut changes = KeptLines::new();
-        for ((line, place), amount) in claim.lines().iter().zip(places).zip(amounts) {
+    /// Looks for sums that do not fit, before any row is made.
+    fn check_fits(&self, claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
+        for (line, amount) in claim.lines().iter().zip(amounts) {
+            let place = self.rows.find(self.ledger, &line.account);
             let change = Change { spent: *amount, reserved: 0 };
-            if !self.rows.fits(*place, line.period.number, change) {
+            if place != NO_ROW && !self.rows.fits(place, line.period.number, change) {
                 return Err(Error::overflow(&line.account.to_string()));
             }
-            changes.push(KeptLine { row: *place, period: line.period.number, change });
         }
-        Ok(changes)
+        Ok(())
     }
 
     /// Remembers an id that was never open.
@@ -207,11 +227,16 @@ impl RootBook {
             }
         };
         let lines = self.holds.lines(place);
-        let change = |amount: i64| match withdraw {
-            true => Change { spent: amount.saturating_neg(), reserved: 0 },
-            false => Change { spent: 0, reserved: amount.saturating_neg() },
+        let change = |(at, line): (usize, &HoldLine)| {
+            let change = if withdraw {
+                let left = left_of(line.amount, self.holds.refunded(place, at));
+                Change { spent: left.saturating_neg(), reserved: 0 }
+            } else {
+                Change { spent: 0, reserved: line.amount.saturating_neg() }
+            };
+            self.kept(line, change)
         };
-        let changes: KeptLines = lines.iter().map(|line| self.kept(line, change(line.amount))).collect();
+        let changes: KeptLines = lines.iter().enumerate().map(change).collect();
         let zeros: SmallVec<[i64; 8]> = lines.iter().map(|_| 0).collect();
         if withdraw {
             self.holds.set_amounts(place, &zeros);
@@ -242,8 +267,9 @@ impl RootBook {
         }
         self.check_age(command.id)?;
         self.check_refund(command)?;
+        self.check_fits(command.claim, command.amounts)?;
         let places = self.make_places(command.claim)?;
-        let changes = self.new_changes(command.claim, &places, command.amounts)?;
+        let changes = new_changes(command.claim, &places, command.amounts);
         self.take_refund(command);
         let place =
             self.insert_ended(command.id, State::Recorded, command.claim, command.amounts, &places)?;
@@ -284,10 +310,8 @@ impl RootBook {
             return Err(ended(id, state_text(self.holds.get(place).state)));
         };
         let lines = self.matching_lines(place, command.claim, id)?;
-        let refunded = self.holds.refunded.get(&place).map(AsRef::as_ref).unwrap_or_default();
         for (at, (charged, amount)) in lines.iter().zip(command.amounts).enumerate() {
-            let before = refunded.get(at).copied().unwrap_or(0);
-            let left = charged.amount.saturating_sub(before);
+            let left = left_of(charged.amount, self.holds.refunded(place, at));
             if amount.saturating_neg() > left {
                 let text = format!(
                     "a refund of {} exceeds the {left} left of the charge {id}",
@@ -300,9 +324,13 @@ impl RootBook {
     }
 
     fn take_refund(&mut self, command: &Record<'_>) {
-        let Some(place) = command.corrects.and_then(|id| self.holds.find(&self.holds.key(id))) else {
+        let Some(id) = command.corrects else { return };
+        let Some(place) = self.holds.find(&self.holds.key(id)) else { return };
+        // A correction on other lines, or of what is no charge, leaves what can be refunded as it is.
+        let charged = matches!(self.holds.get(place).state, State::Charged(_));
+        if !charged || self.matching_lines(place, command.claim, id).is_err() {
             return;
-        };
+        }
         let refunded =
             self.holds.refunded.entry(place).or_insert_with(|| vec![0; command.amounts.len()].into());
         for (sum, amount) in refunded.iter_mut().zip(command.amounts) {
@@ -325,13 +353,24 @@ impl RootBook {
     }
 }
 
-/// How a charge changes a line that holds `old`, or was charged it.
+fn new_changes(claim: &Claim, places: &Places, amounts: &[i64]) -> KeptLines {
+    let all = claim.lines().iter().zip(places).zip(amounts);
+    all.map(|((line, place), amount)| {
+        let change = Change { spent: *amount, reserved: 0 };
+        KeptLine { row: *place, period: line.period.number, change }
+    })
+    .collect()
+}
+
+/// How a charge changes a line on which `held` stands.
 #[inline]
-fn charge_change(held: bool, old: i64, amount: i64) -> Change {
-    match held {
-        true => Change { spent: amount, reserved: old.saturating_neg() },
-        false => Change { spent: amount.saturating_sub(old), reserved: 0 },
-    }
+fn charge_change(held: i64, amount: i64) -> Change {
+    Change { spent: amount, reserved: held.saturating_neg() }
+}
+
+/// What is left of a charge after its refunds; a surer figure may be below them.
+fn left_of(charged: i64, refunded: i64) -> i64 {
+    charged.saturating_sub(refunded).max(0)
 }
 
 #[cold]

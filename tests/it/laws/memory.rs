@@ -1,0 +1,117 @@
+//! What does the ledger remember, and does it find an account whoever made it?
+
+use std::time::Duration;
+
+use token_budget::ErrorKind;
+use token_budget::ledger::{MemoryOptions, Outcome, Rank};
+
+use crate::books::{Books, HOUR, always, claim, day, line, team};
+
+#[test]
+fn the_stated_number_of_ended_ids_is_remembered() {
+    let books = Books::with(MemoryOptions { ended_max: 3, ..MemoryOptions::default() });
+    let ids: Vec<_> = (0..4).map(|_| books.charged(&team(100), &[1])).collect();
+
+    let repeats = ids[1..].iter().map(|id| books.reconcile(*id, &team(100), &[1], Rank::Reported));
+    assert!(repeats.into_iter().all(|reply| reply.expect("no error").repeated));
+    assert_eq!(books.balances(&team(100)), [(4, 0)]);
+    books.verify();
+}
+
+#[test]
+fn charges_not_yet_reported_are_remembered_apart_from_the_others() {
+    let options = MemoryOptions { ended_max: 1, unreported_max: 2, ..MemoryOptions::default() };
+    let books = Books::with(options);
+    let provisional = books.held(&team(100), &[5]);
+    books.reconcile(provisional, &team(100), &[5], Rank::Provisional).expect("no error");
+    for _ in 0..10 {
+        books.charged(&team(100), &[1]);
+    }
+
+    let reply = books.reconcile(provisional, &team(100), &[7], Rank::Reported).expect("no error");
+
+    assert!(!reply.unheld);
+    assert_eq!(books.balances(&team(100)), [(17, 0)]);
+}
+
+#[test]
+fn a_ledger_that_remembers_nothing_still_keeps_its_balances() {
+    let options =
+        MemoryOptions { ended_max: 0, unreported_max: 0, journal_entries_max: 0, ..MemoryOptions::default() };
+    let books = Books::with(options);
+    let open = books.held(&team(100), &[5]);
+    for rank in [Rank::Estimated, Rank::Reported] {
+        let id = books.held(&team(100), &[2]);
+        books.reconcile(id, &team(100), &[3], rank).expect("no error");
+        let released = books.held(&team(100), &[2]);
+        books.release(released).expect("no error");
+        books.reconcile(books.id(), &team(100), &[4], rank).expect("no error");
+    }
+
+    assert_eq!(books.balances(&team(100)), [(14, 5)]);
+    assert_eq!(books.reserve(open, &team(100), &[6]).expect_err("still known").kind(), ErrorKind::Conflict);
+    books.verify();
+}
+
+#[test]
+fn an_account_idle_past_its_window_costs_no_memory() {
+    let options = MemoryOptions { ended_max: 0, journal_entries_max: 0, ..MemoryOptions::default() };
+    let books = Books::with(options);
+    for user in 0..100 {
+        books.charged(&claim(vec![line(&format!("user/{user}"), day(0), 10)]), &[1]);
+    }
+    books.at(1_000);
+    for user in 100..150 {
+        books.charged(&claim(vec![line(&format!("user/{user}"), day(1), 10)]), &[1]);
+    }
+
+    // Each new account looks at four others: fifty are enough to find the hundred of day 0.
+    assert_eq!(books.ledger.accounts(), 50);
+    books.verify();
+}
+
+#[test]
+fn one_account_can_be_used_with_two_ledgers() {
+    let (here, there) = (Books::new(), Books::new());
+    let (first, second) = (line("team/search", always(), 10), line("user/ada", always(), 10));
+    // There the user's row comes first, so that a place remembered here names another account there.
+    there.held(&claim(vec![second.clone()]), &[1]);
+    let both = claim(vec![first, second]);
+
+    for _ in 0..2 {
+        here.held(&both, &[1, 2]);
+        there.held(&both, &[3, 4]);
+    }
+
+    assert_eq!(here.balances(&both), [(0, 2), (0, 4)]);
+    assert_eq!(there.balances(&both), [(0, 6), (0, 9)]);
+}
+
+#[test]
+fn accounts_made_twice_are_one_account() {
+    let books = Books::new();
+    books.held(&team(10), &[6]);
+
+    // `team` makes its account anew each time.
+    assert_eq!(books.reserve(books.id(), &team(10), &[5]).expect("no error").outcome, Outcome::Refused);
+    assert_eq!(books.ledger.accounts(), 1);
+}
+
+#[test]
+fn an_account_whose_row_was_let_go_begins_anew() {
+    let options = MemoryOptions { ended_max: 0, journal_entries_max: 0, ..MemoryOptions::default() };
+    let books = Books::with(options);
+    let idle = claim(vec![line("user/0", day(0), 10)]);
+    books.charged(&idle, &[9]);
+    books.clock.advance(HOUR + Duration::from_secs(400));
+    for user in 1..10 {
+        books.charged(&claim(vec![line(&format!("user/{user}"), day(4), 10)]), &[1]);
+    }
+
+    // The old claim's account still remembers a place, which is another's by now.
+    let today = claim(vec![token_budget::Line { period: day(4), ..idle.lines()[0].clone() }]);
+    let reply = books.reserve(books.id(), &today, &[10]).expect("no error");
+
+    assert_eq!((reply.outcome, reply.balances[0].used()), (Outcome::Applied, 0));
+    books.verify();
+}

@@ -1,0 +1,105 @@
+//! What does a frozen scope refuse, and what does it still record?
+
+use token_budget::Claim;
+use token_budget::ledger::MarkAction::{Close, Freeze, Reopen, Stop};
+use token_budget::ledger::{EntryKind, Outcome, Rank};
+
+use crate::books::{Books, always, claim, line, root, scope, team};
+
+#[test]
+fn a_frozen_scope_refuses_with_its_reason_until_it_is_reopened() {
+    for action in [Freeze, Stop, Close] {
+        let books = Books::new();
+        let search = scope("team", "search");
+        books.mark(&search, action, "the bill looks wrong");
+
+        let refused = books.reserve(books.id(), &team(10), &[1]).expect("no error");
+        books.mark(&search, Reopen, "it was right");
+        let admitted = books.reserve(books.id(), &team(10), &[1]).expect("no error");
+
+        let frozen = &refused.news.expect("the reason").frozen[0];
+        assert_eq!((refused.outcome, admitted.outcome), (Outcome::Refused, Outcome::Applied));
+        assert_eq!((&frozen.scope, frozen.action), (&search, action));
+        assert_eq!(
+            (frozen.signature.by.as_str(), frozen.signature.reason.as_str()),
+            ("ops", "the bill looks wrong")
+        );
+    }
+}
+
+#[test]
+fn a_frozen_scope_refuses_a_line_of_amount_zero() {
+    let books = Books::new();
+    books.mark(&scope("team", "search"), Freeze, "holidays");
+
+    let reply = books.reserve(books.id(), &team(10), &[0]).expect("no error");
+
+    assert_eq!(reply.outcome, Outcome::Refused);
+}
+
+#[test]
+fn a_frozen_scope_stops_calls_that_no_budget_of_it_binds() {
+    let books = Books::new();
+    let run = scope("run", "7");
+    books.mark(&run, Stop, "it went in circles");
+    let lines = vec![line("team/search", always(), 10)];
+    let carries = Claim::new(root(), &[scope("team", "search"), run.clone()], lines).expect("a sound claim");
+
+    assert_eq!(books.reserve(books.id(), &carries, &[1]).expect("no error").outcome, Outcome::Refused);
+    assert_eq!(books.reserve(books.id(), &team(10), &[1]).expect("no error").outcome, Outcome::Applied);
+}
+
+#[test]
+fn all_frozen_scopes_of_a_call_are_named() {
+    let books = Books::new();
+    let two = claim(vec![line("team/search", always(), 10), line("user/ada", always(), 10)]);
+    books.mark(&scope("team", "search"), Freeze, "one");
+    books.mark(&scope("user", "ada"), Freeze, "two");
+
+    let reply = books.reserve(books.id(), &two, &[1, 1]).expect("no error");
+
+    let reasons: Vec<_> =
+        reply.news.expect("reasons").frozen.iter().map(|it| it.signature.reason.to_string()).collect();
+    assert_eq!(reasons, ["one", "two"]);
+}
+
+#[test]
+fn calls_in_flight_are_recorded_in_a_stopped_scope() {
+    let books = Books::new();
+    let id = books.held(&team(10), &[4]);
+    books.mark(&scope("team", "search"), Stop, "enough");
+
+    let reply = books.reconcile(id, &team(10), &[5], Rank::Reported).expect("no error");
+
+    assert_eq!(reply.outcome, Outcome::Applied);
+    assert_eq!(books.balances(&team(10)), [(5, 0)]);
+}
+
+#[test]
+fn a_second_stop_changes_nothing() {
+    let books = Books::new();
+    let run = scope("team", "search");
+    let first = books.mark(&run, Stop, "it went in circles");
+    books.at(10);
+    let second = books.mark(&run, Stop, "another reason");
+    let close = books.mark(&run, Close, "the end");
+
+    let refused = books.reserve(books.id(), &team(10), &[1]).expect("no error");
+
+    assert_eq!((first.repeated, second.repeated, close.repeated), (false, true, true));
+    let frozen = &refused.news.expect("the reason").frozen[0];
+    assert_eq!((frozen.action, frozen.signature.reason.as_str()), (Stop, "it went in circles"));
+    assert_eq!(frozen.since, token_budget::Timestamp::EPOCH);
+    let kinds: Vec<_> = books.journal(&root()).iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, [EntryKind::Marked(Stop)]);
+}
+
+#[test]
+fn reopening_what_is_open_changes_nothing() {
+    let books = Books::new();
+
+    let reply = books.mark(&scope("team", "search"), Reopen, "just in case");
+
+    assert!(reply.repeated);
+    assert_eq!(books.journal(&root()).len(), 0);
+}
