@@ -121,6 +121,32 @@ impl Policy {
         })))
     }
 
+    /// The same policy with one more budget; all else stays as it is.
+    ///
+    /// # Errors
+    /// As [`Policy::new`].
+    ///
+    /// # Example: books for a policy that was read from a file
+    /// ```
+    /// use token_budget::{Budget, Policy, Scope, Unit, Window};
+    ///
+    /// let text = r#"{"budgets": [{"id": "search", "scope": "team/search", "limit": "500", "window": "month"}]}"#;
+    /// let acme = Scope::organization("acme")?.into();
+    /// let books = Budget::new("books", acme, Unit::Usd, None, Window::lifetime());
+    /// let policy = Policy::from_json(text)?.with_budget(books)?;
+    /// assert_eq!(policy.budgets().len(), 2);
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
+    pub fn with_budget(self, budget: Budget) -> Result<Self, Error> {
+        let budgets = self.0.budgets.iter().map(|known| (**known).clone()).chain([budget]);
+        let longer = Self::new(budgets)?;
+        Ok(self.change(|inner| {
+            inner.budgets.clone_from(&longer.0.budgets);
+            inner.by_scope.clone_from(&longer.0.by_scope);
+            inner.by_kind.clone_from(&longer.0.by_kind);
+        }))
+    }
+
     /// The same policy with one more exemption; given again under the same id, it still counts once.
     ///
     /// # Errors
