@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// The layers, lowest first. A module imports its own layer and lower ones.
 const LAYERS: [&[&str]; 7] = [
     &[
+        "sync",
         "error",
         "money",
         "usage",
