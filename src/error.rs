@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Conflict,
     /// The command does not fit the state of its hold: ended, unknown, or too old to tell.
     State,
+    /// The id is older than the ledger remembers, so nobody can tell whether it was used before.
+    Forgotten,
     /// The ledger could not be reached, or could not keep what it was told.
     LedgerUnavailable,
     /// A part of the ledger's books is damaged or of an unknown version.

@@ -366,24 +366,33 @@ impl Open {
 
     /// What an abandoned call is charged, by the enforcer's choice.
     fn pending_abandoned(&self) -> Pending {
+        match self.plan.core.abandoned {
+            Abandoned::Release => self.pending_release(),
+            Abandoned::InputFloor | Abandoned::Hold => self.pending_reconcile(
+                self.abandoned_amounts(),
+                Rank::Provisional,
+                self.note(None, Ended::Abandoned),
+            ),
+        }
+    }
+
+    /// What the call is charged if nobody says how it ended: by a drop here, or by its hold's age.
+    fn abandoned_amounts(&self) -> SmallVec<[i64; 8]> {
         let floor = || {
             let priced = self.plan.price(self.priced.tokens_input, 0, 1).ok()?;
             amounts(self.binding(), &priced.amount()).ok()
         };
-        let amounts = match self.plan.core.abandoned {
-            Abandoned::Release => return self.pending_release(),
+        match self.plan.core.abandoned {
+            Abandoned::Release => SmallVec::new(),
             // Where even the floor cannot be priced, all that is held stands.
             Abandoned::InputFloor => floor().unwrap_or_else(|| self.amounts.clone()),
             Abandoned::Hold => self.amounts.clone(),
-        };
-        let note = self.note(None, Ended::Abandoned);
-        Pending::Reconcile {
-            id: self.id,
-            binding: Arc::clone(self.binding()),
-            amounts,
-            rank: Rank::Provisional,
-            note,
         }
+    }
+
+    fn pending_reconcile(&self, amounts: SmallVec<[i64; 8]>, rank: Rank, note: Note) -> Pending {
+        let held = if self.held { self.abandoned_amounts() } else { SmallVec::new() };
+        Pending::Reconcile { id: self.id, binding: Arc::clone(self.binding()), amounts, held, rank, note }
     }
 
     async fn release(self: Box<Self>) -> Result<(), Error> {
@@ -409,7 +418,7 @@ impl Open {
         let (charge, charged) = self.charge_or_abandon(&report, now)?;
         let note = self.charge_note(&charge);
         // Until the ledger confirms, a cancelled future still charges the call.
-        let pending = Some(self.pending_charge(&charge, &charged, &note));
+        let pending = Some(self.pending_reconcile(charged.clone(), charge.rank, note.clone()));
         let mut unconfirmed = Unconfirmed { core: &core, pending };
         let reply = core.send_reconcile(now, self.reconcile(&charge, &charged, &note)).await;
         unconfirmed.pending = None;
@@ -473,8 +482,13 @@ impl Open {
             Ok(reply) => Ok(self.receipt(charge, reply)),
             Err(error) if error.is_retryable() => {
                 let core = &self.plan.core;
-                core.outbox.push(self.pending_charge(&charge, &charged, note));
+                core.outbox.push(self.pending_reconcile(charged, charge.rank, note.clone()));
                 core.tell(&Event::Undelivered { id: self.id });
+                Ok(self.pending_receipt(charge))
+            }
+            Err(error) if error.kind() == ErrorKind::Forgotten => {
+                let pending = self.pending_reconcile(charged, charge.rank, note.clone());
+                self.plan.core.end_without_waiting(pending);
                 Ok(self.pending_receipt(charge))
             }
             Err(error) => {
@@ -484,16 +498,6 @@ impl Open {
                 }
                 Err(error)
             }
-        }
-    }
-
-    fn pending_charge(&self, charge: &Charge, amounts: &SmallVec<[i64; 8]>, note: &Note) -> Pending {
-        Pending::Reconcile {
-            id: self.id,
-            binding: Arc::clone(self.binding()),
-            amounts: amounts.clone(),
-            rank: charge.rank,
-            note: note.clone(),
         }
     }
 

@@ -229,7 +229,7 @@ impl RunGuard {
         let prepared = self.prepared_for(call)?;
         let now = self.enforcer.now();
         if let Some(deadline) = self.deadline.filter(|deadline| now >= *deadline) {
-            let decision = self.out_of_time(&prepared, deadline, now)?;
+            let decision = self.out_of_time(&prepared, deadline, now).await?;
             return Ok(self.refused(decision));
         }
         match prepared.reserve_call(call).await? {
@@ -313,7 +313,10 @@ impl RunGuard {
 
     fn refused(&self, decision: Box<Decision>) -> Admission {
         // What the run's own scope refuses ends the run; a team's empty month does not.
-        let own = |refusal: &&Refusal| refusal.scope.as_ref() == Some(&self.scope);
+        // Calls in flight may yet cost less: they end nothing.
+        let own = |refusal: &&Refusal| {
+            refusal.scope.as_ref() == Some(&self.scope) && refusal.kind != RefusalKind::InFlight
+        };
         if let Some(refusal) = decision.refusals().iter().find(own) {
             self.over.lock().get_or_insert_with(|| refusal.to_string());
         }
@@ -335,7 +338,7 @@ impl RunGuard {
         Ok(prepared)
     }
 
-    fn out_of_time(
+    async fn out_of_time(
         &self,
         prepared: &Prepared,
         deadline: Timestamp,
@@ -355,7 +358,7 @@ impl RunGuard {
             requested: 1,
             kind: RefusalKind::RunLimit,
         };
-        prepared.refused_by(refusal, now)
+        prepared.refused_by(refusal, now).await
     }
 
     async fn balances(&self) -> Result<Figures, Error> {
@@ -396,6 +399,7 @@ impl Drop for RunGuard {
             id: ReservationId::generate(self.enforcer.now()),
             binding: Arc::new(self.books.clone()),
             amounts,
+            held: SmallVec::new(),
             rank: Rank::Reported,
             note: Note::default(),
         });

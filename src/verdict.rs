@@ -282,11 +282,12 @@ impl JudgedLine<'_> {
 
     fn kind(&self) -> RefusalKind {
         let ceiling = self.bound.enforced_ceiling();
-        if self.bound.account.scope().kind() == &ScopeKind::Run {
+        let fits_alone = self.balance.spent.saturating_add(self.requested) <= ceiling;
+        if self.bound.account.scope().kind() == &ScopeKind::Run && !fits_alone {
             RefusalKind::RunLimit
         } else if self.requested > ceiling {
             RefusalKind::NeverFits
-        } else if self.balance.spent.saturating_add(self.requested) <= ceiling {
+        } else if fits_alone {
             RefusalKind::InFlight
         } else {
             RefusalKind::Exhausted { resets_at: self.resets_at() }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::refuse::refuse_unasked;
-use super::reserve::{reserve, reserve_at_once};
+use super::reserve::{refuse_unasked, reserve, reserve_at_once};
 use super::{Core, Plan, Priced, at_once};
 use crate::policy::Budget;
 use crate::reservation::Reservation;
@@ -135,10 +134,10 @@ impl Prepared {
     }
 
     /// A refusal that the caller found by itself: a run out of time.
-    pub(crate) fn refused_by(&self, refusal: Refusal, now: Timestamp) -> Result<Box<Decision>, Error> {
+    pub(crate) async fn refused_by(&self, refusal: Refusal, now: Timestamp) -> Result<Box<Decision>, Error> {
         let plan = self.plan.load_full();
         let ask = Ask { input: &Input::Tokens(0), output: None, choices: 1, timeout: None };
-        refuse_unasked(&plan, &ask, Priced::default(), Some(refusal), now)
+        refuse_unasked(&plan, &ask, Priced::default(), Some(refusal), now).await
     }
 
     #[cold]

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::Core;
-use crate::ledger::{Note, Rank, Reconcile, Release};
+use crate::ledger::{Note, Rank, Reconcile, Record, Release, Signature};
 use crate::{Binding, Error, ErrorKind, Event, ReservationId};
 
 /// A command that ends a call, with everything that its repeat needs.
@@ -21,6 +21,8 @@ pub(crate) enum Pending {
         id: ReservationId,
         binding: Arc<Binding>,
         amounts: SmallVec<[i64; 8]>,
+        /// What the hold is charged by its age, should the ledger have forgotten it; nothing where none was made.
+        held: SmallVec<[i64; 8]>,
         rank: Rank,
         note: Note,
     },
@@ -111,19 +113,59 @@ impl Core {
                 let reply = self.send_release(now, command).await;
                 ended_or(reply.map(|reply| self.tell_news(binding, reply.news)))
             }
-            Pending::Reconcile { id, binding, amounts, rank, note } => {
+            Pending::Reconcile { id, binding, amounts, held, rank, note } => {
                 let command = Reconcile { id: *id, claim: &binding.claim, amounts, rank: *rank, note };
-                let reply = self.send_reconcile(now, command).await;
-                ended_or(reply.map(|reply| self.tell_news(binding, reply.news)))
+                match self.send_reconcile(now, command).await {
+                    Err(error) if error.kind() == ErrorKind::Forgotten => {
+                        self.post_forgotten(*id, binding, amounts, held, note).await
+                    }
+                    reply => ended_or(reply.map(|reply| self.tell_news(binding, reply.news))),
+                }
             }
         }
+    }
+}
+
+impl Core {
+    /// Posts usage that comes later than the ledger remembers ids, less what its hold was charged by age.
+    async fn post_forgotten(
+        &self,
+        id: ReservationId,
+        binding: &Binding,
+        amounts: &[i64],
+        held: &[i64],
+        note: &Note,
+    ) -> Result<(), Error> {
+        let held = held.iter().copied().chain(std::iter::repeat(0));
+        // What the expiry charged too much cannot be told from a refund, and stays on the safe side.
+        let missing = amounts.iter().zip(held).map(|(used, held)| used.saturating_sub(held).max(0));
+        let missing: SmallVec<[i64; 8]> = missing.collect();
+        let now = self.now();
+        let signature = Signature::new("token-budget", "usage that came later than its id is remembered");
+        let command = Record {
+            id: ReservationId::generate(now),
+            claim: &binding.claim,
+            amounts: &missing,
+            corrects: Some(id),
+            signature: &signature,
+            note,
+        };
+        let reply = match self.ledger.immediate() {
+            Some(ledger) => ledger.record(now, command),
+            None => self.ledger.record(command).await,
+        };
+        reply.map(|reply| self.tell_news(binding, reply.news))
     }
 }
 
 /// A call that the ledger ended in another way is ended.
 fn ended_or(result: Result<(), Error>) -> Result<(), Error> {
     match result {
-        Err(error) if matches!(error.kind(), ErrorKind::State | ErrorKind::Conflict) => Ok(()),
+        Err(error)
+            if matches!(error.kind(), ErrorKind::State | ErrorKind::Conflict | ErrorKind::Forgotten) =>
+        {
+            Ok(())
+        }
         other => other,
     }
 }

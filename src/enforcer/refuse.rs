@@ -1,17 +1,11 @@
 //! Why not? Refusals, whether the ledger was asked or not.
 
-use std::sync::Arc;
-
-use smallvec::SmallVec;
-
 use super::admission::Ask;
 use super::{Core, Plan, Priced};
 use crate::decision::{Judged, Quote, explain};
 use crate::ledger::News;
 use crate::verdict::FrozenScope;
-use crate::{
-    Balance, Decision, Error, Estimate, Event, Refusal, RefusalKind, ReservationId, Timestamp, Unit,
-};
+use crate::{Decision, Estimate, Event, Refusal, RefusalKind, ReservationId, Unit};
 
 /// What the caps on a single call refuse.
 #[inline]
@@ -39,24 +33,6 @@ pub(super) fn over_cap(plan: &Plan, ask: &Ask<'_>, estimate: Estimate, priced: P
         requested,
         kind: RefusalKind::NeverFits,
     })
-}
-
-/// A refusal that no ledger was asked about: balances are not known and shown as empty.
-pub(super) fn refuse_unasked(
-    plan: &Plan,
-    ask: &Ask<'_>,
-    priced: Priced,
-    extra: Option<Refusal>,
-    now: Timestamp,
-) -> Result<Box<Decision>, Error> {
-    let binding = &plan.binding;
-    // Zero asks for nothing, so that no budget whose balance was not read is said to refuse.
-    let zeros: SmallVec<[i64; 8]> = binding.bound.iter().map(|_| 0).collect();
-    let balances = binding.bound.iter().map(|_| Balance::default()).collect();
-    let judged = Judged { binding: Arc::clone(binding), balances, requested: zeros, frees: Vec::new(), now };
-    let decision = Box::new(explain(judged, &quote(plan, ask, priced), Vec::new(), extra, false));
-    plan.core.tell_refused(ReservationId::generate(now), &decision);
-    Ok(decision)
 }
 
 pub(super) fn refusal(

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use super::admission::{Admission, Ask};
 use super::attempt::{Attempt, Draft, hold};
-use super::refuse::{over_cap, quote, refuse_unasked};
+use super::refuse::{over_cap, quote};
 use super::{Plan, Priced};
 use crate::decision::{Judged, amounts, explain, judge};
 use crate::ledger::Resize;
 use crate::reservation::Reservation;
-use crate::{Binding, Decision, Error, ErrorKind, Estimate, EstimateKind, Input, Timestamp, Verdict};
+use crate::{
+    Binding, Decision, Error, ErrorKind, Estimate, EstimateKind, Input, Refusal, ReservationId, Timestamp,
+    Verdict,
+};
 
 /// How often a plan may turn out stale before the clocks are called unusable.
 const STALE_MAX: usize = 100;
@@ -80,11 +83,9 @@ async fn attempt(
 ) -> Result<Attempt, Error> {
     let output = plan.output_tokens(ask.output);
     let priced = plan.price(estimate.tokens, output, ask.choices)?;
-    if let Some(refusal) = over_cap(plan, ask, estimate, priced) {
-        return Ok(Attempt::Refused(refuse_unasked(plan, ask, priced, Some(refusal), now)?));
-    }
-    if plan.unpriced {
-        return Ok(Attempt::Refused(refuse_unasked(plan, ask, priced, None, now)?));
+    let cap = over_cap(plan, ask, estimate, priced);
+    if cap.is_some() || plan.unpriced {
+        return Ok(Attempt::Refused(refuse_unasked(plan, ask, priced, cap, now).await?));
     }
     if plan.exempt.is_some() {
         match hold(plan, true, ask, priced, now).await? {
@@ -176,9 +177,15 @@ async fn settle_bound(reservation: Reservation, ask: &Ask<'_>, bound: Estimate) 
     let smaller = amounts(reservation.binding(), &priced.amount())?;
     let claim = &reservation.binding().claim;
     let command = Resize { id: reservation.id(), claim, amounts: &smaller, expires_at: None };
-    let reply = plan.core.send_resize(plan.core.now(), command).await?;
-    plan.core.tell_news(reservation.binding(), reply.news);
-    Ok(Admission::Admitted(reservation.shrunk(smaller, priced, count)))
+    match plan.core.send_resize(plan.core.now(), command).await {
+        Ok(reply) => {
+            plan.core.tell_news(reservation.binding(), reply.news);
+            Ok(Admission::Admitted(reservation.shrunk(smaller, priced, count)))
+        }
+        // The larger hold stands, which only errs towards caution.
+        Err(error) if error.is_retryable() => Ok(Admission::Admitted(reservation)),
+        Err(error) => Err(error),
+    }
 }
 
 /// The exact count of a prompt, where it says more than the bound did.
@@ -195,22 +202,37 @@ fn counted(plan: &Plan, input: &Input, bound: Estimate) -> Result<Option<Estimat
 pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Decision, Error> {
     let estimate = estimate(plan, ask.input)?;
     let priced = plan.price(estimate.tokens, plan.output_tokens(ask.output), ask.choices)?;
+    let extra = over_cap(plan, ask, estimate, priced);
     if let Some(exempt) = &plan.exempt {
-        let decision = advise(plan, exempt, ask, estimate, priced, now).await?;
+        let decision = advise(plan, exempt, ask, priced, extra.clone(), now).await?;
         if decision.is_allowed() {
             return Ok(decision);
         }
     }
-    advise(plan, &plan.binding, ask, estimate, priced, now).await
+    advise(plan, &plan.binding, ask, priced, extra, now).await
 }
 
-/// What one binding's lines would say now.
+/// A refusal for which no room was asked: by a cap, a missing price, a run's time. Budgets are read and named too.
+pub(super) async fn refuse_unasked(
+    plan: &Plan,
+    ask: &Ask<'_>,
+    priced: Priced,
+    extra: Option<Refusal>,
+    now: Timestamp,
+) -> Result<Box<Decision>, Error> {
+    let mut decision = Box::new(advise(plan, &plan.binding, ask, priced, extra, now).await?);
+    decision.advice = false;
+    plan.core.tell_refused(ReservationId::generate(now), &decision);
+    Ok(decision)
+}
+
+/// What one binding's lines would say now, beside what the caller found.
 async fn advise(
     plan: &Plan,
     binding: &Arc<Binding>,
     ask: &Ask<'_>,
-    estimate: Estimate,
     priced: Priced,
+    extra: Option<Refusal>,
     now: Timestamp,
 ) -> Result<Decision, Error> {
     let accounts: Vec<_> = binding.bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
@@ -219,7 +241,6 @@ async fn advise(
         None => plan.core.ledger.balances(&accounts).await?,
     };
     let requested = amounts(binding, &priced.amount())?;
-    let extra = over_cap(plan, ask, estimate, priced);
     let (binding, balances) = (Arc::clone(binding), balances.into());
     let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
     Ok(explain(judged, &quote(plan, ask, priced), Vec::new(), extra, true))

@@ -221,7 +221,7 @@ impl RootBook {
             let age = self.options.id_age_max.as_secs();
             let text =
                 format!("reservation {id}: older than the {age} s that this ledger remembers; use a new id");
-            return Err(Error::new(ErrorKind::State, text));
+            return Err(Error::new(ErrorKind::Forgotten, text));
         }
         Ok(())
     }

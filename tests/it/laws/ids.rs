@@ -120,12 +120,12 @@ fn an_unknown_id_is_too_old_after_an_hour_and_not_before() {
     let error = books.reserve(late, &team(10), &[1]).expect_err("a nanosecond older");
 
     assert_eq!(applied.outcome, Outcome::Applied);
-    assert_eq!(error.kind(), ErrorKind::State);
+    assert_eq!(error.kind(), ErrorKind::Forgotten);
     assert_eq!(
         books.reconcile(late, &team(10), &[1], Rank::Reported).expect_err("too old").kind(),
-        ErrorKind::State
+        ErrorKind::Forgotten
     );
-    assert_eq!(books.release(late).expect_err("too old").kind(), ErrorKind::State);
+    assert_eq!(books.release(late).expect_err("too old").kind(), ErrorKind::Forgotten);
     assert_eq!(books.balances(&team(10)), [(0, 1)]);
 }
 
