@@ -21,34 +21,28 @@ struct Look {
 
 /// Two passes over the lines, each touching every row once: a look that changes nothing, then the taking.
 impl RootBook {
-    /// Fills in the reply where the caller will read it: copying it would cost as much as two lines.
     #[inline]
-    pub(super) fn reserve(
-        &mut self,
-        now: Timestamp,
-        command: &Reserve<'_>,
-        reply: &mut Reply,
-    ) -> Result<(), Error> {
-        reply.news = self.tick(now);
-        reply.now = self.now;
+    pub(super) fn reserve(&mut self, now: Timestamp, command: &Reserve<'_>) -> Result<Reply, Error> {
+        let mut news = self.tick(now);
         check_shape(command.claim, command.amounts)?;
         let key = self.holds.key(command.id);
         if let Some(place) = self.holds.find(&key) {
-            return self.reserve_again(place, command, reply);
+            return self.reserve_again(place, command, news);
         }
         self.check_age(command.id)?;
         check_expiry(command)?;
         let draft = self.holds.draft(command.claim.lines().len()).ok_or_else(no_place)?;
-        let look = self.look(draft, command, &mut reply.balances);
+        let mut balances = Balances::new();
+        let look = self.look(draft, command, &mut balances);
         match look {
             Ok(Look { outcome: Outcome::Applied, new_rows }) if !self.is_frozen(command.claim) => {
                 if new_rows {
                     self.make_rows(draft, command.claim)?;
                 }
-                self.hold(draft, &key, command, &mut reply.news);
-                Ok(())
+                self.hold(draft, &key, command, &mut news);
+                Ok(self.reply(Outcome::Applied, balances, news))
             }
-            _ => self.decline(look, (draft, &key), command, reply),
+            _ => self.decline(look, (draft, &key), command, (balances, news)),
         }
     }
 
@@ -140,42 +134,39 @@ impl RootBook {
         look: Result<Look, Error>,
         draft: (u32, &Key),
         command: &Reserve<'_>,
-        reply: &mut Reply,
-    ) -> Result<(), Error> {
+        found: (Balances, Option<Box<News>>),
+    ) -> Result<Reply, Error> {
         let (draft, key) = draft;
+        let (balances, mut news) = found;
         let look = look.inspect_err(|_| self.holds.discard(draft))?;
         if look.outcome == Outcome::Stale {
             self.holds.discard(draft);
-            reply.outcome = Outcome::Stale;
-            reply.balances.clear();
-            return Ok(());
+            return Ok(self.reply(Outcome::Stale, Balances::new(), news));
         }
-        reply.outcome = Outcome::Refused;
-        self.explain(draft, command, reply);
+        self.explain(draft, command, &balances, &mut news);
         self.holds.empty(draft);
         self.holds.name(draft, key, State::Refused);
         self.holds.remember(draft, &mut self.rows);
-        Ok(())
+        Ok(self.reply(Outcome::Refused, balances, news))
     }
 
     /// Says which scopes are frozen, and when each rolling line without room will have some.
-    fn explain(&self, draft: u32, command: &Reserve<'_>, reply: &mut Reply) {
+    fn explain(&self, draft: u32, command: &Reserve<'_>, balances: &Balances, news: &mut Option<Box<News>>) {
         if !self.frozen.is_empty() {
             let frozen = command.claim.scopes().iter().filter_map(|scope| self.frozen.get(scope));
             for frozen in frozen {
-                reply.news.get_or_insert_default().frozen.push(frozen.clone());
+                news.get_or_insert_default().frozen.push(frozen.clone());
             }
         }
         if command.claim.lines().iter().all(|line| line.period.span <= 1) {
             return;
         }
         let held = self.holds.lines(draft);
-        for (at, ((line, held), balance)) in
-            command.claim.lines().iter().zip(&held).zip(&reply.balances).enumerate()
+        for (at, ((line, held), balance)) in command.claim.lines().iter().zip(&held).zip(balances).enumerate()
         {
             let full = held.amount > 0 && balance.used().saturating_add(held.amount) > line.ceiling;
             if full && let Some(periods) = self.rows.frees_in(held.row, held.amount, line.ceiling) {
-                reply.news.get_or_insert_default().frees.push(Frees { line: at, periods });
+                news.get_or_insert_default().frees.push(Frees { line: at, periods });
             }
         }
     }
@@ -192,9 +183,14 @@ impl RootBook {
     }
 
     /// The first outcome again, with present balances.
-    fn reserve_again(&self, place: u32, command: &Reserve<'_>, reply: &mut Reply) -> Result<(), Error> {
+    fn reserve_again(
+        &self,
+        place: u32,
+        command: &Reserve<'_>,
+        news: Option<Box<News>>,
+    ) -> Result<Reply, Error> {
         let hold = self.holds.get(place);
-        reply.outcome = match hold.state {
+        let outcome = match hold.state {
             State::Tombstone => return Err(ended(command.id, "was released before it arrived")),
             State::Recorded => return Err(conflict(command.id, "the id belongs to a posting")),
             _ if hold.unheld => return Err(ended(command.id, "was charged before its reserve arrived")),
@@ -205,9 +201,8 @@ impl RootBook {
             State::Refused => Outcome::Refused,
             State::Held | State::Charged(_) | State::Released => Outcome::Applied,
         };
-        reply.repeated = true;
-        reply.balances = self.balances_of(command.claim, &self.places(command.claim));
-        Ok(())
+        let balances = self.balances_of(command.claim, &self.places(command.claim));
+        Ok(Reply { repeated: true, ..self.reply(outcome, balances, news) })
     }
 
     pub(super) fn resize(&mut self, now: Timestamp, command: &Resize<'_>) -> Result<Reply, Error> {
@@ -231,7 +226,7 @@ impl RootBook {
             changes.push(KeptLine { row: held.row, period: line.period.number, change });
         }
         if refused {
-            return Ok(Reply { balances, ..self.reply(Outcome::Refused, news) });
+            return Ok(self.reply(Outcome::Refused, balances, news));
         }
         self.holds.set_amounts(place, command.amounts);
         if let Some(expires_at) = command.expires_at {
@@ -243,7 +238,7 @@ impl RootBook {
         }
         self.cross(&mut news, place, command.claim);
         self.close(&changes);
-        Ok(Reply { balances, ..self.reply(Outcome::Applied, news) })
+        Ok(self.reply(Outcome::Applied, balances, news))
     }
 
     /// The place of a live hold, or an error that says what became of it.

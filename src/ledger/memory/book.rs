@@ -226,10 +226,9 @@ impl RootBook {
         Ok(())
     }
 
-    /// An answer whose balances are still to come.
     #[inline]
-    pub(super) fn reply(&self, outcome: Outcome, news: Option<Box<News>>) -> Reply {
-        Reply { outcome, repeated: false, unheld: false, now: self.now, balances: Balances::new(), news }
+    pub(super) fn reply(&self, outcome: Outcome, balances: Balances, news: Option<Box<News>>) -> Reply {
+        Reply { outcome, repeated: false, unheld: false, now: self.now, balances, news }
     }
 
     pub(super) fn mark(&mut self, now: Timestamp, command: &MarkScope<'_>) -> Reply {
@@ -259,7 +258,7 @@ impl RootBook {
             let entry = NewEntry { signature: Some(command.signature), ..self.entry(kind, id, &NO_NOTE) };
             self.post(&entry, &[]);
         }
-        Reply { repeated, ..self.reply(Outcome::Applied, news) }
+        Reply { repeated, ..self.reply(Outcome::Applied, Balances::new(), news) }
     }
 
     pub(super) fn balances(&mut self, now: Timestamp, lines: &[(Account, Period)]) -> Vec<Balance> {

@@ -20,12 +20,11 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use smallvec::SmallVec;
 
 use self::book::RootBook;
 use super::{
-    BudgetLedger, Capabilities, Entry, EntryLine, ImmediateLedger, MarkScope, Outcome, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    BudgetLedger, Capabilities, Entry, EntryLine, ImmediateLedger, MarkScope, Reconcile, Record, Release,
+    Reply, Reserve, Resize,
 };
 use crate::account::Book;
 use crate::sync::{AtomicU32, DashMap, Mutex};
@@ -158,31 +157,6 @@ impl MemoryLedger {
         (0..self.0.roots.load(Ordering::Acquire)).filter_map(|number| self.0.book_at(number))
     }
 
-    /// Lets the books of that root fill in a reply.
-    ///
-    /// Made first and returned last, it stands from the beginning where the caller reads it.
-    #[inline]
-    fn answer(
-        &self,
-        root: &Root,
-        work: impl FnOnce(&mut RootBook, &mut Reply) -> Result<(), Error>,
-    ) -> Result<Reply, Error> {
-        let mut answer = Ok(Reply {
-            outcome: Outcome::Applied,
-            repeated: false,
-            unheld: false,
-            now: Timestamp::MIN,
-            balances: SmallVec::new(),
-            news: None,
-        });
-        if let Ok(reply) = &mut answer
-            && let Err(error) = self.with_book(root, |book| work(book, reply))
-        {
-            answer = Err(error);
-        }
-        answer
-    }
-
     /// Works on the books of that root, under their lock.
     #[inline]
     fn with_book<T>(&self, root: &Root, work: impl FnOnce(&mut RootBook) -> T) -> T {
@@ -252,11 +226,11 @@ impl ImmediateLedger for MemoryLedger {
     }
 
     fn reserve(&self, now: Timestamp, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.answer(command.claim.root(), |book, reply| book.reserve(now, &command, reply))
+        self.with_book(command.claim.root(), |book| book.reserve(now, &command))
     }
 
     fn reconcile(&self, now: Timestamp, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.answer(command.claim.root(), |book, reply| book.reconcile(now, &command, reply))
+        self.with_book(command.claim.root(), |book| book.reconcile(now, &command))
     }
 
     fn release(&self, now: Timestamp, command: Release<'_>) -> Result<Reply, Error> {

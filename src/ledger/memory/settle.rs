@@ -3,7 +3,9 @@
 use smallvec::SmallVec;
 
 use super::admit::{ended, no_place, state_text};
-use super::book::{KeptLines, Places, RootBook, check_shape, check_signs, conflict, fingerprint, negative};
+use super::book::{
+    Balances, KeptLines, Places, RootBook, check_shape, check_signs, conflict, fingerprint, negative,
+};
 use super::holds::{HoldLine, HoldLines, INLINE, State};
 use super::journal::{KeptLine, NewEntry};
 use super::rows::{Change, NO_ROW};
@@ -12,34 +14,34 @@ use crate::{Claim, Error, ReservationId, Timestamp};
 
 impl RootBook {
     #[inline]
-    pub(super) fn reconcile(
-        &mut self,
-        now: Timestamp,
-        command: &Reconcile<'_>,
-        reply: &mut Reply,
-    ) -> Result<(), Error> {
-        reply.news = self.tick(now);
-        reply.now = self.now;
+    pub(super) fn reconcile(&mut self, now: Timestamp, command: &Reconcile<'_>) -> Result<Reply, Error> {
+        let news = self.tick(now);
         check_shape(command.claim, command.amounts)?;
         check_signs(command.claim, command.amounts)?;
         let Some(place) = self.holds.find(&self.holds.key(command.id)) else {
             self.check_age(command.id)?;
-            return self.charge_unheld(command, reply);
+            return self.charge_unheld(command, news);
         };
         match self.holds.get(place).state {
-            State::Held => self.charge(place, command, reply),
-            State::Charged(rank) if command.rank <= rank => self.charge_again(place, rank, command, reply),
-            State::Charged(_) | State::Released => self.replace(place, command, reply),
-            State::Refused | State::Tombstone => self.charge_unheld(command, reply),
+            State::Held => self.charge(place, command, news),
+            State::Charged(rank) if command.rank <= rank => self.charge_again(place, rank, command, news),
+            State::Charged(_) | State::Released => self.replace(place, command, news),
+            State::Refused | State::Tombstone => self.charge_unheld(command, news),
             State::Recorded => Err(conflict(command.id, "the id belongs to a posting")),
         }
     }
 
     /// Charges a live hold: a look that changes nothing, then the change.
     #[inline]
-    fn charge(&mut self, place: u32, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
+    fn charge(
+        &mut self,
+        place: u32,
+        command: &Reconcile<'_>,
+        mut news: Option<Box<News>>,
+    ) -> Result<Reply, Error> {
         self.check_charge(place, command)?;
         let entry = self.journal.next();
+        let mut balances = Balances::new();
         let mut crossed = false;
         let mut part = place;
         for (lines, amounts) in command.claim.lines().chunks(INLINE).zip(command.amounts.chunks(INLINE)) {
@@ -48,7 +50,7 @@ impl RootBook {
                 let change = charge_change(old.amount, *amount);
                 let kept = KeptLine { row: old.row, period: line.period.number, change };
                 let (balance, reaches) = self.rows.apply_line(kept, line, entry);
-                reply.balances.push(balance);
+                balances.push(balance);
                 crossed |= reaches;
                 self.journal.add(kept);
                 old.amount = *amount;
@@ -58,17 +60,22 @@ impl RootBook {
         let kind = EntryKind::Reconciled(command.rank);
         self.journal.write(&self.entry(kind, command.id, command.note), &mut self.rows);
         if crossed {
-            self.cross(&mut reply.news, place, command.claim);
+            self.cross(&mut news, place, command.claim);
         }
         if self.rows.any_closed() {
             self.close_periods(place, command.claim);
         }
         self.close_hold(place, State::Charged(command.rank));
-        Ok(())
+        Ok(self.reply(Outcome::Applied, balances, news))
     }
 
     /// Replaces a less sure charge, or charges what was given back.
-    fn replace(&mut self, place: u32, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
+    fn replace(
+        &mut self,
+        place: u32,
+        command: &Reconcile<'_>,
+        mut news: Option<Box<News>>,
+    ) -> Result<Reply, Error> {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let mut changes = KeptLines::new();
         for (at, (old, amount)) in lines.iter().zip(command.amounts).enumerate() {
@@ -84,14 +91,14 @@ impl RootBook {
         let hold = self.holds.get_mut(place);
         // It keeps its turn among the remembered: an ended id is in one queue only.
         hold.state = State::Charged(command.rank);
-        reply.unheld = hold.unheld;
-        let kind = match reply.unheld {
+        let unheld = hold.unheld;
+        let kind = match unheld {
             true => EntryKind::Unheld(command.rank),
             false => EntryKind::Reconciled(command.rank),
         };
-        reply.balances = self.post(&self.entry(kind, command.id, command.note), &changes);
-        self.cross(&mut reply.news, place, command.claim);
-        Ok(())
+        let balances = self.post(&self.entry(kind, command.id, command.note), &changes);
+        self.cross(&mut news, place, command.claim);
+        Ok(Reply { unheld, ..self.reply(Outcome::Applied, balances, news) })
     }
 
     /// Forgets past periods that held nothing but this: only now, since a level may have been reached in them.
@@ -134,8 +141,8 @@ impl RootBook {
         place: u32,
         rank: Rank,
         command: &Reconcile<'_>,
-        reply: &mut Reply,
-    ) -> Result<(), Error> {
+        news: Option<Box<News>>,
+    ) -> Result<Reply, Error> {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let same = lines.iter().map(|line| line.amount).eq(command.amounts.iter().copied());
         if command.rank == rank && !same {
@@ -143,15 +150,19 @@ impl RootBook {
             return Err(conflict(command.id, &format!("already reconciled with {first:?}")));
         }
         let places: Places = lines.iter().map(|line| line.row).collect();
-        reply.outcome = if command.rank == rank { Outcome::Applied } else { Outcome::Ignored };
-        reply.repeated = command.rank == rank;
-        reply.unheld = self.holds.get(place).unheld;
-        reply.balances = self.balances_of(command.claim, &places);
-        Ok(())
+        let repeated = command.rank == rank;
+        let outcome = if repeated { Outcome::Applied } else { Outcome::Ignored };
+        let unheld = self.holds.get(place).unheld;
+        let balances = self.balances_of(command.claim, &places);
+        Ok(Reply { repeated, unheld, ..self.reply(outcome, balances, news) })
     }
 
     /// Records usage that no hold stood for: in full, once.
-    fn charge_unheld(&mut self, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
+    fn charge_unheld(
+        &mut self,
+        command: &Reconcile<'_>,
+        mut news: Option<Box<News>>,
+    ) -> Result<Reply, Error> {
         self.check_fits(command.claim, command.amounts)?;
         let places = self.make_places(command.claim)?;
         let changes = new_changes(command.claim, &places, command.amounts);
@@ -160,11 +171,10 @@ impl RootBook {
         let state = State::Charged(command.rank);
         let place = self.insert_ended(command.id, state, command.claim, command.amounts, &places)?;
         let kind = EntryKind::Unheld(command.rank);
-        reply.unheld = true;
-        reply.balances = self.post(&self.entry(kind, command.id, command.note), &changes);
-        self.cross(&mut reply.news, place, command.claim);
+        let balances = self.post(&self.entry(kind, command.id, command.note), &changes);
+        self.cross(&mut news, place, command.claim);
         self.holds.remember(place, &mut self.rows);
-        Ok(())
+        Ok(Reply { unheld: true, ..self.reply(Outcome::Applied, balances, news) })
     }
 
     /// Looks for sums that do not fit, before any row is made.
@@ -213,14 +223,14 @@ impl RootBook {
         let Some(place) = self.holds.find(&self.holds.key(command.id)) else {
             self.check_age(command.id)?;
             self.bury(command.id)?;
-            return Ok(self.reply(Outcome::Applied, news));
+            return Ok(self.reply(Outcome::Applied, Balances::new(), news));
         };
         let state = self.holds.get(place).state;
         let withdraw = match state {
             State::Held => false,
             State::Charged(rank) if rank < Rank::Reported => true,
             State::Released | State::Tombstone => {
-                return Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, news) });
+                return Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, Balances::new(), news) });
             }
             State::Charged(_) | State::Refused | State::Recorded => {
                 return Err(ended(command.id, state_text(state)));
@@ -246,7 +256,7 @@ impl RootBook {
         }
         let entry = self.entry(EntryKind::Released, command.id, command.note);
         let balances = self.post(&NewEntry { signature: command.signature, ..entry }, &changes);
-        Ok(Reply { balances, ..self.reply(Outcome::Applied, news) })
+        Ok(self.reply(Outcome::Applied, balances, news))
     }
 
     /// Leaves a tombstone, so that a reserve still on its way cannot come alive.
@@ -277,7 +287,7 @@ impl RootBook {
         let balances = self.post(&NewEntry { signature: Some(command.signature), ..entry }, &changes);
         self.cross(&mut news, place, command.claim);
         self.holds.remember(place, &mut self.rows);
-        Ok(Reply { balances, ..self.reply(Outcome::Applied, news) })
+        Ok(self.reply(Outcome::Applied, balances, news))
     }
 
     fn record_again(
@@ -291,7 +301,7 @@ impl RootBook {
             return Err(conflict(command.id, "came before with another body"));
         }
         let balances = self.balances_of(command.claim, &self.places(command.claim));
-        Ok(Reply { repeated: true, balances, ..self.reply(Outcome::Applied, news) })
+        Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, balances, news) })
     }
 
     /// A refund names its charge and takes back at most what is left of it.
