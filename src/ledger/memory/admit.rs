@@ -8,7 +8,7 @@ use super::holds::{ExpiryCharge, HoldLine, INLINE, Key, State};
 use super::journal::KeptLine;
 use super::rows::{Change, NO_ROW};
 use crate::Timestamp;
-use crate::ledger::{EntryKind, Frees, News, OnExpiry, Outcome, Reply, Reserve, Resize};
+use crate::ledger::{EntryKind, Frees, OnExpiry, Outcome, Reply, Reserve, Resize};
 use crate::{Balance, Claim, Error, ErrorKind, Line, ReservationId};
 
 /// What a look at all lines found.
@@ -23,11 +23,11 @@ struct Look {
 impl RootBook {
     #[inline]
     pub(super) fn reserve(&mut self, now: Timestamp, command: &Reserve<'_>) -> Result<Reply, Error> {
-        let mut news = self.tick(now);
+        self.tick(now);
         check_shape(command.claim, command.amounts)?;
         let key = self.holds.key(command.id);
         if let Some(place) = self.holds.find(&key) {
-            return self.reserve_again(place, command, news);
+            return self.reserve_again(place, command);
         }
         self.check_age(command.id)?;
         check_expiry(command)?;
@@ -39,10 +39,10 @@ impl RootBook {
                 if new_rows {
                     self.make_rows(draft, command.claim)?;
                 }
-                self.hold(draft, &key, command, &mut news);
-                Ok(self.reply(Outcome::Applied, balances, news))
+                self.hold(draft, &key, command);
+                Ok(self.reply(Outcome::Applied, balances))
             }
-            _ => self.decline(look, (draft, &key), command, (balances, news)),
+            _ => self.decline(look, (draft, &key), command, balances),
         }
     }
 
@@ -103,7 +103,7 @@ impl RootBook {
 
     /// Takes the room that was found.
     #[inline]
-    fn hold(&mut self, draft: u32, key: &Key, command: &Reserve<'_>, news: &mut Option<Box<News>>) {
+    fn hold(&mut self, draft: u32, key: &Key, command: &Reserve<'_>) {
         let entry = self.journal.next();
         let mut crossed = false;
         let mut place = draft;
@@ -123,7 +123,7 @@ impl RootBook {
         let entry = self.entry(EntryKind::Reserved, command.id, command.note);
         self.journal.write(&entry, &mut self.rows);
         if crossed {
-            self.cross(news, draft, command.claim);
+            self.cross(draft, command.claim);
         }
     }
 
@@ -134,28 +134,28 @@ impl RootBook {
         look: Result<Look, Error>,
         draft: (u32, &Key),
         command: &Reserve<'_>,
-        found: (Balances, Option<Box<News>>),
+        balances: Balances,
     ) -> Result<Reply, Error> {
         let (draft, key) = draft;
-        let (balances, mut news) = found;
         let look = look.inspect_err(|_| self.holds.discard(draft))?;
         if look.outcome == Outcome::Stale {
             self.holds.discard(draft);
-            return Ok(self.reply(Outcome::Stale, Balances::new(), news));
+            return Ok(self.reply(Outcome::Stale, Balances::new()));
         }
-        self.explain(draft, command, &balances, &mut news);
+        self.explain(draft, command, &balances);
         self.holds.empty(draft);
         self.holds.name(draft, key, State::Refused);
         self.holds.remember(draft, &mut self.rows);
-        Ok(self.reply(Outcome::Refused, balances, news))
+        Ok(self.reply(Outcome::Refused, balances))
     }
 
     /// Says which scopes are frozen, and when each rolling line without room will have some.
-    fn explain(&self, draft: u32, command: &Reserve<'_>, balances: &Balances, news: &mut Option<Box<News>>) {
+    fn explain(&mut self, draft: u32, command: &Reserve<'_>, balances: &Balances) {
         if !self.frozen.is_empty() {
             let frozen = command.claim.scopes().iter().filter_map(|scope| self.frozen.get(scope));
-            for frozen in frozen {
-                news.get_or_insert_default().frozen.push(frozen.clone());
+            let frozen: Vec<_> = frozen.cloned().collect();
+            if !frozen.is_empty() {
+                self.news().frozen = frozen;
             }
         }
         if command.claim.lines().iter().all(|line| line.period.span <= 1) {
@@ -166,7 +166,7 @@ impl RootBook {
         {
             let full = held.amount > 0 && balance.used().saturating_add(held.amount) > line.ceiling;
             if full && let Some(periods) = self.rows.frees_in(held.row, held.amount, line.ceiling) {
-                news.get_or_insert_default().frees.push(Frees { line: at, periods });
+                self.news().frees.push(Frees { line: at, periods });
             }
         }
     }
@@ -183,12 +183,7 @@ impl RootBook {
     }
 
     /// The first outcome again, with present balances.
-    fn reserve_again(
-        &self,
-        place: u32,
-        command: &Reserve<'_>,
-        news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+    fn reserve_again(&mut self, place: u32, command: &Reserve<'_>) -> Result<Reply, Error> {
         let hold = self.holds.get(place);
         let outcome = match hold.state {
             State::Tombstone => return Err(ended(command.id, "was released before it arrived")),
@@ -202,11 +197,11 @@ impl RootBook {
             State::Held | State::Charged(_) | State::Released => Outcome::Applied,
         };
         let balances = self.balances_of(command.claim, &self.places(command.claim));
-        Ok(Reply { repeated: true, ..self.reply(outcome, balances, news) })
+        Ok(Reply { repeated: true, ..self.reply(outcome, balances) })
     }
 
     pub(super) fn resize(&mut self, now: Timestamp, command: &Resize<'_>) -> Result<Reply, Error> {
-        let mut news = self.tick(now);
+        self.tick(now);
         check_shape(command.claim, command.amounts)?;
         let place = self.open_hold(command.id)?;
         let lines = self.matching_lines(place, command.claim, command.id)?;
@@ -226,7 +221,7 @@ impl RootBook {
             changes.push(KeptLine { row: held.row, period: line.period.number, change });
         }
         if refused {
-            return Ok(self.reply(Outcome::Refused, balances, news));
+            return Ok(self.reply(Outcome::Refused, balances));
         }
         self.holds.set_amounts(place, command.amounts);
         if let Some(expires_at) = command.expires_at {
@@ -236,9 +231,9 @@ impl RootBook {
         if changes.iter().any(|line| line.change != Change::default()) {
             self.write(&self.entry(EntryKind::Resized, command.id, &NO_NOTE), &changes);
         }
-        self.cross(&mut news, place, command.claim);
+        self.cross(place, command.claim);
         self.close(&changes);
-        Ok(self.reply(Outcome::Applied, balances, news))
+        Ok(self.reply(Outcome::Applied, balances))
     }
 
     /// The place of a live hold, or an error that says what became of it.

@@ -31,6 +31,8 @@ pub(super) struct RootBook {
     pub(super) holds: Holds,
     pub(super) journal: Journal,
     pub(super) frozen: HashMap<Scope, Frozen>,
+    /// What came to light and was not told yet: the next reply takes it along.
+    pub(super) news: Option<Box<News>>,
 }
 
 impl RootBook {
@@ -43,27 +45,31 @@ impl RootBook {
             holds: Holds::new(Memory { ended: options.ended_max, unreported: options.unreported_max }),
             journal: Journal::new(options.journal_entries_max),
             frozen: HashMap::new(),
+            news: None,
         }
     }
 
     /// Lets time run on, never back, and ends what is due.
     #[inline]
-    pub(super) fn tick(&mut self, now: Timestamp) -> Option<Box<News>> {
+    pub(super) fn tick(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-        match self.holds.next_due() {
-            Some((_, due)) if due <= self.now => self.expire_due(),
-            _ => None,
+        if self.holds.next_due().is_some_and(|(_, due)| due <= self.now) {
+            self.expire_due();
         }
     }
 
     #[cold]
-    fn expire_due(&mut self) -> Option<Box<News>> {
-        let mut news = Box::new(News::default());
+    fn expire_due(&mut self) {
         while let Some((place, due)) = self.holds.next_due().filter(|(_, due)| *due <= self.now) {
-            news.expired.push(self.expire(place, due));
+            let expired = self.expire(place, due);
+            self.news().expired.push(expired);
         }
         self.holds.forget_tombstones(self.now, &mut self.rows);
-        Some(news)
+    }
+
+    /// What the next reply is to tell.
+    pub(super) fn news(&mut self) -> &mut News {
+        self.news.get_or_insert_default()
     }
 
     fn expire(&mut self, place: u32, due: Timestamp) -> Expired {
@@ -155,28 +161,22 @@ impl RootBook {
 
     /// Reports the levels that spent money has reached on the lines of that hold.
     #[cold]
-    pub(super) fn cross(&mut self, news: &mut Option<Box<News>>, hold: u32, claim: &Claim) {
+    pub(super) fn cross(&mut self, hold: u32, claim: &Claim) {
         let id = self.holds.get(hold).id();
         for (line, held) in claim.lines().iter().zip(self.holds.lines(hold)) {
             if let Some(crossings) = self.rows.crossings(held.row, line) {
-                self.report(news, id, (line, held.row), &crossings);
+                self.report(id, (line, held.row), &crossings);
             }
         }
     }
 
-    fn report(
-        &mut self,
-        news: &mut Option<Box<News>>,
-        id: ReservationId,
-        at: (&Line, u32),
-        crossings: &[(u8, i64)],
-    ) {
+    fn report(&mut self, id: ReservationId, at: (&Line, u32), crossings: &[(u8, i64)]) {
         let (line, place) = at;
         let period = line.period.number;
         let spent = self.rows.balance(place, period).spent;
         for (tier, level) in crossings {
             let crossed = Crossed { account: line.account.clone(), period, tier: *tier, at: *level, spent };
-            news.get_or_insert_default().crossed.push(crossed);
+            self.news().crossed.push(crossed);
             let kept = KeptLine { row: place, period, change: Change::default() };
             self.write(&self.entry(EntryKind::Crossed(*tier), id, &NO_NOTE), &[kept]);
         }
@@ -226,13 +226,15 @@ impl RootBook {
         Ok(())
     }
 
+    /// An answer of now, with all that came to light.
     #[inline]
-    pub(super) fn reply(&self, outcome: Outcome, balances: Balances, news: Option<Box<News>>) -> Reply {
+    pub(super) fn reply(&mut self, outcome: Outcome, balances: Balances) -> Reply {
+        let news = self.news.take();
         Reply { outcome, repeated: false, unheld: false, now: self.now, balances, news }
     }
 
     pub(super) fn mark(&mut self, now: Timestamp, command: &MarkScope<'_>) -> Reply {
-        let news = self.tick(now);
+        self.tick(now);
         let known = self.frozen.get(command.scope).map(|frozen| frozen.action);
         // The first stop's reason stays; a close after a stop changes nothing.
         let repeated = match (known, command.action) {
@@ -258,11 +260,11 @@ impl RootBook {
             let entry = NewEntry { signature: Some(command.signature), ..self.entry(kind, id, &NO_NOTE) };
             self.post(&entry, &[]);
         }
-        Reply { repeated, ..self.reply(Outcome::Applied, Balances::new(), news) }
+        Reply { repeated, ..self.reply(Outcome::Applied, Balances::new()) }
     }
 
     pub(super) fn balances(&mut self, now: Timestamp, lines: &[(Account, Period)]) -> Vec<Balance> {
-        // What is due is ended, but its events wait in the journal: this reply has no room for them.
+        // What is due is ended; this answer has no room for news, so they wait for the next reply.
         self.tick(now);
         let read = |(account, period): &(Account, Period)| {
             let place = self.rows.find(self.ledger, account);

@@ -9,36 +9,31 @@ use super::book::{
 use super::holds::{HoldLine, HoldLines, INLINE, State};
 use super::journal::{KeptLine, NewEntry};
 use super::rows::{Change, NO_ROW};
-use crate::ledger::{EntryKind, News, Outcome, Rank, Reconcile, Record, Release, Reply};
+use crate::ledger::{EntryKind, Outcome, Rank, Reconcile, Record, Release, Reply};
 use crate::{Claim, Error, ReservationId, Timestamp};
 
 impl RootBook {
     #[inline]
     pub(super) fn reconcile(&mut self, now: Timestamp, command: &Reconcile<'_>) -> Result<Reply, Error> {
-        let news = self.tick(now);
+        self.tick(now);
         check_shape(command.claim, command.amounts)?;
         check_signs(command.claim, command.amounts)?;
         let Some(place) = self.holds.find(&self.holds.key(command.id)) else {
             self.check_age(command.id)?;
-            return self.charge_unheld(command, news);
+            return self.charge_unheld(command);
         };
         match self.holds.get(place).state {
-            State::Held => self.charge(place, command, news),
-            State::Charged(rank) if command.rank <= rank => self.charge_again(place, rank, command, news),
-            State::Charged(_) | State::Released => self.replace(place, command, news),
-            State::Refused | State::Tombstone => self.charge_unheld(command, news),
+            State::Held => self.charge(place, command),
+            State::Charged(rank) if command.rank <= rank => self.charge_again(place, rank, command),
+            State::Charged(_) | State::Released => self.replace(place, command),
+            State::Refused | State::Tombstone => self.charge_unheld(command),
             State::Recorded => Err(conflict(command.id, "the id belongs to a posting")),
         }
     }
 
     /// Charges a live hold: a look that changes nothing, then the change.
     #[inline]
-    fn charge(
-        &mut self,
-        place: u32,
-        command: &Reconcile<'_>,
-        mut news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+    fn charge(&mut self, place: u32, command: &Reconcile<'_>) -> Result<Reply, Error> {
         self.check_charge(place, command)?;
         let entry = self.journal.next();
         let mut balances = Balances::new();
@@ -60,22 +55,17 @@ impl RootBook {
         let kind = EntryKind::Reconciled(command.rank);
         self.journal.write(&self.entry(kind, command.id, command.note), &mut self.rows);
         if crossed {
-            self.cross(&mut news, place, command.claim);
+            self.cross(place, command.claim);
         }
         if self.rows.any_closed() {
             self.close_periods(place, command.claim);
         }
         self.close_hold(place, State::Charged(command.rank));
-        Ok(self.reply(Outcome::Applied, balances, news))
+        Ok(self.reply(Outcome::Applied, balances))
     }
 
     /// Replaces a less sure charge, or charges what was given back.
-    fn replace(
-        &mut self,
-        place: u32,
-        command: &Reconcile<'_>,
-        mut news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+    fn replace(&mut self, place: u32, command: &Reconcile<'_>) -> Result<Reply, Error> {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let mut changes = KeptLines::new();
         for (at, (old, amount)) in lines.iter().zip(command.amounts).enumerate() {
@@ -97,8 +87,8 @@ impl RootBook {
             false => EntryKind::Reconciled(command.rank),
         };
         let balances = self.post(&self.entry(kind, command.id, command.note), &changes);
-        self.cross(&mut news, place, command.claim);
-        Ok(Reply { unheld, ..self.reply(Outcome::Applied, balances, news) })
+        self.cross(place, command.claim);
+        Ok(Reply { unheld, ..self.reply(Outcome::Applied, balances) })
     }
 
     /// Forgets past periods that held nothing but this: only now, since a level may have been reached in them.
@@ -136,13 +126,7 @@ impl RootBook {
     }
 
     /// The same report again is answered again; another of the same rank is a conflict, a lesser one ignored.
-    fn charge_again(
-        &self,
-        place: u32,
-        rank: Rank,
-        command: &Reconcile<'_>,
-        news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+    fn charge_again(&mut self, place: u32, rank: Rank, command: &Reconcile<'_>) -> Result<Reply, Error> {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let same = lines.iter().map(|line| line.amount).eq(command.amounts.iter().copied());
         if command.rank == rank && !same {
@@ -154,15 +138,11 @@ impl RootBook {
         let outcome = if repeated { Outcome::Applied } else { Outcome::Ignored };
         let unheld = self.holds.get(place).unheld;
         let balances = self.balances_of(command.claim, &places);
-        Ok(Reply { repeated, unheld, ..self.reply(outcome, balances, news) })
+        Ok(Reply { repeated, unheld, ..self.reply(outcome, balances) })
     }
 
     /// Records usage that no hold stood for: in full, once.
-    fn charge_unheld(
-        &mut self,
-        command: &Reconcile<'_>,
-        mut news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+    fn charge_unheld(&mut self, command: &Reconcile<'_>) -> Result<Reply, Error> {
         self.check_fits(command.claim, command.amounts)?;
         let places = self.make_places(command.claim)?;
         let changes = new_changes(command.claim, &places, command.amounts);
@@ -172,9 +152,9 @@ impl RootBook {
         let place = self.insert_ended(command.id, state, command.claim, command.amounts, &places)?;
         let kind = EntryKind::Unheld(command.rank);
         let balances = self.post(&self.entry(kind, command.id, command.note), &changes);
-        self.cross(&mut news, place, command.claim);
+        self.cross(place, command.claim);
         self.holds.remember(place, &mut self.rows);
-        Ok(Reply { unheld: true, ..self.reply(Outcome::Applied, balances, news) })
+        Ok(Reply { unheld: true, ..self.reply(Outcome::Applied, balances) })
     }
 
     /// Looks for sums that do not fit, before any row is made.
@@ -219,18 +199,18 @@ impl RootBook {
     }
 
     pub(super) fn release(&mut self, now: Timestamp, command: &Release<'_>) -> Result<Reply, Error> {
-        let news = self.tick(now);
+        self.tick(now);
         let Some(place) = self.holds.find(&self.holds.key(command.id)) else {
             self.check_age(command.id)?;
             self.bury(command.id)?;
-            return Ok(self.reply(Outcome::Applied, Balances::new(), news));
+            return Ok(self.reply(Outcome::Applied, Balances::new()));
         };
         let state = self.holds.get(place).state;
         let withdraw = match state {
             State::Held => false,
             State::Charged(rank) if rank < Rank::Reported => true,
             State::Released | State::Tombstone => {
-                return Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, Balances::new(), news) });
+                return Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, Balances::new()) });
             }
             State::Charged(_) | State::Refused | State::Recorded => {
                 return Err(ended(command.id, state_text(state)));
@@ -256,7 +236,7 @@ impl RootBook {
         }
         let entry = self.entry(EntryKind::Released, command.id, command.note);
         let balances = self.post(&NewEntry { signature: command.signature, ..entry }, &changes);
-        Ok(self.reply(Outcome::Applied, balances, news))
+        Ok(self.reply(Outcome::Applied, balances))
     }
 
     /// Leaves a tombstone, so that a reserve still on its way cannot come alive.
@@ -270,10 +250,10 @@ impl RootBook {
     }
 
     pub(super) fn record(&mut self, now: Timestamp, command: &Record<'_>) -> Result<Reply, Error> {
-        let mut news = self.tick(now);
+        self.tick(now);
         check_shape(command.claim, command.amounts)?;
         if let Some(place) = self.holds.find(&self.holds.key(command.id)) {
-            return self.record_again(place, command, news);
+            return self.record_again(place, command);
         }
         self.check_age(command.id)?;
         self.check_refund(command)?;
@@ -285,23 +265,18 @@ impl RootBook {
             self.insert_ended(command.id, State::Recorded, command.claim, command.amounts, &places)?;
         let entry = self.entry(EntryKind::Recorded, command.id, command.note);
         let balances = self.post(&NewEntry { signature: Some(command.signature), ..entry }, &changes);
-        self.cross(&mut news, place, command.claim);
+        self.cross(place, command.claim);
         self.holds.remember(place, &mut self.rows);
-        Ok(self.reply(Outcome::Applied, balances, news))
+        Ok(self.reply(Outcome::Applied, balances))
     }
 
-    fn record_again(
-        &self,
-        place: u32,
-        command: &Record<'_>,
-        news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
+    fn record_again(&mut self, place: u32, command: &Record<'_>) -> Result<Reply, Error> {
         let hold = self.holds.get(place);
         if hold.state != State::Recorded || hold.fingerprint != fingerprint(command.claim, command.amounts) {
             return Err(conflict(command.id, "came before with another body"));
         }
         let balances = self.balances_of(command.claim, &self.places(command.claim));
-        Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, balances, news) })
+        Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, balances) })
     }
 
     /// A refund names its charge and takes back at most what is left of it.
