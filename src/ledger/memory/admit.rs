@@ -143,8 +143,10 @@ impl RootBook {
             return Ok(self.reply(Outcome::Stale, Balances::new()));
         }
         self.explain(draft, command, &balances);
-        self.holds.empty(draft);
         self.holds.name(draft, key, State::Refused);
+        // A level may have been lowered below what is spent.
+        self.cross(draft, command.claim);
+        self.holds.empty(draft);
         self.holds.remember(draft, &mut self.rows);
         Ok(self.reply(Outcome::Refused, balances))
     }

@@ -164,7 +164,10 @@ impl RootBook {
     pub(super) fn cross(&mut self, hold: u32, claim: &Claim) {
         let id = self.holds.get(hold).id();
         for (line, held) in claim.lines().iter().zip(self.holds.lines(hold)) {
-            if let Some(crossings) = self.rows.crossings(held.row, line) {
+            // A refusal makes no row, and where there is none nothing is spent.
+            if held.row != NO_ROW
+                && let Some(crossings) = self.rows.crossings(held.row, line)
+            {
                 self.report(id, (line, held.row), &crossings);
             }
         }

@@ -265,7 +265,10 @@ impl Model {
             if refused { State::Refused } else { State::Held { expires_at: expiry.0, charge: expiry.1 } };
         self.known.insert(id, Known { state, body: body(lines), amounts, refunded, unheld: false });
         if refused {
-            return Ok(Answer { balances, frees, ..self.answer(Outcome::Refused) });
+            let known: Vec<_> =
+                lines.iter().filter(|line| self.newest.contains_key(&line.account)).copied().collect();
+            let crossed = self.cross(&known);
+            return Ok(Answer { balances, frees, crossed, ..self.answer(Outcome::Refused) });
         }
         for line in lines {
             self.advance(line);
