@@ -87,7 +87,7 @@ pub struct Resize<'a> {
     pub id: ReservationId,
     /// The lines that were held, with their ceilings of now.
     pub claim: &'a Claim,
-    /// The new amounts: growth is admitted like a reserve, shrinking never refused.
+    /// The new amounts: growth is admitted like a reserve, and refused in a frozen scope; shrinking never is.
     pub amounts: &'a [i64],
     /// A new end of the hold.
     pub expires_at: Option<Timestamp>,

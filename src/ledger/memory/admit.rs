@@ -151,15 +151,17 @@ impl RootBook {
         Ok(self.reply(Outcome::Refused, balances))
     }
 
+    /// Says which scopes are frozen.
+    fn name_frozen(&mut self, claim: &Claim) {
+        if self.is_frozen(claim) {
+            let frozen = claim.scopes().iter().filter_map(|scope| self.frozen.get(scope));
+            self.news().frozen = frozen.cloned().collect();
+        }
+    }
+
     /// Says which scopes are frozen, and when each rolling line without room will have some.
     fn explain(&mut self, draft: u32, command: &Reserve<'_>, balances: &Balances) {
-        if !self.frozen.is_empty() {
-            let frozen = command.claim.scopes().iter().filter_map(|scope| self.frozen.get(scope));
-            let frozen: Vec<_> = frozen.cloned().collect();
-            if !frozen.is_empty() {
-                self.news().frozen = frozen;
-            }
-        }
+        self.name_frozen(command.claim);
         if command.claim.lines().iter().all(|line| line.period.span <= 1) {
             return;
         }
@@ -209,6 +211,7 @@ impl RootBook {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let mut balances = Balances::new();
         let mut changes = KeptLines::new();
+        let frozen = self.is_frozen(command.claim);
         let mut refused = false;
         for ((line, held), amount) in command.claim.lines().iter().zip(&lines).zip(command.amounts) {
             if *amount < 0 {
@@ -217,12 +220,13 @@ impl RootBook {
             let balance = self.rows.balance(held.row, line.period.number);
             let growth = amount.saturating_sub(held.amount);
             let counted = self.rows.counts(held.row, line.period.number);
-            refused |= growth > 0 && !(counted && has_room(line, &balance, growth)?);
+            refused |= growth > 0 && (frozen || !counted || !has_room(line, &balance, growth)?);
             balances.push(balance);
             let change = Change { spent: 0, reserved: growth };
             changes.push(KeptLine { row: held.row, period: line.period.number, change });
         }
         if refused {
+            self.name_frozen(command.claim);
             return Ok(self.reply(Outcome::Refused, balances));
         }
         self.holds.set_amounts(place, command.amounts);

@@ -76,6 +76,23 @@ fn calls_in_flight_are_recorded_in_a_stopped_scope() {
 }
 
 #[test]
+fn a_hold_in_a_frozen_scope_may_shrink_but_not_grow() {
+    // A stopped run went on asking for more room, a slice at a time.
+    let books = Books::new();
+    let id = books.held(&team(10), &[4]);
+    books.mark(&scope("team", "search"), Stop, "enough");
+
+    let grown = books.resize(id, &team(10), &[5], None).expect("no error");
+    let prolonged = books.resize(id, &team(10), &[4], Some(token_budget::Timestamp::MAX)).expect("no error");
+    let shrunk = books.resize(id, &team(10), &[3], None).expect("no error");
+
+    assert_eq!(grown.outcome, Outcome::Refused);
+    assert_eq!(grown.news.expect("the reason").frozen[0].signature.reason, "enough");
+    assert_eq!((prolonged.outcome, shrunk.outcome), (Outcome::Applied, Outcome::Applied));
+    assert_eq!(books.balances(&team(10)), [(0, 3)]);
+}
+
+#[test]
 fn a_second_stop_changes_nothing() {
     let books = Books::new();
     let run = scope("team", "search");

@@ -342,6 +342,7 @@ fn answer_of(reply: &Reply) -> Answer {
     let news = reply.news.as_deref();
     let crossed = news.map(|news| news.crossed.as_slice()).unwrap_or_default();
     let expired = news.map(|news| news.expired.as_slice()).unwrap_or_default();
+    let frozen = news.map(|news| news.frozen.as_slice()).unwrap_or_default();
     let frees = news.map(|news| news.frees.as_slice()).unwrap_or_default();
     let name = |account: &token_budget::Account| account.scope().name().parse().expect("a number");
     Answer {
@@ -350,6 +351,7 @@ fn answer_of(reply: &Reply) -> Answer {
         unheld: reply.unheld,
         balances: reply.balances.iter().map(|it| (it.spent, it.reserved)).collect(),
         frees: frees.iter().map(|it| (it.line, it.periods)).collect(),
+        frozen: frozen.iter().map(|it| it.scope.name().parse().expect("a number")).collect(),
         crossed: crossed.iter().map(|it| (name(&it.account), it.period, it.spent)).collect(),
         expired: expired.iter().map(|it| it.id.to_bits()).collect(),
     }

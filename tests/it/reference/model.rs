@@ -62,6 +62,8 @@ pub(crate) struct Answer {
     pub(crate) balances: Vec<(i64, i64)>,
     /// Which rolling lines refused, and after how many sub-periods each has room.
     pub(crate) frees: Vec<(usize, u32)>,
+    /// The frozen scopes that refused.
+    pub(crate) frozen: Vec<Name>,
     /// Account, period and spent of each level that fired.
     pub(crate) crossed: Vec<(Name, i64, i64)>,
     pub(crate) expired: Vec<u128>,
@@ -213,10 +215,22 @@ impl Model {
         crossed
     }
 
+    fn frozen_of(&self, lines: &[ModelLine]) -> Vec<Name> {
+        lines.iter().map(|line| line.account).filter(|account| self.frozen.contains(account)).collect()
+    }
+
     fn answer(&mut self, outcome: Outcome) -> Answer {
         let expired = std::mem::take(&mut self.untold);
-        let (balances, frees, crossed) = (Vec::new(), Vec::new(), Vec::new());
-        Answer { outcome, repeated: false, unheld: false, balances, frees, crossed, expired }
+        Answer {
+            outcome,
+            repeated: false,
+            unheld: false,
+            balances: Vec::new(),
+            frees: Vec::new(),
+            frozen: Vec::new(),
+            crossed: Vec::new(),
+            expired,
+        }
     }
 
     pub(crate) fn reserve(
@@ -268,7 +282,8 @@ impl Model {
             let known: Vec<_> =
                 lines.iter().filter(|line| self.newest.contains_key(&line.account)).copied().collect();
             let crossed = self.cross(&known);
-            return Ok(Answer { balances, frees, crossed, ..self.answer(Outcome::Refused) });
+            let frozen = self.frozen_of(lines);
+            return Ok(Answer { balances, frees, frozen, crossed, ..self.answer(Outcome::Refused) });
         }
         for line in lines {
             self.advance(line);
@@ -379,8 +394,10 @@ impl Model {
             let counted = line.rolls
                 || self.newest[&line.account] == line.period
                 || self.kept(line.account, line.period);
-            if line.amount > *old && (!counted || used > i128::from(line.ceiling)) {
-                return Ok(Answer { balances, ..self.answer(Outcome::Refused) });
+            let frozen = lines.iter().any(|line| self.frozen.contains(&line.account));
+            if line.amount > *old && (frozen || !counted || used > i128::from(line.ceiling)) {
+                let frozen = self.frozen_of(lines);
+                return Ok(Answer { balances, frozen, ..self.answer(Outcome::Refused) });
             }
         }
         for (line, old) in lines.iter().zip(&known.amounts) {
