@@ -239,12 +239,14 @@ impl RootBook {
     pub(super) fn mark(&mut self, now: Timestamp, command: &MarkScope<'_>) -> Reply {
         self.tick(now);
         let known = self.frozen.get(command.scope).map(|frozen| frozen.action);
-        // The first stop's reason stays; a close after a stop changes nothing.
         let repeated = match (known, command.action) {
             (None, MarkAction::Reopen) => true,
             (Some(_), MarkAction::Reopen) | (None, _) => false,
-            (Some(MarkAction::Stop | MarkAction::Close), MarkAction::Freeze) => true,
-            (Some(known), action) => known == action || action == MarkAction::Close,
+            // A freeze is for a while: a stop or a close counts, and stays.
+            (Some(MarkAction::Freeze), action) => action == MarkAction::Freeze,
+            (Some(MarkAction::Close), action) => action != MarkAction::Stop,
+            // The first stop's reason stays; a close after a stop changes nothing.
+            (Some(_), _) => true,
         };
         if !repeated {
             if command.action == MarkAction::Reopen {

@@ -112,6 +112,25 @@ fn a_second_stop_changes_nothing() {
 }
 
 #[test]
+fn a_close_after_a_freeze_counts_and_is_opened_by_one_reopen() {
+    // The close was taken for a repeat, and the freeze's reason stood for a run that had ended.
+    let books = Books::new();
+    let run = scope("team", "search");
+    books.mark(&run, Freeze, "holidays");
+
+    let close = books.mark(&run, Close, "it is done");
+    let freeze = books.mark(&run, Freeze, "more holidays");
+    let refused = books.reserve(books.id(), &team(10), &[1]).expect("no error");
+    books.mark(&run, Reopen, "one more thing");
+    let admitted = books.reserve(books.id(), &team(10), &[1]).expect("no error");
+
+    assert_eq!((close.repeated, freeze.repeated), (false, true));
+    let frozen = &refused.news.expect("the reason").frozen[0];
+    assert_eq!((frozen.action, frozen.signature.reason.as_str()), (Close, "it is done"));
+    assert_eq!(admitted.outcome, Outcome::Applied);
+}
+
+#[test]
 fn reopening_what_is_open_changes_nothing() {
     let books = Books::new();
 

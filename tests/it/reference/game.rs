@@ -285,10 +285,14 @@ impl Game {
 
     fn mark(&mut self) -> Result<(), String> {
         let account = self.random.below(ACCOUNTS) as Name;
-        let freeze = self.random.percent(40);
-        let action = if freeze { MarkAction::Freeze } else { MarkAction::Reopen };
+        let action = match self.random.below(10) {
+            0..2 => MarkAction::Freeze,
+            2 => MarkAction::Stop,
+            3 => MarkAction::Close,
+            _ => MarkAction::Reopen,
+        };
         let told = self.books.mark(&scope("team", &account.to_string()), action, "a whim");
-        let expected = self.model.mark(self.now(), account, freeze);
+        let expected = self.model.mark(self.now(), account, action);
         self.compare(&format!("mark {account} {action:?}"), Ok(told), Ok(expected))
     }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use token_budget::ErrorKind;
-use token_budget::ledger::{Outcome, Rank};
+use token_budget::ledger::{MarkAction, Outcome, Rank};
 
 /// An account by the name of its scope.
 pub(crate) type Name = u8;
@@ -82,7 +82,7 @@ pub(crate) struct Model {
     /// The newest period of each account.
     newest: BTreeMap<Name, i64>,
     fired: BTreeSet<(Name, i64)>,
-    frozen: BTreeSet<Name>,
+    frozen: BTreeMap<Name, MarkAction>,
     /// What ended by age and no answer has told yet: a failed command gives none.
     untold: Vec<u128>,
     pub(crate) spent_for_ever: i128,
@@ -216,7 +216,7 @@ impl Model {
     }
 
     fn frozen_of(&self, lines: &[ModelLine]) -> Vec<Name> {
-        lines.iter().map(|line| line.account).filter(|account| self.frozen.contains(account)).collect()
+        lines.iter().map(|line| line.account).filter(|account| self.frozen.contains_key(account)).collect()
     }
 
     fn answer(&mut self, outcome: Outcome) -> Answer {
@@ -264,7 +264,7 @@ impl Model {
         }
         let balances = self.balances(lines);
         let mut frees = Vec::new();
-        let mut refused = lines.iter().any(|line| self.frozen.contains(&line.account));
+        let mut refused = lines.iter().any(|line| self.frozen.contains_key(&line.account));
         for (at, (line, balance)) in lines.iter().zip(&balances).enumerate() {
             let used = i128::from(balance.0) + i128::from(balance.1) + i128::from(line.amount);
             if line.amount > 0 && used > i128::from(line.ceiling) {
@@ -394,7 +394,7 @@ impl Model {
             let counted = line.rolls
                 || self.newest[&line.account] == line.period
                 || self.kept(line.account, line.period);
-            let frozen = lines.iter().any(|line| self.frozen.contains(&line.account));
+            let frozen = lines.iter().any(|line| self.frozen.contains_key(&line.account));
             if line.amount > *old && (frozen || !counted || used > i128::from(line.ceiling)) {
                 let frozen = self.frozen_of(lines);
                 return Ok(Answer { balances, frozen, ..self.answer(Outcome::Refused) });
@@ -462,9 +462,22 @@ impl Model {
     }
 
     /// Freezes a scope or opens it; says whether that changed nothing.
-    pub(crate) fn mark(&mut self, now: i64, scope: Name, freeze: bool) -> Answer {
+    pub(crate) fn mark(&mut self, now: i64, scope: Name, action: MarkAction) -> Answer {
+        use MarkAction::{Close, Freeze, Reopen, Stop};
         self.tick(now);
-        let repeated = if freeze { !self.frozen.insert(scope) } else { !self.frozen.remove(&scope) };
+        let known = self.frozen.get(&scope).copied();
+        let counts = match action {
+            Reopen => known.is_some(),
+            Freeze => known.is_none(),
+            Close => matches!(known, None | Some(Freeze)),
+            _ => known != Some(Stop),
+        };
+        if counts && action == Reopen {
+            self.frozen.remove(&scope);
+        } else if counts {
+            self.frozen.insert(scope, action);
+        }
+        let repeated = !counts;
         Answer { repeated, ..self.answer(Outcome::Applied) }
     }
 
