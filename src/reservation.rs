@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::decision::{Judged, Quote, amounts, explain};
 use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced, at_once};
-use crate::ledger::{Ended, Note, Outcome, Rank, Reconcile, Release, Reply};
+use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::{
     Amount, Balance, Binding, Cost, Decision, Error, Estimate, Event, ModelPrice, ReservationId, Scope,
     Timestamp, Unit, Usage, Usd, Verdict,
@@ -486,7 +486,7 @@ impl Open {
 
     fn receipt(self, charge: Charge, charged: SmallVec<[i64; 8]>, reply: Reply) -> Receipt {
         let core = &self.plan.core;
-        let late = reply.outcome == Outcome::Applied && reply.repeated;
+        let late = reply.replaced == Some(Rank::Expired);
         let receipt = Receipt {
             id: self.id,
             binding: Arc::clone(&self.binding),

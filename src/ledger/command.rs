@@ -204,6 +204,8 @@ pub struct Reply {
     pub repeated: bool,
     /// Charged without a hold of that id ever having been seen.
     pub unheld: bool,
+    /// The rank of the charge that a reconcile replaced; `None` where a live hold ended.
+    pub replaced: Option<Rank>,
     /// The ledger's instant.
     pub now: Timestamp,
     /// One for each line: just before a reserve or resize, just after anything else.

@@ -9,6 +9,7 @@
 )]
 
 mod books;
+mod events;
 mod laws;
 mod race;
 mod reference;

@@ -233,7 +233,7 @@ impl RootBook {
     #[inline]
     pub(super) fn reply(&mut self, outcome: Outcome, balances: Balances) -> Reply {
         let news = self.news.take();
-        Reply { outcome, repeated: false, unheld: false, now: self.now, balances, news }
+        Reply { outcome, repeated: false, unheld: false, replaced: None, now: self.now, balances, news }
     }
 
     pub(super) fn mark(&mut self, now: Timestamp, command: &MarkScope<'_>) -> Reply {

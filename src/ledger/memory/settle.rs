@@ -79,6 +79,10 @@ impl RootBook {
         }
         self.holds.set_amounts(place, command.amounts);
         let hold = self.holds.get_mut(place);
+        let replaced = match hold.state {
+            State::Charged(rank) => Some(rank),
+            _ => None,
+        };
         // It keeps its turn among the remembered: an ended id is in one queue only.
         hold.state = State::Charged(command.rank);
         let unheld = hold.unheld;
@@ -88,7 +92,7 @@ impl RootBook {
         };
         let balances = self.post(&self.entry(kind, command.id, command.note), &changes);
         self.cross(place, command.claim);
-        Ok(Reply { unheld, ..self.reply(Outcome::Applied, balances) })
+        Ok(Reply { unheld, replaced, ..self.reply(Outcome::Applied, balances) })
     }
 
     /// Forgets past periods that held nothing but this: only now, since a level may have been reached in them.

@@ -353,6 +353,7 @@ fn answer_of(reply: &Reply) -> Answer {
         outcome: reply.outcome,
         repeated: reply.repeated,
         unheld: reply.unheld,
+        replaced: reply.replaced,
         balances: reply.balances.iter().map(|it| (it.spent, it.reserved)).collect(),
         frees: frees.iter().map(|it| (it.line, it.periods)).collect(),
         frozen: frozen.iter().map(|it| it.scope.name().parse().expect("a number")).collect(),

@@ -58,6 +58,7 @@ pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
     pub(crate) repeated: bool,
     pub(crate) unheld: bool,
+    pub(crate) replaced: Option<Rank>,
     /// Spent and reserved.
     pub(crate) balances: Vec<(i64, i64)>,
     /// Which rolling lines refused, and after how many sub-periods each has room.
@@ -225,6 +226,7 @@ impl Model {
             outcome,
             repeated: false,
             unheld: false,
+            replaced: None,
             balances: Vec::new(),
             frees: Vec::new(),
             frozen: Vec::new(),
@@ -330,8 +332,12 @@ impl Model {
             }
         }
         let crossed = self.cross(lines);
-        let answer =
-            Answer { unheld, crossed, balances: self.balances(lines), ..self.answer(Outcome::Applied) };
+        let replaced = match known.map(|known| known.state) {
+            Some(State::Charged(rank)) => Some(rank),
+            _ => None,
+        };
+        let balances = self.balances(lines);
+        let answer = Answer { unheld, replaced, crossed, balances, ..self.answer(Outcome::Applied) };
         self.forget_past();
         Ok(answer)
     }
