@@ -318,11 +318,11 @@ impl RootBook {
                     row.account
                 ));
             }
-            if row.spent < 0 || row.reserved < 0 || row.total < 0 {
-                return damaged(format!("{:?}: below zero", row.account));
-            }
         }
-        Ok(())
+        match self.rows.below_zero() {
+            Some(row) => damaged(format!("{:?}: below zero", row.account)),
+            None => Ok(()),
+        }
     }
 }
 

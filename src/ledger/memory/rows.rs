@@ -363,6 +363,16 @@ impl Rows {
         self.index.iter().map(|place| (*place, self.rows.get(*place)))
     }
 
+    /// A row whose figures are below zero somewhere: in the present, in a past period that is kept, or for ever.
+    pub(super) fn below_zero(&self) -> Option<&Row> {
+        let past = self.closed.iter().find(|(_, slot)| slot.spent < 0 || slot.reserved < 0);
+        let past = past.map(|((place, _), _)| self.get(*place));
+        past.or_else(|| {
+            let mut rows = self.iter().map(|(_, row)| row);
+            rows.find(|row| row.spent < 0 || row.reserved < 0 || row.total < 0)
+        })
+    }
+
     /// What is reserved on that row in all periods that still count it.
     pub(super) fn reserved_everywhere(&self, place: u32) -> i64 {
         let closed = self.closed.iter().filter(|((row, _), _)| *row == place).map(|(_, slot)| slot.reserved);
@@ -466,5 +476,36 @@ impl Row {
             self.spent = self.spent.saturating_add(change.spent);
             self.reserved = self.reserved.saturating_add(change.reserved);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use smallvec::smallvec;
+
+    use super::*;
+    use crate::{Book, Root, Scope, Unit};
+
+    #[test]
+    fn a_past_period_below_zero_is_found() {
+        // Only the present period was looked at.
+        let book = Book { root: Root::unnamed(), budget: "b".into(), unit: Unit::Usd, window: "day".into() };
+        let account = Account::new(Arc::new(book), Scope::user("ada").expect("a plain name"));
+        let day = |number| Period { number, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 };
+        let line = Line { account, period: day(1), ceiling: 10, marks: smallvec![] };
+        let mut rows = Rows::default();
+        let place = rows.find_or_make(1, &line).expect("room");
+        rows.apply(KeptLine { row: place, period: 1, change: Change { spent: 3, reserved: 4 } }, 1);
+        rows.advance(place, &day(2));
+        assert!(rows.below_zero().is_none());
+
+        rows.apply(KeptLine { row: place, period: 1, change: Change { spent: -4, reserved: 0 } }, 2);
+        rows.apply(KeptLine { row: place, period: 2, change: Change { spent: 2, reserved: 0 } }, 3);
+
+        // Three less four is below zero in day 1, whatever day 2 and the total say.
+        assert_eq!(rows.get(place).total, 1);
+        assert!(rows.below_zero().is_some());
     }
 }
