@@ -1,14 +1,13 @@
-//! Is there room? Reserving and resizing, the only commands that refuse.
+//! Is there room? Reserving takes it on all lines, or on none.
 
-use super::book::{
-    Balances, Fingerprint, KeptLines, NO_NOTE, RootBook, check_shape, check_signs, conflict, fingerprint,
-    negative,
-};
+use super::book::{Balances, RootBook};
+use super::check::{Fingerprint, check_shape, check_signs, conflict, fingerprint, negative};
 use super::holds::{ExpiryCharge, HoldLine, INLINE, Key, State};
 use super::journal::KeptLine;
-use super::rows::{Change, NO_ROW};
+use super::row::Change;
+use super::rows::NO_ROW;
 use crate::Timestamp;
-use crate::ledger::{EntryKind, Frees, OnExpiry, Outcome, Reply, Reserve, Resize};
+use crate::ledger::{EntryKind, Frees, OnExpiry, Outcome, Reply, Reserve};
 use crate::{Balance, Claim, Error, ErrorKind, Line, ReservationId};
 
 /// What a look at all lines found.
@@ -79,7 +78,7 @@ impl RootBook {
     }
 
     #[inline]
-    fn is_frozen(&self, claim: &Claim) -> bool {
+    pub(super) fn is_frozen(&self, claim: &Claim) -> bool {
         !self.frozen.is_empty() && claim.scopes().iter().any(|scope| self.frozen.contains_key(scope))
     }
 
@@ -152,7 +151,7 @@ impl RootBook {
     }
 
     /// Says which scopes are frozen.
-    fn name_frozen(&mut self, claim: &Claim) {
+    pub(super) fn name_frozen(&mut self, claim: &Claim) {
         if self.is_frozen(claim) {
             let frozen = claim.scopes().iter().filter_map(|scope| self.frozen.get(scope));
             self.news().frozen = frozen.cloned().collect();
@@ -203,53 +202,6 @@ impl RootBook {
         let balances = self.balances_of(command.claim, &self.places(command.claim));
         Ok(Reply { repeated: true, ..self.reply(outcome, balances) })
     }
-
-    pub(super) fn resize(&mut self, now: Timestamp, command: &Resize<'_>) -> Result<Reply, Error> {
-        self.tick(now);
-        check_shape(command.claim, command.amounts)?;
-        let place = self.open_hold(command.id)?;
-        let lines = self.matching_lines(place, command.claim, command.id)?;
-        let mut balances = Balances::new();
-        let mut changes = KeptLines::new();
-        let frozen = self.is_frozen(command.claim);
-        let mut refused = false;
-        for ((line, held), amount) in command.claim.lines().iter().zip(&lines).zip(command.amounts) {
-            if *amount < 0 {
-                return Err(negative(&line.account, *amount));
-            }
-            let balance = self.rows.balance(held.row, line.period.number);
-            let growth = amount.saturating_sub(held.amount);
-            let counted = self.rows.counts(held.row, line.period.number);
-            refused |= growth > 0 && (frozen || !counted || !has_room(line, &balance, growth)?);
-            balances.push(balance);
-            let change = Change { spent: 0, reserved: growth };
-            changes.push(KeptLine { row: held.row, period: line.period.number, change });
-        }
-        if refused {
-            self.name_frozen(command.claim);
-            return Ok(self.reply(Outcome::Refused, balances));
-        }
-        self.holds.set_amounts(place, command.amounts);
-        if let Some(expires_at) = command.expires_at {
-            self.holds.unschedule(place);
-            self.holds.schedule(place, expires_at);
-        }
-        if changes.iter().any(|line| line.change != Change::default()) {
-            self.write(&self.entry(EntryKind::Resized, command.id, &NO_NOTE), &changes);
-        }
-        self.cross(place, command.claim);
-        self.close(&changes);
-        Ok(self.reply(Outcome::Applied, balances))
-    }
-
-    /// The place of a live hold, or an error that says what became of it.
-    fn open_hold(&self, id: ReservationId) -> Result<u32, Error> {
-        let place = self.holds.find(&self.holds.key(id)).ok_or_else(|| ended(id, "is not known here"))?;
-        match self.holds.get(place).state {
-            State::Held => Ok(place),
-            state => Err(ended(id, state_text(state))),
-        }
-    }
 }
 
 /// What a hold is to be charged by age must stand beside its lines, like its amounts.
@@ -262,7 +214,7 @@ fn check_expiry(command: &Reserve<'_>) -> Result<(), Error> {
 
 /// The one inequality. A line of amount zero always has room.
 #[inline]
-fn has_room(line: &Line, balance: &Balance, amount: i64) -> Result<bool, Error> {
+pub(super) fn has_room(line: &Line, balance: &Balance, amount: i64) -> Result<bool, Error> {
     if amount == 0 {
         return Ok(true);
     }

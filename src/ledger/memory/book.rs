@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::MemoryOptions;
-use super::holds::{ExpiryCharge, HoldLine, Holds, Memory, State, fold};
+use super::holds::{ExpiryCharge, HoldLine, Holds, Memory, State};
 use super::journal::{Journal, KeptLine, NewEntry};
-use super::rows::{Change, NO_ROW, Rows};
+use super::row::Change;
+use super::rows::{NO_ROW, Rows};
 use crate::ledger::{
     Crossed, Ended, EntryKind, Expired, Frozen, MarkAction, MarkScope, News, Note, Outcome, Rank, Reply,
 };
@@ -281,107 +282,4 @@ impl RootBook {
         };
         lines.iter().map(read).collect()
     }
-
-    /// Checks every balance against the journal, what was folded from it, and the open holds.
-    pub(super) fn verify(&self) -> Result<(), Error> {
-        let damaged = |text: String| Err(Error::new(ErrorKind::Damaged, text));
-        let mut journal: HashMap<u32, i64> = HashMap::new();
-        for (_, _, lines) in self.journal.iter() {
-            for line in lines {
-                let sum = journal.entry(line.row).or_default();
-                *sum = sum.saturating_add(line.change.spent);
-            }
-        }
-        let mut held: HashMap<u32, i64> = HashMap::new();
-        for (place, hold) in self.holds.iter() {
-            if hold.state == State::Held {
-                for line in self.holds.lines(place) {
-                    let sum = held.entry(line.row).or_default();
-                    *sum = sum.saturating_add(line.amount);
-                }
-            }
-        }
-        for (place, row) in self.rows.iter() {
-            let written = row.folded.saturating_add(journal.get(&place).copied().unwrap_or(0));
-            if written != row.total {
-                return damaged(format!(
-                    "{:?}: the journal says {written}, the account {}",
-                    row.account, row.total
-                ));
-            }
-            let holds = held.get(&place).copied().unwrap_or(0);
-            let counted = self.rows.reserved_everywhere(place);
-            // A rolling account stops counting holds that are older than its window.
-            if counted != holds && !(row.is_rolling() && counted < holds) {
-                return damaged(format!(
-                    "{:?}: holds say {holds} reserved, the account {counted}",
-                    row.account
-                ));
-            }
-        }
-        match self.rows.below_zero() {
-            Some(row) => damaged(format!("{:?}: below zero", row.account)),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A hash of what a command asks for, by which its repeat is told from another body.
-///
-/// It guards against mistakes, not attacks: one other body in four thousand million passes for the first.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fingerprint(u64);
-
-impl Fingerprint {
-    pub(super) const EMPTY: Self = Self(0x9e37_79b9_7f4a_7c15);
-
-    /// The same with one line more.
-    #[inline]
-    pub(super) fn with(self, line: &Line, amount: i64) -> Self {
-        // The digits of pi keep a small amount in a small period from multiplying to nothing.
-        let asked =
-            fold(amount as u64 ^ 0x243f_6a88_85a3_08d3, line.period.number as u64 ^ 0x1319_8a2e_0370_7344);
-        Self(fold(self.0 ^ line.account.hash(), asked))
-    }
-
-    #[inline]
-    pub(super) fn finish(self) -> u32 {
-        (self.0 >> 32) as u32 ^ self.0 as u32
-    }
-}
-
-pub(super) fn fingerprint(claim: &Claim, amounts: &[i64]) -> u32 {
-    let lines = claim.lines().iter().zip(amounts);
-    lines.fold(Fingerprint::EMPTY, |sum, (line, amount)| sum.with(line, *amount)).finish()
-}
-
-/// Refuses amounts that do not stand beside the claim's lines.
-#[inline]
-pub(super) fn check_shape(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
-    let (lines, given) = (claim.lines().len(), amounts.len());
-    if lines == given {
-        return Ok(());
-    }
-    Err(Error::invalid("amounts", format!("{given} amounts for {lines} lines")))
-}
-
-/// Refuses amounts below zero.
-#[inline]
-pub(super) fn check_signs(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
-    match claim.lines().iter().zip(amounts).find(|(_, amount)| **amount < 0) {
-        Some((line, amount)) => Err(negative(&line.account, *amount)),
-        None => Ok(()),
-    }
-}
-
-#[cold]
-pub(super) fn negative(account: &Account, amount: i64) -> Error {
-    Error::invalid("amounts", format!("{amount} for {account} is below zero"))
-}
-
-pub(super) fn conflict(id: ReservationId, problem: &str) -> Error {
-    Error::new(
-        ErrorKind::Conflict,
-        format!("reservation {id}: {problem}; the first stands, nothing was changed"),
-    )
 }

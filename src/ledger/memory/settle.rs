@@ -1,15 +1,15 @@
-//! What was really used? Reconciling, releasing and posting: commands that never refuse.
+//! What was really used? Reconciling and releasing, which never refuse.
 
 use smallvec::SmallVec;
 
 use super::admit::{ended, no_place, state_text};
-use super::book::{
-    Balances, KeptLines, Places, RootBook, check_shape, check_signs, conflict, fingerprint, negative,
-};
+use super::book::{Balances, KeptLines, Places, RootBook};
+use super::check::{check_shape, check_signs, conflict, fingerprint};
 use super::holds::{HoldLine, HoldLines, INLINE, State};
 use super::journal::{KeptLine, NewEntry};
-use super::rows::{Change, NO_ROW};
-use crate::ledger::{EntryKind, Outcome, Rank, Reconcile, Record, Release, Reply};
+use super::row::Change;
+use super::rows::NO_ROW;
+use crate::ledger::{EntryKind, Outcome, Rank, Reconcile, Release, Reply};
 use crate::{Claim, Error, ReservationId, Timestamp};
 
 impl RootBook {
@@ -162,7 +162,7 @@ impl RootBook {
     }
 
     /// Looks for sums that do not fit, before any row is made.
-    fn check_fits(&self, claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
+    pub(super) fn check_fits(&self, claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
         for (line, amount) in claim.lines().iter().zip(amounts) {
             let place = self.rows.find(self.ledger, &line.account);
             let change = Change { spent: *amount, reserved: 0 };
@@ -174,7 +174,7 @@ impl RootBook {
     }
 
     /// Remembers an id that was never open.
-    fn insert_ended(
+    pub(super) fn insert_ended(
         &mut self,
         id: ReservationId,
         state: State,
@@ -253,80 +253,6 @@ impl RootBook {
         Ok(())
     }
 
-    pub(super) fn record(&mut self, now: Timestamp, command: &Record<'_>) -> Result<Reply, Error> {
-        self.tick(now);
-        check_shape(command.claim, command.amounts)?;
-        if let Some(place) = self.holds.find(&self.holds.key(command.id)) {
-            return self.record_again(place, command);
-        }
-        self.check_age(command.id)?;
-        self.check_refund(command)?;
-        self.check_fits(command.claim, command.amounts)?;
-        let places = self.make_places(command.claim)?;
-        let changes = new_changes(command.claim, &places, command.amounts);
-        self.take_refund(command);
-        let place =
-            self.insert_ended(command.id, State::Recorded, command.claim, command.amounts, &places)?;
-        let entry = self.entry(EntryKind::Recorded, command.id, command.note);
-        let balances = self.post(&NewEntry { signature: Some(command.signature), ..entry }, &changes);
-        self.cross(place, command.claim);
-        self.holds.remember(place, &mut self.rows);
-        Ok(self.reply(Outcome::Applied, balances))
-    }
-
-    fn record_again(&mut self, place: u32, command: &Record<'_>) -> Result<Reply, Error> {
-        let hold = self.holds.get(place);
-        if hold.state != State::Recorded || hold.fingerprint != fingerprint(command.claim, command.amounts) {
-            return Err(conflict(command.id, "came before with another body"));
-        }
-        let balances = self.balances_of(command.claim, &self.places(command.claim));
-        Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, balances) })
-    }
-
-    /// A refund names its charge and takes back at most what is left of it.
-    fn check_refund(&self, command: &Record<'_>) -> Result<(), Error> {
-        let Some((line, amount)) =
-            command.claim.lines().iter().zip(command.amounts).find(|(_, amount)| **amount < 0)
-        else {
-            return Ok(());
-        };
-        let id = command.corrects.ok_or_else(|| negative(&line.account, *amount))?;
-        let place = self
-            .holds
-            .find(&self.holds.key(id))
-            .ok_or_else(|| ended(id, "is not remembered, so it cannot be refunded"))?;
-        let State::Charged(_) = self.holds.get(place).state else {
-            return Err(ended(id, state_text(self.holds.get(place).state)));
-        };
-        let lines = self.matching_lines(place, command.claim, id)?;
-        for (at, (charged, amount)) in lines.iter().zip(command.amounts).enumerate() {
-            let left = left_of(charged.amount, self.holds.refunded(place, at));
-            if amount.saturating_neg() > left {
-                let text = format!(
-                    "a refund of {} exceeds the {left} left of the charge {id}",
-                    amount.saturating_neg()
-                );
-                return Err(Error::invalid("amounts", text));
-            }
-        }
-        Ok(())
-    }
-
-    fn take_refund(&mut self, command: &Record<'_>) {
-        let Some(id) = command.corrects else { return };
-        let Some(place) = self.holds.find(&self.holds.key(id)) else { return };
-        // A correction on other lines, or of what is no charge, leaves what can be refunded as it is.
-        let charged = matches!(self.holds.get(place).state, State::Charged(_));
-        if !charged || self.matching_lines(place, command.claim, id).is_err() {
-            return;
-        }
-        let refunded =
-            self.holds.refunded.entry(place).or_insert_with(|| vec![0; command.amounts.len()].into());
-        for (sum, amount) in refunded.iter_mut().zip(command.amounts) {
-            *sum = sum.saturating_sub(*amount).max(0);
-        }
-    }
-
     /// The hold's lines, if they are the claim's.
     #[inline]
     pub(super) fn matching_lines(
@@ -342,7 +268,7 @@ impl RootBook {
     }
 }
 
-fn new_changes(claim: &Claim, places: &Places, amounts: &[i64]) -> KeptLines {
+pub(super) fn new_changes(claim: &Claim, places: &Places, amounts: &[i64]) -> KeptLines {
     let all = claim.lines().iter().zip(places).zip(amounts);
     all.map(|((line, place), amount)| {
         let change = Change { spent: *amount, reserved: 0 };
@@ -358,7 +284,7 @@ fn charge_change(held: i64, amount: i64) -> Change {
 }
 
 /// What is left of a charge after its refunds; a surer figure may be below them.
-fn left_of(charged: i64, refunded: i64) -> i64 {
+pub(super) fn left_of(charged: i64, refunded: i64) -> i64 {
     charged.saturating_sub(refunded).max(0)
 }
 
