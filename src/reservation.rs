@@ -554,13 +554,13 @@ impl Open {
 
     #[inline]
     fn receipt(mut self: Box<Self>, charge: Charge, reply: Reply) -> Receipt {
-        let Reply { balances, news, unheld, .. } = reply;
+        let Reply { balances, news, unheld, replaced, .. } = reply;
         self.balances = balances;
         let receipt = Receipt { call: self, charge, pending: false, unheld };
         let core = &receipt.call.plan.core;
         if !core.observers.is_empty() {
             core.tell_news(receipt.call.binding(), news);
-            receipt.tell_overrun();
+            receipt.tell(replaced);
         }
         receipt
     }
@@ -579,11 +579,15 @@ impl Priced {
 }
 
 impl Receipt {
-    #[cold]
-    fn tell_overrun(&self) {
+    /// Tells observers of an overrun, and of usage that came after its hold had expired.
+    fn tell(&self, replaced: Option<Rank>) {
+        let (core, id) = (&self.call.plan.core, self.call.id);
         let (usd, tokens) = (self.overrun(), self.overrun_tokens());
         if usd > Usd::ZERO || tokens > 0 {
-            self.call.plan.core.tell(&Event::Overrun { id: self.call.id, usd, tokens });
+            core.tell(&Event::Overrun { id, usd, tokens });
+        }
+        if replaced == Some(Rank::Expired) {
+            core.tell(&Event::Late { id });
         }
     }
 

@@ -87,7 +87,7 @@ pub struct Resize<'a> {
     pub id: ReservationId,
     /// The lines that were held, with their ceilings of now.
     pub claim: &'a Claim,
-    /// The new amounts: growth is admitted like a reserve, shrinking never refused.
+    /// The new amounts: growth is admitted like a reserve, and refused in a frozen scope; shrinking never is.
     pub amounts: &'a [i64],
     /// A new end of the hold.
     pub expires_at: Option<Timestamp>,
@@ -204,6 +204,8 @@ pub struct Reply {
     pub repeated: bool,
     /// Charged without a hold of that id ever having been seen.
     pub unheld: bool,
+    /// The rank of the charge that a reconcile replaced; `None` where a live hold ended.
+    pub replaced: Option<Rank>,
     /// The ledger's instant.
     pub now: Timestamp,
     /// One for each line: just before a reserve or resize, just after anything else.

@@ -10,6 +10,7 @@
 )]
 
 mod books;
+mod events;
 mod laws;
 mod race;
 mod reference;

@@ -1,14 +1,13 @@
-//! Is there room? Reserving and resizing, the only commands that refuse.
+//! Is there room? Reserving takes it on all lines, or on none.
 
-use super::book::{
-    Balances, Fingerprint, KeptLines, NO_NOTE, RootBook, check_shape, check_signs, conflict, fingerprint,
-    negative,
-};
+use super::book::{Balances, RootBook};
+use super::check::{Fingerprint, check_shape, check_signs, conflict, fingerprint, negative};
 use super::holds::{ExpiryCharge, HoldLine, INLINE, Key, State};
 use super::journal::KeptLine;
-use super::rows::{Change, NO_ROW};
+use super::row::Change;
+use super::rows::NO_ROW;
 use crate::Timestamp;
-use crate::ledger::{EntryKind, Frees, News, OnExpiry, Outcome, Reply, Reserve, Resize};
+use crate::ledger::{EntryKind, Frees, OnExpiry, Outcome, Reply, Reserve};
 use crate::{Balance, Claim, Error, ErrorKind, Line, ReservationId};
 
 /// What a look at all lines found.
@@ -21,34 +20,28 @@ struct Look {
 
 /// Two passes over the lines, each touching every row once: a look that changes nothing, then the taking.
 impl RootBook {
-    /// Fills in the reply where the caller will read it: copying it would cost as much as two lines.
     #[inline]
-    pub(super) fn reserve(
-        &mut self,
-        now: Timestamp,
-        command: &Reserve<'_>,
-        reply: &mut Reply,
-    ) -> Result<(), Error> {
-        reply.news = self.tick(now);
-        reply.now = self.now;
+    pub(super) fn reserve(&mut self, now: Timestamp, command: &Reserve<'_>) -> Result<Reply, Error> {
+        self.tick(now);
         check_shape(command.claim, command.amounts)?;
         let key = self.holds.key(command.id);
         if let Some(place) = self.holds.find(&key) {
-            return self.reserve_again(place, command, reply);
+            return self.reserve_again(place, command);
         }
         self.check_age(command.id)?;
         check_expiry(command)?;
         let draft = self.holds.draft(command.claim.lines().len()).ok_or_else(no_place)?;
-        let look = self.look(draft, command, &mut reply.balances);
+        let mut balances = Balances::new();
+        let look = self.look(draft, command, &mut balances);
         match look {
             Ok(Look { outcome: Outcome::Applied, new_rows }) if !self.is_frozen(command.claim) => {
                 if new_rows {
                     self.make_rows(draft, command.claim)?;
                 }
-                self.hold(draft, &key, command, &mut reply.news);
-                Ok(())
+                self.hold(draft, &key, command);
+                Ok(self.reply(Outcome::Applied, balances))
             }
-            _ => self.decline(look, (draft, &key), command, reply),
+            _ => self.decline(look, (draft, &key), command, balances),
         }
     }
 
@@ -85,7 +78,7 @@ impl RootBook {
     }
 
     #[inline]
-    fn is_frozen(&self, claim: &Claim) -> bool {
+    pub(super) fn is_frozen(&self, claim: &Claim) -> bool {
         !self.frozen.is_empty() && claim.scopes().iter().any(|scope| self.frozen.contains_key(scope))
     }
 
@@ -109,7 +102,7 @@ impl RootBook {
 
     /// Takes the room that was found.
     #[inline]
-    fn hold(&mut self, draft: u32, key: &Key, command: &Reserve<'_>, news: &mut Option<Box<News>>) {
+    fn hold(&mut self, draft: u32, key: &Key, command: &Reserve<'_>) {
         let entry = self.journal.next();
         let mut crossed = false;
         let mut place = draft;
@@ -129,7 +122,7 @@ impl RootBook {
         let entry = self.entry(EntryKind::Reserved, command.id, command.note);
         self.journal.write(&entry, &mut self.rows);
         if crossed {
-            self.cross(news, draft, command.claim);
+            self.cross(draft, command.claim);
         }
     }
 
@@ -140,42 +133,43 @@ impl RootBook {
         look: Result<Look, Error>,
         draft: (u32, &Key),
         command: &Reserve<'_>,
-        reply: &mut Reply,
-    ) -> Result<(), Error> {
+        balances: Balances,
+    ) -> Result<Reply, Error> {
         let (draft, key) = draft;
         let look = look.inspect_err(|_| self.holds.discard(draft))?;
         if look.outcome == Outcome::Stale {
             self.holds.discard(draft);
-            reply.outcome = Outcome::Stale;
-            reply.balances.clear();
-            return Ok(());
+            return Ok(self.reply(Outcome::Stale, Balances::new()));
         }
-        reply.outcome = Outcome::Refused;
-        self.explain(draft, command, reply);
-        self.holds.empty(draft);
+        self.explain(draft, command, &balances);
         self.holds.name(draft, key, State::Refused);
+        // A level may have been lowered below what is spent.
+        self.cross(draft, command.claim);
+        self.holds.empty(draft);
         self.holds.remember(draft, &mut self.rows);
-        Ok(())
+        Ok(self.reply(Outcome::Refused, balances))
+    }
+
+    /// Says which scopes are frozen.
+    pub(super) fn name_frozen(&mut self, claim: &Claim) {
+        if self.is_frozen(claim) {
+            let frozen = claim.scopes().iter().filter_map(|scope| self.frozen.get(scope));
+            self.news().frozen = frozen.cloned().collect();
+        }
     }
 
     /// Says which scopes are frozen, and when each rolling line without room will have some.
-    fn explain(&self, draft: u32, command: &Reserve<'_>, reply: &mut Reply) {
-        if !self.frozen.is_empty() {
-            let frozen = command.claim.scopes().iter().filter_map(|scope| self.frozen.get(scope));
-            for frozen in frozen {
-                reply.news.get_or_insert_default().frozen.push(frozen.clone());
-            }
-        }
+    fn explain(&mut self, draft: u32, command: &Reserve<'_>, balances: &Balances) {
+        self.name_frozen(command.claim);
         if command.claim.lines().iter().all(|line| line.period.span <= 1) {
             return;
         }
         let held = self.holds.lines(draft);
-        for (at, ((line, held), balance)) in
-            command.claim.lines().iter().zip(&held).zip(&reply.balances).enumerate()
+        for (at, ((line, held), balance)) in command.claim.lines().iter().zip(&held).zip(balances).enumerate()
         {
             let full = held.amount > 0 && balance.used().saturating_add(held.amount) > line.ceiling;
             if full && let Some(periods) = self.rows.frees_in(held.row, held.amount, line.ceiling) {
-                reply.news.get_or_insert_default().frees.push(Frees { line: at, periods });
+                self.news().frees.push(Frees { line: at, periods });
             }
         }
     }
@@ -192,9 +186,9 @@ impl RootBook {
     }
 
     /// The first outcome again, with present balances.
-    fn reserve_again(&self, place: u32, command: &Reserve<'_>, reply: &mut Reply) -> Result<(), Error> {
+    fn reserve_again(&mut self, place: u32, command: &Reserve<'_>) -> Result<Reply, Error> {
         let hold = self.holds.get(place);
-        reply.outcome = match hold.state {
+        let outcome = match hold.state {
             State::Tombstone => return Err(ended(command.id, "was released before it arrived")),
             State::Recorded => return Err(conflict(command.id, "the id belongs to a posting")),
             _ if hold.unheld => return Err(ended(command.id, "was charged before its reserve arrived")),
@@ -205,54 +199,8 @@ impl RootBook {
             State::Refused => Outcome::Refused,
             State::Held | State::Charged(_) | State::Released => Outcome::Applied,
         };
-        reply.repeated = true;
-        reply.balances = self.balances_of(command.claim, &self.places(command.claim));
-        Ok(())
-    }
-
-    pub(super) fn resize(&mut self, now: Timestamp, command: &Resize<'_>) -> Result<Reply, Error> {
-        let mut news = self.tick(now);
-        check_shape(command.claim, command.amounts)?;
-        let place = self.open_hold(command.id)?;
-        let lines = self.matching_lines(place, command.claim, command.id)?;
-        let mut balances = Balances::new();
-        let mut changes = KeptLines::new();
-        let mut refused = false;
-        for ((line, held), amount) in command.claim.lines().iter().zip(&lines).zip(command.amounts) {
-            if *amount < 0 {
-                return Err(negative(&line.account, *amount));
-            }
-            let balance = self.rows.balance(held.row, line.period.number);
-            let growth = amount.saturating_sub(held.amount);
-            let counted = self.rows.counts(held.row, line.period.number);
-            refused |= growth > 0 && !(counted && has_room(line, &balance, growth)?);
-            balances.push(balance);
-            let change = Change { spent: 0, reserved: growth };
-            changes.push(KeptLine { row: held.row, period: line.period.number, change });
-        }
-        if refused {
-            return Ok(Reply { balances, ..self.reply(Outcome::Refused, news) });
-        }
-        self.holds.set_amounts(place, command.amounts);
-        if let Some(expires_at) = command.expires_at {
-            self.holds.unschedule(place);
-            self.holds.schedule(place, expires_at);
-        }
-        if changes.iter().any(|line| line.change != Change::default()) {
-            self.write(&self.entry(EntryKind::Resized, command.id, &NO_NOTE), &changes);
-        }
-        self.cross(&mut news, place, command.claim);
-        self.close(&changes);
-        Ok(Reply { balances, ..self.reply(Outcome::Applied, news) })
-    }
-
-    /// The place of a live hold, or an error that says what became of it.
-    fn open_hold(&self, id: ReservationId) -> Result<u32, Error> {
-        let place = self.holds.find(&self.holds.key(id)).ok_or_else(|| ended(id, "is not known here"))?;
-        match self.holds.get(place).state {
-            State::Held => Ok(place),
-            state => Err(ended(id, state_text(state))),
-        }
+        let balances = self.balances_of(command.claim, &self.places(command.claim));
+        Ok(Reply { repeated: true, ..self.reply(outcome, balances) })
     }
 }
 
@@ -266,7 +214,7 @@ fn check_expiry(command: &Reserve<'_>) -> Result<(), Error> {
 
 /// The one inequality. A line of amount zero always has room.
 #[inline]
-fn has_room(line: &Line, balance: &Balance, amount: i64) -> Result<bool, Error> {
+pub(super) fn has_room(line: &Line, balance: &Balance, amount: i64) -> Result<bool, Error> {
     if amount == 0 {
         return Ok(true);
     }

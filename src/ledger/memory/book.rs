@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::MemoryOptions;
-use super::holds::{ExpiryCharge, HoldLine, Holds, Memory, State, fold};
+use super::holds::{ExpiryCharge, HoldLine, Holds, Memory, State};
 use super::journal::{Journal, KeptLine, NewEntry};
-use super::rows::{Change, NO_ROW, Rows};
+use super::row::Change;
+use super::rows::{NO_ROW, Rows};
 use crate::ledger::{
     Crossed, Ended, EntryKind, Expired, Frozen, MarkAction, MarkScope, News, Note, Outcome, Rank, Reply,
 };
@@ -31,6 +32,8 @@ pub(super) struct RootBook {
     pub(super) holds: Holds,
     pub(super) journal: Journal,
     pub(super) frozen: HashMap<Scope, Frozen>,
+    /// What came to light and was not told yet: the next reply takes it along.
+    pub(super) news: Option<Box<News>>,
 }
 
 impl RootBook {
@@ -43,27 +46,31 @@ impl RootBook {
             holds: Holds::new(Memory { ended: options.ended_max, unreported: options.unreported_max }),
             journal: Journal::new(options.journal_entries_max),
             frozen: HashMap::new(),
+            news: None,
         }
     }
 
     /// Lets time run on, never back, and ends what is due.
     #[inline]
-    pub(super) fn tick(&mut self, now: Timestamp) -> Option<Box<News>> {
+    pub(super) fn tick(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-        match self.holds.next_due() {
-            Some((_, due)) if due <= self.now => self.expire_due(),
-            _ => None,
+        if self.holds.next_due().is_some_and(|(_, due)| due <= self.now) {
+            self.expire_due();
         }
     }
 
     #[cold]
-    fn expire_due(&mut self) -> Option<Box<News>> {
-        let mut news = Box::new(News::default());
+    fn expire_due(&mut self) {
         while let Some((place, due)) = self.holds.next_due().filter(|(_, due)| *due <= self.now) {
-            news.expired.push(self.expire(place, due));
+            let expired = self.expire(place, due);
+            self.news().expired.push(expired);
         }
         self.holds.forget_tombstones(self.now, &mut self.rows);
-        Some(news)
+    }
+
+    /// What the next reply is to tell.
+    pub(super) fn news(&mut self) -> &mut News {
+        self.news.get_or_insert_default()
     }
 
     fn expire(&mut self, place: u32, due: Timestamp) -> Expired {
@@ -155,28 +162,25 @@ impl RootBook {
 
     /// Reports the levels that spent money has reached on the lines of that hold.
     #[cold]
-    pub(super) fn cross(&mut self, news: &mut Option<Box<News>>, hold: u32, claim: &Claim) {
+    pub(super) fn cross(&mut self, hold: u32, claim: &Claim) {
         let id = self.holds.get(hold).id();
         for (line, held) in claim.lines().iter().zip(self.holds.lines(hold)) {
-            if let Some(crossings) = self.rows.crossings(held.row, line) {
-                self.report(news, id, (line, held.row), &crossings);
+            // A refusal makes no row, and where there is none nothing is spent.
+            if held.row != NO_ROW
+                && let Some(crossings) = self.rows.crossings(held.row, line)
+            {
+                self.report(id, (line, held.row), &crossings);
             }
         }
     }
 
-    fn report(
-        &mut self,
-        news: &mut Option<Box<News>>,
-        id: ReservationId,
-        at: (&Line, u32),
-        crossings: &[(u8, i64)],
-    ) {
+    fn report(&mut self, id: ReservationId, at: (&Line, u32), crossings: &[(u8, i64)]) {
         let (line, place) = at;
         let period = line.period.number;
         let spent = self.rows.balance(place, period).spent;
         for (tier, level) in crossings {
             let crossed = Crossed { account: line.account.clone(), period, tier: *tier, at: *level, spent };
-            news.get_or_insert_default().crossed.push(crossed);
+            self.news().crossed.push(crossed);
             let kept = KeptLine { row: place, period, change: Change::default() };
             self.write(&self.entry(EntryKind::Crossed(*tier), id, &NO_NOTE), &[kept]);
         }
@@ -226,21 +230,24 @@ impl RootBook {
         Ok(())
     }
 
-    /// An answer whose balances are still to come.
+    /// An answer of now, with all that came to light.
     #[inline]
-    pub(super) fn reply(&self, outcome: Outcome, news: Option<Box<News>>) -> Reply {
-        Reply { outcome, repeated: false, unheld: false, now: self.now, balances: Balances::new(), news }
+    pub(super) fn reply(&mut self, outcome: Outcome, balances: Balances) -> Reply {
+        let news = self.news.take();
+        Reply { outcome, repeated: false, unheld: false, replaced: None, now: self.now, balances, news }
     }
 
     pub(super) fn mark(&mut self, now: Timestamp, command: &MarkScope<'_>) -> Reply {
-        let news = self.tick(now);
+        self.tick(now);
         let known = self.frozen.get(command.scope).map(|frozen| frozen.action);
-        // The first stop's reason stays; a close after a stop changes nothing.
         let repeated = match (known, command.action) {
             (None, MarkAction::Reopen) => true,
             (Some(_), MarkAction::Reopen) | (None, _) => false,
-            (Some(MarkAction::Stop | MarkAction::Close), MarkAction::Freeze) => true,
-            (Some(known), action) => known == action || action == MarkAction::Close,
+            // A freeze is for a while: a stop or a close counts, and stays.
+            (Some(MarkAction::Freeze), action) => action == MarkAction::Freeze,
+            (Some(MarkAction::Close), action) => action != MarkAction::Stop,
+            // The first stop's reason stays; a close after a stop changes nothing.
+            (Some(_), _) => true,
         };
         if !repeated {
             if command.action == MarkAction::Reopen {
@@ -259,11 +266,11 @@ impl RootBook {
             let entry = NewEntry { signature: Some(command.signature), ..self.entry(kind, id, &NO_NOTE) };
             self.post(&entry, &[]);
         }
-        Reply { repeated, ..self.reply(Outcome::Applied, news) }
+        Reply { repeated, ..self.reply(Outcome::Applied, Balances::new()) }
     }
 
     pub(super) fn balances(&mut self, now: Timestamp, lines: &[(Account, Period)]) -> Vec<Balance> {
-        // What is due is ended, but its events wait in the journal: this reply has no room for them.
+        // What is due is ended; this answer has no room for news, so they wait for the next reply.
         self.tick(now);
         let read = |(account, period): &(Account, Period)| {
             let place = self.rows.find(self.ledger, account);
@@ -275,107 +282,4 @@ impl RootBook {
         };
         lines.iter().map(read).collect()
     }
-
-    /// Checks every balance against the journal, what was folded from it, and the open holds.
-    pub(super) fn verify(&self) -> Result<(), Error> {
-        let damaged = |text: String| Err(Error::new(ErrorKind::Damaged, text));
-        let mut journal: HashMap<u32, i64> = HashMap::new();
-        for (_, _, lines) in self.journal.iter() {
-            for line in lines {
-                let sum = journal.entry(line.row).or_default();
-                *sum = sum.saturating_add(line.change.spent);
-            }
-        }
-        let mut held: HashMap<u32, i64> = HashMap::new();
-        for (place, hold) in self.holds.iter() {
-            if hold.state == State::Held {
-                for line in self.holds.lines(place) {
-                    let sum = held.entry(line.row).or_default();
-                    *sum = sum.saturating_add(line.amount);
-                }
-            }
-        }
-        for (place, row) in self.rows.iter() {
-            let written = row.folded.saturating_add(journal.get(&place).copied().unwrap_or(0));
-            if written != row.total {
-                return damaged(format!(
-                    "{:?}: the journal says {written}, the account {}",
-                    row.account, row.total
-                ));
-            }
-            let holds = held.get(&place).copied().unwrap_or(0);
-            let counted = self.rows.reserved_everywhere(place);
-            // A rolling account stops counting holds that are older than its window.
-            if counted != holds && !(row.is_rolling() && counted < holds) {
-                return damaged(format!(
-                    "{:?}: holds say {holds} reserved, the account {counted}",
-                    row.account
-                ));
-            }
-            if row.spent < 0 || row.reserved < 0 || row.total < 0 {
-                return damaged(format!("{:?}: below zero", row.account));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A hash of what a command asks for, by which its repeat is told from another body.
-///
-/// It guards against mistakes, not attacks: one other body in four thousand million passes for the first.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fingerprint(u64);
-
-impl Fingerprint {
-    pub(super) const EMPTY: Self = Self(0x9e37_79b9_7f4a_7c15);
-
-    /// The same with one line more.
-    #[inline]
-    pub(super) fn with(self, line: &Line, amount: i64) -> Self {
-        // The digits of pi keep a small amount in a small period from multiplying to nothing.
-        let asked =
-            fold(amount as u64 ^ 0x243f_6a88_85a3_08d3, line.period.number as u64 ^ 0x1319_8a2e_0370_7344);
-        Self(fold(self.0 ^ line.account.hash(), asked))
-    }
-
-    #[inline]
-    pub(super) fn finish(self) -> u32 {
-        (self.0 >> 32) as u32 ^ self.0 as u32
-    }
-}
-
-pub(super) fn fingerprint(claim: &Claim, amounts: &[i64]) -> u32 {
-    let lines = claim.lines().iter().zip(amounts);
-    lines.fold(Fingerprint::EMPTY, |sum, (line, amount)| sum.with(line, *amount)).finish()
-}
-
-/// Refuses amounts that do not stand beside the claim's lines.
-#[inline]
-pub(super) fn check_shape(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
-    let (lines, given) = (claim.lines().len(), amounts.len());
-    if lines == given {
-        return Ok(());
-    }
-    Err(Error::invalid("amounts", format!("{given} amounts for {lines} lines")))
-}
-
-/// Refuses amounts below zero.
-#[inline]
-pub(super) fn check_signs(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
-    match claim.lines().iter().zip(amounts).find(|(_, amount)| **amount < 0) {
-        Some((line, amount)) => Err(negative(&line.account, *amount)),
-        None => Ok(()),
-    }
-}
-
-#[cold]
-pub(super) fn negative(account: &Account, amount: i64) -> Error {
-    Error::invalid("amounts", format!("{amount} for {account} is below zero"))
-}
-
-pub(super) fn conflict(id: ReservationId, problem: &str) -> Error {
-    Error::new(
-        ErrorKind::Conflict,
-        format!("reservation {id}: {problem}; the first stands, nothing was changed"),
-    )
 }

@@ -1,5 +1,9 @@
 //! Which ids are known, what does each hold, and which is due next?
 
+mod heap;
+#[cfg(test)]
+mod tests;
+
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
@@ -344,81 +348,6 @@ impl Holds {
     }
 }
 
-/// The heap of open holds, by when they end.
-impl Holds {
-    /// The hold that ends first, and when.
-    #[inline]
-    pub(super) fn next_due(&self) -> Option<(u32, Timestamp)> {
-        self.heap.first().map(|due| (due.place, due.at))
-    }
-
-    /// Lets the hold end by itself at that instant.
-    #[inline]
-    pub(super) fn schedule(&mut self, place: u32, at: Timestamp) {
-        let due = Due { at, place };
-        let end = self.heap.len();
-        self.heap.push(due);
-        self.rise(end, due);
-    }
-
-    /// Takes a hold out of the heap: it ended, or its end moves.
-    #[inline]
-    pub(super) fn unschedule(&mut self, place: u32) {
-        let at = self.holds.get(place).heap_place as usize;
-        let Some(last) = self.heap.pop() else { return };
-        if last.place != place {
-            self.sink(at, last);
-        }
-    }
-
-    /// Ties are broken by id, so that what is due ends in one order everywhere.
-    #[inline]
-    fn is_before(&self, left: &Due, right: &Due) -> bool {
-        left.at < right.at
-            || (left.at == right.at && self.holds.get(left.place).id < self.holds.get(right.place).id)
-    }
-
-    #[inline]
-    fn put(&mut self, at: usize, due: Due) {
-        if let Some(slot) = self.heap.get_mut(at) {
-            *slot = due;
-        }
-        self.holds.get_mut(due.place).heap_place = u32::try_from(at).unwrap_or(NONE);
-    }
-
-    #[inline]
-    fn rise(&mut self, mut at: usize, due: Due) {
-        while at > 0 {
-            let parent_at = at.saturating_sub(1) / 4;
-            let Some(parent) = self.heap.get(parent_at).copied() else { break };
-            if !self.is_before(&due, &parent) {
-                break;
-            }
-            self.put(at, parent);
-            at = parent_at;
-        }
-        self.put(at, due);
-    }
-
-    /// Fills the gap at `at` with `due`: children that end sooner move up into it first.
-    fn sink(&mut self, mut at: usize, due: Due) {
-        while let Some((child_at, child)) =
-            self.first_child(at).filter(|child| self.is_before(&child.1, &due))
-        {
-            self.put(at, child);
-            at = child_at;
-        }
-        // It may end sooner than what stands above the gap.
-        self.rise(at, due);
-    }
-
-    fn first_child(&self, at: usize) -> Option<(usize, Due)> {
-        let first = at.saturating_mul(4).saturating_add(1);
-        let children = self.heap.iter().copied().enumerate().skip(first).take(4);
-        children.reduce(|best, child| if self.is_before(&child.1, &best.1) { child } else { best })
-    }
-}
-
 const EMPTY: Hold = Hold {
     id: [0; 2],
     lines: [HoldLine { row: 0, period: 0, amount: 0 }; INLINE],
@@ -436,67 +365,4 @@ const EMPTY: Hold = Hold {
 pub(super) fn fold(left: u64, right: u64) -> u64 {
     let product = u128::from(left).wrapping_mul(u128::from(right));
     (product >> 64) as u64 ^ product as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id(number: u64) -> ReservationId {
-        ReservationId::from_bits(u128::from(number))
-    }
-
-    fn holds() -> Holds {
-        Holds::new(Memory { ended: 2, unreported: 2 })
-    }
-
-    fn insert(holds: &mut Holds, number: u64, lines: usize) -> u32 {
-        let place = holds.draft(lines).expect("room");
-        let key = holds.key(id(number));
-        holds.name(place, &key, State::Held);
-        place
-    }
-
-    #[test]
-    fn the_heap_gives_holds_back_by_end_and_then_by_id() {
-        let mut holds = holds();
-        // 7 and 11 walk through all residues of 101, so ends come shuffled and each comes twice.
-        for number in 0..202_u64 {
-            let place = insert(&mut holds, number.wrapping_mul(7) % 202, 1);
-            holds.schedule(place, Timestamp::from_secs((number.wrapping_mul(77) % 101) as i64));
-        }
-        for number in (0..202).step_by(3) {
-            let place = holds.find(&holds.key(id(number))).expect("known");
-            holds.unschedule(place);
-        }
-        let mut last = None;
-        let mut seen = 0;
-        while let Some((place, at)) = holds.next_due() {
-            let this = (at, holds.get(place).id());
-            assert!(last.is_none_or(|last| last < this), "{last:?} came before {this:?}");
-            holds.unschedule(place);
-            (last, seen) = (Some(this), seen + 1);
-        }
-        assert_eq!(seen, 202 - 68);
-    }
-
-    #[test]
-    fn a_hold_of_nine_lines_takes_three_places_and_gives_them_back() {
-        let mut holds = holds();
-        let place = insert(&mut holds, 1, 9);
-        holds.set_amounts(place, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        let amounts: Vec<i64> = holds.lines(place).iter().map(|line| line.amount).collect();
-        assert_eq!(amounts, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        assert_eq!(holds.holds.places(), 3);
-        holds.discard(place);
-        insert(&mut holds, 2, 12);
-        assert_eq!(holds.holds.places(), 3);
-    }
-
-    #[test]
-    fn an_open_hold_of_four_lines_takes_at_most_128_bytes() {
-        // The index holds a place and a byte for each id, and is at least 7/16 full once it has doubled.
-        let index = (size_of::<u32>() + 1) * 16 / 7;
-        assert!(size_of::<Hold>() + size_of::<Due>() + index <= 128);
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::rows::{Change, Rows};
+use super::row::Change;
+use super::rows::Rows;
 use crate::ledger::{EntryKind, Note, Signature};
 use crate::{ReservationId, Timestamp};
 

@@ -7,11 +7,17 @@
 
 mod admit;
 mod book;
+mod check;
 mod chunks;
 mod holds;
 mod journal;
+mod options;
+mod record;
+mod resize;
+mod row;
 mod rows;
 mod settle;
+mod verify;
 #[cfg(test)]
 mod tests;
 
@@ -20,43 +26,16 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use smallvec::SmallVec;
 
 use self::book::RootBook;
+pub use self::options::MemoryOptions;
 use super::{
-    BudgetLedger, Capabilities, Entry, EntryLine, ImmediateLedger, MarkScope, Outcome, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    BudgetLedger, Capabilities, Entry, EntryLine, ImmediateLedger, MarkScope, Reconcile, Record, Release,
+    Reply, Reserve, Resize,
 };
 use crate::account::Book;
 use crate::sync::{AtomicU32, DashMap, Mutex};
 use crate::{Account, Balance, Clock, Error, Period, Root, Scope, SystemClock, Timestamp, Unit};
-
-/// How much a [`MemoryLedger`] remembers, for each root.
-///
-/// The defaults keep ended ids and journal inside a processor's second cache:
-/// a pair of commands costs a third more with eight thousand and two thousand.
-#[derive(Clone, Copy, Debug)]
-pub struct MemoryOptions {
-    /// Ended ids that were finally reported, released or refused: by default 1,024.
-    pub ended_max: usize,
-    /// Ended ids that are charged but not yet finally reported: by default 65,536.
-    pub unreported_max: usize,
-    /// Journal entries before they are folded into totals, at least one: by default 512.
-    pub journal_entries_max: usize,
-    /// An unknown id older than this is not executed; tombstones last as long: by default an hour.
-    pub id_age_max: Duration,
-}
-
-impl Default for MemoryOptions {
-    fn default() -> Self {
-        Self {
-            ended_max: 1_024,
-            unreported_max: 65_536,
-            journal_entries_max: 512,
-            id_age_max: Duration::from_secs(3_600),
-        }
-    }
-}
 
 /// Keeps the books in memory, for one process.
 ///
@@ -158,31 +137,6 @@ impl MemoryLedger {
         (0..self.0.roots.load(Ordering::Acquire)).filter_map(|number| self.0.book_at(number))
     }
 
-    /// Lets the books of that root fill in a reply.
-    ///
-    /// Made first and returned last, it stands from the beginning where the caller reads it.
-    #[inline]
-    fn answer(
-        &self,
-        root: &Root,
-        work: impl FnOnce(&mut RootBook, &mut Reply) -> Result<(), Error>,
-    ) -> Result<Reply, Error> {
-        let mut answer = Ok(Reply {
-            outcome: Outcome::Applied,
-            repeated: false,
-            unheld: false,
-            now: Timestamp::MIN,
-            balances: SmallVec::new(),
-            news: None,
-        });
-        if let Ok(reply) = &mut answer
-            && let Err(error) = self.with_book(root, |book| work(book, reply))
-        {
-            answer = Err(error);
-        }
-        answer
-    }
-
     /// Works on the books of that root, under their lock.
     #[inline]
     fn with_book<T>(&self, root: &Root, work: impl FnOnce(&mut RootBook) -> T) -> T {
@@ -252,11 +206,11 @@ impl ImmediateLedger for MemoryLedger {
     }
 
     fn reserve(&self, now: Timestamp, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.answer(command.claim.root(), |book, reply| book.reserve(now, &command, reply))
+        self.with_book(command.claim.root(), |book| book.reserve(now, &command))
     }
 
     fn reconcile(&self, now: Timestamp, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.answer(command.claim.root(), |book, reply| book.reconcile(now, &command, reply))
+        self.with_book(command.claim.root(), |book| book.reconcile(now, &command))
     }
 
     fn release(&self, now: Timestamp, command: Release<'_>) -> Result<Reply, Error> {

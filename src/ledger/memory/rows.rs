@@ -1,5 +1,8 @@
 //! What has each account spent and reserved, in its present period and over its span?
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use hashbrown::HashTable;
@@ -7,51 +10,11 @@ use hashbrown::HashTable;
 use super::chunks::Chunks;
 use super::holds::HoldLine;
 use super::journal::KeptLine;
-use crate::{Account, Balance, Error, Line, Mark, Period, Timestamp};
+use super::row::{Change, Row, Slot, keep_until, place_in, tier_bit};
+use crate::{Account, Balance, Error, Line, Period, Timestamp};
 
 /// Says that an account has no row yet.
 pub(super) const NO_ROW: u32 = u32::MAX;
-
-/// The balances of one account: kept to little more than a cache line.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) account: Account,
-    /// The newest period seen.
-    pub(super) period: i64,
-    /// Spent in that period; for a rolling account, over its span.
-    pub(super) spent: i64,
-    /// Reserved likewise.
-    pub(super) reserved: i64,
-    /// Spent since the account was made, whatever the period.
-    pub(super) total: i64,
-    /// The part of `total` whose journal entries were folded.
-    pub(super) folded: i64,
-    /// The number of the newest journal entry that names this row.
-    pub(super) written: u64,
-    /// After this instant the row may go, if nothing refers to it.
-    keep_until: Timestamp,
-    /// Tiers that fired in the period, a bit for each.
-    fired: u32,
-    /// Remembered holds that name this row.
-    pub(super) holds: u32,
-    /// The sub-periods of a rolling account.
-    rolling: Option<Box<[Slot]>>,
-}
-
-/// A sub-period of a rolling account, or a past period with calls still in flight.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    spent: i64,
-    reserved: i64,
-    fired: u32,
-}
-
-/// A change to one account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) spent: i64,
-    pub(super) reserved: i64,
-}
 
 /// All accounts of one root.
 #[derive(Debug, Default)]
@@ -363,108 +326,19 @@ impl Rows {
         self.index.iter().map(|place| (*place, self.rows.get(*place)))
     }
 
+    /// A row whose figures are below zero somewhere: in the present, in a past period that is kept, or for ever.
+    pub(super) fn below_zero(&self) -> Option<&Row> {
+        let past = self.closed.iter().find(|(_, slot)| slot.spent < 0 || slot.reserved < 0);
+        let past = past.map(|((place, _), _)| self.get(*place));
+        past.or_else(|| {
+            let mut rows = self.iter().map(|(_, row)| row);
+            rows.find(|row| row.spent < 0 || row.reserved < 0 || row.total < 0)
+        })
+    }
+
     /// What is reserved on that row in all periods that still count it.
     pub(super) fn reserved_everywhere(&self, place: u32) -> i64 {
         let closed = self.closed.iter().filter(|((row, _), _)| *row == place).map(|(_, slot)| slot.reserved);
         closed.fold(self.rows.get(place).reserved, i64::saturating_add)
-    }
-}
-
-fn tier_bit(mark: &Mark) -> u32 {
-    1 << mark.tier.min(31)
-}
-
-/// A rolling account counts for as long again as its span.
-fn keep_until(period: &Period) -> Timestamp {
-    let length = period.until.since(period.from);
-    period.until + length.saturating_mul(period.span.saturating_sub(1))
-}
-
-fn place_in(period: i64, slots: usize) -> Option<usize> {
-    let slots = i64::try_from(slots).ok()?;
-    usize::try_from(period.checked_rem_euclid(slots)?).ok()
-}
-
-impl Row {
-    /// A row that nobody asks for.
-    fn blank() -> Self {
-        Self {
-            account: super::nobody(),
-            period: 0,
-            spent: 0,
-            reserved: 0,
-            total: 0,
-            folded: 0,
-            written: 0,
-            keep_until: Timestamp::MIN,
-            fired: 0,
-            holds: 0,
-            rolling: None,
-        }
-    }
-
-    pub(super) fn is_rolling(&self) -> bool {
-        self.rolling.is_some()
-    }
-
-    /// Whether that is the period that `spent` and `reserved` count, and nothing rolls.
-    #[inline]
-    fn is_present(&self, period: i64) -> bool {
-        self.period == period && self.rolling.is_none()
-    }
-
-    #[inline]
-    fn change(&mut self, change: Change) -> Balance {
-        self.total = self.total.saturating_add(change.spent);
-        self.spent = self.spent.saturating_add(change.spent);
-        self.reserved = self.reserved.saturating_add(change.reserved);
-        self.balance()
-    }
-
-    #[inline]
-    fn balance(&self) -> Balance {
-        Balance { spent: self.spent, reserved: self.reserved }
-    }
-
-    /// Whether spent money has reached a level that has not fired in this period.
-    #[inline]
-    fn reaches(&self, marks: &[Mark]) -> bool {
-        let mut reached = marks.iter().take_while(|mark| self.spent >= mark.at);
-        reached.any(|mark| self.fired & tier_bit(mark) == 0)
-    }
-
-    /// Moves a rolling account on to `period`: what leaves the span no longer counts.
-    fn roll_span(&mut self, period: i64) {
-        let Some(slots) = self.rolling.as_deref_mut() else { return };
-        let span = i64::try_from(slots.len()).unwrap_or(i64::MAX);
-        let steps = period.saturating_sub(self.period).min(span);
-        for step in 1..=steps {
-            let entering = period.saturating_sub(steps).saturating_add(step);
-            if let Some(slot) = place_in(entering, slots.len()).and_then(|place| slots.get_mut(place)) {
-                self.spent = self.spent.saturating_sub(slot.spent);
-                self.reserved = self.reserved.saturating_sub(slot.reserved);
-                *slot = Slot::default();
-            }
-        }
-        // A level fires again once in each length of the window.
-        let window = span.saturating_sub(1).max(1);
-        if self.period.checked_div_euclid(window) != period.checked_div_euclid(window) {
-            self.fired = 0;
-        }
-        self.period = period;
-    }
-
-    fn apply_rolling(&mut self, period: i64, change: Change) {
-        let Some(slots) = self.rolling.as_deref_mut() else { return };
-        let span = i64::try_from(slots.len()).unwrap_or(i64::MAX);
-        if period > self.period || self.period.saturating_sub(period) >= span {
-            return;
-        }
-        if let Some(slot) = place_in(period, slots.len()).and_then(|place| slots.get_mut(place)) {
-            slot.spent = slot.spent.saturating_add(change.spent);
-            slot.reserved = slot.reserved.saturating_add(change.reserved);
-            self.spent = self.spent.saturating_add(change.spent);
-            self.reserved = self.reserved.saturating_add(change.reserved);
-        }
     }
 }

@@ -1,45 +1,42 @@
-//! What was really used? Reconciling, releasing and posting: commands that never refuse.
+//! What was really used? Reconciling and releasing, which never refuse.
 
 use smallvec::SmallVec;
 
 use super::admit::{ended, no_place, state_text};
-use super::book::{KeptLines, Places, RootBook, check_shape, check_signs, conflict, fingerprint, negative};
+use super::book::{Balances, KeptLines, Places, RootBook};
+use super::check::{check_shape, check_signs, conflict, fingerprint};
 use super::holds::{HoldLine, HoldLines, INLINE, State};
 use super::journal::{KeptLine, NewEntry};
-use super::rows::{Change, NO_ROW};
-use crate::ledger::{EntryKind, News, Outcome, Rank, Reconcile, Record, Release, Reply};
+use super::row::Change;
+use super::rows::NO_ROW;
+use crate::ledger::{EntryKind, Outcome, Rank, Reconcile, Release, Reply};
 use crate::{Claim, Error, ReservationId, Timestamp};
 
 impl RootBook {
     #[inline]
-    pub(super) fn reconcile(
-        &mut self,
-        now: Timestamp,
-        command: &Reconcile<'_>,
-        reply: &mut Reply,
-    ) -> Result<(), Error> {
-        reply.news = self.tick(now);
-        reply.now = self.now;
+    pub(super) fn reconcile(&mut self, now: Timestamp, command: &Reconcile<'_>) -> Result<Reply, Error> {
+        self.tick(now);
         check_shape(command.claim, command.amounts)?;
         check_signs(command.claim, command.amounts)?;
         let Some(place) = self.holds.find(&self.holds.key(command.id)) else {
             self.check_age(command.id)?;
-            return self.charge_unheld(command, reply);
+            return self.charge_unheld(command);
         };
         match self.holds.get(place).state {
-            State::Held => self.charge(place, command, reply),
-            State::Charged(rank) if command.rank <= rank => self.charge_again(place, rank, command, reply),
-            State::Charged(_) | State::Released => self.replace(place, command, reply),
-            State::Refused | State::Tombstone => self.charge_unheld(command, reply),
+            State::Held => self.charge(place, command),
+            State::Charged(rank) if command.rank <= rank => self.charge_again(place, rank, command),
+            State::Charged(_) | State::Released => self.replace(place, command),
+            State::Refused | State::Tombstone => self.charge_unheld(command),
             State::Recorded => Err(conflict(command.id, "the id belongs to a posting")),
         }
     }
 
     /// Charges a live hold: a look that changes nothing, then the change.
     #[inline]
-    fn charge(&mut self, place: u32, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
+    fn charge(&mut self, place: u32, command: &Reconcile<'_>) -> Result<Reply, Error> {
         self.check_charge(place, command)?;
         let entry = self.journal.next();
+        let mut balances = Balances::new();
         let mut crossed = false;
         let mut part = place;
         for (lines, amounts) in command.claim.lines().chunks(INLINE).zip(command.amounts.chunks(INLINE)) {
@@ -48,7 +45,7 @@ impl RootBook {
                 let change = charge_change(old.amount, *amount);
                 let kept = KeptLine { row: old.row, period: line.period.number, change };
                 let (balance, reaches) = self.rows.apply_line(kept, line, entry);
-                reply.balances.push(balance);
+                balances.push(balance);
                 crossed |= reaches;
                 self.journal.add(kept);
                 old.amount = *amount;
@@ -58,17 +55,17 @@ impl RootBook {
         let kind = EntryKind::Reconciled(command.rank);
         self.journal.write(&self.entry(kind, command.id, command.note), &mut self.rows);
         if crossed {
-            self.cross(&mut reply.news, place, command.claim);
+            self.cross(place, command.claim);
         }
         if self.rows.any_closed() {
             self.close_periods(place, command.claim);
         }
         self.close_hold(place, State::Charged(command.rank));
-        Ok(())
+        Ok(self.reply(Outcome::Applied, balances))
     }
 
     /// Replaces a less sure charge, or charges what was given back.
-    fn replace(&mut self, place: u32, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
+    fn replace(&mut self, place: u32, command: &Reconcile<'_>) -> Result<Reply, Error> {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let mut changes = KeptLines::new();
         for (at, (old, amount)) in lines.iter().zip(command.amounts).enumerate() {
@@ -82,16 +79,20 @@ impl RootBook {
         }
         self.holds.set_amounts(place, command.amounts);
         let hold = self.holds.get_mut(place);
+        let replaced = match hold.state {
+            State::Charged(rank) => Some(rank),
+            _ => None,
+        };
         // It keeps its turn among the remembered: an ended id is in one queue only.
         hold.state = State::Charged(command.rank);
-        reply.unheld = hold.unheld;
-        let kind = match reply.unheld {
+        let unheld = hold.unheld;
+        let kind = match unheld {
             true => EntryKind::Unheld(command.rank),
             false => EntryKind::Reconciled(command.rank),
         };
-        reply.balances = self.post(&self.entry(kind, command.id, command.note), &changes);
-        self.cross(&mut reply.news, place, command.claim);
-        Ok(())
+        let balances = self.post(&self.entry(kind, command.id, command.note), &changes);
+        self.cross(place, command.claim);
+        Ok(Reply { unheld, replaced, ..self.reply(Outcome::Applied, balances) })
     }
 
     /// Forgets past periods that held nothing but this: only now, since a level may have been reached in them.
@@ -129,13 +130,7 @@ impl RootBook {
     }
 
     /// The same report again is answered again; another of the same rank is a conflict, a lesser one ignored.
-    fn charge_again(
-        &self,
-        place: u32,
-        rank: Rank,
-        command: &Reconcile<'_>,
-        reply: &mut Reply,
-    ) -> Result<(), Error> {
+    fn charge_again(&mut self, place: u32, rank: Rank, command: &Reconcile<'_>) -> Result<Reply, Error> {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let same = lines.iter().map(|line| line.amount).eq(command.amounts.iter().copied());
         if command.rank == rank && !same {
@@ -143,15 +138,15 @@ impl RootBook {
             return Err(conflict(command.id, &format!("already reconciled with {first:?}")));
         }
         let places: Places = lines.iter().map(|line| line.row).collect();
-        reply.outcome = if command.rank == rank { Outcome::Applied } else { Outcome::Ignored };
-        reply.repeated = command.rank == rank;
-        reply.unheld = self.holds.get(place).unheld;
-        reply.balances = self.balances_of(command.claim, &places);
-        Ok(())
+        let repeated = command.rank == rank;
+        let outcome = if repeated { Outcome::Applied } else { Outcome::Ignored };
+        let unheld = self.holds.get(place).unheld;
+        let balances = self.balances_of(command.claim, &places);
+        Ok(Reply { repeated, unheld, ..self.reply(outcome, balances) })
     }
 
     /// Records usage that no hold stood for: in full, once.
-    fn charge_unheld(&mut self, command: &Reconcile<'_>, reply: &mut Reply) -> Result<(), Error> {
+    fn charge_unheld(&mut self, command: &Reconcile<'_>) -> Result<Reply, Error> {
         self.check_fits(command.claim, command.amounts)?;
         let places = self.make_places(command.claim)?;
         let changes = new_changes(command.claim, &places, command.amounts);
@@ -160,15 +155,14 @@ impl RootBook {
         let state = State::Charged(command.rank);
         let place = self.insert_ended(command.id, state, command.claim, command.amounts, &places)?;
         let kind = EntryKind::Unheld(command.rank);
-        reply.unheld = true;
-        reply.balances = self.post(&self.entry(kind, command.id, command.note), &changes);
-        self.cross(&mut reply.news, place, command.claim);
+        let balances = self.post(&self.entry(kind, command.id, command.note), &changes);
+        self.cross(place, command.claim);
         self.holds.remember(place, &mut self.rows);
-        Ok(())
+        Ok(Reply { unheld: true, ..self.reply(Outcome::Applied, balances) })
     }
 
     /// Looks for sums that do not fit, before any row is made.
-    fn check_fits(&self, claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
+    pub(super) fn check_fits(&self, claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
         for (line, amount) in claim.lines().iter().zip(amounts) {
             let place = self.rows.find(self.ledger, &line.account);
             let change = Change { spent: *amount, reserved: 0 };
@@ -180,7 +174,7 @@ impl RootBook {
     }
 
     /// Remembers an id that was never open.
-    fn insert_ended(
+    pub(super) fn insert_ended(
         &mut self,
         id: ReservationId,
         state: State,
@@ -209,18 +203,18 @@ impl RootBook {
     }
 
     pub(super) fn release(&mut self, now: Timestamp, command: &Release<'_>) -> Result<Reply, Error> {
-        let news = self.tick(now);
+        self.tick(now);
         let Some(place) = self.holds.find(&self.holds.key(command.id)) else {
             self.check_age(command.id)?;
             self.bury(command.id)?;
-            return Ok(self.reply(Outcome::Applied, news));
+            return Ok(self.reply(Outcome::Applied, Balances::new()));
         };
         let state = self.holds.get(place).state;
         let withdraw = match state {
             State::Held => false,
             State::Charged(rank) if rank < Rank::Reported => true,
             State::Released | State::Tombstone => {
-                return Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, news) });
+                return Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, Balances::new()) });
             }
             State::Charged(_) | State::Refused | State::Recorded => {
                 return Err(ended(command.id, state_text(state)));
@@ -246,7 +240,7 @@ impl RootBook {
         }
         let entry = self.entry(EntryKind::Released, command.id, command.note);
         let balances = self.post(&NewEntry { signature: command.signature, ..entry }, &changes);
-        Ok(Reply { balances, ..self.reply(Outcome::Applied, news) })
+        Ok(self.reply(Outcome::Applied, balances))
     }
 
     /// Leaves a tombstone, so that a reserve still on its way cannot come alive.
@@ -257,85 +251,6 @@ impl RootBook {
         self.holds.name(place, &key, State::Tombstone);
         self.holds.remember_tombstone(place, self.now + self.options.id_age_max);
         Ok(())
-    }
-
-    pub(super) fn record(&mut self, now: Timestamp, command: &Record<'_>) -> Result<Reply, Error> {
-        let mut news = self.tick(now);
-        check_shape(command.claim, command.amounts)?;
-        if let Some(place) = self.holds.find(&self.holds.key(command.id)) {
-            return self.record_again(place, command, news);
-        }
-        self.check_age(command.id)?;
-        self.check_refund(command)?;
-        self.check_fits(command.claim, command.amounts)?;
-        let places = self.make_places(command.claim)?;
-        let changes = new_changes(command.claim, &places, command.amounts);
-        self.take_refund(command);
-        let place =
-            self.insert_ended(command.id, State::Recorded, command.claim, command.amounts, &places)?;
-        let entry = self.entry(EntryKind::Recorded, command.id, command.note);
-        let balances = self.post(&NewEntry { signature: Some(command.signature), ..entry }, &changes);
-        self.cross(&mut news, place, command.claim);
-        self.holds.remember(place, &mut self.rows);
-        Ok(Reply { balances, ..self.reply(Outcome::Applied, news) })
-    }
-
-    fn record_again(
-        &self,
-        place: u32,
-        command: &Record<'_>,
-        news: Option<Box<News>>,
-    ) -> Result<Reply, Error> {
-        let hold = self.holds.get(place);
-        if hold.state != State::Recorded || hold.fingerprint != fingerprint(command.claim, command.amounts) {
-            return Err(conflict(command.id, "came before with another body"));
-        }
-        let balances = self.balances_of(command.claim, &self.places(command.claim));
-        Ok(Reply { repeated: true, balances, ..self.reply(Outcome::Applied, news) })
-    }
-
-    /// A refund names its charge and takes back at most what is left of it.
-    fn check_refund(&self, command: &Record<'_>) -> Result<(), Error> {
-        let Some((line, amount)) =
-            command.claim.lines().iter().zip(command.amounts).find(|(_, amount)| **amount < 0)
-        else {
-            return Ok(());
-        };
-        let id = command.corrects.ok_or_else(|| negative(&line.account, *amount))?;
-        let place = self
-            .holds
-            .find(&self.holds.key(id))
-            .ok_or_else(|| ended(id, "is not remembered, so it cannot be refunded"))?;
-        let State::Charged(_) = self.holds.get(place).state else {
-            return Err(ended(id, state_text(self.holds.get(place).state)));
-        };
-        let lines = self.matching_lines(place, command.claim, id)?;
-        for (at, (charged, amount)) in lines.iter().zip(command.amounts).enumerate() {
-            let left = left_of(charged.amount, self.holds.refunded(place, at));
-            if amount.saturating_neg() > left {
-                let text = format!(
-                    "a refund of {} exceeds the {left} left of the charge {id}",
-                    amount.saturating_neg()
-                );
-                return Err(Error::invalid("amounts", text));
-            }
-        }
-        Ok(())
-    }
-
-    fn take_refund(&mut self, command: &Record<'_>) {
-        let Some(id) = command.corrects else { return };
-        let Some(place) = self.holds.find(&self.holds.key(id)) else { return };
-        // A correction on other lines, or of what is no charge, leaves what can be refunded as it is.
-        let charged = matches!(self.holds.get(place).state, State::Charged(_));
-        if !charged || self.matching_lines(place, command.claim, id).is_err() {
-            return;
-        }
-        let refunded =
-            self.holds.refunded.entry(place).or_insert_with(|| vec![0; command.amounts.len()].into());
-        for (sum, amount) in refunded.iter_mut().zip(command.amounts) {
-            *sum = sum.saturating_sub(*amount).max(0);
-        }
     }
 
     /// The hold's lines, if they are the claim's.
@@ -353,7 +268,7 @@ impl RootBook {
     }
 }
 
-fn new_changes(claim: &Claim, places: &Places, amounts: &[i64]) -> KeptLines {
+pub(super) fn new_changes(claim: &Claim, places: &Places, amounts: &[i64]) -> KeptLines {
     let all = claim.lines().iter().zip(places).zip(amounts);
     all.map(|((line, place), amount)| {
         let change = Change { spent: *amount, reserved: 0 };
@@ -369,7 +284,7 @@ fn charge_change(held: i64, amount: i64) -> Change {
 }
 
 /// What is left of a charge after its refunds; a surer figure may be below them.
-fn left_of(charged: i64, refunded: i64) -> i64 {
+pub(super) fn left_of(charged: i64, refunded: i64) -> i64 {
     charged.saturating_sub(refunded).max(0)
 }
 

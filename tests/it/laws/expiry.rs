@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use token_budget::Timestamp;
-use token_budget::ledger::{OnExpiry, Outcome, Rank};
+use token_budget::ledger::{MarkAction, OnExpiry, Outcome, Rank, Reply};
+use token_budget::{ReservationId, Timestamp};
 
-use crate::books::{Books, always, claim, day, line, team};
+use crate::books::{Books, always, claim, day, line, scope, team};
 
 const TEN_SECONDS: Timestamp = Timestamp::from_secs(10);
 
@@ -139,4 +139,38 @@ fn time_never_runs_backwards() {
     );
     // At second 50 a hold until second 40 is due, whatever the clock shows.
     assert_eq!(third.news.expect("news").expired.len(), 1);
+}
+
+/// The ids that this reply says ended by age.
+fn told(reply: &Reply) -> Vec<ReservationId> {
+    let news = reply.news.as_deref();
+    news.map(|news| news.expired.iter().map(|it| it.id).collect()).unwrap_or_default()
+}
+
+#[test]
+fn an_expiry_found_by_a_command_that_fails_is_told_by_the_next_reply() {
+    // The failed command was the only one to see it, and it was never told.
+    let books = Books::new();
+    let id = books.id();
+    books.reserve_until(id, &team(10), &[4], (TEN_SECONDS, OnExpiry::Hold)).expect("no error");
+    books.clock.set(TEN_SECONDS);
+
+    books.resize(books.id(), &team(10), &[1], None).expect_err("nobody held that");
+    let next = books.reserve(books.id(), &team(10), &[1]).expect("no error");
+    let after = books.reserve(books.id(), &team(10), &[1]).expect("no error");
+
+    assert_eq!((told(&next), told(&after)), (vec![id], vec![]));
+}
+
+#[test]
+fn an_expiry_found_by_reading_is_told_by_the_next_reply() {
+    let books = Books::new();
+    let id = books.id();
+    books.reserve_until(id, &team(10), &[4], (TEN_SECONDS, OnExpiry::Hold)).expect("no error");
+    books.clock.set(TEN_SECONDS);
+
+    assert_eq!(books.balances(&team(10)), [(4, 0)]);
+    let next = books.mark(&scope("user", "ada"), MarkAction::Reopen, "just in case");
+
+    assert_eq!(told(&next), [id]);
 }

@@ -1,6 +1,6 @@
 //! When does a level fire?
 
-use token_budget::ledger::{Crossed, EntryKind, OnExpiry, Rank, Reply};
+use token_budget::ledger::{Crossed, EntryKind, OnExpiry, Outcome, Rank, Reply};
 use token_budget::{Claim, Timestamp};
 
 use crate::books::{Books, claim, day, line, root, with_marks};
@@ -91,6 +91,24 @@ fn a_lowered_level_is_found_by_the_next_reserve() {
     let reply = books.reserve(books.id(), &lowered, &[1]).expect("no error");
 
     assert_eq!(fired(&reply), [(0, 40)]);
+}
+
+#[test]
+fn a_lowered_level_is_found_by_a_reserve_that_is_refused() {
+    // Limit and level were lowered together: nothing was admitted any more, so nobody heard of it.
+    let books = Books::new();
+    assert_eq!(charge(&books, &of_day(0, LEVELS), 40), []);
+    let lowered = claim(vec![
+        with_marks(line("team/search", day(0), 30), &[(30, 0), (41, 1)]),
+        with_marks(line("user/ada", day(0), 30), &[(1, 0)]),
+    ]);
+
+    let refused = books.reserve(books.id(), &lowered, &[1, 1]).expect("no error");
+    let again = books.reserve(books.id(), &lowered, &[1, 1]).expect("no error");
+
+    assert_eq!((refused.outcome, fired(&refused), fired(&again)), (Outcome::Refused, vec![(0, 30)], vec![]));
+    assert_eq!(books.ledger.accounts(), 1, "the refusal made no row for ada");
+    books.verify();
 }
 
 #[test]

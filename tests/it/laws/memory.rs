@@ -19,6 +19,18 @@ fn the_stated_number_of_ended_ids_is_remembered() {
 }
 
 #[test]
+fn an_id_forgotten_by_number_is_taken_for_a_new_one() {
+    // A limit that the options state: remember as many as may end while a retry is on its way.
+    let books = Books::with(MemoryOptions { ended_max: 3, ..MemoryOptions::default() });
+    let ids: Vec<_> = (0..4).map(|_| books.charged(&team(100), &[1])).collect();
+
+    let again = books.reconcile(ids[0], &team(100), &[1], Rank::Reported).expect("no error");
+
+    assert_eq!((again.repeated, again.unheld), (false, true));
+    assert_eq!(books.balances(&team(100)), [(5, 0)], "four calls, one of them charged twice");
+}
+
+#[test]
 fn charges_not_yet_reported_are_remembered_apart_from_the_others() {
     let options = MemoryOptions { ended_max: 1, unreported_max: 2, ..MemoryOptions::default() };
     let books = Books::with(options);

@@ -32,6 +32,19 @@ fn usage_above_the_hold_and_above_the_limit_is_recorded_in_full() {
 }
 
 #[test]
+fn a_reply_names_the_rank_that_was_replaced_and_none_for_a_live_hold() {
+    let books = Books::new();
+    let id = books.held(&team(100), &[9]);
+    let mut replaced = Vec::new();
+    for rank in [Expired, Estimated, Reported, Reported] {
+        replaced.push(books.reconcile(id, &team(100), &[9], rank).expect("no error").replaced);
+    }
+
+    // The last is a repeat: it replaces nothing.
+    assert_eq!(replaced, [None, Some(Expired), Some(Estimated), None]);
+}
+
+#[test]
 fn a_higher_rank_replaces_a_charge_in_full() {
     let books = Books::new();
     let id = books.held(&team(100), &[9]);

@@ -76,6 +76,23 @@ fn calls_in_flight_are_recorded_in_a_stopped_scope() {
 }
 
 #[test]
+fn a_hold_in_a_frozen_scope_may_shrink_but_not_grow() {
+    // A stopped run went on asking for more room, a slice at a time.
+    let books = Books::new();
+    let id = books.held(&team(10), &[4]);
+    books.mark(&scope("team", "search"), Stop, "enough");
+
+    let grown = books.resize(id, &team(10), &[5], None).expect("no error");
+    let prolonged = books.resize(id, &team(10), &[4], Some(token_budget::Timestamp::MAX)).expect("no error");
+    let shrunk = books.resize(id, &team(10), &[3], None).expect("no error");
+
+    assert_eq!(grown.outcome, Outcome::Refused);
+    assert_eq!(grown.news.expect("the reason").frozen[0].signature.reason, "enough");
+    assert_eq!((prolonged.outcome, shrunk.outcome), (Outcome::Applied, Outcome::Applied));
+    assert_eq!(books.balances(&team(10)), [(0, 3)]);
+}
+
+#[test]
 fn a_second_stop_changes_nothing() {
     let books = Books::new();
     let run = scope("team", "search");
@@ -92,6 +109,25 @@ fn a_second_stop_changes_nothing() {
     assert_eq!(frozen.since, token_budget::Timestamp::EPOCH);
     let kinds: Vec<_> = books.journal(&root()).iter().map(|entry| entry.kind).collect();
     assert_eq!(kinds, [EntryKind::Marked(Stop)]);
+}
+
+#[test]
+fn a_close_after_a_freeze_counts_and_is_opened_by_one_reopen() {
+    // The close was taken for a repeat, and the freeze's reason stood for a run that had ended.
+    let books = Books::new();
+    let run = scope("team", "search");
+    books.mark(&run, Freeze, "holidays");
+
+    let close = books.mark(&run, Close, "it is done");
+    let freeze = books.mark(&run, Freeze, "more holidays");
+    let refused = books.reserve(books.id(), &team(10), &[1]).expect("no error");
+    books.mark(&run, Reopen, "one more thing");
+    let admitted = books.reserve(books.id(), &team(10), &[1]).expect("no error");
+
+    assert_eq!((close.repeated, freeze.repeated), (false, true));
+    let frozen = &refused.news.expect("the reason").frozen[0];
+    assert_eq!((frozen.action, frozen.signature.reason.as_str()), (Close, "it is done"));
+    assert_eq!(admitted.outcome, Outcome::Applied);
 }
 
 #[test]

@@ -285,15 +285,15 @@ impl Game {
 
     fn mark(&mut self) -> Result<(), String> {
         let account = self.random.below(ACCOUNTS) as Name;
-        let freeze = self.random.percent(40);
-        let action = if freeze { MarkAction::Freeze } else { MarkAction::Reopen };
-        let told = self.books.mark(&scope("team", &account.to_string()), action, "a whim").repeated;
-        let expected = self.model.mark(self.now(), account, freeze);
-        if told == expected {
-            Ok(())
-        } else {
-            Err(format!("mark: repeated {told}, the model says {expected}"))
-        }
+        let action = match self.random.below(10) {
+            0..2 => MarkAction::Freeze,
+            2 => MarkAction::Stop,
+            3 => MarkAction::Close,
+            _ => MarkAction::Reopen,
+        };
+        let told = self.books.mark(&scope("team", &account.to_string()), action, "a whim");
+        let expected = self.model.mark(self.now(), account, action);
+        self.compare(&format!("mark {account} {action:?}"), Ok(told), Ok(expected))
     }
 
     fn read(&mut self) -> Result<(), String> {
@@ -346,14 +346,17 @@ fn answer_of(reply: &Reply) -> Answer {
     let news = reply.news.as_deref();
     let crossed = news.map(|news| news.crossed.as_slice()).unwrap_or_default();
     let expired = news.map(|news| news.expired.as_slice()).unwrap_or_default();
+    let frozen = news.map(|news| news.frozen.as_slice()).unwrap_or_default();
     let frees = news.map(|news| news.frees.as_slice()).unwrap_or_default();
     let name = |account: &token_budget::Account| account.scope().name().parse().expect("a number");
     Answer {
         outcome: reply.outcome,
         repeated: reply.repeated,
         unheld: reply.unheld,
+        replaced: reply.replaced,
         balances: reply.balances.iter().map(|it| (it.spent, it.reserved)).collect(),
         frees: frees.iter().map(|it| (it.line, it.periods)).collect(),
+        frozen: frozen.iter().map(|it| it.scope.name().parse().expect("a number")).collect(),
         crossed: crossed.iter().map(|it| (name(&it.account), it.period, it.spent)).collect(),
         expired: expired.iter().map(|it| it.id.to_bits()).collect(),
     }

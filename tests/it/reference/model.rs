@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use token_budget::ErrorKind;
-use token_budget::ledger::{Outcome, Rank};
+use token_budget::ledger::{MarkAction, Outcome, Rank};
 
 /// An account by the name of its scope.
 pub(crate) type Name = u8;
@@ -58,10 +58,13 @@ pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
     pub(crate) repeated: bool,
     pub(crate) unheld: bool,
+    pub(crate) replaced: Option<Rank>,
     /// Spent and reserved.
     pub(crate) balances: Vec<(i64, i64)>,
     /// Which rolling lines refused, and after how many sub-periods each has room.
     pub(crate) frees: Vec<(usize, u32)>,
+    /// The frozen scopes that refused.
+    pub(crate) frozen: Vec<Name>,
     /// Account, period and spent of each level that fired.
     pub(crate) crossed: Vec<(Name, i64, i64)>,
     pub(crate) expired: Vec<u128>,
@@ -80,13 +83,15 @@ pub(crate) struct Model {
     /// The newest period of each account.
     newest: BTreeMap<Name, i64>,
     fired: BTreeSet<(Name, i64)>,
-    frozen: BTreeSet<Name>,
+    frozen: BTreeMap<Name, MarkAction>,
+    /// What ended by age and no answer has told yet: a failed command gives none.
+    untold: Vec<u128>,
     pub(crate) spent_for_ever: i128,
 }
 
 impl Model {
     /// Time runs on, and what is due ends: oldest first, ties by id.
-    fn tick(&mut self, now: i64) -> Vec<u128> {
+    fn tick(&mut self, now: i64) {
         self.now = self.now.max(now);
         let mut due: Vec<(i64, u128)> = Vec::new();
         for (id, known) in &self.known {
@@ -108,7 +113,7 @@ impl Model {
             self.end(*id, State::Charged(Rank::Expired), &amounts);
         }
         self.forget_past();
-        due.into_iter().map(|(_, id)| id).collect()
+        self.untold.extend(due.into_iter().map(|(_, id)| id));
     }
 
     /// Takes a hold back, charges these amounts, and says so in its state.
@@ -211,9 +216,23 @@ impl Model {
         crossed
     }
 
-    fn answer(&self, outcome: Outcome, expired: Vec<u128>) -> Answer {
-        let (balances, frees, crossed) = (Vec::new(), Vec::new(), Vec::new());
-        Answer { outcome, repeated: false, unheld: false, balances, frees, crossed, expired }
+    fn frozen_of(&self, lines: &[ModelLine]) -> Vec<Name> {
+        lines.iter().map(|line| line.account).filter(|account| self.frozen.contains_key(account)).collect()
+    }
+
+    fn answer(&mut self, outcome: Outcome) -> Answer {
+        let expired = std::mem::take(&mut self.untold);
+        Answer {
+            outcome,
+            repeated: false,
+            unheld: false,
+            replaced: None,
+            balances: Vec::new(),
+            frees: Vec::new(),
+            frozen: Vec::new(),
+            crossed: Vec::new(),
+            expired,
+        }
     }
 
     pub(crate) fn reserve(
@@ -223,7 +242,7 @@ impl Model {
         lines: &[ModelLine],
         expiry: (i64, Charge),
     ) -> Result<Answer, ErrorKind> {
-        let expired = self.tick(now);
+        self.tick(now);
         if let Some(known) = self.known.get(&id) {
             let outcome = match known.state {
                 State::Tombstone => return Err(ErrorKind::State),
@@ -234,11 +253,11 @@ impl Model {
                 State::Held { .. } | State::Charged(_) | State::Released => Outcome::Applied,
             };
             let balances = self.balances(lines);
-            return Ok(Answer { repeated: true, balances, ..self.answer(outcome, expired) });
+            return Ok(Answer { repeated: true, balances, ..self.answer(outcome) });
         }
         for line in lines {
             if !line.fresh {
-                return Ok(self.answer(Outcome::Stale, expired));
+                return Ok(self.answer(Outcome::Stale));
             }
             // A refusal makes no account, so only known ones move on.
             if self.newest.contains_key(&line.account) {
@@ -247,7 +266,7 @@ impl Model {
         }
         let balances = self.balances(lines);
         let mut frees = Vec::new();
-        let mut refused = lines.iter().any(|line| self.frozen.contains(&line.account));
+        let mut refused = lines.iter().any(|line| self.frozen.contains_key(&line.account));
         for (at, (line, balance)) in lines.iter().zip(&balances).enumerate() {
             let used = i128::from(balance.0) + i128::from(balance.1) + i128::from(line.amount);
             if line.amount > 0 && used > i128::from(line.ceiling) {
@@ -262,14 +281,18 @@ impl Model {
             if refused { State::Refused } else { State::Held { expires_at: expiry.0, charge: expiry.1 } };
         self.known.insert(id, Known { state, body: body(lines), amounts, refunded, unheld: false });
         if refused {
-            return Ok(Answer { balances, frees, ..self.answer(Outcome::Refused, expired) });
+            let known: Vec<_> =
+                lines.iter().filter(|line| self.newest.contains_key(&line.account)).copied().collect();
+            let crossed = self.cross(&known);
+            let frozen = self.frozen_of(lines);
+            return Ok(Answer { balances, frees, frozen, crossed, ..self.answer(Outcome::Refused) });
         }
         for line in lines {
             self.advance(line);
             self.add(line.account, line.period, 0, line.amount);
         }
         let crossed = self.cross(lines);
-        Ok(Answer { balances, crossed, ..self.answer(Outcome::Applied, expired) })
+        Ok(Answer { balances, crossed, ..self.answer(Outcome::Applied) })
     }
 
     pub(crate) fn reconcile(
@@ -279,7 +302,7 @@ impl Model {
         lines: &[ModelLine],
         rank: Rank,
     ) -> Result<Answer, ErrorKind> {
-        let expired = self.tick(now);
+        self.tick(now);
         let amounts: Vec<i64> = lines.iter().map(|line| line.amount).collect();
         let known = self.known.get(&id).cloned();
         let mut unheld = known.as_ref().is_some_and(|known| known.unheld);
@@ -302,19 +325,19 @@ impl Model {
                         let outcome = if rank == *stands { Outcome::Applied } else { Outcome::Ignored };
                         let balances = self.balances(lines);
                         let repeated = rank == *stands;
-                        return Ok(Answer { repeated, unheld, balances, ..self.answer(outcome, expired) });
+                        return Ok(Answer { repeated, unheld, balances, ..self.answer(outcome) });
                     }
                 }
                 self.end(id, State::Charged(rank), &amounts);
             }
         }
         let crossed = self.cross(lines);
-        let answer = Answer {
-            unheld,
-            crossed,
-            balances: self.balances(lines),
-            ..self.answer(Outcome::Applied, expired)
+        let replaced = match known.map(|known| known.state) {
+            Some(State::Charged(rank)) => Some(rank),
+            _ => None,
         };
+        let balances = self.balances(lines);
+        let answer = Answer { unheld, replaced, crossed, balances, ..self.answer(Outcome::Applied) };
         self.forget_past();
         Ok(answer)
     }
@@ -331,7 +354,7 @@ impl Model {
     }
 
     pub(crate) fn release(&mut self, now: i64, id: u128) -> Result<Answer, ErrorKind> {
-        let expired = self.tick(now);
+        self.tick(now);
         let Some(known) = self.known.get(&id).cloned() else {
             let buried = Known {
                 state: State::Tombstone,
@@ -341,13 +364,13 @@ impl Model {
                 unheld: false,
             };
             self.known.insert(id, buried);
-            return Ok(self.answer(Outcome::Applied, expired));
+            return Ok(self.answer(Outcome::Applied));
         };
         match known.state {
             State::Held { .. } => {}
             State::Charged(rank) if rank < Rank::Reported => {}
             State::Released | State::Tombstone => {
-                return Ok(Answer { repeated: true, ..self.answer(Outcome::Applied, expired) });
+                return Ok(Answer { repeated: true, ..self.answer(Outcome::Applied) });
             }
             State::Charged(_) | State::Refused | State::Recorded => return Err(ErrorKind::State),
         }
@@ -355,7 +378,7 @@ impl Model {
         let balances = known.body.iter().map(|(account, period, _)| self.balance(*account, *period));
         let balances = balances.map(|(spent, reserved)| (narrow(spent), narrow(reserved))).collect();
         self.forget_past();
-        Ok(Answer { balances, ..self.answer(Outcome::Applied, expired) })
+        Ok(Answer { balances, ..self.answer(Outcome::Applied) })
     }
 
     pub(crate) fn resize(
@@ -365,7 +388,7 @@ impl Model {
         lines: &[ModelLine],
         until: Option<i64>,
     ) -> Result<Answer, ErrorKind> {
-        let expired = self.tick(now);
+        self.tick(now);
         let Some(known) = self.known.get(&id).cloned() else { return Err(ErrorKind::State) };
         let State::Held { .. } = known.state else { return Err(ErrorKind::State) };
         if !same_lines(&known, lines) {
@@ -377,8 +400,10 @@ impl Model {
             let counted = line.rolls
                 || self.newest[&line.account] == line.period
                 || self.kept(line.account, line.period);
-            if line.amount > *old && (!counted || used > i128::from(line.ceiling)) {
-                return Ok(Answer { balances, ..self.answer(Outcome::Refused, expired) });
+            let frozen = lines.iter().any(|line| self.frozen.contains_key(&line.account));
+            if line.amount > *old && (frozen || !counted || used > i128::from(line.ceiling)) {
+                let frozen = self.frozen_of(lines);
+                return Ok(Answer { balances, frozen, ..self.answer(Outcome::Refused) });
             }
         }
         for (line, old) in lines.iter().zip(&known.amounts) {
@@ -391,7 +416,7 @@ impl Model {
         }
         let crossed = self.cross(lines);
         self.forget_past();
-        Ok(Answer { balances, crossed, ..self.answer(Outcome::Applied, expired) })
+        Ok(Answer { balances, crossed, ..self.answer(Outcome::Applied) })
     }
 
     pub(crate) fn record(
@@ -401,7 +426,7 @@ impl Model {
         lines: &[ModelLine],
         corrects: Option<u128>,
     ) -> Result<Answer, ErrorKind> {
-        let expired = self.tick(now);
+        self.tick(now);
         if let Some(known) = self.known.get(&id) {
             if known.state != State::Recorded || known.body != body(lines) {
                 return Err(ErrorKind::Conflict);
@@ -409,7 +434,7 @@ impl Model {
             return Ok(Answer {
                 repeated: true,
                 balances: self.balances(lines),
-                ..self.answer(Outcome::Applied, expired)
+                ..self.answer(Outcome::Applied)
             });
         }
         let charge = corrects.and_then(|id| self.known.get(&id)).cloned();
@@ -439,13 +464,27 @@ impl Model {
         }
         self.post(id, State::Recorded, lines);
         let crossed = self.cross(lines);
-        Ok(Answer { crossed, balances: self.balances(lines), ..self.answer(Outcome::Applied, expired) })
+        Ok(Answer { crossed, balances: self.balances(lines), ..self.answer(Outcome::Applied) })
     }
 
     /// Freezes a scope or opens it; says whether that changed nothing.
-    pub(crate) fn mark(&mut self, now: i64, scope: Name, freeze: bool) -> bool {
+    pub(crate) fn mark(&mut self, now: i64, scope: Name, action: MarkAction) -> Answer {
+        use MarkAction::{Close, Freeze, Reopen, Stop};
         self.tick(now);
-        if freeze { !self.frozen.insert(scope) } else { !self.frozen.remove(&scope) }
+        let known = self.frozen.get(&scope).copied();
+        let counts = match action {
+            Reopen => known.is_some(),
+            Freeze => known.is_none(),
+            Close => matches!(known, None | Some(Freeze)),
+            _ => known != Some(Stop),
+        };
+        if counts && action == Reopen {
+            self.frozen.remove(&scope);
+        } else if counts {
+            self.frozen.insert(scope, action);
+        }
+        let repeated = !counts;
+        Answer { repeated, ..self.answer(Outcome::Applied) }
     }
 
     /// Spent and reserved in that period, and the ledger's time.

@@ -1,0 +1,86 @@
+//! What is posted that no hold announced? Refunds, corrections and imports.
+
+use super::admit::{ended, state_text};
+use super::book::RootBook;
+use super::check::{check_shape, conflict, fingerprint, negative};
+use super::holds::State;
+use super::journal::NewEntry;
+use super::settle::{left_of, new_changes};
+use crate::ledger::{EntryKind, Outcome, Record, Reply};
+use crate::{Error, Timestamp};
+
+impl RootBook {
+    pub(super) fn record(&mut self, now: Timestamp, command: &Record<'_>) -> Result<Reply, Error> {
+        self.tick(now);
+        check_shape(command.claim, command.amounts)?;
+        if let Some(place) = self.holds.find(&self.holds.key(command.id)) {
+            return self.record_again(place, command);
+        }
+        self.check_age(command.id)?;
+        self.check_refund(command)?;
+        self.check_fits(command.claim, command.amounts)?;
+        let places = self.make_places(command.claim)?;
+        let changes = new_changes(command.claim, &places, command.amounts);
+        self.take_refund(command);
+        let place =
+            self.insert_ended(command.id, State::Recorded, command.claim, command.amounts, &places)?;
+        let entry = self.entry(EntryKind::Recorded, command.id, command.note);
+        let balances = self.post(&NewEntry { signature: Some(command.signature), ..entry }, &changes);
+        self.cross(place, command.claim);
+        self.holds.remember(place, &mut self.rows);
+        Ok(self.reply(Outcome::Applied, balances))
+    }
+
+    fn record_again(&mut self, place: u32, command: &Record<'_>) -> Result<Reply, Error> {
+        let hold = self.holds.get(place);
+        if hold.state != State::Recorded || hold.fingerprint != fingerprint(command.claim, command.amounts) {
+            return Err(conflict(command.id, "came before with another body"));
+        }
+        let balances = self.balances_of(command.claim, &self.places(command.claim));
+        Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, balances) })
+    }
+
+    /// A refund names its charge and takes back at most what is left of it.
+    fn check_refund(&self, command: &Record<'_>) -> Result<(), Error> {
+        let Some((line, amount)) =
+            command.claim.lines().iter().zip(command.amounts).find(|(_, amount)| **amount < 0)
+        else {
+            return Ok(());
+        };
+        let id = command.corrects.ok_or_else(|| negative(&line.account, *amount))?;
+        let place = self
+            .holds
+            .find(&self.holds.key(id))
+            .ok_or_else(|| ended(id, "is not remembered, so it cannot be refunded"))?;
+        let State::Charged(_) = self.holds.get(place).state else {
+            return Err(ended(id, state_text(self.holds.get(place).state)));
+        };
+        let lines = self.matching_lines(place, command.claim, id)?;
+        for (at, (charged, amount)) in lines.iter().zip(command.amounts).enumerate() {
+            let left = left_of(charged.amount, self.holds.refunded(place, at));
+            if amount.saturating_neg() > left {
+                let text = format!(
+                    "a refund of {} exceeds the {left} left of the charge {id}",
+                    amount.saturating_neg()
+                );
+                return Err(Error::invalid("amounts", text));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_refund(&mut self, command: &Record<'_>) {
+        let Some(id) = command.corrects else { return };
+        let Some(place) = self.holds.find(&self.holds.key(id)) else { return };
+        // A correction on other lines, or of what is no charge, leaves what can be refunded as it is.
+        let charged = matches!(self.holds.get(place).state, State::Charged(_));
+        if !charged || self.matching_lines(place, command.claim, id).is_err() {
+            return;
+        }
+        let refunded =
+            self.holds.refunded.entry(place).or_insert_with(|| vec![0; command.amounts.len()].into());
+        for (sum, amount) in refunded.iter_mut().zip(command.amounts) {
+            *sum = sum.saturating_sub(*amount).max(0);
+        }
+    }
+}

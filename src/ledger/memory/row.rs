@@ -1,0 +1,143 @@
+//! What does one account's row hold, and how does a window roll over it?
+
+use crate::{Account, Balance, Mark, Period, Timestamp};
+
+/// The balances of one account: kept to little more than a cache line.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) account: Account,
+    /// The newest period seen.
+    pub(super) period: i64,
+    /// Spent in that period; for a rolling account, over its span.
+    pub(super) spent: i64,
+    /// Reserved likewise.
+    pub(super) reserved: i64,
+    /// Spent since the account was made, whatever the period.
+    pub(super) total: i64,
+    /// The part of `total` whose journal entries were folded.
+    pub(super) folded: i64,
+    /// The number of the newest journal entry that names this row.
+    pub(super) written: u64,
+    /// After this instant the row may go, if nothing refers to it.
+    pub(super) keep_until: Timestamp,
+    /// Tiers that fired in the period, a bit for each.
+    pub(super) fired: u32,
+    /// Remembered holds that name this row.
+    pub(super) holds: u32,
+    /// The sub-periods of a rolling account.
+    pub(super) rolling: Option<Box<[Slot]>>,
+}
+
+/// A sub-period of a rolling account, or a past period with calls still in flight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slot {
+    pub(super) spent: i64,
+    pub(super) reserved: i64,
+    pub(super) fired: u32,
+}
+
+/// A change to one account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) spent: i64,
+    pub(super) reserved: i64,
+}
+
+pub(super) fn tier_bit(mark: &Mark) -> u32 {
+    1 << mark.tier.min(31)
+}
+
+/// A rolling account counts for as long again as its span.
+pub(super) fn keep_until(period: &Period) -> Timestamp {
+    let length = period.until.since(period.from);
+    period.until + length.saturating_mul(period.span.saturating_sub(1))
+}
+
+pub(super) fn place_in(period: i64, slots: usize) -> Option<usize> {
+    let slots = i64::try_from(slots).ok()?;
+    usize::try_from(period.checked_rem_euclid(slots)?).ok()
+}
+
+impl Row {
+    /// A row that nobody asks for.
+    pub(super) fn blank() -> Self {
+        Self {
+            account: super::nobody(),
+            period: 0,
+            spent: 0,
+            reserved: 0,
+            total: 0,
+            folded: 0,
+            written: 0,
+            keep_until: Timestamp::MIN,
+            fired: 0,
+            holds: 0,
+            rolling: None,
+        }
+    }
+
+    pub(super) fn is_rolling(&self) -> bool {
+        self.rolling.is_some()
+    }
+
+    /// Whether that is the period that `spent` and `reserved` count, and nothing rolls.
+    #[inline]
+    pub(super) fn is_present(&self, period: i64) -> bool {
+        self.period == period && self.rolling.is_none()
+    }
+
+    #[inline]
+    pub(super) fn change(&mut self, change: Change) -> Balance {
+        self.total = self.total.saturating_add(change.spent);
+        self.spent = self.spent.saturating_add(change.spent);
+        self.reserved = self.reserved.saturating_add(change.reserved);
+        self.balance()
+    }
+
+    #[inline]
+    pub(super) fn balance(&self) -> Balance {
+        Balance { spent: self.spent, reserved: self.reserved }
+    }
+
+    /// Whether spent money has reached a level that has not fired in this period.
+    #[inline]
+    pub(super) fn reaches(&self, marks: &[Mark]) -> bool {
+        let mut reached = marks.iter().take_while(|mark| self.spent >= mark.at);
+        reached.any(|mark| self.fired & tier_bit(mark) == 0)
+    }
+
+    /// Moves a rolling account on to `period`: what leaves the span no longer counts.
+    pub(super) fn roll_span(&mut self, period: i64) {
+        let Some(slots) = self.rolling.as_deref_mut() else { return };
+        let span = i64::try_from(slots.len()).unwrap_or(i64::MAX);
+        let steps = period.saturating_sub(self.period).min(span);
+        for step in 1..=steps {
+            let entering = period.saturating_sub(steps).saturating_add(step);
+            if let Some(slot) = place_in(entering, slots.len()).and_then(|place| slots.get_mut(place)) {
+                self.spent = self.spent.saturating_sub(slot.spent);
+                self.reserved = self.reserved.saturating_sub(slot.reserved);
+                *slot = Slot::default();
+            }
+        }
+        // A level fires again once in each length of the window.
+        let window = span.saturating_sub(1).max(1);
+        if self.period.checked_div_euclid(window) != period.checked_div_euclid(window) {
+            self.fired = 0;
+        }
+        self.period = period;
+    }
+
+    pub(super) fn apply_rolling(&mut self, period: i64, change: Change) {
+        let Some(slots) = self.rolling.as_deref_mut() else { return };
+        let span = i64::try_from(slots.len()).unwrap_or(i64::MAX);
+        if period > self.period || self.period.saturating_sub(period) >= span {
+            return;
+        }
+        if let Some(slot) = place_in(period, slots.len()).and_then(|place| slots.get_mut(place)) {
+            slot.spent = slot.spent.saturating_add(change.spent);
+            slot.reserved = slot.reserved.saturating_add(change.reserved);
+            self.spent = self.spent.saturating_add(change.spent);
+            self.reserved = self.reserved.saturating_add(change.reserved);
+        }
+    }
+}

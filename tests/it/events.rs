@@ -1,0 +1,50 @@
+//! What do observers hear of a call?
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use token_budget::{
+    Budget, Call, Enforcer, Event, ManualClock, MemoryLedger, Observer, Policy, Scope, Unit, Usage, Window,
+};
+
+/// Writes down what it hears.
+#[derive(Clone, Debug, Default)]
+struct Notebook(Arc<Mutex<Vec<Event>>>);
+
+impl Observer for Notebook {
+    fn observe(&self, event: &Event) {
+        self.0.lock().expect("nobody panicked").push(event.clone());
+    }
+}
+
+impl Notebook {
+    fn late(&self) -> usize {
+        let events = self.0.lock().expect("nobody panicked");
+        events.iter().filter(|event| matches!(event, Event::Late { .. })).count()
+    }
+}
+
+#[test]
+fn usage_that_came_after_its_hold_expired_is_told_to_be_late() {
+    // The event was sent for a report that came twice, and never for one that came late.
+    let (clock, notebook) = (Arc::new(ManualClock::default()), Notebook::default());
+    let key = Scope::api_key("k1").expect("a plain name");
+    let budget = Budget::count("key", key, Unit::Requests, 10, Window::lifetime());
+    let enforcer = Enforcer::builder()
+        .policy(Policy::new([budget]).expect("a sound policy"))
+        .ledger(MemoryLedger::with_clock(clock.clone()))
+        .hold_grace(Duration::from_secs(300))
+        .observer(notebook.clone())
+        .build();
+    let call = Call::new("gpt-4o").api_key("k1").input_tokens(1_000).output_tokens(100);
+    let send = || enforcer.reserve_now(&call).expect("no error").or_refusal().expect("room").send();
+
+    let (in_time, late) = (send(), send());
+    clock.advance(Duration::from_secs(299));
+    let _ = in_time.reconcile_now(Usage::of(1_000, 90)).expect("no error");
+    let before = notebook.late();
+    clock.advance(Duration::from_secs(1));
+    let _ = late.reconcile_now(Usage::of(1_000, 90)).expect("no error");
+
+    assert_eq!((before, notebook.late()), (0, 1));
+}
