@@ -22,6 +22,8 @@ pub struct Binding {
     pub model: CompactString,
     /// The next model of the ladder, where this one is on it.
     pub next_rung: Option<CompactString>,
+    /// The exemptions that raise a line here, or own one: the journal names them with each call.
+    pub exemptions: Vec<CompactString>,
     /// Nothing in the policy enforces: what cannot be priced is passed by and counted.
     pub observes_only: bool,
     /// This binding holds up to this instant: a window ends, or a raise begins or ends.

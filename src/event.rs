@@ -30,6 +30,27 @@ pub enum Event {
         /// What the budget counts.
         unit: Unit,
     },
+    /// A policy with a new exemption was put in place.
+    Exempted {
+        /// The exemption.
+        exemption: CompactString,
+        /// Whom it raises.
+        scope: Scope,
+        /// By how much, in its unit.
+        raise: i64,
+        /// The unit.
+        unit: Unit,
+        /// Who asked for it.
+        requester: CompactString,
+        /// Who approved it.
+        approver: CompactString,
+        /// Why.
+        reason: CompactString,
+        /// It overrides a hard stop in an emergency.
+        emergency: bool,
+        /// When it ends; `None` is open until removed.
+        until: Option<Timestamp>,
+    },
     /// A call was refused.
     Refused {
         /// The attempt.

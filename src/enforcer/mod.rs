@@ -199,10 +199,14 @@ impl Enforcer {
     pub fn set_policy(&self, policy: Policy) -> Result<(), Error> {
         let core = self.core();
         // One swap at a time, so that none is checked against a policy that is gone.
-        let _turn = core.swaps.lock();
-        policy.check_swap(&core.policy.load())?;
+        let turn = core.swaps.lock();
+        let old = core.policy.load();
+        policy.check_swap(&old)?;
+        let granted = policy.exemptions_new_since(&old);
         core.policy.store(Arc::new(policy));
         core.changed();
+        drop(turn);
+        granted.iter().for_each(|event| core.tell(event));
         Ok(())
     }
 

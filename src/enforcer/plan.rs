@@ -75,7 +75,10 @@ impl Plan {
         }
         Ok(Arc::new(Self {
             core: Arc::clone(core),
-            note: Note { about: Some(Arc::new(about(call, price.as_deref()))), ..Note::default() },
+            note: Note {
+                about: Some(Arc::new(about(call, price.as_deref(), &binding, exempt.as_deref()))),
+                ..Note::default()
+            },
             call: call.without_input(),
             own: Arc::clone(own),
             unpriced: price.is_none() && !passes,
@@ -133,11 +136,15 @@ impl Plan {
     }
 }
 
-fn about(call: &Call, price: Option<&ModelPrice>) -> About {
+fn about(call: &Call, price: Option<&ModelPrice>, binding: &Binding, exempt: Option<&Binding>) -> About {
+    let mut exemptions = exempt.map(|binding| binding.exemptions.clone()).unwrap_or_default();
+    exemptions.extend(binding.exemptions.iter().cloned());
+    exemptions.dedup();
     About {
         model: call.model.clone(),
         tags: call.tags.to_vec(),
         use_case: call.use_case.clone(),
+        exemptions,
         price: price.map_or(CompactString::const_new("none"), |price| {
             let source = price.source();
             let version = source.version().unwrap_or_default();

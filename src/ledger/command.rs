@@ -176,6 +176,9 @@ pub struct About {
     pub use_case: Option<CompactString>,
     /// Which price was used: source and date.
     pub price: CompactString,
+    /// The exemptions that were live for it: who approved them, and why, is said by the policy.
+    #[serde(default)]
+    pub exemptions: Vec<CompactString>,
 }
 
 /// How a call ended.

@@ -66,8 +66,15 @@ impl Policy {
     ) -> Result<Binding, Error> {
         call.check()?;
         let root = self.root_of(call);
-        let mut resolver =
-            Resolver { policy: self, root: &root, now, call, valid_until: Timestamp::MAX, found: Vec::new() };
+        let mut resolver = Resolver {
+            policy: self,
+            root: &root,
+            now,
+            call,
+            valid_until: Timestamp::MAX,
+            found: Vec::new(),
+            exemptions: Vec::new(),
+        };
         // What only observes refuses nothing and clamps nothing.
         let mut caps = if self.0.observe { Caps::default() } else { self.0.caps };
         for scope in call.scopes() {
@@ -89,6 +96,7 @@ impl Policy {
             resolver.valid_until = resolver.valid_until.min(exemption.next_edge(now));
         }
         let valid_until = resolver.valid_until;
+        let exemptions = std::mem::take(&mut resolver.exemptions);
         let (lines, bound) = resolver.found.into_iter().unzip();
         Ok(Binding {
             claim: Claim::new(root, call.scopes(), lines)?,
@@ -96,6 +104,7 @@ impl Policy {
             caps,
             model: call.model.clone(),
             next_rung: self.next_rung(&call.model),
+            exemptions,
             observes_only: self.observes_only(),
             valid_until,
         })
@@ -150,6 +159,7 @@ struct Resolver<'a> {
     call: &'a Call,
     valid_until: Timestamp,
     found: Vec<(Line, Bound)>,
+    exemptions: Vec<CompactString>,
 }
 
 /// What one line is made from.
@@ -205,6 +215,7 @@ impl Resolver<'_> {
 
     /// An exemption for a use case is a budget of its own, for as long as it lasts.
     fn add_exemption(&mut self, exemption: &Exemption) -> Result<(), Error> {
+        self.name_exemption(exemption);
         self.add_line(&Source {
             budget: &compact_str::format_compact!("{EXEMPTION_PREFIX}{}", exemption.id),
             scope: &exemption.scope,
@@ -219,14 +230,23 @@ impl Resolver<'_> {
         })
     }
 
-    fn raise_of(&self, budget: &Budget, scope: &Scope) -> Result<i64, Error> {
-        let live = |exemption: &&Exemption| exemption.use_case.is_none() && exemption.is_live(self.now);
-        let raises = self.policy.0.exemptions.iter().filter(live);
-        raises
-            .filter(|exemption| exemption.raises(&budget.id, scope, &budget.unit))
-            .try_fold(0_i64, |sum, exemption| {
-                sum.checked_add(exemption.raise).ok_or_else(|| Error::overflow("exemptions"))
-            })
+    /// What live exemptions add to that budget of the scope; remembers which they are.
+    fn raise_of(&mut self, budget: &Budget, scope: &Scope) -> Result<i64, Error> {
+        let mut raised = 0_i64;
+        for exemption in &self.policy.0.exemptions {
+            let applies = exemption.use_case.is_none() && exemption.is_live(self.now);
+            if applies && exemption.raises(&budget.id, scope, &budget.unit) {
+                raised = raised.checked_add(exemption.raise).ok_or_else(|| Error::overflow("exemptions"))?;
+                self.name_exemption(exemption);
+            }
+        }
+        Ok(raised)
+    }
+
+    fn name_exemption(&mut self, exemption: &Exemption) {
+        if !self.exemptions.contains(&exemption.id) {
+            self.exemptions.push(exemption.id.clone());
+        }
     }
 
     fn add_line(&mut self, source: &Source<'_>) -> Result<(), Error> {

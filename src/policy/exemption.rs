@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Scope, Timestamp, Unit};
+use crate::{Error, Event, Scope, Timestamp, Unit};
 
 /// A temporary raise of a scope's limits, with who asked, who approved, and why.
 ///
@@ -138,6 +138,21 @@ impl Exemption {
         self.scope == *scope
             && self.unit == *unit
             && (self.budgets.is_empty() || self.budgets.iter().any(|id| id == budget))
+    }
+
+    /// What observers hear when it is granted.
+    pub(crate) fn granted(&self) -> Event {
+        Event::Exempted {
+            exemption: self.id.clone(),
+            scope: self.scope.clone(),
+            raise: self.raise,
+            unit: self.unit.clone(),
+            requester: self.requester.clone(),
+            approver: self.approver.clone(),
+            reason: self.reason.clone(),
+            emergency: self.emergency,
+            until: self.until,
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {

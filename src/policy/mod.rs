@@ -19,7 +19,7 @@ pub use exemption::Exemption;
 pub use tiers::{Tier, Tiers};
 
 use crate::account::Book;
-use crate::{Caps, Error, Root, Scope, ScopeKind};
+use crate::{Caps, Error, Event, Root, Scope, ScopeKind};
 
 /// The output that is held for a call that names none, in tokens.
 pub const OUTPUT_TOKENS_DEFAULT: u64 = 16_384;
@@ -252,6 +252,12 @@ impl Policy {
             return Err(Error::invalid(changed, text).within(&format!("budget {}", budget.id)));
         }
         Ok(())
+    }
+
+    /// The exemptions that `old` did not have in this form, as events for the audit trail.
+    pub(crate) fn exemptions_new_since(&self, old: &Self) -> Vec<Event> {
+        let new = self.0.exemptions.iter().filter(|exemption| !old.0.exemptions.contains(exemption));
+        new.map(Exemption::granted).collect()
     }
 
     fn change(self, edit: impl FnOnce(&mut Inner)) -> Self {

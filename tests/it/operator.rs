@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use token_budget::{
-    Budget, Call, Enforcer, Exemption, Policy, Scope, ScopeKind, Tiers, Unit, Usage, Usd, Verdict, Window,
+    Budget, BudgetLedger, Call, Enforcer, Event, Exemption, Policy, Root, Scope, ScopeKind, Tiers, Unit,
+    Usage, Usd, Verdict, Window,
 };
 
 use crate::support::{House, at, call, nanos, ready, team, usd};
@@ -40,6 +41,25 @@ fn an_exemption_given_twice_counts_once_and_two_add_up() {
     house.enforcer.set_policy(without).unwrap();
     assert!(admits(&house, &call("milli", 12_000)));
     assert!(!admits(&house, &call("milli", 12_001)));
+}
+
+#[test]
+fn an_exemption_and_every_call_under_it_are_in_the_audit_trail() {
+    let house = House::new(policy(month(10)));
+    house.enforcer.set_policy(policy(month(10)).with_exemption(raise("launch-day", "5")).unwrap()).unwrap();
+    ready(house.enforcer.reserve_now(&call("milli", 12_000)).unwrap().or_refusal().unwrap().release())
+        .unwrap();
+
+    let granted = house.ears.take().into_iter().find(|event| matches!(event, Event::Exempted { .. }));
+    let Some(Event::Exempted { exemption, requester, reason, .. }) = granted else {
+        panic!("nobody heard of it")
+    };
+    assert_eq!((exemption.as_str(), requester.as_str(), reason.as_str()), ("launch-day", "ada", "launch"));
+    let entries = ready(BudgetLedger::entries(&house.ledger, &Root::unnamed(), 1, 10)).unwrap();
+    assert!(!entries.is_empty());
+    for entry in entries {
+        assert_eq!(entry.note.about.unwrap().exemptions, ["launch-day"]);
+    }
 }
 
 #[test]

@@ -144,7 +144,10 @@ impl RootBook {
         self.explain(draft, command, &balances);
         self.holds.name(draft, key, State::Refused);
         // A level may have been lowered below what is spent.
-        self.cross(draft, command.claim);
+        let mut lines = command.claim.lines().iter().zip(&balances);
+        if lines.any(|(line, balance)| line.marks.first().is_some_and(|lowest| balance.spent >= lowest.at)) {
+            self.cross(draft, command.claim);
+        }
         self.holds.empty(draft);
         self.holds.remember(draft, &mut self.rows);
         Ok(self.reply(Outcome::Refused, balances))
