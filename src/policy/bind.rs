@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use compact_str::{CompactString, ToCompactString};
+use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use super::budget::EXEMPTION_PREFIX;
-use super::{Budget, Exemption, Policy, Tiers};
-use crate::account::Book;
+use super::{Budget, Exemption, Policy, Resolved, Tiers};
 use crate::{
     Account, Binding, Bound, Call, Caps, Claim, Error, Line, Mark, Root, Scope, ScopeKind, TierAction,
     Timestamp, Unit, Window,
@@ -134,16 +133,6 @@ impl Policy {
         self.0.roots.entry(name.into()).or_insert(root).clone()
     }
 
-    fn book(&self, root: &Root, budget: &CompactString, unit: &Unit, window: &Window) -> Arc<Book> {
-        let key = (root.clone(), budget.clone(), window.to_compact_string());
-        if let Some(book) = self.0.books.get(&key) {
-            return Arc::clone(&book);
-        }
-        let book =
-            Book { root: root.clone(), budget: budget.clone(), unit: unit.clone(), window: key.2.clone() };
-        Arc::clone(&self.0.books.entry(key).or_insert_with(|| Arc::new(book)))
-    }
-
     /// The model one rung further down, where this one is on the ladder.
     pub(crate) fn next_rung(&self, model: &str) -> Option<CompactString> {
         let rung = self.0.ladder.iter().position(|rung| rung == model)?;
@@ -168,6 +157,7 @@ struct Source<'a> {
     scope: &'a Scope,
     unit: &'a Unit,
     window: &'a Window,
+    guardrail: bool,
     limit: Option<i64>,
     raised: i64,
     tiers: &'a Tiers,
@@ -191,6 +181,7 @@ impl Resolver<'_> {
                 scope,
                 unit: &budget.unit,
                 window: &guardrail.window,
+                guardrail: true,
                 limit: Some(guardrail.limit),
                 raised,
                 tiers: &Tiers::plain(),
@@ -204,6 +195,7 @@ impl Resolver<'_> {
             scope,
             unit: &budget.unit,
             window: &budget.window,
+            guardrail: false,
             limit: budget.limit,
             raised,
             tiers: &budget.tiers,
@@ -221,6 +213,7 @@ impl Resolver<'_> {
             scope: &exemption.scope,
             unit: &exemption.unit,
             window: &Window::lifetime(),
+            guardrail: false,
             limit: Some(exemption.raise),
             raised: 0,
             tiers: &Tiers::plain(),
@@ -267,9 +260,10 @@ impl Resolver<'_> {
         let degrade = if source.degrades { level_of(&levels, TierAction::Degrade) } else { None };
         let degrade_ceiling = degrade.map_or(i64::MAX, |level| level.saturating_sub(1));
         let warns = [TierAction::Warn, TierAction::Critical].map(|action| level_of(&levels, action));
-        let book = self.policy.book(self.root, source.budget, source.unit, source.window);
-        let account = Account::new(book, source.scope.clone());
-        let period = source.window.period(self.now);
+        let about = (source.unit, source.window);
+        let shelf = self.policy.shelf(self.root, source.budget, source.guardrail, about);
+        let account = Account::new(Arc::clone(&shelf.book), source.scope.clone());
+        let Resolved { period, resets_at } = shelf.resolve(source.window, self.now);
         self.valid_until = self.valid_until.min(period.until);
         let tiers = if source.tiers.is_plain() {
             limit.map(|limit| (TierAction::Block, limit)).into_iter().collect()
@@ -286,7 +280,7 @@ impl Resolver<'_> {
             account,
             window: source.window.clone(),
             period,
-            resets_at: source.window.resets_at(self.now),
+            resets_at,
             limit,
             raised: source.raised,
             ceiling,

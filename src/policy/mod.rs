@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
+use compact_str::{CompactString, ToCompactString};
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
 pub(crate) use budget::RUN_LINES;
 pub use budget::{Budget, Selector};
@@ -19,7 +20,7 @@ pub use exemption::Exemption;
 pub use tiers::{Tier, Tiers};
 
 use crate::account::Book;
-use crate::{Caps, Error, Event, Root, Scope, ScopeKind};
+use crate::{Caps, Error, Event, Period, Root, Scope, ScopeKind, Timestamp, Unit, Window};
 
 /// The output that is held for a call that names none, in tokens.
 pub const OUTPUT_TOKENS_DEFAULT: u64 = 16_384;
@@ -58,11 +59,26 @@ struct Inner {
     observe: bool,
     /// Names made once for each root, so that a million accounts share them.
     roots: DashMap<CompactString, Root>,
-    books: DashMap<BookKey, Arc<Book>>,
+    shelves: DashMap<ShelfKey, Arc<Shelf>, foldhash::fast::RandomState>,
 }
 
-/// Whose book of which budget, in which window.
-type BookKey = (Root, CompactString, CompactString);
+/// Whose book of which budget, and whether it is the guardrail's.
+type ShelfKey = (Root, CompactString, bool);
+
+/// What all calls that one budget binds under one root share.
+#[derive(Debug)]
+struct Shelf {
+    book: Arc<Book>,
+    /// The period last resolved, which mostly is the present one: a zoned month costs as much as a whole reserve.
+    last: Mutex<Option<Resolved>>,
+}
+
+/// A window resolved at some instant of a period, for all its instants.
+#[derive(Clone, Copy, Debug)]
+struct Resolved {
+    period: Period,
+    resets_at: Option<Timestamp>,
+}
 
 /// What happens to a call of a model without a price.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,7 +133,7 @@ impl Policy {
             caps: Caps::default(),
             observe: false,
             roots: DashMap::new(),
-            books: DashMap::new(),
+            shelves: DashMap::default(),
         })))
     }
 
@@ -260,6 +276,25 @@ impl Policy {
         new.map(Exemption::granted).collect()
     }
 
+    /// The shelf of that budget under that root.
+    fn shelf(
+        &self,
+        root: &Root,
+        budget: &CompactString,
+        guardrail: bool,
+        about: (&Unit, &Window),
+    ) -> Arc<Shelf> {
+        let key = (root.clone(), budget.clone(), guardrail);
+        if let Some(shelf) = self.0.shelves.get(&key) {
+            return Arc::clone(&shelf);
+        }
+        let (unit, window) = about;
+        let (budget, window) = (budget.clone(), window.to_compact_string());
+        let book = Arc::new(Book { root: root.clone(), budget, unit: unit.clone(), window });
+        let shelf = Shelf { book, last: Mutex::new(None) };
+        Arc::clone(&self.0.shelves.entry(key).or_insert_with(|| Arc::new(shelf)))
+    }
+
     fn change(self, edit: impl FnOnce(&mut Inner)) -> Self {
         let mut inner = Arc::try_unwrap(self.0).unwrap_or_else(|shared| Inner {
             budgets: shared.budgets.clone(),
@@ -272,7 +307,7 @@ impl Policy {
             caps: shared.caps,
             observe: shared.observe,
             roots: shared.roots.clone(),
-            books: shared.books.clone(),
+            shelves: shared.shelves.clone(),
         });
         edit(&mut inner);
         Self(Arc::new(inner))
@@ -293,8 +328,19 @@ impl Default for Policy {
             caps: Caps::default(),
             observe: false,
             roots: DashMap::new(),
-            books: DashMap::new(),
+            shelves: DashMap::default(),
         }))
+    }
+}
+
+impl Shelf {
+    /// The window's period at that instant.
+    fn resolve(&self, window: &Window, now: Timestamp) -> Resolved {
+        let mut last = self.last.lock();
+        match *last {
+            Some(resolved) if resolved.period.contains(now) => resolved,
+            _ => *last.insert(Resolved { period: window.period(now), resets_at: window.resets_at(now) }),
+        }
     }
 }
 
