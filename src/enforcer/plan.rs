@@ -154,14 +154,20 @@ fn about(call: &Call, price: Option<&ModelPrice>, binding: &Binding, exempt: Opt
     }
 }
 
-/// The hash of a charge set, and its plan.
-type Kept = (u64, Arc<Plan>);
-
-/// Plans of calls seen lately: a fixed number of places, each holding the last that came there.
+/// Plans of calls seen lately: a fixed number of places, so that it never grows.
 #[derive(Debug)]
 pub(crate) struct PlanCache {
-    places: Box<[Mutex<Option<Kept>>]>,
+    places: Box<[Mutex<Place>]>,
     hasher: foldhash::fast::RandomState,
+}
+
+/// What came to one place.
+#[derive(Debug, Default)]
+struct Place {
+    /// The hash of a charge set, and its plan.
+    kept: Option<(u64, Arc<Plan>)>,
+    /// The hash that was missed last: a charge set is kept from its second call on.
+    missed: u64,
 }
 
 /// How many charge sets are kept resolved.
@@ -169,7 +175,7 @@ const PLANS: usize = 4_096;
 
 impl PlanCache {
     pub(crate) fn new() -> Self {
-        let places = (0..PLANS).map(|_| Mutex::new(None)).collect();
+        let places = (0..PLANS).map(|_| Mutex::new(Place::default())).collect();
         Self { places, hasher: foldhash::fast::RandomState::default() }
     }
 
@@ -178,19 +184,37 @@ impl PlanCache {
     pub(crate) fn find(&self, core: &Arc<Core>, call: &Call, now: Timestamp) -> Result<Arc<Plan>, Error> {
         let hash = self.hash(call);
         let place = usize::try_from(hash).unwrap_or(0) % PLANS;
-        let Some(slot) = self.places.get(place) else {
+        let Some(place) = self.places.get(place) else {
             return Plan::resolve(core, call, &Arc::from([]), now);
         };
-        let kept = match &*slot.lock() {
+        let kept = match &place.lock().kept {
             Some((known, plan)) if *known == hash => Some(Arc::clone(plan)),
             _ => None,
         };
-        if let Some(plan) = kept.filter(|plan| plan.call.same_charge(call) && plan.is_current(now)) {
-            return Ok(plan);
+        match kept.filter(|plan| plan.call.same_charge(call)) {
+            Some(plan) if plan.is_current(now) => Ok(plan),
+            known => self.resolve(core, call, now, (place, hash, known.is_some())),
         }
+    }
+
+    /// Resolves a charge set, and keeps it if it was seen before: a million users who call once displace nobody.
+    fn resolve(
+        &self,
+        core: &Arc<Core>,
+        call: &Call,
+        now: Timestamp,
+        (place, hash, known): (&Mutex<Place>, u64, bool),
+    ) -> Result<Arc<Plan>, Error> {
         let plan = Plan::resolve(core, call, &Arc::from([]), now)?;
-        let before = slot.lock().replace((hash, Arc::clone(&plan)));
+        let mut place = place.lock();
+        let before = if known || place.missed == hash {
+            place.kept.replace((hash, Arc::clone(&plan)))
+        } else {
+            place.missed = hash;
+            None
+        };
         // Dropped outside the lock: it may be the last owner of much.
+        drop(place);
         drop(before);
         Ok(plan)
     }
