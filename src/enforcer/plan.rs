@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::Core;
 use crate::ledger::{About, Note};
 use crate::policy::{Budget, UnknownModel};
-use crate::{Binding, Call, Conditions, Error, Event, ModelPrice, Timestamp, Usd};
+use crate::{Binding, Call, Conditions, Error, ModelPrice, Timestamp, Usd};
 
 /// Everything about a charge set that does not depend on the call's size.
 #[derive(Debug)]
@@ -66,9 +66,6 @@ impl Plan {
         let observes = || binding.bound.iter().all(|bound| bound.observe || bound.limit.is_none());
         let passes =
             policy.unknown_model() == &UnknownModel::CountOnly || (policy.observes_only() && observes());
-        if price.is_none() {
-            core.tell(&Event::Unpriced { model: call.model.clone() });
-        }
         let mut valid_until = binding.valid_until;
         if let Some(price) = &price {
             valid_until = valid_until.min(price.valid_until());

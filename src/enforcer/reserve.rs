@@ -10,8 +10,8 @@ use crate::decision::{Judged, amounts, explain, judge};
 use crate::ledger::Resize;
 use crate::reservation::Reservation;
 use crate::{
-    Binding, Decision, Error, ErrorKind, Estimate, EstimateKind, Input, Refusal, ReservationId, Timestamp,
-    Verdict,
+    Binding, Decision, Error, ErrorKind, Estimate, EstimateKind, Event, Input, Refusal, ReservationId,
+    Timestamp, Verdict,
 };
 
 /// How often a plan may turn out stale before the clocks are called unusable.
@@ -28,7 +28,7 @@ pub(crate) fn reserve_at_once(
 ) -> Result<Option<Admission>, Error> {
     let core = &*plan.core;
     let (Input::Tokens(tokens), Some(ledger)) = (ask.input, core.ledger.immediate()) else { return Ok(None) };
-    if plan.exempt.is_some() || plan.unpriced || core.outbox.len() > 0 {
+    if plan.exempt.is_some() || plan.price.is_none() || core.outbox.len() > 0 {
         return Ok(None);
     }
     let priced = plan.price(*tokens, plan.output_tokens(ask.output), ask.choices)?;
@@ -54,6 +54,9 @@ pub(crate) async fn reserve(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> R
         {
             return Err(error);
         }
+    }
+    if plan.price.is_none() {
+        plan.core.tell(&Event::Unpriced { model: plan.call.model.clone() });
     }
     let mut plan = plan;
     let mut now = now;
