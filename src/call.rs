@@ -205,7 +205,16 @@ impl Call {
 
     /// Who pays, and for which model, without what is sent.
     pub(crate) fn without_input(&self) -> Self {
-        Self { input: Input::default(), ..self.clone() }
+        Self {
+            model: self.model.clone(),
+            provider: self.provider.clone(),
+            scopes: self.scopes.clone(),
+            tags: self.tags.clone(),
+            use_case: self.use_case.clone(),
+            conditions: self.conditions,
+            choices: 1,
+            ..Self::default()
+        }
     }
 
     /// Whether both are charged alike: same payers, model, tags, use case and conditions.

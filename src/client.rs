@@ -5,8 +5,8 @@ use std::fmt;
 use std::future::Future;
 
 use crate::{
-    Admission, Call, Decision, Enforcer, Error, InFlight, Receipt, Report, Reservation, ReservationId,
-    Verdict,
+    Admission, Call, Decision, Enforcer, Error, ErrorKind, InFlight, Receipt, Report, Reservation,
+    ReservationId, Verdict,
 };
 
 /// A client that a team already has, as far as budgets need to know it.
@@ -38,7 +38,7 @@ pub trait LlmClient: Send + Sync {
         Failure::Unknown
     }
 
-    /// Limits the request's output, and says whether it could.
+    /// Limits the request's output, and says whether it could; asked only where the caller wants it.
     fn clamp(&self, _request: &mut Self::Request, _output_tokens: u64) -> bool {
         false
     }
@@ -188,7 +188,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         Self { client, enforcer, charge, clamps: false, fits_from: None }
     }
 
-    /// Limits every request's output to what its hold covers.
+    /// Limits every request's output to what its hold covers; one that cannot be limited is not sent.
     #[must_use]
     pub fn clamp_output(mut self) -> Self {
         self.clamps = true;
@@ -235,7 +235,15 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         let reservation = self.admit(&call).await?;
         if self.clamps {
             let each = reservation.output_tokens().checked_div(u64::from(call.choices.max(1)));
-            self.client.clamp(&mut request, each.unwrap_or(0));
+            let each = each.unwrap_or(0);
+            let fits = call.output_requested.is_some_and(|asked| asked <= each);
+            if !self.client.clamp(&mut request, each) && !fits {
+                // Sent as it is, it could cost more than it holds. Dropping the reservation gives the room back.
+                let text = format!(
+                    "the client cannot limit the request's output to {each} tokens; nothing was sent"
+                );
+                return Err(CallError::Ledger(Error::new(ErrorKind::Unsupported, text)));
+            }
         }
         let in_flight = reservation.send();
         let response = self.client.call(request).await;

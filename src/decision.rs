@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use crate::policy::Policy;
 use crate::verdict::{FrozenScope, JudgedLine};
 use crate::{
-    Amount, Balance, Binding, Call, Conditions, Decision, Error, ModelPrice, Refusal, Timestamp, Unit, Usd,
-    Verdict,
+    Amount, Balance, Binding, Call, Caps, Conditions, Decision, Error, ModelPrice, Refusal, RefusalKind,
+    Timestamp, Unit, Usd, Verdict,
 };
 
 /// What a call is estimated and priced at, before it is made.
@@ -38,7 +38,9 @@ impl Quote {
 ///
 /// Pure: no clock, no ledger, no counting. By itself it is advice, and the
 /// answer says so; only reserving enforces. `balance` answers for each
-/// account, nothing spent where it is unknown.
+/// account, nothing spent where it is unknown. Two things only the request
+/// path knows: which scopes are frozen, and an exemption's own budget, tried
+/// before these.
 ///
 /// # Errors
 /// As [`Policy::bind`].
@@ -72,8 +74,10 @@ pub fn check_budget(
     let binding = Arc::new(policy.bind(call, now)?);
     let requested = amounts(&binding, &quote.amount)?;
     let balances = binding.bound.iter().map(|bound| balance(&bound.account)).collect();
+    let output = quote.amount.tokens_output.checked_div(u64::from(quote.choices.max(1)));
+    let extra = over_cap(&binding.caps, quote.amount.tokens_input, quote.amount.usd, output);
     let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
-    Ok(explain(judged, quote, Vec::new(), None, true))
+    Ok(explain(judged, quote, Vec::new(), extra, true))
 }
 
 /// The figures that a decision is made from.
@@ -178,4 +182,31 @@ pub(crate) fn affordable(binding: &Binding, balances: &[Balance], quote: &Quote)
         least = Some(least.map_or(fits, |least: u64| least.min(fits)));
     }
     least
+}
+
+/// What the caps on a single call refuse; a requested output above its cap only where the cap is strict.
+#[inline]
+pub(crate) fn over_cap(caps: &Caps, input: u64, usd: Usd, output_requested: Option<u64>) -> Option<Refusal> {
+    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let (unit, limit, requested) = if let Some(cap) = caps.tokens_input.filter(|cap| input > *cap) {
+        (Unit::TokensInput, signed(cap), signed(input))
+    } else if let Some(cap) = caps.usd.filter(|cap| usd > *cap) {
+        (Unit::Usd, cap.nanos(), usd.nanos())
+    } else {
+        let requested = output_requested.filter(|_| caps.strict)?;
+        let cap = caps.tokens_output.filter(|cap| requested > *cap)?;
+        (Unit::TokensOutput, signed(cap), signed(requested))
+    };
+    Some(Refusal {
+        budget: "cap on a single call".into(),
+        scope: None,
+        window: String::new(),
+        unit,
+        limit: Some(limit),
+        ceiling: limit,
+        spent: 0,
+        reserved: 0,
+        requested,
+        kind: RefusalKind::NeverFits,
+    })
 }

@@ -47,14 +47,16 @@
 //! # What a call goes through
 //! [`Call`] → [`Enforcer::reserve`]: estimate ([`tokens`]) → quote ([`pricing`]) → bind ([`policy`]) → reserve
 //! ([`ledger`]) → explain ([`check_budget`] over the balances the ledger saw) → [`Reservation`] → [`InFlight`] →
-//! [`Receipt`]. Modules below stand in that order; each imports only those above it.
+//! [`Receipt`]. Modules below stand in that order, in layers; a layer imports
+//! only itself and those above it.
 //!
 //! # What is left out
 //! No HTTP, no database and no runtime are in the default build; nothing is spawned. Streams, other stores and
 //! reports build on the same contract.
 //!
 //! # Features
-//! `tiktoken` (default) adds exact counts for OpenAI models; `toml` reads policies written in TOML. Features only add
+//! `tiktoken` (default) adds `TiktokenEstimator`, which counts text for OpenAI models; give it to the builder.
+//!  `toml` reads policies written in TOML. Features only add
 //! types: the same policy gives the same verdict in every build.
 
 mod sync;
@@ -63,11 +65,11 @@ mod money;
 mod usage;
 mod amount;
 mod scope;
+mod clock;
 mod window;
 mod conditions;
 mod message;
 mod call;
-mod clock;
 mod account;
 mod claim;
 mod binding;
@@ -95,7 +97,7 @@ pub use decision::{Quote, check_budget};
 pub use enforcer::{Abandoned, Admission, Enforcer, EnforcerBuilder, LedgerAway, Prepared};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Observer};
-pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger};
+pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger, Rank, Signature};
 pub use message::{Input, Message, Part, Prompt};
 pub use money::Usd;
 pub use policy::{Budget, Exemption, Policy, Tiers};
@@ -109,3 +111,8 @@ pub use tokens::{ByteBound, Estimate, EstimateKind, TokenEstimator};
 pub use usage::{ServerToolRequests, Usage};
 pub use verdict::{BudgetState, Decision, FrozenScope, Refusal, RefusalKind, Verdict};
 pub use window::{Period, Window};
+
+// The README's example is compiled and run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -481,9 +481,7 @@ impl Open {
         match reply {
             Ok(reply) => Ok(self.receipt(charge, reply)),
             Err(error) if error.is_retryable() => {
-                let core = &self.plan.core;
-                core.outbox.push(self.pending_reconcile(charged, charge.rank, note.clone()));
-                core.tell(&Event::Undelivered { id: self.id });
+                self.plan.core.defer(self.pending_reconcile(charged, charge.rank, note.clone()));
                 Ok(self.pending_receipt(charge))
             }
             Err(error) if error.kind() == ErrorKind::Forgotten => {

@@ -324,6 +324,13 @@ impl RunGuard {
     }
 
     fn prepared_for(&self, call: &Call) -> Result<Arc<Prepared>, Error> {
+        // Its limits stand in the books of one organisation, and so must its calls.
+        if call.organization_name().is_some_and(|name| Some(name) != self.charge.organization_name()) {
+            return Err(Error::invalid(
+                "call: organization",
+                "is not the one that the run was opened to charge",
+            ));
+        }
         let call =
             self.charge.scopes().iter().cloned().fold(call.clone(), Call::scope).scope(self.scope.clone());
         let mut known = self.prepared.lock();

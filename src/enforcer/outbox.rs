@@ -85,8 +85,14 @@ impl Core {
                 return;
             }
         }
-        self.tell(&Event::Undelivered { id: pending.id() });
+        self.defer(pending);
+    }
+
+    /// Leaves a command for the next flush, and says so.
+    pub(crate) fn defer(&self, pending: Pending) {
+        let id = pending.id();
         self.outbox.push(pending);
+        self.tell(&Event::Undelivered { id });
     }
 
     /// Sends what waits, oldest first; stops at the first failure of the ledger.

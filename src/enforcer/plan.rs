@@ -67,6 +67,11 @@ impl Plan {
         let passes =
             policy.unknown_model() == &UnknownModel::CountOnly || (policy.observes_only() && observes());
         let mut valid_until = binding.valid_until;
+        if price.as_ref().is_none_or(|price| price.model() != call.model) {
+            // The model may get a price of its own later on.
+            let begins = prices.prices().map(|price| price.valid_from()).filter(|from| *from > now);
+            valid_until = valid_until.min(begins.min().unwrap_or(Timestamp::MAX));
+        }
         if let Some(price) = &price {
             valid_until = valid_until.min(price.valid_until());
         }
@@ -223,6 +228,7 @@ impl PlanCache {
         call.scopes.hash(&mut hasher);
         call.tags.hash(&mut hasher);
         call.use_case.hash(&mut hasher);
+        call.conditions.hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::admission::{Admission, Ask};
 use super::attempt::{Attempt, Draft, hold};
-use super::refuse::{over_cap, quote};
+use super::refuse::quote;
 use super::{Plan, Priced};
-use crate::decision::{Judged, amounts, explain, judge};
-use crate::ledger::Resize;
+use crate::decision::{Judged, amounts, explain, judge, over_cap};
+use crate::ledger::{Outcome, Resize};
 use crate::reservation::Reservation;
 use crate::{
     Binding, Decision, Error, ErrorKind, Estimate, EstimateKind, Event, Input, Refusal, ReservationId,
@@ -32,7 +32,7 @@ pub(crate) fn reserve_at_once(
         return Ok(None);
     }
     let priced = plan.price(*tokens, plan.output_tokens(ask.output), ask.choices)?;
-    if over_cap(plan, ask, Estimate::count(*tokens), priced).is_some() {
+    if over_cap(&plan.binding.caps, *tokens, priced.usd, ask.output).is_some() {
         return Ok(None);
     }
     let draft = Draft::new(plan, false, ask, priced, now)?;
@@ -86,7 +86,7 @@ async fn attempt(
 ) -> Result<Attempt, Error> {
     let output = plan.output_tokens(ask.output);
     let priced = plan.price(estimate.tokens, output, ask.choices)?;
-    let cap = over_cap(plan, ask, estimate, priced);
+    let cap = over_cap(&plan.binding.caps, estimate.tokens, priced.usd, ask.output);
     if cap.is_some() || plan.unpriced {
         return Ok(Attempt::Refused(refuse_unasked(plan, ask, priced, cap, now).await?));
     }
@@ -157,7 +157,7 @@ fn refused_whatever_the_input(plan: &Plan, ask: &Ask<'_>, refused: &Decision) ->
     }
     let without_input = plan.price(0, plan.output_tokens(ask.output), ask.choices)?;
     if refused.extra.is_some() {
-        return Ok(over_cap(plan, ask, Estimate::count(0), without_input).is_some());
+        return Ok(over_cap(&plan.binding.caps, 0, without_input.usd, ask.output).is_some());
     }
     let requested = amounts(&refused.binding, &without_input.amount())?;
     Ok(judge(&refused.binding, &refused.balances, &requested) >= Verdict::Degrade)
@@ -183,7 +183,10 @@ async fn settle_bound(reservation: Reservation, ask: &Ask<'_>, bound: Estimate) 
     match plan.core.send_resize(plan.core.now(), command).await {
         Ok(reply) => {
             plan.core.tell_news(reservation.binding(), reply.news);
-            Ok(Admission::Admitted(reservation.shrunk(smaller, priced, count)))
+            match reply.outcome {
+                Outcome::Applied => Ok(Admission::Admitted(reservation.shrunk(smaller, priced, count))),
+                _ => Ok(Admission::Admitted(reservation)),
+            }
         }
         // The larger hold stands, which only errs towards caution.
         Err(error) if error.is_retryable() => Ok(Admission::Admitted(reservation)),
@@ -205,7 +208,7 @@ fn counted(plan: &Plan, input: &Input, bound: Estimate) -> Result<Option<Estimat
 pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Decision, Error> {
     let estimate = estimate(plan, ask.input)?;
     let priced = plan.price(estimate.tokens, plan.output_tokens(ask.output), ask.choices)?;
-    let extra = over_cap(plan, ask, estimate, priced);
+    let extra = over_cap(&plan.binding.caps, estimate.tokens, priced.usd, ask.output);
     if let Some(exempt) = &plan.exempt {
         let decision = advise(plan, exempt, ask, priced, extra.clone(), now).await?;
         if decision.is_allowed() {

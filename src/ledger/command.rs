@@ -348,7 +348,6 @@ pub struct EntryLine {
 
 /// What a ledger offers, as data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Capabilities {
     /// Answers survive the process.
     pub durable: bool,

@@ -8,8 +8,8 @@
 //!
 //! # Laws
 //! * All lines of a reserve fit and are held, or nothing changes.
-//! * A command repeated with the same id gets the first outcome and changes
-//!   nothing; the same id with another body is [`ErrorKind::Conflict`].
+//! * A command repeated with an id that is remembered gets the first outcome
+//!   and changes nothing; the same id with another body is [`ErrorKind::Conflict`].
 //! * A hold ends once: reconciled, released or expired. Expiry is exact: what
 //!   is due is ended before a command looks at its lines.
 //! * A reconcile never refuses and never loses money, however late or large.
@@ -43,7 +43,7 @@ use crate::{Account, Balance, Error, Period, Root, Timestamp};
 /// # Errors
 /// Every command fails with `LedgerUnavailable` where the store cannot be
 /// reached, `Conflict` where an id came before with another body, `State`
-/// where the hold's state does not allow it, `Overflow` where a sum does not
+/// where the hold's state does not allow it, `Forgotten` where the id is older than the ledger remembers, `Overflow` where a sum does not
 /// fit, and `Invalid` where amounts and lines do not match. After an error
 /// nothing has changed.
 #[async_trait]
