@@ -119,19 +119,16 @@ pub struct Answer<T> {
 pub struct Permit {
     /// The hold's id.
     pub id: ReservationId,
-    /// Send no larger output limit than this: it is what the hold covers.
+    /// Send no larger output limit than this for each choice: it is what the hold covers.
     pub output_tokens: u64,
     /// Whether a warning level is reached.
     pub verdict: Verdict,
 }
 
 impl Permit {
-    fn of(reservation: &Reservation) -> Self {
-        Self {
-            id: reservation.id(),
-            output_tokens: reservation.output_tokens(),
-            verdict: reservation.verdict(),
-        }
+    fn of(reservation: &Reservation, choices: u32) -> Self {
+        let each = reservation.output_tokens().checked_div(u64::from(choices.max(1))).unwrap_or(0);
+        Self { id: reservation.id(), output_tokens: each, verdict: reservation.verdict() }
     }
 }
 
@@ -233,8 +230,10 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     ) -> Result<Answer<C::Response>, CallError<C::Error>> {
         let call = self.client.describe(&request, charge);
         let reservation = self.admit(&call).await?;
-        if self.clamps {
-            let each = reservation.output_tokens().checked_div(u64::from(call.choices.max(1)));
+        let each = reservation.output_tokens().checked_div(u64::from(call.choices.max(1)));
+        let shortened = each.is_some_and(|each| call.output_requested.is_some_and(|asked| asked > each));
+        // A cap may have shortened what is held below what was asked for.
+        if self.clamps || shortened {
             let each = each.unwrap_or(0);
             let fits = call.output_requested.is_some_and(|asked| asked <= each);
             if !self.client.clamp(&mut request, each) && !fits {
@@ -305,7 +304,7 @@ impl Enforcer {
         W: Future<Output = Result<(T, Report), E>>,
     {
         let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
-        let permit = Permit::of(&reservation);
+        let permit = Permit::of(&reservation, call.choices);
         let in_flight = reservation.send();
         let done = work(permit).await;
         let answer = finish(in_flight, done, |(_, report)| report.clone(), failure).await?;

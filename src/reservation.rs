@@ -1,17 +1,20 @@
 //! A call's life after it was admitted: reserved, in flight, settled.
 
+mod receipt;
+
 use std::sync::Arc;
 
 use compact_str::CompactString;
-use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
+
+pub use receipt::{Receipt, ReceiptLine};
 
 use crate::decision::{Judged, Quote, amounts, explain};
 use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced};
 use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::{
-    Amount, Balance, Binding, Cost, Decision, Error, ErrorKind, Estimate, Event, ModelPrice, ReservationId,
-    Scope, Timestamp, Unit, Usage, Usd, Verdict,
+    Amount, Balance, Binding, Cost, Decision, Error, ErrorKind, Estimate, ModelPrice, ReservationId,
+    Timestamp, Usage, Usd, Verdict,
 };
 
 /// What both states of an open call know.
@@ -69,35 +72,6 @@ impl From<Usage> for Report {
     fn from(usage: Usage) -> Self {
         Self { usage, ..Self::default() }
     }
-}
-
-/// What a settled call was charged, and what that did to its budgets.
-#[derive(Clone, Debug)]
-pub struct Receipt {
-    /// The call as it was held; its balances are those after it was charged.
-    call: Box<Open>,
-    charge: Charge,
-    pending: bool,
-    unheld: bool,
-}
-
-/// One budget after a call was settled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ReceiptLine {
-    /// The budget's id.
-    pub budget: CompactString,
-    /// The level that paid.
-    pub scope: Scope,
-    /// What the budget counts.
-    pub unit: Unit,
-    /// What this call was charged here.
-    pub charged: i64,
-    /// What is spent now, this call included.
-    pub spent: i64,
-    /// What is held for other calls.
-    pub reserved: i64,
-    /// How far spent now stands above the limit; zero where it does not.
-    pub above_limit: i64,
 }
 
 impl Reservation {
@@ -197,7 +171,7 @@ impl Reservation {
         self.open().estimate
     }
 
-    /// The output tokens that the hold covers, all choices together: send no larger limit.
+    /// The output tokens that the hold covers, all choices together: divided by the choices, the limit to send.
     #[must_use]
     pub fn output_tokens(&self) -> u64 {
         self.open().priced.tokens_output
@@ -376,6 +350,11 @@ impl Open {
         }
     }
 
+    /// Usage came and cannot be counted: all that is held is charged, however abandoned calls are.
+    fn pending_uncountable(&self) -> Pending {
+        self.pending_reconcile(self.amounts.clone(), Rank::Provisional, self.note(None, Ended::Abandoned))
+    }
+
     /// What the call is charged if nobody says how it ended: by a drop here, or by its hold's age.
     fn abandoned_amounts(&self) -> SmallVec<[i64; 8]> {
         let floor = || {
@@ -392,7 +371,15 @@ impl Open {
 
     fn pending_reconcile(&self, amounts: SmallVec<[i64; 8]>, rank: Rank, note: Note) -> Pending {
         let held = if self.held { self.abandoned_amounts() } else { SmallVec::new() };
-        Pending::Reconcile { id: self.id, binding: Arc::clone(self.binding()), amounts, held, rank, note }
+        Pending::Reconcile {
+            id: self.id,
+            binding: Arc::clone(self.binding()),
+            amounts,
+            held,
+            rank,
+            note,
+            correction: None,
+        }
     }
 
     async fn release(self: Box<Self>) -> Result<(), Error> {
@@ -415,7 +402,7 @@ impl Open {
         }
         let core = Arc::clone(&self.plan.core);
         let now = core.now();
-        let (charge, charged) = self.charge_or_abandon(&report, now)?;
+        let (charge, charged) = self.charge_or_abandon(&report)?;
         let note = self.charge_note(&charge);
         // Until the ledger confirms, a cancelled future still charges the call.
         let pending = Some(self.pending_reconcile(charged.clone(), charge.rank, note.clone()));
@@ -431,7 +418,7 @@ impl Open {
     fn settle_at_once(self: Box<Self>, report: &Report) -> Result<Receipt, Error> {
         let core = &*self.plan.core;
         let now = core.now();
-        let (charge, charged) = self.charge_or_abandon(report, now)?;
+        let (charge, charged) = self.charge_or_abandon(report)?;
         let note = self.charge_note(&charge);
         let reply = match core.ledger.immediate() {
             Some(ledger) => ledger.reconcile(now, self.reconcile(&charge, &charged, &note)),
@@ -442,18 +429,14 @@ impl Open {
 
     /// A report that cannot be priced leaves the call charged as abandoned.
     #[inline]
-    fn charge_or_abandon(
-        &self,
-        report: &Report,
-        now: Timestamp,
-    ) -> Result<(Charge, SmallVec<[i64; 8]>), Error> {
-        let charge = self.charge(report, now);
+    fn charge_or_abandon(&self, report: &Report) -> Result<(Charge, SmallVec<[i64; 8]>), Error> {
+        let charge = self.charge(report);
         let charged = charge.and_then(|charge| {
             let charged = amounts(self.binding(), &charge.priced.amount())?;
             Ok((charge, charged))
         });
         if charged.is_err() {
-            self.plan.core.end_without_waiting(self.pending_abandoned());
+            self.plan.core.end_without_waiting(self.pending_uncountable());
         }
         charged
     }
@@ -492,7 +475,7 @@ impl Open {
             Err(error) => {
                 // A charge that the account cannot take leaves the hold open: what it held is charged instead.
                 if error.kind() == ErrorKind::Overflow {
-                    self.plan.core.end_without_waiting(self.pending_abandoned());
+                    self.plan.core.end_without_waiting(self.pending_uncountable());
                 }
                 Err(error)
             }
@@ -500,26 +483,29 @@ impl Open {
     }
 
     /// Prices what was used; what was not reported is taken as it was held.
-    fn charge(&self, report: &Report, now: Timestamp) -> Result<Charge, Error> {
+    fn charge(&self, report: &Report) -> Result<Charge, Error> {
         let (mut usage, clamped) = report.usage.clamped();
         let mut estimated = report.estimated || clamped;
+        // A whole that was not reported is not told by its parts: it is at least what was held for.
+        let (input_missing, output_missing) =
+            (report.usage.input().is_none(), report.usage.output().is_none());
         // Nothing used of what was held for is a report that is missing, not a call that was free.
         let nothing = usage.total() == Some(0) && self.priced.usd > Usd::ZERO;
-        if usage.input().is_none() || nothing {
-            usage = usage.with_input(self.priced.tokens_input);
+        if input_missing || nothing {
+            usage = usage.with_input(self.priced.tokens_input.max(usage.input().unwrap_or(0)));
             estimated = true;
         }
-        if usage.output().is_none() || nothing {
-            usage = usage.with_output(self.priced.tokens_output);
+        if output_missing || nothing {
+            usage = usage.with_output(self.priced.tokens_output.max(usage.output().unwrap_or(0)));
             estimated = true;
         }
-        let served = self.served_instead(report, now);
+        let served = self.served_instead(report);
         // A served model without a price is charged as the reserved one: a guess.
         let guessed = served.as_ref().is_some_and(|served| served.price.is_none());
         let price = self.price_of(served.as_deref());
         let by_table = price.map(|price| price.cost(&usage, self.plan.conditions())).transpose()?;
         let table = by_table.as_ref().map_or(Usd::ZERO, Cost::total);
-        estimated |= by_table.as_ref().is_some_and(|cost| !cost.is_complete());
+        estimated |= by_table.as_ref().is_none_or(|cost| !cost.is_complete());
         // A provider's own zero on a model that costs is no price.
         let reported =
             report.cost.filter(|cost| *cost > Usd::ZERO || (*cost == Usd::ZERO && table == Usd::ZERO));
@@ -540,10 +526,10 @@ impl Open {
     }
 
     /// The model that was served in place of the reserved one, and its price if it has one.
-    fn served_instead(&self, report: &Report, now: Timestamp) -> Option<Box<Served>> {
+    /// Both are looked up where and when the hold was priced: a swap since then reprices nothing.
+    fn served_instead(&self, report: &Report) -> Option<Box<Served>> {
         let model = report.model.as_ref().filter(|model| **model != self.plan.call.model)?;
-        let prices = self.plan.core.prices.load();
-        let found = prices.find(self.plan.call.provider.as_deref(), model, now);
+        let found = self.plan.prices.find(self.plan.call.provider.as_deref(), model, self.plan.resolved_at);
         // A dated name of the same row is the same model.
         let same =
             found.zip(self.plan.price.as_ref()).is_some_and(|(found, reserved)| Arc::ptr_eq(found, reserved));
@@ -573,122 +559,5 @@ impl Priced {
     #[inline]
     pub(crate) fn amount(self) -> Amount {
         Amount::request(self.usd, self.tokens_input, self.tokens_output)
-    }
-}
-
-impl Receipt {
-    /// Tells observers of an overrun, and of usage that came after its hold had expired.
-    fn tell(&self, replaced: Option<Rank>) {
-        let (core, id) = (&self.call.plan.core, self.call.id);
-        let (usd, tokens) = (self.overrun(), self.overrun_tokens());
-        if usd > Usd::ZERO || tokens > 0 {
-            core.tell(&Event::Overrun { id, usd, tokens });
-        }
-        if replaced == Some(Rank::Expired) {
-            core.tell(&Event::Late { id });
-        }
-    }
-
-    /// The hold's id.
-    #[must_use]
-    pub fn id(&self) -> ReservationId {
-        self.call.id
-    }
-
-    /// What the call was charged.
-    #[must_use]
-    pub fn cost(&self) -> Usd {
-        self.charge.priced.usd
-    }
-
-    /// What it used; figures that were not reported are those it was held for.
-    #[must_use]
-    pub fn usage(&self) -> &Usage {
-        &self.charge.usage
-    }
-
-    /// The price table's own sum with its lines, also where the provider reported another cost.
-    #[must_use]
-    pub fn cost_by_table(&self) -> Option<Cost> {
-        let price = self.call.price_of(self.charge.served.as_deref())?;
-        price.cost(&self.charge.usage, self.call.plan.conditions()).ok()
-    }
-
-    /// How sure the charge is.
-    #[must_use]
-    pub fn rank(&self) -> Rank {
-        self.charge.rank
-    }
-
-    /// Whether the provider reported everything the charge is made from.
-    #[must_use]
-    pub fn is_reported(&self) -> bool {
-        self.charge.rank == Rank::Reported
-    }
-
-    /// Dollars charged above what was held; zero where it was not more.
-    #[must_use]
-    pub fn overrun(&self) -> Usd {
-        Usd::from_nanos(self.cost().nanos().saturating_sub(self.call.priced.usd.nanos()).max(0))
-    }
-
-    /// Tokens used above what was held for.
-    #[must_use]
-    pub fn overrun_tokens(&self) -> u64 {
-        let held = self.call.priced.tokens_input.saturating_add(self.call.priced.tokens_output);
-        self.charge.usage.total().unwrap_or(0).saturating_sub(held)
-    }
-
-    /// The ledger has not confirmed it yet: the report waits in the outbox.
-    #[must_use]
-    pub fn is_pending(&self) -> bool {
-        self.pending
-    }
-
-    /// No hold stood for the call; its usage was recorded all the same.
-    #[must_use]
-    pub fn is_unheld(&self) -> bool {
-        self.unheld
-    }
-
-    /// The model that the provider served, where it is another than was held for.
-    #[must_use]
-    pub fn other_model(&self) -> Option<&str> {
-        self.charge.served.as_ref().map(|served| served.model.as_str())
-    }
-
-    /// Every budget that was charged, as it stands now; empty while pending.
-    #[must_use]
-    pub fn lines(&self) -> Vec<ReceiptLine> {
-        // The amounts that were charged fitted once, so they fit again.
-        let charged = amounts(self.call.binding(), &self.charge.priced.amount()).unwrap_or_default();
-        let lines = self.call.binding().bound.iter().zip(&self.call.balances).zip(&charged);
-        lines
-            .map(|((bound, balance), charged)| ReceiptLine {
-                budget: bound.account.budget().into(),
-                scope: bound.account.scope().clone(),
-                unit: bound.account.unit().clone(),
-                charged: *charged,
-                spent: balance.spent,
-                reserved: balance.reserved,
-                above_limit: bound.limit.map_or(0, |limit| balance.spent.saturating_sub(limit).max(0)),
-            })
-            .collect()
-    }
-}
-
-impl Serialize for Receipt {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Receipt", 8)?;
-        fields.serialize_field("id", &self.call.id)?;
-        fields.serialize_field("cost_usd", &self.cost())?;
-        fields.serialize_field("usage", &self.charge.usage)?;
-        fields.serialize_field("rank", &self.charge.rank)?;
-        fields.serialize_field("overrun_usd", &self.overrun())?;
-        fields.serialize_field("pending", &self.pending)?;
-        fields.serialize_field("other_model", &self.other_model())?;
-        fields.serialize_field("lines", &self.lines())?;
-        fields.end()
     }
 }

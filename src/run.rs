@@ -226,6 +226,7 @@ impl RunGuard {
     /// # Errors
     /// As [`Enforcer::reserve`].
     pub async fn reserve(&self, call: &Call) -> Result<Admission, Error> {
+        let call = &self.charged(call)?;
         let prepared = self.prepared_for(call)?;
         let now = self.enforcer.now();
         if let Some(deadline) = self.deadline.filter(|deadline| now >= *deadline) {
@@ -323,7 +324,8 @@ impl RunGuard {
         Admission::Refused(decision)
     }
 
-    fn prepared_for(&self, call: &Call) -> Result<Arc<Prepared>, Error> {
+    /// The call with everybody who pays for it: whom the run charges, and the run.
+    fn charged(&self, call: &Call) -> Result<Call, Error> {
         // Its limits stand in the books of one organisation, and so must its calls.
         if call.organization_name().is_some_and(|name| Some(name) != self.charge.organization_name()) {
             return Err(Error::invalid(
@@ -331,13 +333,15 @@ impl RunGuard {
                 "is not the one that the run was opened to charge",
             ));
         }
-        let call =
-            self.charge.scopes().iter().cloned().fold(call.clone(), Call::scope).scope(self.scope.clone());
+        Ok(self.charge.scopes().iter().cloned().fold(call.clone(), Call::scope).scope(self.scope.clone()))
+    }
+
+    fn prepared_for(&self, call: &Call) -> Result<Arc<Prepared>, Error> {
         let mut known = self.prepared.lock();
-        if let Some((_, prepared)) = known.iter().find(|(known, _)| known.same_charge(&call)) {
+        if let Some((_, prepared)) = known.iter().find(|(known, _)| known.same_charge(call)) {
             return Ok(Arc::clone(prepared));
         }
-        let prepared = Arc::new(self.enforcer.prepare_with(&call, Arc::clone(&self.budgets))?);
+        let prepared = Arc::new(self.enforcer.prepare_with(call, Arc::clone(&self.budgets))?);
         if known.len() >= PREPARED_MAX {
             known.remove(0);
         }
@@ -407,6 +411,7 @@ impl Drop for RunGuard {
             binding: Arc::new(self.books.clone()),
             amounts,
             held: SmallVec::new(),
+            correction: None,
             rank: Rank::Reported,
             note: Note::default(),
         });

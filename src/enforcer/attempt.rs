@@ -140,12 +140,17 @@ impl<'a> Draft<'a> {
         let binding = Arc::clone(self.binding());
         // Nobody knows whether it arrived; this takes it back if it did.
         core.outbox.push(Pending::Release { id: self.id, binding, note: Note::default() });
-        if !core.outage.admits(self.priced.usd) {
-            return Err(error);
+        if self.binding().observes_only || core.outage.admits(self.priced.usd) {
+            return Ok(Attempt::Admitted(self.unheld()));
         }
-        let id = ReservationId::generate(core.now());
+        Err(error)
+    }
+
+    /// Lets the call out without a hold: its usage is recorded when the ledger is back.
+    pub(super) fn unheld(self) -> Reservation {
         let Self { plan, exempt, amounts, priced, .. } = self;
-        Ok(Attempt::Admitted(Reservation::unheld(plan, exempt, id, amounts, priced, core.now())))
+        let now = plan.core.now();
+        Reservation::unheld(plan, exempt, ReservationId::generate(now), amounts, priced, now)
     }
 }
 

@@ -52,10 +52,6 @@ impl Outage {
         Self { away, admitted_nanos: AtomicI64::new(0) }
     }
 
-    pub(crate) fn fails_closed(&self) -> bool {
-        self.away == LedgerAway::FailClosed
-    }
-
     /// Whether a call quoted at that much may be made without the ledger.
     pub(crate) fn admits(&self, usd: Usd) -> bool {
         let LedgerAway::FailOpen { at_most } = self.away else { return false };

@@ -25,6 +25,8 @@ pub(crate) enum Pending {
         held: SmallVec<[i64; 8]>,
         rank: Rank,
         note: Note,
+        /// The id of the posting that stands for it, once the ledger was found to have forgotten its own.
+        correction: Option<ReservationId>,
     },
 }
 
@@ -78,10 +80,10 @@ impl Drop for Delivery<'_> {
 
 impl Core {
     /// Ends a call now if the ledger answers at once, else leaves it in the outbox. Never waits.
-    pub(crate) fn end_without_waiting(&self, pending: Pending) {
+    pub(crate) fn end_without_waiting(&self, mut pending: Pending) {
         if self.ledger.immediate().is_some() {
             // The ledger answers within the one poll.
-            if let Ok(Ok(())) = super::at_once(self.deliver(&pending)) {
+            if let Ok(Ok(())) = super::at_once(self.deliver(&mut pending)) {
                 return;
             }
         }
@@ -100,7 +102,7 @@ impl Core {
         for _ in 0..self.outbox.len() {
             let Some(pending) = self.outbox.pop() else { break };
             let mut delivery = Delivery { outbox: &self.outbox, pending: Some(pending) };
-            if let Some(pending) = &delivery.pending {
+            if let Some(pending) = &mut delivery.pending {
                 match self.deliver(pending).await {
                     Err(error) if error.is_retryable() => return Err(error),
                     // Another outcome is final: the ledger knows better how the call ended.
@@ -111,7 +113,7 @@ impl Core {
         Ok(self.outbox.len())
     }
 
-    async fn deliver(&self, pending: &Pending) -> Result<(), Error> {
+    async fn deliver(&self, pending: &mut Pending) -> Result<(), Error> {
         let now = self.now();
         match pending {
             Pending::Release { id, binding, note } => {
@@ -119,11 +121,13 @@ impl Core {
                 let reply = self.send_release(now, command).await;
                 ended_or(reply.map(|reply| self.tell_news(binding, reply.news)))
             }
-            Pending::Reconcile { id, binding, amounts, held, rank, note } => {
+            Pending::Reconcile { id, binding, amounts, held, rank, note, correction } => {
                 let command = Reconcile { id: *id, claim: &binding.claim, amounts, rank: *rank, note };
                 match self.send_reconcile(now, command).await {
                     Err(error) if error.kind() == ErrorKind::Forgotten => {
-                        self.post_forgotten(*id, binding, amounts, held, note).await
+                        // Made once, so that a lost answer is recognised when it is sent again.
+                        let posting = *correction.get_or_insert_with(|| ReservationId::generate(now));
+                        self.post_forgotten((*id, posting), binding, amounts, held, note).await
                     }
                     reply => ended_or(reply.map(|reply| self.tell_news(binding, reply.news))),
                 }
@@ -136,7 +140,7 @@ impl Core {
     /// Posts usage that comes later than the ledger remembers ids, less what its hold was charged by age.
     async fn post_forgotten(
         &self,
-        id: ReservationId,
+        (id, posting): (ReservationId, ReservationId),
         binding: &Binding,
         amounts: &[i64],
         held: &[i64],
@@ -149,7 +153,7 @@ impl Core {
         let now = self.now();
         let signature = Signature::new("token-budget", "usage that came later than its id is remembered");
         let command = Record {
-            id: ReservationId::generate(now),
+            id: posting,
             claim: &binding.claim,
             amounts: &missing,
             corrects: Some(id),

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::Core;
 use crate::ledger::{About, Note};
 use crate::policy::{Budget, UnknownModel};
-use crate::{Binding, Call, Conditions, Error, ModelPrice, Timestamp, Usd};
+use crate::{Binding, Call, Conditions, Error, ModelPrice, PricingTable, Timestamp, Usd};
 
 /// Everything about a charge set that does not depend on the call's size.
 #[derive(Debug)]
@@ -24,6 +24,9 @@ pub(crate) struct Plan {
     /// Tried first: the binding with an exemption for the call's use case.
     pub(crate) exempt: Option<Arc<Binding>>,
     pub(crate) price: Option<Arc<ModelPrice>>,
+    /// The table that the price is from, and when it was asked.
+    pub(crate) prices: PricingTable,
+    pub(crate) resolved_at: Timestamp,
     /// The policy wants a price and there is none.
     pub(crate) unpriced: bool,
     pub(crate) output_tokens_default: u64,
@@ -85,6 +88,8 @@ impl Plan {
             own: Arc::clone(own),
             unpriced: price.is_none() && !passes,
             output_tokens_default: policy.output_tokens_default(),
+            prices: PricingTable::clone(&prices),
+            resolved_at: now,
             binding,
             exempt,
             price,

@@ -49,10 +49,8 @@ pub(crate) async fn reserve(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> R
     if plan.core.outbox.len() > 0 {
         // What waits is sent first, so that this call sees the room it gives back. Where that fails the ledger
         // is away: asking it all the same would leave one more command waiting for each refused call.
-        if let Err(error) = plan.core.flush().await
-            && plan.core.outage.fails_closed()
-        {
-            return Err(error);
+        if let Err(error) = plan.core.flush().await {
+            return reserve_unasked(&plan, ask, now, error);
         }
     }
     if plan.price.is_none() {
@@ -75,6 +73,24 @@ pub(crate) async fn reserve(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> R
         ErrorKind::LedgerUnavailable,
         "the ledger's clock runs outside every window that was resolved",
     ))
+}
+
+/// The ledger is known to be away: the call goes out unheld where the policy lets it, else it fails.
+fn reserve_unasked(
+    plan: &Arc<Plan>,
+    ask: &Ask<'_>,
+    now: Timestamp,
+    error: Error,
+) -> Result<Admission, Error> {
+    let estimate = estimate(plan, ask.input)?;
+    let priced = plan.price(estimate.tokens, plan.output_tokens(ask.output), ask.choices)?;
+    let caps = over_cap(&plan.binding.caps, estimate.tokens, priced.usd, ask.output);
+    let passes = plan.binding.observes_only || plan.core.outage.admits(priced.usd);
+    if !error.is_retryable() || plan.unpriced || caps.is_some() || !passes {
+        return Err(error);
+    }
+    let draft = Draft::new(plan, false, ask, priced, now)?;
+    Ok(Admission::Admitted(draft.unheld().estimated(estimate)))
 }
 
 /// Quotes, and asks the ledger for room under each binding in turn.

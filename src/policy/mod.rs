@@ -63,7 +63,7 @@ struct Inner {
 }
 
 /// Whose book of which budget, and whether it is the guardrail's.
-type ShelfKey = (Root, CompactString, bool);
+type ShelfKey = (Root, CompactString, bool, Unit);
 
 /// What all calls that one budget binds under one root share.
 #[derive(Debug)]
@@ -187,7 +187,14 @@ impl Policy {
     /// The same policy with this ladder of models, strongest first, for tiers that degrade.
     #[must_use]
     pub fn with_ladder<M: Into<CompactString>>(self, models: impl IntoIterator<Item = M>) -> Self {
-        let ladder = models.into_iter().map(Into::into).collect();
+        let mut ladder: Vec<CompactString> = Vec::new();
+        for model in models {
+            let model = model.into();
+            // A model named again would lead back up.
+            if !ladder.contains(&model) {
+                ladder.push(model);
+            }
+        }
         self.change(|inner| inner.ladder = ladder)
     }
 
@@ -259,6 +266,8 @@ impl Policy {
                 "unit"
             } else if known.window != budget.window {
                 "window"
+            } else if guardrail_window(known) != guardrail_window(budget) && known.guardrail.is_some() {
+                "guardrail"
             } else if known.selector.kind() != budget.selector.kind() {
                 "scope"
             } else {
@@ -284,7 +293,7 @@ impl Policy {
         guardrail: bool,
         about: (&Unit, &Window),
     ) -> Arc<Shelf> {
-        let key = (root.clone(), budget.clone(), guardrail);
+        let key = (root.clone(), budget.clone(), guardrail, about.0.clone());
         if let Some(shelf) = self.0.shelves.get(&key) {
             return Arc::clone(&shelf);
         }
@@ -331,6 +340,10 @@ impl Default for Policy {
             shelves: DashMap::default(),
         }))
     }
+}
+
+fn guardrail_window(budget: &Budget) -> Option<&Window> {
+    budget.guardrail.as_ref().map(|guardrail| &guardrail.window)
 }
 
 impl Shelf {

@@ -26,6 +26,7 @@ mod explain;
 mod golden;
 mod hostile;
 mod lazy;
+mod mended;
 mod operator;
 mod outage;
 mod runs;

@@ -199,6 +199,10 @@ impl RootBook {
 
     /// Finds or makes the row of each line, and lets it run on to the line's period.
     pub(super) fn make_places(&mut self, claim: &Claim) -> Result<Places, Error> {
+        if let Some(line) = claim.lines().iter().find(|line| line.period.from > self.now) {
+            let text = format!("the period of {} has not begun", line.account);
+            return Err(Error::invalid("claim", text));
+        }
         self.drop_for_new_rows(claim);
         let mut places = Places::new();
         for line in claim.lines() {

@@ -1,0 +1,155 @@
+//! What was a call charged, and what did that do to its budgets?
+
+use compact_str::CompactString;
+use serde::{Serialize, Serializer};
+
+use super::{Charge, Open};
+use crate::decision::amounts;
+use crate::ledger::Rank;
+use crate::{Cost, Event, ReservationId, Scope, Unit, Usage, Usd};
+
+/// What a settled call was charged, and what that did to its budgets.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The call as it was held; its balances are those after it was charged.
+    pub(super) call: Box<Open>,
+    pub(super) charge: Charge,
+    pub(super) pending: bool,
+    pub(super) unheld: bool,
+}
+
+/// One budget after a call was settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReceiptLine {
+    /// The budget's id.
+    pub budget: CompactString,
+    /// The level that paid.
+    pub scope: Scope,
+    /// What the budget counts.
+    pub unit: Unit,
+    /// What this call was charged here.
+    pub charged: i64,
+    /// What is spent now, this call included.
+    pub spent: i64,
+    /// What is held for other calls.
+    pub reserved: i64,
+    /// How far spent now stands above the limit; zero where it does not.
+    pub above_limit: i64,
+}
+
+impl Receipt {
+    /// Tells observers of an overrun, and of usage that came after its hold had expired.
+    pub(super) fn tell(&self, replaced: Option<Rank>) {
+        let (core, id) = (&self.call.plan.core, self.call.id);
+        let (usd, tokens) = (self.overrun(), self.overrun_tokens());
+        if usd > Usd::ZERO || tokens > 0 {
+            core.tell(&Event::Overrun { id, usd, tokens });
+        }
+        if replaced == Some(Rank::Expired) {
+            core.tell(&Event::Late { id });
+        }
+    }
+
+    /// The hold's id.
+    #[must_use]
+    pub fn id(&self) -> ReservationId {
+        self.call.id
+    }
+
+    /// What the call was charged.
+    #[must_use]
+    pub fn cost(&self) -> Usd {
+        self.charge.priced.usd
+    }
+
+    /// What it used; figures that were not reported are those it was held for.
+    #[must_use]
+    pub fn usage(&self) -> &Usage {
+        &self.charge.usage
+    }
+
+    /// The price table's own sum with its lines, also where the provider reported another cost.
+    #[must_use]
+    pub fn cost_by_table(&self) -> Option<Cost> {
+        let price = self.call.price_of(self.charge.served.as_deref())?;
+        price.cost(&self.charge.usage, self.call.plan.conditions()).ok()
+    }
+
+    /// How sure the charge is.
+    #[must_use]
+    pub fn rank(&self) -> Rank {
+        self.charge.rank
+    }
+
+    /// Whether the provider reported everything the charge is made from.
+    #[must_use]
+    pub fn is_reported(&self) -> bool {
+        self.charge.rank == Rank::Reported
+    }
+
+    /// Dollars charged above what was held; zero where it was not more.
+    #[must_use]
+    pub fn overrun(&self) -> Usd {
+        Usd::from_nanos(self.cost().nanos().saturating_sub(self.call.priced.usd.nanos()).max(0))
+    }
+
+    /// Tokens used above what was held for.
+    #[must_use]
+    pub fn overrun_tokens(&self) -> u64 {
+        let held = self.call.priced.tokens_input.saturating_add(self.call.priced.tokens_output);
+        self.charge.usage.total().unwrap_or(0).saturating_sub(held)
+    }
+
+    /// The ledger has not confirmed it yet: the report waits in the outbox.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.pending
+    }
+
+    /// No hold stood for the call; its usage was recorded all the same.
+    #[must_use]
+    pub fn is_unheld(&self) -> bool {
+        self.unheld
+    }
+
+    /// The model that the provider served, where it is another than was held for.
+    #[must_use]
+    pub fn other_model(&self) -> Option<&str> {
+        self.charge.served.as_ref().map(|served| served.model.as_str())
+    }
+
+    /// Every budget that was charged, as it stands now; empty while pending.
+    #[must_use]
+    pub fn lines(&self) -> Vec<ReceiptLine> {
+        // The amounts that were charged fitted once, so they fit again.
+        let charged = amounts(self.call.binding(), &self.charge.priced.amount()).unwrap_or_default();
+        let lines = self.call.binding().bound.iter().zip(&self.call.balances).zip(&charged);
+        lines
+            .map(|((bound, balance), charged)| ReceiptLine {
+                budget: bound.account.budget().into(),
+                scope: bound.account.scope().clone(),
+                unit: bound.account.unit().clone(),
+                charged: *charged,
+                spent: balance.spent,
+                reserved: balance.reserved,
+                above_limit: bound.limit.map_or(0, |limit| balance.spent.saturating_sub(limit).max(0)),
+            })
+            .collect()
+    }
+}
+
+impl Serialize for Receipt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut fields = serializer.serialize_struct("Receipt", 8)?;
+        fields.serialize_field("id", &self.call.id)?;
+        fields.serialize_field("cost_usd", &self.cost())?;
+        fields.serialize_field("usage", &self.charge.usage)?;
+        fields.serialize_field("rank", &self.charge.rank)?;
+        fields.serialize_field("overrun_usd", &self.overrun())?;
+        fields.serialize_field("pending", &self.pending)?;
+        fields.serialize_field("other_model", &self.other_model())?;
+        fields.serialize_field("lines", &self.lines())?;
+        fields.end()
+    }
+}
