@@ -41,6 +41,7 @@ fn memory_does_not_grow_with_the_number_of_calls() {
     for _ in 0..20_000 {
         call(&prepared);
     }
-    let measured = allocation_counter::measure(|| (0..50_000).for_each(|_| call(&prepared)));
-    assert_eq!(measured.bytes_current, 0);
+    let batch = || allocation_counter::measure(|| (0..50_000).for_each(|_| call(&prepared))).bytes_current;
+    // A table may still make room for itself once; what grew with every call would grow in every batch.
+    assert!((0..4).any(|_| batch() == 0));
 }
