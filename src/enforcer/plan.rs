@@ -65,10 +65,7 @@ impl Plan {
         {
             price = prices.find(None, model, now).cloned();
         }
-        // A run's own limits may enforce where no budget of the policy does.
-        let observes = || binding.bound.iter().all(|bound| bound.observe || bound.limit.is_none());
-        let passes =
-            policy.unknown_model() == &UnknownModel::CountOnly || (policy.observes_only() && observes());
+        let passes = policy.unknown_model() == &UnknownModel::CountOnly || binding.observes_only;
         let mut valid_until = binding.valid_until;
         if price.as_ref().is_none_or(|price| price.model() != call.model) {
             // The model may get a price of its own later on.

@@ -96,7 +96,10 @@ impl Policy {
         }
         let valid_until = resolver.valid_until;
         let exemptions = std::mem::take(&mut resolver.exemptions);
-        let (lines, bound) = resolver.found.into_iter().unzip();
+        let (lines, bound): (Vec<Line>, Vec<Bound>) = resolver.found.into_iter().unzip();
+        // A run's own limits may enforce where no budget of the policy does.
+        let observes_only =
+            self.observes_only() && bound.iter().all(|bound| bound.observe || bound.limit.is_none());
         Ok(Binding {
             claim: Claim::new(root, call.scopes(), lines)?,
             bound,
@@ -104,7 +107,7 @@ impl Policy {
             model: call.model.clone(),
             next_rung: self.next_rung(&call.model),
             exemptions,
-            observes_only: self.observes_only(),
+            observes_only,
             valid_until,
         })
     }

@@ -122,19 +122,7 @@ impl Policy {
                 Selector::Each(kind) => by_kind.entry(kind.clone()).or_default().push(place),
             }
         }
-        Ok(Self(Arc::new(Inner {
-            budgets,
-            by_scope,
-            by_kind,
-            exemptions: Vec::new(),
-            ladder: Vec::new(),
-            unknown_model: UnknownModel::default(),
-            output_tokens_default: OUTPUT_TOKENS_DEFAULT,
-            caps: Caps::default(),
-            observe: false,
-            roots: DashMap::new(),
-            shelves: DashMap::default(),
-        })))
+        Ok(Self(Arc::new(Inner { budgets, by_scope, by_kind, ..Inner::default() })))
     }
 
     /// The same policy with one more budget; all else stays as it is.
@@ -326,7 +314,13 @@ impl Policy {
 impl Default for Policy {
     /// No budgets: everything is admitted, nothing is counted.
     fn default() -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(Inner::default()))
+    }
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
             budgets: Vec::new(),
             by_scope: HashMap::new(),
             by_kind: HashMap::new(),
@@ -338,7 +332,7 @@ impl Default for Policy {
             observe: false,
             roots: DashMap::new(),
             shelves: DashMap::default(),
-        }))
+        }
     }
 }
 

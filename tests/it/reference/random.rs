@@ -1,5 +1,7 @@
 //! Whence do the tests take their chances? SplitMix64: small, and the same everywhere.
 
+use crate::support::split_mix;
+
 /// Figures that look random and are the same for the same seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
@@ -10,10 +12,7 @@ impl Random {
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        split_mix(&mut self.0)
     }
 
     /// A number from zero up to, but not including, `end`.
