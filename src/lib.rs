@@ -62,6 +62,7 @@
 mod sync;
 mod error;
 mod money;
+mod meter;
 mod usage;
 mod amount;
 mod scope;
@@ -99,16 +100,17 @@ pub use error::{Error, ErrorKind};
 pub use event::{Event, Observer};
 pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger, Rank, Signature};
 pub use message::{Input, Message, Part, Prompt};
+pub use meter::{Meter, MeterUnit};
 pub use money::Usd;
 pub use policy::{Budget, Exemption, Policy, Tiers};
-pub use pricing::{Cost, CostLine, Meter, ModelPrice, PriceRow, PriceSource, PricingTable, Rates};
+pub use pricing::{Cost, CostLine, ModelPrice, PriceRow, PriceSource, PricingTable, Rates};
 pub use reservation::{InFlight, Receipt, ReceiptLine, Report, Reservation};
 pub use run::{RunGuard, RunGuardBuilder, RunLimits, RunReport};
 pub use scope::{Scope, ScopeKind};
 #[cfg(feature = "tiktoken")]
 pub use tokens::TiktokenEstimator;
 pub use tokens::{ByteBound, Estimate, EstimateKind, TokenEstimator};
-pub use usage::{ServerToolRequests, Usage};
+pub use usage::Usage;
 pub use verdict::{BudgetState, Decision, FrozenScope, Refusal, RefusalKind, Verdict};
 pub use window::{Period, Window};
 

@@ -2,66 +2,46 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Error;
+use crate::{Error, Meter};
 
-/// How often the provider ran a tool of its own during a call, by kind.
-///
-/// A missing count is not zero: it was not reported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ServerToolRequests {
-    /// Searches of the web.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub web_search: Option<u32>,
-    /// Pages fetched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub web_fetch: Option<u32>,
-    /// Searches in uploaded files.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file_search: Option<u32>,
-    /// Sandboxes of a code interpreter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code_execution: Option<u32>,
-}
+/// The meters whose counts are kept in 64 bits; they come first in `Meter::ALL`.
+const WIDE: usize = 6;
 
 /// What one call used, in the one normal form that prices and budgets read.
 ///
-/// Input contains what was read from and written to caches; output contains
-/// reasoning. So no token stands in two places that are added up. A count
-/// that was not reported is `None`, which is not zero.
+/// Input contains what was read from and written to caches, and images and
+/// sound; output contains reasoning. So no token stands in two places that are
+/// added up. A count that was not reported is `None`, which is not zero.
 ///
 /// # Example: reasoning is a part of the output
 /// ```
-/// use token_budget::Usage;
+/// use token_budget::{Meter, Usage};
 ///
 /// let usage = Usage::new().with_input(1_200).with_cached_input(1_000).with_output(300).with_reasoning(250);
 /// assert_eq!(usage.total(), Some(1_500));
 /// assert_eq!(usage.cache_write_5m(), None); // not reported
 /// usage.check()?;
 /// assert!(usage.with_reasoning(301).check().is_err());
+///
+/// let searched = usage.with(Meter::WebSearch, 2);
+/// assert_eq!(searched.count(Meter::WebSearch), Some(2));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Usage {
-    input: Count,
-    cached_input: Count,
-    cache_write_5m: Count,
-    cache_write_1h: Count,
-    output: Count,
-    reasoning: Count,
-    /// Web searches, pages fetched, file searches, code sandboxes.
-    server_tools: [SmallCount; 4],
+    wide: [Count; WIDE],
+    narrow: [SmallCount; Meter::COUNT - WIDE],
 }
 
 /// A count that may be missing, in one word: calls copy their usage into the journal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Count(u64);
 
-/// The same for the few requests of server tools.
+/// The same for what is rare and never counts billions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct SmallCount(u32);
 
@@ -76,90 +56,27 @@ impl Count {
     const fn get(self) -> Option<u64> {
         if self.0 == u64::MAX { None } else { Some(self.0) }
     }
-
-    fn or_missing(count: Option<u64>) -> Self {
-        count.map_or(Self::MISSING, Self::of)
-    }
 }
 
 impl SmallCount {
     const MISSING: Self = Self(u32::MAX);
+    const MAX: u32 = u32::MAX.saturating_sub(1);
+
+    fn of(count: u64) -> Self {
+        Self(u32::try_from(count).unwrap_or(Self::MAX).min(Self::MAX))
+    }
 
     const fn get(self) -> Option<u32> {
         if self.0 == u32::MAX { None } else { Some(self.0) }
     }
-
-    fn or_missing(count: Option<u32>) -> Self {
-        count.map_or(Self::MISSING, |count| Self(count.min(u32::MAX.saturating_sub(1))))
-    }
-}
-
-impl fmt::Debug for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.get().fmt(f)
-    }
-}
-
-impl fmt::Debug for SmallCount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.get().fmt(f)
-    }
-}
-
-/// The form that is written and read.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Written {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cached_input: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cache_write_5m: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cache_write_1h: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning: Option<u64>,
-    server_tools: ServerToolRequests,
-}
-
-impl From<Written> for Usage {
-    fn from(written: Written) -> Self {
-        Self {
-            input: Count::or_missing(written.input),
-            cached_input: Count::or_missing(written.cached_input),
-            cache_write_5m: Count::or_missing(written.cache_write_5m),
-            cache_write_1h: Count::or_missing(written.cache_write_1h),
-            output: Count::or_missing(written.output),
-            reasoning: Count::or_missing(written.reasoning),
-            server_tools: packed(written.server_tools),
-        }
-    }
-}
-
-impl From<Usage> for Written {
-    fn from(usage: Usage) -> Self {
-        Self {
-            input: usage.input(),
-            cached_input: usage.cached_input(),
-            cache_write_5m: usage.cache_write_5m(),
-            cache_write_1h: usage.cache_write_1h(),
-            output: usage.output(),
-            reasoning: usage.reasoning(),
-            server_tools: usage.server_tools(),
-        }
-    }
-}
-
-fn packed(tools: ServerToolRequests) -> [SmallCount; 4] {
-    [tools.web_search, tools.web_fetch, tools.file_search, tools.code_execution].map(SmallCount::or_missing)
 }
 
 impl Default for Usage {
     fn default() -> Self {
-        Written::default().into()
+        Self {
+            wide: [Count::MISSING; WIDE],
+            narrow: [SmallCount::MISSING; Meter::COUNT.saturating_sub(WIDE)],
+        }
     }
 }
 
@@ -176,96 +93,103 @@ impl Usage {
         Self::new().with_input(input).with_output(output)
     }
 
+    /// With that count: tokens, requests, pages, milliseconds, characters, as the meter says.
+    ///
+    /// Only the six meters that have a method of their own count beyond
+    /// 4,294,967,294; the others stop there.
+    #[must_use]
+    pub fn with(mut self, meter: Meter, count: u64) -> Self {
+        self.set(meter, count);
+        self
+    }
+
     /// With all input tokens, cache reads and writes included.
     #[must_use]
-    pub fn with_input(mut self, tokens: u64) -> Self {
-        self.input = Count::of(tokens);
-        self
+    pub fn with_input(self, tokens: u64) -> Self {
+        self.with(Meter::Input, tokens)
     }
 
     /// With the part of the input that was read from a cache.
     #[must_use]
-    pub fn with_cached_input(mut self, tokens: u64) -> Self {
-        self.cached_input = Count::of(tokens);
-        self
+    pub fn with_cached_input(self, tokens: u64) -> Self {
+        self.with(Meter::CachedInput, tokens)
     }
 
     /// With the part of the input written to a cache for five minutes, or for the provider's default.
     #[must_use]
-    pub fn with_cache_write_5m(mut self, tokens: u64) -> Self {
-        self.cache_write_5m = Count::of(tokens);
-        self
+    pub fn with_cache_write_5m(self, tokens: u64) -> Self {
+        self.with(Meter::CacheWrite5m, tokens)
     }
 
     /// With the part of the input written to a cache for an hour.
     #[must_use]
-    pub fn with_cache_write_1h(mut self, tokens: u64) -> Self {
-        self.cache_write_1h = Count::of(tokens);
-        self
+    pub fn with_cache_write_1h(self, tokens: u64) -> Self {
+        self.with(Meter::CacheWrite1h, tokens)
     }
 
     /// With all output tokens, reasoning included.
     #[must_use]
-    pub fn with_output(mut self, tokens: u64) -> Self {
-        self.output = Count::of(tokens);
-        self
+    pub fn with_output(self, tokens: u64) -> Self {
+        self.with(Meter::Output, tokens)
     }
 
     /// With the part of the output that was reasoning.
     #[must_use]
-    pub fn with_reasoning(mut self, tokens: u64) -> Self {
-        self.reasoning = Count::of(tokens);
-        self
+    pub fn with_reasoning(self, tokens: u64) -> Self {
+        self.with(Meter::Reasoning, tokens)
     }
 
-    /// With the requests of the provider's own tools.
+    /// What that meter counted; `None` was not reported.
     #[must_use]
-    pub fn with_server_tools(mut self, requests: ServerToolRequests) -> Self {
-        self.server_tools = packed(requests);
-        self
+    #[inline]
+    pub fn count(&self, meter: Meter) -> Option<u64> {
+        let at = meter as usize;
+        match self.wide.get(at) {
+            Some(count) => count.get(),
+            None => self.narrow.get(at.saturating_sub(WIDE))?.get().map(u64::from),
+        }
     }
 
     /// All input tokens, cache reads and writes included.
     #[must_use]
+    #[inline]
     pub fn input(&self) -> Option<u64> {
-        self.input.get()
+        self.count(Meter::Input)
     }
 
     /// The part of the input that was read from a cache.
     #[must_use]
+    #[inline]
     pub fn cached_input(&self) -> Option<u64> {
-        self.cached_input.get()
+        self.count(Meter::CachedInput)
     }
 
     /// The part of the input written to a cache for five minutes, or for the provider's default.
     #[must_use]
+    #[inline]
     pub fn cache_write_5m(&self) -> Option<u64> {
-        self.cache_write_5m.get()
+        self.count(Meter::CacheWrite5m)
     }
 
     /// The part of the input written to a cache for an hour.
     #[must_use]
+    #[inline]
     pub fn cache_write_1h(&self) -> Option<u64> {
-        self.cache_write_1h.get()
+        self.count(Meter::CacheWrite1h)
     }
 
     /// All output tokens, reasoning included.
     #[must_use]
+    #[inline]
     pub fn output(&self) -> Option<u64> {
-        self.output.get()
+        self.count(Meter::Output)
     }
 
     /// The part of the output that was reasoning.
     #[must_use]
+    #[inline]
     pub fn reasoning(&self) -> Option<u64> {
-        self.reasoning.get()
-    }
-
-    /// The requests of the provider's own tools.
-    #[must_use]
-    pub fn server_tools(&self) -> ServerToolRequests {
-        let [web_search, web_fetch, file_search, code_execution] = self.server_tools.map(SmallCount::get);
-        ServerToolRequests { web_search, web_fetch, file_search, code_execution }
+        self.count(Meter::Reasoning)
     }
 
     /// Input plus output, where both were reported.
@@ -280,65 +204,162 @@ impl Usage {
         self.input().is_some() && self.output().is_some()
     }
 
+    /// Whether any meter but the six common ones was reported.
+    #[must_use]
+    #[inline]
+    pub fn has_rare_meters(&self) -> bool {
+        self.narrow != [SmallCount::MISSING; Meter::COUNT - WIDE]
+    }
+
+    /// Every count that was reported, in the order of [`Meter::ALL`].
+    pub fn counts(&self) -> impl Iterator<Item = (Meter, u64)> {
+        Meter::ALL.into_iter().filter_map(|meter| Some((meter, self.count(meter)?)))
+    }
+
     /// Checks that no part is larger than its whole.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the part.
     pub fn check(&self) -> Result<(), Error> {
-        let cached = self.cache_parts();
-        match self.input() {
-            Some(input) if cached > u128::from(input) => {
-                return Err(Error::invalid(
-                    "usage.input",
-                    format!("{cached} cached tokens of {input} in all"),
-                ));
+        for part in Meter::ALL {
+            let (Some(whole), Some(_)) = (part.whole(), self.count(part)) else { continue };
+            if self.count(whole).is_none() {
+                let problem = format!("is missing beside its part {part}");
+                return Err(Error::invalid(&format!("usage.{whole}"), problem));
             }
-            None if cached > 0 => {
-                return Err(Error::invalid("usage.input", "is missing beside its cached part"));
-            }
-            _ => {}
         }
-        match (self.output(), self.reasoning()) {
-            (Some(output), Some(part)) if part > output => {
-                Err(Error::invalid("usage.reasoning", format!("{part} tokens of {output} in all")))
+        let (clamped, _) = self.reduced();
+        for meter in Meter::ALL {
+            let (given, fitting) = (self.part(meter), clamped.part(meter));
+            if given != fitting {
+                let problem = format!("{given} tokens, of which the whole has room for {fitting}");
+                return Err(Error::invalid(&format!("usage.{meter}"), problem));
             }
-            (None, Some(_)) => Err(Error::invalid("usage.output", "is missing beside its reasoning part")),
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// The same usage with parts clamped to their wholes, and whether anything had to be.
     ///
-    /// Cache reads are kept before writes, the cheaper five-minute write is cut first.
+    /// A whole that is missing beside its parts becomes their sum. Cache reads
+    /// are kept before writes, the cheaper five-minute write is cut first.
     #[must_use]
-    pub fn clamped(mut self) -> (Self, bool) {
-        if self.check().is_ok() {
-            return (self, false);
-        }
-        if self.input().is_none() && self.cache_parts() > 0 {
-            self.input = Count::of(u64::try_from(self.cache_parts()).unwrap_or(u64::MAX));
-        }
-        if self.output().is_none() {
-            self.output = self.reasoning;
-        }
-        let mut room = self.input().unwrap_or(0);
-        for part in [&mut self.cached_input, &mut self.cache_write_1h, &mut self.cache_write_5m] {
-            if let Some(tokens) = part.get() {
-                *part = Count::of(tokens.min(room));
-                room = room.saturating_sub(tokens);
-            }
-        }
-        if let (Some(output), Some(part)) = (self.output(), self.reasoning()) {
-            self.reasoning = Count::of(part.min(output));
-        }
-        (self, true)
+    pub fn clamped(self) -> (Self, bool) {
+        if self.check().is_ok() { (self, false) } else { (self.completed().reduced().0, true) }
     }
 
-    fn cache_parts(&self) -> u128 {
-        [self.cached_input(), self.cache_write_5m(), self.cache_write_1h()]
-            .into_iter()
-            .map(|part| u128::from(part.unwrap_or(0)))
-            .fold(0, u128::saturating_add)
+    fn part(&self, meter: Meter) -> u64 {
+        self.count(meter).unwrap_or(0)
+    }
+
+    fn set(&mut self, meter: Meter, count: u64) {
+        let at = meter as usize;
+        if let Some(slot) = self.wide.get_mut(at) {
+            *slot = Count::of(count);
+        } else if let Some(slot) = self.narrow.get_mut(at.saturating_sub(WIDE)) {
+            *slot = SmallCount::of(count);
+        }
+    }
+
+    /// With every missing whole as the sum of its parts, the smallest wholes first.
+    fn completed(mut self) -> Self {
+        for whole in [Meter::CachedInput, Meter::CacheWrite5m, Meter::Input, Meter::Output] {
+            let sum = self
+                .counts()
+                .filter(|(meter, _)| meter.whole() == Some(whole))
+                .fold(0, |sum: u64, (_, part)| sum.saturating_add(part));
+            if self.count(whole).is_none() && sum > 0 {
+                self.set(whole, sum);
+            }
+        }
+        self
+    }
+
+    /// With every part cut to the room that is left in its whole, and that room of the input.
+    fn reduced(mut self) -> (Self, u64) {
+        use Meter::{
+            CacheWrite1h, CacheWrite5m, CacheWriteAudio, CachedAudio, CachedImage, CachedInput, CachedVideo,
+            Input, InputAudio, InputImage, InputVideo, Output, OutputAudio, OutputImage, OutputVideo,
+            Reasoning,
+        };
+        let mut room = self.part(Input);
+        for part in [CachedInput, CacheWrite1h, CacheWrite5m] {
+            self.cut(part, 0, &mut room);
+        }
+        let mut cached = self.part(CachedInput);
+        for part in [CachedAudio, CachedImage, CachedVideo] {
+            self.cut(part, 0, &mut cached);
+        }
+        self.cut(CacheWriteAudio, 0, &mut self.part(CacheWrite5m));
+        for (part, inside) in [
+            (InputAudio, self.part(CachedAudio).saturating_add(self.part(CacheWriteAudio))),
+            (InputImage, self.part(CachedImage)),
+            (InputVideo, self.part(CachedVideo)),
+        ] {
+            self.cut(part, inside, &mut room);
+        }
+        let mut left = self.part(Output);
+        for part in [Reasoning, OutputAudio, OutputImage, OutputVideo] {
+            self.cut(part, 0, &mut left);
+        }
+        (self, room)
+    }
+
+    /// Cuts a part to the room left, of which the tokens `inside` it need none.
+    fn cut(&mut self, part: Meter, inside: u64, room: &mut u64) {
+        let Some(tokens) = self.count(part) else { return };
+        let needed = tokens.saturating_sub(inside);
+        let taken = needed.min(*room);
+        *room = room.saturating_sub(taken);
+        if taken < needed {
+            self.set(part, inside.saturating_add(taken));
+        }
+    }
+}
+
+impl fmt::Debug for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Usage ")?;
+        f.debug_map().entries(self.counts().map(|(meter, count)| (meter.name(), count))).finish()
+    }
+}
+
+impl Serialize for Usage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (meter, count) in self.counts() {
+            map.serialize_entry(meter.name(), &count)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Usage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(UsageVisitor)
+    }
+}
+
+struct UsageVisitor;
+
+impl<'de> Visitor<'de> for UsageVisitor {
+    type Value = Usage;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("counts by meter")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Usage, A::Error> {
+        let mut usage = Usage::new();
+        while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            let meter = Meter::named(&name)
+                .ok_or_else(|| de::Error::custom(format_args!("unknown meter {name:?}")))?;
+            if usage.count(meter).is_some() {
+                return Err(de::Error::custom(format_args!("{meter} is given twice")));
+            }
+            usage.set(meter, map.next_value()?);
+        }
+        Ok(usage)
     }
 }
 
@@ -356,13 +377,24 @@ mod tests {
     }
 
     #[test]
+    fn sound_may_be_cached_and_is_counted_once_all_the_same() {
+        let usage =
+            Usage::of(100, 0).with_cached_input(60).with(Meter::CachedAudio, 50).with(Meter::InputAudio, 90); // 50 of it cached, 40 not: all that is not cached
+        assert!(usage.check().is_ok());
+        let error = usage.with(Meter::InputAudio, 91).check().unwrap_err();
+        assert!(error.to_string().contains("usage.input_audio"), "{error}");
+        assert!(usage.with(Meter::CachedAudio, 61).check().is_err());
+    }
+
+    #[test]
     fn usage_survives_json_and_keeps_what_is_missing() {
-        let usage = Usage::of(10, 0).with_cached_input(4);
+        let usage = Usage::of(10, 0).with_cached_input(4).with(Meter::WebSearch, 1);
         let text = serde_json::to_string(&usage).expect("json");
-        assert_eq!(text, r#"{"input":10,"cached_input":4,"output":0,"server_tools":{}}"#);
+        assert_eq!(text, r#"{"input":10,"cached_input":4,"output":0,"web_search":1}"#);
         assert_eq!(serde_json::from_str::<Usage>(&text).expect("usage"), usage);
         assert!(serde_json::from_str::<Usage>(r#"{"inputs":1}"#).is_err());
-        assert_eq!(std::mem::size_of::<Usage>(), 64);
+        assert!(serde_json::from_str::<Usage>(r#"{"input":1,"input":2}"#).is_err());
+        assert!(std::mem::size_of::<Usage>() <= 168);
     }
 
     #[test]
@@ -372,5 +404,16 @@ mod tests {
         assert_eq!((usage.cached_input(), usage.cache_write_5m()), (Some(8), Some(2)));
         assert!(usage.check().is_ok());
         assert_eq!(Usage::of(10, 5).clamped(), (Usage::of(10, 5), false));
+
+        let (usage, changed) = Usage::new().with(Meter::CachedAudio, 7).with_reasoning(3).clamped();
+        assert!(changed);
+        assert_eq!((usage.cached_input(), usage.input(), usage.output()), (Some(7), Some(7), Some(3)));
+    }
+
+    #[test]
+    fn a_count_beyond_its_range_stops_short_of_missing() {
+        assert_eq!(Usage::new().with_input(u64::MAX).input(), Some(u64::MAX - 1));
+        let pages = Usage::new().with(Meter::Page, u64::MAX).count(Meter::Page);
+        assert_eq!(pages, Some(4_294_967_294));
     }
 }

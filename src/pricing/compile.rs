@@ -7,11 +7,10 @@
 
 use rust_decimal::Decimal;
 
-use super::meter::Meter;
 use super::rates::Rates;
 use super::row::{LongContext, PriceRow};
-use crate::Error;
 use crate::ServiceTier;
+use crate::{Error, Meter, MeterUnit};
 
 /// The dearest token: one dollar, a thousand times the dearest one listed.
 const TOKEN_ATTO_MAX: u64 = 1_000_000_000_000_000_000;
@@ -148,7 +147,7 @@ fn filled(levels: &[&Given]) -> Result<RateSet, Error> {
 }
 
 fn given(place: &str, rates: &Rates) -> Result<Given, Error> {
-    let mut given = Given::default();
+    let mut given = [None; Meter::COUNT];
     for (slot, meter) in given.iter_mut().zip(Meter::ALL) {
         if let Some(rate) = rates.get(meter) {
             *slot = Some(atto(meter, rate).map_err(|problem| {
@@ -159,9 +158,18 @@ fn given(place: &str, rates: &Rates) -> Result<Given, Error> {
     Ok(given)
 }
 
+/// How many decimals turn a rate in USD into atto-dollars for one token or request.
+pub(super) const fn atto_digits(meter: Meter) -> u32 {
+    match meter.unit() {
+        MeterUnit::Token | MeterUnit::Character => 12,
+        MeterUnit::Millisecond => 15,
+        MeterUnit::Piece => 18,
+    }
+}
+
 /// A rate in USD as atto-dollars for one token or request, or what is wrong with it.
 fn atto(meter: Meter, rate: Decimal) -> Result<u64, String> {
-    let digits = meter.atto_digits();
+    let digits = atto_digits(meter);
     let max = if meter.counts_tokens() { TOKEN_ATTO_MAX } else { REQUEST_ATTO_MAX };
     if rate.is_sign_negative() && !rate.is_zero() {
         return Err("is negative".to_owned());

@@ -2,9 +2,8 @@
 
 use rust_decimal::Decimal;
 
-use super::compile::RateSet;
-use super::meter::Meter;
-use crate::{Error, Usage, Usd};
+use super::compile::{RateSet, atto_digits};
+use crate::{Error, Meter, Usage, Usd};
 
 /// Atto-dollars in a nano-dollar.
 const ATTOS_PER_NANO: u64 = 1_000_000_000;
@@ -79,12 +78,12 @@ impl Cost {
     /// estimated; tokens always have a price.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let tools = self.usage.server_tools();
-        let known = |count: Option<u32>, fee: Option<u64>| count.unwrap_or(0) == 0 || fee.is_some();
-        known(tools.web_search, self.rates.web_search)
-            && known(tools.web_fetch, self.rates.web_fetch)
-            && known(tools.file_search, self.rates.file_search)
-            && known(tools.code_execution, self.rates.code_execution)
+        let known =
+            |meter: Meter, fee: Option<u64>| self.usage.count(meter).unwrap_or(0) == 0 || fee.is_some();
+        known(Meter::WebSearch, self.rates.web_search)
+            && known(Meter::WebFetch, self.rates.web_fetch)
+            && known(Meter::FileSearch, self.rates.file_search)
+            && known(Meter::CodeExecution, self.rates.code_execution)
     }
 
     /// The lines with anything to count: what, how much, at which rate, the exact amount.
@@ -132,11 +131,10 @@ impl<'a> Split<'a> {
 
     /// Each meter with what it counted and its rate in atto-dollars.
     #[inline]
-    fn quantities(&self, rates: &RateSet) -> [(Meter, u64, Option<u64>); Meter::COUNT] {
+    fn quantities(&self, rates: &RateSet) -> [(Meter, u64, Option<u64>); 10] {
         let usage = self.usage;
-        let tools = usage.server_tools();
         let part = |tokens: Option<u64>| tokens.unwrap_or(0);
-        let requests = |count: Option<u32>| u64::from(count.unwrap_or(0));
+        let requests = |meter: Meter| usage.count(meter).unwrap_or(0);
         [
             (Meter::Input, self.input_rest, Some(rates.input)),
             (Meter::CachedInput, part(usage.cached_input()), Some(rates.cached_input)),
@@ -144,10 +142,10 @@ impl<'a> Split<'a> {
             (Meter::CacheWrite1h, part(usage.cache_write_1h()), Some(rates.cache_write_1h)),
             (Meter::Output, self.output_rest, Some(rates.output)),
             (Meter::Reasoning, part(usage.reasoning()), Some(rates.reasoning)),
-            (Meter::WebSearch, requests(tools.web_search), rates.web_search),
-            (Meter::WebFetch, requests(tools.web_fetch), rates.web_fetch),
-            (Meter::FileSearch, requests(tools.file_search), rates.file_search),
-            (Meter::CodeExecution, requests(tools.code_execution), rates.code_execution),
+            (Meter::WebSearch, requests(Meter::WebSearch), rates.web_search),
+            (Meter::WebFetch, requests(Meter::WebFetch), rates.web_fetch),
+            (Meter::FileSearch, requests(Meter::FileSearch), rates.file_search),
+            (Meter::CodeExecution, requests(Meter::CodeExecution), rates.code_execution),
         ]
     }
 }
@@ -171,7 +169,7 @@ pub(super) fn rounded_up(atto: u128) -> Result<Usd, Error> {
 
 /// An integer rate as people write it: USD per million tokens, or per request.
 pub(super) fn usd_rate(meter: Meter, rate: u64) -> Option<Decimal> {
-    decimal(u128::from(rate), meter.atto_digits())
+    decimal(u128::from(rate), atto_digits(meter))
 }
 
 fn usd(atto: u128) -> Option<Decimal> {

@@ -108,7 +108,7 @@ pub(super) fn overlaid(
 
 /// The upper row by itself, where nothing lies below it and it names enough.
 fn alone(gap: Span, upper: &PriceRow, source: &Arc<PriceSource>) -> Result<Option<Version>, Error> {
-    let complete = [super::Meter::Input, super::Meter::Output]
+    let complete = [crate::Meter::Input, crate::Meter::Output]
         .into_iter()
         .all(|meter| upper.standard.get(meter).is_some());
     if gap.is_empty() || !complete {
@@ -158,7 +158,7 @@ fn merged(upper: &PriceRow, lower: &PriceRow) -> PriceRow {
 
 fn without_tokens(rates: &Rates) -> Rates {
     let mut fees = *rates;
-    for meter in super::Meter::ALL.into_iter().filter(|meter| meter.counts_tokens()) {
+    for meter in crate::Meter::ALL.into_iter().filter(|meter| meter.counts_tokens()) {
         fees.set(meter, None);
     }
     fees

@@ -15,7 +15,6 @@ mod cost;
 mod decimal;
 mod layer;
 mod matching;
-mod meter;
 mod model;
 mod names;
 mod rates;
@@ -28,7 +27,6 @@ mod table;
 mod tests;
 
 pub use cost::{Cost, CostLine};
-pub use meter::Meter;
 pub use model::ModelPrice;
 pub use rates::Rates;
 pub use row::PriceRow;

@@ -7,11 +7,10 @@ use rust_decimal::Decimal;
 
 use super::compile::{RateSet, TierSets, compile};
 use super::cost::{Cost, rounded_up, times, usd_rate};
-use super::meter::Meter;
 use super::row::PriceRow;
 use super::source::PriceSource;
 use crate::Conditions;
-use crate::{Error, Timestamp, Usage, Usd};
+use crate::{Error, Meter, Timestamp, Usage, Usd};
 
 /// Nano-dollars to atto-dollars.
 const ATTOS_PER_NANO: u128 = 1_000_000_000;
@@ -132,6 +131,7 @@ impl ModelPrice {
             Meter::WebFetch => rates.web_fetch,
             Meter::FileSearch => rates.file_search,
             Meter::CodeExecution => rates.code_execution,
+            _ => None,
         };
         rate.and_then(|rate| usd_rate(meter, rate))
     }

@@ -9,8 +9,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::decimal;
-use super::meter::Meter;
-use crate::Error;
+use crate::{Error, Meter};
 
 /// Rates by [`Meter`]: USD per million tokens, and USD per request of a server tool.
 ///
@@ -31,8 +30,14 @@ use crate::Error;
 /// assert!(serde_json::from_str::<Rates>(r#"{"input": 0.003625}"#).is_err());
 /// assert!(serde_json::from_str::<Rates>(r#"{"input": "1_000"}"#).is_err());
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates([Option<Decimal>; Meter::COUNT]);
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self([None; Meter::COUNT])
+    }
+}
 
 impl Rates {
     /// No rate named yet.

@@ -7,7 +7,8 @@ mod search;
 
 use std::sync::Arc;
 
-use super::{Meter, ModelPrice, PriceRow, PricingTable, Rates};
+use super::{ModelPrice, PriceRow, PricingTable, Rates};
+use crate::Meter;
 use crate::{Conditions, ServiceTier};
 use crate::{Error, ErrorKind, Timestamp, Usage, Usd};
 

@@ -10,6 +10,7 @@ const LAYERS: [&[&str]; 7] = [
         "sync",
         "error",
         "money",
+        "meter",
         "usage",
         "amount",
         "scope",

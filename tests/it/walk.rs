@@ -257,9 +257,7 @@ fn contradicting_usage_is_clamped_and_marked() {
 fn a_tool_whose_fee_is_unknown_marks_the_charge_as_estimated() {
     let house = House::new(ten_dollars());
     let in_flight = house.admit(&call("milli", 1_000)).send();
-    let mut tools = token_budget::ServerToolRequests::default();
-    tools.web_search = Some(2);
-    let receipt = in_flight.reconcile_now(Usage::of(0, 500).with_server_tools(tools)).unwrap();
+    let receipt = in_flight.reconcile_now(Usage::of(0, 500).with(token_budget::Meter::WebSearch, 2)).unwrap();
     assert_eq!((receipt.cost(), receipt.rank()), (usd("0.50"), Rank::Estimated));
 }
 

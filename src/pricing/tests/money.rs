@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ServerToolRequests;
 
 const BATCH: Conditions = Conditions::new().with_tier(ServiceTier::Batch);
 
@@ -124,8 +123,7 @@ fn a_factor_discounts_every_class_exactly_and_leaves_fees() {
         .with_long_context(100, rates("6", "22.5"))
         .with_batch_factor("0.5".parse().unwrap());
     let price = price_of(row);
-    let searched = ServerToolRequests { web_search: Some(2), ..Default::default() };
-    let usage = Usage::of(100, 100).with_reasoning(10).with_server_tools(searched);
+    let usage = Usage::of(100, 100).with_reasoning(10).with(Meter::WebSearch, 2);
     // (100 × 1.5 + 90 × 7.5 + 10 × 10) per million + 2 × 0.01
     assert_eq!(price.cost(&usage, &BATCH).expect("priced").total(), usd("0.020925"));
     // Above 100 tokens output costs 22.5, and so does reasoning, halved: 101 × 3 + 100 × 11.25
@@ -134,12 +132,11 @@ fn a_factor_discounts_every_class_exactly_and_leaves_fees() {
 
 #[test]
 fn a_tool_without_a_known_fee_is_told_and_not_passed_off_as_free() {
-    let searched = ServerToolRequests { web_search: Some(1), ..Default::default() };
     let unknown =
-        price_of(own("m", "1", "1")).cost(&Usage::of(0, 0).with_server_tools(searched), &Conditions::new());
+        price_of(own("m", "1", "1")).cost(&Usage::of(0, 0).with(Meter::WebSearch, 1), &Conditions::new());
     assert!(!unknown.expect("priced").is_complete());
     let claude = bundled("claude-sonnet-4-5");
-    let cost = claude.cost(&Usage::of(0, 0).with_server_tools(searched), &Conditions::new()).expect("priced");
+    let cost = claude.cost(&Usage::of(0, 0).with(Meter::WebSearch, 1), &Conditions::new()).expect("priced");
     assert!(cost.is_complete());
     assert_eq!(cost.total(), Usd::cents(1));
 }
