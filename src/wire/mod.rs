@@ -5,6 +5,8 @@
 //! neither knows a client or HTTP. What each provider's fields mean, and which
 //! are contained in which, is listed in `docs/PROVIDERS.md`.
 
+mod limits;
 mod report;
 
+pub use limits::{RateLimit, RateLimitKind, RateLimitState, RateWindow};
 pub use report::{Purpose, TextSeen, UsageLine, UsageReport};
