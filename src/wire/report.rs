@@ -2,8 +2,7 @@
 
 use compact_str::CompactString;
 use rust_decimal::Decimal;
-use serde::Serialize;
-use smallvec::SmallVec;
+use serde::{Serialize, Serializer};
 
 use crate::Usage;
 
@@ -28,11 +27,12 @@ use crate::Usage;
 #[non_exhaustive]
 pub struct UsageReport {
     /// What was billed, the answer's own line first. Empty: no usage was reported.
-    pub lines: SmallVec<[UsageLine; 1]>,
+    pub lines: Vec<UsageLine>,
     /// The model that served the answer, as the provider names it.
     pub model: Option<CompactString>,
     /// What the provider says it charges in USD, exactly as it wrote it, where
     /// it is known to say so. A zero is left out: it is not evidence of a free call.
+    #[serde(serialize_with = "as_text")]
     pub cost: Option<Decimal>,
     /// The processing it says it used, in its own words: `default`, `flex`, `ON_DEMAND`.
     pub service_tier: Option<CompactString>,
@@ -46,7 +46,8 @@ pub struct UsageReport {
     pub finished: bool,
     /// The kind of error that came in place of an answer: nothing is charged for it.
     pub error: Option<CompactString>,
-    /// Text that was generated, for charging an answer whose usage never came.
+    /// Text that was generated, for charging an answer whose usage never came. A
+    /// stream is counted as it flows; a whole body only where it reports no usage.
     pub text: TextSeen,
     /// The counts were made here from text, not reported.
     pub estimated: bool,
@@ -152,4 +153,10 @@ impl TextSeen {
     pub fn bytes_all(&self) -> u64 {
         self.bytes.saturating_add(self.hidden_bytes)
     }
+}
+
+/// Money as decimal text: a number might pass through a float on its way.
+#[expect(clippy::ref_option, reason = "the form that serde asks for")]
+fn as_text<S: Serializer>(usd: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
+    usd.map(|usd| usd.to_string()).serialize(serializer)
 }
