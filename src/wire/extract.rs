@@ -10,7 +10,8 @@ use crate::{Error, ErrorKind};
 ///
 /// The provider is named as in a price table (`"openai"`); it matters only for
 /// whether a reported cost is believed, and may be left out. The body's own
-/// form says which API it is; a list is read like the frames of a stream.
+/// form says which API it is; a list, the lines of a batch's output, or a stream
+/// that was collected is read document by document.
 /// Headers are asked only for what Bedrock counts in them.
 ///
 /// An error body gives a report that names the error and carries no line,
@@ -40,7 +41,6 @@ pub fn extract<'h>(
 ) -> Result<UsageReport, Error> {
     let mut reader = Reader::new(provider, false);
     let counted = read_headers(&mut reader, headers);
-    let body = body.strip_prefix(b"\xEF\xBB\xBF".as_slice()).unwrap_or(body).trim_ascii();
     let silent = reader.clone();
     // Text is counted only where it is needed: an answer that reports no usage is read again.
     reader.is_mute = true;
@@ -59,8 +59,15 @@ pub fn extract<'h>(
     }
 }
 
+/// One document, else several: a list, lines of a batch, a stream that somebody collected.
 fn read_body(reader: &mut Reader, body: &[u8]) -> Option<()> {
-    if body.starts_with(b"[") { read_list(reader, body) } else { reader.document(body) }
+    let before = reader.clone();
+    let text = body.strip_prefix(b"\xEF\xBB\xBF".as_slice()).unwrap_or(body).trim_ascii_start();
+    if text.starts_with(b"{") && reader.document(text).is_some() {
+        return Some(());
+    }
+    *reader = before;
+    read_list(reader, body)
 }
 
 /// Bedrock counts in headers, for models whose own body says nothing; the body goes before them.
@@ -86,6 +93,7 @@ fn read_headers<'h>(reader: &mut Reader, headers: impl IntoIterator<Item = (&'h 
 
 fn read_list(reader: &mut Reader, body: &[u8]) -> Option<()> {
     reader.is_stream = true;
+    reader.finished = false;
     let mut framing = Framing::new();
     let mut read = None;
     let mut take = |piece: Piece<'_>| match piece {
@@ -96,4 +104,91 @@ fn read_list(reader: &mut Reader, body: &[u8]) -> Option<()> {
     framing.push(body, &mut take);
     framing.finish(&mut take);
     read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Meter;
+    use crate::wire::Purpose;
+
+    fn read(body: &str) -> UsageReport {
+        extract(None, body.as_bytes(), []).expect("readable")
+    }
+
+    #[test]
+    fn a_batch_is_read_answer_by_answer() {
+        let report = read(concat!(
+            r#"{"custom_id":"a","response":{"status_code":200,"body":{"model":"gpt-4o","usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}}}"#,
+            "\n",
+            r#"{"custom_id":"b","result":{"type":"succeeded","message":{"model":"claude-sonnet-4-5","usage":{"input_tokens":3,"cache_read_input_tokens":10,"output_tokens":1}}}}"#,
+        ));
+        let lines: Vec<_> =
+            report.lines.iter().map(|line| (line.model.as_deref(), line.usage.total())).collect();
+        assert_eq!(lines, [(Some("gpt-4o"), Some(7)), (Some("claude-sonnet-4-5"), Some(14))]);
+        assert_eq!(report.service_tier.as_deref(), Some("batch"));
+    }
+
+    #[test]
+    fn reasoning_beyond_the_output_is_beside_it() {
+        // Perplexity's deep research: 3,000 tokens of answer, 70,000 of reasoning billed apart.
+        let report = read(
+            r#"{"model":"sonar-deep-research","usage":{"prompt_tokens":9,"completion_tokens":3000,"total_tokens":3009,
+                "citation_tokens":20016,"num_search_queries":18,"reasoning_tokens":70000,
+                "cost":{"request_cost":0.01,"total_cost":0.5}}}"#,
+        );
+        let usage = report.usage().expect("a line");
+        assert_eq!((usage.output(), usage.reasoning()), (Some(73_000), Some(70_000)));
+        assert_eq!((usage.count(Meter::Citation), usage.count(Meter::WebSearch)), (Some(20_016), Some(18)));
+        assert_eq!(report.cost.map(|cost| cost.to_string()).as_deref(), Some("0.5"));
+    }
+
+    #[test]
+    fn passes_beside_the_answer_are_lines_of_their_own() {
+        let report = read(
+            r#"{"model":"claude-sonnet-4-6","usage":{"input_tokens":229,"output_tokens":5,"iterations":[
+                {"type":"compaction","input_tokens":100,"cache_creation_input_tokens":55096,"output_tokens":131},
+                {"type":"advisor_message","model":"claude-opus-4-8","input_tokens":2518,"output_tokens":22},
+                {"type":"message","input_tokens":229,"output_tokens":5}]}}"#,
+        );
+        let lines: Vec<_> = report
+            .lines
+            .iter()
+            .map(|line| (line.purpose, line.model.as_deref(), line.usage.input(), line.usage.output()))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                (Purpose::Answer, None, Some(229), Some(5)),
+                (Purpose::Compaction, None, Some(55_196), Some(131)),
+                (Purpose::Advisor, Some("claude-opus-4-8"), Some(2_518), Some(22)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_number_at_the_very_end_may_be_ten_times_too_small() {
+        let report =
+            extract(None, br#"{"usage":{"prompt_tokens":9,"completion_tokens":15"#, []).expect("usage");
+        let usage = report.usage().expect("a line");
+        assert_eq!((usage.input(), usage.output(), report.damaged), (Some(9), None, true));
+    }
+
+    #[test]
+    fn figures_that_cannot_be_are_not_taken_for_zero() {
+        for figure in ["-5", "\"many\"", "1e400", "true"] {
+            let report = read(&format!(r#"{{"usage":{{"prompt_tokens":{figure},"completion_tokens":1}}}}"#));
+            let usage = report.usage().expect("a line");
+            assert_eq!((usage.input(), report.damaged), (None, true), "{figure}");
+        }
+    }
+
+    #[test]
+    fn what_broke_off_is_never_taken_for_the_whole() {
+        let mut meter = crate::wire::StreamMeter::new(None);
+        meter.push(b"data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":25,\"output_tokens\":1}}}\n\n");
+        let report = meter.finish().or_estimated(30, 400);
+        let usage = report.usage().expect("a line");
+        assert_eq!((usage.input(), usage.output(), report.estimated), (Some(25), Some(400), true));
+    }
 }

@@ -20,6 +20,8 @@ pub(super) enum Field {
     Written5m,
     Written1h,
     Reasoning,
+    /// Reasoning named beside the output and not in its details: inside it, unless there is more of it.
+    ReasoningApart,
     /// Thoughts that the output does not contain (Gemini).
     Thoughts,
     /// What tools brought into the prompt, beside it (Gemini).

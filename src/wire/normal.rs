@@ -97,7 +97,8 @@ fn only_total(figures: &Figures) -> Option<u64> {
 /// All output with its reasoning.
 fn output(figures: &Figures, input: Option<u64>) -> (Option<u64>, Option<u64>) {
     let thoughts = figures.get(Field::Thoughts);
-    let reasoning = figures.get(Field::Reasoning).or(thoughts);
+    let apart = figures.get(Field::ReasoningApart);
+    let reasoning = figures.get(Field::Reasoning).or(thoughts).or(apart);
     let total = figures.get(Field::Total);
     let Some(own) = sum_of(figures.get(Field::Output), thoughts) else {
         // Without a total, nothing but the input was counted: a count, an embedding.
@@ -112,6 +113,10 @@ fn output(figures: &Figures, input: Option<u64>) -> (Option<u64>, Option<u64>) {
             let known = reasoning.unwrap_or(0);
             let hidden = if known >= surplus { known } else { known.saturating_add(surplus) };
             (Some(own.saturating_add(surplus)), Some(hidden))
+        }
+        // More reasoning than output is beside it: Perplexity's deep research.
+        _ if apart.is_some_and(|apart| apart > own && reasoning == Some(apart)) => {
+            (sum_of(Some(own), apart), reasoning)
         }
         _ => (Some(own), reasoning),
     }

@@ -63,6 +63,8 @@ pub(super) struct Frame {
     /// Text beside an event's name, which says what kind of text it is.
     pub(super) pending: TextSeen,
     pub(super) is_live: bool,
+    /// The document is one answer of many that ran in a batch.
+    pub(super) is_batch: bool,
     /// The figures were touched by this frame.
     pub(super) has_usage: bool,
     /// Text inside goes or went by elsewhere.
@@ -208,6 +210,13 @@ impl Reader {
             | b"interaction.complete"
             | b"interaction.completed" => {
                 self.finished = true;
+            }
+            _ if self.frame.is_batch => {
+                self.tier = Some("batch".into());
+                self.end_line(Purpose::Answer);
+                if let Some(line) = self.ended.last_mut() {
+                    line.model.clone_from(&self.model);
+                }
             }
             _ if self.frame.is_live && self.frame.has_usage => self.end_line(Purpose::Answer),
             _ => {}

@@ -20,6 +20,8 @@ pub(super) enum At {
     Usage,
     /// Gemini's figures: each frame's stand for all before it, since zeros are left out.
     GeminiUsage,
+    /// What Replicate counted.
+    Replicate,
     /// What Bedrock counted, for models whose own frames say nothing.
     Metrics,
     InputDetails,
@@ -112,6 +114,8 @@ pub(super) enum Then {
     Cost,
     /// The frame belongs to a session of many answers.
     Live,
+    /// The document is one answer of a batch.
+    Batch,
     /// The answer is done, if this is true.
     Done,
     /// Ollama leaves the count of a cached prompt out.
@@ -155,7 +159,9 @@ fn root(key: &[u8]) -> Then {
         | b"messageStart"
         | b"internalServerException" => Then::Into(At::Envelope),
         b"session" => Then::Into(At::Session),
-        b"interaction" => Then::Into(At::Response),
+        b"interaction" | b"result" => Then::Into(At::Response),
+        b"custom_id" => Then::Batch,
+        b"metrics" => Then::Into(At::Replicate),
         b"serverContent" => Then::Into(At::Live),
         b"setupComplete" | b"toolCall" => Then::Live,
         b"input_tokens" | b"inputTokens" | b"totalTokens" => Then::Count(Field::Counted),
@@ -179,6 +185,7 @@ fn response(at: At, key: &[u8]) -> Then {
         b"model" | b"modelVersion" | b"model_version" | b"model_id" => Then::Name(Name::Model),
         b"service_tier" | b"serviceTier" => Then::Name(Name::Tier),
         b"stop_reason" | b"stopReason" | b"finish_reason" | b"done_reason" => Then::Name(Name::Finish),
+        b"body" if at == At::Response => Then::Into(At::Message),
         b"status" if at != At::Message => Then::Name(Name::Status),
         b"incomplete_details" => Then::Into(At::Reason),
         b"tool_usage" => Then::Into(At::ToolUsage),
@@ -238,7 +245,7 @@ fn usage(key: &[u8]) -> Then {
         }
         b"cache_creation" => Then::Into(At::CacheCreation),
         b"cacheDetails" => Then::Pairs(Pairs::CacheLifetime),
-        b"reasoning_tokens" => Then::Count(Field::Reasoning),
+        b"reasoning_tokens" => Then::Count(Field::ReasoningApart),
         b"thoughtsTokenCount" | b"thoughts_token_count" | b"total_thought_tokens" => {
             Then::Count(Field::Thoughts)
         }
@@ -354,6 +361,8 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::Billed, b"input_tokens") => Then::Count(Field::BilledInput),
         (At::Billed, b"output_tokens") => Then::Count(Field::BilledOutput),
         (At::Billed, b"search_units") => Then::Count(Field::SearchUnit),
+        (At::Replicate, b"input_token_count") => Then::Count(Field::Input),
+        (At::Replicate, b"output_token_count") => Then::Count(Field::Output),
         (At::Meta, b"billed_units") => Then::Into(At::Billed),
         (At::Cost, b"total_cost") => Then::Cost,
         (At::ToolUsage, b"image_gen") => Then::Into(At::ImageGeneration),

@@ -110,6 +110,10 @@ impl Reader {
             Then::Iterations => self.iterations(value),
             Then::Breakdown => self.breakdown(value),
             Then::Cost => self.money(at, key, value),
+            Then::Batch => {
+                self.frame.is_batch = true;
+                value.skip()
+            }
             Then::Live => {
                 self.frame.is_live = true;
                 value.skip()
