@@ -40,6 +40,7 @@ pub(crate) fn check(entry: &Entry, body: &[u8], cuts: &mut Cuts) -> Vec<Disagree
             // A client that streams everything feeds whole bodies, too; headers it reads apart.
             if entry.headers.is_empty() {
                 let mut streamed = entry.meter(body, &cuts.of(body.len()));
+                streamed.finished = report.finished; // a stream has ended only where it says so
                 if !report.lines.is_empty() {
                     streamed.text = report.text; // a whole body that reports its usage is not searched for text
                 }

@@ -31,4 +31,8 @@ mod operator;
 mod outage;
 mod runs;
 mod walk;
+mod wire_forms;
+mod wire_properties;
+mod wire_recorded;
+mod wire_support;
 mod wrapped;
