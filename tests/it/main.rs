@@ -23,6 +23,7 @@ mod architecture;
 mod cancel;
 mod estimation_recorded;
 mod explain;
+mod fuzzed;
 mod golden;
 mod hostile;
 mod lazy;
