@@ -3,6 +3,9 @@
 
 use std::path::Path;
 
+use token_budget::Timestamp;
+use token_budget::wire::{RateLimit, RateLimitState};
+
 #[path = "../../examples/check_recorded/compare.rs"]
 mod compare;
 #[path = "../../examples/check_recorded/recorded.rs"]
@@ -69,6 +72,33 @@ fn every_recorded_response_agrees_but_those_that_are_explained() {
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));
     let mended: Vec<_> = KNOWN.iter().filter(|known| !seen.contains(known)).collect();
     assert!(mended.is_empty(), "these agree by now: {mended:?}");
+}
+
+#[test]
+fn every_recorded_rate_limit_is_read() {
+    let Ok(data) = std::env::var("TOKEN_BUDGET_DATA") else {
+        println!("skipped: TOKEN_BUDGET_DATA is not set");
+        return;
+    };
+    let mut figures = 0;
+    for entry in recorded::index(&Path::new(&data).join("recorded")).unwrap() {
+        let headers = || entry.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let state = RateLimitState::from_headers(headers(), Timestamp::from_secs(1_750_000_000));
+        assert!(state.unreadable.is_empty(), "{}: {:?}", entry.id, state.unreadable);
+        let is_figure = |name: &str| {
+            let words = ["limit", "remaining", "reset"];
+            name.contains("ratelimit-") && name.split('-').skip(2).any(|word| words.contains(&word))
+        };
+        let given = headers().filter(|(name, _)| is_figure(name)).count();
+        let one = |is_some: bool| usize::from(is_some);
+        let of = |limit: &RateLimit| {
+            one(limit.limit.is_some()) + one(limit.remaining.is_some()) + one(limit.resets_at.is_some())
+        };
+        assert_eq!(state.limits.iter().map(of).sum::<usize>(), given, "{}: {state:?}", entry.id);
+        assert_eq!(state.retry_at.is_some(), entry.headers.contains_key("retry-after"), "{}", entry.id);
+        figures += given;
+    }
+    assert!(figures > 300, "only {figures} figures");
 }
 
 #[test]
