@@ -7,8 +7,11 @@
 use token_budget::wire::{RateLimitState, StreamMeter, UsageReport, extract};
 use token_budget::{Conditions, Policy, PriceRow, PricingTable, Timestamp, Usage};
 
-/// Every target by name.
-pub const TARGETS: [(&str, fn(&[u8])); 5] =
+/// A target's name, and what it does with any bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target there is.
+pub const TARGETS: [Target; 5] =
     [("meter", meter), ("extract", extract_any), ("limits", limits), ("policy", policy), ("prices", prices)];
 
 /// A stream says the same however it is cut, and what it says is sound.

@@ -32,7 +32,9 @@ const BODY_BYTES_MAX: usize = 65_536;
 /// down, and never what a call cost. All forms are read that the providers
 /// use: durations (`6ms`, `1m13.588s`), times, and bare numbers, which are
 /// seconds, or an instant in Unix seconds or milliseconds where they are too
-/// large to be a wait. Only headers about limits are kept.
+/// large to be a wait. Azure means milliseconds now and then: its number is read
+/// so where seconds would outlast the refill of what was used. Only headers
+/// about limits are kept.
 ///
 /// # Example: no request is left, and tokens are of no help
 /// ```
@@ -156,6 +158,7 @@ impl RateLimitState {
                     Field::Period => limit.window = RateWindow::Seconds(number?.try_into().ok()?),
                     Field::Reset => {
                         limit.resets_at = Some(resets_at()?);
+                        bare.retain(|(known, _)| *known != at);
                         bare.extend(number.map(|number| (at, number)));
                     }
                 }
