@@ -122,7 +122,7 @@ impl Reader {
         let whole = self.enter(At::Root, &mut cursor).filter(|()| cursor.is_done());
         // A frame that breaks off did not end the answer.
         self.finished = if whole.is_some() { self.finished } else { finished };
-        self.end_frame();
+        self.end_frame(whole.is_some());
         whole
     }
 
@@ -194,8 +194,12 @@ impl Reader {
         self.finished = true;
     }
 
-    fn end_frame(&mut self) {
+    /// Settles what a frame meant. One that broke off ended no answer, whatever its name.
+    fn end_frame(&mut self, is_whole: bool) {
         self.settle_text();
+        if !is_whole {
+            self.frame.kind.clear();
+        }
         match self.frame.kind.as_slice() {
             b"response.done" => self.end_line(Purpose::Answer),
             kind if kind.ends_with(b"input_audio_transcription.completed") => {
