@@ -32,6 +32,7 @@ pub(crate) fn check(entry: &Entry, body: &[u8], cuts: &mut Cuts) -> Vec<Disagree
         for places in (0..CUTTINGS).map(|_| cuts.of(body.len())).chain([bytewise]) {
             found.same(&format!("cut at {places:?}"), &report, &entry.meter(body, &places));
         }
+        found.same_lines(&report, &entry.unnamed(body));
         return found.0;
     }
     match entry.extract(body) {
@@ -45,6 +46,7 @@ pub(crate) fn check(entry: &Entry, body: &[u8], cuts: &mut Cuts) -> Vec<Disagree
                     streamed.text = report.text; // a whole body that reports its usage is not searched for text
                 }
                 found.same("read as a stream", &report, &streamed);
+                found.same_lines(&report, &entry.unnamed(body));
             }
         }
         Err(problem) => found.unless(false, "extract", "a report", problem),
@@ -67,6 +69,12 @@ impl Found {
             let how: String = how.chars().take(60).collect();
             self.unless(false, &how, format!("{report:?}"), format!("{other:?}"));
         }
+    }
+
+    /// The provider's name matters for nothing but whether its cost is believed.
+    fn same_lines(&mut self, report: &UsageReport, unnamed: &UsageReport) {
+        let (expected, got) = (format!("{:?}", report.lines), format!("{:?}", unnamed.lines));
+        self.unless(expected == got, "without a provider", expected, got);
     }
 
     /// Everything that the index knows of the response.

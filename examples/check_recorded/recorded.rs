@@ -47,6 +47,13 @@ impl Entry {
         extract(Some(&self.provider), body, headers).map_err(|error| error.to_string())
     }
 
+    /// The body read by somebody who does not know whose it is.
+    pub(crate) fn unnamed(&self, body: &[u8]) -> UsageReport {
+        let mut meter = StreamMeter::new(None);
+        meter.push(body);
+        meter.finish()
+    }
+
     /// The body read as a stream, in pieces that end at those places.
     pub(crate) fn meter(&self, body: &[u8], cuts: &[usize]) -> UsageReport {
         let mut meter = StreamMeter::new(Some(&self.provider));

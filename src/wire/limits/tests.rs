@@ -1,3 +1,5 @@
+//! Is every way to write a limit read as it is meant, and nothing else?
+
 use super::*;
 
 /// 2026-11-22T12:00:00Z, when every response of these tests came.
