@@ -103,7 +103,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
         let body = fs::read(path).map_err(|error| format!("{name}: {error}"))?;
         let bill = Bill::of(&body, &arguments.asked);
         if let Some((usd, _)) = bill.total() {
-            total = total.unwrap_or(Decimal::ZERO).checked_add(usd);
+            let sum = total.unwrap_or(Decimal::ZERO).checked_add(usd);
+            total = Some(sum.ok_or("the total is too large to be written down")?);
         }
         unpriced = unpriced.saturating_add(usize::from(!bill.is_complete()));
         if arguments.json {
