@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 const TICK_DIGITS: u32 = 10;
 
 /// Providers whose own figure is a charge. Elsewhere a `cost` is whatever a proxy wrote.
-const TRUSTED: [&str; 3] = ["openrouter", "xai", "perplexity"];
+const TRUSTED: [&str; 5] = ["openrouter", "xai", "x-ai", "x_ai", "perplexity"];
 
 /// What was said about money.
 #[derive(Clone, Debug)]
@@ -65,6 +65,12 @@ impl CostSeen {
     pub(super) fn own_key(&mut self, own: bool) {
         self.signature();
         self.own_key = own;
+    }
+
+    /// Forgets the figure of an answer that ended; who speaks stays known.
+    pub(super) fn clear(&mut self) {
+        self.usd = None;
+        self.own_key = false;
     }
 
     /// The figure, where it can be relied on. A zero is no evidence of a free call.

@@ -79,6 +79,7 @@ fn read_headers<'h>(reader: &mut Reader, headers: impl IntoIterator<Item = (&'h 
         ("x-amzn-bedrock-cache-write-input-token-count", Field::CacheWritten),
     ];
     let mut counted = false;
+    let mut has_output = false;
     for (name, value) in headers {
         let known = NAMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
         if let Some((field, count)) =
@@ -86,7 +87,12 @@ fn read_headers<'h>(reader: &mut Reader, headers: impl IntoIterator<Item = (&'h 
         {
             reader.figures.set(field, count);
             counted = true;
+            has_output |= field == Field::Output;
         }
+    }
+    if counted && !has_output {
+        // Bedrock counts output in a header for every model that has any.
+        reader.figures.set(Field::Output, 0);
     }
     counted
 }

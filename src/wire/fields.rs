@@ -5,6 +5,8 @@
 pub(super) enum Field {
     /// Input in OpenAI's chat form, in which caches are inside.
     PromptTokens,
+    /// Output in the same form; some proxies write it beside an empty one in the other.
+    CompletionTokens,
     /// Input in any other form, in which caches named apart are beside it.
     Input,
     Output,
@@ -39,10 +41,16 @@ pub(super) enum Field {
     /// Units that Cohere bills, which are fewer than the tokens it saw.
     BilledInput,
     BilledOutput,
+    BilledImageTokens,
+    BilledImages,
     SearchUnit,
     WebSearch,
+    /// Searches of posts, billed like those of the web (xAI).
+    PostSearch,
     WebFetch,
     FileSearch,
+    /// Searches of collections, billed like those of files (xAI).
+    DocumentSearch,
     CodeExecution,
     ImageGeneration,
     Page,
@@ -84,14 +92,18 @@ impl Figures {
     }
 }
 
-/// A count as JSON writes it: `12`, `12.0`, `1.2e1`, also inside quotes. Rounded up; negative is nothing.
+/// The largest count that is believed: a million times the longest context.
+const COUNT_MAX: u64 = 1 << 40;
+
+/// A count as JSON writes it: `12`, `12.0`, `1.2e1`, also inside quotes. Rounded
+/// up; negative, or larger than anything can be, is nothing.
 pub(super) fn count(text: &[u8]) -> Option<u64> {
-    scaled(text, 0)
+    scaled(text, 0).filter(|count| *count <= COUNT_MAX)
 }
 
 /// Seconds as whole milliseconds, rounded up.
 pub(super) fn millis(text: &[u8]) -> Option<u64> {
-    scaled(text, 3)
+    scaled(text, 3).filter(|millis| *millis <= COUNT_MAX)
 }
 
 /// A decimal number times ten to that power, rounded up to a whole one.
@@ -147,7 +159,8 @@ mod tests {
             ("1E+3", Some(1_000)),
             ("0.1", Some(1)),
             ("0e999", Some(0)),
-            ("18446744073709551615", Some(u64::MAX)),
+            ("1099511627776", Some(1 << 40)),
+            ("1099511627777", None),
             ("18446744073709551616", None),
             ("1e20", None),
             ("1e9999999", None),

@@ -39,6 +39,8 @@ impl Framing {
     /// Takes the next bytes, and hands on every document that is now whole.
     pub(super) fn push(&mut self, bytes: &[u8], mut take: impl FnMut(Piece<'_>)) {
         if let Self::Unknown(held) = self {
+            // Blanks before the first frame are how some servers say that they are alive.
+            let bytes = if held.is_empty() { bytes.trim_ascii_start() } else { bytes };
             held.extend_from_slice(bytes);
             let Some(found) = recognised(held) else { return };
             let held = std::mem::take(held);
@@ -51,7 +53,7 @@ impl Framing {
     /// The stream is over: hands on what is left, if it is a document.
     pub(super) fn finish(&mut self, mut take: impl FnMut(Piece<'_>)) {
         match self {
-            Self::Unknown(held) if held.iter().all(u8::is_ascii_whitespace) => {}
+            Self::Unknown(held) if held.is_empty() => {}
             Self::Unknown(_) => take(Piece::Lost),
             Self::Sse(frames) => frames.finish(&mut take),
             Self::Json(frames) => frames.finish(&mut take),
@@ -76,11 +78,11 @@ fn recognised(bytes: &[u8]) -> Option<Framing> {
         return Some(Framing::Aws(AwsFrames::default()));
     }
     let text = match bytes.strip_prefix(b"\xEF\xBB\xBF".as_slice()) {
+        Some([]) | None if b"\xEF\xBB\xBF".starts_with(bytes) => return None,
         Some(text) => text,
-        None if bytes.len() < 3 && b"\xEF\xBB\xBF".starts_with(bytes) => return None,
         None => bytes,
     };
-    match text.iter().find(|byte| !byte.is_ascii_whitespace())? {
+    match text.first()? {
         b'{' | b'[' => Some(Framing::Json(JsonFrames::default())),
         _ => Some(Framing::Sse(SseFrames::default())),
     }

@@ -65,7 +65,7 @@ impl Reader {
 
     /// Anthropic's passes: those of type `message` are in the figures above them, the others beside.
     pub(super) fn iterations(&mut self, value: &mut Cursor<'_>) -> Option<()> {
-        if value.kind()? != Kind::Array {
+        if value.kind()? != Kind::Array || self.in_part {
             return value.skip();
         }
         self.beside.clear();
@@ -126,7 +126,11 @@ impl Reader {
         let (line, _) = self.part_of(At::Usage, value)?;
         if line.usage.total().unwrap_or(0) > 0 {
             self.beside.retain(|line| line.purpose != Purpose::ImageGeneration);
-            self.push(UsageLine { purpose: Purpose::ImageGeneration, ..line });
+            self.push(UsageLine {
+                purpose: Purpose::ImageGeneration,
+                model: self.image_model.clone(),
+                ..line
+            });
         }
         Some(())
     }
@@ -169,10 +173,12 @@ impl Reader {
             })?;
         }
         let held = std::mem::replace(&mut self.figures, Figures::NONE);
+        let outer = std::mem::replace(&mut self.in_part, true);
         let done = match item.kind()? {
             Kind::Object => self.members(at, item),
             _ => item.skip(),
         };
+        self.in_part = outer;
         let own = std::mem::replace(&mut self.figures, held);
         done?;
         let (usage, clamped) = normal::usage(&own);

@@ -11,6 +11,7 @@
 //! `normal` makes one usage of it.
 
 mod cost;
+mod ending;
 mod extract;
 mod fields;
 mod frames;

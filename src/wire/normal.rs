@@ -27,6 +27,7 @@ pub(super) fn usage(figures: &Figures) -> (Usage, bool) {
     for (field, meter) in PARTS {
         usage = figures.get(field).map_or(usage, |count| usage.with(meter, count));
     }
+    usage = with_searches(usage, figures);
     usage.clamped()
 }
 
@@ -53,61 +54,94 @@ const PARTS: [(Field, Meter); 17] = [
 
 /// Cohere charges `billed_units`; the tokens beside them are what its model saw.
 fn billed_units(figures: &Figures) -> Option<Usage> {
-    let units = [Field::BilledInput, Field::BilledOutput, Field::SearchUnit].map(|field| figures.get(field));
-    if units.iter().all(Option::is_none) {
+    const UNITS: [Field; 5] = [
+        Field::BilledInput,
+        Field::BilledOutput,
+        Field::SearchUnit,
+        Field::BilledImageTokens,
+        Field::BilledImages,
+    ];
+    if UNITS.iter().all(|unit| figures.get(*unit).is_none()) {
         return None;
     }
-    let [input, output, searches] = units;
-    let usage = Usage::of(input.unwrap_or(0), output.unwrap_or(0));
-    Some(searches.map_or(usage, |searches| usage.with(Meter::SearchUnit, searches)))
+    let pictures = figures.or_zero(Field::BilledImageTokens);
+    let input = figures.or_zero(Field::BilledInput).saturating_add(pictures);
+    let mut usage = Usage::of(input, figures.or_zero(Field::BilledOutput));
+    for (field, meter) in [
+        (Field::SearchUnit, Meter::SearchUnit),
+        (Field::BilledImageTokens, Meter::InputImage),
+        (Field::BilledImages, Meter::ImageIn),
+    ] {
+        usage = figures.get(field).map_or(usage, |count| usage.with(meter, count));
+    }
+    Some(usage)
 }
 
 /// All input with its cached and its written part.
 fn input(figures: &Figures) -> (Option<u64>, Option<u64>, Option<u64>) {
     let read = figures.get(Field::CacheRead);
     let typed = sum_of(figures.get(Field::Written5m), figures.get(Field::Written1h));
-    let written = figures.get(Field::CacheWritten).or(typed);
+    // A typed split may be older than its sum, but no sum is smaller than its parts.
+    let written = figures.get(Field::CacheWritten).max(typed);
+    let beside = sum_of(read, written).unwrap_or(0);
+    let inside = figures.get(Field::CachedInside);
     if let Some(prompt) = figures.get(Field::PromptTokens) {
-        let cached = figures.get(Field::CachedInside).or(read);
-        return (Some(prompt), cached, figures.get(Field::WrittenInside).or(written));
+        let whole =
+            if total_says(figures, prompt, beside, true) { prompt.saturating_add(beside) } else { prompt };
+        return (Some(whole), inside.or(read), figures.get(Field::WrittenInside).or(written));
     }
     let own = figures.get(Field::Input).or_else(|| figures.get(Field::Counted));
-    let Some(own) = own.or_else(|| only_total(figures)) else {
-        return (sum_of(read, written), read, written);
+    let Some(own) = own.or_else(|| input_by_total(figures)) else {
+        let nothing = is_timed(figures).then_some(0);
+        return (sum_of(read, written).or(nothing), read, written);
     };
     let own = own.saturating_add(figures.or_zero(Field::ToolPrompt));
-    if let Some(cached) = figures.get(Field::CachedInside) {
-        return (Some(own), Some(cached), figures.get(Field::WrittenInside));
+    if read.is_none() && written.is_none() {
+        return (Some(own), inside, figures.get(Field::WrittenInside));
     }
-    let beside = sum_of(read, written).unwrap_or(0);
-    let whole = own.saturating_add(beside);
-    let is_inside = figures.get(Field::Total).is_some_and(|total| {
-        let output = figures.or_zero(Field::Output);
-        beside > 0 && own.saturating_add(output) == total && beside <= own
-    });
-    let written = written.or(figures.get(Field::WrittenInside));
-    (Some(if is_inside { own } else { whole }), read, written)
+    // Caches in fields of their own are beside the input, unless the total says otherwise.
+    let is_inside = beside <= own && total_says(figures, own, beside, false);
+    let whole = if is_inside { own } else { own.saturating_add(beside) };
+    (Some(whole), read.or(inside), written.or(figures.get(Field::WrittenInside)))
 }
 
-/// Voyage and others that generate nothing report one figure.
-fn only_total(figures: &Figures) -> Option<u64> {
-    figures.get(Field::Output).is_none().then(|| figures.get(Field::Total)).flatten()
+/// Whether the total shows that caches are beside the input, or that they are inside it.
+fn total_says(figures: &Figures, own: u64, beside: u64, is_beside: bool) -> bool {
+    let sum =
+        own.saturating_add(figures.or_zero(Field::Output).max(figures.or_zero(Field::CompletionTokens)));
+    let sum = if is_beside { sum.saturating_add(beside) } else { sum };
+    beside > 0 && figures.get(Field::Total) == Some(sum)
+}
+
+/// Voyage and others report one figure; Gemini may leave the input out beside a total.
+fn input_by_total(figures: &Figures) -> Option<u64> {
+    let output = own_output(figures).unwrap_or(0);
+    figures.get(Field::Total).map(|total| total.saturating_sub(output))
+}
+
+/// Output as it was reported, thoughts added where they are apart.
+fn own_output(figures: &Figures) -> Option<u64> {
+    let own = match figures.get(Field::CompletionTokens) {
+        Some(completion) if figures.get(Field::PromptTokens).is_some() => Some(completion),
+        completion => figures.get(Field::Output).or(completion),
+    };
+    sum_of(own, figures.get(Field::Thoughts))
 }
 
 /// All output with its reasoning.
 fn output(figures: &Figures, input: Option<u64>) -> (Option<u64>, Option<u64>) {
-    let thoughts = figures.get(Field::Thoughts);
     let apart = figures.get(Field::ReasoningApart);
-    let reasoning = figures.get(Field::Reasoning).or(thoughts).or(apart);
+    let reasoning = figures.get(Field::Reasoning).or(figures.get(Field::Thoughts)).or(apart);
     let total = figures.get(Field::Total);
-    let Some(own) = sum_of(figures.get(Field::Output), thoughts) else {
-        // Without a total, nothing but the input was counted: a count, an embedding.
+    let Some(own) = own_output(figures) else {
         let rest = total.zip(input).map(|(total, input)| total.saturating_sub(input));
-        return (rest.or(has_no_output(figures).then_some(0)), reasoning);
+        let never = figures.get(Field::Counted).is_some() || is_timed(figures);
+        return (rest.or(never.then_some(0)), reasoning);
     };
     let counted = input.unwrap_or(0).saturating_add(own);
     match total {
-        Some(total) if total > counted && input.is_some() => {
+        // Sound that is billed by the second is in the total and in no figure beside it.
+        Some(total) if total > counted && input.is_some() && !is_timed(figures) => {
             // The surplus is output that is billed and not itemised: reasoning.
             let surplus = total.saturating_sub(counted);
             let known = reasoning.unwrap_or(0);
@@ -122,10 +156,20 @@ fn output(figures: &Figures, input: Option<u64>) -> (Option<u64>, Option<u64>) {
     }
 }
 
-/// Whether the figures are of a kind that never comes with output.
-fn has_no_output(figures: &Figures) -> bool {
-    let seconds = figures.get(Field::AudioMs).or(figures.get(Field::Page)).is_some();
-    figures.get(Field::Counted).is_some() || seconds || figures.get(Field::PromptTokens).is_none()
+/// Whether seconds or pages are billed.
+fn is_timed(figures: &Figures) -> bool {
+    figures.or_zero(Field::AudioMs) > 0 || figures.get(Field::Page).is_some()
+}
+
+/// Searches that are billed like others are counted with them.
+fn with_searches(mut usage: Usage, figures: &Figures) -> Usage {
+    for (field, meter) in [(Field::PostSearch, Meter::WebSearch), (Field::DocumentSearch, Meter::FileSearch)]
+    {
+        if let Some(more) = figures.get(field).filter(|more| *more > 0) {
+            usage = usage.with(meter, usage.count(meter).unwrap_or(0).saturating_add(more));
+        }
+    }
+    usage
 }
 
 /// Writes that are not typed are at the default lifetime; a typed split may be older than its sum.

@@ -10,12 +10,13 @@ use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use super::cost::CostSeen;
+use super::ending::Ended;
 use super::fields::Figures;
 use super::json::Cursor;
 use super::normal;
 use super::report::{Purpose, TextSeen, UsageLine, UsageReport};
 use super::vocabulary::At;
-use crate::{Meter, Usage};
+use crate::Meter;
 
 /// Everything that was read, before it is a report.
 #[derive(Clone, Debug)]
@@ -24,8 +25,8 @@ pub(super) struct Reader {
     /// Tool calls among the items of an answer, where they are not reported as counts.
     pub(super) items: ToolItems,
     pub(super) cost: CostSeen,
-    /// Lines of answers that ended before, in sessions of many.
-    ended: Vec<UsageLine>,
+    /// Answers that ended before, in sessions of many.
+    pub(super) ended: Ended,
     /// What is billed beside the answer now being read.
     pub(super) beside: Vec<UsageLine>,
     /// The same figures by model, where several models shared the answer.
@@ -39,7 +40,18 @@ pub(super) struct Reader {
     pub(super) error: Option<CompactString>,
     pub(super) text: TextSeen,
     pub(super) frame: Frame,
+    /// The model of a tool that makes images, and the one that writes down what was said.
+    pub(super) image_model: Option<CompactString>,
+    pub(super) transcription_model: Option<CompactString>,
     pub(super) is_stream: bool,
+    /// The session is one of Gemini Live, in which every report of usage ends an answer.
+    pub(super) is_live: bool,
+    /// Vectors come in place of text.
+    pub(super) embeds: bool,
+    /// Objects that were stepped into and not yet left.
+    pub(super) depth: u8,
+    /// Figures are read that belong to one part of an answer.
+    pub(super) in_part: bool,
     /// What is new comes apart from the whole message.
     pub(super) has_delta: bool,
     /// Text is not counted.
@@ -62,11 +74,13 @@ pub(super) struct Frame {
     pub(super) kind: EventName,
     /// Text beside an event's name, which says what kind of text it is.
     pub(super) pending: TextSeen,
-    pub(super) is_live: bool,
     /// The document is one answer of many that ran in a batch.
     pub(super) is_batch: bool,
     /// The figures were touched by this frame.
     pub(super) has_usage: bool,
+    /// Generated text came, or a reason why no more will.
+    pub(super) has_text: bool,
+    pub(super) has_finish: bool,
     /// Text inside goes or went by elsewhere.
     pub(super) quiet: bool,
     pub(super) thought: bool,
@@ -93,7 +107,7 @@ impl Reader {
             figures: Figures::NONE,
             items: ToolItems::default(),
             cost: CostSeen::new(provider),
-            ended: Vec::new(),
+            ended: Ended::default(),
             beside: Vec::new(),
             by_model: Vec::new(),
             model: None,
@@ -105,7 +119,13 @@ impl Reader {
             error: None,
             text: TextSeen::default(),
             frame: Frame::default(),
+            image_model: None,
+            transcription_model: None,
             is_stream,
+            is_live: false,
+            embeds: false,
+            depth: 0,
+            in_part: false,
             has_delta: false,
             is_mute: false,
             finished: !is_stream,
@@ -118,53 +138,62 @@ impl Reader {
     /// Reads one document. `None`: it is not JSON, or breaks off; what came before stays read.
     pub(super) fn document(&mut self, json: &[u8]) -> Option<()> {
         let mut cursor = Cursor::new(json);
-        let finished = self.finished;
         let whole = self.enter(At::Root, &mut cursor).filter(|()| cursor.is_done());
-        // A frame that breaks off did not end the answer.
-        self.finished = if whole.is_some() { self.finished } else { finished };
+        self.depth = 0;
         self.end_frame(whole.is_some());
         whole
     }
 
     /// What is known so far.
     pub(super) fn report(&self) -> UsageReport {
-        let mut lines = self.ended.clone();
-        let mut clamped = self.clamped;
-        if let Some((line, cut)) = self.line(Purpose::Answer) {
-            match self.shared(&line) {
-                true => lines.extend(self.by_model.iter().cloned()),
-                false => lines.push(line),
-            }
-            clamped |= cut;
-        }
+        let mut lines = self.ended.lines.clone();
+        let (own, clamped) = self.answer();
+        let is_open = !own.is_empty();
+        lines.extend(own);
         lines.extend(self.beside.iter().cloned());
         let complains = self.frame.complains && lines.is_empty() && self.text == TextSeen::default();
         UsageReport {
             lines,
-            model: self.model.clone(),
-            cost: self.cost.trusted(),
+            model: self.model.clone().or_else(|| self.ended.model.clone()),
+            cost: self.ended.cost_with(&self.cost, is_open),
             service_tier: self.tier.clone(),
             region: self.region.clone(),
             speed: self.speed.clone(),
             finish: self.reason.clone().or_else(|| self.finish.clone()),
             finished: self.finished,
+            is_open,
             error: self.error.clone().or_else(|| complains.then(|| "error".into())),
             text: self.text,
             estimated: false,
-            clamped,
+            clamped: self.clamped || clamped,
             counting: self.counting,
             damaged: self.damaged,
         }
     }
 
+    /// The answer now being read: its line, or those of the models that shared it.
+    pub(super) fn answer(&self) -> (Vec<UsageLine>, bool) {
+        match self.line(Purpose::Answer) {
+            Some((line, clamped)) if self.shared(&line) => (self.by_model.clone(), clamped),
+            Some((line, clamped)) => (vec![line], clamped),
+            None => (Vec::new(), false),
+        }
+    }
+
     /// The figures now held as a line; none where nothing was reported.
-    fn line(&self, purpose: Purpose) -> Option<(UsageLine, bool)> {
+    pub(super) fn line(&self, purpose: Purpose) -> Option<(UsageLine, bool)> {
         if self.figures.is_empty() {
             return None;
         }
         let (mut usage, clamped) = normal::usage(&self.figures);
+        if usage.output().is_none() && self.embeds {
+            usage = usage.with_output(0);
+        }
+        let has_image_line = self.beside.iter().any(|line| line.purpose == Purpose::ImageGeneration);
         for (meter, calls) in self.items.counts(self.model.as_deref()) {
-            if calls > 0 && usage.count(meter).is_none() {
+            // Images that are billed as tokens on a line of their own are not counted again.
+            let is_billed = meter == Meter::ImageGeneration && has_image_line;
+            if calls > usage.count(meter).unwrap_or(0) && !is_billed {
                 usage = usage.with(meter, calls);
             }
         }
@@ -173,79 +202,11 @@ impl Reader {
 
     /// Whether the figures by model add up to those of the whole answer, and so stand for them.
     fn shared(&self, whole: &UsageLine) -> bool {
-        let sum = |of: fn(&Usage) -> Option<u64>| {
-            self.by_model.iter().try_fold(0_u64, |sum, line| sum.checked_add(of(&line.usage)?))
+        let sum = |meter: Meter| {
+            let counts = self.by_model.iter().map(|line| line.usage.count(meter).unwrap_or(0));
+            counts.fold(0, u64::saturating_add)
         };
-        let is_plain = whole.usage.counts().all(|(meter, _)| meter.whole().is_none());
-        !self.by_model.is_empty()
-            && is_plain
-            && sum(Usage::input) == whole.usage.input()
-            && sum(Usage::output) == whole.usage.output()
-    }
-
-    /// Ends the answer whose figures are held, in a session of many.
-    fn end_line(&mut self, purpose: Purpose) {
-        if let Some((line, clamped)) = self.line(purpose) {
-            self.ended.push(line);
-            self.clamped |= clamped;
-        }
-        self.figures = Figures::NONE;
-        self.items = ToolItems::default();
-        self.finished = true;
-    }
-
-    /// Settles what a frame meant. One that broke off ended no answer, whatever its name.
-    fn end_frame(&mut self, is_whole: bool) {
-        self.settle_text();
-        if !is_whole {
-            self.frame.kind.clear();
-        }
-        match self.frame.kind.as_slice() {
-            b"response.done" => self.end_line(Purpose::Answer),
-            kind if kind.ends_with(b"input_audio_transcription.completed") => {
-                self.end_line(Purpose::Transcription);
-            }
-            b"message_stop"
-            | b"response.completed"
-            | b"response.incomplete"
-            | b"response.failed"
-            | b"message-end"
-            | b"stream-end"
-            | b"interaction.complete"
-            | b"interaction.completed" => {
-                self.finished = true;
-            }
-            _ if self.frame.is_batch => {
-                self.tier = Some("batch".into());
-                self.end_line(Purpose::Answer);
-                if let Some(line) = self.ended.last_mut() {
-                    line.model.clone_from(&self.model);
-                }
-            }
-            _ if self.frame.is_live && self.frame.has_usage => self.end_line(Purpose::Answer),
-            _ => {}
-        }
-        let complains = self.frame.complains;
-        self.frame = Frame { complains, ..Frame::default() };
-    }
-
-    /// Counts the text beside an event's name, now that the name is known.
-    fn settle_text(&mut self) {
-        let pending = self.frame.pending;
-        if pending == TextSeen::default() {
-            return;
-        }
-        let kind = String::from_utf8_lossy(&self.frame.kind);
-        if kind.ends_with(".done") || kind.ends_with("audio.delta") {
-            return;
-        }
-        let hidden = ["reasoning", "arguments", "code", "command", "input.delta", "mcp"];
-        if hidden.iter().any(|word| kind.contains(word)) {
-            self.text.hidden_bytes = self.text.hidden_bytes.saturating_add(pending.bytes);
-        } else {
-            self.text.bytes = self.text.bytes.saturating_add(pending.bytes);
-            self.text.chars = self.text.chars.saturating_add(pending.chars);
-        }
+        !self.by_model.is_empty() && whole.usage.counts().all(|(meter, count)| sum(meter) == count)
     }
 }
 

@@ -44,6 +44,9 @@ pub struct UsageReport {
     pub finish: Option<CompactString>,
     /// Whether the frame that ends the answer was seen; always, for a whole body.
     pub finished: bool,
+    /// Whether the last line of an answer is that of one still being read.
+    #[serde(skip)]
+    pub(super) is_open: bool,
     /// The kind of error that came in place of an answer: nothing is charged for it.
     pub error: Option<CompactString>,
     /// Text that was generated, for charging an answer whose usage never came. A
@@ -133,16 +136,25 @@ impl UsageReport {
         if self.error.is_some() && self.lines.is_empty() && self.text == TextSeen::default() {
             return self;
         }
-        if self.lines.is_empty() {
+        let own = self.lines.iter().rposition(|line| line.purpose == Purpose::Answer);
+        // In a session of many answers the one that broke off may have no line yet.
+        let own = own.filter(|_| self.is_open || self.finished).unwrap_or_else(|| {
+            let at = self.lines.len();
             self.lines.push(UsageLine { model: None, usage: Usage::new(), purpose: Purpose::Answer });
-        }
+            at
+        });
         let seen = if self.finished { 0 } else { output_tokens };
-        if let Some(line) = self.lines.first_mut() {
+        if let Some(line) = self.lines.get_mut(own) {
             let reported = line.usage;
             let output = reported.output().map_or(output_tokens, |output| output.max(seen));
             line.usage = reported.with_input(reported.input().unwrap_or(input_tokens)).with_output(output);
-            self.estimated |= line.usage != reported;
+            if line.usage != reported {
+                self.estimated = true;
+                // What was said of the cost was said of less.
+                self.cost = None;
+            }
         }
+        self.is_open = true;
         self
     }
 }

@@ -50,6 +50,10 @@ pub(super) enum At {
     Item,
     Result,
     Session,
+    SessionAudio,
+    Transcription,
+    /// A tool that the request offered.
+    Tool,
     /// What a tool of the provider did: only a search is billed as one.
     Action,
     Error,
@@ -78,8 +82,14 @@ pub(super) enum Name {
     Status,
     /// The reason an unfinished answer gives.
     Reason,
-    /// What a tool did.
+    /// What a tool did, or is.
     Action,
+    /// The model of a tool that makes images.
+    ToolModel,
+    /// The model that writes down what was said.
+    TranscriptionModel,
+    /// What kind of thing the document is.
+    Object,
     /// The name of an event, or of an item.
     Type,
     Error,
@@ -92,6 +102,8 @@ pub(super) enum Then {
     /// An object to step into, or a list of such objects.
     Into(At),
     Count(Field),
+    /// The largest of all frames.
+    CountMax(Field),
     Millis(Field),
     /// Searches that Google made for the answer.
     Queries,
@@ -121,6 +133,8 @@ pub(super) enum Then {
     /// Ollama leaves the count of a cached prompt out.
     Evaluated,
     Error,
+    /// Vectors come in place of text.
+    Embeds,
     /// A part of Gemini's answer that is reasoning.
     IsThought,
     /// A frame inside a frame, in base64.
@@ -160,10 +174,17 @@ fn root(key: &[u8]) -> Then {
         | b"internalServerException" => Then::Into(At::Envelope),
         b"session" => Then::Into(At::Session),
         b"interaction" | b"result" => Then::Into(At::Response),
-        b"custom_id" => Then::Batch,
+        b"custom_id" | b"recordId" | b"processed_time" | b"key" => Then::Batch,
+        b"modelOutput" => Then::Into(At::Response),
+        b"object" => Then::Name(Name::Object),
+        b"embedding" | b"embeddings" => Then::Embeds,
+        b"completionReason" => Then::Name(Name::Finish),
+        b"detail" | b"Message" => Then::Message,
         b"metrics" => Then::Into(At::Replicate),
-        b"serverContent" => Then::Into(At::Live),
-        b"setupComplete" | b"toolCall" => Then::Live,
+        b"serverContent" | b"server_content" => Then::Into(At::Live),
+        b"setupComplete" | b"setup_complete" | b"toolCall" | b"tool_call" | b"sessionResumptionUpdate" => {
+            Then::Live
+        }
         b"input_tokens" | b"inputTokens" | b"totalTokens" => Then::Count(Field::Counted),
         b"prompt_eval_count" | b"inputTextTokenCount" | b"prompt_token_count" => Then::Count(Field::Input),
         b"eval_count" => Then::Evaluated,
@@ -189,6 +210,7 @@ fn response(at: At, key: &[u8]) -> Then {
         b"status" if at != At::Message => Then::Name(Name::Status),
         b"incomplete_details" => Then::Into(At::Reason),
         b"tool_usage" => Then::Into(At::ToolUsage),
+        b"tools" => Then::Into(At::Tool),
         b"output" | b"steps" => Then::Into(At::Item),
         b"message" => Then::Into(At::Message),
         b"content" | b"output_text" => Then::Content,
@@ -211,8 +233,8 @@ fn usage(key: &[u8]) -> Then {
         | b"promptTokenCount"
         | b"prompt_token_count"
         | b"total_input_tokens" => Then::Count(Field::Input),
-        b"completion_tokens"
-        | b"output_tokens"
+        b"completion_tokens" => Then::Count(Field::CompletionTokens),
+        b"output_tokens"
         | b"outputTokens"
         | b"outputTokenCount"
         | b"candidatesTokenCount"
@@ -297,6 +319,8 @@ fn details(at: At, key: &[u8]) -> Then {
         b"cache_write_tokens" | b"cache_creation_tokens" if at == At::InputDetails => {
             Then::Count(Field::WrittenInside)
         }
+        b"cache_creation_input_tokens" if at == At::InputDetails => Then::Count(Field::WrittenInside),
+        b"cache_creation" if at == At::InputDetails => Then::Into(At::CacheCreation),
         b"cached_tokens_details" if at == At::InputDetails => Then::Into(At::CachedDetails),
         b"reasoning_tokens" | b"thinking_tokens" if at == At::OutputDetails => Then::Count(Field::Reasoning),
         _ => Then::Skip,
@@ -349,11 +373,21 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::Envelope, b"stopReason") => Then::Name(Name::Finish),
         (At::Envelope, b"serviceTier") => Then::Name(Name::Tier),
         (At::Envelope, b"error") => Then::Error,
+        (At::Envelope, b"usage_breakdown") => Then::Breakdown,
+        (At::Tool, b"type") => Then::Name(Name::Action),
+        (At::Tool, b"model") => Then::Name(Name::ToolModel),
+        (At::Session, b"input_audio_transcription") => Then::Into(At::Transcription),
+        (At::Session, b"audio") => Then::Into(At::SessionAudio),
+        (At::SessionAudio, b"input") => Then::Into(At::SessionAudio),
+        (At::SessionAudio, b"transcription") => Then::Into(At::Transcription),
+        (At::Transcription, b"model") => Then::Name(Name::TranscriptionModel),
         (At::CacheCreation, b"ephemeral_5m_input_tokens") => Then::Count(Field::Written5m),
         (At::CacheCreation, b"ephemeral_1h_input_tokens") => Then::Count(Field::Written1h),
         (At::ServerTools, b"web_search_requests" | b"web_search_calls") => Then::Count(Field::WebSearch),
         (At::ServerTools, b"web_fetch_requests") => Then::Count(Field::WebFetch),
         (At::ServerTools, b"file_search_calls") => Then::Count(Field::FileSearch),
+        (At::ServerTools, b"x_search_calls") => Then::Count(Field::PostSearch),
+        (At::ServerTools, b"document_search_calls") => Then::Count(Field::DocumentSearch),
         (At::ServerTools, b"code_interpreter_calls" | b"code_execution_requests") => {
             Then::Count(Field::CodeExecution)
         }
@@ -361,6 +395,8 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::Billed, b"input_tokens") => Then::Count(Field::BilledInput),
         (At::Billed, b"output_tokens") => Then::Count(Field::BilledOutput),
         (At::Billed, b"search_units") => Then::Count(Field::SearchUnit),
+        (At::Billed, b"image_tokens") => Then::Count(Field::BilledImageTokens),
+        (At::Billed, b"images") => Then::Count(Field::BilledImages),
         (At::Replicate, b"input_token_count") => Then::Count(Field::Input),
         (At::Replicate, b"output_token_count") => Then::Count(Field::Output),
         (At::Meta, b"billed_units") => Then::Into(At::Billed),
@@ -368,7 +404,10 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::ToolUsage, b"image_gen") => Then::Into(At::ImageGeneration),
         (At::ToolUsage, b"web_search") => Then::Into(At::ToolUsage),
         (At::ToolUsage, b"num_requests") => Then::Count(Field::WebSearch),
-        (At::Result, b"tokenCount") => Then::Count(Field::Output),
+        (At::Result, b"tokenCount" | b"generated_token_count") => Then::Count(Field::Output),
+        // Later frames of watsonx say zero for what the first one said.
+        (At::Result, b"input_token_count") => Then::CountMax(Field::Input),
+        (At::Result, b"stop_reason") => Then::Name(Name::Status),
         (At::Result, b"outputText" | b"generated_text") => Then::Text,
         (At::Result, b"completionReason") => Then::Name(Name::Finish),
         (At::Session, b"model") => Then::Name(Name::Model),

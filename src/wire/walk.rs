@@ -9,6 +9,8 @@ use super::json::{Cursor, Kind, Raw};
 use super::reader::{EventName, Frame, KIND_BYTES_MAX, Reader};
 use super::vocabulary::{At, Name, Then, meaning};
 
+/// Objects in one another that are stepped into; the deepest figure of any API lies eight deep.
+const DEPTH_MAX: u8 = 24;
 /// Bytes of a name that are kept; the longest model name in public tables has 76.
 const NAME_BYTES_MAX: usize = 256;
 
@@ -16,14 +18,21 @@ impl Reader {
     /// Steps into an object, or into each object of a list; passes over anything else.
     #[inline]
     pub(super) fn enter(&mut self, at: At, value: &mut Cursor<'_>) -> Option<()> {
-        match value.kind()? {
+        if self.depth >= DEPTH_MAX {
+            self.damaged = true;
+            return value.skip();
+        }
+        self.depth = self.depth.saturating_add(1);
+        let done = match value.kind()? {
             Kind::Object => self.object(at, value),
             Kind::Array => value.items(|item| match item.kind()? {
                 Kind::Object => self.object(at, item),
                 _ => item.skip(),
             }),
             _ => value.skip(),
-        }
+        };
+        self.depth = self.depth.saturating_sub(1);
+        done
     }
 
     fn object(&mut self, at: At, value: &mut Cursor<'_>) -> Option<()> {
@@ -37,12 +46,11 @@ impl Reader {
                 self.members(at, value)
             }
             At::GeminiUsage => self.snapshot(value),
-            At::Metrics => match self.figures.get(Field::Output) {
-                Some(_) => value.skip(),
-                None => self.members(at, value),
-            },
+            At::Metrics => self.metrics(value),
+            At::Tool => self.tool(value),
+            At::Error => self.error_object(value),
             At::Live => {
-                self.frame.is_live = true;
+                self.is_live = true;
                 self.members(at, value)
             }
             _ => self.members(at, value),
@@ -69,6 +77,9 @@ impl Reader {
         let done = self.members(At::GeminiUsage, value);
         if self.figures.is_empty() || done.is_none() {
             self.figures = before;
+        } else if self.figures.get(Field::Total).is_none() && self.figures.get(Field::Output).is_none() {
+            // Zeros are left out of Google's JSON: an embedding has no output.
+            self.figures.set(Field::Output, 0);
         }
         done
     }
@@ -114,12 +125,24 @@ impl Reader {
                 self.frame.is_batch = true;
                 value.skip()
             }
+            Then::Embeds => {
+                self.embeds = true;
+                value.skip()
+            }
+            Then::CountMax(field) => {
+                let before = self.figures.get(field);
+                self.count(field, value, count)?;
+                if let Some(before) = before.max(self.figures.get(field)) {
+                    self.figures.set(field, before);
+                }
+                Some(())
+            }
             Then::Live => {
-                self.frame.is_live = true;
+                self.is_live = true;
                 value.skip()
             }
             Then::Done => {
-                self.finished |= value.bare()? == b"true";
+                self.frame.has_finish |= value.bare()? == b"true";
                 Some(())
             }
             Then::Evaluated => {
@@ -186,10 +209,17 @@ impl Reader {
             Name::Reason => keep(&mut self.reason, text),
             Name::Finish => {
                 keep(&mut self.finish, text);
-                self.finished = true;
+                self.frame.has_finish = true;
             }
-            Name::Status if matches!(text.bytes, b"in_progress" | b"queued") => {}
-            Name::Status => keep(&mut self.finish, text),
+            Name::Status if matches!(text.bytes, b"in_progress" | b"queued" | b"not_finished") => {}
+            Name::Status => {
+                keep(&mut self.finish, text);
+                self.frame.has_finish |= !self.is_live;
+            }
+            Name::ToolModel => keep(&mut self.image_model, text),
+            Name::TranscriptionModel => keep(&mut self.transcription_model, text),
+            Name::Object if text.bytes == b"batch" => keep(&mut self.tier, text),
+            Name::Object => {}
             Name::Error if self.error.as_deref().is_none_or(|error| error == "error") => {
                 keep(&mut self.error, text);
             }
@@ -212,6 +242,7 @@ impl Reader {
             return Some(());
         }
         let (bytes, chars) = text.lengths();
+        self.frame.has_text |= bytes > 0 && at != At::Root;
         let seen = if at == At::Root { &mut self.frame.pending } else { &mut self.text };
         let kind = self.frame.kind.as_slice();
         let aside = at == At::Delta && (kind.starts_with(b"compaction") || kind.starts_with(b"thought"));
@@ -296,16 +327,52 @@ impl Reader {
 
     fn error(&mut self, value: &mut Cursor<'_>) -> Option<()> {
         match value.kind()? {
-            Kind::Object => {
-                self.error.get_or_insert_with(|| "error".into());
-                self.members(At::Error, value)
-            }
+            Kind::Object => self.enter(At::Error, value),
             Kind::Text => {
                 self.error.get_or_insert_with(|| "error".into());
                 value.skip()
             }
             _ => value.skip(),
         }
+    }
+
+    /// An object without a member is how some say that there was none.
+    fn error_object(&mut self, value: &mut Cursor<'_>) -> Option<()> {
+        let mut peek = *value;
+        let mut is_empty = true;
+        peek.members(|_, value| {
+            is_empty = false;
+            value.skip()
+        })?;
+        if !is_empty {
+            self.error.get_or_insert_with(|| "error".into());
+        }
+        self.members(At::Error, value)
+    }
+
+    /// What Bedrock counted stands where the model's own frames say nothing, or less.
+    fn metrics(&mut self, value: &mut Cursor<'_>) -> Option<()> {
+        let own = std::mem::replace(&mut self.figures, Figures::NONE);
+        let done = self.members(At::Metrics, value);
+        let counted = std::mem::replace(&mut self.figures, own);
+        match (self.figures.get(Field::Output), counted.get(Field::Output)) {
+            (None, _) => self.figures = counted,
+            (Some(own), Some(counted)) if counted > own => self.figures.set(Field::Output, counted),
+            _ => {}
+        }
+        done
+    }
+
+    /// Of the tools that were offered only the one that makes images has a model of its own.
+    fn tool(&mut self, value: &mut Cursor<'_>) -> Option<()> {
+        let outer = std::mem::take(&mut self.frame.kind);
+        let before = self.image_model.take();
+        let done = self.members(At::Tool, value);
+        if self.frame.kind.as_slice() != b"image_generation" {
+            self.image_model = before;
+        }
+        self.frame.kind = outer;
+        done
     }
 
     /// Bedrock wraps the model's own frame in base64; a frame inside that is not looked for.

@@ -33,6 +33,7 @@ mod outage;
 mod runs;
 mod walk;
 mod wire_forms;
+mod wire_mended;
 mod wire_properties;
 mod wire_recorded;
 mod wire_support;

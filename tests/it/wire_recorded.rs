@@ -27,6 +27,7 @@ const KNOWN: [(&str, &str); 24] = [
     ("dev-0558", "web_search"),
     ("dev-0564", "code_execution"),
     ("dev-0591", "usage"),
+    ("dev-0705", "usage"),
     ("dev-0605", "web_search"),
     ("dev-0728", "response output_audio"),
     ("dev-0729", "response output_audio"),

@@ -25,6 +25,9 @@ pub(in crate::wire) struct SseFrames {
 impl SseFrames {
     pub(super) fn push(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) {
         let mut rest = bytes;
+        if rest.is_empty() {
+            return;
+        }
         if std::mem::take(&mut self.after_return) {
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
@@ -73,7 +76,7 @@ impl SseFrames {
             return self.end_event(take);
         }
         let Some(data) = line.strip_prefix(b"data:") else { return };
-        let data = data.strip_prefix(b" ").unwrap_or(data);
+        let data = data.trim_ascii();
         if self.data.0.is_empty() && is_whole(data) {
             return take(Piece::Json(data));
         }
@@ -91,16 +94,20 @@ impl SseFrames {
             return;
         }
         let mut data = std::mem::take(&mut self.data.0);
-        take(if data == b"[DONE]" { Piece::End } else { Piece::Json(&data) });
+        match data.first() {
+            Some(b'{' | b'[') if data != b"[DONE]" => take(Piece::Json(&data)),
+            Some(b'[') => take(Piece::End),
+            // A word that only keeps the line open.
+            _ => {}
+        }
         data.clear();
         self.data.0 = data;
     }
 }
 
-/// Whether a line is a document by itself: it is if it ends like one, since JSON on
-/// one line that breaks off inside a string would need its line feed escaped.
+/// Whether a line is a document by itself, and needs none of those that follow.
 #[inline]
 fn is_whole(data: &[u8]) -> bool {
-    let is_closed = matches!(data.trim_ascii_end(), [b'{', .., b'}']);
-    is_closed || Cursor::new(data).skip().is_some() && data.first() == Some(&b'{')
+    let mut cursor = Cursor::new(data);
+    data.first() == Some(&b'{') && cursor.skip().is_some() && cursor.is_done()
 }
