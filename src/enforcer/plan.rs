@@ -73,7 +73,7 @@ impl Plan {
             valid_until = valid_until.min(begins.min().unwrap_or(Timestamp::MAX));
         }
         if let Some(price) = &price {
-            valid_until = valid_until.min(price.valid_until());
+            valid_until = valid_until.min(price.holds_until(now));
         }
         Ok(Arc::new(Self {
             core: Arc::clone(core),
