@@ -79,7 +79,12 @@ fn priced(table: &PricingTable, line: &Map<String, Value>) -> Result<(ExactUsd, 
     let model = field("key").or_else(|_| field("model"))?;
     let price = table.find(text(line, "provider"), model, at).ok_or("has no price")?;
     let usage = line.get("usage").and_then(Value::as_object).ok_or("has no usage")?;
-    let cost = price.cost(&used(usage)?, &conditions(line)?)?;
+    let mut usage = used(usage)?;
+    if line.contains_key("key") && usage.count(Meter::Request).is_none() {
+        // LiteLLM's calculator prices tokens alone, without the fee of a request.
+        usage = usage.with(Meter::Request, 0);
+    }
+    let cost = price.cost(&usage, &conditions(line)?)?;
     Ok((cost.exact(), field("total_usd")?.parse()?))
 }
 

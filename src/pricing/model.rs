@@ -154,6 +154,15 @@ impl ModelPrice {
         set.rate(meter, conditions.search_context()).and_then(|rate| usd_rate(meter, rate))
     }
 
+    /// Whether it names any rate at all.
+    ///
+    /// A publication may list a model without one: what it costs is then
+    /// unknown, and an enforcer takes it for a model without a price.
+    #[must_use]
+    pub fn is_priced(&self) -> bool {
+        self.compiled.sets.iter().any(|set| !set.is_empty())
+    }
+
     /// The provider, in its canonical name.
     #[must_use]
     pub fn provider(&self) -> &str {

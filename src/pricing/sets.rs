@@ -119,6 +119,11 @@ impl RateSet {
         self.find(meter).or_else(|| self.rate(meter.whole()?, search))
     }
 
+    /// Whether no rate is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.named.is_empty()
+    }
+
     /// The least that is billed of a meter.
     pub(super) fn minimum(&self, meter: Meter) -> u64 {
         self.shared.minimums.iter().find(|(other, _)| *other == meter).map_or(0, |(_, least)| *least)

@@ -88,9 +88,14 @@ fn model(provider: &str, fields: &Map<'_>, import: &mut Import) -> Result<Option
         if provider == "groq" && id.starts_with("whisper-large-v3") {
             row = row.with_minimum(Meter::AudioInMs, 10_000);
         }
-        if !row.standard.is_empty() {
-            rows.push(row);
-        }
+        rows.push(row);
+    }
+    let silent = prices.iter().all(|price| price.prices.is_empty());
+    if silent && import.report.has_gaps(&entry) {
+        rows.clear();
+    } else if silent {
+        // It may be free, or no longer sold: nobody is refused its zero, and nobody is told that it is known.
+        import.report.miss(&entry, "prices, of which there are none");
     }
     if rows.is_empty() {
         import.report.skip(&entry, "has no price that is understood");

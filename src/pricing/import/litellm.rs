@@ -63,10 +63,9 @@ fn name(import: &mut Import, found: Vec<(&String, String, PriceRow)>) {
         (same && !rest.is_empty()).then(|| rest.into())
     };
     let mut taken: HashSet<(CompactString, CompactString)> = HashSet::new();
+    // A whole key is nobody else's short name: `a/a/model` may stand beside `a/model`.
     for (key, provider, _) in &found {
-        if bare(key, provider).is_none() {
-            taken.insert((canonical_provider(provider).into(), key.as_str().into()));
-        }
+        taken.insert((canonical_provider(provider).into(), key.as_str().into()));
     }
     for (key, provider, mut row) in found {
         let seller = CompactString::from(canonical_provider(&provider));

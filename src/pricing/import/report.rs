@@ -59,7 +59,7 @@ impl ImportReport {
     /// Whether a field of that entry was not understood.
     #[must_use]
     pub fn has_gaps(&self, entry: &str) -> bool {
-        self.not_understood.iter().any(|gap| gap.entry == entry)
+        self.not_understood.iter().rev().any(|gap| gap.entry == entry)
     }
 
     pub(super) fn skip(&mut self, entry: &str, reason: &str) {
