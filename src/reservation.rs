@@ -530,6 +530,7 @@ impl Open {
     fn served_instead(&self, report: &Report) -> Option<Box<Served>> {
         let model = report.model.as_ref().filter(|model| **model != self.plan.call.model)?;
         let found = self.plan.prices.find(self.plan.call.provider.as_deref(), model, self.plan.resolved_at);
+        let found = found.filter(|price| price.is_priced());
         // A dated name of the same row is the same model.
         let same =
             found.zip(self.plan.price.as_ref()).is_some_and(|(found, reserved)| Arc::ptr_eq(found, reserved));
