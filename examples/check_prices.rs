@@ -16,9 +16,7 @@ use std::process::ExitCode;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value, json};
 use token_budget::pricing::Import;
-use token_budget::{
-    Conditions, ExactUsd, Meter, PriceSource, PricingTable, ServiceTier, Timestamp, Usage,
-};
+use token_budget::{Conditions, ExactUsd, Meter, PriceSource, PricingTable, ServiceTier, Timestamp, Usage};
 
 type Failure = Box<dyn Error>;
 
@@ -38,7 +36,9 @@ fn main() -> Result<ExitCode, Failure> {
         match differs(&table, &line) {
             None => exact = exact.saturating_add(1),
             Some(problem) if flags.is_empty() => println!("line {number}: {}: {problem}", name(&line)),
-            Some(problem) => println!("{}", json!({"line": number, "model": name(&line), "problem": problem})),
+            Some(problem) => {
+                println!("{}", json!({"line": number, "model": name(&line), "problem": problem}))
+            }
         }
     }
     println!("{exact} of {all} costs exact");
