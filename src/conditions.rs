@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// The processing a provider sells at a price of its own.
 ///
-/// A model without rates for a tier bills it at its standard rates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A model without rates for a tier bills it at its standard rates, and one
+/// without rates for [`Fast`](Self::Fast) bills that as
+/// [`Priority`](Self::Priority).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ServiceTier {
@@ -18,9 +20,32 @@ pub enum ServiceTier {
     Flex,
     /// Faster, for more.
     Priority,
+    /// A fast mode of the model itself, for more.
+    Fast,
+    /// Faster than priority, for more still.
+    Ultrafast,
+    /// Between flex and priority.
+    Balanced,
+    /// Answers that are only a decision.
+    Decisions,
 }
 
 impl ServiceTier {
+    /// How many tiers there are.
+    pub(crate) const COUNT: usize = 8;
+
+    /// Every tier, standard first.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Standard,
+        Self::Batch,
+        Self::Flex,
+        Self::Priority,
+        Self::Fast,
+        Self::Ultrafast,
+        Self::Balanced,
+        Self::Decisions,
+    ];
+
     /// Its name in price rows: `batch`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -29,39 +54,162 @@ impl ServiceTier {
             Self::Batch => "batch",
             Self::Flex => "flex",
             Self::Priority => "priority",
+            Self::Fast => "fast",
+            Self::Ultrafast => "ultrafast",
+            Self::Balanced => "balanced",
+            Self::Decisions => "decisions",
+        }
+    }
+
+    /// The tier that a provider calls so: in `service_tier`, `trafficType`, `speed`.
+    ///
+    /// `None` is a word that no price is known for (`PROVISIONED_THROUGHPUT` is
+    /// paid otherwise); the caller decides what then.
+    ///
+    /// ```
+    /// use token_budget::ServiceTier;
+    ///
+    /// assert_eq!(ServiceTier::named("default"), Some(ServiceTier::Standard));
+    /// assert_eq!(ServiceTier::named("ON_DEMAND_FLEX"), Some(ServiceTier::Flex));
+    /// assert_eq!(ServiceTier::named("platinum"), None);
+    /// ```
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        const WORDS: [(&str, ServiceTier); 16] = [
+            ("standard", ServiceTier::Standard),
+            ("default", ServiceTier::Standard),
+            ("on_demand", ServiceTier::Standard),
+            ("normal", ServiceTier::Standard),
+            ("batch", ServiceTier::Batch),
+            ("batches", ServiceTier::Batch),
+            ("flex", ServiceTier::Flex),
+            ("on_demand_flex", ServiceTier::Flex),
+            ("priority", ServiceTier::Priority),
+            ("on_demand_priority", ServiceTier::Priority),
+            ("fast", ServiceTier::Fast),
+            ("ultrafast", ServiceTier::Ultrafast),
+            ("balanced", ServiceTier::Balanced),
+            ("decisions", ServiceTier::Decisions),
+            ("service_tier_flex", ServiceTier::Flex),
+            ("service_tier_priority", ServiceTier::Priority),
+        ];
+        WORDS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, tier)| tier)
+    }
+}
+
+/// Where a request is processed, as far as providers price that.
+///
+/// A model without a factor for a region has one price everywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Region {
+    /// Anywhere: the listed price.
+    #[default]
+    Global,
+    /// Only in the United States.
+    Us,
+    /// Only in the European Union.
+    Eu,
+    /// Only in another named region.
+    Other,
+}
+
+/// How much a search of the web puts before the model, where that has a price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SearchContext {
+    /// The least.
+    Low,
+    /// What providers take where nothing is asked for.
+    #[default]
+    Medium,
+    /// The most.
+    High,
+}
+
+/// A kind of content beside text, counted in tokens that may have a price of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Modality {
+    /// Sound.
+    Audio,
+    /// Images.
+    Image,
+    /// Video.
+    Video,
+}
+
+impl Modality {
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Audio => 1,
+            Self::Image => 2,
+            Self::Video => 4,
         }
     }
 }
 
-/// What the price of a whole request depends on, besides its tokens.
+/// What the price of a whole request depends on, besides its tokens and the time.
 ///
 /// The same conditions must price the quote and the charge. How long the
 /// input is belongs to the tokens, and is not repeated here.
 ///
 /// ```
-/// use token_budget::{Conditions, ServiceTier};
+/// use token_budget::{Conditions, Region, ServiceTier};
 ///
-/// let nightly = Conditions::new().with_tier(ServiceTier::Batch);
+/// let nightly = Conditions::new().with_tier(ServiceTier::Batch).with_region(Region::Eu);
 /// assert_eq!(nightly.tier(), ServiceTier::Batch);
 /// assert!(!nightly.cache_writes());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Conditions {
     tier: ServiceTier,
+    region: Region,
+    search_context: SearchContext,
+    modalities: u8,
     cache_writes: bool,
 }
 
 impl Conditions {
-    /// Standard processing by a caller that writes no caches.
+    /// Standard processing of text, anywhere, by a caller that writes no caches.
     #[must_use]
     pub const fn new() -> Self {
-        Self { tier: ServiceTier::Standard, cache_writes: false }
+        Self {
+            tier: ServiceTier::Standard,
+            region: Region::Global,
+            search_context: SearchContext::Medium,
+            modalities: 0,
+            cache_writes: false,
+        }
     }
 
     /// With that processing.
     #[must_use]
     pub const fn with_tier(mut self, tier: ServiceTier) -> Self {
         self.tier = tier;
+        self
+    }
+
+    /// With that place of processing.
+    #[must_use]
+    pub const fn with_region(mut self, region: Region) -> Self {
+        self.region = region;
+        self
+    }
+
+    /// With that size of searches.
+    #[must_use]
+    pub const fn with_search_context(mut self, size: SearchContext) -> Self {
+        self.search_context = size;
+        self
+    }
+
+    /// With input or output of that kind, at whose rates a quote then also looks.
+    ///
+    /// A charge needs no such hint: it prices the tokens that were reported.
+    #[must_use]
+    pub const fn with_modality(mut self, modality: Modality) -> Self {
+        self.modalities |= modality.bit();
         self
     }
 
@@ -79,6 +227,30 @@ impl Conditions {
     #[must_use]
     pub const fn tier(&self) -> ServiceTier {
         self.tier
+    }
+
+    /// Where it is processed.
+    #[must_use]
+    pub const fn region(&self) -> Region {
+        self.region
+    }
+
+    /// How large its searches are.
+    #[must_use]
+    pub const fn search_context(&self) -> SearchContext {
+        self.search_context
+    }
+
+    /// Whether content of that kind may come in or go out.
+    #[must_use]
+    pub const fn has_modality(&self, modality: Modality) -> bool {
+        self.modalities & modality.bit() != 0
+    }
+
+    /// Whether there is anything but text.
+    #[inline]
+    pub(crate) const fn is_multimodal(&self) -> bool {
+        self.modalities != 0
     }
 
     /// Whether input may be written to a cache.

@@ -68,7 +68,7 @@ pub enum Meter {
     ImageIn,
     /// Images made, where they are not billed as tokens.
     ImageOut,
-    /// Milliseconds of sound sent; its rate is in USD per second, as those below.
+    /// Milliseconds of sound sent; its rate is in USD per hour, as those below.
     AudioInMs,
     /// Milliseconds of sound made.
     AudioOutMs,
@@ -90,7 +90,7 @@ pub enum MeterUnit {
     Token,
     /// Requests, pages, images: USD for each.
     Piece,
-    /// Milliseconds: USD per second.
+    /// Milliseconds: USD per hour, in which a price per second and one per hour are both exact.
     Millisecond,
     /// Characters: USD per million.
     Character,

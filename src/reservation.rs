@@ -1,21 +1,23 @@
 //! A call's life after it was admitted: reserved, in flight, settled.
 
+mod charge;
 mod receipt;
 
 use std::sync::Arc;
 
-use compact_str::CompactString;
 use smallvec::SmallVec;
 
+pub use charge::Report;
 pub use receipt::{Receipt, ReceiptLine};
 
 use crate::decision::{Judged, Quote, amounts, explain};
 use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced};
 use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::{
-    Amount, Balance, Binding, Cost, Decision, Error, ErrorKind, Estimate, ModelPrice, ReservationId,
-    Timestamp, Usage, Usd, Verdict,
+    Amount, Balance, Binding, Decision, Error, ErrorKind, Estimate, ReservationId, Timestamp, Usage, Usd,
+    Verdict,
 };
+use charge::Charge;
 
 /// What both states of an open call know.
 #[derive(Clone, Debug)]
@@ -53,25 +55,6 @@ pub struct Reservation {
 #[must_use = "dropping a call in flight charges all that it holds"]
 pub struct InFlight {
     open: Option<Box<Open>>,
-}
-
-/// What is known about how a call ended.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
-    /// What it used.
-    pub usage: Usage,
-    /// The model that the provider says it served, where that is known.
-    pub model: Option<CompactString>,
-    /// What the provider says it charged, where it is known to report that.
-    pub cost: Option<Usd>,
-    /// The usage was counted here, not reported.
-    pub estimated: bool,
-}
-
-impl From<Usage> for Report {
-    fn from(usage: Usage) -> Self {
-        Self { usage, ..Self::default() }
-    }
 }
 
 impl Reservation {
@@ -289,23 +272,6 @@ impl Drop for InFlight {
     }
 }
 
-/// A charge worked out of a report.
-#[derive(Clone, Debug)]
-struct Charge {
-    usage: Usage,
-    priced: Priced,
-    rank: Rank,
-    /// The model that was served in place of the reserved one, and its price if it has one.
-    served: Option<Box<Served>>,
-}
-
-/// Another model than was held for.
-#[derive(Clone, Debug)]
-struct Served {
-    model: CompactString,
-    price: Option<Arc<ModelPrice>>,
-}
-
 /// Puts a report into the outbox where its delivery is cancelled halfway.
 struct Unconfirmed<'a> {
     core: &'a Core,
@@ -444,7 +410,7 @@ impl Open {
     #[inline]
     fn charge_note(&self, charge: &Charge) -> Note {
         let ended = if charge.rank == Rank::Reported { Ended::Reported } else { Ended::Estimated };
-        self.note(Some(charge.usage), ended)
+        self.note(Some(charge.sum()), ended)
     }
 
     #[inline]
@@ -480,60 +446,6 @@ impl Open {
                 Err(error)
             }
         }
-    }
-
-    /// Prices what was used; what was not reported is taken as it was held.
-    fn charge(&self, report: &Report) -> Result<Charge, Error> {
-        let (mut usage, clamped) = report.usage.clamped();
-        let mut estimated = report.estimated || clamped;
-        // A whole that was not reported is not told by its parts: it is at least what was held for.
-        let (input_missing, output_missing) =
-            (report.usage.input().is_none(), report.usage.output().is_none());
-        // Nothing used of what was held for is a report that is missing, not a call that was free.
-        let nothing = usage.total() == Some(0) && self.priced.usd > Usd::ZERO;
-        if input_missing || nothing {
-            usage = usage.with_input(self.priced.tokens_input.max(usage.input().unwrap_or(0)));
-            estimated = true;
-        }
-        if output_missing || nothing {
-            usage = usage.with_output(self.priced.tokens_output.max(usage.output().unwrap_or(0)));
-            estimated = true;
-        }
-        let served = self.served_instead(report);
-        // A served model without a price is charged as the reserved one: a guess.
-        let guessed = served.as_ref().is_some_and(|served| served.price.is_none());
-        let price = self.price_of(served.as_deref());
-        let by_table = price.map(|price| price.cost(&usage, self.plan.conditions())).transpose()?;
-        let table = by_table.as_ref().map_or(Usd::ZERO, Cost::total);
-        estimated |= by_table.as_ref().is_none_or(|cost| !cost.is_complete());
-        // A provider's own zero on a model that costs is no price.
-        let reported =
-            report.cost.filter(|cost| *cost > Usd::ZERO || (*cost == Usd::ZERO && table == Usd::ZERO));
-        estimated |= reported.is_none() && (guessed || report.cost.is_some());
-        let priced = Priced {
-            usd: reported.unwrap_or(table),
-            tokens_input: usage.input().unwrap_or(0),
-            tokens_output: usage.output().unwrap_or(0),
-        };
-        let rank = if estimated { Rank::Estimated } else { Rank::Reported };
-        Ok(Charge { usage, priced, rank, served })
-    }
-
-    /// The price that a charge is worked out by: the served model's, else the reserved one's.
-    #[inline]
-    fn price_of<'a>(&'a self, served: Option<&'a Served>) -> Option<&'a ModelPrice> {
-        served.and_then(|served| served.price.as_deref()).or(self.plan.price.as_deref())
-    }
-
-    /// The model that was served in place of the reserved one, and its price if it has one.
-    /// Both are looked up where and when the hold was priced: a swap since then reprices nothing.
-    fn served_instead(&self, report: &Report) -> Option<Box<Served>> {
-        let model = report.model.as_ref().filter(|model| **model != self.plan.call.model)?;
-        let found = self.plan.prices.find(self.plan.call.provider.as_deref(), model, self.plan.resolved_at);
-        // A dated name of the same row is the same model.
-        let same =
-            found.zip(self.plan.price.as_ref()).is_some_and(|(found, reserved)| Arc::ptr_eq(found, reserved));
-        (!same).then(|| Box::new(Served { model: model.clone(), price: found.cloned() }))
     }
 
     #[inline]

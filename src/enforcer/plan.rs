@@ -59,11 +59,14 @@ impl Plan {
         let prices = core.prices.load_full();
         let binding = Arc::new(policy.bind_with(call, own, now)?);
         let exempt = policy.bind_exempt(call, own, now)?.map(Arc::new);
-        let mut price = prices.find(call.provider.as_deref(), &call.model, now).cloned();
+        let find = |provider: Option<&str>, model: &str| {
+            prices.find(provider, model, now).filter(|price| price.is_priced()).cloned()
+        };
+        let mut price = find(call.provider.as_deref(), &call.model);
         if price.is_none()
             && let UnknownModel::PricedAs(model) = policy.unknown_model()
         {
-            price = prices.find(None, model, now).cloned();
+            price = find(None, model);
         }
         let passes = policy.unknown_model() == &UnknownModel::CountOnly || binding.observes_only;
         let mut valid_until = binding.valid_until;
@@ -73,7 +76,7 @@ impl Plan {
             valid_until = valid_until.min(begins.min().unwrap_or(Timestamp::MAX));
         }
         if let Some(price) = &price {
-            valid_until = valid_until.min(price.valid_until());
+            valid_until = valid_until.min(price.holds_until(now));
         }
         Ok(Arc::new(Self {
             core: Arc::clone(core),

@@ -1,156 +1,191 @@
 //! How do written rates become integers, with every gap filled?
 //!
 //! Conditions combine before they fall back: the rate for a long batch request
-//! is looked for in long + batch, then long, then batch, then standard. Only
-//! then does a missing part take the rate of its whole. Reasoning is output by
-//! another name, so a level that prices output prices reasoning too.
+//! is looked for in long + batch, then long, then batch, then standard; rates of
+//! a time of day stand above them all. Only then does a missing part take the
+//! rate of its whole. Reasoning is output by another name, so a level that
+//! prices output prices reasoning too.
+
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
 use super::rates::Rates;
-use super::row::{LongContext, PriceRow};
-use crate::ServiceTier;
-use crate::{Error, Meter, MeterUnit};
+use super::row::PriceRow;
+use super::sets::{RateSet, Shared};
+use crate::{Error, Meter, MeterUnit, Region, ServiceTier};
 
+/// One dollar in the units of [`ExactUsd`](super::ExactUsd).
+const USD: u128 = 1_000_000_000_000_000_000_000_000_000;
 /// The dearest token: one dollar, a thousand times the dearest one listed.
-const TOKEN_ATTO_MAX: u64 = 1_000_000_000_000_000_000;
-/// The dearest request of a server tool: ten dollars.
-const REQUEST_ATTO_MAX: u64 = 10 * TOKEN_ATTO_MAX;
-/// The largest multiplier of a tier, and its finest step in decimals.
+const TOKEN_MAX: u128 = USD;
+/// The dearest request, page or image: ten dollars.
+const PIECE_MAX: u128 = USD.saturating_mul(10);
+/// The dearest hour of sound or video: ten thousand dollars.
+const HOUR_MAX: u128 = USD.saturating_mul(10_000);
+/// The largest multiplier of a tier or region, and its finest step in decimals.
 const FACTOR_MAX: i64 = 100;
 const FACTOR_DIGITS: u32 = 9;
+/// Bands of one row; the most that is published is four.
+const BANDS_MAX: usize = 16;
 
-/// Atto-dollars ($1e-18) for one token or request, under settled conditions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RateSet {
-    pub(super) input: u64,
-    pub(super) cached_input: u64,
-    pub(super) cache_write_5m: u64,
-    pub(super) cache_write_1h: u64,
-    pub(super) output: u64,
-    pub(super) reasoning: u64,
-    pub(super) web_search: Option<u64>,
-    pub(super) web_fetch: Option<u64>,
-    pub(super) file_search: Option<u64>,
-    pub(super) code_execution: Option<u64>,
+/// Regions that may have a factor; global, which has none, stands first.
+pub(super) const REGIONS: [Region; 4] = [Region::Global, Region::Us, Region::Eu, Region::Other];
+
+/// Rates in units for one token, piece or hour, where named.
+pub(super) type Given = [Option<u128>; Meter::COUNT];
+
+/// Every set of rates of a row, and which conditions each belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Compiled {
+    /// The smallest input of each band after the first.
+    pub(super) edges: Box<[u64]>,
+    /// By region, band and tier: the place of its set. One region alone where none has a factor.
+    pub(super) places: Box<[u16]>,
+    pub(super) sets: Box<[Arc<RateSet>]>,
 }
 
-/// A rate set for each tier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TierSets {
-    standard: RateSet,
-    batch: RateSet,
-    flex: RateSet,
-    priority: RateSet,
-}
-
-impl TierSets {
-    pub(super) fn of(&self, tier: ServiceTier) -> &RateSet {
-        match tier {
-            ServiceTier::Standard => &self.standard,
-            ServiceTier::Batch => &self.batch,
-            ServiceTier::Flex => &self.flex,
-            ServiceTier::Priority => &self.priority,
+/// Fills every gap of a row; `times` are rates that replace all others.
+pub(super) fn compile(row: &PriceRow, times: Option<&Rates>) -> Result<Compiled, Error> {
+    let missing = |field| Error::invalid(field, "is missing, and no lower layer names it");
+    if !row.complete && row.standard.get(Meter::Input).is_none() {
+        return Err(missing("standard.input"));
+    }
+    if !row.complete && row.standard.get(Meter::Output).is_none() {
+        return Err(missing("standard.output"));
+    }
+    let edges = edges(row)?;
+    let shared = Shared::of(row)?;
+    let times = times.map(|rates| given("times.rates", rates)).transpose()?;
+    let mut bands = vec![band(row, "", |tier| row.rates(tier))?];
+    for written in &row.bands {
+        bands.push(band(row, "bands.", |tier| written.rates(tier))?);
+    }
+    let regions = if row.region_factors.is_empty() { 1 } else { REGIONS.len() };
+    let mut sets: Vec<Arc<RateSet>> = Vec::new();
+    let mut places = Vec::new();
+    for region in REGIONS.into_iter().take(regions) {
+        let factor = row.region_factors.get(region);
+        for at in 0..bands.len() {
+            for tier in ServiceTier::ALL {
+                let levels = levels(&bands, at, priced_as(row, tier), times.as_ref());
+                let mut filled = filled(&levels);
+                scale("region_factors", &mut filled.rates, factor)?;
+                let set = RateSet::of(&filled, &shared);
+                places.push(place(&mut sets, set)?);
+            }
         }
     }
+    Ok(Compiled { edges, places: places.into(), sets: sets.into() })
 }
 
-/// The sets for ordinary requests, and those above a threshold of input tokens.
-pub(super) type Compiled = (TierSets, Option<(u64, TierSets)>);
+/// The set's place among those that were made, which are few.
+fn place(sets: &mut Vec<Arc<RateSet>>, set: RateSet) -> Result<u16, Error> {
+    let at = sets.iter().position(|other| **other == set).unwrap_or(sets.len());
+    if at == sets.len() {
+        sets.push(Arc::new(set));
+    }
+    u16::try_from(at).map_err(|_| Error::invalid("bands", "make too many sets of rates"))
+}
 
-/// Fills every gap of a complete row.
-pub(super) fn compile(row: &PriceRow) -> Result<Compiled, Error> {
-    let factors = [row.batch_factor, row.flex_factor, row.priority_factor];
-    let tiers = [&row.standard, &row.batch, &row.flex, &row.priority];
-    let short = Band::read("", tiers, factors)?;
-    let long = match &row.long_context {
-        None => None,
-        Some(long) => {
-            let above = long
-                .above_input_tokens
-                .ok_or_else(|| Error::invalid("long_context.above_input_tokens", "is missing"))?;
-            let band = Band::read("long_context.", tiers_of(long), factors)?;
-            Some((above, band.sets(&[&band, &short])?))
-        }
+fn edges(row: &PriceRow) -> Result<Box<[u64]>, Error> {
+    if row.bands.len() > BANDS_MAX {
+        return Err(Error::invalid("bands", format!("more than {BANDS_MAX}")));
+    }
+    let edges = row.bands.iter().map(super::row::Band::first).collect::<Result<Box<[u64]>, _>>()?;
+    let rises = edges.iter().zip(edges.iter().skip(1)).all(|(lower, upper)| lower < upper);
+    if rises { Ok(edges) } else { Err(Error::invalid("bands", "do not rise")) }
+}
+
+/// Fast processing without a rate or factor of its own is priority's.
+fn priced_as(row: &PriceRow, tier: ServiceTier) -> ServiceTier {
+    let named = |tier: ServiceTier| {
+        row.factor(tier).is_some()
+            || !row.rates(tier).is_empty()
+            || row.bands.iter().any(|band| !band.rates(tier).is_empty())
     };
-    Ok((short.sets(&[&short])?, long))
-}
-
-fn tiers_of(long: &LongContext) -> [&Rates; 4] {
-    [&long.standard, &long.batch, &long.flex, &long.priority]
-}
-
-/// Rates in atto-dollars, where named.
-type Given = [Option<u64>; Meter::COUNT];
-
-fn at(given: &Given, meter: Meter) -> Option<u64> {
-    given.get(meter as usize).copied().flatten()
+    if tier == ServiceTier::Fast && !named(tier) { ServiceTier::Priority } else { tier }
 }
 
 /// What a row names for one length of input: by tier, the tier's own rates and
 /// the standard ones multiplied by its factor.
-struct Band {
-    standard: [Given; 2],
-    batch: [Given; 2],
-    flex: [Given; 2],
-    priority: [Given; 2],
+type BandRates = Vec<[Given; 2]>;
+
+fn band<'a>(
+    row: &PriceRow,
+    prefix: &str,
+    rates: impl Fn(ServiceTier) -> &'a Rates,
+) -> Result<BandRates, Error> {
+    let read = |tier: ServiceTier| given(&format!("{prefix}{}", tier.name()), rates(tier));
+    let base = read(ServiceTier::Standard)?;
+    ServiceTier::ALL
+        .into_iter()
+        .map(|tier| {
+            let mut scaled = base;
+            scale(&format!("{}_factor", tier.name()), &mut scaled, row.factor(tier))?;
+            Ok([read(tier)?, scaled])
+        })
+        .collect()
 }
 
-impl Band {
-    fn read(prefix: &str, tiers: [&Rates; 4], factors: [Option<Decimal>; 3]) -> Result<Self, Error> {
-        let read = |tier: ServiceTier, rates: &Rates| given(&format!("{prefix}{}", tier.name()), rates);
-        let [standard, batch, flex, priority] = tiers;
-        let [batch_factor, flex_factor, priority_factor] = factors;
-        let base = read(ServiceTier::Standard, standard)?;
-        Ok(Self {
-            standard: [base, base],
-            batch: [read(ServiceTier::Batch, batch)?, scaled("batch_factor", &base, batch_factor)?],
-            flex: [read(ServiceTier::Flex, flex)?, scaled("flex_factor", &base, flex_factor)?],
-            priority: [
-                read(ServiceTier::Priority, priority)?,
-                scaled("priority_factor", &base, priority_factor)?,
-            ],
-        })
-    }
-
-    /// The filled sets, looked up in `bands` from the most special one down.
-    fn sets(&self, bands: &[&Self]) -> Result<TierSets, Error> {
-        let levels = |of: fn(&Self) -> &[Given; 2]| bands.iter().copied().flat_map(of).collect::<Vec<_>>();
-        Ok(TierSets {
-            standard: filled(&levels(|band| &band.standard))?,
-            batch: filled(&levels(|band| &band.batch))?,
-            flex: filled(&levels(|band| &band.flex))?,
-            priority: filled(&levels(|band| &band.priority))?,
-        })
-    }
+/// What is looked through for a set, the most special first.
+fn levels<'a>(
+    bands: &'a [BandRates],
+    at: usize,
+    tier: ServiceTier,
+    times: Option<&'a Given>,
+) -> Vec<&'a Given> {
+    let own = bands.get(at).filter(|_| at > 0);
+    let bands = own.into_iter().chain(bands.first());
+    let rates = bands.filter_map(|band| band.get(tier as usize)).flatten();
+    times.into_iter().chain(rates).collect()
 }
 
-fn filled(levels: &[&Given]) -> Result<RateSet, Error> {
+/// Rates with every gap filled, where anything fills it.
+pub(super) struct Filled {
+    pub(super) rates: Given,
+}
+
+fn filled(levels: &[&Given]) -> Filled {
     let named = |meter: Meter| levels.iter().find_map(|level| at(level, meter));
-    let missing = |field| Error::invalid(field, "is missing, and no lower layer names it");
-    let input = named(Meter::Input).ok_or_else(|| missing("standard.input"))?;
-    let output = named(Meter::Output).ok_or_else(|| missing("standard.output"))?;
-    let reasoning = levels.iter().find_map(|level| at(level, Meter::Reasoning).or(at(level, Meter::Output)));
-    let cache_write_5m = named(Meter::CacheWrite5m).unwrap_or(input);
-    Ok(RateSet {
-        input,
-        cached_input: named(Meter::CachedInput).unwrap_or(input),
-        cache_write_5m,
-        cache_write_1h: named(Meter::CacheWrite1h).unwrap_or(cache_write_5m),
-        output,
-        reasoning: reasoning.unwrap_or(output),
-        web_search: named(Meter::WebSearch),
-        web_fetch: named(Meter::WebFetch),
-        file_search: named(Meter::FileSearch),
-        code_execution: named(Meter::CodeExecution),
-    })
+    let mut rates = Meter::ALL.map(named);
+    let mut set = |meter: Meter, rate: Option<u128>| {
+        if let Some(slot) = rates.get_mut(meter as usize) {
+            *slot = rate;
+        }
+    };
+    let input = named(Meter::Input);
+    let write = named(Meter::CacheWrite5m).or(input);
+    set(Meter::CachedInput, named(Meter::CachedInput).or(input));
+    set(Meter::CacheWrite5m, write);
+    set(Meter::CacheWrite1h, named(Meter::CacheWrite1h).or(write));
+    set(
+        Meter::Reasoning,
+        levels.iter().find_map(|level| at(level, Meter::Reasoning).or(at(level, Meter::Output))),
+    );
+    // Where caching has no price, cached sound is sound.
+    for (part, whole, content) in [
+        (Meter::CachedAudio, Meter::CachedInput, Meter::InputAudio),
+        (Meter::CachedImage, Meter::CachedInput, Meter::InputImage),
+        (Meter::CachedVideo, Meter::CachedInput, Meter::InputVideo),
+        (Meter::CacheWriteAudio, Meter::CacheWrite5m, Meter::InputAudio),
+    ] {
+        if named(part).is_none() && named(whole).is_none() {
+            set(part, named(content));
+        }
+    }
+    Filled { rates }
+}
+
+pub(super) fn at(given: &Given, meter: Meter) -> Option<u128> {
+    given.get(meter as usize).copied().flatten()
 }
 
 fn given(place: &str, rates: &Rates) -> Result<Given, Error> {
     let mut given = [None; Meter::COUNT];
-    for (slot, meter) in given.iter_mut().zip(Meter::ALL) {
-        if let Some(rate) = rates.get(meter) {
-            *slot = Some(atto(meter, rate).map_err(|problem| {
+    for (meter, rate) in rates.iter() {
+        if let Some(slot) = given.get_mut(meter as usize) {
+            *slot = Some(units(meter, rate).map_err(|problem| {
                 Error::invalid(&format!("{place}.{meter}"), format!("{rate} {problem}"))
             })?);
         }
@@ -158,19 +193,23 @@ fn given(place: &str, rates: &Rates) -> Result<Given, Error> {
     Ok(given)
 }
 
-/// How many decimals turn a rate in USD into atto-dollars for one token or request.
-pub(super) const fn atto_digits(meter: Meter) -> u32 {
+/// How many decimals turn a rate in USD into units for one token, piece or hour.
+pub(super) const fn unit_digits(meter: Meter) -> u32 {
     match meter.unit() {
-        MeterUnit::Token | MeterUnit::Character => 12,
-        MeterUnit::Millisecond => 15,
-        MeterUnit::Piece => 18,
+        MeterUnit::Token | MeterUnit::Character => 21,
+        MeterUnit::Millisecond | MeterUnit::Piece => 27,
     }
 }
 
-/// A rate in USD as atto-dollars for one token or request, or what is wrong with it.
-fn atto(meter: Meter, rate: Decimal) -> Result<u64, String> {
-    let digits = atto_digits(meter);
-    let max = if meter.counts_tokens() { TOKEN_ATTO_MAX } else { REQUEST_ATTO_MAX };
+/// A rate in USD as units for one token, piece or hour, or what is wrong with it.
+pub(super) fn units(meter: Meter, rate: Decimal) -> Result<u128, String> {
+    let digits = unit_digits(meter);
+    let (max, usd) = match meter.unit() {
+        MeterUnit::Token => (TOKEN_MAX, "1000000 USD per million tokens"),
+        MeterUnit::Character => (TOKEN_MAX, "1000000 USD per million characters"),
+        MeterUnit::Piece => (PIECE_MAX, "10 USD a request"),
+        MeterUnit::Millisecond => (HOUR_MAX, "10000 USD an hour"),
+    };
     if rate.is_sign_negative() && !rate.is_zero() {
         return Err("is negative".to_owned());
     }
@@ -181,39 +220,33 @@ fn atto(meter: Meter, rate: Decimal) -> Result<u64, String> {
     10_u128
         .checked_pow(power)
         .and_then(|unit| unit.checked_mul(rate.mantissa().unsigned_abs()))
-        .and_then(|atto| u64::try_from(atto).ok())
-        .filter(|atto| *atto <= max)
-        .ok_or_else(|| {
-            let usd =
-                if meter.counts_tokens() { "1000000 USD per million tokens" } else { "10 USD a request" };
-            format!("is above {usd}, which is taken for an error")
-        })
+        .filter(|units| *units <= max)
+        .ok_or_else(|| format!("is above {usd}, which is taken for an error"))
 }
 
-/// The token rates multiplied, exactly; fees of server tools have no discount.
-fn scaled(field: &str, base: &Given, factor: Option<Decimal>) -> Result<Given, Error> {
-    let Some(factor) = factor.map(|factor| factor.normalize()) else { return Ok(*base) };
+/// Multiplies the rates of tokens, exactly; fees of tools have no discount.
+fn scale(field: &str, rates: &mut Given, factor: Option<Decimal>) -> Result<(), Error> {
+    let Some(factor) = factor.map(|factor| factor.normalize()) else { return Ok(()) };
     if (factor.is_sign_negative() && !factor.is_zero()) || factor > Decimal::from(FACTOR_MAX) {
         return Err(Error::invalid(field, format!("{factor} is not between 0 and {FACTOR_MAX}")));
     }
     if factor.scale() > FACTOR_DIGITS {
         return Err(Error::invalid(field, format!("{factor} has more than {FACTOR_DIGITS} decimals")));
     }
-    let mut scaled = *base;
-    for (slot, meter) in scaled.iter_mut().zip(Meter::ALL).filter(|(_, meter)| meter.counts_tokens()) {
+    for (slot, meter) in rates.iter_mut().zip(Meter::ALL).filter(|(_, meter)| meter.counts_tokens()) {
         let Some(rate) = *slot else { continue };
         let product = multiplied(rate, factor).ok_or_else(|| {
             Error::invalid(field, format!("{factor} times the {meter} rate cannot be kept exactly"))
         })?;
         *slot = Some(product);
     }
-    Ok(scaled)
+    Ok(())
 }
 
-fn multiplied(rate: u64, factor: Decimal) -> Option<u64> {
+fn multiplied(rate: u128, factor: Decimal) -> Option<u128> {
     let unit = 10_u128.checked_pow(factor.scale())?;
-    let product = u128::from(rate).checked_mul(factor.mantissa().unsigned_abs())?;
+    let product = rate.checked_mul(factor.mantissa().unsigned_abs())?;
     let whole = product.checked_div(unit)?;
     let exact = whole.checked_mul(unit)? == product;
-    u64::try_from(whole).ok().filter(|whole| exact && *whole <= TOKEN_ATTO_MAX)
+    (exact && whole <= TOKEN_MAX).then_some(whole)
 }

@@ -1,16 +1,24 @@
 //! What did a call cost, and for what?
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 
-use super::compile::{RateSet, atto_digits};
-use crate::{Error, Meter, Usage, Usd};
+use super::compile::unit_digits;
+use super::exact::ExactUsd;
+use super::sets::{COMMON, RateSet};
+use crate::{Error, Meter, MeterUnit, SearchContext, Usage, Usd};
 
 /// Atto-dollars in a nano-dollar.
 const ATTOS_PER_NANO: u64 = 1_000_000_000;
+/// Units of an exact sum in an atto-dollar.
+const UNITS_PER_ATTO: u128 = 1_000_000_000;
+/// Milliseconds in an hour, for which sound and video are priced.
+const HOUR_MS: u128 = 3_600_000;
 
 /// What one call cost: one sum, and on demand the lines it consists of.
 ///
-/// Small and without heap, so that every charge can carry it.
+/// Small and without heap of its own, so that every charge can carry it.
 ///
 /// # Example: cached input is billed once, at its own rate
 /// ```
@@ -25,12 +33,22 @@ const ATTOS_PER_NANO: u64 = 1_000_000_000;
 /// assert_eq!(lines, [(Meter::Input, 200), (Meter::CachedInput, 800), (Meter::Output, 100)]);
 /// # Ok::<(), token_budget::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Cost {
     total: Usd,
     usage: Usage,
-    rates: RateSet,
+    rates: Rated,
+    search: SearchContext,
+}
+
+/// By which rates a call was priced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rated {
+    /// Atto-dollars for the common meters, by value: nothing else counted.
+    Plain([u64; 6]),
+    /// Everything the price knows.
+    Full(Arc<RateSet>),
 }
 
 /// One meter's share of a [`Cost`].
@@ -39,30 +57,52 @@ pub struct Cost {
 pub struct CostLine {
     /// What was counted.
     pub meter: Meter,
-    /// How many tokens or requests; a token stands in one line only.
+    /// How many were billed; a token stands in one line only.
     pub quantity: u64,
-    /// USD per million tokens, or per request; `None` where no fee is known.
+    /// USD per million, per piece or per hour, as [`Meter::unit`] says; `None` where no rate is known.
     pub rate: Option<Decimal>,
-    /// The exact amount in USD, before the sum is rounded up; `None` where no fee is known.
-    pub amount: Option<Decimal>,
+    /// The exact amount, before the sum is rounded up; `None` where no rate is known.
+    ///
+    /// Only time billed by the hour may not come out even: it is rounded up to 10⁻²⁷ dollars.
+    pub amount: Option<ExactUsd>,
 }
 
 impl Cost {
     /// Prices a usage: exact products, one sum, rounded up once.
-    pub(super) fn of(usage: &Usage, rates: &RateSet) -> Result<Self, Error> {
-        let quantities = Split::of(usage)?.quantities(rates);
-        let total = quantities.into_iter().fold(0, |sum: u128, (_, quantity, rate)| {
-            // Cannot wrap: rates are capped at 1e18 a token and 1e19 a request, the
-            // tokens at 2^65, the requests at 2^34, so the sum stays below 2^126.
-            sum.wrapping_add(times(quantity, rate.unwrap_or(0)))
-        });
-        Ok(Self { total: rounded_up(total)?, usage: *usage, rates: *rates })
+    #[inline]
+    pub(super) fn of(usage: &Usage, rates: &Arc<RateSet>, search: SearchContext) -> Result<Self, Error> {
+        if rates.plain && !usage.has_rare_meters() {
+            let quantities = common(usage)?;
+            let total = quantities.into_iter().zip(rates.common).fold(0, |sum: u128, (quantity, rate)| {
+                // Cannot wrap: rates are capped at 1e18 a token and the tokens at 2^65,
+                // so the sum stays below 2^125.
+                sum.wrapping_add(times(quantity, rate))
+            });
+            return Ok(Self {
+                total: rounded_up(total)?,
+                usage: *usage,
+                rates: Rated::Plain(rates.common),
+                search,
+            });
+        }
+        let rates = Rated::Full(Arc::clone(rates));
+        let mut cost = Self { total: Usd::ZERO, usage: *usage, rates, search };
+        cost.check()?;
+        cost.total = cost.sum().ok_or_else(|| Error::overflow("cost of the call"))?.rounded_up()?;
+        Ok(cost)
     }
 
     /// The whole charge, rounded up once to the next nano-dollar.
     #[must_use]
     pub fn total(&self) -> Usd {
         self.total
+    }
+
+    /// The whole charge before it was rounded; its lines add up to it exactly.
+    #[must_use]
+    pub fn exact(&self) -> ExactUsd {
+        // It was summed up when the call was priced, so it can be again.
+        self.sum().unwrap_or_default()
     }
 
     /// The usage that was priced.
@@ -73,80 +113,142 @@ impl Cost {
 
     /// Whether every line has a price.
     ///
-    /// It is false when a server tool ran for which the table knows no fee. The
-    /// total is then only a lower bound, and the charge has to be marked as
-    /// estimated; tokens always have a price.
+    /// It is false where something was counted for which the table knows no
+    /// rate: a tool's fee, pages, or tokens of a model that lists only others.
+    /// The total is then only a lower bound, and the charge has to be marked as
+    /// estimated.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let known =
-            |meter: Meter, fee: Option<u64>| self.usage.count(meter).unwrap_or(0) == 0 || fee.is_some();
-        known(Meter::WebSearch, self.rates.web_search)
-            && known(Meter::WebFetch, self.rates.web_fetch)
-            && known(Meter::FileSearch, self.rates.file_search)
-            && known(Meter::CodeExecution, self.rates.code_execution)
+        match &self.rates {
+            Rated::Plain(_) => true,
+            Rated::Full(_) => self.lines().all(|line| line.amount.is_some()),
+        }
     }
 
     /// The lines with anything to count: what, how much, at which rate, the exact amount.
     ///
-    /// Their amounts add up to less than a nano-dollar below [`total`](Self::total).
+    /// Their amounts add up to [`exact`](Self::exact), which [`total`](Self::total) rounds up.
     pub fn lines(&self) -> impl Iterator<Item = CostLine> {
-        // The usage was split when it was priced, so it can be split again.
-        let quantities = Split::of(&self.usage).map(|split| split.quantities(&self.rates)).ok();
-        quantities.into_iter().flatten().filter(|(_, quantity, _)| *quantity > 0).map(
-            |(meter, quantity, rate)| CostLine {
+        Meter::ALL.into_iter().filter_map(|meter| {
+            let quantity = self.quantity(meter).filter(|quantity| *quantity > 0)?;
+            let rate = self.rate(meter);
+            Some(CostLine {
                 meter,
                 quantity,
                 rate: rate.and_then(|rate| usd_rate(meter, rate)),
-                amount: rate.and_then(|rate| usd(times(quantity, rate))),
-            },
-        )
+                amount: rate.and_then(|rate| amount(meter, quantity, rate)).map(ExactUsd::from_units),
+            })
+        })
     }
-}
 
-/// A usage with every token in one place.
-struct Split<'a> {
-    input_rest: u64,
-    output_rest: u64,
-    usage: &'a Usage,
-}
+    fn sum(&self) -> Option<ExactUsd> {
+        Meter::ALL.into_iter().try_fold(ExactUsd::ZERO, |sum, meter| {
+            let quantity = self.quantity(meter)?;
+            match self.rate(meter) {
+                Some(rate) if quantity > 0 => {
+                    sum.checked_add(ExactUsd::from_units(amount(meter, quantity, rate)?))
+                }
+                _ => Some(sum),
+            }
+        })
+    }
 
-impl<'a> Split<'a> {
-    #[inline]
-    fn of(usage: &'a Usage) -> Result<Self, Error> {
-        let whole = |field: &str, tokens: Option<u64>| {
-            tokens.ok_or_else(|| Error::invalid(field, "was not reported, so the call cannot be priced"))
-        };
-        let input = whole("usage.input", usage.input())?;
-        let output = whole("usage.output", usage.output())?;
-        let input_rest = input
-            .checked_sub(usage.cached_input().unwrap_or(0))
-            .and_then(|rest| rest.checked_sub(usage.cache_write_5m().unwrap_or(0)))
-            .and_then(|rest| rest.checked_sub(usage.cache_write_1h().unwrap_or(0)));
-        let output_rest = output.checked_sub(usage.reasoning().unwrap_or(0));
-        match (input_rest, output_rest) {
-            (Some(input_rest), Some(output_rest)) => Ok(Self { input_rest, output_rest, usage }),
-            _ => Err(usage.check().err().unwrap_or_else(|| Error::overflow("usage"))),
+    /// Checks that whole and parts fit together.
+    fn check(&self) -> Result<(), Error> {
+        let _ = common(&self.usage)?;
+        if Meter::ALL.into_iter().all(|meter| self.quantity(meter).is_some()) {
+            return Ok(());
+        }
+        Err(self.usage.check().err().unwrap_or_else(|| Error::overflow("usage")))
+    }
+
+    fn rate(&self, meter: Meter) -> Option<u128> {
+        match &self.rates {
+            Rated::Plain(rates) => {
+                let at = COMMON.into_iter().position(|common| common == meter)?;
+                rates.get(at).map(|atto| u128::from(*atto).saturating_mul(UNITS_PER_ATTO))
+            }
+            Rated::Full(rates) => rates.rate(meter, self.search),
         }
     }
 
-    /// Each meter with what it counted and its rate in atto-dollars.
-    #[inline]
-    fn quantities(&self, rates: &RateSet) -> [(Meter, u64, Option<u64>); 10] {
-        let usage = self.usage;
-        let part = |tokens: Option<u64>| tokens.unwrap_or(0);
-        let requests = |meter: Meter| usage.count(meter).unwrap_or(0);
-        [
-            (Meter::Input, self.input_rest, Some(rates.input)),
-            (Meter::CachedInput, part(usage.cached_input()), Some(rates.cached_input)),
-            (Meter::CacheWrite5m, part(usage.cache_write_5m()), Some(rates.cache_write_5m)),
-            (Meter::CacheWrite1h, part(usage.cache_write_1h()), Some(rates.cache_write_1h)),
-            (Meter::Output, self.output_rest, Some(rates.output)),
-            (Meter::Reasoning, part(usage.reasoning()), Some(rates.reasoning)),
-            (Meter::WebSearch, requests(Meter::WebSearch), rates.web_search),
-            (Meter::WebFetch, requests(Meter::WebFetch), rates.web_fetch),
-            (Meter::FileSearch, requests(Meter::FileSearch), rates.file_search),
-            (Meter::CodeExecution, requests(Meter::CodeExecution), rates.code_execution),
-        ]
+    /// What is billed of a meter, without what stands in other lines; `None` where the parts exceed it.
+    fn quantity(&self, meter: Meter) -> Option<u64> {
+        let part = |meter: Meter| self.usage.count(meter).unwrap_or(0);
+        let less = |whole: Meter, parts: &[Meter]| {
+            parts.iter().try_fold(part(whole), |rest, meter| rest.checked_sub(part(*meter)))
+        };
+        let counted = match meter {
+            Meter::Input => {
+                let rest =
+                    less(Meter::Input, &[Meter::CachedInput, Meter::CacheWrite5m, Meter::CacheWrite1h])?;
+                // Sound that was cached stands among the cached tokens already.
+                [Meter::InputAudio, Meter::InputImage, Meter::InputVideo]
+                    .into_iter()
+                    .try_fold(rest, |rest, meter| rest.checked_sub(self.quantity_counted(meter)?))?
+            }
+            Meter::CachedInput => less(meter, &[Meter::CachedAudio, Meter::CachedImage, Meter::CachedVideo])?,
+            Meter::CacheWrite5m => less(meter, &[Meter::CacheWriteAudio])?,
+            Meter::InputAudio | Meter::InputImage | Meter::InputVideo => self.quantity_counted(meter)?,
+            Meter::Output => {
+                less(meter, &[Meter::Reasoning, Meter::OutputAudio, Meter::OutputImage, Meter::OutputVideo])?
+            }
+            // Whoever is billed by the request is billed for this one.
+            Meter::Request => match &self.rates {
+                Rated::Full(rates) if rates.rate(meter, self.search).is_some() => {
+                    self.usage.count(meter).unwrap_or(1)
+                }
+                _ => part(meter),
+            },
+            _ => part(meter),
+        };
+        let least = match &self.rates {
+            Rated::Full(rates) if counted > 0 => rates.minimum(meter),
+            _ => 0,
+        };
+        Some(counted.max(least))
+    }
+
+    /// Sound, images and video that were neither read from nor written to a cache.
+    fn quantity_counted(&self, meter: Meter) -> Option<u64> {
+        let part = |meter: Meter| self.usage.count(meter).unwrap_or(0);
+        let cached = match meter {
+            Meter::InputAudio => part(Meter::CachedAudio).checked_add(part(Meter::CacheWriteAudio))?,
+            Meter::InputImage => part(Meter::CachedImage),
+            _ => part(Meter::CachedVideo),
+        };
+        // A report may name cached sound alone: it is then no sound beside it.
+        Some(part(meter).saturating_sub(cached))
+    }
+}
+
+/// The common quantities, every token in one of them.
+#[inline]
+fn common(usage: &Usage) -> Result<[u64; 6], Error> {
+    let whole = |field: &str, tokens: Option<u64>| {
+        tokens.ok_or_else(|| Error::invalid(field, "was not reported, so the call cannot be priced"))
+    };
+    let input = whole("usage.input", usage.input())?;
+    let output = whole("usage.output", usage.output())?;
+    let cached = usage.cached_input().unwrap_or(0);
+    let (write_5m, write_1h) = (usage.cache_write_5m().unwrap_or(0), usage.cache_write_1h().unwrap_or(0));
+    let reasoning = usage.reasoning().unwrap_or(0);
+    let input_rest = input
+        .checked_sub(cached)
+        .and_then(|rest| rest.checked_sub(write_5m))
+        .and_then(|rest| rest.checked_sub(write_1h));
+    match (input_rest, output.checked_sub(reasoning)) {
+        (Some(input), Some(output)) => Ok([input, cached, write_5m, write_1h, output, reasoning]),
+        _ => Err(usage.check().err().unwrap_or_else(|| Error::overflow("usage"))),
+    }
+}
+
+/// Units for that many, exact but for time billed by the hour, which is rounded up.
+fn amount(meter: Meter, quantity: u64, rate: u128) -> Option<u128> {
+    let product = rate.checked_mul(u128::from(quantity))?;
+    match meter.unit() {
+        MeterUnit::Millisecond => Some(product.div_ceil(HOUR_MS)),
+        _ => Some(product),
     }
 }
 
@@ -167,16 +269,12 @@ pub(super) fn rounded_up(atto: u128) -> Result<Usd, Error> {
     i64::try_from(nanos).map(Usd::from_nanos).map_err(|_| Error::overflow("cost of the call"))
 }
 
-/// An integer rate as people write it: USD per million tokens, or per request.
-pub(super) fn usd_rate(meter: Meter, rate: u64) -> Option<Decimal> {
-    decimal(u128::from(rate), atto_digits(meter))
-}
-
-fn usd(atto: u128) -> Option<Decimal> {
-    decimal(atto, 18)
-}
-
-fn decimal(mantissa: u128, digits: u32) -> Option<Decimal> {
-    let mantissa = i128::try_from(mantissa).ok()?;
-    Decimal::try_from_i128_with_scale(mantissa, digits).ok().map(|value| value.normalize())
+/// An integer rate as people write it: USD per million, per piece or per hour.
+pub(super) fn usd_rate(meter: Meter, rate: u128) -> Option<Decimal> {
+    let text = ExactUsd::from_units(rate).to_decimal()?;
+    let factor = match unit_digits(meter) {
+        21 => Decimal::from(1_000_000),
+        _ => Decimal::ONE,
+    };
+    text.checked_mul(factor).map(|value| value.normalize())
 }

@@ -8,21 +8,31 @@ use std::sync::Arc;
 
 use super::model::ModelPrice;
 use super::rates::Rates;
-use super::row::{LongContext, PriceRow};
+use super::row::{Band, PriceRow};
 use super::source::PriceSource;
-use crate::{Error, Timestamp};
+use super::windows::Windows;
+use crate::{Error, Meter, ServiceTier, Timestamp};
 
 /// One version of a model's price: as written and merged, and compiled.
 #[derive(Clone, Debug)]
 pub(super) struct Version {
     row: Arc<PriceRow>,
     pub(super) price: Arc<ModelPrice>,
+    /// What replaces the price while a window of the week is open.
+    timed: Arc<[(Windows, Arc<ModelPrice>)]>,
 }
 
 impl Version {
     fn compiled(row: PriceRow, source: &Arc<PriceSource>) -> Result<Self, Error> {
-        let price = Arc::new(ModelPrice::compiled(&row, source)?);
-        Ok(Self { row: Arc::new(row), price })
+        let (price, timed) = ModelPrice::compiled(&row, source)?;
+        Ok(Self { row: Arc::new(row), price, timed: timed.into() })
+    }
+
+    /// The price at that instant, which lies in the version: of two open windows the later named decides.
+    #[inline]
+    pub(super) fn at(&self, at: Timestamp) -> &Arc<ModelPrice> {
+        let open = self.timed.iter().rev().find(|(windows, _)| windows.is_open(at));
+        open.map_or(&self.price, |(_, price)| price)
     }
 
     /// The part of this version inside `span`, if any.
@@ -108,9 +118,8 @@ pub(super) fn overlaid(
 
 /// The upper row by itself, where nothing lies below it and it names enough.
 fn alone(gap: Span, upper: &PriceRow, source: &Arc<PriceSource>) -> Result<Option<Version>, Error> {
-    let complete = [crate::Meter::Input, crate::Meter::Output]
-        .into_iter()
-        .all(|meter| upper.standard.get(meter).is_some());
+    let named = |meter: Meter| upper.standard.get(meter).is_some();
+    let complete = upper.complete || (named(Meter::Input) && named(Meter::Output));
     if gap.is_empty() || !complete {
         return Ok(None);
     }
@@ -119,47 +128,71 @@ fn alone(gap: Span, upper: &PriceRow, source: &Arc<PriceSource>) -> Result<Optio
 
 /// The lower row with everything replaced that the upper one names.
 fn merged(upper: &PriceRow, lower: &PriceRow) -> PriceRow {
-    // A factor that is named replaces the rates of its tier, which would hide it.
-    let below = |rates: &Rates, factor: bool| if factor { without_tokens(rates) } else { *rates };
-    let (batch, flex, priority) =
-        (upper.batch_factor.is_some(), upper.flex_factor.is_some(), upper.priority_factor.is_some());
-    let lower_long = lower.long_context.as_ref().map(|long| LongContext {
-        batch: below(&long.batch, batch),
-        flex: below(&long.flex, flex),
-        priority: below(&long.priority, priority),
-        ..long.clone()
-    });
-    PriceRow {
-        provider: lower.provider.clone(),
-        model: lower.model.clone(),
-        from: lower.from,
-        until: lower.until,
+    if upper.complete {
+        return PriceRow { from: lower.from, until: lower.until, ..upper.clone() };
+    }
+    let mut merged = PriceRow {
         context_tokens: upper.context_tokens.or(lower.context_tokens),
         output_tokens_max: upper.output_tokens_max.or(lower.output_tokens_max),
-        standard: upper.standard.over(&lower.standard),
-        batch: upper.batch.over(&below(&lower.batch, batch)),
-        flex: upper.flex.over(&below(&lower.flex, flex)),
-        priority: upper.priority.over(&below(&lower.priority, priority)),
         batch_factor: upper.batch_factor.or(lower.batch_factor),
         flex_factor: upper.flex_factor.or(lower.flex_factor),
         priority_factor: upper.priority_factor.or(lower.priority_factor),
-        long_context: match (&upper.long_context, lower_long) {
-            (Some(upper), Some(lower)) => Some(LongContext {
-                above_input_tokens: upper.above_input_tokens.or(lower.above_input_tokens),
-                standard: upper.standard.over(&lower.standard),
-                batch: upper.batch.over(&lower.batch),
-                flex: upper.flex.over(&lower.flex),
-                priority: upper.priority.over(&lower.priority),
-            }),
-            (upper, lower) => upper.clone().or(lower),
+        fast_factor: upper.fast_factor.or(lower.fast_factor),
+        bands: bands(upper, lower),
+        times: if upper.times.is_empty() { lower.times.clone() } else { upper.times.clone() },
+        region_factors: upper.region_factors.over(&lower.region_factors),
+        search_context: upper.search_context.or(lower.search_context),
+        minimums: if upper.minimums.is_empty() { lower.minimums.clone() } else { upper.minimums.clone() },
+        allowances: if upper.allowances.is_empty() {
+            lower.allowances.clone()
+        } else {
+            upper.allowances.clone()
         },
+        ..lower.clone()
+    };
+    for tier in ServiceTier::ALL {
+        *merged.rates_mut(tier) = upper.rates(tier).over(&below(upper, tier, lower.rates(tier)));
     }
+    // A fee named anew replaces those by size, which would hide it.
+    if upper.standard.get(Meter::WebSearch).is_some() && upper.search_context.is_none() {
+        merged.search_context = None;
+    }
+    merged
 }
 
-fn without_tokens(rates: &Rates) -> Rates {
-    let mut fees = *rates;
-    for meter in crate::Meter::ALL.into_iter().filter(|meter| meter.counts_tokens()) {
-        fees.set(meter, None);
+/// The upper row's bands, each over the lower one that begins with it; where it has none, the lower row's.
+fn bands(upper: &PriceRow, lower: &PriceRow) -> Vec<Band> {
+    let over = |band: &Band, lower: &Band| {
+        let mut merged = band.clone();
+        for tier in ServiceTier::ALL {
+            *merged.rates_mut(tier) = band.rates(tier).over(&below(upper, tier, lower.rates(tier)));
+        }
+        merged
+    };
+    if upper.bands.is_empty() {
+        let mut bands = lower.bands.clone();
+        for band in &mut bands {
+            for tier in ServiceTier::ALL {
+                *band.rates_mut(tier) = below(upper, tier, band.rates(tier));
+            }
+        }
+        return bands;
     }
-    fees
+    let same = |band: &Band| lower.bands.iter().find(|other| other.first().ok() == band.first().ok());
+    upper
+        .bands
+        .iter()
+        .map(|band| same(band).map_or_else(|| band.clone(), |lower| over(band, lower)))
+        .collect()
+}
+
+/// What stays of a tier's lower rates: a factor that is named replaces them, as they would hide it.
+fn below(upper: &PriceRow, tier: ServiceTier, rates: &Rates) -> Rates {
+    let mut rates = rates.clone();
+    if upper.factor(tier).is_some() {
+        for meter in Meter::ALL.into_iter().filter(|meter| meter.counts_tokens()) {
+            rates.set(meter, None);
+        }
+    }
+    rates
 }

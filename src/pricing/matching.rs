@@ -7,10 +7,23 @@
 /// The name a provider's rows are kept under.
 ///
 /// Hosts that sell the same models at their own prices (Bedrock, Vertex AI,
-/// Azure) are other providers.
+/// Azure) are other providers. What is one here is one seller under the names
+/// that public tables and conventions give it.
 pub(super) fn canonical_provider(provider: &str) -> &str {
     match provider {
         "gemini" | "gcp.gemini" => "google",
+        "gcp.vertex_ai" => "vertex_ai",
+        "bedrock_converse" | "aws.bedrock" | "aws" => "bedrock",
+        "azure.ai.openai" => "azure",
+        "text-completion-openai" => "openai",
+        "cohere_chat" => "cohere",
+        "mistral_ai" => "mistral",
+        "x-ai" | "x_ai" => "xai",
+        "together_ai" => "together",
+        "fireworks_ai" => "fireworks",
+        "moonshotai" => "moonshot",
+        "voyageai" => "voyage",
+        _ if provider.starts_with("vertex_ai-") => "vertex_ai",
         _ => provider,
     }
 }

@@ -5,30 +5,43 @@
 //! are written down. Rates are compiled to integers when a table is built, so
 //! pricing a call is a few multiplications and one rounding up.
 //!
-//! Left out: audio, image and video tokens, regional surcharges, faster modes
-//! than `priority`, and free allowances. Models that mainly bill those have no
-//! bundled row, so that they are unknown and not underpriced.
+//! A price may depend on the length of the input, the tier, the region, the
+//! time of the week and what the tokens are made of. Left out, and listed by an
+//! import that meets them: prices by the size or resolution of an image or
+//! video, by pixels, credits and storage, and free allowances, which are told
+//! and not deducted. Models that mainly bill those have no bundled row, so that
+//! they are unknown and not underpriced.
 
 mod catalog;
+mod clause;
 mod compile;
 mod cost;
 mod decimal;
+mod exact;
+mod extras;
+pub mod import;
 mod layer;
 mod matching;
 mod model;
 mod names;
 mod rates;
 mod row;
+mod sets;
 mod source;
 mod table;
+mod windows;
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test, as it should")]
 mod tests;
 
 pub use cost::{Cost, CostLine};
+pub use exact::ExactUsd;
+pub use extras::Allowance;
+pub use import::{Import, ImportReport};
 pub use model::ModelPrice;
 pub use rates::Rates;
 pub use row::PriceRow;
 pub use source::PriceSource;
 pub use table::PricingTable;
+pub use windows::TimeRates;

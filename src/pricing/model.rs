@@ -5,11 +5,14 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 
-use super::compile::{RateSet, TierSets, compile};
+use super::compile::{Compiled, REGIONS, compile};
 use super::cost::{Cost, rounded_up, times, usd_rate};
+use super::extras::Allowance;
 use super::row::PriceRow;
+use super::sets::{Dearest, RateSet};
 use super::source::PriceSource;
-use crate::Conditions;
+use super::windows::Windows;
+use crate::{Conditions, Region, ServiceTier};
 use crate::{Error, Meter, Timestamp, Usage, Usd};
 
 /// Nano-dollars to atto-dollars.
@@ -42,15 +45,21 @@ pub struct ModelPrice {
     context_tokens: Option<u64>,
     output_tokens_max: Option<u64>,
     source: Arc<PriceSource>,
-    short: TierSets,
-    long: Option<(u64, TierSets)>,
+    /// The windows of the week at whose edges another price of the same version begins or ends.
+    windows: Arc<[Windows]>,
+    allowances: Arc<[Allowance]>,
+    compiled: Compiled,
 }
 
+/// A version's price, and those that replace it while a window of the week is open.
+pub(super) type Timed = (Arc<ModelPrice>, Box<[(Windows, Arc<ModelPrice>)]>);
+
 impl ModelPrice {
-    /// Compiles a complete row.
-    pub(super) fn compiled(row: &PriceRow, source: &Arc<PriceSource>) -> Result<Self, Error> {
-        let (short, long) = compile(row)?;
-        Ok(Self {
+    /// Compiles a complete row, once for each time that has a price of its own.
+    pub(super) fn compiled(row: &PriceRow, source: &Arc<PriceSource>) -> Result<Timed, Error> {
+        let windows = row.times.iter().map(super::windows::TimeRates::windows);
+        let windows: Arc<[Windows]> = windows.collect::<Result<_, _>>()?;
+        let base = Self {
             provider: row.provider.clone(),
             model: row.model.clone(),
             from: row.from.unwrap_or(Timestamp::MIN),
@@ -58,15 +67,24 @@ impl ModelPrice {
             context_tokens: row.context_tokens,
             output_tokens_max: row.output_tokens_max,
             source: Arc::clone(source),
-            short,
-            long,
-        })
+            windows: Arc::clone(&windows),
+            allowances: row.allowances.as_slice().into(),
+            compiled: compile(row, None)?,
+        };
+        let timed = row.times.iter().zip(windows.iter()).map(|(times, windows)| {
+            let compiled = compile(row, Some(&times.rates))?;
+            Ok((windows.clone(), Arc::new(Self { compiled, ..base.clone() })))
+        });
+        let timed = timed.collect::<Result<_, Error>>()?;
+        Ok((Arc::new(base), timed))
     }
 
     /// What a call cost, exactly, rounded up once to the next nano-dollar.
     ///
     /// The usage must be in the normal form: parts that exceed their whole are
-    /// an error here, see [`Usage::clamped`].
+    /// an error here, see [`Usage::clamped`]. A fee for each request is charged
+    /// once where the usage does not count them; what is billed of a meter is
+    /// never below the minimum that the price names.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the field, where input or output was not
@@ -74,27 +92,37 @@ impl ModelPrice {
     /// beyond $9.2 billion.
     #[inline]
     pub fn cost(&self, usage: &Usage, conditions: &Conditions) -> Result<Cost, Error> {
-        Cost::of(usage, self.rates(usage.input().unwrap_or(0), conditions))
+        let band = self.band(usage.input().unwrap_or(0));
+        let set = self.set(band, conditions).ok_or_else(|| Error::overflow("price"))?;
+        Cost::of(usage, set, conditions.search_context())
     }
 
-    /// The most that a call with these tokens can cost, however they are classed.
+    /// The most that a call with at most these tokens can cost, however they are classed.
     ///
     /// All input is priced at the dearest of input and cached input (and of
-    /// cache writes, if [`Conditions::cache_writes`]), all output at the dearest
-    /// of output and reasoning. Fees of server tools are not contained: nobody
-    /// knows beforehand how many there will be.
+    /// cache writes, if [`Conditions::cache_writes`], and of sound, images and
+    /// video, where [`Conditions::with_modality`] says so), all output at the
+    /// dearest of output and reasoning; the fee of the request is contained. A
+    /// shorter input can be dearer where a tier has no rates for long ones, so
+    /// it is the most over all lengths up to this one. Fees of tools are not
+    /// contained: nobody knows beforehand how many there will be.
     ///
     /// # Errors
     /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) beyond $9.2 billion.
+    #[inline]
     pub fn quote(
         &self,
         input_tokens: u64,
         output_tokens: u64,
         conditions: &Conditions,
     ) -> Result<Usd, Error> {
-        let (input_rate, output_rate) = self.dearest(input_tokens, conditions);
-        // Cannot wrap: both rates are at most 1e18, so the sum stays below 2^125.
-        rounded_up(times(input_tokens, input_rate).wrapping_add(times(output_tokens, output_rate)))
+        let mut most = 0;
+        for (input, rates) in self.reachable(input_tokens, conditions) {
+            // Cannot wrap: both rates are at most 1e18 and the fee 1e19, so the sum stays below 2^126.
+            let sum = times(input, rates.input).wrapping_add(times(output_tokens, rates.output));
+            most = most.max(sum.wrapping_add(u128::from(rates.request)));
+        }
+        rounded_up(most)
     }
 
     /// The largest output whose [`quote`](Self::quote) still fits into `room`.
@@ -103,37 +131,36 @@ impl ModelPrice {
     /// model's own maximum is not looked at.
     #[must_use]
     pub fn output_tokens_affordable(&self, room: Usd, input_tokens: u64, conditions: &Conditions) -> u64 {
-        let (input_rate, output_rate) = self.dearest(input_tokens, conditions);
         // A quote is rounded up to whole nano-dollars, and so is the room: the
         // rounded quote fits exactly if the unrounded one does.
         let room = u128::from(room.nanos().max(0).unsigned_abs()).saturating_mul(ATTOS_PER_NANO);
-        let Some(left) = room.checked_sub(times(input_tokens, input_rate)) else { return 0 };
-        match left.checked_div(u128::from(output_rate)) {
-            Some(tokens) => u64::try_from(tokens).unwrap_or(u64::MAX),
-            None => u64::MAX,
-        }
+        let fits = |(input, rates): (u64, Dearest)| {
+            let fixed = times(input, rates.input).wrapping_add(u128::from(rates.request));
+            let left = room.checked_sub(fixed)?;
+            match left.checked_div(u128::from(rates.output)) {
+                Some(tokens) => Some(u64::try_from(tokens).unwrap_or(u64::MAX)),
+                None => Some(u64::MAX),
+            }
+        };
+        self.reachable(input_tokens, conditions).map(|band| fits(band).unwrap_or(0)).min().unwrap_or(0)
     }
 
-    /// The rate in force: USD per million tokens, or per request.
+    /// The rate in force: USD per million, per piece or per hour, as [`Meter::unit`] says.
     ///
-    /// `None` where no fee of a server tool is known; tokens always have a rate.
+    /// `None` where none is known, neither for the meter nor for its whole.
     #[must_use]
     pub fn rate(&self, meter: Meter, input_tokens: u64, conditions: &Conditions) -> Option<Decimal> {
-        let rates = self.rates(input_tokens, conditions);
-        let rate = match meter {
-            Meter::Input => Some(rates.input),
-            Meter::CachedInput => Some(rates.cached_input),
-            Meter::CacheWrite5m => Some(rates.cache_write_5m),
-            Meter::CacheWrite1h => Some(rates.cache_write_1h),
-            Meter::Output => Some(rates.output),
-            Meter::Reasoning => Some(rates.reasoning),
-            Meter::WebSearch => rates.web_search,
-            Meter::WebFetch => rates.web_fetch,
-            Meter::FileSearch => rates.file_search,
-            Meter::CodeExecution => rates.code_execution,
-            _ => None,
-        };
-        rate.and_then(|rate| usd_rate(meter, rate))
+        let set = self.set(self.band(input_tokens), conditions)?;
+        set.rate(meter, conditions.search_context()).and_then(|rate| usd_rate(meter, rate))
+    }
+
+    /// Whether it names any rate at all.
+    ///
+    /// A publication may list a model without one: what it costs is then
+    /// unknown, and an enforcer takes it for a model without a price.
+    #[must_use]
+    pub fn is_priced(&self) -> bool {
+        self.compiled.sets.iter().any(|set| !set.is_empty())
     }
 
     /// The provider, in its canonical name.
@@ -155,9 +182,22 @@ impl ModelPrice {
     }
 
     /// The first instant at which it no longer is.
+    ///
+    /// Between the two, times of the day or week may have other prices: who
+    /// keeps a price asks [`holds_until`](Self::holds_until).
     #[must_use]
     pub fn valid_until(&self) -> Timestamp {
         self.until
+    }
+
+    /// How long the table's answer at `at` stays this price, which is the one in force then.
+    ///
+    /// The first instant after `at` at which another may be: the end of the
+    /// version, or the next edge of a window of the week.
+    #[must_use]
+    pub fn holds_until(&self, at: Timestamp) -> Timestamp {
+        let edges = self.windows.iter().map(|windows| windows.changes_after(at));
+        edges.min().unwrap_or(Timestamp::MAX).min(self.until)
     }
 
     /// The largest input in tokens; for some providers input and output together.
@@ -172,10 +212,15 @@ impl ModelPrice {
         self.output_tokens_max
     }
 
-    /// Above how many input tokens the whole request is billed at other rates.
+    /// From how many input tokens on the whole request is billed at other rates, edge by edge.
+    pub fn input_edges(&self) -> impl Iterator<Item = u64> {
+        self.compiled.edges.iter().copied()
+    }
+
+    /// What the provider lets go free in a period; no charge is lowered by it.
     #[must_use]
-    pub fn long_context_above(&self) -> Option<u64> {
-        self.long.as_ref().map(|(above, _)| *above)
+    pub fn allowances(&self) -> &[Allowance] {
+        &self.allowances
     }
 
     /// Where the figures come from.
@@ -194,23 +239,34 @@ impl ModelPrice {
         self.from <= at && (at < self.until || self.until == Timestamp::MAX)
     }
 
+    /// Which band an input of that length lies in.
     #[inline]
-    fn rates(&self, input_tokens: u64, conditions: &Conditions) -> &RateSet {
-        let sets = match &self.long {
-            Some((above, long)) if input_tokens > *above => long,
-            _ => &self.short,
-        };
-        sets.of(conditions.tier())
+    fn band(&self, input_tokens: u64) -> usize {
+        self.compiled.edges.iter().take_while(|first| **first <= input_tokens).count()
     }
 
-    fn dearest(&self, input_tokens: u64, conditions: &Conditions) -> (u64, u64) {
-        let rates = self.rates(input_tokens, conditions);
-        let read = rates.input.max(rates.cached_input);
-        let input = if conditions.cache_writes() {
-            read.max(rates.cache_write_5m).max(rates.cache_write_1h)
-        } else {
-            read
-        };
-        (input, rates.output.max(rates.reasoning))
+    /// The rates of a band under these conditions; there always are some.
+    #[inline]
+    fn set(&self, band: usize, conditions: &Conditions) -> Option<&Arc<RateSet>> {
+        let Compiled { edges, places, sets } = &self.compiled;
+        let bands = edges.len().saturating_add(1);
+        let one_region = places.len() == bands.saturating_mul(ServiceTier::COUNT);
+        let region = if one_region { 0 } else { place_of(conditions.region()) };
+        let row = region.saturating_mul(bands).saturating_add(band);
+        let at = row.saturating_mul(ServiceTier::COUNT).saturating_add(conditions.tier() as usize);
+        sets.get(usize::from(*places.get(at)?))
     }
+
+    /// Every band that an input up to that length may lie in, with its largest input and dearest rates.
+    #[inline]
+    fn reachable(&self, input_tokens: u64, conditions: &Conditions) -> impl Iterator<Item = (u64, Dearest)> {
+        (0..=self.band(input_tokens)).filter_map(move |band| {
+            let last = self.compiled.edges.get(band).map_or(u64::MAX, |next| next.saturating_sub(1));
+            Some((input_tokens.min(last), self.set(band, conditions)?.dearest(conditions)))
+        })
+    }
+}
+
+fn place_of(region: Region) -> usize {
+    REGIONS.into_iter().position(|other| other == region).unwrap_or(0)
 }

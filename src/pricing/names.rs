@@ -15,7 +15,7 @@ pub(super) const ANY_PROVIDER: &str = "*";
 pub(super) type ByName = HashMap<Name, usize, foldhash::fast::RandomState>;
 
 /// A model of a provider, or of [`ANY_PROVIDER`].
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Name {
     pub(super) provider: CompactString,
     pub(super) model: CompactString,

@@ -11,11 +11,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::decimal;
 use crate::{Error, Meter};
 
-/// Rates by [`Meter`]: USD per million tokens, and USD per request of a server tool.
+/// Rates by [`Meter`]: USD per million tokens or characters, per request, page or image, per hour of sound or video.
 ///
 /// What is not named is not free. A missing part takes the rate of its whole:
 /// cached input and five-minute writes that of input, one-hour writes that of
-/// five-minute writes, reasoning that of output. An explicit 0 is a price.
+/// five-minute writes, reasoning that of output; sound, images and video that of
+/// the tokens they are among. Cached sound without a rate takes that of cached
+/// input, or where that has none that of sound. An explicit 0 is a price.
 /// Figures are checked where a table takes them in.
 ///
 /// In JSON every figure is decimal text (`"2.50"`): a bare number could have
@@ -30,14 +32,8 @@ use crate::{Error, Meter};
 /// assert!(serde_json::from_str::<Rates>(r#"{"input": 0.003625}"#).is_err());
 /// assert!(serde_json::from_str::<Rates>(r#"{"input": "1_000"}"#).is_err());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rates([Option<Decimal>; Meter::COUNT]);
-
-impl Default for Rates {
-    fn default() -> Self {
-        Self([None; Meter::COUNT])
-    }
-}
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rates(Vec<(Meter, Decimal)>);
 
 impl Rates {
     /// No rate named yet.
@@ -56,7 +52,7 @@ impl Rates {
         Ok(Self::new().with(Meter::Input, input).with(Meter::Output, output))
     }
 
-    /// With that rate: USD per million tokens, or per request.
+    /// With that rate, in the meter's unit: USD per million, per piece, or per hour.
     #[must_use]
     pub fn with(mut self, meter: Meter, rate: Decimal) -> Self {
         self.set(meter, Some(rate));
@@ -66,26 +62,36 @@ impl Rates {
     /// The rate named for that meter, before any fallback.
     #[must_use]
     pub fn get(&self, meter: Meter) -> Option<Decimal> {
-        self.0.get(meter as usize).copied().flatten()
+        let at = self.0.binary_search_by_key(&meter, |(meter, _)| *meter).ok()?;
+        self.0.get(at).map(|(_, rate)| *rate)
     }
 
     /// Whether nothing is named.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(Option::is_none)
+        self.0.is_empty()
+    }
+
+    /// Every rate that is named, in the order of [`Meter::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (Meter, Decimal)> {
+        self.0.iter().copied()
     }
 
     pub(super) fn set(&mut self, meter: Meter, rate: Option<Decimal>) {
-        if let Some(slot) = self.0.get_mut(meter as usize) {
-            *slot = rate;
+        let at = self.0.binary_search_by_key(&meter, |(meter, _)| *meter);
+        match (at, rate) {
+            (Ok(at), Some(rate)) => self.0.get_mut(at).into_iter().for_each(|slot| slot.1 = rate),
+            (Ok(at), None) => drop(self.0.remove(at)),
+            (Err(at), Some(rate)) => self.0.insert(at, (meter, rate)),
+            (Err(_), None) => {}
         }
     }
 
     /// These rates, and `lower`'s where they name none.
     pub(super) fn over(&self, lower: &Self) -> Self {
-        let mut merged = *lower;
-        for meter in Meter::ALL {
-            merged.set(meter, self.get(meter).or(lower.get(meter)));
+        let mut merged = lower.clone();
+        for (meter, rate) in self.iter() {
+            merged.set(meter, Some(rate));
         }
         merged
     }
@@ -94,10 +100,8 @@ impl Rates {
 impl Serialize for Rates {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for meter in Meter::ALL {
-            if let Some(rate) = self.get(meter) {
-                map.serialize_entry(meter.name(), &rate.to_string())?;
-            }
+        for (meter, rate) in self.iter() {
+            map.serialize_entry(meter.name(), &rate.to_string())?;
         }
         map.end()
     }

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::decimal;
+use super::extras::{Allowance, Minimum, RegionFactors, SearchRates};
 use super::rates::Rates;
+use super::windows::TimeRates;
 use crate::ServiceTier;
-use crate::{Error, ErrorKind, Timestamp};
+use crate::{Error, ErrorKind, Meter, Region, Timestamp};
 
 /// The longest text of rows that is read: 16 MiB, several times the largest public table.
 const TEXT_BYTES_MAX: usize = 16 << 20;
@@ -19,12 +21,23 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 /// `[from, until)`. On its own it needs at least standard input and output.
 /// It names exactly one model: a dated sibling with a row keeps that row.
 ///
-/// In JSON: `provider`, `model`; optional `from`, `until` (RFC 3339),
-/// `context_tokens`, `output_tokens_max`; [`Rates`] under `standard`, `batch`,
-/// `flex`, `priority`; multipliers `batch_factor`, `flex_factor`,
-/// `priority_factor` for what a tier's rates do not name; and `long_context`
-/// with `above_input_tokens` and the same four sets of rates. Anything else is
-/// an error.
+/// In JSON: `provider`, `model`; optional
+/// - `from`, `until` (RFC 3339), `context_tokens`, `output_tokens_max`;
+/// - [`Rates`] under `standard`, `batch`, `flex`, `priority`, `fast`,
+///   `ultrafast`, `balanced`, `decisions`, and multipliers `batch_factor`,
+///   `flex_factor`, `priority_factor`, `fast_factor` for what a tier's rates do
+///   not name;
+/// - `bands`, rising: each with `above_input_tokens` (more than that many) or
+///   `from_input_tokens` (that many or more) and the same eight sets of rates,
+///   for the whole of a request whose whole input lies there;
+/// - `times`: rates that replace all others inside windows of the week;
+/// - `region_factors`: multipliers of all rates of tokens, `us`, `eu`, `other`;
+/// - `search_context`: fees of a search by its size, `low`, `medium`, `high`;
+/// - `minimums`: the least that is billed of a meter, once it counts at all;
+/// - `allowances`: what is free in a period, told and never deducted;
+/// - `complete`: nothing of a lower layer shines through.
+///
+/// Anything else is an error.
 ///
 /// # Example: a negotiated output price keeps the listed input price
 /// ```
@@ -60,22 +73,46 @@ pub struct PriceRow {
     pub(super) flex: Rates,
     #[serde(default, skip_serializing_if = "Rates::is_empty")]
     pub(super) priority: Rates,
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub(super) fast: Rates,
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub(super) ultrafast: Rates,
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub(super) balanced: Rates,
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub(super) decisions: Rates,
     #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
     pub(super) batch_factor: Option<Decimal>,
     #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
     pub(super) flex_factor: Option<Decimal>,
     #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
     pub(super) priority_factor: Option<Decimal>,
+    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
+    pub(super) fast_factor: Option<Decimal>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) bands: Vec<Band>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) times: Vec<TimeRates>,
+    #[serde(default, skip_serializing_if = "RegionFactors::is_empty")]
+    pub(super) region_factors: RegionFactors,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) long_context: Option<LongContext>,
+    pub(super) search_context: Option<SearchRates>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) minimums: Vec<Minimum>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) allowances: Vec<Allowance>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) complete: bool,
 }
 
-/// Rates for requests whose whole input is longer than a threshold.
+/// Rates for requests whose whole input reaches a number of tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LongContext {
+pub(super) struct Band {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) above_input_tokens: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) from_input_tokens: Option<u64>,
     #[serde(default, skip_serializing_if = "Rates::is_empty")]
     pub(super) standard: Rates,
     #[serde(default, skip_serializing_if = "Rates::is_empty")]
@@ -84,6 +121,53 @@ pub(super) struct LongContext {
     pub(super) flex: Rates,
     #[serde(default, skip_serializing_if = "Rates::is_empty")]
     pub(super) priority: Rates,
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub(super) fast: Rates,
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub(super) ultrafast: Rates,
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub(super) balanced: Rates,
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub(super) decisions: Rates,
+}
+
+impl Band {
+    /// The smallest input that lies in it.
+    pub(super) fn first(&self) -> Result<u64, Error> {
+        match (self.above_input_tokens, self.from_input_tokens) {
+            (Some(above), None) => {
+                above.checked_add(1).ok_or_else(|| Error::invalid("bands.above_input_tokens", "is too large"))
+            }
+            (None, Some(from)) if from > 0 => Ok(from),
+            _ => Err(Error::invalid("bands", "need either above_input_tokens or from_input_tokens above 0")),
+        }
+    }
+
+    pub(super) fn rates(&self, tier: ServiceTier) -> &Rates {
+        match tier {
+            ServiceTier::Standard => &self.standard,
+            ServiceTier::Batch => &self.batch,
+            ServiceTier::Flex => &self.flex,
+            ServiceTier::Priority => &self.priority,
+            ServiceTier::Fast => &self.fast,
+            ServiceTier::Ultrafast => &self.ultrafast,
+            ServiceTier::Balanced => &self.balanced,
+            ServiceTier::Decisions => &self.decisions,
+        }
+    }
+
+    pub(super) fn rates_mut(&mut self, tier: ServiceTier) -> &mut Rates {
+        match tier {
+            ServiceTier::Standard => &mut self.standard,
+            ServiceTier::Batch => &mut self.batch,
+            ServiceTier::Flex => &mut self.flex,
+            ServiceTier::Priority => &mut self.priority,
+            ServiceTier::Fast => &mut self.fast,
+            ServiceTier::Ultrafast => &mut self.ultrafast,
+            ServiceTier::Balanced => &mut self.balanced,
+            ServiceTier::Decisions => &mut self.decisions,
+        }
+    }
 }
 
 impl PriceRow {
@@ -117,42 +201,87 @@ impl PriceRow {
     /// With the rates of one tier, in place of what the row named for it.
     #[must_use]
     pub fn with_rates(mut self, tier: ServiceTier, rates: Rates) -> Self {
-        *match tier {
-            ServiceTier::Standard => &mut self.standard,
-            ServiceTier::Batch => &mut self.batch,
-            ServiceTier::Flex => &mut self.flex,
-            ServiceTier::Priority => &mut self.priority,
-        } = rates;
+        *self.rates_mut(tier) = rates;
+        self
+    }
+
+    /// With the price of a tier as a multiple of the standard price: 0.5 is half.
+    ///
+    /// Batch, flex, priority and fast can be told so; another tier, which has
+    /// rates of its own or none, is left as it was.
+    #[must_use]
+    pub fn with_factor(mut self, tier: ServiceTier, factor: Decimal) -> Self {
+        match tier {
+            ServiceTier::Batch => self.batch_factor = Some(factor),
+            ServiceTier::Flex => self.flex_factor = Some(factor),
+            ServiceTier::Priority => self.priority_factor = Some(factor),
+            ServiceTier::Fast => self.fast_factor = Some(factor),
+            _ => {}
+        }
         self
     }
 
     /// With the batch price as a multiple of the standard price: 0.5 is half.
     #[must_use]
-    pub fn with_batch_factor(mut self, factor: Decimal) -> Self {
-        self.batch_factor = Some(factor);
-        self
+    pub fn with_batch_factor(self, factor: Decimal) -> Self {
+        self.with_factor(ServiceTier::Batch, factor)
     }
 
     /// With the flex price as a multiple of the standard price.
     #[must_use]
-    pub fn with_flex_factor(mut self, factor: Decimal) -> Self {
-        self.flex_factor = Some(factor);
-        self
+    pub fn with_flex_factor(self, factor: Decimal) -> Self {
+        self.with_factor(ServiceTier::Flex, factor)
     }
 
     /// With the priority price as a multiple of the standard price.
     #[must_use]
-    pub fn with_priority_factor(mut self, factor: Decimal) -> Self {
-        self.priority_factor = Some(factor);
-        self
+    pub fn with_priority_factor(self, factor: Decimal) -> Self {
+        self.with_factor(ServiceTier::Priority, factor)
     }
 
     /// With standard rates for the whole of a request whose input is longer than that.
+    ///
+    /// Several such edges may be given; the highest that is passed decides.
     #[must_use]
-    pub fn with_long_context(mut self, above_input_tokens: u64, rates: Rates) -> Self {
-        let long = self.long_context.get_or_insert_default();
-        long.above_input_tokens = Some(above_input_tokens);
-        long.standard = rates;
+    pub fn with_long_context(self, above_input_tokens: u64, rates: Rates) -> Self {
+        self.with_band(Band {
+            above_input_tokens: Some(above_input_tokens),
+            standard: rates,
+            ..Band::default()
+        })
+    }
+
+    /// With standard rates for the whole of a request whose input is that long or longer.
+    #[must_use]
+    pub fn with_input_from(self, input_tokens: u64, rates: Rates) -> Self {
+        self.with_band(Band { from_input_tokens: Some(input_tokens), standard: rates, ..Band::default() })
+    }
+
+    /// With rates that replace all others inside windows of the week; of two open ones the later decides.
+    #[must_use]
+    pub fn with_times(mut self, times: TimeRates) -> Self {
+        self.times.push(times);
+        self
+    }
+
+    /// With a multiplier of all rates of tokens for requests processed in that region.
+    #[must_use]
+    pub fn with_region_factor(mut self, region: Region, factor: Decimal) -> Self {
+        self.region_factors.set(region, Some(factor));
+        self
+    }
+
+    /// With the least that is billed of a meter, once it counts at all.
+    #[must_use]
+    pub fn with_minimum(mut self, meter: Meter, count: u64) -> Self {
+        self.minimums.push(Minimum { meter: meter.name().into(), count });
+        self
+    }
+
+    /// With what is free in a period; it is told, and never deducted.
+    #[must_use]
+    pub fn with_allowance(mut self, allowance: Allowance) -> Self {
+        self.allowances.push(allowance);
         self
     }
 
@@ -184,6 +313,13 @@ impl PriceRow {
         self
     }
 
+    /// The same, letting nothing of a lower layer shine through.
+    #[must_use]
+    pub fn completely(mut self) -> Self {
+        self.complete = true;
+        self
+    }
+
     /// The provider, as written.
     #[must_use]
     pub fn provider(&self) -> &str {
@@ -194,5 +330,54 @@ impl PriceRow {
     #[must_use]
     pub fn model(&self) -> &str {
         &self.model
+    }
+
+    /// What it names for a tier, whatever the length of the input.
+    #[must_use]
+    pub fn rates(&self, tier: ServiceTier) -> &Rates {
+        match tier {
+            ServiceTier::Standard => &self.standard,
+            ServiceTier::Batch => &self.batch,
+            ServiceTier::Flex => &self.flex,
+            ServiceTier::Priority => &self.priority,
+            ServiceTier::Fast => &self.fast,
+            ServiceTier::Ultrafast => &self.ultrafast,
+            ServiceTier::Balanced => &self.balanced,
+            ServiceTier::Decisions => &self.decisions,
+        }
+    }
+
+    pub(super) fn rates_mut(&mut self, tier: ServiceTier) -> &mut Rates {
+        match tier {
+            ServiceTier::Standard => &mut self.standard,
+            ServiceTier::Batch => &mut self.batch,
+            ServiceTier::Flex => &mut self.flex,
+            ServiceTier::Priority => &mut self.priority,
+            ServiceTier::Fast => &mut self.fast,
+            ServiceTier::Ultrafast => &mut self.ultrafast,
+            ServiceTier::Balanced => &mut self.balanced,
+            ServiceTier::Decisions => &mut self.decisions,
+        }
+    }
+
+    pub(super) fn factor(&self, tier: ServiceTier) -> Option<Decimal> {
+        match tier {
+            ServiceTier::Batch => self.batch_factor,
+            ServiceTier::Flex => self.flex_factor,
+            ServiceTier::Priority => self.priority_factor,
+            ServiceTier::Fast => self.fast_factor,
+            _ => None,
+        }
+    }
+
+    /// The band that begins with the same input as `band`, made if there is none.
+    fn with_band(mut self, band: Band) -> Self {
+        let first = band.first().ok();
+        match self.bands.iter_mut().find(|other| other.first().ok() == first) {
+            Some(other) => other.standard = band.standard,
+            None => self.bands.push(band),
+        }
+        self.bands.sort_by_key(|band| band.first().unwrap_or(0));
+        self
     }
 }

@@ -7,6 +7,8 @@ use compact_str::CompactString;
 use hashbrown::HashMap;
 
 use super::catalog;
+use super::clause::Clause;
+use super::import::Import;
 use super::layer::{Span, Version, overlaid};
 use super::matching::{canonical_provider, split_provider, undated};
 use super::model::ModelPrice;
@@ -52,7 +54,11 @@ struct Inner {
     aliases: Vec<(CompactString, usize)>,
     /// From a provider, or any, and a name to an index of `models`.
     names: ByName,
+    /// By provider, the clauses by which its publication names models, in its order.
+    clauses: Clauses,
 }
+
+type Clauses = HashMap<CompactString, Arc<[(Clause, usize)]>, foldhash::fast::RandomState>;
 
 #[derive(Clone)]
 struct Model {
@@ -110,7 +116,43 @@ impl PricingTable {
             let place = format!("price row {number} ({:?}/{:?})", shown(&row.provider), shown(&row.model));
             add(&mut models, &mut index, &mut given, &source, row).map_err(|error| error.within(&place))?;
         }
-        Ok(Self::of(models, self.0.aliases.clone()))
+        Ok(Self::of(models, self.0.aliases.clone(), self.0.clauses.clone()))
+    }
+
+    /// This table under everything that a public table says, in whole or not at all.
+    ///
+    /// Its rows replace those of the same models entirely; models that it does
+    /// not name stay. [`Import`] reads it, and [`Import::report`] tells what of
+    /// it was not understood.
+    ///
+    /// # Errors
+    /// Like [`with_rows`](Self::with_rows).
+    pub fn with_import(&self, source: PriceSource, import: &Import) -> Result<Self, Error> {
+        let table = self.with_rows_from(source, import.rows().iter().cloned())?;
+        let exactly = |name: &Name| {
+            let name = NameRef { provider: canonical_provider(&name.provider), model: &name.model };
+            table.0.names.get(&name).copied()
+        };
+        let mut fresh: HashMap<Name, usize, foldhash::fast::RandomState> = HashMap::default();
+        for (alias, model) in import.aliases() {
+            if let Some(at) = exactly(model) {
+                let provider = canonical_provider(&model.provider).into();
+                fresh.entry(Name { provider, model: alias.clone() }).or_insert(at);
+            }
+        }
+        let models = table.0.models.clone();
+        let mut aliases = table.0.aliases.clone();
+        aliases.retain(|(alias, at)| {
+            let provider = models.get(*at).map_or(ANY_PROVIDER, |model| model.name.provider.as_str());
+            !fresh.contains_key(&NameRef { provider, model: alias })
+        });
+        aliases.extend(fresh.into_iter().map(|(name, at)| (name.model, at)));
+        let mut clauses = table.0.clauses.clone();
+        for (provider, said) in import.clauses() {
+            let known = said.iter().filter_map(|(clause, model)| Some((clause.clone(), exactly(model)?)));
+            clauses.insert(canonical_provider(provider).into(), known.collect());
+        }
+        Ok(Self::of(models, aliases, clauses))
     }
 
     /// This table with another name for a model that it knows.
@@ -136,15 +178,17 @@ impl PricingTable {
         }
         let mut aliases = self.0.aliases.clone();
         aliases.push((alias.into(), target));
-        Ok(Self::of(self.0.models.clone(), aliases))
+        Ok(Self::of(self.0.models.clone(), aliases, self.0.clauses.clone()))
     }
 
     /// The price of a model at an instant; `None` is unknown, not free.
     ///
-    /// Tried in turn: the name itself, an alias, the name without its date or
-    /// `-latest`, and all of these again without a provider in front
+    /// Tried in turn: the name itself, an alias, the clauses by which an
+    /// imported publication names the provider's models, the name without its
+    /// date or `-latest`, and all of these again without a provider in front
     /// (`openai/gpt-4o`, `models/gemini-2.5-pro`). A model that is known but has
-    /// no price at that instant is not replaced by another.
+    /// no price at that instant is not replaced by another. Who keeps the answer
+    /// asks it how long it holds: [`ModelPrice::holds_until`].
     ///
     /// With a provider only its own rows answer (`gemini` is `google`). Without
     /// one, where several sell the same name, the one that entered the table
@@ -153,15 +197,17 @@ impl PricingTable {
     #[inline]
     pub fn find(&self, provider: Option<&str>, model: &str, at: Timestamp) -> Option<&Arc<ModelPrice>> {
         let model = self.0.models.get(self.resolve(provider, model)?)?;
-        model.versions.iter().map(|version| &version.price).find(|price| price.is_in_force(at))
+        model.versions.iter().find(|version| version.price.is_in_force(at)).map(|version| version.at(at))
     }
 
     /// Every price in the table: models in the order of the table, versions by date.
+    ///
+    /// Of a version with prices by the time of the week it is the one outside all windows.
     pub fn prices(&self) -> impl Iterator<Item = &Arc<ModelPrice>> {
         self.0.models.iter().flat_map(|model| &model.versions).map(|version| &version.price)
     }
 
-    fn of(models: Vec<Model>, aliases: Vec<(CompactString, usize)>) -> Self {
+    fn of(models: Vec<Model>, aliases: Vec<(CompactString, usize)>, clauses: Clauses) -> Self {
         let mut names = HashMap::default();
         for (at, model) in models.iter().enumerate() {
             names.insert(model.name.clone(), at);
@@ -178,7 +224,7 @@ impl PricingTable {
                 names.entry(any(alias)).or_insert(*at);
             }
         }
-        Self(Arc::new(Inner { models, aliases, names }))
+        Self(Arc::new(Inner { models, aliases, names, clauses }))
     }
 
     fn resolve(&self, provider: Option<&str>, model: &str) -> Option<usize> {
@@ -194,7 +240,17 @@ impl PricingTable {
 
     fn named(&self, provider: &str, model: &str) -> Option<usize> {
         let exactly = |model: &str| self.0.names.get(&NameRef { provider, model }).copied();
-        exactly(model).or_else(|| undated(model).into_iter().flatten().find_map(exactly))
+        exactly(model)
+            .or_else(|| self.meant(provider, model))
+            .or_else(|| undated(model).into_iter().flatten().find_map(exactly))
+    }
+
+    /// By the clauses of the provider's publication, which know no capitals.
+    fn meant(&self, provider: &str, model: &str) -> Option<usize> {
+        let clauses = self.0.clauses.get(provider)?;
+        let model = &*model.to_lowercase();
+        let by_clause = || clauses.iter().find(|(clause, _)| clause.holds(model)).map(|(_, at)| *at);
+        self.0.names.get(&NameRef { provider, model }).copied().or_else(by_clause)
     }
 }
 

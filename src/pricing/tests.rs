@@ -7,7 +7,7 @@ mod search;
 
 use std::sync::Arc;
 
-use super::{ModelPrice, PriceRow, PricingTable, Rates};
+use super::{ExactUsd, ModelPrice, PriceRow, PricingTable, Rates};
 use crate::Meter;
 use crate::{Conditions, ServiceTier};
 use crate::{Error, ErrorKind, Timestamp, Usage, Usd};

@@ -3,9 +3,11 @@
 use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
-use super::{Charge, Open};
+use super::Open;
+use super::charge::Charge;
 use crate::decision::amounts;
 use crate::ledger::Rank;
+use crate::wire::UsageLine;
 use crate::{Cost, Event, ReservationId, Scope, Unit, Usage, Usd};
 
 /// What a settled call was charged, and what that did to its budgets.
@@ -68,11 +70,18 @@ impl Receipt {
         &self.charge.usage
     }
 
-    /// The price table's own sum with its lines, also where the provider reported another cost.
+    /// What was billed beside the answer, each line for a model of its own.
+    #[must_use]
+    pub fn beside(&self) -> &[UsageLine] {
+        &self.charge.beside
+    }
+
+    /// The price table's own sum for the answer with its lines, also where the provider
+    /// reported another cost. What was billed [`beside`](Self::beside) it is not contained.
     #[must_use]
     pub fn cost_by_table(&self) -> Option<Cost> {
         let price = self.call.price_of(self.charge.served.as_deref())?;
-        price.cost(&self.charge.usage, self.call.plan.conditions()).ok()
+        price.cost(&self.charge.usage, &self.charge.conditions).ok()
     }
 
     /// How sure the charge is.
@@ -97,7 +106,8 @@ impl Receipt {
     #[must_use]
     pub fn overrun_tokens(&self) -> u64 {
         let held = self.call.priced.tokens_input.saturating_add(self.call.priced.tokens_output);
-        self.charge.usage.total().unwrap_or(0).saturating_sub(held)
+        let used = self.charge.priced.tokens_input.saturating_add(self.charge.priced.tokens_output);
+        used.saturating_sub(held)
     }
 
     /// The ledger has not confirmed it yet: the report waits in the outbox.

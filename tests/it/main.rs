@@ -20,6 +20,7 @@ mod support;
 mod agree;
 mod allocations;
 mod architecture;
+mod billed;
 mod cancel;
 mod estimation_recorded;
 mod explain;

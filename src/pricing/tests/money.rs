@@ -56,8 +56,9 @@ fn every_class_of_tokens_is_counted_once() {
     let cost = price.cost(&usage, &Conditions::new()).expect("priced");
     assert_eq!(cost.total(), usd("2.39"));
     assert_eq!(cost.lines().map(|line| line.quantity).sum::<u64>(), 1_100_000);
-    let amounts = cost.lines().filter_map(|line| line.amount).sum::<rust_decimal::Decimal>();
-    assert_eq!(amounts, cost.total().to_decimal());
+    let amounts = cost.lines().filter_map(|line| line.amount);
+    assert_eq!(amounts.fold(ExactUsd::ZERO, |sum, part| sum.checked_add(part).expect("fits")), cost.exact());
+    assert_eq!(cost.exact().to_decimal(), Some(cost.total().to_decimal()));
 }
 
 #[test]

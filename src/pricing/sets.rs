@@ -1,0 +1,185 @@
+//! Which rates hold for one request, once its conditions are settled?
+
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use super::compile::{Filled, Given, at, units};
+use super::row::PriceRow;
+use crate::{Conditions, Error, Meter, Modality, SearchContext};
+
+/// Units in an atto-dollar, in which the common rates fit 64 bits.
+const PER_ATTO: u128 = 1_000_000_000;
+
+/// The meters of nearly every call.
+pub(super) const COMMON: [Meter; 6] = [
+    Meter::Input,
+    Meter::CachedInput,
+    Meter::CacheWrite5m,
+    Meter::CacheWrite1h,
+    Meter::Output,
+    Meter::Reasoning,
+];
+
+/// What all sets of a row have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shared {
+    /// Fees of a search by its size: low, medium, high.
+    search: Option<[Option<u128>; 3]>,
+    /// The least that is billed of a meter.
+    minimums: Arc<[(Meter, u64)]>,
+}
+
+impl Shared {
+    pub(super) fn of(row: &PriceRow) -> Result<Self, Error> {
+        let fee = |rate: Option<Decimal>| {
+            rate.map(|rate| {
+                units(Meter::WebSearch, rate)
+                    .map_err(|problem| Error::invalid("search_context", format!("{rate} {problem}")))
+            })
+            .transpose()
+        };
+        let search = match &row.search_context {
+            Some(rates) => Some([fee(rates.low)?, fee(rates.medium)?, fee(rates.high)?]),
+            None => None,
+        };
+        let minimums = row.minimums.iter().map(|minimum| {
+            Meter::named(&minimum.meter).map(|meter| (meter, minimum.count)).ok_or_else(|| {
+                Error::invalid("minimums.meter", format!("{:?} is not a meter", minimum.meter))
+            })
+        });
+        Ok(Self { search, minimums: minimums.collect::<Result<_, _>>()? })
+    }
+}
+
+/// The rates under settled conditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RateSet {
+    /// Atto-dollars for one token of each common meter.
+    pub(super) common: [u64; 6],
+    /// The common rates are all there is to a call without rare meters.
+    pub(super) plain: bool,
+    quote: QuoteRates,
+    /// Units for one token, piece or hour, in the order of the meters.
+    named: Box<[(Meter, u128)]>,
+    shared: Shared,
+}
+
+/// Atto-dollars, rounded up, for the worst case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct QuoteRates {
+    input: u64,
+    input_written: u64,
+    output: u64,
+    request: u64,
+    /// Input and output of sound, images, video.
+    modal: [(u64, u64); 3],
+}
+
+/// The dearest rates that may apply to a request, in atto-dollars.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dearest {
+    pub(super) input: u64,
+    pub(super) output: u64,
+    pub(super) request: u64,
+}
+
+impl RateSet {
+    pub(super) fn of(filled: &Filled, shared: &Shared) -> Self {
+        let rates = &filled.rates;
+        let exact = COMMON.map(|meter| at(rates, meter).and_then(exact_atto));
+        let fee = at(rates, Meter::Request);
+        let named = Meter::ALL.into_iter().filter_map(|meter| Some((meter, at(rates, meter)?))).collect();
+        let plain = exact.iter().all(Option::is_some)
+            && fee.is_none()
+            && shared.minimums.iter().all(|(meter, _)| !COMMON.contains(meter));
+        let mut set = Self {
+            common: exact.map(Option::unwrap_or_default),
+            plain,
+            quote: QuoteRates::default(),
+            named,
+            shared: shared.clone(),
+        };
+        set.quote = set.worst(rates);
+        set
+    }
+
+    /// Units for one of that meter, by its own rate or that of its whole.
+    pub(super) fn rate(&self, meter: Meter, search: SearchContext) -> Option<u128> {
+        if meter == Meter::WebSearch
+            && let Some([low, medium, high]) = self.shared.search
+        {
+            let sized = match search {
+                SearchContext::Low => low,
+                SearchContext::Medium => medium,
+                SearchContext::High => high,
+            };
+            return sized.or_else(|| self.find(meter));
+        }
+        self.find(meter).or_else(|| self.rate(meter.whole()?, search))
+    }
+
+    /// Whether no rate is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.named.is_empty()
+    }
+
+    /// The least that is billed of a meter.
+    pub(super) fn minimum(&self, meter: Meter) -> u64 {
+        self.shared.minimums.iter().find(|(other, _)| *other == meter).map_or(0, |(_, least)| *least)
+    }
+
+    #[inline]
+    pub(super) fn dearest(&self, conditions: &Conditions) -> Dearest {
+        let rates = &self.quote;
+        let input = if conditions.cache_writes() { rates.input_written } else { rates.input };
+        let mut dearest = Dearest { input, output: rates.output, request: rates.request };
+        if conditions.is_multimodal() {
+            for (modality, (input, output)) in
+                [Modality::Audio, Modality::Image, Modality::Video].into_iter().zip(rates.modal)
+            {
+                if conditions.has_modality(modality) {
+                    dearest.input = dearest.input.max(input);
+                    dearest.output = dearest.output.max(output);
+                }
+            }
+        }
+        dearest
+    }
+
+    fn find(&self, meter: Meter) -> Option<u128> {
+        let at = self.named.binary_search_by_key(&meter, |(meter, _)| *meter).ok()?;
+        self.named.get(at).map(|(_, rate)| *rate)
+    }
+
+    /// Parts fall back to their wholes here as they do in a charge.
+    fn worst(&self, rates: &Given) -> QuoteRates {
+        let rate = |meter: Meter| self.rate(meter, SearchContext::Medium).map_or(0, atto_rounded_up);
+        let most = |meters: &[Meter]| meters.iter().map(|meter| rate(*meter)).max().unwrap_or(0);
+        let input = most(&[Meter::Input, Meter::CachedInput]);
+        QuoteRates {
+            input,
+            input_written: input.max(most(&[Meter::CacheWrite5m, Meter::CacheWrite1h])),
+            output: most(&[Meter::Output, Meter::Reasoning]),
+            request: at(rates, Meter::Request).map_or(0, atto_rounded_up),
+            modal: [
+                (
+                    most(&[Meter::InputAudio, Meter::CachedAudio, Meter::CacheWriteAudio]),
+                    most(&[Meter::OutputAudio]),
+                ),
+                (most(&[Meter::InputImage, Meter::CachedImage]), most(&[Meter::OutputImage])),
+                (most(&[Meter::InputVideo, Meter::CachedVideo]), most(&[Meter::OutputVideo])),
+            ],
+        }
+    }
+}
+
+fn exact_atto(units: u128) -> Option<u64> {
+    let atto = units.checked_div(PER_ATTO)?;
+    (atto.checked_mul(PER_ATTO)? == units).then(|| u64::try_from(atto).ok())?
+}
+
+/// Ten dollars, the most of a piece, still fit.
+fn atto_rounded_up(units: u128) -> u64 {
+    u64::try_from(units.div_ceil(PER_ATTO)).unwrap_or(u64::MAX)
+}

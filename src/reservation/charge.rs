@@ -1,0 +1,223 @@
+//! What is a call charged, by what was reported of it?
+
+use std::sync::Arc;
+
+use compact_str::CompactString;
+
+use super::Open;
+use crate::enforcer::Priced;
+use crate::ledger::Rank;
+use crate::wire::{Purpose, UsageLine, UsageReport};
+use crate::{Conditions, Error, ExactUsd, Meter, ModelPrice, Region, ServiceTier, Usage, Usd};
+
+/// What is known about how a call ended.
+///
+/// Made of a [`Usage`] alone, or of a [`UsageReport`] read off the wire.
+///
+/// # Example: what the provider said, charged as it said it
+/// ```
+/// use token_budget::wire::extract;
+/// use token_budget::{Report, ServiceTier};
+///
+/// let body = br#"{"model": "gpt-4o-2024-08-06", "service_tier": "priority",
+///     "usage": {"prompt_tokens": 120, "completion_tokens": 30, "total_tokens": 150}}"#;
+/// let report = Report::from(extract(Some("openai"), body, [])?);
+/// assert_eq!(report.usage.total(), Some(150));
+/// assert_eq!(report.tier, Some(ServiceTier::Priority));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// What it used; of a report in several lines the answer's own.
+    pub usage: Usage,
+    /// The model that the provider says it served, where that is known.
+    pub model: Option<CompactString>,
+    /// What the provider says it charged for all, where it is known to report that.
+    pub cost: Option<Usd>,
+    /// The usage was counted here, not reported.
+    pub estimated: bool,
+    /// The processing that the provider says it used; else the call's own is charged.
+    pub tier: Option<ServiceTier>,
+    /// Where the provider says it ran; else where the call asked for is charged.
+    pub region: Option<Region>,
+    /// Usage billed beside the answer, each line at the price of its own model.
+    pub beside: Vec<UsageLine>,
+}
+
+impl From<Usage> for Report {
+    fn from(usage: Usage) -> Self {
+        Self { usage, ..Self::default() }
+    }
+}
+
+impl From<UsageReport> for Report {
+    /// Takes over all that is charged. Usage that is missing stays missing: it
+    /// is charged as it was held. For an error that was not billed, release the
+    /// call instead; a report cannot know.
+    fn from(report: UsageReport) -> Self {
+        let mut lines = report.lines;
+        let answer = lines.iter().position(|line| line.purpose == Purpose::Answer).map(|at| lines.remove(at));
+        let (usage, model) = answer.map_or((Usage::new(), None), |line| (line.usage, line.model));
+        let fast = report
+            .speed
+            .as_deref()
+            .and_then(ServiceTier::named)
+            .filter(|tier| *tier != ServiceTier::Standard);
+        Self {
+            usage,
+            model: model.or(report.model),
+            // A figure that is no amount of money is as good as none.
+            cost: report.cost.and_then(|usd| Usd::from_decimal_rounded_up(usd).ok()),
+            estimated: report.estimated || report.clamped || report.damaged,
+            tier: fast.or_else(|| report.service_tier.as_deref().and_then(ServiceTier::named)),
+            region: report.region.as_deref().and_then(region),
+            beside: lines,
+        }
+    }
+}
+
+/// Where Anthropic says it ran; other words have no price of their own.
+fn region(word: &str) -> Option<Region> {
+    match word {
+        "us" => Some(Region::Us),
+        "eu" => Some(Region::Eu),
+        "global" => Some(Region::Global),
+        _ => None,
+    }
+}
+
+/// A charge worked out of a report.
+#[derive(Clone, Debug)]
+pub(super) struct Charge {
+    pub(super) usage: Usage,
+    pub(super) beside: Vec<UsageLine>,
+    pub(super) conditions: Conditions,
+    pub(super) priced: Priced,
+    pub(super) rank: Rank,
+    /// The model that was served in place of the reserved one, and its price if it has one.
+    pub(super) served: Option<Box<Served>>,
+}
+
+/// Another model than was held for.
+#[derive(Clone, Debug)]
+pub(super) struct Served {
+    pub(super) model: CompactString,
+    price: Option<Arc<ModelPrice>>,
+}
+
+/// A sum by the price table, and whether everything in it has a price of its own.
+struct ByTable {
+    usd: Usd,
+    is_complete: bool,
+}
+
+impl Charge {
+    /// All that was used, over all lines.
+    pub(super) fn sum(&self) -> Usage {
+        self.beside.iter().fold(self.usage, |sum, line| {
+            line.usage.counts().fold(sum, |sum: Usage, (meter, count)| {
+                sum.with(meter, sum.count(meter).unwrap_or(0).saturating_add(count))
+            })
+        })
+    }
+}
+
+impl Open {
+    /// Prices what was used; what was not reported is taken as it was held.
+    pub(super) fn charge(&self, report: &Report) -> Result<Charge, Error> {
+        let (mut usage, clamped) = report.usage.clamped();
+        let mut estimated = report.estimated || clamped;
+        // A whole that was not reported is not told by its parts: it is at least what was held for.
+        let (input_missing, output_missing) =
+            (report.usage.input().is_none(), report.usage.output().is_none());
+        // Nothing used of what was held for is a report that is missing, not a call that was free.
+        let nothing =
+            usage.is_complete() && usage.counts().all(|(_, count)| count == 0) && self.priced.usd > Usd::ZERO;
+        if input_missing || nothing {
+            usage = usage.with_input(self.priced.tokens_input.max(usage.input().unwrap_or(0)));
+            estimated = true;
+        }
+        if output_missing || nothing {
+            usage = usage.with_output(self.priced.tokens_output.max(usage.output().unwrap_or(0)));
+            estimated = true;
+        }
+        let served = self.served_instead(report);
+        let conditions = self.conditions_of(report);
+        let mut charge = Charge {
+            usage,
+            beside: report.beside.clone(),
+            conditions,
+            priced: Priced { usd: Usd::ZERO, tokens_input: 0, tokens_output: 0 },
+            rank: Rank::Reported,
+            served,
+        };
+        // A served model without a price is charged as the reserved one: a guess.
+        let guessed = charge.served.as_ref().is_some_and(|served| served.price.is_none());
+        let by_table = self.by_table(&charge)?;
+        let table = by_table.as_ref().map_or(Usd::ZERO, |sum| sum.usd);
+        estimated |= by_table.is_none_or(|sum| !sum.is_complete);
+        // A provider's own zero on a model that costs is no price.
+        let reported =
+            report.cost.filter(|cost| *cost > Usd::ZERO || (*cost == Usd::ZERO && table == Usd::ZERO));
+        estimated |= reported.is_none() && (guessed || report.cost.is_some());
+        let sum = charge.sum();
+        charge.priced = Priced {
+            usd: reported.unwrap_or(table),
+            tokens_input: sum.count(Meter::Input).unwrap_or(0),
+            tokens_output: sum.count(Meter::Output).unwrap_or(0),
+        };
+        charge.rank = if estimated { Rank::Estimated } else { Rank::Reported };
+        Ok(charge)
+    }
+
+    /// All lines by the table, rounded up once; `None` where the call's model has no price.
+    fn by_table(&self, charge: &Charge) -> Result<Option<ByTable>, Error> {
+        let Some(price) = self.price_of(charge.served.as_deref()) else { return Ok(None) };
+        let cost = price.cost(&charge.usage, &charge.conditions)?;
+        if charge.beside.is_empty() {
+            return Ok(Some(ByTable { usd: cost.total(), is_complete: cost.is_complete() }));
+        }
+        let (mut sum, mut is_complete) = (cost.exact(), cost.is_complete());
+        for line in &charge.beside {
+            let own = line.model.as_deref().map(|model| self.find(model));
+            is_complete &= own.as_ref().is_none_or(Option::is_some);
+            let own = own.flatten();
+            let (usage, clamped) = line.usage.clamped();
+            let usage = usage.with_input(usage.input().unwrap_or(0)).with_output(usage.output().unwrap_or(0));
+            let cost = own.as_deref().unwrap_or(price).cost(&usage, &charge.conditions)?;
+            is_complete &= !clamped && cost.is_complete();
+            sum = sum.checked_add(cost.exact()).ok_or_else(|| Error::overflow("cost of the call"))?;
+        }
+        Ok(Some(ByTable { usd: ExactUsd::rounded_up(sum)?, is_complete }))
+    }
+
+    /// What the provider says of tier and region goes before what the call asked for.
+    fn conditions_of(&self, report: &Report) -> Conditions {
+        let asked = *self.plan.conditions();
+        let tiered = report.tier.map_or(asked, |tier| asked.with_tier(tier));
+        report.region.map_or(tiered, |region| tiered.with_region(region))
+    }
+
+    /// The price that a charge is worked out by: the served model's, else the reserved one's.
+    #[inline]
+    pub(super) fn price_of<'a>(&'a self, served: Option<&'a Served>) -> Option<&'a ModelPrice> {
+        served.and_then(|served| served.price.as_deref()).or(self.plan.price.as_deref())
+    }
+
+    /// The model that was served in place of the reserved one, and its price if it has one.
+    fn served_instead(&self, report: &Report) -> Option<Box<Served>> {
+        let model = report.model.as_ref().filter(|model| **model != self.plan.call.model)?;
+        let found = self.find(model);
+        // A dated name of the same row is the same model.
+        let same = found
+            .as_ref()
+            .zip(self.plan.price.as_ref())
+            .is_some_and(|(found, reserved)| Arc::ptr_eq(found, reserved));
+        (!same).then(|| Box::new(Served { model: model.clone(), price: found }))
+    }
+
+    /// A model's price, looked up where and when the hold was priced: a swap since then reprices nothing.
+    fn find(&self, model: &str) -> Option<Arc<ModelPrice>> {
+        self.plan.prices.find(self.plan.call.provider.as_deref(), model, self.plan.resolved_at).cloned()
+    }
+}

@@ -1,0 +1,135 @@
+//! Is a call charged what the provider's own report says, line by line?
+
+use token_budget::ledger::Rank;
+use token_budget::wire::{StreamMeter, UsageReport, extract};
+use token_budget::{Budget, Policy, PriceRow, PricingTable, Rates, Report, ServiceTier, Usd, Window};
+
+use crate::support::{House, call, team, usd};
+
+fn hundred_dollars() -> House {
+    House::new(Policy::new([Budget::usd("search", team(), Usd::dollars(100), Window::month())]).unwrap())
+}
+
+fn read(body: &str) -> UsageReport {
+    extract(None, body.as_bytes(), []).unwrap()
+}
+
+#[test]
+fn another_model_that_advised_is_charged_at_its_own_price() {
+    let house = hundred_dollars();
+    let in_flight = house.admit(&call("small", 1_000)).send();
+    let report = read(
+        r#"{"model": "small", "usage": {"input_tokens": 5, "output_tokens": 100, "iterations": [
+            {"type": "advisor_message", "model": "large", "input_tokens": 7, "output_tokens": 50},
+            {"type": "message", "input_tokens": 5, "output_tokens": 100}]}}"#,
+    );
+
+    let receipt = in_flight.reconcile_now(report).unwrap();
+
+    // 100 × $0.001 for the answer, 50 × $0.02 for the advice.
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("1.10"), Rank::Reported));
+    assert_eq!(receipt.beside().len(), 1);
+    assert_eq!(receipt.overrun(), usd("0.10"));
+    assert_eq!(house.dollars(&call("small", 0)), (usd("1.10"), Usd::ZERO));
+}
+
+#[test]
+fn several_lines_are_rounded_up_once() {
+    // A tenth of a nano-dollar a token: three lines of one token each are 0.3 nano-dollars.
+    let rates = Rates::per_million("0.0001", "0.0001").unwrap();
+    let prices = PricingTable::empty()
+        .with_rows([PriceRow::new("own", "dust").with_rates(ServiceTier::Standard, rates)])
+        .unwrap();
+    let policy = Policy::new([Budget::usd("search", team(), Usd::dollars(1), Window::month())]).unwrap();
+    let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
+    let in_flight = enforcer.reserve_now(&call("dust", 1)).unwrap().or_refusal().unwrap().send();
+    let report = read(
+        r#"{"usage": {"input_tokens": 0, "output_tokens": 1, "iterations": [
+            {"type": "compaction", "input_tokens": 1, "output_tokens": 0},
+            {"type": "compaction", "input_tokens": 1, "output_tokens": 0}]}}"#,
+    );
+
+    assert_eq!(in_flight.reconcile_now(report).unwrap().cost(), Usd::from_nanos(1));
+}
+
+#[test]
+fn a_line_for_an_unknown_model_is_charged_like_the_answer_and_marked() {
+    let house = hundred_dollars();
+    let in_flight = house.admit(&call("small", 1_000)).send();
+    let report = read(
+        r#"{"model": "small", "usage": {"input_tokens": 0, "output_tokens": 100, "iterations": [
+            {"type": "advisor_message", "model": "nobody-knows", "input_tokens": 0, "output_tokens": 50}]}}"#,
+    );
+
+    let receipt = in_flight.reconcile_now(report).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.15"), Rank::Estimated));
+}
+
+#[test]
+fn the_tier_that_was_served_sets_the_price() {
+    let rates = |output: &str| Rates::per_million("0", output).unwrap();
+    let row = PriceRow::new("own", "tiered")
+        .with_rates(ServiceTier::Standard, rates("1000"))
+        .with_rates(ServiceTier::Priority, rates("2000"));
+    let prices = PricingTable::empty().with_rows([row]).unwrap();
+    let policy = Policy::new([Budget::usd("search", team(), Usd::dollars(10), Window::month())]).unwrap();
+    let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
+    let charged = |body: &str| {
+        let asked = call("tiered", 1_000)
+            .conditions(token_budget::Conditions::new().with_tier(ServiceTier::Priority));
+        let in_flight = enforcer.reserve_now(&asked).unwrap().or_refusal().unwrap().send();
+        in_flight.reconcile_now(read(body)).unwrap().cost()
+    };
+
+    let usage = r#""usage": {"prompt_tokens": 1, "completion_tokens": 500, "total_tokens": 501}"#;
+    assert_eq!(charged(&format!(r#"{{"service_tier": "default", {usage}}}"#)), usd("0.50"));
+    assert_eq!(charged(&format!(r#"{{"service_tier": "priority", {usage}}}"#)), usd("1"));
+    // What is not said, or in a word without a price, is charged as it was asked for.
+    assert_eq!(charged(&format!("{{{usage}}}")), usd("1"));
+    assert_eq!(charged(&format!(r#"{{"service_tier": "auto", {usage}}}"#)), usd("1"));
+}
+
+#[test]
+fn a_stream_that_broke_off_is_charged_and_never_free() {
+    let house = hundred_dollars();
+    let in_flight = house.admit(&call("milli", 1_000)).send();
+    let mut meter = StreamMeter::new(None);
+    meter.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"partial answer\"}}]}\n\ndata: {\"choi");
+    let report = meter.finish();
+    // 14 bytes are at most 14 tokens.
+    let counted = report.clone().or_estimated(10, report.text.bytes_all());
+
+    let receipt = in_flight.reconcile_now(counted).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.014"), Rank::Estimated));
+
+    // Nobody counted: charged as it was held.
+    let in_flight = house.admit(&call("milli", 1_000)).send();
+    let receipt = in_flight.reconcile_now(report).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("1"), Rank::Estimated));
+}
+
+#[test]
+fn a_cost_from_a_provider_known_to_report_it_is_charged_in_place_of_the_tables() {
+    let house = hundred_dollars();
+    let in_flight = house.admit(&call("milli", 1_000)).send();
+    let body =
+        br#"{"usage": {"prompt_tokens": 1, "completion_tokens": 100, "total_tokens": 101, "cost": 0.0123}}"#;
+
+    let receipt = in_flight.reconcile_now(extract(Some("openrouter"), body, []).unwrap()).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.0123"), Rank::Reported));
+    assert_eq!(receipt.cost_by_table().unwrap().total(), usd("0.10"));
+
+    let in_flight = house.admit(&call("milli", 1_000)).send();
+    let receipt = in_flight.reconcile_now(extract(Some("openai"), body, []).unwrap()).unwrap();
+    assert_eq!(receipt.cost(), usd("0.10"));
+}
+
+#[test]
+fn anthropics_region_and_speed_are_taken_over() {
+    let report = Report::from(read(
+        r#"{"usage": {"input_tokens": 1, "output_tokens": 1, "inference_geo": "us", "speed": "fast",
+            "service_tier": "standard"}}"#,
+    ));
+    assert_eq!(report.region, Some(token_budget::Region::Us));
+    assert_eq!(report.tier, Some(ServiceTier::Fast));
+}
