@@ -185,10 +185,11 @@ impl PricingTable {
     ///
     /// Tried in turn: the name itself, an alias, the clauses by which an
     /// imported publication names the provider's models, the name without its
-    /// date or `-latest`, and all of these again without a provider in front
-    /// (`openai/gpt-4o`, `models/gemini-2.5-pro`). A model that is known but has
-    /// no price at that instant is not replaced by another. Who keeps the answer
-    /// asks it how long it holds: [`ModelPrice::holds_until`].
+    /// date or `-latest`, and all of these without a provider in front
+    /// (`openai/gpt-4o`, `models/gemini-2.5-pro`), which goes first where no
+    /// provider was asked for. A model that is known but has no price at that
+    /// instant is not replaced by another. Who keeps the answer asks it how long
+    /// it holds: [`ModelPrice::holds_until`].
     ///
     /// With a provider only its own rows answer (`gemini` is `google`). Without
     /// one, where several sell the same name, the one that entered the table
@@ -232,10 +233,13 @@ impl PricingTable {
         if asked == Some(ANY_PROVIDER) {
             return None; // a key of the index, not a provider that anyone may ask for
         }
-        self.named(asked.unwrap_or(ANY_PROVIDER), model).or_else(|| {
+        let whole = || self.named(asked.unwrap_or(ANY_PROVIDER), model);
+        let split = || {
             let (provider, model) = split_provider(asked, model)?;
             (provider != ANY_PROVIDER).then(|| self.named(provider, model)).flatten()
-        })
+        };
+        // Who names a provider in front means that one, though another sells a model under the whole name.
+        if asked.is_none() { split().or_else(whole) } else { whole().or_else(split) }
     }
 
     fn named(&self, provider: &str, model: &str) -> Option<usize> {

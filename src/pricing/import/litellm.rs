@@ -144,6 +144,9 @@ impl<'a> Entry<'a> {
             if !bears_cost(name) || raw.get() == "null" {
                 continue;
             }
+            if name == "web_search_billing_unit" && raw.get() == "\"per_query\"" {
+                continue; // as our meter counts them
+            }
             let Some(field) = CostField::named(name, &self.mode) else {
                 report.miss(self.key, name.as_str());
                 continue;
