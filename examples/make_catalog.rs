@@ -53,8 +53,18 @@ const PROVIDERS: [(&str, &str); 22] = [
 
 const MODES: [&str; 4] = ["chat", "responses", "completion", "embedding"];
 
-/// Rows by provider's rank and name, so that the file is the same whenever it is made.
-type Rows = BTreeMap<(usize, String), Value>;
+/// A provider's rank and a model's name.
+type Name = (usize, String);
+/// Rows by name, so that the file is the same whenever it is made.
+type Rows = BTreeMap<Name, Value>;
+
+/// One table: its version, its date, what is taken of it, and whatever else it names.
+struct Table {
+    version: String,
+    date: String,
+    rows: Rows,
+    names: BTreeSet<Name>,
+}
 
 fn main() -> Result<(), Failure> {
     let mut tables = Vec::new();
@@ -68,12 +78,14 @@ fn main() -> Result<(), Failure> {
         let (Some(version), Some(date), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
             return Err("each table is VERSION=DATE=PATH".into());
         };
-        tables.push((version.to_owned(), date.to_owned(), selected(path, container)?));
+        let (rows, names) = selected(path, container)?;
+        tables.push(Table { version: version.to_owned(), date: date.to_owned(), rows, names });
     }
     let mut later = BTreeSet::new();
-    for (_, _, rows) in tables.iter_mut().rev() {
-        rows.retain(|name, _| !later.contains(name));
-        later.extend(rows.keys().cloned());
+    for table in tables.iter_mut().rev() {
+        // What a later table still names is not retired, whether or not it is taken from there.
+        table.rows.retain(|name, _| !later.contains(name));
+        later.append(&mut table.names);
     }
     check(&tables)?;
     print(&tables)
@@ -85,25 +97,36 @@ fn unpacked(path: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// The rows of one table.
-fn selected(path: &str, container: &Value) -> Result<Rows, Failure> {
+/// The rows of one table, and every name it has.
+fn selected(path: &str, container: &Value) -> Result<(Rows, BTreeSet<Name>), Failure> {
     let text = unpacked(path)?;
     let import = Import::litellm(text.as_bytes())?;
     let entries: Map<String, Value> = serde_json::from_str(&text)?;
     let by_name: BTreeMap<(&str, &str), &PriceRow> =
         import.rows().iter().map(|row| ((row.provider(), row.model()), row)).collect();
-    let mut rows = Rows::new();
+    let (mut rows, mut names) = (Rows::new(), BTreeSet::new());
     for (key, entry) in &entries {
         let word = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default();
         let rank = PROVIDERS.iter().position(|(theirs, _)| *theirs == word("litellm_provider"));
         let Some((rank, (theirs, ours))) = rank.and_then(|rank| Some((rank, *PROVIDERS.get(rank)?))) else {
             continue;
         };
-        let short = key.split_once('/').map_or(key.as_str(), |(_, rest)| rest);
+        let short = key.strip_prefix(theirs).and_then(|rest| rest.strip_prefix('/')).unwrap_or(key);
+        names.insert((rank, short.to_owned()));
         let row = by_name.get(&(theirs, key.as_str())).or_else(|| by_name.get(&(theirs, short)));
         let Some(row) = row.filter(|_| MODES.contains(&word("mode"))) else { continue };
         let embeds = word("mode") == "embedding";
-        if let Some(reason) = unfit(row, &import, key, embeds) {
+        // A model that is listed twice, once at nothing, has no price that one could know.
+        let prefixed = format!("{theirs}/{short}");
+        let twins = [(theirs, prefixed.as_str()), (theirs, short)].map(|name| by_name.get(&name));
+        let reason = if twins.into_iter().flatten().any(|row| is_free(row)) {
+            Some("is listed at nothing".to_owned())
+        } else if makes_more_than_text(key, entry) {
+            Some("may make sound or images".to_owned())
+        } else {
+            unfit(row, &import, key, embeds)
+        };
+        if let Some(reason) = reason {
             eprintln!("{key}: {reason}");
             continue;
         }
@@ -119,7 +142,19 @@ fn selected(path: &str, container: &Value) -> Result<Rows, Failure> {
         }
     }
     drop_dated(&mut rows);
-    Ok(rows)
+    Ok((rows, names))
+}
+
+fn is_free(row: &PriceRow) -> bool {
+    let zero = |meter| row.rates(ServiceTier::Standard).get(meter).is_none_or(|rate| rate.is_zero());
+    zero(Meter::Input) && zero(Meter::Output)
+}
+
+/// What it makes is also said in its name: the field alone says it of plain chat models too.
+fn makes_more_than_text(key: &str, entry: &Value) -> bool {
+    let named = ["tts", "image", "audio", "live", "realtime", "omni"].into_iter().any(|word| key.contains(word));
+    let made = entry.get("supported_output_modalities").and_then(Value::as_array);
+    named && made.is_some_and(|made| made.iter().any(|kind| matches!(kind.as_str(), Some("audio" | "image" | "video"))))
 }
 
 /// Why a model has no place in the catalog.
@@ -129,12 +164,9 @@ fn unfit(row: &PriceRow, import: &Import, key: &str, embeds: bool) -> Option<Str
         return Some(format!("{} is not understood", gap.field));
     }
     let missing = standard.get(Meter::Input).is_none() || (standard.get(Meter::Output).is_none() && !embeds);
-    let zero = |meter| standard.get(meter).is_none_or(|rate| rate.is_zero());
     let made = [Meter::OutputAudio, Meter::OutputImage, Meter::OutputVideo, Meter::ImageOut];
     if missing {
         Some("has no rate for input or output".to_owned())
-    } else if zero(Meter::Input) && zero(Meter::Output) {
-        Some("is listed at nothing".to_owned())
     } else if made.into_iter().any(|meter| standard.get(meter).is_some_and(|rate| !rate.is_zero())) {
         Some("may make sound or images".to_owned())
     } else {
@@ -196,9 +228,9 @@ fn undated(name: &str) -> Option<String> {
 }
 
 /// Builds the table, so that nothing is written that cannot be read.
-fn check(tables: &[(String, String, Rows)]) -> Result<(), Failure> {
+fn check(tables: &[Table]) -> Result<(), Failure> {
     let mut table = PricingTable::empty();
-    for (version, _, rows) in tables {
+    for Table { version, rows, .. } in tables {
         let list = serde_json::to_string(&rows.values().collect::<Vec<_>>())?;
         let rows = PriceRow::list_from_json(&list)?;
         eprintln!("{version}: {} models", rows.len());
@@ -208,9 +240,9 @@ fn check(tables: &[(String, String, Rows)]) -> Result<(), Failure> {
 }
 
 /// One row a line, those of the newest table first among providers and all in the order of their names.
-fn print(tables: &[(String, String, Rows)]) -> Result<(), Failure> {
+fn print(tables: &[Table]) -> Result<(), Failure> {
     println!("{{\"layers\": [");
-    for ((version, date, rows), number) in tables.iter().zip(1_usize..) {
+    for (Table { version, date, rows, .. }, number) in tables.iter().zip(1_usize..) {
         let source = serde_json::json!({
             "name": "LiteLLM model_prices_and_context_window", "version": version,
             "date": Some(date).filter(|date| !date.is_empty()),
