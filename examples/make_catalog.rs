@@ -14,6 +14,11 @@
 //! or for output where it has any; and one that is listed at nothing, which
 //! there often means "not known".
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a field of JSON that is missing is null, or made by writing to it"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io::Read;
@@ -152,9 +157,13 @@ fn is_free(row: &PriceRow) -> bool {
 
 /// What it makes is also said in its name: the field alone says it of plain chat models too.
 fn makes_more_than_text(key: &str, entry: &Value) -> bool {
-    let named = ["tts", "image", "audio", "live", "realtime", "omni"].into_iter().any(|word| key.contains(word));
+    let named =
+        ["tts", "image", "audio", "live", "realtime", "omni"].into_iter().any(|word| key.contains(word));
     let made = entry.get("supported_output_modalities").and_then(Value::as_array);
-    named && made.is_some_and(|made| made.iter().any(|kind| matches!(kind.as_str(), Some("audio" | "image" | "video"))))
+    named
+        && made.is_some_and(|made| {
+            made.iter().any(|kind| matches!(kind.as_str(), Some("audio" | "image" | "video")))
+        })
 }
 
 /// Why a model has no place in the catalog.
@@ -188,7 +197,9 @@ fn finish(row: &mut Value, container: &Value, embeds: bool) {
     }
     // As in every one of their rows since: an hour's write costs twice the input.
     let standard = &row["standard"];
-    if provider == "anthropic" && standard.get("cache_write_5m").is_some() && standard.get("cache_write_1h").is_none()
+    if provider == "anthropic"
+        && standard.get("cache_write_5m").is_some()
+        && standard.get("cache_write_1h").is_none()
     {
         let input = standard["input"].as_str().and_then(|rate| rate.parse::<rust_decimal::Decimal>().ok());
         let twice = input.and_then(|rate| rate.checked_mul(2.into()));
@@ -223,7 +234,8 @@ fn undated(name: &str) -> Option<String> {
     }
     let (front, month) = front.rsplit_once('-')?;
     let (front, year) = front.rsplit_once('-')?;
-    let dated = [(year, 4), (month, 2), (last, 2)].iter().all(|(text, len)| text.len() == *len && digits(text));
+    let dated =
+        [(year, 4), (month, 2), (last, 2)].iter().all(|(text, len)| text.len() == *len && digits(text));
     dated.then(|| front.to_owned())
 }
 
@@ -258,7 +270,8 @@ fn print(tables: &[Table]) -> Result<(), Failure> {
         ("claude-sonnet-4-0", "anthropic/claude-sonnet-4-20250514"),
         ("claude-opus-4-0", "anthropic/claude-opus-4-20250514"),
     ];
-    let aliases: Vec<_> = aliases.map(|(alias, model)| serde_json::json!({"alias": alias, "model": model})).into();
+    let aliases: Vec<_> =
+        aliases.map(|(alias, model)| serde_json::json!({"alias": alias, "model": model})).into();
     println!("], \"aliases\": {}}}", serde_json::to_string(&aliases)?);
     Ok(())
 }

@@ -78,7 +78,12 @@ impl Cost {
                 // so the sum stays below 2^125.
                 sum.wrapping_add(times(quantity, rate))
             });
-            return Ok(Self { total: rounded_up(total)?, usage: *usage, rates: Rated::Plain(rates.common), search });
+            return Ok(Self {
+                total: rounded_up(total)?,
+                usage: *usage,
+                rates: Rated::Plain(rates.common),
+                search,
+            });
         }
         let rates = Rated::Full(Arc::clone(rates));
         let mut cost = Self { total: Usd::ZERO, usage: *usage, rates, search };
@@ -175,21 +180,19 @@ impl Cost {
         };
         let counted = match meter {
             Meter::Input => {
-                let rest = less(Meter::Input, &[Meter::CachedInput, Meter::CacheWrite5m, Meter::CacheWrite1h])?;
+                let rest =
+                    less(Meter::Input, &[Meter::CachedInput, Meter::CacheWrite5m, Meter::CacheWrite1h])?;
                 // Sound that was cached stands among the cached tokens already.
                 [Meter::InputAudio, Meter::InputImage, Meter::InputVideo]
                     .into_iter()
                     .try_fold(rest, |rest, meter| rest.checked_sub(self.quantity_counted(meter)?))?
             }
-            Meter::CachedInput => {
-                less(meter, &[Meter::CachedAudio, Meter::CachedImage, Meter::CachedVideo])?
-            }
+            Meter::CachedInput => less(meter, &[Meter::CachedAudio, Meter::CachedImage, Meter::CachedVideo])?,
             Meter::CacheWrite5m => less(meter, &[Meter::CacheWriteAudio])?,
             Meter::InputAudio | Meter::InputImage | Meter::InputVideo => self.quantity_counted(meter)?,
-            Meter::Output => less(
-                meter,
-                &[Meter::Reasoning, Meter::OutputAudio, Meter::OutputImage, Meter::OutputVideo],
-            )?,
+            Meter::Output => {
+                less(meter, &[Meter::Reasoning, Meter::OutputAudio, Meter::OutputImage, Meter::OutputVideo])?
+            }
             // Whoever is billed by the request is billed for this one.
             Meter::Request => match &self.rates {
                 Rated::Full(rates) if rates.rate(meter, self.search).is_some() => {

@@ -65,7 +65,8 @@ impl FromStr for ExactUsd {
 
     /// Reads digits with an optional point and at most 27 decimals that are not zero.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::invalid("usd", format!("{text:?} is not a plain amount of at most 27 decimals"));
+        let wrong =
+            || Error::invalid("usd", format!("{text:?} is not a plain amount of at most 27 decimals"));
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         let fraction = if digits(fraction) { fraction.trim_end_matches('0') } else { return Err(wrong()) };
@@ -111,7 +112,9 @@ mod tests {
         ] {
             assert_eq!(text.parse::<ExactUsd>().expect(text).to_string(), shown);
         }
-        for text in ["", ".", "-1", "1e3", "1.", ".5", "1_0", "0.0000000000000000000000000001", "999999999999"] {
+        for text in
+            ["", ".", "-1", "1e3", "1.", ".5", "1_0", "0.0000000000000000000000000001", "999999999999"]
+        {
             assert!(text.parse::<ExactUsd>().is_err(), "{text}");
         }
     }

@@ -143,7 +143,11 @@ fn merged(upper: &PriceRow, lower: &PriceRow) -> PriceRow {
         region_factors: upper.region_factors.over(&lower.region_factors),
         search_context: upper.search_context.or(lower.search_context),
         minimums: if upper.minimums.is_empty() { lower.minimums.clone() } else { upper.minimums.clone() },
-        allowances: if upper.allowances.is_empty() { lower.allowances.clone() } else { upper.allowances.clone() },
+        allowances: if upper.allowances.is_empty() {
+            lower.allowances.clone()
+        } else {
+            upper.allowances.clone()
+        },
         ..lower.clone()
     };
     for tier in ServiceTier::ALL {
@@ -175,7 +179,11 @@ fn bands(upper: &PriceRow, lower: &PriceRow) -> Vec<Band> {
         return bands;
     }
     let same = |band: &Band| lower.bands.iter().find(|other| other.first().ok() == band.first().ok());
-    upper.bands.iter().map(|band| same(band).map_or_else(|| band.clone(), |lower| over(band, lower))).collect()
+    upper
+        .bands
+        .iter()
+        .map(|band| same(band).map_or_else(|| band.clone(), |lower| over(band, lower)))
+        .collect()
 }
 
 /// What stays of a tier's lower rates: a factor that is named replaces them, as they would hide it.

@@ -29,6 +29,7 @@ mod lazy;
 mod mended;
 mod operator;
 mod outage;
+mod prices;
 mod runs;
 mod walk;
 mod wrapped;

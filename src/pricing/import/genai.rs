@@ -76,7 +76,8 @@ fn model(provider: &str, fields: &Map<'_>, import: &mut Import) -> Result<Option
     let variants = Variant::list(&entry, fields, &mut import.report)?;
     let context = get(fields, "context_window")?.and_then(|json| json.count()).filter(|tokens| *tokens > 0);
     let dates = prices.iter().filter_map(|price| price.from);
-    let dates: BTreeSet<Timestamp> = dates.chain(variants.iter().filter_map(|variant| variant.from)).collect();
+    let dates: BTreeSet<Timestamp> =
+        dates.chain(variants.iter().filter_map(|variant| variant.from)).collect();
     let mut rows = Vec::new();
     let starts = std::iter::once(None).chain(dates.iter().copied().map(Some));
     for (from, until) in starts.zip(dates.iter().copied().map(Some).chain(std::iter::once(None))) {
@@ -122,7 +123,7 @@ fn names(provider: &str, said: Vec<(Clause, Name)>, import: &mut Import) {
         clause.names(&mut listed);
         let lower = model.model.to_lowercase();
         if let Some(first) = first(&lower) {
-            import.aliases.push((lower.into(), first.clone()));
+            import.aliases.push((lower, first.clone()));
         }
     }
     for name in listed {
@@ -277,7 +278,8 @@ fn prices(entry: &str, place: &str, map: &Map<'_>, report: &mut ImportReport) ->
             report.miss(entry, field);
             continue;
         };
-        let price = Tiered::read(&json, shift)?.map_err(|problem| wrong(entry, format_args!("{field}: {problem}")))?;
+        let price = Tiered::read(&json, shift)?
+            .map_err(|problem| wrong(entry, format_args!("{field}: {problem}")))?;
         match prices.get(&meter) {
             Some(other) if *other != price => report.miss(entry, field),
             _ => drop(prices.insert(meter, price)),
@@ -304,9 +306,7 @@ fn in_force(list: &[Conditional], from: Option<Timestamp>) -> Option<(&Prices, V
 /// Writes every price at every length of the input, so that nothing falls back to another length or tier.
 fn fill(row: &mut PriceRow, standard: &Prices, variants: &[Variant]) {
     let from = row.from;
-    let active = |variant: &&Variant| {
-        variant.from.is_none_or(|date| from.is_some_and(|from| date <= from))
-    };
+    let active = |variant: &&Variant| variant.from.is_none_or(|date| from.is_some_and(|from| date <= from));
     let mut tiers: BTreeMap<ServiceTier, Prices> = BTreeMap::new();
     for variant in variants.iter().filter(active) {
         let prices = tiers.entry(variant.tier).or_default();

@@ -63,7 +63,9 @@ impl Tiered {
         let Some(Json::List(items)) = get(map, "tiers")? else { return Ok(Err("has no tiers".to_owned())) };
         let mut above = Vec::new();
         for raw in items {
-            let Json::Map(tier) = Json::of(raw)? else { return Ok(Err("has a tier that is no object".to_owned())) };
+            let Json::Map(tier) = Json::of(raw)? else {
+                return Ok(Err("has a tier that is no object".to_owned()));
+            };
             let start = get(&tier, "start")?.and_then(|json| json.count());
             match (start, get(&tier, "price")?.map(|json| figure(&json, shift))) {
                 (Some(start), Some(Ok(price))) => above.push((start, price)),
@@ -90,7 +92,9 @@ fn figure(json: &Json<'_>, shift: i32) -> Result<Decimal, String> {
     let Some(text) = json.text() else { return json.figure(shift) };
     let shown = || text.chars().take(40).collect::<String>();
     match decimal::literal(text, shift) {
-        Some(value) if value.is_sign_negative() && !value.is_zero() => Err(format!("{:?} is negative", shown())),
+        Some(value) if value.is_sign_negative() && !value.is_zero() => {
+            Err(format!("{:?} is negative", shown()))
+        }
         Some(value) => Ok(value),
         None => Err(format!("{:?} is no number that can be kept exactly", shown())),
     }

@@ -34,7 +34,8 @@ pub(super) fn read(entries: &Map<'_>) -> Result<Import, Error> {
         let Json::Map(fields) = Json::of(raw)? else {
             return Err(wrong(key, "", "is no object"));
         };
-        let Some(provider) = get(&fields, "litellm_provider")?.and_then(|json| json.text().map(str::to_owned))
+        let Some(provider) =
+            get(&fields, "litellm_provider")?.and_then(|json| json.text().map(str::to_owned))
         else {
             import.report.skip(key, "names no provider");
             continue;
@@ -152,7 +153,8 @@ impl<'a> Entry<'a> {
                 continue;
             };
             let rate = field.rate(&Json::of(raw)?).map_err(|problem| wrong(self.key, name, problem))?;
-            let rates = self.rates.entry(field.above_k.unwrap_or(0)).or_default().entry(field.tier).or_default();
+            let rates =
+                self.rates.entry(field.above_k.unwrap_or(0)).or_default().entry(field.tier).or_default();
             // Of two fields for one meter, as an older name beside a newer, the first stays.
             match rates.get(field.meter) {
                 Some(other) if other != rate => report.miss(self.key, name.as_str()),
@@ -259,7 +261,10 @@ impl<'a> Entry<'a> {
                 match CostField::named(name, &self.mode) {
                     Some(field) if field.tier == ServiceTier::Standard && field.above_k.is_none() => {
                         let rate = field.rate(&Json::of(raw)?);
-                        rates.set(field.meter, Some(rate.map_err(|problem| wrong(self.key, &place, problem))?));
+                        rates.set(
+                            field.meter,
+                            Some(rate.map_err(|problem| wrong(self.key, &place, problem))?),
+                        );
                     }
                     _ => report.miss(self.key, place),
                 }
@@ -314,13 +319,18 @@ impl<'a> Entry<'a> {
             let rates = at(edge.saturating_add(1));
             if rates != before {
                 before.clone_from(&rates);
-                self.row.bands.push(Band { above_input_tokens: Some(edge), standard: rates, ..Band::default() });
+                self.row.bands.push(Band {
+                    above_input_tokens: Some(edge),
+                    standard: rates,
+                    ..Band::default()
+                });
             }
         }
     }
 
     fn multipliers(&mut self, fields: &Map<'_>, report: &mut ImportReport) -> Result<(), Error> {
-        let factor = |name: &str, json: &Json<'_>| json.figure(0).map_err(|problem| wrong(self.key, name, problem));
+        let factor =
+            |name: &str, json: &Json<'_>| json.figure(0).map_err(|problem| wrong(self.key, name, problem));
         let mut regions: Vec<(Region, Decimal, String)> = Vec::new();
         for (name, places) in [
             ("regional_processing_uplift_multiplier_us", &[Region::Us][..]),
@@ -337,8 +347,12 @@ impl<'a> Entry<'a> {
             for (name, raw) in &specific {
                 let place = format!("provider_specific_entry.{name}");
                 match (name.as_str(), Json::of(raw)?) {
-                    ("us", json @ Json::Number(_)) => regions.push((Region::Us, factor(&place, &json)?, place)),
-                    ("eu", json @ Json::Number(_)) => regions.push((Region::Eu, factor(&place, &json)?, place)),
+                    ("us", json @ Json::Number(_)) => {
+                        regions.push((Region::Us, factor(&place, &json)?, place))
+                    }
+                    ("eu", json @ Json::Number(_)) => {
+                        regions.push((Region::Eu, factor(&place, &json)?, place))
+                    }
                     ("fast", json @ Json::Number(_)) => fast = Some(factor(&place, &json)?),
                     _ => report.miss(self.key, place),
                 }
@@ -376,7 +390,9 @@ impl<'a> Entry<'a> {
             self.row.search_context = (!one).then_some(fees);
         }
         if let Some(Json::Map(free)) = get(fields, "search_free_requests")? {
-            let text = |name: &str| get(&free, name).map(|json| json.and_then(|json| json.text().map(str::to_owned)));
+            let text = |name: &str| {
+                get(&free, name).map(|json| json.and_then(|json| json.text().map(str::to_owned)))
+            };
             let count = get(&free, "count")?.and_then(|json| json.count());
             match (count, text("period")?) {
                 (Some(count), Some(period)) => {
@@ -397,7 +413,8 @@ impl<'a> Entry<'a> {
             let place = format!("off_peak_pricing.{name}");
             match CostField::named(name, &self.mode) {
                 Some(field) if field.tier == ServiceTier::Standard && field.above_k.is_none() => {
-                    let rate = field.rate(&Json::of(raw)?).map_err(|problem| wrong(self.key, &place, problem))?;
+                    let rate =
+                        field.rate(&Json::of(raw)?).map_err(|problem| wrong(self.key, &place, problem))?;
                     rates.set(field.meter, Some(rate));
                 }
                 _ => report.miss(self.key, place),
@@ -411,7 +428,13 @@ impl<'a> Entry<'a> {
             for raw in windows {
                 match Json::of(raw)? {
                     Json::Map(rule) => rules.push(rule),
-                    _ => return Err(wrong(self.key, "off_peak_pricing.windows", "has something else than objects")),
+                    _ => {
+                        return Err(wrong(
+                            self.key,
+                            "off_peak_pricing.windows",
+                            "has something else than objects",
+                        ));
+                    }
                 }
             }
         }
@@ -431,7 +454,8 @@ impl<'a> Entry<'a> {
 /// The two ends of a range of input tokens.
 fn range(tier: &Map<'_>) -> Result<Option<(u64, u64)>, Error> {
     let Some(Json::List(ends)) = get(tier, "range")? else { return Ok(None) };
-    let ends = ends.into_iter().map(|raw| Json::of(raw).map(|json| json.count())).collect::<Result<Vec<_>, _>>()?;
+    let ends =
+        ends.into_iter().map(|raw| Json::of(raw).map(|json| json.count())).collect::<Result<Vec<_>, _>>()?;
     Ok(match ends.as_slice() {
         [Some(start), Some(end)] if start < end => Some((*start, *end)),
         _ => None,

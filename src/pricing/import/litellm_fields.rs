@@ -122,7 +122,8 @@ impl CostField {
         if rest.is_empty() {
             return Some(self);
         }
-        if let Some((rest, tier)) = TIERS.into_iter().find_map(|(word, tier)| Some((rest.strip_prefix(word)?, tier)))
+        if let Some((rest, tier)) =
+            TIERS.into_iter().find_map(|(word, tier)| Some((rest.strip_prefix(word)?, tier)))
         {
             let fresh = self.tier == ServiceTier::Standard;
             return if fresh { Self { tier, ..self }.limited(rest) } else { None };
@@ -154,9 +155,8 @@ mod tests {
 
     #[test]
     fn a_name_says_its_meter_its_tier_and_its_threshold() {
-        let meaning = |name: &str| {
-            CostField::named(name, "chat").map(|field| (field.meter, field.tier, field.above_k))
-        };
+        let meaning =
+            |name: &str| CostField::named(name, "chat").map(|field| (field.meter, field.tier, field.above_k));
         let standard = ServiceTier::Standard;
         assert_eq!(meaning("input_cost_per_token"), Some((Meter::Input, standard, None)));
         assert_eq!(
@@ -168,7 +168,10 @@ mod tests {
             Some((Meter::Input, ServiceTier::Priority, Some(200)))
         );
         assert_eq!(meaning("input_cost_per_token_cache_hit"), Some((Meter::CachedInput, standard, None)));
-        assert_eq!(meaning("input_cost_per_image_token_batches"), Some((Meter::InputImage, ServiceTier::Batch, None)));
+        assert_eq!(
+            meaning("input_cost_per_image_token_batches"),
+            Some((Meter::InputImage, ServiceTier::Batch, None))
+        );
         for unknown in [
             "input_cost_per_token_above_15s_interval",
             "output_cost_per_image_1K",

@@ -17,7 +17,8 @@ fn one(meter: Meter, rate: &str) -> Rates {
 #[test]
 fn a_band_begins_above_its_edge_or_at_it_as_the_row_says() {
     // 1 USD a million up to 100 tokens, 2 from 101 on, 3 from 200 on.
-    let row = own("m", "1", "0").with_long_context(100, rates("2", "0")).with_input_from(200, rates("3", "0"));
+    let row =
+        own("m", "1", "0").with_long_context(100, rates("2", "0")).with_input_from(200, rates("3", "0"));
     let price = price_of(row);
     for (input, nanos) in [(100, 100_000), (101, 202_000), (199, 398_000), (200, 600_000), (999, 2_997_000)] {
         assert_eq!(total(&price, Usage::of(input, 0)).nanos(), nanos, "{input}");
@@ -73,7 +74,10 @@ fn a_region_multiplies_tokens_and_leaves_fees() {
     let price = price_of(row);
     let usage = Usage::of(1_000_000, 0).with(Meter::WebSearch, 1);
     let cost = |region| priced(&price, usage, Conditions::new().with_region(region));
-    assert_eq!((cost(Region::Global), cost(Region::Us), cost(Region::Eu)), (usd("10.5"), usd("11.5"), usd("10.5")));
+    assert_eq!(
+        (cost(Region::Global), cost(Region::Us), cost(Region::Eu)),
+        (usd("10.5"), usd("11.5"), usd("10.5"))
+    );
     let us = Conditions::new().with_region(Region::Us);
     assert_eq!(price.quote(1_000_000, 0, &us).expect("fits"), usd("11"));
 }

@@ -66,7 +66,8 @@ const NOON: &str = "2026-11-17T12:00:00Z";
 #[test]
 fn every_cost_field_of_litellm_is_priced_or_listed() {
     let (_, import) = imported(LITELLM);
-    let gaps: Vec<_> = import.report().not_understood().map(|gap| format!("{} {}", gap.entry, gap.field)).collect();
+    let gaps: Vec<_> =
+        import.report().not_understood().map(|gap| format!("{} {}", gap.entry, gap.field)).collect();
     let expected = [
         "acme/long output_cost_per_pixel",
         "acme/long output_cost_per_token_above_100k_tokens", // the input has no rate there
@@ -75,7 +76,10 @@ fn every_cost_field_of_litellm_is_priced_or_listed() {
     assert_eq!(gaps, expected);
     let skipped: Vec<_> = import.report().skipped().map(|skipped| skipped.entry.as_str()).collect();
     assert_eq!(skipped, ["sample_spec", "acme/nothing", "rules"]);
-    assert_eq!(import.report().to_string(), "5 rows of 5 models, 3 entries left out, 3 fields not understood");
+    assert_eq!(
+        import.report().to_string(),
+        "5 rows of 5 models, 3 entries left out, 3 fields not understood"
+    );
 }
 
 #[test]
@@ -130,7 +134,10 @@ fn multipliers_searches_and_allowances_of_litellm_are_kept() {
     assert_eq!(cost(plain.with_region(Region::Us).with_tier(ServiceTier::Fast)), "2.2");
     let search = Usage::of(0, 0).with(Meter::WebSearch, 1);
     assert_eq!(exact(&table, "extras", NOON, search, plain), "0.008");
-    assert_eq!(exact(&table, "extras", NOON, search, plain.with_search_context(SearchContext::High)), "0.012");
+    assert_eq!(
+        exact(&table, "extras", NOON, search, plain.with_search_context(SearchContext::High)),
+        "0.012"
+    );
     assert_eq!(find(&table, "extras").allowances()[0].count, 1_500);
     // Priority names an output rate, so it is that of reasoning too; standard has one for reasoning.
     let reasoned = Usage::of(0, 1_000_000).with_reasoning(1_000_000);
@@ -177,7 +184,8 @@ fn variants_fees_and_free_models_of_genai_prices_are_kept() {
     let free = find(&table, "acme-free");
     assert!(!free.is_priced() && find(&table, "acme-3").is_priced());
     assert!(!free.cost(&Usage::of(1, 1), &Conditions::new()).expect("priced").is_complete());
-    let gaps: Vec<_> = import.report().not_understood().map(|gap| format!("{} {}", gap.entry, gap.field)).collect();
+    let gaps: Vec<_> =
+        import.report().not_understood().map(|gap| format!("{} {}", gap.entry, gap.field)).collect();
     let expected = [
         "acme/acme-3 price_variants[2]",
         "acme/acme-free prices, of which there are none",
@@ -248,7 +256,20 @@ fn a_damaged_table_is_refused_whole() {
     let middle = flipped.len() / 2;
     flipped[middle] ^= 0x55;
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-    for bytes in [&b""[..], b" ", b"7", b"\"x\"", b"{", b"[1", b"{}x", b"\xff\xfe", &bomb, &cut, &flipped, deep.as_bytes()] {
+    for bytes in [
+        &b""[..],
+        b" ",
+        b"7",
+        b"\"x\"",
+        b"{",
+        b"[1",
+        b"{}x",
+        b"\xff\xfe",
+        &bomb,
+        &cut,
+        &flipped,
+        deep.as_bytes(),
+    ] {
         let error = Import::read(bytes).expect_err("damaged");
         assert_eq!(error.kind(), ErrorKind::Unreadable);
     }
@@ -269,10 +290,16 @@ fn a_price_that_is_no_number_names_its_entry_and_field() {
         "1e400",
         "0.000000000000000000000000000000000001",
     ] {
-        let text = format!(r#"{{"acme/m": {{"litellm_provider": "acme", "input_cost_per_token": {figure}}}}}"#);
+        let text =
+            format!(r#"{{"acme/m": {{"litellm_provider": "acme", "input_cost_per_token": {figure}}}}}"#);
         let error = Import::read(text.as_bytes()).expect_err(figure).to_string();
-        assert!(error.contains("acme/m") && error.contains("input_cost_per_token") || error.contains("number"), "{error}");
-        let text = format!(r#"[{{"id": "acme", "models": [{{"id": "m", "match": {{"equals": "m"}}, "prices": {{"input_mtok": {figure}}}}}]}}]"#);
+        assert!(
+            error.contains("acme/m") && error.contains("input_cost_per_token") || error.contains("number"),
+            "{error}"
+        );
+        let text = format!(
+            r#"[{{"id": "acme", "models": [{{"id": "m", "match": {{"equals": "m"}}, "prices": {{"input_mtok": {figure}}}}}]}}]"#
+        );
         if figure != "\"1e-6\"" && figure != "1e-36" && figure != "{}" {
             assert!(Import::read(text.as_bytes()).is_err(), "{figure}");
         }
@@ -282,7 +309,8 @@ fn a_price_that_is_no_number_names_its_entry_and_field() {
         assert!(Import::read(text.as_bytes()).is_err(), "{text}");
     }
     // Dearer than anything real: read, and refused by the table, which stays as it was.
-    let dear = r#"{"acme/m": {"litellm_provider": "acme", "input_cost_per_token": 2, "output_cost_per_token": 0}}"#;
+    let dear =
+        r#"{"acme/m": {"litellm_provider": "acme", "input_cost_per_token": 2, "output_cost_per_token": 0}}"#;
     let import = Import::read(dear.as_bytes()).expect("a number");
     let error = PricingTable::empty().with_import(PriceSource::new("x"), &import).expect_err("too dear");
     assert!(error.to_string().contains("taken for an error"), "{error}");
