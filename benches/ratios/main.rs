@@ -2,7 +2,7 @@
 //!
 //! `cargo bench` runs every case in interleaved rounds and prints medians and
 //! ratios; `cargo bench -- --test` runs each case once, to see that it works,
-//! and `cargo bench -- ledger` (path, accounts, parts, memory) one group alone.
+//! and `cargo bench -- ledger` (path, accounts, parts, wire, memory) one group alone.
 //! Absolute figures drift with the machine: read the ratios.
 #![expect(
     clippy::arithmetic_side_effects,
@@ -18,6 +18,7 @@ mod cases;
 mod memory;
 mod peers;
 mod timing;
+mod wire;
 
 use timing::{Bench, Run};
 
@@ -27,11 +28,12 @@ type Group = fn(&Run);
 fn main() {
     let run = Run::from_arguments();
     println!("rounds {}, iterations a round {}, nanoseconds are medians\n", run.rounds, run.iterations);
-    let groups: [(&str, Group); 5] = [
+    let groups: [(&str, Group); 6] = [
         ("ledger", ledger),
         ("path", whole_path),
         ("accounts", many_accounts),
         ("parts", parts),
+        ("wire", wire::report),
         ("memory", memory::report),
     ];
     for (name, group) in groups {
