@@ -75,8 +75,11 @@ impl PricingTable {
 
     /// The prices that come with this version of the crate.
     ///
-    /// Chat models of OpenAI, Anthropic and Google (the Gemini API), current
-    /// and retired; [`ModelPrice::source`] names the publication of each.
+    /// Text and embedding models, current and retired, of OpenAI, Anthropic,
+    /// Google (the Gemini API), Mistral, `DeepSeek`, xAI, Groq, Cohere, Perplexity,
+    /// Together, Fireworks and others who sell directly; resellers (Azure,
+    /// Bedrock, Vertex AI) come with [`with_import`](Self::with_import).
+    /// [`ModelPrice::source`] names the publication of each.
     #[must_use]
     pub fn bundled() -> Self {
         catalog::bundled()
@@ -193,7 +196,8 @@ impl PricingTable {
     ///
     /// With a provider only its own rows answer (`gemini` is `google`). Without
     /// one, where several sell the same name, the one that entered the table
-    /// first does: OpenAI, Anthropic, Google, then one's own in their order.
+    /// first does: OpenAI, Anthropic, Google and the other bundled ones, then
+    /// one's own in their order.
     #[must_use]
     #[inline]
     pub fn find(&self, provider: Option<&str>, model: &str, at: Timestamp) -> Option<&Arc<ModelPrice>> {

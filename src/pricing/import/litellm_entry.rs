@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::value::RawValue;
+
 use super::ImportReport;
 use super::json::{Json, Map, get};
 use super::litellm::wrong;
@@ -74,6 +76,10 @@ impl<'a> Entry<'a> {
             if name == "web_search_billing_unit" && raw.get() == "\"per_query\"" {
                 continue; // as our meter counts them
             }
+            // An older name of the rate of cache reads, which their calculator does not read.
+            if name == "input_cost_per_token_cache_hit" && Self::is_cached_rate(fields, raw)? {
+                continue;
+            }
             let Some(field) = CostField::named(name, &self.mode) else {
                 report.miss(self.key, name.as_str());
                 continue;
@@ -90,6 +96,12 @@ impl<'a> Entry<'a> {
             given.push((name.clone(), field));
         }
         Ok(given)
+    }
+
+    /// Whether that figure is the entry's rate of cache reads once more.
+    fn is_cached_rate(fields: &Map<'_>, raw: &RawValue) -> Result<bool, Error> {
+        let Some(cached) = get(fields, "cache_read_input_token_cost")? else { return Ok(false) };
+        Ok(cached.figure(6).ok() == Json::of(raw)?.figure(6).ok())
     }
 
     fn limits(&mut self, fields: &Map<'_>) -> Result<(), Error> {
