@@ -229,7 +229,18 @@ impl PricingTable {
                 names.entry(any(alias)).or_insert(*at);
             }
         }
-        Self(Arc::new(Inner { models, aliases, names, clauses }))
+        let mut table = Inner { models, aliases, names, clauses };
+        // Who names a provider in front means that one, though another sells a model under the whole name.
+        let slashed =
+            table.names.keys().filter(|name| name.provider == ANY_PROVIDER && name.model.contains('/'));
+        let slashed: Vec<_> = slashed.cloned().collect();
+        let built = Self(Arc::new(table.clone()));
+        for name in slashed {
+            if let Some(at) = built.split(None, &name.model) {
+                table.names.insert(name, at);
+            }
+        }
+        Self(Arc::new(table))
     }
 
     fn resolve(&self, provider: Option<&str>, model: &str) -> Option<usize> {
@@ -237,13 +248,13 @@ impl PricingTable {
         if asked == Some(ANY_PROVIDER) {
             return None; // a key of the index, not a provider that anyone may ask for
         }
-        let whole = || self.named(asked.unwrap_or(ANY_PROVIDER), model);
-        let split = || {
-            let (provider, model) = split_provider(asked, model)?;
-            (provider != ANY_PROVIDER).then(|| self.named(provider, model)).flatten()
-        };
-        // Who names a provider in front means that one, though another sells a model under the whole name.
-        if asked.is_none() { split().or_else(whole) } else { whole().or_else(split) }
+        self.named(asked.unwrap_or(ANY_PROVIDER), model).or_else(|| self.split(asked, model))
+    }
+
+    /// By the provider in front of the name.
+    fn split(&self, asked: Option<&str>, model: &str) -> Option<usize> {
+        let (provider, model) = split_provider(asked, model)?;
+        (provider != ANY_PROVIDER).then(|| self.named(provider, model)).flatten()
     }
 
     fn named(&self, provider: &str, model: &str) -> Option<usize> {
