@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use rust_decimal::Decimal;
 use serde_json::json;
-use token_budget::{Clock, ServiceTier, SystemClock, Timestamp};
+use token_budget::{Clock, Meter, MeterUnit, ServiceTier, SystemClock, Timestamp};
 
 use priced::{Bill, Priced};
 
@@ -98,13 +98,15 @@ impl Arguments {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, String> {
-    let (mut total, mut unpriced) = (Decimal::ZERO, 0_usize);
+    let (mut total, mut unpriced) = (None, 0_usize);
     for path in &arguments.files {
         let name = path.display().to_string();
         let body = fs::read(path).map_err(|error| format!("{name}: {error}"))?;
         let bill = Bill::of(&body, &arguments.asked);
-        let known = bill.total().and_then(|(usd, _)| total.checked_add(usd));
-        total = known.unwrap_or(total);
+        if let Some((usd, _)) = bill.total() {
+            let sum = total.unwrap_or(Decimal::ZERO).checked_add(usd);
+            total = Some(sum.ok_or("the total is too large to be written down")?);
+        }
         unpriced = unpriced.saturating_add(usize::from(!bill.is_complete()));
         if arguments.json {
             println!("{}", bill.as_json(&name));
@@ -112,19 +114,14 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
             print(&name, &bill);
         }
     }
-    let total = total.normalize();
-    if arguments.json {
-        println!(
-            "{}",
-            json!({"total_usd": total.to_string(), "files": arguments.files.len(), "unpriced": unpriced})
-        );
-    } else if unpriced > 0 {
-        println!(
-            "total: at least ${total}; {unpriced} of {} could not be priced whole",
-            arguments.files.len()
-        );
-    } else {
-        println!("total: ${total}");
+    let (files, total) = (arguments.files.len(), total.map(|usd| usd.normalize().to_string()));
+    match total {
+        total if arguments.json => {
+            println!("{}", json!({"total_usd": total, "files": files, "unpriced": unpriced}));
+        }
+        Some(usd) if unpriced == 0 => println!("total: ${usd}"),
+        Some(usd) => println!("total: at least ${usd}; {unpriced} of {files} could not be priced whole"),
+        None => println!("total: unknown; {unpriced} of {files} could not be priced"),
     }
     Ok(if unpriced > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -141,7 +138,9 @@ fn print(name: &str, bill: &Bill) {
                 println!("    prices of {source}");
                 for part in cost.lines() {
                     let amount = part.amount.map_or("no known fee".to_owned(), |usd| format!("${usd}"));
-                    let rate = part.rate.map_or(String::new(), |rate| format!(" at {}", rate.normalize()));
+                    let rate = part.rate.map_or(String::new(), |rate| {
+                        format!(" at ${} {}", rate.normalize(), per(part.meter))
+                    });
                     println!("    {} {}{rate}: {amount}", part.meter, part.quantity);
                 }
             }
@@ -150,5 +149,14 @@ fn print(name: &str, bill: &Bill) {
     }
     if let Some(usd) = bill.reported {
         println!("  the provider says ${}, which is charged in place of the table's price", usd.normalize());
+    }
+}
+
+/// For how many a rate is.
+fn per(meter: Meter) -> &'static str {
+    match meter.unit() {
+        MeterUnit::Token | MeterUnit::Character => "per million",
+        MeterUnit::Millisecond => "per hour",
+        _ => "each",
     }
 }
