@@ -26,32 +26,57 @@ fn main() -> Result<ExitCode, Failure> {
         eprintln!("usage: check_prices TABLE.json.gz GOLDEN.jsonl.gz [--json]");
         return Ok(ExitCode::from(2));
     };
-    let import = Import::read(&std::fs::read(table)?)?;
-    eprintln!("{}", import.report());
-    let table = PricingTable::empty().with_import(PriceSource::new(table.as_str()), &import)?;
-    let (mut exact, mut all) = (0_u32, 0_u32);
-    for (text, number) in unpacked(golden)?.lines().zip(1_u32..).filter(|(text, _)| !text.trim().is_empty()) {
-        let line: Map<String, Value> = serde_json::from_str(text)?;
-        all = number.min(all.saturating_add(1));
-        match differs(&table, &line) {
-            None => exact = exact.saturating_add(1),
-            Some(problem) if flags.is_empty() => println!("line {number}: {}: {problem}", name(&line)),
-            Some(problem) => {
-                println!("{}", json!({"line": number, "model": name(&line), "problem": problem}))
-            }
+    let checked = check(table, golden)?;
+    for Disagreement { line, model, problem } in &checked.disagreements {
+        if flags.is_empty() {
+            println!("line {line}: {model}: {problem}");
+        } else {
+            println!("{}", json!({"line": line, "model": model, "problem": problem}));
         }
     }
-    println!("{exact} of {all} costs exact");
-    Ok(if exact == all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("{} of {} costs exact", checked.all.saturating_sub(checked.disagreements.len()), checked.all);
+    Ok(if checked.disagreements.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How many costs there are, and which differ.
+pub(crate) struct Checked {
+    pub(crate) all: usize,
+    pub(crate) disagreements: Vec<Disagreement>,
+}
+
+/// One cost that differs.
+#[derive(Debug)]
+pub(crate) struct Disagreement {
+    pub(crate) line: usize,
+    pub(crate) model: String,
+    pub(crate) problem: String,
+}
+
+/// Prices every line of one file by the table in the other.
+pub(crate) fn check(table: &str, golden: &str) -> Result<Checked, Failure> {
+    let import = Import::read(&std::fs::read(table)?)?;
+    eprintln!("{}", import.report());
+    let table = PricingTable::empty().with_import(PriceSource::new(table), &import)?;
+    let mut checked = Checked { all: 0, disagreements: Vec::new() };
+    for (text, number) in unpacked(golden)?.lines().zip(1_usize..).filter(|(text, _)| !text.trim().is_empty())
+    {
+        let line: Map<String, Value> = serde_json::from_str(text)?;
+        checked.all = checked.all.saturating_add(1);
+        if let Some(problem) = differs(&table, &line) {
+            checked.disagreements.push(Disagreement { line: number, model: name(&line), problem });
+        }
+    }
+    Ok(checked)
 }
 
 fn unpacked(path: &str) -> Result<String, Failure> {
     let bytes = std::fs::read(path)?;
     let mut text = String::new();
-    match bytes.starts_with(&[0x1f, 0x8b]) {
-        true => MultiGzDecoder::new(&*bytes).read_to_string(&mut text)?,
-        false => (&*bytes).read_to_string(&mut text)?,
-    };
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        MultiGzDecoder::new(&*bytes).read_to_string(&mut text)?;
+    } else {
+        (&*bytes).read_to_string(&mut text)?;
+    }
     Ok(text)
 }
 
@@ -107,54 +132,58 @@ fn conditions(line: &Map<String, Value>) -> Result<Conditions, Failure> {
     }
 }
 
-/// The counts as both publications name them; a name that is not known is an error.
+/// Counts as both publications name them.
+const NAMES: [(&str, Meter); 33] = [
+    ("input_total", Meter::Input),
+    ("input_tokens", Meter::Input),
+    ("output_total", Meter::Output),
+    ("output_tokens", Meter::Output),
+    ("cache_read", Meter::CachedInput),
+    ("cache_read_tokens", Meter::CachedInput),
+    ("reasoning", Meter::Reasoning),
+    ("output_reasoning_tokens", Meter::Reasoning),
+    ("input_audio", Meter::InputAudio),
+    ("input_audio_tokens", Meter::InputAudio),
+    ("input_image", Meter::InputImage),
+    ("input_image_tokens", Meter::InputImage),
+    ("input_video", Meter::InputVideo),
+    ("input_video_tokens", Meter::InputVideo),
+    ("cache_read_audio", Meter::CachedAudio),
+    ("cache_audio_read_tokens", Meter::CachedAudio),
+    ("cache_image_read_tokens", Meter::CachedImage),
+    ("cache_video_read_tokens", Meter::CachedVideo),
+    ("cache_audio_write_tokens", Meter::CacheWriteAudio),
+    ("output_audio", Meter::OutputAudio),
+    ("output_audio_tokens", Meter::OutputAudio),
+    ("output_image_tokens", Meter::OutputImage),
+    ("output_video_tokens", Meter::OutputVideo),
+    ("output_citation_tokens", Meter::Citation),
+    ("web_searches", Meter::WebSearch),
+    ("storage_searches", Meter::FileSearch),
+    ("code_executions", Meter::CodeExecution),
+    ("rerank_searches", Meter::SearchUnit),
+    ("input_document_pages", Meter::Page),
+    ("input_annotated_document_pages", Meter::AnnotatedPage),
+    ("input_characters", Meter::CharacterIn),
+    ("requests", Meter::Request),
+    // What these say is contained in the totals above.
+    ("output_text_tokens", Meter::Output),
+];
+
+/// Counts of tokens written to caches, which overlap.
+const WRITES: [&str; 8] = [
+    "cache_write",
+    "cache_write_tokens",
+    "cache_write_5m",
+    "cache_write_5m_tokens",
+    "cache_write_30m",
+    "cache_write_1h",
+    "cache_write_1h_tokens",
+    "cache_write_12h",
+];
+
+/// A usage from its counts; a name that is not known is an error.
 fn used(counts: &Map<String, Value>) -> Result<Usage, Failure> {
-    const NAMES: [(&str, Meter); 33] = [
-        ("input_total", Meter::Input),
-        ("input_tokens", Meter::Input),
-        ("output_total", Meter::Output),
-        ("output_tokens", Meter::Output),
-        ("cache_read", Meter::CachedInput),
-        ("cache_read_tokens", Meter::CachedInput),
-        ("reasoning", Meter::Reasoning),
-        ("output_reasoning_tokens", Meter::Reasoning),
-        ("input_audio", Meter::InputAudio),
-        ("input_audio_tokens", Meter::InputAudio),
-        ("input_image", Meter::InputImage),
-        ("input_image_tokens", Meter::InputImage),
-        ("input_video", Meter::InputVideo),
-        ("input_video_tokens", Meter::InputVideo),
-        ("cache_read_audio", Meter::CachedAudio),
-        ("cache_audio_read_tokens", Meter::CachedAudio),
-        ("cache_image_read_tokens", Meter::CachedImage),
-        ("cache_video_read_tokens", Meter::CachedVideo),
-        ("cache_audio_write_tokens", Meter::CacheWriteAudio),
-        ("output_audio", Meter::OutputAudio),
-        ("output_audio_tokens", Meter::OutputAudio),
-        ("output_image_tokens", Meter::OutputImage),
-        ("output_video_tokens", Meter::OutputVideo),
-        ("output_citation_tokens", Meter::Citation),
-        ("web_searches", Meter::WebSearch),
-        ("storage_searches", Meter::FileSearch),
-        ("code_executions", Meter::CodeExecution),
-        ("rerank_searches", Meter::SearchUnit),
-        ("input_document_pages", Meter::Page),
-        ("input_annotated_document_pages", Meter::AnnotatedPage),
-        ("input_characters", Meter::CharacterIn),
-        ("requests", Meter::Request),
-        // What these say is contained in the totals above.
-        ("output_text_tokens", Meter::Output),
-    ];
-    const WRITES: [&str; 8] = [
-        "cache_write",
-        "cache_write_tokens",
-        "cache_write_5m",
-        "cache_write_5m_tokens",
-        "cache_write_30m",
-        "cache_write_1h",
-        "cache_write_1h_tokens",
-        "cache_write_12h",
-    ];
     let count = |name: &str| counts.get(name).and_then(Value::as_u64).unwrap_or(0);
     let mut usage = Usage::of(0, 0);
     for (name, value) in counts {

@@ -114,6 +114,33 @@ pub enum Region {
     Other,
 }
 
+impl Region {
+    /// The region that a provider calls so: in `inference_geo`, or as a data residency.
+    ///
+    /// Any place that is neither global nor one of the two is another one.
+    ///
+    /// ```
+    /// use token_budget::Region;
+    ///
+    /// assert_eq!(Region::named("not_available"), Region::Global);
+    /// assert_eq!(Region::named("US"), Region::Us);
+    /// assert_eq!(Region::named("asia-east1"), Region::Other);
+    /// ```
+    #[must_use]
+    pub fn named(word: &str) -> Self {
+        let is = |name: &str| name.eq_ignore_ascii_case(word);
+        if is("") || is("global") || is("not_available") {
+            Self::Global
+        } else if is("us") {
+            Self::Us
+        } else if is("eu") {
+            Self::Eu
+        } else {
+            Self::Other
+        }
+    }
+}
+
 /// How much a search of the web puts before the model, where that has a price.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -38,7 +38,7 @@
 //! | to put an agent on a leash | [`RunGuard`] |
 //! | to say what may be spent | [`Budget`], [`Tiers`], [`policy`] |
 //! | to know why a call was refused | [`Decision`], [`Refusal`] |
-//! | your own prices, or a newer catalog | [`PricingTable`] |
+//! | your own prices, or a public price table | [`PricingTable`], [`pricing::Import`] |
 //! | exact token counts | [`TokenEstimator`], `TiktokenEstimator` |
 //! | many calls of one key, fast | [`Enforcer::prepare`] |
 //! | to hear of crossings and overruns | [`Observer`], [`Event`] |

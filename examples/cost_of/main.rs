@@ -29,7 +29,7 @@ Usage: cost_of FILE… [--provider P] [--model M] [--at TIME] [--tier T] [--json
   --provider P  whose prices to look at, as in `openai`; without it, whoever sells the model
   --model M     the model to price; without it, the one that the response names
   --at TIME     when the call was made, as in 2026-11-22T12:00:00Z; without it, now
-  --tier T      standard, batch, flex or priority; without it, what the response says
+  --tier T      standard, batch, flex, priority, fast …; without it, what the response says
   --json        prints a JSON object for each file, and one as the last line
 
 Ends with 0 where everything was priced, 1 where something could not be, 2 where it could not run.";
@@ -82,7 +82,8 @@ impl Arguments {
                 "--at" => arguments.asked.at = value()?.parse().map_err(|error| format!("--at: {error}"))?,
                 "--tier" => {
                     let text = value()?;
-                    let tier = priced::tier(&text).ok_or_else(|| format!("--tier: {text:?} is unknown"))?;
+                    let tier =
+                        ServiceTier::named(&text).ok_or_else(|| format!("--tier: {text:?} is unknown"))?;
                     arguments.asked.tier = Some(tier);
                 }
                 _ if word.starts_with("--") => return Err(format!("{word:?} is not an option; try --help")),
@@ -136,8 +137,7 @@ fn print(name: &str, bill: &Bill) {
             Priced::Cost { cost, source } => {
                 println!("    prices of {source}");
                 for part in cost.lines() {
-                    let amount =
-                        part.amount.map_or("no known fee".to_owned(), |usd| format!("${}", usd.normalize()));
+                    let amount = part.amount.map_or("no known fee".to_owned(), |usd| format!("${usd}"));
                     let rate = part.rate.map_or(String::new(), |rate| {
                         format!(" at ${} {}", rate.normalize(), per(part.meter))
                     });
@@ -156,7 +156,7 @@ fn print(name: &str, bill: &Bill) {
 fn per(meter: Meter) -> &'static str {
     match meter.unit() {
         MeterUnit::Token | MeterUnit::Character => "per million",
-        MeterUnit::Millisecond => "per second",
+        MeterUnit::Millisecond => "per hour",
         _ => "each",
     }
 }

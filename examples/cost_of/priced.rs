@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use token_budget::wire::{Purpose, StreamMeter, UsageReport, extract};
-use token_budget::{Conditions, Cost, PricingTable, ServiceTier, Usage};
+use token_budget::{Conditions, Cost, PricingTable, Region, ServiceTier, Usage};
 
 use super::Asked;
 
@@ -41,10 +41,14 @@ impl Bill {
             meter.finish()
         });
         let table = PricingTable::bundled();
-        let tier = asked.tier.or_else(|| tier(report.service_tier.as_deref()?)).unwrap_or_default();
+        let said = |word: &Option<_>| word.as_deref().and_then(ServiceTier::named);
+        let fast = said(&report.speed).filter(|tier| *tier != ServiceTier::Standard);
+        let tier = asked.tier.or(fast).or_else(|| said(&report.service_tier)).unwrap_or_default();
+        let region = report.region.as_deref().map_or(Region::Global, Region::named);
+        let conditions = Conditions::new().with_tier(tier).with_region(region);
         let lines = report.lines.iter().map(|line| {
             let named = line.model.as_deref().or(asked.model.as_deref()).or(report.model.as_deref());
-            let priced = price(&table, named, &line.usage, tier, asked);
+            let priced = price(&table, named, &line.usage, conditions, asked);
             Line {
                 model: named.map(str::to_owned),
                 purpose: purpose(line.purpose),
@@ -129,7 +133,7 @@ impl Line {
             let part = |part: token_budget::CostLine| {
                 let text = |number: Option<Decimal>| number.map(|number| number.normalize().to_string());
                 json!({"meter": part.meter.name(), "quantity": part.quantity,
-                    "rate": text(part.rate), "usd": text(part.amount)})
+                    "rate": text(part.rate), "usd": part.amount.map(|usd| usd.to_string())})
             };
             cost.lines().map(part).collect::<Vec<_>>()
         });
@@ -149,7 +153,7 @@ fn price(
     table: &PricingTable,
     model: Option<&str>,
     usage: &Usage,
-    tier: ServiceTier,
+    conditions: Conditions,
     asked: &Asked,
 ) -> Priced {
     let Some(model) = model else {
@@ -160,25 +164,19 @@ fn price(
         let of = provider.map_or(String::new(), |provider| format!(" of {provider}"));
         return Priced::Unknown(format!("no price of {model:?}{of} is known at {}", asked.at));
     };
-    match price.cost(usage, &Conditions::new().with_tier(tier)) {
+    match price.cost(usage, &conditions) {
         Ok(cost) => {
             let (of, version) = (price.source().name(), price.source().version().unwrap_or("no version"));
-            let source = format!("{}/{}, {} ({of}, {version})", price.provider(), price.model(), tier.name());
+            let source = format!(
+                "{}/{}, {} ({of}, {version})",
+                price.provider(),
+                price.model(),
+                conditions.tier().name()
+            );
             Priced::Cost { cost: Box::new(cost), source }
         }
         Err(error) => Priced::Unknown(error.to_string()),
     }
-}
-
-/// The tier that a provider means by a word.
-pub(crate) fn tier(word: &str) -> Option<ServiceTier> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "standard" | "default" | "on_demand" => ServiceTier::Standard,
-        "batch" => ServiceTier::Batch,
-        "flex" | "on_demand_flex" => ServiceTier::Flex,
-        "priority" | "on_demand_priority" => ServiceTier::Priority,
-        _ => return None,
-    })
 }
 
 fn purpose(purpose: Purpose) -> &'static str {

@@ -1,14 +1,18 @@
 //! Which prices come with the crate?
 //!
-//! `catalog.json` holds the chat models of OpenAI, Anthropic and the Gemini API
-//! as rows like anyone's own, figures in exact decimals. They are taken from
-//! LiteLLM's public table (MIT licence): current models from release 1.109.1,
-//! models retired since then from 1.75.3.
+//! `catalog.json` holds text and embedding models of those who sell their own
+//! (OpenAI, Anthropic, the Gemini API, Mistral, DeepSeek, xAI, Cohere and others)
+//! or host open ones (Groq, Together, Fireworks and others), as rows like
+//! anyone's own. `examples/make_catalog.rs` makes it from LiteLLM's public table
+//! (MIT licence), figures as they stand there to the last digit: current models
+//! from release 1.109.1, models retired since then from 1.75.3.
 //!
-//! - A dated name equal to its undated one in every figure has no row.
-//! - Models that bill audio, images or video in their output have none, and
-//!   neither do those listed at zero, which there often means "not known".
-//! - `web_search` is the fee per search; free allowances are not deducted.
+//! - A dated name equal to its undated one in everything has no row.
+//! - Models with a field that bears on their cost and is not understood have
+//!   none; nor those that make sound, images or video, nor those listed at zero,
+//!   which there often means "not known".
+//! - Resellers (Azure, Bedrock, Vertex AI) are not in it: import the table.
+//! - `web_search` is the fee per search; free allowances are told, not deducted.
 //! - `code_execution` at OpenAI is its fee for a container.
 //! - `cache_write_1h` at OpenAI is its longer lifetime, twelve hours. For
 //!   Anthropic's retired models, where 1.75.3 lists none, it is twice the input

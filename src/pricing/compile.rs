@@ -92,7 +92,7 @@ fn edges(row: &PriceRow) -> Result<Box<[u64]>, Error> {
     if row.bands.len() > BANDS_MAX {
         return Err(Error::invalid("bands", format!("more than {BANDS_MAX}")));
     }
-    let edges = row.bands.iter().map(super::row::Band::first).collect::<Result<Box<[u64]>, _>>()?;
+    let edges = row.bands.iter().map(super::band::Band::first).collect::<Result<Box<[u64]>, _>>()?;
     let rises = edges.iter().zip(edges.iter().skip(1)).all(|(lower, upper)| lower < upper);
     if rises { Ok(edges) } else { Err(Error::invalid("bands", "do not rise")) }
 }

@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
+use super::band::Band;
 use super::model::ModelPrice;
 use super::rates::Rates;
-use super::row::{Band, PriceRow};
+use super::row::PriceRow;
 use super::source::PriceSource;
 use super::windows::Windows;
 use crate::{Error, Meter, ServiceTier, Timestamp};

@@ -12,6 +12,7 @@
 //! and not deducted. Models that mainly bill those have no bundled row, so that
 //! they are unknown and not underpriced.
 
+mod band;
 mod catalog;
 mod clause;
 mod compile;

@@ -15,6 +15,8 @@ use super::windows::Windows;
 use crate::{Conditions, Region, ServiceTier};
 use crate::{Error, Meter, Timestamp, Usage, Usd};
 
+/// Prices by the time of the week in one row; the most that is published is three.
+const TIMES_MAX: usize = 32;
 /// Nano-dollars to atto-dollars.
 const ATTOS_PER_NANO: u128 = 1_000_000_000;
 
@@ -57,6 +59,9 @@ pub(super) type Timed = (Arc<ModelPrice>, Box<[(Windows, Arc<ModelPrice>)]>);
 impl ModelPrice {
     /// Compiles a complete row, once for each time that has a price of its own.
     pub(super) fn compiled(row: &PriceRow, source: &Arc<PriceSource>) -> Result<Timed, Error> {
+        if row.times.len() > TIMES_MAX {
+            return Err(Error::invalid("times", format!("more than {TIMES_MAX}")));
+        }
         let windows = row.times.iter().map(super::windows::TimeRates::windows);
         let windows: Arc<[Windows]> = windows.collect::<Result<_, _>>()?;
         let base = Self {

@@ -43,6 +43,9 @@ impl Shared {
             Some(rates) => Some([fee(rates.low)?, fee(rates.medium)?, fee(rates.high)?]),
             None => None,
         };
+        if let Some(unknown) = row.allowances.iter().find(|free| Meter::named(&free.meter).is_none()) {
+            return Err(Error::invalid("allowances.meter", format!("{:?} is not a meter", unknown.meter)));
+        }
         let minimums = row.minimums.iter().map(|minimum| {
             Meter::named(&minimum.meter).map(|meter| (meter, minimum.count)).ok_or_else(|| {
                 Error::invalid("minimums.meter", format!("{:?} is not a meter", minimum.meter))

@@ -75,8 +75,11 @@ impl PricingTable {
 
     /// The prices that come with this version of the crate.
     ///
-    /// Chat models of OpenAI, Anthropic and Google (the Gemini API), current
-    /// and retired; [`ModelPrice::source`] names the publication of each.
+    /// Text and embedding models, current and retired, of OpenAI, Anthropic,
+    /// Google (the Gemini API), Mistral, `DeepSeek`, xAI, Groq, Cohere, Perplexity,
+    /// Together, Fireworks and others who sell directly; resellers (Azure,
+    /// Bedrock, Vertex AI) come with [`with_import`](Self::with_import).
+    /// [`ModelPrice::source`] names the publication of each.
     #[must_use]
     pub fn bundled() -> Self {
         catalog::bundled()
@@ -185,14 +188,16 @@ impl PricingTable {
     ///
     /// Tried in turn: the name itself, an alias, the clauses by which an
     /// imported publication names the provider's models, the name without its
-    /// date or `-latest`, and all of these again without a provider in front
-    /// (`openai/gpt-4o`, `models/gemini-2.5-pro`). A model that is known but has
-    /// no price at that instant is not replaced by another. Who keeps the answer
-    /// asks it how long it holds: [`ModelPrice::holds_until`].
+    /// date or `-latest`, and all of these without a provider in front
+    /// (`openai/gpt-4o`, `models/gemini-2.5-pro`), which goes first where no
+    /// provider was asked for. A model that is known but has no price at that
+    /// instant is not replaced by another. Who keeps the answer asks it how long
+    /// it holds: [`ModelPrice::holds_until`].
     ///
     /// With a provider only its own rows answer (`gemini` is `google`). Without
     /// one, where several sell the same name, the one that entered the table
-    /// first does: OpenAI, Anthropic, Google, then one's own in their order.
+    /// first does: OpenAI, Anthropic, Google and the other bundled ones, then
+    /// one's own in their order.
     #[must_use]
     #[inline]
     pub fn find(&self, provider: Option<&str>, model: &str, at: Timestamp) -> Option<&Arc<ModelPrice>> {
@@ -224,7 +229,18 @@ impl PricingTable {
                 names.entry(any(alias)).or_insert(*at);
             }
         }
-        Self(Arc::new(Inner { models, aliases, names, clauses }))
+        let mut table = Inner { models, aliases, names, clauses };
+        // Who names a provider in front means that one, though another sells a model under the whole name.
+        let slashed =
+            table.names.keys().filter(|name| name.provider == ANY_PROVIDER && name.model.contains('/'));
+        let slashed: Vec<_> = slashed.cloned().collect();
+        let built = Self(Arc::new(table.clone()));
+        for name in slashed {
+            if let Some(at) = built.split(None, &name.model) {
+                table.names.insert(name, at);
+            }
+        }
+        Self(Arc::new(table))
     }
 
     fn resolve(&self, provider: Option<&str>, model: &str) -> Option<usize> {
@@ -232,10 +248,13 @@ impl PricingTable {
         if asked == Some(ANY_PROVIDER) {
             return None; // a key of the index, not a provider that anyone may ask for
         }
-        self.named(asked.unwrap_or(ANY_PROVIDER), model).or_else(|| {
-            let (provider, model) = split_provider(asked, model)?;
-            (provider != ANY_PROVIDER).then(|| self.named(provider, model)).flatten()
-        })
+        self.named(asked.unwrap_or(ANY_PROVIDER), model).or_else(|| self.split(asked, model))
+    }
+
+    /// By the provider in front of the name.
+    fn split(&self, asked: Option<&str>, model: &str) -> Option<usize> {
+        let (provider, model) = split_provider(asked, model)?;
+        (provider != ANY_PROVIDER).then(|| self.named(provider, model)).flatten()
     }
 
     fn named(&self, provider: &str, model: &str) -> Option<usize> {

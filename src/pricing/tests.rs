@@ -1,5 +1,7 @@
 //! Do prices come out as published and as written?
 
+mod conditions;
+mod imports;
 mod money;
 mod published;
 mod rows;
@@ -7,9 +9,9 @@ mod search;
 
 use std::sync::Arc;
 
-use super::{ExactUsd, ModelPrice, PriceRow, PricingTable, Rates};
+use super::{Allowance, ExactUsd, Import, ModelPrice, PriceRow, PriceSource, PricingTable, Rates, TimeRates};
 use crate::Meter;
-use crate::{Conditions, ServiceTier};
+use crate::{Conditions, Modality, Region, SearchContext, ServiceTier};
 use crate::{Error, ErrorKind, Timestamp, Usage, Usd};
 
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);

@@ -207,7 +207,6 @@ pub(super) fn time_of_day(text: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test, as it should")]
 mod tests {
     use super::*;
 

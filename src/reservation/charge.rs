@@ -36,6 +36,8 @@ pub struct Report {
     pub cost: Option<Usd>,
     /// The usage was counted here, not reported.
     pub estimated: bool,
+    /// The answer broke off and nobody counted it: its output is at least what was held for.
+    pub broke_off: bool,
     /// The processing that the provider says it used; else the call's own is charged.
     pub tier: Option<ServiceTier>,
     /// Where the provider says it ran; else where the call asked for is charged.
@@ -66,23 +68,17 @@ impl From<UsageReport> for Report {
         Self {
             usage,
             model: model.or(report.model),
-            // A figure that is no amount of money is as good as none.
-            cost: report.cost.and_then(|usd| Usd::from_decimal_rounded_up(usd).ok()),
+            // What was said of a part is not said of the whole.
+            cost: report
+                .cost
+                .filter(|_| report.finished)
+                .and_then(|usd| Usd::from_decimal_rounded_up(usd).ok()),
             estimated: report.estimated || report.clamped || report.damaged,
+            broke_off: !report.finished && !report.estimated,
             tier: fast.or_else(|| report.service_tier.as_deref().and_then(ServiceTier::named)),
-            region: report.region.as_deref().and_then(region),
+            region: report.region.as_deref().map(Region::named),
             beside: lines,
         }
-    }
-}
-
-/// Where Anthropic says it ran; other words have no price of their own.
-fn region(word: &str) -> Option<Region> {
-    match word {
-        "us" => Some(Region::Us),
-        "eu" => Some(Region::Eu),
-        "global" => Some(Region::Global),
-        _ => None,
     }
 }
 
@@ -131,13 +127,15 @@ impl Open {
         let (input_missing, output_missing) =
             (report.usage.input().is_none(), report.usage.output().is_none());
         // Nothing used of what was held for is a report that is missing, not a call that was free.
-        let nothing =
-            usage.is_complete() && usage.counts().all(|(_, count)| count == 0) && self.priced.usd > Usd::ZERO;
+        let nothing = report.beside.is_empty()
+            && usage.is_complete()
+            && usage.counts().all(|(_, count)| count == 0)
+            && self.priced.usd > Usd::ZERO;
         if input_missing || nothing {
             usage = usage.with_input(self.priced.tokens_input.max(usage.input().unwrap_or(0)));
             estimated = true;
         }
-        if output_missing || nothing {
+        if output_missing || nothing || report.broke_off {
             usage = usage.with_output(self.priced.tokens_output.max(usage.output().unwrap_or(0)));
             estimated = true;
         }
@@ -180,7 +178,11 @@ impl Open {
         let (mut sum, mut is_complete) = (cost.exact(), cost.is_complete());
         for line in &charge.beside {
             let own = line.model.as_deref().map(|model| self.find(model));
-            is_complete &= own.as_ref().is_none_or(Option::is_some);
+            is_complete &= match own {
+                Some(ref own) => own.is_some(),
+                // These run on models of their own, also where nobody says which.
+                None => !matches!(line.purpose, Purpose::ImageGeneration | Purpose::Transcription),
+            };
             let own = own.flatten();
             let (usage, clamped) = line.usage.clamped();
             let usage = usage.with_input(usage.input().unwrap_or(0)).with_output(usage.output().unwrap_or(0));

@@ -109,6 +109,33 @@ fn a_stream_that_broke_off_is_charged_and_never_free() {
 }
 
 #[test]
+fn usage_from_the_beginning_of_a_stream_is_not_charged_as_the_whole() {
+    let house = hundred_dollars();
+    let in_flight = house.admit(&call("milli", 1_000)).send();
+    let mut meter = StreamMeter::new(None);
+    meter.push(b"data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":25,\"output_tokens\":1}}}\n\n");
+    meter.push(b"data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"and on\"}}\n\n");
+
+    let receipt = in_flight.reconcile_now(meter.finish()).unwrap();
+
+    // As held for, until somebody counts or the provider says more.
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("1"), Rank::Estimated));
+    assert_eq!(receipt.usage().input(), Some(25));
+}
+
+#[test]
+fn a_pass_beside_an_empty_answer_is_charged_alone() {
+    let house = hundred_dollars();
+    let in_flight = house.admit(&call("milli", 1_000)).send();
+    let report = read(
+        r#"{"stop_reason": "compaction", "usage": {"input_tokens": 0, "output_tokens": 0, "iterations": [
+            {"type": "compaction", "input_tokens": 5, "output_tokens": 50}]}}"#,
+    );
+    let receipt = in_flight.reconcile_now(report).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.05"), Rank::Reported));
+}
+
+#[test]
 fn a_cost_from_a_provider_known_to_report_it_is_charged_in_place_of_the_tables() {
     let house = hundred_dollars();
     let in_flight = house.admit(&call("milli", 1_000)).send();

@@ -31,6 +31,7 @@ mod lazy;
 mod mended;
 mod operator;
 mod outage;
+mod prices;
 mod runs;
 mod walk;
 mod wire_forms;

@@ -11,10 +11,11 @@ use compact_str::CompactString;
 use super::genai_units::{Tiered, named};
 use super::json::{Json, Map, get};
 use super::{Import, ImportReport, unreadable};
+use crate::pricing::band::Band;
 use crate::pricing::clause::Clause;
 use crate::pricing::names::{Name, check_name};
 use crate::pricing::rates::Rates;
-use crate::pricing::row::{Band, PriceRow};
+use crate::pricing::row::PriceRow;
 use crate::pricing::windows::{TimeRates, time_of_day};
 use crate::{Error, Meter, ServiceTier, Timestamp};
 
@@ -123,7 +124,7 @@ fn names(provider: &str, said: Vec<(Clause, Name)>, import: &mut Import) {
         clause.names(&mut listed);
         let lower = model.model.to_lowercase();
         if let Some(first) = first(&lower) {
-            import.aliases.push((lower.into(), first.clone()));
+            import.aliases.push((lower, first.clone()));
         }
     }
     for name in listed {

@@ -31,7 +31,7 @@ enum Unit {
 }
 
 /// Fields that mean the same for every kind of model.
-const FIELDS: [(&str, Meter, Unit); 32] = [
+const FIELDS: [(&str, Meter, Unit); 31] = [
     ("input_cost_per_token", Meter::Input, Unit::One),
     ("output_cost_per_token", Meter::Output, Unit::One),
     ("cache_read_input_token_cost", Meter::CachedInput, Unit::One),
@@ -62,8 +62,6 @@ const FIELDS: [(&str, Meter, Unit); 32] = [
     ("input_cost_per_video_per_second", Meter::VideoInMs, Unit::Second),
     ("output_cost_per_audio_per_second", Meter::AudioOutMs, Unit::Second),
     ("output_cost_per_video_per_second", Meter::VideoOutMs, Unit::Second),
-    // The same field under an older name.
-    ("input_cost_per_token_cache_hit", Meter::CachedInput, Unit::One),
     ("output_cost_per_image_generation", Meter::ImageGeneration, Unit::Piece),
 ];
 
@@ -167,7 +165,6 @@ mod tests {
             meaning("input_cost_per_token_priority_above_200k_tokens"),
             Some((Meter::Input, ServiceTier::Priority, Some(200)))
         );
-        assert_eq!(meaning("input_cost_per_token_cache_hit"), Some((Meter::CachedInput, standard, None)));
         assert_eq!(
             meaning("input_cost_per_image_token_batches"),
             Some((Meter::InputImage, ServiceTier::Batch, None))
@@ -180,6 +177,7 @@ mod tests {
             "input_cost_per_token_above_1hr",
             "input_cost_per_token_above_k_tokens",
             "input_cost_per_second",
+            "input_cost_per_token_cache_hit",
             "input_dbu_cost_per_token",
         ] {
             assert_eq!(meaning(unknown), None, "{unknown}");

@@ -11,7 +11,9 @@ mod genai;
 mod genai_units;
 mod json;
 mod litellm;
+mod litellm_entry;
 mod litellm_fields;
+mod litellm_when;
 mod report;
 
 use std::io::Read;

@@ -174,23 +174,67 @@ fn a_cost_that_does_not_fit_is_an_error() {
     assert_eq!(price.quote(9_223_372_036, 0, &conditions).expect("fits").nanos(), 9_223_372_036_000_000_000);
 }
 
+/// A price of the catalog, or one with every condition there is.
+fn any_price(which: usize) -> Arc<ModelPrice> {
+    let table = PricingTable::bundled();
+    let prices: Vec<_> = table.prices().collect();
+    match which % 4 {
+        0 => Arc::new(price_of(own_with_everything())),
+        _ => Arc::clone(prices[which % prices.len()]),
+    }
+}
+
+fn own_with_everything() -> PriceRow {
+    let all = Meter::ALL.into_iter().zip(1_i64..).fold(Rates::new(), |rates, (meter, number)| {
+        let cap = if meter.counts_tokens() { number } else { number % 7 };
+        rates.with(meter, cap.into())
+    });
+    own("m", "3", "4")
+        .with_rates(ServiceTier::Standard, all)
+        .with_rates(ServiceTier::Priority, rates("90", "80"))
+        .with_long_context(1_000, rates("7", "60"))
+        .with_input_from(200_000, rates("1", "2").with(Meter::InputAudio, 50.into()))
+        .with_region_factor(Region::Eu, "1.1".parse().unwrap())
+        .with_factor(ServiceTier::Fast, 2.into())
+}
+
+fn any_conditions(tier: usize, region: usize) -> Conditions {
+    let regions = [Region::Global, Region::Us, Region::Eu, Region::Other];
+    let conditions = Conditions::new().with_tier(ServiceTier::ALL[tier % 8]).with_region(regions[region % 4]);
+    let conditions = conditions.with_modality(Modality::Audio).with_modality(Modality::Image);
+    conditions.with_modality(Modality::Video).with_cache_writes()
+}
+
 proptest! {
     #[test]
     fn a_quote_is_never_below_the_cost(
         input in 0_u64..400_000, output in 0_u64..100_000,
-        parts in (0_u64..400_000, 0_u64..400_000, 0_u64..400_000, 0_u64..100_000),
-        which in 0_usize..1_000, tier in 0_usize..4,
+        parts in proptest::collection::vec(0_u64..400_000, 16),
+        less in (0_u64..400_000, 0_u64..100_000),
+        which in 0_usize..4_000, tier in 0_usize..8, region in 0_usize..4,
     ) {
-        let table = PricingTable::bundled();
-        let prices: Vec<_> = table.prices().collect();
-        let price = prices[which % prices.len()];
-        let tiers = [ServiceTier::Standard, ServiceTier::Batch, ServiceTier::Flex, ServiceTier::Priority];
-        let conditions = Conditions::new().with_tier(tiers[tier]).with_cache_writes();
-        let (usage, _) = Usage::of(input, output)
-            .with_cached_input(parts.0).with_cache_write_5m(parts.1)
-            .with_cache_write_1h(parts.2).with_reasoning(parts.3).clamped();
+        let (price, conditions) = (any_price(which), any_conditions(tier, region));
+        let whole = Usage::of(input.saturating_sub(less.0), output.saturating_sub(less.1));
+        let usage = Meter::ALL.into_iter().take(16).zip(parts).fold(whole, |usage, (meter, part)| {
+            if meter.whole().is_some() { usage.with(meter, part) } else { usage }
+        });
+        let cost = price.cost(&usage.clamped().0, &conditions).unwrap();
+        prop_assert!(cost.total() <= price.quote(input, output, &conditions).unwrap());
+        let lines = cost.lines().filter_map(|line| line.amount);
+        let sum = lines.fold(ExactUsd::ZERO, |sum, part| sum.checked_add(part).unwrap());
+        prop_assert_eq!(sum, cost.exact());
+        prop_assert_eq!(cost.exact().rounded_up().unwrap(), cost.total());
+    }
+
+    #[test]
+    fn a_quote_never_falls_as_a_call_grows(
+        input in 0_u64..400_000, output in 0_u64..100_000, more in (0_u64..300_000, 0_u64..100_000),
+        which in 0_usize..4_000, tier in 0_usize..8, region in 0_usize..4,
+    ) {
+        let (price, conditions) = (any_price(which), any_conditions(tier, region));
         let quote = price.quote(input, output, &conditions).unwrap();
-        prop_assert!(price.cost(&usage, &conditions).unwrap().total() <= quote);
+        prop_assert!(quote <= price.quote(input + more.0, output, &conditions).unwrap());
+        prop_assert!(quote <= price.quote(input, output + more.1, &conditions).unwrap());
     }
 
     #[test]
@@ -200,7 +244,9 @@ proptest! {
         let price = prices[which % prices.len()];
         let (room, conditions) = (Usd::from_nanos(room), Conditions::new());
         let tokens = price.output_tokens_affordable(room, input, &conditions);
-        prop_assert!(price.quote(input, tokens + 1, &conditions).unwrap() > room);
+        // Where output is free no number of tokens is too many.
+        let Some(more) = tokens.checked_add(1) else { return Ok(()) };
+        prop_assert!(price.quote(input, more, &conditions).unwrap() > room);
         prop_assert!(tokens == 0 || price.quote(input, tokens, &conditions).unwrap() <= room);
     }
 }

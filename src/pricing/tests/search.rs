@@ -124,3 +124,15 @@ fn without_a_provider_the_first_row_of_the_table_answers() {
     assert_eq!(find(&table, "m").provider(), "zeta");
     assert_eq!(table.find(Some("acme"), "gpt-4o", NOW).expect("own").provider(), "acme");
 }
+
+#[test]
+fn a_provider_in_front_of_a_name_goes_before_a_seller_of_that_whole_name() {
+    let host = PriceRow { provider: "host".into(), ..own("acme/m", "9", "9") };
+    let other = PriceRow { provider: "host".into(), ..own("acme/only-here", "9", "9") };
+    let table = PricingTable::empty().with_rows([host, other, own("m", "1", "1")]).expect("good rows");
+    let seller = |provider, model| table.find(provider, model, NOW).map(|price| price.provider().to_owned());
+    assert_eq!(seller(None, "acme/m").as_deref(), Some("acme"));
+    assert_eq!(seller(Some("host"), "acme/m").as_deref(), Some("host"));
+    assert_eq!(seller(None, "acme/only-here").as_deref(), Some("host"));
+    assert_eq!(seller(Some("acme"), "acme/only-here"), None);
+}
