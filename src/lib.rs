@@ -99,7 +99,7 @@ pub use enforcer::{Abandoned, Admission, Enforcer, EnforcerBuilder, LedgerAway, 
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Observer};
 pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger, Rank, Signature};
-pub use message::{Input, Message, Part, Prompt};
+pub use message::{Detail, Input, Message, Part, Picture, Prompt};
 pub use meter::{Meter, MeterUnit};
 pub use money::Usd;
 pub use policy::{Budget, Exemption, Policy, Tiers};
@@ -109,7 +109,7 @@ pub use run::{RunGuard, RunGuardBuilder, RunLimits, RunReport};
 pub use scope::{Scope, ScopeKind};
 #[cfg(feature = "tiktoken")]
 pub use tokens::TiktokenEstimator;
-pub use tokens::{ByteBound, Estimate, EstimateKind, TokenEstimator};
+pub use tokens::{ByteBound, Calibration, Estimate, EstimateKind, FamilyEstimator, RequestShape, TokenEstimator};
 pub use usage::Usage;
 pub use verdict::{BudgetState, Decision, FrozenScope, Refusal, RefusalKind, Verdict};
 pub use window::{Period, Window};

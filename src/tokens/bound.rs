@@ -24,12 +24,12 @@ use crate::message::{Part, Prompt};
 ///   an agent behind a model's name 5,000.
 ///
 /// # Allowances, in tokens
-/// | | prompt | message | role | tools | each tool | image |
-/// |---|---|---|---|---|---|---|
-/// | OpenAI | 3 | 3 | 1 | 16 | 32 | 1,445; `gpt-4o-mini` 48,169 |
-/// | Anthropic | 16 | 8 | 1 | 640 | 64 | 1,600 |
-/// | Google | 8 | 4 | 1 | 32 | 32 | 1,120 |
-/// | others | 128 | 16 | 1 | 640 | 64 | 1,600 |
+/// | | prompt | message | role | tools, schema | each tool | call | thinking | image |
+/// |---|---|---|---|---|---|---|---|---|
+/// | OpenAI | 3 | 3 | 1 | 16 | 32 | 16 | 0 | 1,445; `gpt-4o-mini` 48,169 |
+/// | Anthropic | 16 | 8 | 1 | 640 | 64 | 96 | 64 | 1,600 |
+/// | Google | 8 | 4 | 1 | 32 | 32 | 16 | 0 | 1,120 |
+/// | others | 128 | 16 | 1 | 640 | 64 | 64 | 128 | 1,600 |
 ///
 /// - OpenAI's framing is its cookbook's ("How to count tokens with tiktoken"):
 ///   3 tokens for each message, 1 for the role, 3 that prime the answer; its
@@ -84,13 +84,20 @@ pub(super) fn of_text(family: Family, text: &str) -> Estimate {
 pub(super) fn sum(family: Family, prompt: &Prompt, mut of_text: impl FnMut(&str) -> Estimate) -> Estimate {
     let allowance = family.allowance();
     let mut sum = tools(family, prompt).plus(Estimate::count(allowance.prompt));
+    sum.has_tools = !prompt.tools.is_empty();
     for message in &prompt.messages {
         let framing = allowance.message.saturating_add(role_tokens(&message.role));
         sum = sum.plus(Estimate::count(framing));
         for part in &message.parts {
             sum = sum.plus(match part {
                 Part::Text(text) => of_text(text),
-                Part::Image => Estimate::guess(allowance.image),
+                Part::Call { name, arguments } => {
+                    of_text(name).plus(of_text(arguments)).plus(Estimate::bound(allowance.call))
+                }
+                Part::Reasoning(text) => of_text(text),
+                Part::Schema(text) => Estimate::bound(bytes(text).saturating_add(allowance.tools)),
+                Part::Thinking => Estimate::bound(allowance.thinking),
+                Part::Image | Part::Picture(_) => Estimate::guess(allowance.image),
                 Part::Opaque => Estimate::opaque(),
             });
         }

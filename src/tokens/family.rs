@@ -27,6 +27,10 @@ pub(super) struct Allowance {
     pub(super) tools: u64,
     /// For each tool, beside the bytes of its description.
     pub(super) tool: u64,
+    /// For each earlier tool call with its result.
+    pub(super) call: u64,
+    /// Where thinking is switched on.
+    pub(super) thinking: u64,
     /// For each image.
     pub(super) image: u64,
 }
@@ -76,10 +80,10 @@ impl Family {
     /// The figures are explained, with their sources, at [`ByteBound`](super::ByteBound).
     pub(super) const fn allowance(self) -> Allowance {
         match self {
-            Self::OpenAi { image, .. } => Allowance { prompt: 3, message: 3, tools: 16, tool: 32, image },
-            Self::Anthropic => Allowance { prompt: 16, message: 8, tools: 640, tool: 64, image: 1_600 },
-            Self::Google => Allowance { prompt: 8, message: 4, tools: 32, tool: 32, image: 1_120 },
-            Self::Other => Allowance { prompt: 128, message: 16, tools: 640, tool: 64, image: 1_600 },
+            Self::OpenAi { image, .. } => Allowance { prompt: 3, message: 3, tools: 16, tool: 32, call: 16, thinking: 0, image },
+            Self::Anthropic => Allowance { prompt: 16, message: 8, tools: 640, tool: 64, call: 96, thinking: 64, image: 1_600 },
+            Self::Google => Allowance { prompt: 8, message: 4, tools: 32, tool: 32, call: 16, thinking: 0, image: 1_120 },
+            Self::Other => Allowance { prompt: 128, message: 16, tools: 640, tool: 64, call: 64, thinking: 128, image: 1_600 },
         }
     }
 }

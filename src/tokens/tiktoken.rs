@@ -60,7 +60,7 @@ const CHUNK_BYTES: usize = 4_096;
 // depend on the machine: a unit is about 0.1 µs, fitted to both vocabularies on
 // common, random and hostile pieces. Finding a piece takes 4 units, merging its
 // n bytes n² / 24, until the tokenizer takes to a heap, at 5 units a byte.
-const WORK_PER_CALL: usize = 200 * 1_024;
+pub(super) const WORK_PER_CALL: usize = 200 * 1_024;
 const WORK_PER_PIECE: usize = 4;
 const QUADRATIC_BYTES: usize = 120;
 const BYTES_PER_UNIT_AND_BYTE: usize = 24;
@@ -82,7 +82,7 @@ impl TiktokenEstimator {
         }
     }
 
-    fn text(&self, encoding: Encoding, text: &str, work: &mut usize) -> Estimate {
+    pub(super) fn text(&self, encoding: Encoding, text: &str, work: &mut usize) -> Estimate {
         let key = self.memo.key(encoding, text);
         if let Some(known) = self.memo.get(key) {
             return known;
