@@ -84,7 +84,6 @@ pub(super) fn of_text(family: Family, text: &str) -> Estimate {
 pub(super) fn sum(family: Family, prompt: &Prompt, mut of_text: impl FnMut(&str) -> Estimate) -> Estimate {
     let allowance = family.allowance();
     let mut sum = tools(family, prompt).plus(Estimate::count(allowance.prompt));
-    sum.has_tools = !prompt.tools.is_empty();
     for message in &prompt.messages {
         let framing = allowance.message.saturating_add(role_tokens(&message.role));
         sum = sum.plus(Estimate::count(framing));

@@ -15,12 +15,13 @@ use sketch::Sketch;
 
 /// Learns from reconciled calls how large the bound has to be, for each model with and without tools.
 ///
-/// For each it remembers the last 128 ratios of reported to expected tokens. The
-/// bound becomes what is expected times the largest of them; a ratio above what the
-/// family was measured to need widens the bound only once it was seen twice. Where a
-/// model has fewer than 16 calls its family's ratios decide together with its own;
-/// where the family has fewer than 16 too, the family's measured margin stands.
-/// `confidence_ppm` is what order statistics say: of `n` ratios the largest is
+/// An estimate holds a margin above what is expected. For each of the last 128 calls it
+/// remembers what share of that margin the call used: none where it took what was
+/// expected, all where it took the bound. The margin becomes the largest share seen, and
+/// a tenth more; a share above all of it widens the bound only once it was seen twice.
+/// Where a model has fewer than 16 calls its family's shares decide together with its
+/// own; where the family has fewer than 16 too, the measured margin stands.
+/// `confidence_ppm` is what order statistics say: of `n` shares the largest is
 /// exceeded by the next one in one of `n + 1` calls, if calls stay as they are.
 ///
 /// It holds at most 1,024 models, a kilobyte for each, and then learns only for
@@ -51,7 +52,7 @@ pub struct Calibration {
     learned: Mutex<Learned>,
 }
 
-/// Ratios by model and by family, with and without tools.
+/// Shares by model and by family, with and without tools.
 #[derive(Clone, Debug, Default)]
 struct Learned {
     models: BTreeMap<(CompactString, bool), Sketch>,
@@ -102,11 +103,12 @@ impl Calibration {
         } else if shared.len() >= SAMPLES_MIN {
             let (tokens, confidence_ppm) = shared.bound(&estimate);
             // The model's own calls are among the family's: what they need is the least.
-            (tokens.max(own.largest(&estimate).min(estimate.tokens)), confidence_ppm)
+            (tokens.max(own.largest(&estimate).min(estimate.uncalibrated)), confidence_ppm)
         } else {
             return estimate;
         };
-        Estimate { has_tools: estimate.has_tools, ..Estimate::likely(estimate.expected, tokens, confidence_ppm) }
+        let Estimate { expected, uncalibrated, has_tools, .. } = estimate;
+        Estimate { uncalibrated, has_tools, ..Estimate::likely(expected, tokens, confidence_ppm) }
     }
 
     /// Learns what a call took that was estimated so; guesses and calls without tokens are left out.

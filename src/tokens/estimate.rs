@@ -21,12 +21,14 @@ pub struct Estimate {
     pub tokens: u64,
     /// What the real number will most likely be; the same where nothing better is known.
     pub expected: u64,
+    /// What would be held had nothing been learned: see [`Calibration`](crate::Calibration).
+    pub uncalibrated: u64,
     /// What is known about `tokens`.
     pub kind: EstimateKind,
     /// In how many of a million calls the real number is not above `tokens`, as
     /// far as was measured: all for a count or a bound, none claimed for a guess.
     pub confidence_ppm: u32,
-    /// Whether tools were described: calibration learns those calls apart.
+    /// Whether tools, or a schema of the answer, were described: calibration learns those calls apart.
     pub has_tools: bool,
     /// Whether there is a part that cannot be counted, such as a file id:
     /// it adds nothing to `tokens`. See [`needs_model_maximum`](Self::needs_model_maximum).
@@ -97,7 +99,7 @@ impl Estimate {
     }
 
     const fn of(expected: u64, tokens: u64, kind: EstimateKind, confidence_ppm: u32) -> Self {
-        Self { tokens, expected, kind, confidence_ppm, has_tools: false, opaque: false }
+        Self { tokens, expected, uncalibrated: tokens, kind, confidence_ppm, has_tools: false, opaque: false }
     }
 
     /// Both together: known as well as the less known of the two. Saturates.
@@ -106,6 +108,7 @@ impl Estimate {
         Self {
             tokens: self.tokens.saturating_add(other.tokens),
             expected: self.expected.saturating_add(other.expected),
+            uncalibrated: self.uncalibrated.saturating_add(other.uncalibrated),
             kind: self.kind.max(other.kind),
             confidence_ppm: self.confidence_ppm.min(other.confidence_ppm),
             has_tools: self.has_tools || other.has_tools,

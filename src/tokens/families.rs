@@ -103,7 +103,7 @@ impl FamilyEstimator {
         let mut count = |text: &str| self.counter.tokens(profile.encoding, text, &mut work);
         size.tools(prompt, &profile, &mut count);
         let estimate = size.estimate(&profile, self.counter.margin());
-        Estimate { has_tools: !prompt.tools.is_empty(), ..estimate }
+        Estimate { has_tools: size.tools > 0 || size.schemas > 0, ..estimate }
     }
 }
 
@@ -191,6 +191,9 @@ struct Size {
     /// Messages, and what their framing takes.
     framing: u64,
     text: u64,
+    calls: u64,
+    capitals: u64,
+    empty_systems: u64,
     reasoning: u64,
     thinks: bool,
     schemas: u64,
@@ -206,7 +209,17 @@ struct Size {
 
 impl Size {
     fn message(&mut self, message: &Message, profile: &Profile, count: &mut dyn FnMut(&str) -> u64) {
+        let is_first = self.framing == 0;
+        let is_empty = !message.parts.is_empty()
+            && message.parts.iter().all(|part| matches!(part, Part::Text(text) if text.is_empty()));
         let framing = match message.role.as_str() {
+            "system" | "developer" if is_empty => {
+                self.empty_systems = self.empty_systems.saturating_add(1);
+                0
+            }
+            "assistant" | "model" if is_first => {
+                profile.message.saturating_add(profile.assistant).saturating_add(profile.answer_first)
+            }
             "system" | "developer" => profile.system,
             "assistant" | "model" => profile.message.saturating_add(profile.assistant),
             _ => profile.message,
@@ -214,11 +227,17 @@ impl Size {
         self.framing = self.framing.saturating_add(framing);
         for part in &message.parts {
             match part {
-                Part::Text(text) => self.text = self.text.saturating_add(count(text)),
+                Part::Text(text) => {
+                    self.text = self.text.saturating_add(count(text));
+                    if profile.capital_ppm > 0 {
+                        self.capitals = self.capitals.saturating_add(capitals(text));
+                    }
+                }
                 Part::Call { name, arguments } => {
                     let tokens = count(name).saturating_add(count(arguments));
                     self.text = self.text.saturating_add(tokens);
                     self.framing = self.framing.saturating_add(profile.call);
+                    self.calls = self.calls.saturating_add(1);
                 }
                 Part::Reasoning(text) => self.reasoning = self.reasoning.saturating_add(count(text)),
                 Part::Schema(text) => {
@@ -259,7 +278,11 @@ impl Size {
 
     fn estimate(&self, profile: &Profile, rough: Margin) -> Estimate {
         let sum = |numbers: &[u64]| numbers.iter().fold(0_u64, |sum, number| sum.saturating_add(*number));
-        let text = sum(&[share(self.text, profile.text_ppm), share(self.reasoning, profile.reasoning_ppm)]);
+        let text = sum(&[
+            share(self.text, profile.text_ppm),
+            share(self.capitals, profile.capital_ppm),
+            share(self.reasoning, profile.reasoning_ppm),
+        ]);
         let schemas = if self.schemas == 0 {
             0
         } else {
@@ -270,7 +293,9 @@ impl Size {
         let tools = self.tool_tokens(profile);
         let unsized_most = self.unsized_pictures.saturating_mul(profile.pictures.most());
         let expected = sum(&[plain, tools, unsized_most / 2]);
-        let mut most = sum(&[plain, tools, unsized_most, added(plain, profile.margin), added(text, rough)]);
+        // A call was seen to take three tokens more.
+        let calls = self.calls.saturating_mul(3);
+        let mut most = sum(&[plain, tools, unsized_most, calls, added(plain, profile.margin), added(text, rough)]);
         if self.tools > 0 {
             most = sum(&[most, added(tools, profile.tools_margin), added(tools, rough)]);
             let own = profile.own_tool_most.saturating_sub(profile.own_tool);
@@ -282,7 +307,7 @@ impl Size {
         }
         // Reasoning that one provider leaves out another reads.
         let unread = self.reasoning.saturating_sub(share(self.reasoning, profile.reasoning_ppm));
-        most = most.saturating_add(unread / 4);
+        most = most.saturating_add(unread / 2);
         self.named(profile, expected, most)
     }
 
@@ -309,12 +334,19 @@ impl Size {
         let own = profile.own_tool.saturating_mul(self.own_tools);
         let chat = if self.has_chat_tools { profile.chat_tools } else { 0 };
         let text = share(self.tool_text, profile.tools_ppm);
-        [profile.tools, each, own, chat, text].iter().fold(0, |sum: u64, tokens| sum.saturating_add(*tokens))
+        let empty = profile.empty_system.saturating_mul(self.empty_systems);
+        [profile.tools, each, own, chat, text, empty].iter().fold(0, |sum: u64, tokens| sum.saturating_add(*tokens))
     }
 }
 
 /// `# Tools\n\n## functions\n\nnamespace functions {\n\n} // namespace functions` around all of them.
 const TYPESCRIPT_FRAME: u64 = 15;
+
+/// Capital letters behind another.
+fn capitals(text: &str) -> u64 {
+    let pairs = text.as_bytes().windows(2).filter(|pair| pair.iter().all(u8::is_ascii_uppercase));
+    u64::try_from(pairs.count()).unwrap_or(u64::MAX)
+}
 
 /// So many millionths of it, rounded to the nearest.
 fn share(tokens: u64, ppm: u32) -> u64 {

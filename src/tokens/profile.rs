@@ -20,6 +20,10 @@ pub(super) struct Profile {
     pub(super) message: u64,
     /// For each system text.
     pub(super) system: u64,
+    /// Where the assistant speaks first: a turn of the user's is put in front.
+    pub(super) answer_first: u64,
+    /// For an empty system text beside tools.
+    pub(super) empty_system: u64,
     /// For each message of the assistant, beside `message`.
     pub(super) assistant: u64,
     /// For each tool call with its result, beside their texts and messages.
@@ -36,6 +40,8 @@ pub(super) struct Profile {
     pub(super) tool: u64,
     pub(super) tools_ppm: u32,
     pub(super) notation: Notation,
+    /// For each capital letter in a word of several: closed vocabularies know fewer such words.
+    pub(super) capital_ppm: u32,
     /// For each of the provider's own tools: expected, and at most.
     pub(super) own_tool: u64,
     pub(super) own_tool_most: u64,
@@ -75,21 +81,25 @@ const OPENAI: Profile = Profile {
     prompt: 3,
     message: 4,
     system: 4,
+    answer_first: 0,
+    // In three of three requests.
+    empty_system: 208,
     assistant: 0,
     call: 7,
-    reasoning_ppm: 0,
+    reasoning_ppm: 1_000_000,
     thinking: 0,
     tools: 2,
     chat_tools: 0,
     tool: 0,
     tools_ppm: 1_000_000,
     notation: Notation::TypeScript,
-    own_tool: 300,
-    own_tool_most: 1_000,
-    schema: 10,
+    capital_ppm: 0,
+    own_tool: 90,
+    own_tool_most: 900,
+    schema: 2,
     schema_ppm: 1_000_000,
     pictures: Pictures::Tiles { base: 85, tile: 170 },
-    margin: margin(10_000, 1),
+    margin: margin(10_000, 3),
     tools_margin: margin(100_000, 8),
 };
 
@@ -113,15 +123,16 @@ const OPENAI_TEXT: Profile =
 /// The open weights of OpenAI: a text about the date and the channels stands in front.
 const GPT_OSS: Profile = Profile {
     name: "gpt-oss",
+    reasoning_ppm: 0,
     prompt: 64,
     message: 4,
     system: 4,
     call: 10,
     tools: 12,
-    schema: 30,
+    schema: 36,
     own_tool: 300,
     own_tool_most: 2_000,
-    margin: margin(30_000, 8),
+    margin: margin(30_000, 10),
     tools_margin: margin(200_000, 40),
     ..OPENAI
 };
@@ -135,10 +146,13 @@ const CLAUDE: Profile = Profile {
     prompt: 3,
     message: 4,
     system: 0,
+    answer_first: 10,
+    empty_system: 0,
     assistant: 0,
     call: 45,
     reasoning_ppm: 1_000_000,
     thinking: 29,
+    capital_ppm: 150_000,
     tools: 490,
     tools_ppm: 1_100_000,
     notation: Notation::Json,
@@ -147,13 +161,13 @@ const CLAUDE: Profile = Profile {
     schema: 125,
     schema_ppm: 1_200_000,
     pictures: Pictures::Area,
-    margin: margin(180_000, 2),
+    margin: margin(200_000, 4),
     tools_margin: margin(250_000, 24),
     ..OPENAI
 };
 
 /// Claude 4.7 and later reads a new vocabulary: about a third more tokens.
-const CLAUDE_NEW: Profile = Profile { name: "claude-4.7", text_ppm: 1_360_000, margin: margin(120_000, 2), ..CLAUDE };
+const CLAUDE_NEW: Profile = Profile { name: "claude-4.7", text_ppm: 1_360_000, margin: margin(150_000, 4), ..CLAUDE };
 const CLAUDE_4: Profile = Profile { tools: 330, ..CLAUDE };
 const CLAUDE_3_5: Profile = Profile { tools: 280, tools_ppm: 1_350_000, ..CLAUDE };
 const CLAUDE_3: Profile = Profile { tools: 170, ..CLAUDE };
@@ -166,20 +180,22 @@ const GEMINI: Profile = Profile {
     prompt: 0,
     message: 0,
     system: 0,
+    empty_system: 0,
     assistant: 0,
     call: 8,
-    reasoning_ppm: 0,
+    reasoning_ppm: 1_000_000,
     tools: 0,
     chat_tools: 0,
     tools_ppm: 900_000,
     notation: Notation::Json,
+    capital_ppm: 70_000,
     own_tool: 10,
     own_tool_most: 200,
     schema: 0,
     schema_ppm: 0,
     pictures: Pictures::Crops,
     margin: margin(80_000, 2),
-    tools_margin: margin(350_000, 20),
+    tools_margin: margin(500_000, 24),
     ..OPENAI
 };
 
@@ -193,7 +209,7 @@ const NOVA: Profile = Profile {
     call: 35,
     own_tool: 600,
     own_tool_most: 1_500,
-    margin: margin(150_000, 2),
+    margin: margin(200_000, 3),
     tools_margin: margin(200_000, 30),
     ..GEMINI
 };
@@ -205,7 +221,7 @@ const COHERE: Profile = Profile {
     call: 2,
     tools: 10,
     tools_ppm: 550_000,
-    margin: margin(120_000, 2),
+    margin: margin(150_000, 3),
     tools_margin: margin(250_000, 12),
     ..GEMINI
 };
@@ -300,9 +316,11 @@ const OTHER: Profile = Profile {
     prompt: 12,
     message: 5,
     system: 5,
+    empty_system: 0,
     assistant: 0,
     call: 20,
-    reasoning_ppm: 500_000,
+    reasoning_ppm: 0,
+    capital_ppm: 100_000,
     thinking: 0,
     tools: 300,
     chat_tools: 0,

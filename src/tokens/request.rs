@@ -10,7 +10,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde_json::{Map, Value};
 
-use crate::message::{Message, Part, Prompt};
+use crate::message::{Message, Prompt};
 use crate::{Call, Error};
 
 /// What a request says about its size and price, read off its JSON body.
@@ -135,8 +135,7 @@ fn prompt(body: &Map<String, Value>) -> Prompt {
     for value in SYSTEM.iter().filter_map(|field| body.get(*field)) {
         let mut message = Message { role: "system".into(), parts: Vec::new() };
         content::read(&mut message, &mut prompt.tools, value, 0);
-        // An empty instruction is not sent to the model.
-        if message.parts.iter().any(|part| !matches!(part, Part::Text(text) if text.is_empty())) {
+        if !message.parts.is_empty() {
             prompt.messages.push(message);
         }
     }

@@ -203,7 +203,7 @@ mod tests {
                 "unit":{"enum":["c","f"],"default":"c"},
                 "days":{"type":"array","items":{"type":"integer"}}}}}}"#;
         let expected = "// Tells the weather.\ntype weather = (_: {\n// Which city.\ncity: string,\n\
-            unit?: \"c\" | \"f\", // default: \"c\"\ndays?: number[],\n}) => any;\n\n";
+            days?: number[],\nunit?: \"c\" | \"f\", // default: \"c\"\n}) => any;\n\n";
         assert_eq!(function(tool).typescript(), expected);
     }
 

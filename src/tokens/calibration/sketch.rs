@@ -1,4 +1,4 @@
-//! Which ratios of reported to expected tokens were seen lately?
+//! How much of their margin did the last calls use?
 
 use serde::{Deserialize, Serialize};
 
@@ -6,29 +6,28 @@ use crate::Error;
 use crate::tokens::estimate::Estimate;
 
 /// The last ratios, in the order in which they came.
+/// The shares of their margin that the last calls used, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sketch {
-    /// Millionths.
-    ratios: Vec<u32>,
-    /// Where the next ratio goes once all places are taken.
+    /// Thousandths.
+    shares: Vec<u32>,
+    /// Where the next share goes once all places are taken.
     next: usize,
     observed: u64,
     under: u64,
 }
 
-/// Ratios that are remembered.
-const RATIOS_MAX: usize = 128;
-/// A ratio of two small numbers says little: so many tokens are added to both.
-const STEADY: u64 = 8;
-/// From so many ratios on, one in a hundred may lie above the bound.
+/// Calls that are remembered.
+const SHARES_MAX: usize = 128;
+/// From so many on, one in a hundred may lie above the bound.
 const MANY: usize = 100;
-/// A hundredth more than was seen.
-const UNSEEN_PPM: u64 = 10_000;
+/// A tenth of the margin, for what was not seen yet.
+const UNSEEN: u32 = 100;
 
 impl Sketch {
     pub(super) fn len(&self) -> usize {
-        self.ratios.len()
+        self.shares.len()
     }
 
     pub(super) fn observed(&self) -> u64 {
@@ -44,54 +43,59 @@ impl Sketch {
         if reported > estimate.tokens {
             self.under = self.under.saturating_add(1);
         }
-        let ratio = ratio(estimate.expected, reported);
-        if self.ratios.len() < RATIOS_MAX {
-            self.ratios.push(ratio);
-        } else if let Some(oldest) = self.ratios.get_mut(self.next) {
-            *oldest = ratio;
+        let share = share(estimate, reported);
+        if self.shares.len() < SHARES_MAX {
+            self.shares.push(share);
+        } else if let Some(oldest) = self.shares.get_mut(self.next) {
+            *oldest = share;
         }
-        self.next = self.next.saturating_add(1).checked_rem(RATIOS_MAX).unwrap_or(0);
+        self.next = self.next.saturating_add(1).checked_rem(SHARES_MAX).unwrap_or(0);
     }
 
-    /// The bound that these ratios ask for, and in how many of a million calls it should hold.
+    /// The bound that these calls ask for, and in how many of a million calls it should hold.
     pub(super) fn bound(&self, estimate: &Estimate) -> (u64, u32) {
-        let mut ratios = self.ratios.clone();
-        ratios.sort_unstable_by(|a, b| b.cmp(a));
-        let at = |place: usize| ratios.get(place).copied().unwrap_or(0);
+        let mut shares = self.shares.clone();
+        shares.sort_unstable_by(|a, b| b.cmp(a));
+        let at = |place: usize| shares.get(place).copied().unwrap_or(0).saturating_add(UNSEEN);
         // The largest, or where there are many the one above which one in a hundred lies.
-        let rank = ratios.len().saturating_sub(MANY).saturating_add(50) / MANY;
-        let largest = scaled(estimate.expected, at(rank));
-        if largest <= estimate.tokens {
-            return (largest, confidence(ratios.len(), rank));
+        let rank = shares.len().saturating_sub(MANY).saturating_add(50) / MANY;
+        if at(rank) <= WHOLE {
+            return (within(estimate, at(rank)), confidence(shares.len(), rank));
         }
         // Above the measured margin only what came twice counts.
-        let second = scaled(estimate.expected, at(rank.saturating_add(1)));
-        (second.max(estimate.tokens), confidence(ratios.len(), rank.saturating_add(1)))
+        let second = rank.saturating_add(1);
+        (within(estimate, at(second).max(WHOLE)), confidence(shares.len(), second))
     }
 
-    /// What the largest ratio asks for.
+    /// What the largest share asks for.
     pub(super) fn largest(&self, estimate: &Estimate) -> u64 {
-        self.ratios.iter().max().map_or(0, |ratio| scaled(estimate.expected, *ratio))
+        self.shares.iter().max().map_or(0, |share| within(estimate, share.saturating_add(UNSEEN)))
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        let fits = self.ratios.len() <= RATIOS_MAX && self.next < RATIOS_MAX && self.under <= self.observed;
+        let fits = self.shares.len() <= SHARES_MAX && self.next < SHARES_MAX && self.under <= self.observed;
         if fits { Ok(()) } else { Err(Error::invalid("calibration", "holds a sketch that cannot be")) }
     }
 }
 
-fn ratio(expected: u64, reported: u64) -> u32 {
-    let ratio = reported.saturating_add(STEADY).saturating_mul(1_000_000).div_ceil(expected.saturating_add(STEADY));
-    u32::try_from(ratio).unwrap_or(u32::MAX)
+/// The whole margin, in thousandths.
+const WHOLE: u32 = 1_000;
+
+fn margin(estimate: &Estimate) -> u64 {
+    estimate.uncalibrated.saturating_sub(estimate.expected).max(1)
 }
 
-fn scaled(expected: u64, ratio: u32) -> u64 {
-    let ratio = u64::from(ratio).saturating_add(UNSEEN_PPM);
-    let scaled = expected.saturating_add(STEADY).saturating_mul(ratio).div_ceil(1_000_000);
-    scaled.saturating_sub(STEADY).max(expected)
+fn share(estimate: &Estimate, reported: u64) -> u32 {
+    let used = reported.saturating_sub(estimate.expected).saturating_mul(u64::from(WHOLE));
+    u32::try_from(used.div_ceil(margin(estimate))).unwrap_or(u32::MAX)
 }
 
-/// The next of `count` exchangeable ratios lies above the one of that rank in `rank + 1` of `count + 1` calls.
+fn within(estimate: &Estimate, share: u32) -> u64 {
+    let held = margin(estimate).saturating_mul(u64::from(share)).div_ceil(u64::from(WHOLE));
+    estimate.expected.saturating_add(held)
+}
+
+/// The next of `count` exchangeable shares lies above the one of that rank in `rank + 1` of `count + 1` calls.
 fn confidence(count: usize, rank: usize) -> u32 {
     let kept = u64::try_from(count.saturating_sub(rank)).unwrap_or(0);
     let all = u64::try_from(count.saturating_add(1)).unwrap_or(u64::MAX);

@@ -19,15 +19,15 @@ fn learned(reported: impl IntoIterator<Item = u64>) -> Calibration {
 fn fifteen_calls_change_nothing_and_sixteen_do() {
     assert_eq!(learned([1_000; 15]).applied("gpt-4o", estimate()), estimate());
     let applied = learned([1_000; 16]).applied("gpt-4o", estimate());
-    // (1,000 + 8) × 1.01 - 8 = 1,010.08, rounded up; 16 of 17 calls.
-    assert_eq!((applied.tokens, applied.confidence_ppm), (1_011, 941_176));
+    // A tenth of the margin of 500; 16 of 17 calls.
+    assert_eq!((applied.tokens, applied.confidence_ppm), (1_050, 941_176));
 }
 
 #[test]
-fn the_largest_ratio_makes_the_bound() {
+fn the_largest_share_makes_the_bound() {
     let applied = learned((0..16).map(|call| 1_000 + call * 10)).applied("gpt-4o", estimate());
-    // 1,158 / 1,008 is 1.148810 rounded up; with 0.01 more times 1,008 less 8: 1,160.08.
-    assert_eq!(applied.tokens, 1_161);
+    // 150 of 500 are 300 thousandths, and 100 more.
+    assert_eq!(applied.tokens, 1_200);
 }
 
 #[test]
@@ -37,14 +37,14 @@ fn one_call_above_the_margin_does_not_widen_it_and_two_do() {
     assert_eq!(once.report(), CalibrationReport { observed: 21, under: 1, models: 1 });
     assert_eq!(once.report().under_ppm(), Some(47_619));
     let twice = learned([1_000; 20].into_iter().chain([4_000, 3_000]));
-    // 3,008 / 1,008 is 2.984127; with 0.01 times 1,008 less 8 is 3,010.08.
-    assert_eq!(twice.applied("gpt-4o", estimate()).tokens, 3_011);
+    // 2,000 of 500 are four margins, and a tenth of one more.
+    assert_eq!(twice.applied("gpt-4o", estimate()).tokens, 3_050);
 }
 
 #[test]
 fn a_model_without_calls_of_its_own_is_judged_by_its_family_and_no_other() {
     let calibration = learned([1_000; 16]);
-    assert_eq!(calibration.applied("gpt-4.1", estimate()).tokens, 1_011);
+    assert_eq!(calibration.applied("gpt-4.1", estimate()).tokens, 1_050);
     assert_eq!(calibration.applied("claude-sonnet-4-5", estimate()), estimate());
     let with_tools = Estimate { has_tools: true, ..estimate() };
     assert_eq!(calibration.applied("gpt-4o", with_tools), with_tools);

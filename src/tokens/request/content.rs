@@ -42,6 +42,9 @@ fn turn(prompt: &mut Prompt, value: &Value) {
             read(&mut message, &mut prompt.tools, content, 0);
         }
     }
+    if message.role == "assistant" {
+        message.parts = message.parts.into_iter().flat_map(apart).collect();
+    }
     for field in ["reasoning_content", "reasoning", "thinking"] {
         if let Some(Value::String(text)) = fields.get(field) {
             message.parts.push(Part::Reasoning(text.as_str().into()));
@@ -61,6 +64,16 @@ fn turn(prompt: &mut Prompt, value: &Value) {
         message.parts.push(text(name));
     }
     prompt.messages.push(message);
+}
+
+/// An answer that begins with its thoughts, apart from what was said.
+fn apart(part: Part) -> Vec<Part> {
+    let Part::Text(text) = &part else { return vec![part] };
+    let thoughts = text.strip_prefix("<think>").and_then(|rest| rest.split_once("</think>"));
+    match thoughts {
+        Some((thoughts, said)) => vec![Part::Reasoning(thoughts.into()), Part::Text(said.into())],
+        None => vec![part],
+    }
 }
 
 fn role(fields: &Map<String, Value>) -> &str {
@@ -92,8 +105,8 @@ pub(super) fn read(message: &mut Message, tools: &mut Vec<Arc<str>>, value: &Val
 }
 
 /// Fields that hold another part, whatever else stands beside them.
-const NESTED: [&str; 7] =
-    ["toolResult", "guardContent", "content", "output", "parts", "citationsContent", "tool_references"];
+const NESTED: [&str; 6] =
+    ["toolResult", "content", "output", "parts", "citationsContent", "tool_references"];
 
 fn part(
     message: &mut Message,
@@ -107,7 +120,10 @@ fn part(
     {
         message.parts.push(part);
     } else if let Some(Value::Array(announced)) = fields.get("tools") {
-        tools.extend(announced.iter().map(json));
+        tools.extend(announced.iter().map(super::tools::announced));
+    } else if let Some(guarded) = fields.get("guardContent") {
+        // A guarded text is shown with what it is.
+        message.parts.push(Part::Text(json(guarded)));
     } else if let Some(answer) = fields.get("functionResponse").or(fields.get("function_response")) {
         message.parts.push(Part::Text(json(answer.get("response").unwrap_or(answer))));
     } else if let Some(string) = fields.get("text").and_then(Value::as_str) {

@@ -74,7 +74,11 @@ pub(super) fn asides(prompt: &mut Prompt, body: &Map<String, Value>) {
             found = found.and_then(|value| value.get(*field));
         }
         if let Some(schema) = found.filter(|value| is_schema(value)) {
-            parts.push(Part::Schema(json(schema)));
+            // Its name and whether it is strict are not shown to the model.
+            let described = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+            let inner = schema.get("schema").unwrap_or(schema);
+            let inner = inner.as_str().map_or_else(|| json(inner), Into::into);
+            parts.push(Part::Schema(if described.is_empty() { inner } else { format!("{described}\n{inner}").into() }));
         }
     }
     if let Some(Value::Array(images)) = body.get("images") {
@@ -82,6 +86,11 @@ pub(super) fn asides(prompt: &mut Prompt, body: &Map<String, Value>) {
     }
     if thinks(body) {
         parts.push(Part::Thinking);
+    }
+    let mode = body.get("reasoning").and_then(|reasoning| reasoning.get("mode")).and_then(Value::as_str);
+    if mode == Some("pro") {
+        // The prompt is read by several drafts: 1,549 tokens were billed for 18.
+        parts.push(Part::Opaque);
     }
     let unknown = body.iter().filter(|(field, value)| !is_known(field) && (value.is_object() || value.is_array()));
     parts.extend(unknown.map(|(_, value)| Part::Text(json(value))));
@@ -104,7 +113,8 @@ fn thinks(body: &Map<String, Value>) -> bool {
     let extra = |field: &str| body.get("additionalModelRequestFields").and_then(|extra| extra.get(field));
     let thinking = body.get("thinking").or_else(|| extra("thinking")).or_else(|| extra("reasoning_config"));
     let enabled = thinking.and_then(|thinking| thinking.get("type")).and_then(Value::as_str) == Some("enabled");
-    enabled || body.get("reasoning").is_some_and(|reasoning| {
+    let has_budget = body.get("output_config").is_some_and(|config| config.get("task_budget").is_some());
+    enabled || has_budget || body.get("reasoning").is_some_and(|reasoning| {
         reasoning.get("enabled").and_then(Value::as_bool) != Some(false)
             && ["effort", "max_tokens", "enabled"].iter().any(|field| reasoning.get(*field).is_some())
     })

@@ -7,6 +7,14 @@ use serde_json::{Map, Value};
 use super::json;
 use crate::message::Prompt;
 
+/// A tool that is announced in the conversation, as one that chat completions describe.
+pub(super) fn announced(tool: &Value) -> Arc<str> {
+    match tool.get("function") {
+        Some(_) => json(tool),
+        None => format!("{{\"type\":\"function\",\"function\":{tool}}}").into(),
+    }
+}
+
 /// Adds every tool that the body describes beside its messages.
 pub(super) fn read(prompt: &mut Prompt, body: &Map<String, Value>) {
     for field in ["tools", "functions"] {
@@ -23,7 +31,11 @@ pub(super) fn read(prompt: &mut Prompt, body: &Map<String, Value>) {
 }
 
 fn list(tools: &mut Vec<Arc<str>>, value: Option<&Value>) {
-    let Some(Value::Array(items)) = value else { return };
+    let items = match value {
+        Some(Value::Array(items)) => items.as_slice(),
+        Some(one @ Value::Object(_)) => std::slice::from_ref(one),
+        _ => return,
+    };
     for item in items {
         let declared = ["functionDeclarations", "function_declarations"].iter().find_map(|field| item.get(*field));
         match declared {
