@@ -18,9 +18,9 @@ use sketch::Sketch;
 /// An estimate holds a margin above what is expected. For each of the last 128 calls it
 /// remembers what share of that margin the call used: none where it took what was
 /// expected, all where it took the bound. The margin becomes the largest share seen, and
-/// a tenth more; a share above all of it widens the bound only once it was seen twice.
-/// Where a model has fewer than 16 calls its family's shares decide together with its
-/// own; where the family has fewer than 16 too, the measured margin stands.
+/// 15 % more; a share above all of it widens the bound only once it was seen twice.
+/// Where a model has fewer than 12 calls its family's shares decide together with its
+/// own; where the family has fewer than 12 too, the measured margin stands.
 /// `confidence_ppm` is what order statistics say: of `n` shares the largest is
 /// exceeded by the next one in one of `n + 1` calls, if calls stay as they are.
 ///
@@ -76,7 +76,7 @@ const MODELS_MAX: usize = 1_024;
 /// Bytes of a model's name that tell it from others.
 const NAME_BYTES_MAX: usize = 128;
 /// Fewer calls of a model are judged with their family's.
-const SAMPLES_MIN: usize = 16;
+const SAMPLES_MIN: usize = 12;
 /// The version of what is serialised.
 const VERSION: u32 = 1;
 

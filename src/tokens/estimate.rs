@@ -28,7 +28,8 @@ pub struct Estimate {
     /// In how many of a million calls the real number is not above `tokens`, as
     /// far as was measured: all for a count or a bound, none claimed for a guess.
     pub confidence_ppm: u32,
-    /// Whether tools, or a schema of the answer, were described: calibration learns those calls apart.
+    /// Whether tools or a schema of the answer were described, or tools called before:
+    /// calibration learns those calls apart.
     pub has_tools: bool,
     /// Whether there is a part that cannot be counted, such as a file id:
     /// it adds nothing to `tokens`. See [`needs_model_maximum`](Self::needs_model_maximum).

@@ -61,8 +61,8 @@ enum Counter {
 /// In how many of a million recorded requests the bound was not exceeded, rounded down.
 const CONFIDENCE_PPM: u32 = 980_000;
 
-/// Without a vocabulary a text may come out a third too low.
-const ROUGH: Margin = Margin { ppm: 300_000, tokens: 3 };
+/// Without a vocabulary a text may come out an eighth too low.
+const ROUGH: Margin = Margin { ppm: 120_000, tokens: 1 };
 
 impl FamilyEstimator {
     /// Estimates text by its kinds of characters: the same in every build.
@@ -103,7 +103,7 @@ impl FamilyEstimator {
         let mut count = |text: &str| self.counter.tokens(profile.encoding, text, &mut work);
         size.tools(prompt, &profile, &mut count);
         let estimate = size.estimate(&profile, self.counter.margin());
-        Estimate { has_tools: size.tools > 0 || size.schemas > 0, ..estimate }
+        Estimate { has_tools: size.tools > 0 || size.schemas > 0 || size.calls > 0, ..estimate }
     }
 }
 
@@ -192,6 +192,7 @@ struct Size {
     framing: u64,
     text: u64,
     calls: u64,
+    call_text: u64,
     capitals: u64,
     empty_systems: u64,
     reasoning: u64,
@@ -235,6 +236,7 @@ impl Size {
                 }
                 Part::Call { name, arguments } => {
                     let tokens = count(name).saturating_add(count(arguments));
+                    self.call_text = self.call_text.saturating_add(tokens);
                     self.text = self.text.saturating_add(tokens);
                     self.framing = self.framing.saturating_add(profile.call);
                     self.calls = self.calls.saturating_add(1);
@@ -293,8 +295,9 @@ impl Size {
         let tools = self.tool_tokens(profile);
         let unsized_most = self.unsized_pictures.saturating_mul(profile.pictures.most());
         let expected = sum(&[plain, tools, unsized_most / 2]);
-        // A call was seen to take three tokens more.
-        let calls = self.calls.saturating_mul(3);
+        // A call was seen to take three tokens more, where its notation is closed its text again.
+        let notation = if profile.is_exact { 0 } else { self.call_text };
+        let calls = self.calls.saturating_mul(3).saturating_add(notation);
         let mut most = sum(&[plain, tools, unsized_most, calls, added(plain, profile.margin), added(text, rough)]);
         if self.tools > 0 {
             most = sum(&[most, added(tools, profile.tools_margin), added(tools, rough)]);

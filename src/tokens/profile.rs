@@ -153,8 +153,8 @@ const CLAUDE: Profile = Profile {
     reasoning_ppm: 1_000_000,
     thinking: 29,
     capital_ppm: 150_000,
-    tools: 490,
-    tools_ppm: 1_100_000,
+    tools: 500,
+    tools_ppm: 1_300_000,
     notation: Notation::Json,
     own_tool: 150,
     own_tool_most: 1_250,
@@ -198,6 +198,9 @@ const GEMINI: Profile = Profile {
     tools_margin: margin(500_000, 24),
     ..OPENAI
 };
+
+/// Up to 2.0 its notation of tools was shorter.
+const GEMINI_2_0: Profile = Profile { tools_ppm: 450_000, ..GEMINI };
 
 const GEMMA: Profile = Profile { name: "gemma", prompt: 5, message: 4, margin: margin(200_000, 6), ..OTHER };
 
@@ -349,8 +352,9 @@ impl Profile {
             return profile;
         }
         // A distilled model reads the vocabulary of the one that was taught.
-        const OTHERS: [(&[&str], &Profile); 15] = [
+        const OTHERS: [(&[&str], &Profile); 16] = [
             (&["compound", "deep-research"], &AGENT),
+            (&["gemini-1", "gemini-2.0"], &GEMINI_2_0),
             (&["gemini"], &GEMINI),
             (&["gemma"], &GEMMA),
             (&["nova-"], &NOVA),

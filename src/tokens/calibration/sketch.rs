@@ -22,8 +22,8 @@ pub(super) struct Sketch {
 const SHARES_MAX: usize = 128;
 /// From so many on, one in a hundred may lie above the bound.
 const MANY: usize = 100;
-/// A tenth of the margin, for what was not seen yet.
-const UNSEEN: u32 = 100;
+/// Three twentieths of the margin, for what was not seen yet.
+const UNSEEN: u32 = 150;
 
 impl Sketch {
     pub(super) fn len(&self) -> usize {

@@ -69,8 +69,10 @@ fn turn(prompt: &mut Prompt, value: &Value) {
 /// An answer that begins with its thoughts, apart from what was said.
 fn apart(part: Part) -> Vec<Part> {
     let Part::Text(text) = &part else { return vec![part] };
-    let thoughts = text.strip_prefix("<think>").and_then(|rest| rest.split_once("</think>"));
-    match thoughts {
+    let end = text.find("</think>").filter(|_| text.starts_with("<think>"));
+    // The tags stay with the thoughts: whoever reads these reads those.
+    match end.and_then(|end| text.split_at_checked(end.saturating_add("</think>".len()))) {
+        Some((thoughts, "")) => vec![Part::Reasoning(thoughts.into())],
         Some((thoughts, said)) => vec![Part::Reasoning(thoughts.into()), Part::Text(said.into())],
         None => vec![part],
     }
