@@ -28,6 +28,11 @@ impl Run {
         self.only.is_empty() || self.only.iter().any(|only| only == group)
     }
 
+    /// The same with so many iterations for each of its hundred thousand: for what takes long.
+    pub fn of_iterations(&self, iterations: u64) -> Self {
+        Self { iterations: (self.iterations * iterations / 100_000).max(1), rounds: self.rounds, only: Vec::new() }
+    }
+
     pub fn is_test(&self) -> bool {
         self.rounds == 1
     }

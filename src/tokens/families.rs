@@ -62,7 +62,7 @@ enum Counter {
 const CONFIDENCE_PPM: u32 = 980_000;
 
 /// Without a vocabulary a text may come out an eighth too low.
-const ROUGH: Margin = Margin { ppm: 120_000, tokens: 1 };
+const ROUGH: Margin = Margin { ppm: 110_000, tokens: 1 };
 
 impl FamilyEstimator {
     /// Estimates text by its kinds of characters: the same in every build.

@@ -2,11 +2,11 @@
 
 mod bound;
 mod calibration;
-#[cfg(feature = "tiktoken")]
-mod cut;
 mod estimate;
 mod families;
 mod family;
+#[cfg(feature = "tiktoken")]
+mod fast;
 #[cfg(feature = "tiktoken")]
 mod memo;
 mod picture;
