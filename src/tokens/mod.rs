@@ -9,6 +9,7 @@ mod family;
 mod fast;
 #[cfg(feature = "tiktoken")]
 mod memo;
+mod output;
 mod picture;
 mod profile;
 mod request;
@@ -23,6 +24,7 @@ pub use bound::ByteBound;
 pub use calibration::{Calibration, CalibrationReport};
 pub use estimate::{Estimate, EstimateKind};
 pub use families::FamilyEstimator;
+pub use output::{LearnedOutput, OutputSizing};
 pub use request::RequestShape;
 #[cfg(feature = "tiktoken")]
 pub use tiktoken::TiktokenEstimator;
