@@ -7,18 +7,17 @@ use crate::message::{Detail, Picture};
 pub(super) enum Pictures {
     /// A base, and so much for each tile of 512 pixels after scaling to 2048 and 768.
     Tiles { base: u64, tile: u64 },
-    /// Patches of 32 pixels, at most 1,536, times so many hundredths.
-    Patches { hundredths: u64 },
-    /// Pixels divided by 750, after scaling to 1,568 on the long side.
-    Area,
+    /// Patches of 32 pixels, at most so many, times so many hundredths.
+    Patches { most: u64, hundredths: u64 },
+    /// Pixels divided by 750, after scaling the long side, and at most so many tokens.
+    Area { long: u64, most: u64 },
     /// 258 tokens for each tile of 768 pixels, one for a small image.
     Crops,
+    /// 280 tokens looked at coarsely, 1,120 otherwise.
+    Levels,
     /// So much for each, whatever its size.
     Flat(u64),
 }
-
-/// OpenAI's cap on patches of one image.
-const PATCHES_MAX: u64 = 1_536;
 
 impl Pictures {
     /// Tokens of an image of that size.
@@ -34,19 +33,21 @@ impl Pictures {
                 let tiles = width.div_ceil(512).saturating_mul(height.div_ceil(512));
                 base.saturating_add(tile.saturating_mul(tiles))
             }
-            Self::Patches { hundredths } => {
-                let patches = width.div_ceil(32).saturating_mul(height.div_ceil(32)).min(PATCHES_MAX);
+            Self::Patches { most, hundredths } => {
+                let patches = width.div_ceil(32).saturating_mul(height.div_ceil(32)).min(most);
                 patches.saturating_mul(hundredths).div_ceil(100)
             }
-            Self::Area => {
-                let (width, height) = fitted(width, height, 1_568);
-                width.saturating_mul(height).div_ceil(750).min(1_600)
+            Self::Area { long, most } => {
+                let (width, height) = fitted(width, height, long);
+                width.saturating_mul(height).div_ceil(750).min(most)
             }
+            Self::Levels if picture.detail == Detail::Low => 280,
             Self::Crops if picture.detail == Detail::Low || width.max(height) <= 384 => 258,
             Self::Crops => {
                 let tiles = width.div_ceil(768).saturating_mul(height.div_ceil(768));
                 tiles.saturating_mul(258)
             }
+            Self::Levels => 1_120,
             Self::Flat(tokens) => tokens,
         }
     }
@@ -55,10 +56,10 @@ impl Pictures {
     pub(super) fn most(self) -> u64 {
         match self {
             Self::Tiles { base, tile } => base.saturating_add(tile.saturating_mul(8)),
-            Self::Patches { hundredths } => PATCHES_MAX.saturating_mul(hundredths).div_ceil(100),
-            Self::Area => 1_600,
-            // Four tiles, or one image in high resolution on later models: 1,120.
-            Self::Crops => 1_120,
+            Self::Patches { most, hundredths } => most.saturating_mul(hundredths).div_ceil(100),
+            Self::Area { most, .. } => most,
+            // Four tiles are 1,032.
+            Self::Crops | Self::Levels => 1_120,
             Self::Flat(tokens) => tokens,
         }
     }
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn smaller_openai_models_bill_patches() {
-        let mini = Pictures::Patches { hundredths: 162 };
+        let mini = Pictures::Patches { most: 1_536, hundredths: 162 };
         // 32 × 32 patches, 1,024 × 1.62 rounded up.
         assert_eq!(mini.tokens(HIGH(1_024, 1_024)), 1_659);
         assert_eq!(mini.tokens(HIGH(10_000, 10_000)), 2_489);
@@ -101,14 +102,17 @@ mod tests {
     #[test]
     fn anthropic_bills_the_area_and_google_crops() {
         // 1,092 × 1,092 / 750 = 1,589.95.
-        assert_eq!(Pictures::Area.tokens(HIGH(1_092, 1_092)), 1_590);
+        let claude = Pictures::Area { long: 1_568, most: 1_600 };
+        assert_eq!(claude.tokens(HIGH(1_092, 1_092)), 1_590);
+        assert_eq!(claude.tokens(HIGH(8_000, 8_000)), 1_600);
         assert_eq!(Pictures::Crops.tokens(HIGH(384, 384)), 258);
         assert_eq!(Pictures::Crops.tokens(HIGH(1_024, 1_024)), 4 * 258);
     }
 
     #[test]
     fn no_size_overflows() {
-        for pictures in [Pictures::Area, Pictures::Crops, Pictures::Patches { hundredths: 246 }] {
+        let area = Pictures::Area { long: 2_576, most: 5_000 };
+        for pictures in [area, Pictures::Crops, Pictures::Patches { most: 1_536, hundredths: 246 }] {
             assert!(pictures.tokens(HIGH(u32::MAX, u32::MAX)) > 0);
             assert!(pictures.tokens(HIGH(0, u32::MAX)) > 0);
         }
