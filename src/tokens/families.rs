@@ -61,8 +61,8 @@ enum Counter {
 /// In how many of a million recorded requests the bound was not exceeded, rounded down.
 const CONFIDENCE_PPM: u32 = 980_000;
 
-/// Without a vocabulary a text may come out an eighth too low.
-const ROUGH: Margin = Margin { ppm: 110_000, tokens: 1 };
+/// Without a vocabulary a text may come out a tenth too low.
+const ROUGH: Margin = Margin { ppm: 100_000, tokens: 1 };
 
 impl FamilyEstimator {
     /// Estimates text by its kinds of characters: the same in every build.

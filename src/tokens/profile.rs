@@ -437,7 +437,7 @@ fn openai(name: &str) -> Option<Profile> {
     } else if starts(&["gpt-5-nano"]) {
         Some(Profile { pictures: patches(246), ..OPENAI_REASONING })
     } else if starts(&["o1-mini", "o1-preview"]) {
-        Some(Profile { prompt: 9, margin: margin(50_000, 4), ..OPENAI_REASONING })
+        Some(Profile { prompt: 10, margin: margin(50_000, 4), ..OPENAI_REASONING })
     } else if starts(&["gpt-5.", "gpt-6"]) {
         let pictures = Pictures::Patches { most: 2_500, hundredths: 120 };
         Some(Profile { pictures, ..OPENAI_REASONING })
