@@ -81,6 +81,7 @@ mod event;
 pub mod policy;
 pub mod pricing;
 pub mod tokens;
+pub mod wire;
 mod decision;
 pub mod ledger;
 mod enforcer;

@@ -28,11 +28,6 @@ impl Run {
         self.only.is_empty() || self.only.iter().any(|only| only == group)
     }
 
-    /// The same with so many iterations for each of its hundred thousand: for what takes long.
-    pub fn of_iterations(&self, iterations: u64) -> Self {
-        Self { iterations: (self.iterations * iterations / 100_000).max(1), rounds: self.rounds, only: Vec::new() }
-    }
-
     pub fn is_test(&self) -> bool {
         self.rounds == 1
     }
@@ -52,13 +47,21 @@ struct Case {
 /// Cases that are compared with a peer in the same run.
 pub struct Bench {
     title: String,
+    /// Bytes that one iteration reads, where throughput is what matters.
+    bytes: Option<usize>,
     cases: Vec<Case>,
 }
 
 impl Bench {
     pub fn new(title: &str, peer: &str, work: Vec<Work>) -> Self {
         let peer = Case { name: peer.into(), target: None, work, times: Vec::new() };
-        Self { title: title.into(), cases: vec![peer] }
+        Self { title: title.into(), bytes: None, cases: vec![peer] }
+    }
+
+    /// Each iteration reads that many bytes: fewer iterations, and megabytes a second beside the time.
+    pub fn reading(mut self, bytes: usize) -> Self {
+        self.bytes = Some(bytes);
+        self
     }
 
     pub fn add(&mut self, name: &str, target: Option<f64>, work: Vec<Work>) {
@@ -70,11 +73,13 @@ impl Bench {
         self.measure(run, threads);
         println!("{}", self.title);
         let peer = median(&mut self.cases[0].times);
-        println!("  {:<52} {peer:>9.1} ns", self.cases[0].name);
+        let speed = |time: f64| self.bytes.map_or(String::new(), |bytes| mb_per_s(bytes, time));
+        println!("  {:<52} {peer:>9.1} ns{}", self.cases[0].name, speed(peer));
         for case in &mut self.cases[1..] {
             let time = median(&mut case.times);
             let target = case.target.map_or(String::new(), |target| format!("  (aim ≤ {target:.2})"));
-            println!("  {:<52} {time:>9.1} ns  {:>6.2} ×{target}", case.name, time / peer);
+            let ratio = time / peer;
+            println!("  {:<52} {time:>9.1} ns  {ratio:>6.2} ×{}{target}", case.name, speed(time));
         }
         println!();
     }
@@ -105,7 +110,8 @@ impl Bench {
     fn measure(&mut self, run: &Run, threads: usize) {
         for round in 0..=run.rounds {
             for case in &mut self.cases {
-                let time = once(&mut case.work[..threads], run.iterations);
+                let iterations = self.bytes.map_or(run.iterations, |_| run.iterations.div_ceil(5_000));
+                let time = once(&mut case.work[..threads], iterations);
                 // The first round warms up.
                 if round > 0 || run.is_test() {
                     case.times.push(time);
@@ -128,6 +134,10 @@ fn once(work: &mut [Work], iterations: u64) -> f64 {
         });
     }
     started.elapsed().as_nanos() as f64 / iterations as f64
+}
+
+fn mb_per_s(bytes: usize, nanoseconds: f64) -> String {
+    format!("  {:>7.0} MB/s", bytes as f64 * 1e3 / nanoseconds)
 }
 
 fn median(times: &mut [f64]) -> f64 {

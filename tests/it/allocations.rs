@@ -36,6 +36,27 @@ fn a_prepared_call_takes_one_box_from_the_heap() {
 }
 
 #[test]
+fn a_metered_frame_takes_nothing_from_the_heap() {
+    use token_budget::wire::StreamMeter;
+    let frame = b"data: {\"model\":\"gpt-4o-2024-08-06\",\"choices\":[{\"delta\":{\"content\":\"word\"}}],\"usage\":null}\n\n";
+    let mut meter = StreamMeter::new(None);
+    meter.push(frame);
+    let (head, tail) = frame.split_at(20);
+    meter.push(head); // from here on the buffer for a frame that is cut has its size
+    meter.push(tail);
+
+    let measured = allocation_counter::measure(|| {
+        for _ in 0..1_000 {
+            meter.push(frame);
+            meter.push(head);
+            meter.push(tail);
+        }
+    });
+
+    assert_eq!((measured.count_total, meter.finish().text.chars), (0, 4 * 2_002));
+}
+
+#[test]
 fn memory_does_not_grow_with_the_number_of_calls() {
     let prepared = prepared();
     for _ in 0..20_000 {

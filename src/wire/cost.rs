@@ -1,0 +1,126 @@
+//! Does the provider say what it charges, and is it known to say so?
+
+use rust_decimal::Decimal;
+
+/// One xAI tick is 1e-10 USD.
+const TICK_DIGITS: u32 = 10;
+
+/// Providers whose own figure is a charge. Elsewhere a `cost` is whatever a proxy wrote.
+const TRUSTED: [&str; 3] = ["openrouter", "xai", "perplexity"];
+
+/// What was said about money.
+#[derive(Clone, Debug)]
+pub(super) struct CostSeen {
+    trust: Trust,
+    usd: Option<Decimal>,
+    /// Only these providers write it this way, so the form says who speaks.
+    has_signature: bool,
+    /// The caller's own key paid for the model: the figure is only the router's fee.
+    own_key: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    Yes,
+    No,
+    /// Nobody said who the provider is: the form decides.
+    ByForm,
+}
+
+impl CostSeen {
+    pub(super) fn new(provider: Option<&str>) -> Self {
+        let trust = match provider {
+            None => Trust::ByForm,
+            Some(provider) if TRUSTED.contains(&provider) => Trust::Yes,
+            Some(_) => Trust::No,
+        };
+        Self { trust, usd: None, has_signature: false, own_key: false }
+    }
+
+    /// A bare figure in USD: OpenRouter's `cost`.
+    pub(super) fn usd(&mut self, text: &[u8]) {
+        self.usd = decimal(text).or(self.usd);
+    }
+
+    /// Perplexity's sum.
+    pub(super) fn total(&mut self, text: &[u8]) {
+        self.has_signature = true;
+        self.usd(text);
+    }
+
+    pub(super) fn ticks(&mut self, text: &[u8]) {
+        self.has_signature = true;
+        let ticks = decimal(text).and_then(|ticks| {
+            let scale = ticks.scale().checked_add(TICK_DIGITS)?;
+            Decimal::try_from_i128_with_scale(ticks.mantissa(), scale).ok()
+        });
+        self.usd = ticks.or(self.usd);
+    }
+
+    /// OpenRouter itemises, and says whose key was used.
+    pub(super) fn signature(&mut self) {
+        self.has_signature = true;
+    }
+
+    pub(super) fn own_key(&mut self, own: bool) {
+        self.signature();
+        self.own_key = own;
+    }
+
+    /// The figure, where it can be relied on. A zero is no evidence of a free call.
+    pub(super) fn trusted(&self) -> Option<Decimal> {
+        let trusted = match self.trust {
+            Trust::Yes => true,
+            Trust::No => false,
+            Trust::ByForm => self.has_signature,
+        };
+        self.usd
+            .filter(|usd| trusted && !self.own_key && !usd.is_zero() && !usd.is_sign_negative())
+            .map(|usd| usd.normalize())
+    }
+}
+
+/// The literal, never through a float.
+fn decimal(text: &[u8]) -> Option<Decimal> {
+    let text = std::str::from_utf8(text).ok()?;
+    if text.contains(['e', 'E']) { Decimal::from_scientific(text).ok() } else { text.parse().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(provider: Option<&str>, say: impl Fn(&mut CostSeen)) -> Option<String> {
+        let mut cost = CostSeen::new(provider);
+        say(&mut cost);
+        cost.trusted().map(|usd| usd.to_string())
+    }
+
+    #[test]
+    fn a_cost_counts_only_from_those_known_to_report_it() {
+        assert_eq!(seen(Some("openrouter"), |cost| cost.usd(b"0.00183")).as_deref(), Some("0.00183"));
+        assert_eq!(seen(Some("openai"), |cost| cost.usd(b"0.00183")), None);
+        assert_eq!(seen(None, |cost| cost.usd(b"0.00183")), None);
+        let itemised = seen(None, |cost| {
+            cost.usd(b"1.5e-3");
+            cost.signature();
+        });
+        assert_eq!(itemised.as_deref(), Some("0.0015"));
+    }
+
+    #[test]
+    fn a_zero_is_unknown_and_a_fee_for_ones_own_key_is_not_the_price() {
+        assert_eq!(seen(Some("openrouter"), |cost| cost.usd(b"0")), None);
+        assert_eq!(seen(Some("openrouter"), |cost| cost.usd(b"-1")), None);
+        let own = seen(Some("openrouter"), |cost| {
+            cost.usd(b"0.01");
+            cost.own_key(true);
+        });
+        assert_eq!(own, None);
+    }
+
+    #[test]
+    fn ticks_are_ten_billionths_of_a_dollar() {
+        assert_eq!(seen(None, |cost| cost.ticks(b"1176500")).as_deref(), Some("0.00011765"));
+    }
+}

@@ -1,0 +1,170 @@
+//! Which figures can a provider report, before anything is added up?
+
+/// One figure as a provider reports it. What contains what is settled in `normal`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    /// Input in OpenAI's chat form, in which caches are inside.
+    PromptTokens,
+    /// Input in any other form, in which caches named apart are beside it.
+    Input,
+    Output,
+    Total,
+    /// Only a count was asked for.
+    Counted,
+    /// Cache reads and writes that the input contains.
+    CachedInside,
+    WrittenInside,
+    /// Cache reads and writes in fields of their own.
+    CacheRead,
+    CacheWritten,
+    Written5m,
+    Written1h,
+    Reasoning,
+    /// Reasoning named beside the output and not in its details: inside it, unless there is more of it.
+    ReasoningApart,
+    /// Thoughts that the output does not contain (Gemini).
+    Thoughts,
+    /// What tools brought into the prompt, beside it (Gemini).
+    ToolPrompt,
+    InputAudio,
+    InputImage,
+    InputVideo,
+    CachedAudio,
+    CachedImage,
+    CachedVideo,
+    OutputAudio,
+    OutputImage,
+    OutputVideo,
+    Citation,
+    /// Units that Cohere bills, which are fewer than the tokens it saw.
+    BilledInput,
+    BilledOutput,
+    SearchUnit,
+    WebSearch,
+    WebFetch,
+    FileSearch,
+    CodeExecution,
+    ImageGeneration,
+    Page,
+    AudioMs,
+}
+
+/// What was reported so far for one line: the last frame that carries a field wins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Figures {
+    counts: [Option<u64>; Self::COUNT],
+    /// A usage object was opened, even if it was empty.
+    pub(super) seen: bool,
+}
+
+impl Figures {
+    const COUNT: usize = Field::AudioMs as usize + 1;
+
+    pub(super) const NONE: Self = Self { counts: [None; Self::COUNT], seen: false };
+
+    #[inline]
+    pub(super) fn get(&self, field: Field) -> Option<u64> {
+        self.counts.get(field as usize).copied().flatten()
+    }
+
+    pub(super) fn or_zero(&self, field: Field) -> u64 {
+        self.get(field).unwrap_or(0)
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, field: Field, count: u64) {
+        self.seen = true;
+        if let Some(slot) = self.counts.get_mut(field as usize) {
+            *slot = Some(count);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.counts.iter().all(Option::is_none)
+    }
+}
+
+/// A count as JSON writes it: `12`, `12.0`, `1.2e1`, also inside quotes. Rounded up; negative is nothing.
+pub(super) fn count(text: &[u8]) -> Option<u64> {
+    scaled(text, 0)
+}
+
+/// Seconds as whole milliseconds, rounded up.
+pub(super) fn millis(text: &[u8]) -> Option<u64> {
+    scaled(text, 3)
+}
+
+/// A decimal number times ten to that power, rounded up to a whole one.
+fn scaled(text: &[u8], power: i64) -> Option<u64> {
+    let (mantissa, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
+        Some(at) => (text.get(..at)?, exponent(text.get(at.checked_add(1)?..)?)?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = match mantissa.iter().position(|byte| *byte == b'.') {
+        Some(at) => (mantissa.get(..at)?, mantissa.get(at.checked_add(1)?..)?),
+        None => (mantissa, [].as_slice()),
+    };
+    if whole.is_empty() {
+        return None;
+    }
+    let mut point = i64::try_from(whole.len()).ok()?.checked_add(power)?.checked_add(exponent)?;
+    let (mut value, mut rest) = (0_u64, false);
+    for digit in whole.iter().chain(fraction) {
+        let digit = digit.is_ascii_digit().then(|| digit.wrapping_sub(b'0'))?;
+        if point > 0 {
+            value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        } else {
+            rest |= digit != 0;
+        }
+        point = point.saturating_sub(1);
+    }
+    if value == 0 {
+        return Some(u64::from(rest));
+    }
+    for _ in 0..point.max(0) {
+        value = value.checked_mul(10)?;
+    }
+    value.checked_add(u64::from(rest))
+}
+
+fn exponent(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let exponent = text.strip_prefix('+').unwrap_or(text).parse::<i64>().ok()?;
+    (-1_000..=1_000).contains(&exponent).then_some(exponent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_read_in_every_form_and_never_negative() {
+        for (text, number) in [
+            ("0", Some(0)),
+            ("12", Some(12)),
+            ("12.0", Some(12)),
+            ("1.25e2", Some(125)),
+            ("1E+3", Some(1_000)),
+            ("0.1", Some(1)),
+            ("0e999", Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("1e20", None),
+            ("1e9999999", None),
+            ("-1", None),
+            ("true", None),
+            ("", None),
+            (".", None),
+            ("1x", None),
+        ] {
+            assert_eq!(count(text.as_bytes()), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_rounded_up_to_milliseconds() {
+        for (text, ms) in [("37", 37_000), ("4.6075", 4_608), ("0.0001", 1), ("2e0", 2_000)] {
+            assert_eq!(millis(text.as_bytes()), Some(ms), "{text}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Where does one document of a stream end, and the next begin?
+//!
+//! Each framing is shown the bytes of a stream in any pieces and calls back
+//! with each document when it is whole. What lies whole in one piece is not
+//! copied; only what is left over waits in a buffer.
+
+mod aws;
+mod json;
+mod sse;
+
+use super::limit::FRAME_BYTES_MAX;
+pub(super) use aws::AwsFrames;
+pub(super) use json::JsonFrames;
+pub(super) use sse::SseFrames;
+
+/// A document, or word that some had to be given up.
+pub(super) enum Piece<'a> {
+    Json(&'a [u8]),
+    /// The sign that no more will come.
+    End,
+    /// Too large, or not what the framing promises: something was passed over.
+    Lost,
+}
+
+/// How a stream is cut into documents, found out from its first bytes.
+#[derive(Clone, Debug)]
+pub(super) enum Framing {
+    Unknown(Vec<u8>),
+    Sse(SseFrames),
+    Json(JsonFrames),
+    Aws(AwsFrames),
+}
+
+impl Framing {
+    pub(super) const fn new() -> Self {
+        Self::Unknown(Vec::new())
+    }
+
+    /// Takes the next bytes, and hands on every document that is now whole.
+    pub(super) fn push(&mut self, bytes: &[u8], mut take: impl FnMut(Piece<'_>)) {
+        if let Self::Unknown(held) = self {
+            held.extend_from_slice(bytes);
+            let Some(found) = recognised(held) else { return };
+            let held = std::mem::take(held);
+            *self = found;
+            return self.framed(&held, &mut take);
+        }
+        self.framed(bytes, &mut take);
+    }
+
+    /// The stream is over: hands on what is left, if it is a document.
+    pub(super) fn finish(&mut self, mut take: impl FnMut(Piece<'_>)) {
+        match self {
+            Self::Unknown(held) if held.iter().all(u8::is_ascii_whitespace) => {}
+            Self::Unknown(_) => take(Piece::Lost),
+            Self::Sse(frames) => frames.finish(&mut take),
+            Self::Json(frames) => frames.finish(&mut take),
+            Self::Aws(frames) => frames.finish(&mut take),
+        }
+    }
+
+    fn framed(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) {
+        match self {
+            Self::Unknown(_) => {}
+            Self::Sse(frames) => frames.push(bytes, take),
+            Self::Json(frames) => frames.push(bytes, take),
+            Self::Aws(frames) => frames.push(bytes, take),
+        }
+    }
+}
+
+/// The framing that begins like that; `None` as long as it could be several.
+fn recognised(bytes: &[u8]) -> Option<Framing> {
+    // An AWS frame begins with its length, of which the first byte is zero below 16 MiB.
+    if bytes.first() == Some(&0) {
+        return Some(Framing::Aws(AwsFrames::default()));
+    }
+    let text = match bytes.strip_prefix(b"\xEF\xBB\xBF".as_slice()) {
+        Some(text) => text,
+        None if bytes.len() < 3 && b"\xEF\xBB\xBF".starts_with(bytes) => return None,
+        None => bytes,
+    };
+    match text.iter().find(|byte| !byte.is_ascii_whitespace())? {
+        b'{' | b'[' => Some(Framing::Json(JsonFrames::default())),
+        _ => Some(Framing::Sse(SseFrames::default())),
+    }
+}
+
+/// Bytes of a document that is not whole yet.
+#[derive(Clone, Debug, Default)]
+struct Held(Vec<u8>);
+
+impl Held {
+    /// Keeps bytes for later; false where a document would be too large to keep.
+    fn keep(&mut self, bytes: &[u8]) -> bool {
+        if self.0.len().saturating_add(bytes.len()) > FRAME_BYTES_MAX {
+            self.0 = Vec::new();
+            return false;
+        }
+        self.0.extend_from_slice(bytes);
+        true
+    }
+}

@@ -1,0 +1,106 @@
+//! Server-sent events: a document is what follows `data:` up to the end of the line.
+//!
+//! Nearly every provider writes an event's data on one line. Where a line is no
+//! whole document, those that follow in the same event are joined to it, as the
+//! standard says.
+
+use memchr::memchr2;
+
+use super::{Held, Piece};
+use crate::wire::json::Cursor;
+
+/// Cuts server-sent events.
+#[derive(Clone, Debug, Default)]
+pub(in crate::wire) struct SseFrames {
+    /// The beginning of a line that is not complete.
+    line: Held,
+    /// Data lines of an event that are not yet a document.
+    data: Held,
+    /// The line was too long to keep, and is being passed over.
+    skipping: bool,
+    /// The last byte was a carriage return, which a line feed may follow.
+    after_return: bool,
+}
+
+impl SseFrames {
+    pub(super) fn push(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) {
+        let mut rest = bytes;
+        if std::mem::take(&mut self.after_return) {
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+        }
+        while let Some(at) = memchr2(b'\n', b'\r', rest) {
+            let Some((line, end)) = rest.split_at_checked(at) else { break };
+            self.end_line(line, take);
+            rest = match end {
+                [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
+                [] => end,
+            };
+            self.after_return = end == b"\r";
+        }
+        if !self.skipping && !self.line.keep(rest) {
+            self.skipping = true;
+            take(Piece::Lost);
+        }
+    }
+
+    pub(super) fn finish(&mut self, take: &mut impl FnMut(Piece<'_>)) {
+        self.end_line(&[], take);
+        self.end_event(take);
+    }
+
+    #[inline]
+    fn end_line(&mut self, end: &[u8], take: &mut impl FnMut(Piece<'_>)) {
+        if std::mem::take(&mut self.skipping) {
+            return;
+        }
+        if self.line.0.is_empty() {
+            return self.whole_line(end, take);
+        }
+        if !self.line.keep(end) {
+            return take(Piece::Lost);
+        }
+        let line = std::mem::take(&mut self.line.0);
+        self.whole_line(&line, take);
+        // The buffer is used again.
+        self.line.0 = line;
+        self.line.0.clear();
+    }
+
+    #[inline]
+    fn whole_line(&mut self, line: &[u8], take: &mut impl FnMut(Piece<'_>)) {
+        let line = line.strip_prefix(b"\xEF\xBB\xBF".as_slice()).unwrap_or(line);
+        if line.is_empty() {
+            return self.end_event(take);
+        }
+        let Some(data) = line.strip_prefix(b"data:") else { return };
+        let data = data.strip_prefix(b" ").unwrap_or(data);
+        if self.data.0.is_empty() && is_whole(data) {
+            return take(Piece::Json(data));
+        }
+        if !self.data.0.is_empty() {
+            self.data.0.push(b'\n');
+        }
+        if !self.data.keep(data) {
+            take(Piece::Lost);
+        }
+    }
+
+    #[inline]
+    fn end_event(&mut self, take: &mut impl FnMut(Piece<'_>)) {
+        if self.data.0.is_empty() {
+            return;
+        }
+        let mut data = std::mem::take(&mut self.data.0);
+        take(if data == b"[DONE]" { Piece::End } else { Piece::Json(&data) });
+        data.clear();
+        self.data.0 = data;
+    }
+}
+
+/// Whether a line is a document by itself: it is if it ends like one, since JSON on
+/// one line that breaks off inside a string would need its line feed escaped.
+#[inline]
+fn is_whole(data: &[u8]) -> bool {
+    let is_closed = matches!(data.trim_ascii_end(), [b'{', .., b'}']);
+    is_closed || Cursor::new(data).skip().is_some() && data.first() == Some(&b'{')
+}

@@ -1,0 +1,28 @@
+//! How is usage read out of what a provider sends?
+//!
+//! [`extract`] reads a whole body, [`StreamMeter`] a stream as it flows by:
+//! bytes in, a [`UsageReport`] out. Neither changes or holds back a byte, and
+//! neither knows a client or HTTP. What each provider's fields mean, and which
+//! are contained in which, is listed in `docs/PROVIDERS.md`.
+//!
+//! Inside: `frames` cut a stream into documents, `walk` reads a document by the
+//! table of meanings in `vocabulary`, `reader` keeps what was said, and
+//! `normal` makes one usage of it.
+
+mod cost;
+mod extract;
+mod fields;
+mod frames;
+mod json;
+mod limit;
+mod lists;
+mod meter;
+mod normal;
+mod reader;
+mod report;
+mod vocabulary;
+mod walk;
+
+pub use extract::extract;
+pub use meter::StreamMeter;
+pub use report::{Purpose, TextSeen, UsageLine, UsageReport};

@@ -1,0 +1,380 @@
+//! Which member of which object means what, over all providers?
+//!
+//! One table for all: names never mean two things in one place, so nobody has
+//! to say which provider is speaking. What contains what is not settled here
+//! but in `normal`, and what each provider means is told in `docs/PROVIDERS.md`.
+
+use super::fields::Field;
+
+/// Where in a document the cursor stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    /// A whole body, or one frame of a stream.
+    Root,
+    /// A finished response inside an event: its text went by before.
+    Response,
+    /// Anthropic's first event, Ollama's answer.
+    Message,
+    /// An envelope around a frame: Bedrock's event name, `metadata`.
+    Envelope,
+    Usage,
+    /// Gemini's figures: each frame's stand for all before it, since zeros are left out.
+    GeminiUsage,
+    /// What Replicate counted.
+    Replicate,
+    /// What Bedrock counted, for models whose own frames say nothing.
+    Metrics,
+    InputDetails,
+    CachedDetails,
+    OutputDetails,
+    CacheCreation,
+    ServerTools,
+    Billed,
+    /// Cohere's `meta` around `billed_units`.
+    Meta,
+    Cost,
+    ToolUsage,
+    ImageGeneration,
+    Choice,
+    /// What is new in this frame, and a message that is whole.
+    Delta,
+    /// A call of a tool: its arguments are generated too.
+    ToolCall,
+    /// Reasoning as an object of its own.
+    Thinking,
+    Candidate,
+    GeminiContent,
+    Grounding,
+    Live,
+    /// One item of `output`, one block of `content`.
+    Item,
+    Result,
+    Session,
+    /// What a tool of the provider did: only a search is billed as one.
+    Action,
+    Error,
+    Reason,
+}
+
+/// A list of objects, each of which yields one pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pairs {
+    PromptModality,
+    CachedModality,
+    OutputModality,
+    /// Bedrock's `cacheDetails`: a lifetime and its tokens.
+    CacheLifetime,
+}
+
+/// Text that names something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    Model,
+    Tier,
+    Region,
+    Speed,
+    Finish,
+    /// Where a response stands; finished only where it says so.
+    Status,
+    /// The reason an unfinished answer gives.
+    Reason,
+    /// What a tool did.
+    Action,
+    /// The name of an event, or of an item.
+    Type,
+    Error,
+}
+
+/// What to do with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Skip,
+    /// An object to step into, or a list of such objects.
+    Into(At),
+    Count(Field),
+    Millis(Field),
+    /// Searches that Google made for the answer.
+    Queries,
+    Pairs(Pairs),
+    Name(Name),
+    /// Generated text that is the answer.
+    Text,
+    /// Generated text that is not: reasoning, arguments.
+    Hidden,
+    /// Text, a list of blocks, or one block.
+    Content,
+    /// What follows an event's name: text here, an object elsewhere.
+    Delta,
+    /// Text in one API, an object in another.
+    Response,
+    /// An error's text, or an object that holds the answer.
+    Message,
+    Iterations,
+    Breakdown,
+    Cost,
+    /// The frame belongs to a session of many answers.
+    Live,
+    /// The document is one answer of a batch.
+    Batch,
+    /// The answer is done, if this is true.
+    Done,
+    /// Ollama leaves the count of a cached prompt out.
+    Evaluated,
+    Error,
+    /// A part of Gemini's answer that is reasoning.
+    IsThought,
+    /// A frame inside a frame, in base64.
+    Bytes,
+}
+
+/// What a member means where it stands.
+#[inline]
+pub(super) fn meaning(at: At, key: &[u8]) -> Then {
+    match at {
+        At::Root => root(key),
+        At::Response | At::Message => response(at, key),
+        At::Usage | At::GeminiUsage | At::Metrics => usage(key),
+        At::InputDetails | At::CachedDetails | At::OutputDetails => details(at, key),
+        At::Choice | At::Delta | At::ToolCall | At::Thinking | At::Item => generated(at, key),
+        At::Candidate | At::GeminiContent | At::Grounding | At::Live => gemini(at, key),
+        _ => small(at, key),
+    }
+}
+
+fn root(key: &[u8]) -> Then {
+    match key {
+        b"choices" => Then::Into(At::Choice),
+        b"candidates" => Then::Into(At::Candidate),
+        b"delta" => Then::Delta,
+        b"message" => Then::Message,
+        b"type" | b"event_type" => Then::Name(Name::Type),
+        b"response" => Then::Response,
+        b"text" => Then::Text,
+        b"error" => Then::Error,
+        b"x_groq"
+        | b"metadata"
+        | b"messageStop"
+        | b"contentBlockDelta"
+        | b"contentBlockStart"
+        | b"messageStart"
+        | b"internalServerException" => Then::Into(At::Envelope),
+        b"session" => Then::Into(At::Session),
+        b"interaction" | b"result" => Then::Into(At::Response),
+        b"custom_id" => Then::Batch,
+        b"metrics" => Then::Into(At::Replicate),
+        b"serverContent" => Then::Into(At::Live),
+        b"setupComplete" | b"toolCall" => Then::Live,
+        b"input_tokens" | b"inputTokens" | b"totalTokens" => Then::Count(Field::Counted),
+        b"prompt_eval_count" | b"inputTextTokenCount" | b"prompt_token_count" => Then::Count(Field::Input),
+        b"eval_count" => Then::Evaluated,
+        b"generation_token_count" | b"totalOutputTextTokenCount" => Then::Count(Field::Output),
+        b"results" => Then::Into(At::Result),
+        b"meta" => Then::Into(At::Meta),
+        b"bytes" => Then::Bytes,
+        b"completion" | b"generation" | b"outputText" => Then::Text,
+        _ => response(At::Root, key),
+    }
+}
+
+fn response(at: At, key: &[u8]) -> Then {
+    match key {
+        b"usage" | b"usage_info" => Then::Into(At::Usage),
+        b"usageMetadata" | b"usage_metadata" => Then::Into(At::GeminiUsage),
+        b"amazon-bedrock-invocationMetrics" => Then::Into(At::Metrics),
+        b"usage_breakdown" => Then::Breakdown,
+        b"model" | b"modelVersion" | b"model_version" | b"model_id" => Then::Name(Name::Model),
+        b"service_tier" | b"serviceTier" => Then::Name(Name::Tier),
+        b"stop_reason" | b"stopReason" | b"finish_reason" | b"done_reason" => Then::Name(Name::Finish),
+        b"body" if at == At::Response => Then::Into(At::Message),
+        b"status" if at != At::Message => Then::Name(Name::Status),
+        b"incomplete_details" => Then::Into(At::Reason),
+        b"tool_usage" => Then::Into(At::ToolUsage),
+        b"output" | b"steps" => Then::Into(At::Item),
+        b"message" => Then::Into(At::Message),
+        b"content" | b"output_text" => Then::Content,
+        b"thinking" => Then::Hidden,
+        b"tool_calls" => Then::Into(At::ToolCall),
+        b"done" => Then::Done,
+        b"error" => Then::Error,
+        b"meta" => Then::Into(At::Meta),
+        b"x_groq" => Then::Into(At::Envelope),
+        _ => Then::Skip,
+    }
+}
+
+fn usage(key: &[u8]) -> Then {
+    match key {
+        b"prompt_tokens" => Then::Count(Field::PromptTokens),
+        b"input_tokens"
+        | b"inputTokens"
+        | b"inputTokenCount"
+        | b"promptTokenCount"
+        | b"prompt_token_count"
+        | b"total_input_tokens" => Then::Count(Field::Input),
+        b"completion_tokens"
+        | b"output_tokens"
+        | b"outputTokens"
+        | b"outputTokenCount"
+        | b"candidatesTokenCount"
+        | b"candidates_token_count"
+        | b"responseTokenCount"
+        | b"response_token_count"
+        | b"total_output_tokens" => Then::Count(Field::Output),
+        b"total_tokens" | b"totalTokens" | b"totalTokenCount" | b"total_token_count" => {
+            Then::Count(Field::Total)
+        }
+        b"prompt_tokens_details"
+        | b"input_tokens_details"
+        | b"input_token_details"
+        | b"prompt_token_details" => Then::Into(At::InputDetails),
+        b"completion_tokens_details"
+        | b"output_tokens_details"
+        | b"output_token_details"
+        | b"completion_token_details" => Then::Into(At::OutputDetails),
+        b"cached_tokens"
+        | b"num_cached_tokens"
+        | b"prompt_cache_hit_tokens"
+        | b"cachedContentTokenCount"
+        | b"cached_content_token_count"
+        | b"total_cached_tokens" => Then::Count(Field::CachedInside),
+        b"cache_read_input_tokens" | b"cacheReadInputTokens" | b"cacheReadInputTokenCount" => {
+            Then::Count(Field::CacheRead)
+        }
+        b"cache_creation_input_tokens" | b"cacheWriteInputTokens" | b"cacheWriteInputTokenCount" => {
+            Then::Count(Field::CacheWritten)
+        }
+        b"cache_creation" => Then::Into(At::CacheCreation),
+        b"cacheDetails" => Then::Pairs(Pairs::CacheLifetime),
+        b"reasoning_tokens" => Then::Count(Field::ReasoningApart),
+        b"thoughtsTokenCount" | b"thoughts_token_count" | b"total_thought_tokens" => {
+            Then::Count(Field::Thoughts)
+        }
+        b"toolUsePromptTokenCount" | b"tool_use_prompt_token_count" | b"total_tool_use_tokens" => {
+            Then::Count(Field::ToolPrompt)
+        }
+        _ => usage_rare(key),
+    }
+}
+
+fn usage_rare(key: &[u8]) -> Then {
+    match key {
+        b"promptTokensDetails" | b"promptTokenDetails" | b"input_tokens_by_modality" => {
+            Then::Pairs(Pairs::PromptModality)
+        }
+        b"cacheTokensDetails" | b"cached_tokens_by_modality" => Then::Pairs(Pairs::CachedModality),
+        b"candidatesTokensDetails" | b"responseTokensDetails" | b"output_tokens_by_modality" => {
+            Then::Pairs(Pairs::OutputModality)
+        }
+        b"billed_units" => Then::Into(At::Billed),
+        b"iterations" => Then::Iterations,
+        b"server_tool_use"
+        | b"server_tool_use_details"
+        | b"server_side_tool_usage_details"
+        | b"serverToolUsage" => Then::Into(At::ServerTools),
+        b"num_search_queries" => Then::Count(Field::WebSearch),
+        b"citation_tokens" => Then::Count(Field::Citation),
+        b"pages_processed" => Then::Count(Field::Page),
+        b"seconds" | b"prompt_audio_seconds" => Then::Millis(Field::AudioMs),
+        b"service_tier" | b"serviceTier" | b"trafficType" | b"traffic_type" => Then::Name(Name::Tier),
+        b"inference_geo" => Then::Name(Name::Region),
+        b"speed" => Then::Name(Name::Speed),
+        b"cost" | b"cost_in_usd_ticks" | b"cost_details" | b"is_byok" => Then::Cost,
+        _ => Then::Skip,
+    }
+}
+
+fn details(at: At, key: &[u8]) -> Then {
+    let [audio, image, video] = match at {
+        At::InputDetails => [Field::InputAudio, Field::InputImage, Field::InputVideo],
+        At::CachedDetails => [Field::CachedAudio, Field::CachedImage, Field::CachedVideo],
+        _ => [Field::OutputAudio, Field::OutputImage, Field::OutputVideo],
+    };
+    match key {
+        b"audio_tokens" => Then::Count(audio),
+        b"image_tokens" => Then::Count(image),
+        b"video_tokens" => Then::Count(video),
+        b"cached_tokens" if at == At::InputDetails => Then::Count(Field::CachedInside),
+        b"cache_write_tokens" | b"cache_creation_tokens" if at == At::InputDetails => {
+            Then::Count(Field::WrittenInside)
+        }
+        b"cached_tokens_details" if at == At::InputDetails => Then::Into(At::CachedDetails),
+        b"reasoning_tokens" | b"thinking_tokens" if at == At::OutputDetails => Then::Count(Field::Reasoning),
+        _ => Then::Skip,
+    }
+}
+
+fn generated(at: At, key: &[u8]) -> Then {
+    match (at, key) {
+        (At::Choice, b"delta") => Then::Into(At::Delta),
+        (At::Choice, b"message") => Then::Into(At::Message),
+        (At::Choice, b"usage") | (At::Delta, b"usage") => Then::Into(At::Usage),
+        (_, b"finish_reason" | b"stop_reason" | b"stopReason") => Then::Name(Name::Finish),
+        (At::Thinking, b"text" | b"thinking" | b"reasoningText") => Then::Hidden,
+        (At::ToolCall, b"arguments" | b"input") => Then::Hidden,
+        (At::ToolCall, b"function") => Then::Into(At::ToolCall),
+        (_, b"text" | b"refusal" | b"transcript") => Then::Text,
+        (At::Item | At::Delta, b"type") => Then::Name(Name::Type),
+        (At::Item, b"action") => Then::Into(At::Action),
+        (_, b"thinking" | b"partial_json" | b"arguments" | b"reasoning_content" | b"reasoning") => {
+            Then::Hidden
+        }
+        (_, b"content" | b"summary") => Then::Content,
+        (_, b"tool_calls" | b"function_call" | b"toolUse" | b"tool_call") => Then::Into(At::ToolCall),
+        (_, b"reasoningContent") => Then::Into(At::Thinking),
+        (At::Delta | At::Item, b"message") => Then::Into(At::Delta),
+        (At::Delta, b"audio") => Then::Into(At::Delta),
+        (At::Delta, b"tool_plan") => Then::Hidden,
+        _ => Then::Skip,
+    }
+}
+
+fn gemini(at: At, key: &[u8]) -> Then {
+    match (at, key) {
+        (At::Candidate, b"content") => Then::Into(At::GeminiContent),
+        (At::Candidate, b"finishReason" | b"finish_reason") => Then::Name(Name::Finish),
+        (At::Candidate | At::Live, b"groundingMetadata") => Then::Into(At::Grounding),
+        (At::GeminiContent, b"parts") => Then::Into(At::GeminiContent),
+        (At::GeminiContent, b"text") => Then::Text,
+        (At::GeminiContent, b"thought") => Then::IsThought,
+        (At::Grounding, b"webSearchQueries") => Then::Queries,
+        (At::Live, b"modelTurn" | b"outputTranscription") => Then::Into(At::GeminiContent),
+        _ => Then::Skip,
+    }
+}
+
+fn small(at: At, key: &[u8]) -> Then {
+    match (at, key) {
+        (At::Envelope, b"usage") => Then::Into(At::Usage),
+        (At::Envelope, b"delta") => Then::Into(At::Delta),
+        (At::Envelope, b"stopReason") => Then::Name(Name::Finish),
+        (At::Envelope, b"serviceTier") => Then::Name(Name::Tier),
+        (At::Envelope, b"error") => Then::Error,
+        (At::CacheCreation, b"ephemeral_5m_input_tokens") => Then::Count(Field::Written5m),
+        (At::CacheCreation, b"ephemeral_1h_input_tokens") => Then::Count(Field::Written1h),
+        (At::ServerTools, b"web_search_requests" | b"web_search_calls") => Then::Count(Field::WebSearch),
+        (At::ServerTools, b"web_fetch_requests") => Then::Count(Field::WebFetch),
+        (At::ServerTools, b"file_search_calls") => Then::Count(Field::FileSearch),
+        (At::ServerTools, b"code_interpreter_calls" | b"code_execution_requests") => {
+            Then::Count(Field::CodeExecution)
+        }
+        (At::ServerTools, b"image_generation_calls") => Then::Count(Field::ImageGeneration),
+        (At::Billed, b"input_tokens") => Then::Count(Field::BilledInput),
+        (At::Billed, b"output_tokens") => Then::Count(Field::BilledOutput),
+        (At::Billed, b"search_units") => Then::Count(Field::SearchUnit),
+        (At::Replicate, b"input_token_count") => Then::Count(Field::Input),
+        (At::Replicate, b"output_token_count") => Then::Count(Field::Output),
+        (At::Meta, b"billed_units") => Then::Into(At::Billed),
+        (At::Cost, b"total_cost") => Then::Cost,
+        (At::ToolUsage, b"image_gen") => Then::Into(At::ImageGeneration),
+        (At::ToolUsage, b"web_search") => Then::Into(At::ToolUsage),
+        (At::ToolUsage, b"num_requests") => Then::Count(Field::WebSearch),
+        (At::Result, b"tokenCount") => Then::Count(Field::Output),
+        (At::Result, b"outputText" | b"generated_text") => Then::Text,
+        (At::Result, b"completionReason") => Then::Name(Name::Finish),
+        (At::Session, b"model") => Then::Name(Name::Model),
+        (At::Error, b"type" | b"code" | b"status") => Then::Name(Name::Error),
+        (At::Reason, b"reason") => Then::Name(Name::Reason),
+        (At::Action, b"type") => Then::Name(Name::Action),
+        _ => Then::Skip,
+    }
+}
