@@ -11,7 +11,11 @@
 //!
 //! Left out, and counted: lines where the provider counted nothing, and requests with a file
 //! or another part that nobody can count here, which an enforcer takes at the model's largest input.
-#![expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "counts of lines, and lists that are not empty")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "counts of lines, and lists that are not empty"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -66,8 +70,10 @@ fn estimator() -> FamilyEstimator {
 fn read(text: &str, left_out: &mut LeftOut) -> Result<Vec<Record>, Box<dyn Error>> {
     let mut records = Vec::new();
     for (line, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
-        let value: Value = serde_json::from_str(text).map_err(|error| format!("line {}: {error}", line + 1))?;
-        let shape = RequestShape::read(&value["request"]).map_err(|error| format!("line {}: {error}", line + 1))?;
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| format!("line {}: {error}", line + 1))?;
+        let shape =
+            RequestShape::read(&value["request"]).map_err(|error| format!("line {}: {error}", line + 1))?;
         let model = value["model"].as_str().map(str::to_owned).or(shape.model.as_deref().map(str::to_owned));
         let reported = value["input_total"].as_u64().unwrap_or(0);
         let record = Record { line: line + 1, model: model.unwrap_or_default(), reported, shape };
@@ -127,7 +133,9 @@ struct Figures {
 impl Figures {
     fn of(outcomes: &[&Outcome]) -> Self {
         let thousandths = |part: u64, whole: u64| part.saturating_mul(1_000) / whole.max(1);
-        let error = |outcome: &&Outcome| thousandths(outcome.estimate.expected.abs_diff(outcome.reported), outcome.reported);
+        let error = |outcome: &&Outcome| {
+            thousandths(outcome.estimate.expected.abs_diff(outcome.reported), outcome.reported)
+        };
         let over = |outcome: &&Outcome| thousandths(outcome.estimate.tokens, outcome.reported);
         let errors: Vec<u64> = outcomes.iter().map(error).collect();
         let overs: Vec<u64> = outcomes.iter().map(over).collect();
@@ -200,10 +208,16 @@ fn report(plain: &[Outcome], calibrated: &[Outcome], left_out: &LeftOut, as_json
             println!("{}", json!({"family": family, "uncalibrated": before, "calibrated": after}));
         }
         let (before, after) = (sum.json(), sum_calibrated.json());
-        println!("{}", json!({"summary": {"counter": counter, "uncalibrated": before, "calibrated": after, "left_out": left_out}}));
+        println!(
+            "{}",
+            json!({"summary": {"counter": counter, "uncalibrated": before, "calibrated": after, "left_out": left_out}})
+        );
         return;
     }
-    println!("{:<18} {:>4} {:>5} {:>9} {:>9} {:>5} {:>8} {:>9}", "family", "reqs", "exact", "err med", "err p95", "under", "rate", "over med");
+    println!(
+        "{:<18} {:>4} {:>5} {:>9} {:>9} {:>5} {:>8} {:>9}",
+        "family", "reqs", "exact", "err med", "err p95", "under", "rate", "over med"
+    );
     for (family, places) in &families {
         println!("{family:<18} {}", figures(plain, places).text());
         println!("{:<18} {}", "  calibrated", figures(calibrated, places).text());

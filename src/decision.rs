@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use crate::policy::Policy;
 use crate::verdict::{FrozenScope, JudgedLine};
 use crate::{
-    Amount, Balance, Binding, Call, Caps, Conditions, Decision, Error, Excess, ModelPrice, Refusal, RefusalKind,
-    Timestamp, Unit, Usd, Verdict,
+    Amount, Balance, Binding, Call, Caps, Conditions, Decision, Error, Excess, ModelPrice, Refusal,
+    RefusalKind, Timestamp, Unit, Usd, Verdict,
 };
 
 /// What a call is estimated and priced at, before it is made.

@@ -113,8 +113,8 @@ pub use scope::{Scope, ScopeKind};
 #[cfg(feature = "tiktoken")]
 pub use tokens::TiktokenEstimator;
 pub use tokens::{
-    ByteBound, Calibration, Estimate, EstimateKind, FamilyEstimator, LearnedOutput, OutputSizing, RequestShape,
-    TokenEstimator,
+    ByteBound, Calibration, Estimate, EstimateKind, FamilyEstimator, LearnedOutput, OutputSizing,
+    RequestShape, TokenEstimator,
 };
 pub use usage::Usage;
 pub use verdict::{BudgetState, Decision, Excess, FrozenScope, Refusal, RefusalKind, Verdict};

@@ -150,7 +150,9 @@ impl fmt::Debug for Part {
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
             Self::Image => f.write_str("Image"),
             Self::Picture(picture) => write!(f, "{picture:?}"),
-            Self::Call { name, arguments } => write!(f, "Call({} bytes)", name.len().saturating_add(arguments.len())),
+            Self::Call { name, arguments } => {
+                write!(f, "Call({} bytes)", name.len().saturating_add(arguments.len()))
+            }
             Self::Reasoning(text) => write!(f, "Reasoning({} bytes)", text.len()),
             Self::Schema(text) => write!(f, "Schema({} bytes)", text.len()),
             Self::Thinking => f.write_str("Thinking"),

@@ -13,8 +13,8 @@ use crate::decision::{Judged, Quote, amounts, explain};
 use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced};
 use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::{
-    Amount, Balance, Binding, Cost, Decision, Error, ErrorKind, Estimate, Excess, ModelPrice, OutputSizing, ReservationId,
-    Timestamp, Usage, Usd, Verdict,
+    Amount, Balance, Binding, Cost, Decision, Error, ErrorKind, Estimate, Excess, ModelPrice, OutputSizing,
+    ReservationId, Timestamp, Usage, Usd, Verdict,
 };
 
 /// What both states of an open call know.

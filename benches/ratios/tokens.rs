@@ -16,8 +16,14 @@ pub fn corpora() -> Vec<(&'static str, String)> {
     const RUSSIAN: &str = "я помню чудное мгновенье передо мной явилась ты как мимолётное виденье гений чистой красоты в томленьях грусти безнадежной тревогах шумной суеты звучал долго голос нежный снились милые черты шли годы бурь порыв мятежный рассеял прежние мечты";
     let mut random = Random(7);
     vec![
-        ("English", cut(concat!(include_str!("../../README.md"), include_str!("../../docs/ARCHITECTURE.md")))),
-        ("Rust", cut(concat!(include_str!("../../src/reservation.rs"), include_str!("../../src/policy/mod.rs")))),
+        (
+            "English",
+            cut(concat!(include_str!("../../README.md"), include_str!("../../docs/ARCHITECTURE.md"))),
+        ),
+        (
+            "Rust",
+            cut(concat!(include_str!("../../src/reservation.rs"), include_str!("../../src/policy/mod.rs"))),
+        ),
         ("JSON", cut(&json(&mut random))),
         ("Chinese", cut(&clauses(CHINESE, "，。", &mut random))),
         ("Japanese", cut(&clauses(JAPANESE, "、。", &mut random))),
@@ -87,8 +93,16 @@ fn log(random: &mut Random) -> String {
     let mut text = String::new();
     while text.len() < BYTES {
         let [a, b, c] = [0; 3].map(|_| random.below(1 << 32));
-        text += &format!("2026-11-22T08:{:02}:{:02}Z request {a:08x}-{:04x}-4{:03x}-{:04x}-{b:08x}{:04x} took {} ms\n",
-            random.below(60), random.below(60), c % 65_536, c % 4_096, a % 65_536, b % 65_536, random.below(5_000));
+        text += &format!(
+            "2026-11-22T08:{:02}:{:02}Z request {a:08x}-{:04x}-4{:03x}-{:04x}-{b:08x}{:04x} took {} ms\n",
+            random.below(60),
+            random.below(60),
+            c % 65_536,
+            c % 4_096,
+            a % 65_536,
+            b % 65_536,
+            random.below(5_000)
+        );
     }
     text
 }

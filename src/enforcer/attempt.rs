@@ -112,8 +112,8 @@ impl<'a> Draft<'a> {
     ) -> Reservation {
         let Self { plan, exempt, id, amounts, priced, excess, choices, .. } = self;
         let verdict = judge(plan.binding(exempt), &balances, &amounts);
-        let reservation =
-            Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now).exceeding(excess, choices);
+        let reservation = Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now)
+            .exceeding(excess, choices);
         // Told once the hold has its owner: an observer that panics leaks nothing.
         plan.core.tell_news(plan.binding(exempt), news);
         reservation
@@ -155,7 +155,8 @@ impl<'a> Draft<'a> {
     pub(super) fn unheld(self) -> Reservation {
         let Self { plan, exempt, amounts, priced, excess, choices, .. } = self;
         let now = plan.core.now();
-        Reservation::unheld(plan, exempt, ReservationId::generate(now), amounts, priced, now).exceeding(excess, choices)
+        Reservation::unheld(plan, exempt, ReservationId::generate(now), amounts, priced, now)
+            .exceeding(excess, choices)
     }
 }
 

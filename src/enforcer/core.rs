@@ -15,8 +15,8 @@ use super::outbox::Outbox;
 use crate::ledger::{Crossed, News, Reconcile, Release, Reply, Reserve, Resize};
 use crate::verdict::window_text;
 use crate::{
-    Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, OutputSizing, Policy, PricingTable,
-    TierAction, Timestamp, TokenEstimator, Unit, Usd,
+    Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, OutputSizing, Policy,
+    PricingTable, TierAction, Timestamp, TokenEstimator, Unit, Usd,
 };
 
 /// What every clone of an enforcer and every open reservation shares.

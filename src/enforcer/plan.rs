@@ -134,9 +134,9 @@ impl Plan {
     pub(crate) fn output_held(&self, requested: Option<u64>) -> u64 {
         let most = self.output_tokens(requested);
         match &self.core.output_sizing {
-            OutputSizing::Learned(learned) => {
-                learned.size(&self.call.model, self.call.use_case.as_deref()).map_or(most, |size| size.min(most))
-            }
+            OutputSizing::Learned(learned) => learned
+                .size(&self.call.model, self.call.use_case.as_deref())
+                .map_or(most, |size| size.min(most)),
             _ => most,
         }
     }

@@ -205,7 +205,10 @@ impl Calibration {
         }
         let most = saved.models.len().max(saved.families.len());
         if most > MODELS_MAX {
-            return Err(Error::invalid("calibration", format!("holds {most} models, at most {MODELS_MAX} can be")));
+            return Err(Error::invalid(
+                "calibration",
+                format!("holds {most} models, at most {MODELS_MAX} can be"),
+            ));
         }
         let sketches = |saved: Vec<SavedSketch>| -> Result<BTreeMap<_, _>, Error> {
             let each = |saved: SavedSketch| {

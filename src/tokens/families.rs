@@ -98,7 +98,9 @@ impl FamilyEstimator {
         let mut work = self.counter.work();
         let mut size = Size::default();
         for message in &prompt.messages {
-            size.message(message, &profile, &mut |text| self.counter.tokens(profile.encoding, text, &mut work));
+            size.message(message, &profile, &mut |text| {
+                self.counter.tokens(profile.encoding, text, &mut work)
+            });
         }
         let mut count = |text: &str| self.counter.tokens(profile.encoding, text, &mut work);
         size.tools(prompt, &profile, &mut count);
@@ -127,7 +129,9 @@ impl TokenEstimator for FamilyEstimator {
         if profile.is_exact && self.counter.is_exact() {
             return Estimate::count(tokens);
         }
-        let most = tokens.saturating_add(added(tokens, profile.margin)).saturating_add(added(tokens, self.counter.margin()));
+        let most = tokens
+            .saturating_add(added(tokens, profile.margin))
+            .saturating_add(added(tokens, self.counter.margin()));
         Estimate::likely(tokens, most, CONFIDENCE_PPM)
     }
 
@@ -175,7 +179,10 @@ impl Counter {
         0
     }
 
-    #[cfg_attr(not(feature = "tiktoken"), expect(unused_variables, reason = "only a vocabulary works for its count"))]
+    #[cfg_attr(
+        not(feature = "tiktoken"),
+        expect(unused_variables, reason = "only a vocabulary works for its count")
+    )]
     fn tokens(&self, encoding: Encoding, text: &str, work: &mut usize) -> u64 {
         match self {
             Self::Rough => rough::tokens(text),
@@ -298,7 +305,8 @@ impl Size {
         // A call was seen to take three tokens more, where its notation is closed its text again.
         let notation = if profile.is_exact { 0 } else { self.call_text };
         let calls = self.calls.saturating_mul(3).saturating_add(notation);
-        let mut most = sum(&[plain, tools, unsized_most, calls, added(plain, profile.margin), added(text, rough)]);
+        let mut most =
+            sum(&[plain, tools, unsized_most, calls, added(plain, profile.margin), added(text, rough)]);
         if self.tools > 0 {
             most = sum(&[most, added(tools, profile.tools_margin), added(tools, rough)]);
             let own = profile.own_tool_most.saturating_sub(profile.own_tool);
@@ -338,7 +346,9 @@ impl Size {
         let chat = if self.has_chat_tools { profile.chat_tools } else { 0 };
         let text = share(self.tool_text, profile.tools_ppm);
         let empty = profile.empty_system.saturating_mul(self.empty_systems);
-        [profile.tools, each, own, chat, text, empty].iter().fold(0, |sum: u64, tokens| sum.saturating_add(*tokens))
+        [profile.tools, each, own, chat, text, empty]
+            .iter()
+            .fold(0, |sum: u64, tokens| sum.saturating_add(*tokens))
     }
 }
 

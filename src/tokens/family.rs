@@ -85,10 +85,30 @@ impl Family {
     /// The figures are explained, with their sources, at [`ByteBound`](super::ByteBound).
     pub(super) const fn allowance(self) -> Allowance {
         match self {
-            Self::OpenAi { image, .. } => Allowance { prompt: 3, message: 3, tools: 16, tool: 32, call: 16, thinking: 0, image },
-            Self::Anthropic => Allowance { prompt: 16, message: 8, tools: 640, tool: 64, call: 96, thinking: 64, image: 5_000 },
-            Self::Google => Allowance { prompt: 8, message: 4, tools: 32, tool: 32, call: 16, thinking: 0, image: 1_120 },
-            Self::Other => Allowance { prompt: 128, message: 16, tools: 640, tool: 64, call: 64, thinking: 128, image: 1_600 },
+            Self::OpenAi { image, .. } => {
+                Allowance { prompt: 3, message: 3, tools: 16, tool: 32, call: 16, thinking: 0, image }
+            }
+            Self::Anthropic => Allowance {
+                prompt: 16,
+                message: 8,
+                tools: 640,
+                tool: 64,
+                call: 96,
+                thinking: 64,
+                image: 5_000,
+            },
+            Self::Google => {
+                Allowance { prompt: 8, message: 4, tools: 32, tool: 32, call: 16, thinking: 0, image: 1_120 }
+            }
+            Self::Other => Allowance {
+                prompt: 128,
+                message: 16,
+                tools: 640,
+                tool: 64,
+                call: 64,
+                thinking: 128,
+                image: 1_600,
+            },
         }
     }
 }

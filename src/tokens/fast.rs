@@ -13,7 +13,8 @@ use vocabulary::Vocabulary;
 
 static CLASSES: LazyLock<Classes> = LazyLock::new(Classes::new);
 static O200K: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary::load(tiktoken_rs::o200k_base_singleton()));
-static CL100K: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary::load(tiktoken_rs::cl100k_base_singleton()));
+static CL100K: LazyLock<Vocabulary> =
+    LazyLock::new(|| Vocabulary::load(tiktoken_rs::cl100k_base_singleton()));
 
 /// The pieces that no token crosses, as the encoding's own pattern finds them.
 pub(super) fn splitter(encoding: Encoding, text: &str) -> Splitter<'_> {

@@ -137,7 +137,8 @@ struct Saved {
 
 impl Serialize for LearnedOutput {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let outputs = self.outputs.lock().iter().map(|(key, outputs)| (key.clone(), outputs.clone())).collect();
+        let outputs =
+            self.outputs.lock().iter().map(|(key, outputs)| (key.clone(), outputs.clone())).collect();
         Saved { version: VERSION, quantile_ppm: self.quantile_ppm, outputs }.serialize(serializer)
     }
 }
@@ -155,7 +156,10 @@ impl<'de> Deserialize<'de> for LearnedOutput {
             return Err(serde::de::Error::custom("output sizing: an entry cannot be"));
         }
         let learned = Self::new(saved.quantile_ppm).map_err(serde::de::Error::custom)?;
-        let each = saved.outputs.into_iter().map(|((model, use_case), outputs)| (key(&model, Some(&use_case)), outputs));
+        let each = saved
+            .outputs
+            .into_iter()
+            .map(|((model, use_case), outputs)| (key(&model, Some(&use_case)), outputs));
         *learned.outputs.lock() = each.collect();
         Ok(learned)
     }
@@ -206,7 +210,9 @@ mod tests {
         let text = serde_json::to_string(&learned).unwrap();
         let restored: LearnedOutput = serde_json::from_str(&text).unwrap();
         assert_eq!(restored.size("m", Some("chat")), Some(u64::MAX));
-        assert!(serde_json::from_str::<LearnedOutput>(&text.replace("\"version\":1", "\"version\":9")).is_err());
+        assert!(
+            serde_json::from_str::<LearnedOutput>(&text.replace("\"version\":1", "\"version\":9")).is_err()
+        );
         assert!(LearnedOutput::new(499_999).is_err() && LearnedOutput::new(996_001).is_err());
     }
 }

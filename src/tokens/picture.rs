@@ -28,8 +28,11 @@ impl Pictures {
             Self::Tiles { base, tile } => {
                 let (width, height) = fitted(width, height, 2_048);
                 let short = width.min(height);
-                let (width, height) =
-                    if short > 768 { (scaled(width, 768, short), scaled(height, 768, short)) } else { (width, height) };
+                let (width, height) = if short > 768 {
+                    (scaled(width, 768, short), scaled(height, 768, short))
+                } else {
+                    (width, height)
+                };
                 let tiles = width.div_ceil(512).saturating_mul(height.div_ceil(512));
                 base.saturating_add(tile.saturating_mul(tiles))
             }

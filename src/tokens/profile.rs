@@ -394,8 +394,15 @@ fn claude(name: &str) -> Profile {
         CLAUDE
     } else if has(&["claude-3-5", "claude-3.5"]) {
         CLAUDE_3_5
-    } else if has(&["claude-3-7", "claude-3.7", "sonnet-4-2", "opus-4-2", "opus-4-1", "sonnet-4-0", "opus-4-0"])
-        || name.ends_with("sonnet-4")
+    } else if has(&[
+        "claude-3-7",
+        "claude-3.7",
+        "sonnet-4-2",
+        "opus-4-2",
+        "opus-4-1",
+        "sonnet-4-0",
+        "opus-4-0",
+    ]) || name.ends_with("sonnet-4")
         || name.ends_with("opus-4")
     {
         CLAUDE_4

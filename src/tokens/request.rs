@@ -75,11 +75,17 @@ impl RequestShape {
     /// `Invalid` where it is not a JSON object, or larger than 64 MiB.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
         if body.len() > BYTES_MAX {
-            return Err(Error::invalid("request", format!("has {} bytes, {BYTES_MAX} can be read", body.len())));
+            return Err(Error::invalid(
+                "request",
+                format!("has {} bytes, {BYTES_MAX} can be read", body.len()),
+            ));
         }
         // The parser's own message could carry a piece of the prompt.
         let body: Value = serde_json::from_slice(body).map_err(|error| {
-            Error::invalid("request", format!("is not JSON: line {}, column {}", error.line(), error.column()))
+            Error::invalid(
+                "request",
+                format!("is not JSON: line {}, column {}", error.line(), error.column()),
+            )
         })?;
         Self::read(&body)
     }

@@ -27,11 +27,13 @@ impl Tool {
     pub(super) fn read(description: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(description).ok()?;
         let envelope = value.as_object()?;
-        let inner = ["function", "toolSpec", "custom"].iter().find_map(|field| envelope.get(*field)?.as_object());
+        let inner =
+            ["function", "toolSpec", "custom"].iter().find_map(|field| envelope.get(*field)?.as_object());
         let fields = inner.unwrap_or(envelope);
         let kind = envelope.get("type").and_then(Value::as_str);
         let parameters = parameters(fields);
-        let is_function = parameters.is_some() || inner.is_some() || matches!(kind, Some("function" | "custom"));
+        let is_function =
+            parameters.is_some() || inner.is_some() || matches!(kind, Some("function" | "custom"));
         // A vendor's own tool may carry parameters beside a type in the vendor's name.
         let is_vendors = kind.is_some_and(|kind| kind.contains(':'));
         if is_vendors || !(is_function || kind.is_none() && fields.contains_key("description")) {
@@ -147,7 +149,9 @@ impl Writer<'_> {
         if let Some(constant) = schema.get("const") {
             return self.push(&constant.to_string());
         }
-        if let Some(choices) = ["anyOf", "oneOf", "allOf"].iter().find_map(|field| schema.get(*field)?.as_array()) {
+        if let Some(choices) =
+            ["anyOf", "oneOf", "allOf"].iter().find_map(|field| schema.get(*field)?.as_array())
+        {
             return self.union(choices, |writer, choice| writer.kind(choice, depth));
         }
         match schema.get("type") {
@@ -223,7 +227,11 @@ mod tests {
 
     #[test]
     fn a_providers_own_tool_is_no_function() {
-        for tool in [r#"{"type":"web_search"}"#, r#"{"googleSearch":{}}"#, r#"{"type":"bash_20250124","name":"bash"}"#] {
+        for tool in [
+            r#"{"type":"web_search"}"#,
+            r#"{"googleSearch":{}}"#,
+            r#"{"type":"bash_20250124","name":"bash"}"#,
+        ] {
             assert!(matches!(Tool::read(tool), Some(Tool::Own)), "{tool}");
         }
         assert!(Tool::read("no json").is_none());

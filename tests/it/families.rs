@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use token_budget::{
-    Budget, Calibration, Estimate, EstimateKind, FamilyEstimator, LearnedOutput, Message, OutputSizing, Part, Policy,
-    Prompt, RequestShape, TokenEstimator, Usage, Usd, Window,
+    Budget, Calibration, Estimate, EstimateKind, FamilyEstimator, LearnedOutput, Message, OutputSizing, Part,
+    Policy, Prompt, RequestShape, TokenEstimator, Usage, Usd, Window,
 };
 
 use crate::support::{House, call, ready, team, usd};
@@ -87,7 +87,8 @@ fn records() -> Option<Vec<Record>> {
         }
     };
     let is_counted = |record: &Record| {
-        record.reported > 0 && !FamilyEstimator::new().count(&record.model, &record.prompt).needs_model_maximum()
+        record.reported > 0
+            && !FamilyEstimator::new().count(&record.model, &record.prompt).needs_model_maximum()
     };
     Some(lines.lines().map(read).filter(is_counted).collect())
 }

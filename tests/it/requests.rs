@@ -107,9 +107,12 @@ fn gemini_and_bedrock_are_read() {
 
 #[test]
 fn others_are_read() {
-    let cohere = read(json!({"model": "command", "message": "hi", "chat_history": [{"role": "USER", "message": "a"}]}));
+    let cohere = read(
+        json!({"model": "command", "message": "hi", "chat_history": [{"role": "USER", "message": "a"}]}),
+    );
     assert_eq!(cohere.prompt.messages, [text("USER", "a"), text("user", "hi")]);
-    let ollama = read(json!({"model": "llama3", "system": "Be kind.", "prompt": "hi", "options": {"num_predict": 5}}));
+    let ollama =
+        read(json!({"model": "llama3", "system": "Be kind.", "prompt": "hi", "options": {"num_predict": 5}}));
     assert_eq!(ollama.prompt.messages, [text("system", "Be kind."), text("user", "hi")]);
     assert_eq!(ollama.output_tokens_max, Some(5));
     let embedding = read(json!({"model": "text-embedding-3-small", "input": ["a", "b"]}));
@@ -173,11 +176,46 @@ fn depth_has_an_end() {
 /// Objects whose fields are words that the reader looks for, and others.
 fn any_json() -> impl Strategy<Value = Value> {
     const WORDS: [&str; 40] = [
-        "messages", "contents", "input", "role", "content", "parts", "type", "text", "tools", "function", "name",
-        "parameters", "arguments", "image_url", "url", "inlineData", "data", "toolUse", "toolResult", "thinking",
-        "reasoning", "system", "instructions", "response_format", "json_schema", "schema", "tool_calls", "output",
-        "functionCall", "args", "image", "tool_use", "message", "assistant", "user", "n", "max_tokens", "properties",
-        "$ref", "anyOf",
+        "messages",
+        "contents",
+        "input",
+        "role",
+        "content",
+        "parts",
+        "type",
+        "text",
+        "tools",
+        "function",
+        "name",
+        "parameters",
+        "arguments",
+        "image_url",
+        "url",
+        "inlineData",
+        "data",
+        "toolUse",
+        "toolResult",
+        "thinking",
+        "reasoning",
+        "system",
+        "instructions",
+        "response_format",
+        "json_schema",
+        "schema",
+        "tool_calls",
+        "output",
+        "functionCall",
+        "args",
+        "image",
+        "tool_use",
+        "message",
+        "assistant",
+        "user",
+        "n",
+        "max_tokens",
+        "properties",
+        "$ref",
+        "anyOf",
     ];
     let word = prop::sample::select(&WORDS[..]);
     let leaf = prop_oneof![
@@ -191,7 +229,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         let field = word.clone().prop_map(str::to_owned);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::btree_map(field, inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map(field, inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }

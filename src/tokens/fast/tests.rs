@@ -46,9 +46,46 @@ impl Random {
 
     fn text(&mut self) -> String {
         const FRAGMENTS: [&str; 40] = [
-            " ", "  ", "\n", "\r\n", "\t", "\n\n ", "word", " Word", "WORD", "wOrD", "'s", "'LL", "'re", "'\u{17f}",
-            "don't", "我们", "の", "カタカナ", "한국어", "हिन्दी", "ไทย", "עברית", "العربية", "Привет", "ǅ", "ʰ",
-            "\u{301}", "e\u{301}", "123", "45678", "½", "Ⅷ", "٣", "//", "...", "😀", "👩\u{200d}👧", "=>", "_x_", "\0",
+            " ",
+            "  ",
+            "\n",
+            "\r\n",
+            "\t",
+            "\n\n ",
+            "word",
+            " Word",
+            "WORD",
+            "wOrD",
+            "'s",
+            "'LL",
+            "'re",
+            "'\u{17f}",
+            "don't",
+            "我们",
+            "の",
+            "カタカナ",
+            "한국어",
+            "हिन्दी",
+            "ไทย",
+            "עברית",
+            "العربية",
+            "Привет",
+            "ǅ",
+            "ʰ",
+            "\u{301}",
+            "e\u{301}",
+            "123",
+            "45678",
+            "½",
+            "Ⅷ",
+            "٣",
+            "//",
+            "...",
+            "😀",
+            "👩\u{200d}👧",
+            "=>",
+            "_x_",
+            "\0",
         ];
         let length = 1 + self.below(16);
         let mut text = String::new();
@@ -70,7 +107,8 @@ impl Random {
 #[test]
 fn random_strings_have_the_tokens_that_the_tokenizer_counts() {
     let default = if cfg!(debug_assertions) { 4_000 } else { 100_000 };
-    let strings = std::env::var("TOKEN_BUDGET_STRINGS").ok().and_then(|count| count.parse().ok()).unwrap_or(default);
+    let strings =
+        std::env::var("TOKEN_BUDGET_STRINGS").ok().and_then(|count| count.parse().ok()).unwrap_or(default);
     let seed = 20_261_122;
     let mut random = Random(seed);
     for _ in 0..strings {
@@ -84,7 +122,8 @@ fn every_character_beside_every_kind_has_the_tokens_that_the_tokenizer_counts() 
     const KINDS: [char; 12] = ['a', 'Z', '7', ' ', '\t', '\n', '!', '/', '\'', '我', '\u{301}', '\u{a0}'];
     let step = if cfg!(debug_assertions) { 97 } else { 1 };
     for character in ('\0'..='\u{323af}').step_by(step) {
-        let text: String = KINDS.iter().flat_map(|kind| [character, *kind, character, character, 's']).collect();
+        let text: String =
+            KINDS.iter().flat_map(|kind| [character, *kind, character, character, 's']).collect();
         assert_exact(&text, 0);
     }
 }

@@ -50,7 +50,7 @@ impl Vocabulary {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.long.len() + self.keys.iter().filter(|key| **key != 0).count()
+        self.keys.iter().filter(|key| **key != 0).count().saturating_add(self.long.len())
     }
 
     fn insert(&mut self, token: &[u8], rank: u32) {
@@ -62,10 +62,10 @@ impl Vocabulary {
         if let Some(word) = self.bits.get_mut(word) {
             *word |= bit;
         }
-        if let [first, second] = token {
-            if let Some(pair) = self.pairs.get_mut(pair(*first, *second)) {
-                *pair = rank;
-            }
+        if let [first, second] = token
+            && let Some(pair) = self.pairs.get_mut(pair(*first, *second))
+        {
+            *pair = rank;
         }
         let mut place = self.place(mixed(key));
         // At most half of the places are taken, so that a free one is found.
@@ -128,7 +128,8 @@ impl Vocabulary {
     /// Merges the pair of lowest rank until no pair is a token, and counts what is left.
     fn merged(&self, piece: &[u8]) -> u8 {
         let pairs = piece.iter().zip(piece.iter().skip(1));
-        let ranks = pairs.map(|(first, second)| self.pairs.get(pair(*first, *second)).copied().unwrap_or(NONE));
+        let ranks =
+            pairs.map(|(first, second)| self.pairs.get(pair(*first, *second)).copied().unwrap_or(NONE));
         let mut parts: SmallVec<[Part; 48]> =
             ranks.chain([NONE]).enumerate().map(|(from, rank)| Part { from, rank }).collect();
         loop {
@@ -195,7 +196,8 @@ fn key(bytes: &[u8]) -> Option<u128> {
 #[inline]
 fn mixed(key: u128) -> u64 {
     let [low, high] = halves(key);
-    let product = u128::from(low ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(u128::from(high ^ 0xbf58_476d_1ce4_e5b9));
+    let product =
+        u128::from(low ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(u128::from(high ^ 0xbf58_476d_1ce4_e5b9));
     let [low, high] = halves(product);
     low ^ high
 }
@@ -218,11 +220,17 @@ struct Memo {
     counts: Vec<u8>,
 }
 
+impl Memo {
+    const fn new() -> Self {
+        Self { keys: Vec::new(), counts: Vec::new() }
+    }
+}
+
 /// Each piece has one place; the next that comes to it takes it.
 const PLACES: usize = 1 << 15;
 
 thread_local! {
-    static MEMOS: [RefCell<Memo>; 2] = [const { RefCell::new(Memo { keys: Vec::new(), counts: Vec::new() }) }; 2];
+    static MEMOS: [RefCell<Memo>; 2] = const { [const { RefCell::new(Memo::new()) }; 2] };
 }
 
 /// The tokens of a piece that is no token itself: known, or merged now.

@@ -107,8 +107,7 @@ pub(super) fn read(message: &mut Message, tools: &mut Vec<Arc<str>>, value: &Val
 }
 
 /// Fields that hold another part, whatever else stands beside them.
-const NESTED: [&str; 6] =
-    ["toolResult", "content", "output", "parts", "citationsContent", "tool_references"];
+const NESTED: [&str; 6] = ["toolResult", "content", "output", "parts", "citationsContent", "tool_references"];
 
 fn part(
     message: &mut Message,
@@ -118,7 +117,8 @@ fn part(
     depth: usize,
 ) {
     let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
-    if let Some(part) = media::part(kind, fields).or_else(|| thought(kind, fields)).or_else(|| called(kind, fields))
+    if let Some(part) =
+        media::part(kind, fields).or_else(|| thought(kind, fields)).or_else(|| called(kind, fields))
     {
         message.parts.push(part);
     } else if let Some(Value::Array(announced)) = fields.get("tools") {
@@ -152,7 +152,9 @@ fn thought(kind: &str, fields: &Map<String, Value>) -> Option<Part> {
             let open = open.find(|value| value.as_array().is_none_or(|items| !items.is_empty()));
             Some(open.or(fields.get("encrypted_content")).map_or(Part::Reasoning("".into()), reasoning))
         }
-        _ if fields.get("thought").and_then(Value::as_bool) == Some(true) => fields.get("text").map(reasoning),
+        _ if fields.get("thought").and_then(Value::as_bool) == Some(true) => {
+            fields.get("text").map(reasoning)
+        }
         _ => fields.get("reasoningContent").map(reasoning),
     }
 }
@@ -169,9 +171,10 @@ fn called(kind: &str, fields: &Map<String, Value>) -> Option<Part> {
             Some(Part::Call { name: kind.into(), arguments: arguments.map_or("".into(), arguments_of) })
         }
         _ => {
-            let (call, arguments) = [("toolUse", "input"), ("functionCall", "args"), ("function_call", "args")]
-                .iter()
-                .find_map(|(field, arguments)| Some((fields.get(*field)?, arguments)))?;
+            let (call, arguments) =
+                [("toolUse", "input"), ("functionCall", "args"), ("function_call", "args")]
+                    .iter()
+                    .find_map(|(field, arguments)| Some((fields.get(*field)?, arguments)))?;
             Some(named(call.as_object()?, arguments))
         }
     }

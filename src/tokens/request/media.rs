@@ -8,16 +8,18 @@ use crate::message::{Detail, Part, Picture};
 pub(super) fn part(kind: &str, fields: &Map<String, Value>) -> Option<Part> {
     match kind {
         "image_url" | "input_image" | "image" | "computer_screenshot" => return Some(of_fields(fields)),
-        "file" | "input_file" | "document" | "input_audio" | "audio" | "audio_url" | "video" | "video_url"
-        | "input_video" | "container_upload" | "document_url" => return Some(document(fields)),
+        "file" | "input_file" | "document" | "input_audio" | "audio" | "audio_url" | "video"
+        | "video_url" | "input_video" | "container_upload" | "document_url" => return Some(document(fields)),
         _ => {}
     }
     if fields.contains_key("image") {
         return Some(of_fields(fields));
     }
-    let inline = ["inlineData", "inline_data", "fileData", "file_data"].iter().find_map(|field| fields.get(*field));
+    let inline =
+        ["inlineData", "inline_data", "fileData", "file_data"].iter().find_map(|field| fields.get(*field));
     if let Some(inline) = inline {
-        let mime = ["mimeType", "mime_type"].iter().find_map(|field| inline.get(*field)).and_then(Value::as_str);
+        let mime =
+            ["mimeType", "mime_type"].iter().find_map(|field| inline.get(*field)).and_then(Value::as_str);
         return Some(match mime {
             Some(mime) if mime.starts_with("image/") => image(inline.get("data").unwrap_or(&Value::Null)),
             _ => Part::Opaque,
@@ -45,18 +47,24 @@ fn of_fields(fields: &Map<String, Value>) -> Part {
     for _ in 0..3 {
         let Some(inner) = at.as_object() else { break };
         detail = detail.or_else(|| self::detail(inner));
-        at = ["url", "source", "data", "bytes", "base64"].iter().find_map(|field| inner.get(*field)).unwrap_or(&Value::Null);
+        at = ["url", "source", "data", "bytes", "base64"]
+            .iter()
+            .find_map(|field| inner.get(*field))
+            .unwrap_or(&Value::Null);
     }
     match (image(at), detail) {
         (Part::Picture(picture), Some(detail)) => Part::Picture(Picture { detail, ..picture }),
         // Coarse images are of one size whatever they show.
-        (Part::Image, Some(Detail::Low)) => Part::Picture(Picture { width: 512, height: 512, detail: Detail::Low }),
+        (Part::Image, Some(Detail::Low)) => {
+            Part::Picture(Picture { width: 512, height: 512, detail: Detail::Low })
+        }
         (part, _) => part,
     }
 }
 
 fn detail(fields: &Map<String, Value>) -> Option<Detail> {
-    let named = ["detail", "mediaResolution", "media_resolution"].iter().find_map(|field| fields.get(*field))?;
+    let named =
+        ["detail", "mediaResolution", "media_resolution"].iter().find_map(|field| fields.get(*field))?;
     let named = named.as_str().or_else(|| named.get("level")?.as_str())?;
     match named.rsplit('_').next()? {
         "low" | "LOW" => Some(Detail::Low),

@@ -8,12 +8,17 @@ use crate::message::{Message, Part, Prompt};
 
 /// The request itself where it is wrapped, as for counting tokens on Bedrock.
 pub(super) fn unwrapped(body: &Map<String, Value>) -> &Map<String, Value> {
-    let inside = |field: &str| body.get("input").and_then(|input| input.get(field)).and_then(Value::as_object);
+    let inside =
+        |field: &str| body.get("input").and_then(|input| input.get(field)).and_then(Value::as_object);
     inside("converse").or_else(|| inside("invokeModel")).unwrap_or(body)
 }
 
 pub(super) fn model(body: &Map<String, Value>) -> Option<CompactString> {
-    ["model", "modelId", "model_id"].iter().find_map(|field| body.get(*field)).and_then(Value::as_str).map(Into::into)
+    ["model", "modelId", "model_id"]
+        .iter()
+        .find_map(|field| body.get(*field))
+        .and_then(Value::as_str)
+        .map(Into::into)
 }
 
 pub(super) fn service_tier(body: &Map<String, Value>) -> Option<CompactString> {
@@ -78,7 +83,11 @@ pub(super) fn asides(prompt: &mut Prompt, body: &Map<String, Value>) {
             let described = schema.get("description").and_then(Value::as_str).unwrap_or_default();
             let inner = schema.get("schema").unwrap_or(schema);
             let inner = inner.as_str().map_or_else(|| json(inner), Into::into);
-            parts.push(Part::Schema(if described.is_empty() { inner } else { format!("{described}\n{inner}").into() }));
+            parts.push(Part::Schema(if described.is_empty() {
+                inner
+            } else {
+                format!("{described}\n{inner}").into()
+            }));
         }
     }
     if let Some(Value::Array(images)) = body.get("images") {
@@ -92,7 +101,8 @@ pub(super) fn asides(prompt: &mut Prompt, body: &Map<String, Value>) {
         // The prompt is read by several drafts: 1,549 tokens were billed for 18.
         parts.push(Part::Opaque);
     }
-    let unknown = body.iter().filter(|(field, value)| !is_known(field) && (value.is_object() || value.is_array()));
+    let unknown =
+        body.iter().filter(|(field, value)| !is_known(field) && (value.is_object() || value.is_array()));
     parts.extend(unknown.map(|(_, value)| Part::Text(json(value))));
     if parts.is_empty() {
         return;
@@ -112,24 +122,70 @@ fn is_schema(value: &Value) -> bool {
 fn thinks(body: &Map<String, Value>) -> bool {
     let extra = |field: &str| body.get("additionalModelRequestFields").and_then(|extra| extra.get(field));
     let thinking = body.get("thinking").or_else(|| extra("thinking")).or_else(|| extra("reasoning_config"));
-    let enabled = thinking.and_then(|thinking| thinking.get("type")).and_then(Value::as_str) == Some("enabled");
+    let enabled =
+        thinking.and_then(|thinking| thinking.get("type")).and_then(Value::as_str) == Some("enabled");
     let has_budget = body.get("output_config").is_some_and(|config| config.get("task_budget").is_some());
-    enabled || has_budget || body.get("reasoning").is_some_and(|reasoning| {
-        reasoning.get("enabled").and_then(Value::as_bool) != Some(false)
-            && ["effort", "max_tokens", "enabled"].iter().any(|field| reasoning.get(*field).is_some())
-    })
+    enabled
+        || has_budget
+        || body.get("reasoning").is_some_and(|reasoning| {
+            reasoning.get("enabled").and_then(Value::as_bool) != Some(false)
+                && ["effort", "max_tokens", "enabled"].iter().any(|field| reasoning.get(*field).is_some())
+        })
 }
 
 /// Settings that no model reads, and fields that are read elsewhere.
 const SETTINGS: [&str; 51] = [
-    "model", "modelId", "tools", "functions", "toolConfig", "tool_config", "tool_choice", "function_call",
-    "response_format", "text", "format", "output_config", "output_format", "outputConfig", "generationConfig",
-    "generation_config", "inferenceConfig", "options", "thinking", "reasoning", "additionalModelRequestFields",
-    "stream_options", "include", "stop", "stop_sequences", "stopSequences", "metadata", "logit_bias",
-    "safetySettings", "safety_settings", "guardrailConfig", "modelArmorConfig", "moderation", "cache_control",
-    "context_management", "web_search_options", "search_parameters", "search_settings", "mcp_servers", "plugins",
-    "provider", "models", "transforms", "modalities", "audio", "labels", "performanceConfig",
-    "serviceTier", "requestMetadata", "usage", "images",
+    "model",
+    "modelId",
+    "tools",
+    "functions",
+    "toolConfig",
+    "tool_config",
+    "tool_choice",
+    "function_call",
+    "response_format",
+    "text",
+    "format",
+    "output_config",
+    "output_format",
+    "outputConfig",
+    "generationConfig",
+    "generation_config",
+    "inferenceConfig",
+    "options",
+    "thinking",
+    "reasoning",
+    "additionalModelRequestFields",
+    "stream_options",
+    "include",
+    "stop",
+    "stop_sequences",
+    "stopSequences",
+    "metadata",
+    "logit_bias",
+    "safetySettings",
+    "safety_settings",
+    "guardrailConfig",
+    "modelArmorConfig",
+    "moderation",
+    "cache_control",
+    "context_management",
+    "web_search_options",
+    "search_parameters",
+    "search_settings",
+    "mcp_servers",
+    "plugins",
+    "provider",
+    "models",
+    "transforms",
+    "modalities",
+    "audio",
+    "labels",
+    "performanceConfig",
+    "serviceTier",
+    "requestMetadata",
+    "usage",
+    "images",
 ];
 
 fn is_known(field: &str) -> bool {

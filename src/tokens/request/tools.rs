@@ -26,7 +26,10 @@ pub(super) fn read(prompt: &mut Prompt, body: &Map<String, Value>) {
     // A tool that is switched on by a field of its own.
     for field in ["web_search_options", "search_parameters", "mcp_servers", "plugins"] {
         let switched = body.get(field).filter(|value| !value.is_null());
-        prompt.tools.extend(switched.map(|value| -> Arc<str> { format!("{{\"type\":\"{field}\",\"options\":{value}}}").into() }));
+        prompt.tools.extend(
+            switched
+                .map(|value| -> Arc<str> { format!("{{\"type\":\"{field}\",\"options\":{value}}}").into() }),
+        );
     }
 }
 
@@ -37,7 +40,8 @@ fn list(tools: &mut Vec<Arc<str>>, value: Option<&Value>) {
         _ => return,
     };
     for item in items {
-        let declared = ["functionDeclarations", "function_declarations"].iter().find_map(|field| item.get(*field));
+        let declared =
+            ["functionDeclarations", "function_declarations"].iter().find_map(|field| item.get(*field));
         match declared {
             Some(Value::Array(functions)) => tools.extend(functions.iter().map(json)),
             // A mark in a list of tools, not a tool.
