@@ -1,5 +1,7 @@
 //! What does a provider make of a tool's description before the model reads it?
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 /// A tool as it was described.
@@ -20,7 +22,7 @@ pub(super) struct Function {
 /// Deeper schemas are cut off: a reference may name itself.
 const DEPTH_MAX: usize = 16;
 /// References may say much with few bytes: so many of text for each of a schema.
-const GROWTH_MAX: usize = 16;
+const GROWTH_MAX: usize = 4;
 
 impl Tool {
     /// Reads a description in any provider's envelope; none where it is no JSON object.
@@ -112,13 +114,13 @@ impl Writer<'_> {
 
     fn object(&mut self, schema: &Value, depth: usize) {
         self.push("{\n");
-        let required = schema.get("required").and_then(Value::as_array);
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+        let required: HashSet<&str> = required.filter_map(Value::as_str).collect();
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, property) in properties.into_iter().flatten() {
             self.comment(property.get("description").and_then(Value::as_str).unwrap_or_default());
             self.push(name);
-            let is_required = required.is_some_and(|names| names.iter().any(|required| required == name));
-            self.push(if is_required { ": " } else { "?: " });
+            self.push(if required.contains(name.as_str()) { ": " } else { "?: " });
             self.kind(property, depth);
             self.push(",");
             if let Some(default) = property.get("default") {
