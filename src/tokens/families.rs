@@ -22,9 +22,9 @@ use size::{Size, added, share};
 /// builder by name; nothing uses it unless told to.
 ///
 /// # What is claimed
-/// `expected` is the best guess, `tokens` the bound. In 508 recorded requests
-/// to 15 providers (2023 to 2026) the bound was exceeded in at most 2 of 100,
-/// which is what `confidence_ppm` says. A model of another family, an
+/// `expected` is the best guess, `tokens` the bound. In 506 recorded requests
+/// to 15 providers (2023 to 2026) the bound was exceeded in 2; `confidence_ppm` claims no more than
+/// 98 of 100, since the figures were made from the same requests. A model of another family, an
 /// image, a file, or one of the provider's own tools makes it a
 /// [`Guess`](crate::EstimateKind::Guess): nothing is claimed, and a file
 /// still takes the model's largest input. Text of OpenAI models is exact with

@@ -24,6 +24,7 @@ pub(super) struct Size {
     tool_text: u64,
     has_chat_tools: bool,
     own_tools: u64,
+    reading_tools: u64,
     pictures: u64,
     unsized_pictures: u64,
     opaque: bool,
@@ -87,6 +88,9 @@ impl Size {
             let text = match Tool::read(description) {
                 Some(Tool::Own) => {
                     self.own_tools = self.own_tools.saturating_add(1);
+                    if READING_TOOLS.iter().any(|word| description.contains(word)) {
+                        self.reading_tools = self.reading_tools.saturating_add(1);
+                    }
                     description.to_string()
                 }
                 Some(Tool::Function(function)) => match profile.notation {
@@ -130,6 +134,7 @@ impl Size {
             most = sum(&[most, added(tools, profile.tools_margin), added(tools, rough)]);
             let own = profile.own_tool_most.saturating_sub(profile.own_tool);
             most = most.saturating_add(self.own_tools.saturating_mul(own));
+            most = most.saturating_add(self.reading_tools.saturating_mul(profile.reading_most));
         }
         if self.schemas > 0 {
             // What is expected was seen to be off by half the schema, where it is billed at all.
@@ -182,6 +187,18 @@ fn capitals(text: &str) -> u64 {
     let pairs = text.as_bytes().windows(2).filter(|pair| pair.iter().all(u8::is_ascii_uppercase));
     u64::try_from(pairs.count()).unwrap_or(u64::MAX)
 }
+
+/// A provider's own tools that read something, which is billed as input with most of them.
+const READING_TOOLS: [&str; 8] = [
+    "web_search",
+    "web_fetch",
+    "search_parameters",
+    "file_search",
+    "code_interpreter",
+    "code_execution",
+    "mcp",
+    "plugins",
+];
 
 /// So many millionths of it, rounded to the nearest.
 pub(super) fn share(tokens: u64, ppm: u32) -> u64 {

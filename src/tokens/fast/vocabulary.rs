@@ -87,6 +87,23 @@ impl Vocabulary {
         place.wrapping_add(1) & self.keys.len().wrapping_sub(1)
     }
 
+    /// Whether a piece is a token, as most are: one look at one place.
+    #[inline]
+    fn contains(&self, piece: &[u8]) -> bool {
+        // Every byte is a token.
+        let Some(key) = key(piece).filter(|_| piece.len() > 1) else {
+            return piece.len() == 1 || self.long.contains_key(piece);
+        };
+        let mut place = self.place(mixed(key));
+        loop {
+            match self.keys.get(place) {
+                Some(found) if *found == key => return true,
+                Some(0) | None => return false,
+                Some(_) => place = self.after(place),
+            }
+        }
+    }
+
     /// The token of exactly those bytes.
     #[inline]
     fn rank(&self, bytes: &[u8]) -> u32 {
@@ -119,7 +136,7 @@ impl Vocabulary {
         if piece.len() > MERGED_BYTES_MAX {
             return None;
         }
-        if self.rank(piece) != NONE {
+        if self.contains(piece) {
             return Some(1);
         }
         Some(u64::from(remembered(encoding, piece, || self.merged(piece))))
