@@ -22,7 +22,7 @@ use crate::{Call, Error};
 ///
 /// Nothing that may cost tokens is dropped silently. A part of an unknown kind
 /// counts as the text of its JSON, a file that is only named is
-/// [`Part::Opaque`], and what is nested more than 32 levels deep is too.
+/// [`Part::Opaque`](crate::Part::Opaque), and what is nested more than 32 levels deep is too.
 /// Settings that a model never reads (`temperature`, `metadata`, …) are left out.
 ///
 /// # Example: a tool, a schema, and a picture
