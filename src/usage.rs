@@ -218,11 +218,13 @@ impl Usage {
 
     /// Checks that no part is larger than its whole.
     ///
+    /// A part of zero contradicts nothing, even where the whole was not reported.
+    ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the part.
     pub fn check(&self) -> Result<(), Error> {
         for part in Meter::ALL {
-            let (Some(whole), Some(_)) = (part.whole(), self.count(part)) else { continue };
+            let (Some(whole), Some(1..)) = (part.whole(), self.count(part)) else { continue };
             if self.count(whole).is_none() {
                 let problem = format!("is missing beside its part {part}");
                 return Err(Error::invalid(&format!("usage.{whole}"), problem));
@@ -408,6 +410,16 @@ mod tests {
         let (usage, changed) = Usage::new().with(Meter::CachedAudio, 7).with_reasoning(3).clamped();
         assert!(changed);
         assert_eq!((usage.cached_input(), usage.input(), usage.output()), (Some(7), Some(7), Some(3)));
+    }
+
+    /// A damaged report said only that no input was sound; the input was gone.
+    #[test]
+    fn a_part_of_zero_needs_no_whole() {
+        let usage = Usage::new().with_output(350).with(Meter::InputAudio, 0);
+        assert!(usage.check().is_ok());
+        assert_eq!(usage.clamped(), (usage, false));
+        assert_eq!(usage.input(), None); // still not reported
+        assert!(usage.with(Meter::InputAudio, 1).check().is_err());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! [`extract`] reads a whole body, [`StreamMeter`] a stream as it flows by:
 //! bytes in, a [`UsageReport`] out. Neither changes or holds back a byte, and
 //! neither knows a client or HTTP. What each provider's fields mean, and which
-//! are contained in which, is listed in `docs/PROVIDERS.md`.
+//! are contained in which, is listed in `docs/PROVIDERS.md`. [`RateLimitState`]
+//! reads when a provider that refused a call lets it come again.
 //!
 //! Inside: `frames` cut a stream into documents, `walk` reads a document by the
 //! table of meanings in `vocabulary`, `reader` keeps what was said, and
@@ -15,6 +16,7 @@ mod fields;
 mod frames;
 mod json;
 mod limit;
+mod limits;
 mod lists;
 mod meter;
 mod normal;
@@ -24,5 +26,6 @@ mod vocabulary;
 mod walk;
 
 pub use extract::extract;
+pub use limits::{RateLimit, RateLimitKind, RateLimitState, RateWindow};
 pub use meter::StreamMeter;
 pub use report::{Purpose, TextSeen, UsageLine, UsageReport};

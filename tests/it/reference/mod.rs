@@ -7,7 +7,7 @@
 
 mod game;
 mod model;
-mod random;
+pub(crate) mod random;
 
 use self::game::Game;
 use self::random::Random;

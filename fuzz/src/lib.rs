@@ -1,0 +1,101 @@
+//! What must hold for any bytes at all? One function for each door through
+//! which text from outside comes in.
+//!
+//! Each takes whatever the fuzzer thinks of, and panics where a promise is
+//! broken. `tests/it/fuzzed.rs` drives the same functions without a fuzzer.
+
+use token_budget::wire::{RateLimitState, StreamMeter, UsageReport, extract};
+use token_budget::{Conditions, Policy, PriceRow, PricingTable, Timestamp, Usage};
+
+/// A target's name, and what it does with any bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target there is.
+pub const TARGETS: [Target; 5] =
+    [("meter", meter), ("extract", extract_any), ("limits", limits), ("policy", policy), ("prices", prices)];
+
+/// A stream says the same however it is cut, and what it says is sound.
+///
+/// The first byte says how many of the bytes at the end are places to cut.
+pub fn meter(data: &[u8]) {
+    let Some((&many, rest)) = data.split_first() else { return };
+    let (stream, places) = rest.split_at(rest.len().saturating_sub(usize::from(many % 8)));
+    let mut whole = StreamMeter::new(None);
+    whole.push(stream);
+    let whole = whole.finish();
+    sound(&whole);
+
+    let mut cut = StreamMeter::new(None);
+    let mut left = stream;
+    for place in places {
+        let (piece, rest) = left.split_at(usize::from(*place).min(left.len()));
+        cut.push(piece);
+        sound(&cut.report());
+        left = rest;
+    }
+    cut.push(left);
+    assert_eq!(cut.finish(), whole, "another cut, another report");
+}
+
+/// A whole body is read or refused, and what is read is sound.
+pub fn extract_any(data: &[u8]) {
+    const PROVIDERS: [Option<&str>; 4] = [None, Some("openrouter"), Some("openai"), Some("")];
+    let Some((&first, body)) = data.split_first() else { return };
+    let provider = PROVIDERS[usize::from(first % 4)];
+    let count = String::from_utf8_lossy(&body[..body.len().min(12)]);
+    let header = ("x-amzn-bedrock-input-token-count", count.as_ref());
+    let headers = if first & 4 == 0 { None } else { Some(header) };
+    if let Ok(report) = extract(provider, body, headers) {
+        sound(&report);
+    }
+}
+
+/// Lines of `name: value` as headers, all of it as a body: never sooner than now.
+pub fn limits(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let headers = text.lines().filter_map(|line| line.split_once(':'));
+    for received in [Timestamp::MIN, Timestamp::EPOCH, Timestamp::from_secs(1_795_348_800), Timestamp::MAX] {
+        let state = RateLimitState::from_headers(headers.clone(), received).with_body(data);
+        assert!(state.try_again_at().is_none_or(|again| again >= received));
+        assert!(state.limits.len() <= 64 && state.unreadable.len() <= 64);
+        let _ = format!("{state:?}");
+    }
+}
+
+/// A policy is read or refused.
+pub fn policy(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Err(error) = Policy::from_json(&text) {
+        assert!(!error.to_string().is_empty());
+    }
+    #[cfg(feature = "toml")]
+    if let Err(error) = Policy::from_toml(&text) {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+/// Price rows are read or refused, and what they price is never negative.
+pub fn prices(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Ok(rows) = PriceRow::list_from_json(&text) else { return };
+    let Ok(table) = PricingTable::empty().with_rows(rows) else { return };
+    for price in table.prices() {
+        for usage in [Usage::of(1, 1), Usage::of(u64::MAX, u64::MAX)] {
+            if let Ok(cost) = price.cost(&usage, &Conditions::new()) {
+                assert!(cost.total().nanos() >= 0);
+            }
+        }
+    }
+}
+
+/// Parts fit into their wholes, money is above zero, and an estimate keeps it so.
+fn sound(report: &UsageReport) {
+    for line in &report.lines {
+        line.usage.check().expect("parts within wholes");
+    }
+    assert!(report.cost.is_none_or(|usd| usd.is_sign_positive() && !usd.is_zero()));
+    assert!(report.text.bytes >= report.text.chars);
+    let estimated = report.clone().or_estimated(7, 7);
+    assert!(estimated.lines.iter().all(|line| line.usage.check().is_ok()));
+    let _ = (report.usage(), report.answer());
+}
