@@ -55,8 +55,8 @@ impl Run {
             Kind::Sign => per(2).max(8),
             // One blank belongs to the word behind it.
             Kind::Blank if self.length == 1 => 0,
-            Kind::Blank => 8_u64.saturating_add(self.length.div_ceil(16)),
-            Kind::Newline => 6,
+            Kind::Blank => 8_u64.saturating_add(self.length / 8),
+            Kind::Newline => 6_u64.saturating_add(self.length.saturating_sub(2) / 2),
             Kind::Alphabet => per(4).max(8),
             Kind::Ideograph => self.length.saturating_mul(7),
             Kind::Other => self.length.saturating_mul(20),

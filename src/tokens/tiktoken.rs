@@ -20,7 +20,7 @@ use crate::message::Prompt;
 /// 5 to 30 ns a byte, once: a text is remembered by its hash, the latest
 /// 16,384 of them in half a megabyte; a piece that had to be merged, by its thread, in half a
 /// megabyte for each vocabulary. The first count in a process also loads the vocabulary
-/// (250 ms and 60 MB for `o200k`): call [`preload`](Self::preload) at the start.
+/// (a quarter of a second and 60 MB for `o200k`): call [`preload`](Self::preload) at the start.
 ///
 /// # Hostile text
 /// A call counts as much as takes tens of milliseconds: 500 KB of prose that was

@@ -59,7 +59,7 @@ fn a_megabyte_of_any_text_is_estimated() {
     for pattern in [" ", "a", "A", "\n", "!", "'s", "😀", "我", "\u{301}", "ab1 ", "{\"a\":1},"] {
         let text = pattern.repeat(1_000_000 / pattern.len());
         let estimate = estimator().count("claude-sonnet-4-5", &prompt(&text));
-        assert!(estimate.tokens > 10_000, "{pattern:?}: {estimate}");
+        assert!(estimate.tokens > 5_000, "{pattern:?}: {estimate}");
     }
 }
 
