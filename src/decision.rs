@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use crate::policy::Policy;
 use crate::verdict::{FrozenScope, JudgedLine};
 use crate::{
-    Amount, Balance, Binding, Call, Caps, Conditions, Decision, Error, ModelPrice, Refusal, RefusalKind,
-    Timestamp, Unit, Usd, Verdict,
+    Amount, Balance, Binding, Call, Caps, Conditions, Decision, Error, Excess, ModelPrice, Refusal,
+    RefusalKind, Timestamp, Unit, Usd, Verdict,
 };
 
 /// What a call is estimated and priced at, before it is made.
@@ -24,6 +24,8 @@ pub struct Quote {
     pub conditions: Conditions,
     /// How many answers were asked for at once.
     pub choices: u32,
+    /// What the call may cost above `amount`.
+    pub excess: Excess,
 }
 
 impl Quote {
@@ -148,6 +150,7 @@ pub(crate) fn explain(
         extra,
         unpriced: quote.unpriced,
         affordable_output_tokens,
+        excess: quote.excess,
         now,
         advice,
     }

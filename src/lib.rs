@@ -40,6 +40,8 @@
 //! | to know why a call was refused | [`Decision`], [`Refusal`] |
 //! | your own prices, or a public price table | [`PricingTable`], [`pricing::Import`] |
 //! | exact token counts | [`TokenEstimator`], `TiktokenEstimator` |
+//! | tighter holds for any model | [`FamilyEstimator`], [`Calibration`], [`OutputSizing`] |
+//! | a call read off its JSON body | [`RequestShape`] |
 //! | many calls of one key, fast | [`Enforcer::prepare`] |
 //! | to hear of crossings and overruns | [`Observer`], [`Event`] |
 //! | to keep the books elsewhere | [`ledger`], [`BudgetLedger`] |
@@ -100,7 +102,7 @@ pub use enforcer::{Abandoned, Admission, Enforcer, EnforcerBuilder, LedgerAway, 
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Observer};
 pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger, Rank, Signature};
-pub use message::{Input, Message, Part, Prompt};
+pub use message::{Detail, Input, Message, Part, Picture, Prompt};
 pub use meter::{Meter, MeterUnit};
 pub use money::Usd;
 pub use policy::{Budget, Exemption, Policy, Tiers};
@@ -110,9 +112,12 @@ pub use run::{RunGuard, RunGuardBuilder, RunLimits, RunReport};
 pub use scope::{Scope, ScopeKind};
 #[cfg(feature = "tiktoken")]
 pub use tokens::TiktokenEstimator;
-pub use tokens::{ByteBound, Estimate, EstimateKind, TokenEstimator};
+pub use tokens::{
+    ByteBound, Calibration, Estimate, EstimateKind, FamilyEstimator, LearnedOutput, OutputSizing,
+    RequestShape, TokenEstimator,
+};
 pub use usage::Usage;
-pub use verdict::{BudgetState, Decision, FrozenScope, Refusal, RefusalKind, Verdict};
+pub use verdict::{BudgetState, Decision, Excess, FrozenScope, Refusal, RefusalKind, Verdict};
 pub use window::{Period, Window};
 
 // The README's example is compiled and run with the others.

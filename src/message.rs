@@ -56,10 +56,56 @@ pub struct Message {
 pub enum Part {
     /// Text.
     Text(Arc<str>),
-    /// An image: tokens are a guess by the model's family.
+    /// An image of unknown size: tokens are a guess by the model's family.
     Image,
+    /// An image whose size is known.
+    Picture(Picture),
+    /// A tool call that the model made earlier.
+    Call {
+        /// The tool's name.
+        name: CompactString,
+        /// Its arguments as they are sent: JSON as text.
+        arguments: Arc<str>,
+    },
+    /// What the model thought earlier: some providers count it, some leave it out.
+    Reasoning(Arc<str>),
+    /// A JSON schema that the answer must fit, as text.
+    Schema(Arc<str>),
+    /// Thinking is switched on: some providers put a text of their own in front for it.
+    Thinking,
     /// Something that cannot be counted here, such as a file id: taken at the model's largest input.
     Opaque,
+}
+
+/// An image's size, and how closely the model is asked to look.
+///
+/// ```
+/// use token_budget::{Detail, Picture};
+///
+/// let picture = Picture { width: 1_024, height: 768, detail: Detail::High };
+/// assert_eq!(picture.detail, Detail::High);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Picture {
+    /// Pixels from left to right.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
+    /// How closely the model looks.
+    pub detail: Detail,
+}
+
+/// How closely a model is asked to look at an image: `detail`, or `media_resolution`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Detail {
+    /// Coarsely, for few tokens.
+    Low,
+    /// As the provider thinks best, which is billed as high.
+    #[default]
+    Auto,
+    /// Closely.
+    High,
 }
 
 impl Message {
@@ -103,6 +149,13 @@ impl fmt::Debug for Part {
         match self {
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
             Self::Image => f.write_str("Image"),
+            Self::Picture(picture) => write!(f, "{picture:?}"),
+            Self::Call { name, arguments } => {
+                write!(f, "Call({} bytes)", name.len().saturating_add(arguments.len()))
+            }
+            Self::Reasoning(text) => write!(f, "Reasoning({} bytes)", text.len()),
+            Self::Schema(text) => write!(f, "Schema({} bytes)", text.len()),
+            Self::Thinking => f.write_str("Thinking"),
             Self::Opaque => f.write_str("Opaque"),
         }
     }

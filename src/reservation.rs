@@ -14,8 +14,8 @@ use crate::decision::{Judged, Quote, amounts, explain};
 use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced};
 use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::{
-    Amount, Balance, Binding, Decision, Error, ErrorKind, Estimate, ReservationId, Timestamp, Usage, Usd,
-    Verdict,
+    Amount, Balance, Binding, Decision, Error, ErrorKind, Estimate, Excess, OutputSizing, ReservationId,
+    Timestamp, Usage, Usd, Verdict,
 };
 use charge::Charge;
 
@@ -32,6 +32,12 @@ struct Open {
     balances: SmallVec<[Balance; 8]>,
     verdict: Verdict,
     estimate: Estimate,
+    /// The input was estimated from a prompt, so that what it really took teaches something.
+    from_prompt: bool,
+    /// What the call may use above what is held for it.
+    excess: Excess,
+    /// How many answers were asked for at once.
+    choices: u32,
     now: Timestamp,
     held: bool,
 }
@@ -74,7 +80,21 @@ impl Reservation {
     ) -> Self {
         let estimate = Estimate::count(priced.tokens_input);
         let plan = Arc::clone(plan);
-        let open = Open { plan, exempt, id, amounts, priced, balances, verdict, estimate, now, held: true };
+        let open = Open {
+            plan,
+            exempt,
+            id,
+            amounts,
+            priced,
+            balances,
+            verdict,
+            estimate,
+            from_prompt: false,
+            excess: Excess::default(),
+            choices: 1,
+            now,
+            held: true,
+        };
         Self { open: Some(Box::new(open)) }
     }
 
@@ -94,8 +114,19 @@ impl Reservation {
     }
 
     pub(crate) fn estimated(mut self, estimate: Estimate) -> Self {
-        self.change(|open| open.estimate = estimate);
+        self.change(|open| (open.estimate, open.from_prompt) = (estimate, true));
         self
+    }
+
+    #[inline]
+    pub(crate) fn exceeding(mut self, excess: Excess, choices: u32) -> Self {
+        self.change(|open| (open.excess, open.choices) = (excess, choices));
+        self
+    }
+
+    /// The output of one choice that is held for.
+    pub(crate) fn output_held(&self, choices: u32) -> u64 {
+        self.open().priced.tokens_output.checked_div(u64::from(choices.max(1))).unwrap_or(0)
     }
 
     /// The same call with a smaller hold, after its input was counted.
@@ -154,10 +185,18 @@ impl Reservation {
         self.open().estimate
     }
 
-    /// The output tokens that the hold covers, all choices together: divided by the choices, the limit to send.
+    /// The output tokens that the call may use, all choices together: divided by the choices, the limit to send.
+    ///
+    /// The hold covers them, but for [`worst_case_excess`](Self::worst_case_excess).
     #[must_use]
     pub fn output_tokens(&self) -> u64 {
-        self.open().priced.tokens_output
+        self.open().priced.tokens_output.saturating_add(self.open().excess.output_tokens)
+    }
+
+    /// What the call may use above what is held: nothing, unless its output is sized by what was learned.
+    #[must_use]
+    pub fn worst_case_excess(&self) -> Excess {
+        self.open().excess
     }
 
     /// The model that was priced and held.
@@ -183,7 +222,8 @@ impl Reservation {
             frees: Vec::new(),
             now: open.now,
         };
-        let quote = Quote { price: open.plan.price.clone(), ..Quote::of(open.priced.amount()) };
+        let price = open.plan.price.clone();
+        let quote = Quote { price, excess: open.excess, ..Quote::of(open.priced.amount()) };
         explain(judged, &quote, Vec::new(), None, false)
     }
 
@@ -450,6 +490,7 @@ impl Open {
 
     #[inline]
     fn receipt(mut self: Box<Self>, charge: Charge, reply: Reply) -> Receipt {
+        self.teach(&charge);
         let Reply { balances, news, unheld, replaced, .. } = reply;
         self.balances = balances;
         let receipt = Receipt { call: self, charge, pending: false, unheld };
@@ -461,7 +502,25 @@ impl Open {
         receipt
     }
 
+    /// Tells whoever estimated the call what it really took; what was not reported teaches nothing.
+    #[inline]
+    fn teach(&self, charge: &Charge) {
+        let core = &self.plan.core;
+        if charge.rank != Rank::Reported || charge.served.is_some() {
+            return;
+        }
+        let call = &self.plan.call;
+        if let (true, Some(input)) = (self.from_prompt, charge.usage.input()) {
+            core.estimator.observe(&call.model, &self.estimate, input);
+        }
+        if let (OutputSizing::Learned(learned), Some(output)) = (&core.output_sizing, charge.usage.output()) {
+            let choices = u64::from(self.choices.max(1));
+            learned.learn(&call.model, call.use_case.as_deref(), output.div_ceil(choices));
+        }
+    }
+
     fn pending_receipt(mut self: Box<Self>, charge: Charge) -> Receipt {
+        self.teach(&charge);
         self.balances.clear();
         Receipt { call: self, charge, pending: true, unheld: false }
     }

@@ -8,7 +8,7 @@ use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
-use crate::{Balance, Binding, Bound, Scope, ScopeKind, Timestamp, Unit};
+use crate::{Balance, Binding, Bound, Scope, ScopeKind, Timestamp, Unit, Usd};
 
 /// What is to be done with a call, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -89,6 +89,15 @@ pub struct Refusal {
     pub kind: RefusalKind,
 }
 
+/// What a call may cost above what is held for it, where its output is sized by what was learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Excess {
+    /// Output tokens of all choices together.
+    pub output_tokens: u64,
+    /// Dollars.
+    pub usd: Usd,
+}
+
 /// The whole answer: verdict, every binding budget's state, and what to do next.
 ///
 /// It is cheap to make and formats itself only when asked.
@@ -104,6 +113,7 @@ pub struct Decision {
     pub(crate) extra: Option<Refusal>,
     pub(crate) unpriced: bool,
     pub(crate) affordable_output_tokens: Option<u64>,
+    pub(crate) excess: Excess,
     pub(crate) now: Timestamp,
     pub(crate) advice: bool,
 }
@@ -176,6 +186,13 @@ impl Decision {
     #[must_use]
     pub fn affordable_output_tokens(&self) -> Option<u64> {
         self.affordable_output_tokens
+    }
+
+    /// What the call may cost above what would be held for it: nothing, unless its output is
+    /// sized by what was learned ([`OutputSizing`](crate::OutputSizing)).
+    #[must_use]
+    pub fn worst_case_excess(&self) -> Excess {
+        self.excess
     }
 
     /// What every binding budget says.
@@ -441,7 +458,7 @@ impl fmt::Debug for Decision {
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Decision", 9)?;
+        let mut fields = serializer.serialize_struct("Decision", 10)?;
         fields.serialize_field("verdict", &self.verdict)?;
         fields.serialize_field("model", self.model())?;
         fields.serialize_field("at", &self.now)?;
@@ -449,6 +466,7 @@ impl Serialize for Decision {
         fields.serialize_field("budgets", &self.budgets())?;
         fields.serialize_field("refusals", &self.refusals())?;
         fields.serialize_field("affordable_output_tokens", &self.affordable_output_tokens)?;
+        fields.serialize_field("worst_case_excess", &self.excess)?;
         fields.serialize_field("retry_at", &self.retry_at())?;
         fields.serialize_field("next_rung", &self.next_rung())?;
         fields.end()

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench` runs every case in interleaved rounds and prints medians and
 //! ratios; `cargo bench -- --test` runs each case once, to see that it works,
-//! and `cargo bench -- ledger` (path, accounts, parts, wire, memory) one group alone.
+//! and `cargo bench -- ledger` (path, accounts, parts, tokens, wire, memory) one group alone.
 //! Absolute figures drift with the machine: read the ratios.
 #![expect(
     clippy::arithmetic_side_effects,
@@ -18,6 +18,8 @@ mod cases;
 mod memory;
 mod peers;
 mod timing;
+#[cfg(feature = "tiktoken")]
+mod tokens;
 mod wire;
 
 use timing::{Bench, Run};
@@ -28,11 +30,13 @@ type Group = fn(&Run);
 fn main() {
     let run = Run::from_arguments();
     println!("rounds {}, iterations a round {}, nanoseconds are medians\n", run.rounds, run.iterations);
-    let groups: [(&str, Group); 6] = [
+    let groups: &[(&str, Group)] = &[
         ("ledger", ledger),
         ("path", whole_path),
         ("accounts", many_accounts),
         ("parts", parts),
+        #[cfg(feature = "tiktoken")]
+        ("tokens", counting),
         ("wire", wire::report),
         ("memory", memory::report),
     ];
@@ -100,4 +104,18 @@ fn parts(run: &Run) {
     #[cfg(feature = "tiktoken")]
     bench.add("100 KB conversation again (≤ 30,000 ns)", None, cases::estimate_again());
     bench.run(run, 1);
+}
+
+/// Exact counts of text that was not seen before, beside the tokenizer itself.
+#[cfg(feature = "tiktoken")]
+fn counting(run: &Run) {
+    for (name, text) in tokens::corpora() {
+        let mut bench =
+            Bench::new(&format!("16 KB of {name}, o200k"), "tiktoken-rs", tokens::tokenizer(&text))
+                .reading(text.len());
+        bench.add("counted", Some(0.33), tokens::counted(&text));
+        bench.add("counted by a thread that counted nothing before", Some(1.0), tokens::counted_cold(&text));
+        bench.add("rough, without a vocabulary", None, tokens::rough(&text));
+        bench.run(run, 1);
+    }
 }

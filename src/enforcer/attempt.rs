@@ -12,7 +12,7 @@ use super::{Core, Plan, Priced};
 use crate::decision::{Judged, amounts, judge};
 use crate::ledger::{Note, OnExpiry, Outcome, Reply, Reserve};
 use crate::reservation::Reservation;
-use crate::{Binding, Decision, Error, ReservationId, Timestamp};
+use crate::{Binding, Decision, Error, Excess, ReservationId, Timestamp};
 
 /// What one trip to the ledger brought.
 pub(super) enum Attempt {
@@ -29,6 +29,8 @@ pub(super) struct Draft<'a> {
     id: ReservationId,
     amounts: SmallVec<[i64; 8]>,
     priced: Priced,
+    excess: Excess,
+    choices: u32,
     expires_at: Timestamp,
     /// What it is charged if it expires, where that is its input alone.
     floor: Option<SmallVec<[i64; 8]>>,
@@ -51,6 +53,8 @@ impl<'a> Draft<'a> {
             id: ReservationId::generate(now),
             amounts: amounts(binding, &priced.amount())?,
             priced,
+            excess: plan.excess(ask.output, ask.choices, priced),
+            choices: ask.choices,
             expires_at: now + ask.timeout.unwrap_or_default() + core.hold_grace,
             floor: if core.abandoned == Abandoned::InputFloor {
                 Some(floor(plan, binding, priced)?)
@@ -106,9 +110,10 @@ impl<'a> Draft<'a> {
         balances: SmallVec<[crate::Balance; 8]>,
         news: Option<Box<crate::ledger::News>>,
     ) -> Reservation {
-        let Self { plan, exempt, id, amounts, priced, .. } = self;
+        let Self { plan, exempt, id, amounts, priced, excess, choices, .. } = self;
         let verdict = judge(plan.binding(exempt), &balances, &amounts);
-        let reservation = Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now);
+        let reservation = Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now)
+            .exceeding(excess, choices);
         // Told once the hold has its owner: an observer that panics leaks nothing.
         plan.core.tell_news(plan.binding(exempt), news);
         reservation
@@ -148,9 +153,10 @@ impl<'a> Draft<'a> {
 
     /// Lets the call out without a hold: its usage is recorded when the ledger is back.
     pub(super) fn unheld(self) -> Reservation {
-        let Self { plan, exempt, amounts, priced, .. } = self;
+        let Self { plan, exempt, amounts, priced, excess, choices, .. } = self;
         let now = plan.core.now();
         Reservation::unheld(plan, exempt, ReservationId::generate(now), amounts, priced, now)
+            .exceeding(excess, choices)
     }
 }
 

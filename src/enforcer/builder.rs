@@ -10,7 +10,7 @@ use super::core::{Core, Outage};
 use super::outbox::Outbox;
 use super::{Enforcer, Swaps};
 use crate::{
-    BudgetLedger, ByteBound, Clock, MemoryLedger, Observer, Policy, PricingTable, SystemClock,
+    BudgetLedger, ByteBound, Clock, MemoryLedger, Observer, OutputSizing, Policy, PricingTable, SystemClock,
     TokenEstimator, Usd,
 };
 
@@ -49,6 +49,7 @@ pub struct EnforcerBuilder {
     prices: PricingTable,
     ledger: Option<Arc<dyn BudgetLedger>>,
     estimator: Arc<dyn TokenEstimator>,
+    output_sizing: OutputSizing,
     clock: Arc<dyn Clock>,
     observers: Vec<Arc<dyn Observer>>,
     abandoned: Abandoned,
@@ -63,6 +64,7 @@ impl Default for EnforcerBuilder {
             prices: PricingTable::bundled(),
             ledger: None,
             estimator: Arc::new(ByteBound),
+            output_sizing: OutputSizing::default(),
             clock: Arc::new(SystemClock),
             observers: Vec::new(),
             abandoned: Abandoned::default(),
@@ -100,6 +102,14 @@ impl EnforcerBuilder {
     /// Counts tokens with that estimator; without, by the byte bound, in every build.
     pub fn estimator(mut self, estimator: impl TokenEstimator) -> Self {
         self.estimator = Arc::new(estimator);
+        self
+    }
+
+    /// Holds less output than a call may use, as was learned; without, the worst case.
+    ///
+    /// Each reconciled call teaches it. A decision says by how much the worst case exceeds what is held.
+    pub fn output_sizing(mut self, sizing: OutputSizing) -> Self {
+        self.output_sizing = sizing;
         self
     }
 
@@ -146,6 +156,7 @@ impl EnforcerBuilder {
             epoch: AtomicU64::new(0),
             ledger,
             estimator: self.estimator,
+            output_sizing: self.output_sizing,
             clock,
             clock_offset: AtomicI64::new(0),
             clock_behind: AtomicBool::new(false),

@@ -15,8 +15,8 @@ use super::outbox::Outbox;
 use crate::ledger::{Crossed, News, Reconcile, Release, Reply, Reserve, Resize};
 use crate::verdict::window_text;
 use crate::{
-    Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, Policy, PricingTable,
-    TierAction, Timestamp, TokenEstimator, Unit, Usd,
+    Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, OutputSizing, Policy,
+    PricingTable, TierAction, Timestamp, TokenEstimator, Unit, Usd,
 };
 
 /// What every clone of an enforcer and every open reservation shares.
@@ -28,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) epoch: AtomicU64,
     pub(crate) ledger: Arc<dyn BudgetLedger>,
     pub(crate) estimator: Arc<dyn TokenEstimator>,
+    pub(crate) output_sizing: OutputSizing,
     pub(crate) clock: Arc<dyn Clock>,
     /// How far the ledger's clock is ahead of this machine's, in nanoseconds.
     pub(crate) clock_offset: AtomicI64,

@@ -10,7 +10,9 @@ use parking_lot::Mutex;
 use super::Core;
 use crate::ledger::{About, Note};
 use crate::policy::{Budget, UnknownModel};
-use crate::{Binding, Call, Conditions, Error, ModelPrice, PricingTable, Timestamp, Usd};
+use crate::{
+    Binding, Call, Conditions, Error, Excess, ModelPrice, OutputSizing, PricingTable, Timestamp, Usd,
+};
 
 /// Everything about a charge set that does not depend on the call's size.
 #[derive(Debug)]
@@ -128,6 +130,33 @@ impl Plan {
         let model_max = self.price.as_ref().and_then(|price| price.output_tokens_max()).unwrap_or(u64::MAX);
         let cap = self.binding.caps.tokens_output.unwrap_or(u64::MAX);
         requested.unwrap_or(self.output_tokens_default).min(model_max).min(cap)
+    }
+
+    /// The output of one choice that is held for: all of it, or what was learned that calls like this use.
+    #[inline]
+    pub(crate) fn output_held(&self, requested: Option<u64>) -> u64 {
+        let most = self.output_tokens(requested);
+        match &self.core.output_sizing {
+            OutputSizing::Learned(learned) => learned
+                .size(&self.call.model, self.call.use_case.as_deref())
+                .map_or(most, |size| size.min(most)),
+            _ => most,
+        }
+    }
+
+    /// What the call may cost above what is held for it.
+    #[inline]
+    pub(crate) fn excess(&self, requested: Option<u64>, choices: u32, held: Priced) -> Excess {
+        if matches!(self.core.output_sizing, OutputSizing::WorstCase) {
+            return Excess::default();
+        }
+        let most = self.output_tokens(requested);
+        // What cannot be priced is as much as there is.
+        let usd = self.price(held.tokens_input, most, choices).map_or(Usd::MAX, |worst| worst.usd);
+        Excess {
+            output_tokens: most.saturating_mul(u64::from(choices)).saturating_sub(held.tokens_output),
+            usd: Usd::from_nanos(usd.nanos().saturating_sub(held.usd.nanos()).max(0)),
+        }
     }
 
     /// Prices so many input tokens and so many output tokens of each choice.

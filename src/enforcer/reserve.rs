@@ -31,7 +31,7 @@ pub(crate) fn reserve_at_once(
     if plan.exempt.is_some() || plan.price.is_none() || core.outbox.len() > 0 {
         return Ok(None);
     }
-    let priced = plan.price(*tokens, plan.output_tokens(ask.output), ask.choices)?;
+    let priced = plan.price(*tokens, plan.output_held(ask.output), ask.choices)?;
     if over_cap(&plan.binding.caps, *tokens, priced.usd, ask.output).is_some() {
         return Ok(None);
     }
@@ -83,7 +83,7 @@ fn reserve_unasked(
     error: Error,
 ) -> Result<Admission, Error> {
     let estimate = estimate(plan, ask.input)?;
-    let priced = plan.price(estimate.tokens, plan.output_tokens(ask.output), ask.choices)?;
+    let priced = plan.price(estimate.tokens, plan.output_held(ask.output), ask.choices)?;
     let caps = over_cap(&plan.binding.caps, estimate.tokens, priced.usd, ask.output);
     let passes = plan.binding.observes_only || plan.core.outage.admits(priced.usd);
     if !error.is_retryable() || plan.unpriced || caps.is_some() || !passes {
@@ -100,7 +100,7 @@ async fn attempt(
     estimate: Estimate,
     now: Timestamp,
 ) -> Result<Attempt, Error> {
-    let output = plan.output_tokens(ask.output);
+    let output = plan.output_held(ask.output);
     let priced = plan.price(estimate.tokens, output, ask.choices)?;
     let cap = over_cap(&plan.binding.caps, estimate.tokens, priced.usd, ask.output);
     if cap.is_some() || plan.unpriced {
@@ -171,7 +171,7 @@ fn refused_whatever_the_input(plan: &Plan, ask: &Ask<'_>, refused: &Decision) ->
     if plan.exempt.is_some() {
         return Ok(false);
     }
-    let without_input = plan.price(0, plan.output_tokens(ask.output), ask.choices)?;
+    let without_input = plan.price(0, plan.output_held(ask.output), ask.choices)?;
     if refused.extra.is_some() {
         return Ok(over_cap(&plan.binding.caps, 0, without_input.usd, ask.output).is_some());
     }
@@ -181,12 +181,17 @@ fn refused_whatever_the_input(plan: &Plan, ask: &Ask<'_>, refused: &Decision) ->
 
 /// After an admission by a bound: count where the bound made the verdict, and shrink the hold.
 async fn settle_bound(reservation: Reservation, ask: &Ask<'_>, bound: Estimate) -> Result<Admission, Error> {
-    let reservation = reservation.estimated(bound);
+    // Tokens that the caller counted were not estimated.
+    let reservation = match ask.input {
+        Input::Prompt(_) => reservation.estimated(bound),
+        Input::Tokens(_) => reservation,
+    };
     if bound.kind != EstimateKind::Bound || reservation.verdict() == Verdict::Allow {
         return Ok(Admission::Admitted(reservation));
     }
     let plan = Arc::clone(reservation.plan());
-    let output = plan.output_tokens(ask.output);
+    // What was held, whatever was learned since.
+    let output = reservation.output_held(ask.choices);
     let without_input = amounts(reservation.binding(), &plan.price(0, output, ask.choices)?.amount())?;
     if judge(reservation.binding(), reservation.balances(), &without_input) == reservation.verdict() {
         return Ok(Admission::Admitted(reservation));
@@ -223,7 +228,7 @@ fn counted(plan: &Plan, input: &Input, bound: Estimate) -> Result<Option<Estimat
 /// Advice on a call: what a reserve would say now, by the bound.
 pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Decision, Error> {
     let estimate = estimate(plan, ask.input)?;
-    let priced = plan.price(estimate.tokens, plan.output_tokens(ask.output), ask.choices)?;
+    let priced = plan.price(estimate.tokens, plan.output_held(ask.output), ask.choices)?;
     let extra = over_cap(&plan.binding.caps, estimate.tokens, priced.usd, ask.output);
     if let Some(exempt) = &plan.exempt {
         let decision = advise(plan, exempt, ask, priced, extra.clone(), now).await?;

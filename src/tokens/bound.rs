@@ -24,12 +24,12 @@ use crate::message::{Part, Prompt};
 ///   an agent behind a model's name 5,000.
 ///
 /// # Allowances, in tokens
-/// | | prompt | message | role | tools | each tool | image |
-/// |---|---|---|---|---|---|---|
-/// | OpenAI | 3 | 3 | 1 | 16 | 32 | 1,445; `gpt-4o-mini` 48,169 |
-/// | Anthropic | 16 | 8 | 1 | 640 | 64 | 1,600 |
-/// | Google | 8 | 4 | 1 | 32 | 32 | 1,120 |
-/// | others | 128 | 16 | 1 | 640 | 64 | 1,600 |
+/// | | prompt | message | role | tools, schema | each tool | call | thinking | image |
+/// |---|---|---|---|---|---|---|---|---|
+/// | OpenAI | 3 | 3 | 1 | 16 | 32 | 16 | 0 | 1,445; small models and GPT-5 3,779; `gpt-4o-mini` 48,169 |
+/// | Anthropic | 16 | 8 | 1 | 640 | 64 | 96 | 64 | 5,000 |
+/// | Google | 8 | 4 | 1 | 32 | 32 | 16 | 0 | 1,120 |
+/// | others | 128 | 16 | 1 | 640 | 64 | 64 | 128 | 1,600 |
 ///
 /// - OpenAI's framing is its cookbook's ("How to count tokens with tiktoken"):
 ///   3 tokens for each message, 1 for the role, 3 that prime the answer; its
@@ -38,9 +38,9 @@ use crate::message::{Part, Prompt};
 ///   and Anthropic's instructions for tools (it publishes 346, we saw 500).
 /// - A role that is not one of the usual words counts its bytes.
 /// - Images make the estimate a guess, since they are charged by size: OpenAI's
-///   figure is 2048 × 768 pixels in high detail (85 + 8 × 170), Anthropic's its
-///   largest standard image (1568 pixels, width × height / 750), Google's one
-///   image in high resolution. Larger ones cost more on some models.
+///   figures are 2048 × 768 pixels in high detail (85 + 8 × 170) and 1,536 patches at 2.46, Anthropic's
+///   the largest image since Claude 4.7 (2576 pixels, width × height / 750; 1,600 before), Google's
+///   one image in high resolution, as their guides said in November 2026. Larger ones cost more on some models.
 /// - A tool without parameters is taken for one of the provider's own, such as
 ///   a web search, and makes the estimate a guess.
 ///
@@ -90,7 +90,13 @@ pub(super) fn sum(family: Family, prompt: &Prompt, mut of_text: impl FnMut(&str)
         for part in &message.parts {
             sum = sum.plus(match part {
                 Part::Text(text) => of_text(text),
-                Part::Image => Estimate::guess(allowance.image),
+                Part::Call { name, arguments } => {
+                    of_text(name).plus(of_text(arguments)).plus(Estimate::bound(allowance.call))
+                }
+                Part::Reasoning(text) => of_text(text),
+                Part::Schema(text) => Estimate::bound(bytes(text).saturating_add(allowance.tools)),
+                Part::Thinking => Estimate::bound(allowance.thinking),
+                Part::Image | Part::Picture(_) => Estimate::guess(allowance.image),
                 Part::Opaque => Estimate::opaque(),
             });
         }

@@ -17,10 +17,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Estimate {
-    /// Input tokens.
+    /// Input tokens that a reservation holds for.
     pub tokens: u64,
-    /// What is known about them.
+    /// What the real number will most likely be; the same where nothing better is known.
+    pub expected: u64,
+    /// What would be held had nothing been learned: see [`Calibration`](crate::Calibration).
+    pub uncalibrated: u64,
+    /// What is known about `tokens`.
     pub kind: EstimateKind,
+    /// In how many of a million calls the real number is not above `tokens`, as
+    /// far as was measured: all for a count or a bound, none claimed for a guess.
+    pub confidence_ppm: u32,
+    /// Whether tools or a schema of the answer were described, or tools called before:
+    /// calibration learns those calls apart.
+    pub has_tools: bool,
     /// Whether there is a part that cannot be counted, such as a file id:
     /// it adds nothing to `tokens`. See [`needs_model_maximum`](Self::needs_model_maximum).
     pub opaque: bool,
@@ -37,33 +47,60 @@ pub enum EstimateKind {
     Count,
     /// The real number is not above it.
     Bound,
+    /// The real number was not above it in the stated part of the calls measured:
+    /// see [`Estimate::confidence_ppm`].
+    Likely,
     /// The real number may be above it.
     Guess,
 }
+
+/// A whole, in millionths.
+pub(super) const MILLION: u32 = 1_000_000;
 
 impl Estimate {
     /// That many tokens, counted.
     #[must_use]
     pub const fn count(tokens: u64) -> Self {
-        Self { tokens, kind: EstimateKind::Count, opaque: false }
+        Self::of(tokens, tokens, EstimateKind::Count, MILLION)
     }
 
     /// Not more than that many tokens.
     #[must_use]
     pub const fn bound(tokens: u64) -> Self {
-        Self { tokens, kind: EstimateKind::Bound, opaque: false }
+        Self::of(tokens, tokens, EstimateKind::Bound, MILLION)
     }
 
     /// Perhaps that many tokens.
     #[must_use]
     pub const fn guess(tokens: u64) -> Self {
-        Self { tokens, kind: EstimateKind::Guess, opaque: false }
+        Self::of(tokens, tokens, EstimateKind::Guess, 0)
     }
 
     /// A part that cannot be counted: no tokens, and a guess.
     #[must_use]
     pub const fn opaque() -> Self {
-        Self { tokens: 0, kind: EstimateKind::Guess, opaque: true }
+        Self { opaque: true, ..Self::guess(0) }
+    }
+
+    /// Most likely `expected` tokens, and not more than `tokens` in so many of a million calls.
+    ///
+    /// `tokens` is never below `expected`.
+    ///
+    /// ```
+    /// use token_budget::Estimate;
+    ///
+    /// let estimate = Estimate::likely(1_000, 1_150, 980_000);
+    /// assert_eq!((estimate.expected, estimate.tokens), (1_000, 1_150));
+    /// assert_eq!(estimate.to_string(), "1150 tokens (likely)");
+    /// ```
+    #[must_use]
+    pub const fn likely(expected: u64, tokens: u64, confidence_ppm: u32) -> Self {
+        let tokens = if tokens < expected { expected } else { tokens };
+        Self::of(expected, tokens, EstimateKind::Likely, confidence_ppm)
+    }
+
+    const fn of(expected: u64, tokens: u64, kind: EstimateKind, confidence_ppm: u32) -> Self {
+        Self { tokens, expected, uncalibrated: tokens, kind, confidence_ppm, has_tools: false, opaque: false }
     }
 
     /// Both together: known as well as the less known of the two. Saturates.
@@ -71,7 +108,11 @@ impl Estimate {
     pub fn plus(self, other: Self) -> Self {
         Self {
             tokens: self.tokens.saturating_add(other.tokens),
+            expected: self.expected.saturating_add(other.expected),
+            uncalibrated: self.uncalibrated.saturating_add(other.uncalibrated),
             kind: self.kind.max(other.kind),
+            confidence_ppm: self.confidence_ppm.min(other.confidence_ppm),
+            has_tools: self.has_tools || other.has_tools,
             opaque: self.opaque || other.opaque,
         }
     }
@@ -104,6 +145,7 @@ impl fmt::Display for EstimateKind {
         f.write_str(match self {
             Self::Count => "count",
             Self::Bound => "bound",
+            Self::Likely => "likely",
             Self::Guess => "guess",
         })
     }
@@ -128,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_kind_reads_the_same_in_text_and_json() {
-        for kind in [EstimateKind::Count, EstimateKind::Bound, EstimateKind::Guess] {
+        for kind in [EstimateKind::Count, EstimateKind::Bound, EstimateKind::Likely, EstimateKind::Guess] {
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));
         }
     }

@@ -27,6 +27,10 @@ pub(super) struct Allowance {
     pub(super) tools: u64,
     /// For each tool, beside the bytes of its description.
     pub(super) tool: u64,
+    /// For each earlier tool call with its result.
+    pub(super) call: u64,
+    /// Where thinking is switched on.
+    pub(super) thinking: u64,
     /// For each image.
     pub(super) image: u64,
 }
@@ -36,11 +40,14 @@ const PREFIXES: [&str; 9] = ["us.", "eu.", "apac.", "jp.", "au.", "global.", "an
 
 const O200K: [&str; 7] =
     ["gpt-5", "gpt-4o", "gpt-4.1", "gpt-4.5", "chatgpt-4o", "codex-mini", "gpt-realtime"];
+const PATCHES: [&str; 5] = ["gpt-5", "gpt-4.1-mini", "gpt-4.1-nano", "o4-mini", "codex-mini"];
 const CL100K: [&str; 5] = ["gpt-4-", "gpt-3.5", "gpt-35", "text-embedding-3", "text-embedding-ada-002"];
 
 // 85 tokens and 170 for each of at most 8 tiles: 2048 × 768 pixels in high detail.
 const OPENAI_IMAGE: u64 = 1_445;
-// The same with 2,833 and 5,667: the small model is charged more per tile.
+// 1,536 patches at 2.46 tokens, the dearest of the models that bill patches.
+const OPENAI_PATCHES_IMAGE: u64 = 3_779;
+// The same tiles with 2,833 and 5,667: the small model is charged more per tile.
 const GPT_4O_MINI_IMAGE: u64 = 48_169;
 
 impl Family {
@@ -56,6 +63,8 @@ impl Family {
             Self::Google
         } else if name.starts_with("gpt-4o-mini") {
             Self::OpenAi { encoding: Encoding::O200k, image: GPT_4O_MINI_IMAGE }
+        } else if starts(&PATCHES) {
+            Self::OpenAi { encoding: Encoding::O200k, image: OPENAI_PATCHES_IMAGE }
         } else if starts(&O200K) || is_o_series(name) {
             Self::OpenAi { encoding: Encoding::O200k, image: OPENAI_IMAGE }
         } else if name == "gpt-4" || name.starts_with("gpt-4:") || starts(&CL100K) {
@@ -76,10 +85,30 @@ impl Family {
     /// The figures are explained, with their sources, at [`ByteBound`](super::ByteBound).
     pub(super) const fn allowance(self) -> Allowance {
         match self {
-            Self::OpenAi { image, .. } => Allowance { prompt: 3, message: 3, tools: 16, tool: 32, image },
-            Self::Anthropic => Allowance { prompt: 16, message: 8, tools: 640, tool: 64, image: 1_600 },
-            Self::Google => Allowance { prompt: 8, message: 4, tools: 32, tool: 32, image: 1_120 },
-            Self::Other => Allowance { prompt: 128, message: 16, tools: 640, tool: 64, image: 1_600 },
+            Self::OpenAi { image, .. } => {
+                Allowance { prompt: 3, message: 3, tools: 16, tool: 32, call: 16, thinking: 0, image }
+            }
+            Self::Anthropic => Allowance {
+                prompt: 16,
+                message: 8,
+                tools: 640,
+                tool: 64,
+                call: 96,
+                thinking: 64,
+                image: 5_000,
+            },
+            Self::Google => {
+                Allowance { prompt: 8, message: 4, tools: 32, tool: 32, call: 16, thinking: 0, image: 1_120 }
+            }
+            Self::Other => Allowance {
+                prompt: 128,
+                message: 16,
+                tools: 640,
+                tool: 64,
+                call: 64,
+                thinking: 128,
+                image: 1_600,
+            },
         }
     }
 }

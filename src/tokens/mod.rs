@@ -1,19 +1,31 @@
 //! How many input tokens will a prompt be? What every estimator can be asked.
 
 mod bound;
-#[cfg(feature = "tiktoken")]
-mod cut;
+mod calibration;
 mod estimate;
+mod families;
 mod family;
 #[cfg(feature = "tiktoken")]
+mod fast;
+#[cfg(feature = "tiktoken")]
 mod memo;
+mod output;
+mod picture;
+mod profile;
+mod request;
+mod rough;
 #[cfg(feature = "tiktoken")]
 mod tiktoken;
+mod tool_text;
 
 use std::fmt;
 
 pub use bound::ByteBound;
+pub use calibration::{Calibration, CalibrationReport};
 pub use estimate::{Estimate, EstimateKind};
+pub use families::FamilyEstimator;
+pub use output::{LearnedOutput, OutputSizing};
+pub use request::RequestShape;
 #[cfg(feature = "tiktoken")]
 pub use tiktoken::TiktokenEstimator;
 
@@ -81,5 +93,13 @@ pub trait TokenEstimator: fmt::Debug + Send + Sync + 'static {
     /// The same for one piece of text, without any framing: its bytes.
     fn bound_text(&self, model: &str, text: &str) -> Estimate {
         bound::of_text(Family::of(model), text)
+    }
+
+    /// Is told what a call that it estimated really took, so that it may learn.
+    ///
+    /// The enforcer tells it of every reconciled call whose prompt was estimated
+    /// and whose input the provider reported. Nothing is done unless it is implemented.
+    fn observe(&self, model: &str, estimate: &Estimate, reported: u64) {
+        let _ = (model, estimate, reported);
     }
 }

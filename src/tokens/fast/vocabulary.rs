@@ -1,0 +1,279 @@
+//! How many tokens is one piece of a text?
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+use tiktoken_rs::CoreBPE;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::super::family::Encoding;
+
+/// The tokens of an encoding by their bytes, with their ranks.
+pub(super) struct Vocabulary {
+    /// Tokens of up to 15 bytes, by open addressing; zero is a free place.
+    keys: Vec<u128>,
+    ranks: Vec<u32>,
+    /// Tokens of two bytes, where every merge begins.
+    pairs: Vec<u32>,
+    /// A bit for every token of up to 15 bytes at one place of its hash, so that most of what is no token
+    /// is known in half a megabyte.
+    bits: Vec<u64>,
+    /// The few longer ones.
+    long: HashMap<Box<[u8]>, u32, foldhash::fast::RandomState>,
+}
+
+/// Longer pieces are not merged here.
+const MERGED_BYTES_MAX: usize = 128;
+/// Bytes that fit a key beside their number.
+const KEY_BYTES: usize = 15;
+/// No token, and no merge.
+const NONE: u32 = u32::MAX;
+
+impl Vocabulary {
+    /// Reads the tokens out of the tokenizer: the first number without a token ends them.
+    pub(super) fn load(tokenizer: &CoreBPE) -> Self {
+        let tokens: Vec<Vec<u8>> = (0..NONE).map_while(|rank| tokenizer.decode_bytes(&[rank]).ok()).collect();
+        let places = tokens.len().saturating_mul(2).next_power_of_two();
+        let mut vocabulary = Self {
+            keys: vec![0; places],
+            ranks: vec![NONE; places],
+            pairs: vec![NONE; 1 << 16],
+            bits: vec![0; BIT_WORDS],
+            long: HashMap::default(),
+        };
+        for (rank, token) in (0_u32..).zip(&tokens) {
+            vocabulary.insert(token, rank);
+        }
+        vocabulary
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.keys.iter().filter(|key| **key != 0).count().saturating_add(self.long.len())
+    }
+
+    fn insert(&mut self, token: &[u8], rank: u32) {
+        let Some(key) = key(token) else {
+            self.long.insert(token.into(), rank);
+            return;
+        };
+        let (word, bit) = bit(mixed(key));
+        if let Some(word) = self.bits.get_mut(word) {
+            *word |= bit;
+        }
+        if let [first, second] = token
+            && let Some(pair) = self.pairs.get_mut(pair(*first, *second))
+        {
+            *pair = rank;
+        }
+        let mut place = self.place(mixed(key));
+        // At most half of the places are taken, so that a free one is found.
+        while self.keys.get(place).is_some_and(|taken| *taken != 0) {
+            place = self.after(place);
+        }
+        if let (Some(free), Some(slot)) = (self.keys.get_mut(place), self.ranks.get_mut(place)) {
+            (*free, *slot) = (key, rank);
+        }
+    }
+
+    #[inline]
+    fn place(&self, hash: u64) -> usize {
+        index(hash) & self.keys.len().wrapping_sub(1)
+    }
+
+    #[inline]
+    fn after(&self, place: usize) -> usize {
+        place.wrapping_add(1) & self.keys.len().wrapping_sub(1)
+    }
+
+    /// Whether a piece is a token, as most are: one look at one place.
+    #[inline]
+    fn contains(&self, piece: &[u8]) -> bool {
+        // Every byte is a token.
+        let Some(key) = key(piece).filter(|_| piece.len() > 1) else {
+            return piece.len() == 1 || self.long.contains_key(piece);
+        };
+        let mut place = self.place(mixed(key));
+        loop {
+            match self.keys.get(place) {
+                Some(found) if *found == key => return true,
+                Some(0) | None => return false,
+                Some(_) => place = self.after(place),
+            }
+        }
+    }
+
+    /// The token of exactly those bytes.
+    #[inline]
+    fn rank(&self, bytes: &[u8]) -> u32 {
+        match key(bytes) {
+            Some(key) => self.rank_of(key),
+            None => self.long.get(bytes).copied().unwrap_or(NONE),
+        }
+    }
+
+    #[inline]
+    fn rank_of(&self, key: u128) -> u32 {
+        let hash = mixed(key);
+        let (word, bit) = bit(hash);
+        if self.bits.get(word).is_none_or(|word| word & bit == 0) {
+            return NONE;
+        }
+        let mut place = self.place(hash);
+        loop {
+            match self.keys.get(place) {
+                Some(found) if *found == key => return self.ranks.get(place).copied().unwrap_or(NONE),
+                Some(0) | None => return NONE,
+                Some(_) => place = self.after(place),
+            }
+        }
+    }
+
+    /// The tokens of a piece; none where it is too long to be merged here.
+    #[inline]
+    pub(super) fn tokens(&self, encoding: Encoding, piece: &[u8]) -> Option<u64> {
+        if piece.len() > MERGED_BYTES_MAX {
+            return None;
+        }
+        if self.contains(piece) {
+            return Some(1);
+        }
+        Some(u64::from(remembered(encoding, piece, || self.merged(piece))))
+    }
+
+    /// Merges the pair of lowest rank until no pair is a token, and counts what is left.
+    fn merged(&self, piece: &[u8]) -> u8 {
+        let pairs = piece.iter().zip(piece.iter().skip(1));
+        let ranks =
+            pairs.map(|(first, second)| self.pairs.get(pair(*first, *second)).copied().unwrap_or(NONE));
+        let mut parts: SmallVec<[Part; 48]> =
+            ranks.chain([NONE]).enumerate().map(|(from, rank)| Part { from, rank }).collect();
+        loop {
+            let lowest = parts.iter().enumerate().min_by_key(|(_, part)| part.rank);
+            let Some((place, _)) = lowest.filter(|(_, part)| part.rank != NONE) else { break };
+            let next = place.saturating_add(1);
+            parts.remove(next);
+            self.rank_again(piece, &mut parts, place);
+            if let Some(before) = place.checked_sub(1) {
+                self.rank_again(piece, &mut parts, before);
+            }
+        }
+        u8::try_from(parts.len()).unwrap_or(u8::MAX)
+    }
+
+    /// The rank of the part there joined with the next.
+    fn rank_again(&self, piece: &[u8], parts: &mut [Part], place: usize) {
+        let end = |place: usize| parts.get(place).map_or(piece.len(), |part| part.from);
+        let has_next = place.saturating_add(1) < parts.len();
+        let (from, to) = (end(place), end(place.saturating_add(2)));
+        let rank = if has_next { self.joined(piece, from, to) } else { NONE };
+        if let Some(part) = parts.get_mut(place) {
+            part.rank = rank;
+        }
+    }
+
+    #[inline]
+    fn joined(&self, piece: &[u8], from: usize, to: usize) -> u32 {
+        piece.get(from..to).map_or(NONE, |bytes| self.rank(bytes))
+    }
+}
+
+/// Words of 64 bits: 22 bits of the hash tell which bit.
+const BIT_WORDS: usize = 1 << 16;
+
+/// The bit of a hash, by other parts of it than its place.
+#[inline]
+fn bit(hash: u64) -> (usize, u64) {
+    (index(hash >> 38) & BIT_WORDS.wrapping_sub(1), 1 << ((hash >> 32) & 63))
+}
+
+#[inline]
+fn pair(first: u8, second: u8) -> usize {
+    usize::from(first) << 8 | usize::from(second)
+}
+
+/// A part of a piece, and the rank that it has together with the next.
+#[derive(Clone, Copy)]
+struct Part {
+    from: usize,
+    rank: u32,
+}
+
+/// Up to 15 bytes with their number behind them; none for more.
+#[inline]
+fn key(bytes: &[u8]) -> Option<u128> {
+    let mut packed = [0_u8; 16];
+    packed.get_mut(..bytes.len()).filter(|_| bytes.len() <= KEY_BYTES)?.copy_from_slice(bytes);
+    let length = u128::try_from(bytes.len()).unwrap_or(0);
+    Some(u128::from_le_bytes(packed) | (length << 120))
+}
+
+/// Both halves of a key folded into one number.
+#[inline]
+fn mixed(key: u128) -> u64 {
+    let [low, high] = halves(key);
+    let product =
+        u128::from(low ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(u128::from(high ^ 0xbf58_476d_1ce4_e5b9));
+    let [low, high] = halves(product);
+    low ^ high
+}
+
+#[inline]
+fn halves(number: u128) -> [u64; 2] {
+    let bytes = number.to_le_bytes();
+    let (low, high) = bytes.split_at(8);
+    [low, high].map(|half| half.try_into().map_or(0, u64::from_le_bytes))
+}
+
+#[inline]
+fn index(number: u64) -> usize {
+    usize::try_from(number & u64::from(u32::MAX)).unwrap_or(0)
+}
+
+/// Pieces that this thread merged lately: half a megabyte for each encoding.
+struct Memo {
+    keys: Vec<u128>,
+    counts: Vec<u8>,
+}
+
+impl Memo {
+    const fn new() -> Self {
+        Self { keys: Vec::new(), counts: Vec::new() }
+    }
+}
+
+/// Each piece has one place; the next that comes to it takes it.
+const PLACES: usize = 1 << 15;
+
+thread_local! {
+    static MEMOS: [RefCell<Memo>; 2] = const { [const { RefCell::new(Memo::new()) }; 2] };
+}
+
+/// The tokens of a piece that is no token itself: known, or merged now.
+///
+/// A piece of more than 15 bytes is known by 128 bits of its hash.
+fn remembered(encoding: Encoding, piece: &[u8], merge: impl Fn() -> u8) -> u8 {
+    // The mark of a hash is a number of bytes that no short piece has.
+    let key = key(piece).unwrap_or_else(|| xxh3_128(piece) | (0xff << 120));
+    let place = index(mixed(key)) & PLACES.wrapping_sub(1);
+    let ask = |memos: &[RefCell<Memo>; 2]| {
+        let [o200k, cl100k] = memos;
+        let memo = if encoding == Encoding::O200k { o200k } else { cl100k };
+        let mut memo = memo.try_borrow_mut().ok()?;
+        if memo.keys.is_empty() {
+            *memo = Memo { keys: vec![0; PLACES], counts: vec![0; PLACES] };
+        }
+        if memo.keys.get(place) == Some(&key) {
+            return memo.counts.get(place).copied();
+        }
+        let count = merge();
+        let Memo { keys, counts } = &mut *memo;
+        if let (Some(known), Some(slot)) = (keys.get_mut(place), counts.get_mut(place)) {
+            (*known, *slot) = (key, count);
+        }
+        Some(count)
+    };
+    // A thread that ends has no memo any more.
+    MEMOS.try_with(ask).ok().flatten().unwrap_or_else(merge)
+}

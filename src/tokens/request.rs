@@ -1,0 +1,159 @@
+//! What does a request ask for, read off its JSON body?
+
+mod content;
+mod media;
+mod settings;
+mod tools;
+
+use std::sync::Arc;
+
+use compact_str::CompactString;
+use serde_json::{Map, Value};
+
+use crate::message::{Message, Prompt};
+use crate::{Call, Error};
+
+/// What a request says about its size and price, read off its JSON body.
+///
+/// One reader serves the bodies of OpenAI (chat, responses, completions,
+/// embeddings), Anthropic, Gemini, Bedrock Converse, Cohere, Mistral, Ollama,
+/// and whoever speaks one of those languages: their fields do not contradict
+/// each other, so the API need not be told.
+///
+/// Nothing that may cost tokens is dropped silently. A part of an unknown kind
+/// counts as the text of its JSON, a file that is only named is
+/// [`Part::Opaque`](crate::Part::Opaque), and what is nested more than 32 levels deep is too.
+/// Settings that a model never reads (`temperature`, `metadata`, …) are left out.
+///
+/// # Example: a tool, a schema, and a picture
+/// ```
+/// use token_budget::tokens::RequestShape;
+///
+/// let body = br#"{
+///     "model": "gpt-4o", "stream": true, "max_completion_tokens": 300, "n": 2,
+///     "messages": [
+///         {"role": "system", "content": "Be brief."},
+///         {"role": "user", "content": [
+///             {"type": "text", "text": "What is this?"},
+///             {"type": "image_url", "image_url": {"url": "https://example.com/cat.png", "detail": "low"}}
+///         ]}
+///     ],
+///     "tools": [{"type": "function", "function": {"name": "look_closer", "parameters": {"type": "object"}}}]
+/// }"#;
+/// let shape = RequestShape::parse(body)?;
+/// assert_eq!(shape.model.as_deref(), Some("gpt-4o"));
+/// assert_eq!((shape.output_tokens_max, shape.choices, shape.stream), (Some(300), 2, true));
+/// assert_eq!((shape.prompt.messages.len(), shape.prompt.tools.len()), (2, 1));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestShape {
+    /// The model, where the body names it: on Bedrock, Vertex and Gemini the address does.
+    pub model: Option<CompactString>,
+    /// Everything that the model reads.
+    pub prompt: Prompt,
+    /// The most output tokens that were asked for, of one answer.
+    pub output_tokens_max: Option<u64>,
+    /// How many answers were asked for at once; one unless said.
+    pub choices: u32,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// The service tier, as it was named.
+    pub service_tier: Option<CompactString>,
+}
+
+/// Deeper parts are not read.
+const DEPTH_MAX: usize = 32;
+/// A larger body is refused: the largest that a provider takes is 32 MB.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+
+impl RequestShape {
+    /// Reads a body as it is sent.
+    ///
+    /// # Errors
+    /// `Invalid` where it is not a JSON object, or larger than 64 MiB.
+    pub fn parse(body: &[u8]) -> Result<Self, Error> {
+        if body.len() > BYTES_MAX {
+            return Err(Error::invalid(
+                "request",
+                format!("has {} bytes, {BYTES_MAX} can be read", body.len()),
+            ));
+        }
+        // The parser's own message could carry a piece of the prompt.
+        let body: Value = serde_json::from_slice(body).map_err(|error| {
+            Error::invalid(
+                "request",
+                format!("is not JSON: line {}, column {}", error.line(), error.column()),
+            )
+        })?;
+        Self::read(&body)
+    }
+
+    /// Reads a body that was parsed before.
+    ///
+    /// # Errors
+    /// `Invalid` where it is not a JSON object.
+    pub fn read(body: &Value) -> Result<Self, Error> {
+        let body = body.as_object().ok_or_else(|| Error::invalid("request", "is not a JSON object"))?;
+        let body = settings::unwrapped(body);
+        Ok(Self {
+            model: settings::model(body),
+            prompt: prompt(body),
+            output_tokens_max: settings::output_tokens_max(body),
+            choices: settings::choices(body),
+            stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
+            service_tier: settings::service_tier(body),
+        })
+    }
+
+    /// The same request as a call, without anybody who pays; `model` where the body names none.
+    #[must_use]
+    pub fn into_call(self, model: &str) -> Call {
+        let model = self.model.unwrap_or_else(|| model.into());
+        let call = Call::new(model).prompt(self.prompt).choices(self.choices);
+        match self.output_tokens_max {
+            Some(tokens) => call.output_tokens(tokens),
+            None => call,
+        }
+    }
+}
+
+impl Prompt {
+    /// The prompt of a request's JSON body: see [`RequestShape`](crate::tokens::RequestShape).
+    ///
+    /// # Errors
+    /// `Invalid` where it is not a JSON object.
+    pub fn from_request(body: &Value) -> Result<Self, Error> {
+        RequestShape::read(body).map(|shape| shape.prompt)
+    }
+}
+
+/// Where the system's text stands, by dialect.
+const SYSTEM: [&str; 6] =
+    ["system", "instructions", "systemInstruction", "system_instruction", "preamble", "developer"];
+/// Where the conversation stands, by dialect.
+const TURNS: [&str; 8] =
+    ["context", "chat_history", "messages", "contents", "input", "inputs", "prompt", "message"];
+
+fn prompt(body: &Map<String, Value>) -> Prompt {
+    let mut prompt = Prompt::default();
+    for value in SYSTEM.iter().filter_map(|field| body.get(*field)) {
+        let mut message = Message { role: "system".into(), parts: Vec::new() };
+        content::read(&mut message, &mut prompt.tools, value, 0);
+        if !message.parts.is_empty() {
+            prompt.messages.push(message);
+        }
+    }
+    for value in TURNS.iter().filter_map(|field| body.get(*field)) {
+        content::turns(&mut prompt, value);
+    }
+    tools::read(&mut prompt, body);
+    settings::asides(&mut prompt, body);
+    prompt
+}
+
+/// The text of a value of unknown meaning, as it would be sent.
+fn json(value: &Value) -> Arc<str> {
+    value.to_string().into()
+}

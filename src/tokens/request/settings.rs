@@ -1,0 +1,193 @@
+//! What does a request ask for beside its messages?
+
+use compact_str::CompactString;
+use serde_json::{Map, Value};
+
+use super::{SYSTEM, TURNS, json, media};
+use crate::message::{Message, Part, Prompt};
+
+/// The request itself where it is wrapped, as for counting tokens on Bedrock.
+pub(super) fn unwrapped(body: &Map<String, Value>) -> &Map<String, Value> {
+    let inside =
+        |field: &str| body.get("input").and_then(|input| input.get(field)).and_then(Value::as_object);
+    inside("converse").or_else(|| inside("invokeModel")).unwrap_or(body)
+}
+
+pub(super) fn model(body: &Map<String, Value>) -> Option<CompactString> {
+    ["model", "modelId", "model_id"]
+        .iter()
+        .find_map(|field| body.get(*field))
+        .and_then(Value::as_str)
+        .map(Into::into)
+}
+
+pub(super) fn service_tier(body: &Map<String, Value>) -> Option<CompactString> {
+    let named = ["service_tier", "serviceTier"].iter().find_map(|field| body.get(*field))?;
+    named.as_str().or_else(|| named.get("type")?.as_str()).map(Into::into)
+}
+
+/// Objects in which settings stand, by dialect.
+const NESTED: [&str; 4] = ["inferenceConfig", "generationConfig", "generation_config", "options"];
+
+pub(super) fn output_tokens_max(body: &Map<String, Value>) -> Option<u64> {
+    const FIELDS: [&str; 8] = [
+        "max_completion_tokens",
+        "max_output_tokens",
+        "max_tokens",
+        "maxTokens",
+        "maxOutputTokens",
+        "max_tokens_to_sample",
+        "num_predict",
+        "max_new_tokens",
+    ];
+    setting(body, &FIELDS).filter(|tokens| *tokens > 0)
+}
+
+pub(super) fn choices(body: &Map<String, Value>) -> u32 {
+    let asked = setting(body, &["n", "candidateCount", "candidate_count", "num_generations", "best_of"]);
+    asked.and_then(|choices| u32::try_from(choices).ok()).unwrap_or(1).max(1)
+}
+
+fn setting(body: &Map<String, Value>, fields: &[&str]) -> Option<u64> {
+    let nested = NESTED.iter().filter_map(|field| body.get(*field)?.as_object());
+    let mut places = std::iter::once(body).chain(nested);
+    places.find_map(|place| fields.iter().find_map(|field| place.get(*field)?.as_u64()))
+}
+
+/// Where an answer's schema is asked for, by dialect.
+const SCHEMAS: [&[&str]; 12] = [
+    &["response_format", "json_schema"],
+    &["response_format", "schema"],
+    &["response_format", "json_object", "schema"],
+    &["text", "format"],
+    &["format"],
+    &["output_config", "format"],
+    &["output_format"],
+    &["outputConfig", "textFormat", "structure", "jsonSchema"],
+    &["generationConfig", "responseJsonSchema"],
+    &["generationConfig", "responseSchema"],
+    &["generationConfig", "response_json_schema"],
+    &["generationConfig", "response_schema"],
+];
+
+/// Adds what the model reads beside messages and tools: schemas, switches, and fields of unknown meaning.
+pub(super) fn asides(prompt: &mut Prompt, body: &Map<String, Value>) {
+    let mut parts = Vec::new();
+    for path in SCHEMAS {
+        let mut found = path.first().and_then(|field| body.get(*field));
+        for field in path.iter().skip(1) {
+            found = found.and_then(|value| value.get(*field));
+        }
+        if let Some(schema) = found.filter(|value| is_schema(value)) {
+            // Its name and whether it is strict are not shown to the model.
+            let described = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+            let inner = schema.get("schema").unwrap_or(schema);
+            let inner = inner.as_str().map_or_else(|| json(inner), Into::into);
+            parts.push(Part::Schema(if described.is_empty() {
+                inner
+            } else {
+                format!("{described}\n{inner}").into()
+            }));
+        }
+    }
+    if let Some(Value::Array(images)) = body.get("images") {
+        parts.extend(images.iter().map(media::image));
+    }
+    if thinks(body) {
+        parts.push(Part::Thinking);
+    }
+    let mode = body.get("reasoning").and_then(|reasoning| reasoning.get("mode")).and_then(Value::as_str);
+    if mode == Some("pro") {
+        // The prompt is read by several drafts: 1,549 tokens were billed for 18.
+        parts.push(Part::Opaque);
+    }
+    let unknown =
+        body.iter().filter(|(field, value)| !is_known(field) && (value.is_object() || value.is_array()));
+    parts.extend(unknown.map(|(_, value)| Part::Text(json(value))));
+    if parts.is_empty() {
+        return;
+    }
+    match prompt.messages.first_mut() {
+        Some(first) => first.parts.extend(parts),
+        None => prompt.messages.push(Message { role: "system".into(), parts }),
+    }
+}
+
+fn is_schema(value: &Value) -> bool {
+    ["schema", "properties", "type", "anyOf", "$ref"].iter().any(|field| value.get(*field).is_some())
+        && !matches!(value.get("type").and_then(Value::as_str), Some("text" | "json_object"))
+}
+
+/// Whether thinking is switched on by name: with a budget, an effort, or a flag.
+fn thinks(body: &Map<String, Value>) -> bool {
+    let extra = |field: &str| body.get("additionalModelRequestFields").and_then(|extra| extra.get(field));
+    let thinking = body.get("thinking").or_else(|| extra("thinking")).or_else(|| extra("reasoning_config"));
+    let enabled =
+        thinking.and_then(|thinking| thinking.get("type")).and_then(Value::as_str) == Some("enabled");
+    let has_budget = body.get("output_config").is_some_and(|config| config.get("task_budget").is_some());
+    enabled
+        || has_budget
+        || body.get("reasoning").is_some_and(|reasoning| {
+            reasoning.get("enabled").and_then(Value::as_bool) != Some(false)
+                && ["effort", "max_tokens", "enabled"].iter().any(|field| reasoning.get(*field).is_some())
+        })
+}
+
+/// Settings that no model reads, and fields that are read elsewhere.
+const SETTINGS: [&str; 51] = [
+    "model",
+    "modelId",
+    "tools",
+    "functions",
+    "toolConfig",
+    "tool_config",
+    "tool_choice",
+    "function_call",
+    "response_format",
+    "text",
+    "format",
+    "output_config",
+    "output_format",
+    "outputConfig",
+    "generationConfig",
+    "generation_config",
+    "inferenceConfig",
+    "options",
+    "thinking",
+    "reasoning",
+    "additionalModelRequestFields",
+    "stream_options",
+    "include",
+    "stop",
+    "stop_sequences",
+    "stopSequences",
+    "metadata",
+    "logit_bias",
+    "safetySettings",
+    "safety_settings",
+    "guardrailConfig",
+    "modelArmorConfig",
+    "moderation",
+    "cache_control",
+    "context_management",
+    "web_search_options",
+    "search_parameters",
+    "search_settings",
+    "mcp_servers",
+    "plugins",
+    "provider",
+    "models",
+    "transforms",
+    "modalities",
+    "audio",
+    "labels",
+    "performanceConfig",
+    "serviceTier",
+    "requestMetadata",
+    "usage",
+    "images",
+];
+
+fn is_known(field: &str) -> bool {
+    SETTINGS.contains(&field) || SYSTEM.contains(&field) || TURNS.contains(&field)
+}

@@ -1,0 +1,209 @@
+//! Are estimates by family as close, and as safe, as they say?
+
+use std::fs;
+use std::sync::Arc;
+
+use serde_json::Value;
+use token_budget::{
+    Budget, Calibration, Estimate, EstimateKind, FamilyEstimator, LearnedOutput, Message, OutputSizing, Part,
+    Policy, Prompt, RequestShape, TokenEstimator, Usage, Usd, Window,
+};
+
+use crate::support::{House, call, ready, team, usd};
+
+fn estimator() -> FamilyEstimator {
+    #[cfg(feature = "tiktoken")]
+    return FamilyEstimator::counting(token_budget::TiktokenEstimator::new());
+    #[cfg(not(feature = "tiktoken"))]
+    FamilyEstimator::new()
+}
+
+fn prompt(text: &str) -> Prompt {
+    Prompt { messages: vec![Message::user(text)], tools: Vec::new() }
+}
+
+#[cfg(feature = "tiktoken")]
+#[test]
+fn framing_is_the_familys() {
+    let hello = prompt("hello");
+    // One token; 3 and 4 around it at OpenAI, 2 and 4 with reasoning models, nothing at Gemini.
+    for (model, expected) in [("gpt-4o", 8), ("gpt-5", 7), ("gemini-2.5-pro", 1), ("claude-sonnet-4-5", 8)] {
+        assert_eq!(estimator().count(model, &hello).expected, expected, "{model}");
+    }
+}
+
+#[cfg(feature = "tiktoken")]
+#[test]
+fn tools_are_counted_in_the_notation_that_the_model_reads() {
+    let tool = r#"{"type":"function","name":"now","parameters":{"type":"object","properties":{}}}"#;
+    let with_tool = Prompt { tools: vec![tool.into()], ..prompt("hello") };
+    let estimate = estimator().count("gpt-4o", &with_tool);
+    // 8 as above, 2 and 15 around the tools, and `type now = () => any;` with two line ends: 7.
+    assert_eq!(estimate.expected, 8 + 2 + 15 + 7);
+    assert!(estimate.has_tools && estimate.kind == EstimateKind::Likely);
+}
+
+#[test]
+fn what_nobody_measured_is_a_guess() {
+    let family = FamilyEstimator::family;
+    assert_eq!((family("some-new-model"), family("us.anthropic.claude-opus-4-8")), ("other", "claude-4.7"));
+    assert_eq!(estimator().count("some-new-model", &prompt("hi")).kind, EstimateKind::Guess);
+    let image = Prompt { messages: vec![Message::user("hi").with_part(Part::Image)], tools: Vec::new() };
+    assert_eq!(estimator().count("gpt-4o", &image).kind, EstimateKind::Guess);
+    let file = Prompt { messages: vec![Message::user("hi").with_part(Part::Opaque)], tools: Vec::new() };
+    assert!(estimator().count("gpt-4o", &file).needs_model_maximum());
+}
+
+#[test]
+fn a_megabyte_of_any_text_is_estimated() {
+    for pattern in [" ", "a", "A", "\n", "!", "'s", "😀", "我", "\u{301}", "ab1 ", "{\"a\":1},"] {
+        let text = pattern.repeat(1_000_000 / pattern.len());
+        let estimate = estimator().count("claude-sonnet-4-5", &prompt(&text));
+        assert!(estimate.tokens > 5_000, "{pattern:?}: {estimate}");
+    }
+}
+
+/// A recorded request, and the input tokens that its provider counted.
+struct Record {
+    model: String,
+    prompt: Prompt,
+    reported: u64,
+}
+
+/// Everything that can be counted here; none without the data.
+fn records() -> Option<Vec<Record>> {
+    let Ok(data) = std::env::var("TOKEN_BUDGET_DATA") else {
+        println!("skipped: TOKEN_BUDGET_DATA is not set");
+        return None;
+    };
+    let lines = fs::read_to_string(format!("{data}/estimation/requests.jsonl")).unwrap();
+    let read = |line: &str| {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let prompt = RequestShape::read(&value["request"]).unwrap().prompt;
+        Record {
+            model: value["model"].as_str().unwrap().to_owned(),
+            prompt,
+            reported: value["input_total"].as_u64().unwrap(),
+        }
+    };
+    let is_counted = |record: &Record| {
+        record.reported > 0
+            && !FamilyEstimator::new().count(&record.model, &record.prompt).needs_model_maximum()
+    };
+    Some(lines.lines().map(read).filter(is_counted).collect())
+}
+
+/// How many of a thousand bounds were too low, and the median of bound to reported in thousandths.
+fn judged<'a>(estimator: &FamilyEstimator, records: impl Iterator<Item = &'a Record>) -> (usize, u64) {
+    let mut ratios = Vec::new();
+    let mut under = 0;
+    for record in records {
+        let Estimate { tokens, .. } = estimator.count(&record.model, &record.prompt);
+        under += usize::from(tokens < record.reported);
+        ratios.push(tokens * 1_000 / record.reported);
+    }
+    ratios.sort_unstable();
+    println!("{under} of {} under, median {} ‰", ratios.len(), ratios[ratios.len() / 2]);
+    (under * 1_000 / ratios.len(), ratios[ratios.len() / 2])
+}
+
+#[test]
+fn the_bound_is_exceeded_in_two_of_a_hundred_at_most() {
+    let Some(records) = records() else { return };
+    assert!(records.len() > 500);
+    let (under, median) = judged(&estimator(), records.iter());
+    assert!(under <= 20 && median <= 1_500, "{under} ‰, {median} ‰");
+}
+
+#[test]
+fn a_bound_learned_from_one_half_holds_in_the_other() {
+    let Some(records) = records() else { return };
+    let mut under_both = 0;
+    for half in [0, 1] {
+        let calibrated = estimator().calibrated(Arc::new(Calibration::new()));
+        for record in records.iter().skip(half).step_by(2) {
+            let estimate = calibrated.count(&record.model, &record.prompt);
+            calibrated.observe(&record.model, &estimate, record.reported);
+        }
+        let (under, median) = judged(&calibrated, records.iter().skip(1 - half).step_by(2));
+        under_both += under;
+        let aim = if cfg!(feature = "tiktoken") { 1_250 } else { 1_400 };
+        assert!(median <= aim, "{median} ‰");
+    }
+    assert!(under_both <= 20, "{under_both} ‰ of each half together");
+}
+
+#[cfg(feature = "tiktoken")]
+#[test]
+fn plain_text_of_openai_models_is_exact() {
+    let Some(records) = records() else { return };
+    let is_plain = |record: &&Record| {
+        let parts = record.prompt.messages.iter().flat_map(|message| &message.parts);
+        FamilyEstimator::family(&record.model).starts_with("openai")
+            && record.prompt.tools.is_empty()
+            && parts.into_iter().all(|part| matches!(part, Part::Text(_)))
+    };
+    let (mut exact, mut all) = (0, 0);
+    for record in records.iter().filter(is_plain) {
+        let expected = estimator().count(&record.model, &record.prompt).expected;
+        all += 1;
+        exact += usize::from(expected == record.reported);
+        if expected != record.reported {
+            println!("{}: expected {expected}, reported {}", record.model, record.reported);
+        }
+    }
+    println!("{exact} of {all} exact");
+    assert!(exact * 100 >= all * 90, "{exact} of {all}");
+}
+
+fn ten_dollars() -> Policy {
+    Policy::new([Budget::usd("search", team(), Usd::dollars(10), Window::month())]).unwrap()
+}
+
+#[test]
+fn a_reconciled_prompt_teaches_and_counted_tokens_do_not() {
+    let calibration = Arc::new(Calibration::new());
+    let taught = FamilyEstimator::new().calibrated(Arc::clone(&calibration));
+    let house = House::with(ten_dollars(), |builder| builder.estimator(taught));
+    let asked = call("milli", 10).message(Message::user("how tall is it?"));
+    // 20 tokens were used, which the provider reports; then tokens that the caller counted.
+    drop(house.admit(&asked).send().reconcile_now(Usage::of(20, 10)).unwrap());
+    drop(house.admit(&call("milli", 10).input_tokens(5)).send().reconcile_now(Usage::of(5, 10)).unwrap());
+    // Nothing is learned of a model of no family: it is a guess.
+    assert_eq!(calibration.report().observed, 0);
+
+    let calibration = Arc::new(Calibration::new());
+    let taught = FamilyEstimator::new().calibrated(Arc::clone(&calibration));
+    let prices = token_budget::PricingTable::bundled();
+    let house = House::with(ten_dollars(), |builder| builder.estimator(taught).prices(prices));
+    let asked = call("gpt-4o", 10).message(Message::user("how tall is it?"));
+    drop(house.admit(&asked).send().reconcile_now(Usage::of(12, 10)).unwrap());
+    drop(house.admit(&call("gpt-4o", 10).input_tokens(5)).send().reconcile_now(Usage::of(5, 10)).unwrap());
+    // A call without reported usage teaches nothing either.
+    drop(house.admit(&asked).send().reconcile_now(Usage::new()).unwrap());
+    assert_eq!((calibration.report().observed, calibration.report().models), (1, 1));
+}
+
+#[test]
+fn output_is_held_as_learned_and_the_decision_tells_the_excess() {
+    // Nine calls settle the 90th percentile.
+    let learned = Arc::new(LearnedOutput::new(900_000).unwrap());
+    let sizing = OutputSizing::Learned(Arc::clone(&learned));
+    let house = House::with(ten_dollars(), |builder| builder.output_sizing(sizing));
+    let asked = call("milli", 4_000).input_tokens(0);
+    for used in 1..=9 {
+        // A tenth of a cent each: the worst case is 4 dollars.
+        let reservation = house.admit(&asked);
+        assert_eq!((reservation.quoted(), reservation.worst_case_excess().output_tokens), (usd("4"), 0));
+        drop(reservation.send().reconcile_now(Usage::of(0, used * 10)).unwrap());
+    }
+    let reservation = house.admit(&asked);
+    assert_eq!((reservation.quoted(), reservation.output_tokens()), (usd("0.09"), 4_000));
+    let excess = reservation.decision().worst_case_excess();
+    assert_eq!((excess.output_tokens, excess.usd), (3_910, usd("3.91")));
+    // More than was held is charged in full.
+    let receipt = reservation.send().reconcile_now(Usage::of(0, 4_000)).unwrap();
+    assert_eq!((receipt.cost(), receipt.overrun()), (usd("4"), usd("3.91")));
+    let advice = ready(house.enforcer.check(&asked)).unwrap();
+    assert_eq!(advice.worst_case_excess().output_tokens, 4_000 - 4_000);
+}

@@ -1,0 +1,261 @@
+//! Is a request of every dialect read whole?
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use token_budget::{Detail, FamilyEstimator, Message, Part, Picture, Prompt, RequestShape, TokenEstimator};
+
+fn read(body: Value) -> RequestShape {
+    RequestShape::read(&body).unwrap()
+}
+
+fn text(role: &str, text: &str) -> Message {
+    Message::text(role, text)
+}
+
+#[test]
+fn openai_chat_is_read() {
+    let shape = read(json!({
+        "model": "gpt-4o", "max_tokens": 100, "n": 2, "stream": true, "service_tier": "flex", "temperature": 0.5,
+        "messages": [
+            {"role": "developer", "content": "Be kind."},
+            {"role": "assistant", "content": null, "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{\"at\":1}"}}]},
+            {"role": "tool", "tool_call_id": "c1", "content": "seen"}
+        ],
+        "tools": [{"type": "function", "function": {"name": "look", "parameters": {}}}]
+    }));
+    assert_eq!((shape.output_tokens_max, shape.choices, shape.stream), (Some(100), 2, true));
+    assert_eq!((shape.model.as_deref(), shape.service_tier.as_deref()), (Some("gpt-4o"), Some("flex")));
+    let call = Part::Call { name: "look".into(), arguments: "{\"at\":1}".into() };
+    let called = Message { role: "assistant".into(), parts: vec![call] };
+    assert_eq!(shape.prompt.messages, [text("developer", "Be kind."), called, text("tool", "seen")]);
+    assert_eq!(shape.prompt.tools.len(), 1);
+}
+
+#[test]
+fn openai_responses_are_read() {
+    let shape = read(json!({
+        "model": "gpt-5", "instructions": "Be brief.", "max_output_tokens": 50,
+        "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+            {"type": "reasoning", "encrypted_content": "c2VjcmV0", "summary": []},
+            {"type": "function_call", "name": "look", "arguments": "{}", "call_id": "c"},
+            {"type": "function_call_output", "call_id": "c", "output": "seen"}
+        ],
+        "text": {"format": {"type": "json_schema", "name": "x", "schema": {"type": "object"}}}
+    }));
+    let parts: Vec<_> = shape.prompt.messages.iter().flat_map(|message| message.parts.clone()).collect();
+    let expected = [
+        Part::Text("Be brief.".into()),
+        Part::Schema("{\"type\":\"object\"}".into()),
+        Part::Text("hi".into()),
+        Part::Reasoning("c2VjcmV0".into()),
+        Part::Call { name: "look".into(), arguments: "{}".into() },
+        Part::Text("seen".into()),
+    ];
+    assert_eq!(parts, expected);
+    assert_eq!(shape.prompt.messages.last().unwrap().role, "tool");
+}
+
+#[test]
+fn anthropic_is_read() {
+    let shape = read(json!({
+        "model": "claude-sonnet-4-5", "max_tokens": 1024, "system": [{"type": "text", "text": "Be kind."}],
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "hm", "signature": "zzz"},
+                {"type": "tool_use", "id": "t", "name": "look", "input": {"at": 1}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "seen"}]}
+        ]
+    }));
+    let parts: Vec<_> = shape.prompt.messages.iter().flat_map(|message| message.parts.clone()).collect();
+    let expected = [
+        Part::Text("Be kind.".into()),
+        Part::Thinking,
+        Part::Text("hi".into()),
+        Part::Reasoning("hm".into()),
+        Part::Call { name: "look".into(), arguments: "{\"at\":1}".into() },
+        Part::Text("seen".into()),
+    ];
+    assert_eq!(parts, expected);
+}
+
+#[test]
+fn gemini_and_bedrock_are_read() {
+    let gemini = read(json!({
+        "systemInstruction": {"parts": [{"text": "Be kind."}]},
+        "contents": [{"role": "user", "parts": [{"text": "hi"}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "look", "args": {"at": 1}}}]}],
+        "tools": [{"functionDeclarations": [{"name": "look"}, {"name": "listen"}]}, {"googleSearch": {}}],
+        "generationConfig": {"maxOutputTokens": 10, "candidateCount": 3}
+    }));
+    assert_eq!((gemini.prompt.messages.len(), gemini.prompt.tools.len()), (3, 3));
+    assert_eq!((gemini.output_tokens_max, gemini.choices), (Some(10), 3));
+
+    let bedrock = read(json!({
+        "system": [{"text": "Be kind."}, {"cachePoint": {"type": "default"}}],
+        "messages": [{"role": "user", "content": [{"toolResult": {"toolUseId": "t", "content": [{"json": {"a": 1}}]}}]}],
+        "inferenceConfig": {"maxTokens": 300},
+        "toolConfig": {"tools": [{"toolSpec": {"name": "look"}}, {"cachePoint": {"type": "default"}}]}
+    }));
+    let messages = [text("system", "Be kind."), text("user", "{\"a\":1}")];
+    assert_eq!(bedrock.prompt.messages, messages);
+    assert_eq!((bedrock.prompt.tools.len(), bedrock.output_tokens_max), (1, Some(300)));
+}
+
+#[test]
+fn others_are_read() {
+    let cohere = read(
+        json!({"model": "command", "message": "hi", "chat_history": [{"role": "USER", "message": "a"}]}),
+    );
+    assert_eq!(cohere.prompt.messages, [text("USER", "a"), text("user", "hi")]);
+    let ollama =
+        read(json!({"model": "llama3", "system": "Be kind.", "prompt": "hi", "options": {"num_predict": 5}}));
+    assert_eq!(ollama.prompt.messages, [text("system", "Be kind."), text("user", "hi")]);
+    assert_eq!(ollama.output_tokens_max, Some(5));
+    let embedding = read(json!({"model": "text-embedding-3-small", "input": ["a", "b"]}));
+    assert_eq!(embedding.prompt.messages.len(), 2);
+}
+
+#[test]
+fn an_image_tells_its_size_and_a_file_is_opaque() {
+    // The first 24 bytes of a PNG of 64 by 32 pixels.
+    let png = "iVBORw0KGgoAAAANSUhEUgAAAEAAAAAg";
+    let content = json!([
+        {"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{png}"), "detail": "high"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": png}},
+        {"inlineData": {"mimeType": "image/png", "data": png}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+        {"type": "file", "file": {"file_id": "file-1"}},
+        {"type": "document", "source": {"type": "text", "data": "plain"}}
+    ]);
+    let shape = read(json!({"messages": [{"role": "user", "content": content}]}));
+    let picture = |detail| Part::Picture(Picture { width: 64, height: 32, detail });
+    let expected = [
+        picture(Detail::High),
+        picture(Detail::Auto),
+        picture(Detail::Auto),
+        Part::Image,
+        Part::Opaque,
+        Part::Text("plain".into()),
+    ];
+    assert_eq!(shape.prompt.messages[0].parts, expected);
+}
+
+#[test]
+fn what_is_unknown_counts_as_its_json() {
+    let shape = read(json!({
+        "messages": [{"role": "user", "content": [{"type": "hologram", "shape": "cube"}]}],
+        "documents": [{"id": "a", "data": "long"}]
+    }));
+    let parts = &shape.prompt.messages[0].parts;
+    assert_eq!(parts[0], Part::Text(r#"{"shape":"cube","type":"hologram"}"#.into()));
+    assert_eq!(parts[1], Part::Text(r#"[{"data":"long","id":"a"}]"#.into()));
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_without_its_text() {
+    for body in ["", "[]", "{\"secret\": sk-live-42}", "\"sk-live-42\""] {
+        let error = RequestShape::parse(body.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("request: ") && !error.contains("sk-live"), "{error}");
+    }
+}
+
+#[test]
+fn depth_has_an_end() {
+    let mut content = json!("deep");
+    for _ in 0..100 {
+        content = json!([content]);
+    }
+    let shape = read(json!({"messages": [{"role": "user", "content": content}]}));
+    assert_eq!(shape.prompt.messages[0].parts, [Part::Opaque]);
+}
+
+/// Objects whose fields are words that the reader looks for, and others.
+fn any_json() -> impl Strategy<Value = Value> {
+    const WORDS: [&str; 40] = [
+        "messages",
+        "contents",
+        "input",
+        "role",
+        "content",
+        "parts",
+        "type",
+        "text",
+        "tools",
+        "function",
+        "name",
+        "parameters",
+        "arguments",
+        "image_url",
+        "url",
+        "inlineData",
+        "data",
+        "toolUse",
+        "toolResult",
+        "thinking",
+        "reasoning",
+        "system",
+        "instructions",
+        "response_format",
+        "json_schema",
+        "schema",
+        "tool_calls",
+        "output",
+        "functionCall",
+        "args",
+        "image",
+        "tool_use",
+        "message",
+        "assistant",
+        "user",
+        "n",
+        "max_tokens",
+        "properties",
+        "$ref",
+        "anyOf",
+    ];
+    let word = prop::sample::select(&WORDS[..]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        word.clone().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 6, move |inner| {
+        let field = word.clone().prop_map(str::to_owned);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::btree_map(field, inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_json_breaks_the_reader_or_an_estimate(body in any_json()) {
+        if let Ok(prompt) = Prompt::from_request(&body) {
+            let estimator = FamilyEstimator::new();
+            for model in ["gpt-4o", "claude-opus-4-8", "gemini-2.5-pro", "llama-4", ""] {
+                let estimate = estimator.count(model, &prompt);
+                prop_assert!(estimate.tokens >= estimate.expected);
+                prop_assert_eq!(estimator.bound(model, &prompt), estimate);
+            }
+        }
+    }
+
+    #[test]
+    fn more_text_never_lowers_an_estimate(text in "[ -~\\n我😀]{0,80}", words in "( [a-z]{1,9}){1,9}") {
+        let prompt = |text: String| Prompt { messages: vec![Message::user(text)], tools: Vec::new() };
+        for model in ["gpt-4o", "claude-opus-4-8", "gemini-2.5-pro", "mistral-large", "no-family"] {
+            let estimator = FamilyEstimator::new();
+            let less = estimator.count(model, &prompt(text.clone()));
+            let more = estimator.count(model, &prompt(format!("{text}{words}")));
+            prop_assert!(more.tokens >= less.tokens && more.expected >= less.expected, "{} {}", less, more);
+        }
+    }
+}
