@@ -4,15 +4,22 @@
 //! Each takes whatever the fuzzer thinks of, and panics where a promise is
 //! broken. `tests/it/fuzzed.rs` drives the same functions without a fuzzer.
 
+use token_budget::pricing::Import;
 use token_budget::wire::{RateLimitState, StreamMeter, UsageReport, extract};
-use token_budget::{Conditions, Policy, PriceRow, PricingTable, Timestamp, Usage};
+use token_budget::{Conditions, Policy, PriceRow, PriceSource, PricingTable, Timestamp, Usage};
 
 /// A target's name, and what it does with any bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 5] =
-    [("meter", meter), ("extract", extract_any), ("limits", limits), ("policy", policy), ("prices", prices)];
+pub const TARGETS: [Target; 6] = [
+    ("meter", meter),
+    ("extract", extract_any),
+    ("limits", limits),
+    ("policy", policy),
+    ("prices", prices),
+    ("import_prices", import_prices),
+];
 
 /// A stream says the same however it is cut, and what it says is sound.
 ///
@@ -78,7 +85,22 @@ pub fn policy(data: &[u8]) {
 pub fn prices(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Ok(rows) = PriceRow::list_from_json(&text) else { return };
-    let Ok(table) = PricingTable::empty().with_rows(rows) else { return };
+    if let Ok(table) = PricingTable::empty().with_rows(rows) {
+        never_negative(&table);
+    }
+}
+
+/// A published table is read or refused; what was not understood is listed, and prices stay sane.
+pub fn import_prices(data: &[u8]) {
+    let Ok(import) = Import::read(data) else { return };
+    let report = import.report();
+    let _ = (report.models(), report.skipped().len(), report.not_understood().len(), format!("{report:?}"));
+    if let Ok(table) = PricingTable::empty().with_import(PriceSource::new("fuzzed"), &import) {
+        never_negative(&table);
+    }
+}
+
+fn never_negative(table: &PricingTable) {
     for price in table.prices() {
         for usage in [Usage::of(1, 1), Usage::of(u64::MAX, u64::MAX)] {
             if let Ok(cost) = price.cost(&usage, &Conditions::new()) {
