@@ -144,6 +144,21 @@ pub(super) enum Then {
 /// What a member means where it stands.
 #[inline]
 pub(super) fn meaning(at: At, key: &[u8]) -> Then {
+    // What every frame repeats and nobody asks for goes first: names are compared one after another.
+    match key {
+        b"id"
+        | b"index"
+        | b"created"
+        | b"logprobs"
+        | b"system_fingerprint"
+        | b"sequence_number"
+        | b"obfuscation"
+        | b"role"
+        | b"item_id"
+        | b"output_index"
+        | b"content_index" => return Then::Skip,
+        _ => {}
+    }
     match at {
         At::Root => root(key),
         At::Response | At::Message => response(at, key),

@@ -33,7 +33,10 @@ impl SseFrames {
         }
         while let Some(at) = memchr2(b'\n', b'\r', rest) {
             let Some((line, end)) = rest.split_at_checked(at) else { break };
-            self.end_line(line, take);
+            // Where a blank line follows, the event is over with this one.
+            let ends_event =
+                matches!(end, [b'\n', b'\n', ..] | [b'\r', b'\n', b'\r', ..] | [b'\r', b'\r', ..]);
+            self.end_line(line, ends_event, take);
             rest = match end {
                 [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
                 [] => end,
@@ -47,37 +50,37 @@ impl SseFrames {
     }
 
     pub(super) fn finish(&mut self, take: &mut impl FnMut(Piece<'_>)) {
-        self.end_line(&[], take);
+        self.end_line(&[], true, take);
         self.end_event(take);
     }
 
     #[inline]
-    fn end_line(&mut self, end: &[u8], take: &mut impl FnMut(Piece<'_>)) {
+    fn end_line(&mut self, end: &[u8], ends_event: bool, take: &mut impl FnMut(Piece<'_>)) {
         if std::mem::take(&mut self.skipping) {
             return;
         }
         if self.line.0.is_empty() {
-            return self.whole_line(end, take);
+            return self.whole_line(end, ends_event, take);
         }
         if !self.line.keep(end) {
             return take(Piece::Lost);
         }
         let line = std::mem::take(&mut self.line.0);
-        self.whole_line(&line, take);
+        self.whole_line(&line, ends_event, take);
         // The buffer is used again.
         self.line.0 = line;
         self.line.0.clear();
     }
 
     #[inline]
-    fn whole_line(&mut self, line: &[u8], take: &mut impl FnMut(Piece<'_>)) {
+    fn whole_line(&mut self, line: &[u8], ends_event: bool, take: &mut impl FnMut(Piece<'_>)) {
         let line = line.strip_prefix(b"\xEF\xBB\xBF".as_slice()).unwrap_or(line);
         if line.is_empty() {
             return self.end_event(take);
         }
         let Some(data) = line.strip_prefix(b"data:") else { return };
         let data = data.trim_ascii();
-        if self.data.0.is_empty() && is_whole(data) {
+        if self.data.0.is_empty() && data.first() == Some(&b'{') && (ends_event || is_whole(data)) {
             return take(Piece::Json(data));
         }
         if !self.data.0.is_empty() {
@@ -109,5 +112,5 @@ impl SseFrames {
 #[inline]
 fn is_whole(data: &[u8]) -> bool {
     let mut cursor = Cursor::new(data);
-    data.first() == Some(&b'{') && cursor.skip().is_some() && cursor.is_done()
+    cursor.skip().is_some() && cursor.is_done()
 }
