@@ -43,6 +43,8 @@
 //! | tighter holds for any model | [`FamilyEstimator`], [`Calibration`], [`OutputSizing`] |
 //! | a call read off its JSON body | [`RequestShape`] |
 //! | many calls of one key, fast | [`Enforcer::prepare`] |
+//! | usage out of a response or a stream | [`wire`]: [`wire::extract`], [`wire::StreamMeter`] |
+//! | what a provider still lets through | [`wire::RateLimitState`] |
 //! | to hear of crossings and overruns | [`Observer`], [`Event`] |
 //! | to keep the books elsewhere | [`ledger`], [`BudgetLedger`] |
 //!
@@ -53,12 +55,12 @@
 //! only itself and those above it.
 //!
 //! # What is left out
-//! No HTTP, no database and no runtime are in the default build; nothing is spawned. Streams, other stores and
-//! reports build on the same contract.
+//! No HTTP, no database and no runtime are in the default build; nothing is spawned. [`wire`] reads bytes and stops
+//! no stream; other stores and reports build on the same contract.
 //!
 //! # Features
 //! `tiktoken` (default) adds `TiktokenEstimator`, which counts text for OpenAI models; give it to the builder.
-//!  `toml` reads policies written in TOML. Features only add
+//! `toml` reads policies written in TOML. Features only add
 //! types: the same policy gives the same verdict in every build.
 
 mod sync;
