@@ -51,7 +51,7 @@
 //! # What a call goes through
 //! [`Call`] → [`Enforcer::reserve`]: estimate ([`tokens`]) → quote ([`pricing`]) → bind ([`policy`]) → reserve
 //! ([`ledger`]) → explain ([`check_budget`] over the balances the ledger saw) → [`Reservation`] → [`InFlight`] →
-//! [`Receipt`]. Modules below stand in that order, in layers; a layer imports
+//! what came back, read by [`wire`] → [`Receipt`]. Modules below stand in that order, in layers; a layer imports
 //! only itself and those above it.
 //!
 //! # What is left out

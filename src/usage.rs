@@ -192,6 +192,14 @@ impl Usage {
         self.count(Meter::Reasoning)
     }
 
+    /// Both together, meter by meter; what either reported is reported. Saturates.
+    #[must_use]
+    pub fn plus(self, other: &Self) -> Self {
+        other
+            .counts()
+            .fold(self, |sum: Self, (meter, count)| sum.with(meter, sum.part(meter).saturating_add(count)))
+    }
+
     /// Input plus output, where both were reported.
     #[must_use]
     pub fn total(&self) -> Option<u64> {

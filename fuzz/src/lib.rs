@@ -6,20 +6,43 @@
 
 use token_budget::pricing::Import;
 use token_budget::wire::{RateLimitState, StreamMeter, UsageReport, extract};
-use token_budget::{Conditions, Policy, PriceRow, PriceSource, PricingTable, Timestamp, Usage};
+use token_budget::{
+    Calibration, Conditions, Estimate, FamilyEstimator, LearnedOutput, Policy, PriceRow, PriceSource,
+    PricingTable, RequestShape, Timestamp, TokenEstimator, Usage,
+};
 
 /// A target's name, and what it does with any bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 8] = [
     ("meter", meter),
     ("extract", extract_any),
     ("limits", limits),
     ("policy", policy),
     ("prices", prices),
     ("import_prices", import_prices),
+    ("request", request),
+    ("learned", learned),
 ];
+
+/// A request is read or refused, and what it asks for is estimated whatever it is.
+pub fn request(data: &[u8]) {
+    let Ok(shape) = RequestShape::parse(data) else { return };
+    let estimate = FamilyEstimator::new().count("gpt-5", &shape.prompt);
+    assert!(estimate.expected <= estimate.tokens, "{estimate}");
+    let _ = shape.into_call("gpt-5").check();
+}
+
+/// What was learned is read back whole or refused, and goes on learning.
+pub fn learned(data: &[u8]) {
+    if let Ok(calibration) = serde_json::from_slice::<Calibration>(data) {
+        calibration.observe("gpt-5", &Estimate::bound(100), 90);
+        let text = serde_json::to_string(&calibration).expect("what was read can be written");
+        serde_json::from_str::<Calibration>(&text).expect("what was written can be read");
+    }
+    let _ = serde_json::from_slice::<LearnedOutput>(data);
+}
 
 /// A stream says the same however it is cut, and what it says is sound.
 ///

@@ -141,12 +141,8 @@ impl PriceRow {
         self
     }
 
-    /// With the price of a tier as a multiple of the standard price: 0.5 is half.
-    ///
-    /// Batch, flex, priority and fast can be told so; another tier, which has
-    /// rates of its own or none, is left as it was.
-    #[must_use]
-    pub fn with_factor(mut self, tier: ServiceTier, factor: Decimal) -> Self {
+    /// Batch, flex, priority and fast can be told so; another tier has rates of its own or none.
+    pub(super) fn with_factor(mut self, tier: ServiceTier, factor: Decimal) -> Self {
         match tier {
             ServiceTier::Batch => self.batch_factor = Some(factor),
             ServiceTier::Flex => self.flex_factor = Some(factor),
@@ -173,6 +169,12 @@ impl PriceRow {
     #[must_use]
     pub fn with_priority_factor(self, factor: Decimal) -> Self {
         self.with_factor(ServiceTier::Priority, factor)
+    }
+
+    /// With the price of a faster answer as a multiple of the standard price.
+    #[must_use]
+    pub fn with_fast_factor(self, factor: Decimal) -> Self {
+        self.with_factor(ServiceTier::Fast, factor)
     }
 
     /// With standard rates for the whole of a request whose input is longer than that.

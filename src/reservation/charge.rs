@@ -54,8 +54,8 @@ impl From<Usage> for Report {
 
 impl From<UsageReport> for Report {
     /// Takes over all that is charged. Usage that is missing stays missing: it
-    /// is charged as it was held. For an error that was not billed, release the
-    /// call instead; a report cannot know.
+    /// is charged as it was held. For an error that was not billed, or an answer
+    /// that only counted tokens, release the call instead; a report cannot know.
     fn from(report: UsageReport) -> Self {
         let mut lines = report.lines;
         let answer = lines.iter().position(|line| line.purpose == Purpose::Answer).map(|at| lines.remove(at));
@@ -110,11 +110,7 @@ struct ByTable {
 impl Charge {
     /// All that was used, over all lines.
     pub(super) fn sum(&self) -> Usage {
-        self.beside.iter().fold(self.usage, |sum, line| {
-            line.usage.counts().fold(sum, |sum: Usage, (meter, count)| {
-                sum.with(meter, sum.count(meter).unwrap_or(0).saturating_add(count))
-            })
-        })
+        self.beside.iter().fold(self.usage, |sum, line| sum.plus(&line.usage))
     }
 }
 

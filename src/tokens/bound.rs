@@ -83,7 +83,9 @@ pub(super) fn of_text(family: Family, text: &str) -> Estimate {
 /// A prompt whose texts are estimated by `of_text`, with the family's allowances.
 pub(super) fn sum(family: Family, prompt: &Prompt, mut of_text: impl FnMut(&str) -> Estimate) -> Estimate {
     let allowance = family.allowance();
-    let mut sum = tools(family, prompt).plus(Estimate::count(allowance.prompt));
+    // Whatever a model without a family is shown, its provider may add a text of its own.
+    let start = if family == Family::Other { Estimate::guess } else { Estimate::count };
+    let mut sum = tools(family, prompt).plus(start(allowance.prompt));
     for message in &prompt.messages {
         let framing = allowance.message.saturating_add(role_tokens(&message.role));
         sum = sum.plus(Estimate::count(framing));

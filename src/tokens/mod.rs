@@ -81,11 +81,12 @@ pub trait TokenEstimator: fmt::Debug + Send + Sync + 'static {
         self.bound_text(model, text)
     }
 
-    /// The tokens that this prompt cannot exceed, from the lengths of its
-    /// parts alone: no text is read.
+    /// What to hold before anything is counted.
     ///
-    /// Provided for every estimator: the estimate of [`ByteBound`], whose docs
-    /// say what is claimed and where the figures come from.
+    /// By default the estimate of [`ByteBound`], from the lengths of the parts
+    /// alone: no text is read, and it is nearly free. An estimator may answer
+    /// otherwise, as [`FamilyEstimator`] does, which reads all text; the
+    /// answer's kind says what is claimed.
     fn bound(&self, model: &str, prompt: &Prompt) -> Estimate {
         bound::of_prompt(Family::of(model), prompt)
     }

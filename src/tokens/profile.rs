@@ -1,7 +1,7 @@
 //! What does each family of models make of a prompt, as far as was measured?
 //!
 //! Where nothing else is said a figure is what 506 requests to 15 providers, recorded from 2023 to 2026, came to.
-//! Images are not among them: their figures are the providers' guides' of November 2026
+//! Images are hardly among them: their figures are the providers' guides' of November 2026
 //! (OpenAI "Images and vision", Anthropic "Vision", Google "Media resolution").
 
 use super::family::Encoding;
@@ -413,8 +413,6 @@ fn claude(name: &str) -> Profile {
         CLAUDE_4
     } else if has(&["claude-3", "claude-2", "claude-v2", "claude-instant"]) {
         CLAUDE_3
-    } else if has(&["claude-4.5", "claude-4.6"]) {
-        CLAUDE
     } else {
         CLAUDE_NEW
     }

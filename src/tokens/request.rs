@@ -11,7 +11,7 @@ use compact_str::CompactString;
 use serde_json::{Map, Value};
 
 use crate::message::{Message, Prompt};
-use crate::{Call, Error};
+use crate::{Call, Conditions, Error, ErrorKind, ServiceTier};
 
 /// What a request says about its size and price, read off its JSON body.
 ///
@@ -72,20 +72,14 @@ impl RequestShape {
     /// Reads a body as it is sent.
     ///
     /// # Errors
-    /// `Invalid` where it is not a JSON object, or larger than 64 MiB.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, or larger than 64 MiB.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
         if body.len() > BYTES_MAX {
-            return Err(Error::invalid(
-                "request",
-                format!("has {} bytes, {BYTES_MAX} can be read", body.len()),
-            ));
+            return Err(unreadable(format!("has {} bytes, {BYTES_MAX} can be read", body.len())));
         }
         // The parser's own message could carry a piece of the prompt.
         let body: Value = serde_json::from_slice(body).map_err(|error| {
-            Error::invalid(
-                "request",
-                format!("is not JSON: line {}, column {}", error.line(), error.column()),
-            )
+            unreadable(format!("is not JSON: line {}, column {}", error.line(), error.column()))
         })?;
         Self::read(&body)
     }
@@ -93,9 +87,9 @@ impl RequestShape {
     /// Reads a body that was parsed before.
     ///
     /// # Errors
-    /// `Invalid` where it is not a JSON object.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object.
     pub fn read(body: &Value) -> Result<Self, Error> {
-        let body = body.as_object().ok_or_else(|| Error::invalid("request", "is not a JSON object"))?;
+        let body = body.as_object().ok_or_else(|| unreadable("is not a JSON object".to_owned()))?;
         let body = settings::unwrapped(body);
         Ok(Self {
             model: settings::model(body),
@@ -108,10 +102,26 @@ impl RequestShape {
     }
 
     /// The same request as a call, without anybody who pays; `model` where the body names none.
+    ///
+    /// The tier that was asked for prices it, where its word is known. Add what
+    /// the body cannot say: [`Conditions::with_cache_writes`] where the provider
+    /// bills the writing of caches, [`Conditions::with_modality`] for audio.
+    ///
+    /// ```
+    /// use token_budget::RequestShape;
+    ///
+    /// let body = br#"{"model": "gpt-5.4", "service_tier": "priority", "messages": [{"role": "user", "content": "hi"}]}"#;
+    /// let call = RequestShape::parse(body)?.into_call("gpt-5.4").organization("acme");
+    /// assert_eq!(call.model(), "gpt-5.4");
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn into_call(self, model: &str) -> Call {
         let model = self.model.unwrap_or_else(|| model.into());
-        let call = Call::new(model).prompt(self.prompt).choices(self.choices);
+        let mut call = Call::new(model).prompt(self.prompt).choices(self.choices);
+        if let Some(tier) = self.service_tier.as_deref().and_then(ServiceTier::named) {
+            call = call.conditions(Conditions::new().with_tier(tier));
+        }
         match self.output_tokens_max {
             Some(tokens) => call.output_tokens(tokens),
             None => call,
@@ -119,11 +129,15 @@ impl RequestShape {
     }
 }
 
+fn unreadable(problem: String) -> Error {
+    Error::new(ErrorKind::Unreadable, format!("request: {problem}"))
+}
+
 impl Prompt {
     /// The prompt of a request's JSON body: see [`RequestShape`](crate::tokens::RequestShape).
     ///
     /// # Errors
-    /// `Invalid` where it is not a JSON object.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object.
     pub fn from_request(body: &Value) -> Result<Self, Error> {
         RequestShape::read(body).map(|shape| shape.prompt)
     }

@@ -7,7 +7,6 @@ use super::cost::CostSeen;
 use super::fields::Figures;
 use super::reader::{Frame, Reader, ToolItems};
 use super::report::{Purpose, TextSeen, UsageLine};
-use crate::Usage;
 
 /// Lines of ended answers that are kept apart; what ends after them is added to the last of its kind.
 const LINES_MAX: usize = 1_024;
@@ -57,17 +56,11 @@ impl Ended {
         }
         let alike = |other: &&mut UsageLine| other.purpose == line.purpose && other.model == line.model;
         if let Some(last) = self.lines.iter_mut().rev().find(alike) {
-            last.usage = sum(last.usage, &line.usage);
+            last.usage = last.usage.plus(&line.usage);
         } else if let Some(last) = self.lines.last_mut() {
-            last.usage = sum(last.usage, &line.usage);
+            last.usage = last.usage.plus(&line.usage);
         }
     }
-}
-
-fn sum(one: Usage, other: &Usage) -> Usage {
-    other.counts().fold(one, |sum: Usage, (meter, count)| {
-        sum.with(meter, sum.count(meter).unwrap_or(0).saturating_add(count))
-    })
 }
 
 impl Reader {

@@ -16,7 +16,6 @@ mod extract;
 mod fields;
 mod frames;
 mod json;
-mod limit;
 mod limits;
 mod lists;
 mod meter;

@@ -113,10 +113,7 @@ impl UsageReport {
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         let (first, rest) = self.lines.split_first()?;
-        let add = |sum: Usage, (meter, count): (crate::Meter, u64)| {
-            sum.with(meter, sum.count(meter).unwrap_or(0).saturating_add(count))
-        };
-        Some(rest.iter().fold(first.usage, |sum, line| line.usage.counts().fold(sum, add)))
+        Some(rest.iter().fold(first.usage, |sum, line| sum.plus(&line.usage)))
     }
 
     /// The usage of the answer alone: its first line.

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::tokens::estimate::Estimate;
 
-/// The last ratios, in the order in which they came.
 /// The shares of their margin that the last calls used, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -100,7 +100,7 @@ impl Size {
                 None => description.to_string(),
             };
             self.tools = self.tools.saturating_add(1);
-            self.has_chat_tools |= description.contains("\"function\":{");
+            self.has_chat_tools |= has_function_envelope(description);
             self.tool_text = self.tool_text.saturating_add(count(&text));
         }
         if self.tools > 0 && profile.notation == Notation::TypeScript {
@@ -207,4 +207,12 @@ pub(super) fn share(tokens: u64, ppm: u32) -> u64 {
 
 pub(super) fn added(tokens: u64, margin: Margin) -> u64 {
     tokens.saturating_mul(u64::from(margin.ppm)).div_ceil(1_000_000).saturating_add(margin.tokens)
+}
+
+/// Whether a tool is described as `{"type": "function", "function": {…}}`, however it is spaced.
+fn has_function_envelope(description: &str) -> bool {
+    description.match_indices("\"function\"").any(|(at, name)| {
+        let after = description.get(at.saturating_add(name.len())..).unwrap_or_default();
+        after.trim_start().strip_prefix(':').is_some_and(|value| value.trim_start().starts_with('{'))
+    })
 }

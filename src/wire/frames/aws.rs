@@ -4,8 +4,7 @@
 //! bytes), the headers, the payload and a checksum (4 bytes). Checksums are the
 //! client's to check; lengths that cannot be are noticed here.
 
-use super::{Held, Piece};
-use crate::wire::limit::FRAME_BYTES_MAX;
+use super::{FRAME_BYTES_MAX, Held, Piece};
 
 const PRELUDE: usize = 12;
 const CHECKSUM: usize = 4;
