@@ -11,7 +11,7 @@ pub use charge::Report;
 pub use receipt::{Receipt, ReceiptLine};
 
 use crate::decision::{Judged, Quote, amounts, explain};
-use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced};
+use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced, learned_key};
 use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::{
     Amount, Balance, Binding, Decision, Error, ErrorKind, Estimate, Excess, OutputSizing, ReservationId,
@@ -515,7 +515,11 @@ impl Open {
         }
         if let (OutputSizing::Learned(learned), Some(output)) = (&core.output_sizing, charge.usage.output()) {
             let choices = u64::from(self.choices.max(1));
-            learned.learn(&call.model, call.use_case.as_deref(), output.div_ceil(choices));
+            let answer = output.div_ceil(choices);
+            // An answer that its own limit cut short says nothing of longer ones.
+            if call.output_requested.is_none_or(|most| answer < most) {
+                learned.learn(&call.model, Some(&learned_key(call)), answer);
+            }
         }
     }
 

@@ -28,7 +28,6 @@ pub(crate) struct Plan {
     pub(crate) price: Option<Arc<ModelPrice>>,
     /// The table that the price is from, and when it was asked.
     pub(crate) prices: PricingTable,
-    pub(crate) resolved_at: Timestamp,
     /// The policy wants a price and there is none.
     pub(crate) unpriced: bool,
     pub(crate) output_tokens_default: u64,
@@ -47,6 +46,16 @@ pub(crate) struct Priced {
     pub(crate) tokens_output: u64,
 }
 
+/// What a call is learned under: nobody's answers size another organisation's holds.
+pub(crate) fn learned_key(call: &Call) -> String {
+    // No name has a control character in it.
+    format!(
+        "{}\u{1f}{}",
+        call.organization_name().unwrap_or_default(),
+        call.use_case.as_deref().unwrap_or_default()
+    )
+}
+
 impl Plan {
     /// Resolves a call against the policy and the prices in force.
     pub(crate) fn resolve(
@@ -62,7 +71,7 @@ impl Plan {
         let binding = Arc::new(policy.bind_with(call, own, now)?);
         let exempt = policy.bind_exempt(call, own, now)?.map(Arc::new);
         let find = |provider: Option<&str>, model: &str| {
-            prices.find(provider, model, now).filter(|price| price.is_priced()).cloned()
+            prices.find(provider, model, now).filter(|price| price.quotes(&call.conditions)).cloned()
         };
         let mut price = find(call.provider.as_deref(), &call.model);
         if price.is_none()
@@ -91,7 +100,6 @@ impl Plan {
             unpriced: price.is_none() && !passes,
             output_tokens_default: policy.output_tokens_default(),
             prices: PricingTable::clone(&prices),
-            resolved_at: now,
             binding,
             exempt,
             price,
@@ -138,7 +146,7 @@ impl Plan {
         let most = self.output_tokens(requested);
         match &self.core.output_sizing {
             OutputSizing::Learned(learned) => learned
-                .size(&self.call.model, self.call.use_case.as_deref())
+                .size(&self.call.model, Some(&learned_key(&self.call)))
                 .map_or(most, |size| size.min(most)),
             _ => most,
         }

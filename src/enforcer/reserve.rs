@@ -90,7 +90,11 @@ fn reserve_unasked(
         return Err(error);
     }
     let draft = Draft::new(plan, false, ask, priced, now)?;
-    Ok(Admission::Admitted(draft.unheld().estimated(estimate)))
+    let reservation = draft.unheld();
+    Ok(Admission::Admitted(match ask.input {
+        Input::Prompt(_) => reservation.estimated(estimate),
+        Input::Tokens(_) => reservation,
+    }))
 }
 
 /// Quotes, and asks the ledger for room under each binding in turn.

@@ -5,8 +5,8 @@ use regex_lite::{Regex, RegexBuilder};
 
 /// The longest pattern that is compiled; the longest published one has 70 bytes.
 const PATTERN_BYTES_MAX: usize = 500;
-/// The largest compiled pattern: 1 MiB.
-const PROGRAM_BYTES_MAX: usize = 1 << 20;
+/// The largest compiled pattern: 64 KiB, several times the largest published one.
+const PROGRAM_BYTES_MAX: usize = 1 << 16;
 
 /// A condition on a model's name, which is in lower case.
 #[derive(Clone, Debug)]

@@ -159,6 +159,16 @@ impl ModelPrice {
         set.rate(meter, conditions.search_context()).and_then(|rate| usd_rate(meter, rate))
     }
 
+    /// Whether input has a rate under these conditions, so that a call in tokens can be held.
+    ///
+    /// A model that is billed by the second, the page or the image has none: it
+    /// is no free model, and an enforcer takes it for one without a price.
+    #[must_use]
+    pub fn quotes(&self, conditions: &Conditions) -> bool {
+        let set = self.set(self.band(0), conditions);
+        set.is_some_and(|set| set.rate(Meter::Input, conditions.search_context()).is_some())
+    }
+
     /// Whether it names any rate at all.
     ///
     /// A publication may list a model without one: what it costs is then
@@ -265,9 +275,11 @@ impl ModelPrice {
     /// Every band that an input up to that length may lie in, with its largest input and dearest rates.
     #[inline]
     fn reachable(&self, input_tokens: u64, conditions: &Conditions) -> impl Iterator<Item = (u64, Dearest)> {
+        // OpenAI writes caches by itself, and bills that where the row has a rate for it.
+        let conditions = if self.provider == "openai" { conditions.with_cache_writes() } else { *conditions };
         (0..=self.band(input_tokens)).filter_map(move |band| {
             let last = self.compiled.edges.get(band).map_or(u64::MAX, |next| next.saturating_sub(1));
-            Some((input_tokens.min(last), self.set(band, conditions)?.dearest(conditions)))
+            Some((input_tokens.min(last), self.set(band, &conditions)?.dearest(&conditions)))
         })
     }
 }

@@ -6,7 +6,7 @@ use hashbrown::{Equivalent, HashMap};
 use crate::Error;
 
 /// Bytes in a provider's or model's name; the longest published one has 76.
-const NAME_BYTES_MAX: usize = 256;
+pub(super) const NAME_BYTES_MAX: usize = 256;
 
 /// Stands for any provider in an index of models; no row may be its own.
 pub(super) const ANY_PROVIDER: &str = "*";

@@ -47,9 +47,17 @@ impl Shared {
             return Err(Error::invalid("allowances.meter", format!("{:?} is not a meter", unknown.meter)));
         }
         let minimums = row.minimums.iter().map(|minimum| {
-            Meter::named(&minimum.meter).map(|meter| (meter, minimum.count)).ok_or_else(|| {
+            let meter = Meter::named(&minimum.meter).ok_or_else(|| {
                 Error::invalid("minimums.meter", format!("{:?} is not a meter", minimum.meter))
-            })
+            })?;
+            // A quote could not contain it: nobody knows beforehand which classes there will be.
+            if meter.counts_tokens() {
+                return Err(Error::invalid(
+                    "minimums.meter",
+                    format!("{meter} counts tokens, which have no minimum"),
+                ));
+            }
+            Ok((meter, minimum.count))
         });
         Ok(Self { search, minimums: minimums.collect::<Result<_, _>>()? })
     }

@@ -12,7 +12,7 @@ use super::import::Import;
 use super::layer::{Span, Version, overlaid};
 use super::matching::{canonical_provider, split_provider, undated};
 use super::model::ModelPrice;
-use super::names::{ANY_PROVIDER, ByName, Name, NameRef, check_name, shown};
+use super::names::{ANY_PROVIDER, ByName, NAME_BYTES_MAX, Name, NameRef, check_name, shown};
 use super::row::PriceRow;
 use super::source::PriceSource;
 use crate::{Error, Timestamp};
@@ -266,7 +266,7 @@ impl PricingTable {
 
     /// By the clauses of the provider's publication, which know no capitals.
     fn meant(&self, provider: &str, model: &str) -> Option<usize> {
-        let clauses = self.0.clauses.get(provider)?;
+        let clauses = self.0.clauses.get(provider).filter(|_| model.len() <= NAME_BYTES_MAX)?;
         let model = &*model.to_lowercase();
         let by_clause = || clauses.iter().find(|(clause, _)| clause.holds(model)).map(|(_, at)| *at);
         self.0.names.get(&NameRef { provider, model }).copied().or_else(by_clause)

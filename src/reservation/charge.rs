@@ -132,7 +132,9 @@ impl Open {
             estimated = true;
         }
         if output_missing || nothing || report.broke_off {
-            usage = usage.with_output(self.priced.tokens_output.max(usage.output().unwrap_or(0)));
+            // Held may be less than the most that the call can use: what is not known is not little.
+            let most = self.priced.tokens_output.saturating_add(self.excess.output_tokens);
+            usage = usage.with_output(most.max(usage.output().unwrap_or(0)));
             estimated = true;
         }
         let served = self.served_instead(report);
@@ -173,7 +175,7 @@ impl Open {
         }
         let (mut sum, mut is_complete) = (cost.exact(), cost.is_complete());
         for line in &charge.beside {
-            let own = line.model.as_deref().map(|model| self.find(model));
+            let own = line.model.as_deref().map(|model| self.find(model, &charge.conditions));
             is_complete &= match own {
                 Some(ref own) => own.is_some(),
                 // These run on models of their own, also where nobody says which.
@@ -192,7 +194,10 @@ impl Open {
     /// What the provider says of tier and region goes before what the call asked for.
     fn conditions_of(&self, report: &Report) -> Conditions {
         let asked = *self.plan.conditions();
-        let tiered = report.tier.map_or(asked, |tier| asked.with_tier(tier));
+        // The answers of a batch say `default` of themselves and are billed as a batch.
+        let of_a_batch = asked.tier() == ServiceTier::Batch && report.tier == Some(ServiceTier::Standard);
+        let served = report.tier.filter(|_| !of_a_batch);
+        let tiered = served.map_or(asked, |tier| asked.with_tier(tier));
         report.region.map_or(tiered, |region| tiered.with_region(region))
     }
 
@@ -204,8 +209,11 @@ impl Open {
 
     /// The model that was served in place of the reserved one, and its price if it has one.
     fn served_instead(&self, report: &Report) -> Option<Box<Served>> {
-        let model = report.model.as_ref().filter(|model| **model != self.plan.call.model)?;
-        let found = self.find(model);
+        let asked = self.plan.call.model.as_str();
+        // A seller in front of the name is not told back.
+        let is_asked = |model: &str| asked == model || asked.rsplit('/').next() == Some(model);
+        let model = report.model.as_ref().filter(|model| !is_asked(model))?;
+        let found = self.find(model, self.plan.conditions());
         // A dated name of the same row is the same model.
         let same = found
             .as_ref()
@@ -214,8 +222,12 @@ impl Open {
         (!same).then(|| Box::new(Served { model: model.clone(), price: found }))
     }
 
-    /// A model's price, looked up where and when the hold was priced: a swap since then reprices nothing.
-    fn find(&self, model: &str) -> Option<Arc<ModelPrice>> {
-        self.plan.prices.find(self.plan.call.provider.as_deref(), model, self.plan.resolved_at).cloned()
+    /// A model's price at the seller of the reserved one, in the table and at the instant of
+    /// the reserve: a swap since then reprices nothing. None where the table lists it without one.
+    fn find(&self, model: &str, conditions: &Conditions) -> Option<Arc<ModelPrice>> {
+        let reserved = self.plan.price.as_deref().map(ModelPrice::provider);
+        let seller = self.plan.call.provider.as_deref().or(reserved);
+        let found = self.plan.prices.find(seller, model, self.now);
+        found.filter(|price| price.quotes(conditions)).cloned()
     }
 }

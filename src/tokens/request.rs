@@ -66,13 +66,13 @@ pub struct RequestShape {
 /// Deeper parts are not read.
 const DEPTH_MAX: usize = 32;
 /// A larger body is refused: the largest that a provider takes is 32 MB.
-const BYTES_MAX: usize = 64 * 1024 * 1024;
+const BYTES_MAX: usize = 32 * 1024 * 1024;
 
 impl RequestShape {
     /// Reads a body as it is sent.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, or larger than 64 MiB.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, or larger than 32 MiB.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
         if body.len() > BYTES_MAX {
             return Err(unreadable(format!("has {} bytes, {BYTES_MAX} can be read", body.len())));

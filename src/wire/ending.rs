@@ -80,7 +80,7 @@ impl Reader {
                 self.end_answer(Purpose::Answer);
             } else if kind.ends_with(b"input_audio_transcription.completed") {
                 self.end_answer(Purpose::Transcription);
-            } else if self.frame.is_batch {
+            } else if self.frame.is_batch && self.frame.is_wrapped {
                 self.tier = Some("batch".into());
                 self.end_answer(Purpose::Answer);
             } else if self.is_live && self.frame.has_usage {

@@ -76,6 +76,8 @@ pub(super) struct Frame {
     pub(super) pending: TextSeen,
     /// The document is one answer of many that ran in a batch.
     pub(super) is_batch: bool,
+    /// The answer stands inside the document.
+    pub(super) is_wrapped: bool,
     /// The figures were touched by this frame.
     pub(super) has_usage: bool,
     /// Generated text came, or a reason why no more will.

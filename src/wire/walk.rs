@@ -39,7 +39,10 @@ impl Reader {
         match at {
             At::Item => self.item(value),
             At::GeminiContent => self.gemini_content(value),
-            At::Response => self.quietly(|reader| reader.members(at, value)),
+            At::Response => {
+                self.frame.is_wrapped = true;
+                self.quietly(|reader| reader.members(at, value))
+            }
             At::ImageGeneration => self.image_generation(value),
             At::Usage => {
                 self.frame.has_usage = true;

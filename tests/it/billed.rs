@@ -2,7 +2,7 @@
 
 use token_budget::ledger::Rank;
 use token_budget::wire::{StreamMeter, UsageReport, extract};
-use token_budget::{Budget, Policy, PriceRow, PricingTable, Rates, Report, ServiceTier, Usd, Window};
+use token_budget::{Budget, Meter, Policy, PriceRow, PricingTable, Rates, Report, ServiceTier, Usd, Window};
 
 use crate::support::{House, call, team, usd};
 
@@ -159,4 +159,74 @@ fn anthropics_region_and_speed_are_taken_over() {
     ));
     assert_eq!(report.region, Some(token_budget::Region::Us));
     assert_eq!(report.tier, Some(ServiceTier::Fast));
+}
+
+/// A row that lists a model with these rates and no others.
+fn only(model: &str, rates: &[(Meter, &str)]) -> PriceRow {
+    let rates = rates.iter().fold(Rates::new(), |all, (meter, rate)| all.with(*meter, rate.parse().unwrap()));
+    PriceRow::new("own", model).with_rates(ServiceTier::Standard, rates).completely()
+}
+
+fn penniless(rows: impl IntoIterator<Item = PriceRow>) -> token_budget::Enforcer {
+    let policy = Policy::new([Budget::usd("search", team(), Usd::ZERO, Window::month())]).unwrap();
+    let prices = PricingTable::empty().with_rows(rows).unwrap();
+    token_budget::Enforcer::builder().policy(policy).prices(prices).build()
+}
+
+#[test]
+fn a_model_billed_by_the_second_is_not_held_at_nothing() {
+    // Ten hours of speech once passed an empty budget: its tokens have no rate, and no rate was zero.
+    let enforcer = penniless([only("scribe", &[(Meter::AudioInMs, "0.36")])]);
+    let refused = enforcer.reserve_now(&call("scribe", 10)).unwrap().or_refusal().unwrap_err();
+    assert!(refused.to_string().contains("no price"), "{refused}");
+}
+
+#[test]
+fn a_model_without_a_rate_that_was_served_costs_what_was_held_for() {
+    let priced = only("priced", &[(Meter::Input, "1000"), (Meter::Output, "1000")]);
+    let prices =
+        PricingTable::empty().with_rows([priced, only("mystery", &[(Meter::AudioInMs, "1")])]).unwrap();
+    let policy = Policy::new([Budget::usd("search", team(), Usd::dollars(9), Window::month())]).unwrap();
+    let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
+    let in_flight = enforcer.reserve_now(&call("priced", 2_000)).unwrap().or_refusal().unwrap().send();
+    let report = read(
+        r#"{"model": "mystery", "usage": {"prompt_tokens": 0, "completion_tokens": 2000, "total_tokens": 2000}}"#,
+    );
+
+    let receipt = in_flight.reconcile_now(report).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("2"), Rank::Estimated));
+}
+
+#[test]
+fn a_batch_that_says_default_of_itself_is_charged_as_a_batch() {
+    let rates = |output: &str| Rates::per_million("0", output).unwrap();
+    let row = PriceRow::new("own", "tiered")
+        .with_rates(ServiceTier::Standard, rates("1000"))
+        .with_rates(ServiceTier::Batch, rates("500"));
+    let prices = PricingTable::empty().with_rows([row]).unwrap();
+    let policy = Policy::new([Budget::usd("search", team(), Usd::dollars(9), Window::month())]).unwrap();
+    let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
+    let asked =
+        call("tiered", 1_000).conditions(token_budget::Conditions::new().with_tier(ServiceTier::Batch));
+    let in_flight = enforcer.reserve_now(&asked).unwrap().or_refusal().unwrap().send();
+    let report =
+        read(r#"{"service_tier": "default", "usage": {"prompt_tokens": 0, "completion_tokens": 1000}}"#);
+    assert_eq!(in_flight.reconcile_now(report).unwrap().cost(), usd("0.50"));
+}
+
+#[test]
+fn another_seller_of_the_same_name_sets_no_price() {
+    let row = |seller: &str, output: &str| {
+        PriceRow::new(seller, "twin")
+            .with_rates(ServiceTier::Standard, Rates::per_million("0", output).unwrap())
+    };
+    let prices = PricingTable::empty().with_rows([row("cheap", "500"), row("dear", "1000")]).unwrap();
+    let policy = Policy::new([Budget::usd("search", team(), Usd::dollars(9), Window::month())]).unwrap();
+    let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
+    let in_flight = enforcer.reserve_now(&call("dear/twin", 1_000)).unwrap().or_refusal().unwrap().send();
+    let report = read(
+        r#"{"model": "twin", "usage": {"prompt_tokens": 0, "completion_tokens": 1000, "total_tokens": 1000}}"#,
+    );
+    let receipt = in_flight.reconcile_now(report).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("1"), Rank::Reported));
 }

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use token_budget::{Detail, FamilyEstimator, Message, Part, Picture, Prompt, RequestShape, TokenEstimator};
+use token_budget::{
+    ByteBound, Detail, FamilyEstimator, Message, Part, Picture, Prompt, RequestShape, TokenEstimator,
+};
 
 fn read(body: Value) -> RequestShape {
     RequestShape::read(&body).unwrap()
@@ -257,5 +259,33 @@ proptest! {
             let more = estimator.count(model, &prompt(format!("{text}{words}")));
             prop_assert!(more.tokens >= less.tokens && more.expected >= less.expected, "{} {}", less, more);
         }
+    }
+}
+
+#[test]
+fn a_request_for_priority_is_priced_as_one() {
+    let body = br#"{"model": "gpt-5.4", "service_tier": "priority", "input": "hi", "max_output_tokens": 10}"#;
+    let call = token_budget::RequestShape::parse(body).unwrap().into_call("gpt-5.4").team("search");
+    let policy = token_budget::Policy::new([]).unwrap();
+    let enforcer = token_budget::Enforcer::builder().policy(policy).build();
+    let plain = token_budget::Call::new("gpt-5.4").team("search").input_tokens(1_000).output_tokens(1_000);
+    let quoted =
+        |call: &token_budget::Call| enforcer.reserve_now(call).unwrap().or_refusal().unwrap().quoted();
+    assert!(quoted(&call.input_tokens(1_000).output_tokens(1_000)) > quoted(&plain));
+}
+
+#[test]
+fn the_larger_of_two_limits_is_held_and_what_is_kept_elsewhere_is_not_counted() {
+    let shape = |body: &str| token_budget::RequestShape::parse(body.as_bytes()).unwrap();
+    let limits = shape(r#"{"max_completion_tokens": 1, "max_tokens": 100000, "n": 1, "best_of": 20}"#);
+    assert_eq!((limits.output_tokens_max, limits.choices), (Some(100_000), 20));
+    assert_eq!(shape(r#"{"max_tokens": 4096.0}"#).output_tokens_max, Some(4_096));
+    for body in [
+        r#"{"input": "hi", "previous_response_id": "resp_1"}"#,
+        r#"{"contents": [], "cachedContent": "cachedContents/1"}"#,
+        r#"{"input": "hi", "prompt": {"id": "pmpt_1"}}"#,
+    ] {
+        let estimate = ByteBound.bound("gpt-5", &shape(body).prompt);
+        assert!(estimate.needs_model_maximum(), "{body}");
     }
 }

@@ -240,3 +240,9 @@ fn odd_events_are_read_as_the_standard_says() {
     let report = meter.finish();
     assert_eq!((report.usage().unwrap().total(), report.finished, report.damaged), (Some(3), true, false));
 }
+
+#[test]
+fn a_key_in_an_answer_does_not_make_it_a_batch() {
+    let report = read(r#"{"key":"abc","usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#);
+    assert_eq!((report.lines.len(), report.service_tier), (1, None));
+}

@@ -77,6 +77,8 @@ impl Sketch {
     }
 }
 
+/// Four margins: a call far beyond, with stored context or another's prompt, is an outlier and not a law.
+const SHARE_MAX: u32 = 4_000;
 /// The whole margin, in thousandths.
 const WHOLE: u32 = 1_000;
 
@@ -86,7 +88,7 @@ fn margin(estimate: &Estimate) -> u64 {
 
 fn share(estimate: &Estimate, reported: u64) -> u32 {
     let used = reported.saturating_sub(estimate.expected).saturating_mul(u64::from(WHOLE));
-    u32::try_from(used.div_ceil(margin(estimate))).unwrap_or(u32::MAX)
+    u32::try_from(used.div_ceil(margin(estimate))).unwrap_or(SHARE_MAX).min(SHARE_MAX)
 }
 
 fn within(estimate: &Estimate, share: u32) -> u64 {

@@ -50,8 +50,16 @@ pub(super) fn choices(body: &Map<String, Value>) -> u32 {
 
 fn setting(body: &Map<String, Value>, fields: &[&str]) -> Option<u64> {
     let nested = NESTED.iter().filter_map(|field| body.get(*field)?.as_object());
-    let mut places = std::iter::once(body).chain(nested);
-    places.find_map(|place| fields.iter().find_map(|field| place.get(*field)?.as_u64()))
+    let places = std::iter::once(body).chain(nested);
+    // Which of two fields a provider reads is its own affair: the larger is held.
+    places.flat_map(|place| fields.iter().filter_map(|field| whole(place.get(*field)?))).max()
+}
+
+/// A whole number, also where it is written `4096.0`.
+fn whole(value: &Value) -> Option<u64> {
+    value
+        .as_u64()
+        .or_else(|| value.as_number()?.to_string().split_once(".0").and_then(|(whole, _)| whole.parse().ok()))
 }
 
 /// Where an answer's schema is asked for, by dialect.
@@ -100,6 +108,16 @@ pub(super) fn asides(prompt: &mut Prompt, body: &Map<String, Value>) {
     if mode == Some("pro") {
         // The prompt is read by several drafts: 1,549 tokens were billed for 18.
         parts.push(Part::Opaque);
+    }
+    // What the provider keeps is read again, and cannot be counted here.
+    const KEPT: [&str; 4] = ["previous_response_id", "conversation", "cachedContent", "cached_content"];
+    let is_kept = |field: &&str| body.get(*field).is_some_and(|value| !value.is_null());
+    let is_stored = body.get("prompt").is_some_and(|prompt| prompt.get("id").is_some());
+    if is_stored || KEPT.iter().any(is_kept) {
+        parts.push(Part::Opaque);
+    }
+    for field in ["suffix", "inputText", "query", "system_prompt"] {
+        parts.extend(body.get(field).and_then(Value::as_str).map(|text| Part::Text(text.into())));
     }
     let unknown =
         body.iter().filter(|(field, value)| !is_known(field) && (value.is_object() || value.is_array()));
