@@ -77,7 +77,8 @@ pub fn check_budget(
     let requested = amounts(&binding, &quote.amount)?;
     let balances = binding.bound.iter().map(|bound| balance(&bound.account)).collect();
     let output = quote.amount.tokens_output.checked_div(u64::from(quote.choices.max(1)));
-    let extra = over_cap(&binding.caps, quote.amount.tokens_input, quote.amount.usd, output);
+    let most = quote.amount.usd.checked_add(quote.excess.usd).unwrap_or(Usd::MAX);
+    let extra = over_cap(&binding.caps, quote.amount.tokens_input, most, output);
     let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
     Ok(explain(judged, quote, Vec::new(), extra, true))
 }

@@ -450,7 +450,12 @@ impl Open {
     #[inline]
     fn charge_note(&self, charge: &Charge) -> Note {
         let ended = if charge.rank == Rank::Reported { Ended::Reported } else { Ended::Estimated };
-        self.note(Some(charge.sum()), ended)
+        let note = self.note(Some(charge.sum()), ended);
+        match &charge.served {
+            // The books name what was served, and the price that it was charged at.
+            Some(served) => Note { about: Some(Arc::new(served.about(note.about.as_deref()))), ..note },
+            None => note,
+        }
     }
 
     #[inline]
@@ -516,10 +521,10 @@ impl Open {
         if let (OutputSizing::Learned(learned), Some(output)) = (&core.output_sizing, charge.usage.output()) {
             let choices = u64::from(self.choices.max(1));
             let answer = output.div_ceil(choices);
-            // An answer that its own limit cut short says nothing of longer ones.
-            if call.output_requested.is_none_or(|most| answer < most) {
-                learned.learn(&call.model, Some(&learned_key(call)), answer);
-            }
+            // An answer that its own limit cut short would have been longer, nobody knows how much.
+            let most = self.priced.tokens_output.saturating_add(self.excess.output_tokens);
+            let is_whole = answer < most.checked_div(choices).unwrap_or(most);
+            learned.learn(&call.model, Some(&learned_key(call)), if is_whole { answer } else { u64::MAX });
         }
     }
 

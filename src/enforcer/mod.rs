@@ -17,7 +17,7 @@ pub use admission::{Admission, Prepared};
 pub use builder::{Abandoned, EnforcerBuilder, LedgerAway};
 pub(crate) use core::{Core, at_once};
 pub(crate) use outbox::Pending;
-pub(crate) use plan::{Plan, Priced, learned_key};
+pub(crate) use plan::{Plan, Priced, learned_key, price_version};
 
 use self::admission::Ask;
 use self::plan::PlanCache;

@@ -167,6 +167,12 @@ impl Plan {
         }
     }
 
+    /// What the call may cost in all, however little is held: caps on a call are about this.
+    #[inline]
+    pub(crate) fn usd_at_most(&self, ask: &super::Ask<'_>, held: Priced) -> Usd {
+        held.usd.checked_add(self.excess(ask.output, ask.choices, held).usd).unwrap_or(Usd::MAX)
+    }
+
     /// Prices so many input tokens and so many output tokens of each choice.
     #[inline]
     pub(crate) fn price(&self, tokens_input: u64, output: u64, choices: u32) -> Result<Priced, Error> {
@@ -180,6 +186,14 @@ impl Plan {
     }
 }
 
+/// Which publication a price is from.
+pub(crate) fn price_version(price: &ModelPrice) -> CompactString {
+    let source = price.source();
+    let version = source.version().unwrap_or_default();
+    let date = source.date().map_or(CompactString::default(), |date| date.to_compact_string());
+    compact_str::format_compact!("{} {version} {date}", source.name())
+}
+
 fn about(call: &Call, price: Option<&ModelPrice>, binding: &Binding, exempt: Option<&Binding>) -> About {
     let mut exemptions = exempt.map(|binding| binding.exemptions.clone()).unwrap_or_default();
     exemptions.extend(binding.exemptions.iter().cloned());
@@ -189,12 +203,7 @@ fn about(call: &Call, price: Option<&ModelPrice>, binding: &Binding, exempt: Opt
         tags: call.tags.to_vec(),
         use_case: call.use_case.clone(),
         exemptions,
-        price: price.map_or(CompactString::const_new("none"), |price| {
-            let source = price.source();
-            let version = source.version().unwrap_or_default();
-            let date = source.date().map_or(CompactString::default(), |date| date.to_compact_string());
-            compact_str::format_compact!("{} {version} {date}", source.name())
-        }),
+        price: price.map_or(CompactString::const_new("none"), price_version),
     }
 }
 

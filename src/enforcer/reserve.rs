@@ -32,7 +32,7 @@ pub(crate) fn reserve_at_once(
         return Ok(None);
     }
     let priced = plan.price(*tokens, plan.output_held(ask.output), ask.choices)?;
-    if over_cap(&plan.binding.caps, *tokens, priced.usd, ask.output).is_some() {
+    if over_cap(&plan.binding.caps, *tokens, plan.usd_at_most(ask, priced), ask.output).is_some() {
         return Ok(None);
     }
     let draft = Draft::new(plan, false, ask, priced, now)?;
@@ -84,7 +84,7 @@ fn reserve_unasked(
 ) -> Result<Admission, Error> {
     let estimate = estimate(plan, ask.input)?;
     let priced = plan.price(estimate.tokens, plan.output_held(ask.output), ask.choices)?;
-    let caps = over_cap(&plan.binding.caps, estimate.tokens, priced.usd, ask.output);
+    let caps = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
     let passes = plan.binding.observes_only || plan.core.outage.admits(priced.usd);
     if !error.is_retryable() || plan.unpriced || caps.is_some() || !passes {
         return Err(error);
@@ -106,7 +106,7 @@ async fn attempt(
 ) -> Result<Attempt, Error> {
     let output = plan.output_held(ask.output);
     let priced = plan.price(estimate.tokens, output, ask.choices)?;
-    let cap = over_cap(&plan.binding.caps, estimate.tokens, priced.usd, ask.output);
+    let cap = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
     if cap.is_some() || plan.unpriced {
         return Ok(Attempt::Refused(refuse_unasked(plan, ask, priced, cap, now).await?));
     }
@@ -233,7 +233,7 @@ fn counted(plan: &Plan, input: &Input, bound: Estimate) -> Result<Option<Estimat
 pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Decision, Error> {
     let estimate = estimate(plan, ask.input)?;
     let priced = plan.price(estimate.tokens, plan.output_held(ask.output), ask.choices)?;
-    let extra = over_cap(&plan.binding.caps, estimate.tokens, priced.usd, ask.output);
+    let extra = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
     if let Some(exempt) = &plan.exempt {
         let decision = advise(plan, exempt, ask, priced, extra.clone(), now).await?;
         if decision.is_allowed() {

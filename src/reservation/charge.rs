@@ -5,8 +5,8 @@ use std::sync::Arc;
 use compact_str::CompactString;
 
 use super::Open;
-use crate::enforcer::Priced;
-use crate::ledger::Rank;
+use crate::enforcer::{Priced, price_version};
+use crate::ledger::{About, Rank};
 use crate::wire::{Purpose, UsageLine, UsageReport};
 use crate::{Conditions, Error, ExactUsd, Meter, ModelPrice, Region, ServiceTier, Usage, Usd};
 
@@ -99,6 +99,15 @@ pub(super) struct Charge {
 pub(super) struct Served {
     pub(super) model: CompactString,
     price: Option<Arc<ModelPrice>>,
+}
+
+impl Served {
+    /// What the journal says of a call that another model served than was held for.
+    pub(super) fn about(&self, reserved: Option<&About>) -> About {
+        let reserved = reserved.cloned().unwrap_or_default();
+        let price = self.price.as_deref().map_or(reserved.price, price_version);
+        About { model: self.model.clone(), price, ..reserved }
+    }
 }
 
 /// A sum by the price table, and whether everything in it has a price of its own.

@@ -207,3 +207,30 @@ fn output_is_held_as_learned_and_the_decision_tells_the_excess() {
     let advice = ready(house.enforcer.check(&asked)).unwrap();
     assert_eq!(advice.worst_case_excess().output_tokens, 4_000 - 4_000);
 }
+
+#[test]
+fn a_cap_on_a_call_is_about_what_it_may_cost_and_not_about_what_is_held() {
+    let learned = Arc::new(LearnedOutput::new(900_000).unwrap());
+    let sizing = OutputSizing::Learned(Arc::clone(&learned));
+    let caps = token_budget::Caps { usd: Some(usd("0.50")), ..token_budget::Caps::default() };
+    let house = House::with(ten_dollars().with_caps(caps), |builder| builder.output_sizing(sizing));
+    let small = call("milli", 100).input_tokens(0);
+    for _ in 0..9 {
+        house.admit(&small).send().reconcile_now(Usage::of(0, 10)).unwrap();
+    }
+    assert_eq!(house.admit(&small).quoted(), usd("0.01")); // a cent is held for what may be ten
+
+    let large = call("milli", 4_000).input_tokens(0); // may be four dollars
+    assert!(house.enforcer.reserve_now(&large).unwrap().or_refusal().is_err());
+}
+
+#[test]
+fn answers_that_their_own_limit_cut_short_do_not_teach_that_answers_are_short() {
+    let learned = Arc::new(LearnedOutput::new(900_000).unwrap());
+    let sizing = OutputSizing::Learned(Arc::clone(&learned));
+    let house = House::with(ten_dollars(), |builder| builder.output_sizing(sizing));
+    for _ in 0..20 {
+        house.admit(&call("milli", 1).input_tokens(0)).send().reconcile_now(Usage::of(0, 1)).unwrap();
+    }
+    assert_eq!(house.admit(&call("milli", 4_000).input_tokens(0)).quoted(), usd("4"));
+}

@@ -193,6 +193,10 @@ fn a_model_that_was_served_instead_sets_the_price_and_is_flagged() {
 
     assert_eq!((receipt.cost(), receipt.other_model()), (usd("0.10"), Some("small")));
     assert_eq!(house.dollars(&call("milli", 0)), (usd("0.10"), Usd::ZERO));
+    let entries = ready(house.ledger.entries(&Root::unnamed(), 1, 1_000)).unwrap();
+    let models: Vec<_> =
+        entries.iter().filter_map(|entry| Some(entry.note.about.as_ref()?.model.clone())).collect();
+    assert_eq!(models, ["medium", "small"]); // held for, and charged for
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::message::{Message, Part, Prompt};
 /// Adds a conversation: a text, one message, or a list of either.
 pub(super) fn turns(prompt: &mut Prompt, value: &Value) {
     match value {
-        Value::Array(items) if items.iter().all(Value::is_u64) && !items.is_empty() => {
+        Value::Array(items) if items.iter().all(Value::is_number) && !items.is_empty() => {
             // An embedding's input that is already tokens.
             let text: Arc<str> = " a".repeat(items.len()).into();
             prompt.messages.push(Message::user(text));
