@@ -31,6 +31,25 @@ pub(super) struct Band {
     pub(super) decisions: Rates,
 }
 
+/// The rates of a tier, in whatever names all eight: a row, or a band of it.
+macro_rules! rates_of {
+    (& $of:ident, $tier:expr) => { rates_of!((&) $of, $tier) };
+    (&mut $of:ident, $tier:expr) => { rates_of!((&mut) $of, $tier) };
+    (($($borrow:tt)+) $of:ident, $tier:expr) => {
+        match $tier {
+            ServiceTier::Standard => $($borrow)+ $of.standard,
+            ServiceTier::Batch => $($borrow)+ $of.batch,
+            ServiceTier::Flex => $($borrow)+ $of.flex,
+            ServiceTier::Priority => $($borrow)+ $of.priority,
+            ServiceTier::Fast => $($borrow)+ $of.fast,
+            ServiceTier::Ultrafast => $($borrow)+ $of.ultrafast,
+            ServiceTier::Balanced => $($borrow)+ $of.balanced,
+            ServiceTier::Decisions => $($borrow)+ $of.decisions,
+        }
+    };
+}
+pub(super) use rates_of;
+
 impl Band {
     /// The smallest input that lies in it.
     pub(super) fn first(&self) -> Result<u64, Error> {
@@ -44,28 +63,10 @@ impl Band {
     }
 
     pub(super) fn rates(&self, tier: ServiceTier) -> &Rates {
-        match tier {
-            ServiceTier::Standard => &self.standard,
-            ServiceTier::Batch => &self.batch,
-            ServiceTier::Flex => &self.flex,
-            ServiceTier::Priority => &self.priority,
-            ServiceTier::Fast => &self.fast,
-            ServiceTier::Ultrafast => &self.ultrafast,
-            ServiceTier::Balanced => &self.balanced,
-            ServiceTier::Decisions => &self.decisions,
-        }
+        rates_of!(&self, tier)
     }
 
     pub(super) fn rates_mut(&mut self, tier: ServiceTier) -> &mut Rates {
-        match tier {
-            ServiceTier::Standard => &mut self.standard,
-            ServiceTier::Batch => &mut self.batch,
-            ServiceTier::Flex => &mut self.flex,
-            ServiceTier::Priority => &mut self.priority,
-            ServiceTier::Fast => &mut self.fast,
-            ServiceTier::Ultrafast => &mut self.ultrafast,
-            ServiceTier::Balanced => &mut self.balanced,
-            ServiceTier::Decisions => &mut self.decisions,
-        }
+        rates_of!(&mut self, tier)
     }
 }

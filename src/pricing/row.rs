@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::band::Band;
+use super::band::{Band, rates_of};
 use super::decimal;
 use super::extras::{Allowance, Minimum, RegionFactors, SearchRates};
 use super::rates::Rates;
@@ -273,29 +273,11 @@ impl PriceRow {
     /// What it names for a tier, whatever the length of the input.
     #[must_use]
     pub fn rates(&self, tier: ServiceTier) -> &Rates {
-        match tier {
-            ServiceTier::Standard => &self.standard,
-            ServiceTier::Batch => &self.batch,
-            ServiceTier::Flex => &self.flex,
-            ServiceTier::Priority => &self.priority,
-            ServiceTier::Fast => &self.fast,
-            ServiceTier::Ultrafast => &self.ultrafast,
-            ServiceTier::Balanced => &self.balanced,
-            ServiceTier::Decisions => &self.decisions,
-        }
+        rates_of!(&self, tier)
     }
 
     pub(super) fn rates_mut(&mut self, tier: ServiceTier) -> &mut Rates {
-        match tier {
-            ServiceTier::Standard => &mut self.standard,
-            ServiceTier::Batch => &mut self.batch,
-            ServiceTier::Flex => &mut self.flex,
-            ServiceTier::Priority => &mut self.priority,
-            ServiceTier::Fast => &mut self.fast,
-            ServiceTier::Ultrafast => &mut self.ultrafast,
-            ServiceTier::Balanced => &mut self.balanced,
-            ServiceTier::Decisions => &mut self.decisions,
-        }
+        rates_of!(&mut self, tier)
     }
 
     pub(super) fn factor(&self, tier: ServiceTier) -> Option<Decimal> {
