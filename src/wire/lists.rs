@@ -110,7 +110,7 @@ impl Reader {
                 Some(())
             }
             (b"usage", Kind::Object) => {
-                line = Some(self.part_of(At::Usage, value)?.0);
+                line = Some(self.figures_apart(value)?);
                 Some(())
             }
             _ => value.skip(),
@@ -123,7 +123,7 @@ impl Reader {
 
     /// Image tokens of a tool are beside the answer's; zeros are no line.
     pub(super) fn image_generation(&mut self, value: &mut Cursor<'_>) -> Option<()> {
-        let (line, _) = self.part_of(At::Usage, value)?;
+        let line = self.figures_apart(value)?;
         if line.usage.total().unwrap_or(0) > 0 {
             self.beside.retain(|line| line.purpose != Purpose::ImageGeneration);
             self.push(UsageLine {
@@ -143,39 +143,30 @@ impl Reader {
         }
     }
 
+    /// One pass: its figures, its model, and what kind it is.
     fn part(&mut self, item: &mut Cursor<'_>) -> Option<(UsageLine, CompactString)> {
-        let mut kind = CompactString::default();
+        let (mut kind, mut model) = (CompactString::default(), None);
         let mut peek = *item;
         if peek.kind()? == Kind::Object {
-            peek.members(|key, value| match key {
-                b"type" if value.kind()? == Kind::Text => {
-                    kind = kept(value.text()?);
-                    Some(())
+            peek.members(|key, value| {
+                match (key, value.kind()?) {
+                    (b"type", Kind::Text) => kind = kept(value.text()?),
+                    (b"model", Kind::Text) => model = Some(kept(value.text()?)),
+                    _ => return value.skip(),
                 }
-                _ => value.skip(),
+                Some(())
             })?;
         }
-        let (line, model) = self.part_of(At::Usage, item)?;
+        let line = self.figures_apart(item)?;
         Some((UsageLine { model, ..line }, kind))
     }
 
     /// Reads an object of figures apart from those held.
-    fn part_of(&mut self, at: At, item: &mut Cursor<'_>) -> Option<(UsageLine, Option<CompactString>)> {
-        let mut model = None;
-        let mut peek = *item;
-        if peek.kind()? == Kind::Object {
-            peek.members(|key, value| match key {
-                b"model" if value.kind()? == Kind::Text => {
-                    model = Some(kept(value.text()?));
-                    Some(())
-                }
-                _ => value.skip(),
-            })?;
-        }
+    fn figures_apart(&mut self, item: &mut Cursor<'_>) -> Option<UsageLine> {
         let held = std::mem::replace(&mut self.figures, Figures::NONE);
         let outer = std::mem::replace(&mut self.in_part, true);
         let done = match item.kind()? {
-            Kind::Object => self.members(at, item),
+            Kind::Object => self.members(At::Usage, item),
             _ => item.skip(),
         };
         self.in_part = outer;
@@ -183,7 +174,7 @@ impl Reader {
         done?;
         let (usage, clamped) = normal::usage(&own);
         self.clamped |= clamped;
-        Some((UsageLine { model: None, usage, purpose: Purpose::Other }, model))
+        Some(UsageLine { model: None, usage, purpose: Purpose::Other })
     }
 }
 

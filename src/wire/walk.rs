@@ -62,7 +62,12 @@ impl Reader {
 
     #[inline]
     pub(super) fn members(&mut self, at: At, value: &mut Cursor<'_>) -> Option<()> {
-        value.members(|key, value| match meaning(at, key) {
+        value.members(|key, value| self.member(at, meaning(at, key), key, value))
+    }
+
+    #[inline]
+    fn member(&mut self, at: At, then: Then, key: &[u8], value: &mut Cursor<'_>) -> Option<()> {
+        match then {
             Then::Skip => value.skip(),
             Then::Into(next) => self.step(at, next, key, value),
             Then::Count(field) => self.count(field, value, count),
@@ -70,7 +75,7 @@ impl Reader {
             Then::Text => self.text(at, value, false),
             Then::Hidden => self.text(at, value, true),
             then => self.rare(at, then, key, value),
-        })
+        }
     }
 
     /// Figures that replace all earlier ones, unless there are none.
@@ -277,12 +282,8 @@ impl Reader {
                 action = std::mem::replace(&mut self.frame.kind, kind);
                 Some(())
             }
-            Then::Skip => value.skip(),
             Then::Into(next) => self.enter(next, value),
-            Then::Name(name) => self.name(name, value),
-            Then::Text => self.text(At::Item, value, false),
-            Then::Hidden => self.text(At::Item, value, true),
-            then => self.rare(At::Item, then, key, value),
+            then => self.member(At::Item, then, key, value),
         });
         match self.frame.kind.as_slice() {
             b"web_search_call" if action.is_empty() || action.as_slice() == b"search" => {

@@ -21,7 +21,6 @@ pub(in crate::wire) struct JsonFrames {
 impl JsonFrames {
     pub(super) fn push(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) {
         let mut rest = bytes;
-        // Where the document in hand begins in `rest`, as long as it lies there.
         while !rest.is_empty() {
             if self.depth == 0 {
                 let Some(at) = rest.iter().position(|byte| *byte == b'{') else { return };
