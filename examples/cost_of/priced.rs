@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use token_budget::wire::{Purpose, StreamMeter, UsageReport, extract};
-use token_budget::{Conditions, Cost, PricingTable, Region, ServiceTier, Usage};
+use token_budget::{Conditions, Cost, PricingTable, Region, Usage};
 
 use super::Asked;
 
@@ -41,9 +41,7 @@ impl Bill {
             meter.finish()
         });
         let table = PricingTable::bundled();
-        let said = |word: &Option<_>| word.as_deref().and_then(ServiceTier::named);
-        let fast = said(&report.speed).filter(|tier| *tier != ServiceTier::Standard);
-        let tier = asked.tier.or(fast).or_else(|| said(&report.service_tier)).unwrap_or_default();
+        let tier = asked.tier.or_else(|| report.tier()).unwrap_or_default();
         let region = report.region.as_deref().map_or(Region::Global, Region::named);
         let conditions = Conditions::new().with_tier(tier).with_region(region);
         let lines = report.lines.iter().map(|line| {

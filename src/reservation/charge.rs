@@ -57,14 +57,10 @@ impl From<UsageReport> for Report {
     /// is charged as it was held. For an error that was not billed, or an answer
     /// that only counted tokens, release the call instead; a report cannot know.
     fn from(report: UsageReport) -> Self {
+        let tier = report.tier();
         let mut lines = report.lines;
         let answer = lines.iter().position(|line| line.purpose == Purpose::Answer).map(|at| lines.remove(at));
         let (usage, model) = answer.map_or((Usage::new(), None), |line| (line.usage, line.model));
-        let fast = report
-            .speed
-            .as_deref()
-            .and_then(ServiceTier::named)
-            .filter(|tier| *tier != ServiceTier::Standard);
         Self {
             usage,
             model: model.or(report.model),
@@ -75,7 +71,7 @@ impl From<UsageReport> for Report {
                 .and_then(|usd| Usd::from_decimal_rounded_up(usd).ok()),
             estimated: report.estimated || report.clamped || report.damaged,
             broke_off: !report.finished && !report.estimated,
-            tier: fast.or_else(|| report.service_tier.as_deref().and_then(ServiceTier::named)),
+            tier,
             region: report.region.as_deref().map(Region::named),
             beside: lines,
         }

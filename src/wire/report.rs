@@ -4,7 +4,7 @@ use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
-use crate::Usage;
+use crate::{ServiceTier, Usage};
 
 /// What a response or a stream said about its own bill.
 ///
@@ -120,6 +120,14 @@ impl UsageReport {
     #[must_use]
     pub fn answer(&self) -> Option<&Usage> {
         self.lines.first().filter(|line| line.purpose == Purpose::Answer).map(|line| &line.usage)
+    }
+
+    /// The tier that its words mean, speed before processing; `None` where no price is known for them.
+    #[must_use]
+    pub fn tier(&self) -> Option<ServiceTier> {
+        let named = |word: &Option<CompactString>| word.as_deref().and_then(ServiceTier::named);
+        let fast = named(&self.speed).filter(|tier| *tier != ServiceTier::Standard);
+        fast.or_else(|| named(&self.service_tier))
     }
 
     /// Completes what was not reported with counts made here, and marks the report as estimated.
