@@ -37,6 +37,8 @@ pub struct Call {
     pub(crate) tags: SmallVec<[(CompactString, CompactString); 2]>,
     pub(crate) input: Input,
     pub(crate) output_requested: Option<u64>,
+    /// Output tokens of each choice that a stream is held for at first, and ahead of what was seen.
+    pub(crate) slice: Option<u64>,
     pub(crate) choices: u32,
     pub(crate) use_case: Option<CompactString>,
     pub(crate) conditions: Conditions,
@@ -120,6 +122,27 @@ impl Call {
     #[must_use]
     pub fn output_tokens(mut self, tokens: u64) -> Self {
         self.output_requested = Some(tokens);
+        self
+    }
+
+    /// Streams the answer: holds for its input and so many output tokens of each choice at first.
+    ///
+    /// Whoever meters the stream lets the hold grow as the answer does
+    /// ([`MeteredStream`](crate::MeteredStream)); without that it may use more than is held, by
+    /// [`Decision::worst_case_excess`](crate::Decision::worst_case_excess).
+    ///
+    /// ```
+    /// use token_budget::{Call, Enforcer, Usd};
+    ///
+    /// let call = Call::new("gpt-4o").input_tokens(1_000).output_tokens(16_000).streaming(200);
+    /// let reservation = Enforcer::builder().build().reserve_now(&call)?.or_refusal()?;
+    /// assert_eq!(reservation.quoted(), "0.0045".parse()?); // 1,000 × $2.50 and 200 × $10 a million
+    /// assert_eq!(reservation.output_tokens(), 16_000); // what may still come
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn streaming(mut self, slice_tokens: u64) -> Self {
+        self.slice = Some(slice_tokens.max(1));
         self
     }
 

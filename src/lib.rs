@@ -88,6 +88,7 @@ mod decision;
 pub mod ledger;
 mod enforcer;
 mod reservation;
+mod stream;
 mod client;
 mod run;
 
@@ -109,9 +110,13 @@ pub use meter::{Meter, MeterUnit};
 pub use money::Usd;
 pub use policy::{Budget, Exemption, Policy, Tiers};
 pub use pricing::{Cost, CostLine, ExactUsd, ModelPrice, PriceRow, PriceSource, PricingTable, Rates};
-pub use reservation::{InFlight, Receipt, ReceiptLine, Report, Reservation};
+pub use reservation::{InFlight, Receipt, ReceiptLine, Report, Reservation, Resized};
 pub use run::{RunGuard, RunGuardBuilder, RunLimits, RunReport};
 pub use scope::{Scope, ScopeKind};
+pub use stream::{
+    AtCeiling, Background, CutOff, Drain, MeteredStream, StreamEnd, StreamError, StreamOptions,
+    StreamOutcome, StreamReader, StreamSeen, WireReader,
+};
 #[cfg(feature = "tiktoken")]
 pub use tokens::TiktokenEstimator;
 pub use tokens::{

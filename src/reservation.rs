@@ -1,46 +1,27 @@
 //! A call's life after it was admitted: reserved, in flight, settled.
 
 mod charge;
+mod open;
 mod receipt;
+mod resize;
+mod streamed;
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 pub use charge::Report;
+pub(crate) use open::Reach;
 pub use receipt::{Receipt, ReceiptLine};
+pub use resize::Resized;
+pub(crate) use streamed::Reached;
 
-use crate::decision::{Judged, Quote, amounts, explain};
-use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced, learned_key};
-use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
+use crate::decision::{Judged, Quote, explain};
+use crate::enforcer::{Plan, Priced};
 use crate::{
-    Amount, Balance, Binding, Decision, Error, ErrorKind, Estimate, Excess, OutputSizing, ReservationId,
-    Timestamp, Usage, Usd, Verdict,
+    Amount, Balance, Binding, Decision, Error, Estimate, Excess, ReservationId, Timestamp, Usd, Verdict,
 };
-use charge::Charge;
-
-/// What both states of an open call know.
-#[derive(Clone, Debug)]
-struct Open {
-    plan: Arc<Plan>,
-    /// Charged under an exemption's own budget.
-    exempt: bool,
-    id: ReservationId,
-    amounts: SmallVec<[i64; 8]>,
-    priced: Priced,
-    /// What stood in the budgets just before.
-    balances: SmallVec<[Balance; 8]>,
-    verdict: Verdict,
-    estimate: Estimate,
-    /// The input was estimated from a prompt, so that what it really took teaches something.
-    from_prompt: bool,
-    /// What the call may use above what is held for it.
-    excess: Excess,
-    /// How many answers were asked for at once.
-    choices: u32,
-    now: Timestamp,
-    held: bool,
-}
+use open::Open;
 
 /// Room that is held for a call not yet sent.
 ///
@@ -90,10 +71,10 @@ impl Reservation {
             verdict,
             estimate,
             from_prompt: false,
-            excess: Excess::default(),
-            choices: 1,
+            reach: Reach::default(),
             now,
             held: true,
+            ended: None,
         };
         Self { open: Some(Box::new(open)) }
     }
@@ -119,8 +100,8 @@ impl Reservation {
     }
 
     #[inline]
-    pub(crate) fn exceeding(mut self, excess: Excess, choices: u32) -> Self {
-        self.change(|open| (open.excess, open.choices) = (excess, choices));
+    pub(crate) fn reaching(mut self, reach: Reach) -> Self {
+        self.change(|open| open.reach = reach);
         self
     }
 
@@ -190,13 +171,13 @@ impl Reservation {
     /// The hold covers them, but for [`worst_case_excess`](Self::worst_case_excess).
     #[must_use]
     pub fn output_tokens(&self) -> u64 {
-        self.open().priced.tokens_output.saturating_add(self.open().excess.output_tokens)
+        self.open().output_tokens()
     }
 
     /// What the call may use above what is held: nothing, unless its output is sized by what was learned.
     #[must_use]
     pub fn worst_case_excess(&self) -> Excess {
-        self.open().excess
+        self.open().reach.excess
     }
 
     /// The model that was priced and held.
@@ -223,7 +204,7 @@ impl Reservation {
             now: open.now,
         };
         let price = open.plan.price.clone();
-        let quote = Quote { price, excess: open.excess, ..Quote::of(open.priced.amount()) };
+        let quote = Quote { price, excess: open.reach.excess, ..Quote::of(open.priced.amount()) };
         explain(judged, &quote, Vec::new(), None, false)
     }
 
@@ -309,229 +290,6 @@ impl Drop for InFlight {
             let pending = open.pending_abandoned();
             open.plan.core.end_without_waiting(pending);
         }
-    }
-}
-
-/// Puts a report into the outbox where its delivery is cancelled halfway.
-struct Unconfirmed<'a> {
-    core: &'a Core,
-    pending: Option<Pending>,
-}
-
-impl Drop for Unconfirmed<'_> {
-    fn drop(&mut self) {
-        if let Some(pending) = self.pending.take() {
-            self.core.end_without_waiting(pending);
-        }
-    }
-}
-
-impl Open {
-    #[inline]
-    fn binding(&self) -> &Arc<Binding> {
-        self.plan.binding(self.exempt)
-    }
-
-    fn note(&self, usage: Option<Usage>, ended: Ended) -> Note {
-        Note { about: self.plan.note.about.clone(), usage, ended: Some(ended) }
-    }
-
-    fn pending_release(&self) -> Pending {
-        Pending::Release {
-            id: self.id,
-            binding: Arc::clone(self.binding()),
-            note: self.note(None, Ended::Released),
-        }
-    }
-
-    /// What an abandoned call is charged, by the enforcer's choice.
-    fn pending_abandoned(&self) -> Pending {
-        match self.plan.core.abandoned {
-            Abandoned::Release => self.pending_release(),
-            Abandoned::InputFloor | Abandoned::Hold => self.pending_reconcile(
-                self.abandoned_amounts(),
-                Rank::Provisional,
-                self.note(None, Ended::Abandoned),
-            ),
-        }
-    }
-
-    /// Usage came and cannot be counted: all that is held is charged, however abandoned calls are.
-    fn pending_uncountable(&self) -> Pending {
-        self.pending_reconcile(self.amounts.clone(), Rank::Provisional, self.note(None, Ended::Abandoned))
-    }
-
-    /// What the call is charged if nobody says how it ended: by a drop here, or by its hold's age.
-    fn abandoned_amounts(&self) -> SmallVec<[i64; 8]> {
-        let floor = || {
-            let priced = self.plan.price(self.priced.tokens_input, 0, 1).ok()?;
-            amounts(self.binding(), &priced.amount()).ok()
-        };
-        match self.plan.core.abandoned {
-            Abandoned::Release => SmallVec::new(),
-            // Where even the floor cannot be priced, all that is held stands.
-            Abandoned::InputFloor => floor().unwrap_or_else(|| self.amounts.clone()),
-            Abandoned::Hold => self.amounts.clone(),
-        }
-    }
-
-    fn pending_reconcile(&self, amounts: SmallVec<[i64; 8]>, rank: Rank, note: Note) -> Pending {
-        let held = if self.held { self.abandoned_amounts() } else { SmallVec::new() };
-        Pending::Reconcile {
-            id: self.id,
-            binding: Arc::clone(self.binding()),
-            amounts,
-            held,
-            rank,
-            note,
-            correction: None,
-        }
-    }
-
-    async fn release(self: Box<Self>) -> Result<(), Error> {
-        let core = Arc::clone(&self.plan.core);
-        let mut unconfirmed = Unconfirmed { core: &core, pending: Some(self.pending_release()) };
-        let note = self.note(None, Ended::Released);
-        let command =
-            Release { id: self.id, root: self.binding().claim.root(), signature: None, note: &note };
-        let reply = core.send_release(core.now(), command).await;
-        if !matches!(&reply, Err(error) if error.is_retryable()) {
-            unconfirmed.pending = None;
-        }
-        reply.map(|reply| core.tell_news(self.binding(), reply.news))
-    }
-
-    /// Charges the call, on a ledger that may need to be waited for.
-    async fn settle(self: Box<Self>, report: Report) -> Result<Receipt, Error> {
-        if self.plan.core.ledger.immediate().is_some() {
-            return self.settle_at_once(&report);
-        }
-        let core = Arc::clone(&self.plan.core);
-        let now = core.now();
-        let (charge, charged) = self.charge_or_abandon(&report)?;
-        let note = self.charge_note(&charge);
-        // Until the ledger confirms, a cancelled future still charges the call.
-        let pending = Some(self.pending_reconcile(charged.clone(), charge.rank, note.clone()));
-        let mut unconfirmed = Unconfirmed { core: &core, pending };
-        let reply = core.send_reconcile(now, self.reconcile(&charge, &charged, &note)).await;
-        unconfirmed.pending = None;
-        drop(unconfirmed);
-        self.conclude(charge, charged, &note, reply)
-    }
-
-    /// The same without waiting: nothing can be cancelled halfway.
-    #[inline]
-    fn settle_at_once(self: Box<Self>, report: &Report) -> Result<Receipt, Error> {
-        let core = &*self.plan.core;
-        let now = core.now();
-        let (charge, charged) = self.charge_or_abandon(report)?;
-        let note = self.charge_note(&charge);
-        let reply = match core.ledger.immediate() {
-            Some(ledger) => ledger.reconcile(now, self.reconcile(&charge, &charged, &note)),
-            None => Err(Error::new(ErrorKind::LedgerUnavailable, "the ledger needs to be waited for")),
-        };
-        self.conclude(charge, charged, &note, reply)
-    }
-
-    /// A report that cannot be priced leaves the call charged as abandoned.
-    #[inline]
-    fn charge_or_abandon(&self, report: &Report) -> Result<(Charge, SmallVec<[i64; 8]>), Error> {
-        let charge = self.charge(report);
-        let charged = charge.and_then(|charge| {
-            let charged = amounts(self.binding(), &charge.priced.amount())?;
-            Ok((charge, charged))
-        });
-        if charged.is_err() {
-            self.plan.core.end_without_waiting(self.pending_uncountable());
-        }
-        charged
-    }
-
-    #[inline]
-    fn charge_note(&self, charge: &Charge) -> Note {
-        let ended = if charge.rank == Rank::Reported { Ended::Reported } else { Ended::Estimated };
-        let note = self.note(Some(charge.sum()), ended);
-        match &charge.served {
-            // The books name what was served, and the price that it was charged at.
-            Some(served) => Note { about: Some(Arc::new(served.about(note.about.as_deref()))), ..note },
-            None => note,
-        }
-    }
-
-    #[inline]
-    fn reconcile<'a>(&'a self, charge: &Charge, charged: &'a [i64], note: &'a Note) -> Reconcile<'a> {
-        Reconcile { id: self.id, claim: &self.binding().claim, amounts: charged, rank: charge.rank, note }
-    }
-
-    /// What the ledger's reply means: a receipt, also where the report could not be delivered.
-    #[inline]
-    fn conclude(
-        self: Box<Self>,
-        charge: Charge,
-        charged: SmallVec<[i64; 8]>,
-        note: &Note,
-        reply: Result<Reply, Error>,
-    ) -> Result<Receipt, Error> {
-        match reply {
-            Ok(reply) => Ok(self.receipt(charge, reply)),
-            Err(error) if error.is_retryable() => {
-                self.plan.core.defer(self.pending_reconcile(charged, charge.rank, note.clone()));
-                Ok(self.pending_receipt(charge))
-            }
-            Err(error) if error.kind() == ErrorKind::Forgotten => {
-                let pending = self.pending_reconcile(charged, charge.rank, note.clone());
-                self.plan.core.end_without_waiting(pending);
-                Ok(self.pending_receipt(charge))
-            }
-            Err(error) => {
-                // A charge that the account cannot take leaves the hold open: what it held is charged instead.
-                if error.kind() == ErrorKind::Overflow {
-                    self.plan.core.end_without_waiting(self.pending_uncountable());
-                }
-                Err(error)
-            }
-        }
-    }
-
-    #[inline]
-    fn receipt(mut self: Box<Self>, charge: Charge, reply: Reply) -> Receipt {
-        self.teach(&charge);
-        let Reply { balances, news, unheld, replaced, .. } = reply;
-        self.balances = balances;
-        let receipt = Receipt { call: self, charge, pending: false, unheld };
-        let core = &receipt.call.plan.core;
-        if !core.observers.is_empty() {
-            core.tell_news(receipt.call.binding(), news);
-            receipt.tell(replaced);
-        }
-        receipt
-    }
-
-    /// Tells whoever estimated the call what it really took; what was not reported teaches nothing.
-    #[inline]
-    fn teach(&self, charge: &Charge) {
-        let core = &self.plan.core;
-        if charge.rank != Rank::Reported || charge.served.is_some() {
-            return;
-        }
-        let call = &self.plan.call;
-        if let (true, Some(input)) = (self.from_prompt, charge.usage.input()) {
-            core.estimator.observe(&call.model, &self.estimate, input);
-        }
-        if let (OutputSizing::Learned(learned), Some(output)) = (&core.output_sizing, charge.usage.output()) {
-            let choices = u64::from(self.choices.max(1));
-            let answer = output.div_ceil(choices);
-            // An answer that its own limit cut short would have been longer, nobody knows how much.
-            let most = self.priced.tokens_output.saturating_add(self.excess.output_tokens);
-            let is_whole = answer < most.checked_div(choices).unwrap_or(most);
-            learned.learn(&call.model, Some(&learned_key(call)), if is_whole { answer } else { u64::MAX });
-        }
-    }
-
-    fn pending_receipt(mut self: Box<Self>, charge: Charge) -> Receipt {
-        self.teach(&charge);
-        self.balances.clear();
-        Receipt { call: self, charge, pending: true, unheld: false }
     }
 }
 

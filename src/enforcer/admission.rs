@@ -47,6 +47,8 @@ impl std::error::Error for Decision {}
 pub(crate) struct Ask<'a> {
     pub(crate) input: &'a Input,
     pub(crate) output: Option<u64>,
+    /// Output of each choice that a stream is held for at first.
+    pub(crate) slice: Option<u64>,
     pub(crate) choices: u32,
     pub(crate) timeout: Option<Duration>,
 }
@@ -56,6 +58,7 @@ impl<'a> Ask<'a> {
         Self {
             input: &call.input,
             output: call.output_requested,
+            slice: call.slice,
             choices: call.choices,
             timeout: call.timeout,
         }
@@ -95,7 +98,14 @@ impl Prepared {
     /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
     pub async fn reserve(&self, input_tokens: u64, output_tokens: u64) -> Result<Admission, Error> {
         let input = Input::Tokens(input_tokens);
-        self.reserve_ask(&Ask { input: &input, output: Some(output_tokens), choices: 1, timeout: None }).await
+        self.reserve_ask(&Ask {
+            input: &input,
+            output: Some(output_tokens),
+            slice: None,
+            choices: 1,
+            timeout: None,
+        })
+        .await
     }
 
     /// The same without a runtime, for ledgers that answer at once.
@@ -104,7 +114,7 @@ impl Prepared {
     /// As [`Enforcer::reserve_now`](crate::Enforcer::reserve_now).
     pub fn reserve_now(&self, input_tokens: u64, output_tokens: u64) -> Result<Admission, Error> {
         let input = Input::Tokens(input_tokens);
-        let ask = Ask { input: &input, output: Some(output_tokens), choices: 1, timeout: None };
+        let ask = Ask { input: &input, output: Some(output_tokens), slice: None, choices: 1, timeout: None };
         let (plan, now) = self.current()?;
         match reserve_at_once(&plan, &ask, now)? {
             Some(admission) => Ok(admission),
@@ -140,7 +150,7 @@ impl Prepared {
     /// A refusal that the caller found by itself: a run out of time.
     pub(crate) async fn refused_by(&self, refusal: Refusal, now: Timestamp) -> Result<Box<Decision>, Error> {
         let plan = self.plan.load_full();
-        let ask = Ask { input: &Input::Tokens(0), output: None, choices: 1, timeout: None };
+        let ask = Ask { input: &Input::Tokens(0), output: None, slice: None, choices: 1, timeout: None };
         refuse_unasked(&plan, &ask, Priced::default(), Some(refusal), now).await
     }
 

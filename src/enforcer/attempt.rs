@@ -11,8 +11,8 @@ use super::refuse::refusal;
 use super::{Core, Plan, Priced};
 use crate::decision::{Judged, amounts, judge};
 use crate::ledger::{Note, OnExpiry, Outcome, Reply, Reserve};
-use crate::reservation::Reservation;
-use crate::{Binding, Decision, Error, Excess, ReservationId, Timestamp};
+use crate::reservation::{Reach, Reservation};
+use crate::{Binding, Decision, Error, ReservationId, Timestamp};
 
 /// What one trip to the ledger brought.
 pub(super) enum Attempt {
@@ -29,9 +29,7 @@ pub(super) struct Draft<'a> {
     id: ReservationId,
     amounts: SmallVec<[i64; 8]>,
     priced: Priced,
-    excess: Excess,
-    choices: u32,
-    expires_at: Timestamp,
+    reach: Reach,
     /// What it is charged if it expires, where that is its input alone.
     floor: Option<SmallVec<[i64; 8]>>,
 }
@@ -47,15 +45,20 @@ impl<'a> Draft<'a> {
     ) -> Result<Self, Error> {
         let core = &*plan.core;
         let binding = plan.binding(exempt);
+        let life = ask.timeout.unwrap_or_default().saturating_add(core.hold_grace);
         Ok(Self {
             plan,
             exempt,
             id: ReservationId::generate(now),
             amounts: amounts(binding, &priced.amount())?,
             priced,
-            excess: plan.excess(ask.output, ask.choices, priced),
-            choices: ask.choices,
-            expires_at: now + ask.timeout.unwrap_or_default() + core.hold_grace,
+            reach: Reach {
+                excess: plan.excess(ask.output, ask.choices, priced),
+                choices: ask.choices,
+                is_limited: ask.output.is_some(),
+                life,
+                expires_at: now + life,
+            },
             floor: if core.abandoned == Abandoned::InputFloor {
                 Some(floor(plan, binding, priced)?)
             } else {
@@ -79,7 +82,7 @@ impl<'a> Draft<'a> {
             id: self.id,
             claim: &self.binding().claim,
             amounts: &self.amounts,
-            expires_at: self.expires_at,
+            expires_at: self.reach.expires_at,
             on_expiry,
             note: &self.plan.note,
         }
@@ -110,10 +113,10 @@ impl<'a> Draft<'a> {
         balances: SmallVec<[crate::Balance; 8]>,
         news: Option<Box<crate::ledger::News>>,
     ) -> Reservation {
-        let Self { plan, exempt, id, amounts, priced, excess, choices, .. } = self;
+        let Self { plan, exempt, id, amounts, priced, reach, .. } = self;
         let verdict = judge(plan.binding(exempt), &balances, &amounts);
-        let reservation = Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now)
-            .exceeding(excess, choices);
+        let reservation =
+            Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now).reaching(reach);
         // Told once the hold has its owner: an observer that panics leaks nothing.
         plan.core.tell_news(plan.binding(exempt), news);
         reservation
@@ -153,10 +156,9 @@ impl<'a> Draft<'a> {
 
     /// Lets the call out without a hold: its usage is recorded when the ledger is back.
     pub(super) fn unheld(self) -> Reservation {
-        let Self { plan, exempt, amounts, priced, excess, choices, .. } = self;
+        let Self { plan, exempt, amounts, priced, reach, .. } = self;
         let now = plan.core.now();
-        Reservation::unheld(plan, exempt, ReservationId::generate(now), amounts, priced, now)
-            .exceeding(excess, choices)
+        Reservation::unheld(plan, exempt, ReservationId::generate(now), amounts, priced, now).reaching(reach)
     }
 }
 

@@ -140,10 +140,14 @@ impl Plan {
         requested.unwrap_or(self.output_tokens_default).min(model_max).min(cap)
     }
 
-    /// The output of one choice that is held for: all of it, or what was learned that calls like this use.
+    /// The output of one choice that is held for: all of it, a stream's first slice, or what was
+    /// learned that calls like this use.
     #[inline]
-    pub(crate) fn output_held(&self, requested: Option<u64>) -> u64 {
-        let most = self.output_tokens(requested);
+    pub(crate) fn output_held(&self, ask: &super::Ask<'_>) -> u64 {
+        let most = self.output_tokens(ask.output);
+        if let Some(slice) = ask.slice {
+            return slice.min(most);
+        }
         match &self.core.output_sizing {
             OutputSizing::Learned(learned) => learned
                 .size(&self.call.model, Some(&learned_key(&self.call)))
@@ -155,10 +159,10 @@ impl Plan {
     /// What the call may cost above what is held for it.
     #[inline]
     pub(crate) fn excess(&self, requested: Option<u64>, choices: u32, held: Priced) -> Excess {
-        if matches!(self.core.output_sizing, OutputSizing::WorstCase) {
+        let most = self.output_tokens(requested);
+        if most.saturating_mul(u64::from(choices)) == held.tokens_output {
             return Excess::default();
         }
-        let most = self.output_tokens(requested);
         // What cannot be priced is as much as there is.
         let usd = self.price(held.tokens_input, most, choices).map_or(Usd::MAX, |worst| worst.usd);
         Excess {

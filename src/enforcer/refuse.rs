@@ -14,16 +14,20 @@ pub(super) fn refusal(
     priced: Priced,
     news: Option<Box<News>>,
 ) -> Box<Decision> {
-    let frozen = news.as_ref().map(|news| {
-        let note = |frozen: &crate::ledger::Frozen| FrozenScope {
-            scope: frozen.scope.clone(),
-            by: frozen.signature.by.clone(),
-            reason: frozen.signature.reason.clone(),
-        };
-        news.frozen.iter().map(note).collect::<Vec<_>>()
-    });
+    let frozen = frozen_scopes(news.as_deref());
     plan.core.tell_news(&judged.binding, news);
-    Box::new(explain(judged, &quote(plan, ask, priced), frozen.unwrap_or_default(), None, false))
+    Box::new(explain(judged, &quote(plan, ask, priced), frozen, None, false))
+}
+
+/// The frozen scopes that a ledger's reply names, in people's words.
+pub(crate) fn frozen_scopes(news: Option<&News>) -> Vec<FrozenScope> {
+    let frozen = news.map_or(&[][..], |news| &news.frozen);
+    let words = |frozen: &crate::ledger::Frozen| FrozenScope {
+        scope: frozen.scope.clone(),
+        by: frozen.signature.by.clone(),
+        reason: frozen.signature.reason.clone(),
+    };
+    frozen.iter().map(words).collect()
 }
 
 pub(super) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
@@ -38,7 +42,7 @@ pub(super) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
 }
 
 impl Core {
-    pub(super) fn tell_refused(&self, id: ReservationId, decision: &Decision) {
+    pub(crate) fn tell_refused(&self, id: ReservationId, decision: &Decision) {
         if !self.observers.is_empty() {
             let reason = decision.to_string();
             self.tell(&Event::Refused { id, model: decision.model().into(), reason });

@@ -31,7 +31,7 @@ pub(crate) fn reserve_at_once(
     if plan.exempt.is_some() || plan.price.is_none() || core.outbox.len() > 0 {
         return Ok(None);
     }
-    let priced = plan.price(*tokens, plan.output_held(ask.output), ask.choices)?;
+    let priced = plan.price(*tokens, plan.output_held(ask), ask.choices)?;
     if over_cap(&plan.binding.caps, *tokens, plan.usd_at_most(ask, priced), ask.output).is_some() {
         return Ok(None);
     }
@@ -83,7 +83,7 @@ fn reserve_unasked(
     error: Error,
 ) -> Result<Admission, Error> {
     let estimate = estimate(plan, ask.input)?;
-    let priced = plan.price(estimate.tokens, plan.output_held(ask.output), ask.choices)?;
+    let priced = plan.price(estimate.tokens, plan.output_held(ask), ask.choices)?;
     let caps = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
     let passes = plan.binding.observes_only || plan.core.outage.admits(priced.usd);
     if !error.is_retryable() || plan.unpriced || caps.is_some() || !passes {
@@ -104,7 +104,7 @@ async fn attempt(
     estimate: Estimate,
     now: Timestamp,
 ) -> Result<Attempt, Error> {
-    let output = plan.output_held(ask.output);
+    let output = plan.output_held(ask);
     let priced = plan.price(estimate.tokens, output, ask.choices)?;
     let cap = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
     if cap.is_some() || plan.unpriced {
@@ -175,7 +175,7 @@ fn refused_whatever_the_input(plan: &Plan, ask: &Ask<'_>, refused: &Decision) ->
     if plan.exempt.is_some() {
         return Ok(false);
     }
-    let without_input = plan.price(0, plan.output_held(ask.output), ask.choices)?;
+    let without_input = plan.price(0, plan.output_held(ask), ask.choices)?;
     if refused.extra.is_some() {
         return Ok(over_cap(&plan.binding.caps, 0, without_input.usd, ask.output).is_some());
     }
@@ -232,7 +232,7 @@ fn counted(plan: &Plan, input: &Input, bound: Estimate) -> Result<Option<Estimat
 /// Advice on a call: what a reserve would say now, by the bound.
 pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Decision, Error> {
     let estimate = estimate(plan, ask.input)?;
-    let priced = plan.price(estimate.tokens, plan.output_held(ask.output), ask.choices)?;
+    let priced = plan.price(estimate.tokens, plan.output_held(ask), ask.choices)?;
     let extra = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
     if let Some(exempt) = &plan.exempt {
         let decision = advise(plan, exempt, ask, priced, extra.clone(), now).await?;

@@ -190,8 +190,14 @@ pub enum Ended {
     Reported,
     /// With usage counted here.
     Estimated,
-    /// Sent, and then nobody said how it ended.
+    /// Sent, and then nobody said how it ended; of a stream: its reader dropped it.
     Abandoned,
+    /// Its task was dropped while it waited for more of a stream.
+    Cancelled,
+    /// A stream broke off: an error, or an end without its last frame.
+    BrokeOff,
+    /// A stream was ended here, for want of room.
+    Stopped,
     /// By the age of its hold.
     Expired,
     /// It was never sent, or never billed.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use super::Open;
+use super::open::Open;
 use crate::enforcer::{Priced, price_version};
 use crate::ledger::{About, Rank};
 use crate::wire::{Purpose, UsageLine, UsageReport};
@@ -138,7 +138,7 @@ impl Open {
         }
         if output_missing || nothing || report.broke_off {
             // Held may be less than the most that the call can use: what is not known is not little.
-            let most = self.priced.tokens_output.saturating_add(self.excess.output_tokens);
+            let most = self.output_tokens();
             usage = usage.with_output(most.max(usage.output().unwrap_or(0)));
             estimated = true;
         }

@@ -3,8 +3,8 @@
 use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
-use super::Open;
 use super::charge::Charge;
+use super::open::Open;
 use crate::decision::amounts;
 use crate::ledger::Rank;
 use crate::wire::UsageLine;

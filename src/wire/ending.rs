@@ -67,6 +67,7 @@ impl Reader {
     /// Settles what a frame meant. One that broke off ended no answer, whatever its name.
     pub(super) fn end_frame(&mut self, is_whole: bool) {
         self.settle_text();
+        self.usage_frames = self.usage_frames.wrapping_add(u32::from(self.frame.has_usage));
         let frame = &self.frame;
         if frame.has_finish && is_whole {
             self.finished = true;
@@ -139,11 +140,16 @@ impl Reader {
             return;
         }
         let kind = String::from_utf8_lossy(&self.frame.kind);
-        if kind.ends_with(".done") || kind.ends_with("audio.delta") {
+        let repeats = kind.ends_with(".done") || kind.ends_with("audio.delta");
+        let hidden = ["reasoning", "arguments", "code", "command", "input.delta", "mcp"];
+        let hidden = hidden.iter().any(|word| kind.contains(word));
+        if let Some(heard) = &mut self.heard {
+            heard.settle((!repeats).then_some(hidden));
+        }
+        if repeats {
             return;
         }
-        let hidden = ["reasoning", "arguments", "code", "command", "input.delta", "mcp"];
-        if hidden.iter().any(|word| kind.contains(word)) {
+        if hidden {
             self.text.hidden_bytes = self.text.hidden_bytes.saturating_add(pending.bytes);
         } else {
             self.text.bytes = self.text.bytes.saturating_add(pending.bytes);

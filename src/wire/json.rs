@@ -213,6 +213,16 @@ impl Raw<'_> {
         bytes = bytes.saturating_add(u64::try_from(rest.len()).unwrap_or(u64::MAX));
         (bytes, chars.saturating_add(starts(rest)))
     }
+
+    /// Writes out what the string stands for. What no string can stand for is written as it came.
+    pub(super) fn unescape_into(&self, out: &mut String) {
+        if memchr(b'\\', self.bytes).is_some()
+            && let Ok(text) = serde_json::from_slice::<String>(&[b"\"", self.bytes, b"\""].concat())
+        {
+            return out.push_str(&text);
+        }
+        out.push_str(&String::from_utf8_lossy(self.bytes));
+    }
 }
 
 /// How many characters begin in these bytes.

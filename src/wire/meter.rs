@@ -42,6 +42,26 @@ impl StreamMeter {
         Self { reader: Reader::new(provider, true), framing: Framing::new() }
     }
 
+    /// A meter that hears the text too: for whoever counts an answer while it flows.
+    pub(crate) fn hearing(provider: Option<&str>) -> Self {
+        let mut meter = Self::new(provider);
+        meter.reader.heard = Some(Box::default());
+        meter
+    }
+
+    /// Hands on the text that came since the last time: all that was generated, and the answer in it.
+    pub(crate) fn take_text(&mut self, take: impl FnOnce(&str, &str)) {
+        if let Some(heard) = &mut self.reader.heard {
+            take(&heard.all, &heard.answer);
+            heard.clear();
+        }
+    }
+
+    /// How many frames have said something of usage; unchanged, no figure has changed.
+    pub(crate) fn usage_frames(&self) -> u32 {
+        self.reader.usage_frames
+    }
+
     /// Reads the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
         let Self { reader, framing } = self;

@@ -15,6 +15,7 @@ mod ending;
 mod extract;
 mod fields;
 mod frames;
+mod heard;
 mod json;
 mod limits;
 mod lists;

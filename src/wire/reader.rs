@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::cost::CostSeen;
 use super::ending::Ended;
 use super::fields::Figures;
+use super::heard::Heard;
 use super::json::Cursor;
 use super::normal;
 use super::report::{Purpose, TextSeen, UsageLine, UsageReport};
@@ -39,6 +40,10 @@ pub(super) struct Reader {
     pub(super) reason: Option<CompactString>,
     pub(super) error: Option<CompactString>,
     pub(super) text: TextSeen,
+    /// The text itself, where somebody wants it.
+    pub(super) heard: Option<Box<Heard>>,
+    /// Frames that changed the figures.
+    pub(super) usage_frames: u32,
     pub(super) frame: Frame,
     /// The model of a tool that makes images, and the one that writes down what was said.
     pub(super) image_model: Option<CompactString>,
@@ -120,6 +125,8 @@ impl Reader {
             reason: None,
             error: None,
             text: TextSeen::default(),
+            heard: None,
+            usage_frames: 0,
             frame: Frame::default(),
             image_model: None,
             transcription_model: None,

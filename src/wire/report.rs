@@ -130,6 +130,13 @@ impl UsageReport {
         fast.or_else(|| named(&self.service_tier))
     }
 
+    /// Takes this for the usage of the answer, in place of what was reported of it before.
+    pub(crate) fn set_answer(&mut self, usage: Usage) {
+        self.lines.retain(|line| line.purpose != Purpose::Answer);
+        self.lines.insert(0, UsageLine { model: None, usage, purpose: Purpose::Answer });
+        self.is_open = true;
+    }
+
     /// Completes what was not reported with counts made here, and marks the report as estimated.
     ///
     /// What was reported stays, save the output of an answer that broke off: a

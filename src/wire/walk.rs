@@ -254,7 +254,11 @@ impl Reader {
         let seen = if at == At::Root { &mut self.frame.pending } else { &mut self.text };
         let kind = self.frame.kind.as_slice();
         let aside = at == At::Delta && (kind.starts_with(b"compaction") || kind.starts_with(b"thought"));
-        if hidden || aside || (at == At::GeminiContent && self.frame.thought) {
+        let hidden = hidden || aside || (at == At::GeminiContent && self.frame.thought);
+        if let Some(heard) = &mut self.heard {
+            if at == At::Root { heard.hear_later(text) } else { heard.hear(text, hidden) }
+        }
+        if hidden {
             seen.hidden_bytes = seen.hidden_bytes.saturating_add(bytes);
         } else {
             seen.bytes = seen.bytes.saturating_add(bytes);
@@ -302,8 +306,12 @@ impl Reader {
     fn gemini_content(&mut self, value: &mut Cursor<'_>) -> Option<()> {
         let outer = std::mem::replace(&mut self.frame.thought, false);
         let before = self.text;
+        let answer_before = self.heard.as_ref().map(|heard| heard.answer.len());
         let done = self.members(At::GeminiContent, value);
         if self.frame.thought {
+            if let Some((heard, length)) = self.heard.as_mut().zip(answer_before) {
+                heard.unsay(length);
+            }
             let visible = self.text.bytes.saturating_sub(before.bytes);
             self.text.hidden_bytes = self.text.hidden_bytes.saturating_add(visible);
             self.text.bytes = before.bytes;

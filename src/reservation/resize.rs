@@ -1,0 +1,185 @@
+//! How does a hold grow with a call under way?
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::InFlight;
+use super::open::Open;
+use crate::decision::{Judged, Quote, amounts, explain};
+use crate::enforcer::{Priced, at_once, frozen_scopes};
+use crate::ledger::{Outcome, Reply, Resize};
+use crate::{Claim, Decision, Error, Excess, Line, Timestamp, Usd};
+
+/// What became of asking for another hold.
+#[derive(Debug)]
+#[must_use = "a hold that was not resized is as it was"]
+pub enum Resized {
+    /// It holds what was asked for, and lives on from now.
+    Done,
+    /// There is no room: it holds what it held.
+    Refused(Box<Decision>),
+}
+
+/// Another size of a hold, before the ledger has agreed.
+struct Draft {
+    priced: Priced,
+    amounts: SmallVec<[i64; 8]>,
+    excess: Excess,
+    claim: Option<Claim>,
+    expires_at: Timestamp,
+}
+
+impl InFlight {
+    /// Holds for so many output tokens, all choices together, and prolongs the hold from now.
+    ///
+    /// Growth is admitted like a reserve: in all budgets or in none, against the limits of now. Refused, the hold
+    /// is as it was. Shrinking is never refused. Where the ledger fails, nobody knows whether it grew, and from
+    /// here on the call counts as holding the more; ask again.
+    ///
+    /// # Errors
+    /// `LedgerUnavailable` where the ledger cannot be reached, `State` where the hold has ended by age.
+    ///
+    /// # Example: an answer that outgrows its budget
+    /// ```
+    /// use token_budget::{Budget, Call, Enforcer, Policy, Resized, Scope, Usage, Usd, Window};
+    ///
+    /// let cent = Budget::usd("search", Scope::team("search")?, Usd::cents(1), Window::day());
+    /// let enforcer = Enforcer::builder().policy(Policy::new([cent])?).build();
+    /// let call = Call::new("gpt-4o").team("search").input_tokens(0).output_tokens(5_000).streaming(500);
+    /// let mut in_flight = enforcer.reserve_now(&call)?.or_refusal()?.send(); // half a cent is held
+    /// assert!(matches!(in_flight.resize_now(1_000)?, Resized::Done)); // the whole cent
+    /// assert!(matches!(in_flight.resize_now(1_001)?, Resized::Refused(_)));
+    /// assert_eq!(in_flight.reconcile_now(Usage::of(0, 700))?.cost(), "0.007".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn resize(&mut self, output_tokens: u64) -> Result<Resized, Error> {
+        match &mut self.open {
+            Some(open) => open.resize(output_tokens).await,
+            None => Err(super::settled_before()),
+        }
+    }
+
+    /// The same without a runtime, for ledgers that answer at once.
+    ///
+    /// # Errors
+    /// As [`resize`](Self::resize), and `Unsupported` where the ledger needs to be waited for.
+    pub fn resize_now(&mut self, output_tokens: u64) -> Result<Resized, Error> {
+        at_once(self.resize(output_tokens))?
+    }
+}
+
+impl Open {
+    async fn resize(&mut self, output_tokens: u64) -> Result<Resized, Error> {
+        let core = Arc::clone(&self.plan.core);
+        let now = core.now();
+        let draft = self.draft(output_tokens, now)?;
+        if !self.held {
+            self.take_over(draft.priced, draft.amounts, draft.excess, draft.expires_at);
+            return Ok(Resized::Done);
+        }
+        let before = (self.priced, self.amounts.clone(), self.reach.excess, self.reach.expires_at);
+        // Whoever drops this future halfway is charged the more of both: the ledger may have it already.
+        if draft.priced.tokens_output > self.priced.tokens_output {
+            self.take_over(draft.priced, draft.amounts.clone(), draft.excess, draft.expires_at);
+        }
+        let claim = draft.claim.as_ref().unwrap_or(&self.plan.binding(self.exempt).claim);
+        let command =
+            Resize { id: self.id, claim, amounts: &draft.amounts, expires_at: Some(draft.expires_at) };
+        let reply = core.send_resize(now, command).await?;
+        if reply.outcome == Outcome::Applied {
+            core.tell_news(self.plan.binding(self.exempt), reply.news);
+            self.take_over(draft.priced, draft.amounts, draft.excess, draft.expires_at);
+            return Ok(Resized::Done);
+        }
+        let (priced, amounts, excess, expires_at) = before;
+        self.take_over(priced, amounts, excess, expires_at);
+        Ok(Resized::Refused(self.refused(&draft, reply)))
+    }
+
+    fn draft(&self, output_tokens: u64, now: Timestamp) -> Result<Draft, Error> {
+        let priced = self.plan.price(self.priced.tokens_input, output_tokens, 1)?;
+        let most = self.output_tokens().max(output_tokens);
+        let worst = self.plan.price(self.priced.tokens_input, most, 1).map_or(Usd::MAX, |worst| worst.usd);
+        let excess = Excess {
+            output_tokens: most.saturating_sub(output_tokens),
+            usd: Usd::from_nanos(worst.nanos().saturating_sub(priced.usd.nanos()).max(0)),
+        };
+        Ok(Draft {
+            priced,
+            amounts: amounts(self.binding(), &priced.amount())?,
+            excess,
+            claim: self.claim_of_now(now)?,
+            expires_at: now + self.reach.life,
+        })
+    }
+
+    /// The lines that were held, with their ceilings of now; `None` where nothing has changed since.
+    fn claim_of_now(&self, now: Timestamp) -> Result<Option<Claim>, Error> {
+        if self.plan.is_current(now) {
+            return Ok(None);
+        }
+        let plan = self.plan.again(now)?;
+        let current = plan.binding(self.exempt).claim.lines();
+        let held = &self.binding().claim;
+        let ceiling = |line: &Line| {
+            // A budget that is gone keeps the last word it had.
+            let same = current.iter().find(|other| other.account == line.account);
+            same.map_or(line.ceiling, |other| other.ceiling)
+        };
+        let lines = held.lines().iter().map(|line| Line { ceiling: ceiling(line), ..line.clone() });
+        Claim::new(held.root().clone(), held.scopes(), lines.collect()).map(Some)
+    }
+
+    fn take_over(
+        &mut self,
+        priced: Priced,
+        amounts: SmallVec<[i64; 8]>,
+        excess: Excess,
+        expires_at: Timestamp,
+    ) {
+        (self.priced, self.amounts) = (priced, amounts);
+        (self.reach.excess, self.reach.expires_at) = (excess, expires_at);
+    }
+
+    /// Why the hold may not grow: what is asked for is what it would hold more.
+    fn refused(&self, draft: &Draft, reply: Reply) -> Box<Decision> {
+        let growth = draft.amounts.iter().zip(&self.amounts).map(|(asked, held)| asked.saturating_sub(*held));
+        let frozen = frozen_scopes(reply.news.as_deref());
+        let core = &self.plan.core;
+        let binding = match &draft.claim {
+            // The decision shows the ceilings that it was judged by.
+            Some(claim) => self.binding_under(claim),
+            None => Arc::clone(self.binding()),
+        };
+        core.tell_news(&binding, reply.news);
+        let judged = Judged {
+            binding,
+            balances: reply.balances,
+            requested: growth.collect(),
+            frees: Vec::new(),
+            now: reply.now,
+        };
+        let quote = Quote {
+            price: self.plan.price.clone(),
+            excess: draft.excess,
+            ..Quote::of(draft.priced.amount())
+        };
+        let decision = Box::new(explain(judged, &quote, frozen, None, false));
+        core.tell_refused(self.id, &decision);
+        decision
+    }
+
+    /// The binding of the reserve, judged by the ceilings of now.
+    fn binding_under(&self, claim: &Claim) -> Arc<crate::Binding> {
+        let mut binding = (**self.binding()).clone();
+        for (bound, line) in binding.bound.iter_mut().zip(claim.lines()) {
+            if !bound.observe && bound.enforced_ceiling() != line.ceiling {
+                bound.ceiling = line.ceiling;
+                bound.degrade_ceiling = i64::MAX;
+            }
+        }
+        binding.claim = claim.clone();
+        Arc::new(binding)
+    }
+}

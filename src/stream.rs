@@ -1,0 +1,398 @@
+//! How is an answer paid for while it flows?
+
+mod drain;
+mod hold;
+mod reader;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+
+pub use drain::{Background, Drain};
+pub(crate) use hold::{Stop, StreamHold};
+pub use reader::{StreamReader, StreamSeen, WireReader};
+
+use crate::wire::TextSeen;
+use crate::{Decision, Error, InFlight, Receipt};
+
+/// How a stream is metered.
+///
+/// ```
+/// use token_budget::{AtCeiling, StreamOptions};
+///
+/// let options = StreamOptions::default().slice_tokens(100).at_ceiling(AtCeiling::Finish);
+/// assert_eq!(options.slice(), 100);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct StreamOptions {
+    slice: u64,
+    at_ceiling: AtCeiling,
+    keeps_text: bool,
+    drain: Option<Drain>,
+}
+
+/// What happens to a stream whose answer no longer fits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AtCeiling {
+    /// It ends with a refusal that carries what came so far.
+    #[default]
+    Stop,
+    /// It goes on to its end, and all of it is charged: the overrun is recorded.
+    Finish,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self { slice: Self::SLICE_TOKENS, at_ceiling: AtCeiling::Stop, keeps_text: true, drain: None }
+    }
+}
+
+impl StreamOptions {
+    /// Output tokens of each choice that are held ahead, unless set otherwise: some two hundred words.
+    pub const SLICE_TOKENS: u64 = 256;
+
+    /// Holds so many output tokens of each choice ahead of what was seen.
+    ///
+    /// A smaller slice leaves more room to others, and asks the ledger more often.
+    pub fn slice_tokens(mut self, tokens: u64) -> Self {
+        self.slice = tokens.max(1);
+        self
+    }
+
+    /// Stops at the ceiling, or lets an answer that was begun finish.
+    pub fn at_ceiling(mut self, at_ceiling: AtCeiling) -> Self {
+        self.at_ceiling = at_ceiling;
+        self
+    }
+
+    /// Keeps no text: a refusal then carries none. Otherwise up to a mebibyte of each answer is kept.
+    pub fn without_text(mut self) -> Self {
+        self.keeps_text = false;
+        self
+    }
+
+    /// Reads a stream that its reader dropped on to its end, for the usage in its last frame.
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.drain = Some(drain);
+        self
+    }
+
+    /// The output tokens of each choice that are held ahead.
+    #[must_use]
+    pub fn slice(&self) -> u64 {
+        self.slice
+    }
+}
+
+/// How a stream came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StreamEnd {
+    /// With its last frame.
+    Finished,
+    /// Without its last frame: the connection closed in between.
+    BrokeOff,
+    /// With an error of the client.
+    Failed,
+    /// Here, because a budget had no more room.
+    Stopped,
+    /// Its reader dropped it after an item.
+    Dropped,
+    /// Its reader was dropped while it waited for the next item: a cancelled task, a time-out.
+    Cancelled,
+}
+
+/// What became of a stream, told once it is settled.
+#[derive(Debug)]
+pub struct StreamOutcome {
+    /// How it ended.
+    pub end: StreamEnd,
+    /// What it was charged; `None` where nobody said what it used, so that it was charged as an abandoned call.
+    pub receipt: Option<Result<Receipt, Error>>,
+    /// How much text was generated.
+    pub text: TextSeen,
+}
+
+/// Why a stream brings no further item.
+#[derive(Debug)]
+pub enum StreamError<E> {
+    /// A budget has no more room; what came so far is charged.
+    Refused(Box<CutOff>),
+    /// The ledger failed while room was asked for; what came so far is charged.
+    Ledger(Error),
+    /// The client's own error, unchanged.
+    Client(E),
+}
+
+/// An answer that was ended for want of room.
+#[derive(Debug)]
+pub struct CutOff {
+    /// Who refuses, and why.
+    pub decision: Decision,
+    /// The answer as far as it came, where it is kept.
+    pub text: String,
+    /// What it was charged, where the ledger took it.
+    pub receipt: Option<Receipt>,
+}
+
+impl fmt::Display for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the answer was cut off: {}", self.decision)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for StreamError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(cut_off) => fmt::Display::fmt(cut_off, f),
+            Self::Ledger(error) => write!(f, "ledger: {error}"),
+            Self::Client(error) => write!(f, "client: {error}"),
+        }
+    }
+}
+
+impl<E: StdError + 'static> StdError for StreamError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Refused(cut_off) => Some(&cut_off.decision),
+            Self::Ledger(error) => Some(error),
+            Self::Client(error) => Some(error),
+        }
+    }
+}
+
+/// A stream of answers whose hold grows with it, settled however it ends.
+///
+/// It holds the input and one slice of output at first, and asks for the next
+/// slice while the last is read. Where no more fits it ends with a refusal:
+/// the item that did not fit is the last one handed on. At its end it is
+/// charged by the provider's usage, else by the text that was seen; where it
+/// breaks off or is dropped, by what it holds at that moment. Items are handed
+/// on one by one as they come, unchanged; what is not asked for is not read.
+///
+/// # Example: a story that outgrows its budget
+/// ```
+/// use std::convert::Infallible;
+/// use std::pin::pin;
+/// use std::task::{Context, Poll, Waker};
+/// use futures_core::Stream;
+/// use token_budget::{Budget, Call, Enforcer, MeteredStream, Policy, Scope, StreamError, StreamOptions, Usd, Window};
+/// use token_budget::{StreamSeen, Unit};
+///
+/// /// A provider that never comes to an end: ten bytes an item.
+/// struct Endless;
+///
+/// impl Stream for Endless {
+///     type Item = Result<&'static str, Infallible>;
+///     fn poll_next(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+///         Poll::Ready(Some(Ok("and then, ")))
+///     }
+/// }
+///
+/// let tokens = Budget::count("search", Scope::team("search")?, Unit::TokensOutput, 95, Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([tokens])?).build();
+/// let options = StreamOptions::default().slice_tokens(20);
+/// let call = Call::new("gpt-4o").team("search").input_tokens(10).streaming(options.slice());
+/// let in_flight = enforcer.reserve_now(&call)?.or_refusal()?.send();
+/// let reader = |item: &&'static str, seen: &mut StreamSeen| seen.text(item);
+/// let mut stream = pin!(MeteredStream::new(in_flight, Endless, reader, options));
+///
+/// let mut context = Context::from_waker(Waker::noop());
+/// let mut items = 0;
+/// let refusal = loop {
+///     match stream.as_mut().poll_next(&mut context) {
+///         Poll::Ready(Some(Ok(_))) => items += 1,
+///         Poll::Ready(Some(Err(StreamError::Refused(cut_off)))) => break cut_off,
+///         other => panic!("{other:?}"),
+///     }
+/// };
+/// assert_eq!(items, 10); // the byte bound takes a byte for a token, and ninety fit
+/// assert_eq!(refusal.text.len(), 100);
+/// assert_eq!(refusal.receipt.expect("settled").usage().output(), Some(100)); // over by one item at most
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MeteredStream<S, T> {
+    /// Gone once it is handed to a drain.
+    flow: Option<Flow<S, T>>,
+    drain: Option<OnDrop<S, T>>,
+}
+
+type OnDrop<S, T> = Box<dyn FnOnce(Flow<S, T>) + Send>;
+type OnSettled = Box<dyn FnOnce(StreamOutcome) + Send>;
+
+/// A stream with all that settles it, also where it is dropped.
+struct Flow<S, T> {
+    /// Gone once it has ended.
+    inner: Option<Pin<Box<S>>>,
+    reader: Box<dyn StreamReader<T>>,
+    seen: StreamSeen,
+    hold: StreamHold,
+    /// How it ended, once it did.
+    end: Option<StreamEnd>,
+    stop: Option<Stop>,
+    /// The last poll found nothing.
+    waits: bool,
+    on_settled: Option<OnSettled>,
+}
+
+impl<S, T> MeteredStream<S, T> {
+    /// Meters `stream`, which answers the call in flight; `reader` reads its items.
+    pub fn new<E>(
+        in_flight: InFlight,
+        stream: S,
+        reader: impl StreamReader<T> + 'static,
+        options: StreamOptions,
+    ) -> Self
+    where
+        S: Stream<Item = Result<T, E>> + Send + 'static,
+        T: 'static,
+    {
+        let StreamOptions { slice, at_ceiling, keeps_text, drain } = options;
+        let flow = Flow {
+            inner: Some(Box::pin(stream)),
+            reader: Box::new(reader),
+            seen: StreamSeen { forgets: !keeps_text, ..StreamSeen::default() },
+            hold: StreamHold::new(in_flight, slice, at_ceiling),
+            end: None,
+            stop: None,
+            waits: false,
+            on_settled: None,
+        };
+        let drain = drain.map(|drain| -> OnDrop<S, T> { Box::new(move |flow| drain.take(flow)) });
+        Self { flow: Some(flow), drain }
+    }
+
+    /// Tells `hear` what became of the stream, once it is settled; where it is dropped, from its drop.
+    #[must_use]
+    pub fn on_settled(mut self, hear: impl FnOnce(StreamOutcome) + Send + 'static) -> Self {
+        if let Some(flow) = &mut self.flow {
+            flow.on_settled = Some(Box::new(hear));
+        }
+        self
+    }
+}
+
+// Nothing in it is pinned but the inner stream, which lies in a box.
+impl<S, T> Unpin for MeteredStream<S, T> {}
+
+impl<S, T, E> Stream for MeteredStream<S, T>
+where
+    S: Stream<Item = Result<T, E>>,
+{
+    type Item = Result<T, StreamError<E>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut self.flow {
+            Some(flow) => flow.poll_next(context),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+impl<S, T> Drop for MeteredStream<S, T> {
+    fn drop(&mut self) {
+        if let (Some(drain), Some(flow)) = (self.drain.take(), self.flow.take_if(|flow| flow.end.is_none())) {
+            drain(flow);
+        }
+    }
+}
+
+impl<S, T> Flow<S, T> {
+    fn poll_next<E>(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, StreamError<E>>>>
+    where
+        S: Stream<Item = Result<T, E>>,
+    {
+        loop {
+            if self.end.is_some() {
+                return self.poll_end(context);
+            }
+            self.waits = true;
+            if let Err(stop) = ready!(self.hold.poll_room(context)) {
+                self.stop = Some(stop);
+                self.close(StreamEnd::Stopped);
+                continue;
+            }
+            let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+            let item = ready!(inner.as_mut().poll_next(context));
+            self.waits = false;
+            match item {
+                Some(Ok(item)) => {
+                    self.read(&item);
+                    return Poll::Ready(Some(Ok(item)));
+                }
+                Some(Err(error)) => {
+                    self.close(StreamEnd::Failed);
+                    // The error does not wait for a ledger far away: its answer is heard by the next poll, or the drop.
+                    let _ = self.poll_end::<E>(context);
+                    return Poll::Ready(Some(Err(StreamError::Client(error))));
+                }
+                None => self.close(StreamEnd::Finished),
+            }
+        }
+    }
+
+    fn read(&mut self, item: &T) {
+        self.reader.read(item, &mut self.seen);
+        self.hold.saw(&self.seen.fresh, self.seen.output_reported);
+        self.seen.fresh.clear();
+        self.hold.reach_ahead();
+    }
+
+    /// No more is taken: the connection is closed, and the call is settled next.
+    fn close(&mut self, end: StreamEnd) {
+        self.inner = None;
+        self.reader.finish(&mut self.seen, end == StreamEnd::Finished);
+        self.hold.saw_tokens(self.seen.output_reported.max(self.seen.unread));
+        let broke_off = !self.seen.report.finished || self.seen.report.error.is_some();
+        self.end = Some(if end == StreamEnd::Finished && broke_off { StreamEnd::BrokeOff } else { end });
+    }
+
+    fn poll_end<E>(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, StreamError<E>>>> {
+        let Some(end) = self.end.filter(|_| !self.hold.is_ended()) else { return Poll::Ready(None) };
+        let receipt = ready!(self.hold.poll_settle(context, end, &self.seen.report));
+        let settled = receipt.as_ref().and_then(|receipt| receipt.as_ref().ok().cloned());
+        self.tell(end, receipt);
+        Poll::Ready(self.stop.take().map(|stop| {
+            Err(match stop {
+                Stop::Refused(decision) => {
+                    let text = std::mem::take(&mut self.seen.answer);
+                    StreamError::Refused(Box::new(CutOff { decision: *decision, text, receipt: settled }))
+                }
+                Stop::Ledger(error) => StreamError::Ledger(error),
+            })
+        }))
+    }
+
+    fn tell(&mut self, end: StreamEnd, receipt: Option<Result<Receipt, Error>>) {
+        if let Some(hear) = self.on_settled.take() {
+            hear(StreamOutcome { end, receipt, text: self.seen.report.text });
+        }
+    }
+}
+
+impl<S, T> Drop for Flow<S, T> {
+    /// Its reader is gone: what is known now decides. Nothing is waited for.
+    fn drop(&mut self) {
+        if self.hold.is_ended() {
+            return;
+        }
+        let gone = if self.waits { StreamEnd::Cancelled } else { StreamEnd::Dropped };
+        if self.end.is_none() {
+            self.close(gone);
+        }
+        let end = self.end.unwrap_or(gone);
+        let receipt = self.hold.settle_now(end, std::mem::take(&mut self.seen.report));
+        self.tell(end, receipt);
+    }
+}
+
+impl<S, T> fmt::Debug for MeteredStream<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MeteredStream").field("end", &self.flow.as_ref().and_then(|flow| flow.end)).finish()
+    }
+}

@@ -1,0 +1,50 @@
+//! Which words went by? Only for who asks: counting lengths needs no copy.
+
+use super::json::Raw;
+
+/// The text that came since it was last taken.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard {
+    /// Everything generated: the answer, reasoning, arguments of tools.
+    pub(super) all: String,
+    /// The answer alone.
+    pub(super) answer: String,
+    /// Text of the frame being read, until the frame has said what kind of text it is.
+    pending: String,
+}
+
+impl Heard {
+    pub(super) fn hear(&mut self, text: Raw<'_>, hidden: bool) {
+        let from = self.all.len();
+        text.unescape_into(&mut self.all);
+        if !hidden {
+            self.answer.push_str(self.all.get(from..).unwrap_or_default());
+        }
+    }
+
+    /// Text that may turn out to be none of the answer.
+    pub(super) fn hear_later(&mut self, text: Raw<'_>) {
+        text.unescape_into(&mut self.pending);
+    }
+
+    /// Settles what the pending text was: `None`, a repeat of what came before.
+    pub(super) fn settle(&mut self, hidden: Option<bool>) {
+        if let Some(hidden) = hidden {
+            self.all.push_str(&self.pending);
+            if !hidden {
+                self.answer.push_str(&self.pending);
+            }
+        }
+        self.pending.clear();
+    }
+
+    /// Takes the answer back to that length: what came after it was a thought.
+    pub(super) fn unsay(&mut self, length: usize) {
+        self.answer.truncate(length);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.answer.clear();
+    }
+}
