@@ -68,7 +68,7 @@ impl Call {
         if scope.kind() == &ScopeKind::Organization
             && self.organization_name().is_some_and(|name| name != scope.name())
         {
-            return self.problem("organization: a call has one organisation, two were named");
+            return self.unusable("organization: a call has one organisation, two were named");
         }
         if let Err(place) = self.scopes.binary_search(&scope) {
             self.scopes.insert(place, scope);
@@ -251,7 +251,8 @@ impl Call {
             && other.problem.is_none()
     }
 
-    fn problem(mut self, text: impl Into<String>) -> Self {
+    /// The same call, refused by whatever uses it, with that reason.
+    pub(crate) fn unusable(mut self, text: impl Into<String>) -> Self {
         self.problem.get_or_insert_with(|| Box::new(Problem(text.into())));
         self
     }
@@ -266,7 +267,7 @@ macro_rules! scope_setters {
                 pub fn $function(self, name: impl Into<CompactString>) -> Self {
                     match Scope::$function(name) {
                         Ok(scope) => self.scope(scope),
-                        Err(error) => self.problem(error.to_string()),
+                        Err(error) => self.unusable(error.to_string()),
                     }
                 }
             )*

@@ -1,18 +1,28 @@
-//! Wraps a client that makes one-shot calls, so that none is made without room.
+//! What do budgets need to know of a client that a team already has?
+
+mod closure;
+mod enforced;
+mod json;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 
-use crate::{
-    Admission, Call, Decision, Enforcer, Error, ErrorKind, InFlight, Receipt, Report, Reservation,
-    ReservationId, Verdict,
-};
+use futures_core::Stream;
+
+pub use closure::Permit;
+pub use enforced::{BudgetEnforcedClient, FailedAttempt, Next, Rung};
+pub use json::{ClassifyFailure, JsonClient};
+
+use crate::{Call, Decision, Error, InFlight, Receipt, Report, StreamReader};
 
 /// A client that a team already has, as far as budgets need to know it.
 ///
 /// Only two questions have no default: what does a request ask for, and what
-/// did a response use. See [`BudgetEnforcedClient`] for an example.
+/// did a response use. See [`BudgetEnforcedClient`] for an example. A client
+/// that streams answers two more ([`StreamingClient`]). Who speaks JSON needs
+/// no `impl` at all: an async closure from a request's body to the response's
+/// bytes is a client, and [`JsonClient`] one that knows its provider.
 pub trait LlmClient: Send + Sync {
     /// What the client is asked.
     type Request: Send;
@@ -38,10 +48,37 @@ pub trait LlmClient: Send + Sync {
         Failure::Unknown
     }
 
+    /// Reads what an attempt used that failed all the same, where its error says so: that is charged.
+    fn report_failure(&self, _error: &Self::Error) -> Option<Report> {
+        None
+    }
+
     /// Limits the request's output, and says whether it could; asked only where the caller wants it.
     fn clamp(&self, _request: &mut Self::Request, _output_tokens: u64) -> bool {
         false
     }
+
+    /// Asks another model, and says whether it could; asked only where the caller wants fallbacks.
+    fn set_model(&self, _request: &mut Self::Request, _model: &str) -> bool {
+        false
+    }
+}
+
+/// A client that streams its answers, too.
+pub trait StreamingClient: LlmClient {
+    /// A piece of an answer.
+    type Item: 'static;
+    /// The answer, piece by piece.
+    type Stream: Stream<Item = Result<Self::Item, Self::Error>> + Send + 'static;
+
+    /// Makes the call; ready once the provider has begun to answer.
+    fn stream(
+        &self,
+        request: Self::Request,
+    ) -> impl Future<Output = Result<Self::Stream, Self::Error>> + Send;
+
+    /// What reads the pieces of one answer.
+    fn reader(&self) -> impl StreamReader<Self::Item> + 'static;
 }
 
 /// How an attempt failed.
@@ -114,223 +151,30 @@ pub struct Answer<T> {
     pub receipt: Result<Receipt, Error>,
 }
 
-/// What a call in a closure may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Permit {
-    /// The hold's id.
-    pub id: ReservationId,
-    /// Send no larger output limit than this for each choice: it is what the hold covers.
-    pub output_tokens: u64,
-    /// Whether a warning level is reached.
-    pub verdict: Verdict,
-}
-
-impl Permit {
-    fn of(reservation: &Reservation, choices: u32) -> Self {
-        let each = reservation.output_tokens().checked_div(u64::from(choices.max(1))).unwrap_or(0);
-        Self { id: reservation.id(), output_tokens: each, verdict: reservation.verdict() }
-    }
-}
-
-/// A client whose every call is held in all budgets before it is sent and charged after it.
-///
-/// # Example: wrapping a client in one line
-/// ```
-/// use token_budget::{Budget, BudgetEnforcedClient, Call, CallError, Enforcer, LlmClient, Policy, Report};
-/// use token_budget::{Scope, Usage, Usd, Window};
-///
-/// struct Mine;
-///
-/// impl LlmClient for Mine {
-///     type Request = String;
-///     type Response = String;
-///     type Error = std::io::Error;
-///
-///     fn describe(&self, request: &String, call: Call) -> Call {
-///         call.with_model("gpt-4o").input_tokens(request.len() as u64).output_tokens(100)
-///     }
-///     async fn call(&self, request: String) -> std::io::Result<String> {
-///         Ok(request.to_uppercase())
-///     }
-///     fn report(&self, response: &String) -> Report {
-///         Usage::of(response.len() as u64, 20).into()
-///     }
-/// }
-///
-/// let budget = Budget::usd("search", Scope::team("search")?, Usd::cents(1), Window::day());
-/// let enforcer = Enforcer::builder().policy(Policy::new([budget])?).build();
-/// let client = BudgetEnforcedClient::new(Mine, enforcer, Call::charging().team("search"));
-///
-/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-/// # runtime.block_on(async {
-/// let answer = client.call("hello".into()).await?;
-/// assert_eq!(answer.response, "HELLO");
-/// assert_eq!(answer.receipt?.cost(), "0.0002125".parse()?); // 5 × $2.50 and 20 × $10 a million
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// # })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct BudgetEnforcedClient<C> {
-    client: C,
-    enforcer: Enforcer,
-    charge: Call,
-    clamps: bool,
-    fits_from: Option<u64>,
-}
-
-impl<C: LlmClient> BudgetEnforcedClient<C> {
-    /// Enforces budgets on every call of `client`, charging the levels that `charge` names.
-    pub fn new(client: C, enforcer: Enforcer, charge: Call) -> Self {
-        Self { client, enforcer, charge, clamps: false, fits_from: None }
-    }
-
-    /// Limits every request's output to what its hold covers; one that cannot be limited is not sent.
-    #[must_use]
-    pub fn clamp_output(mut self) -> Self {
-        self.clamps = true;
-        self
-    }
-
-    /// Where a request has no room, shortens its output to what is affordable, but not below `minimum` tokens.
-    #[must_use]
-    pub fn fit_to_room(mut self, minimum: u64) -> Self {
-        self.clamps = true;
-        self.fits_from = Some(minimum.max(1));
-        self
-    }
-
-    /// The enforcer behind the client.
-    pub fn enforcer(&self) -> &Enforcer {
-        &self.enforcer
-    }
-
-    /// The client itself, past all budgets.
-    pub fn inner(&self) -> &C {
-        &self.client
-    }
-
-    /// Makes the call if every budget has room.
-    ///
-    /// # Errors
-    /// [`CallError::Refused`] where a budget has none, [`CallError::Ledger`] where the ledger fails before
-    /// anything is sent, [`CallError::Client`] with the client's own error.
-    pub async fn call(&self, request: C::Request) -> Result<Answer<C::Response>, CallError<C::Error>> {
-        self.call_as(self.charge.clone(), request).await
-    }
-
-    /// The same, charging other levels.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    pub async fn call_as(
-        &self,
-        charge: Call,
-        mut request: C::Request,
-    ) -> Result<Answer<C::Response>, CallError<C::Error>> {
-        let call = self.client.describe(&request, charge);
-        let reservation = self.admit(&call).await?;
-        let each = reservation.output_tokens().checked_div(u64::from(call.choices.max(1)));
-        let shortened = each.is_some_and(|each| call.output_requested.is_some_and(|asked| asked > each));
-        // A cap may have shortened what is held below what was asked for.
-        if self.clamps || shortened {
-            let each = each.unwrap_or(0);
-            let fits = call.output_requested.is_some_and(|asked| asked <= each);
-            if !self.client.clamp(&mut request, each) && !fits {
-                // Sent as it is, it could cost more than it holds. Dropping the reservation gives the room back.
-                let text = format!(
-                    "the client cannot limit the request's output to {each} tokens; nothing was sent"
-                );
-                return Err(CallError::Ledger(Error::new(ErrorKind::Unsupported, text)));
-            }
-        }
-        let in_flight = reservation.send();
-        let response = self.client.call(request).await;
-        finish(
-            in_flight,
-            response,
-            |response| self.client.report(response),
-            |error| self.client.failure(error),
-        )
-        .await
-    }
-
-    /// Room for the call, with its output shortened where that was asked for.
-    async fn admit(&self, call: &Call) -> Result<Reservation, CallError<C::Error>> {
-        let refused = match self.enforcer.reserve(call).await? {
-            Admission::Admitted(reservation) => return Ok(reservation),
-            Admission::Refused(decision) => decision,
-        };
-        let affordable = refused
-            .affordable_output_tokens()
-            .filter(|tokens| self.fits_from.is_some_and(|least| *tokens >= least));
-        let Some(tokens) = affordable else { return Err(CallError::Refused(refused)) };
-        match self.enforcer.reserve(&call.clone().output_tokens(tokens)).await? {
-            Admission::Admitted(reservation) => Ok(reservation),
-            Admission::Refused(decision) => Err(CallError::Refused(decision)),
-        }
-    }
-}
-
-impl Enforcer {
-    /// Makes a call in a closure: reserves, runs it, and settles by what it says was used.
-    ///
-    /// An error of the closure may have been billed, so it is charged what it
-    /// held; say otherwise with [`run_classified`](Self::run_classified). A
-    /// future dropped before the closure ends is charged likewise.
-    ///
-    /// # Errors
-    /// As [`BudgetEnforcedClient::call`].
-    pub async fn run<T, E, F, W>(&self, call: &Call, work: F) -> Result<Answer<T>, CallError<E>>
-    where
-        F: FnOnce(Permit) -> W,
-        W: Future<Output = Result<(T, Report), E>>,
-    {
-        self.run_classified(call, work, |_| Failure::Unknown).await
-    }
-
-    /// The same with the caller's own word on how an error is to be charged.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub async fn run_classified<T, E, F, W>(
-        &self,
-        call: &Call,
-        work: F,
-        failure: impl FnOnce(&E) -> Failure,
-    ) -> Result<Answer<T>, CallError<E>>
-    where
-        F: FnOnce(Permit) -> W,
-        W: Future<Output = Result<(T, Report), E>>,
-    {
-        let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
-        let permit = Permit::of(&reservation, call.choices);
-        let in_flight = reservation.send();
-        let done = work(permit).await;
-        let answer = finish(in_flight, done, |(_, report)| report.clone(), failure).await?;
-        Ok(Answer { response: answer.response.0, receipt: answer.receipt })
-    }
-}
-
 /// Settles a call by how it ended.
-async fn finish<T, E>(
+async fn finish<C: LlmClient>(
+    client: &C,
     in_flight: InFlight,
-    response: Result<T, E>,
-    report: impl FnOnce(&T) -> Report,
-    failure: impl FnOnce(&E) -> Failure,
-) -> Result<Answer<T>, CallError<E>> {
+    response: Result<C::Response, C::Error>,
+) -> Result<Answer<C::Response>, CallError<C::Error>> {
     match response {
         Ok(response) => {
-            let receipt = in_flight.reconcile(report(&response)).await;
+            let receipt = in_flight.reconcile(client.report(&response)).await;
             Ok(Answer { response, receipt })
         }
         Err(error) => {
-            match failure(&error) {
-                // A release that cannot be delivered waits in the outbox; the client's error matters more.
-                Failure::NotSent | Failure::NotBilled => drop(in_flight.release().await),
-                Failure::Unknown => drop(in_flight),
-            }
+            let (failure, report) = (client.failure(&error), client.report_failure(&error));
+            fail(in_flight, failure, report).await;
             Err(CallError::Client(error))
         }
+    }
+}
+
+/// Settles a call that failed. What cannot be delivered waits in the outbox; the client's error matters more.
+async fn fail(in_flight: InFlight, failure: Failure, report: Option<Report>) {
+    match (report, failure) {
+        (Some(report), _) => drop(in_flight.reconcile(report).await),
+        (None, Failure::NotSent | Failure::NotBilled) => drop(in_flight.release().await),
+        (None, Failure::Unknown) => drop(in_flight),
     }
 }

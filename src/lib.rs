@@ -97,7 +97,10 @@ pub use amount::{Amount, Unit};
 pub use binding::{Binding, Bound, Caps, TierAction};
 pub use call::Call;
 pub use claim::{Claim, Line, Mark};
-pub use client::{Answer, BudgetEnforcedClient, CallError, Failure, LlmClient, Permit};
+pub use client::{
+    Answer, BudgetEnforcedClient, CallError, ClassifyFailure, FailedAttempt, Failure, JsonClient, LlmClient,
+    Next, Permit, Rung, StreamingClient,
+};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use conditions::{Conditions, Modality, Region, SearchContext, ServiceTier};
 pub use decision::{Quote, check_budget};

@@ -24,7 +24,9 @@ use self::admission::Ask;
 use self::plan::PlanCache;
 use crate::ledger::{MarkAction, MarkScope, Signature};
 use crate::policy::Budget;
-use crate::{BudgetLedger, Call, Decision, Error, Policy, PricingTable, Root, Scope, ScopeKind, Timestamp};
+use crate::{
+    BudgetLedger, Call, Decision, Error, Policy, PricingTable, Root, Scope, ScopeKind, Timestamp, Usd,
+};
 
 /// Enforces a policy on calls: the handle that an application passes around.
 ///
@@ -146,6 +148,15 @@ impl Enforcer {
         let now = self.core().now();
         let plan = self.plan(call, now)?;
         reserve::check(&plan, &Ask::of(call), now).await
+    }
+
+    /// What would be held for the call, by the bound of its input; `None` where its model has no price.
+    ///
+    /// # Errors
+    /// `Invalid` for a call that cannot be used.
+    pub fn quote(&self, call: &Call) -> Result<Option<Usd>, Error> {
+        let plan = self.plan(call, self.core().now())?;
+        reserve::quote(&plan, &Ask::of(call))
     }
 
     /// Refuses every later call that carries `scope`, until it is reopened.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::admission::{Admission, Ask};
 use super::attempt::{Attempt, Draft, hold};
-use super::refuse::quote;
+use super::refuse;
 use super::{Plan, Priced};
 use crate::decision::{Judged, amounts, explain, judge, over_cap};
 use crate::ledger::{Outcome, Resize};
 use crate::reservation::Reservation;
 use crate::{
     Binding, Decision, Error, ErrorKind, Estimate, EstimateKind, Event, Input, Refusal, ReservationId,
-    Timestamp, Verdict,
+    Timestamp, Usd, Verdict,
 };
 
 /// How often a plan may turn out stale before the clocks are called unusable.
@@ -229,6 +229,15 @@ fn counted(plan: &Plan, input: &Input, bound: Estimate) -> Result<Option<Estimat
     Ok((count.tokens < bound.tokens).then_some(count))
 }
 
+/// What would be held for a call, by the bound of its input.
+pub(crate) fn quote(plan: &Plan, ask: &Ask<'_>) -> Result<Option<Usd>, Error> {
+    if plan.price.is_none() {
+        return Ok(None);
+    }
+    let estimate = estimate(plan, ask.input)?;
+    plan.price(estimate.tokens, plan.output_held(ask), ask.choices).map(|priced| Some(priced.usd))
+}
+
 /// Advice on a call: what a reserve would say now, by the bound.
 pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Decision, Error> {
     let estimate = estimate(plan, ask.input)?;
@@ -274,5 +283,5 @@ async fn advise(
     let requested = amounts(binding, &priced.amount())?;
     let (binding, balances) = (Arc::clone(binding), balances.into());
     let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
-    Ok(explain(judged, &quote(plan, ask, priced), Vec::new(), extra, true))
+    Ok(explain(judged, &refuse::quote(plan, ask, priced), Vec::new(), extra, true))
 }

@@ -1,6 +1,7 @@
 //! What does a request ask for, read off its JSON body?
 
 mod content;
+mod limit;
 mod media;
 mod settings;
 mod tools;
@@ -10,8 +11,10 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde_json::{Map, Value};
 
+pub(crate) use limit::limit_output;
+
 use crate::message::{Message, Prompt};
-use crate::{Call, Conditions, Error, ErrorKind, ServiceTier};
+use crate::{Call, Error, ErrorKind, ServiceTier};
 
 /// What a request says about its size and price, read off its JSON body.
 ///
@@ -104,8 +107,8 @@ impl RequestShape {
     /// The same request as a call, without anybody who pays; `model` where the body names none.
     ///
     /// The tier that was asked for prices it, where its word is known. Add what
-    /// the body cannot say: [`Conditions::with_cache_writes`] where the provider
-    /// bills the writing of caches, [`Conditions::with_modality`] for audio.
+    /// the body cannot say: [`Conditions::with_cache_writes`](crate::Conditions::with_cache_writes) where the provider
+    /// bills the writing of caches, [`Conditions::with_modality`](crate::Conditions::with_modality) for audio.
     ///
     /// ```
     /// use token_budget::RequestShape;
@@ -117,10 +120,29 @@ impl RequestShape {
     /// ```
     #[must_use]
     pub fn into_call(self, model: &str) -> Call {
-        let model = self.model.unwrap_or_else(|| model.into());
-        let mut call = Call::new(model).prompt(self.prompt).choices(self.choices);
+        self.complete(Call::new(model))
+    }
+
+    /// Completes a call that says who pays by what this request asks for.
+    ///
+    /// The model stays where the body names none, and so do conditions other than the tier.
+    ///
+    /// ```
+    /// use token_budget::{Call, RequestShape};
+    ///
+    /// let body = br#"{"model": "gpt-5.4", "messages": [{"role": "user", "content": "hi"}]}"#;
+    /// let call = RequestShape::parse(body)?.complete(Call::charging().team("search"));
+    /// assert_eq!((call.model(), call.scopes().len()), ("gpt-5.4", 1));
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
+    #[must_use]
+    pub fn complete(self, call: Call) -> Call {
+        let mut call = call.prompt(self.prompt).choices(self.choices);
+        if let Some(model) = self.model {
+            call = call.with_model(model);
+        }
         if let Some(tier) = self.service_tier.as_deref().and_then(ServiceTier::named) {
-            call = call.conditions(Conditions::new().with_tier(tier));
+            call.conditions = call.conditions.with_tier(tier);
         }
         match self.output_tokens_max {
             Some(tokens) => call.output_tokens(tokens),

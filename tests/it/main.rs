@@ -35,6 +35,7 @@ mod outage;
 mod prices;
 mod requests;
 mod runs;
+mod streams;
 mod walk;
 mod wire_forms;
 mod wire_mended;

@@ -27,20 +27,22 @@ pub(super) fn service_tier(body: &Map<String, Value>) -> Option<CompactString> {
 }
 
 /// Objects in which settings stand, by dialect.
-const NESTED: [&str; 4] = ["inferenceConfig", "generationConfig", "generation_config", "options"];
+pub(super) const NESTED: [&str; 4] = ["inferenceConfig", "generationConfig", "generation_config", "options"];
+
+/// What the most output is called, by dialect.
+pub(super) const OUTPUT_LIMITS: [&str; 8] = [
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens",
+    "maxTokens",
+    "maxOutputTokens",
+    "max_tokens_to_sample",
+    "num_predict",
+    "max_new_tokens",
+];
 
 pub(super) fn output_tokens_max(body: &Map<String, Value>) -> Option<u64> {
-    const FIELDS: [&str; 8] = [
-        "max_completion_tokens",
-        "max_output_tokens",
-        "max_tokens",
-        "maxTokens",
-        "maxOutputTokens",
-        "max_tokens_to_sample",
-        "num_predict",
-        "max_new_tokens",
-    ];
-    setting(body, &FIELDS).filter(|tokens| *tokens > 0)
+    setting(body, &OUTPUT_LIMITS).filter(|tokens| *tokens > 0)
 }
 
 pub(super) fn choices(body: &Map<String, Value>) -> u32 {
@@ -56,7 +58,7 @@ fn setting(body: &Map<String, Value>, fields: &[&str]) -> Option<u64> {
 }
 
 /// A whole number, also where it is written `4096.0`.
-fn whole(value: &Value) -> Option<u64> {
+pub(super) fn whole(value: &Value) -> Option<u64> {
     value
         .as_u64()
         .or_else(|| value.as_number()?.to_string().split_once(".0").and_then(|(whole, _)| whole.parse().ok()))

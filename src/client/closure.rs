@@ -1,0 +1,138 @@
+//! What if the client is a closure?
+
+use std::future::Future;
+
+use futures_core::Stream;
+
+use super::{Answer, CallError, Failure, fail};
+use crate::{
+    Call, Enforcer, MeteredStream, Report, Reservation, ReservationId, StreamOptions, StreamReader, Verdict,
+};
+
+/// What a call in a closure may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// The hold's id.
+    pub id: ReservationId,
+    /// Send no larger output limit than this for each choice: it is what the hold covers.
+    pub output_tokens: u64,
+    /// Whether a warning level is reached.
+    pub verdict: Verdict,
+}
+
+impl Permit {
+    fn of(reservation: &Reservation, choices: u32) -> Self {
+        let each = reservation.output_tokens().checked_div(u64::from(choices.max(1))).unwrap_or(0);
+        Self { id: reservation.id(), output_tokens: each, verdict: reservation.verdict() }
+    }
+}
+
+impl Enforcer {
+    /// Makes a call in a closure: reserves, runs it, and settles by what it says was used.
+    ///
+    /// An error of the closure may have been billed, so it is charged what it
+    /// held; say otherwise with [`run_classified`](Self::run_classified). A
+    /// future dropped before the closure ends is charged likewise.
+    ///
+    /// # Errors
+    /// As [`BudgetEnforcedClient::call`](crate::BudgetEnforcedClient::call).
+    pub async fn run<T, E, F, W>(&self, call: &Call, work: F) -> Result<Answer<T>, CallError<E>>
+    where
+        F: FnOnce(Permit) -> W,
+        W: Future<Output = Result<(T, Report), E>>,
+    {
+        self.run_classified(call, work, |_| Failure::Unknown).await
+    }
+
+    /// The same with the caller's own word on how an error is to be charged.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_classified<T, E, F, W>(
+        &self,
+        call: &Call,
+        work: F,
+        failure: impl FnOnce(&E) -> Failure,
+    ) -> Result<Answer<T>, CallError<E>>
+    where
+        F: FnOnce(Permit) -> W,
+        W: Future<Output = Result<(T, Report), E>>,
+    {
+        let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
+        let permit = Permit::of(&reservation, call.choices);
+        let in_flight = reservation.send();
+        match work(permit).await {
+            Ok((response, report)) => Ok(Answer { response, receipt: in_flight.reconcile(report).await }),
+            Err(error) => {
+                fail(in_flight, failure(&error), None).await;
+                Err(CallError::Client(error))
+            }
+        }
+    }
+
+    /// Opens a stream in a closure, and meters it: it stops where its budgets do, and is charged however it ends.
+    ///
+    /// The hold is the input and one slice of output, whatever [`Call::streaming`] says. An error of
+    /// the closure may have been billed, so it is charged what it held.
+    ///
+    /// # Errors
+    /// As [`BudgetEnforcedClient::stream`](crate::BudgetEnforcedClient::stream).
+    ///
+    /// # Example: bytes as they come from a provider
+    /// ```
+    /// use token_budget::{Call, Enforcer, StreamOptions, WireReader};
+    /// # use std::pin::Pin;
+    /// # use std::task::{Context, Poll};
+    /// # struct Body(Option<&'static [u8]>);
+    /// # impl futures_core::Stream for Body {
+    /// #     type Item = Result<&'static [u8], std::io::Error>;
+    /// #     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    /// #         Poll::Ready(self.0.take().map(Ok))
+    /// #     }
+    /// # }
+    /// # async fn post() -> Result<Body, std::io::Error> {
+    /// #     Ok(Body(Some(b"data: {\"choices\":[{\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\n\
+    /// #         data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n")))
+    /// # }
+    ///
+    /// let enforcer = Enforcer::builder().build();
+    /// let call = Call::new("gpt-4o").input_tokens(9).output_tokens(500);
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let reader = WireReader::new(Some("openai"));
+    /// let body = enforcer.run_stream(&call, StreamOptions::default(), reader, |_permit| post()).await?;
+    /// let mut body = body.on_settled(|outcome| println!("{:?}", outcome.receipt));
+    /// while let Some(bytes) = std::future::poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
+    ///     assert!(!bytes?.is_empty());
+    /// }
+    /// # use futures_core::Stream;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn run_stream<S, T, E, F, W>(
+        &self,
+        call: &Call,
+        options: StreamOptions,
+        reader: impl StreamReader<T> + 'static,
+        open: F,
+    ) -> Result<MeteredStream<S, T>, CallError<E>>
+    where
+        F: FnOnce(Permit) -> W,
+        W: Future<Output = Result<S, E>>,
+        S: Stream<Item = Result<T, E>> + Send + 'static,
+        T: 'static,
+    {
+        let call = &call.clone().streaming(options.slice());
+        let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
+        let permit = Permit::of(&reservation, call.choices);
+        let in_flight = reservation.send();
+        match open(permit).await {
+            Ok(stream) => Ok(MeteredStream::new(in_flight, stream, reader, options)),
+            Err(error) => {
+                fail(in_flight, Failure::Unknown, None).await;
+                Err(CallError::Client(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! A client whose calls are held, made, and charged.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use compact_str::CompactString;
+
+use super::{Answer, CallError, Failure, LlmClient, StreamingClient, fail, finish};
+use crate::{
+    Admission, Call, Decision, Enforcer, Error, ErrorKind, MeteredStream, Reservation, RunGuard,
+    StreamOptions, Usd,
+};
+
+/// A client whose every call is held in all budgets before it is sent and charged after it.
+///
+/// # Example: wrapping a client in one line
+/// ```
+/// use token_budget::{Budget, BudgetEnforcedClient, Call, CallError, Enforcer, LlmClient, Policy, Report};
+/// use token_budget::{Scope, Usage, Usd, Window};
+///
+/// struct Mine;
+///
+/// impl LlmClient for Mine {
+///     type Request = String;
+///     type Response = String;
+///     type Error = std::io::Error;
+///
+///     fn describe(&self, request: &String, call: Call) -> Call {
+///         call.with_model("gpt-4o").input_tokens(request.len() as u64).output_tokens(100)
+///     }
+///     async fn call(&self, request: String) -> std::io::Result<String> {
+///         Ok(request.to_uppercase())
+///     }
+///     fn report(&self, response: &String) -> Report {
+///         Usage::of(response.len() as u64, 20).into()
+///     }
+/// }
+///
+/// let budget = Budget::usd("search", Scope::team("search")?, Usd::cents(1), Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([budget])?).build();
+/// let client = BudgetEnforcedClient::new(Mine, enforcer, Call::charging().team("search"));
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let answer = client.call("hello".into()).await?;
+/// assert_eq!(answer.response, "HELLO");
+/// assert_eq!(answer.receipt?.cost(), "0.0002125".parse()?); // 5 × $2.50 and 20 × $10 a million
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct BudgetEnforcedClient<C> {
+    client: C,
+    enforcer: Enforcer,
+    charge: Call,
+    clamps: bool,
+    fits_from: Option<u64>,
+    ladder: Ladder,
+    streams: StreamOptions,
+}
+
+/// Which models a call without room may fall back to.
+#[derive(Clone, Debug)]
+enum Ladder {
+    Stays,
+    Policy,
+    Own(Arc<[CompactString]>),
+}
+
+/// Whom a call is reserved with.
+#[derive(Clone, Copy)]
+enum Gate<'a> {
+    Enforcer(&'a Enforcer),
+    Run(&'a RunGuard),
+}
+
+/// One model that a request could be sent to, and what would be said of it now.
+#[derive(Clone, Debug)]
+pub struct Rung {
+    /// The model.
+    pub model: CompactString,
+    /// What would be held for the request; `None` where the model has no price.
+    pub quote: Option<Usd>,
+    /// Advice: nothing is held.
+    pub decision: Decision,
+}
+
+/// An attempt that brought no response.
+#[derive(Debug)]
+pub struct FailedAttempt<'a, E> {
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// The client's error.
+    pub error: &'a E,
+    /// How it failed.
+    pub failure: Failure,
+}
+
+/// What is done after an attempt that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The client's error is handed on.
+    GiveUp,
+    /// The same request is sent again.
+    Again,
+    /// The request is sent to that model.
+    With(CompactString),
+}
+
+impl<C: LlmClient> BudgetEnforcedClient<C> {
+    /// Enforces budgets on every call of `client`, charging the levels that `charge` names.
+    pub fn new(client: C, enforcer: Enforcer, charge: Call) -> Self {
+        let (ladder, streams) = (Ladder::Stays, StreamOptions::default());
+        Self { client, enforcer, charge, clamps: false, fits_from: None, ladder, streams }
+    }
+
+    /// Limits every request's output to what its hold covers; one that cannot be limited is not sent.
+    #[must_use]
+    pub fn clamp_output(mut self) -> Self {
+        self.clamps = true;
+        self
+    }
+
+    /// Where a request has no room, shortens its output to what is affordable, but not below `minimum` tokens.
+    #[must_use]
+    pub fn fit_to_room(mut self, minimum: u64) -> Self {
+        self.clamps = true;
+        self.fits_from = Some(minimum.max(1));
+        self
+    }
+
+    /// Where a model has no room, sends the request to the strongest below it on the policy's ladder that has.
+    #[must_use]
+    pub fn degrade(mut self) -> Self {
+        self.ladder = Ladder::Policy;
+        self
+    }
+
+    /// The same with a ladder of this client's own, strongest first, tried below the model that is asked for.
+    #[must_use]
+    pub fn fallbacks<M: Into<CompactString>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
+        self.ladder = Ladder::Own(models.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Meters streams that way.
+    #[must_use]
+    pub fn streams(mut self, options: StreamOptions) -> Self {
+        self.streams = options;
+        self
+    }
+
+    /// The enforcer behind the client.
+    pub fn enforcer(&self) -> &Enforcer {
+        &self.enforcer
+    }
+
+    /// The client itself, past all budgets.
+    pub fn inner(&self) -> &C {
+        &self.client
+    }
+
+    /// Makes the call if every budget has room.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] where a budget has none, [`CallError::Ledger`] where the ledger fails before
+    /// anything is sent, [`CallError::Client`] with the client's own error.
+    pub async fn call(&self, request: C::Request) -> Result<Answer<C::Response>, CallError<C::Error>> {
+        self.call_by(Gate::Enforcer(&self.enforcer), &self.charge, request).await
+    }
+
+    /// The same, charging other levels.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_as(
+        &self,
+        charge: Call,
+        request: C::Request,
+    ) -> Result<Answer<C::Response>, CallError<C::Error>> {
+        self.call_by(Gate::Enforcer(&self.enforcer), &charge, request).await
+    }
+
+    /// The same as one round of an agent's run: its limits bind too.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_in(
+        &self,
+        run: &RunGuard,
+        request: C::Request,
+    ) -> Result<Answer<C::Response>, CallError<C::Error>> {
+        self.call_by(Gate::Run(run), &self.charge, request).await
+    }
+
+    /// Makes the call, and after each attempt that failed does what `next` says, which may wait before it answers.
+    ///
+    /// Each attempt is reserved and charged by itself: the provider may bill
+    /// the one that timed out and the one that answered. A refusal ends it.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    ///
+    /// # Example: twice at most, then the small model
+    /// ```
+    /// # use token_budget::{BudgetEnforcedClient, Call, Enforcer, Failure, FailedAttempt, Next};
+    /// # use std::future::ready;
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let overloaded = |_body: serde_json::Value| async { Err::<String, _>("overloaded") };
+    /// let client = BudgetEnforcedClient::new(overloaded, Enforcer::builder().build(), Call::charging());
+    /// let body = serde_json::json!({"model": "gpt-4o", "max_tokens": 100, "messages": []});
+    /// let mut models = vec![];
+    /// let outcome = client.call_retrying(body, |failed: FailedAttempt<'_, &str>| {
+    ///     models.push((failed.attempt, *failed.error));
+    ///     ready(match failed.attempt {
+    ///         1 => Next::Again, // sleep first, in a service
+    ///         2 => Next::With("gpt-4o-mini".into()),
+    ///         _ => Next::GiveUp,
+    ///     })
+    /// });
+    /// assert!(outcome.await.is_err());
+    /// assert_eq!(models, [(1, "overloaded"), (2, "overloaded"), (3, "overloaded")]);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub async fn call_retrying<W: Future<Output = Next>>(
+        &self,
+        request: C::Request,
+        mut next: impl FnMut(FailedAttempt<'_, C::Error>) -> W,
+    ) -> Result<Answer<C::Response>, CallError<C::Error>>
+    where
+        C::Request: Clone,
+    {
+        let mut request = request;
+        let mut attempt = 0_u32;
+        loop {
+            attempt = attempt.saturating_add(1);
+            let error = match self.call(request.clone()).await {
+                Err(CallError::Client(error)) => error,
+                other => return other,
+            };
+            let failure = self.client.failure(&error);
+            let waits = next(FailedAttempt { attempt, error: &error, failure });
+            match waits.await {
+                Next::GiveUp => return Err(CallError::Client(error)),
+                Next::Again => {}
+                Next::With(model) => {
+                    if !self.client.set_model(&mut request, &model) {
+                        return Err(CallError::Client(error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The request's model and every rung below it, each with its quote and what budgets say of it now.
+    ///
+    /// # Errors
+    /// As [`Enforcer::check`].
+    pub async fn rungs(&self, request: &C::Request) -> Result<Vec<Rung>, Error>
+    where
+        C::Request: Clone,
+    {
+        let mut request = request.clone();
+        let mut rungs = Vec::new();
+        loop {
+            let call = self.client.describe(&request, self.charge.clone());
+            let decision = self.enforcer.check(&call).await?;
+            let quote = self.enforcer.quote(&call)?;
+            rungs.push(Rung { model: call.model().into(), quote, decision });
+            let next = self.rung_below(call.model(), rungs.len());
+            if !next.is_some_and(|model| self.client.set_model(&mut request, &model)) {
+                return Ok(rungs);
+            }
+        }
+    }
+
+    async fn call_by(
+        &self,
+        gate: Gate<'_>,
+        charge: &Call,
+        mut request: C::Request,
+    ) -> Result<Answer<C::Response>, CallError<C::Error>> {
+        let in_flight = self.admit(gate, charge, &mut request).await?.send();
+        let response = self.client.call(request).await;
+        finish(&self.client, in_flight, response).await
+    }
+
+    /// Room for the request: on its own model, or on the strongest rung below it that has some.
+    async fn admit(
+        &self,
+        gate: Gate<'_>,
+        charge: &Call,
+        request: &mut C::Request,
+    ) -> Result<Reservation, CallError<C::Error>> {
+        let mut first: Option<Box<Decision>> = None;
+        let mut walked = 0_usize;
+        loop {
+            let call = self.client.describe(request, charge.clone());
+            let refused = match self.hold(gate, &call).await? {
+                Admission::Admitted(reservation) => {
+                    self.fit(request, &call, &reservation)?;
+                    return Ok(reservation);
+                }
+                Admission::Refused(decision) => decision,
+            };
+            let first = &mut *first.get_or_insert(refused);
+            walked = walked.saturating_add(1);
+            let below = self.rung_below(call.model(), walked);
+            if !below.is_some_and(|model| self.client.set_model(request, &model)) {
+                return Err(CallError::Refused(first.clone()));
+            }
+        }
+    }
+
+    /// Room for one model's call, with its output shortened where that was asked for.
+    async fn hold(&self, gate: Gate<'_>, call: &Call) -> Result<Admission, Error> {
+        let refused = match gate.reserve(call).await? {
+            Admission::Refused(decision) => decision,
+            admitted => return Ok(admitted),
+        };
+        let affordable = refused
+            .affordable_output_tokens()
+            .filter(|tokens| self.fits_from.is_some_and(|least| *tokens >= least));
+        match affordable {
+            Some(tokens) => gate.reserve(&call.clone().output_tokens(tokens)).await,
+            None => Ok(Admission::Refused(refused)),
+        }
+    }
+
+    /// Brings a request down to what is held for it. One that cannot be is not sent.
+    fn fit(
+        &self,
+        request: &mut C::Request,
+        call: &Call,
+        reservation: &Reservation,
+    ) -> Result<(), CallError<C::Error>> {
+        // Dropping the reservation gives the room back.
+        let unsent = |text: String| Err(CallError::Ledger(Error::new(ErrorKind::Unsupported, text)));
+        let model = reservation.model();
+        if model != call.model() && !self.client.set_model(request, model) {
+            return unsent(format!("the client cannot send the request to {model}; nothing was sent"));
+        }
+        let each = reservation.output_tokens().checked_div(u64::from(call.choices.max(1))).unwrap_or(0);
+        let asks_more = call.output_requested.is_some_and(|asked| asked > each);
+        // A cap may have shortened what is held below what was asked for.
+        if !self.clamps && !asks_more {
+            return Ok(());
+        }
+        let fits = call.output_requested.is_some() && !asks_more;
+        if !self.client.clamp(request, each) && !fits {
+            // Sent as it is, it could cost more than it holds.
+            return unsent(format!(
+                "the client cannot limit the request's output to {each} tokens; nothing was sent"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The model below, after so many were tried.
+    fn rung_below(&self, model: &str, tried: usize) -> Option<CompactString> {
+        match &self.ladder {
+            Ladder::Stays => None,
+            Ladder::Policy => self.enforcer.policy().next_rung(model),
+            Ladder::Own(models) => models.get(tried.checked_sub(1)?).cloned(),
+        }
+    }
+}
+
+impl<C: StreamingClient> BudgetEnforcedClient<C> {
+    /// Makes the call, and meters its answer while it streams.
+    ///
+    /// It begins where every budget has room for the input and one slice of output. See [`MeteredStream`].
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), until the answer begins; after that the stream says how it ends.
+    pub async fn stream(&self, request: C::Request) -> Result<Metered<C>, CallError<C::Error>> {
+        self.stream_by(Gate::Enforcer(&self.enforcer), self.charge.clone(), request).await
+    }
+
+    /// The same, charging other levels.
+    ///
+    /// # Errors
+    /// As [`stream`](Self::stream).
+    pub async fn stream_as(
+        &self,
+        charge: Call,
+        request: C::Request,
+    ) -> Result<Metered<C>, CallError<C::Error>> {
+        self.stream_by(Gate::Enforcer(&self.enforcer), charge, request).await
+    }
+
+    /// The same as one round of an agent's run: its limits bind too.
+    ///
+    /// # Errors
+    /// As [`stream`](Self::stream).
+    pub async fn stream_in(
+        &self,
+        run: &RunGuard,
+        request: C::Request,
+    ) -> Result<Metered<C>, CallError<C::Error>> {
+        self.stream_by(Gate::Run(run), self.charge.clone(), request).await
+    }
+
+    async fn stream_by(
+        &self,
+        gate: Gate<'_>,
+        charge: Call,
+        mut request: C::Request,
+    ) -> Result<Metered<C>, CallError<C::Error>> {
+        let charge = charge.streaming(self.streams.slice());
+        let in_flight = self.admit(gate, &charge, &mut request).await?.send();
+        match self.client.stream(request).await {
+            Ok(stream) => {
+                Ok(MeteredStream::new(in_flight, stream, self.client.reader(), self.streams.clone()))
+            }
+            Err(error) => {
+                let (failure, report) = (self.client.failure(&error), self.client.report_failure(&error));
+                fail(in_flight, failure, report).await;
+                Err(CallError::Client(error))
+            }
+        }
+    }
+}
+
+/// The stream of a client, metered.
+type Metered<C> = MeteredStream<<C as StreamingClient>::Stream, <C as StreamingClient>::Item>;
+
+impl Gate<'_> {
+    async fn reserve(self, call: &Call) -> Result<Admission, Error> {
+        match self {
+            Self::Enforcer(enforcer) => enforcer.reserve(call).await,
+            Self::Run(run) => run.reserve(call).await,
+        }
+    }
+}

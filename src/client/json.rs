@@ -1,0 +1,251 @@
+//! What if requests are JSON, and responses bytes?
+
+use std::fmt;
+use std::future::Future;
+
+use compact_str::CompactString;
+use futures_core::Stream;
+use serde_json::{Map, Value};
+
+use super::{Failure, LlmClient, StreamingClient};
+use crate::tokens::{RequestShape, limit_output};
+use crate::wire::extract;
+use crate::{Call, Report, StreamReader, WireReader};
+
+/// A client that sends JSON bodies and answers with bytes as they came.
+///
+/// The request is read by [`RequestShape`], the response by
+/// [`extract`](crate::wire::extract) and [`WireReader`], whatever provider's
+/// language they are in. An async closure from a body to bytes is such a client
+/// by itself; this one also knows its provider, tells its failures apart, and
+/// streams.
+///
+/// # Example: a function that posts JSON, five lines from being enforced
+/// ```
+/// use serde_json::{Value, json};
+/// use token_budget::{Budget, BudgetEnforcedClient, Call, Enforcer, Failure, JsonClient, Policy, Scope, Usd, Window};
+///
+/// #[derive(Debug)]
+/// struct Refused(u16);
+/// # impl std::error::Error for Refused {}
+/// # impl std::fmt::Display for Refused {
+/// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// #         write!(f, "status {}", self.0)
+/// #     }
+/// # }
+///
+/// /// The HTTP client that the team already has.
+/// async fn post(body: Value) -> Result<Vec<u8>, Refused> {
+///     if body["model"] != "gpt-4o" {
+///         return Err(Refused(404));
+///     }
+///     let answer = json!({"model": "gpt-4o", "usage": {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}});
+///     Ok(answer.to_string().into_bytes())
+/// }
+///
+/// let budget = Budget::usd("search", Scope::team("search")?, Usd::cents(1), Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([budget])?).build();
+/// let json = JsonClient::new("openai", post).failing(|error: &Refused| Failure::of_status(error.0));
+/// let client = BudgetEnforcedClient::new(json, enforcer, Call::charging().team("search"));
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let body = json!({"model": "gpt-4o", "max_tokens": 50, "messages": [{"role": "user", "content": "hello"}]});
+/// let answer = client.call(body).await?;
+/// assert_eq!(answer.receipt?.cost(), "0.00006".parse()?); // 12 × $2.50 and 3 × $10 a million
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct JsonClient<F, G = (), D = ()> {
+    provider: Option<CompactString>,
+    send: F,
+    open: G,
+    failing: D,
+}
+
+impl<F> JsonClient<F> {
+    /// A client of that provider that sends by `send`.
+    pub fn new(provider: impl Into<CompactString>, send: F) -> Self {
+        Self { provider: Some(provider.into()), send, open: (), failing: () }
+    }
+}
+
+impl<F, G, D> JsonClient<F, G, D> {
+    /// Opens streams by `open`, which is given the body with `"stream": true` in it.
+    pub fn streaming<S>(self, open: S) -> JsonClient<F, S, D> {
+        let Self { provider, send, failing, .. } = self;
+        JsonClient { provider, send, open, failing }
+    }
+
+    /// Tells failures apart by `failing`, from the client's error to its [`Failure`]; without, all are unknown.
+    pub fn failing<E, S: Fn(&E) -> Failure>(self, failing: S) -> JsonClient<F, G, S> {
+        let Self { provider, send, open, .. } = self;
+        JsonClient { provider, send, open, failing }
+    }
+}
+
+/// Tells how an error ended a call.
+pub trait ClassifyFailure<E>: Send + Sync {
+    /// The error's class.
+    fn classify(&self, error: &E) -> Failure;
+}
+
+impl<E> ClassifyFailure<E> for () {
+    fn classify(&self, _error: &E) -> Failure {
+        Failure::Unknown
+    }
+}
+
+impl<E, F: Fn(&E) -> Failure + Send + Sync> ClassifyFailure<E> for F {
+    fn classify(&self, error: &E) -> Failure {
+        self(error)
+    }
+}
+
+impl<F, W, B, E, G, D> LlmClient for JsonClient<F, G, D>
+where
+    F: Fn(Value) -> W + Send + Sync,
+    W: Future<Output = Result<B, E>> + Send,
+    B: AsRef<[u8]> + Send,
+    E: Send,
+    G: Send + Sync,
+    D: ClassifyFailure<E>,
+{
+    type Request = Value;
+    type Response = B;
+    type Error = E;
+
+    fn describe(&self, request: &Value, call: Call) -> Call {
+        let call = describe(request, call);
+        match &self.provider {
+            Some(provider) => call.provider(provider.clone()),
+            None => call,
+        }
+    }
+
+    async fn call(&self, request: Value) -> Result<B, E> {
+        (self.send)(request).await
+    }
+
+    fn report(&self, response: &B) -> Report {
+        report(self.provider.as_deref(), response.as_ref())
+    }
+
+    fn failure(&self, error: &E) -> Failure {
+        self.failing.classify(error)
+    }
+
+    fn clamp(&self, request: &mut Value, output_tokens: u64) -> bool {
+        clamp(self.provider.as_deref(), request, output_tokens)
+    }
+
+    fn set_model(&self, request: &mut Value, model: &str) -> bool {
+        set_model(request, model)
+    }
+}
+
+impl<F, W, B, E, G, O, S, D> StreamingClient for JsonClient<F, G, D>
+where
+    F: Fn(Value) -> W + Send + Sync,
+    W: Future<Output = Result<B, E>> + Send,
+    B: AsRef<[u8]> + Send + 'static,
+    E: Send,
+    G: Fn(Value) -> O + Send + Sync,
+    O: Future<Output = Result<S, E>> + Send,
+    S: Stream<Item = Result<B, E>> + Send + 'static,
+    D: ClassifyFailure<E>,
+{
+    type Item = B;
+    type Stream = S;
+
+    async fn stream(&self, mut request: Value) -> Result<S, E> {
+        if let Value::Object(body) = &mut request {
+            body.insert("stream".to_owned(), Value::Bool(true));
+            if self.provider.as_deref().is_some_and(|provider| ASKED_FOR_USAGE.contains(&provider)) {
+                ask_for_usage(body);
+            }
+        }
+        (self.open)(request).await
+    }
+
+    fn reader(&self) -> impl StreamReader<B> + 'static {
+        WireReader::new(self.provider.as_deref())
+    }
+}
+
+/// Providers of OpenAI's chat language that say what a stream used only where they are asked.
+const ASKED_FOR_USAGE: [&str; 2] = ["openai", "azure"];
+
+fn ask_for_usage(body: &mut Map<String, Value>) {
+    if !body.contains_key("messages") {
+        return;
+    }
+    let options = body.entry("stream_options").or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(options) = options {
+        options.insert("include_usage".to_owned(), Value::Bool(true));
+    }
+}
+
+impl<F, W, B, E> LlmClient for F
+where
+    F: Fn(Value) -> W + Send + Sync,
+    W: Future<Output = Result<B, E>> + Send,
+    B: AsRef<[u8]> + Send,
+    E: Send,
+{
+    type Request = Value;
+    type Response = B;
+    type Error = E;
+
+    fn describe(&self, request: &Value, call: Call) -> Call {
+        describe(request, call)
+    }
+
+    async fn call(&self, request: Value) -> Result<B, E> {
+        self(request).await
+    }
+
+    fn report(&self, response: &B) -> Report {
+        report(None, response.as_ref())
+    }
+
+    fn clamp(&self, request: &mut Value, output_tokens: u64) -> bool {
+        clamp(None, request, output_tokens)
+    }
+
+    fn set_model(&self, request: &mut Value, model: &str) -> bool {
+        set_model(request, model)
+    }
+}
+
+fn describe(request: &Value, call: Call) -> Call {
+    match RequestShape::read(request) {
+        Ok(shape) => shape.complete(call),
+        Err(error) => call.unusable(error.to_string()),
+    }
+}
+
+/// An answer that cannot be read has used an unknown amount, and is charged as it was held.
+fn report(provider: Option<&str>, body: &[u8]) -> Report {
+    extract(provider, body, []).map_or_else(|_| Report::default(), Report::from)
+}
+
+fn clamp(provider: Option<&str>, request: &mut Value, output_tokens: u64) -> bool {
+    let Value::Object(body) = request else { return false };
+    limit_output(body, provider, output_tokens);
+    true
+}
+
+fn set_model(request: &mut Value, model: &str) -> bool {
+    let Some(name) = request.get_mut("model") else { return false };
+    *name = model.into();
+    true
+}
+
+impl<F, G, D> fmt::Debug for JsonClient<F, G, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonClient").field("provider", &self.provider).finish_non_exhaustive()
+    }
+}
