@@ -43,3 +43,4 @@ mod wire_properties;
 mod wire_recorded;
 mod wire_support;
 mod wrapped;
+mod wrapped_json;
