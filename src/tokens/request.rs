@@ -11,7 +11,7 @@ use compact_str::CompactString;
 use serde_json::{Map, Value};
 
 use crate::message::{Message, Prompt};
-use crate::{Call, Conditions, Error, ErrorKind, ServiceTier};
+use crate::{Call, Error, ErrorKind, ServiceTier};
 
 /// What a request says about its size and price, read off its JSON body.
 ///
@@ -104,8 +104,8 @@ impl RequestShape {
     /// The same request as a call, without anybody who pays; `model` where the body names none.
     ///
     /// The tier that was asked for prices it, where its word is known. Add what
-    /// the body cannot say: [`Conditions::with_cache_writes`] where the provider
-    /// bills the writing of caches, [`Conditions::with_modality`] for audio.
+    /// the body cannot say: [`with_cache_writes`](crate::Conditions::with_cache_writes) where the provider
+    /// bills the writing of caches, [`with_modality`](crate::Conditions::with_modality) for audio.
     ///
     /// ```
     /// use token_budget::RequestShape;
@@ -117,10 +117,31 @@ impl RequestShape {
     /// ```
     #[must_use]
     pub fn into_call(self, model: &str) -> Call {
-        let model = self.model.unwrap_or_else(|| model.into());
-        let mut call = Call::new(model).prompt(self.prompt).choices(self.choices);
+        self.describe(Call::new(model))
+    }
+
+    /// Completes `call`, which says who pays, by what the body asks for; its model is taken where the body names none.
+    ///
+    /// What the call says beside that stays: its tags, its use case, its time-out, and every condition but the tier.
+    ///
+    /// ```
+    /// use token_budget::{Call, RequestShape};
+    ///
+    /// let charge = Call::charging().team("search").tag("feature", "summary");
+    /// let body = br#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}"#;
+    /// let call = RequestShape::parse(body)?.describe(charge);
+    /// assert_eq!((call.model(), call.tag_value("feature")), ("gpt-4o", Some("summary")));
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
+    #[must_use]
+    pub fn describe(self, call: Call) -> Call {
+        let mut call = call.prompt(self.prompt).choices(self.choices);
+        if let Some(model) = self.model {
+            call = call.with_model(model);
+        }
         if let Some(tier) = self.service_tier.as_deref().and_then(ServiceTier::named) {
-            call = call.conditions(Conditions::new().with_tier(tier));
+            let conditions = call.conditions.with_tier(tier);
+            call = call.conditions(conditions);
         }
         match self.output_tokens_max {
             Some(tokens) => call.output_tokens(tokens),
