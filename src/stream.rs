@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use parking_lot::Mutex;
 
 pub use drain::{Background, Drain};
 pub(crate) use hold::{Stop, StreamHold};
@@ -217,9 +218,10 @@ impl<E: StdError + 'static> StdError for StreamError<E> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MeteredStream<S, T> {
-    /// Gone once it is handed to a drain.
-    flow: Option<Flow<S, T>>,
-    drain: Option<OnDrop<S, T>>,
+    /// Gone once it is handed to a drain. The lock is never taken: it lets bodies of HTTP, which some
+    /// clients want to share between threads, be made of streams that cannot be.
+    flow: Mutex<Option<Flow<S, T>>>,
+    drain: Mutex<Option<OnDrop<S, T>>>,
 }
 
 type OnDrop<S, T> = Box<dyn FnOnce(Flow<S, T>) + Send>;
@@ -264,13 +266,13 @@ impl<S, T> MeteredStream<S, T> {
             on_settled: None,
         };
         let drain = drain.map(|drain| -> OnDrop<S, T> { Box::new(move |flow| drain.take(flow)) });
-        Self { flow: Some(flow), drain }
+        Self { flow: Mutex::new(Some(flow)), drain: Mutex::new(drain) }
     }
 
     /// Tells `hear` what became of the stream, once it is settled; where it is dropped, from its drop.
     #[must_use]
     pub fn on_settled(mut self, hear: impl FnOnce(StreamOutcome) + Send + 'static) -> Self {
-        if let Some(flow) = &mut self.flow {
+        if let Some(flow) = self.flow.get_mut() {
             flow.on_settled = Some(Box::new(hear));
         }
         self
@@ -287,7 +289,7 @@ where
     type Item = Result<T, StreamError<E>>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match &mut self.flow {
+        match self.flow.get_mut() {
             Some(flow) => flow.poll_next(context),
             None => Poll::Ready(None),
         }
@@ -296,7 +298,8 @@ where
 
 impl<S, T> Drop for MeteredStream<S, T> {
     fn drop(&mut self) {
-        if let (Some(drain), Some(flow)) = (self.drain.take(), self.flow.take_if(|flow| flow.end.is_none())) {
+        let Some(drain) = self.drain.get_mut().take() else { return };
+        if let Some(flow) = self.flow.get_mut().take_if(|flow| flow.end.is_none()) {
             drain(flow);
         }
     }
@@ -393,6 +396,6 @@ impl<S, T> Drop for Flow<S, T> {
 
 impl<S, T> fmt::Debug for MeteredStream<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MeteredStream").field("end", &self.flow.as_ref().and_then(|flow| flow.end)).finish()
+        f.debug_struct("MeteredStream").finish_non_exhaustive()
     }
 }

@@ -222,7 +222,7 @@ where
 
 fn describe(request: &Value, call: Call) -> Call {
     match RequestShape::read(request) {
-        Ok(shape) => shape.complete(call),
+        Ok(shape) => shape.describe(call),
         Err(error) => call.unusable(error.to_string()),
     }
 }

@@ -107,8 +107,8 @@ impl RequestShape {
     /// The same request as a call, without anybody who pays; `model` where the body names none.
     ///
     /// The tier that was asked for prices it, where its word is known. Add what
-    /// the body cannot say: [`Conditions::with_cache_writes`](crate::Conditions::with_cache_writes) where the provider
-    /// bills the writing of caches, [`Conditions::with_modality`](crate::Conditions::with_modality) for audio.
+    /// the body cannot say: [`with_cache_writes`](crate::Conditions::with_cache_writes) where the provider
+    /// bills the writing of caches, [`with_modality`](crate::Conditions::with_modality) for audio.
     ///
     /// ```
     /// use token_budget::RequestShape;
@@ -120,29 +120,31 @@ impl RequestShape {
     /// ```
     #[must_use]
     pub fn into_call(self, model: &str) -> Call {
-        self.complete(Call::new(model))
+        self.describe(Call::new(model))
     }
 
-    /// Completes a call that says who pays by what this request asks for.
+    /// Completes `call`, which says who pays, by what the body asks for; its model is taken where the body names none.
     ///
-    /// The model stays where the body names none, and so do conditions other than the tier.
+    /// What the call says beside that stays: its tags, its use case, its time-out, and every condition but the tier.
     ///
     /// ```
     /// use token_budget::{Call, RequestShape};
     ///
-    /// let body = br#"{"model": "gpt-5.4", "messages": [{"role": "user", "content": "hi"}]}"#;
-    /// let call = RequestShape::parse(body)?.complete(Call::charging().team("search"));
-    /// assert_eq!((call.model(), call.scopes().len()), ("gpt-5.4", 1));
+    /// let charge = Call::charging().team("search").tag("feature", "summary");
+    /// let body = br#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}"#;
+    /// let call = RequestShape::parse(body)?.describe(charge);
+    /// assert_eq!((call.model(), call.tag_value("feature")), ("gpt-4o", Some("summary")));
     /// # Ok::<(), token_budget::Error>(())
     /// ```
     #[must_use]
-    pub fn complete(self, call: Call) -> Call {
+    pub fn describe(self, call: Call) -> Call {
         let mut call = call.prompt(self.prompt).choices(self.choices);
         if let Some(model) = self.model {
             call = call.with_model(model);
         }
         if let Some(tier) = self.service_tier.as_deref().and_then(ServiceTier::named) {
-            call.conditions = call.conditions.with_tier(tier);
+            let conditions = call.conditions.with_tier(tier);
+            call = call.conditions(conditions);
         }
         match self.output_tokens_max {
             Some(tokens) => call.output_tokens(tokens),

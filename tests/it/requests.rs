@@ -275,6 +275,27 @@ fn a_request_for_priority_is_priced_as_one() {
 }
 
 #[test]
+fn a_body_names_its_tier_and_leaves_where_the_charge_runs() {
+    let body =
+        br#"{"model": "gpt-5.4", "service_tier": "priority", "input": "hi", "max_output_tokens": 1000}"#;
+    let in_us = token_budget::Conditions::new().with_region(token_budget::Region::named("us"));
+    let charge = token_budget::Call::charging().team("search").conditions(in_us);
+    let call = RequestShape::parse(body).unwrap().describe(charge).input_tokens(0);
+    let enforcer = token_budget::Enforcer::builder().build();
+    let reservation = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
+    assert_eq!(call.scopes(), [token_budget::Scope::team("search").unwrap()]);
+    // 1,000 output tokens at $30 a million, and a tenth more in the United States.
+    assert_eq!(reservation.quoted(), "0.033".parse().unwrap());
+}
+
+#[test]
+fn a_body_without_a_model_is_a_call_of_the_charge_s() {
+    let shape = || read(json!({"contents": [{"parts": [{"text": "hi"}]}]}));
+    assert_eq!(shape().describe(token_budget::Call::new("gemini-2.5-pro")).model(), "gemini-2.5-pro");
+    assert!(shape().describe(token_budget::Call::charging()).check().is_err());
+}
+
+#[test]
 fn the_larger_of_two_limits_is_held_and_what_is_kept_elsewhere_is_not_counted() {
     let shape = |body: &str| token_budget::RequestShape::parse(body.as_bytes()).unwrap();
     let limits = shape(r#"{"max_completion_tokens": 1, "max_tokens": 100000, "n": 1, "best_of": 20}"#);

@@ -422,6 +422,17 @@ fn a_frozen_scope_stops_its_streams_after_what_they_hold() {
 }
 
 #[test]
+fn a_metered_stream_may_be_sent_and_shared_between_threads() {
+    fn is_shared<T: Send + Sync>(_: &T) {}
+    let house = ten_dollars();
+    let options = slice(10);
+
+    let (stream, _) = metered(open(&house, &call("milli", 10), &options), Provider::sends([]), options);
+
+    is_shared(&stream);
+}
+
+#[test]
 fn choices_are_held_for_together() {
     let house = ten_dollars();
     let call = call("milli", 500).choices(3);
