@@ -35,6 +35,8 @@
 //! | you want | read |
 //! | --- | --- |
 //! | to wrap a client | [`BudgetEnforcedClient`], or [`Enforcer::run`] for a closure |
+//! | to stream, and stop at the ceiling | [`BudgetEnforcedClient::stream`], [`MeteredStream`] |
+//! | to post JSON | [`JsonClient`] |
 //! | to put an agent on a leash | [`RunGuard`] |
 //! | to say what may be spent | [`Budget`], [`Tiers`], [`policy`] |
 //! | to know why a call was refused | [`Decision`], [`Refusal`] |
@@ -55,8 +57,8 @@
 //! only itself and those above it.
 //!
 //! # What is left out
-//! No HTTP, no database and no runtime are in the default build; nothing is spawned. [`wire`] reads bytes and stops
-//! no stream; other stores and reports build on the same contract.
+//! No HTTP, no database and no runtime are in the default build; nothing is spawned. Other stores and
+//! reports build on the same contract.
 //!
 //! # Features
 //! `tiktoken` (default) adds `TiktokenEstimator`, which counts text for OpenAI models; give it to the builder.
