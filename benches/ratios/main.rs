@@ -2,7 +2,7 @@
 //!
 //! `cargo bench` runs every case in interleaved rounds and prints medians and
 //! ratios; `cargo bench -- --test` runs each case once, to see that it works,
-//! and `cargo bench -- ledger` (path, accounts, parts, tokens, wire, memory) one group alone.
+//! and `cargo bench -- ledger` (path, accounts, parts, tokens, wire, stream, memory) one group alone.
 //! Absolute figures drift with the machine: read the ratios.
 #![expect(
     clippy::arithmetic_side_effects,
@@ -17,6 +17,7 @@
 mod cases;
 mod memory;
 mod peers;
+mod stream;
 mod timing;
 #[cfg(feature = "tiktoken")]
 mod tokens;
@@ -38,6 +39,7 @@ fn main() {
         #[cfg(feature = "tiktoken")]
         ("tokens", counting),
         ("wire", wire::report),
+        ("stream", stream::report),
         ("memory", memory::report),
     ];
     for (name, group) in groups {
