@@ -90,6 +90,8 @@ mod enforcer;
 mod reservation;
 mod client;
 mod run;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use account::{Account, Balance, Book, ReservationId, Root};
 pub use amount::{Amount, Unit};

@@ -35,6 +35,8 @@ mod outage;
 mod prices;
 mod requests;
 mod runs;
+#[cfg(feature = "testing")]
+mod scripted;
 mod walk;
 mod wire_forms;
 mod wire_mended;
