@@ -5,18 +5,21 @@
 
 mod answer;
 mod bill;
+mod connection;
 mod free;
 mod provider;
 mod random;
 mod rendered;
 mod reply;
 mod request;
+mod server;
 mod shape;
 mod stream;
 
 pub use bill::{Bill, BilledCall, CallEnd};
 pub use provider::ScriptedProvider;
 pub use reply::Reply;
+pub use server::ScriptedServer;
 pub use stream::{ScriptedFault, ScriptedResponse, ScriptedStream};
 
 pub use crate::ManualClock;

@@ -50,8 +50,9 @@ struct Frames {
     /// Frames handed over whole, and the bytes of all that was handed over.
     frames: usize,
     bytes: usize,
-    /// Once a reset is due, what is handed over before it has been.
+    /// A reset is due, and all bytes before it were handed over.
     is_cut: bool,
+    has_yielded: bool,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
@@ -109,6 +110,19 @@ impl ScriptedStream {
         self.headers.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
+    /// The same, for a transport that keeps names as they are.
+    pub(super) fn named_headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// Whether nothing more comes.
+    pub(super) fn is_over(&self) -> bool {
+        match &self.rest {
+            Rest::Free(body) => body.is_none(),
+            Rest::Frames(frames) => !frames.open.is_open(),
+        }
+    }
+
     /// The length of the body, where it is sent in one piece.
     pub(super) fn length(&self) -> Option<u64> {
         match &self.rest {
@@ -156,7 +170,8 @@ impl ScriptedStream {
             headers.push(("retry-after", seconds.to_compact_string()));
         }
         let status = rendered.status;
-        let frames = Frames { rendered, open, frames: 0, bytes: 0, is_cut: false, pause: None };
+        let frames =
+            Frames { rendered, open, frames: 0, bytes: 0, is_cut: false, has_yielded: false, pause: None };
         Self { status, headers, rest: Rest::Frames(frames) }
     }
 
@@ -194,6 +209,11 @@ impl Frames {
             return Poll::Ready(None);
         }
         if self.is_cut {
+            if !std::mem::replace(&mut self.has_yielded, true) {
+                // Whoever forwards the bytes before a reset has one more turn to do so.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let has_piece = self.bytes > self.bytes_of(self.frames);
             self.end(CallEnd::Reset, has_piece);
             return Poll::Ready(Some(Err(ScriptedFault::Reset)));
@@ -224,15 +244,11 @@ impl Frames {
         Poll::Ready(Some(Ok(frame.bytes.clone())))
     }
 
-    /// The last bytes before a reset; the reset itself comes one poll later, when they have been flushed.
-    fn cut(&mut self, piece: Bytes, context: &Context<'_>) -> Poll<Option<Result<Bytes, ScriptedFault>>> {
+    /// The last bytes before a reset.
+    fn cut(&mut self, piece: Bytes, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, ScriptedFault>>> {
         self.is_cut = true;
         self.bytes = self.bytes.saturating_add(piece.len());
-        if piece.is_empty() {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(Some(Ok(piece)))
+        if piece.is_empty() { self.poll_next(context) } else { Poll::Ready(Some(Ok(piece))) }
     }
 
     /// The bytes of so many frames.

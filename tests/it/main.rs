@@ -37,6 +37,8 @@ mod requests;
 mod runs;
 #[cfg(feature = "testing")]
 mod scripted;
+#[cfg(feature = "testing")]
+mod scripted_http;
 mod walk;
 mod wire_forms;
 mod wire_mended;

@@ -546,7 +546,8 @@ fn a_repeated_reply_is_made_anew_for_another_kind_of_request() {
 fn chance_draws_every_kind_of_reply_and_the_same_for_the_same_seed() {
     let draws: Vec<_> = (1..=3_000).map(|number| Reply::random(7, number)).collect();
     assert_eq!(draws, (1..=3_000).map(|number| Reply::random(7, number)).collect::<Vec<_>>());
-    let kinds: [(&str, fn(&str) -> bool); 13] = [
+    type Kind = (&'static str, fn(&str) -> bool);
+    let kinds: [Kind; 13] = [
         ("plain", |text| {
             text.contains("Truth") && text.contains("Nowhere") && text.contains("refusal: None")
         }),
