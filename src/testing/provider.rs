@@ -25,12 +25,13 @@ use crate::{Clock, Conditions, PricingTable, ServiceTier, SystemClock};
 ///
 /// Called in process it needs no runtime, unless a reply waits
 /// ([`Reply::latency`], [`Reply::pause`]): that needs tokio's time.
+/// [`serve`](Self::serve) puts the same provider behind a port.
 ///
 /// All answers of one shape bear the same `id`; `x-request-id` tells them apart.
 ///
 /// # Example: the books agree with the provider's bill
 /// ```
-/// use token_budget::testing::{Reply, ScriptedProvider};
+/// use token_budget::testing::{Oracle, Reply, ScriptedProvider};
 /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window, wire};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -43,10 +44,10 @@ use crate::{Clock, Conditions, PricingTable, ServiceTier, SystemClock};
 /// let body = br#"{"model": "gpt-4o", "max_tokens": 100, "messages": [{"role": "user", "content": "Kiel?"}]}"#;
 /// let in_flight = enforcer.reserve(&call).await?.or_refusal()?.send();
 /// let response = provider.call("/v1/chat/completions", body).await?;
-/// let receipt = in_flight.reconcile(wire::extract(Some("openai"), &response.body, [])?).await?;
+/// in_flight.reconcile(wire::extract(Some("openai"), &response.body, [])?).await?;
 ///
 /// assert_eq!(provider.bill().usd(), "0.00015".parse()?); // 40 × $2.50 and 5 × $10 a million
-/// assert_eq!(receipt.cost(), provider.bill().usd());
+/// Oracle::of(&enforcer).billed(&call, &provider.bill()).exactly().assert_holds().await;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -31,6 +31,8 @@ mod hostile;
 mod lazy;
 mod mended;
 mod operator;
+#[cfg(feature = "testing")]
+mod oracle;
 mod outage;
 mod prices;
 mod requests;
