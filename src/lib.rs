@@ -49,6 +49,7 @@
 //! | what a provider still lets through | [`wire::RateLimitState`] |
 //! | to hear of crossings and overruns | [`Observer`], [`Event`] |
 //! | to keep the books elsewhere | [`ledger`], [`BudgetLedger`] |
+//! | to test your own calls, faults and all | `testing`: `ScriptedProvider`, `Oracle` |
 //!
 //! # What a call goes through
 //! [`Call`] → [`Enforcer::reserve`]: estimate ([`tokens`]) → quote ([`pricing`]) → bind ([`policy`]) → reserve
@@ -62,7 +63,8 @@
 //!
 //! # Features
 //! `tiktoken` (default) adds `TiktokenEstimator`, which counts text for OpenAI models; give it to the builder.
-//! `toml` reads policies written in TOML. Features only add
+//! `toml` reads policies written in TOML. `testing` brings, for tests, a provider that never leaves the machine and
+//! one assertion over all books. Features only add
 //! types: the same policy gives the same verdict in every build.
 
 mod sync;
@@ -93,6 +95,8 @@ mod reservation;
 mod stream;
 mod client;
 mod run;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use account::{Account, Balance, Book, ReservationId, Root};
 pub use amount::{Amount, Unit};

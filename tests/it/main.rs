@@ -35,6 +35,10 @@ mod outage;
 mod prices;
 mod requests;
 mod runs;
+#[cfg(feature = "testing")]
+mod scripted;
+#[cfg(feature = "testing")]
+mod scripted_http;
 mod streams;
 mod walk;
 mod wire_forms;

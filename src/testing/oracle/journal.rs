@@ -1,0 +1,84 @@
+//! What does the journal add up to?
+
+use std::collections::HashMap;
+
+use super::report::{DifferenceKind, OracleReport};
+use crate::{Account, Balance, BudgetLedger, Error, Period, Root};
+
+/// Entries that are read at once.
+const PAGE: usize = 1_000;
+
+/// The sums of one root's journal.
+pub(super) struct Journal {
+    /// It is kept from its first entry on, without a gap.
+    pub(super) is_whole: bool,
+    sums: HashMap<(Account, i64), Balance>,
+}
+
+impl Journal {
+    pub(super) async fn read(ledger: &std::sync::Arc<dyn BudgetLedger>, root: &Root) -> Result<Self, Error> {
+        let mut journal = Self { is_whole: true, sums: HashMap::new() };
+        let mut next = 1;
+        loop {
+            let entries = ledger.entries(root, next, PAGE).await?;
+            for entry in &entries {
+                journal.is_whole &= entry.sequence == next;
+                next = entry.sequence.saturating_add(1);
+                for line in &entry.lines {
+                    let sum = journal.sums.entry((line.account.clone(), line.period)).or_default();
+                    sum.spent = sum.spent.saturating_add(line.spent);
+                    sum.reserved = sum.reserved.saturating_add(line.reserved);
+                }
+            }
+            if entries.len() < PAGE {
+                return Ok(journal);
+            }
+        }
+    }
+
+    /// What an account comes to over all periods.
+    pub(super) fn total(&self, account: &Account) -> Balance {
+        self.sum(account, |_| true)
+    }
+
+    /// What an account comes to over the periods that count together in this one.
+    pub(super) fn window(&self, account: &Account, period: Period) -> Balance {
+        self.sum(account, |number| counts_in(period, number))
+    }
+
+    /// Looks at every other account of the same books, and at every other period.
+    pub(super) fn check_rest(
+        &self,
+        checked: &[(Account, Period)],
+        is_running: bool,
+        report: &mut OracleReport,
+    ) {
+        let is_checked = |account: &Account, number: i64| {
+            checked.iter().any(|(other, period)| other == account && counts_in(*period, number))
+        };
+        for ((account, number), Balance { spent, reserved }) in &self.sums {
+            if is_checked(account, *number) {
+                continue;
+            }
+            let (spent, reserved) = (*spent, *reserved);
+            if spent < 0 || reserved < 0 {
+                report.add(Some(account), DifferenceKind::Negative { spent, reserved });
+            } else if reserved > 0 && !is_running {
+                report.add(Some(account), DifferenceKind::StillReserved { reserved });
+            }
+        }
+    }
+
+    fn sum(&self, account: &Account, counts: impl Fn(i64) -> bool) -> Balance {
+        let lines = self.sums.iter().filter(|((other, number), _)| other == account && counts(*number));
+        lines.fold(Balance::default(), |sum, (_, line)| Balance {
+            spent: sum.spent.saturating_add(line.spent),
+            reserved: sum.reserved.saturating_add(line.reserved),
+        })
+    }
+}
+
+/// Whether the period of that number counts in this one.
+fn counts_in(period: Period, number: i64) -> bool {
+    number > period.number.saturating_sub(i64::from(period.span)) && number <= period.number
+}

@@ -1,0 +1,72 @@
+//! Which reply does chance draw?
+
+use std::time::Duration;
+
+use super::reply::Reply;
+use crate::Usage;
+
+/// Draws numbers from a seed: SplitMix64, small and the same everywhere.
+struct Dice(u64);
+
+impl Reply {
+    /// The reply that a [random provider](super::ScriptedProvider::random) of that seed gives to its request of that number.
+    ///
+    /// | of 100 | what |
+    /// | --- | --- |
+    /// | 58 | a text of 1 to 200 tokens, without a fault |
+    /// | 6 | a call of a tool after a short text |
+    /// | 4 | a text after up to 100 tokens of reasoning |
+    /// | 2 | an input of which half is read from a cache |
+    /// | 2, 2 | a latency of 1 to 5 ms; a pause of 1 ms between frames |
+    /// | 4, 2, 1, 2 | 429 with `Retry-After`, 400, 503, 529 |
+    /// | 2, 1 | 500; 500 that is billed all the same |
+    /// | 4 | a reset after 0 to 2,000 bytes of the body |
+    /// | 3, 2, 1 | usage that is missing, zero, or wrong |
+    /// | 2, 2 | a malformed body, a body without its end |
+    pub fn random(seed: u64, number: u64) -> Self {
+        let mut dice = Dice(seed ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        let text = Self::tokens(dice.size(1, 200));
+        match dice.size(0, 99) {
+            0..58 => text,
+            58..64 => {
+                Self::tokens(dice.size(0, 20)).with_tool_call("look_up", r#"{"place": "Kiel", "days": 3}"#)
+            }
+            64..68 => text.reasoning(dice.below(101)),
+            68..70 => text.input(12).cached_input(6),
+            70..72 => text.latency(Duration::from_millis(dice.below(5).saturating_add(1))),
+            72..74 => text.pause(Duration::from_millis(1)),
+            74..78 => Self::status(429).retry_after(Duration::from_secs(1)),
+            78..80 => Self::status(400),
+            80 => Self::status(503),
+            81..83 => Self::status(529),
+            83..85 => Self::status(500),
+            85 => Self { refusal: Self::status(500).refusal, ..text }.billed(),
+            86..90 => text.reset_after(dice.size(0, 2_000)),
+            90..93 => text.usage_missing(),
+            93..95 => text.usage_zero(),
+            95 => text.usage_wrong(Usage::of(7, 3)),
+            96..98 => text.malformed(),
+            _ => text.without_final_frame(),
+        }
+    }
+}
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From 0 to below `end`.
+    fn below(&mut self, end: u64) -> u64 {
+        self.next().checked_rem(end).unwrap_or(0)
+    }
+
+    /// From `least` to `most`.
+    fn size(&mut self, least: usize, most: usize) -> usize {
+        let span = (most as u64).saturating_sub(least as u64).saturating_add(1);
+        usize::try_from(self.below(span)).unwrap_or(0).saturating_add(least)
+    }
+}
