@@ -39,6 +39,8 @@ mod runs;
 mod scripted;
 #[cfg(feature = "testing")]
 mod scripted_http;
+#[cfg(feature = "testing")]
+mod soak;
 mod streams;
 mod walk;
 mod wire_forms;
