@@ -214,8 +214,7 @@ impl Frames {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let has_piece = self.bytes > self.bytes_of(self.frames);
-            self.end(CallEnd::Reset, has_piece);
+            self.end(CallEnd::Reset);
             return Poll::Ready(Some(Err(ScriptedFault::Reset)));
         }
         if let Some(pause) = &mut self.pause {
@@ -225,7 +224,7 @@ impl Frames {
         let rendered = Arc::clone(&self.rendered);
         let Some(frame) = rendered.frames.get(self.frames) else {
             // A script without frames: nothing is to come.
-            self.end(CallEnd::Answered, false);
+            self.end(CallEnd::Answered);
             return Poll::Ready(None);
         };
         let room = rendered.reset_after.map_or(usize::MAX, |most| most.saturating_sub(self.bytes));
@@ -237,7 +236,7 @@ impl Frames {
         if self.frames == rendered.frames.len() {
             let end =
                 if rendered.status == 200 { CallEnd::Answered } else { CallEnd::Failed(rendered.status) };
-            self.end(end, false);
+            self.end(end);
         } else if rendered.pause > Duration::ZERO {
             self.pause = Some(Box::pin(tokio::time::sleep(rendered.pause)));
         }
@@ -251,13 +250,14 @@ impl Frames {
         if piece.is_empty() { self.poll_next(context) } else { Poll::Ready(Some(Ok(piece))) }
     }
 
-    /// The bytes of so many frames.
-    fn bytes_of(&self, frames: usize) -> usize {
-        let handed = self.rendered.frames.iter().take(frames);
-        handed.fold(0, |sum, frame| sum.saturating_add(frame.bytes.len()))
+    /// Whether a piece of the next frame was handed over too.
+    fn has_piece(&self) -> bool {
+        let whole = self.rendered.frames.iter().take(self.frames);
+        self.bytes > whole.fold(0, |sum, frame| sum.saturating_add(frame.bytes.len()))
     }
 
-    fn end(&mut self, end: CallEnd, has_piece: bool) {
+    fn end(&mut self, end: CallEnd) {
+        let has_piece = self.is_cut && self.has_piece();
         let progress = self.rendered.progress(end, self.frames, has_piece, self.open.ahead);
         self.open.end(|customer| {
             if self.rendered.is_billed {
@@ -272,9 +272,8 @@ impl Frames {
 impl Drop for Frames {
     fn drop(&mut self) {
         if self.open.is_open() {
-            // A piece of a frame was on its way when the client went.
-            let end = if self.is_cut { CallEnd::Reset } else { CallEnd::HungUp };
-            self.end(end, self.is_cut);
+            // Where all bytes before a reset are out, it made no difference that the client went.
+            self.end(if self.is_cut { CallEnd::Reset } else { CallEnd::HungUp });
         }
     }
 }

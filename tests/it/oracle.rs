@@ -372,12 +372,13 @@ async fn make_by_chance(enforcer: &Enforcer, provider: &ScriptedProvider, call: 
     }
     let in_flight = reservation.send();
     let streams = dice.one_in(2);
+    let path = dice.pick(&[CHAT, "/v1/messages", "/v1/responses"]);
     let body = format!(
         r#"{{"model": "pair", "max_tokens": 150, "stream": {streams}, "stream_options": {{"include_usage": {}}}, "messages": []}}"#,
         dice.one_in(2)
     );
     let gives_up_after = if dice.one_in(5) { dice.below(20) } else { u64::MAX };
-    let mut stream = provider.stream(CHAT, body.as_bytes()).await.expect("a runtime");
+    let mut stream = provider.stream(path, body.as_bytes()).await.expect("a runtime");
     let (status, mut bytes, mut frames) = (stream.status(), Vec::new(), 0);
     let is_whole = loop {
         if frames == gives_up_after {
