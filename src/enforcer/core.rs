@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use super::Swaps;
 use super::builder::{Abandoned, LedgerAway};
 use super::outbox::Outbox;
-use crate::ledger::{Crossed, News, Reconcile, Release, Reply, Reserve, Resize};
+use crate::ledger::{Crossed, Expired, News, Reconcile, Release, Reply, Reserve, Resize};
 use crate::verdict::window_text;
 use crate::{
     Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, OutputSizing, Policy,
@@ -183,13 +183,21 @@ impl Core {
         }
     }
 
+    /// Tells observers which holds ended by age while a command without lines was obeyed.
+    pub(crate) fn tell_expired(&self, news: Option<Box<News>>) {
+        let expired = news.into_iter().flat_map(|news| news.expired);
+        expired.for_each(|expired| self.tell_expiry(&expired));
+    }
+
+    fn tell_expiry(&self, expired: &Expired) {
+        let dollars = expired.charged.iter().find(|(account, _)| account.unit() == &Unit::Usd);
+        let usd = dollars.map_or(Usd::ZERO, |(_, nanos)| Usd::from_nanos(*nanos));
+        self.tell(&Event::Expired { id: expired.id, due: expired.due, usd });
+    }
+
     #[cold]
     fn tell_all(&self, binding: &Binding, news: &News) {
-        for expired in &news.expired {
-            let dollars = expired.charged.iter().find(|(account, _)| account.unit() == &Unit::Usd);
-            let usd = dollars.map_or(Usd::ZERO, |(_, nanos)| Usd::from_nanos(*nanos));
-            self.tell(&Event::Expired { id: expired.id, due: expired.due, usd });
-        }
+        news.expired.iter().for_each(|expired| self.tell_expiry(expired));
         for crossed in &news.crossed {
             if let Some(event) = crossing(binding, crossed) {
                 self.tell(&event);

@@ -172,6 +172,19 @@ impl Enforcer {
         self.mark(call_root, scope, MarkAction::Freeze, &signature).await.map(|_| ())
     }
 
+    /// The same without a runtime, for ledgers that answer at once.
+    ///
+    /// # Errors
+    /// As [`freeze`](Self::freeze), and `Unsupported` where the ledger needs to be waited for.
+    pub fn freeze_now(
+        &self,
+        call_root: Option<&str>,
+        scope: &Scope,
+        signature: Signature,
+    ) -> Result<(), Error> {
+        at_once(self.freeze(call_root, scope, signature))?
+    }
+
     /// Admits calls that carry `scope` again.
     ///
     /// # Errors
@@ -183,6 +196,19 @@ impl Enforcer {
         signature: Signature,
     ) -> Result<(), Error> {
         self.mark(call_root, scope, MarkAction::Reopen, &signature).await.map(|_| ())
+    }
+
+    /// The same without a runtime, for ledgers that answer at once.
+    ///
+    /// # Errors
+    /// As [`reopen`](Self::reopen), and `Unsupported` where the ledger needs to be waited for.
+    pub fn reopen_now(
+        &self,
+        call_root: Option<&str>,
+        scope: &Scope,
+        signature: Signature,
+    ) -> Result<(), Error> {
+        at_once(self.reopen(call_root, scope, signature))?
     }
 
     pub(crate) async fn mark(
@@ -198,10 +224,13 @@ impl Enforcer {
         };
         let command = MarkScope { root: &root, scope, action, signature };
         let core = self.core();
-        match core.ledger.immediate() {
-            Some(ledger) => ledger.mark(ledger.now(), command),
-            None => core.ledger.mark(command).await,
-        }
+        let mut reply = match core.ledger.immediate() {
+            Some(ledger) => ledger.mark(ledger.now(), command)?,
+            None => core.ledger.mark(command).await?,
+        };
+        // Holds that were due have ended on the way, and nobody else will hear of them.
+        core.tell_expired(reply.news.take());
+        Ok(reply)
     }
 
     /// Puts another policy in place, atomically: books stay, running calls finish under what they saw.

@@ -32,7 +32,7 @@ pub use command::{
 };
 pub use memory::{MemoryLedger, MemoryOptions};
 
-use crate::{Account, Balance, Error, Period, Root, Timestamp};
+use crate::{Account, Balance, Error, Period, Root, Scope, Timestamp};
 
 /// Keeps balances, holds and the journal; decides each claim atomically.
 ///
@@ -60,6 +60,8 @@ pub trait BudgetLedger: Debug + Send + Sync + 'static {
     async fn record(&self, command: Record<'_>) -> Result<Reply, Error>;
     /// Freezes, stops, reopens or closes a scope.
     async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error>;
+    /// Reads which of these scopes admit nothing and why, in their order; one that is open is left out.
+    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error>;
     /// Reads balances; an account never seen is empty.
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error>;
     /// Reads the journal of one root, from that number on, oldest first.
@@ -93,6 +95,8 @@ pub trait ImmediateLedger: Debug + Send + Sync {
     fn record(&self, now: Timestamp, command: Record<'_>) -> Result<Reply, Error>;
     /// See [`BudgetLedger::mark`].
     fn mark(&self, now: Timestamp, command: MarkScope<'_>) -> Result<Reply, Error>;
+    /// See [`BudgetLedger::marks`].
+    fn marks(&self, now: Timestamp, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error>;
     /// See [`BudgetLedger::balances`].
     fn balances(&self, now: Timestamp, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error>;
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use token_budget::ledger::{
-    MarkAction, MarkScope, MemoryOptions, Note, OnExpiry, Rank, Reconcile, Record, Release, Reply, Reserve,
-    Resize, Signature,
+    Frozen, MarkAction, MarkScope, MemoryOptions, Note, OnExpiry, Rank, Reconcile, Record, Release, Reply,
+    Reserve, Resize, Signature,
 };
 use token_budget::{
     Account, Book, BudgetLedger, Claim, Clock, Error, ImmediateLedger, Line, ManualClock, Mark, MemoryLedger,
@@ -125,6 +125,11 @@ impl Books {
         let (root, signature) = (&root(), &signed(reason));
         let command = MarkScope { root, scope, action, signature };
         ImmediateLedger::mark(&self.ledger, self.now(), command).expect("marks do not fail")
+    }
+
+    /// The marks that stand on these scopes.
+    pub(crate) fn marks(&self, scopes: &[Scope]) -> Vec<Frozen> {
+        ImmediateLedger::marks(&self.ledger, self.now(), &root(), scopes).expect("marks do not fail")
     }
 
     /// Spent and reserved of each line.

@@ -3,9 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use token_budget::ledger::Signature;
 use token_budget::{
-    Budget, Call, Enforcer, Event, ManualClock, MemoryLedger, Observer, Policy, Scope, Unit, Usage, Window,
+    Budget, Call, Enforcer, Event, ManualClock, MemoryLedger, Observer, Policy, Scope, Unit, Usage, Usd,
+    Window,
 };
+
+use crate::support::{House, call, team};
 
 /// Writes down what it hears.
 #[derive(Clone, Debug, Default)]
@@ -47,4 +51,22 @@ fn usage_that_came_after_its_hold_expired_is_told_to_be_late() {
     let _ = late.reconcile_now(Usage::of(1_000, 90)).expect("no error");
 
     assert_eq!((before, notebook.late()), (0, 1));
+}
+
+#[test]
+fn a_hold_whose_age_a_freeze_finds_is_told_to_have_expired() {
+    // The reply of a mark was thrown away with its news, and nobody else heard of them.
+    let house = House::of([Budget::usd("search", team(), Usd::dollars(1), Window::day())]);
+    let abandoned = house.admit(&call("milli", 100));
+    house.clock.advance(Duration::from_secs(300));
+
+    let agent = Scope::agent("scout").unwrap();
+    house.enforcer.freeze_now(None, &agent, Signature::new("grace", "it loops")).unwrap();
+
+    let told = |event: &Event| matches!(event, Event::Expired { usd, .. } if *usd == Usd::cents(10));
+    assert_eq!(house.ears.count(told), 1);
+    drop(abandoned);
+    assert!(!house.enforcer.reserve_now(&call("milli", 1).agent("scout")).unwrap().is_admitted());
+    house.enforcer.reopen_now(None, &agent, Signature::new("grace", "fixed")).unwrap();
+    assert!(house.enforcer.reserve_now(&call("milli", 1).agent("scout")).unwrap().is_admitted());
 }

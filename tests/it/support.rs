@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Capabilities, Entry, MarkScope, Reconcile, Record, Release, Reply, Reserve, Resize,
+    Capabilities, Entry, Frozen, MarkScope, Reconcile, Record, Release, Reply, Reserve, Resize,
 };
 use token_budget::{
     Account, Balance, BudgetLedger, Call, Decision, Enforcer, EnforcerBuilder, Error, ErrorKind, Event,
@@ -244,6 +244,10 @@ impl BudgetLedger for FarLedger {
 
     async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
         self.way(BudgetLedger::mark(&self.inner, command)).await
+    }
+
+    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        self.way(BudgetLedger::marks(&self.inner, root, scopes)).await
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {

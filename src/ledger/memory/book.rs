@@ -273,6 +273,11 @@ impl RootBook {
         Reply { repeated, ..self.reply(Outcome::Applied, Balances::new()) }
     }
 
+    pub(super) fn marks(&mut self, now: Timestamp, scopes: &[Scope]) -> Vec<Frozen> {
+        self.tick(now);
+        scopes.iter().filter_map(|scope| self.frozen.get(scope).cloned()).collect()
+    }
+
     pub(super) fn balances(&mut self, now: Timestamp, lines: &[(Account, Period)]) -> Vec<Balance> {
         // What is due is ended; this answer has no room for news, so they wait for the next reply.
         self.tick(now);

@@ -30,8 +30,8 @@ use async_trait::async_trait;
 use self::book::RootBook;
 pub use self::options::MemoryOptions;
 use super::{
-    BudgetLedger, Capabilities, Entry, EntryLine, ImmediateLedger, MarkScope, Reconcile, Record, Release,
-    Reply, Reserve, Resize,
+    BudgetLedger, Capabilities, Entry, EntryLine, Frozen, ImmediateLedger, MarkScope, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
 use crate::account::Book;
 use crate::sync::{AtomicU32, DashMap, Mutex};
@@ -229,6 +229,10 @@ impl ImmediateLedger for MemoryLedger {
         Ok(self.with_book(command.root, |book| book.mark(now, &command)))
     }
 
+    fn marks(&self, now: Timestamp, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        Ok(self.with_book(root, |book| book.marks(now, scopes)))
+    }
+
     fn balances(&self, now: Timestamp, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
         let mut balances = Vec::with_capacity(lines.len());
         for line in lines {
@@ -263,6 +267,10 @@ impl BudgetLedger for MemoryLedger {
 
     async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
         ImmediateLedger::mark(self, self.0.clock.now(), command)
+    }
+
+    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        ImmediateLedger::marks(self, self.0.clock.now(), root, scopes)
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {

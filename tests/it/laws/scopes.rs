@@ -131,6 +131,24 @@ fn a_close_after_a_freeze_counts_and_is_opened_by_one_reopen() {
 }
 
 #[test]
+fn marks_are_read_as_they_stand_and_an_open_scope_has_none() {
+    let books = Books::new();
+    let (run, search, ada) = (scope("run", "7"), scope("team", "search"), scope("user", "ada"));
+    books.at(10);
+    books.mark(&run, Stop, "it went in circles");
+    books.mark(&search, Freeze, "holidays");
+    books.mark(&search, Reopen, "they are over");
+    books.mark(&ada, Close, "she left");
+
+    let read = books.marks(&[ada.clone(), search, run.clone()]);
+
+    let read: Vec<_> = read.iter().map(|mark| (&mark.scope, mark.action, mark.since)).collect();
+    let at = token_budget::Timestamp::from_secs(10);
+    assert_eq!(read, [(&ada, Close, at), (&run, Stop, at)]);
+    assert_eq!(books.marks(&[scope("run", "8")]), []);
+}
+
+#[test]
 fn reopening_what_is_open_changes_nothing() {
     let books = Books::new();
 
