@@ -3,6 +3,8 @@
 mod drain;
 mod hold;
 mod reader;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,6 +16,8 @@ use futures_core::Stream;
 pub use drain::{Background, Drain};
 pub(crate) use hold::{Stop, StreamHold};
 pub use reader::{StreamReader, StreamSeen, WireReader};
+#[cfg(feature = "tokio")]
+pub use tokio::TokioBackground;
 
 use crate::wire::TextSeen;
 use crate::{Decision, Error, InFlight, Receipt};

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde_json::{Map, Value};
 
+pub(crate) use settings::{NESTED, OUTPUT_LIMITS};
+
 use crate::message::{Message, Prompt};
 use crate::{Call, Conditions, Error, ErrorKind, ServiceTier};
 

@@ -28,6 +28,8 @@ mod families;
 mod fuzzed;
 mod golden;
 mod hostile;
+mod http_gate;
+mod http_support;
 mod lazy;
 mod mended;
 mod operator;

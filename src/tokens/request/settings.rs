@@ -27,20 +27,22 @@ pub(super) fn service_tier(body: &Map<String, Value>) -> Option<CompactString> {
 }
 
 /// Objects in which settings stand, by dialect.
-const NESTED: [&str; 4] = ["inferenceConfig", "generationConfig", "generation_config", "options"];
+pub(crate) const NESTED: [&str; 4] = ["inferenceConfig", "generationConfig", "generation_config", "options"];
+
+/// What an output limit is called, by dialect.
+pub(crate) const OUTPUT_LIMITS: [&str; 8] = [
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens",
+    "maxTokens",
+    "maxOutputTokens",
+    "max_tokens_to_sample",
+    "num_predict",
+    "max_new_tokens",
+];
 
 pub(super) fn output_tokens_max(body: &Map<String, Value>) -> Option<u64> {
-    const FIELDS: [&str; 8] = [
-        "max_completion_tokens",
-        "max_output_tokens",
-        "max_tokens",
-        "maxTokens",
-        "maxOutputTokens",
-        "max_tokens_to_sample",
-        "num_predict",
-        "max_new_tokens",
-    ];
-    setting(body, &FIELDS).filter(|tokens| *tokens > 0)
+    setting(body, &OUTPUT_LIMITS).filter(|tokens| *tokens > 0)
 }
 
 pub(super) fn choices(body: &Map<String, Value>) -> u32 {
