@@ -95,6 +95,7 @@ mod reservation;
 mod stream;
 mod client;
 mod run;
+pub mod http;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -122,6 +123,8 @@ pub use pricing::{Cost, CostLine, ExactUsd, ModelPrice, PriceRow, PriceSource, P
 pub use reservation::{InFlight, Receipt, ReceiptLine, Report, Reservation, Resized};
 pub use run::{RunGuard, RunGuardBuilder, RunLimits, RunReport};
 pub use scope::{Scope, ScopeKind};
+#[cfg(feature = "tokio")]
+pub use stream::TokioBackground;
 pub use stream::{
     AtCeiling, Background, CutOff, Drain, MeteredStream, StreamEnd, StreamError, StreamOptions,
     StreamOutcome, StreamReader, StreamSeen, WireReader,

@@ -3,6 +3,8 @@
 mod drain;
 mod hold;
 mod reader;
+#[cfg(feature = "tokio")]
+mod tokio;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,6 +17,8 @@ use parking_lot::Mutex;
 pub use drain::{Background, Drain};
 pub(crate) use hold::{Stop, StreamHold};
 pub use reader::{StreamReader, StreamSeen, WireReader};
+#[cfg(feature = "tokio")]
+pub use tokio::TokioBackground;
 
 use crate::wire::TextSeen;
 use crate::{Decision, Error, InFlight, Receipt};

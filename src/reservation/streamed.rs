@@ -40,6 +40,14 @@ impl InFlight {
         }
     }
 
+    /// Gives the room back without waiting: the provider is known not to bill this call.
+    pub(crate) fn give_back(mut self) {
+        if let Some(open) = self.open.take() {
+            let pending = open.pending_release();
+            open.plan.core.end_without_waiting(pending);
+        }
+    }
+
     pub(crate) fn plan(&self) -> Option<Arc<Plan>> {
         self.open.as_ref().map(|open| Arc::clone(&open.plan))
     }

@@ -12,6 +12,7 @@ use compact_str::CompactString;
 use serde_json::{Map, Value};
 
 pub(crate) use limit::limit_output;
+pub(crate) use settings::{NESTED, OUTPUT_LIMITS};
 
 use crate::message::{Message, Prompt};
 use crate::{Call, Error, ErrorKind, ServiceTier};

@@ -28,6 +28,15 @@ mod families;
 mod fuzzed;
 mod golden;
 mod hostile;
+mod http_answer;
+mod http_gate;
+#[cfg(feature = "tower")]
+mod http_layer;
+#[cfg(feature = "reqwest-middleware")]
+mod http_middleware;
+#[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
+mod http_server;
+mod http_support;
 mod lazy;
 mod mended;
 mod operator;

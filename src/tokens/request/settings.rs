@@ -27,10 +27,10 @@ pub(super) fn service_tier(body: &Map<String, Value>) -> Option<CompactString> {
 }
 
 /// Objects in which settings stand, by dialect.
-pub(super) const NESTED: [&str; 4] = ["inferenceConfig", "generationConfig", "generation_config", "options"];
+pub(crate) const NESTED: [&str; 4] = ["inferenceConfig", "generationConfig", "generation_config", "options"];
 
-/// What the most output is called, by dialect.
-pub(super) const OUTPUT_LIMITS: [&str; 8] = [
+/// What an output limit is called, by dialect.
+pub(crate) const OUTPUT_LIMITS: [&str; 8] = [
     "max_completion_tokens",
     "max_output_tokens",
     "max_tokens",

@@ -1,0 +1,93 @@
+//! How are budgets kept on HTTP itself, so that any client works?
+//!
+//! [`HttpBudget`] is the gate: it is shown a request and says whether it may go out, is shown the answer's
+//! head and meters its body. It does no I/O and knows no HTTP library, so that a proxy written by hand can
+//! use it as it stands. With the feature `tower` it is a layer ([`BudgetLayer`]) for axum, hyper and tonic-like
+//! stacks, with `reqwest-middleware` a middleware (`BudgetMiddleware`). Both hold no rules of their own.
+//!
+//! # Example: a proxy of one's own
+//! ```
+//! use token_budget::http::{Denial, HttpBudget, RequestHead, Ruling};
+//! use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
+//!
+//! let day = Budget::usd("search", Scope::team("search")?, Usd::cents(1), Window::day());
+//! let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+//! let gate = HttpBudget::new(enforcer.clone(), |head: &RequestHead<'_>| match head.header("x-team") {
+//!     Some(team) => Ok(Call::charging().team(team)),
+//!     None => Err(Denial::unauthorized("name your team in x-team")),
+//! });
+//!
+//! let headers = [("x-team", "search")];
+//! let head = RequestHead::new("POST", "api.openai.com", "/v1/chat/completions", &headers);
+//! let body = br#"{"model": "gpt-4o", "max_tokens": 500, "messages": [{"role": "user", "content": "hi"}]}"#;
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let Ruling::Admitted(admitted) = gate.admit(&head, body).await else { panic!("there is room") };
+//! let exchange = admitted.send(); // … send it, and await the head of the answer …
+//!
+//! let answered = exchange.answered(200, &[("content-type", "application/json")]);
+//! let answer = br#"{"model": "gpt-4o", "usage": {"prompt_tokens": 8, "completion_tokens": 90, "total_tokens": 98}}"#;
+//! # use std::task::{Context, Poll};
+//! # struct Once(Option<Vec<u8>>);
+//! # impl futures_core::Stream for Once {
+//! #     type Item = Result<Vec<u8>, std::io::Error>;
+//! #     fn poll_next(mut self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+//! #         Poll::Ready(self.0.take().map(Ok))
+//! #     }
+//! # }
+//! # let provider_body = Once(Some(answer.to_vec()));
+//! let mut body = std::pin::pin!(answered.meter(provider_body)); // a stream of the same pieces
+//! # use futures_core::Stream;
+//! while let Some(piece) = std::future::poll_fn(|context| body.as_mut().poll_next(context)).await {
+//!     assert_eq!(piece?, answer);
+//! }
+//! let advice = enforcer.check(&Call::new("gpt-4o").team("search").input_tokens(0)).await?;
+//! assert_eq!(advice.budgets()[0].spent, 920_000); // nano-dollars: 8 × $2.50 and 90 × $10 a million
+//!
+//! let costly = String::from_utf8_lossy(b"...").repeat(0) + &String::from_utf8_lossy(&body_of(5_000));
+//! let Ruling::Refused(refusal) = gate.admit(&head, costly.as_bytes()).await else { panic!("five cents do not fit") };
+//! assert_eq!(refusal.status, 402);
+//! # fn body_of(tokens: u64) -> Vec<u8> {
+//! #     format!(r#"{{"model": "gpt-4o", "max_tokens": {tokens}, "messages": []}}"#).into_bytes()
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod aligned;
+mod answer;
+mod asked;
+mod aws;
+mod dialect;
+mod edit;
+mod exchange;
+mod gate;
+mod head;
+mod piece;
+mod refusal;
+mod route;
+mod sellers;
+mod whole;
+
+#[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
+mod body;
+#[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
+mod messages;
+#[cfg(feature = "reqwest-middleware")]
+mod middleware;
+#[cfg(feature = "tower")]
+mod service;
+
+pub use answer::MeteredAnswer;
+#[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
+pub use body::MeteredBody;
+pub use exchange::{Admitted, Answered, Exchange, failure_of};
+pub use gate::{HttpBudget, Ruling, UnknownPath};
+pub use head::{Headers, RequestHead};
+#[cfg(feature = "reqwest-middleware")]
+pub use middleware::BudgetMiddleware;
+pub use piece::Piece;
+pub use refusal::{Denial, HttpRefusal};
+#[cfg(feature = "tower")]
+pub use service::{BudgetLayer, BudgetService, Classify, Unclassified};

@@ -1,0 +1,178 @@
+//! How is an answer's body handed on while it is metered?
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+
+use super::aligned::{Aligned, Passed};
+use super::exchange::Terms;
+use super::piece::Piece;
+use super::refusal::{failure, refusal};
+pub(super) use super::whole::Closing;
+use super::whole::Whole;
+use crate::{InFlight, MeteredStream, StreamError, StreamReader, StreamSeen, WireReader};
+
+/// The body of an answer, piece by piece, charged when it ends, breaks off or is dropped.
+///
+/// A body that comes whole is unchanged, and charged before its end is handed on. A stream is held for as
+/// it grows, and where its budget ends it ends with an error in the provider's own shape. Its events are
+/// handed on whole, otherwise byte for byte, save a usage frame that the client did not ask for.
+pub struct MeteredAnswer<S, T> {
+    flow: Flow<S, T>,
+}
+
+enum Flow<S, T> {
+    Whole(Whole<S, T>),
+    Stream(Box<Streaming<S, T>>),
+}
+
+struct Streaming<S, T> {
+    metered: MeteredStream<S, T>,
+    aligned: Aligned,
+    terms: Terms,
+    /// Waits behind what was held back before it.
+    next: Option<T>,
+    has_ended: bool,
+}
+
+impl<S, T> MeteredAnswer<S, T> {
+    pub(super) fn whole(in_flight: InFlight, body: S, closing: Closing) -> Self {
+        Self { flow: Flow::Whole(Whole::new(in_flight, body, closing)) }
+    }
+
+    /// The body itself, where it comes whole and unchanged: for what it says of its size.
+    #[must_use]
+    pub fn unchanged(&self) -> Option<&S> {
+        match &self.flow {
+            Flow::Whole(whole) => Some(whole.inner()),
+            Flow::Stream(_) => None,
+        }
+    }
+
+    /// Whether the call was charged.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        match &self.flow {
+            Flow::Whole(whole) => whole.is_settled(),
+            Flow::Stream(stream) => stream.has_ended,
+        }
+    }
+}
+
+impl<S, T, E> MeteredAnswer<S, T>
+where
+    S: Stream<Item = Result<T, E>> + Send + 'static,
+    T: Piece,
+{
+    pub(super) fn stream(in_flight: InFlight, body: S, aligned: Aligned, terms: Terms) -> Self {
+        let reader = PieceReader(WireReader::new(terms.provider.as_deref()));
+        let metered = MeteredStream::new(in_flight, body, reader, terms.options.clone());
+        Self {
+            flow: Flow::Stream(Box::new(Streaming { metered, aligned, terms, next: None, has_ended: false })),
+        }
+    }
+}
+
+impl<S, T> Unpin for MeteredAnswer<S, T> {}
+
+impl<S, T, E> Stream for MeteredAnswer<S, T>
+where
+    S: Stream<Item = Result<T, E>>,
+    T: Piece,
+{
+    type Item = Result<T, E>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut self.flow {
+            Flow::Whole(whole) => whole.poll_next(context),
+            Flow::Stream(stream) => stream.poll_next(context),
+        }
+    }
+}
+
+impl<S, T, E> Streaming<S, T>
+where
+    S: Stream<Item = Result<T, E>>,
+    T: Piece,
+{
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
+        loop {
+            if let Some(next) = self.next.take() {
+                return Poll::Ready(Some(Ok(next)));
+            }
+            if self.has_ended {
+                return Poll::Ready(None);
+            }
+            let problem = match ready!(Pin::new(&mut self.metered).poll_next(context)) {
+                Some(Ok(piece)) => {
+                    if let Some(shown) = self.shown(piece) {
+                        return Poll::Ready(Some(Ok(shown)));
+                    }
+                    continue;
+                }
+                Some(Err(StreamError::Client(error))) => {
+                    // Of what is held back nobody can use the rest now.
+                    self.has_ended = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Some(Err(StreamError::Refused(cut_off))) => {
+                    let Terms { dialect, want, .. } = self.terms;
+                    // The status is told already: this is how it is said afterwards.
+                    let problem = refusal(&cut_off.decision, std::time::Duration::ZERO);
+                    Some(self.aligned.end_with(dialect, want, &problem))
+                }
+                Some(Err(StreamError::Ledger(error))) => {
+                    let Terms { dialect, want, .. } = self.terms;
+                    Some(self.aligned.end_with(dialect, want, &failure(&error)))
+                }
+                None => None,
+            };
+            self.has_ended = true;
+            let last = problem.unwrap_or_else(|| self.aligned.rest());
+            self.next = (!last.is_empty()).then(|| T::of(last));
+        }
+    }
+
+    /// What of a piece is handed on now.
+    fn shown(&mut self, piece: T) -> Option<T> {
+        if piece.bytes().is_empty() {
+            // Trailers come behind everything else.
+            let rest = self.aligned.rest();
+            if rest.is_empty() {
+                return Some(piece);
+            }
+            self.next = Some(piece);
+            return Some(T::of(rest));
+        }
+        match self.aligned.pass(piece.bytes()) {
+            Passed::Whole => Some(piece),
+            Passed::Instead(bytes) if bytes.is_empty() => None,
+            Passed::Instead(bytes) => Some(T::of(bytes)),
+        }
+    }
+}
+
+/// Reads what a piece carries off the wire.
+struct PieceReader(WireReader);
+
+impl<T: Piece> StreamReader<T> for PieceReader {
+    fn read(&mut self, item: &T, seen: &mut StreamSeen) {
+        self.0.read(&item.bytes(), seen);
+    }
+
+    fn finish(&mut self, seen: &mut StreamSeen, ended: bool) {
+        StreamReader::<&[u8]>::finish(&mut self.0, seen, ended);
+    }
+}
+
+impl<S, T> fmt::Debug for MeteredAnswer<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = match &self.flow {
+            Flow::Whole(_) => "whole",
+            Flow::Stream(_) => "stream",
+        };
+        f.debug_struct("MeteredAnswer").field("form", &form).field("is_settled", &self.is_settled()).finish()
+    }
+}

@@ -1,0 +1,33 @@
+//! How does an AWS event stream carry an exception?
+
+use flate2::Crc;
+
+/// A frame of type `exception`: prelude, headers, payload, each part with its checksum.
+pub(super) fn exception(kind: &str, payload: &[u8]) -> Vec<u8> {
+    let mut headers = Vec::new();
+    for (name, value) in
+        [(":message-type", "exception"), (":exception-type", kind), (":content-type", "application/json")]
+    {
+        headers.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        headers.extend_from_slice(name.as_bytes());
+        headers.push(7); // a string
+        headers.extend_from_slice(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes());
+        headers.extend_from_slice(value.as_bytes());
+    }
+    let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes();
+    let total = headers.len().saturating_add(payload.len()).saturating_add(16);
+    let mut frame = Vec::with_capacity(total);
+    frame.extend_from_slice(&length(total));
+    frame.extend_from_slice(&length(headers.len()));
+    frame.extend_from_slice(&checksum(&frame));
+    frame.extend_from_slice(&headers);
+    frame.extend_from_slice(payload);
+    frame.extend_from_slice(&checksum(&frame));
+    frame
+}
+
+fn checksum(bytes: &[u8]) -> [u8; 4] {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum().to_be_bytes()
+}

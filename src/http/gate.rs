@@ -1,0 +1,316 @@
+//! May this request go out, and as what?
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use compact_str::CompactString;
+
+use super::asked::Asked;
+use super::edit::Edits;
+use super::exchange::{Admitted, Terms};
+use super::head::RequestHead;
+use super::refusal::{Denial, HttpRefusal, refusal};
+use super::route::{Route, Want};
+use super::sellers::{TAKE_STREAM_OPTIONS, is_host};
+use crate::{Admission, Call, Enforcer, Reservation, StreamOptions};
+
+type Charging = dyn Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync;
+type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
+
+/// Keeps budgets on HTTP requests: rules on each, and meters what comes back.
+///
+/// A request to a known path of any provider's API is read, held for in every budget that binds, and
+/// settled by what its answer says. The provider is found by the host, the model by the path or the body.
+/// Requests that generate nothing (lists, files, counting tokens) pass.
+///
+/// A refusal is an HTTP answer in the provider's own shape:
+///
+/// | status | when |
+/// | --- | --- |
+/// | 402 | a budget is exhausted, the call can never fit, the model has no price, the scope is frozen |
+/// | 429 with `Retry-After` | the same, but room is back within a minute ([`waiting_at_most`](Self::waiting_at_most)) |
+/// | 503 | the ledger cannot be reached |
+/// | 400, 413 | a body that cannot be read, or is too large: nothing is passed unmetered |
+/// | 401, 403 | the application's own [`Denial`]; 403 also a path that nobody here knows |
+///
+/// Official clients retry 429 and 503 and nothing that says `x-should-retry: false`, as all others do.
+///
+/// # Example: who pays is read off a header
+/// ```
+/// use token_budget::http::{Denial, HttpBudget};
+/// use token_budget::{Call, Enforcer, StreamOptions};
+///
+/// let enforcer = Enforcer::builder().build();
+/// let gate = HttpBudget::new(enforcer, |head| match head.api_key() {
+///     Some("key-of-ada") => Ok(Call::charging().team("search").user("ada")),
+///     _ => Err(Denial::unauthorized("this key is not known")),
+/// })
+/// .streams(StreamOptions::default().slice_tokens(100))
+/// .clamp_output();
+/// ```
+#[derive(Clone)]
+pub struct HttpBudget {
+    enforcer: Enforcer,
+    charging: Arc<Charging>,
+    naming: Option<Arc<Naming>>,
+    streams: StreamOptions,
+    clamps: bool,
+    fits_from: Option<u64>,
+    body_bytes_max: usize,
+    unknown_paths: UnknownPath,
+    retry_within: Duration,
+    usage_hosts: Arc<[CompactString]>,
+}
+
+/// What becomes of a request to a path that nobody here knows, or whose cost cannot be told: a batch, a socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnknownPath {
+    /// It is refused with 403: whatever costs money behind it would be in no book.
+    #[default]
+    Refuse,
+    /// It passes, unmetered.
+    Pass,
+}
+
+/// What is to be done with a request.
+#[derive(Debug)]
+#[must_use = "an admitted request that is dropped gives its room back"]
+pub enum Ruling {
+    /// It is billed nothing, or nobody is asked to know: send it as it is, and hand its answer on as it comes.
+    Pass,
+    /// Answer this; do not send it.
+    Refused(HttpRefusal),
+    /// Room is held: send it.
+    Admitted(Box<Admitted>),
+}
+
+impl HttpBudget {
+    /// The largest request body that is read, unless set otherwise: 32 MiB, the largest that a provider takes.
+    pub const BODY_BYTES: usize = 32 << 20;
+
+    /// Keeps the budgets of `enforcer`; `charging` says who pays for a request.
+    ///
+    /// What it returns is completed by the body: prompt, output limit, choices, tier. A model or provider
+    /// that it names stands, and is what the call is priced as.
+    pub fn new(
+        enforcer: Enforcer,
+        charging: impl Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            enforcer,
+            charging: Arc::new(charging),
+            naming: None,
+            streams: StreamOptions::default(),
+            clamps: false,
+            fits_from: None,
+            body_bytes_max: Self::BODY_BYTES,
+            unknown_paths: UnknownPath::default(),
+            retry_within: Duration::from_secs(60),
+            usage_hosts: TAKE_STREAM_OPTIONS.iter().map(|host| CompactString::from(*host)).collect(),
+        }
+    }
+
+    /// Says how streams are metered.
+    #[must_use]
+    pub fn streams(mut self, options: StreamOptions) -> Self {
+        self.streams = options;
+        self
+    }
+
+    /// Writes into every body the output limit that its hold covers; one that cannot be limited is refused.
+    #[must_use]
+    pub fn clamp_output(mut self) -> Self {
+        self.clamps = true;
+        self
+    }
+
+    /// Where a request has no room, shortens its output to what is affordable, but not below `minimum` tokens.
+    #[must_use]
+    pub fn fit_to_room(mut self, minimum: u64) -> Self {
+        self.clamps = true;
+        self.fits_from = Some(minimum.max(1));
+        self
+    }
+
+    /// Refuses larger request bodies with 413, and reads no larger answers; 32 MiB is the most that can be read.
+    #[must_use]
+    pub fn largest_body(mut self, bytes: usize) -> Self {
+        self.body_bytes_max = bytes.min(Self::BODY_BYTES);
+        self
+    }
+
+    /// Says what becomes of paths that nobody here knows.
+    #[must_use]
+    pub fn unknown_paths(mut self, choice: UnknownPath) -> Self {
+        self.unknown_paths = choice;
+        self
+    }
+
+    /// Answers 429 where room is back within that time, and 402 beyond it: a minute, unless set otherwise.
+    ///
+    /// The official clients honour a `Retry-After` of up to a minute, and otherwise retry by a clock of their own.
+    #[must_use]
+    pub fn waiting_at_most(mut self, time: Duration) -> Self {
+        self.retry_within = time;
+        self
+    }
+
+    /// Asks that host too, and those below it, for usage at the end of OpenAI-shaped streams.
+    ///
+    /// The frame that it then sends is hidden from a client that has not asked for it. Hosts that document
+    /// `stream_options` are known; some others refuse a request that carries it.
+    #[must_use]
+    pub fn inject_usage_for(mut self, host: impl Into<CompactString>) -> Self {
+        self.usage_hosts = self.usage_hosts.iter().cloned().chain([host.into()]).collect();
+        self
+    }
+
+    /// Names the provider of a request, as price tables do, where its host does not tell: behind a proxy.
+    #[must_use]
+    pub fn provider_of(
+        mut self,
+        naming: impl Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync + 'static,
+    ) -> Self {
+        self.naming = Some(Arc::new(naming));
+        self
+    }
+
+    /// The enforcer behind the gate.
+    #[must_use]
+    pub fn enforcer(&self) -> &Enforcer {
+        &self.enforcer
+    }
+
+    /// How large a body [`admit`](Self::admit) wants to see of such a request, in bytes; `None` where it needs none.
+    ///
+    /// A body that turns out larger is answered with [`too_large`](Self::too_large).
+    #[must_use]
+    pub fn wants_body(&self, head: &RequestHead<'_>) -> Option<usize> {
+        self.route(head).want.is_billed().then_some(self.body_bytes_max)
+    }
+
+    /// The answer to a request whose body is larger than is read.
+    pub fn too_large(&self, head: &RequestHead<'_>) -> HttpRefusal {
+        let text = format!("the body is larger than {} bytes; nothing was sent", self.body_bytes_max);
+        HttpRefusal::plain(self.route(head).dialect, 413, "request_too_large", text)
+    }
+
+    /// The answer to a request whose body did not arrive whole.
+    pub fn unreadable(&self, head: &RequestHead<'_>) -> HttpRefusal {
+        let text = "the body did not arrive whole; nothing was sent";
+        HttpRefusal::plain(self.route(head).dialect, 400, "unreadable_request", text)
+    }
+
+    /// Rules on a request, and holds room for it in every budget that binds.
+    ///
+    /// Ask when the way to the provider is free: what is held for a request that waits is held from others.
+    pub async fn admit(&self, head: &RequestHead<'_>, body: &[u8]) -> Ruling {
+        let route = self.route(head);
+        match route.want {
+            Want::Nothing => return Ruling::Pass,
+            Want::Unknown if self.unknown_paths == UnknownPath::Pass => return Ruling::Pass,
+            Want::Unknown => return Ruling::Refused(unmetered(&route)),
+            _ if body.len() > self.body_bytes_max => return Ruling::Refused(self.too_large(head)),
+            _ => {}
+        }
+        match self.hold(head, &route, body).await {
+            Ok(admitted) => Ruling::Admitted(Box::new(admitted)),
+            Err(refusal) => Ruling::Refused(refusal),
+        }
+    }
+
+    fn route(&self, head: &RequestHead<'_>) -> Route {
+        Route::of(head, self.naming.as_ref().and_then(|naming| naming(head)))
+    }
+
+    async fn hold(
+        &self,
+        head: &RequestHead<'_>,
+        route: &Route,
+        body: &[u8],
+    ) -> Result<Admitted, HttpRefusal> {
+        let dialect = route.dialect;
+        let charge = (self.charging)(head).map_err(|denial| HttpRefusal::denied(dialect, denial))?;
+        let read = Asked::read(route, body, charge);
+        let (asked, mut call) = read.map_err(|error| HttpRefusal::failed(dialect, &error))?;
+        if asked.streams {
+            call = call.streaming(self.streams.slice());
+        }
+        let reservation = self.reserve(route, &call).await?;
+        let mut edits = Edits::default();
+        self.limit(&mut edits, &asked, route, &call, &reservation)?;
+        let takes_options = || self.usage_hosts.iter().any(|known| is_host(head.host(), known));
+        let hides_usage = asked.streams
+            && matches!(route.want, Want::Chat | Want::Completion)
+            && takes_options()
+            && asked.ask_for_usage(&mut edits);
+        let terms = Terms {
+            dialect,
+            want: route.want,
+            provider: call.provider.as_ref().map(CompactString::to_string),
+            streams: asked.streams,
+            hides_usage,
+            options: self.streams.clone(),
+            answer_bytes_max: self.body_bytes_max,
+        };
+        Ok(Admitted { reservation, body: asked.edited(edits), terms })
+    }
+
+    /// Room for the call, with its output shortened where that was asked for.
+    async fn reserve(&self, route: &Route, call: &Call) -> Result<Reservation, HttpRefusal> {
+        let failed = |error| HttpRefusal::failed(route.dialect, &error);
+        let refused = |decision: &_| HttpRefusal::of(route.dialect, &refusal(decision, self.retry_within));
+        let decision = match self.enforcer.reserve(call).await.map_err(failed)? {
+            Admission::Admitted(reservation) => return Ok(reservation),
+            Admission::Refused(decision) => decision,
+        };
+        let affordable = decision.affordable_output_tokens();
+        let fitting = affordable.filter(|tokens| self.fits_from.is_some_and(|least| *tokens >= least));
+        let Some(tokens) = fitting else { return Err(refused(&decision)) };
+        let shorter = call.clone().output_tokens(tokens);
+        match self.enforcer.reserve(&shorter).await.map_err(failed)? {
+            Admission::Admitted(reservation) => Ok(reservation),
+            Admission::Refused(decision) => Err(refused(&decision)),
+        }
+    }
+
+    /// Writes the limit that is held for, where the request asks for more or may ask for anything.
+    fn limit(
+        &self,
+        edits: &mut Edits,
+        asked: &Asked<'_>,
+        route: &Route,
+        call: &Call,
+        reservation: &Reservation,
+    ) -> Result<(), HttpRefusal> {
+        let each = reservation.output_tokens().checked_div(u64::from(call.choices.max(1))).unwrap_or(0);
+        let is_above = call.output_requested.is_none_or(|requested| requested > each);
+        // A cap may have shortened what is held below what was asked for.
+        let is_shortened = call.output_requested.is_some() && is_above;
+        if !(is_shortened || self.clamps && is_above) || asked.limit_output(edits, route, each) {
+            return Ok(());
+        }
+        let text = format!("the output of this request cannot be limited to {each} tokens; nothing was sent");
+        Err(HttpRefusal::plain(route.dialect, 400, "output_not_limitable", text))
+    }
+}
+
+/// Refused rather than passed: a path that costs money and is in no book is a hole in every budget.
+fn unmetered(route: &Route) -> HttpRefusal {
+    let text = "this path is not metered, so no budget can be kept on it; nothing was sent";
+    HttpRefusal::plain(route.dialect, 403, "unmetered_path", text)
+}
+
+impl fmt::Debug for HttpBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpBudget")
+            .field("streams", &self.streams)
+            .field("clamps", &self.clamps)
+            .field("fits_from", &self.fits_from)
+            .field("body_bytes_max", &self.body_bytes_max)
+            .field("unknown_paths", &self.unknown_paths)
+            .finish_non_exhaustive()
+    }
+}

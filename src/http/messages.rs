@@ -1,0 +1,52 @@
+//! What changes on the `http` crate's requests and responses?
+
+use ::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
+use ::http::request::Parts;
+use ::http::{HeaderMap, HeaderName, Response, StatusCode};
+use bytes::Bytes;
+use http_body::Body;
+
+use super::body::MeteredBody;
+use super::exchange::Exchange;
+use super::head::{Headers, RequestHead};
+use super::refusal::HttpRefusal;
+
+/// What a request says before its body.
+pub(super) fn head(parts: &Parts) -> RequestHead<'_> {
+    let host = parts.uri.host().or_else(|| parts.headers.header(HOST.as_str())).unwrap_or_default();
+    RequestHead::new(parts.method.as_str(), host, parts.uri.path(), &parts.headers)
+}
+
+/// Says how long the body is now, and that its answer is to be readable.
+pub(super) fn prepare(headers: &mut HeaderMap, length: usize) {
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.remove(TRANSFER_ENCODING);
+}
+
+/// The response with its body metered.
+pub(super) fn metered<B>(exchange: Exchange, response: Response<B>) -> Response<MeteredBody<B>>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+{
+    let (mut parts, body) = response.into_parts();
+    let answered = exchange.answered(parts.status.as_u16(), &parts.headers);
+    if answered.is_stream() {
+        // It may end earlier or be shorter than the provider said.
+        parts.headers.remove(CONTENT_LENGTH);
+    }
+    Response::from_parts(parts, MeteredBody::metered(answered, body))
+}
+
+/// The refusal as a response.
+pub(super) fn refused<B>(refusal: HttpRefusal) -> Response<MeteredBody<B>> {
+    let HttpRefusal { status, headers, body } = refusal;
+    let mut response = Response::new(MeteredBody::refused(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}

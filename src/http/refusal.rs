@@ -1,0 +1,131 @@
+//! What is a client told whose request may not go out?
+
+use std::time::Duration;
+
+use super::dialect::{Dialect, Problem};
+use crate::{Decision, Error, ErrorKind};
+
+/// An answer in place of the provider's, in the provider's own shape.
+///
+/// The JSON body carries the error where the provider's clients look for it, and the whole decision
+/// beside it, under `budget`: who refuses, by which figures, and what would fit. It names scopes as the
+/// application names them, so charge an API key under its id and never under the key itself.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HttpRefusal {
+    /// The status: see [`HttpBudget`](super::HttpBudget) for which.
+    pub status: u16,
+    /// Headers to send, without the content's length.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+/// Why the application's own extractor turns a request away.
+///
+/// ```
+/// use token_budget::http::Denial;
+///
+/// let denial = Denial::unauthorized("this key is not known");
+/// assert_eq!(denial.status(), 401);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Denial {
+    status: u16,
+    message: String,
+}
+
+impl Denial {
+    /// Nobody is known to pay: 401.
+    pub fn unauthorized(message: impl Into<String>) -> Self {
+        Self { status: 401, message: message.into() }
+    }
+
+    /// Whoever pays may not do this: 403.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self { status: 403, message: message.into() }
+    }
+
+    /// The request cannot be understood: 400.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self { status: 400, message: message.into() }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+}
+
+/// A name in the charge that cannot be used: the request's own fault, where it carries the name.
+impl From<Error> for Denial {
+    fn from(error: Error) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl HttpRefusal {
+    pub(super) fn of(dialect: Dialect, problem: &Problem<'_>) -> Self {
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        if let Some(seconds) = problem.retry_after {
+            headers.push(("retry-after", seconds.to_string()));
+        }
+        if !matches!(problem.status, 429 | 503) {
+            // The official clients of OpenAI and Anthropic retry nothing that says so.
+            headers.push(("x-should-retry", "false".to_owned()));
+        }
+        if dialect == Dialect::Bedrock {
+            headers.push(("x-amzn-errortype", dialect.kind(problem.status).to_owned()));
+        }
+        Self { status: problem.status, headers, body: dialect.body(problem).to_string().into_bytes() }
+    }
+
+    /// A refusal without a decision behind it.
+    pub(super) fn plain(
+        dialect: Dialect,
+        status: u16,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::of(
+            dialect,
+            &Problem { status, code, message: message.into(), decision: None, retry_after: None },
+        )
+    }
+
+    pub(super) fn denied(dialect: Dialect, denial: Denial) -> Self {
+        Self::plain(dialect, denial.status, "denied", denial.message)
+    }
+
+    pub(super) fn failed(dialect: Dialect, error: &Error) -> Self {
+        Self::of(dialect, &failure(error))
+    }
+}
+
+/// A budget without room: 429 where it is worth waiting, 402 where only a person can help.
+pub(super) fn refusal(decision: &Decision, retry_within: Duration) -> Problem<'_> {
+    let wait = decision.retry_at().map(|at| at.since(decision.at())).filter(|wait| *wait <= retry_within);
+    let (status, code) = if wait.is_some() { (429, "budget_busy") } else { (402, "budget_exceeded") };
+    let retry_after = wait.map(whole_seconds);
+    Problem { status, code, message: decision.to_string(), decision: Some(decision), retry_after }
+}
+
+/// What broke before anything was sent.
+pub(super) fn failure(error: &Error) -> Problem<'static> {
+    let (status, code, message) = match error.kind() {
+        ErrorKind::LedgerUnavailable => {
+            // What a store says of itself is the operator's business.
+            (503, "ledger_unavailable", "the budget ledger cannot be reached; nothing was sent".to_owned())
+        }
+        ErrorKind::Invalid | ErrorKind::Unreadable => (400, "unreadable_request", error.to_string()),
+        _ => (500, "budget_failed", "the budget could not be asked; nothing was sent".to_owned()),
+    };
+    Problem { status, code, message, decision: None, retry_after: None }
+}
+
+/// Rounded up, so that who waits that long has waited long enough.
+fn whole_seconds(wait: Duration) -> u64 {
+    let part = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(part).max(1)
+}

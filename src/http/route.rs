@@ -1,0 +1,189 @@
+//! What does a request want, by its method, host and path?
+
+use compact_str::CompactString;
+
+use super::dialect::Dialect;
+use super::head::RequestHead;
+use super::sellers::seller;
+
+/// What a request wants, and in which language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) provider: Option<CompactString>,
+    pub(super) dialect: Dialect,
+    pub(super) want: Want,
+    /// The model that the path names; the provider serves it whatever the body says.
+    pub(super) model: Option<CompactString>,
+    /// The path itself asks for a stream.
+    pub(super) streams: bool,
+}
+
+/// What a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    /// Text, by OpenAI's chat completions or Bedrock's Converse.
+    Chat,
+    /// Text, by OpenAI's completions.
+    Completion,
+    /// Text, by OpenAI's responses.
+    Response,
+    /// Text, an image or sound, by another API.
+    Generation,
+    /// Vectors or ranks: nothing is generated.
+    Vectors,
+    /// Nothing that is billed: a list, a file, a count of tokens.
+    Nothing,
+    /// Nobody here knows.
+    Unknown,
+}
+
+impl Want {
+    /// Whether it is held for and metered.
+    pub(super) fn is_billed(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Unknown)
+    }
+}
+
+impl Route {
+    pub(super) fn of(head: &RequestHead<'_>, provider: Option<CompactString>) -> Self {
+        let provider = provider.or_else(|| seller(head.host()).map(Into::into));
+        let segments = segments(head.path());
+        let mut route = by_path(&segments).unwrap_or(Self::to(Dialect::OpenAi, Want::Unknown));
+        // An address that nobody knows is answered in its seller's language all the same.
+        if let (Want::Unknown | Want::Nothing, Some(dialect)) =
+            (route.want, provider.as_deref().and_then(Dialect::of))
+        {
+            route.dialect = dialect;
+        }
+        if !head.method().eq_ignore_ascii_case("POST") {
+            // A socket begins as a GET, and bills whatever is said over it.
+            let reads = ["GET", "HEAD", "OPTIONS", "DELETE"]
+                .iter()
+                .any(|known| head.method().eq_ignore_ascii_case(known));
+            let upgrades = head.header("upgrade").is_some();
+            route.want = if reads && !upgrades { Want::Nothing } else { Want::Unknown };
+        }
+        if matches!(provider.as_deref(), Some("openai" | "azure")) && ends_with(&segments, &["moderations"]) {
+            route.want = Want::Nothing;
+        }
+        Self { provider, ..route }
+    }
+
+    fn to(dialect: Dialect, want: Want) -> Self {
+        Self { provider: None, dialect, want, model: None, streams: false }
+    }
+
+    fn model(mut self, model: &str) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+
+    fn streaming(mut self, streams: bool) -> Self {
+        self.streams = streams;
+        self
+    }
+}
+
+/// The paths of all APIs that are metered, and of those known to be free.
+fn by_path(segments: &[String]) -> Option<Route> {
+    use Dialect::{Anthropic, Bedrock, Cohere, Ollama, OpenAi};
+    let lower: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
+    let path: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let named =
+        |back: usize| segments.len().checked_sub(back).and_then(|at| segments.get(at)).map(String::as_str);
+    let open_ai = |want| {
+        // Azure names its deployment in front, and does not look at the body's model.
+        let at = path.iter().position(|segment| *segment == "deployments").and_then(|at| at.checked_add(1));
+        match at.and_then(|at| segments.get(at)) {
+            Some(deployment) => Route::to(OpenAi, want).model(deployment),
+            None => Route::to(OpenAi, want),
+        }
+    };
+    Some(match path.as_slice() {
+        [.., "messages", "count_tokens"] => Route::to(Anthropic, Want::Nothing),
+        // A message that is put into a thread is not answered yet.
+        [.., "threads", _, "messages"] => Route::to(OpenAi, Want::Nothing),
+        [.., "messages"] | [.., "v1", "complete"] => Route::to(Anthropic, Want::Generation),
+        ["model", .., "converse"] => Route::to(Bedrock, Want::Chat).model(named(2)?),
+        ["model", .., "converse-stream"] => Route::to(Bedrock, Want::Chat).model(named(2)?).streaming(true),
+        ["model", .., "invoke"] => Route::to(Bedrock, Want::Generation).model(named(2)?),
+        ["model", .., "invoke-with-response-stream"] => {
+            Route::to(Bedrock, Want::Generation).model(named(2)?).streaming(true)
+        }
+        ["model", _, "count-tokens"] => Route::to(Bedrock, Want::Nothing),
+        [.., "api", "chat" | "generate"] => Route::to(Ollama, Want::Generation),
+        [.., "api", "embed" | "embeddings"] => Route::to(Ollama, Want::Vectors),
+        [.., "api", "show"] => Route::to(Ollama, Want::Nothing),
+        [.., "v1" | "v2", "chat"] | [.., "v1", "generate"] => Route::to(Cohere, Want::Generation),
+        [.., "v1" | "v2", "embed" | "rerank"] => Route::to(Cohere, Want::Vectors),
+        [.., "chat", "completions"] => open_ai(Want::Chat),
+        [.., "completions"] => open_ai(Want::Completion),
+        [.., "responses"] => open_ai(Want::Response),
+        [.., "embeddings" | "rerank"] => open_ai(Want::Vectors),
+        [.., "images", "generations"] | [.., "audio", "speech"] | [.., "v1", "ocr"] => {
+            open_ai(Want::Generation)
+        }
+        [.., "responses", "input_tokens"]
+        | [.., "responses" | "batches" | "uploads", _, "cancel"]
+        | [.., "uploads", _, "parts" | "complete"]
+        | [.., "files" | "uploads" | "tokenize" | "detokenize" | "count_tokens"] => {
+            Route::to(OpenAi, Want::Nothing)
+        }
+        [.., verb] if verb.contains(':') => return google(&path, named(1)?),
+        _ => return None,
+    })
+}
+
+/// `gemini-2.5-pro:streamGenerateContent`, of Google's own models and of guests at Vertex AI.
+fn google(path: &[&str], segment: &str) -> Option<Route> {
+    let (model, verb) = segment.rsplit_once(':')?;
+    let is_guest = path.windows(2).any(|pair| pair == ["publishers", "anthropic"]);
+    let guest = if is_guest { Dialect::Anthropic } else { Dialect::OpenAi };
+    let (dialect, want, streams) = match verb.to_ascii_lowercase().as_str() {
+        "generatecontent" => (Dialect::Gemini, Want::Generation, false),
+        "streamgeneratecontent" => (Dialect::Gemini, Want::Generation, true),
+        "embedcontent" | "batchembedcontents" => (Dialect::Gemini, Want::Vectors, false),
+        "counttokens" | "computetokens" => (Dialect::Gemini, Want::Nothing, false),
+        "rawpredict" => (guest, Want::Generation, false),
+        "streamrawpredict" => (guest, Want::Generation, true),
+        _ => return None,
+    };
+    Some(Route::to(dialect, want).model(model).streaming(streams))
+}
+
+fn ends_with(segments: &[String], end: &[&str]) -> bool {
+    let tail = segments.len().checked_sub(end.len()).and_then(|from| segments.get(from..));
+    tail.is_some_and(|tail| tail.iter().zip(end).all(|(segment, known)| segment.eq_ignore_ascii_case(known)))
+}
+
+/// The parts of a path as a server may read them, so that no other spelling of it goes unmetered.
+fn segments(path: &str) -> Vec<String> {
+    let mut segments = Vec::new();
+    for segment in path.split('/') {
+        match decoded(segment).as_str() {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            // What is encoded inside a name stays inside it, but for the colon of a verb.
+            name => segments.push(name.to_owned()),
+        }
+    }
+    segments
+}
+
+fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        rest = tail;
+        if let (b'%', [high, low, after @ ..]) = (first, tail)
+            && let (Some(high), Some(low)) = (digit(high), digit(low))
+        {
+            bytes.push(high << 4 | low);
+            rest = after;
+            continue;
+        }
+        bytes.push(*first);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,87 @@
+//! Who sells at that host, and what is known of them?
+
+/// Hosts of providers, by their end, under the names that price tables give them.
+const SELLERS: [(&str, &str); 29] = [
+    ("api.openai.com", "openai"),
+    ("openai.azure.com", "azure"),
+    ("cognitiveservices.azure.com", "azure"),
+    ("services.ai.azure.com", "azure_ai"),
+    ("api.anthropic.com", "anthropic"),
+    ("generativelanguage.googleapis.com", "google"),
+    // Regional hosts stand in front with a hyphen: us-central1-aiplatform.googleapis.com.
+    ("aiplatform.googleapis.com", "vertex_ai"),
+    ("api.mistral.ai", "mistral"),
+    ("codestral.mistral.ai", "mistral"),
+    ("api.groq.com", "groq"),
+    ("openrouter.ai", "openrouter"),
+    ("api.deepseek.com", "deepseek"),
+    ("api.x.ai", "xai"),
+    ("api.cohere.com", "cohere"),
+    ("api.cohere.ai", "cohere"),
+    ("api.together.xyz", "together"),
+    ("api.together.ai", "together"),
+    ("api.fireworks.ai", "fireworks"),
+    ("api.perplexity.ai", "perplexity"),
+    ("api.cerebras.ai", "cerebras"),
+    ("api.moonshot.ai", "moonshot"),
+    ("api.moonshot.cn", "moonshot"),
+    ("api.voyageai.com", "voyage"),
+    ("api.z.ai", "zai"),
+    ("dashscope.aliyuncs.com", "dashscope"),
+    ("dashscope-intl.aliyuncs.com", "dashscope"),
+    ("router.huggingface.co", "huggingface"),
+    ("api.sambanova.ai", "sambanova"),
+    ("integrate.api.nvidia.com", "nvidia_nim"),
+];
+
+/// Hosts that document `stream_options.include_usage`. Mistral and Azure's model catalogue answer it with 422.
+pub(super) const TAKE_STREAM_OPTIONS: [&str; 10] = [
+    "api.openai.com",
+    "openai.azure.com",
+    "api.groq.com",
+    "openrouter.ai",
+    "api.deepseek.com",
+    "api.x.ai",
+    "api.together.xyz",
+    "api.together.ai",
+    "api.fireworks.ai",
+    "api.cerebras.ai",
+];
+
+/// The provider behind a host; `None` where it is not known.
+pub(super) fn seller(host: &str) -> Option<&'static str> {
+    let host = host.to_ascii_lowercase();
+    let is_bedrock = host.starts_with("bedrock-runtime") && host.contains(".amazonaws.com");
+    if is_bedrock {
+        return Some("bedrock");
+    }
+    let found = SELLERS.iter().find(|(known, _)| {
+        is_host(&host, known)
+            || (known.starts_with("aiplatform") && host.ends_with("-aiplatform.googleapis.com"))
+    });
+    found.map(|(_, provider)| *provider)
+}
+
+/// Whether `host` is that one, or one below it.
+pub(super) fn is_host(host: &str, known: &str) -> bool {
+    let Some(front) = host.len().checked_sub(known.len()) else { return false };
+    let Some((below, end)) = host.split_at_checked(front) else { return false };
+    end.eq_ignore_ascii_case(known) && (below.is_empty() || below.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_known_by_its_end_and_never_by_a_part_of_a_name() {
+        assert_eq!(seller("API.OpenAI.com"), Some("openai"));
+        assert_eq!(seller("eu.api.openai.com"), Some("openai"));
+        assert_eq!(seller("acme.openai.azure.com"), Some("azure"));
+        assert_eq!(seller("us-central1-aiplatform.googleapis.com"), Some("vertex_ai"));
+        assert_eq!(seller("bedrock-runtime.eu-west-1.amazonaws.com"), Some("bedrock"));
+        assert_eq!(seller("myapi.openai.com.example.org"), None);
+        assert_eq!(seller("notapi.openai.com"), None);
+        assert_eq!(seller(""), None);
+    }
+}

@@ -1,0 +1,213 @@
+//! How are budgets a layer of tower?
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ::http::{Request, Response};
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::body::MeteredBody;
+use super::exchange::{Admitted, Exchange};
+use super::gate::{HttpBudget, Ruling};
+use super::messages;
+use super::refusal::HttpRefusal;
+use crate::Failure;
+
+/// Puts budgets before any HTTP service: a client's, or a proxy's.
+///
+/// A request is held for once the service behind is ready, sent, and charged by what its answer says.
+/// Bodies of requests that are billed are read whole; everything else passes untouched. Errors of the
+/// service are handed on unchanged: what they say of billing is told by [`classify`](Self::classify).
+///
+/// # Example: a service with a budget in front
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::{BodyExt, Full};
+/// use token_budget::http::{BudgetLayer, HttpBudget};
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Unit, Window};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let one = Budget::count("search", Scope::team("search")?, Unit::Requests, 1, Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([one])?).build();
+/// let gate = HttpBudget::new(enforcer, |_| Ok(Call::charging().team("search")));
+///
+/// let provider = service_fn(|_: Request<Full<Bytes>>| async {
+///     let body = r#"{"usage": {"prompt_tokens": 8, "completion_tokens": 9, "total_tokens": 17}}"#;
+///     Ok::<_, std::io::Error>(Response::new(Full::new(Bytes::from(body))))
+/// });
+/// let client = ServiceBuilder::new().layer(BudgetLayer::new(gate)).service(provider);
+///
+/// let ask = || {
+///     let body = r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}"#;
+///     Request::post("https://api.openai.com/v1/chat/completions").body(Full::new(Bytes::from(body)))
+/// };
+/// let answer = client.clone().oneshot(ask()?).await?;
+/// assert_eq!(answer.status(), 200);
+/// answer.into_body().collect().await?; // charged before its end is handed on
+/// assert_eq!(client.oneshot(ask()?).await?.status(), 402); // one request a day
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct BudgetLayer<C = Unclassified> {
+    gate: Arc<HttpBudget>,
+    classify: C,
+}
+
+/// Says how a service's error is to be charged.
+///
+/// Any `Fn(&Error) -> Failure` does; [`failure_of`](super::failure_of) is one for errors of many clients.
+pub trait Classify<E> {
+    /// How the attempt failed.
+    fn failure(&self, error: &E) -> Failure;
+}
+
+/// Nobody says: an error may have been billed, and is charged what was held.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unclassified;
+
+impl<E> Classify<E> for Unclassified {
+    fn failure(&self, _error: &E) -> Failure {
+        Failure::Unknown
+    }
+}
+
+impl<E, F: Fn(&E) -> Failure> Classify<E> for F {
+    fn failure(&self, error: &E) -> Failure {
+        self(error)
+    }
+}
+
+impl BudgetLayer {
+    /// A layer that rules by `gate`.
+    pub fn new(gate: HttpBudget) -> Self {
+        Self { gate: Arc::new(gate), classify: Unclassified }
+    }
+}
+
+impl<C> BudgetLayer<C> {
+    /// Asks `classify` whether a failed request may have been billed, for example
+    /// `|error: &hyper_util::client::legacy::Error| if error.is_connect() { Failure::NotSent } else { Failure::Unknown }`.
+    pub fn classify<D>(self, classify: D) -> BudgetLayer<D> {
+        BudgetLayer { gate: self.gate, classify }
+    }
+}
+
+impl<S, C: Clone> Layer<S> for BudgetLayer<C> {
+    type Service = BudgetService<S, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        BudgetService { inner, gate: Arc::clone(&self.gate), classify: self.classify.clone() }
+    }
+}
+
+/// A service behind a [`BudgetLayer`].
+#[derive(Clone, Debug)]
+pub struct BudgetService<S, C = Unclassified> {
+    inner: S,
+    gate: Arc<HttpBudget>,
+    classify: C,
+}
+
+type Answer<B, E> = Result<Response<MeteredBody<B>>, E>;
+
+impl<S, C, In, Out> Service<Request<In>> for BudgetService<S, C>
+where
+    S: Service<Request<In>, Response = Response<Out>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    In: Body + From<Bytes> + Send + 'static,
+    In::Data: Send,
+    In::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    Out: Body<Data = Bytes> + Send + 'static,
+    C: Classify<S::Error> + Clone + Send + 'static,
+{
+    type Response = Response<MeteredBody<Out>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Answer<Out, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<In>) -> Self::Future {
+        // The one that is ready is called; its clone takes its place and is asked again.
+        let clone = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, clone);
+        let (gate, classify) = (Arc::clone(&self.gate), self.classify.clone());
+        Box::pin(answer(inner, gate, classify, request))
+    }
+}
+
+async fn answer<S, C, In, Out>(
+    mut inner: S,
+    gate: Arc<HttpBudget>,
+    classify: C,
+    request: Request<In>,
+) -> Answer<Out, S::Error>
+where
+    S: Service<Request<In>, Response = Response<Out>>,
+    In: Body + From<Bytes>,
+    In::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    Out: Body<Data = Bytes> + Send + 'static,
+    C: Classify<S::Error>,
+{
+    let (request, exchange) = match rule(&gate, request).await {
+        Ruled::Refused(refusal) => return Ok(messages::refused(refusal)),
+        Ruled::Passes(request) => return Ok(inner.call(request).await?.map(MeteredBody::passing)),
+        Ruled::Sends(request, admitted) => (request, admitted.send()),
+    };
+    match inner.call(request).await {
+        Ok(response) => Ok(messages::metered(exchange, response)),
+        Err(error) => {
+            Exchange::failed(exchange, classify.failure(&error));
+            Err(error)
+        }
+    }
+}
+
+/// What becomes of a request.
+enum Ruled<In> {
+    Refused(HttpRefusal),
+    Passes(Request<In>),
+    Sends(Request<In>, Box<Admitted>),
+}
+
+/// Reads the body as far as it is needed, and asks the gate.
+async fn rule<In>(gate: &HttpBudget, request: Request<In>) -> Ruled<In>
+where
+    In: Body + From<Bytes>,
+    In::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (mut parts, body) = request.into_parts();
+    let head = messages::head(&parts);
+    let Some(bytes_max) = gate.wants_body(&head) else {
+        return match gate.admit(&head, &[]).await {
+            Ruling::Refused(refusal) => Ruled::Refused(refusal),
+            _ => Ruled::Passes(Request::from_parts(parts, body)),
+        };
+    };
+    let body = match Limited::new(body, bytes_max).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Ruled::Refused(gate.too_large(&head)),
+        Err(_) => return Ruled::Refused(gate.unreadable(&head)),
+    };
+    match gate.admit(&head, &body).await {
+        Ruling::Refused(refusal) => Ruled::Refused(refusal),
+        Ruling::Pass => Ruled::Passes(Request::from_parts(parts, body.into())),
+        Ruling::Admitted(mut admitted) => {
+            let body = admitted.take_body().map_or(body, Bytes::from);
+            messages::prepare(&mut parts.headers, body.len());
+            Ruled::Sends(Request::from_parts(parts, body.into()), admitted)
+        }
+    }
+}

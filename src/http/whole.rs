@@ -1,0 +1,175 @@
+//! What did an answer use that comes whole, and when is it charged?
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+
+use super::piece::Piece;
+use crate::wire::extract;
+use crate::{Failure, InFlight, Report};
+
+type Settling = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What is known of an answer before its body has come.
+#[derive(Debug)]
+pub(super) struct Closing {
+    pub(super) status: u16,
+    pub(super) provider: Option<String>,
+    /// Usage that came in headers.
+    pub(super) counts: Vec<(&'static str, String)>,
+    pub(super) length: Option<u64>,
+    pub(super) is_readable: bool,
+    pub(super) bytes_max: usize,
+    /// The call was to stream, so that its hold is less than it may cost.
+    pub(super) holds_a_slice: bool,
+}
+
+/// How a call is to be settled.
+enum Settle {
+    Reconcile(Box<Report>),
+    Release,
+    Abandon,
+}
+
+/// Passes a body on unchanged, and charges the call before it hands on the end.
+pub(super) struct Whole<S, T> {
+    inner: Pin<Box<S>>,
+    closing: Closing,
+    /// What was read so far; `None` once it is too large to keep.
+    copy: Option<Vec<u8>>,
+    read: u64,
+    in_flight: Option<InFlight>,
+    settling: Option<Settling>,
+    /// The last piece, which waits until the call is charged.
+    last: Option<T>,
+}
+
+impl<S, T> Whole<S, T> {
+    pub(super) fn new(in_flight: InFlight, body: S, closing: Closing) -> Self {
+        let copy = closing.is_readable.then(Vec::new);
+        Self {
+            inner: Box::pin(body),
+            closing,
+            copy,
+            read: 0,
+            in_flight: Some(in_flight),
+            settling: None,
+            last: None,
+        }
+    }
+
+    /// The body itself, for what it says of its size.
+    pub(super) fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// Whether the call was charged.
+    pub(super) fn is_settled(&self) -> bool {
+        self.in_flight.is_none() && self.settling.is_none() && self.last.is_none()
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.read = self.read.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if let Some(copy) = &mut self.copy {
+            copy.extend_from_slice(bytes);
+            if copy.len() > self.closing.bytes_max {
+                self.copy = None;
+            }
+        }
+    }
+
+    fn begin_settling(&mut self, is_complete: bool) {
+        let Some(in_flight) = self.in_flight.take() else { return };
+        match self.settle(&in_flight, is_complete) {
+            Settle::Release => in_flight.give_back(),
+            Settle::Abandon => drop(in_flight),
+            Settle::Reconcile(report) => {
+                self.settling = Some(Box::pin(async move {
+                    // Where it could not be charged, the call stands charged as it was held.
+                    drop(in_flight.reconcile(*report).await);
+                }));
+            }
+        }
+    }
+
+    /// Usage that came is charged whatever the status; without any, the status decides.
+    fn settle(&self, in_flight: &InFlight, is_complete: bool) -> Settle {
+        let Closing { status, provider, counts, .. } = &self.closing;
+        let succeeded = (200..300).contains(status);
+        let counts = counts.iter().map(|(name, value)| (*name, value.as_str()));
+        let read = self.copy.as_deref().and_then(|body| extract(provider.as_deref(), body, counts).ok());
+        match read {
+            Some(report) if report.counting => Settle::Release,
+            Some(report) if !report.lines.is_empty() && (is_complete || !report.damaged) => {
+                Settle::Reconcile(Box::new(report.into()))
+            }
+            Some(report) if succeeded && is_complete && report.error.is_none() => {
+                let (reached, text) = (in_flight.reached(), report.text.bytes_all());
+                // No token stands for less than a byte; where no text is known, all that was held is charged.
+                let seen = report.or_estimated(reached.input, text.min(reached.output_most));
+                Settle::Reconcile(Box::new(if text > 0 { seen.into() } else { Report::default() }))
+            }
+            _ if !succeeded && Failure::of_status(*status) == Failure::NotBilled => Settle::Release,
+            // What is held of a stream is a slice: unread, it may have used all that it was let.
+            _ if succeeded && self.closing.holds_a_slice => Settle::Reconcile(Box::default()),
+            _ => Settle::Abandon,
+        }
+    }
+}
+
+impl<S, T, E> Whole<S, T>
+where
+    S: Stream<Item = Result<T, E>>,
+    T: Piece,
+{
+    pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
+        loop {
+            if let Some(settling) = &mut self.settling {
+                ready!(settling.as_mut().poll(context));
+                self.settling = None;
+            }
+            if let Some(last) = self.last.take() {
+                return Poll::Ready(Some(Ok(last)));
+            }
+            match ready!(self.inner.as_mut().poll_next(context)) {
+                Some(Ok(piece)) => {
+                    self.keep(piece.bytes());
+                    // Who was told the length sees the end with its last byte, and not later.
+                    if self.closing.length.is_some_and(|length| self.read >= length) {
+                        self.begin_settling(true);
+                    }
+                    self.last = Some(piece);
+                }
+                Some(Err(error)) => {
+                    self.settle_now();
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None if self.in_flight.is_some() => {
+                    let is_complete = self.closing.length.is_none_or(|length| self.read >= length);
+                    self.begin_settling(is_complete);
+                }
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl<S, T> Whole<S, T> {
+    /// The rest will not be read: what is known now decides, and nothing is waited for.
+    fn settle_now(&mut self) {
+        let Some(in_flight) = self.in_flight.take() else { return };
+        match self.settle(&in_flight, false) {
+            Settle::Reconcile(report) => drop(in_flight.reconcile_now(*report)),
+            Settle::Release => in_flight.give_back(),
+            Settle::Abandon => drop(in_flight),
+        }
+    }
+}
+
+impl<S, T> Drop for Whole<S, T> {
+    fn drop(&mut self) {
+        self.settle_now();
+    }
+}

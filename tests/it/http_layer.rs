@@ -1,0 +1,276 @@
+//! Does the tower layer carry the gate's rulings, and nothing else?
+
+use std::future::{Future, Ready, ready};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::TokioExecutor;
+use token_budget::Failure;
+use token_budget::http::{BudgetLayer, failure_of};
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+use crate::http_server::Server;
+use crate::http_support::{CHAT, books, gate, house, json};
+use crate::support::{block_on, usd};
+
+/// A hundred tokens of output are held, ten cents; seven in and thirteen out of `pair` are used, two cents.
+const ASK: &str = r#"{"model":"milli","max_tokens":100,"messages":[]}"#;
+const USAGE: &str =
+    r#"{"model":"pair","usage":{"prompt_tokens":7,"completion_tokens":13,"total_tokens":20}}"#;
+
+fn post(body: &str) -> Request<Full<Bytes>> {
+    Request::post("http://llm.test/v1/chat/completions")
+        .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
+        .unwrap()
+}
+
+fn usage() -> Response<Full<Bytes>> {
+    Response::new(Full::new(Bytes::from_static(USAGE.as_bytes())))
+}
+
+#[test]
+fn two_hundred_parallel_requests_never_hold_more_than_there_is() {
+    // A dollar: ten calls at once.
+    let house = house("1");
+    let (now, most, served) =
+        (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let provider = {
+        let (now, most, served) = (now.clone(), most.clone(), served.clone());
+        service_fn(move |_: Request<Full<Bytes>>| {
+            let (now, most, served) = (now.clone(), most.clone(), served.clone());
+            async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                for _ in 0..50 {
+                    tokio::task::yield_now().await;
+                }
+                now.fetch_sub(1, Ordering::SeqCst);
+                served.fetch_add(1, Ordering::SeqCst);
+                Ok::<_, io::Error>(usage())
+            }
+        })
+    };
+    let client = BudgetLayer::new(gate(&house)).layer(provider);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    let refused = runtime.block_on(async {
+        let calls = (0..200).map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let answer = client.oneshot(post(ASK)).await.unwrap();
+                let status = answer.status().as_u16();
+                answer.into_body().collect().await.unwrap();
+                status
+            })
+        });
+        let mut refused = 0;
+        for call in calls.collect::<Vec<_>>() {
+            let status = call.await.unwrap();
+            assert!([200, 402, 429].contains(&status), "{status}");
+            refused += usize::from(status != 200);
+        }
+        refused
+    });
+    let (most, served) = (most.load(Ordering::SeqCst), served.load(Ordering::SeqCst));
+    println!("{served} served, at most {most} at once, {refused} refused");
+    assert!((2..=10).contains(&most), "{most} at once");
+    assert_eq!(served + refused, 200);
+    let spent = usd("0.02").nanos() * i64::try_from(served).unwrap();
+    assert_eq!(books(&house), (token_budget::Usd::from_nanos(spent).to_string(), "0.00".to_owned()));
+}
+
+/// A service that is ready when it is told to be, and may be called only then.
+#[derive(Debug)]
+struct Gated {
+    open: Arc<AtomicBool>,
+    was_ready: bool,
+}
+
+impl Clone for Gated {
+    fn clone(&self) -> Self {
+        Self { open: self.open.clone(), was_ready: false }
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for Gated {
+    type Response = Response<Full<Bytes>>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<Self::Response>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.was_ready = self.open.load(Ordering::SeqCst);
+        if self.was_ready { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn call(&mut self, _: Request<Full<Bytes>>) -> Self::Future {
+        assert!(std::mem::take(&mut self.was_ready), "called before it was ready");
+        ready(Ok(usage()))
+    }
+}
+
+#[test]
+fn nothing_is_held_for_a_request_that_waits_for_its_turn() {
+    let house = house("1");
+    let open = Arc::new(AtomicBool::new(false));
+    let service = BudgetLayer::new(gate(&house)).layer(Gated { open: open.clone(), was_ready: false });
+    let mut context = Context::from_waker(Waker::noop());
+    let mut call = Box::pin(service.oneshot(post(ASK)));
+    assert!(call.as_mut().poll(&mut context).is_pending());
+    assert_eq!(books(&house), ("0.00".to_owned(), "0.00".to_owned()));
+    open.store(true, Ordering::SeqCst);
+    let Poll::Ready(Ok(answer)) = call.as_mut().poll(&mut context) else { panic!("no answer") };
+    assert_eq!(books(&house), ("0.00".to_owned(), "0.10".to_owned()), "held until the body is read");
+    drop(answer);
+    assert_eq!(books(&house).1, "0.00");
+}
+
+#[test]
+fn errors_of_the_service_are_unchanged_and_charged_as_somebody_says() {
+    let table: [(io::ErrorKind, &str); 3] = [
+        (io::ErrorKind::ConnectionRefused, "0.00"),
+        (io::ErrorKind::ConnectionReset, "0.10"),
+        (io::ErrorKind::TimedOut, "0.10"),
+    ];
+    for (kind, spent) in table {
+        let house = house("1");
+        let provider = service_fn(move |_: Request<Full<Bytes>>| {
+            ready(Err::<Response<Full<Bytes>>, _>(io::Error::from(kind)))
+        });
+        let layer = BudgetLayer::new(gate(&house)).classify(|error: &io::Error| failure_of(error));
+        let error = block_on(layer.layer(provider).oneshot(post(ASK))).expect_err("the provider's error");
+        assert_eq!(error.kind(), kind);
+        assert_eq!(books(&house), (spent.to_owned(), "0.00".to_owned()), "{kind:?}");
+
+        let silent = BudgetLayer::new(gate(&house)).layer(provider);
+        drop(block_on(silent.oneshot(post(ASK))));
+        assert_ne!(books(&house).0, spent, "where nobody says, it may have been billed");
+    }
+}
+
+#[test]
+fn a_client_that_hangs_up_before_the_head_is_charged_what_it_held() {
+    let house = house("1");
+    let provider =
+        service_fn(|_: Request<Full<Bytes>>| std::future::pending::<io::Result<Response<Full<Bytes>>>>());
+    let mut call = Box::pin(BudgetLayer::new(gate(&house)).layer(provider).oneshot(post(ASK)));
+    assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(books(&house).1, "0.10");
+    drop(call);
+    assert_eq!(books(&house), ("0.10".to_owned(), "0.00".to_owned()));
+}
+
+#[test]
+fn what_is_sent_is_what_is_held_for_and_can_be_read() {
+    let house = house("0.05");
+    let gate = gate(&house).fit_to_room(1);
+    let provider = service_fn(|request: Request<Full<Bytes>>| async move {
+        let length = request.headers()["content-length"].to_str().unwrap().to_owned();
+        assert_eq!(request.headers()["accept-encoding"], "identity");
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!((json(&body)["max_tokens"].as_u64(), length), (Some(50), body.len().to_string()));
+        Ok::<_, io::Error>(usage())
+    });
+    let mut request = post(ASK);
+    request.headers_mut().insert("accept-encoding", "gzip, br".parse().unwrap());
+    request.headers_mut().insert("content-length", ASK.len().into());
+    let answer = block_on(BudgetLayer::new(gate).layer(provider).oneshot(request)).unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
+#[test]
+fn what_is_not_billed_passes_untouched() {
+    let house = house("1");
+    let gate = gate(&house).largest_body(10);
+    let provider = service_fn(|request: Request<Full<Bytes>>| async move {
+        assert_eq!(request.headers()["accept-encoding"], "gzip");
+        Ok::<_, io::Error>(Response::new(request.into_body()))
+    });
+    let service = BudgetLayer::new(gate).layer(provider);
+    let long = "x".repeat(100);
+    let free = |path: &str| {
+        let request = Request::post(format!("http://llm.test{path}")).header("accept-encoding", "gzip");
+        block_on(service.clone().oneshot(request.body(Full::new(Bytes::from(long.clone()))).unwrap()))
+            .unwrap()
+    };
+    let answer = free("/v1/files");
+    assert_eq!(block_on(answer.into_body().collect()).unwrap().to_bytes(), long);
+    assert_eq!(free(CHAT).status(), 413);
+    let unknown = free("/v1/batches");
+    assert_eq!(
+        (unknown.status().as_u16(), &unknown.headers()["content-type"]),
+        (403, &"application/json".parse().unwrap())
+    );
+    assert_eq!(books(&house), ("0.00".to_owned(), "0.00".to_owned()));
+}
+
+type Loopback = Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>;
+
+fn loopback(
+    house: &crate::support::House,
+) -> impl Service<
+    Request<Full<Bytes>>,
+    Response = Response<token_budget::http::MeteredBody<hyper::body::Incoming>>,
+    Error = Error,
+    Future = Pin<
+        Box<
+            dyn Future<
+                    Output = Result<Response<token_budget::http::MeteredBody<hyper::body::Incoming>>, Error>,
+                > + Send,
+        >,
+    >,
+> + Clone {
+    let client: Loopback = Client::builder(TokioExecutor::new()).build_http();
+    let layer = BudgetLayer::new(gate(house))
+        .classify(|error: &Error| if error.is_connect() { Failure::NotSent } else { Failure::Unknown });
+    layer.layer(client)
+}
+
+#[test]
+fn a_client_of_hyper_is_held_for_and_charged_over_a_socket() {
+    let house = house("1");
+    block_on(async {
+        let server = Server::start().await;
+        let client = loopback(&house);
+        let ask = |path: &str, body: &str| {
+            Request::post(server.url(path)).body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap()
+        };
+        let answer = client.clone().oneshot(ask(CHAT, ASK)).await.unwrap();
+        assert_eq!(answer.headers()["content-length"], Server::USAGE.len().to_string());
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), Server::USAGE);
+        assert_eq!(books(&house), ("0.02".to_owned(), "0.00".to_owned()));
+
+        let stream = r#"{"model":"milli","max_tokens":100,"stream":true,"messages":[]}"#;
+        let answer = client.clone().oneshot(ask(CHAT, stream)).await.unwrap();
+        let text = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(text, Server::stream());
+        // 7 tokens in and 2 out more.
+        assert_eq!(books(&house), ("0.029".to_owned(), "0.00".to_owned()));
+    });
+}
+
+#[test]
+fn a_provider_that_cannot_be_reached_costs_nothing_and_one_that_resets_does() {
+    let house = house("1");
+    block_on(async {
+        let client = loopback(&house);
+        let request =
+            |url: String| Request::post(url).body(Full::new(Bytes::from_static(ASK.as_bytes()))).unwrap();
+        let server = Server::start().await;
+        let gone = server.url(CHAT);
+        let reset = server.url("/reset/v1/chat/completions");
+        assert!(
+            client.clone().oneshot(request(reset)).await.is_err(),
+            "the connection is closed without an answer"
+        );
+        assert_eq!(books(&house), ("0.10".to_owned(), "0.00".to_owned()));
+        server.stop().await;
+        let error = client.clone().oneshot(request(gone)).await.expect_err("nobody listens");
+        assert!(error.is_connect());
+        assert_eq!(books(&house), ("0.10".to_owned(), "0.00".to_owned()));
+    });
+}
