@@ -40,7 +40,7 @@ fn open(enforcer: &Enforcer, id: &str) -> Result<RunGuard, token_budget::Error> 
         .usd(Usd::dollars(10))
         .iterations(50)
         .output_tokens_per_iteration(4_000)
-        .open(enforcer)
+        .open_now(enforcer)
 }
 
 /// Calls the model again and again, as an agent does that never finds what it looks for.

@@ -35,6 +35,7 @@ mod outage;
 mod prices;
 mod requests;
 mod runs;
+mod runs_tools;
 mod walk;
 mod wire_forms;
 mod wire_mended;

@@ -1,0 +1,330 @@
+//! How does a run begin another below itself, and what does it give it?
+
+use std::sync::Arc;
+
+use compact_str::CompactString;
+
+use super::RunGuard;
+use super::builder::{RunGuardBuilder, restore};
+use super::carve::{Carve, RunPart, Taken};
+use super::figures::Figures;
+use super::limits::{CHILDREN, GIVEN, KNOWN, TOKENS, USD, line, signed};
+use super::opened::Opened;
+use super::post::{self, Held, Terms, amounts, bind, read};
+use super::refuse::{refusal, unasked};
+use crate::enforcer::at_once;
+use crate::ledger::Note;
+use crate::policy::is_run_line;
+use crate::{
+    Balance, Binding, Decision, Enforcer, Error, Refusal, RefusalKind, ReservationId, Scope, Unit, Usd,
+};
+
+/// Says what a run below another may take. See [`RunGuard::child`].
+pub type ChildBuilder<'a> = RunGuardBuilder<Below<'a>>;
+
+/// Where a run stands that is begun below another, and what it is given there.
+#[derive(Clone, Debug)]
+pub struct Below<'a> {
+    parent: &'a RunGuard,
+    part: Option<RunPart>,
+    percent: Option<u32>,
+}
+
+/// What became of beginning a run below another.
+#[derive(Debug)]
+#[must_use]
+pub enum ChildAdmission {
+    /// It is open.
+    Opened(RunGuard),
+    /// A limit of a run above refuses it: its depth, its children, or room for the part asked for.
+    Refused(Box<Decision>),
+}
+
+impl ChildAdmission {
+    /// The guard, or the refusal as an error.
+    ///
+    /// # Errors
+    /// The decision, where a run above refuses.
+    pub fn or_refusal(self) -> Result<RunGuard, Box<Decision>> {
+        match self {
+            Self::Opened(run) => Ok(run),
+            Self::Refused(decision) => Err(decision),
+        }
+    }
+}
+
+impl RunGuard {
+    /// Begins a run below this one; its id is this run's, a slash, and `name`.
+    ///
+    /// It charges whom this run charges, and shares this run's limits: its calls are held in them and in those
+    /// of every run above, all or none, and every level sees a charge when it is made. Limits of its own bind
+    /// beside them. With a [`carve`](ChildBuilder::carve) it gets a part for itself instead.
+    ///
+    /// # Example: an agent that delegates
+    /// ```
+    /// use token_budget::{Call, Enforcer, RunPart, RunGuard, Usage, Usd};
+    ///
+    /// let enforcer = Enforcer::builder().build();
+    /// let run = RunGuard::builder("trip").usd(Usd::dollars(10)).open_now(&enforcer)?;
+    ///
+    /// // $4 are set aside for the search, whatever else the run does.
+    /// let search = run.child("search").carve(RunPart::Usd(Usd::dollars(4))).open_now()?.or_refusal()?;
+    /// assert_eq!(run.report_now()?.reserved_usd, Usd::dollars(4));
+    ///
+    /// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(10_000);
+    /// search.reserve_now(&call)?.or_refusal()?.send().reconcile_now(Usage::of(0, 10_000))?;
+    /// search.close_now()?;
+    ///
+    /// let report = run.report_now()?; // what it did not need is back
+    /// assert_eq!((report.spent_usd, report.reserved_usd), (Usd::cents(10), Usd::ZERO));
+    /// assert_eq!((report.subtree.iterations, report.direct.iterations), (1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn child(&self, name: impl Into<CompactString>) -> ChildBuilder<'_> {
+        let place = Below { parent: self, part: None, percent: None };
+        let mut builder = RunGuardBuilder::new(name.into(), place);
+        builder.rungs = self.run.rungs.clone();
+        builder
+    }
+}
+
+impl ChildBuilder<'_> {
+    /// Gives it a part of its own: a hold on this run and on all that share with it, refused where it does not fit.
+    ///
+    /// In that unit its calls touch nobody above, and what is not carved stays shared. Stops reach them all the
+    /// same. The hold lasts until the deadline, where one is named, else until the child is closed; then it is
+    /// replaced by what the child spent, while its calls in flight keep theirs.
+    pub fn carve(mut self, part: RunPart) -> Self {
+        self.place.part = Some(part);
+        self
+    }
+
+    /// Limits its dollars to that share of what this run has left when the child is first opened.
+    pub fn usd_percent(mut self, percent: u32) -> Self {
+        self.place.percent = Some(percent);
+        self
+    }
+
+    /// Opens the child, or continues it where the ledger knows it.
+    ///
+    /// # Errors
+    /// `Invalid` for a name, a limit or a part that cannot be used; `LedgerUnavailable` where the ledger is away.
+    /// A limit of a run above is an answer, not an error: see [`ChildAdmission::Refused`].
+    pub async fn open(mut self) -> Result<ChildAdmission, Error> {
+        let parent = self.place.parent;
+        let enforcer = &parent.enforcer;
+        let scope = self.scope()?;
+        self.charge = parent.run.charge.scopes().iter().cloned().fold(self.charge, crate::Call::scope);
+        parent.settle_ended().await?;
+        let refused = |decision| Ok(ChildAdmission::Refused(decision));
+        let above = self.above(&scope)?;
+        if let Some(decision) = self.out_of_reach(&above) {
+            return refused(decision);
+        }
+        let saved = self.saved.take();
+        let mut run = self.run(enforcer, scope.clone(), Some(Arc::clone(&parent.run)))?;
+        let figures = Figures::read(enforcer, &run, std::slice::from_ref(&scope), &[]).await?;
+        let mut given = figures.get(&scope, GIVEN, &Unit::Usd).spent;
+        let birth = if figures.get(&scope, KNOWN, &Unit::Requests).spent > 0 {
+            None
+        } else {
+            given = match self.place.percent {
+                Some(percent) => share_of(room(enforcer, &parent.run, &scope).await?, percent)?,
+                None => 0,
+            };
+            match self.be_born(&above, given).await? {
+                Ok(birth) => birth,
+                Err(decision) => return refused(decision),
+            }
+        };
+        if self.place.percent.is_some() {
+            run.limits.usd = Some(run.limits.usd.unwrap_or(Usd::MAX).min(Usd::from_nanos(given)));
+        }
+        let was_restored = restore(saved.as_deref(), enforcer, &run).await?;
+        let held = match self.take_part(&mut run, &figures).await? {
+            Ok(held) => held,
+            Err(decision) => return refused(decision),
+        };
+        let guard = RunGuard::begin(enforcer, run, saved.as_deref(), was_restored).await?;
+        if let Some((birth, amounts)) = birth {
+            birth.charge(amounts, Note::default());
+        }
+        held.into_iter().for_each(Held::keep);
+        guard.join_family();
+        Ok(ChildAdmission::Opened(guard))
+    }
+
+    /// The same without a runtime, for ledgers that answer at once.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and `Unsupported` where the ledger needs to be waited for.
+    pub fn open_now(self) -> Result<ChildAdmission, Error> {
+        at_once(self.open())?
+    }
+
+    fn scope(&self) -> Result<Scope, Error> {
+        if self.id.contains('/') {
+            return Err(Error::invalid("child", "its name has a slash, which divides it from its parent's"));
+        }
+        Scope::run(compact_str::format_compact!("{}/{}", self.place.parent.id(), self.id))
+    }
+
+    /// The lines on which its birth is counted: the parent's children, and the child's own mark.
+    fn above(&self, scope: &Scope) -> Result<Arc<Binding>, Error> {
+        let parent = &self.place.parent.run;
+        let lines = vec![
+            line(CHILDREN, parent.scope(), Unit::Children, parent.limits.children.map(signed)),
+            line(KNOWN, scope, Unit::Requests, Some(1)),
+            line(GIVEN, scope, Unit::Usd, None),
+        ];
+        let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([scope.clone()]));
+        let enforcer = &self.place.parent.enforcer;
+        let mut binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
+        binding.model = compact_str::format_compact!("{scope}");
+        Ok(Arc::new(binding))
+    }
+
+    /// The refusal of a run that lies too deep, or whose parent is out of time.
+    fn out_of_reach(&self, above: &Arc<Binding>) -> Option<Box<Decision>> {
+        let parent = self.place.parent;
+        let core = parent.enforcer.core();
+        let now = core.now();
+        let too_deep = |(below, run): (i64, &Opened)| {
+            let limit = run.limits.depth.map(signed)?;
+            (below > limit).then(|| Refusal {
+                budget: "run depth".into(),
+                scope: Some(run.scope().clone()),
+                window: "lifetime".into(),
+                unit: Unit::Depth,
+                limit: Some(limit),
+                ceiling: limit,
+                spent: below.saturating_sub(1),
+                reserved: 0,
+                requested: 1,
+                kind: RefusalKind::RunLimit,
+            })
+        };
+        let refusal = parent.out_of_time(now).or_else(|| (1..).zip(parent.run.chain()).find_map(too_deep));
+        refusal.map(|refusal| unasked(core, above, refusal, now))
+    }
+
+    /// Counts the child on its parent, until it stands: once, however often it is opened.
+    async fn be_born(
+        &self,
+        above: &Arc<Binding>,
+        given: i64,
+    ) -> Result<Result<Option<(Held, post::Amounts)>, Box<Decision>>, Error> {
+        let core = self.place.parent.enforcer.core();
+        let asked = amounts(above, |account| if account.budget() == GIVEN { given } else { 1 });
+        let now = core.now();
+        let terms = Terms { expires_at: now + core.hold_grace, charged: false };
+        match post::hold(core, ReservationId::generate(now), above, &asked, terms).await? {
+            (_, Some(held)) => Ok(Ok(Some((held, asked)))),
+            (reply, None) => {
+                let known = above.bound.iter().zip(&reply.balances);
+                let known = known.filter(|(bound, _)| bound.account.budget() == KNOWN);
+                // Somebody else is opening the same child: it is counted once, by whoever was first.
+                if known.map(|(_, balance)| balance.used()).any(|used| used > 0) && reply.news.is_none() {
+                    return Ok(Ok(None));
+                }
+                Ok(Err(refusal(core, above, asked, reply)))
+            }
+        }
+    }
+
+    /// Finds the part that the child has, or takes the one asked for.
+    async fn take_part(
+        &self,
+        run: &mut Opened,
+        figures: &Figures,
+    ) -> Result<Result<Option<Held>, Box<Decision>>, Error> {
+        let parent = self.place.parent;
+        let (enforcer, scope) = (&parent.enforcer, run.scope().clone());
+        let (carve, held) = match (Carve::find(enforcer, &parent.run, &scope).await?, self.place.part) {
+            (Some(carve), _) => (carve, None),
+            (None, None) => return Ok(Ok(None)),
+            (None, Some(part)) => {
+                let part = part.resolve(enforcer, &parent.run, &scope).await?;
+                let own = if part.0 == Unit::Usd { USD } else { TOKENS };
+                if figures.get(&scope, own, &part.0) != Balance::default() {
+                    let text = "was begun without a part of its own, and has spent what is shared";
+                    return Err(Error::invalid("child: carve", text));
+                }
+                match Carve::take(enforcer, &parent.run, &scope, part).await? {
+                    Taken::Carve(carve, held) => (carve, held),
+                    Taken::Refused(decision) => return Ok(Err(decision)),
+                }
+            }
+        };
+        match carve.unit {
+            Unit::Usd => {
+                let part = Usd::from_nanos(carve.part);
+                run.limits.usd = Some(run.limits.usd.map_or(part, |limit| limit.min(part)));
+            }
+            _ => {
+                let part = u64::try_from(carve.part).unwrap_or(0);
+                run.limits.tokens = Some(run.limits.tokens.map_or(part, |limit| limit.min(part)));
+            }
+        }
+        run.limits.check()?;
+        run.carve = Some(carve);
+        Ok(Ok(held))
+    }
+}
+
+impl RunGuard {
+    /// Tells the runs above that this one is there.
+    fn join_family(&self) {
+        if let Some(parent) = &self.run.parent {
+            parent.level.note(|state| state.children.insert(self.scope().clone()));
+        }
+        if let Some(carve) = &self.run.carve {
+            self.run.top().note(|state| {
+                if !state.carves.iter().any(|known| known.child == carve.child) {
+                    state.carves.push(Arc::clone(carve));
+                }
+            });
+        }
+    }
+}
+
+impl RunPart {
+    /// The unit that is carved, and how much of it.
+    async fn resolve(
+        self,
+        enforcer: &Enforcer,
+        parent: &Opened,
+        child: &Scope,
+    ) -> Result<(Unit, i64), Error> {
+        let (unit, part) = match self {
+            Self::Usd(usd) => (Unit::Usd, usd.nanos()),
+            Self::Tokens(tokens) => (Unit::Tokens, signed(tokens)),
+            Self::Percent(percent) => (Unit::Usd, share_of(room(enforcer, parent, child).await?, percent)?),
+        };
+        if part <= 0 {
+            return Err(Error::invalid("child: carve", "is not above zero"));
+        }
+        Ok((unit, part))
+    }
+}
+
+/// The dollars that a run and all that it shares with have left for ordinary calls.
+async fn room(enforcer: &Enforcer, parent: &Opened, child: &Scope) -> Result<i64, Error> {
+    let lines: Vec<_> =
+        parent.payers(&Unit::Usd).into_iter().flat_map(|run| run.part_lines(&Unit::Usd)).collect();
+    let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([child.clone()]));
+    let binding = bind(enforcer, &call, lines, |bound| bound.account.budget() == USD)?;
+    let balances = read(enforcer.core(), &binding.bound).await?;
+    let limited = binding.bound.iter().zip(&balances).filter(|(bound, _)| bound.limit.is_some());
+    let room = limited.map(|(bound, balance)| bound.ceiling.saturating_sub(balance.used()).max(0)).min();
+    room.ok_or_else(|| Error::invalid("child", "a share is of the parent's dollars, which have no limit"))
+}
+
+/// So many percent, rounded down to a whole nano-dollar.
+fn share_of(room: i64, percent: u32) -> Result<i64, Error> {
+    if percent == 0 || percent > 100 {
+        return Err(Error::invalid("child: percent", format!("{percent} is not from 1 to 100")));
+    }
+    let share = i128::from(room).saturating_mul(i128::from(percent)).checked_div(100).unwrap_or(0);
+    i64::try_from(share).map_err(|_| Error::overflow("share of the parent"))
+}
