@@ -333,7 +333,8 @@ impl RunGuard {
         }
         let next_rung = self.next_rung(call.model());
         let view = View { is_final, next_rung: next_rung.as_ref(), ..View::default() };
-        let budgets = self.run.call_lines(view).into_iter().map(Arc::new).collect();
+        let budgets: Arc<[_]> = self.run.call_lines(view).into_iter().map(Arc::new).collect();
+        self.run.chain().flat_map(|run| &run.carve).for_each(|carve| carve.watch(&budgets));
         let prepared = Arc::new(self.enforcer.prepare_with(call, budgets)?);
         if resolved.prepared.len() >= PREPARED_MAX {
             resolved.prepared.remove(0);

@@ -1,20 +1,22 @@
 //! What does a run hold for a run below that has a part of its own?
 //!
 //! The part is a hold on the parent and on all that share with it. Its lines
-//! lie beside three of the child's own: what is carved, in its unit and as
-//! the time that the hold's id bears, by which another process finds it; and
-//! what of the child's spending was posted above. So the books alone say how
+//! lie beside three of the child's own: what is carved, the number of the
+//! hold, by which another process finds its id; and what of the child's
+//! spending was posted above. So the books alone say how
 //! far the replacement of the hold has come, and anybody may go on with it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
 
 use super::limits::{TOKENS, USD, line};
 use super::opened::Opened;
 use super::post::{self, Held, Terms, amounts, bind, read, reconcile, record, shrink, under, was_beaten};
 use super::refuse::refusal;
 use crate::ledger::Signature;
-use crate::policy::is_run_line;
+use crate::policy::{Budget, is_run_line};
 use crate::{
     Account, Balance, Binding, Decision, Enforcer, Error, ErrorKind, ReservationId, Root, Scope, Timestamp,
     Unit, Usd,
@@ -45,11 +47,15 @@ pub(crate) struct Carve {
     pub(super) unit: Unit,
     /// How much was carved.
     pub(super) part: i64,
+    /// The hold's number, from which its id is made.
+    number: i64,
     id: ReservationId,
     /// The payers' lines, and the child's.
     binding: Arc<Binding>,
     /// The child is over: the hold is to be replaced by what it spent.
     ended: AtomicBool,
+    /// The lines of calls made below it. Whoever holds them may still report.
+    calls: Mutex<Vec<Weak<[Arc<Budget>]>>>,
 }
 
 /// What came of asking for a part.
@@ -63,7 +69,7 @@ pub(super) enum Taken {
 struct Look {
     child: Balance,
     carved: Balance,
-    carved_at: Balance,
+    numbered: Balance,
     posted: Balance,
 }
 
@@ -77,12 +83,21 @@ impl Carve {
         for unit in [Unit::Usd, Unit::Tokens] {
             let binding = Self::lines(enforcer, parent, child, &unit)?;
             let look = Look::at(enforcer, &binding, child, &unit).await?;
-            let millis = look.carved_at.used();
-            if millis > 0 {
-                let id = id_of(millis, &parent.root, child);
-                let ended = AtomicBool::new(look.carved_at.spent > 0 && look.carved.used() == 0);
+            let number = look.numbered.used();
+            if number > 0 {
+                let id = id_of(number, &parent.root, child);
+                let ended = AtomicBool::new(look.numbered.spent > 0 && look.carved.used() == 0);
                 let part = look.carved.used();
-                return Ok(Some(Arc::new(Self { child: child.clone(), unit, part, id, binding, ended })));
+                return Ok(Some(Arc::new(Self {
+                    child: child.clone(),
+                    unit,
+                    part,
+                    number,
+                    id,
+                    binding,
+                    ended,
+                    calls: Mutex::default(),
+                })));
             }
         }
         Ok(None)
@@ -96,11 +111,10 @@ impl Carve {
         (unit, part): (Unit, i64),
     ) -> Result<Taken, Error> {
         let core = enforcer.core();
-        let now = core.now();
-        let (binding, millis) = (Self::lines(enforcer, parent, child, &unit)?, now.as_millis());
+        let (binding, number) = (Self::lines(enforcer, parent, child, &unit)?, new_number(core.now()));
         // Two who carve for the same child at once meet on this line, and one is refused.
         let only_one = |account: &Account, ceiling: i64| {
-            if account.budget() == CARVED && account.unit() == &Unit::TimeMs { millis } else { ceiling }
+            if account.budget() == CARVED && account.unit() == &Unit::Requests { number } else { ceiling }
         };
         let ceilings: Vec<(Account, i64)> =
             binding.claim.lines().iter().map(|line| (line.account.clone(), line.ceiling)).collect();
@@ -109,8 +123,8 @@ impl Carve {
             only_one(account, own.map_or(i64::MAX, |(_, ceiling)| *ceiling))
         };
         let claim = under(&binding, binding.claim.scopes(), ceiling)?;
-        let asked = Self::amounts_of(&claim, &unit, (part, part, 0), millis);
-        let id = id_of(millis, &parent.root, child);
+        let asked = Self::amounts_of(&claim, &unit, (part, part, 0), number);
+        let id = id_of(number, &parent.root, child);
         let terms = Terms { expires_at: parent.deadline().unwrap_or(Timestamp::MAX), charged: true };
         let (reply, held) = post::hold(core, id, &claim, &asked, terms).await?;
         if held.is_none() {
@@ -120,12 +134,26 @@ impl Carve {
             };
         }
         core.tell_news(&claim, reply.news);
-        let carve = Self { child: child.clone(), unit, part, id, binding, ended: AtomicBool::new(false) };
+        let ended = AtomicBool::new(false);
+        let carve =
+            Self { child: child.clone(), unit, part, number, id, binding, ended, calls: Mutex::default() };
         Ok(Taken::Carve(Arc::new(carve), held))
     }
 
     pub(super) fn end(&self) {
         self.ended.store(true, Ordering::Release);
+    }
+
+    /// Takes note of calls that are counted in the part.
+    pub(super) fn watch(&self, lines: &Arc<[Arc<Budget>]>) {
+        let mut calls = self.calls.lock();
+        calls.retain(|lines| lines.strong_count() > 0);
+        calls.push(Arc::downgrade(lines));
+    }
+
+    /// Whether anybody in this process may still report what a call of the child used.
+    fn is_awaited(&self, enforcer: &Enforcer) -> bool {
+        enforcer.undelivered() > 0 || self.calls.lock().iter().any(|lines| lines.strong_count() > 0)
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -140,11 +168,15 @@ impl Carve {
 
     /// Replaces the hold by what the child has spent; says whether nothing is left to be done.
     ///
+    /// Until the last of its calls has reported, what changes below is posted above.
+    ///
     /// Calls of the child that are still in flight keep theirs: the hold shrinks to them.
     pub(super) async fn settle(&self, enforcer: &Enforcer) -> Result<bool, Error> {
         for _ in 0..LOOKS_MAX {
+            // Asked before the books are read: a report in between is seen by the next look.
+            let is_last = !self.is_awaited(enforcer);
             let look = Look::at(enforcer, &self.binding, &self.child, &self.unit).await?;
-            match self.settle_by(enforcer, &look).await {
+            match self.settle_by(enforcer, &look, is_last).await {
                 // The hold was charged by its age and forgotten since: that charge stands.
                 Err(error) if error.kind() == ErrorKind::Forgotten => return Ok(true),
                 Err(error) if was_beaten(&error) => {}
@@ -154,16 +186,16 @@ impl Carve {
         Ok(false)
     }
 
-    async fn settle_by(&self, enforcer: &Enforcer, look: &Look) -> Result<bool, Error> {
+    async fn settle_by(&self, enforcer: &Enforcer, look: &Look, is_last: bool) -> Result<bool, Error> {
         let core = enforcer.core();
         let missing = look.child.spent.saturating_sub(look.posted.spent);
         let in_flight = look.child.reserved;
-        let stands = look.carved_at.reserved > 0;
+        let stands = look.numbered.reserved > 0;
         let expired = !stands && look.carved.spent > 0;
         if (stands || expired) && in_flight == 0 {
             let charged = self.amounts((missing.max(0), 0, missing.max(0)));
             reconcile(core, self.id, &self.binding, &charged).await?;
-            return Ok(true);
+            return Ok(is_last);
         }
         if expired {
             // All of it is charged by now, which covers what is in flight.
@@ -178,7 +210,7 @@ impl Carve {
             let left = self.amounts((in_flight, in_flight, 0));
             shrink(core, self.id, &self.binding, &left).await?;
         }
-        Ok(in_flight == 0)
+        Ok(in_flight == 0 && is_last)
     }
 
     /// Posts above what the child has spent and nobody above has seen: once, whoever else does the same.
@@ -223,7 +255,7 @@ impl Carve {
         let mut lines: Vec<_> =
             parent.payers(unit).into_iter().flat_map(|run| run.part_lines(unit)).collect();
         lines.push(line(CARVED, child, unit.clone(), None));
-        lines.push(line(CARVED, child, Unit::TimeMs, None));
+        lines.push(line(CARVED, child, Unit::Requests, None));
         lines.push(line(POSTED, child, unit.clone(), None));
         let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([child.clone()]));
         let mut binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
@@ -232,7 +264,7 @@ impl Carve {
     }
 
     fn amounts(&self, figures: (i64, i64, i64)) -> post::Amounts {
-        Self::amounts_of(&self.binding, &self.unit, figures, self.id.time().as_millis())
+        Self::amounts_of(&self.binding, &self.unit, figures, self.number)
     }
 
     /// On the payers' lines, as carved, and as posted.
@@ -240,11 +272,11 @@ impl Carve {
         binding: &Binding,
         unit: &Unit,
         (above, carved, posted): (i64, i64, i64),
-        millis: i64,
+        number: i64,
     ) -> post::Amounts {
         amounts(binding, |account| match account.budget() {
             CARVED if account.unit() == unit => carved,
-            CARVED => millis,
+            CARVED => number,
             POSTED => posted,
             _ => above,
         })
@@ -259,7 +291,7 @@ impl Look {
         let lines = vec![
             line(own, child, unit.clone(), None),
             line(CARVED, child, unit.clone(), None),
-            line(CARVED, child, Unit::TimeMs, None),
+            line(CARVED, child, Unit::Requests, None),
             line(POSTED, child, unit.clone(), None),
         ];
         let read_from = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
@@ -274,19 +306,32 @@ impl Look {
         Ok(Self {
             child: find(own, unit),
             carved: find(CARVED, unit),
-            carved_at: find(CARVED, &Unit::TimeMs),
+            numbered: find(CARVED, &Unit::Requests),
             posted: find(POSTED, unit),
         })
     }
 }
 
-/// The id of a child's hold, made again from the time that its books tell.
-fn id_of(millis: i64, root: &Root, child: &Scope) -> ReservationId {
+/// The lower bits of a hold's number tell it from others of the same millisecond.
+const NUMBER_BITS: u32 = 20;
+
+/// A number for a hold that is made now, with which none was made before.
+fn new_number(now: Timestamp) -> i64 {
+    let bits = ReservationId::generate(now).to_bits();
+    // A thread's random prefix lies above its counter.
+    let low = (bits ^ bits.wrapping_shr(40)) & ((1 << NUMBER_BITS) - 1);
+    let millis = now.as_millis().max(0).wrapping_shl(NUMBER_BITS);
+    millis | i64::try_from(low).unwrap_or(0)
+}
+
+/// The id of a child's hold, made again from the number that its books tell.
+fn id_of(number: i64, root: &Root, child: &Scope) -> ReservationId {
     // FNV-1a with 128 bits: the same in every process, unlike the standard library's.
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let bytes = root.name().bytes().chain([0]).chain(child.name().bytes());
+    let name = root.name().bytes().chain([0]).chain(child.name().bytes());
+    let bytes = name.chain(number.to_be_bytes());
     let hash = bytes.fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
-    let low = hash & ((1 << 80) - 1);
-    ReservationId::from_bits(u128::try_from(millis.max(0)).unwrap_or(0).wrapping_shl(80) | low)
+    let millis = u128::try_from(number.wrapping_shr(NUMBER_BITS)).unwrap_or(0);
+    ReservationId::from_bits(millis.wrapping_shl(80) | (hash & ((1 << 80) - 1)))
 }

@@ -8,12 +8,13 @@ use super::RunGuard;
 use super::builder::{RunGuardBuilder, restore};
 use super::carve::{Carve, RunPart, Taken};
 use super::figures::Figures;
+use super::level::Level;
 use super::limits::{CHILDREN, GIVEN, KNOWN, TOKENS, USD, line, signed};
 use super::opened::Opened;
 use super::post::{self, Held, Terms, amounts, bind, read};
 use super::refuse::{refusal, unasked};
 use crate::enforcer::at_once;
-use crate::ledger::Note;
+use crate::ledger::{MarkAction, Note};
 use crate::policy::is_run_line;
 use crate::{
     Balance, Binding, Decision, Enforcer, Error, Refusal, RefusalKind, ReservationId, Scope, Unit, Usd,
@@ -279,6 +280,9 @@ impl RunGuard {
             parent.level.note(|state| state.children.insert(self.scope().clone()));
         }
         if let Some(carve) = &self.run.carve {
+            if self.run.level.look(Level::ended).is_some_and(|mark| mark.action == MarkAction::Close) {
+                carve.end();
+            }
             self.run.top().note(|state| {
                 if !state.carves.iter().any(|known| known.child == carve.child) {
                     state.carves.push(Arc::clone(carve));

@@ -93,7 +93,8 @@ impl RunState {
         }
         run.level.note(|state| state.tools.extend(tools));
         // Its limits are named, so that levels which had fired do not fire again.
-        let mut lines = run.limits.lines(scope, i64::MAX, View { is_final: true, ..View::default() });
+        let granted = self.lines.iter().find(|saved| saved.line == GRANTED).map_or(0, |saved| saved.figure);
+        let mut lines = run.limits.lines(scope, granted, View { is_final: true, ..View::default() });
         let known = [USD, TOKENS, ITERATIONS];
         let others = self.lines.iter().filter(|saved| !known.contains(&saved.line.as_str()));
         lines.extend(others.map(|saved| line(&saved.line, scope, saved.unit.clone(), None)));
