@@ -1,16 +1,20 @@
 //! How much may one run of an agent spend, and may it go on?
 
+mod admit;
 mod builder;
 mod carve;
 mod child;
 mod figures;
+mod learn;
 mod level;
 mod limits;
 mod opened;
+mod part;
 mod pause;
 mod post;
 mod refuse;
 mod report;
+mod settle;
 mod signal;
 mod state;
 mod tools;
@@ -23,13 +27,14 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use smallvec::SmallVec;
 
+use self::admit::Resolved;
 pub use self::builder::RunGuardBuilder;
-pub use self::carve::RunPart;
 pub use self::child::{Below, ChildAdmission, ChildBuilder};
 pub(crate) use self::level::Levels;
-use self::limits::{GRANTED, TIME, View, line};
 pub use self::limits::{KeptBack, OnLimit, RunLimits};
+use self::limits::{TIME, line};
 use self::opened::Opened;
+pub use self::part::RunPart;
 pub use self::pause::{PauseAnswer, Paused, Turn};
 pub use self::report::{ChildFigures, RunFigures, RunReport};
 pub use self::signal::StopSignal;
@@ -38,10 +43,7 @@ pub use self::tools::{ToolAdmission, ToolRefusal, ToolReservation};
 use crate::enforcer::{Pending, at_once};
 use crate::ledger::{MarkAction, Note, Rank, Signature};
 use crate::policy::is_run_line;
-use crate::{
-    Admission, Call, Decision, Enforcer, Error, Prepared, Refusal, RefusalKind, ReservationId, Scope,
-    Timestamp, Unit,
-};
+use crate::{Admission, Call, Enforcer, Error, ReservationId, Scope, Timestamp, Unit};
 
 /// A leash for one run of an agent: dollars, tokens, rounds, tools, and time.
 ///
@@ -87,18 +89,6 @@ pub struct RunGuard {
     attached: Mutex<BTreeMap<CompactString, Value>>,
     was_restored: bool,
 }
-
-/// Charge sets that the run has used.
-#[derive(Debug, Default)]
-struct Resolved {
-    /// What was granted along the chain when they were resolved.
-    granted: i64,
-    /// By call, and whether it is the final one.
-    prepared: Vec<(Call, bool, Arc<Prepared>)>,
-}
-
-/// How many charge sets of one run are kept resolved.
-const PREPARED_MAX: usize = 16;
 
 impl RunGuard {
     /// Begins a guard for the run of that id.
@@ -228,176 +218,6 @@ impl RunGuard {
     async fn mark(&self, action: MarkAction, signature: &Signature) -> Result<(), Error> {
         let organization = self.run.charge.organization_name();
         self.enforcer.mark(organization, self.scope(), action, signature).await.map(|_| ())
-    }
-
-    /// One call on the run's ladder: the strongest model that fits, or why the first does not.
-    async fn admit(&self, call: &Call, is_final: bool) -> Result<Admission, Error> {
-        let call = &self.charged(call)?;
-        self.settle_ended().await?;
-        let now = self.enforcer.now();
-        if let Some(refusal) = self.out_of_time(now) {
-            let decision = self.prepared_for(call, is_final)?.refused_by(refusal, now).await?;
-            return self.refused(decision).await;
-        }
-        let first = match self.attempt(call, is_final).await? {
-            Admission::Refused(decision) => decision,
-            admitted => return Ok(admitted),
-        };
-        let mut rung = if first.frozen.is_empty() { self.next_rung(call.model()) } else { None };
-        while let Some(model) = rung {
-            let weaker = call.clone().with_model(model);
-            if let Admission::Admitted(reservation) = self.attempt(&weaker, is_final).await? {
-                return Ok(Admission::Admitted(reservation));
-            }
-            rung = self.next_rung(weaker.model());
-        }
-        self.refused(first).await
-    }
-
-    /// One model; asked again where somebody has granted more in the meantime.
-    async fn attempt(&self, call: &Call, is_final: bool) -> Result<Admission, Error> {
-        let refused = match self.prepared_for(call, is_final)?.reserve_call(call).await? {
-            Admission::Refused(decision) => decision,
-            admitted => return Ok(admitted),
-        };
-        let short_of_usd = |refusal: &Refusal| {
-            refusal.unit == Unit::Usd && is_run_line(&refusal.budget) && refusal.kind != RefusalKind::InFlight
-        };
-        if refused.refusals().iter().any(short_of_usd) && self.learn_grants().await? {
-            return self.prepared_for(call, is_final)?.reserve_call(call).await;
-        }
-        Ok(Admission::Refused(refused))
-    }
-
-    /// Remembers which run a refusal ends: its own limits do, a team's empty month does not.
-    async fn refused(&self, decision: Box<Decision>) -> Result<Admission, Error> {
-        if !decision.frozen.is_empty() {
-            self.learn_marks().await?;
-        }
-        if self.missing(&decision).is_none() {
-            let refusals = decision.refusals();
-            let ends = |refusal: &&Refusal| {
-                matches!(
-                    refusal.kind,
-                    RefusalKind::RunLimit | RefusalKind::KeptBack | RefusalKind::Deadline { .. }
-                )
-            };
-            for refusal in refusals.iter().filter(ends) {
-                let ended = self.run.chain().find(|run| refusal.scope.as_ref() == Some(run.scope()));
-                if let Some(run) = ended {
-                    run.level.note(|state| state.short = Some(refusal.clone()));
-                }
-            }
-        }
-        Ok(Admission::Refused(decision))
-    }
-
-    fn out_of_time(&self, now: Timestamp) -> Option<Refusal> {
-        self.run.end.as_ref().and_then(|end| end.refusal(now))
-    }
-
-    /// The model to try after that one, where the run walks a ladder at all.
-    fn next_rung(&self, model: &str) -> Option<CompactString> {
-        let rungs = &self.run.rungs;
-        if rungs.ladder.is_empty() {
-            rungs.degrade_at?;
-            return self.enforcer.policy().next_rung(model);
-        }
-        let place = rungs.ladder.iter().position(|rung| rung == model)?;
-        rungs.ladder.get(place.saturating_add(1)).cloned()
-    }
-
-    /// The call with everybody who pays for it.
-    fn charged(&self, call: &Call) -> Result<Call, Error> {
-        // Its limits stand in the books of one organisation, and so must its calls.
-        let charge = &self.run.charge;
-        if call.organization_name().is_some_and(|name| Some(name) != charge.organization_name()) {
-            return Err(Error::invalid(
-                "call: organization",
-                "is not the one that the run was opened to charge",
-            ));
-        }
-        Ok(self.run.charged(call.clone()))
-    }
-
-    fn prepared_for(&self, call: &Call, is_final: bool) -> Result<Arc<Prepared>, Error> {
-        let granted = self.granted();
-        let mut resolved = self.resolved.lock();
-        if resolved.granted != granted {
-            *resolved = Resolved { granted, prepared: Vec::new() };
-        }
-        let known =
-            |(known, last, _): &&(Call, bool, Arc<Prepared>)| *last == is_final && known.same_charge(call);
-        if let Some((_, _, prepared)) = resolved.prepared.iter().find(known) {
-            return Ok(Arc::clone(prepared));
-        }
-        let next_rung = self.next_rung(call.model());
-        let view = View { is_final, next_rung: next_rung.as_ref(), ..View::default() };
-        let budgets: Arc<[_]> = self.run.call_lines(view).into_iter().map(Arc::new).collect();
-        self.run.chain().flat_map(|run| &run.carve).for_each(|carve| carve.watch(&budgets));
-        let prepared = Arc::new(self.enforcer.prepare_with(call, budgets)?);
-        if resolved.prepared.len() >= PREPARED_MAX {
-            resolved.prepared.remove(0);
-        }
-        resolved.prepared.push((call.without_input(), is_final, Arc::clone(&prepared)));
-        Ok(prepared)
-    }
-
-    /// What was granted to the run and those above it, as far as this process knows.
-    fn granted(&self) -> i64 {
-        let granted = self.run.chain().map(|run| run.level.look(|state| state.granted));
-        granted.fold(0, i64::saturating_add)
-    }
-
-    /// Reads what was granted along the chain; says whether it is more than was known.
-    async fn learn_grants(&self) -> Result<bool, Error> {
-        let before = self.granted();
-        let scopes: Vec<Scope> = self.run.chain().map(|run| run.scope().clone()).collect();
-        let lines = scopes.iter().map(|scope| line(GRANTED, scope, Unit::Usd, None)).collect();
-        let figures = figures::Figures::read_lines(&self.enforcer, &self.run, &scopes, lines).await?;
-        for run in self.run.chain() {
-            let granted = figures.get(run.scope(), GRANTED, &Unit::Usd).spent;
-            if run.level.look(|state| state.granted) != granted {
-                run.level.change(|state| (state.granted, state.short) = (granted, None));
-            }
-        }
-        Ok(self.granted() > before)
-    }
-
-    /// Reads which marks stand on the run and those above it.
-    async fn learn_marks(&self) -> Result<(), Error> {
-        let scopes: Vec<Scope> = self.run.chain().map(|run| run.scope().clone()).collect();
-        let marks = self.enforcer.core().marks(&self.run.root, &scopes).await?;
-        for run in self.run.chain() {
-            let mark = marks.iter().find(|mark| &mark.scope == run.scope()).cloned();
-            if run.level.mark() != mark {
-                run.level.learn(mark);
-            }
-        }
-        Ok(())
-    }
-
-    /// This run is over: so is what it and the runs below it hold for those below.
-    fn end_carves(&self) {
-        let below = compact_str::format_compact!("{}/", self.id());
-        self.run.carve.iter().for_each(|carve| carve.end());
-        self.run.top().look(|state| {
-            let ended = state.carves.iter().filter(|carve| carve.child.name().starts_with(below.as_str()));
-            ended.for_each(|carve| carve.end());
-        });
-    }
-
-    /// Replaces the holds of parts whose runs have ended by what those spent.
-    async fn settle_ended(&self) -> Result<(), Error> {
-        let top = self.run.top();
-        let ended: SmallVec<[_; 4]> =
-            top.look(|state| state.carves.iter().filter(|carve| carve.is_ended()).cloned().collect());
-        for carve in ended {
-            if carve.settle(&self.enforcer).await? {
-                top.note(|state| state.carves.retain(|known| !Arc::ptr_eq(known, &carve)));
-            }
-        }
-        Ok(())
     }
 }
 

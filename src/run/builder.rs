@@ -6,11 +6,12 @@ use std::time::Duration;
 use compact_str::CompactString;
 use parking_lot::Mutex;
 
+use super::RunGuard;
+use super::admit::Resolved;
 use super::figures::Figures;
 use super::limits::{GRANTED, KeptBack, OnLimit, RunLimits, TIME};
 use super::opened::{End, Opened, Rungs};
 use super::state::RunState;
-use super::{Resolved, RunGuard};
 use crate::enforcer::at_once;
 use crate::{Call, Enforcer, Error, Scope, Timestamp, Unit, Usd};
 

@@ -3,42 +3,24 @@
 //! The part is a hold on the parent and on all that share with it. Its lines
 //! lie beside three of the child's own: what is carved, the number of the
 //! hold, by which another process finds its id; and what of the child's
-//! spending was posted above. So the books alone say how
-//! far the replacement of the hold has come, and anybody may go on with it.
+//! spending was posted above. So the books alone say how far the replacement
+//! of the hold has come, and anybody may go on with it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::limits::{TOKENS, USD, line};
+use super::limits::line;
 use super::opened::Opened;
-use super::post::{self, Held, Terms, amounts, bind, read, reconcile, record, shrink, under, was_beaten};
+use super::post::{self, Held, Terms, amounts, bind, under};
 use super::refuse::refusal;
-use crate::ledger::Signature;
+use super::settle::Look;
 use crate::policy::{Budget, is_run_line};
-use crate::{
-    Account, Balance, Binding, Decision, Enforcer, Error, ErrorKind, ReservationId, Root, Scope, Timestamp,
-    Unit, Usd,
-};
+use crate::{Account, Binding, Decision, Enforcer, Error, ReservationId, Root, Scope, Timestamp, Unit};
 
-const CARVED: &str = "run carved";
-const POSTED: &str = "run posted";
-
-/// How often the books are looked at again where somebody else was faster.
-const LOOKS_MAX: usize = 8;
-
-/// A part of its parent that a run is given for itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RunPart {
-    /// So many dollars.
-    Usd(Usd),
-    /// So many tokens, input and output.
-    Tokens(u64),
-    /// So many percent of the dollars that the parent has left.
-    Percent(u32),
-}
+pub(super) const CARVED: &str = "run carved";
+pub(super) const POSTED: &str = "run posted";
 
 /// The hold that stands for a part.
 #[derive(Debug)]
@@ -49,9 +31,9 @@ pub(crate) struct Carve {
     pub(super) part: i64,
     /// The hold's number, from which its id is made.
     number: i64,
-    id: ReservationId,
+    pub(super) id: ReservationId,
     /// The payers' lines, and the child's.
-    binding: Arc<Binding>,
+    pub(super) binding: Arc<Binding>,
     /// The child is over: the hold is to be replaced by what it spent.
     ended: AtomicBool,
     /// The lines of calls made below it. Whoever holds them may still report.
@@ -63,14 +45,6 @@ pub(super) enum Taken {
     /// It is held; where it was held just now, the hold goes unless it is kept.
     Carve(Arc<Carve>, Option<Held>),
     Refused(Box<Decision>),
-}
-
-/// How far the replacement has come.
-struct Look {
-    child: Balance,
-    carved: Balance,
-    numbered: Balance,
-    posted: Balance,
 }
 
 impl Carve {
@@ -152,98 +126,12 @@ impl Carve {
     }
 
     /// Whether anybody in this process may still report what a call of the child used.
-    fn is_awaited(&self, enforcer: &Enforcer) -> bool {
+    pub(super) fn is_awaited(&self, enforcer: &Enforcer) -> bool {
         enforcer.undelivered() > 0 || self.calls.lock().iter().any(|lines| lines.strong_count() > 0)
     }
 
     pub(super) fn is_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
-    }
-
-    /// What stands above for the child by this hold: nothing once it was replaced.
-    pub(super) async fn still_held(&self, enforcer: &Enforcer) -> Result<i64, Error> {
-        let look = Look::at(enforcer, &self.binding, &self.child, &self.unit).await?;
-        Ok(look.carved.used())
-    }
-
-    /// Replaces the hold by what the child has spent; says whether nothing is left to be done.
-    ///
-    /// Until the last of its calls has reported, what changes below is posted above.
-    ///
-    /// Calls of the child that are still in flight keep theirs: the hold shrinks to them.
-    pub(super) async fn settle(&self, enforcer: &Enforcer) -> Result<bool, Error> {
-        for _ in 0..LOOKS_MAX {
-            // Asked before the books are read: a report in between is seen by the next look.
-            let is_last = !self.is_awaited(enforcer);
-            let look = Look::at(enforcer, &self.binding, &self.child, &self.unit).await?;
-            match self.settle_by(enforcer, &look, is_last).await {
-                // The hold was charged by its age and forgotten since: that charge stands.
-                Err(error) if error.kind() == ErrorKind::Forgotten => return Ok(true),
-                Err(error) if was_beaten(&error) => {}
-                done => return done,
-            }
-        }
-        Ok(false)
-    }
-
-    async fn settle_by(&self, enforcer: &Enforcer, look: &Look, is_last: bool) -> Result<bool, Error> {
-        let core = enforcer.core();
-        let missing = look.child.spent.saturating_sub(look.posted.spent);
-        let in_flight = look.child.reserved;
-        let stands = look.numbered.reserved > 0;
-        let expired = !stands && look.carved.spent > 0;
-        if (stands || expired) && in_flight == 0 {
-            let charged = self.amounts((missing.max(0), 0, missing.max(0)));
-            reconcile(core, self.id, &self.binding, &charged).await?;
-            return Ok(is_last);
-        }
-        if expired {
-            // All of it is charged by now, which covers what is in flight.
-            return Ok(false);
-        }
-        if missing > 0 {
-            self.post(enforcer, missing, look.child.spent).await?;
-        } else if missing < 0 && !stands {
-            self.refund(enforcer, missing).await?;
-        }
-        if stands && look.carved.reserved > in_flight {
-            let left = self.amounts((in_flight, in_flight, 0));
-            shrink(core, self.id, &self.binding, &left).await?;
-        }
-        Ok(in_flight == 0 && is_last)
-    }
-
-    /// Posts above what the child has spent and nobody above has seen: once, whoever else does the same.
-    async fn post(&self, enforcer: &Enforcer, missing: i64, spent: i64) -> Result<(), Error> {
-        let core = enforcer.core();
-        // No more can be posted than was spent, which decides between two who saw the same.
-        let ceiling = |account: &Account| if account.budget() == POSTED { spent } else { i64::MAX };
-        let claim = under(&self.binding, &[], ceiling)?;
-        let asked = amounts(&claim, |account| match account.budget() {
-            CARVED => 0,
-            _ => missing,
-        });
-        let now = core.now();
-        let terms = Terms { expires_at: now + core.hold_grace, charged: false };
-        match post::hold(core, ReservationId::generate(now), &claim, &asked, terms).await? {
-            (_, Some(held)) => {
-                reconcile(core, held.id(), &claim, &asked).await?;
-                held.keep();
-                Ok(())
-            }
-            (_, None) => Err(Error::new(ErrorKind::Conflict, "somebody else has posted it")),
-        }
-    }
-
-    /// Takes back above what was withdrawn below. What exceeds the charge stays: it errs towards caution.
-    async fn refund(&self, enforcer: &Enforcer, excess: i64) -> Result<(), Error> {
-        let claim = under(&self.binding, &[], |_| i64::MAX)?;
-        let taken = amounts(&claim, |account| if account.budget() == CARVED { 0 } else { excess });
-        let signature = Signature::new("run", "a charge below was lowered after the run's end");
-        match record(enforcer.core(), &claim, &taken, Some(self.id), &signature).await {
-            Err(error) if error.is_retryable() => Err(error),
-            _ => Ok(()),
-        }
     }
 
     fn lines(
@@ -263,7 +151,7 @@ impl Carve {
         Ok(Arc::new(binding))
     }
 
-    fn amounts(&self, figures: (i64, i64, i64)) -> post::Amounts {
+    pub(super) fn amounts(&self, figures: (i64, i64, i64)) -> post::Amounts {
         Self::amounts_of(&self.binding, &self.unit, figures, self.number)
     }
 
@@ -279,35 +167,6 @@ impl Carve {
             CARVED => number,
             POSTED => posted,
             _ => above,
-        })
-    }
-}
-
-impl Look {
-    async fn at(enforcer: &Enforcer, binding: &Binding, child: &Scope, unit: &Unit) -> Result<Self, Error> {
-        let own = if unit == &Unit::Usd { USD } else { TOKENS };
-        let scopes = binding.claim.scopes().iter().cloned();
-        let call = scopes.fold(crate::Call::new("-"), crate::Call::scope);
-        let lines = vec![
-            line(own, child, unit.clone(), None),
-            line(CARVED, child, unit.clone(), None),
-            line(CARVED, child, Unit::Requests, None),
-            line(POSTED, child, unit.clone(), None),
-        ];
-        let read_from = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
-        let balances = read(enforcer.core(), &read_from.bound).await?;
-        let find = |id: &str, unit: &Unit| {
-            let mut both = read_from.bound.iter().zip(&balances);
-            let is_it = |account: &Account| {
-                account.scope() == child && account.budget() == id && account.unit() == unit
-            };
-            both.find(|(bound, _)| is_it(&bound.account)).map(|(_, balance)| *balance).unwrap_or_default()
-        };
-        Ok(Self {
-            child: find(own, unit),
-            carved: find(CARVED, unit),
-            numbered: find(CARVED, &Unit::Requests),
-            posted: find(POSTED, unit),
         })
     }
 }

@@ -6,19 +6,18 @@ use compact_str::CompactString;
 
 use super::RunGuard;
 use super::builder::{RunGuardBuilder, restore};
-use super::carve::{Carve, RunPart, Taken};
+
 use super::figures::Figures;
 use super::level::Level;
-use super::limits::{CHILDREN, GIVEN, KNOWN, TOKENS, USD, line, signed};
+use super::limits::{CHILDREN, GIVEN, KNOWN, line, signed};
 use super::opened::Opened;
-use super::post::{self, Held, Terms, amounts, bind, read};
+use super::part::{RunPart, room, share_of};
+use super::post::{self, Held, Terms, amounts, bind};
 use super::refuse::{refusal, unasked};
 use crate::enforcer::at_once;
 use crate::ledger::{MarkAction, Note};
 use crate::policy::is_run_line;
-use crate::{
-    Balance, Binding, Decision, Enforcer, Error, Refusal, RefusalKind, ReservationId, Scope, Unit, Usd,
-};
+use crate::{Binding, Decision, Error, Refusal, RefusalKind, ReservationId, Scope, Unit, Usd};
 
 /// Says what a run below another may take. See [`RunGuard::child`].
 pub type ChildBuilder<'a> = RunGuardBuilder<Below<'a>>;
@@ -26,8 +25,8 @@ pub type ChildBuilder<'a> = RunGuardBuilder<Below<'a>>;
 /// Where a run stands that is begun below another, and what it is given there.
 #[derive(Clone, Debug)]
 pub struct Below<'a> {
-    parent: &'a RunGuard,
-    part: Option<RunPart>,
+    pub(super) parent: &'a RunGuard,
+    pub(super) part: Option<RunPart>,
     percent: Option<u32>,
 }
 
@@ -232,45 +231,6 @@ impl ChildBuilder<'_> {
             }
         }
     }
-
-    /// Finds the part that the child has, or takes the one asked for.
-    async fn take_part(
-        &self,
-        run: &mut Opened,
-        figures: &Figures,
-    ) -> Result<Result<Option<Held>, Box<Decision>>, Error> {
-        let parent = self.place.parent;
-        let (enforcer, scope) = (&parent.enforcer, run.scope().clone());
-        let (carve, held) = match (Carve::find(enforcer, &parent.run, &scope).await?, self.place.part) {
-            (Some(carve), _) => (carve, None),
-            (None, None) => return Ok(Ok(None)),
-            (None, Some(part)) => {
-                let part = part.resolve(enforcer, &parent.run, &scope).await?;
-                let own = if part.0 == Unit::Usd { USD } else { TOKENS };
-                if figures.get(&scope, own, &part.0) != Balance::default() {
-                    let text = "was begun without a part of its own, and has spent what is shared";
-                    return Err(Error::invalid("child: carve", text));
-                }
-                match Carve::take(enforcer, &parent.run, &scope, part).await? {
-                    Taken::Carve(carve, held) => (carve, held),
-                    Taken::Refused(decision) => return Ok(Err(decision)),
-                }
-            }
-        };
-        match carve.unit {
-            Unit::Usd => {
-                let part = Usd::from_nanos(carve.part);
-                run.limits.usd = Some(run.limits.usd.map_or(part, |limit| limit.min(part)));
-            }
-            _ => {
-                let part = u64::try_from(carve.part).unwrap_or(0);
-                run.limits.tokens = Some(run.limits.tokens.map_or(part, |limit| limit.min(part)));
-            }
-        }
-        run.limits.check()?;
-        run.carve = Some(carve);
-        Ok(Ok(held))
-    }
 }
 
 impl RunGuard {
@@ -290,45 +250,4 @@ impl RunGuard {
             });
         }
     }
-}
-
-impl RunPart {
-    /// The unit that is carved, and how much of it.
-    async fn resolve(
-        self,
-        enforcer: &Enforcer,
-        parent: &Opened,
-        child: &Scope,
-    ) -> Result<(Unit, i64), Error> {
-        let (unit, part) = match self {
-            Self::Usd(usd) => (Unit::Usd, usd.nanos()),
-            Self::Tokens(tokens) => (Unit::Tokens, signed(tokens)),
-            Self::Percent(percent) => (Unit::Usd, share_of(room(enforcer, parent, child).await?, percent)?),
-        };
-        if part <= 0 {
-            return Err(Error::invalid("child: carve", "is not above zero"));
-        }
-        Ok((unit, part))
-    }
-}
-
-/// The dollars that a run and all that it shares with have left for ordinary calls.
-async fn room(enforcer: &Enforcer, parent: &Opened, child: &Scope) -> Result<i64, Error> {
-    let lines: Vec<_> =
-        parent.payers(&Unit::Usd).into_iter().flat_map(|run| run.part_lines(&Unit::Usd)).collect();
-    let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([child.clone()]));
-    let binding = bind(enforcer, &call, lines, |bound| bound.account.budget() == USD)?;
-    let balances = read(enforcer.core(), &binding.bound).await?;
-    let limited = binding.bound.iter().zip(&balances).filter(|(bound, _)| bound.limit.is_some());
-    let room = limited.map(|(bound, balance)| bound.ceiling.saturating_sub(balance.used()).max(0)).min();
-    room.ok_or_else(|| Error::invalid("child", "a share is of the parent's dollars, which have no limit"))
-}
-
-/// So many percent, rounded down to a whole nano-dollar.
-fn share_of(room: i64, percent: u32) -> Result<i64, Error> {
-    if percent == 0 || percent > 100 {
-        return Err(Error::invalid("child: percent", format!("{percent} is not from 1 to 100")));
-    }
-    let share = i128::from(room).saturating_mul(i128::from(percent)).checked_div(100).unwrap_or(0);
-    i64::try_from(share).map_err(|_| Error::overflow("share of the parent"))
 }

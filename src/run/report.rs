@@ -128,16 +128,6 @@ impl RunGuard {
         at_once(self.report())?
     }
 
-    /// Brings the books, and what is known of them, to the present.
-    pub(super) async fn catch_up(&self) -> Result<(), Error> {
-        if self.enforcer.undelivered() > 0 {
-            self.enforcer.flush().await?;
-        }
-        self.settle_ended().await?;
-        self.learn_grants().await?;
-        self.learn_marks().await
-    }
-
     /// Why the run cannot go on: a mark, its time, a limit that is used up, or the last call that it refused.
     fn over(&self, figures: &Figures, now: Timestamp) -> Option<String> {
         let marked = self.run.chain().find_map(|run| run.level.mark());
