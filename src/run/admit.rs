@@ -92,7 +92,7 @@ impl RunGuard {
     fn next_rung(&self, model: &str) -> Option<CompactString> {
         let rungs = &self.run.rungs;
         if rungs.ladder.is_empty() {
-            rungs.degrade_at?;
+            self.run.chain().find_map(|run| run.rungs.degrade_at)?;
             return self.enforcer.policy().next_rung(model);
         }
         let place = rungs.ladder.iter().position(|rung| rung == model)?;

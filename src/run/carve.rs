@@ -81,7 +81,7 @@ impl Carve {
     pub(super) async fn take(
         enforcer: &Enforcer,
         parent: &Opened,
-        child: &Scope,
+        (child, until): (&Scope, Timestamp),
         (unit, part): (Unit, i64),
     ) -> Result<Taken, Error> {
         let core = enforcer.core();
@@ -99,7 +99,7 @@ impl Carve {
         let claim = under(&binding, binding.claim.scopes(), ceiling)?;
         let asked = Self::amounts_of(&claim, &unit, (part, part, 0), number);
         let id = id_of(number, &parent.root, child);
-        let terms = Terms { expires_at: parent.deadline().unwrap_or(Timestamp::MAX), charged: true };
+        let terms = Terms { expires_at: until, charged: true };
         let (reply, held) = post::hold(core, id, &claim, &asked, terms).await?;
         if held.is_none() {
             return match Self::find(enforcer, parent, child).await? {

@@ -1,6 +1,7 @@
 //! How does a run begin another below itself, and what does it give it?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use compact_str::CompactString;
 
@@ -10,7 +11,7 @@ use super::builder::{RunGuardBuilder, restore};
 use super::figures::Figures;
 use super::level::Level;
 use super::limits::{CHILDREN, GIVEN, KNOWN, line, signed};
-use super::opened::Opened;
+use super::opened::{End, Opened};
 use super::part::{RunPart, room, share_of};
 use super::post::{self, Held, Terms, amounts, bind};
 use super::refuse::{refusal, unasked};
@@ -82,9 +83,7 @@ impl RunGuard {
     /// ```
     pub fn child(&self, name: impl Into<CompactString>) -> ChildBuilder<'_> {
         let place = Below { parent: self, part: None, percent: None };
-        let mut builder = RunGuardBuilder::new(name.into(), place);
-        builder.rungs = self.run.rungs.clone();
-        builder
+        RunGuardBuilder::new(name.into(), place)
     }
 }
 
@@ -115,10 +114,13 @@ impl ChildBuilder<'_> {
         let enforcer = &parent.enforcer;
         let scope = self.scope()?;
         self.charge = parent.run.charge.scopes().iter().cloned().fold(self.charge, crate::Call::scope);
+        if self.rungs.ladder.is_empty() {
+            self.rungs.ladder.clone_from(&parent.run.rungs.ladder);
+        }
         parent.settle_ended().await?;
         let refused = |decision| Ok(ChildAdmission::Refused(decision));
         let above = self.above(&scope)?;
-        if let Some(decision) = self.out_of_reach(&above) {
+        if let Some(decision) = self.out_of_reach(&above, &scope) {
             return refused(decision);
         }
         let saved = self.saved.take();
@@ -184,8 +186,8 @@ impl ChildBuilder<'_> {
         Ok(Arc::new(binding))
     }
 
-    /// The refusal of a run that lies too deep, or whose parent is out of time.
-    fn out_of_reach(&self, above: &Arc<Binding>) -> Option<Box<Decision>> {
+    /// The refusal of a run that lies too deep, or that is out of time before it begins.
+    fn out_of_reach(&self, above: &Arc<Binding>, scope: &Scope) -> Option<Box<Decision>> {
         let parent = self.place.parent;
         let core = parent.enforcer.core();
         let now = core.now();
@@ -204,7 +206,9 @@ impl ChildBuilder<'_> {
                 kind: RefusalKind::RunLimit,
             })
         };
-        let refusal = parent.out_of_time(now).or_else(|| (1..).zip(parent.run.chain()).find_map(too_deep));
+        let end = End::earliest(scope, &self.limits, (now, Duration::ZERO), parent.run.end.as_ref());
+        let late = end.and_then(|end| end.refusal(now));
+        let refusal = late.or_else(|| (1..).zip(parent.run.chain()).find_map(too_deep));
         refusal.map(|refusal| unasked(core, above, refusal, now))
     }
 

@@ -6,7 +6,7 @@ use super::figures::Figures;
 use super::limits::{TOKENS, USD, signed};
 use super::opened::Opened;
 use super::post::{Held, bind, read};
-use crate::{Balance, Decision, Enforcer, Error, Scope, Unit, Usd};
+use crate::{Balance, Decision, Enforcer, Error, Scope, Timestamp, Unit, Usd};
 
 /// A part of its parent that a run is given for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,8 @@ impl ChildBuilder<'_> {
                     let text = "was begun without a part of its own, and has spent what is shared";
                     return Err(Error::invalid("child: carve", text));
                 }
-                match Carve::take(enforcer, &parent.run, &scope, part).await? {
+                let until = run.deadline().unwrap_or(Timestamp::MAX);
+                match Carve::take(enforcer, &parent.run, (&scope, until), part).await? {
                     Taken::Carve(carve, held) => (carve, held),
                     Taken::Refused(decision) => return Ok(Err(decision)),
                 }

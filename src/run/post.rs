@@ -118,6 +118,10 @@ pub(super) async fn hold(
     amounts: &[i64],
     terms: Terms,
 ) -> Result<(Reply, Option<Held>), Error> {
+    if core.outbox.len() > 0 {
+        // What waits is sent first, so that this sees the room it gives back.
+        core.flush().await?;
+    }
     let on_expiry = if terms.charged { OnExpiry::Hold } else { OnExpiry::Nothing };
     let note = &Note::default();
     let command =

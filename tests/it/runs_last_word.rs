@@ -169,4 +169,7 @@ fn a_run_below_falls_back_by_the_share_of_the_run_above() {
     assert!(spend(&top, &call("large", 200), 200));
     assert_eq!(admitted(&child, &call("large", 49)).model(), "large");
     assert_eq!(admitted(&child, &call("large", 50)).model(), "medium");
+    // With a ladder of its own it walks that.
+    let other = top.child("other").ladder(["large", "small"]).open_now().unwrap().or_refusal().unwrap();
+    assert_eq!(admitted(&other, &call("large", 50)).model(), "small");
 }

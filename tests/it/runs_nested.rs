@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use token_budget::ledger::Signature;
 use token_budget::{
-    ChildAdmission, Decision, Enforcer, KeptBack, RefusalKind, RunGuard, RunPart, RunReport, Scope, Unit,
-    Usage, Usd,
+    Budget, Call, ChildAdmission, Decision, Enforcer, KeptBack, RefusalKind, RunGuard, RunPart, RunReport,
+    Scope, Unit, Usage, Usd, Window,
 };
 
-use crate::support::{Dice, FarLedger, House, at, block_on, call, nanos, prices, usd};
+use crate::support::{Dice, FarLedger, House, at, block_on, call, nanos, prices, team, usd};
 
 /// A tenth of a cent for each token, as everywhere in these tests.
 fn spend(run: &RunGuard, tokens: u64) -> bool {
@@ -274,6 +274,41 @@ fn a_part_is_held_until_the_deadline_and_what_was_spent_replaces_it_afterwards()
     assert_eq!(money(&top), pair("0.40", "0.00"));
     child.close_now().unwrap();
     assert_eq!(money(&top), pair("0.10", "0.00"));
+}
+
+#[test]
+fn a_part_ends_with_a_deadline_of_its_own_and_none_begins_after_it() {
+    let house = House::of([]);
+    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
+    let open = |name: &'static str| {
+        let child = top.child(name).deadline(at("2026-11-22T13:00:00Z")).carve(RunPart::Usd(usd("0.40")));
+        child.open_now().unwrap().or_refusal()
+    };
+    let child = open("child").unwrap();
+    house.go_to("2026-11-22T13:00:00Z");
+    assert_eq!(money(&top), pair("0.40", "0.00"));
+    child.close_now().unwrap();
+    assert_eq!(money(&top), pair("0.00", "0.00"));
+    let late = open("late").unwrap_err();
+    assert_eq!(late.refusals()[0].kind, RefusalKind::Deadline { at: at("2026-11-22T13:00:00Z") });
+    assert_eq!((money(&top), report(&top).children), (pair("0.00", "0.00"), 1));
+}
+
+#[test]
+fn whoever_pays_beside_the_runs_sees_a_carved_charge_when_it_is_made_and_no_part() {
+    let house = House::of([Budget::usd("search", team(), usd("0.50"), Window::day())]);
+    let charge = Call::charging().organization("acme").team("search");
+    let top = RunGuard::builder("top").usd(usd("5.00")).charging(charge).open_now(&house.enforcer).unwrap();
+    let child = carved(&top, "child", "2.00");
+    let payers = call("milli", 0).organization("acme");
+    assert_eq!(house.dollars(&payers), (Usd::ZERO, Usd::ZERO));
+    assert!(spend(&child, 300));
+    assert_eq!(house.dollars(&payers), (usd("0.30"), Usd::ZERO));
+    // The team's day refuses before the part is used up.
+    assert!(!spend(&child, 201));
+    child.close_now().unwrap();
+    assert_eq!(house.dollars(&payers), (usd("0.30"), Usd::ZERO));
+    assert_eq!(money(&top), pair("0.30", "0.00"));
 }
 
 #[test]
