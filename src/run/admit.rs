@@ -48,6 +48,7 @@ impl RunGuard {
 
     /// One model; asked again where somebody has granted more in the meantime.
     async fn attempt(&self, call: &Call, is_final: bool) -> Result<Admission, Error> {
+        let before = self.granted();
         let refused = match self.prepared_for(call, is_final)?.reserve_call(call).await? {
             Admission::Refused(decision) => decision,
             admitted => return Ok(admitted),
@@ -55,8 +56,11 @@ impl RunGuard {
         let short_of_usd = |refusal: &Refusal| {
             refusal.unit == Unit::Usd && is_run_line(&refusal.budget) && refusal.kind != RefusalKind::InFlight
         };
-        if refused.refusals().iter().any(short_of_usd) && self.learn_grants().await? {
-            return self.prepared_for(call, is_final)?.reserve_call(call).await;
+        if refused.refusals().iter().any(short_of_usd) {
+            self.learn_grants().await?;
+            if self.granted() > before {
+                return self.prepared_for(call, is_final)?.reserve_call(call).await;
+            }
         }
         Ok(Admission::Refused(refused))
     }

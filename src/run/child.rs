@@ -7,7 +7,6 @@ use compact_str::CompactString;
 
 use super::RunGuard;
 use super::builder::{RunGuardBuilder, restore};
-
 use super::figures::Figures;
 use super::level::Level;
 use super::limits::{CHILDREN, GIVEN, KNOWN, line, signed};
@@ -18,7 +17,7 @@ use super::refuse::{refusal, unasked};
 use crate::enforcer::at_once;
 use crate::ledger::{MarkAction, Note};
 use crate::policy::is_run_line;
-use crate::{Binding, Decision, Error, Refusal, RefusalKind, ReservationId, Scope, Unit, Usd};
+use crate::{Binding, Call, Decision, Error, Refusal, RefusalKind, ReservationId, Scope, Unit, Usd};
 
 /// Says what a run below another may take. See [`RunGuard::child`].
 pub type ChildBuilder<'a> = RunGuardBuilder<Below<'a>>;
@@ -113,7 +112,7 @@ impl ChildBuilder<'_> {
         let parent = self.place.parent;
         let enforcer = &parent.enforcer;
         let scope = self.scope()?;
-        self.charge = parent.run.charge.scopes().iter().cloned().fold(self.charge, crate::Call::scope);
+        self.charge = parent.run.charge.scopes().iter().cloned().fold(self.charge, Call::scope);
         if self.rungs.ladder.is_empty() {
             self.rungs.ladder.clone_from(&parent.run.rungs.ladder);
         }
@@ -134,7 +133,7 @@ impl ChildBuilder<'_> {
                 Some(percent) => share_of(room(enforcer, &parent.run, &scope).await?, percent)?,
                 None => 0,
             };
-            match self.be_born(&above, given).await? {
+            match self.be_born(&above, given, saved.is_some()).await? {
                 Ok(birth) => birth,
                 Err(decision) => return refused(decision),
             }
@@ -217,9 +216,15 @@ impl ChildBuilder<'_> {
         &self,
         above: &Arc<Binding>,
         given: i64,
+        was_counted: bool,
     ) -> Result<Result<Option<(Held, post::Amounts)>, Box<Decision>>, Error> {
         let core = self.place.parent.enforcer.core();
-        let asked = amounts(above, |account| if account.budget() == GIVEN { given } else { 1 });
+        let asked = amounts(above, |account| match account.budget() {
+            GIVEN => given,
+            // A run with a saved state was counted in its parent's.
+            CHILDREN if was_counted => 0,
+            _ => 1,
+        });
         let now = core.now();
         let terms = Terms { expires_at: now + core.hold_grace, charged: false };
         match post::hold(core, ReservationId::generate(now), above, &asked, terms).await? {

@@ -26,9 +26,8 @@ impl RunGuard {
         granted.fold(0, i64::saturating_add)
     }
 
-    /// Reads what was granted along the chain; says whether it is more than was known.
-    pub(super) async fn learn_grants(&self) -> Result<bool, Error> {
-        let before = self.granted();
+    /// Reads what was granted along the chain.
+    pub(super) async fn learn_grants(&self) -> Result<(), Error> {
         let scopes: Vec<Scope> = self.run.chain().map(|run| run.scope().clone()).collect();
         let lines = scopes.iter().map(|scope| line(GRANTED, scope, Unit::Usd, None)).collect();
         let figures = Figures::read_lines(&self.enforcer, &self.run, &scopes, lines).await?;
@@ -38,7 +37,7 @@ impl RunGuard {
                 run.level.change(|state| (state.granted, state.short) = (granted, None));
             }
         }
-        Ok(self.granted() > before)
+        Ok(())
     }
 
     /// Reads which marks stand on the run and those above it.

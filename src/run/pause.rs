@@ -167,7 +167,7 @@ impl RunGuard {
         record(core, &binding, &posted, None, &signature).await?;
         let Signature { by, reason } = signature;
         core.tell(&Event::Granted { scope: scope.clone(), usd: raise, by, reason });
-        self.learn_grants().await.map(|_| ())
+        self.learn_grants().await
     }
 
     /// The same without a runtime, for ledgers that answer at once.

@@ -141,6 +141,7 @@ fn a_part_is_saved_by_the_run_that_has_it_and_given_again() {
     let child = top.child("c").carve(RunPart::Usd(usd("0.60"))).resume(of_child);
     let child = child.open_now().unwrap().or_refusal().unwrap();
     assert!(child.was_restored());
+    assert_eq!(top.report_now().unwrap().children, 1, "it was counted before");
     assert_eq!(top.report_now().unwrap().reserved_usd, usd("0.60"));
     assert!(!spend(&child, 401) && spend(&child, 400));
     child.close_now().unwrap();
