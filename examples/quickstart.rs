@@ -54,7 +54,7 @@ fn an_agent_goes_wild(enforcer: &Enforcer, provider: &Provider) -> Result<(), Bo
     let leash = RunGuard::builder("fix-flaky-test")
         .charging(Call::charging().organization("acme").team("agents"))
         .usd(Usd::dollars(1))
-        .open(enforcer)?;
+        .open_now(enforcer)?;
 
     let mut history = 2_000;
     let refused = loop {

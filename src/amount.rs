@@ -11,7 +11,8 @@ use crate::{Error, Usd};
 /// What a budget counts.
 ///
 /// Written `usd`, `tokens`, `tokens_input`, `tokens_output`, `requests`,
-/// `iterations`, `time_ms`, `tool_calls`, or `tool:NAME` for the calls of one tool.
+/// `iterations`, `time_ms`, `tool_calls`, `tool:NAME` for the calls of one tool,
+/// `children`, or `depth`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Unit {
@@ -33,6 +34,10 @@ pub enum Unit {
     ToolCalls,
     /// Calls of the one tool of that name.
     Tool(CompactString),
+    /// Runs that a run has begun below itself.
+    Children,
+    /// How far below a run its sub-runs may lie.
+    Depth,
 }
 
 impl Unit {
@@ -64,6 +69,8 @@ impl fmt::Display for Unit {
             Self::TimeMs => f.write_str("ms"),
             Self::ToolCalls => f.write_str("tool calls"),
             Self::Tool(name) => write!(f, "calls of {name}"),
+            Self::Children => f.write_str("sub-runs"),
+            Self::Depth => f.write_str("levels of sub-runs"),
         }
     }
 }
@@ -81,6 +88,8 @@ impl FromStr for Unit {
             "iterations" => Self::Iterations,
             "time_ms" => Self::TimeMs,
             "tool_calls" => Self::ToolCalls,
+            "children" => Self::Children,
+            "depth" => Self::Depth,
             other => match other.strip_prefix("tool:") {
                 Some(name) if !name.is_empty() && name.len() <= 128 => Self::Tool(name.into()),
                 _ => {
@@ -102,6 +111,8 @@ impl Serialize for Unit {
             Self::Iterations => "iterations",
             Self::TimeMs => "time_ms",
             Self::ToolCalls => "tool_calls",
+            Self::Children => "children",
+            Self::Depth => "depth",
             Self::Tool(name) => return serializer.collect_str(&format_args!("tool:{name}")),
         };
         serializer.serialize_str(text)
@@ -165,8 +176,8 @@ impl Amount {
             Unit::TokensOutput => self.tokens_output,
             Unit::Requests => self.requests,
             Unit::Iterations => self.iterations,
-            // Time is posted by the run itself; no call takes any.
-            Unit::TimeMs => 0,
+            // Posted by the run itself; no call takes any.
+            Unit::TimeMs | Unit::Children | Unit::Depth => 0,
             Unit::ToolCalls => self.tool_calls.iter().fold(0, |sum, (_, calls)| calls.saturating_add(sum)),
             Unit::Tool(name) => self
                 .tool_calls
@@ -193,6 +204,8 @@ mod tests {
             "iterations",
             "tool_calls",
             "tool:grep",
+            "children",
+            "depth",
         ] {
             let unit: Unit = text.parse().expect("unit");
             assert_eq!(serde_json::to_string(&unit).expect("json"), format!("{text:?}"));

@@ -45,6 +45,8 @@ pub struct Bound {
     pub limit: Option<i64>,
     /// The part of the limit that live exemptions add.
     pub raised: i64,
+    /// The part of the limit that a run keeps back for its final call.
+    pub kept_back: i64,
     /// The most that enforcement lets be spent and reserved; `i64::MAX` is no ceiling.
     pub ceiling: i64,
     /// A stronger model is refused above this; `i64::MAX` where the budget does not degrade.

@@ -220,12 +220,6 @@ impl Call {
         self.tags.iter().find(|(present, _)| present == key).map(|(_, value)| value.as_str())
     }
 
-    /// The same call charged to that level and its organisation alone.
-    pub(crate) fn only(mut self, scope: &Scope) -> Self {
-        self.scopes.retain(|other| other == scope || other.kind() == &ScopeKind::Organization);
-        self
-    }
-
     /// Who pays, and for which model, without what is sent.
     pub(crate) fn without_input(&self) -> Self {
         Self {

@@ -179,7 +179,7 @@ pub(crate) fn affordable(binding: &Binding, balances: &[Balance], quote: &Quote)
             Unit::TokensOutput => room,
             Unit::TokensInput if room >= input => continue,
             Unit::Requests | Unit::Iterations if room >= 1 => continue,
-            Unit::TimeMs | Unit::ToolCalls | Unit::Tool(_) => continue,
+            Unit::TimeMs | Unit::ToolCalls | Unit::Tool(_) | Unit::Children | Unit::Depth => continue,
             _ => 0,
         };
         let fits = fits.checked_div(u64::from(quote.choices.max(1))).unwrap_or(0);

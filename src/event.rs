@@ -51,6 +51,17 @@ pub enum Event {
         /// When it ends; `None` is open until removed.
         until: Option<Timestamp>,
     },
+    /// A person raised the dollars of a run.
+    Granted {
+        /// The run.
+        scope: Scope,
+        /// By how much.
+        usd: Usd,
+        /// Who granted it.
+        by: CompactString,
+        /// Why.
+        reason: CompactString,
+    },
     /// A call was refused.
     Refused {
         /// The attempt.

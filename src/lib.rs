@@ -121,7 +121,11 @@ pub use money::Usd;
 pub use policy::{Budget, Exemption, Policy, Tiers};
 pub use pricing::{Cost, CostLine, ExactUsd, ModelPrice, PriceRow, PriceSource, PricingTable, Rates};
 pub use reservation::{InFlight, Receipt, ReceiptLine, Report, Reservation, Resized};
-pub use run::{RunGuard, RunGuardBuilder, RunLimits, RunReport};
+pub use run::{
+    Below, ChildAdmission, ChildBuilder, ChildFigures, KeptBack, OnLimit, PauseAnswer, Paused, RunFigures,
+    RunGuard, RunGuardBuilder, RunLimits, RunPart, RunReport, RunState, StopSignal, ToolAdmission,
+    ToolRefusal, ToolReservation, Turn,
+};
 pub use scope::{Scope, ScopeKind};
 #[cfg(feature = "tokio")]
 pub use stream::TokioBackground;

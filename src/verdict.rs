@@ -50,6 +50,13 @@ pub enum RefusalKind {
     },
     /// A limit of the run itself: iterations, time, a stop.
     RunLimit,
+    /// It would fit, were the rest not kept back for the run's final call.
+    KeptBack,
+    /// The run has passed its deadline.
+    Deadline {
+        /// The first instant at which nothing is admitted any more.
+        at: Timestamp,
+    },
 }
 
 /// A scope that admits nothing, and who said so.
@@ -299,9 +306,13 @@ impl JudgedLine<'_> {
 
     fn kind(&self) -> RefusalKind {
         let ceiling = self.bound.enforced_ceiling();
-        let fits_alone = self.balance.spent.saturating_add(self.requested) <= ceiling;
-        if self.bound.account.scope().kind() == &ScopeKind::Run && !fits_alone {
-            RefusalKind::RunLimit
+        let alone = self.balance.spent.saturating_add(self.requested);
+        let fits_alone = alone <= ceiling;
+        let of_run = self.bound.account.scope().kind() == &ScopeKind::Run;
+        if of_run && alone > self.bound.ceiling {
+            // A final call counts what is held for others, too.
+            let whole = self.bound.ceiling.saturating_add(self.bound.kept_back);
+            if self.used() <= whole { RefusalKind::KeptBack } else { RefusalKind::RunLimit }
         } else if self.requested > ceiling {
             RefusalKind::NeverFits
         } else if fits_alone {
@@ -383,6 +394,12 @@ impl fmt::Display for Refusal {
                     "the model has no price; add a price row, or name a fallback price in the policy",
                 );
             }
+            RefusalKind::Deadline { at } => {
+                if let Some(scope) = &self.scope {
+                    write!(f, "{scope} ")?;
+                }
+                return write!(f, "had until {at}; the run ends here");
+            }
             _ => {}
         }
         match &self.scope {
@@ -407,8 +424,13 @@ impl fmt::Display for Refusal {
             RefusalKind::Exhausted { resets_at: None } => f.write_str("; raise the limit to go on"),
             RefusalKind::InFlight => f.write_str("; fits once calls in flight end, ask again soon"),
             RefusalKind::NeverFits => f.write_str("; can never fit, ask for less or raise the limit"),
-            RefusalKind::RunLimit => f.write_str("; the run ends here"),
-            RefusalKind::Unpriced | RefusalKind::Frozen { .. } => Ok(()),
+            RefusalKind::RunLimit => f.write_str(match unit {
+                Unit::ToolCalls | Unit::Tool(_) => "; the run may make no more of them",
+                Unit::Children | Unit::Depth => "; the run may begin no more of them",
+                _ => "; the run ends here",
+            }),
+            RefusalKind::KeptBack => f.write_str("; what is left is kept back for the final call"),
+            RefusalKind::Unpriced | RefusalKind::Frozen { .. } | RefusalKind::Deadline { .. } => Ok(()),
         }
     }
 }

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use super::core::{Core, Outage};
 use super::outbox::Outbox;
 use super::{Enforcer, Swaps};
+use crate::run::Levels;
 use crate::{
     BudgetLedger, ByteBound, Clock, MemoryLedger, Observer, OutputSizing, Policy, PricingTable, SystemClock,
     TokenEstimator, Usd,
@@ -166,6 +167,7 @@ impl EnforcerBuilder {
             hold_grace: self.hold_grace,
             outbox: Outbox::default(),
             swaps: Swaps::new(()),
+            runs: Levels::default(),
         })
     }
 }

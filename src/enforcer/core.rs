@@ -12,11 +12,12 @@ use arc_swap::ArcSwap;
 use super::Swaps;
 use super::builder::{Abandoned, LedgerAway};
 use super::outbox::Outbox;
-use crate::ledger::{Crossed, Expired, News, Reconcile, Release, Reply, Reserve, Resize};
+use crate::ledger::{Crossed, Expired, Frozen, News, Reconcile, Release, Reply, Reserve, Resize};
+use crate::run::Levels;
 use crate::verdict::window_text;
 use crate::{
     Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, OutputSizing, Policy,
-    PricingTable, TierAction, Timestamp, TokenEstimator, Unit, Usd,
+    PricingTable, Root, Scope, TierAction, Timestamp, TokenEstimator, Unit, Usd,
 };
 
 /// What every clone of an enforcer and every open reservation shares.
@@ -39,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) hold_grace: Duration,
     pub(crate) outbox: Outbox,
     pub(crate) swaps: Swaps,
+    /// The runs that have a guard in this process.
+    pub(crate) runs: Levels,
 }
 
 /// How much was let through while the ledger was away.
@@ -140,6 +143,13 @@ impl Core {
         match self.ledger.immediate() {
             Some(ledger) => ledger.resize(now, command),
             None => self.ledger.resize(command).await,
+        }
+    }
+
+    pub(crate) async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        match self.ledger.immediate() {
+            Some(ledger) => ledger.marks(ledger.now(), root, scopes),
+            None => self.ledger.marks(root, scopes).await,
         }
     }
 

@@ -230,6 +230,10 @@ impl Enforcer {
         };
         // Holds that were due have ended on the way, and nobody else will hear of them.
         core.tell_expired(reply.news.take());
+        if let Some(run) = core.runs.find(&root, scope) {
+            // The first stop's reason stays, so a repeat must ask which it was.
+            run.learn(core.marks(&root, std::slice::from_ref(scope)).await?.pop());
+        }
         Ok(reply)
     }
 

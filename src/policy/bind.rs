@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use super::budget::EXEMPTION_PREFIX;
-use super::{Budget, Exemption, Policy, Resolved, Tiers};
+use super::{Budget, Exemption, OfRun, Policy, Resolved, Tiers};
 use crate::{
     Account, Binding, Bound, Call, Caps, Claim, Error, Line, Mark, Root, Scope, ScopeKind, TierAction,
     Timestamp, Unit, Window,
@@ -73,6 +73,7 @@ impl Policy {
             valid_until: Timestamp::MAX,
             found: Vec::new(),
             exemptions: Vec::new(),
+            next_rung: self.next_rung(&call.model),
         };
         // What only observes refuses nothing and clamps nothing.
         let mut caps = if self.0.observe { Caps::default() } else { self.0.caps };
@@ -96,6 +97,7 @@ impl Policy {
         }
         let valid_until = resolver.valid_until;
         let exemptions = std::mem::take(&mut resolver.exemptions);
+        let next_rung = resolver.next_rung.take();
         let (lines, bound): (Vec<Line>, Vec<Bound>) = resolver.found.into_iter().unzip();
         // A run's own limits may enforce where no budget of the policy does.
         let observes_only =
@@ -105,7 +107,7 @@ impl Policy {
             bound,
             caps,
             model: call.model.clone(),
-            next_rung: self.next_rung(&call.model),
+            next_rung,
             exemptions,
             observes_only,
             valid_until,
@@ -152,6 +154,8 @@ struct Resolver<'a> {
     valid_until: Timestamp,
     found: Vec<(Line, Bound)>,
     exemptions: Vec<CompactString>,
+    /// By the policy's ladder, or by that of a run whose own line degrades.
+    next_rung: Option<CompactString>,
 }
 
 /// What one line is made from.
@@ -166,6 +170,7 @@ struct Source<'a> {
     tiers: &'a Tiers,
     observe: bool,
     degrades: bool,
+    of_run: OfRun,
     exemption: Option<CompactString>,
 }
 
@@ -190,6 +195,7 @@ impl Resolver<'_> {
                 tiers: &Tiers::plain(),
                 observe,
                 degrades: false,
+                of_run: OfRun::default(),
                 exemption: None,
             })?;
         }
@@ -204,6 +210,7 @@ impl Resolver<'_> {
             tiers: &budget.tiers,
             observe,
             degrades,
+            of_run: budget.of_run.clone(),
             exemption: None,
         })
     }
@@ -222,6 +229,7 @@ impl Resolver<'_> {
             tiers: &Tiers::plain(),
             observe: false,
             degrades: false,
+            of_run: OfRun::default(),
             exemption: Some(exemption.id.clone()),
         })
     }
@@ -255,12 +263,19 @@ impl Resolver<'_> {
             None => SmallVec::new(),
         };
         let ceiling = match limit {
-            Some(limit) if source.tiers.is_plain() => limit,
+            Some(limit) if source.tiers.is_plain() => limit.saturating_sub(source.of_run.kept_back),
             // Blocking at a level means that the largest figure below it is the last allowed.
             Some(_) => level_of(&levels, TierAction::Block).map_or(i64::MAX, |level| level.saturating_sub(1)),
             None => i64::MAX,
         };
-        let degrade = if source.degrades { level_of(&levels, TierAction::Degrade) } else { None };
+        let degrade = match &source.of_run.degrade {
+            Some((level, next)) => {
+                self.next_rung = Some(next.clone());
+                Some(*level)
+            }
+            None if source.degrades => level_of(&levels, TierAction::Degrade),
+            None => None,
+        };
         let degrade_ceiling = degrade.map_or(i64::MAX, |level| level.saturating_sub(1));
         let warns = [TierAction::Warn, TierAction::Critical].map(|action| level_of(&levels, action));
         let about = (source.unit, source.window);
@@ -286,6 +301,7 @@ impl Resolver<'_> {
             resets_at,
             limit,
             raised: source.raised,
+            kept_back: source.of_run.kept_back,
             ceiling,
             degrade_ceiling,
             warn_at: warns.into_iter().flatten().min().unwrap_or(i64::MAX),

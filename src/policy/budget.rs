@@ -36,6 +36,17 @@ pub struct Budget {
     pub(crate) restart: bool,
     pub(crate) metadata: Vec<(CompactString, CompactString)>,
     pub(crate) channels: Vec<CompactString>,
+    /// What only a run's own lines know.
+    pub(crate) of_run: OfRun,
+}
+
+/// What only a run's own lines know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OfRun {
+    /// The part of the limit that is kept back for the final call.
+    pub(crate) kept_back: i64,
+    /// The figure from which on stronger models are refused, and the next model to try.
+    pub(crate) degrade: Option<(i64, CompactString)>,
 }
 
 /// Whom a budget binds.
@@ -62,8 +73,10 @@ pub(crate) struct Filter {
     pub(crate) tags: Vec<(CompactString, CompactString)>,
 }
 
-/// The ids of a run's own dollars, tokens, rounds and time.
-pub(crate) const RUN_LINES: [&str; 4] = ["run", "run tokens", "run iterations", "run time"];
+/// Whether a budget of that id is one of a run's own lines: `run`, `run tokens`, and so on.
+pub(crate) fn is_run_line(id: &str) -> bool {
+    id.strip_prefix("run").is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
 
 /// What an exemption's own budget is called before its id.
 pub(crate) const EXEMPTION_PREFIX: &str = "exemption ";
@@ -93,6 +106,7 @@ impl Budget {
             restart: false,
             metadata: Vec::new(),
             channels: Vec::new(),
+            of_run: OfRun::default(),
         }
     }
 
@@ -239,7 +253,7 @@ impl Budget {
 
     /// Whether the id belongs to lines that no policy names: a run's own, and those of exemptions.
     pub(crate) fn has_reserved_id(&self) -> bool {
-        RUN_LINES.contains(&self.id.as_str()) || self.id.starts_with(EXEMPTION_PREFIX)
+        is_run_line(&self.id) || self.id.starts_with(EXEMPTION_PREFIX)
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {

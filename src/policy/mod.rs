@@ -14,8 +14,8 @@ use compact_str::{CompactString, ToCompactString};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-pub(crate) use budget::RUN_LINES;
 pub use budget::{Budget, Selector};
+pub(crate) use budget::{OfRun, is_run_line};
 pub use exemption::Exemption;
 pub use tiers::{Tier, Tiers};
 
@@ -98,8 +98,7 @@ impl Policy {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the budget and the field: a limit below zero,
-    /// an id twice or one that runs and exemptions use (`run`, `run tokens`, `run iterations`, `run time`,
-    /// `exemption …`), more than 10,000 budgets.
+    /// an id twice or one that runs and exemptions use (`run`, `run …`, `exemption …`), more than 10,000 budgets.
     pub fn new(budgets: impl IntoIterator<Item = Budget>) -> Result<Self, Error> {
         let budgets: Vec<_> = budgets.into_iter().map(Arc::new).collect();
         if budgets.len() > POLICY_ENTRIES_MAX {

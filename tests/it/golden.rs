@@ -269,7 +269,7 @@ fn agent(tokens_each: u64) -> (u32, token_budget::RunReport) {
         .iterations(50)
         .output_tokens_per_iteration(4_000)
         .charging(Call::charging().agent("scout"))
-        .open(&house.enforcer)
+        .open_now(&house.enforcer)
         .unwrap();
     let mut rounds = 0;
     while let Ok(reservation) = run.reserve_now(&call("milli", tokens_each)).unwrap().or_refusal() {
@@ -282,7 +282,7 @@ fn agent(tokens_each: u64) -> (u32, token_budget::RunReport) {
 #[test]
 fn section_3_a_round_is_held_for_4000_output_tokens_at_most() {
     let house = House::of([]);
-    let run = RunGuard::builder("r1").output_tokens_per_iteration(4_000).open(&house.enforcer).unwrap();
+    let run = RunGuard::builder("r1").output_tokens_per_iteration(4_000).open_now(&house.enforcer).unwrap();
     let held = |asked| run.reserve_now(&call("milli", asked)).unwrap().or_refusal().unwrap().output_tokens();
     assert_eq!([held(3_999), held(4_000), held(4_001)], [3_999, 4_000, 4_000]);
 }

@@ -137,7 +137,7 @@ fn names_with_control_characters_are_refused_wherever_they_come_from() {
         let budget = Budget::usd(name, team(), Usd::dollars(1), Window::day());
         let error = Policy::new([budget]).unwrap_err();
         assert!(!error.to_string().contains(name), "an error does not carry it on: {error:?}");
-        assert!(RunGuard::builder(name).open(&House::of([]).enforcer).is_err(), "{name:?}");
+        assert!(RunGuard::builder(name).open_now(&House::of([]).enforcer).is_err(), "{name:?}");
         let encoded = Scope::encoded(ScopeKind::Team, name).unwrap();
         assert!(!encoded.name().chars().any(char::is_control));
     }

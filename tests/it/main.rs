@@ -44,6 +44,11 @@ mod outage;
 mod prices;
 mod requests;
 mod runs;
+mod runs_last_word;
+mod runs_nested;
+mod runs_people;
+mod runs_resume;
+mod runs_tools;
 #[cfg(feature = "testing")]
 mod scripted;
 #[cfg(feature = "testing")]

@@ -56,7 +56,7 @@ fn a_client_that_cannot_clamp_is_not_sent_on_a_shortened_hold() {
 fn a_run_does_not_spend_its_limit_once_in_each_organisation() {
     // Its lines stood in the books of whatever organisation a call named.
     let house = house(100);
-    let run = RunGuard::builder("r").usd(usd("0.02")).open(&house.enforcer).unwrap();
+    let run = RunGuard::builder("r").usd(usd("0.02")).open_now(&house.enforcer).unwrap();
     let error = run.reserve_now(&call("milli", 10).organization("elsewhere")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("organization"), "{error}");

@@ -295,7 +295,7 @@ fn a_call_belongs_to_the_books_of_its_organisation() {
 #[test]
 fn a_budget_cannot_take_the_id_of_a_runs_own_lines_or_of_an_exemption() {
     // It would have made every guarded call fail, or two budgets share one account.
-    for id in ["run", "run tokens", "run iterations", "run time", "exemption launch"] {
+    for id in ["run", "run tokens", "run iterations", "run time", "run tools", "exemption launch"] {
         let runs = Budget::each_usd(id, ScopeKind::Run, Usd::dollars(5), Window::lifetime());
         let error = Policy::new([runs]).unwrap_err();
         assert!(error.to_string().starts_with(&format!("budget {id}: id: ")), "{error}");

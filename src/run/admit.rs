@@ -1,0 +1,141 @@
+//! Which model of a run's ladder has room, and whom does a refusal end?
+
+use std::sync::Arc;
+
+use compact_str::CompactString;
+
+use super::RunGuard;
+use super::limits::View;
+use crate::policy::is_run_line;
+use crate::{Admission, Call, Decision, Error, Prepared, Refusal, RefusalKind, Timestamp, Unit};
+
+/// Charge sets that the run has used.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    /// What was granted along the chain when they were resolved.
+    granted: i64,
+    /// By call, and whether it is the final one.
+    prepared: Vec<(Call, bool, Arc<Prepared>)>,
+}
+
+/// How many charge sets of one run are kept resolved.
+const PREPARED_MAX: usize = 16;
+
+impl RunGuard {
+    /// One call on the run's ladder: the strongest model that fits, or why the first does not.
+    pub(super) async fn admit(&self, call: &Call, is_final: bool) -> Result<Admission, Error> {
+        let call = &self.charged(call)?;
+        self.settle_ended().await?;
+        let now = self.enforcer.now();
+        if let Some(refusal) = self.out_of_time(now) {
+            let decision = self.prepared_for(call, is_final)?.refused_by(refusal, now).await?;
+            return self.refused(decision).await;
+        }
+        let first = match self.attempt(call, is_final).await? {
+            Admission::Refused(decision) => decision,
+            admitted => return Ok(admitted),
+        };
+        let mut rung = if first.frozen.is_empty() { self.next_rung(call.model()) } else { None };
+        while let Some(model) = rung {
+            let weaker = call.clone().with_model(model);
+            if let Admission::Admitted(reservation) = self.attempt(&weaker, is_final).await? {
+                return Ok(Admission::Admitted(reservation));
+            }
+            rung = self.next_rung(weaker.model());
+        }
+        self.refused(first).await
+    }
+
+    /// One model; asked again where somebody has granted more in the meantime.
+    async fn attempt(&self, call: &Call, is_final: bool) -> Result<Admission, Error> {
+        let before = self.granted();
+        let refused = match self.prepared_for(call, is_final)?.reserve_call(call).await? {
+            Admission::Refused(decision) => decision,
+            admitted => return Ok(admitted),
+        };
+        let short_of_usd = |refusal: &Refusal| {
+            refusal.unit == Unit::Usd && is_run_line(&refusal.budget) && refusal.kind != RefusalKind::InFlight
+        };
+        if refused.refusals().iter().any(short_of_usd) {
+            self.learn_grants().await?;
+            if self.granted() > before {
+                return self.prepared_for(call, is_final)?.reserve_call(call).await;
+            }
+        }
+        Ok(Admission::Refused(refused))
+    }
+
+    /// Remembers which run a refusal ends: its own limits do, a team's empty month does not.
+    async fn refused(&self, decision: Box<Decision>) -> Result<Admission, Error> {
+        if !decision.frozen.is_empty() {
+            self.learn_marks().await?;
+        }
+        if self.missing(&decision).is_none() {
+            let refusals = decision.refusals();
+            let ends = |refusal: &&Refusal| {
+                matches!(
+                    refusal.kind,
+                    RefusalKind::RunLimit | RefusalKind::KeptBack | RefusalKind::Deadline { .. }
+                )
+            };
+            for refusal in refusals.iter().filter(ends) {
+                let ended = self.run.chain().find(|run| refusal.scope.as_ref() == Some(run.scope()));
+                if let Some(run) = ended {
+                    run.level.note(|state| state.short = Some(refusal.clone()));
+                }
+            }
+        }
+        Ok(Admission::Refused(decision))
+    }
+
+    pub(super) fn out_of_time(&self, now: Timestamp) -> Option<Refusal> {
+        self.run.end.as_ref().and_then(|end| end.refusal(now))
+    }
+
+    /// The model to try after that one, where the run walks a ladder at all.
+    fn next_rung(&self, model: &str) -> Option<CompactString> {
+        let rungs = &self.run.rungs;
+        if rungs.ladder.is_empty() {
+            self.run.chain().find_map(|run| run.rungs.degrade_at)?;
+            return self.enforcer.policy().next_rung(model);
+        }
+        let place = rungs.ladder.iter().position(|rung| rung == model)?;
+        rungs.ladder.get(place.saturating_add(1)).cloned()
+    }
+
+    /// The call with everybody who pays for it.
+    fn charged(&self, call: &Call) -> Result<Call, Error> {
+        // Its limits stand in the books of one organisation, and so must its calls.
+        let charge = &self.run.charge;
+        if call.organization_name().is_some_and(|name| Some(name) != charge.organization_name()) {
+            return Err(Error::invalid(
+                "call: organization",
+                "is not the one that the run was opened to charge",
+            ));
+        }
+        Ok(self.run.charged(call.clone()))
+    }
+
+    fn prepared_for(&self, call: &Call, is_final: bool) -> Result<Arc<Prepared>, Error> {
+        let granted = self.granted();
+        let mut resolved = self.resolved.lock();
+        if resolved.granted != granted {
+            *resolved = Resolved { granted, prepared: Vec::new() };
+        }
+        let known =
+            |(known, last, _): &&(Call, bool, Arc<Prepared>)| *last == is_final && known.same_charge(call);
+        if let Some((_, _, prepared)) = resolved.prepared.iter().find(known) {
+            return Ok(Arc::clone(prepared));
+        }
+        let next_rung = self.next_rung(call.model());
+        let view = View { is_final, next_rung: next_rung.as_ref(), ..View::default() };
+        let budgets: Arc<[_]> = self.run.call_lines(view).into_iter().map(Arc::new).collect();
+        self.run.chain().flat_map(|run| &run.carve).for_each(|carve| carve.watch(&budgets));
+        let prepared = Arc::new(self.enforcer.prepare_with(call, budgets)?);
+        if resolved.prepared.len() >= PREPARED_MAX {
+            resolved.prepared.remove(0);
+        }
+        resolved.prepared.push((call.without_input(), is_final, Arc::clone(&prepared)));
+        Ok(prepared)
+    }
+}

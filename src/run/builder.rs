@@ -1,0 +1,240 @@
+//! How is a run opened, or continued?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use compact_str::CompactString;
+use parking_lot::Mutex;
+
+use super::RunGuard;
+use super::admit::Resolved;
+use super::figures::Figures;
+use super::limits::{GRANTED, KeptBack, OnLimit, RunLimits, TIME};
+use super::opened::{End, Opened, Rungs};
+use super::state::RunState;
+use crate::enforcer::at_once;
+use crate::{Call, Enforcer, Error, Scope, Timestamp, Unit, Usd};
+
+/// Says what a run may take.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RunGuardBuilder<P = ()> {
+    pub(super) id: CompactString,
+    pub(super) charge: Call,
+    pub(super) limits: RunLimits,
+    pub(super) rungs: Rungs,
+    pub(super) on_limit: OnLimit,
+    pub(super) saved: Option<Box<RunState>>,
+    /// The run that it is below of.
+    pub(super) place: P,
+}
+
+impl<P> RunGuardBuilder<P> {
+    pub(super) fn new(id: CompactString, place: P) -> Self {
+        Self {
+            id,
+            charge: Call::charging(),
+            limits: RunLimits::default(),
+            rungs: Rungs::default(),
+            on_limit: OnLimit::default(),
+            saved: None,
+            place,
+        }
+    }
+
+    /// Limits its dollars.
+    pub fn usd(mut self, limit: Usd) -> Self {
+        self.limits.usd = Some(limit);
+        self
+    }
+
+    /// Limits its tokens, input and output together.
+    pub fn tokens(mut self, limit: u64) -> Self {
+        self.limits.tokens = Some(limit);
+        self
+    }
+
+    /// Limits its rounds: attempts that are sent.
+    pub fn iterations(mut self, limit: u64) -> Self {
+        self.limits.iterations = Some(limit);
+        self
+    }
+
+    /// Limits the output tokens of each round; longer requests are held for, and must be sent with, that many.
+    pub fn output_tokens_per_iteration(mut self, limit: u64) -> Self {
+        self.limits.output_tokens_per_iteration = Some(limit);
+        self
+    }
+
+    /// Limits the time that it is open, over all openings.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.limits.time = Some(limit);
+        self
+    }
+
+    /// Admits nothing from that instant on. Calls in flight are recorded all the same.
+    pub fn deadline(mut self, at: Timestamp) -> Self {
+        self.limits.deadline = Some(at);
+        self
+    }
+
+    /// Limits the calls of all its tools together.
+    pub fn tool_calls(mut self, limit: u64) -> Self {
+        self.limits.tool_calls = Some(limit);
+        self
+    }
+
+    /// Limits the calls of the tool of that name.
+    pub fn tool(mut self, name: impl Into<CompactString>, limit: u64) -> Self {
+        self.limits.tools.insert(name.into(), limit);
+        self
+    }
+
+    /// Limits the runs that it may begin directly below itself.
+    pub fn max_children(mut self, limit: u64) -> Self {
+        self.limits.children = Some(limit);
+        self
+    }
+
+    /// Limits the levels of runs below it: zero allows none.
+    pub fn max_depth(mut self, limit: u64) -> Self {
+        self.limits.depth = Some(limit);
+        self
+    }
+
+    /// Keeps a part of the limits for the [final call](RunGuard::reserve_final).
+    pub fn keep_back(mut self, kept_back: KeptBack) -> Self {
+        self.limits.kept_back = kept_back;
+        self
+    }
+
+    /// Falls back on these models, strongest first, where one has no room; without, on the policy's ladder.
+    pub fn ladder<M: Into<CompactString>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
+        for model in models {
+            let model = model.into();
+            // A model named again would lead back up.
+            if !self.rungs.ladder.contains(&model) {
+                self.rungs.ladder.push(model);
+            }
+        }
+        self
+    }
+
+    /// Refuses all but the weakest model of the ladder calls that would reach that share of the run's limit.
+    ///
+    /// Dollars and tokens both count. Where there is room again, after a grant or a released hold, the stronger
+    /// ones are back.
+    pub fn degrade_at(mut self, percent: u32) -> Self {
+        self.rungs.degrade_at = Some(percent);
+        self
+    }
+
+    /// Says what it does where its own dollars do not suffice: it is over, or asks.
+    pub fn on_limit(mut self, on_limit: OnLimit) -> Self {
+        self.on_limit = on_limit;
+        self
+    }
+
+    /// Charges these levels for every call of the run, beside the run itself.
+    pub fn charging(mut self, charge: Call) -> Self {
+        self.charge = charge;
+        self
+    }
+
+    /// Puts a saved state on the books, where the ledger does not know the run.
+    ///
+    /// A ledger that knows it, by any figure or mark, knows better: the state is passed over, and nothing counts
+    /// twice. [`RunGuard::was_restored`] says which it was.
+    pub fn resume(mut self, state: RunState) -> Self {
+        self.saved = Some(Box::new(state));
+        self
+    }
+}
+
+impl RunGuardBuilder {
+    /// Opens the run, or continues it where the ledger knows its id.
+    ///
+    /// # Errors
+    /// `Invalid` for an id or a limit that cannot be used; `LedgerUnavailable` where the ledger is away.
+    pub async fn open(mut self, enforcer: &Enforcer) -> Result<RunGuard, Error> {
+        let saved = self.saved.take();
+        let run = self.run(enforcer, Scope::run(self.id.clone())?, None)?;
+        let was_restored = restore(saved.as_deref(), enforcer, &run).await?;
+        RunGuard::begin(enforcer, run, saved.as_deref(), was_restored).await
+    }
+
+    /// The same without a runtime, for ledgers that answer at once.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and `Unsupported` where the ledger needs to be waited for.
+    pub fn open_now(self, enforcer: &Enforcer) -> Result<RunGuard, Error> {
+        at_once(self.open(enforcer))?
+    }
+}
+
+impl<P> RunGuardBuilder<P> {
+    /// The run of that scope, at the top or below another, without what the ledger says of it.
+    pub(super) fn run(
+        &self,
+        enforcer: &Enforcer,
+        scope: Scope,
+        parent: Option<Arc<Opened>>,
+    ) -> Result<Opened, Error> {
+        self.limits.check()?;
+        // A name that cannot be used is found here, not at the first call.
+        let charge = self.charge.clone().with_model("-");
+        let root = enforcer.policy().bind(&charge, enforcer.now())?.claim.root().clone();
+        Ok(Opened {
+            level: enforcer.core().runs.find_or_make(&root, &scope),
+            root,
+            limits: self.limits.clone(),
+            charge,
+            parent,
+            carve: None,
+            rungs: self.rungs.clone(),
+            on_limit: self.on_limit,
+            end: None,
+        })
+    }
+}
+
+/// Puts a saved state on the books, where there is one and the ledger does not know the run.
+pub(super) async fn restore(
+    saved: Option<&RunState>,
+    enforcer: &Enforcer,
+    run: &Opened,
+) -> Result<bool, Error> {
+    match saved {
+        Some(saved) => saved.restore(enforcer, run).await,
+        None => Ok(false),
+    }
+}
+
+impl RunGuard {
+    /// Begins to watch a run, from what the ledger says of it.
+    pub(super) async fn begin(
+        enforcer: &Enforcer,
+        mut run: Opened,
+        saved: Option<&RunState>,
+        was_restored: bool,
+    ) -> Result<Self, Error> {
+        let scope = run.scope().clone();
+        let figures = Figures::read(enforcer, &run, std::slice::from_ref(&scope), &[]).await?;
+        let granted = figures.get(&scope, GRANTED, &Unit::Usd).spent;
+        run.level.change(|state| state.granted = granted);
+        let used = u64::try_from(figures.get(&scope, TIME, &Unit::TimeMs).spent).unwrap_or(0);
+        let since = enforcer.now();
+        let above = run.parent.as_ref().and_then(|parent| parent.end.as_ref());
+        run.end = End::earliest(&scope, &run.limits, (since, Duration::from_millis(used)), above);
+        let guard = Self {
+            enforcer: enforcer.clone(),
+            run: Arc::new(run),
+            since,
+            resolved: Mutex::new(Resolved::default()),
+            attached: Mutex::new(saved.map(|saved| saved.attached.clone()).unwrap_or_default()),
+            was_restored,
+        };
+        guard.learn_marks().await?;
+        Ok(guard)
+    }
+}

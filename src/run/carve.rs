@@ -1,0 +1,196 @@
+//! What does a run hold for a run below that has a part of its own?
+//!
+//! The part is a hold on the parent and on all that share with it. Its lines
+//! lie beside three of the child's own: what is carved, the number of the
+//! hold, by which another process finds its id; and what of the child's
+//! spending was posted above. So the books alone say how far the replacement
+//! of the hold has come, and anybody may go on with it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::limits::line;
+use super::opened::Opened;
+use super::post::{self, Held, Terms, amounts, bind, under};
+use super::refuse::refusal;
+use super::settle::Look;
+use crate::policy::{Budget, is_run_line};
+use crate::{Account, Binding, Decision, Enforcer, Error, ReservationId, Root, Scope, Timestamp, Unit};
+
+pub(super) const CARVED: &str = "run carved";
+pub(super) const POSTED: &str = "run posted";
+
+/// The hold that stands for a part.
+#[derive(Debug)]
+pub(crate) struct Carve {
+    pub(super) child: Scope,
+    pub(super) unit: Unit,
+    /// How much was carved.
+    pub(super) part: i64,
+    /// The hold's number, from which its id is made.
+    number: i64,
+    pub(super) id: ReservationId,
+    /// The payers' lines, and the child's.
+    pub(super) binding: Arc<Binding>,
+    /// The child is over: the hold is to be replaced by what it spent.
+    ended: AtomicBool,
+    /// The lines of calls made below it. Whoever holds them may still report.
+    calls: Mutex<Vec<Weak<[Arc<Budget>]>>>,
+}
+
+/// What came of asking for a part.
+pub(super) enum Taken {
+    /// It is held; where it was held just now, the hold goes unless it is kept.
+    Carve(Arc<Carve>, Option<Held>),
+    Refused(Box<Decision>),
+}
+
+impl Carve {
+    /// Finds the part that the child was given before, from whichever process.
+    pub(super) async fn find(
+        enforcer: &Enforcer,
+        parent: &Opened,
+        child: &Scope,
+    ) -> Result<Option<Arc<Self>>, Error> {
+        for unit in [Unit::Usd, Unit::Tokens] {
+            let binding = Self::lines(enforcer, parent, child, &unit)?;
+            let look = Look::at(enforcer, &binding, child, &unit).await?;
+            let number = look.numbered.used();
+            if number > 0 {
+                let id = id_of(number, &parent.root, child);
+                let ended = AtomicBool::new(look.numbered.spent > 0 && look.carved.used() == 0);
+                let part = look.carved.used();
+                return Ok(Some(Arc::new(Self {
+                    child: child.clone(),
+                    unit,
+                    part,
+                    number,
+                    id,
+                    binding,
+                    ended,
+                    calls: Mutex::default(),
+                })));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Holds a part for the child until that instant, if it fits.
+    pub(super) async fn take(
+        enforcer: &Enforcer,
+        parent: &Opened,
+        (child, until): (&Scope, Timestamp),
+        (unit, part): (Unit, i64),
+    ) -> Result<Taken, Error> {
+        let core = enforcer.core();
+        let (binding, number) = (Self::lines(enforcer, parent, child, &unit)?, new_number(core.now()));
+        // Two who carve for the same child at once meet on this line, and one is refused.
+        let only_one = |account: &Account, ceiling: i64| {
+            if account.budget() == CARVED && account.unit() == &Unit::Requests { number } else { ceiling }
+        };
+        let ceilings: Vec<(Account, i64)> =
+            binding.claim.lines().iter().map(|line| (line.account.clone(), line.ceiling)).collect();
+        let ceiling = |account: &Account| {
+            let own = ceilings.iter().find(|(known, _)| known == account);
+            only_one(account, own.map_or(i64::MAX, |(_, ceiling)| *ceiling))
+        };
+        let claim = under(&binding, binding.claim.scopes(), ceiling)?;
+        let asked = Self::amounts_of(&claim, &unit, (part, part, 0), number);
+        let id = id_of(number, &parent.root, child);
+        let terms = Terms { expires_at: until, charged: true };
+        let (reply, held) = post::hold(core, id, &claim, &asked, terms).await?;
+        if held.is_none() {
+            return match Self::find(enforcer, parent, child).await? {
+                Some(carve) => Ok(Taken::Carve(carve, None)),
+                None => Ok(Taken::Refused(refusal(core, &binding, asked, reply))),
+            };
+        }
+        core.tell_news(&claim, reply.news);
+        let ended = AtomicBool::new(false);
+        let carve =
+            Self { child: child.clone(), unit, part, number, id, binding, ended, calls: Mutex::default() };
+        Ok(Taken::Carve(Arc::new(carve), held))
+    }
+
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    /// Takes note of calls that are counted in the part.
+    pub(super) fn watch(&self, lines: &Arc<[Arc<Budget>]>) {
+        let mut calls = self.calls.lock();
+        calls.retain(|lines| lines.strong_count() > 0);
+        calls.push(Arc::downgrade(lines));
+    }
+
+    /// Whether anybody in this process may still report what a call of the child used.
+    pub(super) fn is_awaited(&self, enforcer: &Enforcer) -> bool {
+        enforcer.undelivered() > 0 || self.calls.lock().iter().any(|lines| lines.strong_count() > 0)
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn lines(
+        enforcer: &Enforcer,
+        parent: &Opened,
+        child: &Scope,
+        unit: &Unit,
+    ) -> Result<Arc<Binding>, Error> {
+        let mut lines: Vec<_> =
+            parent.payers(unit).into_iter().flat_map(|run| run.part_lines(unit)).collect();
+        lines.push(line(CARVED, child, unit.clone(), None));
+        lines.push(line(CARVED, child, Unit::Requests, None));
+        lines.push(line(POSTED, child, unit.clone(), None));
+        let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([child.clone()]));
+        let mut binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
+        binding.model = compact_str::format_compact!("{child}");
+        Ok(Arc::new(binding))
+    }
+
+    pub(super) fn amounts(&self, figures: (i64, i64, i64)) -> post::Amounts {
+        Self::amounts_of(&self.binding, &self.unit, figures, self.number)
+    }
+
+    /// On the payers' lines, as carved, and as posted.
+    fn amounts_of(
+        binding: &Binding,
+        unit: &Unit,
+        (above, carved, posted): (i64, i64, i64),
+        number: i64,
+    ) -> post::Amounts {
+        amounts(binding, |account| match account.budget() {
+            CARVED if account.unit() == unit => carved,
+            CARVED => number,
+            POSTED => posted,
+            _ => above,
+        })
+    }
+}
+
+/// The lower bits of a hold's number tell it from others of the same millisecond.
+const NUMBER_BITS: u32 = 20;
+
+/// A number for a hold that is made now, with which none was made before.
+fn new_number(now: Timestamp) -> i64 {
+    let bits = ReservationId::generate(now).to_bits();
+    // A thread's random prefix lies above its counter.
+    let low = (bits ^ bits.wrapping_shr(40)) & ((1 << NUMBER_BITS) - 1);
+    let millis = now.as_millis().max(0).wrapping_shl(NUMBER_BITS);
+    millis | i64::try_from(low).unwrap_or(0)
+}
+
+/// The id of a child's hold, made again from the number that its books tell.
+fn id_of(number: i64, root: &Root, child: &Scope) -> ReservationId {
+    // FNV-1a with 128 bits: the same in every process, unlike the standard library's.
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    let name = root.name().bytes().chain([0]).chain(child.name().bytes());
+    let bytes = name.chain(number.to_be_bytes());
+    let hash = bytes.fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    let millis = u128::try_from(number.wrapping_shr(NUMBER_BITS)).unwrap_or(0);
+    ReservationId::from_bits(millis.wrapping_shl(80) | (hash & ((1 << 80) - 1)))
+}

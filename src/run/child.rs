@@ -1,0 +1,262 @@
+//! How does a run begin another below itself, and what does it give it?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use compact_str::CompactString;
+
+use super::RunGuard;
+use super::builder::{RunGuardBuilder, restore};
+use super::figures::Figures;
+use super::level::Level;
+use super::limits::{CHILDREN, GIVEN, KNOWN, line, signed};
+use super::opened::{End, Opened};
+use super::part::{RunPart, room, share_of};
+use super::post::{self, Held, Terms, amounts, bind};
+use super::refuse::{refusal, unasked};
+use crate::enforcer::at_once;
+use crate::ledger::{MarkAction, Note};
+use crate::policy::is_run_line;
+use crate::{Binding, Call, Decision, Error, Refusal, RefusalKind, ReservationId, Scope, Unit, Usd};
+
+/// Says what a run below another may take. See [`RunGuard::child`].
+pub type ChildBuilder<'a> = RunGuardBuilder<Below<'a>>;
+
+/// Where a run stands that is begun below another, and what it is given there.
+#[derive(Clone, Debug)]
+pub struct Below<'a> {
+    pub(super) parent: &'a RunGuard,
+    pub(super) part: Option<RunPart>,
+    percent: Option<u32>,
+}
+
+/// What became of beginning a run below another.
+#[derive(Debug)]
+#[must_use]
+pub enum ChildAdmission {
+    /// It is open.
+    Opened(RunGuard),
+    /// A limit of a run above refuses it: its depth, its children, or room for the part asked for.
+    Refused(Box<Decision>),
+}
+
+impl ChildAdmission {
+    /// The guard, or the refusal as an error.
+    ///
+    /// # Errors
+    /// The decision, where a run above refuses.
+    pub fn or_refusal(self) -> Result<RunGuard, Box<Decision>> {
+        match self {
+            Self::Opened(run) => Ok(run),
+            Self::Refused(decision) => Err(decision),
+        }
+    }
+}
+
+impl RunGuard {
+    /// Begins a run below this one; its id is this run's, a slash, and `name`.
+    ///
+    /// It charges whom this run charges, and shares this run's limits: its calls are held in them and in those
+    /// of every run above, all or none, and every level sees a charge when it is made. Limits of its own bind
+    /// beside them. With a [`carve`](ChildBuilder::carve) it gets a part for itself instead.
+    ///
+    /// # Example: an agent that delegates
+    /// ```
+    /// use token_budget::{Call, Enforcer, RunPart, RunGuard, Usage, Usd};
+    ///
+    /// let enforcer = Enforcer::builder().build();
+    /// let run = RunGuard::builder("trip").usd(Usd::dollars(10)).open_now(&enforcer)?;
+    ///
+    /// // $4 are set aside for the search, whatever else the run does.
+    /// let search = run.child("search").carve(RunPart::Usd(Usd::dollars(4))).open_now()?.or_refusal()?;
+    /// assert_eq!(run.report_now()?.reserved_usd, Usd::dollars(4));
+    ///
+    /// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(10_000);
+    /// search.reserve_now(&call)?.or_refusal()?.send().reconcile_now(Usage::of(0, 10_000))?;
+    /// search.close_now()?;
+    ///
+    /// let report = run.report_now()?; // what it did not need is back
+    /// assert_eq!((report.spent_usd, report.reserved_usd), (Usd::cents(10), Usd::ZERO));
+    /// assert_eq!((report.subtree.iterations, report.direct.iterations), (1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn child(&self, name: impl Into<CompactString>) -> ChildBuilder<'_> {
+        let place = Below { parent: self, part: None, percent: None };
+        RunGuardBuilder::new(name.into(), place)
+    }
+}
+
+impl ChildBuilder<'_> {
+    /// Gives it a part of its own: a hold on this run and on all that share with it, refused where it does not fit.
+    ///
+    /// In that unit its calls touch nobody above, and what is not carved stays shared. Stops reach them all the
+    /// same. The hold lasts until the deadline, where one is named, else until the child is closed; then it is
+    /// replaced by what the child spent, while its calls in flight keep theirs.
+    pub fn carve(mut self, part: RunPart) -> Self {
+        self.place.part = Some(part);
+        self
+    }
+
+    /// Limits its dollars to that share of what this run has left when the child is first opened.
+    pub fn usd_percent(mut self, percent: u32) -> Self {
+        self.place.percent = Some(percent);
+        self
+    }
+
+    /// Opens the child, or continues it where the ledger knows it.
+    ///
+    /// # Errors
+    /// `Invalid` for a name, a limit or a part that cannot be used; `LedgerUnavailable` where the ledger is away.
+    /// A limit of a run above is an answer, not an error: see [`ChildAdmission::Refused`].
+    pub async fn open(mut self) -> Result<ChildAdmission, Error> {
+        let parent = self.place.parent;
+        let enforcer = &parent.enforcer;
+        let scope = self.scope()?;
+        self.charge = parent.run.charge.scopes().iter().cloned().fold(self.charge, Call::scope);
+        if self.rungs.ladder.is_empty() {
+            self.rungs.ladder.clone_from(&parent.run.rungs.ladder);
+        }
+        parent.settle_ended().await?;
+        let refused = |decision| Ok(ChildAdmission::Refused(decision));
+        let above = self.above(&scope)?;
+        if let Some(decision) = self.out_of_reach(&above, &scope) {
+            return refused(decision);
+        }
+        let saved = self.saved.take();
+        let mut run = self.run(enforcer, scope.clone(), Some(Arc::clone(&parent.run)))?;
+        let figures = Figures::read(enforcer, &run, std::slice::from_ref(&scope), &[]).await?;
+        let mut given = figures.get(&scope, GIVEN, &Unit::Usd).spent;
+        let birth = if figures.get(&scope, KNOWN, &Unit::Requests).spent > 0 {
+            None
+        } else {
+            given = match self.place.percent {
+                Some(percent) => share_of(room(enforcer, &parent.run, &scope).await?, percent)?,
+                None => 0,
+            };
+            match self.be_born(&above, given, saved.is_some()).await? {
+                Ok(birth) => birth,
+                Err(decision) => return refused(decision),
+            }
+        };
+        if self.place.percent.is_some() {
+            run.limits.usd = Some(run.limits.usd.unwrap_or(Usd::MAX).min(Usd::from_nanos(given)));
+        }
+        let was_restored = restore(saved.as_deref(), enforcer, &run).await?;
+        let held = match self.take_part(&mut run, &figures).await? {
+            Ok(held) => held,
+            Err(decision) => return refused(decision),
+        };
+        let guard = RunGuard::begin(enforcer, run, saved.as_deref(), was_restored).await?;
+        if let Some((birth, amounts)) = birth {
+            birth.charge(amounts, Note::default());
+        }
+        held.into_iter().for_each(Held::keep);
+        guard.join_family();
+        Ok(ChildAdmission::Opened(guard))
+    }
+
+    /// The same without a runtime, for ledgers that answer at once.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and `Unsupported` where the ledger needs to be waited for.
+    pub fn open_now(self) -> Result<ChildAdmission, Error> {
+        at_once(self.open())?
+    }
+
+    fn scope(&self) -> Result<Scope, Error> {
+        if self.id.contains('/') {
+            return Err(Error::invalid("child", "its name has a slash, which divides it from its parent's"));
+        }
+        Scope::run(compact_str::format_compact!("{}/{}", self.place.parent.id(), self.id))
+    }
+
+    /// The lines on which its birth is counted: the parent's children, and the child's own mark.
+    fn above(&self, scope: &Scope) -> Result<Arc<Binding>, Error> {
+        let parent = &self.place.parent.run;
+        let lines = vec![
+            line(CHILDREN, parent.scope(), Unit::Children, parent.limits.children.map(signed)),
+            line(KNOWN, scope, Unit::Requests, Some(1)),
+            line(GIVEN, scope, Unit::Usd, None),
+        ];
+        let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([scope.clone()]));
+        let enforcer = &self.place.parent.enforcer;
+        let mut binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
+        binding.model = compact_str::format_compact!("{scope}");
+        Ok(Arc::new(binding))
+    }
+
+    /// The refusal of a run that lies too deep, or that is out of time before it begins.
+    fn out_of_reach(&self, above: &Arc<Binding>, scope: &Scope) -> Option<Box<Decision>> {
+        let parent = self.place.parent;
+        let core = parent.enforcer.core();
+        let now = core.now();
+        let too_deep = |(below, run): (i64, &Opened)| {
+            let limit = run.limits.depth.map(signed)?;
+            (below > limit).then(|| Refusal {
+                budget: "run depth".into(),
+                scope: Some(run.scope().clone()),
+                window: "lifetime".into(),
+                unit: Unit::Depth,
+                limit: Some(limit),
+                ceiling: limit,
+                spent: below.saturating_sub(1),
+                reserved: 0,
+                requested: 1,
+                kind: RefusalKind::RunLimit,
+            })
+        };
+        let end = End::earliest(scope, &self.limits, (now, Duration::ZERO), parent.run.end.as_ref());
+        let late = end.and_then(|end| end.refusal(now));
+        let refusal = late.or_else(|| (1..).zip(parent.run.chain()).find_map(too_deep));
+        refusal.map(|refusal| unasked(core, above, refusal, now))
+    }
+
+    /// Counts the child on its parent, until it stands: once, however often it is opened.
+    async fn be_born(
+        &self,
+        above: &Arc<Binding>,
+        given: i64,
+        was_counted: bool,
+    ) -> Result<Result<Option<(Held, post::Amounts)>, Box<Decision>>, Error> {
+        let core = self.place.parent.enforcer.core();
+        let asked = amounts(above, |account| match account.budget() {
+            GIVEN => given,
+            // A run with a saved state was counted in its parent's.
+            CHILDREN if was_counted => 0,
+            _ => 1,
+        });
+        let now = core.now();
+        let terms = Terms { expires_at: now + core.hold_grace, charged: false };
+        match post::hold(core, ReservationId::generate(now), above, &asked, terms).await? {
+            (_, Some(held)) => Ok(Ok(Some((held, asked)))),
+            (reply, None) => {
+                let known = above.bound.iter().zip(&reply.balances);
+                let known = known.filter(|(bound, _)| bound.account.budget() == KNOWN);
+                // Somebody else is opening the same child: it is counted once, by whoever was first.
+                if known.map(|(_, balance)| balance.used()).any(|used| used > 0) && reply.news.is_none() {
+                    return Ok(Ok(None));
+                }
+                Ok(Err(refusal(core, above, asked, reply)))
+            }
+        }
+    }
+}
+
+impl RunGuard {
+    /// Tells the runs above that this one is there.
+    fn join_family(&self) {
+        if let Some(parent) = &self.run.parent {
+            parent.level.note(|state| state.children.insert(self.scope().clone()));
+        }
+        if let Some(carve) = &self.run.carve {
+            if self.run.level.look(Level::ended).is_some_and(|mark| mark.action == MarkAction::Close) {
+                carve.end();
+            }
+            self.run.top().note(|state| {
+                if !state.carves.iter().any(|known| known.child == carve.child) {
+                    state.carves.push(Arc::clone(carve));
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What have others done to the run, and what is left to be done about runs below?
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::RunGuard;
+use super::figures::Figures;
+use super::limits::{GRANTED, line};
+use crate::{Error, Scope, Unit};
+
+impl RunGuard {
+    /// Brings the books, and what is known of them, to the present.
+    pub(super) async fn catch_up(&self) -> Result<(), Error> {
+        if self.enforcer.undelivered() > 0 {
+            self.enforcer.flush().await?;
+        }
+        self.settle_ended().await?;
+        self.learn_grants().await?;
+        self.learn_marks().await
+    }
+
+    /// What was granted to the run and those above it, as far as this process knows.
+    pub(super) fn granted(&self) -> i64 {
+        let granted = self.run.chain().map(|run| run.level.look(|state| state.granted));
+        granted.fold(0, i64::saturating_add)
+    }
+
+    /// Reads what was granted along the chain.
+    pub(super) async fn learn_grants(&self) -> Result<(), Error> {
+        let scopes: Vec<Scope> = self.run.chain().map(|run| run.scope().clone()).collect();
+        let lines = scopes.iter().map(|scope| line(GRANTED, scope, Unit::Usd, None)).collect();
+        let figures = Figures::read_lines(&self.enforcer, &self.run, &scopes, lines).await?;
+        for run in self.run.chain() {
+            let granted = figures.get(run.scope(), GRANTED, &Unit::Usd).spent;
+            if run.level.look(|state| state.granted) != granted {
+                run.level.change(|state| (state.granted, state.short) = (granted, None));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads which marks stand on the run and those above it.
+    pub(super) async fn learn_marks(&self) -> Result<(), Error> {
+        let scopes: Vec<Scope> = self.run.chain().map(|run| run.scope().clone()).collect();
+        let marks = self.enforcer.core().marks(&self.run.root, &scopes).await?;
+        for run in self.run.chain() {
+            let mark = marks.iter().find(|mark| &mark.scope == run.scope()).cloned();
+            if run.level.mark() != mark {
+                run.level.learn(mark);
+            }
+        }
+        Ok(())
+    }
+
+    /// This run is over: so is what it and the runs below it hold for those below.
+    pub(super) fn end_carves(&self) {
+        let below = compact_str::format_compact!("{}/", self.id());
+        self.run.carve.iter().for_each(|carve| carve.end());
+        self.run.top().look(|state| {
+            let ended = state.carves.iter().filter(|carve| carve.child.name().starts_with(below.as_str()));
+            ended.for_each(|carve| carve.end());
+        });
+    }
+
+    /// Replaces the holds of parts whose runs have ended by what those spent.
+    pub(super) async fn settle_ended(&self) -> Result<(), Error> {
+        let top = self.run.top();
+        let ended: SmallVec<[_; 4]> =
+            top.look(|state| state.carves.iter().filter(|carve| carve.is_ended()).cloned().collect());
+        for carve in ended {
+            if carve.settle(&self.enforcer).await? {
+                top.note(|state| state.carves.retain(|known| !Arc::ptr_eq(known, &carve)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! What do all guards of one run in this process share?
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+
+use compact_str::CompactString;
+use parking_lot::Mutex;
+
+use super::carve::Carve;
+use crate::ledger::{Frozen, MarkAction};
+use crate::{Refusal, Root, Scope};
+
+/// The runs that have a guard in this process, by whose books they are in.
+#[derive(Debug, Default)]
+pub(crate) struct Levels(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    levels: HashMap<(Root, Scope), Weak<Level>>,
+    /// At how many entries those that nobody holds any more are dropped.
+    sweep_at: usize,
+}
+
+/// One run, as far as this process knows it. The books are the ledger's; this is what wakes people.
+#[derive(Debug)]
+pub(crate) struct Level {
+    pub(super) scope: Scope,
+    state: Mutex<State>,
+}
+
+/// What is known, and who sleeps until it changes.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// The mark that stands on the run.
+    pub(super) mark: Option<Frozen>,
+    /// Nano-dollars granted on top of its limit.
+    pub(super) granted: i64,
+    /// The last refusal by a limit of its own, by whichever guard.
+    pub(super) short: Option<Refusal>,
+    /// The tools that are counted by name.
+    pub(super) tools: BTreeSet<CompactString>,
+    /// The runs that were opened directly below it.
+    pub(super) children: BTreeSet<Scope>,
+    /// Parts given to runs below, whose holds are still to be replaced; kept at the topmost run.
+    pub(super) carves: Vec<Arc<Carve>>,
+    sleepers: Vec<(u64, Waker)>,
+}
+
+impl Levels {
+    /// The run of that scope, shared with every other guard of it.
+    pub(super) fn find_or_make(&self, root: &Root, scope: &Scope) -> Arc<Level> {
+        let mut known = self.0.lock();
+        let key = (root.clone(), scope.clone());
+        if let Some(level) = known.levels.get(&key).and_then(Weak::upgrade) {
+            return level;
+        }
+        if known.levels.len() >= known.sweep_at {
+            known.levels.retain(|_, level| level.strong_count() > 0);
+            known.sweep_at = known.levels.len().saturating_mul(2).max(64);
+        }
+        let level = Arc::new(Level { scope: scope.clone(), state: Mutex::default() });
+        known.levels.insert(key, Arc::downgrade(&level));
+        level
+    }
+
+    /// The run of that scope, where it has a guard here.
+    pub(crate) fn find(&self, root: &Root, scope: &Scope) -> Option<Arc<Level>> {
+        self.0.lock().levels.get(&(root.clone(), scope.clone())).and_then(Weak::upgrade)
+    }
+}
+
+impl Level {
+    /// Notes which mark stands on the run, and wakes whoever waits for its end.
+    pub(crate) fn learn(&self, mark: Option<Frozen>) {
+        self.change(|state| state.mark = mark);
+    }
+
+    /// The mark that is known to stand on it.
+    pub(crate) fn mark(&self) -> Option<Frozen> {
+        self.look(|state| state.mark.clone())
+    }
+
+    /// How the run ended, if it was stopped or closed. A freeze is for a while and ends nothing.
+    pub(super) fn ended(state: &State) -> Option<Frozen> {
+        state.mark.clone().filter(|mark| matches!(mark.action, MarkAction::Stop | MarkAction::Close))
+    }
+
+    pub(super) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state.lock())
+    }
+
+    /// Notes what nobody waits for.
+    pub(super) fn note<T>(&self, edit: impl FnOnce(&mut State) -> T) -> T {
+        edit(&mut self.state.lock())
+    }
+
+    /// Changes what is known, and wakes everybody who waits for a change.
+    pub(super) fn change<T>(&self, edit: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock();
+        let result = edit(&mut state);
+        let sleepers = std::mem::take(&mut state.sleepers);
+        // Woken after the lock is released: a waker may run whoever it wakes.
+        drop(state);
+        sleepers.into_iter().for_each(|(_, waker)| waker.wake());
+        result
+    }
+
+    /// What is looked for, or a place among the sleepers: one lock, so that no change comes in between.
+    pub(super) fn look_or_sleep<T>(
+        &self,
+        key: u64,
+        waker: &Waker,
+        look: impl FnOnce(&State) -> Option<T>,
+    ) -> Option<T> {
+        let mut state = self.state.lock();
+        let found = look(&state);
+        if found.is_none() {
+            match state.sleepers.iter_mut().find(|(sleeper, _)| *sleeper == key) {
+                Some((_, known)) => known.clone_from(waker),
+                None => state.sleepers.push((key, waker.clone())),
+            }
+        }
+        found
+    }
+}
+
+/// Somebody's place among the sleepers of some runs; given up when dropped.
+#[derive(Debug)]
+pub(super) struct Sleeper {
+    pub(super) key: u64,
+    pub(super) levels: Vec<Arc<Level>>,
+}
+
+impl Sleeper {
+    pub(super) fn of(levels: Vec<Arc<Level>>) -> Self {
+        static KEYS: AtomicU64 = AtomicU64::new(0);
+        Self { key: KEYS.fetch_add(1, Ordering::Relaxed), levels }
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        for level in &self.levels {
+            level.state.lock().sleepers.retain(|(key, _)| *key != self.key);
+        }
+    }
+}

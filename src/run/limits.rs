@@ -1,0 +1,151 @@
+//! What may a run take, and as which lines does the ledger see that?
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use compact_str::CompactString;
+use serde::Serialize;
+
+use crate::policy::{Budget, OfRun};
+use crate::{Caps, Error, Scope, Timestamp, Unit, Usd, Window};
+
+/// What a run may take; `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RunLimits {
+    /// Dollars, before what was granted.
+    pub usd: Option<Usd>,
+    /// Input and output tokens together.
+    pub tokens: Option<u64>,
+    /// Attempts sent.
+    pub iterations: Option<u64>,
+    /// Output tokens of one attempt.
+    pub output_tokens_per_iteration: Option<u64>,
+    /// Time that the run is open.
+    pub time: Option<Duration>,
+    /// The first instant at which nothing is admitted any more.
+    pub deadline: Option<Timestamp>,
+    /// Calls of all tools together.
+    pub tool_calls: Option<u64>,
+    /// Calls of single tools, by name.
+    pub tools: BTreeMap<CompactString, u64>,
+    /// Runs directly below it.
+    pub children: Option<u64>,
+    /// Levels of runs below it.
+    pub depth: Option<u64>,
+    /// What only the final call may use.
+    pub kept_back: KeptBack,
+}
+
+/// The part of a run's limits that only its final call may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KeptBack {
+    /// Dollars.
+    pub usd: Usd,
+    /// Input and output tokens together.
+    pub tokens: u64,
+    /// Attempts.
+    pub iterations: u64,
+}
+
+/// What a run does where its own dollars do not suffice for a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLimit {
+    /// It is over.
+    #[default]
+    End,
+    /// It waits until a person grants more or stops it.
+    Ask,
+}
+
+/// The lines that a run's own calls are counted on: everything below it included.
+pub(super) const USD: &str = "run";
+pub(super) const TOKENS: &str = "run tokens";
+pub(super) const ITERATIONS: &str = "run iterations";
+pub(super) const TOOLS: &str = "run tools";
+pub(super) const TOOL: &str = "run tool";
+pub(super) const CHILDREN: &str = "run children";
+pub(super) const TIME: &str = "run time";
+/// The part of those that runs below it took: what is left is its own.
+pub(super) const BELOW: &str = "run below";
+/// Dollars that were granted on top of the limit.
+pub(super) const GRANTED: &str = "run granted";
+/// The limit that it was given as a share of its parent's room.
+pub(super) const GIVEN: &str = "run given";
+/// Whether it was begun or restored before.
+pub(super) const KNOWN: &str = "run known";
+
+/// How a call looks at the limits of a run: as the final one, or with a weaker model to fall back on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct View<'a> {
+    pub(super) is_final: bool,
+    pub(super) next_rung: Option<&'a CompactString>,
+    pub(super) degrade_at: Option<u32>,
+}
+
+/// A line of a run: kept for its whole life, also where it has no limit, because the report wants it.
+pub(super) fn line(id: &str, scope: &Scope, unit: Unit, limit: Option<i64>) -> Budget {
+    Budget::new(id, scope.clone().into(), unit, limit, Window::lifetime())
+}
+
+/// A count as the ledger keeps it; what does not fit cannot be reached either.
+pub(super) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+impl RunLimits {
+    /// The lines that a call of the run is held on, with so many nano-dollars granted.
+    pub(super) fn lines(&self, scope: &Scope, granted: i64, view: View<'_>) -> Vec<Budget> {
+        let caps = Caps { tokens_output: self.output_tokens_per_iteration, ..Caps::default() };
+        let kept = &self.kept_back;
+        let usd = self.usd.map(|usd| usd.nanos().saturating_add(granted));
+        let lines = [
+            (USD, Unit::Usd, usd, kept.usd.nanos()),
+            (TOKENS, Unit::Tokens, self.tokens.map(signed), signed(kept.tokens)),
+            (ITERATIONS, Unit::Iterations, self.iterations.map(signed), signed(kept.iterations)),
+        ];
+        let of_call = |(id, unit, limit, kept_back): (&str, Unit, Option<i64>, i64)| {
+            let mut budget = line(id, scope, unit, limit).per_call(caps);
+            let is_budget = id != ITERATIONS;
+            budget.of_run = OfRun {
+                kept_back: if view.is_final { 0 } else { kept_back },
+                degrade: limit.filter(|_| is_budget).and_then(|limit| view.degrades(limit)),
+            };
+            budget
+        };
+        lines.into_iter().map(of_call).collect()
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let over = |kept: u64, limit: Option<u64>| kept > 0 && limit.is_none_or(|limit| kept > limit);
+        let kept = &self.kept_back;
+        if kept.usd > Usd::ZERO && self.usd.is_none_or(|limit| kept.usd > limit)
+            || over(kept.tokens, self.tokens)
+            || over(kept.iterations, self.iterations)
+        {
+            return Err(Error::invalid("run: kept back", "is more than the limit that it is kept back from"));
+        }
+        if self.usd.is_some_and(Usd::is_negative) || kept.usd.is_negative() {
+            return Err(Error::invalid("run: usd", "is below zero"));
+        }
+        self.tools.keys().try_for_each(|name| check_tool(name))
+    }
+}
+
+impl View<'_> {
+    /// From which figure on this model is too strong, and which is next; nothing for the weakest.
+    fn degrades(&self, limit: i64) -> Option<(i64, CompactString)> {
+        let (percent, next) = self.degrade_at.zip(self.next_rung)?;
+        let share = i128::from(limit).saturating_mul(i128::from(percent));
+        let whole = share.saturating_add(99).checked_div(100)?;
+        Some((i64::try_from(whole).ok()?, next.clone()))
+    }
+}
+
+/// A tool's name comes from a model: it is as short and as plain as a scope's.
+pub(super) fn check_tool(name: &str) -> Result<(), Error> {
+    if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
+        return Err(Error::invalid("tool", "the name is not 1 to 128 bytes without control characters"));
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! One opened run, as its guard and the runs below it see it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use compact_str::CompactString;
+
+use super::carve::Carve;
+use super::level::Level;
+use super::limits::{self, BELOW, OnLimit, RunLimits, View};
+use crate::policy::Budget;
+use crate::{Call, Refusal, RefusalKind, Root, Scope, ScopeKind, Timestamp, Unit};
+
+/// One opened run, as its guard and the runs below it see it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) level: Arc<Level>,
+    pub(super) root: Root,
+    pub(super) limits: RunLimits,
+    /// Whom its calls charge beside the runs.
+    pub(super) charge: Call,
+    pub(super) parent: Option<Arc<Opened>>,
+    /// The part of its parent that it was given; without, it shares all.
+    pub(super) carve: Option<Arc<Carve>>,
+    pub(super) rungs: Rungs,
+    pub(super) on_limit: OnLimit,
+    /// When it ends by itself: never later than its parent.
+    pub(super) end: Option<End>,
+}
+
+/// Which models a run falls back on, and from which share of its budget.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rungs {
+    pub(super) degrade_at: Option<u32>,
+    /// Strongest first; the policy's where it is empty.
+    pub(super) ladder: Vec<CompactString>,
+}
+
+/// When a run ends by itself, and by whose word.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    pub(super) at: Timestamp,
+    scope: Scope,
+    /// The time limit that ends it; an instant that was named otherwise.
+    time: Option<Duration>,
+}
+
+impl Opened {
+    pub(super) fn scope(&self) -> &Scope {
+        &self.level.scope
+    }
+
+    /// The run, then those above it, the nearest first.
+    pub(super) fn chain(&self) -> impl Iterator<Item = &Opened> {
+        std::iter::successors(Some(self), |run| run.parent.as_deref())
+    }
+
+    pub(super) fn levels(&self) -> Vec<Arc<Level>> {
+        self.chain().map(|run| Arc::clone(&run.level)).collect()
+    }
+
+    /// The run at the top, which keeps what concerns the whole family.
+    pub(super) fn top(&self) -> &Level {
+        self.chain().last().map_or(&self.level, |run| &run.level)
+    }
+
+    /// The runs above, each with the units that some run on the way has a part of its own of.
+    pub(super) fn above(&self) -> Vec<(&Opened, Vec<Unit>)> {
+        let mut carved = Vec::new();
+        let mut above = Vec::new();
+        for run in self.chain() {
+            if let Some(parent) = &run.parent {
+                carved.extend(run.carve.iter().map(|carve| carve.unit.clone()));
+                above.push((&**parent, carved.clone()));
+            }
+        }
+        above
+    }
+
+    /// The lines that its calls are held on: its own, and of those above all that is shared with them.
+    pub(super) fn call_lines(&self, view: View<'_>) -> Vec<Budget> {
+        let mut budgets = self.own_lines(view);
+        // Only its own final call may use what it keeps back; nobody else's reserve is touched.
+        let view = View { is_final: false, ..view };
+        for (run, carved) in self.above() {
+            let units = [Unit::Usd, Unit::Tokens, Unit::Iterations];
+            let below = units.map(|unit| limits::line(BELOW, run.scope(), unit, None));
+            let lines = run.own_lines(view).into_iter().chain(below);
+            budgets.extend(lines.filter(|budget| !carved.contains(&budget.unit)));
+        }
+        budgets
+    }
+
+    fn own_lines(&self, view: View<'_>) -> Vec<Budget> {
+        let granted = self.level.look(|state| state.granted);
+        let degrade_at = self.rungs.degrade_at;
+        self.limits.lines(self.scope(), granted, View { degrade_at, ..view })
+    }
+
+    /// The line on which runs below take their part, and the one that tells it from the run's own.
+    pub(super) fn part_lines(&self, unit: &Unit) -> Vec<Budget> {
+        let own = self.own_lines(View::default()).into_iter().map(|mut budget| {
+            budget.of_run.degrade = None;
+            budget
+        });
+        let below = limits::line(BELOW, self.scope(), unit.clone(), None);
+        own.filter(|budget| budget.unit == *unit).chain([below]).collect()
+    }
+
+    /// The runs from this one up that see a part of that unit taken here.
+    pub(super) fn payers(&self, unit: &Unit) -> Vec<&Opened> {
+        let above = self.above().into_iter().filter(|(_, carved)| !carved.contains(unit));
+        std::iter::once(self).chain(above.map(|(run, _)| run)).collect()
+    }
+
+    /// The call with everybody who pays for it: whom the run charges, the run, and those above it.
+    pub(super) fn charged(&self, call: Call) -> Call {
+        let call = self.charge.scopes().iter().cloned().fold(call, Call::scope);
+        self.chain().map(|run| run.scope().clone()).fold(call, Call::scope)
+    }
+
+    /// Nobody but the organisation and these levels: for the lines of runs alone.
+    pub(super) fn call_for(&self, scopes: impl IntoIterator<Item = Scope>) -> Call {
+        let organizations = self.charge.scopes().iter();
+        let organizations = organizations.filter(|scope| scope.kind() == &ScopeKind::Organization).cloned();
+        organizations.chain(scopes).fold(Call::new("-"), Call::scope)
+    }
+
+    /// The earliest instant that was named for it or for a run above it.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.chain().filter_map(|run| run.limits.deadline).min()
+    }
+}
+
+impl End {
+    /// The earliest of a run's own limits and its parent's end.
+    pub(super) fn earliest(
+        scope: &Scope,
+        limits: &RunLimits,
+        (now, used): (Timestamp, Duration),
+        parent: Option<&End>,
+    ) -> Option<Self> {
+        let time = limits.time.map(|time| Self {
+            at: now + time.saturating_sub(used),
+            scope: scope.clone(),
+            time: Some(time),
+        });
+        let named = limits.deadline.map(|at| Self { at, scope: scope.clone(), time: None });
+        time.into_iter().chain(named).chain(parent.cloned()).min_by_key(|end| end.at)
+    }
+
+    /// The refusal of what comes at or after it.
+    pub(super) fn refusal(&self, now: Timestamp) -> Option<Refusal> {
+        if now < self.at {
+            return None;
+        }
+        let milliseconds = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let limit = self.time.map(milliseconds);
+        Some(Refusal {
+            budget: if limit.is_some() { limits::TIME.into() } else { "run deadline".into() },
+            scope: Some(self.scope.clone()),
+            window: "lifetime".into(),
+            unit: Unit::TimeMs,
+            limit,
+            ceiling: limit.unwrap_or(i64::MAX),
+            spent: limit.unwrap_or(0).saturating_add(milliseconds(now.since(self.at))),
+            reserved: 0,
+            requested: 1,
+            kind: match limit {
+                Some(_) => RefusalKind::RunLimit,
+                None => RefusalKind::Deadline { at: self.at },
+            },
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! How does a run speak to the ledger for itself, not for a call?
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::enforcer::{Core, Pending};
+use crate::ledger::{Note, OnExpiry, Rank, Reconcile, Record, Reply, Reserve, Resize, Signature};
+use crate::policy::Budget;
+use crate::{
+    Account, Balance, Binding, Bound, Call, Claim, Enforcer, Error, ErrorKind, Period, ReservationId, Scope,
+    Timestamp,
+};
+
+pub(super) type Amounts = SmallVec<[i64; 8]>;
+
+/// Resolves lines of runs for everybody whom the call names, without those of the policy that `keep` leaves out.
+pub(super) fn bind(
+    enforcer: &Enforcer,
+    call: &Call,
+    budgets: Vec<Budget>,
+    keep: impl Fn(&Bound) -> bool,
+) -> Result<Binding, Error> {
+    budgets.iter().try_for_each(Budget::check)?;
+    let own: Vec<Arc<Budget>> = budgets.into_iter().map(Arc::new).collect();
+    let binding = enforcer.policy().bind_with(call, &own, enforcer.now())?;
+    let lines = binding.claim.lines().iter().cloned().zip(binding.bound);
+    let (lines, bound): (Vec<_>, Vec<_>) = lines.filter(|(_, bound)| keep(bound)).unzip();
+    let claim = Claim::new(binding.claim.root().clone(), binding.claim.scopes(), lines)?;
+    Ok(Binding { claim, bound, ..binding })
+}
+
+/// The same lines under other ceilings, and for the scopes named alone.
+pub(super) fn under(
+    binding: &Binding,
+    scopes: &[Scope],
+    ceiling: impl Fn(&Account) -> i64,
+) -> Result<Arc<Binding>, Error> {
+    let mut lines = binding.claim.lines().to_vec();
+    lines.iter_mut().for_each(|line| line.ceiling = ceiling(&line.account));
+    let claim = Claim::new(binding.claim.root().clone(), scopes, lines)?;
+    Ok(Arc::new(Binding { claim, ..binding.clone() }))
+}
+
+/// An amount for each line.
+pub(super) fn amounts(binding: &Binding, amount: impl Fn(&Account) -> i64) -> Amounts {
+    binding.bound.iter().map(|bound| amount(&bound.account)).collect()
+}
+
+/// Balances of lines, in their order.
+pub(super) async fn read(core: &Core, bound: &[Bound]) -> Result<Vec<Balance>, Error> {
+    let lines: Vec<(Account, Period)> =
+        bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
+    match core.ledger.immediate() {
+        Some(ledger) => ledger.balances(ledger.now(), &lines),
+        None => core.ledger.balances(&lines).await,
+    }
+}
+
+/// Gives a hold back unless somebody keeps it: its future may be dropped at any point.
+#[derive(Debug)]
+pub(super) struct Held {
+    core: Arc<Core>,
+    id: ReservationId,
+    binding: Arc<Binding>,
+    given_back: bool,
+}
+
+impl Held {
+    pub(super) fn id(&self) -> ReservationId {
+        self.id
+    }
+
+    /// It stands: somebody else ends it.
+    pub(super) fn keep(mut self) {
+        self.given_back = true;
+    }
+
+    /// Charges these amounts in its place; where the ledger needs to be waited for, by the outbox.
+    pub(super) fn charge(mut self, amounts: Amounts, note: Note) {
+        self.given_back = true;
+        self.core.end_without_waiting(Pending::Reconcile {
+            id: self.id,
+            binding: Arc::clone(&self.binding),
+            amounts,
+            held: SmallVec::new(),
+            rank: Rank::Reported,
+            note,
+            correction: None,
+        });
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.given_back {
+            self.core.end_without_waiting(Pending::Release {
+                id: self.id,
+                binding: Arc::clone(&self.binding),
+                note: Note::default(),
+            });
+        }
+    }
+}
+
+/// When a hold ends by itself, and whether it is charged then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) expires_at: Timestamp,
+    pub(super) charged: bool,
+}
+
+/// Holds these amounts; without what is held where the ledger did not apply it.
+pub(super) async fn hold(
+    core: &Arc<Core>,
+    id: ReservationId,
+    binding: &Arc<Binding>,
+    amounts: &[i64],
+    terms: Terms,
+) -> Result<(Reply, Option<Held>), Error> {
+    if core.outbox.len() > 0 {
+        // What waits is sent first, so that this sees the room it gives back.
+        core.flush().await?;
+    }
+    let on_expiry = if terms.charged { OnExpiry::Hold } else { OnExpiry::Nothing };
+    let note = &Note::default();
+    let command =
+        Reserve { id, claim: &binding.claim, amounts, expires_at: terms.expires_at, on_expiry, note };
+    // Until the ledger has answered, nobody knows whether it arrived.
+    let held = Held { core: Arc::clone(core), id, binding: Arc::clone(binding), given_back: false };
+    let reply = core.send_reserve(core.now(), command).await?;
+    if reply.outcome == crate::ledger::Outcome::Applied {
+        return Ok((reply, Some(held)));
+    }
+    held.keep();
+    Ok((reply, None))
+}
+
+/// Charges a hold in place of what it holds.
+pub(super) async fn reconcile(
+    core: &Core,
+    id: ReservationId,
+    binding: &Binding,
+    amounts: &[i64],
+) -> Result<(), Error> {
+    let note = &Note::default();
+    let command = Reconcile { id, claim: &binding.claim, amounts, rank: Rank::Reported, note };
+    let reply = core.send_reconcile(core.now(), command).await?;
+    core.tell_news(binding, reply.news);
+    Ok(())
+}
+
+/// Shrinks a hold.
+pub(super) async fn shrink(
+    core: &Core,
+    id: ReservationId,
+    binding: &Binding,
+    amounts: &[i64],
+) -> Result<(), Error> {
+    let command = Resize { id, claim: &binding.claim, amounts, expires_at: None };
+    let reply = core.send_resize(core.now(), command).await?;
+    core.tell_news(binding, reply.news);
+    Ok(())
+}
+
+/// Posts signed amounts, for an audit to read.
+pub(super) async fn record(
+    core: &Core,
+    binding: &Binding,
+    amounts: &[i64],
+    corrects: Option<ReservationId>,
+    signature: &Signature,
+) -> Result<(), Error> {
+    let now = core.now();
+    let (id, note) = (ReservationId::generate(now), &Note::default());
+    let command = Record { id, claim: &binding.claim, amounts, corrects, signature, note };
+    let reply = match core.ledger.immediate() {
+        Some(ledger) => ledger.record(now, command)?,
+        None => core.ledger.record(command).await?,
+    };
+    core.tell_news(binding, reply.news);
+    Ok(())
+}
+
+/// Whether somebody else was faster, so that the books want another look.
+pub(super) fn was_beaten(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Conflict | ErrorKind::State | ErrorKind::Forgotten)
+}

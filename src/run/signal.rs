@@ -1,0 +1,61 @@
+//! How does a running call learn that its run was stopped?
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::level::{Level, Sleeper};
+use crate::ledger::Frozen;
+
+/// Resolves when the run, or one above it, is stopped or closed: with who did it, and why.
+///
+/// It hears at once of what is done in this process. Of a stop made in
+/// another it hears when a call, a report or a second opening of the run here
+/// finds it in the ledger. It needs no runtime, outlives the guard, and each
+/// clone waits by itself. A freeze is for a while and resolves nothing.
+///
+/// # Example: a call in flight hears of the stop
+/// ```
+/// use token_budget::ledger::Signature;
+/// use token_budget::{Enforcer, RunGuard};
+///
+/// let enforcer = Enforcer::builder().build();
+/// let run = RunGuard::builder("run-42").open_now(&enforcer)?;
+/// let signal = run.stopped(); // `signal.await` beside the call, in a select
+/// assert!(signal.reason().is_none());
+/// run.stop_now(Signature::new("ada", "it loops"))?;
+/// assert_eq!(signal.reason().unwrap().signature.reason, "it loops");
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "it does nothing until it is awaited or asked"]
+pub struct StopSignal(Sleeper);
+
+impl StopSignal {
+    pub(super) fn of(levels: Vec<Arc<Level>>) -> Self {
+        Self(Sleeper::of(levels))
+    }
+
+    /// Who stopped the run and why, if anybody has: the same without waiting.
+    #[must_use]
+    pub fn reason(&self) -> Option<Frozen> {
+        self.0.levels.iter().find_map(|level| level.look(Level::ended))
+    }
+}
+
+impl Clone for StopSignal {
+    fn clone(&self) -> Self {
+        Self::of(self.0.levels.clone())
+    }
+}
+
+impl Future for StopSignal {
+    type Output = Frozen;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Frozen> {
+        let sleeper = &self.0;
+        let ended = |level: &Arc<Level>| level.look_or_sleep(sleeper.key, context.waker(), Level::ended);
+        sleeper.levels.iter().find_map(ended).map_or(Poll::Pending, Poll::Ready)
+    }
+}

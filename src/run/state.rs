@@ -1,0 +1,227 @@
+//! How does a run outlive a ledger that does not?
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::figures::Figures;
+use super::limits::{
+    BELOW, CHILDREN, GIVEN, GRANTED, ITERATIONS, KNOWN, TIME, TOKENS, TOOL, TOOLS, USD, View, line,
+};
+use super::opened::Opened;
+use super::post::{self, Terms, amounts, bind, under};
+use super::{RunGuard, tools};
+use crate::enforcer::at_once;
+use crate::ledger::{MarkAction, Note, Rank, Reconcile, Signature};
+use crate::policy::is_run_line;
+use crate::{Account, Enforcer, Error, ReservationId, Scope, Unit};
+
+/// The form in which states are written.
+const VERSION: u32 = 1;
+
+/// Whether a state was put on the books before.
+const RESTORED: &str = "run restored";
+
+/// What a run's books say, to be put on the books of another ledger.
+///
+/// It serves only where the ledger is gone with its process. Calls in flight
+/// are saved as if they were charged what they hold, because they were sent
+/// and nobody will hear of them. Parts held for runs below are not saved: each
+/// run below saves itself, and is given its part again when it is opened.
+///
+/// # Example: a run goes on in another process
+/// ```
+/// use token_budget::{Call, Enforcer, RunGuard, RunState, Usage, Usd};
+///
+/// let (before, after) = (Enforcer::builder().build(), Enforcer::builder().build());
+/// let builder = || RunGuard::builder("run-42").usd(Usd::dollars(1));
+/// let run = builder().open_now(&before)?;
+/// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(10_000); // ten cents
+/// run.reserve_now(&call)?.or_refusal()?.send().reconcile_now(Usage::of(0, 10_000))?;
+/// let saved = serde_json::to_string(&run.save_now()?)?;
+///
+/// let state: RunState = serde_json::from_str(&saved)?;
+/// let run = builder().resume(state.clone()).open_now(&after)?;
+/// assert_eq!(run.report_now()?.spent_usd, Usd::cents(10));
+/// // The ledger knows it by now, and knows better: nothing counts twice.
+/// let again = builder().resume(state).open_now(&after)?;
+/// assert!(run.was_restored() && !again.was_restored());
+/// assert_eq!(again.report_now()?.spent_usd, Usd::cents(10));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunState {
+    version: u32,
+    run: CompactString,
+    /// What each of its lines counts.
+    lines: Vec<StateLine>,
+    /// How it was stopped, closed or frozen.
+    mark: Option<(MarkAction, Signature)>,
+    pub(super) attached: BTreeMap<CompactString, Value>,
+}
+
+/// One line of the books.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateLine {
+    line: CompactString,
+    unit: Unit,
+    figure: i64,
+}
+
+impl RunState {
+    /// The id of the run that was saved.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Puts it on the books of a ledger that does not know the run; says whether it did.
+    pub(super) async fn restore(&self, enforcer: &Enforcer, run: &Opened) -> Result<bool, Error> {
+        self.check(run.scope())?;
+        let scope = run.scope();
+        let tools: Vec<CompactString> = self.lines.iter().filter_map(tool).collect();
+        let figures = Figures::read(enforcer, run, std::slice::from_ref(scope), &tools).await?;
+        let core = enforcer.core();
+        let marks = core.marks(&run.root, std::slice::from_ref(scope)).await?;
+        if figures.knows_more_than_its_birth(scope) || !marks.is_empty() {
+            return Ok(false);
+        }
+        run.level.note(|state| state.tools.extend(tools));
+        // Its limits are named, so that levels which had fired do not fire again.
+        let granted = self.lines.iter().find(|saved| saved.line == GRANTED).map_or(0, |saved| saved.figure);
+        let mut lines = run.limits.lines(scope, granted, View { is_final: true, ..View::default() });
+        let known = [USD, TOKENS, ITERATIONS];
+        let others = self.lines.iter().filter(|saved| !known.contains(&saved.line.as_str()));
+        lines.extend(others.map(|saved| line(&saved.line, scope, saved.unit.clone(), None)));
+        lines.push(line(RESTORED, scope, Unit::Requests, None));
+        let call = run.call_for([scope.clone()]);
+        let binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
+        // Two who restore the same run at once meet on this line, and one is refused.
+        let once = |account: &Account| if account.budget() == RESTORED { 1 } else { i64::MAX };
+        let claim = under(&binding, &[], once)?;
+        let asked =
+            amounts(&claim, |account| if account.budget() == RESTORED { 1 } else { self.figure(account) });
+        let now = core.now();
+        let terms = Terms { expires_at: now + core.hold_grace, charged: false };
+        let (_, held) = post::hold(core, ReservationId::generate(now), &claim, &asked, terms).await?;
+        let Some(held) = held else { return Ok(false) };
+        let note = &Note::default();
+        let command =
+            Reconcile { id: held.id(), claim: &claim.claim, amounts: &asked, rank: Rank::Reported, note };
+        // Whatever levels this crosses were told when they were first reached.
+        core.send_reconcile(now, command).await?;
+        held.keep();
+        if let Some((action, signature)) = &self.mark {
+            enforcer.mark(run.charge.organization_name(), scope, *action, signature).await?;
+        }
+        Ok(true)
+    }
+
+    fn check(&self, scope: &Scope) -> Result<(), Error> {
+        let problem = if self.version != VERSION {
+            Some("is of an unknown version")
+        } else if self.run != scope.name() {
+            Some("is of another run")
+        } else if self.lines.iter().any(|line| line.figure < 0 || !is_run_line(&line.line)) {
+            Some("has a line that no run has")
+        } else {
+            None
+        };
+        problem.map_or(Ok(()), |problem| Err(Error::invalid("run state", problem)))
+    }
+
+    fn figure(&self, account: &Account) -> i64 {
+        let is_it = |line: &&StateLine| line.line == account.budget() && line.unit == *account.unit();
+        self.lines.iter().find(is_it).map_or(0, |line| line.figure)
+    }
+}
+
+impl RunGuard {
+    /// Writes down what the books say of the run, for a ledger that does not outlive the process.
+    ///
+    /// # Errors
+    /// `LedgerUnavailable` when the ledger cannot be reached.
+    pub async fn save(&self) -> Result<RunState, Error> {
+        self.catch_up().await?;
+        let (run, scope) = (&*self.run, self.scope());
+        let tools = tools::named(run);
+        let figures = Figures::read(&self.enforcer, run, std::slice::from_ref(scope), &tools).await?;
+        let open = self.enforcer.now().since(self.since);
+        let given = self.held_for_parts().await?;
+        let mut lines: Vec<StateLine> = Vec::new();
+        for (id, unit) in saved_lines(&tools) {
+            let balance = figures.get(scope, id, &unit);
+            let parts =
+                given.iter().filter(|(carved, _)| *carved == unit && matches!(id, USD | TOKENS | BELOW));
+            let parts = parts.fold(0_i64, |sum, (_, part)| sum.saturating_add(*part));
+            let open = if id == TIME { milliseconds(open) } else { 0 };
+            let figure = balance.used().saturating_sub(parts).saturating_add(open).max(0);
+            if figure > 0 {
+                lines.push(StateLine { line: id.into(), unit, figure });
+            }
+        }
+        let mark = run.level.mark().map(|mark| (mark.action, mark.signature));
+        let attached = self.attached.lock().clone();
+        Ok(RunState { version: VERSION, run: self.id().into(), lines, mark, attached })
+    }
+
+    /// The same without a runtime, for ledgers that answer at once.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save), and `Unsupported` where the ledger needs to be waited for.
+    pub fn save_now(&self) -> Result<RunState, Error> {
+        at_once(self.save())?
+    }
+
+    /// What stands on this run's lines for parts of runs below: those have books of their own.
+    async fn held_for_parts(&self) -> Result<Vec<(Unit, i64)>, Error> {
+        let below = compact_str::format_compact!("{}/", self.id());
+        let carves = self.run.top().look(|state| state.carves.clone());
+        let mut held = Vec::new();
+        for carve in carves.iter().filter(|carve| carve.child.name().starts_with(below.as_str())) {
+            held.push((carve.unit.clone(), carve.still_held(&self.enforcer).await?));
+        }
+        Ok(held)
+    }
+}
+
+/// Every line whose figure is a run's own to keep.
+fn saved_lines(tools: &[CompactString]) -> Vec<(&'static str, Unit)> {
+    let plain = [
+        (USD, Unit::Usd),
+        (TOKENS, Unit::Tokens),
+        (ITERATIONS, Unit::Iterations),
+        (TOOLS, Unit::ToolCalls),
+        (CHILDREN, Unit::Children),
+        (TIME, Unit::TimeMs),
+        (BELOW, Unit::Usd),
+        (BELOW, Unit::Tokens),
+        (BELOW, Unit::Iterations),
+        (BELOW, Unit::ToolCalls),
+        (GRANTED, Unit::Usd),
+    ];
+    plain.into_iter().chain(tools.iter().map(|name| (TOOL, Unit::Tool(name.clone())))).collect()
+}
+
+fn tool(line: &StateLine) -> Option<CompactString> {
+    match &line.unit {
+        Unit::Tool(name) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+fn milliseconds(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Figures {
+    /// Whether anything but its birth below a parent was ever counted for the run.
+    fn knows_more_than_its_birth(&self, scope: &Scope) -> bool {
+        self.knows(scope, |id| !matches!(id, KNOWN | GIVEN))
+    }
+}

@@ -1,0 +1,169 @@
+//! Does a run go on where it was, on this ledger or on another?
+
+use std::time::Duration;
+
+use token_budget::ledger::Signature;
+use token_budget::{Event, RunGuard, RunPart, RunState, Scope, Usage, Usd};
+
+use crate::support::{House, call, usd};
+
+fn spend(run: &RunGuard, tokens: u64) -> bool {
+    match run.reserve_now(&call("milli", tokens)).unwrap().or_refusal() {
+        Ok(reservation) => {
+            let _ = reservation.send().reconcile_now(Usage::of(0, tokens)).unwrap();
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+fn open(house: &House, state: Option<RunState>) -> RunGuard {
+    let builder = RunGuard::builder("r").usd(usd("1.00")).iterations(10).tool("search", 3);
+    let builder = builder.time_limit(Duration::from_secs(60));
+    let builder = match state {
+        Some(state) => builder.resume(state),
+        None => builder,
+    };
+    builder.open_now(&house.enforcer).unwrap()
+}
+
+/// A state that went through text, as it would through a file.
+fn through_text(state: &RunState) -> RunState {
+    serde_json::from_str(&serde_json::to_string(state).unwrap()).unwrap()
+}
+
+#[test]
+fn everything_of_a_run_goes_on_when_its_id_is_opened_again() {
+    let house = House::of([]);
+    let first = open(&house, None);
+    assert!(spend(&first, 400));
+    first.tools_now(["search", "search"]).unwrap().or_refusal().unwrap().start();
+    first.grant_now(usd("0.10"), Signature::new("ada", "more")).unwrap();
+    drop(first.child("c").open_now().unwrap().or_refusal().unwrap());
+    house.clock.advance(Duration::from_secs(20));
+    drop(first);
+    house.clock.advance(Duration::from_secs(3_600));
+
+    let second = open(&house, None);
+    let report = second.report_now().unwrap();
+    assert_eq!((report.spent_usd, report.granted_usd, report.iterations), (usd("0.40"), usd("0.10"), 1));
+    assert_eq!((report.tools["search"], report.children), (2, 1));
+    assert_eq!(report.open_for, Duration::from_secs(20));
+    assert_eq!(second.tools_now(["search", "search"]).unwrap().or_refusal().unwrap_err().fits, ["search"]);
+    assert!(!spend(&second, 701) && spend(&second, 700));
+}
+
+#[test]
+fn a_saved_state_is_put_on_a_ledger_that_does_not_know_the_run() {
+    let before = House::of([]);
+    let run = open(&before, None);
+    assert!(spend(&run, 300));
+    run.tools_now(["search", "fetch"]).unwrap().or_refusal().unwrap().start();
+    run.grant_now(usd("0.25"), Signature::new("ada", "more")).unwrap();
+    run.attach("task", 7);
+    let in_flight = run.reserve_now(&call("milli", 200)).unwrap().or_refusal().unwrap().send();
+    before.clock.advance(Duration::from_secs(15));
+    let state = run.save_now().unwrap();
+    assert_eq!(state.run(), "r");
+
+    let after = House::of([]);
+    let run = open(&after, Some(through_text(&state)));
+
+    assert!(run.was_restored());
+    let report = run.report_now().unwrap();
+    // The call in flight is taken for one that cost what it held.
+    assert_eq!((report.spent_usd, report.reserved_usd, report.iterations), (usd("0.50"), Usd::ZERO, 2));
+    assert_eq!((report.granted_usd, report.tools["search"], report.tools["fetch"]), (usd("0.25"), 1, 1));
+    assert_eq!((report.open_for, &report.attached["task"]), (Duration::from_secs(15), &7.into()));
+    assert!(!spend(&run, 751) && spend(&run, 750));
+    after.clock.advance(Duration::from_secs(45));
+    assert!(!spend(&run, 0), "its time has run on");
+    drop(in_flight);
+}
+
+#[test]
+fn a_state_is_passed_over_where_the_ledger_knows_the_run() {
+    let house = House::of([]);
+    let run = open(&house, None);
+    assert!(spend(&run, 300));
+    let state = run.save_now().unwrap();
+    drop(run);
+
+    let same = open(&house, Some(state.clone()));
+    assert!(!same.was_restored());
+    assert_eq!(same.report_now().unwrap().spent_usd, usd("0.30"));
+
+    // It may know nothing but that it was stopped.
+    let stopped = House::of([]);
+    let scope = Scope::run("r").unwrap();
+    stopped.enforcer.freeze_now(None, &scope, Signature::new("ops", "no")).unwrap();
+    assert!(!open(&stopped, Some(state.clone())).was_restored());
+
+    // Restored twice at once, it counts once.
+    let after = House::of([]);
+    let restored: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| open(&after, Some(state.clone())).was_restored())).collect();
+        threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
+    });
+    assert_eq!(restored, 1);
+    assert_eq!(open(&after, None).report_now().unwrap().spent_usd, usd("0.30"));
+}
+
+#[test]
+fn a_stop_and_the_levels_that_fired_are_restored() {
+    let before = House::of([]);
+    let run = open(&before, None);
+    assert!(spend(&run, 1_000));
+    let crossed = |event: &Event| matches!(event, Event::Crossed { .. });
+    assert_eq!(before.ears.count(crossed), 1);
+    run.stop_now(Signature::new("grace", "it loops")).unwrap();
+    let state = run.save_now().unwrap();
+
+    let after = House::of([]);
+    let run = open(&after, Some(state));
+    assert_eq!(run.report_now().unwrap().over.as_deref(), Some("stopped by grace: it loops"));
+    assert!(!spend(&run, 0));
+    assert_eq!(after.ears.count(crossed), 0, "it was told before");
+}
+
+#[test]
+fn a_part_is_saved_by_the_run_that_has_it_and_given_again() {
+    let before = House::of([]);
+    let top = open(&before, None);
+    let child = top.child("c").carve(RunPart::Usd(usd("0.60"))).open_now().unwrap().or_refusal().unwrap();
+    assert!(spend(&top, 100) && spend(&child, 200));
+    let (of_top, of_child) = (top.save_now().unwrap(), child.save_now().unwrap());
+
+    let after = House::of([]);
+    let top = open(&after, Some(of_top));
+    assert_eq!(top.report_now().unwrap().spent_usd, usd("0.10"));
+    let child = top.child("c").carve(RunPart::Usd(usd("0.60"))).resume(of_child);
+    let child = child.open_now().unwrap().or_refusal().unwrap();
+    assert!(child.was_restored());
+    assert_eq!(top.report_now().unwrap().children, 1, "it was counted before");
+    assert_eq!(top.report_now().unwrap().reserved_usd, usd("0.60"));
+    assert!(!spend(&child, 401) && spend(&child, 400));
+    child.close_now().unwrap();
+    let report = top.report_now().unwrap();
+    assert_eq!(
+        (report.spent_usd, report.direct.usd, report.reserved_usd),
+        (usd("0.70"), usd("0.10"), Usd::ZERO)
+    );
+}
+
+#[test]
+fn a_state_that_is_not_this_runs_is_refused_whole() {
+    let house = House::of([]);
+    let state = open(&house, None).save_now().unwrap();
+    let after = House::of([]);
+    let other = RunGuard::builder("other").resume(state.clone()).open_now(&after.enforcer);
+    assert!(other.unwrap_err().to_string().contains("of another run"));
+    let text = serde_json::to_string(&state).unwrap();
+    let later: RunState = serde_json::from_str(&text.replace("\"version\":1", "\"version\":2")).unwrap();
+    assert!(RunGuard::builder("r").resume(later).open_now(&after.enforcer).is_err());
+    assert!(
+        serde_json::from_str::<RunState>(&text.replace("\"version\"", "\"more\":1,\"version\"")).is_err()
+    );
+    assert_eq!(after.ledger.accounts(), 0);
+}
