@@ -56,7 +56,10 @@
 
 mod answer;
 mod bill;
+pub mod conformance;
 mod connection;
+mod dice;
+mod faulty;
 mod free;
 mod oracle;
 mod provider;
@@ -64,14 +67,17 @@ mod random;
 mod rendered;
 mod reply;
 mod request;
+mod retrying;
 mod server;
 mod shape;
 mod stream;
 
 pub use bill::{Bill, BilledCall, CallEnd};
+pub use faulty::{FaultyLedger, Odds};
 pub use oracle::{Difference, DifferenceKind, Oracle, OracleReport};
 pub use provider::ScriptedProvider;
 pub use reply::Reply;
+pub use retrying::Retrying;
 pub use server::ScriptedServer;
 pub use stream::{ScriptedFault, ScriptedResponse, ScriptedStream};
 

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
+use super::dice::Dice;
 use super::reply::Reply;
 use crate::Usage;
-
-/// Draws numbers from a seed: SplitMix64, small and the same everywhere.
-struct Dice(u64);
 
 impl Reply {
     /// The reply that a [random provider](super::ScriptedProvider::random) of that seed gives to its request of that number.
@@ -24,7 +22,7 @@ impl Reply {
     /// | 3, 2, 1 | usage that is missing, zero, or wrong |
     /// | 2, 2 | a malformed body, a body without its end |
     pub fn random(seed: u64, number: u64) -> Self {
-        let mut dice = Dice(seed ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        let mut dice = Dice::new(seed ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93));
         let text = Self::tokens(dice.size(1, 200));
         match dice.size(0, 99) {
             0..58 => text,
@@ -48,25 +46,5 @@ impl Reply {
             96..98 => text.malformed(),
             _ => text.without_final_frame(),
         }
-    }
-}
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to below `end`.
-    fn below(&mut self, end: u64) -> u64 {
-        self.next().checked_rem(end).unwrap_or(0)
-    }
-
-    /// From `least` to `most`.
-    fn size(&mut self, least: usize, most: usize) -> usize {
-        let span = (most as u64).saturating_sub(least as u64).saturating_add(1);
-        usize::try_from(self.below(span)).unwrap_or(0).saturating_add(least)
     }
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use token_budget::ledger::{
-    Frozen, MarkAction, MarkScope, MemoryOptions, Note, OnExpiry, Rank, Reconcile, Record, Release, Reply,
-    Reserve, Resize, Signature,
+    MemoryOptions, Note, OnExpiry, Rank, Reconcile, Record, Release, Reply, Reserve, Resize, Signature,
 };
 use token_budget::{
     Account, Book, BudgetLedger, Claim, Clock, Error, ImmediateLedger, Line, ManualClock, Mark, MemoryLedger,
@@ -121,17 +120,6 @@ impl Books {
         ImmediateLedger::record(&self.ledger, self.now(), command)
     }
 
-    pub(crate) fn mark(&self, scope: &Scope, action: MarkAction, reason: &str) -> Reply {
-        let (root, signature) = (&root(), &signed(reason));
-        let command = MarkScope { root, scope, action, signature };
-        ImmediateLedger::mark(&self.ledger, self.now(), command).expect("marks do not fail")
-    }
-
-    /// The marks that stand on these scopes.
-    pub(crate) fn marks(&self, scopes: &[Scope]) -> Vec<Frozen> {
-        ImmediateLedger::marks(&self.ledger, self.now(), &root(), scopes).expect("marks do not fail")
-    }
-
     /// Spent and reserved of each line.
     pub(crate) fn balances(&self, claim: &Claim) -> Vec<(i64, i64)> {
         let lines: Vec<_> = claim.lines().iter().map(|line| (line.account.clone(), line.period)).collect();
@@ -193,12 +181,6 @@ pub(crate) fn account_in(root: &Root, text: &str) -> Account {
 pub(crate) fn day(number: i64) -> Period {
     let from = Timestamp::from_secs(number * DAY_SECONDS);
     Period { number, from, until: Timestamp::from_secs((number + 1) * DAY_SECONDS), span: 1 }
-}
-
-/// Sub-period `number` of ten seconds, of a window that rolls over sixty of them.
-pub(crate) fn rolling(number: i64) -> Period {
-    let from = Timestamp::from_secs(number * 10);
-    Period { number, from, until: Timestamp::from_secs((number + 1) * 10), span: 61 }
 }
 
 /// The one period of a budget without a window.

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::reference::random::Random;
+use crate::support::Dice;
 
 #[path = "../../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "public to the fuzzer")]
@@ -53,7 +53,7 @@ fn promises_hold_for_damaged_input() {
         assert!(!seeds.is_empty(), "{name} has nothing to begin with");
         seeds.iter().for_each(|seed| target(seed));
         for round in 0..rounds {
-            let input = damaged(&seeds, &mut Random::new(round));
+            let input = damaged(&seeds, &mut Dice::of(round));
             let outcome = std::panic::catch_unwind(|| target(&input));
             assert!(outcome.is_ok(), "{name}, round {round}: {:?}", String::from_utf8_lossy(&input));
         }
@@ -75,8 +75,8 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 }
 
 /// One seed with a few things done to it.
-fn damaged(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
-    let mut bytes = random.pick(seeds);
+fn damaged(seeds: &[Vec<u8>], random: &mut Dice) -> Vec<u8> {
+    let mut bytes = random.pick(seeds).clone();
     for _ in 0..=random.below(6) {
         let length = bytes.len() as u64;
         let (at, to) = (random.below(length + 1) as usize, random.below(length + 1) as usize);
@@ -104,7 +104,7 @@ fn damaged(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
 }
 
 /// Puts a word in place of the next number.
-fn number(bytes: &mut Vec<u8>, from: usize, random: &mut Random) {
+fn number(bytes: &mut Vec<u8>, from: usize, random: &mut Dice) {
     let Some(at) = bytes[from..].iter().position(u8::is_ascii_digit) else { return };
     let at = from + at;
     let end = bytes[at..].iter().position(|byte| !byte.is_ascii_digit()).map_or(bytes.len(), |end| at + end);

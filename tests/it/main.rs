@@ -12,8 +12,6 @@
 mod books;
 mod events;
 mod laws;
-mod race;
-mod reference;
 
 mod support;
 
@@ -22,6 +20,8 @@ mod allocations;
 mod architecture;
 mod billed;
 mod cancel;
+#[cfg(feature = "testing")]
+mod conformance;
 mod estimation_recorded;
 mod explain;
 mod families;

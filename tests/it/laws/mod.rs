@@ -1,13 +1,8 @@
-//! What may nobody's ledger do otherwise? One test for each law.
+//! What does the ledger in memory promise beyond the laws of every ledger?
+//!
+//! Those are `testing::conformance`, which `conformance.rs` runs.
 
-mod admission;
-mod expiry;
-mod ids;
-mod journal;
-mod marks;
+mod ages;
+mod errors;
 mod memory;
-mod postings;
-mod ranks;
-mod resizing;
-mod scopes;
-mod windows;
+mod rows;

@@ -1,0 +1,55 @@
+//! What is true of any books, whatever was done with them?
+
+#![expect(clippy::arithmetic_side_effects, reason = "128 bits hold any sum of a law")]
+
+use super::books::Books;
+use super::claims::always;
+use super::why::{Held, holds};
+use crate::ledger::Entry;
+use crate::{Account, Root};
+
+impl Books {
+    /// The store finds itself sound, nothing is below zero, and the journal, numbered without gaps,
+    /// adds up to the balances of all accounts without a window.
+    pub(super) fn audit(&self) -> Held {
+        self.shared.store.arrive()?;
+        self.verify()?;
+        let accounts = std::mem::take(&mut *self.shared.named.lock());
+        let lines: Vec<_> = accounts.into_iter().map(|account| (account, always())).collect();
+        // Reading ends what is due, so the journal is read afterwards.
+        let balances = self.balances_of(&lines)?;
+        let mut journals: Vec<(Root, Vec<Entry>)> = Vec::new();
+        for ((account, _), balance) in lines.iter().zip(&balances) {
+            let is_sound = balance.spent >= 0 && balance.reserved >= 0;
+            holds!(is_sound, "{account} stands below zero: {balance:?}");
+            let root = account.root();
+            if !journals.iter().any(|(known, _)| known == root) {
+                journals.push((root.clone(), self.numbered(root)?));
+            }
+            let journal = journals.iter().find(|(known, _)| known == root).map(|(_, journal)| journal);
+            // A journal that was folded no longer tells all.
+            let whole = journal.filter(|journal| journal.first().is_some_and(|first| first.sequence == 1));
+            let stands = (i128::from(balance.spent), i128::from(balance.reserved));
+            let sums = whole.map_or(stands, |journal| sums_of(journal, account));
+            holds!(sums == stands, "the journal of {account} adds up to {sums:?}, it stands at {stands:?}");
+        }
+        Ok(())
+    }
+
+    /// The journal of that root, whose numbers have no gap.
+    fn numbered(&self, root: &Root) -> Held<Vec<Entry>> {
+        let journal = self.entries(root, 0, usize::MAX)?;
+        let numbers = journal.iter().map(|entry| entry.sequence);
+        let gap = numbers.clone().zip(numbers.skip(1)).find(|(one, next)| one.checked_add(1) != Some(*next));
+        holds!(gap.is_none(), "the journal of {root:?} has a gap: {gap:?}");
+        Ok(journal)
+    }
+}
+
+/// Spent and reserved of the account, by the journal.
+fn sums_of(journal: &[Entry], account: &Account) -> (i128, i128) {
+    let lines = journal.iter().flat_map(|entry| &entry.lines).filter(|line| line.account == *account);
+    lines.fold((0, 0), |(spent, reserved), line| {
+        (spent + i128::from(line.spent), reserved + i128::from(line.reserved))
+    })
+}

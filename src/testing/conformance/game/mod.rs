@@ -1,0 +1,212 @@
+//! Does a ledger answer every command like a model that is too plain to be wrong?
+
+#![expect(clippy::arithmetic_side_effects, reason = "a game's figures are small, and all its own")]
+
+mod model;
+mod play;
+mod seen;
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+
+use self::play::Game;
+pub use self::seen::Seen;
+use super::Factory;
+use super::books::Door;
+use super::claims::root_of;
+use super::law::Ground;
+use super::why::{Held, Why};
+use crate::testing::dice::Dice;
+
+/// Plays random commands against a ledger and a reference model, and compares every answer.
+///
+/// Few accounts, so that commands collide; days that end, windows that roll,
+/// clocks that are set back, limits and levels that move, holds that expire, and a
+/// process that is killed where the ledger is durable. The ledger must remember
+/// ids for a day. The model is plain maps by name, and shares no code with any ledger.
+///
+/// # Example: ten thousand commands from a seed, on four threads
+/// ```
+/// use std::time::Duration;
+/// use token_budget::MemoryLedger;
+/// use token_budget::ledger::MemoryOptions;
+/// use token_budget::testing::conformance::{Differential, Maker};
+///
+/// let memory = Maker::new("memory", |clock| {
+///     let options = MemoryOptions { id_age_max: Duration::from_secs(86_400), ..MemoryOptions::default() };
+///     MemoryLedger::with_options(clock, options)
+/// });
+/// let played = Differential::of(&memory).seed(7).commands(10_000).threads(4).run()?;
+/// assert!(played.seen.has_all(), "every kind of answer came: {:?}", played.seen);
+/// # Ok::<(), token_budget::testing::conformance::Difference>(())
+/// ```
+#[derive(Clone, Copy)]
+#[must_use = "nothing is played until it is run"]
+pub struct Differential<'a> {
+    factory: &'a dyn Factory,
+    seed: u64,
+    commands: u64,
+    threads: usize,
+    door: Option<Door>,
+}
+
+/// What was played without a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Played {
+    /// How many commands.
+    pub commands: u64,
+    /// From which seed.
+    pub seed: u64,
+    /// Which answers came.
+    pub seen: Seen,
+}
+
+/// The first answer that is not the model's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// With which it is the first game's.
+    pub seed: u64,
+    /// After how many commands at most.
+    pub commands: u64,
+    /// The command, what the ledger said, and what the model says.
+    pub reason: String,
+}
+
+/// Each game begins with empty books: the model looks at all it knows for every command.
+const COMMANDS_IN_A_GAME: u64 = 400;
+
+/// How many commands each thread sends before time moves for all of them.
+const COMMANDS_AT_ONCE: u64 = 20;
+
+impl<'a> Differential<'a> {
+    /// Ten thousand commands on one thread; from the seed that `TOKEN_BUDGET_SEED` names, else a fixed one.
+    pub fn of(factory: &'a dyn Factory) -> Self {
+        Self { factory, seed: super::seed(), commands: 10_000, threads: 1, door: None }
+    }
+
+    /// Begins with that seed; each game has the next one.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Plays so many commands in all, rounded up to whole games of 400.
+    pub fn commands(mut self, commands: u64) -> Self {
+        self.commands = commands;
+        self
+    }
+
+    /// Plays on so many threads at once, each on the books of a root of its own, with a handle of its own.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Speaks through this door only.
+    pub(super) fn through(mut self, door: Door) -> Self {
+        self.door = Some(door);
+        self
+    }
+
+    /// Plays.
+    ///
+    /// # Errors
+    /// The first difference, with the seed that shows it at once.
+    pub fn run(self) -> Result<Played, Difference> {
+        let games = self.commands.div_ceil(COMMANDS_IN_A_GAME);
+        let mut seen = Seen::default();
+        for number in 0..games {
+            let seed = self.seed.wrapping_add(number);
+            // A ledger without the second door is spoken to through the first.
+            let drawn = if number % 2 == 0 { Door::Waited } else { Door::AtOnce };
+            let ground = Ground::new(self.factory, seed, self.door.unwrap_or(drawn));
+            let played = if self.threads == 1 { self.alone(&ground) } else { self.together(&ground) };
+            match played {
+                Ok(game) => seen.add(&game),
+                Err(why) => {
+                    return Err(Difference { seed, commands: COMMANDS_IN_A_GAME, reason: why.to_string() });
+                }
+            }
+        }
+        Ok(Played { commands: games * COMMANDS_IN_A_GAME, seed: self.seed, seen })
+    }
+
+    fn alone(&self, ground: &Ground<'_>) -> Held<Seen> {
+        let books = ground.books()?;
+        let durable = books.is_durable();
+        let shared = Arc::clone(&books.shared);
+        let mut game = Game::new(Dice::new(ground.seed), books, self.factory.offers().past_periods);
+        for _ in 0..COMMANDS_IN_A_GAME {
+            game.let_time_pass(true)?;
+            game.play().map_err(Why::new)?;
+            game.open_holds().map_or(Ok(()), |open| shared.open_holds_are(open))?;
+            if durable {
+                game = game.crash_by_chance()?;
+            }
+        }
+        game.finish().map_err(Why::new)?;
+        shared.open_holds_are(0)?;
+        Ok(game.seen)
+    }
+
+    fn together(&self, ground: &Ground<'_>) -> Held<Seen> {
+        let books = ground.books()?;
+        let (shared, keeps_past) = (Arc::clone(&books.shared), self.factory.offers().past_periods);
+        let begin = |thread: usize| -> Held<Game> {
+            let books = books.another()?.of_root(root_of(&format!("thread{thread}")));
+            let seed = ground.seed ^ (thread as u64).wrapping_mul(0xd6e8_feb8_6659_fd93);
+            Ok(Game::new(Dice::new(seed), books, keeps_past))
+        };
+        let mut games = (0..self.threads).map(begin).collect::<Held<Vec<Game>>>()?;
+        let rounds = COMMANDS_IN_A_GAME.div_ceil(COMMANDS_AT_ONCE * self.threads as u64);
+        for _ in 0..rounds {
+            games.first_mut().map_or(Ok(()), |game| game.let_time_pass(false))?;
+            play_at_once(&mut games)?;
+            let open: Option<usize> = games.iter().map(Game::open_holds).sum();
+            open.map_or(Ok(()), |open| shared.open_holds_are(open))?;
+        }
+        let mut seen = Seen::default();
+        for game in &mut games {
+            game.finish().map_err(Why::new)?;
+            seen.add(&game.seen);
+        }
+        Ok(seen)
+    }
+}
+
+/// Every game plays on a thread of its own, while the clock stands still.
+fn play_at_once(games: &mut [Game]) -> Held {
+    let play = |game: &mut Game| (0..COMMANDS_AT_ONCE).try_for_each(|_| game.play());
+    let played: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = games.iter_mut().map(|game| scope.spawn(move || play(game))).collect();
+        threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    });
+    for played in played {
+        played.map_err(|panic| Why::panicked(&*panic))?.map_err(Why::new)?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, commands, reason } = self;
+        write!(
+            f,
+            "the ledger does not answer like the model; with the seed {seed}, within {commands} commands:\n{reason}"
+        )
+    }
+}
+
+impl std::error::Error for Difference {}
+
+impl fmt::Debug for Differential<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, commands, threads, .. } = self;
+        write!(
+            f,
+            "Differential {{ {}, seed: {seed}, commands: {commands}, threads: {threads} }}",
+            self.factory.name()
+        )
+    }
+}

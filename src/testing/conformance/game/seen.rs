@@ -1,0 +1,81 @@
+//! How often did each answer come? A game that never saw a refusal has not tested refusing.
+
+use super::model::Answer;
+use crate::ErrorKind;
+use crate::ledger::Outcome;
+
+/// How often each kind of answer was heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Seen {
+    /// Commands that were applied.
+    pub applied: u64,
+    /// Reserves and resizes that were refused.
+    pub refused: u64,
+    /// Reserves whose period was over.
+    pub stale: u64,
+    /// Reports below one that stood.
+    pub ignored: u64,
+    /// Commands that came again.
+    pub repeated: u64,
+    /// Charges without a hold.
+    pub unheld: u64,
+    /// Levels that were reached.
+    pub crossed: u64,
+    /// Holds that ended by age.
+    pub expired: u64,
+    /// Ids that came with another body.
+    pub conflicts: u64,
+    /// Commands that their hold's state did not allow.
+    pub states: u64,
+    /// Other errors.
+    pub invalid: u64,
+    /// Rolling lines that said when they have room.
+    pub frees: u64,
+}
+
+impl Seen {
+    pub(super) fn count(&mut self, told: &Result<Answer, ErrorKind>) {
+        match told {
+            Ok(answer) => {
+                match answer.outcome {
+                    Outcome::Applied => self.applied += 1,
+                    Outcome::Refused => self.refused += 1,
+                    Outcome::Stale => self.stale += 1,
+                    Outcome::Ignored => self.ignored += 1,
+                }
+                self.repeated += u64::from(answer.repeated);
+                self.unheld += u64::from(answer.unheld);
+                self.crossed += answer.crossed.len() as u64;
+                self.expired += answer.expired.len() as u64;
+                self.frees += answer.frees.len() as u64;
+            }
+            Err(ErrorKind::Conflict) => self.conflicts += 1,
+            Err(ErrorKind::State) => self.states += 1,
+            Err(_) => self.invalid += 1,
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.applied += other.applied;
+        self.refused += other.refused;
+        self.stale += other.stale;
+        self.ignored += other.ignored;
+        self.repeated += other.repeated;
+        self.unheld += other.unheld;
+        self.crossed += other.crossed;
+        self.expired += other.expired;
+        self.conflicts += other.conflicts;
+        self.states += other.states;
+        self.invalid += other.invalid;
+        self.frees += other.frees;
+    }
+
+    /// Whether every kind of answer came at least once.
+    #[must_use]
+    pub fn has_all(&self) -> bool {
+        let answers = [self.applied, self.refused, self.stale, self.ignored, self.repeated, self.unheld];
+        let others = [self.crossed, self.expired, self.conflicts, self.states, self.invalid, self.frees];
+        answers.iter().chain(&others).all(|count| *count > 0)
+    }
+}

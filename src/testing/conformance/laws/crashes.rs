@@ -1,0 +1,102 @@
+//! What stands after the process was killed? Whatever was acknowledged.
+
+use super::*;
+use crate::ledger::MarkAction;
+
+pub(crate) fn what_was_acknowledged_stands_after_a_crash(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let held = books.held(&two(100, 100), &[6, 5])?;
+    let charged = books.held(&two(100, 100), &[9, 9])?;
+    books.reconcile(charged, &two(100, 100), &[4, 3], Rank::Estimated)?;
+    let before = books.journal()?;
+
+    let books = books.crash()?;
+
+    equal!(books.balances(&two(100, 100))?, [(4, 6), (3, 5)]);
+    equal!(books.journal()?, before);
+    books.reconcile(charged, &two(100, 100), &[7, 7], Rank::Reported)?;
+    books.release(held)?;
+    equal!(books.balances(&two(100, 100))?, [(7, 0), (7, 0)]);
+    Ok(())
+}
+
+pub(crate) fn every_answer_is_given_again_after_a_crash(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let held = books.held(&team(10), &[6])?;
+    let (refused, buried, posted) = (books.id(), books.id(), books.id());
+    books.reserve(refused, &team(10), &[5])?;
+    books.release(buried)?;
+    books.record(posted, &team(10), &[2], None)?;
+
+    let books = books.crash()?;
+    books.release(held)?;
+
+    let again = books.reserve(held, &team(10), &[6])?;
+    equal!((again.outcome, again.repeated), (Outcome::Applied, true));
+    let again = books.reserve(refused, &team(10), &[5])?;
+    equal!((again.outcome, again.repeated), (Outcome::Refused, true));
+    equal!(books.reserve(buried, &team(10), &[1]).fails("it was released")?.kind(), ErrorKind::State);
+    equal!(books.record(posted, &team(10), &[2], None)?.repeated, true);
+    equal!(books.reserve(held, &team(10), &[7]).fails("another body")?.kind(), ErrorKind::Conflict);
+    equal!(books.balances(&team(10))?, [(2, 0)]);
+    Ok(())
+}
+
+pub(crate) fn a_hold_of_a_process_that_died_ends_by_its_rule(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let due = Timestamp::from_secs(10);
+    for on_expiry in [OnExpiry::Nothing, OnExpiry::Hold, OnExpiry::Amounts(&[1])] {
+        books.reserve_until(books.id(), &team(100), &[6], (due, on_expiry))?;
+    }
+
+    let books = books.crash()?;
+    books.set(due - Duration::from_nanos(1))?;
+    equal!(books.balances(&team(100))?, [(0, 18)]);
+    books.set(due)?;
+
+    equal!(books.balances(&team(100))?, [(7, 0)]);
+    Ok(())
+}
+
+pub(crate) fn ledger_time_does_not_run_back_over_a_crash(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    books.at(50)?;
+    books.held(&team(10), &[1])?;
+
+    let books = books.crash()?;
+    books.at(20)?;
+
+    let reply = books.reserve(books.id(), &team(10), &[1])?;
+    equal!(reply.now, Timestamp::from_secs(50));
+    Ok(())
+}
+
+pub(crate) fn a_frozen_scope_stays_frozen_over_a_crash(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    books.mark(&scope("team", "search"), MarkAction::Stop, "it went in circles")?;
+
+    let books = books.crash()?;
+
+    equal!(books.reserve(books.id(), &team(10), &[1])?.outcome, Outcome::Refused);
+    let standing = books.marks(&[scope("team", "search")])?;
+    equal!(
+        standing.iter().map(|mark| mark.signature.reason.as_str()).collect::<Vec<_>>(),
+        ["it went in circles"]
+    );
+    Ok(())
+}
+
+pub(crate) fn a_level_that_fired_does_not_fire_again_after_a_crash(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let claim = claim(vec![with_marks(line("team/search", always(), i64::MAX), &[(50, 0), (80, 1)])]);
+    books.charged(&claim, &[60])?;
+
+    let books = books.crash()?;
+    books.charged(&claim, &[10])?;
+    books.charged(&claim, &[10])?;
+
+    let kinds: Vec<_> = books.journal()?.iter().map(|entry| entry.kind).collect();
+    let fired: Vec<_> = kinds.into_iter().filter(|kind| matches!(kind, EntryKind::Crossed(_))).collect();
+    equal!(fired, [EntryKind::Crossed(0), EntryKind::Crossed(1)]);
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! When does a hold end by itself, and what is it charged?
+
+use super::*;
+
+const TEN_SECONDS: Timestamp = Timestamp::from_secs(10);
+
+pub(crate) fn a_hold_lives_to_the_last_nanosecond_before_its_expiry(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    books.reserve_until(books.id(), &team(10), &[10], (TEN_SECONDS, OnExpiry::Nothing))?;
+
+    books.set(TEN_SECONDS - Duration::from_nanos(1))?;
+    let before = books.reserve(books.id(), &team(10), &[10])?;
+    books.set(TEN_SECONDS)?;
+    let at = books.reserve(books.id(), &team(10), &[10])?;
+
+    equal!((before.outcome, at.outcome), (Outcome::Refused, Outcome::Applied));
+    // What is due is ended before the lines are looked at.
+    told!(books; sums(&at), [(0, 0)]);
+    Ok(())
+}
+
+pub(crate) fn an_expired_hold_is_charged_as_it_was_told(ground: &Ground<'_>) -> Held {
+    let charges =
+        [(OnExpiry::Nothing, [0, 0]), (OnExpiry::Hold, [6, 5]), (OnExpiry::Amounts(&[1, 9]), [1, 9])];
+    for (on_expiry, charge) in charges {
+        let books = ground.books()?;
+        let two = two(10, 10);
+        let id = books.id();
+        books.reserve_until(id, &two, &[6, 5], (TEN_SECONDS, on_expiry))?;
+        books.set(TEN_SECONDS)?;
+
+        let reply = books.reserve(books.id(), &two, &[0, 0])?;
+
+        let expired = reply.news.map(|news| news.expired).unwrap_or_default();
+        let told: Vec<_> = expired
+            .iter()
+            .map(|hold| {
+                (hold.id, hold.due, hold.charged.iter().map(|(_, amount)| *amount).collect::<Vec<_>>())
+            })
+            .collect();
+        told!(books; told, [(id, TEN_SECONDS, charge.to_vec())]);
+        equal!(books.balances(&two)?, charge.map(|amount| (amount, 0)));
+    }
+    Ok(())
+}
+
+pub(crate) fn holds_end_oldest_first_and_by_id_where_they_are_due_together(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let mut ids = Vec::new();
+    // Twelve holds due at 12, 11, … 1 seconds, and two more at 5.
+    for seconds in (1..=12).rev().chain([5, 5]) {
+        let id = books.id();
+        let due = Timestamp::from_secs(seconds);
+        books.reserve_until(id, &team(100), &[1], (due, OnExpiry::Hold))?;
+        ids.push((due, id));
+    }
+    books.at(12)?;
+
+    let reply = books.reserve(books.id(), &team(100), &[0])?;
+
+    ids.sort();
+    let ids: Vec<_> = ids.into_iter().map(|(_, id)| id).collect();
+    told!(books; ended(&reply), ids);
+    equal!(books.balances(&team(100))?, [(14, 0)]);
+    Ok(())
+}
+
+pub(crate) fn an_expiry_charge_follows_what_the_hold_holds_at_that_moment(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let id = books.id();
+    books.reserve_until(id, &team(10), &[6], (TEN_SECONDS, OnExpiry::Hold))?;
+    books.resize(id, &team(10), &[8], None)?;
+
+    books.set(TEN_SECONDS)?;
+
+    equal!(books.balances(&team(10))?, [(8, 0)]);
+    Ok(())
+}
+
+pub(crate) fn results_are_the_same_whether_or_not_other_commands_ran_in_between(ground: &Ground<'_>) -> Held {
+    let run = |sweeps: bool| -> Held<(Outcome, Vec<(i64, i64)>)> {
+        let books = ground.books()?;
+        let lines =
+            |number| claim(vec![line("team/search", day(number), 20), line("user/ada", always(), 20)]);
+        for (due, on_expiry) in
+            [(300, OnExpiry::Hold), (900, OnExpiry::Amounts(&[1, 2])), (1_500, OnExpiry::Nothing)]
+        {
+            let expiry = (Timestamp::from_secs(due), on_expiry);
+            books.reserve_until(books.id(), &lines(0), &[4, 4], expiry)?;
+        }
+        for hundreds in 0..=16 {
+            books.at(hundreds * 100)?;
+            if sweeps {
+                books.balances(&lines(i64::from(hundreds >= 10)))?;
+                books.release(books.id())?;
+            }
+        }
+        let reply = books.reserve(books.id(), &lines(1), &[15, 15])?;
+        equal!(sums(&reply), books.balances(&lines(1))?);
+        Ok((reply.outcome, sums(&reply)))
+    };
+
+    // Spent for ever: 4 held, 2 as told, nothing: 6. Of day 1: nothing.
+    let expected = (Outcome::Refused, vec![(0, 0), (6, 0)]);
+    equal!(run(false)?, expected);
+    equal!(run(true)?, expected);
+    Ok(())
+}
+
+pub(crate) fn a_hold_that_was_ended_does_not_expire(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let id = books.id();
+    books.reserve_until(id, &team(10), &[6], (TEN_SECONDS, OnExpiry::Hold))?;
+    books.reconcile(id, &team(10), &[1], Rank::Reported)?;
+    books.at(20)?;
+
+    let reply = books.reserve(books.id(), &team(10), &[0])?;
+
+    equal!(ended(&reply), []);
+    equal!(books.balances(&team(10))?, [(1, 0)]);
+    Ok(())
+}
+
+pub(crate) fn time_never_runs_backwards(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    books.at(50)?;
+    let expiry = (Timestamp::from_secs(40), OnExpiry::Nothing);
+    let first = books.reserve(books.id(), &team(10), &[1])?;
+    books.at(20)?;
+
+    let second = books.reserve_until(books.id(), &team(10), &[1], expiry)?;
+    let third = books.reserve(books.id(), &team(10), &[1])?;
+
+    equal!(
+        (first.now, second.now, third.now),
+        (Timestamp::from_secs(50), Timestamp::from_secs(50), Timestamp::from_secs(50))
+    );
+    // At second 50 a hold until second 40 is due, whatever the clock shows.
+    told!(books; ended(&third).len(), 1);
+    Ok(())
+}
+
+pub(crate) fn an_expiry_found_by_a_command_that_fails_is_told_by_the_next_reply(ground: &Ground<'_>) -> Held {
+    // The failed command was the only one to see it, and it was never told.
+    let books = ground.books()?;
+    let id = books.id();
+    books.reserve_until(id, &team(10), &[4], (TEN_SECONDS, OnExpiry::Hold))?;
+    books.set(TEN_SECONDS)?;
+
+    books.resize(books.id(), &team(10), &[1], None).fails("nobody held that")?;
+    let next = books.reserve(books.id(), &team(10), &[1])?;
+    let after = books.reserve(books.id(), &team(10), &[1])?;
+
+    told!(books; (ended(&next), ended(&after)), (vec![id], vec![]));
+    Ok(())
+}
+
+pub(crate) fn an_expiry_found_by_reading_is_told_by_the_next_reply(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let id = books.id();
+    books.reserve_until(id, &team(10), &[4], (TEN_SECONDS, OnExpiry::Hold))?;
+    books.set(TEN_SECONDS)?;
+
+    equal!(books.balances(&team(10))?, [(4, 0)]);
+    let next = books.mark(&scope("user", "ada"), crate::ledger::MarkAction::Reopen, "just in case")?;
+
+    told!(books; ended(&next), [id]);
+    Ok(())
+}

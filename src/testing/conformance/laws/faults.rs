@@ -1,0 +1,76 @@
+//! What is left when an operation fails midway? Everything or nothing, and the retry finds out which.
+
+use super::*;
+use crate::ledger::MarkAction;
+use crate::testing::conformance::Fault;
+use crate::{Error, ReservationId};
+
+/// More operations than the script below can need.
+const OPERATIONS: u64 = 48;
+
+/// How often a command is sent before its failure counts.
+const ATTEMPTS: usize = 4;
+
+pub(crate) fn a_command_whose_operation_failed_can_be_sent_again(ground: &Ground<'_>) -> Held {
+    every_operation_fails(ground, Fault::Before)
+}
+
+pub(crate) fn a_command_whose_answer_was_lost_can_be_sent_again(ground: &Ground<'_>) -> Held {
+    every_operation_fails(ground, Fault::After)
+}
+
+/// Runs the script once for each operation that can fail; every time the books end alike.
+fn every_operation_fails(ground: &Ground<'_>, fault: Fault) -> Held {
+    for operation in 0..OPERATIONS {
+        let mut books = ground.books()?;
+        books.fail_at(operation, fault);
+        let [refused, held, charged] = [books.id(), books.id(), books.id()];
+
+        // Two calls, one of which grows; a doomed one; an import; a reason to stop.
+        books = sure(books, |books| books.reserve(held, &two(100, 100), &[6, 5]))?;
+        books = sure(books, |books| books.reserve(charged, &two(100, 100), &[9, 9]))?;
+        books = sure(books, |books| books.reserve(refused, &two(10, 10), &[9, 9]))?;
+        books = sure(books, |books| books.resize(held, &two(100, 100), &[7, 7], None))?;
+        books = sure(books, |books| books.reconcile(charged, &two(100, 100), &[4, 3], Rank::Reported))?;
+        books = refund(books, charged)?;
+        books = sure(books, |books| books.release(held))?;
+        books = sure(books, |books| books.mark(&scope("user", "ada"), MarkAction::Freeze, "holidays"))?;
+
+        let balances = until_answered(|| books.balances(&two(100, 100)))?;
+        holds!(
+            balances == [(3, 0), (1, 0)],
+            "operation {operation} failed {fault:?}: the books end at {balances:?}"
+        );
+        let frozen = until_answered(|| books.marks(&[scope("user", "ada")]))?;
+        holds!(frozen.len() == 1, "operation {operation} failed {fault:?}: the mark was lost");
+    }
+    Ok(())
+}
+
+fn refund(books: Books, charge: ReservationId) -> Held<Books> {
+    let id = books.id();
+    sure(books, |books| books.record(id, &two(100, 100), &[-1, -2], Some(charge)))
+}
+
+/// Sends a command until it is answered, with the same id; a store that no longer answers is opened anew.
+fn sure(mut books: Books, command: impl Fn(&Books) -> Result<Reply, Error>) -> Held<Books> {
+    let mut attempt = 1;
+    while let Err(error) = command(&books) {
+        holds!(error.is_retryable() && attempt < ATTEMPTS, "attempt {attempt}: {error} ({:?})", error.kind());
+        if attempt > 1 && books.is_durable() {
+            books = books.crash()?;
+        }
+        attempt += 1;
+    }
+    Ok(books)
+}
+
+/// Reads until there is an answer.
+fn until_answered<T>(read: impl Fn() -> Result<T, Error>) -> Held<T> {
+    for _ in 1..ATTEMPTS {
+        if let Ok(answer) = read() {
+            return Ok(answer);
+        }
+    }
+    Ok(read()?)
+}

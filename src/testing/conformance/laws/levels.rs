@@ -1,0 +1,158 @@
+//! When does a level fire?
+
+use super::*;
+
+const LEVELS: &[(i64, u8)] = &[(50, 0), (80, 1), (100, 2)];
+
+pub(crate) fn a_level_fires_at_its_figure_and_not_one_below(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let day = of_day(0, LEVELS);
+
+    told!(books; charge(&books, &day, 49)?, []);
+    told!(books; charge(&books, &day, 1)?, [(0, 50)]);
+    told!(books; charge(&books, &day, 1)?, []);
+    equal!(crossings(&books)?, [0]);
+    Ok(())
+}
+
+pub(crate) fn one_charge_over_several_levels_fires_them_lowest_first(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+
+    told!(books; charge(&books, &of_day(0, LEVELS), 100)?, [(0, 50), (1, 80), (2, 100)]);
+
+    let kinds: Vec<_> = books.journal()?.iter().map(|entry| entry.kind).collect();
+    let expected = [
+        EntryKind::Reserved,
+        EntryKind::Reconciled(Rank::Reported),
+        EntryKind::Crossed(0),
+        EntryKind::Crossed(1),
+        EntryKind::Crossed(2),
+    ];
+    equal!(kinds, expected);
+    Ok(())
+}
+
+pub(crate) fn a_hold_fires_nothing_because_events_look_at_spent_alone(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let id = books.id();
+
+    let held = books.reserve(id, &of_day(0, LEVELS), &[100])?;
+    let released = books.release(id)?;
+
+    equal!((fired(&held), fired(&released)), (vec![], vec![]));
+    equal!(books.journal()?.len(), 2);
+    Ok(())
+}
+
+pub(crate) fn a_level_does_not_fire_again_when_money_moves_back_and_forth(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let day = of_day(0, LEVELS);
+    let id = books.held(&day, &[60])?;
+    let first = books.reconcile(id, &day, &[60], Rank::Provisional)?;
+    books.release(id)?;
+
+    told!(books; fired(&first), [(0, 50)]);
+    told!(books; charge(&books, &day, 60)?, []);
+    told!(books; charge(&books, &day, 20)?, [(1, 80)]);
+    equal!(crossings(&books)?, [0, 1]);
+    Ok(())
+}
+
+pub(crate) fn a_tier_fires_once_even_where_its_level_moves(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    told!(books; charge(&books, &of_day(0, &[(50, 0)]), 60)?, [(0, 50)]);
+
+    told!(books; charge(&books, &of_day(0, &[(70, 0)]), 20)?, []);
+    Ok(())
+}
+
+pub(crate) fn a_lowered_level_is_found_by_the_next_reserve(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    told!(books; charge(&books, &of_day(0, LEVELS), 40)?, []);
+
+    let lowered = of_day(0, &[(40, 0), (60, 1)]);
+    let reply = books.reserve(books.id(), &lowered, &[1])?;
+
+    told!(books; fired(&reply), [(0, 40)]);
+    Ok(())
+}
+
+pub(crate) fn a_lowered_level_is_found_by_a_reserve_that_is_refused(ground: &Ground<'_>) -> Held {
+    // Limit and level were lowered together: nothing was admitted any more, so nobody heard of it.
+    let books = ground.books()?;
+    told!(books; charge(&books, &of_day(0, LEVELS), 40)?, []);
+    let lowered = claim(vec![
+        with_marks(line("team/search", day(0), 30), &[(30, 0), (41, 1)]),
+        with_marks(line("user/ada", day(0), 30), &[(1, 0)]),
+    ]);
+
+    let refused = books.reserve(books.id(), &lowered, &[1, 1])?;
+    let again = books.reserve(books.id(), &lowered, &[1, 1])?;
+
+    equal!(refused.outcome, Outcome::Refused);
+    told!(books; (fired(&refused), fired(&again)), (vec![(0, 30)], vec![]));
+    equal!(crossings(&books)?, [0]);
+    Ok(())
+}
+
+pub(crate) fn a_level_fires_again_in_a_new_day(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    told!(books; charge(&books, &of_day(0, LEVELS), 50)?, [(0, 50)]);
+    books.at(1_000)?;
+
+    told!(books; charge(&books, &of_day(1, LEVELS), 49)?, []);
+    told!(books; charge(&books, &of_day(1, LEVELS), 1)?, [(0, 50)]);
+    Ok(())
+}
+
+pub(crate) fn a_late_charge_fires_in_the_day_of_its_reserve(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let id = books.id();
+    books.reserve_until(id, &of_day(0, LEVELS), &[50], (Timestamp::MAX, OnExpiry::Hold))?;
+    books.at(1_000)?;
+    told!(books; charge(&books, &of_day(1, LEVELS), 10)?, []);
+
+    let reply = books.reconcile(id, &of_day(0, LEVELS), &[50], Rank::Reported)?;
+
+    let crossed = reply.news.map(|news| news.crossed).unwrap_or_default();
+    let crossed: Vec<_> = crossed.iter().map(|event| (event.period, event.spent)).collect();
+    told!(books; crossed, [(0, 50)]);
+    Ok(())
+}
+
+pub(crate) fn an_expiry_charge_is_found_by_the_command_that_ended_it(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let day = of_day(0, LEVELS);
+    books.reserve_until(books.id(), &day, &[80], (Timestamp::from_secs(10), OnExpiry::Hold))?;
+    books.at(10)?;
+
+    let reply = books.reserve(books.id(), &day, &[1])?;
+
+    told!(books; fired(&reply), [(0, 50), (1, 80)]);
+    Ok(())
+}
+
+fn of_day(number: i64, marks: &[(i64, u8)]) -> Claim {
+    claim(vec![with_marks(line("team/search", day(number), i64::MAX), marks)])
+}
+
+/// The (tier, level) of each event in the reply.
+fn fired(reply: &Reply) -> Vec<(u8, i64)> {
+    let crossed = reply.news.as_deref().map(|news| news.crossed.as_slice()).unwrap_or_default();
+    crossed.iter().map(|event| (event.tier, event.at)).collect()
+}
+
+/// Charges `amount`, and says which levels that fired.
+fn charge(books: &Books, claim: &Claim, amount: i64) -> Held<Vec<(u8, i64)>> {
+    let id = books.held(claim, &[amount])?;
+    Ok(fired(&books.reconcile(id, claim, &[amount], Rank::Reported)?))
+}
+
+/// The tiers that the journal says were reached, in its order.
+fn crossings(books: &Books) -> Held<Vec<u8>> {
+    let tier = |entry: &Entry| match entry.kind {
+        EntryKind::Crossed(tier) => Some(tier),
+        _ => None,
+    };
+    Ok(books.journal()?.iter().filter_map(tier).collect())
+}

@@ -1,0 +1,47 @@
+//! What may nobody's ledger do otherwise? One function for each law, a room for each subject.
+
+#![expect(clippy::arithmetic_side_effects, reason = "the figures of a law are small constants of its own")]
+
+pub(super) mod admission;
+pub(super) mod crashes;
+pub(super) mod expiry;
+pub(super) mod faults;
+pub(super) mod ids;
+pub(super) mod journal;
+pub(super) mod levels;
+pub(super) mod model;
+pub(super) mod postings;
+pub(super) mod races;
+pub(super) mod ranks;
+pub(super) mod resizing;
+pub(super) mod scopes;
+pub(super) mod windows;
+
+use std::time::Duration;
+
+use super::books::Books;
+use super::claims::{
+    always, claim, claim_in, claim_of, day, line, line_in, rolling, root, root_of, scope, signed, team, two,
+    with_marks,
+};
+use super::law::Ground;
+use super::why::{Fails, Held, Why, equal, holds, told};
+use crate::ledger::{Entry, EntryKind, OnExpiry, Outcome, Rank, Reply};
+use crate::{Claim, ErrorKind, ReservationId, Timestamp};
+
+/// Spent and reserved of each line, as a reply says.
+fn sums(reply: &Reply) -> Vec<(i64, i64)> {
+    reply.balances.iter().map(|balance| (balance.spent, balance.reserved)).collect()
+}
+
+/// Why a reply says that scopes are frozen.
+fn reasons(reply: &Reply) -> Vec<&str> {
+    let frozen = reply.news.as_deref().map(|news| news.frozen.as_slice()).unwrap_or_default();
+    frozen.iter().map(|frozen| frozen.signature.reason.as_str()).collect()
+}
+
+/// Which holds ended by age, as a reply says.
+fn ended(reply: &Reply) -> Vec<ReservationId> {
+    let expired = reply.news.as_deref().map(|news| news.expired.as_slice()).unwrap_or_default();
+    expired.iter().map(|hold| hold.id).collect()
+}

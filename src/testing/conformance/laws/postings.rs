@@ -1,0 +1,156 @@
+//! How are refunds, corrections and imports posted?
+
+use super::*;
+
+pub(crate) fn an_import_is_posted_once(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let id = books.id();
+
+    let first = books.record(id, &team(10), &[400], None)?;
+    let again = books.record(id, &team(10), &[400], None)?;
+    let other = books.record(id, &team(10), &[401], None).fails("another body")?;
+
+    equal!((first.outcome, again.repeated), (Outcome::Applied, true));
+    told!(books; first.repeated, false);
+    equal!(other.kind(), ErrorKind::Conflict);
+    equal!(books.balances(&team(10))?, [(400, 0)]);
+    Ok(())
+}
+
+pub(crate) fn a_refund_names_its_charge(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    books.charged(&team(10), &[6])?;
+    let held = books.held(&team(10), &[4])?;
+
+    let unnamed = books.record(books.id(), &team(10), &[-1], None).fails("it names no charge")?;
+    let unknown = books.record(books.id(), &team(10), &[-1], Some(books.id())).fails("no such charge")?;
+    let open = books.record(books.id(), &team(10), &[-1], Some(held)).fails("a hold is no charge")?;
+
+    equal!(unnamed.kind(), ErrorKind::Invalid);
+    equal!((unknown.kind(), open.kind()), (ErrorKind::State, ErrorKind::State));
+    equal!(books.balances(&team(10))?, [(6, 4)]);
+    Ok(())
+}
+
+pub(crate) fn refunds_cannot_exceed_their_charge_even_together(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let charge = books.charged(&team(10), &[6])?;
+    books.charged(&team(10), &[50])?;
+
+    let too_much = books.record(books.id(), &team(10), &[-7], Some(charge)).fails("7 of 6")?;
+    books.record(books.id(), &team(10), &[-4], Some(charge))?;
+    let then = books.record(books.id(), &team(10), &[-3], Some(charge)).fails("7 of 6 in two parts")?;
+    books.record(books.id(), &team(10), &[-2], Some(charge))?;
+
+    equal!((too_much.kind(), then.kind()), (ErrorKind::Invalid, ErrorKind::Invalid));
+    equal!(books.balances(&team(10))?, [(50, 0)]);
+    Ok(())
+}
+
+pub(crate) fn a_repeated_refund_is_posted_once(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let charge = books.charged(&team(10), &[6])?;
+    let id = books.id();
+
+    books.record(id, &team(10), &[-4], Some(charge))?;
+    let again = books.record(id, &team(10), &[-4], Some(charge))?;
+
+    equal!(again.repeated, true);
+    equal!(books.balances(&team(10))?, [(2, 0)]);
+    books.record(books.id(), &team(10), &[-2], Some(charge))?;
+    Ok(())
+}
+
+pub(crate) fn a_refund_lands_in_the_day_of_its_charge(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let of = |number| claim(vec![line("team/search", day(number), 10)]);
+    let charge = books.charged(&of(0), &[6])?;
+    // A call that runs over midnight keeps day 0 in sight.
+    books.reserve_until(books.id(), &of(0), &[1], (Timestamp::MAX, OnExpiry::Hold))?;
+    books.at(1_000)?;
+    books.charged(&of(1), &[8])?;
+
+    let other_day = books.record(books.id(), &of(1), &[-5], Some(charge)).fails("charged on day 0")?;
+    books.record(books.id(), &of(0), &[-5], Some(charge))?;
+
+    equal!(other_day.kind(), ErrorKind::Conflict);
+    equal!(books.balances(&of(0))?, [(1, 1)]);
+    equal!(books.balances(&of(1))?, [(8, 0)]);
+    Ok(())
+}
+
+pub(crate) fn withdrawing_a_refunded_charge_gives_back_only_what_is_left_of_it(ground: &Ground<'_>) -> Held {
+    // The release took back the whole charge after the refund had taken back
+    // a part: the balance fell below zero and the budget grew.
+    let books = ground.books()?;
+    let id = books.held(&team(10), &[6])?;
+    books.reconcile(id, &team(10), &[6], Rank::Estimated)?;
+    books.record(books.id(), &team(10), &[-4], Some(id))?;
+
+    books.release(id)?;
+
+    equal!(books.balances(&team(10))?, [(0, 0)]);
+    Ok(())
+}
+
+pub(crate) fn a_surer_figure_below_what_was_refunded_leaves_nothing_spent(ground: &Ground<'_>) -> Held {
+    // The report replaced 6 by 3 where 4 had been refunded: the balance fell to −1.
+    let books = ground.books()?;
+    let id = books.held(&team(10), &[6])?;
+    books.reconcile(id, &team(10), &[6], Rank::Provisional)?;
+    books.record(books.id(), &team(10), &[-4], Some(id))?;
+
+    books.reconcile(id, &team(10), &[3], Rank::Estimated)?;
+    equal!(books.balances(&team(10))?, [(0, 0)]);
+    books.reconcile(id, &team(10), &[9], Rank::Reported)?;
+
+    // Nine were used, four were refunded.
+    equal!(books.balances(&team(10))?, [(5, 0)]);
+    let refund = books.record(books.id(), &team(10), &[-6], Some(id)).fails("10 of 9")?;
+    equal!(refund.kind(), ErrorKind::Invalid);
+    Ok(())
+}
+
+pub(crate) fn a_correction_on_other_lines_does_not_make_room_for_a_second_refund(
+    ground: &Ground<'_>,
+) -> Held {
+    // A posting on the user's line was taken for one on the team's.
+    let books = ground.books()?;
+    let charge = books.charged(&team(10), &[6])?;
+    books.charged(&team(10), &[50])?;
+    books.record(books.id(), &team(10), &[-6], Some(charge))?;
+    let user = claim(vec![line("user/ada", always(), 10)]);
+    books.record(books.id(), &user, &[6], Some(charge))?;
+
+    let again = books.record(books.id(), &team(10), &[-6], Some(charge)).fails("12 of 6")?;
+
+    equal!(again.kind(), ErrorKind::Invalid);
+    equal!(books.balances(&team(10))?, [(50, 0)]);
+    Ok(())
+}
+
+pub(crate) fn two_late_lines_of_idle_accounts_are_two_accounts(ground: &Ground<'_>) -> Held {
+    // Making the second row let go of the first, whose day is long over:
+    // both lines were posted to one account.
+    let books = ground.books()?;
+    books.advance(Duration::from_secs(100_000))?;
+    let late = claim(vec![line("team/search", day(0), 10), line("user/ada", day(0), 10)]);
+
+    books.reconcile(books.id(), &late, &[3, 5], Rank::Reported)?;
+
+    equal!(books.balances(&late)?, [(3, 0), (5, 0)]);
+    Ok(())
+}
+
+pub(crate) fn a_charge_whose_sum_does_not_fit_changes_no_line(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    books.charged(&team(10), &[i64::MAX])?;
+    let two = claim(vec![line("user/ada", always(), 10), line("team/search", always(), 10)]);
+
+    let charge = books.reconcile(books.id(), &two, &[1, 1], Rank::Reported).fails("2^63")?;
+    let import = books.record(books.id(), &two, &[1, 1], None).fails("2^63")?;
+
+    equal!((charge.kind(), import.kind()), (ErrorKind::Overflow, ErrorKind::Overflow));
+    equal!(books.balances(&two)?, [(0, 0), (i64::MAX, 0)]);
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! Do the laws hold when threads race, each with a handle of its own?
+//!
+//! A race that did not happen proves nothing: where it can be seen whether the
+//! threads took turns, they try again until they did.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
+
+use parking_lot::Mutex;
+
+use super::*;
+
+const THREADS: usize = 8;
+
+/// On two cores a round of a few microseconds may well run thread after thread.
+const ROUNDS_MAX: usize = 1_000;
+
+/// More ids than these and those of the others together may be forgotten while copies are under way.
+const DOOMED_MAX: usize = 500;
+
+/// How often the races are run whose order leaves no trace.
+const ROUNDS: usize = 20;
+
+/// Who has not come back by then waits for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn two_hundred_parallel_reserves_for_the_room_of_a_hundred_admit_a_hundred(
+    ground: &Ground<'_>,
+) -> Held {
+    for _ in 0..ROUNDS_MAX {
+        // Thread after thread would be seven switches at most.
+        if switches(&two_hundred_want_the_room_of_a_hundred(ground)?) >= THREADS {
+            return Ok(());
+        }
+    }
+    Err(Why::new(format!("not tried: the threads never took turns in {ROUNDS_MAX} rounds")))
+}
+
+/// Two hundred reserves of one unit on eight threads; says in which order threads were admitted.
+fn two_hundred_want_the_room_of_a_hundred(ground: &Ground<'_>) -> Held<Vec<usize>> {
+    let books = ground.books()?;
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let admitted = Arc::clone(&order);
+
+    together(&books, move |thread, books| {
+        // Accounts made anew: threads share names, not allocations.
+        let claim = two(100, i64::MAX);
+        for _ in 0..200 / THREADS {
+            if books.reserve(books.id(), &claim, &[1, 1])?.outcome == Outcome::Applied {
+                admitted.lock().push(thread);
+            }
+            thread::yield_now();
+        }
+        Ok(())
+    })?;
+
+    let order = std::mem::take(&mut *order.lock());
+    equal!(order.len(), 100);
+    equal!(books.balances(&two(100, i64::MAX))?, [(0, 100), (0, 100)]);
+    Ok(order)
+}
+
+/// How often the thread changed from one admission to the next.
+fn switches(order: &[usize]) -> usize {
+    order.iter().zip(order.iter().skip(1)).filter(|(one, next)| one != next).count()
+}
+
+pub(crate) fn a_doomed_amount_asked_for_again_and_again_refuses_nobody_else(ground: &Ground<'_>) -> Held {
+    for _ in 0..ROUNDS_MAX {
+        if a_doomed_amount_raced(ground)? {
+            return Ok(());
+        }
+    }
+    Err(Why::new(format!("not tried: nothing was refused while others were admitted in {ROUNDS_MAX} rounds")))
+}
+
+/// One thread asks for a unit more than there ever is, the others for what always fits; says whether they met.
+fn a_doomed_amount_raced(ground: &Ground<'_>) -> Held<bool> {
+    let books = ground.books()?;
+    let (working, doomed) = (Arc::new(AtomicUsize::new(THREADS - 1)), Arc::new(AtomicUsize::new(0)));
+    let met = Arc::new(AtomicBool::new(false));
+    let (did_meet, claim) = (Arc::clone(&met), two(1_000, 1_000));
+
+    together(&books, move |thread, books| {
+        if thread == 0 {
+            while working.load(Ordering::Relaxed) > 0 && doomed.load(Ordering::Relaxed) < DOOMED_MAX {
+                let reply = books.reserve(books.id(), &claim, &[1_001, 1])?;
+                equal!(reply.outcome, Outcome::Refused);
+                doomed.fetch_add(1, Ordering::Relaxed);
+            }
+            return Ok(());
+        }
+        let before = doomed.load(Ordering::Relaxed);
+        // Seven threads hold ten at most: there is always room.
+        let held = (0..50).try_for_each(|_| {
+            let id = books.held(&claim, &[10, 10])?;
+            books.release(id)?;
+            thread::yield_now();
+            Ok(())
+        });
+        did_meet.fetch_or(doomed.load(Ordering::Relaxed) > before, Ordering::Relaxed);
+        // Also where it failed: the first thread waits for this number.
+        working.fetch_sub(1, Ordering::Relaxed);
+        held
+    })?;
+
+    equal!(books.balances(&two(1_000, 1_000))?, [(0, 0), (0, 0)]);
+    Ok(met.load(Ordering::Relaxed))
+}
+
+pub(crate) fn two_roots_that_race_do_not_see_each_other(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let of = |name: &str| {
+        let root = root_of(name);
+        claim_in(&root, vec![line_in(&root, "team/search", always(), 100)])
+    };
+
+    let admitted = together(&books, move |thread, books| {
+        let claim = of(if thread % 2 == 0 { "acme" } else { "zeta" });
+        let mut admitted = 0;
+        for _ in 0..50 {
+            let reply = books.reserve(books.id(), &claim, &[1])?;
+            admitted += usize::from(reply.outcome == Outcome::Applied);
+        }
+        Ok(admitted)
+    })?;
+
+    // Each root was asked for two hundred and has room for a hundred.
+    equal!(admitted.iter().sum::<usize>(), 200);
+    equal!((books.balances(&of("acme"))?, books.balances(&of("zeta"))?), (vec![(0, 100)], vec![(0, 100)]));
+    Ok(())
+}
+
+pub(crate) fn retries_of_one_reserve_on_many_threads_hold_once(ground: &Ground<'_>) -> Held {
+    for _ in 0..ROUNDS {
+        let books = ground.books()?;
+        let id = books.id();
+
+        let first = together(&books, move |_, books| {
+            let reply = books.reserve(id, &two(100, 100), &[60, 1])?;
+            equal!(reply.outcome, Outcome::Applied);
+            Ok(usize::from(!reply.repeated))
+        })?;
+
+        told!(books; first.iter().sum::<usize>(), 1);
+        equal!(books.balances(&two(100, 100))?, [(0, 60), (0, 1)]);
+    }
+    Ok(())
+}
+
+pub(crate) fn a_report_and_a_release_that_race_leave_the_report_standing(ground: &Ground<'_>) -> Held {
+    for _ in 0..ROUNDS {
+        let books = ground.books()?;
+        let id = books.held(&two(100, 100), &[60, 1])?;
+
+        together(&books, move |thread, books| {
+            if thread % 2 == 0 {
+                books.reconcile(id, &two(100, 100), &[50, 1], Rank::Reported)?;
+            } else {
+                // Before the report it is a release, after it an error: either way the report stands.
+                let _ = books.release(id);
+            }
+            Ok(())
+        })?;
+
+        equal!(books.balances(&two(100, 100))?, [(50, 0), (1, 0)]);
+    }
+    Ok(())
+}
+
+pub(crate) fn a_level_fires_once_whatever_the_concurrency(ground: &Ground<'_>) -> Held {
+    for _ in 0..ROUNDS {
+        let books = ground.books()?;
+
+        let fired = together(&books, move |_, books| {
+            let claim = claim(vec![with_marks(line("team/search", always(), 1_000), &[(40, 0)])]);
+            let mut fired = 0;
+            for _ in 0..10 {
+                let id = books.held(&claim, &[1])?;
+                let reply = books.reconcile(id, &claim, &[1], Rank::Reported)?;
+                fired += reply.news.map_or(0, |news| news.crossed.len());
+            }
+            Ok(fired)
+        })?;
+
+        told!(books; fired.iter().sum::<usize>(), 1);
+        equal!(books.balances(&team(1_000))?, [(80, 0)]);
+    }
+    Ok(())
+}
+
+pub(crate) fn claims_that_name_their_lines_in_opposite_orders_all_end(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+
+    together(&books, |thread, books| {
+        let mut lines = vec![line("team/search", always(), i64::MAX), line("user/ada", always(), i64::MAX)];
+        if thread % 2 == 0 {
+            lines.reverse();
+        }
+        let claim = claim(lines);
+        for _ in 0..50 {
+            let id = books.held(&claim, &[1, 1])?;
+            books.reconcile(id, &claim, &[1, 1], Rank::Reported)?;
+        }
+        Ok(())
+    })?;
+
+    equal!(books.balances(&two(0, 0))?, [(400, 0), (400, 0)]);
+    Ok(())
+}
+
+/// Runs `work` on all threads at once, each with a handle and its number; says what each returned.
+///
+/// The threads are not joined: one that waits for ever breaks the law instead of hanging the suite.
+fn together<T: Send + 'static>(
+    books: &Books,
+    work: impl Fn(usize, &Books) -> Held<T> + Send + Sync + 'static,
+) -> Held<Vec<T>> {
+    let (work, barrier) = (Arc::new(work), Arc::new(Barrier::new(THREADS)));
+    let (tell, told) = mpsc::channel();
+    let handles = (0..THREADS).map(|_| books.another()).collect::<Held<Vec<Books>>>()?;
+    for (thread, books) in handles.into_iter().enumerate() {
+        let (work, barrier, tell) = (Arc::clone(&work), Arc::clone(&barrier), tell.clone());
+        thread::spawn(move || {
+            barrier.wait();
+            let answer = catch_unwind(AssertUnwindSafe(|| work(thread, &books)));
+            let answer = answer.unwrap_or_else(|panic| Err(Why::panicked(&*panic)));
+            // A handle is closed before its thread is said to have ended.
+            drop(books);
+            let _ = tell.send(answer);
+        });
+    }
+    let next = |_| match told.recv_timeout(PATIENCE) {
+        Ok(answer) => answer,
+        Err(_) => {
+            Err(Why::new(format!("a thread did not come back in {PATIENCE:?}: they wait for one another")))
+        }
+    };
+    (0..THREADS).map(next).collect()
+}

@@ -1,0 +1,174 @@
+//! Which laws are there? All of them, in the order of the report.
+
+use super::law::{Law, Need};
+use super::laws;
+
+/// Names each law once: as data, and as a test of [`conformance_tests!`](crate::conformance_tests).
+macro_rules! list_of_laws {
+    ($dollar:tt $($room:ident :: $law:ident [$($need:ident),*])*) => {
+        /// All laws, in the order of the report.
+        pub(super) const LAWS: &[Law] = &[$(Law {
+            name: stringify!($law),
+            room: stringify!($room),
+            needs: &[$(Need::$need),*],
+            check: laws::$room::$law,
+        }),*];
+
+        /// Makes one `#[test]` of each law, so that a broken one is seen by its name.
+        ///
+        /// Takes a [`Factory`](crate::testing::conformance::Factory). A law whose
+        /// needs are not offered passes, and says so on the standard output.
+        ///
+        /// # Example: the whole test of a backend
+        /// ```
+        /// # #[cfg(test)]
+        /// mod conformance {
+        ///     use token_budget::MemoryLedger;
+        ///     use token_budget::testing::conformance::Maker;
+        ///
+        ///     token_budget::conformance_tests!(Maker::new("memory", |clock| MemoryLedger::with_clock(clock)));
+        /// }
+        /// ```
+        #[macro_export]
+        macro_rules! conformance_tests {
+            ($dollar factory:expr) => {$(
+                #[test]
+                fn $law() {
+                    $crate::testing::conformance::assert_law(stringify!($law), &$dollar factory);
+                }
+            )*};
+        }
+    };
+}
+
+list_of_laws! {
+    $
+    admission::a_reserve_holds_every_line_where_all_have_room []
+    admission::one_line_without_room_leaves_all_others_untouched []
+    admission::the_ceiling_itself_is_still_allowed_and_one_more_is_not []
+    admission::a_refusal_makes_no_journal_entry [Journal]
+    admission::a_refusal_answers_with_the_balances_of_all_lines []
+    admission::a_doomed_large_call_does_not_make_a_small_one_fail []
+    admission::zero_is_a_limit_that_allows_nothing_that_costs []
+    admission::a_line_of_amount_zero_never_refuses_even_above_its_ceiling []
+    admission::lowering_a_ceiling_below_what_is_spent_refuses_new_calls_only []
+    admission::an_amount_below_zero_is_an_error []
+    admission::amounts_that_do_not_stand_beside_the_lines_are_an_error []
+    admission::a_sum_that_does_not_fit_is_an_error_and_changes_nothing []
+    admission::amounts_are_exact_to_the_last_unit []
+    admission::a_scope_that_a_claim_names_twice_is_held_once []
+
+    ids::a_reserve_sent_again_gets_its_first_outcome_and_holds_nothing_more []
+    ids::a_reserve_sent_again_after_its_hold_ended_gets_its_first_outcome [Time]
+    ids::a_refused_id_stays_refused_even_when_there_is_room_by_now []
+    ids::the_same_id_with_another_body_is_a_conflict_that_changes_nothing []
+    ids::a_refused_id_with_another_body_is_a_conflict []
+    ids::a_release_that_overtakes_its_reserve_leaves_a_tombstone []
+    ids::usage_for_a_tombstone_is_recorded_all_the_same []
+    ids::an_open_hold_is_never_too_old [Time]
+
+    ranks::a_reconcile_replaces_the_hold_by_what_was_used []
+    ranks::usage_above_the_hold_and_above_the_limit_is_recorded_in_full []
+    ranks::a_reply_names_the_rank_that_was_replaced_and_none_for_a_live_hold []
+    ranks::a_higher_rank_replaces_a_charge_in_full []
+    ranks::a_lower_rank_is_ignored []
+    ranks::the_same_report_again_is_repeated_and_another_of_its_rank_is_a_conflict [Journal]
+    ranks::a_report_after_the_expiry_replaces_the_expiry_charge [Time]
+    ranks::usage_of_an_id_never_seen_is_recorded_once_and_its_late_reserve_fails []
+    ranks::usage_of_a_refused_id_is_recorded_in_full []
+    ranks::a_release_gives_the_hold_back_on_every_line []
+    ranks::a_release_withdraws_a_charge_that_nobody_reported []
+    ranks::a_release_cannot_withdraw_what_the_provider_reported []
+    ranks::usage_after_a_release_is_recorded_in_full []
+    ranks::other_commands_on_an_ended_or_unknown_hold_are_errors []
+
+    resizing::growth_takes_room_on_every_line_or_on_none []
+    resizing::refused_growth_does_not_prolong_the_hold [Time]
+    resizing::shrinking_never_refuses []
+    resizing::a_hold_can_be_prolonged_and_cut_short [Time]
+    resizing::a_resized_hold_still_answers_its_first_reserve []
+    resizing::a_resize_names_the_lines_that_were_held []
+    resizing::growth_in_a_past_day_counts_against_that_day [Time]
+
+    expiry::a_hold_lives_to_the_last_nanosecond_before_its_expiry [Time]
+    expiry::an_expired_hold_is_charged_as_it_was_told [Time]
+    expiry::holds_end_oldest_first_and_by_id_where_they_are_due_together [Time]
+    expiry::an_expiry_charge_follows_what_the_hold_holds_at_that_moment [Time]
+    expiry::results_are_the_same_whether_or_not_other_commands_ran_in_between [Time]
+    expiry::a_hold_that_was_ended_does_not_expire [Time]
+    expiry::time_never_runs_backwards [Time]
+    expiry::an_expiry_found_by_a_command_that_fails_is_told_by_the_next_reply [Time]
+    expiry::an_expiry_found_by_reading_is_told_by_the_next_reply [Time]
+
+    windows::a_new_day_begins_empty [Time]
+    windows::a_reserve_outside_its_lines_interval_is_stale_and_changes_nothing [Time, Journal]
+    windows::a_stale_id_can_be_asked_again_with_its_line_resolved_anew [Time]
+    windows::a_retry_of_yesterdays_reserve_is_answered_not_stale [Time]
+    windows::a_charge_lands_in_the_day_of_its_reserve [Time]
+    windows::a_hold_that_outlives_two_days_expires_into_its_own [Time]
+    windows::reading_a_coming_day_does_not_close_the_present_one [Time]
+    windows::a_rolling_window_counts_its_sixty_sub_periods_and_the_running_one [Time]
+    windows::a_rolling_window_never_lets_go_before_its_length [Time]
+    windows::a_rolling_refusal_says_after_how_many_sub_periods_it_would_fit [Time]
+    windows::a_charge_older_than_a_rolling_window_goes_to_the_journal_only [Time, Journal]
+    windows::a_line_that_did_not_refuse_says_nothing_about_when_it_frees [Time]
+
+    levels::a_level_fires_at_its_figure_and_not_one_below [Time, Journal]
+    levels::one_charge_over_several_levels_fires_them_lowest_first [Time, Journal]
+    levels::a_hold_fires_nothing_because_events_look_at_spent_alone [Time, Journal]
+    levels::a_level_does_not_fire_again_when_money_moves_back_and_forth [Time, Journal]
+    levels::a_tier_fires_once_even_where_its_level_moves [Time]
+    levels::a_lowered_level_is_found_by_the_next_reserve [Time]
+    levels::a_lowered_level_is_found_by_a_reserve_that_is_refused [Time, Journal]
+    levels::a_level_fires_again_in_a_new_day [Time]
+    levels::a_late_charge_fires_in_the_day_of_its_reserve [Time]
+    levels::an_expiry_charge_is_found_by_the_command_that_ended_it [Time]
+
+    postings::an_import_is_posted_once []
+    postings::a_refund_names_its_charge []
+    postings::refunds_cannot_exceed_their_charge_even_together []
+    postings::a_repeated_refund_is_posted_once []
+    postings::a_refund_lands_in_the_day_of_its_charge [Time]
+    postings::withdrawing_a_refunded_charge_gives_back_only_what_is_left_of_it []
+    postings::a_surer_figure_below_what_was_refunded_leaves_nothing_spent []
+    postings::a_correction_on_other_lines_does_not_make_room_for_a_second_refund []
+    postings::two_late_lines_of_idle_accounts_are_two_accounts [Time]
+    postings::a_charge_whose_sum_does_not_fit_changes_no_line []
+
+    scopes::a_frozen_scope_refuses_with_its_reason_until_it_is_reopened []
+    scopes::a_frozen_scope_refuses_a_line_of_amount_zero []
+    scopes::a_frozen_scope_stops_calls_that_no_budget_of_it_binds []
+    scopes::all_frozen_scopes_of_a_call_are_named []
+    scopes::calls_in_flight_are_recorded_in_a_stopped_scope []
+    scopes::a_hold_in_a_frozen_scope_may_shrink_but_not_grow []
+    scopes::a_second_stop_changes_nothing [Time, Journal]
+    scopes::a_close_after_a_freeze_counts_and_is_opened_by_one_reopen []
+    scopes::marks_are_read_as_they_stand_and_an_open_scope_has_none [Time]
+    scopes::reopening_what_is_open_changes_nothing [Journal]
+
+    journal::every_confirmed_change_is_one_entry_numbered_without_gaps [Journal]
+    journal::an_expiry_is_an_entry_of_its_own [Journal]
+    journal::the_journal_is_read_from_a_number_on [Journal]
+    journal::two_roots_are_separate_books [Journal]
+
+    races::two_hundred_parallel_reserves_for_the_room_of_a_hundred_admit_a_hundred []
+    races::a_doomed_amount_asked_for_again_and_again_refuses_nobody_else []
+    races::two_roots_that_race_do_not_see_each_other []
+    races::retries_of_one_reserve_on_many_threads_hold_once []
+    races::a_report_and_a_release_that_race_leave_the_report_standing []
+    races::a_level_fires_once_whatever_the_concurrency []
+    races::claims_that_name_their_lines_in_opposite_orders_all_end []
+
+    crashes::what_was_acknowledged_stands_after_a_crash [Durable, Journal]
+    crashes::every_answer_is_given_again_after_a_crash [Durable]
+    crashes::a_hold_of_a_process_that_died_ends_by_its_rule [Durable, Time]
+    crashes::ledger_time_does_not_run_back_over_a_crash [Durable, Time]
+    crashes::a_frozen_scope_stays_frozen_over_a_crash [Durable]
+    crashes::a_level_that_fired_does_not_fire_again_after_a_crash [Durable, Journal]
+
+    faults::a_command_whose_operation_failed_can_be_sent_again [Faults]
+    faults::a_command_whose_answer_was_lost_can_be_sent_again [Faults]
+
+    model::every_command_is_answered_like_the_reference_model [Time]
+    model::roots_that_are_used_at_once_answer_like_a_model_each [Time]
+}

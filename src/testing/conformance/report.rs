@@ -1,0 +1,116 @@
+//! How does a ledger stand before all laws?
+
+use std::fmt;
+
+use super::{Factory, Law, Standing, laws};
+
+/// How one ledger, or several, stand before every law; written out, a table for a README.
+///
+/// # Example: two ledgers side by side
+/// ```
+/// use token_budget::MemoryLedger;
+/// use token_budget::testing::conformance::{self, Maker, OverFaultyWire};
+///
+/// let memory = Maker::new("memory", |clock| MemoryLedger::with_clock(clock));
+/// let report = conformance::run(&memory).beside(conformance::run(&OverFaultyWire::new(memory).rounds(1)));
+/// report.assert_holds();
+/// let table = report.to_string();
+/// assert!(table.starts_with("| law | memory | memory over a faulty wire |"));
+/// assert!(table.contains("| a line of amount zero never refuses even above its ceiling | held | held |"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conformance {
+    columns: Vec<Column>,
+}
+
+/// One ledger's standings, in the order of the laws.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Column {
+    ledger: String,
+    standings: Vec<Standing>,
+}
+
+impl Conformance {
+    /// Tries every law.
+    pub(super) fn of(factory: &dyn Factory) -> Self {
+        let standings = laws().iter().map(|law| law.run(factory)).collect();
+        Self { columns: vec![Column { ledger: factory.name(), standings }] }
+    }
+
+    /// This report with the columns of another to its right.
+    #[must_use]
+    pub fn beside(mut self, other: Self) -> Self {
+        self.columns.extend(other.columns);
+        self
+    }
+
+    /// Every law with its standing, ledger by ledger.
+    pub fn standings(&self) -> impl Iterator<Item = (&str, &'static Law, &Standing)> {
+        self.columns.iter().flat_map(|column| {
+            laws()
+                .iter()
+                .zip(&column.standings)
+                .map(|(law, standing)| (column.ledger.as_str(), law, standing))
+        })
+    }
+
+    /// The laws that are broken, by name, with what was seen.
+    pub fn broken(&self) -> impl Iterator<Item = (&'static Law, &str)> {
+        self.standings().filter_map(|(_, law, standing)| match standing {
+            Standing::Broken { reason, .. } => Some((law, reason.as_str())),
+            _ => None,
+        })
+    }
+
+    /// How many laws are held, by all ledgers together.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.standings().filter(|(_, _, standing)| **standing == Standing::Held).count()
+    }
+
+    /// Asserts that no law is broken.
+    ///
+    /// # Panics
+    /// With every broken law, and what was seen.
+    #[expect(clippy::panic, reason = "an assertion, for tests")]
+    pub fn assert_holds(&self) {
+        let broken: Vec<String> = self.standings().filter_map(told).collect();
+        if !broken.is_empty() {
+            panic!("{} laws are broken:\n{}", broken.len(), broken.join("\n"));
+        }
+    }
+}
+
+/// A broken law in a few lines.
+fn told((ledger, law, standing): (&str, &Law, &Standing)) -> Option<String> {
+    match standing {
+        Standing::Broken { reason, seed } => {
+            Some(format!("{ledger}: {}\n    TOKEN_BUDGET_SEED={seed}\n    {reason}", law.sentence()))
+        }
+        _ => None,
+    }
+}
+
+impl fmt::Display for Conformance {
+    /// A table in Markdown: a row for each law, a column for each ledger.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heads: Vec<&str> = self.columns.iter().map(|column| column.ledger.as_str()).collect();
+        writeln!(f, "| law | {} |", heads.join(" | "))?;
+        writeln!(f, "| --- |{}", " --- |".repeat(heads.len()))?;
+        for (place, law) in laws().iter().enumerate() {
+            let cells = self.columns.iter().filter_map(|column| column.standings.get(place)).map(cell);
+            writeln!(f, "| {} | {} |", law.sentence(), cells.collect::<Vec<_>>().join(" | "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A standing in a cell of the table: no line breaks, no bars.
+fn cell(standing: &Standing) -> String {
+    let text = match standing {
+        Standing::Held => "held".to_owned(),
+        Standing::NotOffered(lack) => format!("not offered: {lack}"),
+        Standing::Broken { reason, seed } => format!("**broken** (seed {seed}): {reason}"),
+    };
+    text.replace(['\n', '|'], " ")
+}

@@ -1,0 +1,150 @@
+//! Do the laws hold where commands and answers are lost, delayed, repeated and reordered?
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{Driver, Factory, Fault, Offers, Setup, Store};
+use crate::testing::{FaultyLedger, Odds, Retrying};
+use crate::{BudgetLedger, Error};
+
+/// The same ledgers behind a [`FaultyLedger`], spoken to by a client that sends again ([`Retrying`]).
+///
+/// Each law is tried eight times, each time with other faults. What only a first
+/// answer tells (balances just before, what was crossed or expired) is asked only
+/// while none was lost; outcomes, books and journal are asked always.
+#[derive(Clone, Debug)]
+pub struct OverFaultyWire<F> {
+    factory: F,
+    odds: Odds,
+    rounds: u64,
+}
+
+impl<F: Factory> OverFaultyWire<F> {
+    /// Those ledgers, with a bad day's odds.
+    pub fn new(factory: F) -> Self {
+        Self { factory, odds: Odds::default(), rounds: 8 }
+    }
+
+    /// The same with those odds.
+    #[must_use]
+    pub fn with_odds(mut self, odds: Odds) -> Self {
+        self.odds = odds;
+        self
+    }
+
+    /// Tries each law so often.
+    #[must_use]
+    pub fn rounds(mut self, rounds: u64) -> Self {
+        self.rounds = rounds;
+        self
+    }
+}
+
+impl<F: Factory> Factory for OverFaultyWire<F> {
+    fn name(&self) -> String {
+        format!("{} over a faulty wire", self.factory.name())
+    }
+
+    fn make(&self, setup: &Setup) -> Result<Box<dyn Store>, Error> {
+        let store = self.factory.make(setup)?;
+        let lines = Mutex::new(Lines { open: Vec::new(), opened: 0, unheard_before: 0 });
+        Ok(Box::new(FarStore {
+            store,
+            lines,
+            odds: self.odds,
+            seed: setup.seed,
+            driver: self.factory.driver(),
+        }))
+    }
+
+    fn offers(&self) -> Offers {
+        Offers { faults: true, ..self.factory.offers() }
+    }
+
+    fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    fn driver(&self) -> Driver {
+        self.factory.driver()
+    }
+}
+
+/// A store at the other end of several wires.
+struct FarStore {
+    store: Box<dyn Store>,
+    lines: Mutex<Lines>,
+    odds: Odds,
+    seed: u64,
+    driver: Driver,
+}
+
+struct Lines {
+    /// The wires, each with the address of the handle that speaks over it.
+    open: Vec<(usize, FaultyLedger)>,
+    opened: u64,
+    /// Answers that were lost on wires that are closed.
+    unheard_before: u64,
+}
+
+impl FarStore {
+    fn wires(&self) -> Vec<FaultyLedger> {
+        self.lines.lock().open.iter().map(|(_, wire)| wire.clone()).collect()
+    }
+}
+
+fn address(handle: &Arc<dyn BudgetLedger>) -> usize {
+    Arc::as_ptr(handle).cast::<()>() as usize
+}
+
+impl Store for FarStore {
+    fn open(&self) -> Result<Arc<dyn BudgetLedger>, Error> {
+        let mut lines = self.lines.lock();
+        // Each handle has faults of its own.
+        let seed = self.seed.wrapping_add(lines.opened.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        lines.opened = lines.opened.saturating_add(1);
+        let wire = FaultyLedger::new(self.store.open()?, seed).with_odds(self.odds);
+        let handle: Arc<dyn BudgetLedger> = Arc::new(Retrying::new(wire.clone()));
+        lines.open.push((address(&handle), wire));
+        Ok(handle)
+    }
+
+    fn crash(&self, handle: Arc<dyn BudgetLedger>) {
+        let mut lines = self.lines.lock();
+        let place = lines.open.iter().rposition(|(at, _)| *at == address(&handle));
+        let Some((_, wire)) = place.map(|place| lines.open.swap_remove(place)) else { return };
+        lines.unheard_before = lines.unheard_before.saturating_add(wire.unheard());
+        let far = wire.ledger();
+        // What is under way on this wire is lost with it.
+        drop((wire, handle));
+        self.store.crash(far);
+    }
+
+    fn verify(&self) -> Result<(), Error> {
+        self.store.verify()
+    }
+
+    fn open_holds(&self) -> Option<usize> {
+        self.store.open_holds()
+    }
+
+    fn fail_at(&self, operation: u64, fault: Fault) {
+        self.wires().iter().for_each(|wire| wire.fail_at(operation, fault));
+    }
+
+    fn unheard(&self) -> u64 {
+        let before = self.lines.lock().unheard_before;
+        self.wires().iter().map(FaultyLedger::unheard).fold(before, u64::saturating_add)
+    }
+
+    fn arrive(&self) -> Result<(), Error> {
+        for wire in self.wires() {
+            self.driver.wait(async {
+                wire.arrive().await;
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,355 @@
+//! What if the way to a ledger is bad? Commands and answers are lost, delayed, repeated, reordered.
+
+mod letter;
+mod odds;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use self::letter::Letter;
+use self::odds::Fate;
+pub use self::odds::Odds;
+use super::conformance::Fault;
+use super::dice::Dice;
+use crate::ledger::{
+    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, Reconcile, Record, Release, Reply,
+    Reserve, Resize,
+};
+use crate::{Account, Balance, Error, ErrorKind, Period, ReservationId, Root, Scope};
+
+/// A ledger behind an unreliable wire: what it does to commands is drawn from a seed.
+///
+/// Needs no runtime: what takes time yields to its caller, or waits on
+/// [`delayed_by`](FaultyLedger::delayed_by). Clones are the same wire.
+///
+/// What the contract does not promise does not happen: a late copy of a
+/// release or a report never overtakes another command of its id (one
+/// connection keeps their order), a resize or a mark comes twice but not late (it
+/// bears no id of its own), and a copy of what was answered by an error
+/// comes with that answer.
+///
+/// # Example: a client that sends again with the same id is held once
+/// ```
+/// use std::sync::Arc;
+/// use token_budget::testing::{FaultyLedger, Odds, Retrying};
+/// use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Unit, Usage, Window};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let books = MemoryLedger::new();
+/// let wire = FaultyLedger::new(Arc::new(books.clone()), 7).with_odds(Odds::BAD_DAY);
+/// let budget = Budget::count("key", Scope::api_key("k1")?, Unit::Requests, 100, Window::day());
+/// let enforcer =
+///     Enforcer::builder().policy(Policy::new([budget])?).ledger(Retrying::new(wire.clone())).build();
+///
+/// let call = Call::new("gpt-4o").api_key("k1").output_tokens(10);
+/// for _ in 0..100 {
+///     let reservation = enforcer.reserve(&call).await?.or_refusal()?;
+///     reservation.send().reconcile(Usage::of(0, 10)).await?;
+/// }
+///
+/// assert!(wire.sent() > 100, "some were sent again");
+/// assert!(enforcer.reserve(&call).await?.or_refusal().is_err(), "and none counted twice or not at all");
+/// assert_eq!(books.open_holds(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct FaultyLedger(Arc<Wire>);
+
+/// A future that passes time.
+type Delay = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+struct Wire {
+    ledger: Arc<dyn BudgetLedger>,
+    chance: Mutex<Chance>,
+    delay: Arc<dyn Fn() -> Delay + Send + Sync>,
+    sent: AtomicU64,
+    unheard: AtomicU64,
+}
+
+/// What is to come: drawn under a lock that is never held while anything waits.
+struct Chance {
+    odds: Odds,
+    dice: Dice,
+    under_way: Vec<Letter>,
+    /// Which command fails, and how: counted by `sent`.
+    planned: Option<(u64, Fault)>,
+}
+
+/// How many letters of a hundred arrive with each command.
+const ARRIVALS: u64 = 30;
+
+impl FaultyLedger {
+    /// A wire to that ledger, with a bad day's odds.
+    #[must_use]
+    pub fn new(ledger: Arc<dyn BudgetLedger>, seed: u64) -> Self {
+        let chance =
+            Chance { odds: Odds::default(), dice: Dice::new(seed), under_way: Vec::new(), planned: None };
+        Self(Arc::new(Wire {
+            ledger,
+            chance: Mutex::new(chance),
+            delay: Arc::new(|| Box::pin(Yield(false))),
+            sent: AtomicU64::new(0),
+            unheard: AtomicU64::new(0),
+        }))
+    }
+
+    /// The same wire with those odds.
+    #[must_use]
+    pub fn with_odds(self, odds: Odds) -> Self {
+        self.set_odds(odds);
+        self
+    }
+
+    /// A new wire to the same ledger, on which what takes time waits for that.
+    #[must_use]
+    pub fn delayed_by<D>(self, delay: impl Fn() -> D + Send + Sync + 'static) -> Self
+    where
+        D: Future<Output = ()> + Send + 'static,
+    {
+        let Chance { odds, dice, .. } = &*self.0.chance.lock();
+        let chance = Chance { odds: *odds, dice: dice.clone(), under_way: Vec::new(), planned: None };
+        Self(Arc::new(Wire {
+            ledger: Arc::clone(&self.0.ledger),
+            chance: Mutex::new(chance),
+            delay: Arc::new(move || Box::pin(delay())),
+            sent: AtomicU64::new(0),
+            unheard: AtomicU64::new(0),
+        }))
+    }
+
+    /// From now on, those odds.
+    pub fn set_odds(&self, odds: Odds) {
+        self.0.chance.lock().odds = odds;
+    }
+
+    /// Lets a command fail, `operation` commands from now: zero is the next one.
+    pub fn fail_at(&self, operation: u64, fault: Fault) {
+        let at = self.sent().saturating_add(operation);
+        self.0.chance.lock().planned = Some((at, fault));
+    }
+
+    /// How many commands and reads set out, retries included, arrived or not.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.0.sent.load(Ordering::SeqCst)
+    }
+
+    /// How many answers told something new and did not reach whoever had asked.
+    #[must_use]
+    pub fn unheard(&self) -> u64 {
+        self.0.unheard.load(Ordering::SeqCst)
+    }
+
+    /// Lets everything that is still under way arrive.
+    pub async fn arrive(&self) {
+        self.deliver(|_| true).await;
+    }
+
+    /// The ledger at the other end.
+    #[must_use]
+    pub fn ledger(&self) -> Arc<dyn BudgetLedger> {
+        Arc::clone(&self.0.ledger)
+    }
+
+    /// Carries a command, and does to it what was drawn.
+    async fn carry<F>(
+        &self,
+        id: Option<ReservationId>,
+        letter: impl Fn() -> Option<Letter> + Send,
+        send: impl Fn() -> F + Send,
+    ) -> Result<Reply, Error>
+    where
+        F: Future<Output = Result<Reply, Error>> + Send,
+    {
+        let fate = self.set_out();
+        // What may not be overtaken arrives first, and by chance something else.
+        self.deliver(|letter| Some(letter.id()) == id && !letter.may_be_overtaken()).await;
+        self.deliver_by_chance().await;
+        self.delay().await;
+        let answer = match (fate, letter()) {
+            (Fate::Lost, _) | (Fate::Late, None) => return lost(),
+            (Fate::Late, Some(letter)) => {
+                self.0.chance.lock().under_way.push(letter);
+                return lost();
+            }
+            (Fate::Repeated, _) => {
+                let first = send().await;
+                self.drop_answer(&send().await);
+                first
+            }
+            (Fate::Echoed, Some(letter)) => {
+                let answer = send().await;
+                if answer.is_ok() {
+                    self.0.chance.lock().under_way.push(letter);
+                }
+                answer
+            }
+            _ => send().await,
+        };
+        self.delay().await;
+        if answer.is_err() {
+            self.deliver(|letter| Some(letter.id()) == id).await;
+        }
+        self.deliver_by_chance().await;
+        if fate == Fate::AnswerLost {
+            self.drop_answer(&answer);
+            return lost();
+        }
+        answer
+    }
+
+    /// Carries a read: it may be lost and delayed, and changes nothing.
+    async fn look<T>(&self, read: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
+        let fate = self.set_out();
+        self.deliver_by_chance().await;
+        self.delay().await;
+        match fate {
+            Fate::Lost | Fate::Late | Fate::AnswerLost => lost(),
+            _ => read.await,
+        }
+    }
+
+    /// Counts a command, and draws what happens to it.
+    fn set_out(&self) -> Fate {
+        let number = self.0.sent.fetch_add(1, Ordering::SeqCst);
+        let mut chance = self.0.chance.lock();
+        let Chance { odds, dice, planned, .. } = &mut *chance;
+        match planned {
+            Some((at, Fault::Before)) if *at == number => Fate::Lost,
+            Some((at, Fault::After)) if *at == number => Fate::AnswerLost,
+            _ => odds.draw(dice),
+        }
+    }
+
+    async fn deliver_by_chance(&self) {
+        let mut dice = Dice::new(self.0.chance.lock().dice.next());
+        self.deliver(|_| dice.percent(ARRIVALS)).await;
+    }
+
+    /// Delivers the letters under way that are chosen; nobody waits for their answers.
+    async fn deliver(&self, mut chosen: impl FnMut(&Letter) -> bool + Send) {
+        let arriving: Vec<Letter> = {
+            let mut chance = self.0.chance.lock();
+            let (arriving, later) =
+                std::mem::take(&mut chance.under_way).into_iter().partition(|it| chosen(it));
+            chance.under_way = later;
+            arriving
+        };
+        for letter in arriving {
+            self.drop_answer(&letter.deliver(&*self.0.ledger).await);
+        }
+    }
+
+    /// Counts an answer that nobody hears, if it told something new.
+    fn drop_answer(&self, answer: &Result<Reply, Error>) {
+        let is_new = answer.as_ref().is_ok_and(|reply| !reply.repeated || reply.news.is_some());
+        self.0.unheard.fetch_add(u64::from(is_new), Ordering::SeqCst);
+    }
+
+    async fn delay(&self) {
+        let times = {
+            let mut chance = self.0.chance.lock();
+            let delayed = u64::from(chance.odds.delayed);
+            if chance.dice.percent(delayed) { chance.dice.size(1, 3) } else { 0 }
+        };
+        for _ in 0..times {
+            (self.0.delay)().await;
+        }
+    }
+}
+
+fn lost<T>() -> Result<T, Error> {
+    Err(Error::new(ErrorKind::LedgerUnavailable, "no answer in time: send again with the same id"))
+}
+
+/// Lets others run first, once.
+pub(super) struct Yield(pub(super) bool);
+
+impl Future for Yield {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+#[async_trait]
+impl BudgetLedger for FaultyLedger {
+    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
+        let send = || self.0.ledger.reserve(command);
+        self.carry(Some(command.id), || Some(command.into()), send).await
+    }
+
+    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
+        let send = || self.0.ledger.reconcile(command);
+        self.carry(Some(command.id), || Some(command.into()), send).await
+    }
+
+    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
+        let send = || self.0.ledger.release(command);
+        self.carry(Some(command.id), || Some(command.into()), send).await
+    }
+
+    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
+        self.carry(Some(command.id), || None, || self.0.ledger.resize(command)).await
+    }
+
+    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
+        let send = || self.0.ledger.record(command);
+        self.carry(Some(command.id), || Some(command.into()), send).await
+    }
+
+    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
+        self.carry(None, || None, || self.0.ledger.mark(command)).await
+    }
+
+    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        self.look(self.0.ledger.marks(root, scopes)).await
+    }
+
+    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
+        self.look(self.0.ledger.balances(lines)).await
+    }
+
+    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.look(self.0.ledger.entries(root, from, limit)).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.ledger.capabilities()
+    }
+
+    /// None: what is on a wire must be waited for.
+    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
+        None
+    }
+}
+
+impl fmt::Debug for FaultyLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (odds, under_way) = {
+            let chance = self.0.chance.lock();
+            (chance.odds, chance.under_way.len())
+        };
+        f.debug_struct("FaultyLedger")
+            .field("odds", &odds)
+            .field("under_way", &under_way)
+            .field("sent", &self.sent())
+            .field("ledger", &self.0.ledger)
+            .finish()
+    }
+}

@@ -1,0 +1,147 @@
+//! How does a client speak to a store far away? It sends again with the same id until it is answered.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::faulty::Yield;
+use crate::ledger::{
+    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, Reconcile, Record, Release, Reply,
+    Reserve, Resize,
+};
+use crate::{Account, Balance, Error, Period, Root, Scope};
+
+/// Sends each command, word for word, until it is answered or enough attempts have failed.
+///
+/// Only what [`is_retryable`](Error::is_retryable) is sent again: a command whose answer
+/// was lost. It bears its id, so the ledger executes it once and gives the first
+/// outcome again, with present balances. Two commands bear none: a resize sets what it
+/// says and a mark has been made or not, so both may be sent again as long as
+/// one caller at a time commands a hold or a scope.
+///
+/// # Example: three attempts, and then the failure is the caller's
+/// ```
+/// use std::sync::Arc;
+/// use token_budget::testing::{FaultyLedger, Odds, Retrying};
+/// use token_budget::{BudgetLedger, MemoryLedger, Root};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let away = FaultyLedger::new(Arc::new(MemoryLedger::new()), 7).with_odds(Odds::AWAY);
+/// let client = Retrying::new(away.clone()).attempts(3);
+///
+/// let error = client.marks(&Root::unnamed(), &[]).await.unwrap_err();
+/// assert!(error.is_retryable());
+/// assert_eq!(away.sent(), 3);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Retrying<L> {
+    ledger: L,
+    attempts: u32,
+    pause: Arc<dyn Fn(u32) -> Pause + Send + Sync>,
+}
+
+type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl<L: BudgetLedger> Retrying<L> {
+    /// Ten attempts at most, which follow one another at once.
+    #[must_use]
+    pub fn new(ledger: L) -> Self {
+        Self { ledger, attempts: 10, pause: Arc::new(|_| Box::pin(Yield(false))) }
+    }
+
+    /// So many attempts at most; at least one.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// Waits for that between two attempts; it is told how many have failed.
+    #[must_use]
+    pub fn pausing<P>(mut self, pause: impl Fn(u32) -> P + Send + Sync + 'static) -> Self
+    where
+        P: Future<Output = ()> + Send + 'static,
+    {
+        self.pause = Arc::new(move |failed| Box::pin(pause(failed)));
+        self
+    }
+
+    /// The ledger that is spoken to.
+    pub fn ledger(&self) -> &L {
+        &self.ledger
+    }
+
+    async fn until_answered<T, F>(&self, send: impl Fn() -> F + Send) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>> + Send,
+        T: Send,
+    {
+        for failed in 1..self.attempts {
+            match send().await {
+                Err(error) if error.is_retryable() => (self.pause)(failed).await,
+                answer => return answer,
+            }
+        }
+        send().await
+    }
+}
+
+#[async_trait]
+impl<L: BudgetLedger> BudgetLedger for Retrying<L> {
+    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
+        self.until_answered(|| self.ledger.reserve(command)).await
+    }
+
+    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
+        self.until_answered(|| self.ledger.reconcile(command)).await
+    }
+
+    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
+        self.until_answered(|| self.ledger.release(command)).await
+    }
+
+    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
+        self.until_answered(|| self.ledger.resize(command)).await
+    }
+
+    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
+        self.until_answered(|| self.ledger.record(command)).await
+    }
+
+    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
+        self.until_answered(|| self.ledger.mark(command)).await
+    }
+
+    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        self.until_answered(|| self.ledger.marks(root, scopes)).await
+    }
+
+    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
+        self.until_answered(|| self.ledger.balances(lines)).await
+    }
+
+    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.until_answered(|| self.ledger.entries(root, from, limit)).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.ledger.capabilities()
+    }
+
+    /// None: who may have to send again must wait.
+    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
+        None
+    }
+}
+
+impl<L: fmt::Debug> fmt::Debug for Retrying<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retrying").field("ledger", &self.ledger).field("attempts", &self.attempts).finish()
+    }
+}
