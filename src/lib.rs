@@ -50,6 +50,7 @@
 //! | to hear of crossings and overruns | [`Observer`], [`Event`] |
 //! | to keep the books elsewhere | [`ledger`], [`BudgetLedger`] |
 //! | to test your own calls, faults and all | `testing`: `ScriptedProvider`, `Oracle` |
+//! | to write a ledger, and know that it is right | `testing::conformance`; `docs/LEDGER.md` |
 //!
 //! # What a call goes through
 //! [`Call`] → [`Enforcer::reserve`]: estimate ([`tokens`]) → quote ([`pricing`]) → bind ([`policy`]) → reserve
@@ -63,8 +64,8 @@
 //!
 //! # Features
 //! `tiktoken` (default) adds `TiktokenEstimator`, which counts text for OpenAI models; give it to the builder.
-//! `toml` reads policies written in TOML. `testing` brings, for tests, a provider that never leaves the machine and
-//! one assertion over all books. Features only add
+//! `toml` reads policies written in TOML. `testing` brings, for tests, a provider that never leaves the machine,
+//! one assertion over all books, and the laws that every ledger must keep. Features only add
 //! types: the same policy gives the same verdict in every build.
 
 mod sync;

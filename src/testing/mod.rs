@@ -1,9 +1,12 @@
-//! What do tests of budgeted calls need? A provider on a script, and a look at all books.
+//! What do tests of budgeted calls need? A provider on a script, a look at all books, and laws for ledgers.
 //!
 //! [`ScriptedProvider`] stands in for a real one, in process or behind a port,
 //! and keeps a bill of its own; [`Oracle`] holds the books against that bill;
 //! [`ManualClock`] moves when it is told to. [`Reply`] says what is answered and
 //! what goes wrong, [`ScriptedProvider::random`] draws all of it by chance.
+//!
+//! Whoever writes a ledger holds it to the laws of [`conformance`], which also try it over a
+//! [`FaultyLedger`], spoken to by a [`Retrying`] client.
 //!
 //! # Example: wrap a client, let a call go wrong, hold the books against the bill
 //! ```

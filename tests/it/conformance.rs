@@ -4,20 +4,17 @@
 //! `TOKEN_BUDGET_COMMANDS`, its seed by `TOKEN_BUDGET_SEED`. A million run where the
 //! build is optimized; an unoptimized one runs a tenth.
 
-use std::time::Duration;
-
 use token_budget::MemoryLedger;
 use token_budget::ledger::MemoryOptions;
 use token_budget::testing::conformance::{Differential, Maker, OverFaultyWire, Played};
 
-/// Ledgers in memory that remember a game of the differential run.
-pub(crate) fn memory() -> Maker<MemoryLedger> {
+/// Ledgers in memory that remember as much as they do by default.
+fn memory() -> Maker<MemoryLedger> {
     memory_with_journal(MemoryOptions::default().journal_entries_max)
 }
 
 fn memory_with_journal(journal_entries_max: usize) -> Maker<MemoryLedger> {
-    let id_age_max = Duration::from_secs(366 * 86_400);
-    let options = MemoryOptions { journal_entries_max, id_age_max, ..MemoryOptions::default() };
+    let options = MemoryOptions { journal_entries_max, ..MemoryOptions::default() };
     Maker::new("memory", move |clock| MemoryLedger::with_options(clock, options))
         .verified_by(MemoryLedger::verify)
         .counting_holds(MemoryLedger::open_holds)

@@ -25,6 +25,8 @@ mod conformance;
 mod estimation_recorded;
 mod explain;
 mod families;
+#[cfg(feature = "testing")]
+mod faulty;
 mod fuzzed;
 mod golden;
 mod hostile;
@@ -37,10 +39,15 @@ mod http_middleware;
 #[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
 mod http_server;
 mod http_support;
+#[cfg(feature = "testing")]
+mod lasting;
 mod lazy;
+mod ledger_guide;
 mod mended;
 mod operator;
 mod outage;
+#[cfg(feature = "testing")]
+mod planted;
 mod prices;
 mod requests;
 mod runs;

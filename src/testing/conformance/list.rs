@@ -21,7 +21,6 @@ macro_rules! list_of_laws {
         ///
         /// # Example: the whole test of a backend
         /// ```
-        /// # #[cfg(test)]
         /// mod conformance {
         ///     use token_budget::MemoryLedger;
         ///     use token_budget::testing::conformance::Maker;
@@ -152,6 +151,7 @@ list_of_laws! {
     journal::two_roots_are_separate_books [Journal]
 
     races::two_hundred_parallel_reserves_for_the_room_of_a_hundred_admit_a_hundred []
+    races::of_all_who_want_the_last_unit_exactly_one_is_admitted []
     races::a_doomed_amount_asked_for_again_and_again_refuses_nobody_else []
     races::two_roots_that_race_do_not_see_each_other []
     races::retries_of_one_reserve_on_many_threads_hold_once []

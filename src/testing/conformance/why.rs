@@ -22,6 +22,11 @@ impl Why {
         Self { text: text.into(), is_unsupported: false }
     }
 
+    /// The ledger said that it does not offer this.
+    pub(super) fn unsupported(error: &Error) -> Self {
+        Self { text: error.to_string(), is_unsupported: true }
+    }
+
     pub(super) fn differs(what: &str, seen: &dyn fmt::Debug, expected: &dyn fmt::Debug) -> Self {
         let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
         Self::new(format!("{what} is {seen:?}, not {expected:?}"))
@@ -37,7 +42,7 @@ impl Why {
 impl From<Error> for Why {
     fn from(error: Error) -> Self {
         if error.kind() == ErrorKind::Unsupported {
-            return Self { text: error.to_string(), is_unsupported: true };
+            return Self::unsupported(&error);
         }
         Self::new(format!("an error where none may be: {error} ({:?})", error.kind()))
     }

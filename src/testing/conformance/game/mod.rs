@@ -24,19 +24,14 @@ use crate::testing::dice::Dice;
 /// Few accounts, so that commands collide; days that end, windows that roll,
 /// clocks that are set back, limits and levels that move, holds that expire, and a
 /// process that is killed where the ledger is durable. The ledger must remember
-/// ids for a day. The model is plain maps by name, and shares no code with any ledger.
+/// ids for an hour. The model is plain maps by name, and shares no code with any ledger.
 ///
 /// # Example: ten thousand commands from a seed, on four threads
 /// ```
-/// use std::time::Duration;
 /// use token_budget::MemoryLedger;
-/// use token_budget::ledger::MemoryOptions;
 /// use token_budget::testing::conformance::{Differential, Maker};
 ///
-/// let memory = Maker::new("memory", |clock| {
-///     let options = MemoryOptions { id_age_max: Duration::from_secs(86_400), ..MemoryOptions::default() };
-///     MemoryLedger::with_options(clock, options)
-/// });
+/// let memory = Maker::new("memory", |clock| MemoryLedger::with_clock(clock));
 /// let played = Differential::of(&memory).seed(7).commands(10_000).threads(4).run()?;
 /// assert!(played.seen.has_all(), "every kind of answer came: {:?}", played.seen);
 /// # Ok::<(), token_budget::testing::conformance::Difference>(())
@@ -114,6 +109,11 @@ impl<'a> Differential<'a> {
     /// # Errors
     /// The first difference, with the seed that shows it at once.
     pub fn run(self) -> Result<Played, Difference> {
+        self.play().map_err(|(difference, _)| difference)
+    }
+
+    /// Plays; a difference says also whether the ledger only lacked something.
+    pub(super) fn play(self) -> Result<Played, (Difference, Why)> {
         let games = self.commands.div_ceil(COMMANDS_IN_A_GAME);
         let mut seen = Seen::default();
         for number in 0..games {
@@ -122,12 +122,8 @@ impl<'a> Differential<'a> {
             let drawn = if number % 2 == 0 { Door::Waited } else { Door::AtOnce };
             let ground = Ground::new(self.factory, seed, self.door.unwrap_or(drawn));
             let played = if self.threads == 1 { self.alone(&ground) } else { self.together(&ground) };
-            match played {
-                Ok(game) => seen.add(&game),
-                Err(why) => {
-                    return Err(Difference { seed, commands: COMMANDS_IN_A_GAME, reason: why.to_string() });
-                }
-            }
+            let difference = |reason| Difference { seed, commands: COMMANDS_IN_A_GAME, reason };
+            seen.add(&played.map_err(|why| (difference(why.to_string()), why))?);
         }
         Ok(Played { commands: games * COMMANDS_IN_A_GAME, seed: self.seed, seen })
     }
@@ -139,13 +135,13 @@ impl<'a> Differential<'a> {
         let mut game = Game::new(Dice::new(ground.seed), books, self.factory.offers().past_periods);
         for _ in 0..COMMANDS_IN_A_GAME {
             game.let_time_pass(true)?;
-            game.play().map_err(Why::new)?;
+            game.play()?;
             game.open_holds().map_or(Ok(()), |open| shared.open_holds_are(open))?;
             if durable {
                 game = game.crash_by_chance()?;
             }
         }
-        game.finish().map_err(Why::new)?;
+        game.finish()?;
         shared.open_holds_are(0)?;
         Ok(game.seen)
     }
@@ -168,7 +164,7 @@ impl<'a> Differential<'a> {
         }
         let mut seen = Seen::default();
         for game in &mut games {
-            game.finish().map_err(Why::new)?;
+            game.finish()?;
             seen.add(&game.seen);
         }
         Ok(seen)
@@ -183,7 +179,7 @@ fn play_at_once(games: &mut [Game]) -> Held {
         threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
     });
     for played in played {
-        played.map_err(|panic| Why::panicked(&*panic))?.map_err(Why::new)?;
+        played.map_err(|panic| Why::panicked(&*panic))??;
     }
     Ok(())
 }

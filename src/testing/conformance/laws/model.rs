@@ -16,8 +16,9 @@ pub(crate) fn roots_that_are_used_at_once_answer_like_a_model_each(ground: &Grou
 
 fn play(ground: &Ground<'_>, threads: usize) -> Held {
     let games = Differential::of(ground.factory).seed(ground.seed).commands(COMMANDS).threads(threads);
-    match games.through(ground.door).run() {
+    match games.through(ground.door).play() {
         Ok(_) => Ok(()),
-        Err(difference) => Err(Why::new(difference.to_string())),
+        Err((_, why)) if why.is_unsupported => Err(why),
+        Err((difference, _)) => Err(Why::new(difference.to_string())),
     }
 }

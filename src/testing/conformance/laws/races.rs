@@ -20,6 +20,9 @@ const ROUNDS_MAX: usize = 1_000;
 /// More ids than these and those of the others together may be forgotten while copies are under way.
 const DOOMED_MAX: usize = 500;
 
+/// How many budgets with room for one call are fought for.
+const LAST_UNITS: usize = 50;
+
 /// How often the races are run whose order leaves no trace.
 const ROUNDS: usize = 20;
 
@@ -65,6 +68,27 @@ fn two_hundred_want_the_room_of_a_hundred(ground: &Ground<'_>) -> Held<Vec<usize
 /// How often the thread changed from one admission to the next.
 fn switches(order: &[usize]) -> usize {
     order.iter().zip(order.iter().skip(1)).filter(|(one, next)| one != next).count()
+}
+
+pub(crate) fn of_all_who_want_the_last_unit_exactly_one_is_admitted(ground: &Ground<'_>) -> Held {
+    // Only the last unit tells a check that is apart from its hold: so there are fifty of them.
+    let books = ground.books()?;
+    let together_now = Arc::new(Barrier::new(THREADS));
+
+    let admitted = together(&books, move |_, books| {
+        let mut admitted = 0;
+        for unit in 0..LAST_UNITS {
+            let claim = claim(vec![line(&format!("team/{unit}"), always(), 1)]);
+            let id = books.id();
+            together_now.wait();
+            let reply = books.reserve(id, &claim, &[1]);
+            admitted += usize::from(reply.is_ok_and(|reply| reply.outcome == Outcome::Applied));
+        }
+        Ok(admitted)
+    })?;
+
+    equal!(admitted.iter().sum::<usize>(), LAST_UNITS);
+    Ok(())
 }
 
 pub(crate) fn a_doomed_amount_asked_for_again_and_again_refuses_nobody_else(ground: &Ground<'_>) -> Held {

@@ -1,0 +1,148 @@
+//! Do the laws of crashes and failing operations tell a store that lasts from one that forgets?
+//!
+//! The store here is memory that outlives its handles, behind a wire on which any command can be
+//! told to fail: what a durable ledger looks like from outside.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use token_budget::ledger::{
+    Capabilities, Entry, Frozen, MarkScope, Reconcile, Record, Release, Reply, Reserve, Resize,
+};
+use token_budget::testing::conformance::{self, Factory, Fault, Offers, Setup, Standing, Store};
+use token_budget::testing::{FaultyLedger, Odds};
+use token_budget::{
+    Account, Balance, BudgetLedger, Error, ImmediateLedger, ManualClock, MemoryLedger, Period, Root, Scope,
+};
+
+/// Ledgers that say they are durable: some are.
+#[derive(Clone, Copy, Debug)]
+struct Lasting {
+    /// The books are gone after a crash, whatever was acknowledged.
+    forgets: bool,
+}
+
+impl Factory for Lasting {
+    fn name(&self) -> String {
+        "memory that lasts".into()
+    }
+
+    fn make(&self, setup: &Setup) -> Result<Box<dyn Store>, Error> {
+        let (clock, forgets) = (setup.clock.clone(), self.forgets);
+        let wire = wire_to(&clock);
+        Ok(Box::new(Kept { clock, forgets, wire: Mutex::new(wire) }))
+    }
+
+    fn offers(&self) -> Offers {
+        Offers { faults: true, ..Offers::default() }
+    }
+}
+
+fn wire_to(clock: &Arc<ManualClock>) -> FaultyLedger {
+    FaultyLedger::new(Arc::new(MemoryLedger::with_clock(clock.clone())), 0).with_odds(Odds::ALL_WELL)
+}
+
+struct Kept {
+    clock: Arc<ManualClock>,
+    forgets: bool,
+    wire: Mutex<FaultyLedger>,
+}
+
+impl Store for Kept {
+    fn open(&self) -> Result<Arc<dyn BudgetLedger>, Error> {
+        Ok(Arc::new(Handle(self.wire.lock().clone())))
+    }
+
+    fn crash(&self, handle: Arc<dyn BudgetLedger>) {
+        drop(handle);
+        if self.forgets {
+            *self.wire.lock() = wire_to(&self.clock);
+        }
+    }
+
+    fn fail_at(&self, operation: u64, fault: Fault) {
+        self.wire.lock().fail_at(operation, fault);
+    }
+
+    fn unheard(&self) -> u64 {
+        self.wire.lock().unheard()
+    }
+}
+
+/// A handle that says its answers survive the process.
+#[derive(Debug)]
+struct Handle(FaultyLedger);
+
+#[async_trait]
+impl BudgetLedger for Handle {
+    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
+        self.0.reserve(command).await
+    }
+
+    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
+        self.0.reconcile(command).await
+    }
+
+    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
+        self.0.release(command).await
+    }
+
+    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
+        self.0.resize(command).await
+    }
+
+    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
+        self.0.record(command).await
+    }
+
+    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
+        self.0.mark(command).await
+    }
+
+    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        self.0.marks(root, scopes).await
+    }
+
+    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
+        self.0.balances(lines).await
+    }
+
+    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.0.entries(root, from, limit).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { durable: true, ..self.0.capabilities() }
+    }
+
+    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
+        None
+    }
+}
+
+/// The laws of that room.
+fn laws_of(room: &str) -> Vec<&'static conformance::Law> {
+    conformance::laws().iter().filter(|law| law.room() == room).collect()
+}
+
+#[test]
+fn a_store_that_lasts_keeps_the_laws_of_crashes_and_of_failing_operations() {
+    for room in ["crashes", "faults", "model"] {
+        let laws = laws_of(room);
+        assert!(!laws.is_empty(), "the room {room} has laws");
+        for law in laws {
+            assert_eq!(law.run(&Lasting { forgets: false }), Standing::Held, "{}", law.name());
+        }
+    }
+}
+
+#[test]
+fn a_store_that_forgets_breaks_every_law_of_crashes() {
+    for law in laws_of("crashes") {
+        let standing = law.run(&Lasting { forgets: true });
+        assert!(matches!(standing, Standing::Broken { .. }), "{}: {standing:?}", law.name());
+    }
+    let model = conformance::law("every_command_is_answered_like_the_reference_model").expect("a law");
+    assert!(matches!(model.run(&Lasting { forgets: true }), Standing::Broken { .. }));
+}
