@@ -21,11 +21,16 @@ pub struct MeteredBody<B> {
 #[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
 enum Flow<B> {
     Metered(MeteredAnswer<Frames<B>, Frame<Bytes>>),
+    #[cfg_attr(
+        not(feature = "tower"),
+        expect(dead_code, reason = "only the layer answers in a type of its own")
+    )]
     Passing(Pin<Box<B>>),
     Refused(Option<Bytes>),
 }
 
 impl<B> MeteredBody<B> {
+    #[cfg(feature = "tower")]
     pub(super) fn passing(body: B) -> Self {
         Self { flow: Mutex::new(Flow::Passing(Box::pin(body))) }
     }

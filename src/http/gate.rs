@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use compact_str::CompactString;
 
-use super::asked::Asked;
-use super::edit::Edits;
-use super::exchange::{Admitted, Terms};
+use super::exchange::Admitted;
 use super::head::RequestHead;
-use super::refusal::{Denial, HttpRefusal, refusal};
+use super::refusal::{Denial, HttpRefusal};
 use super::route::{Route, Want};
-use super::sellers::{TAKE_STREAM_OPTIONS, is_host};
-use crate::{Admission, Call, Enforcer, Reservation, StreamOptions};
+use super::sellers::TAKE_STREAM_OPTIONS;
+use crate::{Call, Enforcer, StreamOptions};
 
 type Charging = dyn Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync;
 type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
@@ -51,16 +49,16 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 /// ```
 #[derive(Clone)]
 pub struct HttpBudget {
-    enforcer: Enforcer,
-    charging: Arc<Charging>,
+    pub(super) enforcer: Enforcer,
+    pub(super) charging: Arc<Charging>,
     naming: Option<Arc<Naming>>,
-    streams: StreamOptions,
-    clamps: bool,
-    fits_from: Option<u64>,
-    body_bytes_max: usize,
+    pub(super) streams: StreamOptions,
+    pub(super) clamps: bool,
+    pub(super) fits_from: Option<u64>,
+    pub(super) body_bytes_max: usize,
     unknown_paths: UnknownPath,
-    retry_within: Duration,
-    usage_hosts: Arc<[CompactString]>,
+    pub(super) retry_within: Duration,
+    pub(super) usage_hosts: Arc<[CompactString]>,
 }
 
 /// What becomes of a request to a path that nobody here knows, or whose cost cannot be told: a batch, a socket.
@@ -223,77 +221,6 @@ impl HttpBudget {
 
     fn route(&self, head: &RequestHead<'_>) -> Route {
         Route::of(head, self.naming.as_ref().and_then(|naming| naming(head)))
-    }
-
-    async fn hold(
-        &self,
-        head: &RequestHead<'_>,
-        route: &Route,
-        body: &[u8],
-    ) -> Result<Admitted, HttpRefusal> {
-        let dialect = route.dialect;
-        let charge = (self.charging)(head).map_err(|denial| HttpRefusal::denied(dialect, denial))?;
-        let read = Asked::read(route, body, charge);
-        let (asked, mut call) = read.map_err(|error| HttpRefusal::failed(dialect, &error))?;
-        if asked.streams {
-            call = call.streaming(self.streams.slice());
-        }
-        let reservation = self.reserve(route, &call).await?;
-        let mut edits = Edits::default();
-        self.limit(&mut edits, &asked, route, &call, &reservation)?;
-        let takes_options = || self.usage_hosts.iter().any(|known| is_host(head.host(), known));
-        let hides_usage = asked.streams
-            && matches!(route.want, Want::Chat | Want::Completion)
-            && takes_options()
-            && asked.ask_for_usage(&mut edits);
-        let terms = Terms {
-            dialect,
-            want: route.want,
-            provider: call.provider.as_ref().map(CompactString::to_string),
-            streams: asked.streams,
-            hides_usage,
-            options: self.streams.clone(),
-            answer_bytes_max: self.body_bytes_max,
-        };
-        Ok(Admitted { reservation, body: asked.edited(edits), terms })
-    }
-
-    /// Room for the call, with its output shortened where that was asked for.
-    async fn reserve(&self, route: &Route, call: &Call) -> Result<Reservation, HttpRefusal> {
-        let failed = |error| HttpRefusal::failed(route.dialect, &error);
-        let refused = |decision: &_| HttpRefusal::of(route.dialect, &refusal(decision, self.retry_within));
-        let decision = match self.enforcer.reserve(call).await.map_err(failed)? {
-            Admission::Admitted(reservation) => return Ok(reservation),
-            Admission::Refused(decision) => decision,
-        };
-        let affordable = decision.affordable_output_tokens();
-        let fitting = affordable.filter(|tokens| self.fits_from.is_some_and(|least| *tokens >= least));
-        let Some(tokens) = fitting else { return Err(refused(&decision)) };
-        let shorter = call.clone().output_tokens(tokens);
-        match self.enforcer.reserve(&shorter).await.map_err(failed)? {
-            Admission::Admitted(reservation) => Ok(reservation),
-            Admission::Refused(decision) => Err(refused(&decision)),
-        }
-    }
-
-    /// Writes the limit that is held for, where the request asks for more or may ask for anything.
-    fn limit(
-        &self,
-        edits: &mut Edits,
-        asked: &Asked<'_>,
-        route: &Route,
-        call: &Call,
-        reservation: &Reservation,
-    ) -> Result<(), HttpRefusal> {
-        let each = reservation.output_tokens().checked_div(u64::from(call.choices.max(1))).unwrap_or(0);
-        let is_above = call.output_requested.is_none_or(|requested| requested > each);
-        // A cap may have shortened what is held below what was asked for.
-        let is_shortened = call.output_requested.is_some() && is_above;
-        if !(is_shortened || self.clamps && is_above) || asked.limit_output(edits, route, each) {
-            return Ok(());
-        }
-        let text = format!("the output of this request cannot be limited to {each} tokens; nothing was sent");
-        Err(HttpRefusal::plain(route.dialect, 400, "output_not_limitable", text))
     }
 }
 
