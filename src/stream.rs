@@ -15,11 +15,11 @@ use futures_core::Stream;
 use parking_lot::Mutex;
 
 pub use drain::{Background, Drain};
-pub(crate) use hold::{Stop, StreamHold};
 pub use reader::{StreamReader, StreamSeen, WireReader};
 #[cfg(feature = "tokio")]
 pub use tokio::TokioBackground;
 
+use self::hold::{Stop, StreamHold};
 use crate::wire::TextSeen;
 use crate::{Decision, Error, InFlight, Receipt};
 

@@ -14,7 +14,7 @@ use crate::{
 pub struct Permit {
     /// The hold's id.
     pub id: ReservationId,
-    /// Send no larger output limit than this for each choice: it is what the hold covers.
+    /// Send no larger output limit than this for each choice: the hold covers it, or grows with a stream up to it.
     pub output_tokens: u64,
     /// Whether a warning level is reached.
     pub verdict: Verdict,
