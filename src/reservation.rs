@@ -38,6 +38,20 @@ pub struct Reservation {
 ///
 /// Dropping it charges what it holds, provisionally: the provider bills a
 /// call that nobody waited for, too. A later report replaces that charge.
+///
+/// # Example: what was never sent is free, what was sent is not
+/// ```
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Unit, Window};
+///
+/// let one = Budget::count("search", Scope::team("search")?, Unit::Requests, 1, Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([one])?).build();
+/// let call = Call::new("gpt-4o").team("search").input_tokens(10).output_tokens(10);
+///
+/// drop(enforcer.reserve_now(&call)?.or_refusal()?); // not sent: the day's one request is free again
+/// drop(enforcer.reserve_now(&call)?.or_refusal()?.send()); // sent, and nobody waited for the answer
+/// assert!(enforcer.reserve_now(&call)?.or_refusal().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping a call in flight charges all that it holds"]
 pub struct InFlight {

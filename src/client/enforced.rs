@@ -122,11 +122,11 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         self
     }
 
-    /// Where a request has no room, shortens its output to what is affordable, but not below `minimum` tokens.
+    /// Where a request has no room, shortens its output to what is affordable, but not below that many tokens.
     #[must_use]
-    pub fn fit_to_room(mut self, minimum: u64) -> Self {
+    pub fn fit_to_room(mut self, output_tokens_min: u64) -> Self {
         self.clamps = true;
-        self.fits_from = Some(minimum.max(1));
+        self.fits_from = Some(output_tokens_min.max(1));
         self
     }
 
@@ -164,8 +164,9 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     /// Makes the call if every budget has room.
     ///
     /// # Errors
-    /// [`CallError::Refused`] where a budget has none, [`CallError::Ledger`] where the ledger fails before
-    /// anything is sent, [`CallError::Client`] with the client's own error.
+    /// [`CallError::Refused`] where a budget has none; [`CallError::Client`] with the client's own error.
+    /// [`CallError::Ledger`] where nothing was sent for another reason: the ledger is away, `Invalid` for a
+    /// request that cannot be read, `Unsupported` for one that the client cannot bring down to its hold.
     pub async fn call(&self, request: C::Request) -> Result<Answer<C::Response>, CallError<C::Error>> {
         self.call_by(Gate::Enforcer(&self.enforcer), &self.charge, request).await
     }

@@ -14,7 +14,7 @@ use super::exchange::Answered;
 
 /// The body of an answer that went through the layer: metered, passed by, or a refusal.
 pub struct MeteredBody<B> {
-    // Only ever reached through `get_mut`: it makes the body `Sync`, as some clients ask.
+    // Makes the body `Sync`, as some clients ask. Polled through `get_mut`; locked only to tell its size and end.
     flow: Mutex<Flow<B>>,
 }
 

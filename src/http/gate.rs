@@ -29,10 +29,11 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 /// | 402 | a budget is exhausted, the call can never fit, the model has no price, the scope is frozen |
 /// | 429 with `Retry-After` | the same, but room is back within a minute ([`waiting_at_most`](Self::waiting_at_most)) |
 /// | 503 | the ledger cannot be reached |
-/// | 400, 413 | a body that cannot be read, or is too large: nothing is passed unmetered |
-/// | 401, 403 | the application's own [`Denial`]; 403 also a path that nobody here knows |
+/// | 500 | the budget could not be asked for another reason: a sum that does not fit |
+/// | 400, 413 | a body that cannot be read or limited, or is too large: nothing is passed unmetered |
+/// | 400, 401, 403 | the application's own [`Denial`]; 403 also a path that nobody here knows |
 ///
-/// Official clients retry 429 and 503 and nothing that says `x-should-retry: false`, as all others do.
+/// Official clients retry 429 and 503. Every other refusal says `x-should-retry: false`, and they heed it.
 ///
 /// # Example: who pays is read off a header
 /// ```
@@ -124,11 +125,11 @@ impl HttpBudget {
         self
     }
 
-    /// Where a request has no room, shortens its output to what is affordable, but not below `minimum` tokens.
+    /// Where a request has no room, shortens its output to what is affordable, but not below that many tokens.
     #[must_use]
-    pub fn fit_to_room(mut self, minimum: u64) -> Self {
+    pub fn fit_to_room(mut self, output_tokens_min: u64) -> Self {
         self.clamps = true;
-        self.fits_from = Some(minimum.max(1));
+        self.fits_from = Some(output_tokens_min.max(1));
         self
     }
 

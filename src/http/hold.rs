@@ -7,7 +7,7 @@ use super::edit::Edits;
 use super::exchange::{Admitted, Terms};
 use super::gate::HttpBudget;
 use super::head::RequestHead;
-use super::refusal::{HttpRefusal, refusal};
+use super::refusal::{HttpRefusal, problem_of_refusal};
 use super::route::{Route, Want};
 use super::sellers::is_host;
 use crate::{Admission, Call, Reservation};
@@ -49,7 +49,8 @@ impl HttpBudget {
     /// Room for the call, with its output shortened where that was asked for.
     async fn reserve(&self, route: &Route, call: &Call) -> Result<Reservation, HttpRefusal> {
         let failed = |error| HttpRefusal::failed(route.dialect, &error);
-        let refused = |decision: &_| HttpRefusal::of(route.dialect, &refusal(decision, self.retry_within));
+        let refused =
+            |decision: &_| HttpRefusal::of(route.dialect, &problem_of_refusal(decision, self.retry_within));
         let decision = match self.enforcer.reserve(call).await.map_err(failed)? {
             Admission::Admitted(reservation) => return Ok(reservation),
             Admission::Refused(decision) => decision,

@@ -43,6 +43,8 @@ mod http_support;
 mod lazy;
 mod mended;
 mod operator;
+#[cfg(feature = "testing")]
+mod oracle;
 mod outage;
 mod prices;
 mod requests;
