@@ -11,7 +11,7 @@ use std::future::Future;
 use futures_core::Stream;
 
 pub use closure::Permit;
-pub use enforced::{BudgetEnforcedClient, FailedAttempt, Next, Rung};
+pub use enforced::{BudgetEnforcedClient, ClientStream, FailedAttempt, Next, Rung};
 pub use json::{ClassifyFailure, JsonClient};
 
 use crate::{Call, Decision, Error, InFlight, Receipt, Report, StreamReader};

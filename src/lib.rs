@@ -107,8 +107,8 @@ pub use binding::{Binding, Bound, Caps, TierAction};
 pub use call::Call;
 pub use claim::{Claim, Line, Mark};
 pub use client::{
-    Answer, BudgetEnforcedClient, CallError, ClassifyFailure, FailedAttempt, Failure, JsonClient, LlmClient,
-    Next, Permit, Rung, StreamingClient,
+    Answer, BudgetEnforcedClient, CallError, ClassifyFailure, ClientStream, FailedAttempt, Failure,
+    JsonClient, LlmClient, Next, Permit, Rung, StreamingClient,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use conditions::{Conditions, Modality, Region, SearchContext, ServiceTier};

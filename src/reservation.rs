@@ -188,6 +188,13 @@ impl Reservation {
         self.open().output_tokens()
     }
 
+    /// The same of each choice: the limit to send, rounded down.
+    #[must_use]
+    pub fn output_tokens_each(&self) -> u64 {
+        let choices = u64::from(self.open().reach.choices.max(1));
+        self.output_tokens().checked_div(choices).unwrap_or(0)
+    }
+
     /// What the call may use above what is held: nothing, unless its output is sized by what was learned.
     #[must_use]
     pub fn worst_case_excess(&self) -> Excess {

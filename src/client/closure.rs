@@ -21,9 +21,9 @@ pub struct Permit {
 }
 
 impl Permit {
-    fn of(reservation: &Reservation, choices: u32) -> Self {
-        let each = reservation.output_tokens().checked_div(u64::from(choices.max(1))).unwrap_or(0);
-        Self { id: reservation.id(), output_tokens: each, verdict: reservation.verdict() }
+    fn of(reservation: &Reservation) -> Self {
+        let output_tokens = reservation.output_tokens_each();
+        Self { id: reservation.id(), output_tokens, verdict: reservation.verdict() }
     }
 }
 
@@ -91,7 +91,7 @@ impl Enforcer {
         W: Future<Output = Result<(T, Report), E>>,
     {
         let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
-        let permit = Permit::of(&reservation, call.choices);
+        let permit = Permit::of(&reservation);
         let in_flight = reservation.send();
         match work(permit).await {
             Ok((response, report)) => Ok(Answer { response, receipt: in_flight.reconcile(report).await }),
@@ -157,7 +157,7 @@ impl Enforcer {
     {
         let call = &call.clone().streaming(options.slice());
         let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
-        let permit = Permit::of(&reservation, call.choices);
+        let permit = Permit::of(&reservation);
         let in_flight = reservation.send();
         match open(permit).await {
             Ok(stream) => Ok(MeteredStream::new(in_flight, stream, reader, options)),

@@ -11,6 +11,7 @@ use super::head::RequestHead;
 use super::refusal::{Denial, HttpRefusal};
 use super::route::{Route, Want};
 use super::sellers::TAKE_STREAM_OPTIONS;
+use crate::enforcer::Fitting;
 use crate::{Call, Enforcer, StreamOptions};
 
 type Charging = dyn Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync;
@@ -54,8 +55,7 @@ pub struct HttpBudget {
     pub(super) charging: Arc<Charging>,
     naming: Option<Arc<Naming>>,
     pub(super) streams: StreamOptions,
-    pub(super) clamps: bool,
-    pub(super) fits_from: Option<u64>,
+    pub(super) fitting: Fitting,
     pub(super) body_bytes_max: usize,
     unknown_paths: UnknownPath,
     pub(super) retry_within: Duration,
@@ -102,8 +102,7 @@ impl HttpBudget {
             charging: Arc::new(charging),
             naming: None,
             streams: StreamOptions::default(),
-            clamps: false,
-            fits_from: None,
+            fitting: Fitting::default(),
             body_bytes_max: Self::BODY_BYTES,
             unknown_paths: UnknownPath::default(),
             retry_within: Duration::from_secs(60),
@@ -121,15 +120,14 @@ impl HttpBudget {
     /// Writes into every body the output limit that its hold covers; one that cannot be limited is refused.
     #[must_use]
     pub fn clamp_output(mut self) -> Self {
-        self.clamps = true;
+        self.fitting = self.fitting.clamping();
         self
     }
 
     /// Where a request has no room, shortens its output to what is affordable, but not below that many tokens.
     #[must_use]
     pub fn fit_to_room(mut self, output_tokens_min: u64) -> Self {
-        self.clamps = true;
-        self.fits_from = Some(output_tokens_min.max(1));
+        self.fitting = self.fitting.to_room(output_tokens_min);
         self
     }
 
@@ -235,8 +233,7 @@ impl fmt::Debug for HttpBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpBudget")
             .field("streams", &self.streams)
-            .field("clamps", &self.clamps)
-            .field("fits_from", &self.fits_from)
+            .field("fitting", &self.fitting)
             .field("body_bytes_max", &self.body_bytes_max)
             .field("unknown_paths", &self.unknown_paths)
             .finish_non_exhaustive()

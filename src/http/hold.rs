@@ -55,10 +55,8 @@ impl HttpBudget {
             Admission::Admitted(reservation) => return Ok(reservation),
             Admission::Refused(decision) => decision,
         };
-        let affordable = decision.affordable_output_tokens();
-        let fitting = affordable.filter(|tokens| self.fits_from.is_some_and(|least| *tokens >= least));
-        let Some(tokens) = fitting else { return Err(refused(&decision)) };
-        let shorter = call.clone().output_tokens(tokens);
+        let shorter = self.fitting.shortened(call, &decision);
+        let Some(shorter) = shorter else { return Err(refused(&decision)) };
         match self.enforcer.reserve(&shorter).await.map_err(failed)? {
             Admission::Admitted(reservation) => Ok(reservation),
             Admission::Refused(decision) => Err(refused(&decision)),
@@ -74,11 +72,8 @@ impl HttpBudget {
         call: &Call,
         reservation: &Reservation,
     ) -> Result<(), HttpRefusal> {
-        let each = reservation.output_tokens().checked_div(u64::from(call.choices.max(1))).unwrap_or(0);
-        let is_above = call.output_requested.is_none_or(|requested| requested > each);
-        // A cap may have shortened what is held below what was asked for.
-        let is_shortened = call.output_requested.is_some() && is_above;
-        if !(is_shortened || self.clamps && is_above) || asked.limit_output(edits, route, each) {
+        let Some(each) = self.fitting.limit_to_send(call, reservation) else { return Ok(()) };
+        if asked.limit_output(edits, route, each) {
             return Ok(());
         }
         let text = format!("the output of this request cannot be limited to {each} tokens; nothing was sent");
