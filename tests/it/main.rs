@@ -22,6 +22,8 @@ mod billed;
 mod cancel;
 #[cfg(feature = "testing")]
 mod conformance;
+#[cfg(feature = "tokio")]
+mod drained;
 mod estimation_recorded;
 mod explain;
 mod families;
@@ -31,6 +33,7 @@ mod fuzzed;
 mod golden;
 mod hostile;
 mod http_answer;
+mod http_edits;
 mod http_gate;
 #[cfg(feature = "tower")]
 mod http_layer;
@@ -45,6 +48,8 @@ mod lazy;
 mod ledger_guide;
 mod mended;
 mod operator;
+#[cfg(feature = "testing")]
+mod oracle;
 mod outage;
 #[cfg(feature = "testing")]
 mod planted;
