@@ -1,5 +1,6 @@
 //! What if the way to a ledger is bad? Commands and answers are lost, delayed, repeated, reordered.
 
+mod carry;
 mod letter;
 mod odds;
 
@@ -14,7 +15,6 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use self::letter::Letter;
-use self::odds::Fate;
 pub use self::odds::Odds;
 use super::conformance::Fault;
 use super::dice::Dice;
@@ -22,7 +22,7 @@ use crate::ledger::{
     BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, Reconcile, Record, Release, Reply,
     Reserve, Resize,
 };
-use crate::{Account, Balance, Error, ErrorKind, Period, ReservationId, Root, Scope};
+use crate::{Account, Balance, Error, Period, Root, Scope};
 
 /// A ledger behind an unreliable wire: what it does to commands is drawn from a seed.
 ///
@@ -67,11 +67,12 @@ pub struct FaultyLedger(Arc<Wire>);
 
 /// A future that passes time.
 type Delay = Pin<Box<dyn Future<Output = ()> + Send>>;
+type MakeDelay = Arc<dyn Fn() -> Delay + Send + Sync>;
 
 struct Wire {
     ledger: Arc<dyn BudgetLedger>,
     chance: Mutex<Chance>,
-    delay: Arc<dyn Fn() -> Delay + Send + Sync>,
+    delay: MakeDelay,
     sent: AtomicU64,
     unheard: AtomicU64,
 }
@@ -85,22 +86,11 @@ struct Chance {
     planned: Option<(u64, Fault)>,
 }
 
-/// How many letters of a hundred arrive with each command.
-const ARRIVALS: u64 = 30;
-
 impl FaultyLedger {
     /// A wire to that ledger, with a bad day's odds.
     #[must_use]
     pub fn new(ledger: Arc<dyn BudgetLedger>, seed: u64) -> Self {
-        let chance =
-            Chance { odds: Odds::default(), dice: Dice::new(seed), under_way: Vec::new(), planned: None };
-        Self(Arc::new(Wire {
-            ledger,
-            chance: Mutex::new(chance),
-            delay: Arc::new(|| Box::pin(Yield(false))),
-            sent: AtomicU64::new(0),
-            unheard: AtomicU64::new(0),
-        }))
+        Self::fresh(ledger, (Odds::default(), Dice::new(seed)), Arc::new(|| Box::pin(Yield(false))))
     }
 
     /// The same wire with those odds.
@@ -117,14 +107,7 @@ impl FaultyLedger {
         D: Future<Output = ()> + Send + 'static,
     {
         let Chance { odds, dice, .. } = &*self.0.chance.lock();
-        let chance = Chance { odds: *odds, dice: dice.clone(), under_way: Vec::new(), planned: None };
-        Self(Arc::new(Wire {
-            ledger: Arc::clone(&self.0.ledger),
-            chance: Mutex::new(chance),
-            delay: Arc::new(move || Box::pin(delay())),
-            sent: AtomicU64::new(0),
-            unheard: AtomicU64::new(0),
-        }))
+        Self::fresh(self.ledger(), (*odds, dice.clone()), Arc::new(move || Box::pin(delay())))
     }
 
     /// From now on, those odds.
@@ -161,115 +144,12 @@ impl FaultyLedger {
         Arc::clone(&self.0.ledger)
     }
 
-    /// Carries a command, and does to it what was drawn.
-    async fn carry<F>(
-        &self,
-        id: Option<ReservationId>,
-        letter: impl Fn() -> Option<Letter> + Send,
-        send: impl Fn() -> F + Send,
-    ) -> Result<Reply, Error>
-    where
-        F: Future<Output = Result<Reply, Error>> + Send,
-    {
-        let fate = self.set_out();
-        // What may not be overtaken arrives first, and by chance something else.
-        self.deliver(|letter| Some(letter.id()) == id && !letter.may_be_overtaken()).await;
-        self.deliver_by_chance().await;
-        self.delay().await;
-        let answer = match (fate, letter()) {
-            (Fate::Lost, _) | (Fate::Late, None) => return lost(),
-            (Fate::Late, Some(letter)) => {
-                self.0.chance.lock().under_way.push(letter);
-                return lost();
-            }
-            (Fate::Repeated, _) => {
-                let first = send().await;
-                self.drop_answer(&send().await);
-                first
-            }
-            (Fate::Echoed, Some(letter)) => {
-                let answer = send().await;
-                if answer.is_ok() {
-                    self.0.chance.lock().under_way.push(letter);
-                }
-                answer
-            }
-            _ => send().await,
-        };
-        self.delay().await;
-        if answer.is_err() {
-            self.deliver(|letter| Some(letter.id()) == id).await;
-        }
-        self.deliver_by_chance().await;
-        if fate == Fate::AnswerLost {
-            self.drop_answer(&answer);
-            return lost();
-        }
-        answer
+    /// A wire on which nothing has been sent yet.
+    fn fresh(ledger: Arc<dyn BudgetLedger>, (odds, dice): (Odds, Dice), delay: MakeDelay) -> Self {
+        let chance = Chance { odds, dice, under_way: Vec::new(), planned: None };
+        let (sent, unheard) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Wire { ledger, chance: Mutex::new(chance), delay, sent, unheard }))
     }
-
-    /// Carries a read: it may be lost and delayed, and changes nothing.
-    async fn look<T>(&self, read: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
-        let fate = self.set_out();
-        self.deliver_by_chance().await;
-        self.delay().await;
-        match fate {
-            Fate::Lost | Fate::Late | Fate::AnswerLost => lost(),
-            _ => read.await,
-        }
-    }
-
-    /// Counts a command, and draws what happens to it.
-    fn set_out(&self) -> Fate {
-        let number = self.0.sent.fetch_add(1, Ordering::SeqCst);
-        let mut chance = self.0.chance.lock();
-        let Chance { odds, dice, planned, .. } = &mut *chance;
-        match planned {
-            Some((at, Fault::Before)) if *at == number => Fate::Lost,
-            Some((at, Fault::After)) if *at == number => Fate::AnswerLost,
-            _ => odds.draw(dice),
-        }
-    }
-
-    async fn deliver_by_chance(&self) {
-        let mut dice = Dice::new(self.0.chance.lock().dice.next());
-        self.deliver(|_| dice.percent(ARRIVALS)).await;
-    }
-
-    /// Delivers the letters under way that are chosen; nobody waits for their answers.
-    async fn deliver(&self, mut chosen: impl FnMut(&Letter) -> bool + Send) {
-        let arriving: Vec<Letter> = {
-            let mut chance = self.0.chance.lock();
-            let (arriving, later) =
-                std::mem::take(&mut chance.under_way).into_iter().partition(|it| chosen(it));
-            chance.under_way = later;
-            arriving
-        };
-        for letter in arriving {
-            self.drop_answer(&letter.deliver(&*self.0.ledger).await);
-        }
-    }
-
-    /// Counts an answer that nobody hears, if it told something new.
-    fn drop_answer(&self, answer: &Result<Reply, Error>) {
-        let is_new = answer.as_ref().is_ok_and(|reply| !reply.repeated || reply.news.is_some());
-        self.0.unheard.fetch_add(u64::from(is_new), Ordering::SeqCst);
-    }
-
-    async fn delay(&self) {
-        let times = {
-            let mut chance = self.0.chance.lock();
-            let delayed = u64::from(chance.odds.delayed);
-            if chance.dice.percent(delayed) { chance.dice.size(1, 3) } else { 0 }
-        };
-        for _ in 0..times {
-            (self.0.delay)().await;
-        }
-    }
-}
-
-fn lost<T>() -> Result<T, Error> {
-    Err(Error::new(ErrorKind::LedgerUnavailable, "no answer in time: send again with the same id"))
 }
 
 /// Lets others run first, once.

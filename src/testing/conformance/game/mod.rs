@@ -2,9 +2,12 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "a game's figures are small, and all its own")]
 
+mod answer;
+mod deal;
 mod model;
 mod play;
 mod seen;
+mod tally;
 
 use std::fmt;
 use std::sync::Arc;

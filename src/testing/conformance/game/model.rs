@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::answer::Answer;
+use super::tally::narrow;
 use crate::ErrorKind;
 use crate::ledger::{MarkAction, Outcome, Rank};
 
@@ -43,197 +45,37 @@ pub(super) enum State {
 
 /// One id: its first body, and what it holds or charged on each line now.
 #[derive(Clone, Debug)]
-struct Known {
-    state: State,
+pub(super) struct Known {
+    pub(super) state: State,
     /// Account, period and amount of each line as first given.
-    body: Vec<(Name, i64, i64)>,
-    amounts: Vec<i64>,
-    refunded: Vec<i64>,
-    unheld: bool,
-}
-
-/// What the model answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub(super) outcome: Outcome,
-    pub(super) repeated: bool,
+    pub(super) body: Vec<(Name, i64, i64)>,
+    pub(super) amounts: Vec<i64>,
+    pub(super) refunded: Vec<i64>,
     pub(super) unheld: bool,
-    pub(super) replaced: Option<Rank>,
-    /// Spent and reserved.
-    pub(super) balances: Vec<(i64, i64)>,
-    /// Which rolling lines refused, and after how many sub-periods each has room.
-    pub(super) frees: Vec<(usize, u32)>,
-    /// The frozen scopes that refused.
-    pub(super) frozen: Vec<Name>,
-    /// Account, period and spent of each level that fired.
-    pub(super) crossed: Vec<(Name, i64, i64)>,
-    pub(super) expired: Vec<u128>,
 }
-
-impl Answer {
-    /// Whether this is what a retry hears where the first answer was lost: present balances, and no news.
-    pub(super) fn is_retold(&self, first: &Self) -> bool {
-        (self.outcome, self.unheld) == (first.outcome, first.unheld)
-    }
-
-    /// The same answer, silent about what ended by age.
-    pub(super) fn without_expiries(self) -> Self {
-        Self { expired: Vec::new(), ..self }
-    }
-}
-
-const SPAN: i64 = 61;
 
 /// The books of one root.
 #[derive(Debug, Default)]
 pub(super) struct Model {
-    now: i64,
-    known: BTreeMap<u128, Known>,
+    pub(super) now: i64,
+    pub(super) known: BTreeMap<u128, Known>,
     /// Spent and reserved of every account and period ever touched.
-    books: BTreeMap<(Name, i64), (i128, i128)>,
-    rolling: BTreeSet<Name>,
+    pub(super) books: BTreeMap<(Name, i64), (i128, i128)>,
+    pub(super) rolling: BTreeSet<Name>,
     /// The newest period of each account.
-    newest: BTreeMap<Name, i64>,
-    fired: BTreeSet<(Name, i64)>,
-    frozen: BTreeMap<Name, MarkAction>,
+    pub(super) newest: BTreeMap<Name, i64>,
+    pub(super) fired: BTreeSet<(Name, i64)>,
+    pub(super) frozen: BTreeMap<Name, MarkAction>,
     /// What ended by age and no answer has told yet: a failed command gives none.
-    untold: Vec<u128>,
+    pub(super) untold: Vec<u128>,
     pub(super) spent_for_ever: i128,
     /// The balance of a calendar period that is over stays readable.
-    keeps_past: bool,
+    pub(super) keeps_past: bool,
 }
 
 impl Model {
     pub(super) fn new(keeps_past: bool) -> Self {
         Self { keeps_past, ..Self::default() }
-    }
-
-    /// Time runs on, and what is due ends: oldest first, ties by id.
-    fn tick(&mut self, now: i64) {
-        self.now = self.now.max(now);
-        let mut due: Vec<(i64, u128, Vec<i64>)> = Vec::new();
-        for (id, known) in &self.known {
-            if let State::Held { expires_at, charge } = &known.state
-                && *expires_at <= self.now
-            {
-                let amounts = match charge {
-                    Charge::Nothing => vec![0; known.body.len()],
-                    Charge::Hold => known.amounts.clone(),
-                    Charge::Amounts(amounts) => amounts.clone(),
-                };
-                due.push((*expires_at, *id, amounts));
-            }
-        }
-        due.sort_unstable();
-        for (_, id, amounts) in due {
-            self.end(id, State::Charged(Rank::Expired), &amounts);
-            self.untold.push(id);
-        }
-        self.forget_past();
-    }
-
-    /// Takes a hold back, charges these amounts, and says so in its state.
-    fn end(&mut self, id: u128, state: State, amounts: &[i64]) {
-        let Some(known) = self.known.get_mut(&id) else { return };
-        let held = matches!(known.state, State::Held { .. });
-        let old = std::mem::replace(&mut known.amounts, amounts.to_vec());
-        known.state = state;
-        let (body, refunded) = (known.body.clone(), known.refunded.clone());
-        let figures = amounts.iter().zip(old).zip(refunded);
-        for ((account, period, _), ((amount, old), refunded)) in body.into_iter().zip(figures) {
-            let left = |charge: i64| (charge - refunded).max(0);
-            if held {
-                self.add(account, period, left(*amount), -old);
-            } else {
-                self.add(account, period, left(*amount) - left(old), 0);
-            }
-        }
-    }
-
-    fn add(&mut self, account: Name, period: i64, spent: i64, reserved: i64) {
-        self.spent_for_ever += i128::from(spent);
-        // Of a forgotten period only the total is known.
-        if self.counts(account, period) {
-            let entry = self.books.entry((account, period)).or_default();
-            entry.0 += i128::from(spent);
-            entry.1 += i128::from(reserved);
-        }
-    }
-
-    /// Whether the balance of that period is kept.
-    fn counts(&self, account: Name, period: i64) -> bool {
-        self.keeps_past
-            || self.rolling.contains(&account)
-            || self.newest.get(&account) == Some(&period)
-            || self.books.contains_key(&(account, period))
-    }
-
-    /// A past calendar period is forgotten once nothing is held in it.
-    fn forget_past(&mut self) {
-        let (newest, rolling, all) = (&self.newest, &self.rolling, self.keeps_past);
-        self.books.retain(|(account, period), (_, reserved)| {
-            all || rolling.contains(account) || newest.get(account) == Some(period) || *reserved != 0
-        });
-    }
-
-    fn advance(&mut self, line: &ModelLine) {
-        if line.rolls {
-            self.rolling.insert(line.account);
-        }
-        let newest = self.newest.entry(line.account).or_insert(line.period);
-        // A level of a rolling account fires again once in each length of its window.
-        if line.rolls && newest.div_euclid(SPAN - 1) < line.period.div_euclid(SPAN - 1) {
-            self.fired.retain(|(account, _)| *account != line.account);
-        }
-        *newest = (*newest).max(line.period);
-        let newest = *newest;
-        let all = self.keeps_past;
-        self.fired.retain(|(account, period)| {
-            all || line.rolls
-                || *account != line.account
-                || *period == newest
-                || self.books.contains_key(&(*account, *period))
-        });
-        self.forget_past();
-    }
-
-    fn balance(&self, account: Name, period: i64) -> (i128, i128) {
-        if !self.rolling.contains(&account) {
-            return self.books.get(&(account, period)).copied().unwrap_or_default();
-        }
-        let Some(newest) = self.newest.get(&account) else { return (0, 0) };
-        let window = self.books.range((account, newest - SPAN + 1)..=(account, *newest));
-        window.fold((0, 0), |sum, (_, balance)| (sum.0 + balance.0, sum.1 + balance.1))
-    }
-
-    fn balances(&self, lines: &[ModelLine]) -> Vec<(i64, i64)> {
-        let each = lines.iter().map(|line| self.balance(line.account, line.period));
-        each.map(|(spent, reserved)| (narrow(spent), narrow(reserved))).collect()
-    }
-
-    /// After how many sub-periods the line has room, by trying one after the other.
-    fn frees_in(&self, line: &ModelLine) -> Option<u32> {
-        let newest = *self.newest.get(&line.account)?;
-        let fits = |step: &i64| {
-            let window =
-                self.books.range((line.account, newest + step - SPAN + 1)..=(line.account, newest + step));
-            let used: i128 = window.map(|(_, (spent, reserved))| spent + reserved).sum();
-            used + i128::from(line.amount) <= i128::from(line.ceiling)
-        };
-        (1..=SPAN).find(fits).and_then(|steps| u32::try_from(steps).ok())
-    }
-
-    fn cross(&mut self, lines: &[ModelLine]) -> Vec<(Name, i64, i64)> {
-        let mut crossed = Vec::new();
-        for line in lines {
-            let spent = self.balance(line.account, line.period).0;
-            let counted = self.counts(line.account, line.period);
-            let key = (line.account, if line.rolls { 0 } else { line.period });
-            if counted && spent >= i128::from(line.mark) && self.fired.insert(key) {
-                crossed.push((line.account, line.period, narrow(spent)));
-            }
-        }
-        crossed
     }
 
     fn frozen_of(&self, lines: &[ModelLine]) -> Vec<Name> {
@@ -532,9 +374,4 @@ fn body(lines: &[ModelLine]) -> Vec<(Name, i64, i64)> {
 fn same_lines(known: &Known, lines: &[ModelLine]) -> bool {
     let given = lines.iter().map(|line| (line.account, line.period));
     known.body.iter().map(|(account, period, _)| (*account, *period)).eq(given)
-}
-
-fn narrow(sum: i128) -> i64 {
-    // A game's figures are small.
-    i64::try_from(sum).unwrap_or(i64::MAX)
 }

@@ -2,33 +2,29 @@
 
 use std::time::Duration;
 
-use super::model::{Answer, Charge, Model, ModelLine, Name};
+use super::answer::Answer;
+use super::deal::{ACCOUNTS, period_of, shown};
+use super::model::{Charge, Model, ModelLine, Name};
 use super::seen::Seen;
 use crate::ledger::{MarkAction, OnExpiry, Rank, Reply};
 use crate::testing::conformance::books::Books;
-use crate::testing::conformance::claims::{always, claim_in, day, line_in, rolling, scope, with_marks};
+use crate::testing::conformance::claims::{claim_in, line_in, scope, with_marks};
 use crate::testing::conformance::why::{Held, Why};
 use crate::testing::dice::Dice;
-use crate::{Account, Claim, Error, ErrorKind, Period, ReservationId, Timestamp};
-
-/// Every ledger remembers what ended within an hour; clocks are set back by less than the rest of it.
-const REMEMBERED: Duration = Duration::from_secs(3_000);
-
-/// Accounts 0 to 2 count by the day, 3 and 4 roll, 5 and 6 never end.
-const ACCOUNTS: u64 = 7;
+use crate::{Account, Claim, Error, ErrorKind, ReservationId, Timestamp};
 
 /// One root's books and their model, from empty books on.
 pub(super) struct Game {
-    random: Dice,
-    books: Books,
-    model: Model,
+    pub(super) random: Dice,
+    pub(super) books: Books,
+    pub(super) model: Model,
     /// Every id given out, with the lines it was first given with.
-    ids: Vec<(ReservationId, Vec<ModelLine>)>,
+    pub(super) ids: Vec<(ReservationId, Vec<ModelLine>)>,
     pub(super) seen: Seen,
     /// How many first answers were lost when the last command came back.
-    unheard: u64,
+    pub(super) unheard: u64,
     /// An answer that was lost may have told of expiries, so that the next one does not.
-    expiries_in_doubt: bool,
+    pub(super) expiries_in_doubt: bool,
 }
 
 impl Game {
@@ -85,119 +81,6 @@ impl Game {
             )));
         }
         Ok(())
-    }
-
-    fn now(&self) -> i64 {
-        self.books.now().as_nanos()
-    }
-
-    /// Moves the clock, mostly a little; where it is this game's alone, sometimes back.
-    pub(super) fn let_time_pass(&mut self, alone: bool) -> Held {
-        const SECOND: u64 = 1_000_000_000;
-        let nanos = match self.random.below(100) {
-            0..50 => return Ok(()),
-            50..80 => self.random.below(5 * SECOND),
-            80..92 => SECOND * self.random.below(60),
-            92..97 => SECOND * self.random.below(400),
-            97..99 => SECOND * self.random.below(2_500),
-            // A machine's clock may be set back; the ledger's is not.
-            _ => {
-                let back = Duration::from_secs(if alone { self.random.below(100) } else { 0 });
-                return self.books.set((self.books.now() - back).max(Timestamp::EPOCH));
-            }
-        };
-        self.books.advance(Duration::from_nanos(nanos))
-    }
-
-    fn line_of(&mut self, account: Name, periods_back: i64) -> ModelLine {
-        let now = Timestamp::from_nanos(self.now().max(self.model.now()));
-        let seconds = now.as_nanos().div_euclid(1_000_000_000);
-        let running = match account {
-            0..3 => seconds.div_euclid(1_000),
-            3..5 => seconds.div_euclid(10),
-            _ => 0,
-        };
-        let number = if account < 5 { running - periods_back } else { 0 };
-        let ceiling = self.random.pick(&[0, 20, 50, 80, 150, 400, i64::MAX]);
-        let mark = self.random.pick(&[10, 60, 200]);
-        let rolls = matches!(account, 3 | 4);
-        ModelLine {
-            account,
-            period: number,
-            rolls,
-            fresh: number == running || account >= 5,
-            ceiling,
-            mark,
-            amount: 0,
-        }
-    }
-
-    /// Lines of one to six accounts, with amounts.
-    fn some_lines(&mut self, past: u64) -> Vec<ModelLine> {
-        let count = self.random.pick(&[1, 1, 2, 2, 3, 6]);
-        let mut accounts: Vec<Name> = Vec::new();
-        while accounts.len() < count {
-            let account = self.random.below(ACCOUNTS) as Name;
-            if !accounts.contains(&account) {
-                accounts.push(account);
-            }
-        }
-        let mut lines = Vec::new();
-        for account in accounts {
-            let back = if self.random.percent(past) { self.random.pick(&[1, 1, 2, 30, 60, 61]) } else { 0 };
-            let mut line = self.line_of(account, back);
-            line.amount = self.some_amount();
-            lines.push(line);
-        }
-        lines
-    }
-
-    fn some_amount(&mut self) -> i64 {
-        if self.random.percent(12) { 0 } else { self.random.between(1, 30) }
-    }
-
-    /// An id given out before, rather a late one, with its lines as first given; none that may be forgotten.
-    fn known(&mut self) -> Option<(ReservationId, Vec<ModelLine>)> {
-        let known = self.ids.len() as u64;
-        let back = if self.random.percent(70) { known.min(12) } else { known };
-        let place = known.checked_sub(1 + self.random.below(back.max(1)))?;
-        let known = self.ids.get(usize::try_from(place).ok()?).cloned();
-        let latest = self.books.now().max(Timestamp::from_nanos(self.model.now()));
-        known.filter(|(id, _)| latest.since(id.time()) <= REMEMBERED)
-    }
-
-    fn new_id(&mut self, lines: &[ModelLine]) -> ReservationId {
-        // Of the game's own making, so that the same seed shows the same ids.
-        let millis = u128::try_from(self.books.now().as_millis().max(0)).unwrap_or(0);
-        let id = ReservationId::from_bits(millis.wrapping_shl(80) | self.ids.len() as u128);
-        self.ids.push((id, lines.to_vec()));
-        id
-    }
-
-    /// An id and lines: mostly those of an earlier command, sometimes with another body or never seen.
-    fn earlier(&mut self, other_body: u64) -> (ReservationId, Vec<ModelLine>) {
-        if self.random.percent(8) {
-            let lines = self.some_lines(30);
-            return (self.new_id(&lines), lines);
-        }
-        let other = self.some_lines(30);
-        match self.known() {
-            Some((id, _)) if self.random.percent(other_body) => (id, other),
-            Some((id, lines)) => (id, self.anew(lines)),
-            None => (self.new_id(&other), other),
-        }
-    }
-
-    /// The same lines with limits and levels of now.
-    fn anew(&mut self, mut lines: Vec<ModelLine>) -> Vec<ModelLine> {
-        for line in &mut lines {
-            let of_now = self.line_of(line.account, 0);
-            let fresh = line.period == of_now.period;
-            // What was posted may have been a refund; other commands take no amount below zero.
-            let amount = line.amount.abs();
-            *line = ModelLine { ceiling: of_now.ceiling, mark: of_now.mark, fresh, amount, ..*line };
-        }
-        lines
     }
 
     fn reserve(&mut self) -> Held {
@@ -346,24 +229,6 @@ impl Game {
         });
         claim_in(root, each.collect())
     }
-}
-
-fn period_of(line: &ModelLine) -> Period {
-    match line.account {
-        0..3 => day(line.period),
-        3..5 => rolling(line.period),
-        _ => always(),
-    }
-}
-
-/// The lines as a person reads them: account, period, amount, ceiling.
-fn shown(lines: &[ModelLine]) -> String {
-    let one = |line: &ModelLine| {
-        let ModelLine { account, period, amount, ceiling, .. } = line;
-        let ceiling = if *ceiling == i64::MAX { "any".to_owned() } else { ceiling.to_string() };
-        format!("{account}@{period}: {amount} of {ceiling}")
-    };
-    format!("[{}]", lines.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 fn amounts_of(lines: &[ModelLine]) -> Vec<i64> {

@@ -1,6 +1,6 @@
 //! How often did each answer come? A game that never saw a refusal has not tested refusing.
 
-use super::model::Answer;
+use super::answer::Answer;
 use crate::ErrorKind;
 use crate::ledger::Outcome;
 

@@ -1,0 +1,141 @@
+//! What stands in the model's books? Every period of every account, summed up anew for every question.
+
+use super::model::{Charge, Model, ModelLine, Name, State};
+use crate::ledger::Rank;
+
+const SPAN: i64 = 61;
+
+impl Model {
+    /// Time runs on, and what is due ends: oldest first, ties by id.
+    pub(super) fn tick(&mut self, now: i64) {
+        self.now = self.now.max(now);
+        let mut due: Vec<(i64, u128, Vec<i64>)> = Vec::new();
+        for (id, known) in &self.known {
+            if let State::Held { expires_at, charge } = &known.state
+                && *expires_at <= self.now
+            {
+                let amounts = match charge {
+                    Charge::Nothing => vec![0; known.body.len()],
+                    Charge::Hold => known.amounts.clone(),
+                    Charge::Amounts(amounts) => amounts.clone(),
+                };
+                due.push((*expires_at, *id, amounts));
+            }
+        }
+        due.sort_unstable();
+        for (_, id, amounts) in due {
+            self.end(id, State::Charged(Rank::Expired), &amounts);
+            self.untold.push(id);
+        }
+        self.forget_past();
+    }
+
+    /// Takes a hold back, charges these amounts, and says so in its state.
+    pub(super) fn end(&mut self, id: u128, state: State, amounts: &[i64]) {
+        let Some(known) = self.known.get_mut(&id) else { return };
+        let held = matches!(known.state, State::Held { .. });
+        let old = std::mem::replace(&mut known.amounts, amounts.to_vec());
+        known.state = state;
+        let (body, refunded) = (known.body.clone(), known.refunded.clone());
+        let figures = amounts.iter().zip(old).zip(refunded);
+        for ((account, period, _), ((amount, old), refunded)) in body.into_iter().zip(figures) {
+            let left = |charge: i64| (charge - refunded).max(0);
+            if held {
+                self.add(account, period, left(*amount), -old);
+            } else {
+                self.add(account, period, left(*amount) - left(old), 0);
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, account: Name, period: i64, spent: i64, reserved: i64) {
+        self.spent_for_ever += i128::from(spent);
+        // Of a forgotten period only the total is known.
+        if self.counts(account, period) {
+            let entry = self.books.entry((account, period)).or_default();
+            entry.0 += i128::from(spent);
+            entry.1 += i128::from(reserved);
+        }
+    }
+
+    /// Whether the balance of that period is kept.
+    pub(super) fn counts(&self, account: Name, period: i64) -> bool {
+        self.keeps_past
+            || self.rolling.contains(&account)
+            || self.newest.get(&account) == Some(&period)
+            || self.books.contains_key(&(account, period))
+    }
+
+    /// A past calendar period is forgotten once nothing is held in it.
+    pub(super) fn forget_past(&mut self) {
+        let (newest, rolling, all) = (&self.newest, &self.rolling, self.keeps_past);
+        self.books.retain(|(account, period), (_, reserved)| {
+            all || rolling.contains(account) || newest.get(account) == Some(period) || *reserved != 0
+        });
+    }
+
+    pub(super) fn advance(&mut self, line: &ModelLine) {
+        if line.rolls {
+            self.rolling.insert(line.account);
+        }
+        let newest = self.newest.entry(line.account).or_insert(line.period);
+        // A level of a rolling account fires again once in each length of its window.
+        if line.rolls && newest.div_euclid(SPAN - 1) < line.period.div_euclid(SPAN - 1) {
+            self.fired.retain(|(account, _)| *account != line.account);
+        }
+        *newest = (*newest).max(line.period);
+        let newest = *newest;
+        let all = self.keeps_past;
+        self.fired.retain(|(account, period)| {
+            all || line.rolls
+                || *account != line.account
+                || *period == newest
+                || self.books.contains_key(&(*account, *period))
+        });
+        self.forget_past();
+    }
+
+    pub(super) fn balance(&self, account: Name, period: i64) -> (i128, i128) {
+        if !self.rolling.contains(&account) {
+            return self.books.get(&(account, period)).copied().unwrap_or_default();
+        }
+        let Some(newest) = self.newest.get(&account) else { return (0, 0) };
+        let window = self.books.range((account, newest - SPAN + 1)..=(account, *newest));
+        window.fold((0, 0), |sum, (_, balance)| (sum.0 + balance.0, sum.1 + balance.1))
+    }
+
+    pub(super) fn balances(&self, lines: &[ModelLine]) -> Vec<(i64, i64)> {
+        let each = lines.iter().map(|line| self.balance(line.account, line.period));
+        each.map(|(spent, reserved)| (narrow(spent), narrow(reserved))).collect()
+    }
+
+    /// After how many sub-periods the line has room, by trying one after the other.
+    pub(super) fn frees_in(&self, line: &ModelLine) -> Option<u32> {
+        let newest = *self.newest.get(&line.account)?;
+        let fits = |step: &i64| {
+            let window =
+                self.books.range((line.account, newest + step - SPAN + 1)..=(line.account, newest + step));
+            let used: i128 = window.map(|(_, (spent, reserved))| spent + reserved).sum();
+            used + i128::from(line.amount) <= i128::from(line.ceiling)
+        };
+        (1..=SPAN).find(fits).and_then(|steps| u32::try_from(steps).ok())
+    }
+
+    pub(super) fn cross(&mut self, lines: &[ModelLine]) -> Vec<(Name, i64, i64)> {
+        let mut crossed = Vec::new();
+        for line in lines {
+            let spent = self.balance(line.account, line.period).0;
+            let counted = self.counts(line.account, line.period);
+            let key = (line.account, if line.rolls { 0 } else { line.period });
+            if counted && spent >= i128::from(line.mark) && self.fired.insert(key) {
+                crossed.push((line.account, line.period, narrow(spent)));
+            }
+        }
+        crossed
+    }
+}
+
+pub(super) fn narrow(sum: i128) -> i64 {
+    // A game's figures are small.
+    i64::try_from(sum).unwrap_or(i64::MAX)
+}

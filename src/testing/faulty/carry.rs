@@ -1,0 +1,130 @@
+//! What happens to one command on its way, and to what was under way before it?
+
+use std::future::Future;
+use std::sync::atomic::Ordering;
+
+use super::letter::Letter;
+use super::odds::Fate;
+use super::{Chance, FaultyLedger};
+use crate::ledger::Reply;
+use crate::testing::conformance::Fault;
+use crate::testing::dice::Dice;
+use crate::{Error, ErrorKind, ReservationId};
+
+/// How many letters of a hundred arrive with each command.
+const ARRIVALS: u64 = 30;
+
+impl FaultyLedger {
+    /// Carries a command, and does to it what was drawn.
+    pub(super) async fn carry<F>(
+        &self,
+        id: Option<ReservationId>,
+        letter: impl Fn() -> Option<Letter> + Send,
+        send: impl Fn() -> F + Send,
+    ) -> Result<Reply, Error>
+    where
+        F: Future<Output = Result<Reply, Error>> + Send,
+    {
+        let fate = self.set_out();
+        // What may not be overtaken arrives first, and by chance something else.
+        self.deliver(|letter| Some(letter.id()) == id && !letter.may_be_overtaken()).await;
+        self.deliver_by_chance().await;
+        self.delay().await;
+        let answer = match (fate, letter()) {
+            (Fate::Lost, _) | (Fate::Late, None) => return lost(),
+            (Fate::Late, Some(letter)) => {
+                self.0.chance.lock().under_way.push(letter);
+                return lost();
+            }
+            (Fate::Repeated, _) => {
+                let first = send().await;
+                self.drop_answer(&send().await);
+                first
+            }
+            (Fate::Echoed, Some(letter)) => {
+                let answer = send().await;
+                if answer.is_ok() {
+                    self.0.chance.lock().under_way.push(letter);
+                }
+                answer
+            }
+            _ => send().await,
+        };
+        self.delay().await;
+        if answer.is_err() {
+            self.deliver(|letter| Some(letter.id()) == id).await;
+        }
+        self.deliver_by_chance().await;
+        if fate == Fate::AnswerLost {
+            self.drop_answer(&answer);
+            return lost();
+        }
+        answer
+    }
+
+    /// Carries a read: it may be lost and delayed, and changes nothing.
+    pub(super) async fn look<T>(
+        &self,
+        read: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        let fate = self.set_out();
+        self.deliver_by_chance().await;
+        self.delay().await;
+        match fate {
+            Fate::Lost | Fate::Late | Fate::AnswerLost => lost(),
+            _ => read.await,
+        }
+    }
+
+    /// Counts a command, and draws what happens to it.
+    pub(super) fn set_out(&self) -> Fate {
+        let number = self.0.sent.fetch_add(1, Ordering::SeqCst);
+        let mut chance = self.0.chance.lock();
+        let Chance { odds, dice, planned, .. } = &mut *chance;
+        match planned {
+            Some((at, Fault::Before)) if *at == number => Fate::Lost,
+            Some((at, Fault::After)) if *at == number => Fate::AnswerLost,
+            _ => odds.draw(dice),
+        }
+    }
+
+    pub(super) async fn deliver_by_chance(&self) {
+        let mut dice = Dice::new(self.0.chance.lock().dice.next());
+        self.deliver(|_| dice.percent(ARRIVALS)).await;
+    }
+
+    /// Delivers the letters under way that are chosen; nobody waits for their answers.
+    pub(super) async fn deliver(&self, mut chosen: impl FnMut(&Letter) -> bool + Send) {
+        let arriving: Vec<Letter> = {
+            let mut chance = self.0.chance.lock();
+            let (arriving, later) =
+                std::mem::take(&mut chance.under_way).into_iter().partition(|it| chosen(it));
+            chance.under_way = later;
+            arriving
+        };
+        for letter in arriving {
+            self.drop_answer(&letter.deliver(&*self.0.ledger).await);
+        }
+    }
+
+    /// Counts an answer that nobody hears, if it told something new.
+    pub(super) fn drop_answer(&self, answer: &Result<Reply, Error>) {
+        let is_new = answer.as_ref().is_ok_and(|reply| !reply.repeated || reply.news.is_some());
+        self.0.unheard.fetch_add(u64::from(is_new), Ordering::SeqCst);
+    }
+
+    pub(super) async fn delay(&self) {
+        let times = {
+            let mut chance = self.0.chance.lock();
+            let delayed = u64::from(chance.odds.delayed);
+            if chance.dice.percent(delayed) { chance.dice.size(1, 3) } else { 0 }
+        };
+        for _ in 0..times {
+            (self.0.delay)().await;
+        }
+    }
+}
+
+fn lost<T>() -> Result<T, Error> {
+    Err(Error::new(ErrorKind::LedgerUnavailable, "no answer in time: send again with the same id"))
+}
