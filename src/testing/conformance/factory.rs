@@ -1,5 +1,6 @@
 //! What does a backend lend to be tested? Empty books, handles on them, and the hooks it has.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::Driver;
@@ -133,7 +134,6 @@ pub enum Fault {
 ///     .counting_holds(MemoryLedger::open_holds);
 /// conformance::run(&memory).assert_holds();
 /// ```
-#[derive(Clone)]
 pub struct Maker<L> {
     name: String,
     make: Arc<dyn Fn(Arc<ManualClock>) -> L + Send + Sync>,
@@ -186,6 +186,15 @@ impl<L: BudgetLedger> Factory for Maker<L> {
 
     fn offers(&self) -> Offers {
         self.offers
+    }
+}
+
+impl<L> fmt::Debug for Maker<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Maker")
+            .field("name", &self.name)
+            .field("offers", &self.offers)
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,16 +13,14 @@
 //!
 //! `TOKEN_BUDGET_SEED` in the environment repeats what chance drew in a run that failed.
 //!
-//! # Example: a ledger that refuses one unit too early is caught
+//! # Example: one law, tried by its name
 //! ```
-//! use std::sync::Arc;
-//! use token_budget::testing::conformance::{self, Standing};
-//! # use token_budget::testing::conformance::Maker;
-//! # let mine = Maker::new("mine", |clock| token_budget::MemoryLedger::with_clock(clock));
+//! use token_budget::MemoryLedger;
+//! use token_budget::testing::conformance::{self, Maker, Standing};
 //!
-//! // let mine = Maker::new("mine", |clock| MyLedger::new(clock));
+//! let memory = Maker::new("memory", |clock| MemoryLedger::with_clock(clock));
 //! let law = conformance::law("the_ceiling_itself_is_still_allowed_and_one_more_is_not").expect("a law");
-//! assert_eq!(law.run(&mine), Standing::Held); // an off-by-one would be `Broken`, with what was seen
+//! assert_eq!(law.run(&memory), Standing::Held); // an off-by-one would be `Broken`, with what was seen
 //! ```
 
 mod audit;

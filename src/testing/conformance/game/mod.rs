@@ -117,16 +117,24 @@ impl<'a> Differential<'a> {
 
     /// Plays; a difference says also whether the ledger only lacked something.
     pub(super) fn play(self) -> Result<Played, (Difference, Why)> {
+        let difference = |seed, why: Why| {
+            (Difference { seed, commands: COMMANDS_IN_A_GAME, reason: why.to_string() }, why)
+        };
+        if !self.factory.offers().time {
+            return Err(difference(
+                self.seed,
+                Why::new("a game moves the clock, and this ledger keeps its own"),
+            ));
+        }
         let games = self.commands.div_ceil(COMMANDS_IN_A_GAME);
         let mut seen = Seen::default();
         for number in 0..games {
             let seed = self.seed.wrapping_add(number);
-            // A ledger without the second door is spoken to through the first.
-            let drawn = if number % 2 == 0 { Door::Waited } else { Door::AtOnce };
+            // Drawn by the seed, which thus shows the game again; without a second door, the first serves.
+            let drawn = if seed.is_multiple_of(2) { Door::Waited } else { Door::AtOnce };
             let ground = Ground::new(self.factory, seed, self.door.unwrap_or(drawn));
             let played = if self.threads == 1 { self.alone(&ground) } else { self.together(&ground) };
-            let difference = |reason| Difference { seed, commands: COMMANDS_IN_A_GAME, reason };
-            seen.add(&played.map_err(|why| (difference(why.to_string()), why))?);
+            seen.add(&played.map_err(|why| difference(seed, why))?);
         }
         Ok(Played { commands: games * COMMANDS_IN_A_GAME, seed: self.seed, seen })
     }
