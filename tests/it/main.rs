@@ -61,6 +61,7 @@ mod scripted_http;
 #[cfg(feature = "testing")]
 mod soak;
 mod streams;
+mod streams_mended;
 mod walk;
 mod wire_forms;
 mod wire_mended;
