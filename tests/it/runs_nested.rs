@@ -469,6 +469,29 @@ fn a_child_that_somebody_else_begins_in_vain_is_counted_or_does_not_stand() {
     assert!((1..60).contains(&stood), "{stood} of 60 stood");
 }
 
+#[test]
+fn a_part_is_given_back_also_where_its_last_call_ends_in_another_process() {
+    let house = House::of([]);
+    let elsewhere =
+        Enforcer::builder().prices(prices()).ledger(house.ledger.clone()).clock(house.clock.clone()).build();
+    let open = |enforcer: &Enforcer| {
+        let top = RunGuard::builder("top").usd(usd("10.00")).open_now(enforcer).unwrap();
+        let child = carved(&top, "child", "4.00");
+        (top, child)
+    };
+    let (top_here, child_here) = open(&house.enforcer);
+    let (top, child) = open(&elsewhere);
+    let in_flight = child.reserve_now(&call("milli", 1_000)).unwrap().or_refusal().unwrap().send();
+    child_here.close_now().unwrap();
+    drop(top_here); // its process ends
+    in_flight.reconcile_now(Usage::of(0, 600)).unwrap();
+    drop(child);
+
+    // The one who closed it is gone, and the other was never told: the dollar of the call stayed held.
+    assert_eq!(money(&top), pair("0.60", "0.00"));
+    assert!(spend(&top, 9_400));
+}
+
 /// One run of a random family, with what its own calls used.
 struct Member {
     guard: Option<RunGuard>,
