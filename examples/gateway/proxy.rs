@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -40,7 +41,9 @@ impl Gateway {
         let payers = Arc::clone(&keys);
         let gate = HttpBudget::new(enforcer, move |head| Ok(payers.holder(head)?.charge()))
             .provider_of(|head| Some(Upstreams::provider(head).into()))
-            .inject_usage_for(upstreams.openai.host());
+            .inject_usage_for(upstreams.openai.host())
+            // A rate is free again after a minute and one second at most; until then it is 429 and not 402.
+            .waiting_at_most(Duration::from_secs(61));
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
