@@ -11,7 +11,7 @@ use std::future::Future;
 use futures_core::Stream;
 
 pub use closure::Permit;
-pub use enforced::{BudgetEnforcedClient, FailedAttempt, Next, Rung};
+pub use enforced::{BudgetEnforcedClient, ClientStream, FailedAttempt, Next, Rung};
 pub use json::{ClassifyFailure, JsonClient};
 
 use crate::{Call, Decision, Error, InFlight, Receipt, Report, StreamReader};
@@ -20,7 +20,7 @@ use crate::{Call, Decision, Error, InFlight, Receipt, Report, StreamReader};
 ///
 /// Only two questions have no default: what does a request ask for, and what
 /// did a response use. See [`BudgetEnforcedClient`] for an example. A client
-/// that streams answers two more ([`StreamingClient`]). Who speaks JSON needs
+/// that streams answers two more ([`StreamingClient`]). One that speaks JSON needs
 /// no `impl` at all: an async closure from a request's body to the response's
 /// bytes is a client, and [`JsonClient`] one that knows its provider.
 pub trait LlmClient: Send + Sync {
@@ -110,7 +110,7 @@ impl Failure {
 pub enum CallError<E> {
     /// A budget refuses; nothing was sent.
     Refused(Box<Decision>),
-    /// The ledger failed before anything was sent.
+    /// Nothing was sent: the ledger failed, or the request cannot be read, or cannot be brought down to its hold.
     Ledger(Error),
     /// The client's own error, unchanged.
     Client(E),

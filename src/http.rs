@@ -2,8 +2,8 @@
 //!
 //! [`HttpBudget`] is the gate: it is shown a request and says whether it may go out, is shown the answer's
 //! head and meters its body. It does no I/O and knows no HTTP library, so that a proxy written by hand can
-//! use it as it stands. With the feature `tower` it is a layer ([`BudgetLayer`]) for axum, hyper and tonic-like
-//! stacks, with `reqwest-middleware` a middleware (`BudgetMiddleware`). Both hold no rules of their own.
+//! use it as it stands. With the feature `tower` there is a layer, `BudgetLayer`, for axum, hyper and whatever
+//! else speaks tower; with `reqwest-middleware` a middleware, `BudgetMiddleware`. Both hold no rules of their own.
 //!
 //! # Example: a proxy of one's own
 //! ```
@@ -19,37 +19,32 @@
 //!
 //! let headers = [("x-team", "search")];
 //! let head = RequestHead::new("POST", "api.openai.com", "/v1/chat/completions", &headers);
-//! let body = br#"{"model": "gpt-4o", "max_tokens": 500, "messages": [{"role": "user", "content": "hi"}]}"#;
+//! let ask = |tokens: u64| format!(r#"{{"model": "gpt-4o", "max_tokens": {tokens}, "messages": []}}"#);
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 //! # runtime.block_on(async {
-//! let Ruling::Admitted(admitted) = gate.admit(&head, body).await else { panic!("there is room") };
-//! let exchange = admitted.send(); // … send it, and await the head of the answer …
+//! let Ruling::Admitted(admitted) = gate.admit(&head, ask(500).as_bytes()).await else { panic!("half a cent fits") };
+//! let exchange = admitted.send(); // … send the request, and await the head of its answer …
 //!
-//! let answered = exchange.answered(200, &[("content-type", "application/json")]);
-//! let answer = br#"{"model": "gpt-4o", "usage": {"prompt_tokens": 8, "completion_tokens": 90, "total_tokens": 98}}"#;
-//! # use std::task::{Context, Poll};
 //! # struct Once(Option<Vec<u8>>);
 //! # impl futures_core::Stream for Once {
 //! #     type Item = Result<Vec<u8>, std::io::Error>;
-//! #     fn poll_next(mut self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-//! #         Poll::Ready(self.0.take().map(Ok))
+//! #     fn poll_next(mut self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Option<Self::Item>> {
+//! #         std::task::Poll::Ready(self.0.take().map(Ok))
 //! #     }
 //! # }
-//! # let provider_body = Once(Some(answer.to_vec()));
-//! let mut body = std::pin::pin!(answered.meter(provider_body)); // a stream of the same pieces
 //! # use futures_core::Stream;
+//! let answer = br#"{"usage": {"prompt_tokens": 8, "completion_tokens": 90, "total_tokens": 98}}"#;
+//! # let from_provider = Once(Some(answer.to_vec()));
+//! let answered = exchange.answered(200, &[("content-type", "application/json")]);
+//! let mut body = std::pin::pin!(answered.meter(from_provider)); // a stream of the same pieces
 //! while let Some(piece) = std::future::poll_fn(|context| body.as_mut().poll_next(context)).await {
 //!     assert_eq!(piece?, answer);
 //! }
 //! let advice = enforcer.check(&Call::new("gpt-4o").team("search").input_tokens(0)).await?;
 //! assert_eq!(advice.budgets()[0].spent, 920_000); // nano-dollars: 8 × $2.50 and 90 × $10 a million
 //!
-//! let costly = String::from_utf8_lossy(b"...").repeat(0) + &String::from_utf8_lossy(&body_of(5_000));
-//! let Ruling::Refused(refusal) = gate.admit(&head, costly.as_bytes()).await else { panic!("five cents do not fit") };
+//! let Ruling::Refused(refusal) = gate.admit(&head, ask(5_000).as_bytes()).await else { panic!("five cents do not") };
 //! assert_eq!(refusal.status, 402);
-//! # fn body_of(tokens: u64) -> Vec<u8> {
-//! #     format!(r#"{{"model": "gpt-4o", "max_tokens": {tokens}, "messages": []}}"#).into_bytes()
-//! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -64,6 +59,7 @@ mod edit;
 mod exchange;
 mod gate;
 mod head;
+mod hold;
 mod piece;
 mod refusal;
 mod route;
@@ -76,6 +72,8 @@ mod body;
 mod messages;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
+#[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
+mod rule;
 #[cfg(feature = "tower")]
 mod service;
 

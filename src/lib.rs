@@ -37,6 +37,7 @@
 //! | to wrap a client | [`BudgetEnforcedClient`], or [`Enforcer::run`] for a closure |
 //! | to stream, and stop at the ceiling | [`BudgetEnforcedClient::stream`], [`MeteredStream`] |
 //! | to post JSON | [`JsonClient`] |
+//! | to put budgets before any HTTP client or proxy | [`http`]: [`http::HttpBudget`], `BudgetLayer`, `BudgetMiddleware` |
 //! | to put an agent on a leash | [`RunGuard`] |
 //! | to say what may be spent | [`Budget`], [`Tiers`], [`policy`] |
 //! | to know why a call was refused | [`Decision`], [`Refusal`] |
@@ -58,13 +59,14 @@
 //! only itself and those above it.
 //!
 //! # What is left out
-//! No HTTP, no database and no runtime are in the default build; nothing is spawned. Other stores and
-//! reports build on the same contract.
+//! No HTTP library, no database and no runtime are in the default build; nothing is spawned. [`http`] rules on requests
+//! and reads answers, and leaves sending to others; other stores and reports build on the same contract.
 //!
 //! # Features
 //! `tiktoken` (default) adds `TiktokenEstimator`, which counts text for OpenAI models; give it to the builder.
-//! `toml` reads policies written in TOML. `testing` brings, for tests, a provider that never leaves the machine and
-//! one assertion over all books. Features only add
+//! `toml` reads policies written in TOML. `tower` adds [`http`]'s layer, `reqwest-middleware` its middleware, and
+//! `tokio` adds `TokioBackground`, which reads dropped streams on for their usage. `testing` brings, for tests, a provider
+//! that never leaves the machine and one assertion over all books. Features only add
 //! types: the same policy gives the same verdict in every build.
 
 mod sync;
@@ -105,8 +107,8 @@ pub use binding::{Binding, Bound, Caps, TierAction};
 pub use call::Call;
 pub use claim::{Claim, Line, Mark};
 pub use client::{
-    Answer, BudgetEnforcedClient, CallError, ClassifyFailure, FailedAttempt, Failure, JsonClient, LlmClient,
-    Next, Permit, Rung, StreamingClient,
+    Answer, BudgetEnforcedClient, CallError, ClassifyFailure, ClientStream, FailedAttempt, Failure,
+    JsonClient, LlmClient, Next, Permit, Rung, StreamingClient,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use conditions::{Conditions, Modality, Region, SearchContext, ServiceTier};

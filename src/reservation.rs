@@ -38,6 +38,20 @@ pub struct Reservation {
 ///
 /// Dropping it charges what it holds, provisionally: the provider bills a
 /// call that nobody waited for, too. A later report replaces that charge.
+///
+/// # Example: what was never sent is free, what was sent is not
+/// ```
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Unit, Window};
+///
+/// let one = Budget::count("search", Scope::team("search")?, Unit::Requests, 1, Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([one])?).build();
+/// let call = Call::new("gpt-4o").team("search").input_tokens(10).output_tokens(10);
+///
+/// drop(enforcer.reserve_now(&call)?.or_refusal()?); // not sent: the day's one request is free again
+/// drop(enforcer.reserve_now(&call)?.or_refusal()?.send()); // sent, and nobody waited for the answer
+/// assert!(enforcer.reserve_now(&call)?.or_refusal().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping a call in flight charges all that it holds"]
 pub struct InFlight {
@@ -172,6 +186,13 @@ impl Reservation {
     #[must_use]
     pub fn output_tokens(&self) -> u64 {
         self.open().output_tokens()
+    }
+
+    /// The same of each choice: the limit to send, rounded down.
+    #[must_use]
+    pub fn output_tokens_each(&self) -> u64 {
+        let choices = u64::from(self.open().reach.choices.max(1));
+        self.output_tokens().checked_div(choices).unwrap_or(0)
     }
 
     /// What the call may use above what is held: nothing, unless its output is sized by what was learned.

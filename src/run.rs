@@ -169,7 +169,7 @@ impl RunGuard {
     /// The same without a runtime, for ledgers that answer at once.
     ///
     /// # Errors
-    /// As [`stop`](Self::stop).
+    /// As [`stop`](Self::stop), and `Unsupported` where the ledger needs to be waited for.
     pub fn stop_now(&self, signature: Signature) -> Result<(), Error> {
         at_once(self.stop(signature))?
     }
@@ -204,7 +204,7 @@ impl RunGuard {
     /// The same without a runtime, for ledgers that answer at once.
     ///
     /// # Errors
-    /// As [`close`](Self::close).
+    /// As [`close`](Self::close), and `Unsupported` where the ledger needs to be waited for.
     pub fn close_now(self) -> Result<RunReport, Error> {
         at_once(self.close())?
     }

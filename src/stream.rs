@@ -15,11 +15,11 @@ use futures_core::Stream;
 use parking_lot::Mutex;
 
 pub use drain::{Background, Drain};
-pub(crate) use hold::{Stop, StreamHold};
 pub use reader::{StreamReader, StreamSeen, WireReader};
 #[cfg(feature = "tokio")]
 pub use tokio::TokioBackground;
 
+use self::hold::{Stop, StreamHold};
 use crate::wire::TextSeen;
 use crate::{Decision, Error, InFlight, Receipt};
 
@@ -248,6 +248,9 @@ struct Flow<S, T> {
 
 impl<S, T> MeteredStream<S, T> {
     /// Meters `stream`, which answers the call in flight; `reader` reads its items.
+    ///
+    /// Reserve the call with [`Call::streaming`](crate::Call::streaming) and the slice of these options:
+    /// otherwise all of its output is held from the first item on, and the hold never needs to grow.
     pub fn new<E>(
         in_flight: InFlight,
         stream: S,

@@ -14,16 +14,16 @@ use crate::{
 pub struct Permit {
     /// The hold's id.
     pub id: ReservationId,
-    /// Send no larger output limit than this for each choice: it is what the hold covers.
+    /// Send no larger output limit than this for each choice: the hold covers it, or grows with a stream up to it.
     pub output_tokens: u64,
     /// Whether a warning level is reached.
     pub verdict: Verdict,
 }
 
 impl Permit {
-    fn of(reservation: &Reservation, choices: u32) -> Self {
-        let each = reservation.output_tokens().checked_div(u64::from(choices.max(1))).unwrap_or(0);
-        Self { id: reservation.id(), output_tokens: each, verdict: reservation.verdict() }
+    fn of(reservation: &Reservation) -> Self {
+        let output_tokens = reservation.output_tokens_each();
+        Self { id: reservation.id(), output_tokens, verdict: reservation.verdict() }
     }
 }
 
@@ -35,7 +35,39 @@ impl Enforcer {
     /// future dropped before the closure ends is charged likewise.
     ///
     /// # Errors
-    /// As [`BudgetEnforcedClient::call`](crate::BudgetEnforcedClient::call).
+    /// [`CallError::Refused`] where a budget has no room, [`CallError::Ledger`] where the ledger fails before the
+    /// closure runs, [`CallError::Client`] with the closure's own error.
+    ///
+    /// # Example: an answer is charged what it used, an error what was held
+    /// ```
+    /// use std::io;
+    /// use token_budget::{Budget, Call, CallError, Enforcer, Permit, Policy, Report, Scope, Usage, Usd, Window};
+    ///
+    /// /// The call that the team already makes.
+    /// async fn ask(prompt: &str, permit: Permit) -> io::Result<(String, Report)> {
+    ///     assert_eq!(permit.output_tokens, 500); // send no larger limit than this
+    ///     if prompt.is_empty() {
+    ///         return Err(io::ErrorKind::TimedOut.into());
+    ///     }
+    ///     Ok(("42".into(), Usage::of(1_200, 350).into()))
+    /// }
+    ///
+    /// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+    /// let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+    /// let call = Call::new("gpt-4o").team("search").input_tokens(1_200).output_tokens(500);
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let answer = enforcer.run(&call, |permit| ask("how much?", permit)).await?;
+    /// assert_eq!(answer.receipt?.cost(), "0.0065".parse()?); // 1,200 × $2.50 and 350 × $10 a million
+    ///
+    /// let failed = enforcer.run(&call, |permit| ask("", permit)).await;
+    /// assert!(matches!(failed, Err(CallError::Client(_)))); // the error as it came
+    /// let advice = enforcer.check(&call).await?;
+    /// assert_eq!(advice.budgets()[0].spent, 6_500_000 + 8_000_000); // nano-dollars: all 500 tokens are charged
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn run<T, E, F, W>(&self, call: &Call, work: F) -> Result<Answer<T>, CallError<E>>
     where
         F: FnOnce(Permit) -> W,
@@ -59,7 +91,7 @@ impl Enforcer {
         W: Future<Output = Result<(T, Report), E>>,
     {
         let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
-        let permit = Permit::of(&reservation, call.choices);
+        let permit = Permit::of(&reservation);
         let in_flight = reservation.send();
         match work(permit).await {
             Ok((response, report)) => Ok(Answer { response, receipt: in_flight.reconcile(report).await }),
@@ -125,7 +157,7 @@ impl Enforcer {
     {
         let call = &call.clone().streaming(options.slice());
         let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
-        let permit = Permit::of(&reservation, call.choices);
+        let permit = Permit::of(&reservation);
         let in_flight = reservation.send();
         match open(permit).await {
             Ok(stream) => Ok(MeteredStream::new(in_flight, stream, reader, options)),

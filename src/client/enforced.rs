@@ -6,6 +6,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 
 use super::{Answer, CallError, Failure, LlmClient, StreamingClient, fail, finish};
+use crate::enforcer::Fitting;
 use crate::{
     Admission, Call, Decision, Enforcer, Error, ErrorKind, MeteredStream, Reservation, RunGuard,
     StreamOptions, Usd,
@@ -54,8 +55,7 @@ pub struct BudgetEnforcedClient<C> {
     client: C,
     enforcer: Enforcer,
     charge: Call,
-    clamps: bool,
-    fits_from: Option<u64>,
+    fitting: Fitting,
     ladder: Ladder,
     streams: StreamOptions,
 }
@@ -112,21 +112,20 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     /// Enforces budgets on every call of `client`, charging the levels that `charge` names.
     pub fn new(client: C, enforcer: Enforcer, charge: Call) -> Self {
         let (ladder, streams) = (Ladder::Stays, StreamOptions::default());
-        Self { client, enforcer, charge, clamps: false, fits_from: None, ladder, streams }
+        Self { client, enforcer, charge, fitting: Fitting::default(), ladder, streams }
     }
 
     /// Limits every request's output to what its hold covers; one that cannot be limited is not sent.
     #[must_use]
     pub fn clamp_output(mut self) -> Self {
-        self.clamps = true;
+        self.fitting = self.fitting.clamping();
         self
     }
 
-    /// Where a request has no room, shortens its output to what is affordable, but not below `minimum` tokens.
+    /// Where a request has no room, shortens its output to what is affordable, but not below that many tokens.
     #[must_use]
-    pub fn fit_to_room(mut self, minimum: u64) -> Self {
-        self.clamps = true;
-        self.fits_from = Some(minimum.max(1));
+    pub fn fit_to_room(mut self, output_tokens_min: u64) -> Self {
+        self.fitting = self.fitting.to_room(output_tokens_min);
         self
     }
 
@@ -164,8 +163,9 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     /// Makes the call if every budget has room.
     ///
     /// # Errors
-    /// [`CallError::Refused`] where a budget has none, [`CallError::Ledger`] where the ledger fails before
-    /// anything is sent, [`CallError::Client`] with the client's own error.
+    /// [`CallError::Refused`] where a budget has none; [`CallError::Client`] with the client's own error.
+    /// [`CallError::Ledger`] where nothing was sent for another reason: the ledger is away, `Invalid` for a
+    /// request that cannot be read, `Unsupported` for one that the client cannot bring down to its hold.
     pub async fn call(&self, request: C::Request) -> Result<Answer<C::Response>, CallError<C::Error>> {
         self.call_by(Gate::Enforcer(&self.enforcer), &self.charge, request).await
     }
@@ -321,11 +321,8 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
             Admission::Refused(decision) => decision,
             admitted => return Ok(admitted),
         };
-        let affordable = refused
-            .affordable_output_tokens()
-            .filter(|tokens| self.fits_from.is_some_and(|least| *tokens >= least));
-        match affordable {
-            Some(tokens) => gate.reserve(&call.clone().output_tokens(tokens)).await,
+        match self.fitting.shortened(call, &refused) {
+            Some(shorter) => gate.reserve(&shorter).await,
             None => Ok(Admission::Refused(refused)),
         }
     }
@@ -343,20 +340,12 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         if model != call.model() && !self.client.set_model(request, model) {
             return unsent(format!("the client cannot send the request to {model}; nothing was sent"));
         }
-        let each = reservation.output_tokens().checked_div(u64::from(call.choices.max(1))).unwrap_or(0);
-        let asks_more = call.output_requested.is_some_and(|asked| asked > each);
-        // A cap may have shortened what is held below what was asked for.
-        if !self.clamps && !asks_more {
-            return Ok(());
-        }
-        let fits = call.output_requested.is_some() && !asks_more;
-        if !self.client.clamp(request, each) && !fits {
-            // Sent as it is, it could cost more than it holds.
-            return unsent(format!(
+        match self.fitting.limit_to_send(call, reservation) {
+            Some(each) if !self.client.clamp(request, each) => unsent(format!(
                 "the client cannot limit the request's output to {each} tokens; nothing was sent"
-            ));
+            )),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The model below, after so many were tried.
@@ -376,7 +365,7 @@ impl<C: StreamingClient> BudgetEnforcedClient<C> {
     ///
     /// # Errors
     /// As [`call`](Self::call), until the answer begins; after that the stream says how it ends.
-    pub async fn stream(&self, request: C::Request) -> Result<Metered<C>, CallError<C::Error>> {
+    pub async fn stream(&self, request: C::Request) -> Result<ClientStream<C>, CallError<C::Error>> {
         self.stream_by(Gate::Enforcer(&self.enforcer), self.charge.clone(), request).await
     }
 
@@ -388,7 +377,7 @@ impl<C: StreamingClient> BudgetEnforcedClient<C> {
         &self,
         charge: Call,
         request: C::Request,
-    ) -> Result<Metered<C>, CallError<C::Error>> {
+    ) -> Result<ClientStream<C>, CallError<C::Error>> {
         self.stream_by(Gate::Enforcer(&self.enforcer), charge, request).await
     }
 
@@ -400,7 +389,7 @@ impl<C: StreamingClient> BudgetEnforcedClient<C> {
         &self,
         run: &RunGuard,
         request: C::Request,
-    ) -> Result<Metered<C>, CallError<C::Error>> {
+    ) -> Result<ClientStream<C>, CallError<C::Error>> {
         self.stream_by(Gate::Run(run), self.charge.clone(), request).await
     }
 
@@ -409,7 +398,7 @@ impl<C: StreamingClient> BudgetEnforcedClient<C> {
         gate: Gate<'_>,
         charge: Call,
         mut request: C::Request,
-    ) -> Result<Metered<C>, CallError<C::Error>> {
+    ) -> Result<ClientStream<C>, CallError<C::Error>> {
         let charge = charge.streaming(self.streams.slice());
         let in_flight = self.admit(gate, &charge, &mut request).await?.send();
         match self.client.stream(request).await {
@@ -426,7 +415,7 @@ impl<C: StreamingClient> BudgetEnforcedClient<C> {
 }
 
 /// The stream of a client, metered.
-type Metered<C> = MeteredStream<<C as StreamingClient>::Stream, <C as StreamingClient>::Item>;
+pub type ClientStream<C> = MeteredStream<<C as StreamingClient>::Stream, <C as StreamingClient>::Item>;
 
 impl Gate<'_> {
     async fn reserve(self, call: &Call) -> Result<Admission, Error> {

@@ -129,6 +129,8 @@ impl Framing {
     fn end(&mut self, all: &[u8], looked: usize) -> usize {
         match self {
             Self::Unknown | Self::Opaque => all.len(),
+            // The common case: a piece that ends with an event.
+            Self::Events if all.ends_with(b"\n\n") || all.ends_with(b"\r\n\r\n") => all.len(),
             Self::Events => {
                 // An end may lie across the border of what was looked through.
                 let from = looked.saturating_sub(3);

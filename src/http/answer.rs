@@ -9,7 +9,7 @@ use futures_core::Stream;
 use super::aligned::{Aligned, Passed};
 use super::exchange::Terms;
 use super::piece::Piece;
-use super::refusal::{failure, refusal};
+use super::refusal::{problem_of_error, problem_of_refusal};
 pub(super) use super::whole::Closing;
 use super::whole::Whole;
 use crate::{InFlight, MeteredStream, StreamError, StreamReader, StreamSeen, WireReader};
@@ -120,12 +120,13 @@ where
                 Some(Err(StreamError::Refused(cut_off))) => {
                     let Terms { dialect, want, .. } = self.terms;
                     // The status is told already: this is how it is said afterwards.
-                    let problem = refusal(&cut_off.decision, std::time::Duration::ZERO);
+                    let problem = problem_of_refusal(&cut_off.decision, std::time::Duration::ZERO);
                     Some(self.aligned.end_with(dialect, want, &problem))
                 }
                 Some(Err(StreamError::Ledger(error))) => {
                     let Terms { dialect, want, .. } = self.terms;
-                    Some(self.aligned.end_with(dialect, want, &failure(&error)))
+                    let problem = problem_of_error(&error, "the answer ends here");
+                    Some(self.aligned.end_with(dialect, want, &problem))
                 }
                 None => None,
             };

@@ -1,7 +1,5 @@
 //! What does a body ask for, and how is it changed so that it asks for no more than is held?
 
-use memchr::memmem;
-
 use super::dialect::Dialect;
 use super::edit::{Edits, Object};
 use super::route::{Route, Want};
@@ -38,9 +36,7 @@ impl<'a> Asked<'a> {
             _ => shape.stream,
         };
         let streams = route.streams || by_body;
-        let writes_cache = memmem::find(body.as_bytes(), b"\"cache_control\"").is_some()
-            || memmem::find(body.as_bytes(), b"\"cachePoint\"").is_some();
-        let call = complete(route, shape, charge, writes_cache);
+        let call = complete(route, shape, charge);
         if call.model.is_empty() {
             return Err(unreadable("names no model"));
         }
@@ -114,7 +110,7 @@ impl<'a> Asked<'a> {
 }
 
 /// The call: who pays by the charge, everything else by the request.
-fn complete(route: &Route, shape: RequestShape, charge: Call, writes_cache: bool) -> Call {
+fn complete(route: &Route, shape: RequestShape, charge: Call) -> Call {
     let mut call = charge;
     if call.model.is_empty() {
         call.model = route.model.clone().or(shape.model).unwrap_or_default();
@@ -125,7 +121,7 @@ fn complete(route: &Route, shape: RequestShape, charge: Call, writes_cache: bool
     if let Some(tier) = shape.service_tier.as_deref().and_then(ServiceTier::named) {
         call.conditions = call.conditions.with_tier(tier);
     }
-    if writes_cache {
+    if shape.writes_cache {
         call.conditions = call.conditions.with_cache_writes();
     }
     call.input = Input::Prompt(shape.prompt);

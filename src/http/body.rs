@@ -14,18 +14,23 @@ use super::exchange::Answered;
 
 /// The body of an answer that went through the layer: metered, passed by, or a refusal.
 pub struct MeteredBody<B> {
-    // Only ever reached through `get_mut`: it makes the body `Sync`, as some clients ask.
+    // Makes the body `Sync`, as some clients ask. Polled through `get_mut`; locked only to tell its size and end.
     flow: Mutex<Flow<B>>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
 enum Flow<B> {
     Metered(MeteredAnswer<Frames<B>, Frame<Bytes>>),
+    #[cfg_attr(
+        not(feature = "tower"),
+        expect(dead_code, reason = "only the layer answers in a type of its own")
+    )]
     Passing(Pin<Box<B>>),
     Refused(Option<Bytes>),
 }
 
 impl<B> MeteredBody<B> {
+    #[cfg(feature = "tower")]
     pub(super) fn passing(body: B) -> Self {
         Self { flow: Mutex::new(Flow::Passing(Box::pin(body))) }
     }

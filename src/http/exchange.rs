@@ -64,11 +64,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// The request brought no answer: a request that was never sent gives its room back, any other
-    /// is charged what it holds.
+    /// The request brought no answer: one that was never sent, or is known not to be billed, gives its room
+    /// back; any other is charged what it holds.
     pub fn failed(self, failure: Failure) {
         match failure {
-            Failure::NotSent | Failure::NotBilled => self.in_flight.give_back(),
+            Failure::NotSent | Failure::NotBilled => self.in_flight.release_now(),
             Failure::Unknown => drop(self.in_flight),
         }
     }

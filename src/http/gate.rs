@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use compact_str::CompactString;
 
-use super::asked::Asked;
-use super::edit::Edits;
-use super::exchange::{Admitted, Terms};
+use super::exchange::Admitted;
 use super::head::RequestHead;
-use super::refusal::{Denial, HttpRefusal, refusal};
+use super::refusal::{Denial, HttpRefusal};
 use super::route::{Route, Want};
-use super::sellers::{TAKE_STREAM_OPTIONS, is_host};
-use crate::{Admission, Call, Enforcer, Reservation, StreamOptions};
+use super::sellers::TAKE_STREAM_OPTIONS;
+use crate::enforcer::Fitting;
+use crate::{Call, Enforcer, StreamOptions};
 
 type Charging = dyn Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync;
 type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
@@ -31,10 +30,11 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 /// | 402 | a budget is exhausted, the call can never fit, the model has no price, the scope is frozen |
 /// | 429 with `Retry-After` | the same, but room is back within a minute ([`waiting_at_most`](Self::waiting_at_most)) |
 /// | 503 | the ledger cannot be reached |
-/// | 400, 413 | a body that cannot be read, or is too large: nothing is passed unmetered |
-/// | 401, 403 | the application's own [`Denial`]; 403 also a path that nobody here knows |
+/// | 500 | the budget could not be asked for another reason: a sum that does not fit |
+/// | 400, 413 | a body that cannot be read or limited, or is too large: nothing is passed unmetered |
+/// | 400, 401, 403 | the application's own [`Denial`]; 403 also a path that nobody here knows |
 ///
-/// Official clients retry 429 and 503 and nothing that says `x-should-retry: false`, as all others do.
+/// Official clients retry 429 and 503. Every other refusal says `x-should-retry: false`, and they heed it.
 ///
 /// # Example: who pays is read off a header
 /// ```
@@ -51,16 +51,15 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 /// ```
 #[derive(Clone)]
 pub struct HttpBudget {
-    enforcer: Enforcer,
-    charging: Arc<Charging>,
+    pub(super) enforcer: Enforcer,
+    pub(super) charging: Arc<Charging>,
     naming: Option<Arc<Naming>>,
-    streams: StreamOptions,
-    clamps: bool,
-    fits_from: Option<u64>,
-    body_bytes_max: usize,
+    pub(super) streams: StreamOptions,
+    pub(super) fitting: Fitting,
+    pub(super) body_bytes_max: usize,
     unknown_paths: UnknownPath,
-    retry_within: Duration,
-    usage_hosts: Arc<[CompactString]>,
+    pub(super) retry_within: Duration,
+    pub(super) usage_hosts: Arc<[CompactString]>,
 }
 
 /// What becomes of a request to a path that nobody here knows, or whose cost cannot be told: a batch, a socket.
@@ -103,8 +102,7 @@ impl HttpBudget {
             charging: Arc::new(charging),
             naming: None,
             streams: StreamOptions::default(),
-            clamps: false,
-            fits_from: None,
+            fitting: Fitting::default(),
             body_bytes_max: Self::BODY_BYTES,
             unknown_paths: UnknownPath::default(),
             retry_within: Duration::from_secs(60),
@@ -122,15 +120,14 @@ impl HttpBudget {
     /// Writes into every body the output limit that its hold covers; one that cannot be limited is refused.
     #[must_use]
     pub fn clamp_output(mut self) -> Self {
-        self.clamps = true;
+        self.fitting = self.fitting.clamping();
         self
     }
 
-    /// Where a request has no room, shortens its output to what is affordable, but not below `minimum` tokens.
+    /// Where a request has no room, shortens its output to what is affordable, but not below that many tokens.
     #[must_use]
-    pub fn fit_to_room(mut self, minimum: u64) -> Self {
-        self.clamps = true;
-        self.fits_from = Some(minimum.max(1));
+    pub fn fit_to_room(mut self, output_tokens_min: u64) -> Self {
+        self.fitting = self.fitting.to_room(output_tokens_min);
         self
     }
 
@@ -230,77 +227,6 @@ impl HttpBudget {
     fn route(&self, head: &RequestHead<'_>) -> Route {
         Route::of(head, self.naming.as_ref().and_then(|naming| naming(head)))
     }
-
-    async fn hold(
-        &self,
-        head: &RequestHead<'_>,
-        route: &Route,
-        body: &[u8],
-    ) -> Result<Admitted, HttpRefusal> {
-        let dialect = route.dialect;
-        let charge = (self.charging)(head).map_err(|denial| HttpRefusal::denied(dialect, denial))?;
-        let read = Asked::read(route, body, charge);
-        let (asked, mut call) = read.map_err(|error| HttpRefusal::failed(dialect, &error))?;
-        if asked.streams {
-            call = call.streaming(self.streams.slice());
-        }
-        let reservation = self.reserve(route, &call).await?;
-        let mut edits = Edits::default();
-        self.limit(&mut edits, &asked, route, &call, &reservation)?;
-        let takes_options = || self.usage_hosts.iter().any(|known| is_host(head.host(), known));
-        let hides_usage = asked.streams
-            && matches!(route.want, Want::Chat | Want::Completion)
-            && takes_options()
-            && asked.ask_for_usage(&mut edits);
-        let terms = Terms {
-            dialect,
-            want: route.want,
-            provider: call.provider.as_ref().map(CompactString::to_string),
-            streams: asked.streams,
-            hides_usage,
-            options: self.streams.clone(),
-            answer_bytes_max: self.body_bytes_max,
-        };
-        Ok(Admitted { reservation, body: asked.edited(edits), terms })
-    }
-
-    /// Room for the call, with its output shortened where that was asked for.
-    async fn reserve(&self, route: &Route, call: &Call) -> Result<Reservation, HttpRefusal> {
-        let failed = |error| HttpRefusal::failed(route.dialect, &error);
-        let refused = |decision: &_| HttpRefusal::of(route.dialect, &refusal(decision, self.retry_within));
-        let decision = match self.enforcer.reserve(call).await.map_err(failed)? {
-            Admission::Admitted(reservation) => return Ok(reservation),
-            Admission::Refused(decision) => decision,
-        };
-        let affordable = decision.affordable_output_tokens();
-        let fitting = affordable.filter(|tokens| self.fits_from.is_some_and(|least| *tokens >= least));
-        let Some(tokens) = fitting else { return Err(refused(&decision)) };
-        let shorter = call.clone().output_tokens(tokens);
-        match self.enforcer.reserve(&shorter).await.map_err(failed)? {
-            Admission::Admitted(reservation) => Ok(reservation),
-            Admission::Refused(decision) => Err(refused(&decision)),
-        }
-    }
-
-    /// Writes the limit that is held for, where the request asks for more or may ask for anything.
-    fn limit(
-        &self,
-        edits: &mut Edits,
-        asked: &Asked<'_>,
-        route: &Route,
-        call: &Call,
-        reservation: &Reservation,
-    ) -> Result<(), HttpRefusal> {
-        let each = reservation.output_tokens().checked_div(u64::from(call.choices.max(1))).unwrap_or(0);
-        let is_above = call.output_requested.is_none_or(|requested| requested > each);
-        // A cap may have shortened what is held below what was asked for.
-        let is_shortened = call.output_requested.is_some() && is_above;
-        if !(is_shortened || self.clamps && is_above) || asked.limit_output(edits, route, each) {
-            return Ok(());
-        }
-        let text = format!("the output of this request cannot be limited to {each} tokens; nothing was sent");
-        Err(HttpRefusal::plain(route.dialect, 400, "output_not_limitable", text))
-    }
 }
 
 /// Refused rather than passed: a path that costs money and is in no book is a hole in every budget.
@@ -313,8 +239,7 @@ impl fmt::Debug for HttpBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpBudget")
             .field("streams", &self.streams)
-            .field("clamps", &self.clamps)
-            .field("fits_from", &self.fits_from)
+            .field("fitting", &self.fitting)
             .field("body_bytes_max", &self.body_bytes_max)
             .field("unknown_paths", &self.unknown_paths)
             .finish_non_exhaustive()

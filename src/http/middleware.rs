@@ -1,17 +1,17 @@
 //! How are budgets a middleware of reqwest?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::http::{Extensions, Request};
 use async_trait::async_trait;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use reqwest::{Body, Response, ResponseBuilderExt};
 use reqwest_middleware::{Error, Middleware, Next};
 
-use super::gate::{HttpBudget, Ruling};
+use super::gate::HttpBudget;
 use super::messages;
 use super::refusal::HttpRefusal;
+use super::rule::{Ruled, rule};
 use crate::Failure;
 
 /// Keeps budgets on every request of a `reqwest_middleware` client.
@@ -51,31 +51,11 @@ impl Middleware for BudgetMiddleware {
     ) -> Result<Response, Error> {
         let url = request.url().clone();
         let timeout = request.timeout().copied();
-        let request = Request::<Body>::try_from(request)?;
-        let (mut parts, body) = request.into_parts();
-        let head = messages::head(&parts);
-        let Some(bytes_max) = self.gate.wants_body(&head) else {
-            return match self.gate.admit(&head, &[]).await {
-                Ruling::Refused(refusal) => Ok(refused(refusal, url)),
-                _ => next.run(sent(parts, body, timeout)?, extensions).await,
-            };
+        let (request, exchange) = match rule(&self.gate, Request::<Body>::try_from(request)?).await {
+            Ruled::Refused(refusal) => return Ok(refused(refusal, url)),
+            Ruled::Passes(request) => return next.run(sent(request, timeout)?, extensions).await,
+            Ruled::Sends(request, admitted) => (sent(request, timeout)?, admitted.send()),
         };
-        let body = match Limited::new(body, bytes_max).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => {
-                return Ok(refused(self.gate.too_large(&head), url));
-            }
-            Err(_) => return Ok(refused(self.gate.unreadable(&head), url)),
-        };
-        let mut admitted = match self.gate.admit(&head, &body).await {
-            Ruling::Refused(refusal) => return Ok(refused(refusal, url)),
-            Ruling::Pass => return next.run(sent(parts, body.into(), timeout)?, extensions).await,
-            Ruling::Admitted(admitted) => admitted,
-        };
-        let body = admitted.take_body().map_or(body, Bytes::from);
-        messages::prepare(&mut parts.headers, body.len());
-        let request = sent(parts, body.into(), timeout)?;
-        let exchange = admitted.send();
         match next.run(request, extensions).await {
             Ok(response) => {
                 let url = response.url().clone();
@@ -91,12 +71,8 @@ impl Middleware for BudgetMiddleware {
 }
 
 /// The request in reqwest's own type, with what has no place in a plain one.
-fn sent(
-    parts: ::http::request::Parts,
-    body: Body,
-    timeout: Option<std::time::Duration>,
-) -> Result<reqwest::Request, Error> {
-    let mut request = reqwest::Request::try_from(Request::from_parts(parts, body))?;
+fn sent(request: Request<Body>, timeout: Option<Duration>) -> Result<reqwest::Request, Error> {
+    let mut request = reqwest::Request::try_from(request)?;
     *request.timeout_mut() = timeout;
     Ok(request)
 }
@@ -106,15 +82,11 @@ fn refused(refusal: HttpRefusal, url: reqwest::Url) -> Response {
 }
 
 /// The response with the address that it came from.
-fn located(response: ::http::Response<Body>, url: reqwest::Url) -> Response {
-    let (parts, body) = response.into_parts();
-    let Ok(mut response) = ::http::Response::builder().url(url).body(body) else {
-        return ::http::Response::default().map(|()| Body::default()).into();
-    };
-    *response.status_mut() = parts.status;
-    *response.version_mut() = parts.version;
-    *response.headers_mut() = parts.headers;
-    response.extensions_mut().extend(parts.extensions);
+fn located(mut response: ::http::Response<Body>, url: reqwest::Url) -> Response {
+    // reqwest keeps the address in an extension that only this builder can make.
+    if let Ok(place) = ::http::Response::builder().url(url).body(()) {
+        response.extensions_mut().extend(place.into_parts().0.extensions);
+    }
     response.into()
 }
 

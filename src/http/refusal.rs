@@ -99,27 +99,27 @@ impl HttpRefusal {
     }
 
     pub(super) fn failed(dialect: Dialect, error: &Error) -> Self {
-        Self::of(dialect, &failure(error))
+        Self::of(dialect, &problem_of_error(error, "nothing was sent"))
     }
 }
 
 /// A budget without room: 429 where it is worth waiting, 402 where only a person can help.
-pub(super) fn refusal(decision: &Decision, retry_within: Duration) -> Problem<'_> {
+pub(super) fn problem_of_refusal(decision: &Decision, retry_within: Duration) -> Problem<'_> {
     let wait = decision.retry_at().map(|at| at.since(decision.at())).filter(|wait| *wait <= retry_within);
     let (status, code) = if wait.is_some() { (429, "budget_busy") } else { (402, "budget_exceeded") };
     let retry_after = wait.map(whole_seconds);
     Problem { status, code, message: decision.to_string(), decision: Some(decision), retry_after }
 }
 
-/// What broke before anything was sent.
-pub(super) fn failure(error: &Error) -> Problem<'static> {
+/// What broke, and what that meant for the request.
+pub(super) fn problem_of_error(error: &Error, consequence: &str) -> Problem<'static> {
     let (status, code, message) = match error.kind() {
         ErrorKind::LedgerUnavailable => {
             // What a store says of itself is the operator's business.
-            (503, "ledger_unavailable", "the budget ledger cannot be reached; nothing was sent".to_owned())
+            (503, "ledger_unavailable", format!("the budget ledger cannot be reached; {consequence}"))
         }
         ErrorKind::Invalid | ErrorKind::Unreadable => (400, "unreadable_request", error.to_string()),
-        _ => (500, "budget_failed", "the budget could not be asked; nothing was sent".to_owned()),
+        _ => (500, "budget_failed", format!("the budget could not be asked; {consequence}")),
     };
     Problem { status, code, message, decision: None, retry_after: None }
 }

@@ -83,7 +83,7 @@ impl<S, T> Whole<S, T> {
     fn begin_settling(&mut self, is_complete: bool) {
         let Some(in_flight) = self.in_flight.take() else { return };
         match self.settle(&in_flight, is_complete) {
-            Settle::Release => in_flight.give_back(),
+            Settle::Release => in_flight.release_now(),
             Settle::Abandon => drop(in_flight),
             Settle::Reconcile(report) => {
                 self.settling = Some(Box::pin(async move {
@@ -162,7 +162,7 @@ impl<S, T> Whole<S, T> {
         let Some(in_flight) = self.in_flight.take() else { return };
         match self.settle(&in_flight, false) {
             Settle::Reconcile(report) => drop(in_flight.reconcile_now(*report)),
-            Settle::Release => in_flight.give_back(),
+            Settle::Release => in_flight.release_now(),
             Settle::Abandon => drop(in_flight),
         }
     }

@@ -35,6 +35,10 @@ pub struct ReceiptLine {
     pub spent: i64,
     /// What is held for other calls.
     pub reserved: i64,
+    /// The limit, raises included; `None` is no limit.
+    pub limit: Option<i64>,
+    /// Limit less spent and reserved: below zero after an overrun.
+    pub remaining: Option<i64>,
     /// How far spent now stands above the limit; zero where it does not.
     pub above_limit: i64,
 }
@@ -142,6 +146,8 @@ impl Receipt {
                 charged: *charged,
                 spent: balance.spent,
                 reserved: balance.reserved,
+                limit: bound.limit,
+                remaining: bound.limit.map(|limit| limit.saturating_sub(balance.used())),
                 above_limit: bound.limit.map_or(0, |limit| balance.spent.saturating_sub(limit).max(0)),
             })
             .collect()

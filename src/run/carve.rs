@@ -40,6 +40,17 @@ pub(crate) struct Carve {
     calls: Mutex<Vec<Weak<[Arc<Budget>]>>>,
 }
 
+/// What a hold comes to on each kind of its lines, in the unit that is carved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    /// On the lines of those who pay.
+    pub(super) above: i64,
+    /// As carved for the child.
+    pub(super) carved: i64,
+    /// As posted above of what the child has spent.
+    pub(super) posted: i64,
+}
+
 /// What came of asking for a part.
 pub(super) enum Taken {
     /// It is held; where it was held just now, the hold goes unless it is kept.
@@ -97,7 +108,7 @@ impl Carve {
             only_one(account, own.map_or(i64::MAX, |(_, ceiling)| *ceiling))
         };
         let claim = under(&binding, binding.claim.scopes(), ceiling)?;
-        let asked = Self::amounts_of(&claim, &unit, (part, part, 0), number);
+        let asked = Self::amounts_of(&claim, &unit, Parts { above: part, carved: part, posted: 0 }, number);
         let id = id_of(number, &parent.root, child);
         let terms = Terms { expires_at: until, charged: true };
         let (reply, held) = post::hold(core, id, &claim, &asked, terms).await?;
@@ -151,17 +162,12 @@ impl Carve {
         Ok(Arc::new(binding))
     }
 
-    pub(super) fn amounts(&self, figures: (i64, i64, i64)) -> post::Amounts {
-        Self::amounts_of(&self.binding, &self.unit, figures, self.number)
+    pub(super) fn amounts(&self, parts: Parts) -> post::Amounts {
+        Self::amounts_of(&self.binding, &self.unit, parts, self.number)
     }
 
-    /// On the payers' lines, as carved, and as posted.
-    fn amounts_of(
-        binding: &Binding,
-        unit: &Unit,
-        (above, carved, posted): (i64, i64, i64),
-        number: i64,
-    ) -> post::Amounts {
+    fn amounts_of(binding: &Binding, unit: &Unit, parts: Parts, number: i64) -> post::Amounts {
+        let Parts { above, carved, posted } = parts;
         amounts(binding, |account| match account.budget() {
             CARVED if account.unit() == unit => carved,
             CARVED => number,

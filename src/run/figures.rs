@@ -55,7 +55,14 @@ impl Figures {
     }
 }
 
+/// Everything that is kept of a run: its own figures, and how it was begun below another.
 fn lines(scope: &Scope, tools: &[CompactString]) -> Vec<Budget> {
+    let birth = [(GIVEN, Unit::Usd), (KNOWN, Unit::Requests)];
+    own_lines(tools).into_iter().chain(birth).map(|(id, unit)| line(id, scope, unit, None)).collect()
+}
+
+/// Every line whose figure is a run's own to keep.
+pub(super) fn own_lines(tools: &[CompactString]) -> Vec<(&'static str, Unit)> {
     let plain = [
         (USD, Unit::Usd),
         (TOKENS, Unit::Tokens),
@@ -68,9 +75,6 @@ fn lines(scope: &Scope, tools: &[CompactString]) -> Vec<Budget> {
         (BELOW, Unit::Iterations),
         (BELOW, Unit::ToolCalls),
         (GRANTED, Unit::Usd),
-        (GIVEN, Unit::Usd),
-        (KNOWN, Unit::Requests),
     ];
-    let tools = tools.iter().map(|name| (TOOL, Unit::Tool(name.clone())));
-    plain.into_iter().chain(tools).map(|(id, unit)| line(id, scope, unit, None)).collect()
+    plain.into_iter().chain(tools.iter().map(|name| (TOOL, Unit::Tool(name.clone())))).collect()
 }

@@ -1,4 +1,4 @@
-//! One opened run, as its guard and the runs below it see it.
+//! What do a guard, and the runs below it, know of one opened run?
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -57,13 +57,14 @@ pub(super) async fn read(core: &Core, bound: &[Bound]) -> Result<Vec<Balance>, E
     }
 }
 
-/// Gives a hold back unless somebody keeps it: its future may be dropped at any point.
+/// Releases a hold unless somebody keeps it: the future around it may be dropped at any point.
 #[derive(Debug)]
 pub(super) struct Held {
     core: Arc<Core>,
     id: ReservationId,
     binding: Arc<Binding>,
-    given_back: bool,
+    /// Somebody else ends it.
+    is_kept: bool,
 }
 
 impl Held {
@@ -73,12 +74,12 @@ impl Held {
 
     /// It stands: somebody else ends it.
     pub(super) fn keep(mut self) {
-        self.given_back = true;
+        self.is_kept = true;
     }
 
     /// Charges these amounts in its place; where the ledger needs to be waited for, by the outbox.
     pub(super) fn charge(mut self, amounts: Amounts, note: Note) {
-        self.given_back = true;
+        self.is_kept = true;
         self.core.end_without_waiting(Pending::Reconcile {
             id: self.id,
             binding: Arc::clone(&self.binding),
@@ -93,7 +94,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if !self.given_back {
+        if !self.is_kept {
             self.core.end_without_waiting(Pending::Release {
                 id: self.id,
                 binding: Arc::clone(&self.binding),
@@ -127,7 +128,7 @@ pub(super) async fn hold(
     let command =
         Reserve { id, claim: &binding.claim, amounts, expires_at: terms.expires_at, on_expiry, note };
     // Until the ledger has answered, nobody knows whether it arrived.
-    let held = Held { core: Arc::clone(core), id, binding: Arc::clone(binding), given_back: false };
+    let held = Held { core: Arc::clone(core), id, binding: Arc::clone(binding), is_kept: false };
     let reply = core.send_reserve(core.now(), command).await?;
     if reply.outcome == crate::ledger::Outcome::Applied {
         return Ok((reply, Some(held)));

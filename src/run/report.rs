@@ -28,13 +28,13 @@ pub struct RunReport {
     pub limits: RunLimits,
     /// Dollars that were granted on top of them.
     pub granted_usd: Usd,
-    /// Dollars spent, by the run and those below it.
+    /// Dollars spent, by the run and those below it: `subtree.usd`.
     pub spent_usd: Usd,
     /// Dollars held for calls in flight, and for parts that runs below were given.
     pub reserved_usd: Usd,
-    /// Tokens spent, input and output.
+    /// Tokens spent, input and output: `subtree.tokens`.
     pub tokens: u64,
-    /// Attempts that were sent and not released.
+    /// Attempts that were sent and not released: `subtree.iterations`.
     pub iterations: u64,
     /// What the run and all below it took.
     pub subtree: RunFigures,
@@ -123,7 +123,7 @@ impl RunGuard {
     /// The same without a runtime, for ledgers that answer at once.
     ///
     /// # Errors
-    /// As [`report`](Self::report).
+    /// As [`report`](Self::report), and `Unsupported` where the ledger needs to be waited for.
     pub fn report_now(&self) -> Result<RunReport, Error> {
         at_once(self.report())?
     }

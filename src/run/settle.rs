@@ -1,6 +1,6 @@
 //! How far has the hold of a part been replaced by what its run spent?
 
-use super::carve::{CARVED, Carve, POSTED};
+use super::carve::{CARVED, Carve, POSTED, Parts};
 use super::limits::{TOKENS, USD, line};
 use super::post::{self, Terms, amounts, bind, read, reconcile, record, shrink, under, was_beaten};
 use crate::ledger::Signature;
@@ -52,7 +52,8 @@ impl Carve {
         let stands = look.numbered.reserved > 0;
         let expired = !stands && look.carved.spent > 0;
         if (stands || expired) && in_flight == 0 {
-            let charged = self.amounts((missing.max(0), 0, missing.max(0)));
+            let missing = missing.max(0);
+            let charged = self.amounts(Parts { above: missing, carved: 0, posted: missing });
             reconcile(core, self.id, &self.binding, &charged).await?;
             return Ok(is_last);
         }
@@ -66,7 +67,7 @@ impl Carve {
             self.refund(enforcer, missing).await?;
         }
         if stands && look.carved.reserved > in_flight {
-            let left = self.amounts((in_flight, in_flight, 0));
+            let left = self.amounts(Parts { above: in_flight, carved: in_flight, posted: 0 });
             shrink(core, self.id, &self.binding, &left).await?;
         }
         Ok(in_flight == 0 && is_last)

@@ -7,10 +7,8 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::figures::Figures;
-use super::limits::{
-    BELOW, CHILDREN, GIVEN, GRANTED, ITERATIONS, KNOWN, TIME, TOKENS, TOOL, TOOLS, USD, View, line,
-};
+use super::figures::{Figures, own_lines};
+use super::limits::{BELOW, GIVEN, GRANTED, ITERATIONS, KNOWN, TIME, TOKENS, USD, View, line};
 use super::opened::Opened;
 use super::post::{self, Terms, amounts, bind, under};
 use super::{RunGuard, tools};
@@ -154,7 +152,7 @@ impl RunGuard {
         let open = self.enforcer.now().since(self.since);
         let given = self.held_for_parts().await?;
         let mut lines: Vec<StateLine> = Vec::new();
-        for (id, unit) in saved_lines(&tools) {
+        for (id, unit) in own_lines(&tools) {
             let balance = figures.get(scope, id, &unit);
             let parts =
                 given.iter().filter(|(carved, _)| *carved == unit && matches!(id, USD | TOKENS | BELOW));
@@ -188,24 +186,6 @@ impl RunGuard {
         }
         Ok(held)
     }
-}
-
-/// Every line whose figure is a run's own to keep.
-fn saved_lines(tools: &[CompactString]) -> Vec<(&'static str, Unit)> {
-    let plain = [
-        (USD, Unit::Usd),
-        (TOKENS, Unit::Tokens),
-        (ITERATIONS, Unit::Iterations),
-        (TOOLS, Unit::ToolCalls),
-        (CHILDREN, Unit::Children),
-        (TIME, Unit::TimeMs),
-        (BELOW, Unit::Usd),
-        (BELOW, Unit::Tokens),
-        (BELOW, Unit::Iterations),
-        (BELOW, Unit::ToolCalls),
-        (GRANTED, Unit::Usd),
-    ];
-    plain.into_iter().chain(tools.iter().map(|name| (TOOL, Unit::Tool(name.clone())))).collect()
 }
 
 fn tool(line: &StateLine) -> Option<CompactString> {

@@ -17,7 +17,7 @@ type Settling = Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>>;
 
 /// Why a stream may not go on.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(super) enum Stop {
     /// A budget has no more room.
     Refused(Box<Decision>),
     /// The ledger failed, and the policy lets nothing pass without it.
@@ -27,7 +27,7 @@ pub(crate) enum Stop {
 /// Keeps a stream's hold ahead of what was seen of it, and settles it however it ends.
 ///
 /// Knows nothing of bytes, items or bodies: it is told how many tokens were seen.
-pub(crate) struct StreamHold {
+pub(super) struct StreamHold {
     state: State,
     plan: Option<Arc<Plan>>,
     /// As of the last answer of the ledger.
@@ -63,7 +63,7 @@ enum Tried {
 }
 
 impl StreamHold {
-    pub(crate) fn new(in_flight: InFlight, slice: u64, at_ceiling: AtCeiling) -> Self {
+    pub(super) fn new(in_flight: InFlight, slice: u64, at_ceiling: AtCeiling) -> Self {
         let reached = in_flight.reached();
         let plan = in_flight.plan();
         Self {
@@ -80,7 +80,7 @@ impl StreamHold {
     }
 
     /// Takes note of generated text, and of what the provider said of the output so far.
-    pub(crate) fn saw(&mut self, text: &str, output_reported: u64) {
+    pub(super) fn saw(&mut self, text: &str, output_reported: u64) {
         if let Some(plan) = self.plan.as_ref().filter(|_| !text.is_empty()) {
             let tokens = plan.core.estimator.count_text(&plan.call.model, text).tokens;
             self.counted = self.counted.saturating_add(tokens);
@@ -89,13 +89,13 @@ impl StreamHold {
     }
 
     /// The same where the output is known as a number alone.
-    pub(crate) fn saw_tokens(&mut self, output: u64) {
+    pub(super) fn saw_tokens(&mut self, output: u64) {
         // A bound of the text may lie above what the provider's own limit lets through.
         self.seen = self.seen.max(output.min(self.reached.output_most));
     }
 
     /// Whether more of the stream may be taken: waits for room where what was seen is not held for.
-    pub(crate) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Stop>> {
+    pub(super) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Stop>> {
         loop {
             if self.poll_growth(context).is_pending() {
                 // The answer is awaited only by who has used up all that is held.
@@ -107,7 +107,7 @@ impl StreamHold {
     }
 
     /// Asks for the next slice where it is due, without waiting for the answer.
-    pub(crate) fn reach_ahead(&mut self) {
+    pub(super) fn reach_ahead(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
         if let (State::Open(_), Some(target)) = (&self.state, self.wanted()) {
             self.grow(target);
@@ -175,7 +175,7 @@ impl StreamHold {
     }
 
     /// Charges the call by how its stream ended. Ready with nothing where it was given back, or settled before.
-    pub(crate) fn poll_settle(
+    pub(super) fn poll_settle(
         &mut self,
         context: &mut Context<'_>,
         end: StreamEnd,
@@ -199,7 +199,7 @@ impl StreamHold {
     }
 
     /// Charges the call without waiting: for a stream that is dropped.
-    pub(crate) fn settle_now(
+    pub(super) fn settle_now(
         &mut self,
         end: StreamEnd,
         report: UsageReport,
@@ -210,7 +210,7 @@ impl StreamHold {
         Some(in_flight.reconcile_now(report))
     }
 
-    pub(crate) fn is_ended(&self) -> bool {
+    pub(super) fn is_ended(&self) -> bool {
         matches!(self.state, State::Ended)
     }
 

@@ -65,6 +65,8 @@ pub struct RequestShape {
     pub stream: bool,
     /// The service tier, as it was named.
     pub service_tier: Option<CompactString>,
+    /// Whether it asks for something to be written to a cache, which some providers bill apart.
+    pub writes_cache: bool,
 }
 
 /// Deeper parts are not read.
@@ -102,14 +104,14 @@ impl RequestShape {
             choices: settings::choices(body),
             stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
             service_tier: settings::service_tier(body),
+            writes_cache: settings::writes_cache(body),
         })
     }
 
     /// The same request as a call, without anybody who pays; `model` where the body names none.
     ///
-    /// The tier that was asked for prices it, where its word is known. Add what
-    /// the body cannot say: [`with_cache_writes`](crate::Conditions::with_cache_writes) where the provider
-    /// bills the writing of caches, [`with_modality`](crate::Conditions::with_modality) for audio.
+    /// The tier that was asked for prices it, where its word is known, and so does a cache that is to be
+    /// written. Add what the body cannot say: [`with_modality`](crate::Conditions::with_modality) for audio.
     ///
     /// ```
     /// use token_budget::RequestShape;
@@ -126,7 +128,7 @@ impl RequestShape {
 
     /// Completes `call`, which says who pays, by what the body asks for; its model is taken where the body names none.
     ///
-    /// What the call says beside that stays: its tags, its use case, its time-out, and every condition but the tier.
+    /// What the call says beside that stays: its tags, its use case, its time-out, and every other condition.
     ///
     /// ```
     /// use token_budget::{Call, RequestShape};
@@ -145,6 +147,10 @@ impl RequestShape {
         }
         if let Some(tier) = self.service_tier.as_deref().and_then(ServiceTier::named) {
             let conditions = call.conditions.with_tier(tier);
+            call = call.conditions(conditions);
+        }
+        if self.writes_cache {
+            let conditions = call.conditions.with_cache_writes();
             call = call.conditions(conditions);
         }
         match self.output_tokens_max {

@@ -43,8 +43,13 @@ fn layer(module: &str) -> Option<usize> {
 
 /// Every Rust file under `src`, with its text.
 fn sources() -> Vec<(PathBuf, String)> {
+    below("src")
+}
+
+/// Every Rust file under that folder of the crate, with its text.
+fn below(folder: &str) -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -193,6 +198,21 @@ fn every_file_says_first_which_question_it_answers() {
         .map(|(path, _)| short(&path))
         .collect();
     assert!(silent.is_empty(), "files that do not begin with a //! line: {silent:?}");
+}
+
+// A merge once dropped the line for the oracle's tests, and nothing said that they no longer ran.
+#[test]
+fn every_file_of_these_tests_is_compiled() {
+    let files = below("tests/it");
+    let named = |name: &str| files.iter().any(|(_, text)| code(text).contains(&format!("mod {name};")));
+    let name = |path: &Path| {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let folder = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        if stem == "mod" { folder.to_owned() } else { stem.to_owned() }
+    };
+    let names = files.iter().map(|(path, _)| name(path)).filter(|name| name != "main");
+    let forgotten: Vec<_> = names.filter(|name| !named(name)).collect();
+    assert!(forgotten.is_empty(), "files that no `mod` line names: {forgotten:?}");
 }
 
 #[test]

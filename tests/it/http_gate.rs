@@ -185,7 +185,7 @@ fn a_refusal_speaks_the_language_of_its_provider() {
 
 #[test]
 fn waiting_is_advised_where_it_helps_within_a_minute() {
-    // Sunday noon: the day's budget is back in twelve hours, that of the hour in an hour, a call in flight soon.
+    // Sunday noon: the day's budget is back in twelve hours, the minute's within the minute, a call in flight soon.
     let budgets = [
         Budget::usd("day", team(), usd("0.15"), Window::day()),
         Budget::usd("minute", team(), usd("0.14"), Window::minute()),

@@ -2,7 +2,6 @@
 
 use std::future::{Future, Ready, ready};
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -10,15 +9,16 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
 use token_budget::Failure;
-use token_budget::http::{BudgetLayer, failure_of};
+use token_budget::http::{BudgetLayer, BudgetService, failure_of};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::http_server::Server;
 use crate::http_support::{CHAT, books, gate, house, json};
-use crate::support::{block_on, usd};
+use crate::support::{House, block_on, usd};
 
 /// A hundred tokens of output are held, ten cents; seven in and thirteen out of `pair` are used, two cents.
 const ASK: &str = r#"{"model":"milli","max_tokens":100,"messages":[]}"#;
@@ -208,26 +208,13 @@ fn what_is_not_billed_passes_untouched() {
     assert_eq!(books(&house), ("0.00".to_owned(), "0.00".to_owned()));
 }
 
-type Loopback = Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>;
+type Loopback = Client<HttpConnector, Full<Bytes>>;
+type SaysUnsent = fn(&Error) -> Failure;
 
-fn loopback(
-    house: &crate::support::House,
-) -> impl Service<
-    Request<Full<Bytes>>,
-    Response = Response<token_budget::http::MeteredBody<hyper::body::Incoming>>,
-    Error = Error,
-    Future = Pin<
-        Box<
-            dyn Future<
-                    Output = Result<Response<token_budget::http::MeteredBody<hyper::body::Incoming>>, Error>,
-                > + Send,
-        >,
-    >,
-> + Clone {
-    let client: Loopback = Client::builder(TokioExecutor::new()).build_http();
-    let layer = BudgetLayer::new(gate(house))
-        .classify(|error: &Error| if error.is_connect() { Failure::NotSent } else { Failure::Unknown });
-    layer.layer(client)
+/// A client of hyper's behind the layer.
+fn loopback(house: &House) -> BudgetService<Loopback, SaysUnsent> {
+    let says: SaysUnsent = |error| if error.is_connect() { Failure::NotSent } else { Failure::Unknown };
+    BudgetLayer::new(gate(house)).classify(says).layer(Client::builder(TokioExecutor::new()).build_http())
 }
 
 #[test]

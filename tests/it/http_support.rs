@@ -171,7 +171,7 @@ pub(crate) fn chat_events(words: &[&str], usage: Option<(u64, u64)>) -> Vec<Stri
         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":null}\n\n"
             .to_owned(),
     );
-    events.extend(usage.map(|usage| usage_event(usage)));
+    events.extend(usage.map(usage_event));
     events.push("data: [DONE]\n\n".to_owned());
     events
 }

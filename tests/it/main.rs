@@ -22,6 +22,8 @@ mod allocations;
 mod architecture;
 mod billed;
 mod cancel;
+#[cfg(feature = "tokio")]
+mod drained;
 mod estimation_recorded;
 mod explain;
 mod families;
@@ -29,6 +31,7 @@ mod fuzzed;
 mod golden;
 mod hostile;
 mod http_answer;
+mod http_edits;
 mod http_gate;
 #[cfg(feature = "tower")]
 mod http_layer;
@@ -40,6 +43,8 @@ mod http_support;
 mod lazy;
 mod mended;
 mod operator;
+#[cfg(feature = "testing")]
+mod oracle;
 mod outage;
 mod prices;
 mod requests;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_core::Stream;
 use token_budget::ledger::{
-    Capabilities, Entry, MarkScope, MemoryOptions, Reconcile, Record, Release, Reply as LedgerReply, Reserve,
-    Resize,
+    Capabilities, Entry, Frozen, MarkScope, MemoryOptions, Reconcile, Record, Release, Reply as LedgerReply,
+    Reserve, Resize,
 };
 use token_budget::testing::{Bill, DifferenceKind, Oracle, OracleReport, Reply, ScriptedProvider};
 use token_budget::wire::{StreamMeter, extract};
 use token_budget::{
     Account, Balance, Budget, BudgetLedger, Call, Enforcer, Error, Exemption, ImmediateLedger, InFlight,
-    ManualClock, MemoryLedger, Period, Policy, Root, ScopeKind, Unit, Usage, Usd, Window,
+    ManualClock, MemoryLedger, Period, Policy, Root, Scope, ScopeKind, Unit, Usage, Usd, Window,
 };
 
 use crate::support::{Dice, FarLedger, House, Link, at, block_on, nanos, prices, ready, team, usd};
@@ -272,6 +272,10 @@ impl BudgetLedger for Forger {
 
     async fn mark(&self, command: MarkScope<'_>) -> Result<LedgerReply, Error> {
         BudgetLedger::mark(&self.inner, command).await
+    }
+
+    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        BudgetLedger::marks(&self.inner, root, scopes).await
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {

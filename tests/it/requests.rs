@@ -310,3 +310,33 @@ fn the_larger_of_two_limits_is_held_and_what_is_kept_elsewhere_is_not_counted() 
         assert!(estimate.needs_model_maximum(), "{body}");
     }
 }
+
+#[test]
+fn a_part_marked_for_a_cache_is_quoted_with_its_writing() {
+    let table = [
+        (r#"{"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]}"#, false),
+        (
+            r#"{"messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]}]}"#,
+            true,
+        ),
+        (r#"{"cache_control": {"type": "ephemeral"}, "messages": []}"#, true),
+        (r#"{"cache_control": null, "messages": []}"#, false),
+        (
+            r#"{"messages": [{"role": "user", "content": [{"text": "hi"}, {"cachePoint": {"type": "default"}}]}]}"#,
+            true,
+        ),
+        (r#"{"messages": [{"role": "user", "content": "say cache_control"}]}"#, false),
+    ];
+    for (body, writes_cache) in table {
+        let shape = RequestShape::parse(body.as_bytes()).expect("a body");
+        assert_eq!(shape.writes_cache, writes_cache, "{body}");
+    }
+    // A million tokens in cost $3.75 where they are written to the cache, $3.00 where not.
+    let quote = |body: &str| {
+        let call = RequestShape::parse(body.as_bytes()).expect("a body").into_call("claude-sonnet-4-5");
+        let call = call.input_tokens(1_000_000).output_tokens(0);
+        token_budget::Enforcer::builder().build().quote(&call).expect("a call").expect("a price")
+    };
+    let difference = quote(table[2].0).checked_sub(quote(table[0].0)).expect("more");
+    assert!(difference >= "0.75".parse().expect("dollars"), "{difference}");
+}

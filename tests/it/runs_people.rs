@@ -223,7 +223,7 @@ fn a_second_guard_here_hears_of_a_stop_at_once() {
     first.stop_now(signed("grace", "it loops")).unwrap();
     assert_eq!(signal.reason().unwrap().signature.reason, "it loops");
     drop((first, second));
-    // Stopped by its scope alone, past every guard.
+    // A second stop wakes whoever listens, and leaves the first reason.
     let third = RunGuard::builder("t").open_now(&house.enforcer).unwrap();
     let signal = third.stopped();
     third.stop_now(signed("ada", "one")).unwrap();

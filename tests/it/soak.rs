@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use futures_core::Stream;
 use serde_json::{Value, json};
-use token_budget::testing::{Oracle, ScriptedFault, ScriptedProvider, ScriptedResponse, ScriptedStream};
+use token_budget::testing::{
+    Oracle, Reply, ScriptedFault, ScriptedProvider, ScriptedResponse, ScriptedStream,
+};
 use token_budget::{
     AtCeiling, Budget, BudgetEnforcedClient, Call, Enforcer, Failure, LlmClient, MemoryLedger, Policy,
     Report, RequestShape, Scope, ScopeKind, StreamError, StreamOptions, StreamReader, StreamingClient, Unit,
@@ -306,4 +308,51 @@ async fn a_ledger_far_away_holds_the_same() {
     let options = StreamOptions::default().slice_tokens(32).at_ceiling(AtCeiling::Finish);
 
     soak("soak_far", enforcer, &ledger, options, calls() / 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_faults_the_books_agree_with_the_bill_to_the_nano_dollar() {
+    let ledger = MemoryLedger::new();
+    let enforcer = Enforcer::builder().policy(policy(Usd::dollars(1_000_000))).ledger(ledger.clone()).build();
+    let provider = ScriptedProvider::new().otherwise(Reply::tokens(90).input(41).cached_input(17));
+    let client = BudgetEnforcedClient::new(Client(provider.clone()), enforcer.clone(), Call::charging());
+    let client = client.streams(StreamOptions::default().slice_tokens(32));
+    let calls = calls() / 4 / TASKS;
+
+    let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(faultless(client.clone(), task, calls))).collect();
+    for task in tasks {
+        task.await.expect("a task that ends");
+    }
+
+    let bill = provider.bill();
+    assert_eq!(bill.requests(), TASKS * calls);
+    let charge = Call::new("gpt-4o").organization("acme");
+    Oracle::of(&enforcer)
+        .billed(&charge, &bill)
+        .verified_by(|| ledger.verify())
+        .exactly()
+        .assert_holds()
+        .await;
+}
+
+/// Calls of both providers in turn, whole and streamed in turn, each to its end.
+async fn faultless(client: BudgetEnforcedClient<Client>, task: u64, calls: u64) {
+    let met = Met::default();
+    for number in 0..calls {
+        let (_, _, model) = PATHS[usize::try_from((task + number) % 2).expect("small")];
+        let mut request = json!({
+            "model": model, "max_tokens": 20 + (task * 7 + number * 13) % 200,
+            "messages": [{"role": "user", "content": "How is the weather in Kiel today?"}],
+        });
+        let charge = Call::charging().organization("acme");
+        if number % 4 < 2 {
+            whole(&client, &met, charge, request, None).await;
+        } else {
+            if model == "gpt-4o" {
+                request["stream_options"] = json!({"include_usage": true});
+            }
+            streamed(&client, &met, charge, request, None, None).await;
+        }
+    }
+    assert_eq!(met.answered.load(Ordering::Relaxed), calls, "every call is answered");
 }

@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 use serde_json::{Map, Value};
 
-use super::{SYSTEM, TURNS, json, media};
+use super::{DEPTH_MAX, SYSTEM, TURNS, json, media};
 use crate::message::{Message, Part, Prompt};
 
 /// The request itself where it is wrapped, as for counting tokens on Bedrock.
@@ -24,6 +24,27 @@ pub(super) fn model(body: &Map<String, Value>) -> Option<CompactString> {
 pub(super) fn service_tier(body: &Map<String, Value>) -> Option<CompactString> {
     let named = ["service_tier", "serviceTier"].iter().find_map(|field| body.get(*field))?;
     named.as_str().or_else(|| named.get("type")?.as_str()).map(Into::into)
+}
+
+/// Whether something is marked to be kept in a cache: Anthropic's mark, and Bedrock's.
+pub(super) fn writes_cache(body: &Map<String, Value>) -> bool {
+    has_mark(body, 0)
+}
+
+fn has_mark(part: &Map<String, Value>, depth: usize) -> bool {
+    const MARKS: [&str; 2] = ["cache_control", "cachePoint"];
+    MARKS.iter().any(|mark| part.get(*mark).is_some_and(|mark| !mark.is_null()))
+        || part.values().any(|value| is_marked(value, depth.saturating_add(1)))
+}
+
+fn is_marked(value: &Value, depth: usize) -> bool {
+    match value {
+        // What lies deeper is read by nobody here, and counts as marked.
+        Value::Object(_) | Value::Array(_) if depth > DEPTH_MAX => true,
+        Value::Object(part) => has_mark(part, depth),
+        Value::Array(parts) => parts.iter().any(|value| is_marked(value, depth.saturating_add(1))),
+        _ => false,
+    }
 }
 
 /// Objects in which settings stand, by dialect.

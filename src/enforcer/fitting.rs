@@ -1,0 +1,39 @@
+//! How is a request's output brought down to what is held for it?
+
+use crate::{Call, Decision, Reservation};
+
+/// What an application lets happen to the output limit of its requests. By default nothing but what a cap demands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fitting {
+    /// Every request is limited to what its hold covers.
+    pub(crate) clamps: bool,
+    /// A request without room is shortened to what is affordable, but not below so many tokens.
+    pub(crate) fits_from: Option<u64>,
+}
+
+impl Fitting {
+    pub(crate) fn clamping(self) -> Self {
+        Self { clamps: true, ..self }
+    }
+
+    pub(crate) fn to_room(self, output_tokens_min: u64) -> Self {
+        // What is shortened here must be sent shortened.
+        Self { fits_from: Some(output_tokens_min.max(1)), ..self.clamping() }
+    }
+
+    /// The same call with as much output as is affordable, where it may be asked for in place of the refused one.
+    pub(crate) fn shortened(self, call: &Call, refused: &Decision) -> Option<Call> {
+        let least = self.fits_from?;
+        let affordable = refused.affordable_output_tokens().filter(|tokens| *tokens >= least)?;
+        Some(call.clone().output_tokens(affordable))
+    }
+
+    /// The limit that the request must be sent with, in output tokens of each choice; `None` where it may go as it is.
+    pub(crate) fn limit_to_send(self, call: &Call, reservation: &Reservation) -> Option<u64> {
+        let each = reservation.output_tokens_each();
+        // A cap may have shortened what is held below what was asked for: sent as it is, it could cost more.
+        let asks_more = call.output_requested.is_some_and(|asked| asked > each);
+        let asks_anything = call.output_requested.is_none();
+        (asks_more || self.clamps && asks_anything).then_some(each)
+    }
+}

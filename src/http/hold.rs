@@ -1,0 +1,82 @@
+//! How is room held for a request, and what body is sent under it?
+
+use compact_str::CompactString;
+
+use super::asked::Asked;
+use super::edit::Edits;
+use super::exchange::{Admitted, Terms};
+use super::gate::HttpBudget;
+use super::head::RequestHead;
+use super::refusal::{HttpRefusal, problem_of_refusal};
+use super::route::{Route, Want};
+use super::sellers::is_host;
+use crate::{Admission, Call, Reservation};
+
+impl HttpBudget {
+    pub(super) async fn hold(
+        &self,
+        head: &RequestHead<'_>,
+        route: &Route,
+        body: &[u8],
+    ) -> Result<Admitted, HttpRefusal> {
+        let dialect = route.dialect;
+        let charge = (self.charging)(head).map_err(|denial| HttpRefusal::denied(dialect, denial))?;
+        let read = Asked::read(route, body, charge);
+        let (asked, mut call) = read.map_err(|error| HttpRefusal::failed(dialect, &error))?;
+        if asked.streams {
+            call = call.streaming(self.streams.slice());
+        }
+        let reservation = self.reserve(route, &call).await?;
+        let mut edits = Edits::default();
+        self.limit(&mut edits, &asked, route, &call, &reservation)?;
+        let takes_options = || self.usage_hosts.iter().any(|known| is_host(head.host(), known));
+        let hides_usage = asked.streams
+            && matches!(route.want, Want::Chat | Want::Completion)
+            && takes_options()
+            && asked.ask_for_usage(&mut edits);
+        let terms = Terms {
+            dialect,
+            want: route.want,
+            provider: call.provider.as_ref().map(CompactString::to_string),
+            streams: asked.streams,
+            hides_usage,
+            options: self.streams.clone(),
+            answer_bytes_max: self.body_bytes_max,
+        };
+        Ok(Admitted { reservation, body: asked.edited(edits), terms })
+    }
+
+    /// Room for the call, with its output shortened where that was asked for.
+    async fn reserve(&self, route: &Route, call: &Call) -> Result<Reservation, HttpRefusal> {
+        let failed = |error| HttpRefusal::failed(route.dialect, &error);
+        let refused =
+            |decision: &_| HttpRefusal::of(route.dialect, &problem_of_refusal(decision, self.retry_within));
+        let decision = match self.enforcer.reserve(call).await.map_err(failed)? {
+            Admission::Admitted(reservation) => return Ok(reservation),
+            Admission::Refused(decision) => decision,
+        };
+        let shorter = self.fitting.shortened(call, &decision);
+        let Some(shorter) = shorter else { return Err(refused(&decision)) };
+        match self.enforcer.reserve(&shorter).await.map_err(failed)? {
+            Admission::Admitted(reservation) => Ok(reservation),
+            Admission::Refused(decision) => Err(refused(&decision)),
+        }
+    }
+
+    /// Writes the limit that is held for, where the request asks for more or may ask for anything.
+    fn limit(
+        &self,
+        edits: &mut Edits,
+        asked: &Asked<'_>,
+        route: &Route,
+        call: &Call,
+        reservation: &Reservation,
+    ) -> Result<(), HttpRefusal> {
+        let Some(each) = self.fitting.limit_to_send(call, reservation) else { return Ok(()) };
+        if asked.limit_output(edits, route, each) {
+            return Ok(());
+        }
+        let text = format!("the output of this request cannot be limited to {each} tokens; nothing was sent");
+        Err(HttpRefusal::plain(route.dialect, 400, "output_not_limitable", text))
+    }
+}
