@@ -200,6 +200,12 @@ impl HttpBudget {
         HttpRefusal::plain(self.route(head).dialect, 400, "unreadable_request", text)
     }
 
+    /// The application's own denial as an answer: for requests that [`admit`](Self::admit) passes without
+    /// asking who pays, and that not everybody may make.
+    pub fn denied(&self, head: &RequestHead<'_>, denial: Denial) -> HttpRefusal {
+        HttpRefusal::denied(self.route(head).dialect, denial)
+    }
+
     /// Rules on a request, and holds room for it in every budget that binds.
     ///
     /// Ask when the way to the provider is free: what is held for a request that waits is held from others.

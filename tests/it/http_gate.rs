@@ -386,3 +386,18 @@ fn a_stream_holds_its_input_and_a_slice() {
     let ollama = admitted(&gate(&house), "/api/chat", r#"{"model":"milli","options":{"num_predict":100}}"#);
     assert_eq!(ollama.reservation().quoted(), usd("0.01"), "Ollama streams unless told not to");
 }
+
+#[test]
+fn a_denial_of_the_applications_own_is_said_in_the_language_of_the_path_that_was_asked() {
+    let house = house("1");
+    let gate = gate(&house);
+    let denied = |path| gate.denied(&post(HOST, path), Denial::unauthorized("this key is not known"));
+
+    let (open_ai, anthropic) = (denied("/v1/files"), denied("/v1/messages/count_tokens"));
+
+    assert_eq!((open_ai.status, anthropic.status), (401, 401));
+    assert_eq!(header(&open_ai, "x-should-retry"), Some("false"));
+    assert_eq!(json(&open_ai.body)["error"]["code"], "denied");
+    assert_eq!(json(&anthropic.body)["type"], "error");
+    assert_eq!(json(&anthropic.body)["error"]["message"], "this key is not known");
+}
