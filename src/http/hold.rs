@@ -3,6 +3,7 @@
 use compact_str::CompactString;
 
 use super::asked::Asked;
+use super::dialect::Dialect;
 use super::edit::Edits;
 use super::exchange::{Admitted, Terms};
 use super::gate::HttpBudget;
@@ -31,6 +32,7 @@ impl HttpBudget {
         self.limit(&mut edits, &asked, route, &call, &reservation)?;
         let takes_options = || self.usage_hosts.iter().any(|known| is_host(head.host(), known));
         let hides_usage = asked.streams
+            && dialect == Dialect::OpenAi
             && matches!(route.want, Want::Chat | Want::Completion)
             && takes_options()
             && asked.ask_for_usage(&mut edits);

@@ -20,7 +20,8 @@ fn word(ruling: &Ruling) -> &'static str {
 
 #[test]
 fn what_is_billed_is_held_for_what_is_free_passes_and_what_nobody_knows_is_refused() {
-    let house = house("1");
+    // Enough for the 16,384 tokens that are held where an API reads no limit of that name.
+    let house = house("20");
     let gate = gate(&house).provider_of(|_| Some("own".into()));
     let table = [
         ("POST", CHAT, "admitted"),
@@ -88,8 +89,8 @@ fn a_socket_and_an_unknown_path_are_passed_only_where_the_operator_says_so() {
 fn the_path_names_the_model_whatever_the_body_says() {
     let house = house("1000");
     let gate = gate(&house);
-    let cheap =
-        r#"{"model":"small","max_tokens":10,"generationConfig":{"maxOutputTokens":10},"messages":[]}"#;
+    let cheap = r#"{"model":"small","max_tokens":10,"generationConfig":{"maxOutputTokens":10},
+        "inferenceConfig":{"maxTokens":10},"messages":[]}"#;
     for path in [
         "/v1beta/models/large:generateContent",
         "/model/large/converse",
