@@ -27,6 +27,7 @@ impl HttpBudget {
         if asked.streams {
             call = call.streaming(self.streams.slice());
         }
+        call.timeout = call.timeout.or(head.timeout());
         let reservation = self.reserve(route, &call).await?;
         let mut edits = Edits::default();
         self.limit(&mut edits, &asked, route, &call, &reservation)?;

@@ -61,7 +61,7 @@ impl Route {
             let reads = ["GET", "HEAD", "OPTIONS", "DELETE"]
                 .iter()
                 .any(|known| head.method().eq_ignore_ascii_case(known));
-            let upgrades = head.header("upgrade").is_some();
+            let upgrades = head.has_header("upgrade");
             route.want = if reads && !upgrades { Want::Nothing } else { Want::Unknown };
         }
         if matches!(provider.as_deref(), Some("openai" | "azure")) && ends_with(&segments, &["moderations"]) {
