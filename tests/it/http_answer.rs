@@ -195,6 +195,22 @@ fn a_body_is_not_asked_again_after_its_end() {
 }
 
 #[test]
+fn blanks_before_a_stream_do_not_hold_it_up() {
+    let line = "{\"message\":{\"content\":\"a\"}}\n";
+    let ask = r#"{"model":"milli","options":{"num_predict":100}}"#;
+    for (kind, blanks) in [("application/x-ndjson", "\n"), ("application/stream+json", " \r\n\t")] {
+        let first = format!("{blanks}{line}");
+        for pieces in [vec![first.as_str(), line], vec![blanks, line, line]] {
+            let house = house("1");
+            let answered =
+                admitted(&gate(&house), "/api/chat", ask).send().answered(200, &[("content-type", kind)]);
+            let heard = read(answered, Pieces::of(&pieces).then(End::Waits));
+            assert_eq!(heard.text(), pieces.concat(), "{kind}: every line as it comes");
+        }
+    }
+}
+
+#[test]
 fn bedrock_counts_in_headers_where_its_body_says_nothing() {
     let house = house("1");
     let exchange =
