@@ -35,6 +35,7 @@ mod http_edits;
 mod http_gate;
 #[cfg(feature = "tower")]
 mod http_layer;
+mod http_limits;
 #[cfg(feature = "reqwest-middleware")]
 mod http_middleware;
 #[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
