@@ -1,8 +1,14 @@
 //! Do the books of every recipe agree with its provider's own bill?
 
-use token_budget::Usd;
-use token_budget::testing::{Reply, ScriptedProvider};
-use token_budget_clients::QUESTIONS;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use reqwest_middleware::ClientBuilder;
+use serde_json::json;
+use token_budget::http::BudgetMiddleware;
+use token_budget::testing::{CallEnd, Oracle, Reply, ScriptedProvider};
+use token_budget::{Call, Usd};
+use token_budget_clients::{MODEL, QUESTIONS, enforcer, gate};
 use tokio::net::TcpSocket;
 
 /// The recipes that see each receipt, and print it.
