@@ -1,10 +1,12 @@
 //! What have others done to the run, and what is left to be done about runs below?
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::RunGuard;
+use super::carve::Carve;
 use super::figures::Figures;
 use super::limits::{GRANTED, line};
 use crate::ledger::MarkAction;
@@ -82,8 +84,10 @@ impl RunGuard {
     /// Replaces the holds of parts whose runs have ended by what those spent.
     pub(super) async fn settle_ended(&self) -> Result<(), Error> {
         let top = self.run.top();
-        let ended: SmallVec<[_; 4]> =
+        let mut ended: SmallVec<[Arc<Carve>; 4]> =
             top.look(|state| state.carves.iter().filter(|carve| carve.is_ended()).cloned().collect());
+        // A part inside a part is replaced first: until then it counts as in flight above. Its name is the longer.
+        ended.sort_by_key(|carve| Reverse(carve.child.name().len()));
         for carve in ended {
             if carve.settle(&self.enforcer).await? {
                 top.note(|state| state.carves.retain(|known| !Arc::ptr_eq(known, &carve)));

@@ -492,6 +492,22 @@ fn a_part_is_given_back_also_where_its_last_call_ends_in_another_process() {
     assert!(spend(&top, 9_400));
 }
 
+/// The outer part was looked at first, while the inner one still stood, and not again.
+#[test]
+fn a_part_inside_a_part_is_replaced_in_one_look_once_its_last_call_has_ended() {
+    let house = House::of([]);
+    let top = RunGuard::builder("top").usd(usd("10.00")).open_now(&house.enforcer).unwrap();
+    let outer = carved(&top, "outer", "4.00");
+    let inner = carved(&outer, "inner", "2.00");
+    let in_flight = inner.reserve_now(&call("milli", 1_000)).unwrap().or_refusal().unwrap().send();
+    outer.close_now().unwrap();
+    inner.close_now().unwrap();
+    in_flight.reconcile_now(Usage::of(0, 600)).unwrap();
+
+    assert_eq!(money(&top), pair("0.60", "0.00"));
+    assert_eq!(house.ledger.open_holds(), 0);
+}
+
 /// One run of a random family, with what its own calls used.
 struct Member {
     guard: Option<RunGuard>,
