@@ -114,7 +114,7 @@ pub enum Event {
 /// Hears events. What it does, slow or wrong, cannot hurt the books.
 ///
 /// Called on the thread of the command that found the event, after locks are
-/// released; a panic in it is the caller's own.
+/// released. A panic in it ends there, told by the panic hook alone.
 pub trait Observer: Debug + Send + Sync + 'static {
     /// Takes note of an event.
     fn observe(&self, event: &Event);

@@ -31,6 +31,7 @@ use self::admit::Resolved;
 pub use self::builder::RunGuardBuilder;
 pub use self::child::{Below, ChildAdmission, ChildBuilder};
 pub(crate) use self::level::Levels;
+use self::level::State;
 pub use self::limits::{KeptBack, OnLimit, RunLimits};
 use self::limits::{TIME, line};
 use self::opened::Opened;
@@ -82,7 +83,7 @@ use crate::{Admission, Call, Enforcer, Error, ReservationId, Scope, Timestamp, U
 pub struct RunGuard {
     enforcer: Enforcer,
     run: Arc<Opened>,
-    /// When this guard opened it.
+    /// When the first of the guards opened it that have been open here since.
     since: Timestamp,
     resolved: Mutex<Resolved>,
     /// What the caller wants to see in the report.
@@ -223,9 +224,11 @@ impl RunGuard {
 
 impl Drop for RunGuard {
     fn drop(&mut self) {
+        // Time passes once, however many guards of the run are open here.
+        let Some(since) = self.run.level.note(State::leave) else { return };
         // The time it was open is posted like any usage, so that the next opening finds it.
         let now = self.enforcer.now();
-        let open = i64::try_from(now.since(self.since).as_millis()).unwrap_or(i64::MAX);
+        let open = i64::try_from(now.since(since).as_millis()).unwrap_or(i64::MAX);
         let call = self.run.call_for([self.scope().clone()]);
         let lines = vec![line(TIME, self.scope(), Unit::TimeMs, None)];
         let bound = post::bind(&self.enforcer, &call, lines, |bound| is_run_line(bound.account.budget()));

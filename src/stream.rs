@@ -2,6 +2,7 @@
 
 mod drain;
 mod hold;
+mod output;
 mod reader;
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -322,12 +323,28 @@ impl<S, T> Flow<S, T> {
                 return self.poll_end(context);
             }
             self.waits = true;
-            if let Err(stop) = ready!(self.hold.poll_room(context)) {
+            let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+            // An answer that is whole needs no more room: what it used is billed, whatever is left.
+            if !self.seen.report.finished
+                && let Err(stop) = ready!(self.hold.poll_room(context))
+            {
+                // Usage is mostly the last word: an answer that was whole by then is not cut off.
+                let may_be_over = std::mem::take(&mut self.seen.usage_is_new);
+                if may_be_over && let Poll::Ready(last) = inner.as_mut().poll_next(context) {
+                    match last {
+                        None => {
+                            self.close(StreamEnd::Finished);
+                            continue;
+                        }
+                        // Not handed on, and billed all the same.
+                        Some(Ok(item)) => self.read(&item),
+                        Some(Err(_)) => {}
+                    }
+                }
                 self.stop = Some(stop);
                 self.close(StreamEnd::Stopped);
                 continue;
             }
-            let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
             let item = ready!(inner.as_mut().poll_next(context));
             self.waits = false;
             match item {
@@ -347,6 +364,7 @@ impl<S, T> Flow<S, T> {
     }
 
     fn read(&mut self, item: &T) {
+        self.seen.usage_is_new = false;
         self.reader.read(item, &mut self.seen);
         self.hold.saw(&self.seen.fresh, self.seen.output_reported);
         self.seen.fresh.clear();
@@ -357,7 +375,8 @@ impl<S, T> Flow<S, T> {
     fn close(&mut self, end: StreamEnd) {
         self.inner = None;
         self.reader.finish(&mut self.seen, end == StreamEnd::Finished);
-        self.hold.saw_tokens(self.seen.output_reported.max(self.seen.unread));
+        self.hold.saw("", self.seen.output_reported);
+        self.hold.saw_unread(self.seen.unread);
         let broke_off = !self.seen.report.finished || self.seen.report.error.is_some();
         self.end = Some(if end == StreamEnd::Finished && broke_off { StreamEnd::BrokeOff } else { end });
     }

@@ -118,7 +118,7 @@ where
     type Error = E;
 
     fn describe(&self, request: &Value, call: Call) -> Call {
-        let call = describe(request, call);
+        let call = describe(self.provider.as_deref(), request, call);
         match &self.provider {
             Some(provider) => call.provider(provider.clone()),
             None => call,
@@ -200,7 +200,7 @@ where
     type Error = E;
 
     fn describe(&self, request: &Value, call: Call) -> Call {
-        describe(request, call)
+        describe(None, request, call)
     }
 
     async fn call(&self, request: Value) -> Result<B, E> {
@@ -220,8 +220,8 @@ where
     }
 }
 
-fn describe(request: &Value, call: Call) -> Call {
-    match RequestShape::read(request) {
+fn describe(provider: Option<&str>, request: &Value, call: Call) -> Call {
+    match RequestShape::read_for(provider, request) {
         Ok(shape) => shape.describe(call),
         Err(error) => call.unusable(error.to_string()),
     }

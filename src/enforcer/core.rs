@@ -1,6 +1,7 @@
 //! What every clone of an enforcer and every open reservation shares.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -181,7 +182,8 @@ impl Core {
     #[inline]
     pub(crate) fn tell(&self, event: &Event) {
         for observer in &self.observers {
-            observer.observe(event);
+            // Events are told from drops, too, where a panic would end the process. The panic hook has said it.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.observe(event)));
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Aligned {
 
 #[derive(Clone, Copy, Debug)]
 enum Framing {
-    /// Nothing came yet.
+    /// Nothing came yet but blanks.
     Unknown,
     Events,
     Json(Json),
@@ -64,7 +64,9 @@ impl Aligned {
         if bytes.is_empty() {
             return Passed::Whole;
         }
-        if let (Framing::Unknown, Some(first)) = (self.framing, bytes.first()) {
+        // Blanks may stand before everything, and say nothing of what follows.
+        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        if let (Framing::Unknown, Some(first)) = (self.framing, first) {
             self.framing = match first {
                 0 => Framing::Aws,
                 b'{' | b'[' => Framing::Json(Json::default()),

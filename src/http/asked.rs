@@ -4,7 +4,7 @@ use super::dialect::Dialect;
 use super::edit::{Edits, Object};
 use super::route::{Route, Want};
 use crate::message::Input;
-use crate::tokens::{NESTED, OUTPUT_LIMITS, RequestShape};
+use crate::tokens::{Language, RequestShape, language};
 use crate::{Call, Error, ErrorKind, ServiceTier};
 
 /// A body that was read.
@@ -18,17 +18,14 @@ pub(super) struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// Reads a body, and completes the call that says who pays by what it asks for.
     pub(super) fn read(route: &Route, body: &'a [u8], charge: Call) -> Result<(Self, Call), Error> {
-        let shape = RequestShape::parse(body)?;
-        let unreadable = |problem: &str| Error::new(ErrorKind::Unreadable, format!("request: {problem}"));
+        let language = route.language();
+        let shape = RequestShape::parse_in(language, body)?;
         let body = std::str::from_utf8(body).map_err(|_| unreadable("is not UTF-8"))?;
         let object = Object::of(body).ok_or_else(|| unreadable("is not a JSON object"))?;
-        let nested = NESTED.iter().filter_map(|name| object.object(name));
-        if let Some(name) =
-            std::iter::once(object.clone()).chain(nested).find_map(|at| Some(at.doubled()?.to_owned()))
-        {
+        if let Some(name) = ambiguous(&object, language) {
             // Held by the one and sent with the other, it could cost anything.
             let name: String = name.chars().take(80).collect();
-            return Err(unreadable(&format!("{name:?} stands in it twice")));
+            return Err(unreadable(&format!("{name:?} can be read in two ways")));
         }
         let by_body = match route.dialect {
             // The only language in which an answer is streamed unless said otherwise.
@@ -45,36 +42,26 @@ impl<'a> Asked<'a> {
 
     /// Limits the output to so many tokens of each choice; false where nobody knows how.
     pub(super) fn limit_output(&self, edits: &mut Edits, route: &Route, each: u64) -> bool {
-        let nested = NESTED.iter().filter_map(|name| self.object.object(name));
-        let places = std::iter::once(self.object.clone()).chain(nested);
+        if route.want == Want::Vectors {
+            return true;
+        }
+        let language = route.language();
         let mut is_limited = false;
-        for object in places {
-            for place in OUTPUT_LIMITS.iter().filter_map(|name| object.place_of(name)) {
+        for object in language.places(self.object.clone(), |name| self.object.object(name)) {
+            for place in language.limits.iter().filter_map(|name| object.place_of(name)) {
                 let fits = self.body.get(place.clone()).and_then(|text| text.parse::<u64>().ok());
-                if fits.is_none_or(|asked| asked > each) {
+                if fits.is_none_or(|asked| asked == 0 || asked > each) {
                     edits.replace(place, each.to_string());
                 }
                 is_limited = true;
             }
         }
-        is_limited || self.add_limit(edits, route, each)
+        is_limited || self.add_limit(edits, language, each)
     }
 
-    fn add_limit(&self, edits: &mut Edits, route: &Route, each: u64) -> bool {
-        let is_openai = matches!(route.provider.as_deref(), Some("openai" | "azure"));
-        let (inside, name) = match (route.dialect, route.want) {
-            (_, Want::Vectors) => return true,
-            // OpenAI's reasoning models refuse the old name, and most others the new one.
-            (Dialect::OpenAi, Want::Chat) if is_openai => (None, "max_completion_tokens"),
-            (Dialect::OpenAi, Want::Chat | Want::Completion) => (None, "max_tokens"),
-            (Dialect::OpenAi, Want::Response) => (None, "max_output_tokens"),
-            (Dialect::Anthropic | Dialect::Cohere, _) => (None, "max_tokens"),
-            (Dialect::Gemini, _) => (Some("generationConfig"), "maxOutputTokens"),
-            (Dialect::Ollama, _) => (Some("options"), "num_predict"),
-            (Dialect::Bedrock, Want::Chat) => (Some("inferenceConfig"), "maxTokens"),
-            // Models behind Bedrock's Invoke have names of their own for everything.
-            _ => return false,
-        };
+    fn add_limit(&self, edits: &mut Edits, language: &'static Language, each: u64) -> bool {
+        // Models behind Bedrock's Invoke have names of their own for everything.
+        let Some((inside, name)) = language.written else { return false };
         let each = each.to_string();
         match inside {
             None => edits.add(&self.object, name, &each),
@@ -107,6 +94,30 @@ impl<'a> Asked<'a> {
     pub(super) fn edited(&self, edits: Edits) -> Option<Vec<u8>> {
         (!edits.is_empty()).then(|| edits.apply(self.body).into_bytes())
     }
+}
+
+/// A name of which a server may see another value than was read here: it stands in an object twice, stands
+/// there in another case, which some servers take for the same, or has a number written as text.
+fn ambiguous(body: &Object<'_>, language: &'static Language) -> Option<String> {
+    const READ: [&str; 6] =
+        ["model", "stream", "stream_options", "include_usage", "service_tier", "serviceTier"];
+    let nested: Vec<_> = language.nested.iter().filter(|name| body.place_of(name).is_some()).collect();
+    if let [_, second, ..] = nested.as_slice() {
+        // Two spellings of one name.
+        return Some((**second).to_owned());
+    }
+    let names = || READ.iter().chain(language.nested).chain(language.limits).chain(language.choices);
+    let objects = language::ANY.nested.iter().chain(&["stream_options"]).filter_map(|name| body.object(name));
+    std::iter::once(body.clone()).chain(objects).find_map(|object| {
+        let is_text = |name: &&str| object.text_of(name).is_some_and(|text| text.starts_with('"'));
+        let number_as_text = language.limits.iter().chain(language.choices).copied().find(is_text);
+        let name = object.doubled().or_else(|| object.misspelt(names().copied())).or(number_as_text)?;
+        Some(name.to_owned())
+    })
+}
+
+fn unreadable(problem: &str) -> Error {
+    Error::new(ErrorKind::Unreadable, format!("request: {problem}"))
 }
 
 /// The call: who pays by the charge, everything else by the request.

@@ -41,6 +41,16 @@ impl<'a> Object<'a> {
         })
     }
 
+    /// A name that is one of those but for its case: servers written in Go read it all the same.
+    pub(super) fn misspelt(&self, known: impl Iterator<Item = &'static str> + Clone) -> Option<&str> {
+        let names = self.members.iter().map(|(name, _)| name.as_str());
+        names.into_iter().find(|name| {
+            known
+                .clone()
+                .any(|known| known != *name && name.chars().map(folded).eq(known.chars().map(folded)))
+        })
+    }
+
     /// Where a member's value stands.
     pub(super) fn place_of(&self, name: &str) -> Option<Range<usize>> {
         self.members.iter().find(|(known, _)| known == name).map(|(_, place)| place.clone())
@@ -55,6 +65,15 @@ impl<'a> Object<'a> {
     pub(super) fn object(&self, name: &str) -> Option<Self> {
         Self::at(self.body, self.place_of(name)?)
             .filter(|_| self.text_of(name).is_some_and(|text| text.starts_with('{')))
+    }
+}
+
+/// A letter without its case, as Unicode folds it: two signs outside ASCII are letters inside it.
+fn folded(letter: char) -> char {
+    match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
     }
 }
 
@@ -139,6 +158,10 @@ mod tests {
     fn a_name_in_any_spelling_stands_once() {
         assert_eq!(Object::of(r#"{"a":1,"b":2}"#).expect("an object").doubled(), None);
         assert_eq!(Object::of(r#"{"a":1,"\u0061":2}"#).expect("an object").doubled(), Some("a"));
+        let body = Object::of("{\"max_tokens\":1,\"max_to\u{212a}en\u{17f}\":2,\"maxTokens\":3}")
+            .expect("an object");
+        assert_eq!(body.misspelt(["max_tokens"].into_iter()), Some("max_to\u{212a}en\u{17f}"));
+        assert_eq!(body.misspelt(["model", "n"].into_iter()), None);
         assert!(Object::of("[1]").is_none() && Object::of("{\"a\":1").is_none());
     }
 }

@@ -31,7 +31,7 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 /// | 429 with `Retry-After` | the same, but room is back within a minute ([`waiting_at_most`](Self::waiting_at_most)) |
 /// | 503 | the ledger cannot be reached |
 /// | 500 | the budget could not be asked for another reason: a sum that does not fit |
-/// | 400, 413 | a body that cannot be read or limited, or is too large: nothing is passed unmetered |
+/// | 400, 413 | a body that cannot be read, can be read in two ways, cannot be limited, or is too large |
 /// | 400, 401, 403 | the application's own [`Denial`]; 403 also a path that nobody here knows |
 ///
 /// Official clients retry 429 and 503. Every other refusal says `x-should-retry: false`, and they heed it.
@@ -198,6 +198,12 @@ impl HttpBudget {
     pub fn unreadable(&self, head: &RequestHead<'_>) -> HttpRefusal {
         let text = "the body did not arrive whole; nothing was sent";
         HttpRefusal::plain(self.route(head).dialect, 400, "unreadable_request", text)
+    }
+
+    /// The application's own denial as an answer: for requests that [`admit`](Self::admit) passes without
+    /// asking who pays, and that not everybody may make.
+    pub fn denied(&self, head: &RequestHead<'_>, denial: Denial) -> HttpRefusal {
+        HttpRefusal::denied(self.route(head).dialect, denial)
     }
 
     /// Rules on a request, and holds room for it in every budget that binds.

@@ -1,6 +1,7 @@
 //! What does a request say before its body?
 
 use std::fmt;
+use std::time::Duration;
 
 /// The headers of a request or an answer, in whatever type they come.
 ///
@@ -9,6 +10,11 @@ use std::fmt;
 pub trait Headers: Sync {
     /// The first value under that name, where it is text.
     fn header(&self, name: &str) -> Option<&str>;
+
+    /// Whether there is a value under that name, be it text or not.
+    fn has_header(&self, name: &str) -> bool {
+        self.header(name).is_some()
+    }
 }
 
 fn first<'a, N: AsRef<str>, V: AsRef<str>>(pairs: &'a [(N, V)], name: &str) -> Option<&'a str> {
@@ -17,6 +23,12 @@ fn first<'a, N: AsRef<str>, V: AsRef<str>>(pairs: &'a [(N, V)], name: &str) -> O
 }
 
 impl<N: AsRef<str> + Sync, V: AsRef<str> + Sync> Headers for Vec<(N, V)> {
+    fn header(&self, name: &str) -> Option<&str> {
+        first(self, name)
+    }
+}
+
+impl<N: AsRef<str> + Sync, V: AsRef<str> + Sync> Headers for &[(N, V)] {
     fn header(&self, name: &str) -> Option<&str> {
         first(self, name)
     }
@@ -32,6 +44,10 @@ impl<N: AsRef<str> + Sync, V: AsRef<str> + Sync, const LENGTH: usize> Headers fo
 impl Headers for ::http::HeaderMap {
     fn header(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    fn has_header(&self, name: &str) -> bool {
+        self.contains_key(name)
     }
 }
 
@@ -51,12 +67,28 @@ pub struct RequestHead<'a> {
     host: &'a str,
     path: &'a str,
     headers: &'a dyn Headers,
+    timeout: Option<Duration>,
 }
 
 impl<'a> RequestHead<'a> {
     /// A request of that method to that host and path; a port and a query are left out.
     pub fn new(method: &'a str, host: &'a str, path: &'a str, headers: &'a dyn Headers) -> Self {
-        Self { method, host: without_port(host), path: path.split(['?', '#']).next().unwrap_or(""), headers }
+        let path = path.split(['?', '#']).next().unwrap_or("");
+        Self { method, host: without_port(host), path, headers, timeout: None }
+    }
+
+    /// States how long the client waits for the whole answer, so that the hold outlives it; a time-out that
+    /// the charge itself states stands.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long the client waits for the whole answer, where that is known.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// The method, in capitals: `POST`.
@@ -81,6 +113,12 @@ impl<'a> RequestHead<'a> {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.header(name)
+    }
+
+    /// Whether there is a header of that name, be it text or not.
+    #[must_use]
+    pub fn has_header(&self, name: &str) -> bool {
+        self.headers.has_header(name)
     }
 
     /// The token behind `Authorization: Bearer`, or the key in `x-api-key`, `api-key` or `x-goog-api-key`.

@@ -3,6 +3,7 @@
 use compact_str::CompactString;
 
 use super::asked::Asked;
+use super::dialect::Dialect;
 use super::edit::Edits;
 use super::exchange::{Admitted, Terms};
 use super::gate::HttpBudget;
@@ -26,11 +27,13 @@ impl HttpBudget {
         if asked.streams {
             call = call.streaming(self.streams.slice());
         }
+        call.timeout = call.timeout.or(head.timeout());
         let reservation = self.reserve(route, &call).await?;
         let mut edits = Edits::default();
         self.limit(&mut edits, &asked, route, &call, &reservation)?;
         let takes_options = || self.usage_hosts.iter().any(|known| is_host(head.host(), known));
         let hides_usage = asked.streams
+            && dialect == Dialect::OpenAi
             && matches!(route.want, Want::Chat | Want::Completion)
             && takes_options()
             && asked.ask_for_usage(&mut edits);

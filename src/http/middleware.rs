@@ -51,7 +51,8 @@ impl Middleware for BudgetMiddleware {
     ) -> Result<Response, Error> {
         let url = request.url().clone();
         let timeout = request.timeout().copied();
-        let (request, exchange) = match rule(&self.gate, Request::<Body>::try_from(request)?).await {
+        let ruled = rule(&self.gate, Request::<Body>::try_from(request)?, timeout).await;
+        let (request, exchange) = match ruled {
             Ruled::Refused(refusal) => return Ok(refused(refusal, url)),
             Ruled::Passes(request) => return next.run(sent(request, timeout)?, extensions).await,
             Ruled::Sends(request, admitted) => (sent(request, timeout)?, admitted.send()),

@@ -5,6 +5,7 @@ use compact_str::CompactString;
 use super::dialect::Dialect;
 use super::head::RequestHead;
 use super::sellers::seller;
+use crate::tokens::{Language, language};
 
 /// What a request wants, and in which language.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(super) struct Route {
 pub(super) enum Want {
     /// Text, by OpenAI's chat completions or Bedrock's Converse.
     Chat,
-    /// Text, by OpenAI's completions.
+    /// Text, by OpenAI's completions or Anthropic's.
     Completion,
     /// Text, by OpenAI's responses.
     Response,
@@ -60,13 +61,32 @@ impl Route {
             let reads = ["GET", "HEAD", "OPTIONS", "DELETE"]
                 .iter()
                 .any(|known| head.method().eq_ignore_ascii_case(known));
-            let upgrades = head.header("upgrade").is_some();
+            let upgrades = head.has_header("upgrade");
             route.want = if reads && !upgrades { Want::Nothing } else { Want::Unknown };
         }
         if matches!(provider.as_deref(), Some("openai" | "azure")) && ends_with(&segments, &["moderations"]) {
             route.want = Want::Nothing;
         }
         Self { provider, ..route }
+    }
+
+    /// The words that the API reads for the size of its answers.
+    pub(super) fn language(&self) -> &'static Language {
+        let is_openai = matches!(self.provider.as_deref(), Some("openai" | "azure"));
+        match (self.dialect, self.want) {
+            (Dialect::OpenAi, Want::Chat) if is_openai => &language::OPENAI_CHAT,
+            (Dialect::OpenAi, Want::Chat) => &language::CHAT,
+            (Dialect::OpenAi, Want::Completion) => &language::COMPLETIONS,
+            (Dialect::OpenAi, Want::Response) => &language::RESPONSES,
+            (Dialect::OpenAi, _) => &language::MEDIA,
+            (Dialect::Anthropic, Want::Completion) => &language::COMPLETE,
+            (Dialect::Anthropic, _) => &language::MESSAGES,
+            (Dialect::Cohere, _) => &language::COHERE,
+            (Dialect::Gemini, _) => &language::GEMINI,
+            (Dialect::Ollama, _) => &language::OLLAMA,
+            (Dialect::Bedrock, Want::Chat) => &language::CONVERSE,
+            (Dialect::Bedrock, _) => &language::INVOKE,
+        }
     }
 
     fn to(dialect: Dialect, want: Want) -> Self {
@@ -103,7 +123,8 @@ fn by_path(segments: &[String]) -> Option<Route> {
         [.., "messages", "count_tokens"] => Route::to(Anthropic, Want::Nothing),
         // A message that is put into a thread is not answered yet.
         [.., "threads", _, "messages"] => Route::to(OpenAi, Want::Nothing),
-        [.., "messages"] | [.., "v1", "complete"] => Route::to(Anthropic, Want::Generation),
+        [.., "messages"] => Route::to(Anthropic, Want::Generation),
+        [.., "v1", "complete"] => Route::to(Anthropic, Want::Completion),
         ["model", .., "converse"] => Route::to(Bedrock, Want::Chat).model(named(2)?),
         ["model", .., "converse-stream"] => Route::to(Bedrock, Want::Chat).model(named(2)?).streaming(true),
         ["model", .., "invoke"] => Route::to(Bedrock, Want::Generation).model(named(2)?),
@@ -138,14 +159,15 @@ fn by_path(segments: &[String]) -> Option<Route> {
 fn google(path: &[&str], segment: &str) -> Option<Route> {
     let (model, verb) = segment.rsplit_once(':')?;
     let is_guest = path.windows(2).any(|pair| pair == ["publishers", "anthropic"]);
-    let guest = if is_guest { Dialect::Anthropic } else { Dialect::OpenAi };
+    // Others at Vertex AI speak as OpenAI's chat does: Mistral, AI21.
+    let guest = if is_guest { (Dialect::Anthropic, Want::Generation) } else { (Dialect::OpenAi, Want::Chat) };
     let (dialect, want, streams) = match verb.to_ascii_lowercase().as_str() {
         "generatecontent" => (Dialect::Gemini, Want::Generation, false),
         "streamgeneratecontent" => (Dialect::Gemini, Want::Generation, true),
         "embedcontent" | "batchembedcontents" => (Dialect::Gemini, Want::Vectors, false),
         "counttokens" | "computetokens" => (Dialect::Gemini, Want::Nothing, false),
-        "rawpredict" => (guest, Want::Generation, false),
-        "streamrawpredict" => (guest, Want::Generation, true),
+        "rawpredict" => (guest.0, guest.1, false),
+        "streamrawpredict" => (guest.0, guest.1, true),
         _ => return None,
     };
     Some(Route::to(dialect, want).model(model).streaming(streams))

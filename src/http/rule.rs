@@ -1,5 +1,7 @@
 //! What becomes of a request of the `http` crate?
 
+use std::time::Duration;
+
 use ::http::Request;
 use bytes::Bytes;
 use http_body::Body;
@@ -18,13 +20,13 @@ pub(super) enum Ruled<In> {
 }
 
 /// Reads the body as far as it is needed, and asks the gate.
-pub(super) async fn rule<In>(gate: &HttpBudget, request: Request<In>) -> Ruled<In>
+pub(super) async fn rule<In>(gate: &HttpBudget, request: Request<In>, timeout: Option<Duration>) -> Ruled<In>
 where
     In: Body + From<Bytes>,
     In::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (mut parts, body) = request.into_parts();
-    let head = messages::head(&parts);
+    let head = messages::head(&parts).with_timeout(timeout);
     let Some(bytes_max) = gate.wants_body(&head) else {
         return match gate.admit(&head, &[]).await {
             Ruling::Refused(refusal) => Ruled::Refused(refusal),

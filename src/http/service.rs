@@ -159,7 +159,7 @@ where
     Out: Body<Data = Bytes> + Send + 'static,
     C: Classify<S::Error>,
 {
-    let (request, exchange) = match rule(&gate, request).await {
+    let (request, exchange) = match rule(&gate, request, None).await {
         Ruled::Refused(refusal) => return Ok(messages::refused(refusal)),
         Ruled::Passes(request) => return Ok(inner.call(request).await?.map(MeteredBody::passing)),
         Ruled::Sends(request, admitted) => (request, admitted.send()),

@@ -44,6 +44,8 @@ pub(super) struct Whole<S, T> {
     settling: Option<Settling>,
     /// The last piece, which waits until the call is charged.
     last: Option<T>,
+    /// The body has ended, and must not be asked again.
+    has_ended: bool,
 }
 
 impl<S, T> Whole<S, T> {
@@ -57,6 +59,7 @@ impl<S, T> Whole<S, T> {
             in_flight: Some(in_flight),
             settling: None,
             last: None,
+            has_ended: false,
         }
     }
 
@@ -112,7 +115,9 @@ impl<S, T> Whole<S, T> {
                 Settle::Reconcile(Box::new(if text > 0 { seen.into() } else { Report::default() }))
             }
             _ if !succeeded && Failure::of_status(*status) == Failure::NotBilled => Settle::Release,
-            // What is held of a stream is a slice: unread, it may have used all that it was let.
+            // It came whole and says nothing that can be read: it may have used all that it was let.
+            None if succeeded && is_complete => Settle::Reconcile(Box::default()),
+            // The same, of a stream, whose hold is but a slice.
             _ if succeeded && self.closing.holds_a_slice => Settle::Reconcile(Box::default()),
             _ => Settle::Abandon,
         }
@@ -133,6 +138,9 @@ where
             if let Some(last) = self.last.take() {
                 return Poll::Ready(Some(Ok(last)));
             }
+            if self.has_ended {
+                return Poll::Ready(None);
+            }
             match ready!(self.inner.as_mut().poll_next(context)) {
                 Some(Ok(piece)) => {
                     self.keep(piece.bytes());
@@ -146,11 +154,11 @@ where
                     self.settle_now();
                     return Poll::Ready(Some(Err(error)));
                 }
-                None if self.in_flight.is_some() => {
+                None => {
+                    self.has_ended = true;
                     let is_complete = self.closing.length.is_none_or(|length| self.read >= length);
                     self.begin_settling(is_complete);
                 }
-                None => return Poll::Ready(None),
             }
         }
     }

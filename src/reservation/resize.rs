@@ -9,7 +9,7 @@ use super::open::Open;
 use crate::decision::{Judged, Quote, amounts, explain};
 use crate::enforcer::{Priced, at_once, frozen_scopes};
 use crate::ledger::{Outcome, Reply, Resize};
-use crate::{Claim, Decision, Error, Excess, Line, Timestamp, Usd};
+use crate::{Claim, Decision, Error, ErrorKind, Excess, Line, Timestamp, Usd};
 
 /// What became of asking for another hold.
 #[derive(Debug)]
@@ -75,8 +75,7 @@ impl Open {
         let now = core.now();
         let draft = self.draft(output_tokens, now)?;
         if !self.held {
-            self.take_over(draft.priced, draft.amounts, draft.excess, draft.expires_at);
-            return Ok(Resized::Done);
+            return self.resize_unheld(draft);
         }
         let before = (self.priced, self.amounts.clone(), self.reach.excess, self.reach.expires_at);
         // Whoever drops this future halfway is charged the more of both: the ledger may have it already.
@@ -95,6 +94,18 @@ impl Open {
         let (priced, amounts, excess, expires_at) = before;
         self.take_over(priced, amounts, excess, expires_at);
         Ok(Resized::Refused(self.refused(&draft, reply)))
+    }
+
+    /// A call that went out while the ledger was away grows as far as the policy lets calls pass without it.
+    fn resize_unheld(&mut self, draft: Draft) -> Result<Resized, Error> {
+        let more = draft.priced.usd.checked_sub(self.priced.usd).unwrap_or(Usd::ZERO);
+        let passes = self.binding().observes_only || self.plan.core.outage.admits(more);
+        if more > Usd::ZERO && !passes {
+            let text = "the call has no hold, and what may pass in an outage is used up";
+            return Err(Error::new(ErrorKind::LedgerUnavailable, text));
+        }
+        self.take_over(draft.priced, draft.amounts, draft.excess, draft.expires_at);
+        Ok(Resized::Done)
     }
 
     fn draft(&self, output_tokens: u64, now: Timestamp) -> Result<Draft, Error> {

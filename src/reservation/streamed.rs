@@ -1,8 +1,10 @@
 //! What does a stream need to know of the call that it answers?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::InFlight;
+use super::open::Open;
 use crate::enforcer::{Abandoned, Plan};
 use crate::ledger::Ended;
 use crate::{Timestamp, Usd};
@@ -36,7 +38,7 @@ impl InFlight {
             output: open.priced.tokens_output,
             output_most,
             choices,
-            prolong_at: open.reach.expires_at - open.reach.life.checked_div(2).unwrap_or_default(),
+            prolong_at: open.prolong_at(),
         }
     }
 
@@ -57,8 +59,25 @@ impl InFlight {
         self.open.as_ref().map_or(Abandoned::Hold, |open| open.plan.core.abandoned)
     }
 
-    pub(crate) fn should_be_prolonged(&self, at: Timestamp) -> bool {
+    pub(crate) fn is_past(&self, at: Timestamp) -> bool {
         self.open.as_ref().is_some_and(|open| open.plan.core.now() >= at)
+    }
+
+    /// When a command that failed is worth another try: after an eighth of a hold's life.
+    pub(crate) fn in_a_while(&self) -> Timestamp {
+        let next = |open: &Open| open.plan.core.now() + open.reach.life.checked_div(8).unwrap_or_default();
+        self.open.as_deref().map_or(Timestamp::MAX, next)
+    }
+
+    /// The same call once more, for who must charge it while the other is away. One of both is to be
+    /// [forgotten](Self::forget), or to report what replaces the other's charge.
+    pub(crate) fn twin(&self) -> Self {
+        Self { open: self.open.clone() }
+    }
+
+    /// Ends nothing: the call is settled elsewhere.
+    pub(crate) fn forget(mut self) {
+        self.open = None;
     }
 
     /// Notes how the call ended, for the journal.
@@ -78,5 +97,18 @@ impl InFlight {
 
     pub(crate) fn quoted(&self) -> Usd {
         self.open.as_ref().map_or(Usd::ZERO, |open| open.priced.usd)
+    }
+}
+
+/// A hold that lives shorter than that is not prolonged: it would have to be all the time.
+const PROLONGED_FROM: Duration = Duration::from_secs(1);
+
+impl Open {
+    fn prolong_at(&self) -> Timestamp {
+        let life = self.reach.life;
+        if life < PROLONGED_FROM {
+            return Timestamp::MAX;
+        }
+        self.reach.expires_at - life.checked_div(2).unwrap_or_default()
     }
 }

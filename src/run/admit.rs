@@ -67,7 +67,8 @@ impl RunGuard {
 
     /// Remembers which run a refusal ends: its own limits do, a team's empty month does not.
     async fn refused(&self, decision: Box<Decision>) -> Result<Admission, Error> {
-        if !decision.frozen.is_empty() {
+        // Room may be held for a run below that was closed elsewhere: the next call has it back.
+        if !decision.frozen.is_empty() || self.run.top().look(|state| !state.carves.is_empty()) {
             self.learn_marks().await?;
         }
         if self.missing(&decision).is_none() {

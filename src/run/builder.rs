@@ -67,6 +67,9 @@ impl<P> RunGuardBuilder<P> {
     }
 
     /// Limits the time that it is open, over all openings.
+    ///
+    /// While several guards in one process have it open, time counts once; processes that have it open at the
+    /// same time each count theirs.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.limits.time = Some(limit);
         self
@@ -223,7 +226,7 @@ impl RunGuard {
         let granted = figures.get(&scope, GRANTED, &Unit::Usd).spent;
         run.level.change(|state| state.granted = granted);
         let used = u64::try_from(figures.get(&scope, TIME, &Unit::TimeMs).spent).unwrap_or(0);
-        let since = enforcer.now();
+        let since = run.level.note(|state| state.enter(enforcer.now()));
         let above = run.parent.as_ref().and_then(|parent| parent.end.as_ref());
         run.end = End::earliest(&scope, &run.limits, (since, Duration::from_millis(used)), above);
         let guard = Self {

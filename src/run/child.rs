@@ -36,7 +36,8 @@ pub struct Below<'a> {
 pub enum ChildAdmission {
     /// It is open.
     Opened(RunGuard),
-    /// A limit of a run above refuses it: its depth, its children, or room for the part asked for.
+    /// A limit of a run above refuses it: its depth, its children, or room for the part asked for; or the same
+    /// child is just being begun by somebody else.
     Refused(Box<Decision>),
 }
 
@@ -107,7 +108,8 @@ impl ChildBuilder<'_> {
     ///
     /// # Errors
     /// `Invalid` for a name, a limit or a part that cannot be used; `LedgerUnavailable` where the ledger is away.
-    /// A limit of a run above is an answer, not an error: see [`ChildAdmission::Refused`].
+    /// A limit of a run above is an answer, not an error: see [`ChildAdmission::Refused`]. So is somebody else
+    /// who begins the same child at this moment, and may yet give it up: *in flight*, ask again.
     pub async fn open(mut self) -> Result<ChildAdmission, Error> {
         let parent = self.place.parent;
         let enforcer = &parent.enforcer;
@@ -231,9 +233,9 @@ impl ChildBuilder<'_> {
             (_, Some(held)) => Ok(Ok(Some((held, asked)))),
             (reply, None) => {
                 let known = above.bound.iter().zip(&reply.balances);
-                let known = known.filter(|(bound, _)| bound.account.budget() == KNOWN);
-                // Somebody else is opening the same child: it is counted once, by whoever was first.
-                if known.map(|(_, balance)| balance.used()).any(|used| used > 0) && reply.news.is_none() {
+                let mut known = known.filter(|(bound, _)| bound.account.budget() == KNOWN);
+                // It stands by now, and is counted. What is only held may be given back: no ground to stand on.
+                if known.any(|(_, balance)| balance.spent > 0) && reply.news.is_none() {
                     return Ok(Ok(None));
                 }
                 Ok(Err(refusal(core, above, asked, reply)))

@@ -1,12 +1,15 @@
 //! What have others done to the run, and what is left to be done about runs below?
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::RunGuard;
+use super::carve::Carve;
 use super::figures::Figures;
 use super::limits::{GRANTED, line};
+use crate::ledger::MarkAction;
 use crate::{Error, Scope, Unit};
 
 impl RunGuard {
@@ -15,9 +18,9 @@ impl RunGuard {
         if self.enforcer.undelivered() > 0 {
             self.enforcer.flush().await?;
         }
+        self.learn_marks().await?;
         self.settle_ended().await?;
-        self.learn_grants().await?;
-        self.learn_marks().await
+        self.learn_grants().await
     }
 
     /// What was granted to the run and those above it, as far as this process knows.
@@ -40,15 +43,30 @@ impl RunGuard {
         Ok(())
     }
 
-    /// Reads which marks stand on the run and those above it.
+    /// Reads which marks stand on the run and those above it, and which of those with a part were closed.
     pub(super) async fn learn_marks(&self) -> Result<(), Error> {
-        let scopes: Vec<Scope> = self.run.chain().map(|run| run.scope().clone()).collect();
+        let top = self.run.top();
+        let carves = top.look(|state| state.carves.clone());
+        let mut scopes: Vec<Scope> = self.run.chain().map(|run| run.scope().clone()).collect();
+        for carve in &carves {
+            // A part ends with its run, and with every run between that one and the top.
+            let name = carve.child.name();
+            let slashes =
+                name.match_indices('/').map(|(end, _)| end).filter(|end| *end >= top.scope.name().len());
+            for id in slashes.chain([name.len()]).filter_map(|end| name.get(..end)) {
+                scopes.extend(Scope::run(id).ok().filter(|scope| !scopes.contains(scope)));
+            }
+        }
         let marks = self.enforcer.core().marks(&self.run.root, &scopes).await?;
         for run in self.run.chain() {
             let mark = marks.iter().find(|mark| &mark.scope == run.scope()).cloned();
             if run.level.mark() != mark {
                 run.level.learn(mark);
             }
+        }
+        for closed in marks.iter().filter(|mark| mark.action == MarkAction::Close) {
+            let its = carves.iter().filter(|carve| is_or_is_below(&carve.child, &closed.scope));
+            its.for_each(|carve| carve.end());
         }
         Ok(())
     }
@@ -66,8 +84,10 @@ impl RunGuard {
     /// Replaces the holds of parts whose runs have ended by what those spent.
     pub(super) async fn settle_ended(&self) -> Result<(), Error> {
         let top = self.run.top();
-        let ended: SmallVec<[_; 4]> =
+        let mut ended: SmallVec<[Arc<Carve>; 4]> =
             top.look(|state| state.carves.iter().filter(|carve| carve.is_ended()).cloned().collect());
+        // A part inside a part is replaced first: until then it counts as in flight above. Its name is the longer.
+        ended.sort_by_key(|carve| Reverse(carve.child.name().len()));
         for carve in ended {
             if carve.settle(&self.enforcer).await? {
                 top.note(|state| state.carves.retain(|known| !Arc::ptr_eq(known, &carve)));
@@ -75,4 +95,9 @@ impl RunGuard {
         }
         Ok(())
     }
+}
+
+fn is_or_is_below(run: &Scope, other: &Scope) -> bool {
+    let rest = run.name().strip_prefix(other.name());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::carve::Carve;
 use crate::ledger::{Frozen, MarkAction};
-use crate::{Refusal, Root, Scope};
+use crate::{Refusal, Root, Scope, Timestamp};
 
 /// The runs that have a guard in this process, by whose books they are in.
 #[derive(Debug, Default)]
@@ -45,7 +45,28 @@ pub(super) struct State {
     pub(super) children: BTreeSet<Scope>,
     /// Parts given to runs below, whose holds are still to be replaced; kept at the topmost run.
     pub(super) carves: Vec<Arc<Carve>>,
+    /// How many guards are open, and since when the first of them.
+    open: Option<(usize, Timestamp)>,
     sleepers: Vec<(u64, Waker)>,
+}
+
+impl State {
+    /// Counts a guard that opens; since when the run is open here.
+    pub(super) fn enter(&mut self, now: Timestamp) -> Timestamp {
+        let (guards, since) = self.open.unwrap_or((0, now));
+        self.open = Some((guards.saturating_add(1), since));
+        since
+    }
+
+    /// Counts a guard that goes; since when the run was open here, if that was the last.
+    pub(super) fn leave(&mut self) -> Option<Timestamp> {
+        let (guards, since) = self.open.take()?;
+        if guards > 1 {
+            self.open = Some((guards.saturating_sub(1), since));
+            return None;
+        }
+        Some(since)
+    }
 }
 
 impl Levels {

@@ -1,6 +1,7 @@
 //! How does a run wait for a person, and how does that person answer?
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 
 use super::RunGuard;
@@ -49,10 +50,10 @@ pub struct Paused {
     run: Scope,
     missing: Usd,
     decision: Box<Decision>,
-    /// What was granted when it began to wait.
+    /// What was granted before the call was refused.
     granted: i64,
     /// The run first, then those above it.
-    sleeper: Sleeper,
+    levels: Vec<Arc<Level>>,
 }
 
 /// What a person decided about a run that waited.
@@ -87,11 +88,13 @@ impl Paused {
     ///
     /// Of an answer given in another process it hears when a call or a report here finds it in the ledger.
     pub async fn answer(&self) -> PauseAnswer {
+        // Each who waits has a place of its own, and is woken.
+        let sleeper = Sleeper::of(self.levels.clone());
         poll_fn(|context| {
-            let mut levels = self.sleeper.levels.iter();
+            let mut levels = sleeper.levels.iter();
             let found = levels.find_map(|level| {
                 let is_own = level.scope == self.run;
-                level.look_or_sleep(self.sleeper.key, context.waker(), |state| self.answered(is_own, state))
+                level.look_or_sleep(sleeper.key, context.waker(), |state| self.answered(is_own, state))
             });
             found.map_or(Poll::Pending, Poll::Ready)
         })
@@ -113,15 +116,16 @@ impl RunGuard {
     /// # Errors
     /// As [`reserve`](Self::reserve).
     pub async fn turn(&self, call: &Call) -> Result<Turn, Error> {
+        // Read before the call is judged: a grant made between a refusal and the wait is heard.
+        let granted = self.run.level.look(|state| state.granted);
         let decision = match self.reserve(call).await? {
             Admission::Admitted(reservation) => return Ok(Turn::Go(reservation)),
             Admission::Refused(decision) => decision,
         };
         if let Some(missing) = self.missing(&decision) {
             let run = self.scope().clone();
-            let granted = self.run.level.look(|state| state.granted);
-            let sleeper = Sleeper::of(self.run.levels());
-            return Ok(Turn::Ask(Paused { run, missing, decision, granted, sleeper }));
+            let levels = self.run.levels();
+            return Ok(Turn::Ask(Paused { run, missing, decision, granted, levels }));
         }
         let report = self.report().await?;
         Ok(if report.over.is_some() { Turn::Over(Box::new(report)) } else { Turn::Refused(decision) })

@@ -13,7 +13,7 @@ use super::opened::Opened;
 use super::post::{self, Terms, amounts, bind, under};
 use super::{RunGuard, tools};
 use crate::enforcer::at_once;
-use crate::ledger::{MarkAction, Note, Rank, Reconcile, Signature};
+use crate::ledger::{Frozen, MarkAction, Note, Rank, Reconcile, Signature};
 use crate::policy::is_run_line;
 use crate::{Account, Enforcer, Error, ReservationId, Scope, Unit};
 
@@ -82,12 +82,22 @@ impl RunState {
     pub(super) async fn restore(&self, enforcer: &Enforcer, run: &Opened) -> Result<bool, Error> {
         self.check(run.scope())?;
         let scope = run.scope();
+        if enforcer.undelivered() > 0 {
+            // What an attempt that broke off gives back must not be taken for figures.
+            enforcer.flush().await?;
+        }
         let tools: Vec<CompactString> = self.lines.iter().filter_map(tool).collect();
         let figures = Figures::read(enforcer, run, std::slice::from_ref(scope), &tools).await?;
         let core = enforcer.core();
         let marks = core.marks(&run.root, std::slice::from_ref(scope)).await?;
-        if figures.knows_more_than_its_birth(scope) || !marks.is_empty() {
+        // A mark like the saved one may be what an attempt that broke off has left.
+        let is_ours = |mark: &Frozen| self.mark == Some((mark.action, mark.signature.clone()));
+        if figures.knows_more_than_its_birth(scope) || !marks.iter().all(is_ours) {
             return Ok(false);
+        }
+        // The mark goes first: once the figures are there, the run is known, and nobody would stop it again.
+        if let Some((action, signature)) = &self.mark {
+            enforcer.mark(run.charge.organization_name(), scope, *action, signature).await?;
         }
         run.level.note(|state| state.tools.extend(tools));
         // Its limits are named, so that levels which had fired do not fire again.
@@ -114,9 +124,6 @@ impl RunState {
         // Whatever levels this crosses were told when they were first reached.
         core.send_reconcile(now, command).await?;
         held.keep();
-        if let Some((action, signature)) = &self.mark {
-            enforcer.mark(run.charge.organization_name(), scope, *action, signature).await?;
-        }
         Ok(true)
     }
 

@@ -31,6 +31,10 @@ pub enum ToolAdmission {
 }
 
 /// A batch of tool calls that may run. Dropping it gives them back.
+///
+/// It may wait for a person: its room stays taken. Past the age at which holds
+/// end, five minutes unless set otherwise, the calls are counted until it is
+/// dropped, and for good where its process is gone: they may have run.
 #[derive(Debug)]
 #[must_use = "dropping it gives the calls back"]
 pub struct ToolReservation {
@@ -126,8 +130,9 @@ impl RunGuard {
             }
             let calls = |account: &Account| asked.of(account.unit()).unwrap_or(i64::MAX);
             let amounts = amounts(&binding, calls);
-            // What was never started ran nowhere: it is charged nothing, however old.
-            let terms = Terms { expires_at: now + core.hold_grace, charged: false };
+            // However long a person thinks, nobody else gets the room: with age the calls are counted, and a
+            // drop withdraws that.
+            let terms = Terms { expires_at: now + core.hold_grace, charged: true };
             match post::hold(core, ReservationId::generate(now), &binding, &amounts, terms).await? {
                 (reply, Some(held)) => {
                     core.tell_news(&binding, reply.news);

@@ -2,15 +2,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::output::Output;
 use super::{AtCeiling, StreamEnd};
-use crate::enforcer::{Abandoned, Plan};
+use crate::enforcer::Abandoned;
 use crate::ledger::Ended;
 use crate::reservation::Reached;
 use crate::wire::UsageReport;
-use crate::{Decision, Error, InFlight, Receipt, Report, Resized, Usage, Usd};
+use crate::{Decision, Error, InFlight, Receipt, Report, Resized, Timestamp, Usage, Usd};
 
 type Growing = Pin<Box<dyn Future<Output = (InFlight, Result<Resized, Error>)> + Send>>;
 type Settling = Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>>;
@@ -29,13 +29,12 @@ pub(super) enum Stop {
 /// Knows nothing of bytes, items or bodies: it is told how many tokens were seen.
 pub(super) struct StreamHold {
     state: State,
-    plan: Option<Arc<Plan>>,
     /// As of the last answer of the ledger.
     reached: Reached,
+    /// When the hold is prolonged, unless it has grown by then.
+    prolong_at: Timestamp,
     slice: u64,
-    /// Output tokens seen, by the text or by what the provider said.
-    seen: u64,
-    counted: u64,
+    seen: Output,
     at_ceiling: AtCeiling,
     tried: Tried,
     last_refusal: Option<Stop>,
@@ -43,13 +42,21 @@ pub(super) struct StreamHold {
 
 enum State {
     Open(InFlight),
-    /// Asking for more room; the future gives the call back.
-    Growing {
-        future: Growing,
-        before: Usd,
-    },
+    /// Asking for another hold; the future gives the call back.
+    Resizing(Resizing),
     Settling(Settling),
     Ended,
+}
+
+/// A command to the ledger that is under way.
+struct Resizing {
+    future: Growing,
+    /// The output asked for; no more than what is held where the hold is only prolonged.
+    target: u64,
+    /// What was held before.
+    before: Usd,
+    /// The same call, to be charged by its usage if the future is dropped with it.
+    twin: InFlight,
 }
 
 /// What was tried in vain since the hold last grew.
@@ -65,14 +72,13 @@ enum Tried {
 impl StreamHold {
     pub(super) fn new(in_flight: InFlight, slice: u64, at_ceiling: AtCeiling) -> Self {
         let reached = in_flight.reached();
-        let plan = in_flight.plan();
+        let seen = Output::of(in_flight.plan());
         Self {
             state: State::Open(in_flight),
-            plan,
             reached,
+            prolong_at: reached.prolong_at,
             slice: slice.max(1).saturating_mul(u64::from(reached.choices)),
-            seen: 0,
-            counted: 0,
+            seen,
             at_ceiling,
             tried: Tried::Nothing,
             last_refusal: None,
@@ -81,28 +87,24 @@ impl StreamHold {
 
     /// Takes note of generated text, and of what the provider said of the output so far.
     pub(super) fn saw(&mut self, text: &str, output_reported: u64) {
-        if let Some(plan) = self.plan.as_ref().filter(|_| !text.is_empty()) {
-            let tokens = plan.core.estimator.count_text(&plan.call.model, text).tokens;
-            self.counted = self.counted.saturating_add(tokens);
-        }
-        self.saw_tokens(self.counted.max(output_reported));
+        self.seen.saw_text(text, self.reached.output_most);
+        self.seen.saw(output_reported);
     }
 
-    /// The same where the output is known as a number alone.
-    pub(super) fn saw_tokens(&mut self, output: u64) {
-        // A bound of the text may lie above what the provider's own limit lets through.
-        self.seen = self.seen.max(output.min(self.reached.output_most));
+    /// The same where nothing could be read but that so many bytes came: none is less than a token.
+    pub(super) fn saw_unread(&mut self, bytes: u64) {
+        self.seen.saw(bytes.min(self.reached.output_most));
     }
 
     /// Whether more of the stream may be taken: waits for room where what was seen is not held for.
     pub(super) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Stop>> {
         loop {
-            if self.poll_growth(context).is_pending() {
+            if self.poll_resizing(context).is_pending() {
                 // The answer is awaited only by who has used up all that is held.
-                return if self.seen > self.reached.output { Poll::Pending } else { Poll::Ready(Ok(())) };
+                return if self.is_used_up() { Poll::Pending } else { Poll::Ready(Ok(())) };
             }
             let Some(target) = self.wanted() else { return Poll::Ready(self.verdict()) };
-            self.grow(target);
+            self.resize(target);
         }
     }
 
@@ -110,68 +112,85 @@ impl StreamHold {
     pub(super) fn reach_ahead(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
         if let (State::Open(_), Some(target)) = (&self.state, self.wanted()) {
-            self.grow(target);
+            self.resize(target);
             // Sets the command on its way; whoever polls next hears the answer.
-            let _ = self.poll_growth(&mut context);
+            let _ = self.poll_resizing(&mut context);
         }
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.seen.tokens() > self.reached.output
     }
 
     /// The output to hold for next, where another hold is due.
     fn wanted(&self) -> Option<u64> {
         let State::Open(in_flight) = &self.state else { return None };
-        let (seen, held) = (self.seen, self.reached.output);
+        let (seen, held) = (self.seen.tokens(), self.reached.output);
         let ahead = seen.saturating_add(self.slice).min(self.reached.output_most.max(seen));
-        let due = seen.saturating_add(self.slice / 2).min(ahead) > held;
+        let is_due = seen.saturating_add(self.slice / 2).min(ahead) > held;
         match self.tried {
-            Tried::Nothing if due => Some(ahead),
+            Tried::Nothing if is_due => Some(ahead),
             Tried::Slice if seen > held => Some(seen),
-            _ if self.tried != Tried::Seen && in_flight.should_be_prolonged(self.reached.prolong_at) => {
-                Some(held)
-            }
-            _ => None,
+            _ => in_flight.is_past(self.prolong_at).then_some(held),
         }
     }
 
     /// No growth is under way: may the stream go on with what is held?
     fn verdict(&mut self) -> Result<(), Stop> {
-        if self.seen <= self.reached.output || self.at_ceiling == AtCeiling::Finish {
+        if !self.is_used_up() || self.at_ceiling == AtCeiling::Finish {
             return Ok(());
         }
         self.last_refusal.take().map_or(Ok(()), Err)
     }
 
-    fn grow(&mut self, target: u64) {
+    fn resize(&mut self, target: u64) {
         let State::Open(mut in_flight) = std::mem::replace(&mut self.state, State::Ended) else { return };
-        let before = in_flight.quoted();
+        let (before, twin) = (in_flight.quoted(), in_flight.twin());
         let future: Growing = Box::pin(async move {
             let resized = in_flight.resize(target).await;
             (in_flight, resized)
         });
-        self.state = State::Growing { future, before };
+        self.state = State::Resizing(Resizing { future, target, before, twin });
     }
 
-    fn poll_growth(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let State::Growing { future, before } = &mut self.state else { return Poll::Ready(()) };
-        let before = *before;
-        let Poll::Ready((in_flight, resized)) = future.as_mut().poll(context) else { return Poll::Pending };
-        let refusal = match resized {
-            Ok(Resized::Done) => None,
-            Ok(Resized::Refused(decision)) => Some(Stop::Refused(decision)),
-            Err(error) if error.is_retryable() && in_flight.passes_outage(before) => None,
-            Err(error) => Some(Stop::Ledger(error)),
+    fn poll_resizing(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let State::Resizing(resizing) = &mut self.state else { return Poll::Ready(()) };
+        let Poll::Ready((in_flight, resized)) = resizing.future.as_mut().poll(context) else {
+            return Poll::Pending;
         };
-        match refusal {
-            None => {
-                self.reached = in_flight.reached();
-                self.tried = Tried::Nothing;
+        let grows = resizing.target > self.reached.output;
+        // A call that has a hold counts as holding the more, as long as nobody knows.
+        let took = in_flight.reached().output >= resizing.target;
+        let before = resizing.before;
+        if let State::Resizing(resizing) = std::mem::replace(&mut self.state, State::Ended) {
+            resizing.twin.forget();
+        }
+        match resized {
+            Ok(Resized::Done) => self.resized(&in_flight),
+            Ok(Resized::Refused(decision)) => self.refused(Stop::Refused(decision)),
+            // What was asked for in vain counts as held, as far as the policy lets it pass in an outage.
+            Err(error) if grows && took && error.is_retryable() && in_flight.passes_outage(before) => {
+                self.resized(&in_flight);
             }
-            Some(stop) => {
-                self.tried = if self.tried == Tried::Nothing { Tried::Slice } else { Tried::Seen };
-                self.last_refusal = Some(stop);
-            }
+            Err(error) if grows => self.refused(Stop::Ledger(error)),
+            // The hold lives on for a while: what could not be prolonged now is prolonged later.
+            Err(_) => self.prolong_at = in_flight.in_a_while(),
         }
         self.state = State::Open(in_flight);
         Poll::Ready(())
+    }
+
+    fn resized(&mut self, in_flight: &InFlight) {
+        // Where the provider stops by itself is said by the request, however much is held by now.
+        self.reached = Reached { output_most: self.reached.output_most, ..in_flight.reached() };
+        self.prolong_at = self.reached.prolong_at;
+        // What was refused before may fit by now.
+        self.tried = Tried::Nothing;
+    }
+
+    fn refused(&mut self, stop: Stop) {
+        self.tried = if self.tried == Tried::Nothing { Tried::Slice } else { Tried::Seen };
+        self.last_refusal = Some(stop);
     }
 
     /// Charges the call by how its stream ended. Ready with nothing where it was given back, or settled before.
@@ -181,7 +200,7 @@ impl StreamHold {
         end: StreamEnd,
         report: &UsageReport,
     ) -> Poll<Option<Result<Receipt, Error>>> {
-        if self.poll_growth(context).is_pending() {
+        if self.poll_resizing(context).is_pending() {
             return Poll::Pending;
         }
         if let State::Open(_) = &self.state
@@ -204,8 +223,20 @@ impl StreamHold {
         end: StreamEnd,
         report: UsageReport,
     ) -> Option<Result<Receipt, Error>> {
-        // A growth or a report that is under way is dropped with its future, and charged by that.
-        let State::Open(in_flight) = std::mem::replace(&mut self.state, State::Ended) else { return None };
+        let in_flight = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Open(in_flight) => in_flight,
+            State::Resizing(Resizing { future, twin, .. }) => {
+                // The future charges what the call holds; what its usage says replaces that.
+                drop(future);
+                if self.is_abandoned(&twin, end, &report) {
+                    twin.forget();
+                    return None;
+                }
+                twin
+            }
+            // A report that is under way goes to the outbox with its future.
+            State::Settling(_) | State::Ended => return None,
+        };
         let (in_flight, report) = self.charge(in_flight, end, report)?;
         Some(in_flight.reconcile_now(report))
     }
@@ -221,25 +252,18 @@ impl StreamHold {
         end: StreamEnd,
         report: UsageReport,
     ) -> Option<(InFlight, Report)> {
-        let policy = in_flight.abandoned();
-        let said_nothing = report.lines.is_empty();
-        // Usage may come after the last text: who left before it has not seen all that is billed.
-        let is_whole =
-            report.finished && report.error.is_none() && (end == StreamEnd::Finished || !said_nothing);
-        if !is_whole {
+        if !is_whole(end, &report) {
             in_flight.note_end(end.into());
-            // Nobody said anything of its usage: it is charged what it holds, or what the operator chose.
-            let by_hold = policy == Abandoned::Hold && self.seen <= self.reached.output;
-            if said_nothing && (by_hold || policy == Abandoned::Release) {
-                return None;
-            }
         }
-        let output = match policy {
-            Abandoned::Hold if !is_whole => self.seen.max(self.reached.output),
-            _ => self.seen,
+        if self.is_abandoned(&in_flight, end, &report) {
+            return None;
+        }
+        let output = match in_flight.abandoned() {
+            Abandoned::Hold if !is_whole(end, &report) => self.seen.tokens().max(self.reached.output),
+            _ => self.seen.tokens(),
         };
         let mut report = report;
-        if said_nothing {
+        if report.lines.is_empty() {
             report.set_answer(Usage::of(self.reached.input, output));
             report.estimated = true;
         }
@@ -249,6 +273,23 @@ impl StreamHold {
         report.broke_off = false;
         Some((in_flight, report))
     }
+
+    /// Nobody said anything of its usage: it is charged what it holds, or what the operator chose.
+    fn is_abandoned(&self, in_flight: &InFlight, end: StreamEnd, report: &UsageReport) -> bool {
+        let by_hold = match in_flight.abandoned() {
+            Abandoned::Hold => !self.is_used_up(),
+            Abandoned::InputFloor => false,
+            Abandoned::Release => true,
+        };
+        report.lines.is_empty() && by_hold && !is_whole(end, report)
+    }
+}
+
+/// Whether what was said of its usage is all of it.
+///
+/// Usage may come after the last text: who left before it has not seen all that is billed.
+fn is_whole(end: StreamEnd, report: &UsageReport) -> bool {
+    report.finished && report.error.is_none() && (end == StreamEnd::Finished || !report.lines.is_empty())
 }
 
 impl From<StreamEnd> for Ended {

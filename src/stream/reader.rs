@@ -56,6 +56,8 @@ pub struct StreamSeen {
     /// The text of the answer is not kept.
     pub(super) forgets: bool,
     pub(super) output_reported: u64,
+    /// The last item said something of usage.
+    pub(super) usage_is_new: bool,
     /// Bytes that passed by where nothing in them could be read.
     pub(super) unread: u64,
     pub(super) report: UsageReport,
@@ -84,6 +86,7 @@ impl StreamSeen {
 
     /// The provider said what the answer has used so far; what it said before is replaced.
     pub fn usage(&mut self, usage: Usage) {
+        self.usage_is_new = true;
         self.output_reported = usage.output().unwrap_or(0);
         self.report.set_answer(usage);
     }
@@ -100,6 +103,7 @@ impl StreamSeen {
 
     /// All that is known, at once: for whoever reads the wire.
     pub fn report(&mut self, report: UsageReport) {
+        self.usage_is_new = true;
         self.output_reported = report.usage().and_then(|usage| usage.output()).unwrap_or(0);
         self.report = report;
     }

@@ -26,7 +26,8 @@ pub use estimate::{Estimate, EstimateKind};
 pub use families::FamilyEstimator;
 pub use output::{LearnedOutput, OutputSizing};
 pub use request::RequestShape;
-pub(crate) use request::{NESTED, OUTPUT_LIMITS, limit_output};
+pub(crate) use request::language::{self, Language};
+pub(crate) use request::limit_output;
 #[cfg(feature = "tiktoken")]
 pub use tiktoken::TiktokenEstimator;
 

@@ -1,6 +1,7 @@
 //! What does a request ask for, read off its JSON body?
 
 mod content;
+pub(crate) mod language;
 mod limit;
 mod media;
 mod settings;
@@ -12,7 +13,8 @@ use compact_str::CompactString;
 use serde_json::{Map, Value};
 
 pub(crate) use limit::limit_output;
-pub(crate) use settings::{NESTED, OUTPUT_LIMITS};
+
+use language::Language;
 
 use crate::message::{Message, Prompt};
 use crate::{Call, Error, ErrorKind, ServiceTier};
@@ -22,7 +24,8 @@ use crate::{Call, Error, ErrorKind, ServiceTier};
 /// One reader serves the bodies of OpenAI (chat, responses, completions,
 /// embeddings), Anthropic, Gemini, Bedrock Converse, Cohere, Mistral, Ollama,
 /// and whoever speaks one of those languages: their fields do not contradict
-/// each other, so the API need not be told.
+/// each other, so the API need not be told. Where limits in the words of several stand
+/// in a body, the largest counts; who knows the API, as the HTTP gate does, heeds its own words alone.
 ///
 /// Nothing that may cost tokens is dropped silently. A part of an unknown kind
 /// counts as the text of its JSON, a file that is only named is
@@ -80,14 +83,7 @@ impl RequestShape {
     /// # Errors
     /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, or larger than 32 MiB.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        if body.len() > BYTES_MAX {
-            return Err(unreadable(format!("has {} bytes, {BYTES_MAX} can be read", body.len())));
-        }
-        // The parser's own message could carry a piece of the prompt.
-        let body: Value = serde_json::from_slice(body).map_err(|error| {
-            unreadable(format!("is not JSON: line {}, column {}", error.line(), error.column()))
-        })?;
-        Self::read(&body)
+        Self::read(&parsed(body)?)
     }
 
     /// Reads a body that was parsed before.
@@ -95,17 +91,32 @@ impl RequestShape {
     /// # Errors
     /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object.
     pub fn read(body: &Value) -> Result<Self, Error> {
-        let body = body.as_object().ok_or_else(|| unreadable("is not a JSON object".to_owned()))?;
-        let body = settings::unwrapped(body);
-        Ok(Self {
+        Ok(Self::spoken(settings::unwrapped(object(body)?), &language::ANY))
+    }
+
+    /// Reads a body as it is sent to an API whose language is known.
+    pub(crate) fn parse_in(language: &'static Language, body: &[u8]) -> Result<Self, Error> {
+        Ok(Self::spoken(object(&parsed(body)?)?, language))
+    }
+
+    /// Reads a body for that provider, whose language is known where it speaks only one.
+    pub(crate) fn read_for(provider: Option<&str>, body: &Value) -> Result<Self, Error> {
+        match Language::of_provider(provider, object(body)?) {
+            Some(language) => Ok(Self::spoken(object(body)?, language)),
+            None => Self::read(body),
+        }
+    }
+
+    fn spoken(body: &Map<String, Value>, language: &'static Language) -> Self {
+        Self {
             model: settings::model(body),
             prompt: prompt(body),
-            output_tokens_max: settings::output_tokens_max(body),
-            choices: settings::choices(body),
+            output_tokens_max: settings::output_tokens_max(body, language),
+            choices: settings::choices(body, language),
             stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
             service_tier: settings::service_tier(body),
             writes_cache: settings::writes_cache(body),
-        })
+        }
     }
 
     /// The same request as a call, without anybody who pays; `model` where the body names none.
@@ -158,6 +169,19 @@ impl RequestShape {
             None => call,
         }
     }
+}
+
+fn parsed(body: &[u8]) -> Result<Value, Error> {
+    if body.len() > BYTES_MAX {
+        return Err(unreadable(format!("has {} bytes, {BYTES_MAX} can be read", body.len())));
+    }
+    // The parser's own message could carry a piece of the prompt.
+    serde_json::from_slice(body)
+        .map_err(|error| unreadable(format!("is not JSON: line {}, column {}", error.line(), error.column())))
+}
+
+fn object(body: &Value) -> Result<&Map<String, Value>, Error> {
+    body.as_object().ok_or_else(|| unreadable("is not a JSON object".to_owned()))
 }
 
 fn unreadable(problem: String) -> Error {

@@ -5,13 +5,13 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use token_budget::http::{Answered, Exchange};
-use token_budget::{AtCeiling, Failure, StreamOptions};
+use token_budget::{Abandoned, AtCeiling, Budget, Failure, Policy, StreamOptions, Window};
 
 use crate::http_support::{
     CHAT, EVENTS, End, JSON, MESSAGES, Pieces, admitted, books, chat_events, gate, house, json, read,
     read_some, usage_event,
 };
-use crate::support::House;
+use crate::support::{House, team, usd};
 
 const USAGE: &str = r#"{"model":"pair","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":13,"total_tokens":20}}"#;
 
@@ -138,6 +138,76 @@ fn an_answer_that_cannot_be_read_is_charged_all_that_it_may_have_cost() {
     let exchange = admitted(&small, CHAT, r#"{"model":"milli","max_tokens":100,"messages":[]}"#).send();
     assert_eq!(read(exchange.answered(200, &JSON), Pieces::of([USAGE])).text(), USAGE);
     assert_eq!(books(&house).0, "0.10");
+}
+
+#[test]
+fn a_whole_answer_that_cannot_be_read_is_no_abandoned_call() {
+    let packed = [("content-type", "application/json"), ("content-encoding", "gzip")];
+    for abandoned in [Abandoned::Hold, Abandoned::InputFloor, Abandoned::Release] {
+        let policy = Policy::new([Budget::usd("search", team(), usd("1"), Window::day())]).unwrap();
+        let paid = |headers: &Vec<(&str, &str)>, path: &str, ask: &str| {
+            let house = House::with(policy.clone(), |builder| builder.abandoned(abandoned));
+            let exchange = admitted(&gate(&house), path, ask).send();
+            assert!(read(exchange.answered(200, headers), Pieces::of(["ID3..", "...."])).ended);
+            books(&house)
+        };
+        let sound = vec![("content-type", "audio/mpeg")];
+        // The model writes at most 500 tokens, and speech has no other limit.
+        let spoken = paid(&sound, "/v1/audio/speech", r#"{"model":"short","input":"say it"}"#);
+        assert_eq!(spoken, ("0.50".to_owned(), "0.00".to_owned()), "{abandoned:?}");
+        let ask = r#"{"model":"milli","max_tokens":100,"messages":[]}"#;
+        assert_eq!(
+            paid(&packed.to_vec(), CHAT, ask),
+            ("0.10".to_owned(), "0.00".to_owned()),
+            "{abandoned:?}"
+        );
+    }
+}
+
+/// A body that bears no question after its end, as many streams of `futures` do.
+struct AskedOnce(std::vec::IntoIter<&'static str>, bool);
+
+impl Stream for AskedOnce {
+    type Item = std::io::Result<Vec<u8>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        assert!(!self.1, "asked after its end");
+        let piece = self.0.next();
+        self.1 = piece.is_none();
+        Poll::Ready(piece.map(|piece| Ok(piece.as_bytes().to_vec())))
+    }
+}
+
+#[test]
+fn a_body_is_not_asked_again_after_its_end() {
+    let length = USAGE.len().to_string();
+    let told = vec![("content-type", "application/json"), ("content-length", length.as_str())];
+    for headers in [told, JSON.to_vec(), EVENTS.to_vec()] {
+        let house = house("1");
+        let body = AskedOnce(vec![USAGE].into_iter(), false);
+        let mut answer = asked(&house).answered(200, &headers).meter(body);
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(matches!(Pin::new(&mut answer).poll_next(&mut context), Poll::Ready(Some(Ok(_)))));
+        for _ in 0..3 {
+            assert!(matches!(Pin::new(&mut answer).poll_next(&mut context), Poll::Ready(None)));
+        }
+    }
+}
+
+#[test]
+fn blanks_before_a_stream_do_not_hold_it_up() {
+    let line = "{\"message\":{\"content\":\"a\"}}\n";
+    let ask = r#"{"model":"milli","options":{"num_predict":100}}"#;
+    for (kind, blanks) in [("application/x-ndjson", "\n"), ("application/stream+json", " \r\n\t")] {
+        let first = format!("{blanks}{line}");
+        for pieces in [vec![first.as_str(), line], vec![blanks, line, line]] {
+            let house = house("1");
+            let answered =
+                admitted(&gate(&house), "/api/chat", ask).send().answered(200, &[("content-type", kind)]);
+            let heard = read(answered, Pieces::of(&pieces).then(End::Waits));
+            assert_eq!(heard.text(), pieces.concat(), "{kind}: every line as it comes");
+        }
+    }
 }
 
 #[test]

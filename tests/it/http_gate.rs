@@ -1,6 +1,8 @@
 //! Which requests are let out, with which body, and what are the others told?
 
-use token_budget::http::{Denial, HttpBudget, RequestHead, Ruling, UnknownPath};
+use std::time::Duration;
+
+use token_budget::http::{Denial, Headers, HttpBudget, RequestHead, Ruling, UnknownPath};
 use token_budget::{Budget, Call, Caps, Enforcer, Policy, Signature, Window};
 
 use crate::http_support::{
@@ -20,7 +22,8 @@ fn word(ruling: &Ruling) -> &'static str {
 
 #[test]
 fn what_is_billed_is_held_for_what_is_free_passes_and_what_nobody_knows_is_refused() {
-    let house = house("1");
+    // Enough for the 16,384 tokens that are held where an API reads no limit of that name.
+    let house = house("20");
     let gate = gate(&house).provider_of(|_| Some("own".into()));
     let table = [
         ("POST", CHAT, "admitted"),
@@ -84,12 +87,60 @@ fn a_socket_and_an_unknown_path_are_passed_only_where_the_operator_says_so() {
     assert_eq!(word(&rule(&lenient, "/v1/batches", "{}")), "pass");
 }
 
+/// A header that is there and is no text.
+struct NoText;
+
+impl Headers for NoText {
+    fn header(&self, _name: &str) -> Option<&str> {
+        None
+    }
+
+    fn has_header(&self, name: &str) -> bool {
+        name.eq_ignore_ascii_case("upgrade")
+    }
+}
+
+#[test]
+fn a_socket_is_known_also_where_its_header_is_no_text() {
+    let house = house("1");
+    let socket = RequestHead::new("GET", HOST, "/v1/realtime", &NoText);
+    assert_eq!(refused(ready(gate(&house).admit(&socket, &[]))).status, 403);
+    #[cfg(feature = "tower")]
+    {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("upgrade", http::HeaderValue::from_bytes(b"websocket\xff").unwrap());
+        let socket = RequestHead::new("GET", HOST, "/v1/realtime", &headers);
+        assert_eq!(refused(ready(gate(&house).admit(&socket, &[]))).status, 403);
+    }
+    let list: &[(String, String)] = &[("Upgrade".to_owned(), "websocket".to_owned())];
+    let socket = RequestHead::new("GET", HOST, "/v1/realtime", &list);
+    assert_eq!(refused(ready(gate(&house).admit(&socket, &[]))).status, 403);
+}
+
+#[test]
+fn a_hold_outlives_the_time_that_its_client_waits() {
+    let house = house("1");
+    let gate = gate(&house);
+    let held = |timeout: Option<Duration>| {
+        let head = post(HOST, CHAT).with_timeout(timeout);
+        let Ruling::Admitted(held) = ready(gate.admit(&head, ASK.as_bytes())) else { panic!("not admitted") };
+        held.send()
+    };
+    // Ten minutes from noon, and five.
+    let (patient, hasty) = (held(Some(Duration::from_secs(600))), held(None));
+    house.go_to("2026-11-22T12:14:59Z");
+    assert_eq!(books(&house), ("0.10".to_owned(), "0.10".to_owned()), "one has expired, and one is held");
+    house.go_to("2026-11-22T12:15:00Z");
+    assert_eq!(books(&house), ("0.20".to_owned(), "0.00".to_owned()));
+    drop((patient, hasty));
+}
+
 #[test]
 fn the_path_names_the_model_whatever_the_body_says() {
     let house = house("1000");
     let gate = gate(&house);
-    let cheap =
-        r#"{"model":"small","max_tokens":10,"generationConfig":{"maxOutputTokens":10},"messages":[]}"#;
+    let cheap = r#"{"model":"small","max_tokens":10,"generationConfig":{"maxOutputTokens":10},
+        "inferenceConfig":{"maxTokens":10},"messages":[]}"#;
     for path in [
         "/v1beta/models/large:generateContent",
         "/model/large/converse",
@@ -385,4 +436,19 @@ fn a_stream_holds_its_input_and_a_slice() {
     assert_eq!((held.reservation().quoted(), held.reservation().output_tokens()), (usd("0.01"), 100));
     let ollama = admitted(&gate(&house), "/api/chat", r#"{"model":"milli","options":{"num_predict":100}}"#);
     assert_eq!(ollama.reservation().quoted(), usd("0.01"), "Ollama streams unless told not to");
+}
+
+#[test]
+fn a_denial_of_the_applications_own_is_said_in_the_language_of_the_path_that_was_asked() {
+    let house = house("1");
+    let gate = gate(&house);
+    let denied = |path| gate.denied(&post(HOST, path), Denial::unauthorized("this key is not known"));
+
+    let (open_ai, anthropic) = (denied("/v1/files"), denied("/v1/messages/count_tokens"));
+
+    assert_eq!((open_ai.status, anthropic.status), (401, 401));
+    assert_eq!(header(&open_ai, "x-should-retry"), Some("false"));
+    assert_eq!(json(&open_ai.body)["error"]["code"], "denied");
+    assert_eq!(json(&anthropic.body)["type"], "error");
+    assert_eq!(json(&anthropic.body)["error"]["message"], "this key is not known");
 }

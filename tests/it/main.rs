@@ -37,6 +37,7 @@ mod http_edits;
 mod http_gate;
 #[cfg(feature = "tower")]
 mod http_layer;
+mod http_limits;
 #[cfg(feature = "reqwest-middleware")]
 mod http_middleware;
 #[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
@@ -68,6 +69,7 @@ mod scripted_http;
 #[cfg(feature = "testing")]
 mod soak;
 mod streams;
+mod streams_mended;
 mod walk;
 mod wire_forms;
 mod wire_mended;

@@ -189,3 +189,26 @@ fn two_runs_of_one_id_under_two_organisations_are_two_runs() {
     acme.stop_now(Signature::new("grace", "enough")).unwrap();
     assert_eq!(other.report_now().unwrap().over, None);
 }
+
+#[test]
+fn a_run_that_two_guards_have_open_is_open_once() {
+    let house = House::of([]);
+    let open =
+        || RunGuard::builder("r").time_limit(Duration::from_secs(900)).open_now(&house.enforcer).unwrap();
+    let first = open();
+    house.clock.advance(Duration::from_secs(200));
+    let second = open();
+    house.clock.advance(Duration::from_secs(300));
+    drop(first);
+    house.clock.advance(Duration::from_secs(100));
+    assert_eq!(second.report_now().unwrap().open_for, Duration::from_secs(600));
+    drop(second);
+    house.clock.advance(Duration::from_secs(3_600));
+
+    let again = open();
+    assert_eq!(again.report_now().unwrap().open_for, Duration::from_secs(600));
+    house.clock.advance(Duration::from_secs(300) - Duration::from_nanos(1));
+    assert!(again.reserve_now(&call("milli", 1)).unwrap().is_admitted());
+    house.clock.advance(Duration::from_nanos(1));
+    assert!(!again.reserve_now(&call("milli", 1)).unwrap().is_admitted());
+}

@@ -1,13 +1,14 @@
 //! Do runs below others stay inside what those have, and do all levels see what was spent?
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use token_budget::ledger::Signature;
 use token_budget::{
-    Budget, Call, ChildAdmission, Decision, Enforcer, KeptBack, RefusalKind, RunGuard, RunPart, RunReport,
-    Scope, Unit, Usage, Usd, Window,
+    Budget, Call, ChildAdmission, Decision, Enforcer, KeptBack, Refusal, RefusalKind, RunGuard, RunPart,
+    RunReport, Scope, Unit, Usage, Usd, Window,
 };
 
 use crate::support::{Dice, FarLedger, House, at, block_on, call, nanos, prices, team, usd};
@@ -425,14 +426,86 @@ fn a_child_that_many_threads_open_at_once_is_one_child_with_one_part() {
         for _ in 0..8 {
             let (top, opened) = (&top, Arc::clone(&opened));
             scope.spawn(move || {
-                let builder = top.child("child").carve(RunPart::Usd(usd("0.60")));
-                drop(builder.open_now().unwrap().or_refusal().unwrap());
+                let open = || top.child("child").carve(RunPart::Usd(usd("0.60"))).open_now().unwrap();
+                // Whoever comes while another is at it is asked to come again.
+                while let Err(decision) = open().or_refusal() {
+                    assert!(decision.refusals().iter().any(is_in_flight), "{decision}");
+                    std::thread::yield_now();
+                }
                 opened.fetch_add(1, Ordering::SeqCst);
             });
         }
     });
     assert_eq!(opened.load(Ordering::SeqCst), 8);
     assert_eq!((report(&top).children, report(&top).reserved_usd), (1, usd("0.60")));
+}
+
+fn is_in_flight(refusal: &Refusal) -> bool {
+    refusal.kind == RefusalKind::InFlight
+}
+
+#[test]
+fn a_child_that_somebody_else_begins_in_vain_is_counted_or_does_not_stand() {
+    let mut stood = 0;
+    for polls in 0..60 {
+        let house = House::of([]);
+        let far = FarLedger::new(house.ledger.clone());
+        let enforcer = Enforcer::builder().prices(prices()).ledger(far).clock(house.clock.clone()).build();
+        let open = RunGuard::builder("top").usd(usd("1.00")).max_children(1).open(&enforcer);
+        let top = block_on(open).unwrap();
+        // Five dollars are refused in the end, or it is cancelled before: both give its count back.
+        let mut in_vain = Box::pin(top.child("x").carve(RunPart::Usd(usd("5.00"))).open());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let done = (0..polls).any(|_| in_vain.as_mut().poll(&mut context).is_ready());
+        let x = block_on(top.child("x").open()).unwrap().or_refusal();
+        drop(in_vain);
+        block_on(enforcer.flush()).unwrap();
+        let y = block_on(top.child("y").open()).unwrap().or_refusal();
+
+        assert_eq!(u32::from(x.is_ok()) + u32::from(y.is_ok()), 1, "after {polls} polls, done: {done}");
+        assert_eq!(block_on(top.report()).unwrap().children, 1, "after {polls} polls");
+        stood += u32::from(x.is_ok());
+    }
+    assert!((1..60).contains(&stood), "{stood} of 60 stood");
+}
+
+#[test]
+fn a_part_is_given_back_also_where_its_last_call_ends_in_another_process() {
+    let house = House::of([]);
+    let elsewhere =
+        Enforcer::builder().prices(prices()).ledger(house.ledger.clone()).clock(house.clock.clone()).build();
+    let open = |enforcer: &Enforcer| {
+        let top = RunGuard::builder("top").usd(usd("10.00")).open_now(enforcer).unwrap();
+        let child = carved(&top, "child", "4.00");
+        (top, child)
+    };
+    let (top_here, child_here) = open(&house.enforcer);
+    let (top, child) = open(&elsewhere);
+    let in_flight = child.reserve_now(&call("milli", 1_000)).unwrap().or_refusal().unwrap().send();
+    child_here.close_now().unwrap();
+    drop(top_here); // its process ends
+    in_flight.reconcile_now(Usage::of(0, 600)).unwrap();
+    drop(child);
+
+    // The one who closed it is gone, and the other was never told: the dollar of the call stayed held.
+    assert_eq!(money(&top), pair("0.60", "0.00"));
+    assert!(spend(&top, 9_400));
+}
+
+/// The outer part was looked at first, while the inner one still stood, and not again.
+#[test]
+fn a_part_inside_a_part_is_replaced_in_one_look_once_its_last_call_has_ended() {
+    let house = House::of([]);
+    let top = RunGuard::builder("top").usd(usd("10.00")).open_now(&house.enforcer).unwrap();
+    let outer = carved(&top, "outer", "4.00");
+    let inner = carved(&outer, "inner", "2.00");
+    let in_flight = inner.reserve_now(&call("milli", 1_000)).unwrap().or_refusal().unwrap().send();
+    outer.close_now().unwrap();
+    inner.close_now().unwrap();
+    in_flight.reconcile_now(Usage::of(0, 600)).unwrap();
+
+    assert_eq!(money(&top), pair("0.60", "0.00"));
+    assert_eq!(house.ledger.open_holds(), 0);
 }
 
 /// One run of a random family, with what its own calls used.

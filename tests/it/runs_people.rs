@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use token_budget::ledger::{EntryKind, MarkAction, Signature};
 use token_budget::{
-    Budget, BudgetLedger, Enforcer, Event, OnLimit, PauseAnswer, Paused, RefusalKind, Root, RunGuard,
-    RunPart, Scope, StopSignal, Turn, Usage, Usd, Window,
+    Budget, BudgetLedger, Enforcer, Event, Observer, OnLimit, PauseAnswer, Paused, RefusalKind, Root,
+    RunGuard, RunPart, Scope, StopSignal, Turn, Usage, Usd, Window,
 };
 
 use crate::support::{FarLedger, House, at, block_on, call, prices, ready, team, usd};
@@ -83,6 +84,52 @@ fn a_run_that_asks_names_what_is_missing_and_goes_on_when_it_is_granted() {
     assert!(spend(&run, 250) && !spend(&run, 1));
     let report = run.report_now().unwrap();
     assert_eq!((report.granted_usd, report.spent_usd), (usd("0.15"), usd("1.15")));
+}
+
+/// Grants three cents whenever a call is refused, while it knows the run.
+#[derive(Clone, Debug, Default)]
+struct Generous(Arc<Mutex<Option<Arc<RunGuard>>>>);
+
+impl Observer for Generous {
+    fn observe(&self, event: &Event) {
+        let run = self.0.lock().clone().filter(|_| matches!(event, Event::Refused { .. }));
+        if let Some(run) = run {
+            run.grant_now(usd("0.03"), signed("bot", "a little more")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_grant_made_between_the_refusal_and_the_wait_is_heard() {
+    let generous = Generous::default();
+    let enforcer = Enforcer::builder().prices(prices()).observer(generous.clone()).build();
+    let run = RunGuard::builder("r").usd(usd("0.10")).on_limit(OnLimit::Ask).open_now(&enforcer).unwrap();
+    let run = Arc::new(run);
+    *generous.0.lock() = Some(Arc::clone(&run));
+    let paused = paused(&run, 150);
+    *generous.0.lock() = None;
+
+    // Refused at 10 and at 13 cents; the second grant came before anybody waited.
+    let mut context = Context::from_waker(Waker::noop());
+    let answer = pin!(paused.answer()).poll(&mut context);
+    assert_eq!(answer, Poll::Ready(PauseAnswer::Granted(usd("0.06"))));
+    assert!(spend(&run, 150));
+}
+
+#[test]
+fn all_who_wait_for_one_answer_are_woken() {
+    let house = House::of([]);
+    let run = asking(&house.enforcer);
+    let paused = paused(&run, 1_500);
+    let bells = [Arc::new(Bell::default()), Arc::new(Bell::default())];
+    let mut waiting: Vec<_> = bells.iter().map(|_| Box::pin(paused.answer())).collect();
+    for (answer, bell) in waiting.iter_mut().zip(&bells) {
+        let waker = Waker::from(Arc::clone(bell));
+        assert!(answer.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    run.grant_now(usd("0.50"), signed("ada", "go on")).unwrap();
+    // One place for all of them had kept the last waker alone.
+    assert_eq!(bells.map(|bell| bell.rung()), [1, 1]);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Does a run go on where it was, on this ledger or on another?
 
+use std::future::Future;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use token_budget::ledger::Signature;
-use token_budget::{Event, RunGuard, RunPart, RunState, Scope, Usage, Usd};
+use token_budget::{Enforcer, Event, RunGuard, RunPart, RunState, Scope, Usage, Usd};
 
-use crate::support::{House, call, usd};
+use crate::support::{FarLedger, House, block_on, call, prices, usd};
 
 fn spend(run: &RunGuard, tokens: u64) -> bool {
     match run.reserve_now(&call("milli", tokens)).unwrap().or_refusal() {
@@ -25,6 +27,12 @@ fn open(house: &House, state: Option<RunState>) -> RunGuard {
         None => builder,
     };
     builder.open_now(&house.enforcer).unwrap()
+}
+
+/// An enforcer that waits for the same ledger.
+fn far(house: &House) -> Enforcer {
+    let ledger = FarLedger::new(house.ledger.clone());
+    Enforcer::builder().prices(prices()).ledger(ledger).clock(house.clock.clone()).build()
 }
 
 /// A state that went through text, as it would through a file.
@@ -125,6 +133,69 @@ fn a_stop_and_the_levels_that_fired_are_restored() {
     assert_eq!(run.report_now().unwrap().over.as_deref(), Some("stopped by grace: it loops"));
     assert!(!spend(&run, 0));
     assert_eq!(after.ears.count(crossed), 0, "it was told before");
+}
+
+#[test]
+fn restoring_may_break_off_at_any_point_and_the_next_attempt_restores_figures_and_stop() {
+    let before = House::of([]);
+    let run = open(&before, None);
+    assert!(spend(&run, 100));
+    run.stop_now(Signature::new("ada", "it loops")).unwrap();
+    let state = run.save_now().unwrap();
+    let mut broken_off = 0;
+    for polls in 0..60 {
+        let after = House::of([]);
+        let enforcer = far(&after);
+        let builder = || RunGuard::builder("r").usd(usd("1.00")).resume(state.clone());
+        let mut first = Box::pin(builder().open(&enforcer));
+        let mut context = Context::from_waker(Waker::noop());
+        let done = (0..polls).any(|_| first.as_mut().poll(&mut context).is_ready());
+        drop(first);
+        broken_off += u32::from(!done);
+
+        // The stop was put on the books last, and who came again passed the state over for its figures.
+        let run = block_on(builder().open(&enforcer)).unwrap();
+        let admission = block_on(run.reserve(&call("milli", 100))).unwrap();
+        assert!(!admission.is_admitted(), "it was stopped; after {polls} polls");
+        let report = block_on(run.report()).unwrap();
+        assert_eq!((report.spent_usd, report.reserved_usd), (usd("0.10"), Usd::ZERO), "after {polls} polls");
+    }
+    assert!((1..60).contains(&broken_off), "{broken_off} of 60 broke off");
+}
+
+#[test]
+fn of_two_who_restore_at_once_one_does_though_both_found_the_books_empty() {
+    let before = House::of([]);
+    let run = open(&before, None);
+    assert!(spend(&run, 300));
+    let state = run.save_now().unwrap();
+    let after = House::of([]);
+    let enforcers = [far(&after), far(&after)];
+    let mut opening: Vec<_> = enforcers
+        .iter()
+        .map(|enforcer| {
+            Box::pin(RunGuard::builder("r").usd(usd("1.00")).resume(state.clone()).open(enforcer))
+        })
+        .collect();
+
+    // Every step of one is followed by the same step of the other.
+    let mut guards: Vec<Option<RunGuard>> = vec![None, None];
+    let mut context = Context::from_waker(Waker::noop());
+    while guards.iter().any(Option::is_none) {
+        for (guard, opening) in guards.iter_mut().zip(&mut opening) {
+            if guard.is_none()
+                && let Poll::Ready(opened) = opening.as_mut().poll(&mut context)
+            {
+                *guard = Some(opened.unwrap());
+            }
+        }
+    }
+
+    let restored = guards.iter().flatten().filter(|guard| guard.was_restored()).count();
+    assert_eq!(restored, 1);
+    let run = RunGuard::builder("r").usd(usd("1.00")).open_now(&after.enforcer).unwrap();
+    let report = run.report_now().unwrap();
+    assert_eq!((report.spent_usd, report.iterations), (usd("0.30"), 1));
 }
 
 #[test]

@@ -80,6 +80,25 @@ fn calls_that_were_never_started_are_given_back_and_started_ones_stand() {
 }
 
 #[test]
+fn calls_that_wait_for_a_person_keep_their_room_however_long_it_takes() {
+    let house = House::of([]);
+    let run = RunGuard::builder("r").tool("pay", 1).open_now(&house.enforcer).unwrap();
+
+    // The hold ended by its age, a second payment was let in, and both were started.
+    let waiting = admit(&run, &["pay"]);
+    house.clock.advance(Duration::from_secs(301));
+    drop(refuse(&run, &["pay"]));
+    drop(waiting);
+    let waiting = admit(&run, &["pay"]);
+    house.clock.advance(Duration::from_secs(301));
+    waiting.start();
+
+    drop(refuse(&run, &["pay"]));
+    assert_eq!(run.report_now().unwrap().tools["pay"], 1);
+    assert_eq!(house.ledger.open_holds(), 0);
+}
+
+#[test]
 fn one_batch_is_one_command_to_admit_and_one_to_count() {
     let house = House::of([]);
     let far = FarLedger::new(house.ledger.clone());

@@ -19,7 +19,7 @@ use crate::support::{Dice, FarLedger, House, Link, NOON, at, block_on, call, pri
 
 /// What a provider sends, one thing after the other.
 #[derive(Clone, Debug, PartialEq)]
-enum Sent {
+pub(crate) enum Sent {
     Text(&'static str),
     Usage(u64),
     /// Nothing for now; whoever waits is woken.
@@ -29,13 +29,13 @@ enum Sent {
 
 /// A provider's stream, which counts what was taken of it.
 #[derive(Debug)]
-struct Provider {
+pub(crate) struct Provider {
     script: std::vec::IntoIter<Sent>,
     taken: Arc<Mutex<usize>>,
 }
 
 impl Provider {
-    fn sends(script: impl IntoIterator<Item = Sent>) -> Self {
+    pub(crate) fn sends(script: impl IntoIterator<Item = Sent>) -> Self {
         Self { script: script.into_iter().collect::<Vec<_>>().into_iter(), taken: Arc::default() }
     }
 }
@@ -65,35 +65,35 @@ fn read(item: &Sent, seen: &mut StreamSeen) {
     }
 }
 
-type Metered = MeteredStream<Provider, Sent>;
+pub(crate) type Metered = MeteredStream<Provider, Sent>;
 
 /// The outcome of a stream, once somebody told it.
 #[derive(Clone, Default)]
-struct Outcome(Arc<Mutex<Option<StreamOutcome>>>);
+pub(crate) struct Outcome(Arc<Mutex<Option<StreamOutcome>>>);
 
 impl Outcome {
-    fn take(&self) -> StreamOutcome {
+    pub(crate) fn take(&self) -> StreamOutcome {
         self.0.lock().take().expect("the stream is settled")
     }
 }
 
-fn metered(in_flight: InFlight, provider: Provider, options: StreamOptions) -> (Metered, Outcome) {
+pub(crate) fn metered(in_flight: InFlight, provider: Provider, options: StreamOptions) -> (Metered, Outcome) {
     let outcome = Outcome::default();
     let told = outcome.clone();
     let stream = MeteredStream::new(in_flight, provider, read, options);
     (stream.on_settled(move |outcome| *told.0.lock() = Some(outcome)), outcome)
 }
 
-fn slice(tokens: u64) -> StreamOptions {
+pub(crate) fn slice(tokens: u64) -> StreamOptions {
     StreamOptions::default().slice_tokens(tokens)
 }
 
-async fn next(stream: &mut Metered) -> Option<Result<Sent, StreamError<&'static str>>> {
+pub(crate) async fn next(stream: &mut Metered) -> Option<Result<Sent, StreamError<&'static str>>> {
     poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
 }
 
 /// Reads a stream to its end: its items, and how it failed if it did.
-async fn read_all(stream: &mut Metered) -> (usize, Option<StreamError<&'static str>>) {
+pub(crate) async fn read_all(stream: &mut Metered) -> (usize, Option<StreamError<&'static str>>) {
     let mut items = 0;
     while let Some(item) = next(stream).await {
         match item {
@@ -108,16 +108,16 @@ async fn read_all(stream: &mut Metered) -> (usize, Option<StreamError<&'static s
 }
 
 /// Ten dollars a day, that is 10,000 output tokens of `milli`, a byte each by the bound.
-fn ten_dollars() -> House {
+pub(crate) fn ten_dollars() -> House {
     House::of([Budget::usd("day", team(), Usd::dollars(10), Window::day())])
 }
 
-fn open(house: &House, call: &Call, options: &StreamOptions) -> InFlight {
+pub(crate) fn open(house: &House, call: &Call, options: &StreamOptions) -> InFlight {
     house.admit(&call.clone().streaming(options.slice())).send()
 }
 
 /// How the journal says that the last call ended.
-fn journal_end(house: &House) -> (EntryKind, Option<Ended>) {
+pub(crate) fn journal_end(house: &House) -> (EntryKind, Option<Ended>) {
     let entries = ready(BudgetLedger::entries(&house.ledger, &Root::unnamed(), 1, 1_000)).expect("entries");
     let last = entries.iter().rfind(|entry| entry.note.ended.is_some()).expect("an end");
     (last.kind, last.note.ended)
@@ -310,10 +310,10 @@ fn usage_seen_before_a_drop_is_charged_as_reported_where_the_answer_was_whole() 
 
 /// Bytes as they come from a socket.
 #[derive(Debug)]
-struct Bytes(std::vec::IntoIter<Vec<u8>>);
+pub(crate) struct Bytes(std::vec::IntoIter<Vec<u8>>);
 
 impl Bytes {
-    fn of(pieces: &[&[u8]]) -> Self {
+    pub(crate) fn of(pieces: &[&[u8]]) -> Self {
         Self(pieces.iter().map(|piece| piece.to_vec()).collect::<Vec<_>>().into_iter())
     }
 }
@@ -510,7 +510,17 @@ fn a_drain_that_runs_out_of_time_is_charged_as_it_stands() {
 }
 
 /// A house whose ledger must be waited for.
-fn far(limit: Usd, away: LedgerAway) -> (Enforcer, FarLedger, MemoryLedger) {
+pub(crate) fn far(limit: Usd, away: LedgerAway) -> (Enforcer, FarLedger, MemoryLedger) {
+    let (enforcer, ledger, inner, _) = far_on_a_clock(limit, away, Abandoned::Hold);
+    (enforcer, ledger, inner)
+}
+
+/// The same, with its clock.
+pub(crate) fn far_on_a_clock(
+    limit: Usd,
+    away: LedgerAway,
+    abandoned: Abandoned,
+) -> (Enforcer, FarLedger, MemoryLedger, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(at(NOON)));
     let inner = MemoryLedger::with_clock(clock.clone());
     let ledger = FarLedger::new(inner.clone());
@@ -519,13 +529,14 @@ fn far(limit: Usd, away: LedgerAway) -> (Enforcer, FarLedger, MemoryLedger) {
         .policy(Policy::new([budget]).expect("a policy"))
         .prices(prices())
         .ledger(ledger.clone())
-        .clock(clock)
+        .clock(clock.clone())
         .ledger_away(away)
+        .abandoned(abandoned)
         .build();
-    (enforcer, ledger, inner)
+    (enforcer, ledger, inner, clock)
 }
 
-async fn dollars(enforcer: &Enforcer) -> (Usd, Usd) {
+pub(crate) async fn dollars(enforcer: &Enforcer) -> (Usd, Usd) {
     let decision = enforcer.check(&call("milli", 1)).await.expect("advice");
     let budget = &decision.budgets()[0];
     (Usd::from_nanos(budget.spent), Usd::from_nanos(budget.reserved))

@@ -3,6 +3,7 @@
 //! Each recipe in `src/bin` puts one real client under a budget, asks until a budget refuses, and prints what
 //! became of every call. `cargo test` runs them against a provider on loopback that keeps its own bill.
 
+use token_budget::http::HttpBudget;
 use token_budget::{Budget, Call, Enforcer, Error, Policy, Receipt, Scope, Usd, Window};
 
 /// What a recipe ends with.
@@ -24,6 +25,16 @@ pub const QUESTIONS: usize = 12;
 pub fn enforcer() -> Result<Enforcer, Error> {
     let budget = Budget::usd("search", Scope::team("search")?, Usd::cents(2), Window::lifetime());
     Ok(Enforcer::builder().policy(Policy::new([budget])?).build())
+}
+
+/// The gate of the recipes that keep budgets on HTTP itself: everything is charged to the team.
+///
+/// Real hosts are known. On loopback it has to be said that OpenAI's language is spoken there, and that usage
+/// may be asked for at the end of streams.
+pub fn gate(enforcer: &Enforcer) -> HttpBudget {
+    HttpBudget::new(enforcer.clone(), |_| Ok(Call::charging().team("search")))
+        .provider_of(|head| (head.host() == "127.0.0.1").then(|| "openai".into()))
+        .inject_usage_for("127.0.0.1")
 }
 
 /// The provider's address up to its version: the first argument, else `OPENAI_BASE_URL`.

@@ -2,19 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use super::settings::{NESTED, OUTPUT_LIMITS, whole};
+use super::language::{self, Language};
+use super::settings::whole;
 
-/// Lets a request ask for at most so many output tokens of each answer: every limit in it is lowered, and one
-/// is added in its provider's own words where it has none.
+/// Lets a request ask for at most so many output tokens of each answer: every limit in it that its provider
+/// reads is lowered, and one is added in the provider's own words where it has none.
 pub(crate) fn limit_output(body: &mut Map<String, Value>, provider: Option<&str>, tokens: u64) {
-    let mut is_limited = lower(body, tokens);
-    for field in NESTED {
-        if let Some(Value::Object(settings)) = body.get_mut(field) {
-            is_limited |= lower(settings, tokens);
+    let known = Language::of_provider(provider, body);
+    let language = known.unwrap_or(&language::ANY);
+    let mut is_limited = language.at_top && lower(body, language, tokens);
+    for field in language.nested {
+        if let Some(Value::Object(settings)) = body.get_mut(*field) {
+            is_limited |= lower(settings, language, tokens);
         }
     }
-    if !is_limited {
-        let (place, field) = words(body, provider);
+    let written = known.unwrap_or_else(|| by_shape(body)).written;
+    if let (false, Some((place, field))) = (is_limited, written) {
         let settings = match place {
             Some(place) => {
                 let place = body.entry(place).or_insert_with(|| Value::Object(Map::new()));
@@ -28,31 +31,27 @@ pub(crate) fn limit_output(body: &mut Map<String, Value>, provider: Option<&str>
     }
 }
 
-fn lower(settings: &mut Map<String, Value>, tokens: u64) -> bool {
+fn lower(settings: &mut Map<String, Value>, language: &'static Language, tokens: u64) -> bool {
     let mut found = false;
-    for field in OUTPUT_LIMITS {
+    for field in language.limits {
         // What is no whole number is no limit that its provider would understand.
-        let Some(asked) = settings.get(field).and_then(whole) else { continue };
+        let Some(asked) = settings.get(*field).and_then(whole) else { continue };
         found = true;
         if asked == 0 || asked > tokens {
-            settings.insert(field.to_owned(), tokens.into());
+            settings.insert((*field).to_owned(), tokens.into());
         }
     }
     found
 }
 
-/// Where a provider looks for the limit, and under which name.
-fn words(body: &Map<String, Value>, provider: Option<&str>) -> (Option<&'static str>, &'static str) {
+/// The language that a body looks to be in, whoever it is sent to.
+fn by_shape(body: &Map<String, Value>) -> &'static Language {
     let says = |field: &str| body.contains_key(field);
-    match provider {
-        Some("anthropic") => (None, "max_tokens"),
-        Some("ollama") => (Some("options"), "num_predict"),
-        _ if says("contents") => (Some("generationConfig"), "maxOutputTokens"),
-        _ if says("inferenceConfig") => (Some("inferenceConfig"), "maxTokens"),
-        _ if says("input") && !says("messages") => (None, "max_output_tokens"),
-        // Models that reason take no other name.
-        Some("openai" | "azure") if says("messages") => (None, "max_completion_tokens"),
-        _ => (None, "max_tokens"),
+    match () {
+        () if says("contents") => &language::GEMINI,
+        () if says("inferenceConfig") => &language::CONVERSE,
+        () if says("input") && !says("messages") => &language::RESPONSES,
+        () => &language::CHAT,
     }
 }
 
@@ -73,6 +72,17 @@ mod tests {
         let body = json!({"max_tokens": 900, "generationConfig": {"maxOutputTokens": 50}});
         let expected = json!({"max_tokens": 100, "generationConfig": {"maxOutputTokens": 50}});
         assert_eq!(limited(body, None, 100), expected);
+    }
+
+    #[test]
+    fn a_limit_in_the_words_of_another_api_is_left_alone_and_is_none() {
+        let body = json!({"messages": [], "num_predict": 900, "options": {"max_tokens": 900}});
+        let mut expected = body.clone();
+        expected["max_completion_tokens"] = 100.into();
+        assert_eq!(limited(body, Some("openai"), 100), expected);
+        let body = json!({"messages": [], "max_tokens": 50});
+        let expected = json!({"messages": [], "max_tokens": 50, "options": {"num_predict": 100}});
+        assert_eq!(limited(body, Some("ollama"), 100), expected);
     }
 
     #[test]

@@ -3,14 +3,17 @@
 use compact_str::CompactString;
 use serde_json::{Map, Value};
 
+use super::language::Language;
 use super::{DEPTH_MAX, SYSTEM, TURNS, json, media};
 use crate::message::{Message, Part, Prompt};
 
-/// The request itself where it is wrapped, as for counting tokens on Bedrock.
+/// The request itself where it is wrapped, as for counting tokens on Bedrock, and nothing stands beside it.
 pub(super) fn unwrapped(body: &Map<String, Value>) -> &Map<String, Value> {
+    let is_wrapper = body.keys().all(|field| matches!(field.as_str(), "input" | "modelId"));
     let inside =
         |field: &str| body.get("input").and_then(|input| input.get(field)).and_then(Value::as_object);
-    inside("converse").or_else(|| inside("invokeModel")).unwrap_or(body)
+    let request = is_wrapper.then(|| inside("converse").or_else(|| inside("invokeModel"))).flatten();
+    request.unwrap_or(body)
 }
 
 pub(super) fn model(body: &Map<String, Value>) -> Option<CompactString> {
@@ -47,42 +50,43 @@ fn is_marked(value: &Value, depth: usize) -> bool {
     }
 }
 
-/// Objects in which settings stand, by dialect.
-pub(crate) const NESTED: [&str; 4] = ["inferenceConfig", "generationConfig", "generation_config", "options"];
-
-/// What an output limit is called, by dialect.
-pub(crate) const OUTPUT_LIMITS: [&str; 8] = [
-    "max_completion_tokens",
-    "max_output_tokens",
-    "max_tokens",
-    "maxTokens",
-    "maxOutputTokens",
-    "max_tokens_to_sample",
-    "num_predict",
-    "max_new_tokens",
-];
-
-pub(super) fn output_tokens_max(body: &Map<String, Value>) -> Option<u64> {
-    setting(body, &OUTPUT_LIMITS).filter(|tokens| *tokens > 0)
-}
-
-pub(super) fn choices(body: &Map<String, Value>) -> u32 {
-    let asked = setting(body, &["n", "candidateCount", "candidate_count", "num_generations", "best_of"]);
-    asked.and_then(|choices| u32::try_from(choices).ok()).unwrap_or(1).max(1)
-}
-
-fn setting(body: &Map<String, Value>, fields: &[&str]) -> Option<u64> {
-    let nested = NESTED.iter().filter_map(|field| body.get(*field)?.as_object());
-    let places = std::iter::once(body).chain(nested);
+/// The largest limit in that language; `None` where there is none, or one that bounds nothing.
+pub(super) fn output_tokens_max(body: &Map<String, Value>, language: &'static Language) -> Option<u64> {
     // Which of two fields a provider reads is its own affair: the larger is held.
-    places.flat_map(|place| fields.iter().filter_map(|field| whole(place.get(*field)?))).max()
+    let limits = settings(body, language, language.limits);
+    limits.map(|limit| whole(limit).filter(|tokens| *tokens > 0)).try_fold(None, |largest, limit| {
+        let limit = limit?;
+        Some(largest.max(Some(limit)))
+    })?
 }
 
-/// A whole number, also where it is written `4096.0`.
+pub(super) fn choices(body: &Map<String, Value>, language: &'static Language) -> u32 {
+    let asked = settings(body, language, language.choices).filter_map(whole).max().unwrap_or(1);
+    u32::try_from(asked).unwrap_or(u32::MAX).max(1)
+}
+
+/// What stands under those names wherever the language looks.
+fn settings<'a>(
+    body: &'a Map<String, Value>,
+    language: &'static Language,
+    fields: &'static [&'static str],
+) -> impl Iterator<Item = &'a Value> {
+    let places = language.places(body, |name| body.get(name)?.as_object());
+    places
+        .flat_map(move |place| fields.iter().filter_map(|field| place.get(*field)))
+        .filter(|value| !value.is_null())
+}
+
+/// A whole number that is not negative, also where it is written `4096.0`; what is too large is the largest.
 pub(super) fn whole(value: &Value) -> Option<u64> {
-    value
-        .as_u64()
-        .or_else(|| value.as_number()?.to_string().split_once(".0").and_then(|(whole, _)| whole.parse().ok()))
+    let text = value.as_number()?.to_string();
+    let digits = text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len());
+    match text.split_at_checked(digits)? {
+        ("", _) => None,
+        (whole, "" | ".0") => Some(whole.parse().unwrap_or(u64::MAX)),
+        // A fraction, or more digits than are written out.
+        _ => Some(u64::MAX),
+    }
 }
 
 /// Where an answer's schema is asked for, by dialect.

@@ -49,8 +49,7 @@ impl LlmClient for Chat {
     fn describe(&self, request: &Self::Request, call: Call) -> Call {
         let body = serde_json::to_vec(request).unwrap_or_default();
         // A call that is left without a model is not made.
-        let Ok(shape) = RequestShape::parse(&body) else { return call };
-        shape.describe(call)
+        RequestShape::parse(&body).map_or(call.clone(), |shape| shape.describe(call))
     }
 
     async fn call(&self, request: Self::Request) -> Result<Self::Response, OpenAIError> {

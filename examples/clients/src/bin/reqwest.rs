@@ -1,25 +1,44 @@
-//! Plain `reqwest`: one JSON call in a closure, held before it is sent and charged by what its answer says.
+//! Plain `reqwest`: a function that posts JSON becomes a client that is held before it sends and charged after.
 //!
 //! ```text
 //! cargo run --bin reqwest -- http://127.0.0.1:8080/v1
 //! ```
 
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
 use reqwest::{Client, Error};
 use serde_json::{Value, json};
-use token_budget::wire::extract;
-use token_budget::{Call, CallError, Failure, Permit, Report, RequestShape};
-use token_budget_clients::{MODEL, OUTPUT_TOKENS, Outcome, QUESTIONS, base_url, close, enforcer, tell};
+use token_budget::{BudgetEnforcedClient, Call, CallError, Failure, JsonClient, StreamError};
+use token_budget_clients::{MODEL, OUTPUT_TOKENS, Outcome, QUESTIONS, base_url, close, enforcer};
 
 #[tokio::main]
 async fn main() -> Outcome {
-    let (enforcer, http, base_url) = (enforcer()?, Client::new(), base_url()?);
+    let (http, url) = (Client::new(), format!("{}/chat/completions", base_url()?));
+    let post = move |body: Value| {
+        let sent = http.post(&url).json(&body).send();
+        async { sent.await?.error_for_status() }
+    };
+    let whole = post.clone();
+    let json = JsonClient::new("openai", move |body| {
+        let answer = whole(body);
+        async { answer.await?.bytes().await }
+    })
+    .streaming(move |body| {
+        let answer = post(body);
+        async { Ok(answer.await?.bytes_stream()) }
+    })
+    .failing(how_it_failed);
+    let client = BudgetEnforcedClient::new(json, enforcer()?, Call::charging().team("search"));
+
     let messages = json!([{"role": "user", "content": "Which mountain is the tallest?"}]);
     let request = json!({"model": MODEL, "max_completion_tokens": OUTPUT_TOKENS, "messages": messages});
-    for _ in 0..QUESTIONS {
-        let call = RequestShape::read(&request)?.describe(Call::charging().team("search"));
-        let work = |permit| ask(&http, &base_url, &request, permit);
-        match enforcer.run_classified(&call, work, how_it_failed).await {
-            Ok(answer) => tell(&enforcer, answer.receipt).await?,
+    for question in 0..QUESTIONS {
+        let outcome = match question % 2 {
+            0 => client.call(request.clone()).await.map(|answer| answer.response.len()),
+            _ => read(client.stream(request.clone()).await).await,
+        };
+        match outcome {
+            Ok(bytes) => println!("answered: {bytes} bytes"),
             Err(CallError::Client(error)) => println!("failed: {error}"),
             // A budget refuses, and says why; or the ledger is away.
             Err(stop) => {
@@ -28,23 +47,20 @@ async fn main() -> Outcome {
             }
         }
     }
-    close(&enforcer).await
+    close(client.enforcer()).await
 }
 
-async fn ask(
-    http: &Client,
-    base_url: &str,
-    request: &Value,
-    permit: Permit,
-) -> Result<(Value, Report), Error> {
-    let mut request = request.clone();
-    // A cap on single calls may have held less output than was asked for.
-    request["max_completion_tokens"] = permit.output_tokens.into();
-    let sent = http.post(format!("{base_url}/chat/completions")).json(&request).send().await?;
-    let body = sent.error_for_status()?.bytes().await?;
-    // An answer that cannot be read is charged as it was held for.
-    let report = extract(Some("openai"), &body, []).map(Report::from).unwrap_or_default();
-    Ok((serde_json::from_slice(&body).unwrap_or_default(), report))
+/// How many bytes came; a stream may also end where its budget does.
+async fn read<S>(stream: Result<S, CallError<Error>>) -> Result<usize, CallError<Error>>
+where
+    S: Stream<Item = Result<Bytes, StreamError<Error>>>,
+{
+    let read = stream?.try_fold(0, async |sum, piece| Ok(sum + piece.len())).await;
+    read.map_err(|error| match error {
+        StreamError::Refused(cut_off) => CallError::Refused(Box::new(cut_off.decision)),
+        StreamError::Ledger(error) => CallError::Ledger(error),
+        StreamError::Client(error) => CallError::Client(error),
+    })
 }
 
 fn how_it_failed(error: &Error) -> Failure {

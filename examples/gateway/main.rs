@@ -1,0 +1,111 @@
+//! A gateway: virtual keys with budgets, in front of OpenAI's and Anthropic's real ones.
+//!
+//! A client keeps its official SDK and changes its address and its key. The gateway knows who pays for a
+//! virtual key (`keys.json`), holds room in every budget that binds (`policy.json`), sends the request on with
+//! the account's own key, meters the answer as it flows by, and charges what it used.
+//!
+//! ```text
+//! cargo run --example gateway                      # answers by itself: nothing leaves the machine
+//! OPENAI_API_KEY=… ANTHROPIC_API_KEY=… cargo run --example gateway -- \
+//!     --openai https://api.openai.com --anthropic https://api.anthropic.com \
+//!     --policy policy.json --keys keys.json --listen 127.0.0.1:8080
+//! ```
+//!
+//! `proxy.rs` is what there is to copy. The books are in memory: give the builder a ledger that lasts.
+
+mod books;
+mod echo;
+mod keys;
+mod proxy;
+mod upstream;
+
+use std::error::Error;
+use std::future::IntoFuture;
+
+use token_budget::{Enforcer, Policy};
+use tokio::net::TcpListener;
+
+use crate::keys::Keys;
+use crate::proxy::Gateway;
+use crate::upstream::Upstreams;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let flags = Flags::read(std::env::args().skip(1))?;
+    let enforcer = Enforcer::builder().policy(Policy::from_json(&flags.policy)?).build();
+    let echo = TcpListener::bind("127.0.0.1:0").await?;
+    let nobody = format!("http://{}", echo.local_addr()?);
+    let upstream = |address: &Option<String>| address.clone().unwrap_or_else(|| nobody.clone());
+    let upstreams = Upstreams::new(&upstream(&flags.openai), &upstream(&flags.anthropic))?;
+    if flags.openai.is_none() || flags.anthropic.is_none() {
+        drop(tokio::spawn(axum::serve(echo, echo::router()).into_future()));
+    }
+
+    let gateway = Gateway::new(enforcer.clone(), Keys::read(&flags.keys)?, upstreams);
+    let listener = TcpListener::bind(&flags.listen).await?;
+    tell(&format!("http://{}", listener.local_addr()?));
+    axum::serve(listener, gateway.router()).with_graceful_shutdown(stopped()).await?;
+    // Every answer has ended; what a client left behind is still to be told to the ledger.
+    enforcer.flush().await?;
+    println!("all answers have ended, {} commands are undelivered", enforcer.undelivered());
+    Ok(())
+}
+
+/// How the gateway was started.
+struct Flags {
+    listen: String,
+    openai: Option<String>,
+    anthropic: Option<String>,
+    policy: String,
+    keys: String,
+}
+
+impl Flags {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let mut flags = Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            openai: None,
+            anthropic: None,
+            policy: include_str!("policy.json").to_owned(),
+            keys: include_str!("keys.json").to_owned(),
+        };
+        while let Some(flag) = arguments.next() {
+            let value = arguments.next().ok_or_else(|| format!("{flag} needs a value"))?;
+            match flag.as_str() {
+                "--listen" => flags.listen = value,
+                "--openai" => flags.openai = Some(value),
+                "--anthropic" => flags.anthropic = Some(value),
+                "--policy" => flags.policy = std::fs::read_to_string(value)?,
+                "--keys" => flags.keys = std::fs::read_to_string(value)?,
+                _ => {
+                    return Err(
+                        format!("{flag} is not known; see the head of examples/gateway/main.rs").into()
+                    );
+                }
+            }
+        }
+        Ok(flags)
+    }
+}
+
+/// Says where it listens, and what to try.
+fn tell(address: &str) {
+    println!("listening on {address}; try, and then again with more tokens than are left:\n");
+    println!(
+        "curl {address}/v1/chat/completions -H 'authorization: Bearer vk-ada' -H 'content-type: application/json' \\"
+    );
+    println!(
+        r#"  -d '{{"model": "gpt-4o", "max_tokens": 500, "messages": [{{"role": "user", "content": "Which sea is it?"}}]}}'"#
+    );
+    println!("curl {address}/budgets -H 'authorization: Bearer vk-ada'\n");
+}
+
+/// Ends when the process is asked to stop: by Ctrl-C, or as service managers ask.
+async fn stopped() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! { _ = terminate.recv() => {}, _ = tokio::signal::ctrl_c() => {} }
+        return;
+    }
+    drop(tokio::signal::ctrl_c().await);
+}

@@ -1,0 +1,161 @@
+//! Under which names, and where, does each API look for how much it is to write?
+
+use serde_json::{Map, Value};
+
+/// The words of one API for the size of its answers. Words of other APIs are no limit to it.
+#[derive(Debug)]
+pub(crate) struct Language {
+    /// Whether it looks beside the messages, at the top.
+    pub(super) at_top: bool,
+    /// Objects in which it looks.
+    pub(crate) nested: &'static [&'static str],
+    /// What an output limit is called.
+    pub(crate) limits: &'static [&'static str],
+    /// What the number of answers is called.
+    pub(crate) choices: &'static [&'static str],
+    /// The limit to write where none stands: the object that it belongs into, and its name.
+    pub(crate) written: Option<(Option<&'static str>, &'static str)>,
+}
+
+impl Language {
+    /// A language whose words all stand at the top, and whose first limit is the one to write.
+    const fn flat(limits: &'static [&'static str], choices: &'static [&'static str]) -> Self {
+        let written = match limits {
+            [first, ..] => Some((None, *first)),
+            [] => None,
+        };
+        Self { at_top: true, nested: &[], limits, choices, written }
+    }
+
+    /// A language whose words all stand in one object, which may have two names.
+    const fn inside(
+        nested: &'static [&'static str],
+        limits: &'static [&'static str],
+        choices: &'static [&'static str],
+    ) -> Self {
+        let written = match (nested, limits) {
+            ([object, ..], [first, ..]) => Some((Some(*object), *first)),
+            _ => None,
+        };
+        Self { at_top: false, nested, limits, choices, written }
+    }
+
+    /// Where it looks: the body itself, and those of its objects that stand in it.
+    pub(crate) fn places<'a, T: 'a>(
+        &'static self,
+        body: T,
+        nested: impl Fn(&str) -> Option<T> + 'a,
+    ) -> impl Iterator<Item = T> + 'a {
+        let inside = self.nested.iter().filter_map(move |name| nested(name));
+        self.at_top.then_some(body).into_iter().chain(inside)
+    }
+
+    /// The language of a provider whose API is told by the body; `None` where it speaks several, or is not known.
+    pub(super) fn of_provider(provider: Option<&str>, body: &Map<String, Value>) -> Option<&'static Self> {
+        let says = |field: &str| body.contains_key(field);
+        Some(match provider? {
+            "anthropic" if says("messages") => &MESSAGES,
+            "ollama" => &OLLAMA,
+            "cohere" => &COHERE,
+            "google" | "gemini" | "vertex_ai" if says("contents") => &GEMINI,
+            "openai" | "azure" if says("messages") => &OPENAI_CHAT,
+            "openai" | "azure" | "xai" | "openrouter" if says("input") => &RESPONSES,
+            "mistral" | "groq" | "deepseek" | "xai" | "openrouter" if says("messages") => &CHAT,
+            _ => return None,
+        })
+    }
+}
+
+/// OpenAI's own chat: models that reason take the new name only.
+pub(crate) static OPENAI_CHAT: Language = Language::flat(&["max_completion_tokens", "max_tokens"], &["n"]);
+/// The chat of others who speak like OpenAI: most take the old name only.
+pub(crate) static CHAT: Language = Language::flat(&["max_tokens", "max_completion_tokens"], &["n"]);
+/// OpenAI's completions: of `best_of` answers all are billed.
+pub(crate) static COMPLETIONS: Language = Language::flat(&["max_tokens"], &["n", "best_of"]);
+pub(crate) static RESPONSES: Language = Language::flat(&["max_output_tokens"], &[]);
+/// Images and speech of OpenAI's, which have no limit.
+pub(crate) static MEDIA: Language = Language::flat(&[], &["n"]);
+pub(crate) static MESSAGES: Language = Language::flat(&["max_tokens"], &[]);
+/// Anthropic's text completions.
+pub(crate) static COMPLETE: Language = Language::flat(&["max_tokens_to_sample"], &[]);
+pub(crate) static COHERE: Language = Language::flat(&["max_tokens"], &["num_generations"]);
+pub(crate) static OLLAMA: Language = Language::inside(&["options"], &["num_predict"], &[]);
+pub(crate) static CONVERSE: Language = Language::inside(&["inferenceConfig"], &["maxTokens"], &[]);
+/// Protocol buffers in JSON: every name is taken in both spellings.
+pub(crate) static GEMINI: Language = Language::inside(
+    &["generationConfig", "generation_config"],
+    &["maxOutputTokens", "max_output_tokens"],
+    &["candidateCount", "candidate_count"],
+);
+/// Bedrock's Invoke: every maker's models have words of their own, and refuse those of others.
+pub(crate) static INVOKE: Language = Language {
+    at_top: true,
+    nested: &["inferenceConfig"],
+    limits: &["max_tokens", "max_completion_tokens", "max_tokens_to_sample", "maxTokens", "max_new_tokens"],
+    choices: &["n", "num_generations"],
+    written: None,
+};
+/// All of them at once, where nobody knows which is spoken.
+pub(crate) static ANY: Language = Language {
+    at_top: true,
+    nested: &["inferenceConfig", "generationConfig", "generation_config", "options"],
+    limits: &[
+        "max_completion_tokens",
+        "max_output_tokens",
+        "max_tokens",
+        "maxTokens",
+        "maxOutputTokens",
+        "max_tokens_to_sample",
+        "num_predict",
+        "max_new_tokens",
+    ],
+    choices: &["n", "candidateCount", "candidate_count", "num_generations", "best_of"],
+    written: None,
+};
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tokens::RequestShape;
+
+    fn limit(provider: Option<&str>, body: Value) -> Option<u64> {
+        RequestShape::read_for(provider, &body).expect("an object").output_tokens_max
+    }
+
+    #[test]
+    fn a_providers_own_words_alone_are_a_limit_to_it() {
+        let foreign = json!({"messages": [], "num_predict": 1, "options": {"max_tokens": 2}});
+        assert_eq!(limit(Some("openai"), foreign.clone()), None);
+        assert_eq!(limit(Some("nobody-knows"), foreign), Some(2), "the larger, where any may be read");
+        assert_eq!(limit(Some("ollama"), json!({"messages": [], "max_tokens": 1})), None);
+        assert_eq!(limit(Some("ollama"), json!({"options": {"num_predict": 3}})), Some(3));
+    }
+
+    #[test]
+    fn a_limit_that_bounds_nothing_takes_the_place_of_every_other() {
+        let with = |other: Value| limit(None, json!({"max_tokens": 1, "max_completion_tokens": other}));
+        assert_eq!((with(json!(-1)), with(json!("16000")), with(json!(null))), (None, None, Some(1)));
+    }
+
+    #[test]
+    fn answers_beyond_counting_are_the_most_that_can_be_counted() {
+        let choices = |n: &str| {
+            let body = format!(r#"{{"messages": [], "n": {n}}}"#);
+            RequestShape::parse(body.as_bytes()).expect("an object").choices
+        };
+        assert_eq!((choices("3"), choices("3.0"), choices("0"), choices("-1")), (3, 3, 1, 1));
+        assert_eq!(
+            (choices("4294967296"), choices("18446744073709551616"), choices("2.5")),
+            (u32::MAX, u32::MAX, u32::MAX)
+        );
+    }
+
+    #[test]
+    fn a_wrapped_request_is_read_only_where_nothing_stands_beside_it() {
+        let inner = json!({"converse": {"inferenceConfig": {"maxTokens": 1}, "messages": []}});
+        assert_eq!(limit(Some("bedrock"), json!({"input": inner.clone()})), Some(1));
+        assert_eq!(limit(None, json!({"max_tokens": 9, "messages": [], "input": inner})), Some(9));
+    }
+}
