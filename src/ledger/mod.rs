@@ -19,6 +19,7 @@
 //! [`ErrorKind::Conflict`]: crate::ErrorKind::Conflict
 
 mod command;
+mod rules;
 mod memory;
 
 use std::fmt::Debug;
