@@ -8,14 +8,16 @@ use token_budget::ledger::{
     Reserve, Resize, Signature,
 };
 use token_budget::{
-    Account, Book, BudgetLedger, Claim, Clock, Error, ImmediateLedger, Line, ManualClock, Mark, MemoryLedger,
-    Period, ReservationId, Root, Scope, ScopeKind, Timestamp, Unit,
+    Account, Book, Claim, Clock, Error, Line, ManualClock, Mark, Period, ReservationId, Root, Scope,
+    ScopeKind, Timestamp, Unit,
 };
+
+use crate::backend::Backend;
 
 /// A ledger whose clock begins at the epoch and moves when told to.
 pub(crate) struct Books {
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) ledger: MemoryLedger,
+    pub(crate) ledger: Backend,
 }
 
 /// An hour on, so that ids of before are too old.
@@ -31,7 +33,7 @@ impl Books {
 
     pub(crate) fn with(options: MemoryOptions) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let ledger = MemoryLedger::with_options(clock.clone(), options);
+        let ledger = Backend::new(clock.clone(), options);
         Self { clock, ledger }
     }
 
@@ -61,11 +63,8 @@ impl Books {
     ) -> Result<Reply, Error> {
         let (expires_at, on_expiry) = expiry;
         let note = &Note::default();
-        ImmediateLedger::reserve(
-            &self.ledger,
-            self.now(),
-            Reserve { id, claim, amounts, expires_at, on_expiry, note },
-        )
+        let command = Reserve { id, claim, amounts, expires_at, on_expiry, note };
+        wait(self.ledger.keeper().reserve(command))
     }
 
     /// A new hold that is expected to fit.
@@ -91,12 +90,12 @@ impl Books {
         rank: Rank,
     ) -> Result<Reply, Error> {
         let note = &Note::default();
-        ImmediateLedger::reconcile(&self.ledger, self.now(), Reconcile { id, claim, amounts, rank, note })
+        wait(self.ledger.keeper().reconcile(Reconcile { id, claim, amounts, rank, note }))
     }
 
     pub(crate) fn release(&self, id: ReservationId) -> Result<Reply, Error> {
         let (root, note) = (&root(), &Note::default());
-        ImmediateLedger::release(&self.ledger, self.now(), Release { id, root, signature: None, note })
+        wait(self.ledger.keeper().release(Release { id, root, signature: None, note }))
     }
 
     pub(crate) fn resize(
@@ -106,7 +105,7 @@ impl Books {
         amounts: &[i64],
         expires_at: Option<Timestamp>,
     ) -> Result<Reply, Error> {
-        ImmediateLedger::resize(&self.ledger, self.now(), Resize { id, claim, amounts, expires_at })
+        wait(self.ledger.keeper().resize(Resize { id, claim, amounts, expires_at }))
     }
 
     pub(crate) fn record(
@@ -118,31 +117,35 @@ impl Books {
     ) -> Result<Reply, Error> {
         let (signature, note) = (&signed("an audit"), &Note::default());
         let command = Record { id, claim, amounts, corrects, signature, note };
-        ImmediateLedger::record(&self.ledger, self.now(), command)
+        wait(self.ledger.keeper().record(command))
     }
 
     pub(crate) fn mark(&self, scope: &Scope, action: MarkAction, reason: &str) -> Reply {
         let (root, signature) = (&root(), &signed(reason));
         let command = MarkScope { root, scope, action, signature };
-        ImmediateLedger::mark(&self.ledger, self.now(), command).expect("marks do not fail")
+        wait(self.ledger.keeper().mark(command)).expect("marks do not fail")
     }
 
     /// The marks that stand on these scopes.
     pub(crate) fn marks(&self, scopes: &[Scope]) -> Vec<Frozen> {
-        ImmediateLedger::marks(&self.ledger, self.now(), &root(), scopes).expect("marks do not fail")
+        wait(self.ledger.keeper().marks(&root(), scopes)).expect("marks do not fail")
     }
 
     /// Spent and reserved of each line.
     pub(crate) fn balances(&self, claim: &Claim) -> Vec<(i64, i64)> {
         let lines: Vec<_> = claim.lines().iter().map(|line| (line.account.clone(), line.period)).collect();
-        let balances =
-            ImmediateLedger::balances(&self.ledger, self.now(), &lines).expect("reading does not fail");
+        let balances = wait(self.ledger.keeper().balances(&lines)).expect("reading does not fail");
         balances.iter().map(|balance| (balance.spent, balance.reserved)).collect()
     }
 
     /// The numbers and kinds of the journal entries kept.
     pub(crate) fn journal(&self, root: &Root) -> Vec<token_budget::ledger::Entry> {
-        ready(BudgetLedger::entries(&self.ledger, root, 0, usize::MAX)).expect("reading does not fail")
+        self.entries(root, 0, usize::MAX)
+    }
+
+    /// So many entries from that number on.
+    pub(crate) fn entries(&self, root: &Root, from: u64, limit: usize) -> Vec<token_budget::ledger::Entry> {
+        wait(self.ledger.keeper().entries(root, from, limit)).expect("reading does not fail")
     }
 
     pub(crate) fn verify(&self) {
@@ -150,13 +153,22 @@ impl Books {
     }
 }
 
-/// What a future of the in-memory ledger answers; it never waits.
-pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
+/// Runs a future to its end on this thread, which sleeps while there is nothing to do.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut context = std::task::Context::from_waker(&waker);
     let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(value) => value,
-        std::task::Poll::Pending => panic!("the in-memory ledger answers at once"),
+    loop {
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(value) => return value,
+            std::task::Poll::Pending => std::thread::park(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on stops where it stands, and an overflow fails it as it should"
 )]
 
+mod backend;
 mod books;
 mod events;
 mod laws;
@@ -41,6 +42,8 @@ mod scripted;
 mod scripted_http;
 #[cfg(feature = "testing")]
 mod soak;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod streams;
 mod walk;
 mod wire_forms;

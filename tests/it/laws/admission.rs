@@ -6,7 +6,7 @@ use token_budget::ledger::{OnExpiry, Outcome};
 use crate::books::{Books, always, claim, line, team};
 
 #[test]
-fn a_reserve_holds_every_line_where_all_have_room() {
+pub(crate) fn a_reserve_holds_every_line_where_all_have_room() {
     let books = Books::new();
     let claim = claim((0..9).map(|place| line(&format!("team/{place}"), always(), 10 + place)).collect());
 
@@ -19,7 +19,7 @@ fn a_reserve_holds_every_line_where_all_have_room() {
 }
 
 #[test]
-fn one_line_without_room_leaves_all_others_untouched() {
+pub(crate) fn one_line_without_room_leaves_all_others_untouched() {
     let books = Books::new();
     let lines = |last| {
         let names = (0..9).map(|place| line(&format!("team/{place}"), always(), 10));
@@ -36,7 +36,7 @@ fn one_line_without_room_leaves_all_others_untouched() {
 }
 
 #[test]
-fn the_ceiling_itself_is_still_allowed_and_one_more_is_not() {
+pub(crate) fn the_ceiling_itself_is_still_allowed_and_one_more_is_not() {
     let books = Books::new();
     books.charged(&team(10), &[4]);
     books.held(&team(10), &[3]);
@@ -49,7 +49,7 @@ fn the_ceiling_itself_is_still_allowed_and_one_more_is_not() {
 }
 
 #[test]
-fn a_refusal_makes_no_row_and_no_journal_entry() {
+pub(crate) fn a_refusal_makes_no_row_and_no_journal_entry() {
     let books = Books::new();
 
     let reply = books.reserve(books.id(), &team(10), &[11]).expect("no error");
@@ -61,7 +61,7 @@ fn a_refusal_makes_no_row_and_no_journal_entry() {
 }
 
 #[test]
-fn a_refusal_answers_with_the_balances_of_all_lines() {
+pub(crate) fn a_refusal_answers_with_the_balances_of_all_lines() {
     let books = Books::new();
     let of = |team, user, run| {
         claim(vec![
@@ -81,7 +81,7 @@ fn a_refusal_answers_with_the_balances_of_all_lines() {
 }
 
 #[test]
-fn a_doomed_large_call_does_not_make_a_small_one_fail() {
+pub(crate) fn a_doomed_large_call_does_not_make_a_small_one_fail() {
     let books = Books::new();
 
     let doomed = books.reserve(books.id(), &team(10), &[1_000]).expect("no error");
@@ -91,7 +91,7 @@ fn a_doomed_large_call_does_not_make_a_small_one_fail() {
 }
 
 #[test]
-fn zero_is_a_limit_that_allows_nothing_that_costs() {
+pub(crate) fn zero_is_a_limit_that_allows_nothing_that_costs() {
     let books = Books::new();
 
     let costs = books.reserve(books.id(), &team(0), &[1]).expect("no error");
@@ -101,7 +101,7 @@ fn zero_is_a_limit_that_allows_nothing_that_costs() {
 }
 
 #[test]
-fn a_line_of_amount_zero_never_refuses_even_above_its_ceiling() {
+pub(crate) fn a_line_of_amount_zero_never_refuses_even_above_its_ceiling() {
     let books = Books::new();
     books.charged(&team(10), &[50]);
 
@@ -112,7 +112,7 @@ fn a_line_of_amount_zero_never_refuses_even_above_its_ceiling() {
 }
 
 #[test]
-fn lowering_a_ceiling_below_what_is_spent_refuses_new_calls_only() {
+pub(crate) fn lowering_a_ceiling_below_what_is_spent_refuses_new_calls_only() {
     let books = Books::new();
     let running = books.held(&team(100), &[60]);
 
@@ -125,7 +125,7 @@ fn lowering_a_ceiling_below_what_is_spent_refuses_new_calls_only() {
 }
 
 #[test]
-fn an_amount_below_zero_is_an_error_that_names_the_field() {
+pub(crate) fn an_amount_below_zero_is_an_error_that_names_the_field() {
     let books = Books::new();
     let two = claim(vec![line("team/search", always(), 10), line("user/ada", always(), 10)]);
 
@@ -142,7 +142,7 @@ fn an_amount_below_zero_is_an_error_that_names_the_field() {
 }
 
 #[test]
-fn amounts_that_do_not_stand_beside_the_lines_are_an_error() {
+pub(crate) fn amounts_that_do_not_stand_beside_the_lines_are_an_error() {
     let books = Books::new();
 
     let reserved = books.reserve(books.id(), &team(10), &[1, 1]).expect_err("two amounts, one line");
@@ -154,7 +154,7 @@ fn amounts_that_do_not_stand_beside_the_lines_are_an_error() {
 }
 
 #[test]
-fn a_sum_that_does_not_fit_is_an_error_and_changes_nothing() {
+pub(crate) fn a_sum_that_does_not_fit_is_an_error_and_changes_nothing() {
     let books = Books::new();
     let unlimited = team(i64::MAX);
     let held = books.held(&unlimited, &[i64::MAX - 1]);

@@ -10,7 +10,7 @@ use crate::books::{Books, always, claim, day, line, scope, team};
 const TEN_SECONDS: Timestamp = Timestamp::from_secs(10);
 
 #[test]
-fn a_hold_lives_to_the_last_nanosecond_before_its_expiry() {
+pub(crate) fn a_hold_lives_to_the_last_nanosecond_before_its_expiry() {
     let books = Books::new();
     books.reserve_until(books.id(), &team(10), &[10], (TEN_SECONDS, OnExpiry::Nothing)).expect("no error");
 
@@ -24,7 +24,7 @@ fn a_hold_lives_to_the_last_nanosecond_before_its_expiry() {
 }
 
 #[test]
-fn an_expired_hold_is_charged_as_it_was_told() {
+pub(crate) fn an_expired_hold_is_charged_as_it_was_told() {
     let charges =
         [(OnExpiry::Nothing, [0, 0]), (OnExpiry::Hold, [6, 5]), (OnExpiry::Amounts(&[1, 9]), [1, 9])];
     for (on_expiry, charge) in charges {
@@ -46,7 +46,7 @@ fn an_expired_hold_is_charged_as_it_was_told() {
 }
 
 #[test]
-fn holds_end_oldest_first_and_by_id_where_they_are_due_together() {
+pub(crate) fn holds_end_oldest_first_and_by_id_where_they_are_due_together() {
     let books = Books::new();
     let mut ids = Vec::new();
     // Twelve holds due at 12, 11, … 1 seconds, and two more at 5.
@@ -67,7 +67,7 @@ fn holds_end_oldest_first_and_by_id_where_they_are_due_together() {
 }
 
 #[test]
-fn an_expiry_charge_follows_what_the_hold_holds_at_that_moment() {
+pub(crate) fn an_expiry_charge_follows_what_the_hold_holds_at_that_moment() {
     let books = Books::new();
     let id = books.id();
     books.reserve_until(id, &team(10), &[6], (TEN_SECONDS, OnExpiry::Hold)).expect("no error");
@@ -79,7 +79,7 @@ fn an_expiry_charge_follows_what_the_hold_holds_at_that_moment() {
 }
 
 #[test]
-fn results_are_the_same_whether_or_not_other_commands_ran_in_between() {
+pub(crate) fn results_are_the_same_whether_or_not_other_commands_ran_in_between() {
     let run = |sweeps: bool| {
         let books = Books::new();
         let lines =
@@ -109,7 +109,7 @@ fn results_are_the_same_whether_or_not_other_commands_ran_in_between() {
 }
 
 #[test]
-fn a_hold_that_was_ended_does_not_expire() {
+pub(crate) fn a_hold_that_was_ended_does_not_expire() {
     let books = Books::new();
     let id = books.id();
     books.reserve_until(id, &team(10), &[6], (TEN_SECONDS, OnExpiry::Hold)).expect("no error");
@@ -123,7 +123,7 @@ fn a_hold_that_was_ended_does_not_expire() {
 }
 
 #[test]
-fn time_never_runs_backwards() {
+pub(crate) fn time_never_runs_backwards() {
     let books = Books::new();
     books.at(50);
     let expiry = (Timestamp::from_secs(40), OnExpiry::Nothing);
@@ -148,7 +148,7 @@ fn told(reply: &Reply) -> Vec<ReservationId> {
 }
 
 #[test]
-fn an_expiry_found_by_a_command_that_fails_is_told_by_the_next_reply() {
+pub(crate) fn an_expiry_found_by_a_command_that_fails_is_told_by_the_next_reply() {
     // The failed command was the only one to see it, and it was never told.
     let books = Books::new();
     let id = books.id();
@@ -163,7 +163,7 @@ fn an_expiry_found_by_a_command_that_fails_is_told_by_the_next_reply() {
 }
 
 #[test]
-fn an_expiry_found_by_reading_is_told_by_the_next_reply() {
+pub(crate) fn an_expiry_found_by_reading_is_told_by_the_next_reply() {
     let books = Books::new();
     let id = books.id();
     books.reserve_until(id, &team(10), &[4], (TEN_SECONDS, OnExpiry::Hold)).expect("no error");

@@ -8,7 +8,7 @@ use token_budget::ledger::{Outcome, Rank};
 use crate::books::{Books, HOUR, always, claim, line, team};
 
 #[test]
-fn a_reserve_sent_again_gets_its_first_outcome_and_holds_nothing_more() {
+pub(crate) fn a_reserve_sent_again_gets_its_first_outcome_and_holds_nothing_more() {
     let books = Books::new();
     let id = books.held(&team(10), &[6]);
 
@@ -21,7 +21,7 @@ fn a_reserve_sent_again_gets_its_first_outcome_and_holds_nothing_more() {
 }
 
 #[test]
-fn a_reserve_sent_again_after_its_hold_ended_gets_its_first_outcome() {
+pub(crate) fn a_reserve_sent_again_after_its_hold_ended_gets_its_first_outcome() {
     let books = Books::new();
     let reconciled = books.held(&team(10), &[6]);
     books.reconcile(reconciled, &team(10), &[5], Rank::Reported).expect("no error");
@@ -38,7 +38,7 @@ fn a_reserve_sent_again_after_its_hold_ended_gets_its_first_outcome() {
 }
 
 #[test]
-fn a_refused_id_stays_refused_even_when_there_is_room_by_now() {
+pub(crate) fn a_refused_id_stays_refused_even_when_there_is_room_by_now() {
     let books = Books::new();
     let holder = books.held(&team(10), &[10]);
     let id = books.id();
@@ -54,7 +54,7 @@ fn a_refused_id_stays_refused_even_when_there_is_room_by_now() {
 }
 
 #[test]
-fn the_same_id_with_another_body_is_a_conflict_that_changes_nothing() {
+pub(crate) fn the_same_id_with_another_body_is_a_conflict_that_changes_nothing() {
     let books = Books::new();
     let id = books.held(&team(10), &[6]);
     let other_account = claim(vec![line("team/ads", always(), 10)]);
@@ -72,7 +72,7 @@ fn the_same_id_with_another_body_is_a_conflict_that_changes_nothing() {
 }
 
 #[test]
-fn a_refused_id_with_another_body_is_a_conflict() {
+pub(crate) fn a_refused_id_with_another_body_is_a_conflict() {
     let books = Books::new();
     let id = books.id();
     books.reserve(id, &team(10), &[11]).expect("no error");
@@ -84,7 +84,7 @@ fn a_refused_id_with_another_body_is_a_conflict() {
 }
 
 #[test]
-fn a_release_that_overtakes_its_reserve_leaves_a_tombstone() {
+pub(crate) fn a_release_that_overtakes_its_reserve_leaves_a_tombstone() {
     let books = Books::new();
     let id = books.id();
 
@@ -98,7 +98,7 @@ fn a_release_that_overtakes_its_reserve_leaves_a_tombstone() {
 }
 
 #[test]
-fn usage_for_a_tombstone_is_recorded_all_the_same() {
+pub(crate) fn usage_for_a_tombstone_is_recorded_all_the_same() {
     let books = Books::new();
     let id = books.id();
     books.release(id).expect("no error");
@@ -110,7 +110,7 @@ fn usage_for_a_tombstone_is_recorded_all_the_same() {
 }
 
 #[test]
-fn an_unknown_id_is_too_old_after_an_hour_and_not_before() {
+pub(crate) fn an_unknown_id_is_too_old_after_an_hour_and_not_before() {
     let books = Books::new();
     let (on_time, late) = (books.id(), books.id());
 
@@ -130,7 +130,7 @@ fn an_unknown_id_is_too_old_after_an_hour_and_not_before() {
 }
 
 #[test]
-fn an_open_hold_is_never_too_old() {
+pub(crate) fn an_open_hold_is_never_too_old() {
     let books = Books::new();
     let id = books.id();
     let for_ever = (token_budget::Timestamp::MAX, token_budget::ledger::OnExpiry::Nothing);
@@ -144,7 +144,7 @@ fn an_open_hold_is_never_too_old() {
 }
 
 #[test]
-fn a_tombstone_lasts_until_its_id_is_too_old() {
+pub(crate) fn a_tombstone_lasts_until_its_id_is_too_old() {
     // A tombstone was let go at the very instant at which its id was not yet
     // too old: the delayed reserve came alive.
     let books = Books::new();
@@ -159,5 +159,6 @@ fn a_tombstone_lasts_until_its_id_is_too_old() {
     let after = books.reserve(id, &team(10), &[1]).expect_err("it is too old");
 
     assert!(at_the_hour.to_string().contains("released"), "{at_the_hour}");
-    assert!(after.to_string().contains("older"), "{after}");
+    // A ledger may remember it for longer than it must.
+    assert!(matches!(after.kind(), ErrorKind::Forgotten | ErrorKind::State), "{after}");
 }

@@ -24,7 +24,7 @@ fn charge(books: &Books, claim: &Claim, amount: i64) -> Vec<(u8, i64)> {
 const LEVELS: &[(i64, u8)] = &[(50, 0), (80, 1), (100, 2)];
 
 #[test]
-fn a_level_fires_at_its_figure_and_not_one_below() {
+pub(crate) fn a_level_fires_at_its_figure_and_not_one_below() {
     let books = Books::new();
     let day = of_day(0, LEVELS);
 
@@ -34,7 +34,7 @@ fn a_level_fires_at_its_figure_and_not_one_below() {
 }
 
 #[test]
-fn one_charge_over_several_levels_fires_them_lowest_first() {
+pub(crate) fn one_charge_over_several_levels_fires_them_lowest_first() {
     let books = Books::new();
 
     assert_eq!(charge(&books, &of_day(0, LEVELS), 100), [(0, 50), (1, 80), (2, 100)]);
@@ -51,7 +51,7 @@ fn one_charge_over_several_levels_fires_them_lowest_first() {
 }
 
 #[test]
-fn a_hold_fires_nothing_because_events_look_at_spent_alone() {
+pub(crate) fn a_hold_fires_nothing_because_events_look_at_spent_alone() {
     let books = Books::new();
     let id = books.id();
 
@@ -62,7 +62,7 @@ fn a_hold_fires_nothing_because_events_look_at_spent_alone() {
 }
 
 #[test]
-fn a_level_does_not_fire_again_when_money_moves_back_and_forth() {
+pub(crate) fn a_level_does_not_fire_again_when_money_moves_back_and_forth() {
     let books = Books::new();
     let day = of_day(0, LEVELS);
     let id = books.held(&day, &[60]);
@@ -75,7 +75,7 @@ fn a_level_does_not_fire_again_when_money_moves_back_and_forth() {
 }
 
 #[test]
-fn a_tier_fires_once_even_where_its_level_moves() {
+pub(crate) fn a_tier_fires_once_even_where_its_level_moves() {
     let books = Books::new();
     assert_eq!(charge(&books, &of_day(0, &[(50, 0)]), 60), [(0, 50)]);
 
@@ -83,7 +83,7 @@ fn a_tier_fires_once_even_where_its_level_moves() {
 }
 
 #[test]
-fn a_lowered_level_is_found_by_the_next_reserve() {
+pub(crate) fn a_lowered_level_is_found_by_the_next_reserve() {
     let books = Books::new();
     assert_eq!(charge(&books, &of_day(0, LEVELS), 40), []);
 
@@ -94,7 +94,7 @@ fn a_lowered_level_is_found_by_the_next_reserve() {
 }
 
 #[test]
-fn a_lowered_level_is_found_by_a_reserve_that_is_refused() {
+pub(crate) fn a_lowered_level_is_found_by_a_reserve_that_is_refused() {
     // Limit and level were lowered together: nothing was admitted any more, so nobody heard of it.
     let books = Books::new();
     assert_eq!(charge(&books, &of_day(0, LEVELS), 40), []);
@@ -112,7 +112,7 @@ fn a_lowered_level_is_found_by_a_reserve_that_is_refused() {
 }
 
 #[test]
-fn a_level_fires_again_in_a_new_day() {
+pub(crate) fn a_level_fires_again_in_a_new_day() {
     let books = Books::new();
     assert_eq!(charge(&books, &of_day(0, LEVELS), 50), [(0, 50)]);
     books.at(1_000);
@@ -122,7 +122,7 @@ fn a_level_fires_again_in_a_new_day() {
 }
 
 #[test]
-fn a_late_charge_fires_in_the_day_of_its_reserve() {
+pub(crate) fn a_late_charge_fires_in_the_day_of_its_reserve() {
     let books = Books::new();
     let id = books.id();
     books.reserve_until(id, &of_day(0, LEVELS), &[50], (Timestamp::MAX, OnExpiry::Hold)).expect("no error");
@@ -136,7 +136,7 @@ fn a_late_charge_fires_in_the_day_of_its_reserve() {
 }
 
 #[test]
-fn an_expiry_charge_is_found_by_the_command_that_ended_it() {
+pub(crate) fn an_expiry_charge_is_found_by_the_command_that_ended_it() {
     let books = Books::new();
     let day = of_day(0, LEVELS);
     books

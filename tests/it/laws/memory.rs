@@ -1,11 +1,11 @@
-//! What does the ledger remember, and does it find an account whoever made it?
+//! What does the ledger in memory remember, and does it find an account whoever made it?
 
 use std::time::Duration;
 
 use token_budget::ErrorKind;
 use token_budget::ledger::{MemoryOptions, Outcome, Rank};
 
-use crate::books::{Books, HOUR, always, claim, day, line, team};
+use crate::books::{Books, HOUR, always, claim, day, line, root, team};
 
 #[test]
 fn the_stated_number_of_ended_ids_is_remembered() {
@@ -126,4 +126,19 @@ fn an_account_whose_row_was_let_go_begins_anew() {
 
     assert_eq!((reply.outcome, reply.balances[0].used()), (Outcome::Applied, 0));
     books.verify();
+}
+
+#[test]
+fn the_journal_keeps_the_newest_and_its_sum_still_fits_the_balances() {
+    let books = Books::with(MemoryOptions { journal_entries_max: 5, ..MemoryOptions::default() });
+    let two = claim(vec![line("team/search", always(), 1_000), line("user/ada", always(), 1_000)]);
+    for _ in 0..10 {
+        books.charged(&two, &[3, 4]);
+        books.verify();
+    }
+
+    let numbers: Vec<u64> = books.journal(&root()).iter().map(|entry| entry.sequence).collect();
+    // Ten holds and ten charges: entries 16 to 20 are left.
+    assert_eq!(numbers, [16, 17, 18, 19, 20]);
+    assert_eq!(books.balances(&two), [(30, 0), (40, 0)]);
 }

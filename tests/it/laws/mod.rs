@@ -1,13 +1,13 @@
 //! What may nobody's ledger do otherwise? One test for each law.
 
-mod admission;
-mod expiry;
-mod ids;
-mod journal;
-mod marks;
+pub(crate) mod admission;
+pub(crate) mod expiry;
+pub(crate) mod ids;
+pub(crate) mod journal;
+pub(crate) mod marks;
 mod memory;
-mod postings;
-mod ranks;
-mod resizing;
-mod scopes;
-mod windows;
+pub(crate) mod postings;
+pub(crate) mod ranks;
+pub(crate) mod resizing;
+pub(crate) mod scopes;
+pub(crate) mod windows;

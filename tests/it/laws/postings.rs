@@ -8,7 +8,7 @@ use token_budget::{ErrorKind, Timestamp};
 use crate::books::{Books, always, claim, day, line, team};
 
 #[test]
-fn an_import_is_posted_once() {
+pub(crate) fn an_import_is_posted_once() {
     let books = Books::new();
     let id = books.id();
 
@@ -22,7 +22,7 @@ fn an_import_is_posted_once() {
 }
 
 #[test]
-fn a_refund_names_its_charge() {
+pub(crate) fn a_refund_names_its_charge() {
     let books = Books::new();
     books.charged(&team(10), &[6]);
     let held = books.held(&team(10), &[4]);
@@ -37,7 +37,7 @@ fn a_refund_names_its_charge() {
 }
 
 #[test]
-fn refunds_cannot_exceed_their_charge_even_together() {
+pub(crate) fn refunds_cannot_exceed_their_charge_even_together() {
     let books = Books::new();
     let charge = books.charged(&team(10), &[6]);
     books.charged(&team(10), &[50]);
@@ -53,7 +53,7 @@ fn refunds_cannot_exceed_their_charge_even_together() {
 }
 
 #[test]
-fn a_repeated_refund_is_posted_once() {
+pub(crate) fn a_repeated_refund_is_posted_once() {
     let books = Books::new();
     let charge = books.charged(&team(10), &[6]);
     let id = books.id();
@@ -67,7 +67,7 @@ fn a_repeated_refund_is_posted_once() {
 }
 
 #[test]
-fn a_refund_lands_in_the_day_of_its_charge() {
+pub(crate) fn a_refund_lands_in_the_day_of_its_charge() {
     let books = Books::new();
     let of = |number| claim(vec![line("team/search", day(number), 10)]);
     let charge = books.charged(&of(0), &[6]);
@@ -86,7 +86,7 @@ fn a_refund_lands_in_the_day_of_its_charge() {
 }
 
 #[test]
-fn withdrawing_a_refunded_charge_gives_back_only_what_is_left_of_it() {
+pub(crate) fn withdrawing_a_refunded_charge_gives_back_only_what_is_left_of_it() {
     // The release took back the whole charge after the refund had taken back
     // a part: the balance fell below zero and the budget grew.
     let books = Books::new();
@@ -101,7 +101,7 @@ fn withdrawing_a_refunded_charge_gives_back_only_what_is_left_of_it() {
 }
 
 #[test]
-fn a_surer_figure_below_what_was_refunded_leaves_nothing_spent() {
+pub(crate) fn a_surer_figure_below_what_was_refunded_leaves_nothing_spent() {
     // The report replaced 6 by 3 where 4 had been refunded: the balance fell to −1.
     let books = Books::new();
     let id = books.held(&team(10), &[6]);
@@ -120,7 +120,7 @@ fn a_surer_figure_below_what_was_refunded_leaves_nothing_spent() {
 }
 
 #[test]
-fn a_correction_on_other_lines_does_not_make_room_for_a_second_refund() {
+pub(crate) fn a_correction_on_other_lines_does_not_make_room_for_a_second_refund() {
     // A posting on the user's line was taken for one on the team's.
     let books = Books::new();
     let charge = books.charged(&team(10), &[6]);
@@ -136,7 +136,7 @@ fn a_correction_on_other_lines_does_not_make_room_for_a_second_refund() {
 }
 
 #[test]
-fn two_late_lines_of_idle_accounts_are_two_accounts() {
+pub(crate) fn two_late_lines_of_idle_accounts_are_two_accounts() {
     // Making the second row let go of the first, whose day is long over:
     // both lines were posted to one account.
     let books = Books::new();
@@ -151,7 +151,7 @@ fn two_late_lines_of_idle_accounts_are_two_accounts() {
 }
 
 #[test]
-fn a_charge_whose_sum_does_not_fit_makes_no_row() {
+pub(crate) fn a_charge_whose_sum_does_not_fit_makes_no_row() {
     // The row of the first line was made before the second was looked at.
     let books = Books::new();
     books.charged(&team(10), &[i64::MAX]);

@@ -9,7 +9,7 @@ use token_budget::ledger::{OnExpiry, Outcome};
 use crate::books::{Books, always, claim, line, team};
 
 #[test]
-fn a_reconcile_replaces_the_hold_by_what_was_used() {
+pub(crate) fn a_reconcile_replaces_the_hold_by_what_was_used() {
     let books = Books::new();
     let id = books.held(&team(10), &[6]);
 
@@ -21,7 +21,7 @@ fn a_reconcile_replaces_the_hold_by_what_was_used() {
 }
 
 #[test]
-fn usage_above_the_hold_and_above_the_limit_is_recorded_in_full() {
+pub(crate) fn usage_above_the_hold_and_above_the_limit_is_recorded_in_full() {
     let books = Books::new();
     let id = books.held(&team(10), &[6]);
 
@@ -32,7 +32,7 @@ fn usage_above_the_hold_and_above_the_limit_is_recorded_in_full() {
 }
 
 #[test]
-fn a_reply_names_the_rank_that_was_replaced_and_none_for_a_live_hold() {
+pub(crate) fn a_reply_names_the_rank_that_was_replaced_and_none_for_a_live_hold() {
     let books = Books::new();
     let id = books.held(&team(100), &[9]);
     let mut replaced = Vec::new();
@@ -45,7 +45,7 @@ fn a_reply_names_the_rank_that_was_replaced_and_none_for_a_live_hold() {
 }
 
 #[test]
-fn a_higher_rank_replaces_a_charge_in_full() {
+pub(crate) fn a_higher_rank_replaces_a_charge_in_full() {
     let books = Books::new();
     let id = books.held(&team(100), &[9]);
     // Each figure replaces the one before it: nothing is added up.
@@ -58,7 +58,7 @@ fn a_higher_rank_replaces_a_charge_in_full() {
 }
 
 #[test]
-fn a_lower_rank_is_ignored() {
+pub(crate) fn a_lower_rank_is_ignored() {
     let ranks = [Expired, Provisional, Estimated, Reported];
     for (place, stands) in ranks.iter().enumerate() {
         for lower in &ranks[..place] {
@@ -75,7 +75,7 @@ fn a_lower_rank_is_ignored() {
 }
 
 #[test]
-fn the_same_report_again_is_repeated_and_another_of_its_rank_is_a_conflict() {
+pub(crate) fn the_same_report_again_is_repeated_and_another_of_its_rank_is_a_conflict() {
     for rank in [Expired, Provisional, Estimated, Reported] {
         let books = Books::new();
         let id = books.held(&team(10), &[6]);
@@ -93,7 +93,7 @@ fn the_same_report_again_is_repeated_and_another_of_its_rank_is_a_conflict() {
 }
 
 #[test]
-fn a_report_after_the_expiry_replaces_the_expiry_charge() {
+pub(crate) fn a_report_after_the_expiry_replaces_the_expiry_charge() {
     let books = Books::new();
     let id = books.id();
     let expiry = (books.now() + Duration::from_secs(10), OnExpiry::Hold);
@@ -107,7 +107,7 @@ fn a_report_after_the_expiry_replaces_the_expiry_charge() {
 }
 
 #[test]
-fn usage_of_an_id_never_seen_is_recorded_once_and_its_late_reserve_fails() {
+pub(crate) fn usage_of_an_id_never_seen_is_recorded_once_and_its_late_reserve_fails() {
     let books = Books::new();
     let id = books.id();
 
@@ -123,7 +123,7 @@ fn usage_of_an_id_never_seen_is_recorded_once_and_its_late_reserve_fails() {
 }
 
 #[test]
-fn usage_of_a_refused_id_is_recorded_in_full() {
+pub(crate) fn usage_of_a_refused_id_is_recorded_in_full() {
     let books = Books::new();
     let id = books.id();
     books.reserve(id, &team(10), &[11]).expect("no error");
@@ -135,7 +135,7 @@ fn usage_of_a_refused_id_is_recorded_in_full() {
 }
 
 #[test]
-fn a_release_gives_the_hold_back_on_every_line() {
+pub(crate) fn a_release_gives_the_hold_back_on_every_line() {
     let books = Books::new();
     let two = claim(vec![line("team/search", always(), 10), line("user/ada", always(), 10)]);
     let id = books.held(&two, &[6, 5]);
@@ -148,7 +148,7 @@ fn a_release_gives_the_hold_back_on_every_line() {
 }
 
 #[test]
-fn a_release_withdraws_a_charge_that_nobody_reported() {
+pub(crate) fn a_release_withdraws_a_charge_that_nobody_reported() {
     for rank in [Expired, Provisional, Estimated] {
         let books = Books::new();
         let id = books.held(&team(10), &[6]);
@@ -162,7 +162,7 @@ fn a_release_withdraws_a_charge_that_nobody_reported() {
 }
 
 #[test]
-fn a_release_cannot_withdraw_what_the_provider_reported() {
+pub(crate) fn a_release_cannot_withdraw_what_the_provider_reported() {
     let books = Books::new();
     let id = books.charged(&team(10), &[6]);
 
@@ -174,7 +174,7 @@ fn a_release_cannot_withdraw_what_the_provider_reported() {
 }
 
 #[test]
-fn usage_after_a_release_is_recorded_in_full() {
+pub(crate) fn usage_after_a_release_is_recorded_in_full() {
     let books = Books::new();
     let id = books.held(&team(10), &[6]);
     books.release(id).expect("no error");
@@ -185,7 +185,7 @@ fn usage_after_a_release_is_recorded_in_full() {
 }
 
 #[test]
-fn other_commands_on_an_ended_or_unknown_hold_name_its_state() {
+pub(crate) fn other_commands_on_an_ended_or_unknown_hold_name_its_state() {
     let books = Books::new();
     let (released, refused) = (books.held(&team(10), &[1]), books.id());
     books.release(released).expect("no error");

@@ -8,7 +8,7 @@ use token_budget::{ErrorKind, Timestamp};
 use crate::books::{Books, always, claim, day, line, team};
 
 #[test]
-fn growth_takes_room_on_every_line_or_on_none() {
+pub(crate) fn growth_takes_room_on_every_line_or_on_none() {
     let books = Books::new();
     let two = claim(vec![line("team/search", always(), 10), line("user/ada", always(), 5)]);
     let id = books.held(&two, &[4, 4]);
@@ -25,7 +25,7 @@ fn growth_takes_room_on_every_line_or_on_none() {
 }
 
 #[test]
-fn refused_growth_does_not_prolong_the_hold() {
+pub(crate) fn refused_growth_does_not_prolong_the_hold() {
     let books = Books::new();
     let id = books.held(&team(10), &[4]);
 
@@ -36,7 +36,7 @@ fn refused_growth_does_not_prolong_the_hold() {
 }
 
 #[test]
-fn shrinking_never_refuses() {
+pub(crate) fn shrinking_never_refuses() {
     let books = Books::new();
     let id = books.held(&team(10), &[8]);
     books.charged(&team(10), &[50]);
@@ -48,7 +48,7 @@ fn shrinking_never_refuses() {
 }
 
 #[test]
-fn a_hold_can_be_prolonged_and_cut_short() {
+pub(crate) fn a_hold_can_be_prolonged_and_cut_short() {
     let books = Books::new();
     let (prolonged, cut) = (books.held(&team(10), &[4]), books.held(&team(10), &[3]));
 
@@ -66,7 +66,7 @@ fn a_hold_can_be_prolonged_and_cut_short() {
 }
 
 #[test]
-fn a_resized_hold_still_answers_its_first_reserve() {
+pub(crate) fn a_resized_hold_still_answers_its_first_reserve() {
     let books = Books::new();
     let id = books.held(&team(10), &[4]);
     books.resize(id, &team(10), &[7], None).expect("no error");
@@ -78,7 +78,7 @@ fn a_resized_hold_still_answers_its_first_reserve() {
 }
 
 #[test]
-fn a_resize_names_the_lines_that_were_held() {
+pub(crate) fn a_resize_names_the_lines_that_were_held() {
     let books = Books::new();
     let id = books.held(&team(10), &[4]);
     let other = claim(vec![line("team/ads", always(), 10)]);
@@ -89,7 +89,7 @@ fn a_resize_names_the_lines_that_were_held() {
 }
 
 #[test]
-fn growth_in_a_past_day_counts_against_that_day() {
+pub(crate) fn growth_in_a_past_day_counts_against_that_day() {
     let books = Books::new();
     let of = |number| claim(vec![line("team/search", day(number), 10)]);
     let id = books.id();
@@ -106,7 +106,7 @@ fn growth_in_a_past_day_counts_against_that_day() {
 }
 
 #[test]
-fn growth_in_a_past_day_whose_balance_is_forgotten_is_refused() {
+pub(crate) fn growth_in_a_past_day_whose_balance_is_forgotten_is_refused() {
     // A hold of nothing does not keep its day's balance once the day is over:
     // it grew by an amount that no account counted, and `verify` failed.
     let books = Books::new();

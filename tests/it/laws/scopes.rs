@@ -7,7 +7,7 @@ use token_budget::ledger::{EntryKind, Outcome, Rank};
 use crate::books::{Books, always, claim, line, root, scope, team};
 
 #[test]
-fn a_frozen_scope_refuses_with_its_reason_until_it_is_reopened() {
+pub(crate) fn a_frozen_scope_refuses_with_its_reason_until_it_is_reopened() {
     for action in [Freeze, Stop, Close] {
         let books = Books::new();
         let search = scope("team", "search");
@@ -28,7 +28,7 @@ fn a_frozen_scope_refuses_with_its_reason_until_it_is_reopened() {
 }
 
 #[test]
-fn a_frozen_scope_refuses_a_line_of_amount_zero() {
+pub(crate) fn a_frozen_scope_refuses_a_line_of_amount_zero() {
     let books = Books::new();
     books.mark(&scope("team", "search"), Freeze, "holidays");
 
@@ -38,7 +38,7 @@ fn a_frozen_scope_refuses_a_line_of_amount_zero() {
 }
 
 #[test]
-fn a_frozen_scope_stops_calls_that_no_budget_of_it_binds() {
+pub(crate) fn a_frozen_scope_stops_calls_that_no_budget_of_it_binds() {
     let books = Books::new();
     let run = scope("run", "7");
     books.mark(&run, Stop, "it went in circles");
@@ -50,7 +50,7 @@ fn a_frozen_scope_stops_calls_that_no_budget_of_it_binds() {
 }
 
 #[test]
-fn all_frozen_scopes_of_a_call_are_named() {
+pub(crate) fn all_frozen_scopes_of_a_call_are_named() {
     let books = Books::new();
     let two = claim(vec![line("team/search", always(), 10), line("user/ada", always(), 10)]);
     books.mark(&scope("team", "search"), Freeze, "one");
@@ -64,7 +64,7 @@ fn all_frozen_scopes_of_a_call_are_named() {
 }
 
 #[test]
-fn calls_in_flight_are_recorded_in_a_stopped_scope() {
+pub(crate) fn calls_in_flight_are_recorded_in_a_stopped_scope() {
     let books = Books::new();
     let id = books.held(&team(10), &[4]);
     books.mark(&scope("team", "search"), Stop, "enough");
@@ -76,7 +76,7 @@ fn calls_in_flight_are_recorded_in_a_stopped_scope() {
 }
 
 #[test]
-fn a_hold_in_a_frozen_scope_may_shrink_but_not_grow() {
+pub(crate) fn a_hold_in_a_frozen_scope_may_shrink_but_not_grow() {
     // A stopped run went on asking for more room, a slice at a time.
     let books = Books::new();
     let id = books.held(&team(10), &[4]);
@@ -93,7 +93,7 @@ fn a_hold_in_a_frozen_scope_may_shrink_but_not_grow() {
 }
 
 #[test]
-fn a_second_stop_changes_nothing() {
+pub(crate) fn a_second_stop_changes_nothing() {
     let books = Books::new();
     let run = scope("team", "search");
     let first = books.mark(&run, Stop, "it went in circles");
@@ -112,7 +112,7 @@ fn a_second_stop_changes_nothing() {
 }
 
 #[test]
-fn a_close_after_a_freeze_counts_and_is_opened_by_one_reopen() {
+pub(crate) fn a_close_after_a_freeze_counts_and_is_opened_by_one_reopen() {
     // The close was taken for a repeat, and the freeze's reason stood for a run that had ended.
     let books = Books::new();
     let run = scope("team", "search");
@@ -131,7 +131,7 @@ fn a_close_after_a_freeze_counts_and_is_opened_by_one_reopen() {
 }
 
 #[test]
-fn marks_are_read_as_they_stand_and_an_open_scope_has_none() {
+pub(crate) fn marks_are_read_as_they_stand_and_an_open_scope_has_none() {
     let books = Books::new();
     let (run, search, ada) = (scope("run", "7"), scope("team", "search"), scope("user", "ada"));
     books.at(10);
@@ -149,7 +149,7 @@ fn marks_are_read_as_they_stand_and_an_open_scope_has_none() {
 }
 
 #[test]
-fn reopening_what_is_open_changes_nothing() {
+pub(crate) fn reopening_what_is_open_changes_nothing() {
     let books = Books::new();
 
     let reply = books.mark(&scope("team", "search"), Reopen, "just in case");

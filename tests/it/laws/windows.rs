@@ -16,7 +16,7 @@ fn of_minute(number: i64, ceiling: i64) -> token_budget::Claim {
 }
 
 #[test]
-fn a_new_day_begins_empty() {
+pub(crate) fn a_new_day_begins_empty() {
     let books = Books::new();
     books.charged(&of_day(0), &[10]);
 
@@ -29,7 +29,7 @@ fn a_new_day_begins_empty() {
 }
 
 #[test]
-fn a_reserve_outside_its_lines_interval_is_stale_and_changes_nothing() {
+pub(crate) fn a_reserve_outside_its_lines_interval_is_stale_and_changes_nothing() {
     let books = Books::new();
     let id = books.id();
     let stale = |at: Timestamp| {
@@ -51,7 +51,7 @@ fn a_reserve_outside_its_lines_interval_is_stale_and_changes_nothing() {
 }
 
 #[test]
-fn a_stale_id_can_be_asked_again_with_its_line_resolved_anew() {
+pub(crate) fn a_stale_id_can_be_asked_again_with_its_line_resolved_anew() {
     let books = Books::new();
     books.at(1_000);
     let id = books.id();
@@ -63,7 +63,7 @@ fn a_stale_id_can_be_asked_again_with_its_line_resolved_anew() {
 }
 
 #[test]
-fn a_retry_of_yesterdays_reserve_is_answered_not_stale() {
+pub(crate) fn a_retry_of_yesterdays_reserve_is_answered_not_stale() {
     let books = Books::new();
     let id = books.held(&of_day(0), &[3]);
     books.at(1_000);
@@ -74,7 +74,7 @@ fn a_retry_of_yesterdays_reserve_is_answered_not_stale() {
 }
 
 #[test]
-fn a_charge_lands_in_the_day_of_its_reserve() {
+pub(crate) fn a_charge_lands_in_the_day_of_its_reserve() {
     let books = Books::new();
     let id = books.id();
     let other = books.id();
@@ -92,7 +92,7 @@ fn a_charge_lands_in_the_day_of_its_reserve() {
 }
 
 #[test]
-fn a_hold_that_outlives_two_days_expires_into_its_own() {
+pub(crate) fn a_hold_that_outlives_two_days_expires_into_its_own() {
     let books = Books::new();
     let due = Timestamp::from_secs(2_500);
     books.reserve_until(books.id(), &of_day(0), &[4], (due, OnExpiry::Hold)).expect("no error");
@@ -108,7 +108,7 @@ fn a_hold_that_outlives_two_days_expires_into_its_own() {
 }
 
 #[test]
-fn reading_a_coming_day_does_not_close_the_present_one() {
+pub(crate) fn reading_a_coming_day_does_not_close_the_present_one() {
     // A report that asked for tomorrow made every call of today stale.
     let books = Books::new();
     books.charged(&of_day(0), &[4]);
@@ -120,7 +120,7 @@ fn reading_a_coming_day_does_not_close_the_present_one() {
 }
 
 #[test]
-fn a_rolling_window_counts_its_sixty_sub_periods_and_the_running_one() {
+pub(crate) fn a_rolling_window_counts_its_sixty_sub_periods_and_the_running_one() {
     let books = Books::new();
     books.charged(&of_minute(0, 10), &[7]);
 
@@ -135,7 +135,7 @@ fn a_rolling_window_counts_its_sixty_sub_periods_and_the_running_one() {
 }
 
 #[test]
-fn a_rolling_window_never_lets_go_before_its_length() {
+pub(crate) fn a_rolling_window_never_lets_go_before_its_length() {
     let books = Books::new();
     // The last nanosecond of sub-period 0: 600 s later sub-period 60 still counts it.
     books.clock.set(Timestamp::from_secs(10) - Duration::from_nanos(1));
@@ -161,7 +161,7 @@ fn frees(reply: &Reply) -> Option<u32> {
 }
 
 #[test]
-fn a_rolling_refusal_says_after_how_many_sub_periods_it_would_fit() {
+pub(crate) fn a_rolling_refusal_says_after_how_many_sub_periods_it_would_fit() {
     let books = Books::new();
     books.charged(&of_minute(0, 10), &[5]);
     books.at(30);
@@ -192,7 +192,7 @@ fn a_rolling_refusal_says_after_how_many_sub_periods_it_would_fit() {
 }
 
 #[test]
-fn a_charge_older_than_a_rolling_window_goes_to_the_journal_only() {
+pub(crate) fn a_charge_older_than_a_rolling_window_goes_to_the_journal_only() {
     let books = Books::new();
     let id = books.id();
     books.reserve_until(id, &of_minute(0, 10), &[4], (Timestamp::MAX, OnExpiry::Hold)).expect("no error");
@@ -213,7 +213,7 @@ fn a_charge_older_than_a_rolling_window_goes_to_the_journal_only() {
 }
 
 #[test]
-fn a_line_that_did_not_refuse_says_nothing_about_when_it_frees() {
+pub(crate) fn a_line_that_did_not_refuse_says_nothing_about_when_it_frees() {
     // A frozen call was told when its line of amount zero would have room.
     let books = Books::new();
     books.charged(&of_minute(0, 10), &[50]);

@@ -45,13 +45,9 @@ impl Game {
         let journal_entries_max = random.pick(&[0, 10, 100_000]);
         // The model never forgets, so the ledger is told to remember a game.
         let options = MemoryOptions { journal_entries_max, id_age_max: year, ..MemoryOptions::default() };
-        Self {
-            random,
-            books: Books::with(options),
-            model: Model::default(),
-            ids: Vec::new(),
-            seen: Seen::default(),
-        }
+        let books = Books::with(options);
+        let model = Model::new(books.ledger.keeps_past());
+        Self { random, books, model, ids: Vec::new(), seen: Seen::default() }
     }
 
     /// One command to both; what differs is an error.

@@ -15,7 +15,7 @@ use self::random::Random;
 /// Each game begins with empty books: the model looks at all it knows for every command.
 const COMMANDS_IN_A_GAME: u64 = 400;
 
-fn setting(name: &str, otherwise: u64) -> u64 {
+pub(crate) fn setting(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")),
         Err(_) => otherwise,
@@ -24,8 +24,12 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 
 #[test]
 fn the_ledger_answers_every_command_like_the_model() {
+    play(setting("TOKEN_BUDGET_COMMANDS", if cfg!(debug_assertions) { 200_000 } else { 1_000_000 }));
+}
+
+/// Plays so many commands on the ledger and on the model.
+pub(crate) fn play(commands: u64) {
     let seed = setting("TOKEN_BUDGET_SEED", 0x746f_6b65_6e73);
-    let commands = setting("TOKEN_BUDGET_COMMANDS", if cfg!(debug_assertions) { 200_000 } else { 1_000_000 });
     let mut seen = game::Seen::default();
 
     for number in 0..commands.div_ceil(COMMANDS_IN_A_GAME) {

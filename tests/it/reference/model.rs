@@ -87,9 +87,15 @@ pub(crate) struct Model {
     /// What ended by age and no answer has told yet: a failed command gives none.
     untold: Vec<u128>,
     pub(crate) spent_for_ever: i128,
+    /// The ledger under test keeps the balance of a past period for ever.
+    keeps_past: bool,
 }
 
 impl Model {
+    pub(crate) fn new(keeps_past: bool) -> Self {
+        Self { keeps_past, ..Self::default() }
+    }
+
     /// Time runs on, and what is due ends: oldest first, ties by id.
     fn tick(&mut self, now: i64) {
         self.now = self.now.max(now);
@@ -144,11 +150,14 @@ impl Model {
     }
 
     fn kept(&self, account: Name, period: i64) -> bool {
-        self.books.contains_key(&(account, period))
+        self.keeps_past || self.books.contains_key(&(account, period))
     }
 
-    /// A past calendar period is forgotten once nothing is held in it.
+    /// A past calendar period is forgotten once nothing is held in it, unless the ledger keeps it.
     fn forget_past(&mut self) {
+        if self.keeps_past {
+            return;
+        }
         let (newest, rolling) = (&self.newest, &self.rolling);
         self.books.retain(|(account, period), (_, reserved)| {
             rolling.contains(account) || *period == newest[account] || *reserved != 0
@@ -168,6 +177,7 @@ impl Model {
         let newest = *newest;
         self.fired.retain(|(account, period)| {
             line.rolls
+                || self.keeps_past
                 || *account != line.account
                 || *period == newest
                 || self.books.contains_key(&(*account, *period))
