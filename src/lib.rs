@@ -48,6 +48,7 @@
 //! | usage out of a response or a stream | [`wire`]: [`wire::extract`], [`wire::StreamMeter`] |
 //! | what a provider still lets through | [`wire::RateLimitState`] |
 //! | to hear of crossings and overruns | [`Observer`], [`Event`] |
+//! | books that survive the process, shared by several | `SqliteLedger` (feature `sqlite`) |
 //! | to keep the books elsewhere | [`ledger`], [`BudgetLedger`] |
 //! | to test your own calls, faults and all | `testing`: `ScriptedProvider`, `Oracle` |
 //!
@@ -58,12 +59,13 @@
 //! only itself and those above it.
 //!
 //! # What is left out
-//! No HTTP, no database and no runtime are in the default build; nothing is spawned. Other stores and
+//! No HTTP, no database and no runtime are in the default build; nothing is spawned (`SqliteLedger` has one thread). Other stores and
 //! reports build on the same contract.
 //!
 //! # Features
 //! `tiktoken` (default) adds `TiktokenEstimator`, which counts text for OpenAI models; give it to the builder.
-//! `toml` reads policies written in TOML. `testing` brings, for tests, a provider that never leaves the machine and
+//! `toml` reads policies written in TOML. `sqlite` brings `SqliteLedger`, books in one file that survive a crash.
+//! `testing` brings, for tests, a provider that never leaves the machine and
 //! one assertion over all books. Features only add
 //! types: the same policy gives the same verdict in every build.
 
@@ -113,6 +115,8 @@ pub use decision::{Quote, check_budget};
 pub use enforcer::{Abandoned, Admission, Enforcer, EnforcerBuilder, LedgerAway, Prepared};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Observer};
+#[cfg(feature = "sqlite")]
+pub use ledger::SqliteLedger;
 pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger, Rank, Signature};
 pub use message::{Detail, Input, Message, Part, Picture, Prompt};
 pub use meter::{Meter, MeterUnit};

@@ -1,8 +1,9 @@
 //! Is there room? Reserving takes it on all lines, or on none.
 
-use super::books::{Balances, Books, Changes, RootRow, Told};
+use super::books::{Balances, Books, Changes, Told};
 use super::fault::Fault;
 use super::holds::{self, ExpiryCharge, Hold, HoldLine, HoldLines};
+use super::roots::RootRow;
 use super::seal::body_of;
 use super::sheet::Change;
 use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, has_room, negative};
@@ -66,7 +67,7 @@ impl Books {
         let mut lines = HoldLines::new();
         let mut changes = Changes::new();
         for (at, (line, amount)) in command.claim.lines().iter().zip(command.amounts).enumerate() {
-            let account = self.sheet.find_or_make(&self.file, (row.number, &row.root), line)?;
+            let account = self.sheet.find_or_make(&self.file, row.number, line)?;
             let (period, amount) = (line.period.number, *amount);
             let on_expiry = match command.on_expiry {
                 OnExpiry::Amounts(amounts) => amounts.get(at).copied(),
@@ -86,7 +87,7 @@ impl Books {
         let call = self.calls.number(&self.file, command.note.about.as_ref())?;
         hold.call = call.map(|(number, _)| number);
         holds::insert(&self.file, row.number, &hold)?;
-        Self::schedule(row, command.expires_at);
+        row.schedule(command.expires_at);
         self.post(row, &Told::new(EntryKind::Reserved, command.id, command.note), &changes)?;
         self.cross(row, command.id, command.claim)?;
         Ok(self.reply(row, Outcome::Applied, balances))
@@ -105,7 +106,7 @@ impl Books {
         let mut hold = Hold::new(command.id, State::Refused, body, HoldLines::new());
         hold.ended_at = Some(row.time);
         holds::insert(&self.file, row.number, &hold)?;
-        Self::touch(row);
+        row.touch();
         // A level may have been lowered below what is spent.
         self.cross(row, command.id, command.claim)?;
         Ok(self.reply(row, Outcome::Refused, balances))

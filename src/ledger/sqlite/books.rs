@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 use smallvec::SmallVec;
 
 use super::SqliteOptions;
+use super::calls::Calls;
 use super::events;
-use super::fault::{Fault, damaged};
+use super::fault::Fault;
 use super::holds::{self, Hold, HoldLine};
-use super::journal::{self, Calls, NewEntry, first_link};
-use super::seal::{Digest, Ink};
+use super::journal::{self, NewEntry};
+use super::roots::{self, RootRow};
+use super::seal::Digest;
 use super::sheet::{Change, Sheet};
 use crate::ledger::rules::State;
 use crate::ledger::{Crossed, Ended, EntryKind, Expired, News, Note, Outcome, Rank, Reply, Signature};
@@ -34,26 +36,12 @@ pub(super) struct Books {
     pub(super) calls: Calls,
     roots: HashMap<Root, RootRow>,
     /// What came to light and was not told yet: the next reply takes it along.
-    untold: HashMap<Root, News>,
+    untold: HashMap<i64, News>,
     /// Changes whenever another connection commits.
     version: i64,
     /// The newest entry that was ever seen committed, by root.
     confirmed: HashMap<i64, u64>,
     forgot_at: Timestamp,
-}
-
-/// The books of one root.
-#[derive(Debug)]
-pub(super) struct RootRow {
-    pub(super) root: Root,
-    pub(super) number: i64,
-    pub(super) time: Timestamp,
-    entries: u64,
-    head: Digest,
-    /// No open hold ends before.
-    due: Timestamp,
-    pub(super) any_frozen: bool,
-    changed: bool,
 }
 
 /// How a command is told in the journal.
@@ -93,7 +81,7 @@ impl Books {
     }
 
     /// What is not told yet, for the case that the batch fails.
-    pub(super) fn untold(&self) -> HashMap<Root, News> {
+    pub(super) fn untold(&self) -> HashMap<i64, News> {
         self.untold.clone()
     }
 
@@ -112,17 +100,8 @@ impl Books {
     pub(super) fn write_back(&mut self) -> Result<(), Fault> {
         self.forget_old_ids()?;
         self.sheet.write_back(&self.file)?;
-        for row in self.roots.values_mut().filter(|row| row.changed) {
-            let mut write = self.file.prepare_cached(
-                "UPDATE roots SET entries = ?2, head = ?3, time = ?4, seal = ?5 WHERE root = ?1",
-            )?;
-            write.execute(params![
-                row.number,
-                row.entries as i64,
-                row.head,
-                row.time.as_nanos(),
-                row.seal()
-            ])?;
+        for row in self.roots.values().filter(|row| row.changed) {
+            row.write(&self.file)?;
         }
         Ok(())
     }
@@ -136,7 +115,7 @@ impl Books {
     }
 
     /// The batch was rolled back: nothing that it read or told ever was.
-    pub(super) fn rolled_back(&mut self, untold: HashMap<Root, News>) {
+    pub(super) fn rolled_back(&mut self, untold: HashMap<i64, News>) {
         self.forget_all();
         self.untold = untold;
     }
@@ -174,7 +153,7 @@ impl Books {
     ) -> Result<T, Fault> {
         let row = match self.known_root(root)? {
             Some(row) => row,
-            None => self.make_root(root)?,
+            None => roots::make(&self.file, root, self.clock.now())?,
         };
         self.work(row, work)
     }
@@ -203,54 +182,10 @@ impl Books {
     }
 
     fn known_root(&mut self, root: &Root) -> Result<Option<RootRow>, Fault> {
-        if let Some(row) = self.roots.remove(root) {
-            return Ok(Some(row));
+        match self.roots.remove(root) {
+            Some(row) => Ok(Some(row)),
+            None => roots::read(&self.file, root, &self.confirmed),
         }
-        let mut read =
-            self.file.prepare_cached("SELECT root, entries, head, time, seal FROM roots WHERE name = ?")?;
-        let read = read.query_row([root.name()], |row| {
-            let entries: i64 = row.get(1)?;
-            let read = RootRow {
-                root: root.clone(),
-                number: row.get(0)?,
-                entries: entries.unsigned_abs(),
-                head: row.get(2)?,
-                time: Timestamp::from_nanos(row.get(3)?),
-                due: Timestamp::MIN,
-                any_frozen: true,
-                changed: false,
-            };
-            Ok((read, row.get::<_, i64>(4)?))
-        });
-        let Some((mut row, seal)) = read.optional()? else { return Ok(None) };
-        if row.seal() != seal {
-            return Err(damaged(format!("the books of {root:?}: their seal does not fit")).into());
-        }
-        let confirmed = self.confirmed.get(&row.number).copied().unwrap_or(0);
-        if row.entries < confirmed {
-            let text = format!("{root:?} has {} entries, {confirmed} were confirmed", row.entries);
-            return Err(damaged(text).into());
-        }
-        let mut frozen = self.file.prepare_cached("SELECT EXISTS (SELECT 1 FROM frozen WHERE root = ?)")?;
-        row.any_frozen = frozen.query_row([row.number], |row| row.get(0))?;
-        Ok(Some(row))
-    }
-
-    fn make_root(&mut self, root: &Root) -> Result<RootRow, Fault> {
-        let next = "SELECT coalesce(max(root), 0) + 1 FROM roots";
-        let row = RootRow {
-            root: root.clone(),
-            number: self.file.prepare_cached(next)?.query_row([], |row| row.get(0))?,
-            entries: 0,
-            head: first_link(root.name()),
-            time: self.clock.now(),
-            due: Timestamp::MAX,
-            any_frozen: false,
-            changed: false,
-        };
-        let mut make = self.file.prepare_cached("INSERT INTO roots VALUES (?1, ?2, 0, ?3, ?4, ?5)")?;
-        make.execute(params![row.number, root.name(), row.head, row.time.as_nanos(), row.seal()])?;
-        Ok(row)
     }
 
     /// Ends what is due, oldest first.
@@ -293,7 +228,7 @@ impl Books {
     }
 
     /// Marks a hold as ended, charged these amounts.
-    pub(super) fn end(&self, row: &mut RootRow, hold: &mut Hold, state: State, charges: &[i64]) {
+    pub(super) fn end(&self, row: &RootRow, hold: &mut Hold, state: State, charges: &[i64]) {
         hold.state = state;
         hold.ended_at = Some(row.time);
         hold.set_amounts(charges);
@@ -301,17 +236,7 @@ impl Books {
 
     /// What the next reply is to tell.
     pub(super) fn news(&mut self, row: &RootRow) -> &mut News {
-        self.untold.entry(row.root.clone()).or_default()
-    }
-
-    /// Lets a hold end by itself at that instant.
-    pub(super) fn schedule(row: &mut RootRow, at: Timestamp) {
-        row.due = row.due.min(at);
-    }
-
-    /// Something about the root is to be written, at least its time.
-    pub(super) fn touch(row: &mut RootRow) {
-        row.changed = true;
+        self.untold.entry(row.number).or_default()
     }
 
     /// Applies changes that were found to fit, writes them into the journal, and says what the balances are then.
@@ -393,20 +318,7 @@ impl Books {
 
     /// An answer of now, with all that came to light.
     pub(super) fn reply(&mut self, row: &RootRow, outcome: Outcome, balances: Balances) -> Reply {
-        let news = self.untold.remove(&row.root).map(Box::new);
+        let news = self.untold.remove(&row.number).map(Box::new);
         Reply { outcome, repeated: false, unheld: false, replaced: None, now: row.time, balances, news }
     }
-}
-
-impl RootRow {
-    fn seal(&self) -> i64 {
-        seal_root(self.number, self.root.name(), self.entries, &self.head, self.time.as_nanos())
-    }
-}
-
-/// The checksum of a root's row.
-pub(super) fn seal_root(number: i64, name: &str, entries: u64, head: &Digest, time: i64) -> i64 {
-    let mut ink = Ink::of("root");
-    ink.int(number).text(name).int(entries as i64).bytes(head).int(time);
-    ink.seal()
 }

@@ -2,8 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::books::{Balances, Books, NO_NOTE, RootRow, Told};
+use super::books::{Balances, Books, NO_NOTE, Told};
 use super::fault::{Fault, StoreError, damaged};
+use super::roots::RootRow;
 use super::text;
 use crate::ledger::rules::mark_counts;
 use crate::ledger::{EntryKind, Frozen, MarkAction, MarkScope, Outcome, Reply, Signature};

@@ -5,8 +5,11 @@
 //! read into a sheet, changed there, and written back once; the sheet is
 //! forgotten when another process has written. `schema/` is the file.
 
+mod account;
 mod admit;
 mod books;
+mod calls;
+mod contract;
 mod events;
 mod fault;
 mod holds;
@@ -19,6 +22,7 @@ mod read;
 mod rebuild;
 mod record;
 mod resize;
+mod roots;
 mod seal;
 mod settle;
 mod sheet;
@@ -32,8 +36,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use async_trait::async_trait;
-
 use self::books::Books;
 pub use self::events::PendingEvent;
 use self::fault::{Fault, StoreError};
@@ -41,11 +43,8 @@ pub use self::operator::OpenHold;
 pub use self::options::SqliteOptions;
 pub use self::rebuild::Mismatch;
 use self::writer::{Job, Writer, ask};
-use super::{
-    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, OnExpiry, Reconcile, Record,
-    Release, Reply, Reserve, Resize, Signature,
-};
-use crate::{Account, Balance, Clock, Error, ErrorKind, Period, ReservationId, Root, Scope, SystemClock};
+use super::{Reply, Signature};
+use crate::{Clock, Error, ErrorKind, ReservationId, Root, SystemClock};
 
 /// Keeps the books in one SQLite file, for all processes of a machine.
 ///
@@ -59,7 +58,7 @@ use crate::{Account, Balance, Clock, Error, ErrorKind, Period, ReservationId, Ro
 /// Clones share one connection and **one thread of their own**, which ends with the
 /// last of them. It is the only thread that the crate starts: a sync blocks for
 /// as long as the disk takes, and one thread can write what many callers wait
-/// for with one sync. For the same reason [`immediate`](BudgetLedger::immediate) is `None`: the `…_now`
+/// for with one sync. For the same reason [`immediate`](crate::BudgetLedger::immediate) is `None`: the `…_now`
 /// forms of commands are for ledgers in memory.
 ///
 /// The file is plain SQL, with views for reports: see `docs/LEDGER.md`.
@@ -188,7 +187,7 @@ impl SqliteLedger {
     /// [`verify`](Self::verify). Other commands wait meanwhile.
     ///
     /// # Errors
-    /// As the commands of [`BudgetLedger`].
+    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
     pub async fn rebuild(&self) -> Result<usize, Error> {
         self.ask(|books| books.rebuild()).await
     }
@@ -196,7 +195,7 @@ impl SqliteLedger {
     /// The open holds of one root, oldest first.
     ///
     /// # Errors
-    /// As the commands of [`BudgetLedger`].
+    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
     pub async fn open_holds(&self, root: &Root, limit: usize) -> Result<Vec<OpenHold>, Error> {
         let root = root.clone();
         self.ask(move |books| books.open_holds(&root, limit)).await
@@ -226,7 +225,7 @@ impl SqliteLedger {
     /// reads it hears of each at least once.
     ///
     /// # Errors
-    /// As the commands of [`BudgetLedger`].
+    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
     pub async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
         self.ask(move |books| books.pending_events(limit)).await
     }
@@ -234,7 +233,7 @@ impl SqliteLedger {
     /// Notes that these were told, so that they are pending no more.
     ///
     /// # Errors
-    /// As the commands of [`BudgetLedger`].
+    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
     pub async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
         let events = events.to_vec();
         self.ask(move |books| books.delivered(&events)).await
@@ -245,104 +244,5 @@ impl SqliteLedger {
         work: impl FnOnce(&mut Books) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         ask(&self.0.queue, work).await
-    }
-}
-
-/// Commands are copied, so that they can go to the ledger's thread and outlive a caller that leaves.
-#[async_trait]
-impl BudgetLedger for SqliteLedger {
-    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
-        let Reserve { id, expires_at, .. } = command;
-        let (claim, amounts, note) = (command.claim.clone(), command.amounts.to_vec(), command.note.clone());
-        let (holds, charge) = match command.on_expiry {
-            OnExpiry::Nothing => (false, None),
-            OnExpiry::Hold => (true, None),
-            OnExpiry::Amounts(amounts) => (false, Some(amounts.to_vec())),
-        };
-        self.ask(move |books| {
-            let on_expiry = match &charge {
-                Some(amounts) => OnExpiry::Amounts(amounts),
-                None if holds => OnExpiry::Hold,
-                None => OnExpiry::Nothing,
-            };
-            let (claim, amounts, note) = (&claim, amounts.as_slice(), &note);
-            books.reserve(&Reserve { id, claim, amounts, expires_at, on_expiry, note })
-        })
-        .await
-    }
-
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
-        let Reconcile { id, rank, .. } = command;
-        let (claim, amounts, note) = (command.claim.clone(), command.amounts.to_vec(), command.note.clone());
-        self.ask(move |books| {
-            books.reconcile(&Reconcile { id, claim: &claim, amounts: &amounts, rank, note: &note })
-        })
-        .await
-    }
-
-    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
-        let id = command.id;
-        let (root, signature, note) =
-            (command.root.clone(), command.signature.cloned(), command.note.clone());
-        self.ask(move |books| {
-            books.release(&Release { id, root: &root, signature: signature.as_ref(), note: &note })
-        })
-        .await
-    }
-
-    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
-        let Resize { id, expires_at, .. } = command;
-        let (claim, amounts) = (command.claim.clone(), command.amounts.to_vec());
-        self.ask(move |books| books.resize(&Resize { id, claim: &claim, amounts: &amounts, expires_at }))
-            .await
-    }
-
-    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
-        let Record { id, corrects, .. } = command;
-        let (claim, amounts) = (command.claim.clone(), command.amounts.to_vec());
-        let (signature, note) = (command.signature.clone(), command.note.clone());
-        self.ask(move |books| {
-            let (claim, amounts, signature, note) = (&claim, amounts.as_slice(), &signature, &note);
-            books.record(&Record { id, claim, amounts, corrects, signature, note })
-        })
-        .await
-    }
-
-    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
-        let action = command.action;
-        let (root, scope, signature) =
-            (command.root.clone(), command.scope.clone(), command.signature.clone());
-        self.ask(move |books| {
-            books.mark(&MarkScope { root: &root, scope: &scope, action, signature: &signature })
-        })
-        .await
-    }
-
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        let (root, scopes) = (root.clone(), scopes.to_vec());
-        self.ask(move |books| books.marks(&root, &scopes)).await
-    }
-
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
-        let lines = lines.to_vec();
-        self.ask(move |books| books.balances(&lines)).await
-    }
-
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        let root = root.clone();
-        self.ask(move |books| books.entries(&root, from, limit)).await
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            durable: true,
-            shared: true,
-            remembers: self.0.options.remembers,
-            journal_entries: None,
-        }
-    }
-
-    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
-        None
     }
 }

@@ -1,8 +1,9 @@
 //! What can an operator see of open holds, and end by hand?
 
-use super::books::{Books, NO_NOTE, RootRow};
+use super::books::{Books, NO_NOTE};
 use super::fault::{Fault, StoreError};
 use super::holds::{self, Hold};
+use super::roots::RootRow;
 use crate::ledger::rules::ended;
 use crate::ledger::{Record, Release, Reply, Signature};
 use crate::{Account, Claim, Line, Period, ReservationId, Root, Timestamp};

@@ -3,8 +3,9 @@
 use rusqlite::{Connection, params};
 
 use super::books::Books;
+use super::calls::read_about;
 use super::fault::{Fault, damaged};
-use super::journal::read_about;
+
 use super::text;
 use crate::ledger::{Entry, EntryLine, Note, Signature};
 use crate::{Account, Balance, Period, ReservationId, Root, Timestamp};

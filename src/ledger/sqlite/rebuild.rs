@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::books::Books;
 use super::fault::{Fault, StoreError};
-use super::{open, sheet};
+use super::{account, open, sheet};
 use crate::{Account, Balance};
 
 /// A balance that differs from what the journal says.
@@ -38,7 +38,7 @@ pub(super) fn compare(path: &Path) -> Result<Vec<Mismatch>, StoreError> {
 }
 
 pub(super) fn compare_in(file: &rusqlite::Connection) -> Result<Vec<Mismatch>, StoreError> {
-    let accounts = sheet::all_accounts(file)?;
+    let accounts = account::all_accounts(file)?;
     let mut read = file.prepare(COMPARE)?;
     let mut rows = read.query([])?;
     let mut differ = Vec::new();

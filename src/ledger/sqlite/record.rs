@@ -1,8 +1,9 @@
 //! What is posted that no hold announced? Refunds, corrections and imports.
 
-use super::books::{Books, RootRow, Told};
+use super::books::{Books, Told};
 use super::fault::Fault;
 use super::holds::{self, Hold};
+use super::roots::RootRow;
 use super::seal::body_of;
 use crate::Error;
 use crate::ledger::rules::{State, check_shape, conflict, ended, left_of, negative};

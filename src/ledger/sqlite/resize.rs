@@ -1,8 +1,9 @@
 //! What may change about a live hold?
 
-use super::books::{Balances, Books, Changes, NO_NOTE, RootRow, Told};
+use super::books::{Balances, Books, Changes, NO_NOTE, Told};
 use super::fault::Fault;
 use super::holds;
+use super::roots::RootRow;
 use super::sheet::Change;
 use crate::ledger::rules::{State, check_shape, ended, has_room, negative};
 use crate::ledger::{EntryKind, Outcome, Reply, Resize};
@@ -43,10 +44,10 @@ impl Books {
         hold.set_amounts(command.amounts);
         if let Some(expires_at) = command.expires_at {
             hold.expires_at = expires_at;
-            Self::schedule(row, expires_at);
+            row.schedule(expires_at);
         }
         holds::update(&self.file, row.number, &hold, &before)?;
-        Self::touch(row);
+        row.touch();
         if changes.iter().any(|change| change.reserved != 0) {
             self.post(row, &Told::new(EntryKind::Resized, command.id, &NO_NOTE), &changes)?;
         }

@@ -2,9 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::books::{Balances, Books, Changes, RootRow, Told};
+use super::books::{Balances, Books, Changes, Told};
 use super::fault::Fault;
 use super::holds::{self, Hold, HoldLine, HoldLines};
+use super::roots::RootRow;
 use super::seal::body_of;
 use super::sheet::Change;
 use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, left_of, other_lines};
@@ -147,7 +148,7 @@ impl Books {
         let mut tombstone = Hold::new(id, State::Tombstone, [0; 16], HoldLines::new());
         tombstone.ended_at = Some(row.time);
         holds::insert(&self.file, row.number, &tombstone)?;
-        Self::touch(row);
+        row.touch();
         Ok(())
     }
 
@@ -170,7 +171,7 @@ impl Books {
         }
         let mut changes = Changes::new();
         for (line, amount) in claim.lines().iter().zip(amounts) {
-            let account = self.sheet.find_or_make(&self.file, (row.number, &row.root), line)?;
+            let account = self.sheet.find_or_make(&self.file, row.number, line)?;
             self.sheet.advance(&self.file, account, &line.period)?;
             changes.push(Change { account, period: line.period.number, spent: *amount, reserved: 0 });
         }

@@ -5,15 +5,12 @@
 //! then the sheet is forgotten whole.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::fault::{Fault, StoreError, damaged};
-use super::seal::Ink;
-use super::text;
-use crate::account::Book;
-use crate::{Account, Balance, Line, Mark, Period, Root};
+use super::account::{self, Row, read_row};
+use super::fault::Fault;
+use crate::{Account, Balance, Line, Mark, Period};
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -25,19 +22,6 @@ pub(super) struct Sheet {
     cells: Map<(i64, i64), Cell>,
     changed_rows: Vec<i64>,
     changed_cells: Vec<(i64, i64)>,
-}
-
-/// An account.
-#[derive(Debug)]
-struct Row {
-    account: Account,
-    root: i64,
-    span: i64,
-    newest: i64,
-    fired: u32,
-    changed: bool,
-    /// All sub-periods that the window counts are cells of the sheet.
-    whole: bool,
 }
 
 /// An account's period, or sub-period where its window rolls.
@@ -72,13 +56,7 @@ impl Sheet {
         if let Some(number) = self.by_name.get(account) {
             return Ok(Some(*number));
         }
-        let mut find = file.prepare_cached(
-            "SELECT account FROM accounts WHERE root = ? AND scope = ? AND budget = ? AND unit = ? AND \"window\" = ?",
-        )?;
-        let book = account.book();
-        let scope = account.scope().to_string();
-        let name = params![root, scope, book.budget.as_str(), text::unit(&book.unit), book.window.as_str()];
-        let found: Option<i64> = find.query_row(name, |row| row.get(0)).optional()?;
+        let found = account::find(file, root, account)?;
         if let Some(number) = found {
             self.by_name.insert(account.clone(), number);
         }
@@ -86,41 +64,11 @@ impl Sheet {
     }
 
     /// The account's number, given to it where it has none.
-    pub(super) fn find_or_make(
-        &mut self,
-        file: &Connection,
-        root: (i64, &Root),
-        line: &Line,
-    ) -> Result<i64, Fault> {
-        if let Some(number) = self.find(file, root.0, &line.account)? {
+    pub(super) fn find_or_make(&mut self, file: &Connection, root: i64, line: &Line) -> Result<i64, Fault> {
+        if let Some(number) = self.find(file, root, &line.account)? {
             return Ok(number);
         }
-        let next = "SELECT coalesce(max(account), 0) + 1 FROM accounts";
-        let number: i64 = file.prepare_cached(next)?.query_row([], |row| row.get(0))?;
-        let row = Row {
-            account: line.account.clone(),
-            root: root.0,
-            span: i64::from(line.period.span.max(1)),
-            newest: line.period.number,
-            fired: 0,
-            changed: false,
-            // Nothing was ever counted on it.
-            whole: true,
-        };
-        let mut make =
-            file.prepare_cached("INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9)")?;
-        let (book, scope) = (line.account.book(), line.account.scope().to_string());
-        make.execute(params![
-            number,
-            root.0,
-            book.budget.as_str(),
-            scope,
-            text::unit(&book.unit),
-            book.window.as_str(),
-            row.span,
-            row.newest,
-            row.seal(number),
-        ])?;
+        let (number, row) = account::make(file, root, line)?;
         self.by_name.insert(line.account.clone(), number);
         self.rows.insert(number, row);
         Ok(number)
@@ -332,61 +280,6 @@ impl Sheet {
 
 fn tier_bit(mark: &Mark) -> u32 {
     1 << mark.tier.min(31)
-}
-
-/// An account's row, checked against its seal.
-fn read_row(file: &Connection, number: i64) -> Result<Row, Fault> {
-    let mut read = file.prepare_cached(
-        "SELECT roots.name, accounts.root, budget, scope, unit, \"window\", span, newest, fired, accounts.seal
-         FROM accounts JOIN roots USING (root) WHERE account = ?",
-    )?;
-    let row = read.query_row([number], |row| Ok(read_account(number, row)));
-    Ok(row.optional()?.ok_or_else(|| damaged(format!("account {number} has no row")))??)
-}
-
-/// The account of a row of `roots.name, root, budget, scope, unit, window, span, newest, fired, seal`.
-fn read_account(number: i64, row: &rusqlite::Row<'_>) -> Result<Row, StoreError> {
-    let text = |at: usize| row.get::<_, String>(at);
-    let wrong = |error: crate::Error| damaged(format!("account {number}: {error}"));
-    let book = Book {
-        root: text::read_root(&text(0)?)?,
-        budget: text(2)?.into(),
-        unit: text(4)?.parse().map_err(wrong)?,
-        window: text(5)?.into(),
-    };
-    let account = Account::new(Arc::new(book), text(3)?.parse().map_err(wrong)?);
-    let (span, newest, fired) = (row.get(6)?, row.get(7)?, row.get(8)?);
-    let read = Row { account, root: row.get(1)?, span, newest, fired, changed: false, whole: false };
-    if read.seal(number) != row.get::<_, i64>(9)? {
-        return Err(damaged(format!("account {number}, {}: its seal does not fit", read.account)));
-    }
-    Ok(read)
-}
-
-/// Every account, each checked against its seal.
-pub(super) fn all_accounts(file: &Connection) -> Result<HashMap<i64, Account>, StoreError> {
-    let mut read = file.prepare(
-        "SELECT roots.name, accounts.root, budget, scope, unit, \"window\", span, newest, fired, accounts.seal, account
-         FROM accounts JOIN roots USING (root) ORDER BY account",
-    )?;
-    let mut rows = read.query([])?;
-    let mut accounts = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let number = row.get(10)?;
-        accounts.insert(number, read_account(number, row)?.account);
-    }
-    Ok(accounts)
-}
-
-impl Row {
-    fn seal(&self, number: i64) -> i64 {
-        let book = self.account.book();
-        let mut ink = Ink::of("account");
-        ink.int(number).int(self.root).text(&book.budget).text(&self.account.scope().to_string());
-        ink.text(&text::unit(&book.unit)).text(&book.window);
-        ink.int(self.span).int(self.newest).int(i64::from(self.fired));
-        ink.seal()
-    }
 }
 
 impl Cell {

@@ -5,16 +5,18 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::books::seal_root;
+use super::account;
+use super::calls;
 use super::events;
 use super::fault::{StoreError, damaged};
 use super::holds;
-use super::journal::{Written, call_digest, first_link};
+use super::journal::{Written, first_link};
 use super::mark;
 use super::open::{self, VERSIONS};
 use super::rebuild;
+use super::roots::seal_root;
 use super::seal::Digest;
-use super::sheet::{self, Change};
+use super::sheet::Change;
 use super::text;
 use crate::ledger::rules::State;
 use crate::ledger::{Frozen, MarkAction};
@@ -25,9 +27,9 @@ pub(super) fn verify(path: &Path) -> Result<(), StoreError> {
     file.execute_batch("BEGIN")?;
     check_pages(&file)?;
     check_schema(&file)?;
-    sheet::all_accounts(&file)?;
-    let calls = check_calls(&file)?;
-    check_journal(&file, &calls)?;
+    account::all_accounts(&file)?;
+    let digests = check_calls(&file)?;
+    check_journal(&file, &digests)?;
     check_balances(&file)?;
     check_holds(&file)?;
     check_events(&file)
@@ -77,7 +79,7 @@ fn check_calls(file: &Connection) -> Result<HashMap<i64, Digest>, StoreError> {
         let text = |at: usize| row.get::<_, String>(at);
         let (number, digest): (i64, Digest) = (row.get(0)?, row.get(1)?);
         let use_case: Option<String> = row.get(3)?;
-        let found = call_digest((&text(2)?, &text(4)?), use_case.as_deref(), (&text(5)?, &text(6)?));
+        let found = calls::digest_of((&text(2)?, &text(4)?), use_case.as_deref(), (&text(5)?, &text(6)?));
         if found != digest {
             return Err(damaged(format!("call {number}: its hash does not fit")));
         }
