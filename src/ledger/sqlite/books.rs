@@ -32,6 +32,8 @@ pub(super) struct Books {
     pub(super) file: Connection,
     pub(super) options: SqliteOptions,
     clock: Arc<dyn Clock>,
+    /// The latest that the clock has shown: what was told but not written must not run backwards either.
+    latest: Timestamp,
     pub(super) sheet: Sheet,
     pub(super) calls: Calls,
     roots: HashMap<Root, RootRow>,
@@ -64,12 +66,16 @@ impl<'a> Told<'a> {
 /// Ids are forgotten no more often than this.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
+/// Roots beyond which what was read is forgotten: each commit looks through them all.
+const ROOTS_MAX: usize = 1_000;
+
 impl Books {
     pub(super) fn new(file: Connection, clock: Arc<dyn Clock>, options: SqliteOptions) -> Self {
         Self {
             file,
             options,
             clock,
+            latest: Timestamp::MIN,
             sheet: Sheet::default(),
             calls: Calls::default(),
             roots: HashMap::new(),
@@ -89,7 +95,8 @@ impl Books {
     pub(super) fn begin(&mut self) -> Result<(), Fault> {
         let version: i64 =
             self.file.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        if version != self.version || self.sheet.is_full() {
+        let full = self.sheet.is_full() || self.roots.len() > ROOTS_MAX;
+        if version != self.version || full {
             self.forget_all();
             self.version = version;
         }
@@ -175,7 +182,8 @@ impl Books {
         mut row: RootRow,
         work: impl FnOnce(&mut Self, &mut RootRow) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        row.time = row.time.max(self.clock.now());
+        self.latest = self.latest.max(self.clock.now());
+        row.time = row.time.max(self.latest);
         let done = self.expire_due(&mut row).and_then(|()| work(self, &mut row));
         self.roots.insert(row.root.clone(), row);
         done
