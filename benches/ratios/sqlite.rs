@@ -15,7 +15,7 @@ const TASKS: usize = 16;
 
 /// Pairs of a durable reserve and a durable reconcile on one hot path of four lines.
 pub fn report(run: &Run) {
-    let (rounds, pairs) = if run.is_test() { (1, 32) } else { (7, 8_000) };
+    let (rounds, pairs) = if run.is_test() { (1, 32) } else { (7, 4_000) };
     let folder = Folder::new();
     let ledger = SqliteLedger::open(folder.0.join("ledger.db")).unwrap();
     let mut raw = Raw::new(&folder.0.join("raw.db"));
