@@ -1,5 +1,6 @@
 //! What do budgets count, and how much of each did a call take?
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -100,9 +101,10 @@ impl FromStr for Unit {
     }
 }
 
-impl Serialize for Unit {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = match self {
+impl Unit {
+    /// The unit as policies and books spell it: what [`FromStr`] reads.
+    pub(crate) fn code(&self) -> Cow<'static, str> {
+        let code = match self {
             Self::Usd => "usd",
             Self::Tokens => "tokens",
             Self::TokensInput => "tokens_input",
@@ -113,15 +115,21 @@ impl Serialize for Unit {
             Self::ToolCalls => "tool_calls",
             Self::Children => "children",
             Self::Depth => "depth",
-            Self::Tool(name) => return serializer.collect_str(&format_args!("tool:{name}")),
+            Self::Tool(name) => return format!("tool:{name}").into(),
         };
-        serializer.serialize_str(text)
+        code.into()
+    }
+}
+
+impl Serialize for Unit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.code())
     }
 }
 
 impl<'de> Deserialize<'de> for Unit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(de::Error::custom)
     }
 }

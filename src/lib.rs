@@ -49,6 +49,7 @@
 //! | usage out of a response or a stream | [`wire`]: [`wire::extract`], [`wire::StreamMeter`] |
 //! | what a provider still lets through | [`wire::RateLimitState`] |
 //! | to hear of crossings and overruns | [`Observer`], [`Event`] |
+//! | books that survive the process, shared by several | `SqliteLedger` (feature `sqlite`) |
 //! | to keep the books elsewhere | [`ledger`], [`BudgetLedger`] |
 //! | to test your own calls, faults and all | `testing`: `ScriptedProvider`, `Oracle` |
 //! | to write a ledger, and know that it is right | `testing::conformance`; `docs/LEDGER.md` |
@@ -60,12 +61,14 @@
 //! only itself and those above it.
 //!
 //! # What is left out
-//! No HTTP library, no database and no runtime are in the default build; nothing is spawned. [`http`] rules on requests
+//! No HTTP library, no database and no runtime are in the default build; nothing is spawned (`SqliteLedger` has one
+//! thread). [`http`] rules on requests
 //! and reads answers, and leaves sending to others; other stores and reports build on the same contract.
 //!
 //! # Features
 //! `tiktoken` (default) adds `TiktokenEstimator`, which counts text for OpenAI models; give it to the builder.
-//! `toml` reads policies written in TOML. `tower` adds [`http`]'s layer, `reqwest-middleware` its middleware, and
+//! `toml` reads policies written in TOML. `sqlite` brings `SqliteLedger`, books in one file that survive a crash.
+//! `tower` adds [`http`]'s layer, `reqwest-middleware` its middleware, and
 //! `tokio` adds `TokioBackground`, which reads dropped streams on for their usage. `testing` brings, for tests, a provider
 //! that never leaves the machine, one assertion over all books, and the laws that every ledger must keep. Features only add
 //! types: the same policy gives the same verdict in every build.
@@ -117,6 +120,8 @@ pub use decision::{Quote, check_budget};
 pub use enforcer::{Abandoned, Admission, Enforcer, EnforcerBuilder, LedgerAway, Prepared};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Observer};
+#[cfg(feature = "sqlite")]
+pub use ledger::SqliteLedger;
 pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger, Rank, Signature};
 pub use message::{Detail, Input, Message, Part, Picture, Prompt};
 pub use meter::{Meter, MeterUnit};

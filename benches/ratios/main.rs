@@ -2,7 +2,7 @@
 //!
 //! `cargo bench` runs every case in interleaved rounds and prints medians and
 //! ratios; `cargo bench -- --test` runs each case once, to see that it works,
-//! and `cargo bench -- ledger` (path, accounts, parts, tokens, wire, stream, memory) one group alone.
+//! and `cargo bench -- ledger` (path, accounts, parts, tokens, wire, stream, memory, sqlite) one group alone.
 //! Absolute figures drift with the machine: read the ratios.
 #![expect(
     clippy::arithmetic_side_effects,
@@ -17,6 +17,8 @@
 mod cases;
 mod memory;
 mod peers;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stream;
 mod timing;
 #[cfg(feature = "tiktoken")]
@@ -41,6 +43,8 @@ fn main() {
         ("wire", wire::report),
         ("stream", stream::report),
         ("memory", memory::report),
+        #[cfg(feature = "sqlite")]
+        ("sqlite", sqlite::report),
     ];
     for (name, group) in groups {
         if run.wants(name) {

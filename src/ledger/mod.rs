@@ -19,7 +19,10 @@
 //! [`ErrorKind::Conflict`]: crate::ErrorKind::Conflict
 
 mod command;
+mod rules;
 mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 use std::fmt::Debug;
 
@@ -31,6 +34,8 @@ pub use command::{
     Signature,
 };
 pub use memory::{MemoryLedger, MemoryOptions};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteLedger, SqliteOptions};
 
 use crate::{Account, Balance, Error, Period, Root, Scope, Timestamp};
 

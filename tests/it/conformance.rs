@@ -8,6 +8,8 @@ use token_budget::MemoryLedger;
 use token_budget::ledger::MemoryOptions;
 use token_budget::testing::conformance::{Differential, Maker, OverFaultyWire, Played};
 
+use crate::support::setting;
+
 /// Ledgers in memory that remember as much as they do by default.
 fn memory() -> Maker<MemoryLedger> {
     memory_with_journal(MemoryOptions::default().journal_entries_max)
@@ -30,11 +32,7 @@ mod over_a_faulty_wire {
 
 /// How many commands a long run plays in all.
 fn commands() -> u64 {
-    match std::env::var("TOKEN_BUDGET_COMMANDS") {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("TOKEN_BUDGET_COMMANDS={text} is not a number")),
-        Err(_) if cfg!(debug_assertions) => 100_000,
-        Err(_) => 1_000_000,
-    }
+    setting("TOKEN_BUDGET_COMMANDS", if cfg!(debug_assertions) { 100_000 } else { 1_000_000 })
 }
 
 fn show(played: &Played) {

@@ -68,6 +68,8 @@ mod scripted;
 mod scripted_http;
 #[cfg(feature = "testing")]
 mod soak;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod streams;
 mod streams_mended;
 mod walk;

@@ -1,14 +1,15 @@
 //! Is there room? Reserving takes it on all lines, or on none.
 
 use super::book::{Balances, RootBook};
-use super::check::{Fingerprint, check_shape, check_signs, conflict, fingerprint, negative};
-use super::holds::{ExpiryCharge, HoldLine, INLINE, Key, State};
+use super::check::{Fingerprint, fingerprint};
+use super::holds::{ExpiryCharge, HoldLine, INLINE, Key};
 use super::journal::KeptLine;
 use super::row::Change;
 use super::rows::NO_ROW;
 use crate::Timestamp;
+use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, has_room, negative};
 use crate::ledger::{EntryKind, Frees, OnExpiry, Outcome, Reply, Reserve};
-use crate::{Balance, Claim, Error, ErrorKind, Line, ReservationId};
+use crate::{Claim, Error};
 
 /// What a look at all lines found.
 struct Look {
@@ -215,40 +216,7 @@ fn check_expiry(command: &Reserve<'_>) -> Result<(), Error> {
     check_signs(command.claim, amounts)
 }
 
-/// The one inequality. A line of amount zero always has room.
-#[inline]
-pub(super) fn has_room(line: &Line, balance: &Balance, amount: i64) -> Result<bool, Error> {
-    if amount == 0 {
-        return Ok(true);
-    }
-    let used = balance.spent.checked_add(balance.reserved).and_then(|used| used.checked_add(amount));
-    match used {
-        Some(used) => Ok(used <= line.ceiling),
-        None if line.ceiling == i64::MAX => Err(Error::overflow(&line.account.to_string())),
-        None => Ok(false),
-    }
-}
-
 #[cold]
 pub(super) fn no_place() -> Error {
     Error::overflow("holds")
-}
-
-pub(super) fn ended(id: ReservationId, problem: &str) -> Error {
-    Error::new(ErrorKind::State, format!("reservation {id} {problem}; nothing was changed"))
-}
-
-pub(super) fn state_text(state: State) -> &'static str {
-    use crate::ledger::Rank;
-    match state {
-        State::Held => "is still open",
-        State::Charged(Rank::Expired) => "has expired",
-        State::Charged(Rank::Provisional) => "was abandoned and is charged what it held",
-        State::Charged(Rank::Estimated) => "is charged what was counted",
-        State::Charged(Rank::Reported) => "is charged what the provider reported",
-        State::Released => "was released",
-        State::Refused => "was refused",
-        State::Tombstone => "was released before it arrived",
-        State::Recorded => "is a posting, not a hold",
-    }
 }

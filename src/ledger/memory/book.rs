@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::MemoryOptions;
-use super::holds::{ExpiryCharge, HoldLine, Holds, Memory, State};
+use super::holds::{ExpiryCharge, HoldLine, Holds, Memory};
 use super::journal::{Journal, KeptLine, NewEntry};
 use super::row::Change;
 use super::rows::{NO_ROW, Rows};
+use crate::ledger::rules::{State, mark_counts};
 use crate::ledger::{
     Crossed, Ended, EntryKind, Expired, Frozen, MarkAction, MarkScope, News, Note, Outcome, Rank, Reply,
 };
@@ -244,15 +245,7 @@ impl RootBook {
     pub(super) fn mark(&mut self, now: Timestamp, command: &MarkScope<'_>) -> Reply {
         self.tick(now);
         let known = self.frozen.get(command.scope).map(|frozen| frozen.action);
-        let repeated = match (known, command.action) {
-            (None, MarkAction::Reopen) => true,
-            (Some(_), MarkAction::Reopen) | (None, _) => false,
-            // A freeze is for a while: a stop or a close counts, and stays.
-            (Some(MarkAction::Freeze), action) => action == MarkAction::Freeze,
-            (Some(MarkAction::Close), action) => action != MarkAction::Stop,
-            // The first stop's reason stays; a close after a stop changes nothing.
-            (Some(_), _) => true,
-        };
+        let repeated = !mark_counts(known, command.action);
         if !repeated {
             if command.action == MarkAction::Reopen {
                 self.frozen.remove(command.scope);

@@ -1,7 +1,7 @@
-//! Is a command well formed, and is it the one that came before?
+//! Is a command the one that came before?
 
 use super::holds::fold;
-use crate::{Account, Claim, Error, ErrorKind, Line, ReservationId};
+use crate::{Claim, Line};
 
 /// A hash of what a command asks for, by which its repeat is told from another body.
 ///
@@ -30,35 +30,4 @@ impl Fingerprint {
 pub(super) fn fingerprint(claim: &Claim, amounts: &[i64]) -> u32 {
     let lines = claim.lines().iter().zip(amounts);
     lines.fold(Fingerprint::EMPTY, |sum, (line, amount)| sum.with(line, *amount)).finish()
-}
-
-/// Refuses amounts that do not stand beside the claim's lines.
-#[inline]
-pub(super) fn check_shape(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
-    let (lines, given) = (claim.lines().len(), amounts.len());
-    if lines == given {
-        return Ok(());
-    }
-    Err(Error::invalid("amounts", format!("{given} amounts for {lines} lines")))
-}
-
-/// Refuses amounts below zero.
-#[inline]
-pub(super) fn check_signs(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
-    match claim.lines().iter().zip(amounts).find(|(_, amount)| **amount < 0) {
-        Some((line, amount)) => Err(negative(&line.account, *amount)),
-        None => Ok(()),
-    }
-}
-
-#[cold]
-pub(super) fn negative(account: &Account, amount: i64) -> Error {
-    Error::invalid("amounts", format!("{amount} for {account} is below zero"))
-}
-
-pub(super) fn conflict(id: ReservationId, problem: &str) -> Error {
-    Error::new(
-        ErrorKind::Conflict,
-        format!("reservation {id}: {problem}; the first stands, nothing was changed"),
-    )
 }

@@ -14,26 +14,10 @@ use smallvec::SmallVec;
 use super::chunks::Chunks;
 use super::rows::Rows;
 use crate::ledger::Rank;
+use crate::ledger::rules::State;
 use crate::{ReservationId, Timestamp};
 
 const NONE: u32 = u32::MAX;
-
-/// How far a hold has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// Room is held.
-    Held,
-    /// A charge stands, of that rank.
-    Charged(Rank),
-    /// Given back, or a charge withdrawn.
-    Released,
-    /// Refused when it was asked for.
-    Refused,
-    /// Released before it was ever seen.
-    Tombstone,
-    /// A posting that no hold announced.
-    Recorded,
-}
 
 /// What a hold is charged when it ends by age; the amounts of its own are kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,10 @@
 //! What is posted that no hold announced? Refunds, corrections and imports.
 
-use super::admit::{ended, state_text};
 use super::book::RootBook;
-use super::check::{check_shape, conflict, fingerprint, negative};
-use super::holds::State;
+use super::check::fingerprint;
 use super::journal::NewEntry;
-use super::settle::{left_of, new_changes};
+use super::settle::new_changes;
+use crate::ledger::rules::{State, check_shape, conflict, ended, left_of, negative};
 use crate::ledger::{EntryKind, Outcome, Record, Reply};
 use crate::{Error, Timestamp};
 
@@ -53,7 +52,7 @@ impl RootBook {
             .find(&self.holds.key(id))
             .ok_or_else(|| ended(id, "is not remembered, so it cannot be refunded"))?;
         let State::Charged(_) = self.holds.get(place).state else {
-            return Err(ended(id, state_text(self.holds.get(place).state)));
+            return Err(ended(id, self.holds.get(place).state.text()));
         };
         let lines = self.matching_lines(place, command.claim, id)?;
         for (at, (charged, amount)) in lines.iter().zip(command.amounts).enumerate() {

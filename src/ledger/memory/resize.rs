@@ -1,11 +1,9 @@
 //! What may change about a live hold?
 
-use super::admit::{ended, has_room, state_text};
 use super::book::{Balances, KeptLines, NO_NOTE, RootBook};
-use super::check::{check_shape, negative};
-use super::holds::State;
 use super::journal::KeptLine;
 use super::row::Change;
+use crate::ledger::rules::{State, check_shape, ended, has_room, negative};
 use crate::ledger::{EntryKind, Outcome, Reply, Resize};
 use crate::{Error, ReservationId, Timestamp};
 
@@ -53,7 +51,7 @@ impl RootBook {
         let place = self.holds.find(&self.holds.key(id)).ok_or_else(|| ended(id, "is not known here"))?;
         match self.holds.get(place).state {
             State::Held => Ok(place),
-            state => Err(ended(id, state_text(state))),
+            state => Err(ended(id, state.text())),
         }
     }
 }

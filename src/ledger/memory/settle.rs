@@ -2,13 +2,14 @@
 
 use smallvec::SmallVec;
 
-use super::admit::{ended, no_place, state_text};
+use super::admit::no_place;
 use super::book::{Balances, KeptLines, Places, RootBook};
-use super::check::{check_shape, check_signs, conflict, fingerprint};
-use super::holds::{HoldLine, HoldLines, INLINE, State};
+use super::check::fingerprint;
+use super::holds::{HoldLine, HoldLines, INLINE};
 use super::journal::{KeptLine, NewEntry};
 use super::row::Change;
 use super::rows::NO_ROW;
+use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, left_of, other_lines};
 use crate::ledger::{EntryKind, Outcome, Rank, Reconcile, Release, Reply};
 use crate::{Claim, Error, ReservationId, Timestamp};
 
@@ -217,7 +218,7 @@ impl RootBook {
                 return Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, Balances::new()) });
             }
             State::Charged(_) | State::Refused | State::Recorded => {
-                return Err(ended(command.id, state_text(state)));
+                return Err(ended(command.id, state.text()));
             }
         };
         let lines = self.holds.lines(place);
@@ -281,14 +282,4 @@ pub(super) fn new_changes(claim: &Claim, places: &Places, amounts: &[i64]) -> Ke
 #[inline]
 fn charge_change(held: i64, amount: i64) -> Change {
     Change { spent: amount, reserved: held.saturating_neg() }
-}
-
-/// What is left of a charge after its refunds; a surer figure may be below them.
-pub(super) fn left_of(charged: i64, refunded: i64) -> i64 {
-    charged.saturating_sub(refunded).max(0)
-}
-
-#[cold]
-fn other_lines(id: ReservationId) -> Error {
-    conflict(id, "was held on other lines")
 }

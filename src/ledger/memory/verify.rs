@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::book::RootBook;
-use super::holds::State;
+use crate::ledger::rules::State;
 use crate::{Error, ErrorKind};
 
 impl RootBook {

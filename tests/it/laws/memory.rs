@@ -1,4 +1,4 @@
-//! What does the ledger remember, and does it find an account whoever made it?
+//! What does the ledger in memory remember, and does it find an account whoever made it?
 
 use std::time::Duration;
 
@@ -137,8 +137,8 @@ fn the_journal_keeps_the_newest_and_its_sum_still_fits_the_balances() {
         books.verify();
     }
 
-    // Ten holds and ten charges: entries 16 to 20 are left.
     let numbers: Vec<u64> = books.journal(&root()).iter().map(|entry| entry.sequence).collect();
+    // Ten holds and ten charges: entries 16 to 20 are left.
     assert_eq!(numbers, [16, 17, 18, 19, 20]);
     assert_eq!(books.balances(&two), [(30, 0), (40, 0)]);
 }

@@ -1,0 +1,111 @@
+//! What does every ledger of this crate judge alike?
+
+use super::{MarkAction, Rank};
+use crate::{Account, Balance, Claim, Error, ErrorKind, Line, ReservationId};
+
+/// How far an id has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Room is held.
+    Held,
+    /// A charge stands, of that rank.
+    Charged(Rank),
+    /// Given back, or a charge withdrawn.
+    Released,
+    /// Refused when it was asked for.
+    Refused,
+    /// Released before it was ever seen.
+    Tombstone,
+    /// A posting that no hold announced.
+    Recorded,
+}
+
+impl State {
+    /// What became of the hold, for the end of a sentence.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Held => "is still open",
+            Self::Charged(Rank::Expired) => "has expired",
+            Self::Charged(Rank::Provisional) => "was abandoned and is charged what it held",
+            Self::Charged(Rank::Estimated) => "is charged what was counted",
+            Self::Charged(Rank::Reported) => "is charged what the provider reported",
+            Self::Released => "was released",
+            Self::Refused => "was refused",
+            Self::Tombstone => "was released before it arrived",
+            Self::Recorded => "is a posting, not a hold",
+        }
+    }
+}
+
+/// The one inequality. A line of amount zero always has room.
+#[inline]
+pub(super) fn has_room(line: &Line, balance: &Balance, amount: i64) -> Result<bool, Error> {
+    if amount == 0 {
+        return Ok(true);
+    }
+    let used = balance.spent.checked_add(balance.reserved).and_then(|used| used.checked_add(amount));
+    match used {
+        Some(used) => Ok(used <= line.ceiling),
+        None if line.ceiling == i64::MAX => Err(Error::overflow(&line.account.to_string())),
+        None => Ok(false),
+    }
+}
+
+/// What is left of a charge after its refunds; a surer figure may be below them.
+pub(super) fn left_of(charged: i64, refunded: i64) -> i64 {
+    charged.saturating_sub(refunded).max(0)
+}
+
+/// Whether a mark changes anything where that one stands.
+pub(super) fn mark_counts(known: Option<MarkAction>, action: MarkAction) -> bool {
+    match (known, action) {
+        (None, MarkAction::Reopen) => false,
+        (Some(_), MarkAction::Reopen) | (None, _) => true,
+        // A freeze is for a while: a stop or a close counts, and stays.
+        (Some(MarkAction::Freeze), action) => action != MarkAction::Freeze,
+        (Some(MarkAction::Close), action) => action == MarkAction::Stop,
+        // The first stop's reason stays; a close after a stop changes nothing.
+        (Some(_), _) => false,
+    }
+}
+
+/// Refuses amounts that do not stand beside the claim's lines.
+#[inline]
+pub(super) fn check_shape(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
+    let (lines, given) = (claim.lines().len(), amounts.len());
+    if lines == given {
+        return Ok(());
+    }
+    Err(Error::invalid("amounts", format!("{given} amounts for {lines} lines")))
+}
+
+/// Refuses amounts below zero.
+#[inline]
+pub(super) fn check_signs(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
+    match claim.lines().iter().zip(amounts).find(|(_, amount)| **amount < 0) {
+        Some((line, amount)) => Err(negative(&line.account, *amount)),
+        None => Ok(()),
+    }
+}
+
+#[cold]
+pub(super) fn negative(account: &Account, amount: i64) -> Error {
+    Error::invalid("amounts", format!("{amount} for {account} is below zero"))
+}
+
+pub(super) fn conflict(id: ReservationId, problem: &str) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        format!("reservation {id}: {problem}; the first stands, nothing was changed"),
+    )
+}
+
+#[cold]
+pub(super) fn other_lines(id: ReservationId) -> Error {
+    conflict(id, "was held on other lines")
+}
+
+/// A command that does not fit the state of its hold.
+pub(super) fn ended(id: ReservationId, problem: &str) -> Error {
+    Error::new(ErrorKind::State, format!("reservation {id} {problem}; nothing was changed"))
+}

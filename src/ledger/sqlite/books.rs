@@ -1,0 +1,332 @@
+//! What stands in the running transaction, and how is it told, timed, and written back?
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use smallvec::SmallVec;
+
+use super::SqliteOptions;
+use super::calls::Calls;
+use super::events;
+use super::fault::Fault;
+use super::holds::{self, Hold, HoldLine};
+use super::journal::{self, NewEntry};
+use super::roots::{self, RootRow};
+use super::seal::Digest;
+use super::sheet::{Change, Sheet};
+use crate::ledger::rules::State;
+use crate::ledger::{Crossed, Ended, EntryKind, Expired, News, Note, Outcome, Rank, Reply, Signature};
+use crate::{Balance, Claim, Clock, Error, ErrorKind, ReservationId, Root, Scope, Timestamp};
+
+/// What the ledger writes about what it did by itself.
+pub(super) const NO_NOTE: Note = Note { about: None, usage: None, ended: None };
+
+pub(super) type Balances = SmallVec<[Balance; 8]>;
+pub(super) type Changes = SmallVec<[Change; 8]>;
+
+/// The books, as the ledger's thread has them before it. Commands are methods, spread over the files beside this one.
+#[derive(Debug)]
+pub(super) struct Books {
+    pub(super) file: Connection,
+    pub(super) options: SqliteOptions,
+    clock: Arc<dyn Clock>,
+    /// The latest that the clock has shown: what was told but not written must not run backwards either.
+    latest: Timestamp,
+    pub(super) sheet: Sheet,
+    pub(super) calls: Calls,
+    roots: HashMap<Root, RootRow>,
+    /// What came to light and was not told yet: the next reply takes it along.
+    untold: HashMap<i64, News>,
+    /// Changes whenever another connection commits.
+    version: i64,
+    /// The newest entry that was ever seen committed, by root.
+    confirmed: HashMap<i64, u64>,
+    forgot_at: Timestamp,
+}
+
+/// How a command is told in the journal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    pub(super) kind: EntryKind,
+    pub(super) id: ReservationId,
+    pub(super) note: &'a Note,
+    pub(super) signature: Option<&'a Signature>,
+    pub(super) scope: Option<&'a Scope>,
+}
+
+impl<'a> Told<'a> {
+    /// An entry that nobody signed.
+    pub(super) fn new(kind: EntryKind, id: ReservationId, note: &'a Note) -> Self {
+        Self { kind, id, note, signature: None, scope: None }
+    }
+}
+
+/// Ids are forgotten no more often than this.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// Roots beyond which what was read is forgotten: each commit looks through them all.
+const ROOTS_MAX: usize = 1_000;
+
+impl Books {
+    pub(super) fn new(file: Connection, clock: Arc<dyn Clock>, options: SqliteOptions) -> Self {
+        Self {
+            file,
+            options,
+            clock,
+            latest: Timestamp::MIN,
+            sheet: Sheet::default(),
+            calls: Calls::default(),
+            roots: HashMap::new(),
+            untold: HashMap::new(),
+            version: 0,
+            confirmed: HashMap::new(),
+            forgot_at: Timestamp::MIN,
+        }
+    }
+
+    /// What is not told yet, for the case that the batch fails.
+    pub(super) fn untold(&self) -> HashMap<i64, News> {
+        self.untold.clone()
+    }
+
+    /// The transaction has begun: forgets what another connection may have changed meanwhile.
+    pub(super) fn begin(&mut self) -> Result<(), Fault> {
+        let version: i64 =
+            self.file.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        let full = self.sheet.is_full() || self.roots.len() > ROOTS_MAX;
+        if version != self.version || full {
+            self.forget_all();
+            self.version = version;
+        }
+        Ok(())
+    }
+
+    /// Writes back what changed: after it, the transaction may be committed.
+    pub(super) fn write_back(&mut self) -> Result<(), Fault> {
+        self.forget_old_ids()?;
+        self.sheet.write_back(&self.file)?;
+        for row in self.roots.values().filter(|row| row.changed) {
+            row.write(&self.file)?;
+        }
+        Ok(())
+    }
+
+    /// The commit succeeded.
+    pub(super) fn committed(&mut self) {
+        for row in self.roots.values_mut().filter(|row| row.changed) {
+            row.changed = false;
+            self.confirmed.insert(row.number, row.entries);
+        }
+    }
+
+    /// The batch was rolled back: nothing that it read or told ever was.
+    pub(super) fn rolled_back(&mut self, untold: HashMap<i64, News>) {
+        self.forget_all();
+        self.untold = untold;
+    }
+
+    fn forget_all(&mut self) {
+        self.sheet = Sheet::default();
+        self.calls = Calls::default();
+        self.roots.clear();
+    }
+
+    fn forget_old_ids(&mut self) -> Result<(), Fault> {
+        let Some(now) = self.roots.values().filter(|row| row.changed).map(|row| row.time).max() else {
+            return Ok(());
+        };
+        if now < self.forgot_at + FORGET_EVERY && self.forgot_at != Timestamp::MIN {
+            return Ok(());
+        }
+        let mut more = false;
+        for row in self.roots.values().filter(|row| row.changed) {
+            more |= holds::forget_some(&self.file, row.number, row.time - self.options.remembers)?;
+        }
+        if !more {
+            self.forgot_at = now;
+        }
+        Ok(())
+    }
+
+    /// Works on the books of that root, which are opened where there are none yet.
+    ///
+    /// Time runs on, never back, and what is due is ended first.
+    pub(super) fn within<T>(
+        &mut self,
+        root: &Root,
+        work: impl FnOnce(&mut Self, &mut RootRow) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let row = match self.known_root(root)? {
+            Some(row) => row,
+            None => roots::make(&self.file, root, self.clock.now())?,
+        };
+        self.work(row, work)
+    }
+
+    /// The same, for readers: where there are no books, none are opened.
+    pub(super) fn reading<T>(
+        &mut self,
+        root: &Root,
+        work: impl FnOnce(&mut Self, &mut RootRow) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        match self.known_root(root)? {
+            Some(row) => self.work(row, work).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn work<T>(
+        &mut self,
+        mut row: RootRow,
+        work: impl FnOnce(&mut Self, &mut RootRow) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.latest = self.latest.max(self.clock.now());
+        row.time = row.time.max(self.latest);
+        let done = self.expire_due(&mut row).and_then(|()| work(self, &mut row));
+        self.roots.insert(row.root.clone(), row);
+        done
+    }
+
+    fn known_root(&mut self, root: &Root) -> Result<Option<RootRow>, Fault> {
+        match self.roots.remove(root) {
+            Some(row) => Ok(Some(row)),
+            None => roots::read(&self.file, root, &self.confirmed),
+        }
+    }
+
+    /// Ends what is due, oldest first.
+    fn expire_due(&mut self, row: &mut RootRow) -> Result<(), Fault> {
+        while row.due <= row.time {
+            let next = holds::next_due(&self.file, row.number)?;
+            row.due = next.as_ref().map_or(Timestamp::MAX, |hold| hold.expires_at);
+            match next.filter(|hold| hold.expires_at <= row.time) {
+                Some(hold) => self.expire(row, hold)?,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self, row: &mut RootRow, mut hold: Hold) -> Result<(), Fault> {
+        let charges = hold.expiry_charges();
+        let charge = |(line, charge): (&HoldLine, &i64)| Change {
+            account: line.account,
+            period: line.period,
+            spent: *charge,
+            reserved: line.amount.saturating_neg(),
+        };
+        let changes: Changes = hold.lines.iter().zip(&charges).map(charge).collect();
+        let before = hold.lines.clone();
+        self.end(row, &mut hold, State::Charged(Rank::Expired), &charges);
+        holds::update(&self.file, row.number, &hold, &before)?;
+        let note = Note { ended: Some(Ended::Expired), ..NO_NOTE };
+        let call = self.calls.of_number(&self.file, hold.call)?;
+        let told = Told::new(EntryKind::Reconciled(Rank::Expired), hold.id, &note);
+        self.write_entry(row, &told, call, &changes)?;
+        let mut charged = Vec::new();
+        for change in &changes {
+            self.sheet.apply(&self.file, change)?;
+            charged.push((self.sheet.account(&self.file, change.account)?, change.spent));
+        }
+        let expired = Expired { id: hold.id, due: hold.expires_at, charged };
+        self.news(row).expired.push(expired);
+        Ok(())
+    }
+
+    /// Marks a hold as ended, charged these amounts.
+    pub(super) fn end(&self, row: &RootRow, hold: &mut Hold, state: State, charges: &[i64]) {
+        hold.state = state;
+        hold.ended_at = Some(row.time);
+        hold.set_amounts(charges);
+    }
+
+    /// What the next reply is to tell.
+    pub(super) fn news(&mut self, row: &RootRow) -> &mut News {
+        self.untold.entry(row.number).or_default()
+    }
+
+    /// Applies changes that were found to fit, writes them into the journal, and says what the balances are then.
+    pub(super) fn post(
+        &mut self,
+        row: &mut RootRow,
+        told: &Told<'_>,
+        changes: &[Change],
+    ) -> Result<Balances, Fault> {
+        let call = self.calls.number(&self.file, told.note.about.as_ref())?;
+        self.write_entry(row, told, call, changes)?;
+        changes.iter().map(|change| self.sheet.apply(&self.file, change)).collect()
+    }
+
+    fn write_entry(
+        &mut self,
+        row: &mut RootRow,
+        told: &Told<'_>,
+        call: Option<(i64, Digest)>,
+        changes: &[Change],
+    ) -> Result<u64, Fault> {
+        let sequence = row.entries.saturating_add(1);
+        let entry = NewEntry {
+            at: row.time,
+            id: told.id,
+            kind: told.kind,
+            scope: told.scope,
+            note: told.note,
+            call,
+            signature: told.signature,
+        };
+        row.head = journal::write(&self.file, (row.number, sequence), &row.head, &entry, changes)?;
+        row.entries = sequence;
+        row.changed = true;
+        Ok(sequence)
+    }
+
+    /// Reports the levels that spent money has reached on the lines of that claim.
+    pub(super) fn cross(&mut self, row: &mut RootRow, id: ReservationId, claim: &Claim) -> Result<(), Fault> {
+        for line in claim.lines().iter().filter(|line| !line.marks.is_empty()) {
+            // A refusal makes no row, and where there is none nothing is spent.
+            let Some(account) = self.sheet.find(&self.file, row.number, &line.account)? else { continue };
+            let period = line.period.number;
+            for (tier, at) in self.sheet.crossings(&self.file, account, line)? {
+                let spent = self.sheet.balance(&self.file, account, period)?.spent;
+                let change = Change { account, period, spent: 0, reserved: 0 };
+                let told = Told::new(EntryKind::Crossed(tier), id, &NO_NOTE);
+                let sequence = self.write_entry(row, &told, None, &[change])?;
+                events::write(&self.file, (row.number, sequence), (at, spent))?;
+                let crossed = Crossed { account: line.account.clone(), period, tier, at, spent };
+                self.news(row).crossed.push(crossed);
+            }
+        }
+        Ok(())
+    }
+
+    /// The balances of a claim's lines as they stand now.
+    pub(super) fn balances_of(&mut self, row: &RootRow, claim: &Claim) -> Result<Balances, Fault> {
+        let mut balances = Balances::new();
+        for line in claim.lines() {
+            balances.push(match self.sheet.find(&self.file, row.number, &line.account)? {
+                Some(account) => self.sheet.balance(&self.file, account, line.period.number)?,
+                None => Balance::default(),
+            });
+        }
+        Ok(balances)
+    }
+
+    /// Refuses ids that are older than memory reaches.
+    pub(super) fn check_age(&self, row: &RootRow, id: ReservationId) -> Result<(), Error> {
+        if id.time() < row.time - self.options.remembers {
+            let age = self.options.remembers.as_secs();
+            let text =
+                format!("reservation {id}: older than the {age} s that this ledger remembers; use a new id");
+            return Err(Error::new(ErrorKind::Forgotten, text));
+        }
+        Ok(())
+    }
+
+    /// An answer of now, with all that came to light.
+    pub(super) fn reply(&mut self, row: &RootRow, outcome: Outcome, balances: Balances) -> Reply {
+        let news = self.untold.remove(&row.number).map(Box::new);
+        Reply { outcome, repeated: false, unheld: false, replaced: None, now: row.time, balances, news }
+    }
+}

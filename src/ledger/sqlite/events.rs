@@ -1,0 +1,98 @@
+//! Which levels were reached, and who still has to be told?
+
+use rusqlite::{Connection, params};
+
+use super::books::Books;
+use super::fault::Fault;
+use super::seal::Ink;
+use super::text;
+use crate::ledger::Crossed;
+use crate::{Root, Timestamp};
+
+/// A level that was reached and that nobody confirmed to have told yet.
+///
+/// `root` and `sequence`, its number in the journal, name it for ever: a
+/// receiver that sees both twice has heard it before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingEvent {
+    /// Whose books.
+    pub root: Root,
+    /// The journal entry that tells it.
+    pub sequence: u64,
+    /// When it was found.
+    pub at: Timestamp,
+    /// What was reached.
+    pub crossed: Crossed,
+}
+
+/// Notes a level that was just reached, in the transaction that found it.
+pub(super) fn write(
+    file: &Connection,
+    (root, sequence): (i64, u64),
+    (level, spent): (i64, i64),
+) -> Result<(), Fault> {
+    let mut write = file.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, NULL, ?5)")?;
+    let seal = seal((root, sequence as i64), (level, spent), None);
+    write.execute(params![root, sequence as i64, level, spent, seal])?;
+    Ok(())
+}
+
+/// The checksum of an event's row.
+pub(super) fn seal(
+    (root, sequence): (i64, i64),
+    (level, spent): (i64, i64),
+    delivered_at: Option<i64>,
+) -> i64 {
+    let mut ink = Ink::of("event");
+    ink.int(root).int(sequence).int(level).int(spent).maybe_int(delivered_at);
+    ink.seal()
+}
+
+impl Books {
+    /// The oldest events that nobody confirmed to have told.
+    pub(super) fn pending_events(&mut self, limit: usize) -> Result<Vec<PendingEvent>, Fault> {
+        let mut read = self.file.prepare_cached(
+            "SELECT roots.name, sequence, journal.at, line.account, line.period, CAST(detail AS INTEGER), level, events.spent
+             FROM events JOIN journal USING (root, sequence) JOIN journal_lines AS line USING (root, sequence)
+             JOIN roots USING (root)
+             WHERE delivered_at IS NULL ORDER BY root, sequence LIMIT ?",
+        )?;
+        let mut rows = read.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            let sequence: i64 = row.get(1)?;
+            let account = self.sheet.account(&self.file, row.get(3)?)?;
+            events.push(PendingEvent {
+                root: text::read_root(&name)?,
+                sequence: sequence.unsigned_abs(),
+                at: Timestamp::from_nanos(row.get(2)?),
+                crossed: Crossed {
+                    account,
+                    period: row.get(4)?,
+                    tier: row.get(5)?,
+                    at: row.get(6)?,
+                    spent: row.get(7)?,
+                },
+            });
+        }
+        Ok(events)
+    }
+
+    /// Notes that these were told.
+    pub(super) fn delivered(&mut self, events: &[PendingEvent]) -> Result<(), Fault> {
+        for event in events {
+            let (level, spent) = (event.crossed.at, event.crossed.spent);
+            self.reading(&event.root, |books, row| {
+                let mut write = books.file.prepare_cached(
+                    "UPDATE events SET delivered_at = ?3, seal = ?4
+                     WHERE root = ?1 AND sequence = ?2 AND delivered_at IS NULL",
+                )?;
+                let (sequence, now) = (event.sequence as i64, row.time.as_nanos());
+                let seal = seal((row.number, sequence), (level, spent), Some(now));
+                Ok(write.execute(params![row.number, sequence, now, seal])?)
+            })?;
+        }
+        Ok(())
+    }
+}

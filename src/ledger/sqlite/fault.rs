@@ -1,0 +1,83 @@
+//! What can go wrong inside the ledger's thread, and what is a caller told?
+
+use thiserror::Error;
+
+use crate::{Error, ErrorKind};
+
+/// Why a command has no answer to give.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The command cannot be obeyed; the books are as they were.
+    Answer(Error),
+    /// The file failed: the whole batch is rolled back.
+    Store(StoreError),
+}
+
+/// What the file did not do.
+#[derive(Debug, Error)]
+pub(super) enum StoreError {
+    #[error("the ledger's file: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the ledger's file is damaged: {0}")]
+    Damaged(String),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Answer(error)
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A row that is not what this ledger wrote.
+pub(super) fn damaged(what: impl Into<String>) -> StoreError {
+    StoreError::Damaged(what.into())
+}
+
+impl StoreError {
+    /// The same, as callers see it.
+    pub(super) fn into_error(self) -> Error {
+        Error::new(self.kind(), self.to_string()).with_source(self)
+    }
+
+    fn code(&self) -> Option<rusqlite::ErrorCode> {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code(),
+            Self::Damaged(_) => None,
+        }
+    }
+
+    pub(super) fn kind(&self) -> ErrorKind {
+        use rusqlite::ErrorCode::{ConstraintViolation, DatabaseCorrupt, NotADatabase, TypeMismatch};
+        match self.code() {
+            None | Some(DatabaseCorrupt | NotADatabase | ConstraintViolation | TypeMismatch) => {
+                ErrorKind::Damaged
+            }
+            Some(_) => ErrorKind::LedgerUnavailable,
+        }
+    }
+
+    /// Another connection is writing.
+    pub(super) fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        matches!(self.code(), Some(DatabaseBusy | DatabaseLocked))
+    }
+
+    /// Whether nobody can tell any more what is on the disk, so that nothing may be acknowledged.
+    ///
+    /// A full disk is told apart: it took nothing, said so, and may have room later.
+    pub(super) fn poisons(&self) -> bool {
+        !self.is_busy() && self.code() != Some(rusqlite::ErrorCode::DiskFull)
+    }
+}

@@ -1,0 +1,277 @@
+//! Which ids are known, and what does each hold?
+
+use rusqlite::{Connection, OptionalExtension, params};
+use smallvec::SmallVec;
+
+use super::fault::{Fault, StoreError, damaged};
+use super::seal::{Ink, id_bytes};
+use super::text;
+use crate::ledger::rules::State;
+use crate::{ReservationId, Timestamp};
+
+/// A known id: an open hold, or the remembered answer of what has ended.
+#[derive(Clone, Debug)]
+pub(super) struct Hold {
+    /// Its number in the file; zero until it is written.
+    pub(super) number: i64,
+    pub(super) id: ReservationId,
+    pub(super) state: State,
+    /// A hash of what was first asked.
+    pub(super) body: [u8; 16],
+    pub(super) expires_at: Timestamp,
+    pub(super) on_expiry: ExpiryCharge,
+    pub(super) unheld: bool,
+    pub(super) ended_at: Option<Timestamp>,
+    /// What its commands said about their call.
+    pub(super) call: Option<i64>,
+    pub(super) lines: HoldLines,
+}
+
+pub(super) type HoldLines = SmallVec<[HoldLine; 8]>;
+
+/// What a hold is charged when it ends by age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ExpiryCharge {
+    Nothing,
+    Hold,
+    Amounts,
+}
+
+/// One line of a hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct HoldLine {
+    pub(super) account: i64,
+    pub(super) period: i64,
+    /// While it lives what it holds, afterwards what it was charged.
+    pub(super) amount: i64,
+    pub(super) refunded: i64,
+    pub(super) on_expiry: Option<i64>,
+}
+
+impl Hold {
+    /// An id that is written for the first time.
+    pub(super) fn new(id: ReservationId, state: State, body: [u8; 16], lines: HoldLines) -> Self {
+        Self {
+            number: 0,
+            id,
+            state,
+            body,
+            expires_at: Timestamp::MAX,
+            on_expiry: ExpiryCharge::Nothing,
+            unheld: false,
+            ended_at: None,
+            call: None,
+            lines,
+        }
+    }
+
+    /// What is charged when it ends by age.
+    pub(super) fn expiry_charges(&self) -> SmallVec<[i64; 8]> {
+        let charge = |line: &HoldLine| match self.on_expiry {
+            ExpiryCharge::Nothing => 0,
+            ExpiryCharge::Hold => line.amount,
+            ExpiryCharge::Amounts => line.on_expiry.unwrap_or(0),
+        };
+        self.lines.iter().map(charge).collect()
+    }
+
+    pub(super) fn set_amounts(&mut self, amounts: &[i64]) {
+        self.lines.iter_mut().zip(amounts).for_each(|(line, amount)| line.amount = *amount);
+    }
+
+    fn seal(&self, root: i64) -> i64 {
+        let mut ink = Ink::of("hold");
+        ink.int(root).bytes(&id_bytes(self.id)).text(text::state(self.state)).bytes(&self.body);
+        ink.int(self.expires_at.as_nanos()).text(self.on_expiry.text()).int(i64::from(self.unheld));
+        ink.maybe_int(self.ended_at.map(Timestamp::as_nanos)).maybe_int(self.call);
+        for line in &self.lines {
+            ink.int(line.account).int(line.period).int(line.amount).int(line.refunded);
+            ink.maybe_int(line.on_expiry);
+        }
+        ink.seal()
+    }
+}
+
+impl ExpiryCharge {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Hold => "hold",
+            Self::Amounts => "amounts",
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, StoreError> {
+        Ok(match text {
+            "nothing" => Self::Nothing,
+            "hold" => Self::Hold,
+            "amounts" => Self::Amounts,
+            other => return Err(damaged(format!("{other:?} is no charge on expiry of this version"))),
+        })
+    }
+}
+
+/// Reads holds with the columns that [`read`] expects.
+macro_rules! select {
+    ($where:literal) => {
+        concat!(
+            "SELECT hold, id, state, body, expires_at, on_expiry, unheld, ended_at, call, seal, root FROM holds ",
+            $where
+        )
+    };
+}
+
+/// The hold of that id, with its lines, checked against its seal.
+pub(super) fn find(file: &Connection, root: i64, id: ReservationId) -> Result<Option<Hold>, Fault> {
+    let mut find = file.prepare_cached(select!("WHERE root = ? AND id = ?"))?;
+    let found = find.query_row(params![root, id_bytes(id)], |row| Ok(read(file, row))).optional()?;
+    Ok(found.transpose()?)
+}
+
+/// The open hold that ends first.
+pub(super) fn next_due(file: &Connection, root: i64) -> Result<Option<Hold>, Fault> {
+    let mut find =
+        file.prepare_cached(select!("WHERE root = ? AND state = 'held' ORDER BY expires_at, id LIMIT 1"))?;
+    let found = find.query_row([root], |row| Ok(read(file, row))).optional()?;
+    Ok(found.transpose()?)
+}
+
+/// Hands every known id to `each`, or the open ones of one root only, oldest first.
+pub(super) fn each(
+    file: &Connection,
+    open_of: Option<i64>,
+    mut each: impl FnMut(i64, Hold) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut read_all = file.prepare(match open_of {
+        Some(_) => select!("WHERE root = ?1 AND state = 'held' ORDER BY id"),
+        None => select!("WHERE ?1 IS NULL ORDER BY hold"),
+    })?;
+    let mut rows = read_all.query([open_of])?;
+    while let Some(row) = rows.next()? {
+        each(row.get(10)?, read(file, row)?)?;
+    }
+    Ok(())
+}
+
+/// Writes a new id with its lines.
+pub(super) fn insert(file: &Connection, root: i64, hold: &Hold) -> Result<(), Fault> {
+    let mut write = file.prepare_cached(
+        "INSERT INTO holds (root, id, state, body, expires_at, on_expiry, unheld, ended_at, call, seal)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    let number = write.insert(params![
+        root,
+        id_bytes(hold.id),
+        text::state(hold.state),
+        hold.body,
+        hold.expires_at.as_nanos(),
+        hold.on_expiry.text(),
+        hold.unheld,
+        hold.ended_at.map(Timestamp::as_nanos),
+        hold.call,
+        hold.seal(root),
+    ])?;
+    let mut write = file.prepare_cached("INSERT INTO hold_lines VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    for (at, line) in hold.lines.iter().enumerate() {
+        let (amount, refunded) = (line.amount, line.refunded);
+        write.execute(params![
+            number,
+            at as i64,
+            line.account,
+            line.period,
+            amount,
+            refunded,
+            line.on_expiry
+        ])?;
+    }
+    Ok(())
+}
+
+/// Writes what has changed about a known id; `before` tells which lines.
+pub(super) fn update(file: &Connection, root: i64, hold: &Hold, before: &[HoldLine]) -> Result<(), Fault> {
+    let mut write = file.prepare_cached(
+        "UPDATE holds SET state = ?2, expires_at = ?3, unheld = ?4, ended_at = ?5, seal = ?6 WHERE hold = ?1",
+    )?;
+    write.execute(params![
+        hold.number,
+        text::state(hold.state),
+        hold.expires_at.as_nanos(),
+        hold.unheld,
+        hold.ended_at.map(Timestamp::as_nanos),
+        hold.seal(root),
+    ])?;
+    let mut write = file
+        .prepare_cached("UPDATE hold_lines SET amount = ?3, refunded = ?4 WHERE hold = ?1 AND line = ?2")?;
+    for (at, (line, before)) in hold.lines.iter().zip(before).enumerate() {
+        if line != before {
+            write.execute(params![hold.number, at as i64, line.amount, line.refunded])?;
+        }
+    }
+    Ok(())
+}
+
+/// Forgets an id: it is written anew, or too old.
+pub(super) fn delete(file: &Connection, number: i64) -> Result<(), Fault> {
+    file.prepare_cached("DELETE FROM holds WHERE hold = ?")?.execute([number])?;
+    Ok(())
+}
+
+/// Forgets some ids that ended before `cutoff` and bear a time before it; says whether there may be more.
+pub(super) fn forget_some(file: &Connection, root: i64, cutoff: Timestamp) -> Result<bool, Fault> {
+    const AT_ONCE: usize = 256;
+    // The first id that is not yet too old: its time is counted in whole milliseconds, rounded up.
+    let millis = cutoff.as_nanos().max(0).saturating_add(999_999).div_euclid(1_000_000);
+    let first_kept = u128::from(millis.unsigned_abs()).wrapping_shl(80).to_be_bytes();
+    let mut forget = file.prepare_cached(
+        "DELETE FROM holds WHERE hold IN (SELECT hold FROM holds WHERE root = ?1 AND id < ?2
+         AND state <> 'held' AND ended_at < ?3 ORDER BY id LIMIT 256)",
+    )?;
+    let forgotten = forget.execute(params![root, first_kept, cutoff.as_nanos()])?;
+    Ok(forgotten == AT_ONCE)
+}
+
+fn read(file: &Connection, row: &rusqlite::Row<'_>) -> Result<Hold, StoreError> {
+    let number = row.get(0)?;
+    let state = text::read_state(row.get_ref(2)?.as_str().map_err(not_text)?)?;
+    // What holds nothing any more, and never did, has no lines to fetch.
+    let lines = match state {
+        State::Refused | State::Tombstone => HoldLines::new(),
+        _ => read_lines(file, number)?,
+    };
+    let hold = Hold {
+        number,
+        id: ReservationId::from_bits(u128::from_be_bytes(row.get(1)?)),
+        state,
+        body: row.get(3)?,
+        expires_at: Timestamp::from_nanos(row.get(4)?),
+        on_expiry: ExpiryCharge::read(row.get_ref(5)?.as_str().map_err(not_text)?)?,
+        unheld: row.get(6)?,
+        ended_at: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_nanos),
+        call: row.get(8)?,
+        lines,
+    };
+    if hold.seal(row.get(10)?) != row.get::<_, i64>(9)? {
+        return Err(damaged(format!("reservation {}: its seal does not fit", hold.id)));
+    }
+    Ok(hold)
+}
+
+fn read_lines(file: &Connection, number: i64) -> Result<HoldLines, StoreError> {
+    let mut read = file.prepare_cached(
+        "SELECT account, period, amount, refunded, on_expiry FROM hold_lines WHERE hold = ? ORDER BY line",
+    )?;
+    let lines = read.query_map([number], |row| {
+        Ok(HoldLine {
+            account: row.get(0)?,
+            period: row.get(1)?,
+            amount: row.get(2)?,
+            refunded: row.get(3)?,
+            on_expiry: row.get(4)?,
+        })
+    })?;
+    Ok(lines.collect::<Result<_, _>>()?)
+}
+
+fn not_text(_: rusqlite::types::FromSqlError) -> StoreError {
+    damaged("a text is none")
+}

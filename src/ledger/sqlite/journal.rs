@@ -1,0 +1,117 @@
+//! What is written into the journal, and how is each entry chained to the one before?
+
+use rusqlite::{Connection, params};
+
+use super::fault::{Fault, damaged};
+use super::seal::{Digest, Ink, id_bytes};
+use super::sheet::Change;
+use super::text;
+use crate::ledger::{EntryKind, Note, Signature};
+use crate::{ReservationId, Scope, Timestamp};
+
+/// What is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewEntry<'a> {
+    pub(super) at: Timestamp,
+    pub(super) id: ReservationId,
+    pub(super) kind: EntryKind,
+    /// The scope that was marked.
+    pub(super) scope: Option<&'a Scope>,
+    pub(super) note: &'a Note,
+    /// The call that the note is about, as the file knows it.
+    pub(super) call: Option<(i64, Digest)>,
+    pub(super) signature: Option<&'a Signature>,
+}
+
+/// The link before the first entry: no two roots begin alike.
+pub(super) fn first_link(root: &str) -> Digest {
+    Ink::of("token-budget journal 1").text(root).digest()
+}
+
+/// Everything of an entry that is hashed, as the file has it.
+pub(super) struct Written<'a> {
+    pub(super) at: i64,
+    pub(super) id: &'a [u8],
+    pub(super) kind: &'a str,
+    pub(super) detail: Option<&'a str>,
+    pub(super) scope: Option<&'a str>,
+    pub(super) call: Option<&'a [u8]>,
+    pub(super) usage: Option<&'a str>,
+    pub(super) ended: Option<&'a str>,
+    pub(super) by: Option<&'a str>,
+    pub(super) reason: Option<&'a str>,
+}
+
+impl Written<'_> {
+    /// The entry's link: a hash of the link before, its number, itself, and its lines.
+    pub(super) fn link(&self, before: &Digest, sequence: u64, lines: &[Change]) -> Digest {
+        let mut ink = Ink::of("entry");
+        ink.bytes(before).int(sequence as i64).int(self.at).bytes(self.id).text(self.kind);
+        ink.maybe(self.detail).maybe(self.scope).bytes(self.call.unwrap_or_default());
+        ink.maybe(self.usage).maybe(self.ended).maybe(self.by).maybe(self.reason);
+        ink.int(lines.len() as i64);
+        for line in lines {
+            ink.int(line.account).int(line.period).int(line.spent).int(line.reserved);
+        }
+        ink.digest()
+    }
+}
+
+/// Writes an entry with that number behind that link, and says what its own link is.
+pub(super) fn write(
+    file: &Connection,
+    (root, sequence): (i64, u64),
+    before: &Digest,
+    entry: &NewEntry<'_>,
+    lines: &[Change],
+) -> Result<Digest, Fault> {
+    let (kind, detail) = text::kind(entry.kind);
+    let usage = entry.note.usage.map(|usage| serde_json::to_string(&usage));
+    let usage = usage.transpose().map_err(|error| damaged(error.to_string()))?;
+    let (id, scope) = (id_bytes(entry.id), entry.scope.map(Scope::to_string));
+    let written = Written {
+        at: entry.at.as_nanos(),
+        id: &id,
+        kind,
+        detail: detail.as_deref(),
+        scope: scope.as_deref(),
+        call: entry.call.as_ref().map(|(_, digest)| digest.as_slice()),
+        usage: usage.as_deref(),
+        ended: entry.note.ended.map(text::ended),
+        by: entry.signature.map(|signature| signature.by.as_str()),
+        reason: entry.signature.map(|signature| signature.reason.as_str()),
+    };
+    let link = written.link(before, sequence, lines);
+    let mut write = file.prepare_cached(
+        "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    write.execute(params![
+        root,
+        sequence as i64,
+        written.at,
+        id,
+        kind,
+        written.detail,
+        written.scope,
+        entry.call.map(|(number, _)| number),
+        written.usage,
+        written.ended,
+        written.by,
+        written.reason,
+        link,
+    ])?;
+    let mut write = file.prepare_cached("INSERT INTO journal_lines VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    for (at, line) in lines.iter().enumerate() {
+        let (spent, reserved) = (line.spent, line.reserved);
+        write.execute(params![
+            root,
+            sequence as i64,
+            at as i64,
+            line.account,
+            line.period,
+            spent,
+            reserved
+        ])?;
+    }
+    Ok(link)
+}

@@ -1,0 +1,79 @@
+//! Which scopes admit nothing, and why?
+
+use rusqlite::{OptionalExtension, params};
+
+use super::books::{Balances, Books, NO_NOTE, Told};
+use super::fault::{Fault, StoreError, damaged};
+use super::roots::RootRow;
+use super::text;
+use crate::ledger::rules::mark_counts;
+use crate::ledger::{EntryKind, Frozen, MarkAction, MarkScope, Outcome, Reply, Signature};
+use crate::{ReservationId, Root, Scope, Timestamp};
+
+impl Books {
+    pub(super) fn mark(&mut self, command: &MarkScope<'_>) -> Result<Reply, Fault> {
+        self.within(command.root, |books, row| books.mark_in(row, command))
+    }
+
+    fn mark_in(&mut self, row: &mut RootRow, command: &MarkScope<'_>) -> Result<Reply, Fault> {
+        let known = self.read_frozen(row, command.scope)?.map(|frozen| frozen.action);
+        let counts = mark_counts(known, command.action);
+        if counts {
+            self.write_mark(row, command)?;
+            let id = ReservationId::generate(row.time);
+            let told = Told::new(EntryKind::Marked(command.action), id, &NO_NOTE);
+            let (signature, scope) = (Some(command.signature), Some(command.scope));
+            self.post(row, &Told { signature, scope, ..told }, &[])?;
+        }
+        Ok(Reply { repeated: !counts, ..self.reply(row, Outcome::Applied, Balances::new()) })
+    }
+
+    fn write_mark(&self, row: &mut RootRow, command: &MarkScope<'_>) -> Result<(), Fault> {
+        let scope = command.scope.to_string();
+        if command.action == MarkAction::Reopen {
+            let mut open = self.file.prepare_cached("DELETE FROM frozen WHERE root = ? AND scope = ?")?;
+            open.execute(params![row.number, scope])?;
+            return Ok(());
+        }
+        let mut freeze =
+            self.file.prepare_cached("INSERT OR REPLACE INTO frozen VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        let Signature { by, reason } = command.signature;
+        let (action, since) = (text::action(command.action), row.time.as_nanos());
+        freeze.execute(params![row.number, scope, action, since, by.as_str(), reason.as_str()])?;
+        row.any_frozen = true;
+        Ok(())
+    }
+
+    /// The marks that stand on these scopes, in their order.
+    pub(super) fn marks(&mut self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Fault> {
+        let read = |books: &mut Self, row: &mut RootRow| {
+            let each = scopes.iter().map(|scope| books.read_frozen(row, scope));
+            each.filter_map(Result::transpose).collect()
+        };
+        Ok(self.reading(root, read)?.unwrap_or_default())
+    }
+
+    /// The mark that stands on a scope.
+    pub(super) fn read_frozen(&self, row: &RootRow, scope: &Scope) -> Result<Option<Frozen>, Fault> {
+        if !row.any_frozen {
+            return Ok(None);
+        }
+        let mut read = self.file.prepare_cached(
+            "SELECT scope, action, since, \"by\", reason FROM frozen WHERE root = ? AND scope = ?",
+        )?;
+        let frozen = read.query_row(params![row.number, scope.to_string()], |row| Ok(read_row(row)));
+        Ok(frozen.optional()?.transpose()?)
+    }
+}
+
+/// A row of `scope, action, since, by, reason`.
+pub(super) fn read_row(row: &rusqlite::Row<'_>) -> Result<Frozen, StoreError> {
+    let text = |at: usize| row.get::<_, String>(at);
+    let scope = text(0)?.parse().map_err(|error: crate::Error| damaged(error.to_string()))?;
+    Ok(Frozen {
+        scope,
+        action: text::read_action(&text(1)?)?,
+        since: Timestamp::from_nanos(row.get(2)?),
+        signature: Signature::new(text(3)?, text(4)?),
+    })
+}

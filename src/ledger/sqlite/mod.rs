@@ -1,0 +1,248 @@
+//! The ledger of one machine: exact, shared by its processes, and still there after a crash.
+//!
+//! One thread in each process writes the file, with as many commands in one
+//! transaction as are waiting, and answers once the disk has them. Rows are
+//! read into a sheet, changed there, and written back once; the sheet is
+//! forgotten when another process has written. `schema/` is the file.
+
+mod account;
+mod admit;
+mod books;
+mod calls;
+mod contract;
+mod events;
+mod fault;
+mod holds;
+mod journal;
+mod mark;
+mod open;
+mod operator;
+mod options;
+mod read;
+mod rebuild;
+mod record;
+mod resize;
+mod roots;
+mod seal;
+mod settle;
+mod sheet;
+#[cfg(test)]
+mod tests;
+mod text;
+mod verify;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use self::books::Books;
+pub use self::events::PendingEvent;
+use self::fault::{Fault, StoreError};
+pub use self::operator::OpenHold;
+pub use self::options::SqliteOptions;
+pub use self::rebuild::Mismatch;
+use self::writer::{Job, Writer, ask};
+use super::{Reply, Signature};
+use crate::{Clock, Error, ErrorKind, ReservationId, Root, SystemClock};
+
+/// Keeps the books in one SQLite file, for all processes of a machine.
+///
+/// What it answered is on the disk: it survives `kill -9` and, as far as the
+/// disk keeps what it was told to sync, loss of power. After a failed write it
+/// answers nothing until it is opened again; a full disk refuses what comes
+/// while it is full. Contention between processes is waited out as long as the
+/// caller waits. Everything is kept: a past period's balance stays readable and
+/// is charged by late reports, where the ledger in memory forgets it.
+///
+/// Clones share one connection and **one thread of their own**, which ends with the
+/// last of them. It is the only thread that the crate starts: a sync blocks for
+/// as long as the disk takes, and one thread can write what many callers wait
+/// for with one sync. For the same reason [`immediate`](crate::BudgetLedger::immediate) is `None`: the `…_now`
+/// forms of commands are for ledgers in memory.
+///
+/// The file is plain SQL, with views for reports: see `docs/LEDGER.md`.
+///
+/// # Example: what was spent is still spent when the file is opened again
+/// ```
+/// use token_budget::ledger::sqlite::SqliteLedger;
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Usd, Window};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("token-budget-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("books.db");
+/// let policy = Policy::new([Budget::usd("search", Scope::team("search")?, Usd::dollars(5), Window::lifetime())])?;
+/// let call = Call::new("gpt-4o").team("search").input_tokens(1_000_000).output_tokens(0); // $2.50
+///
+/// let enforcer = Enforcer::builder().policy(policy.clone()).ledger(SqliteLedger::open(&path)?).build();
+/// enforcer.reserve(&call).await?.or_refusal()?.send().reconcile(Usage::of(1_000_000, 0)).await?;
+/// drop(enforcer); // … the process ends, and another begins …
+///
+/// let ledger = SqliteLedger::open(&path)?;
+/// let enforcer = Enforcer::builder().policy(policy).ledger(ledger.clone()).build();
+/// assert_eq!(enforcer.check(&call).await?.budgets()[0].spent, 2_500_000_000); // nano-dollars
+/// ledger.verify()?;
+/// # drop((enforcer, ledger));
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SqliteLedger(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    options: SqliteOptions,
+    queue: Sender<Box<dyn Job>>,
+    /// Lets the next commit fail as a sync does.
+    #[cfg(test)]
+    fail_sync: Arc<std::sync::atomic::AtomicBool>,
+}
+
+/// Opens the ledger in that file, and makes it where there is none.
+///
+/// # Errors
+/// As [`SqliteLedger::open`].
+pub fn open(path: impl AsRef<Path>) -> Result<SqliteLedger, Error> {
+    SqliteLedger::open(path)
+}
+
+impl SqliteLedger {
+    /// Opens the ledger in that file, on the machine's clock, and makes it where there is none.
+    ///
+    /// Reads no entries: a journal of a million opens like an empty one. A file of an
+    /// older version is brought up to date, in one transaction.
+    ///
+    /// # Errors
+    /// `Damaged` where the file is no ledger, or of a newer version; `LedgerUnavailable` where it cannot
+    /// be read or written.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::with_options(path, Arc::new(SystemClock), SqliteOptions::default())
+    }
+
+    /// The same on another clock, remembering as long as stated.
+    ///
+    /// Processes that share a file need clocks that agree; whichever is ahead leads, since
+    /// ledger time never runs backwards.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open`].
+    pub fn with_options(
+        path: impl AsRef<Path>,
+        clock: Arc<dyn Clock>,
+        options: SqliteOptions,
+    ) -> Result<Self, Error> {
+        let path = path.as_ref().to_path_buf();
+        let file = open::open(&path).map_err(|error| error.into_error().within(&path.to_string_lossy()))?;
+        let (sender, queue) = channel();
+        #[cfg(test)]
+        let fail_sync = Arc::<std::sync::atomic::AtomicBool>::default();
+        let writer = Writer {
+            books: Books::new(file, clock, options),
+            queue,
+            poison: None,
+            #[cfg(test)]
+            fail_sync: fail_sync.clone(),
+        };
+        let thread = std::thread::Builder::new().name("token-budget-ledger".into());
+        thread.spawn(move || writer.run()).map_err(|error| {
+            Error::new(ErrorKind::LedgerUnavailable, "the ledger's thread could not be started")
+                .with_source(error)
+        })?;
+        Ok(Self(Arc::new(Inner {
+            path,
+            options,
+            queue: sender,
+            #[cfg(test)]
+            fail_sync,
+        })))
+    }
+
+    /// Checks every row of the file, on this thread, while others go on writing.
+    ///
+    /// Recomputes each balance from the journal and from the open holds, each link of the journal's
+    /// chain, and each checksum; asks SQLite whether its pages are sound. Reads everything: some
+    /// seconds for a million entries.
+    ///
+    /// # Errors
+    /// `Damaged`, naming the first row that does not fit.
+    pub fn verify(&self) -> Result<(), Error> {
+        verify::verify(&self.0.path).map_err(StoreError::into_error)
+    }
+
+    /// The balances that differ from what the journal says, on this thread; none in sound books.
+    ///
+    /// # Errors
+    /// `Damaged` or `LedgerUnavailable` where the file cannot be read.
+    pub fn compare(&self) -> Result<Vec<Mismatch>, Error> {
+        rebuild::compare(&self.0.path).map_err(StoreError::into_error)
+    }
+
+    /// Makes all balances anew from the journal, and says how many rows there are now.
+    ///
+    /// For a file in which balances were changed by hand or by a fault while the journal is whole: see
+    /// [`verify`](Self::verify). Other commands wait meanwhile.
+    ///
+    /// # Errors
+    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
+    pub async fn rebuild(&self) -> Result<usize, Error> {
+        self.ask(|books| books.rebuild()).await
+    }
+
+    /// The open holds of one root, oldest first.
+    ///
+    /// # Errors
+    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
+    pub async fn open_holds(&self, root: &Root, limit: usize) -> Result<Vec<OpenHold>, Error> {
+        let root = root.clone();
+        self.ask(move |books| books.open_holds(&root, limit)).await
+    }
+
+    /// Ends a hold by hand: gives it back and posts `amounts` instead, in the hold's own order of lines.
+    ///
+    /// Also replaces a charge that nobody reported: of an expired hold, of an abandoned call. Both
+    /// entries are signed.
+    ///
+    /// # Errors
+    /// `State` where the id is unknown, was given back, or is charged what the provider reported.
+    pub async fn settle(
+        &self,
+        root: &Root,
+        id: ReservationId,
+        amounts: &[i64],
+        signature: &Signature,
+    ) -> Result<Reply, Error> {
+        let (root, amounts, signature) = (root.clone(), amounts.to_vec(), signature.clone());
+        self.ask(move |books| books.settle(&root, id, &amounts, &signature)).await
+    }
+
+    /// The oldest crossings that nobody has confirmed to have told: [`delivered`](Self::delivered) confirms.
+    ///
+    /// Replies tell each crossing, too. This is for what a crash kept from being told, so whoever
+    /// reads it hears of each at least once.
+    ///
+    /// # Errors
+    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
+    pub async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        self.ask(move |books| books.pending_events(limit)).await
+    }
+
+    /// Notes that these were told, so that they are pending no more.
+    ///
+    /// # Errors
+    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
+    pub async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+        let events = events.to_vec();
+        self.ask(move |books| books.delivered(&events)).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Books) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        ask(&self.0.queue, work).await
+    }
+}

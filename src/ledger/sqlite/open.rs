@@ -1,0 +1,100 @@
+//! Is this file a ledger of ours, and of which version?
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::fault::{StoreError, damaged};
+
+/// `tbud`: tells a ledger from other programs' files.
+pub(super) const APPLICATION_ID: i32 = 0x7462_7564;
+
+/// What makes a version out of the one before; a new file runs through all of them.
+pub(super) const VERSIONS: [&str; 2] =
+    [include_str!("schema/1_books.sql"), include_str!("schema/2_views.sql")];
+
+/// Opens the file, makes it where there is none, and brings an older one up to date.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let file = connect(path)?;
+    check_identity(&file)?;
+    patiently(|| {
+        let mode: String = file.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode == "wal" { Ok(()) } else { Err(damaged(format!("its journal is {mode}, and must be wal"))) }
+    })?;
+    migrate(&file)?;
+    Ok(file)
+}
+
+/// Opens a file that [`open`] has made, to read it beside the ledger's thread.
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let mut file = Connection::open(path)?;
+    file.busy_handler(Some(wait_a_moment))?;
+    file.set_prepared_statement_cache_capacity(64);
+    file.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
+         PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384;",
+    )?;
+    Ok(file)
+}
+
+/// Another process is writing: it will be done in less than a millisecond, or, seldom, in a few.
+fn wait_a_moment(attempts: i32) -> bool {
+    const ATTEMPTS_MAX: i32 = 400;
+    std::thread::sleep(Duration::from_micros(if attempts < 20 { 100 } else { 1_000 }));
+    attempts < ATTEMPTS_MAX
+}
+
+/// Tries again while other processes open the same new file: `SQLite` does not wait there by itself.
+fn patiently(mut work: impl FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
+    const ATTEMPTS_MAX: usize = 100;
+    for _ in 0..ATTEMPTS_MAX {
+        match work() {
+            Err(error) if error.is_busy() => std::thread::sleep(Duration::from_millis(10)),
+            done => return done,
+        }
+    }
+    work()
+}
+
+/// The version of a ledger's file; zero where it is new and empty.
+fn check_identity(file: &Connection) -> Result<usize, StoreError> {
+    let number = |pragma: &str| file.query_row(pragma, [], |row| row.get::<_, i32>(0));
+    let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    if (application, version, tables) == (0, 0, 0) {
+        return Ok(0);
+    }
+    if application != APPLICATION_ID {
+        return Err(damaged("it is a database of another program, not a ledger"));
+    }
+    match usize::try_from(version) {
+        Ok(version) if (1..=VERSIONS.len()).contains(&version) => Ok(version),
+        _ => Err(damaged(format!(
+            "it has version {version}, this program reads versions 1 to {}; use a newer one",
+            VERSIONS.len()
+        ))),
+    }
+}
+
+/// Runs what is missing in one transaction: all of it is there afterwards, or nothing.
+fn migrate(file: &Connection) -> Result<(), StoreError> {
+    if check_identity(file)? == VERSIONS.len() {
+        return Ok(());
+    }
+    patiently(|| Ok(file.execute_batch("BEGIN IMMEDIATE")?))?;
+    // Another process may have been quicker.
+    let migrated = check_identity(file).and_then(|version| {
+        for step in VERSIONS.iter().skip(version) {
+            file.execute_batch(step)?;
+        }
+        file.pragma_update(None, "application_id", APPLICATION_ID)?;
+        file.pragma_update(None, "user_version", VERSIONS.len() as i64)?;
+        Ok(file.execute_batch("COMMIT")?)
+    });
+    if migrated.is_err() {
+        // The error that counts is the first; what could not be committed is gone when the file is closed.
+        let _ = file.execute_batch("ROLLBACK");
+    }
+    migrated
+}

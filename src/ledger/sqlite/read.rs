@@ -1,0 +1,104 @@
+//! What do readers see? Balances as they stand, and the journal.
+
+use rusqlite::{Connection, params};
+
+use super::books::Books;
+use super::calls::read_about;
+use super::fault::{Fault, damaged};
+
+use super::text;
+use crate::ledger::{Entry, EntryLine, Note, Signature};
+use crate::{Account, Balance, Period, ReservationId, Root, Timestamp};
+
+impl Books {
+    pub(super) fn balances(&mut self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Fault> {
+        let mut balances = Vec::with_capacity(lines.len());
+        for (account, period) in lines {
+            // What is due is ended; this answer has no room for news, so they wait for the next reply.
+            let read = self.reading(account.root(), |books, row| {
+                let Some(number) = books.sheet.find(&books.file, row.number, account)? else {
+                    return Ok(Balance::default());
+                };
+                // Reading a coming period must not close the present one.
+                if period.from <= row.time && row.time < period.until {
+                    books.sheet.advance(&books.file, number, period)?;
+                }
+                books.sheet.balance(&books.file, number, period.number)
+            })?;
+            balances.push(read.unwrap_or_default());
+        }
+        Ok(balances)
+    }
+
+    pub(super) fn entries(&mut self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
+        let read = self.reading(root, |books, row| {
+            let mut entries = read_entries(&books.file, row.number, (from, limit))?;
+            for (entry, lines) in &mut entries {
+                for line in lines.drain(..) {
+                    let account = books.sheet.account(&books.file, line.0)?;
+                    let (period, spent, reserved) = (line.1, line.2, line.3);
+                    entry.lines.push(EntryLine { account, period, spent, reserved });
+                }
+            }
+            Ok(entries.into_iter().map(|(entry, _)| entry).collect())
+        })?;
+        Ok(read.unwrap_or_default())
+    }
+}
+
+/// Account, period, spent and reserved of each line.
+type RawLines = Vec<(i64, i64, i64, i64)>;
+
+/// Entries of one root, oldest first, with their lines beside them.
+fn read_entries(
+    file: &Connection,
+    root: i64,
+    (from, limit): (u64, usize),
+) -> Result<Vec<(Entry, RawLines)>, Fault> {
+    let mut read = file.prepare_cached(
+        "SELECT sequence, at, id, kind, detail, usage, ended, \"by\", reason, call FROM journal
+         WHERE root = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
+    )?;
+    let from = i64::try_from(from).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = read.query(params![root, from, limit])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let entry = read_entry(file, row)?;
+        let lines = read_lines(file, root, entry.sequence)?;
+        entries.push((entry, lines));
+    }
+    Ok(entries)
+}
+
+fn read_entry(file: &Connection, row: &rusqlite::Row<'_>) -> Result<Entry, Fault> {
+    let text = |at: usize| row.get::<_, Option<String>>(at);
+    let sequence: i64 = row.get(0)?;
+    let wrong = |error: serde_json::Error| damaged(format!("entry {sequence}: {error}"));
+    let kind: String = row.get(3)?;
+    let note = Note {
+        about: row.get::<_, Option<i64>>(9)?.map(|call| read_about(file, call)).transpose()?,
+        usage: text(5)?.map(|usage| serde_json::from_str(&usage)).transpose().map_err(wrong)?,
+        ended: text(6)?.map(|ended| text::read_ended(&ended)).transpose()?,
+    };
+    let signature = text(7)?.zip(text(8)?).map(|(by, reason)| Signature::new(by, reason));
+    Ok(Entry {
+        sequence: sequence.unsigned_abs(),
+        at: Timestamp::from_nanos(row.get(1)?),
+        id: ReservationId::from_bits(u128::from_be_bytes(row.get(2)?)),
+        kind: text::read_kind(&kind, text(4)?.as_deref())?,
+        lines: Vec::new(),
+        note,
+        signature,
+    })
+}
+
+fn read_lines(file: &Connection, root: i64, sequence: u64) -> Result<RawLines, Fault> {
+    let mut read = file.prepare_cached(
+        "SELECT account, period, spent, reserved FROM journal_lines WHERE root = ? AND sequence = ? ORDER BY line",
+    )?;
+    let lines = read.query_map(params![root, sequence as i64], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    Ok(lines.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,71 @@
+//! What would the balances be if only the journal were left?
+
+use std::path::Path;
+
+use super::books::Books;
+use super::fault::{Fault, StoreError};
+use super::{account, open, sheet};
+use crate::{Account, Balance};
+
+/// A balance that differs from what the journal says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Where.
+    pub account: Account,
+    /// In which period.
+    pub period: i64,
+    /// What the account says.
+    pub kept: Balance,
+    /// What the journal says.
+    pub journal: Balance,
+}
+
+/// Both sides of every balance that differs, fired levels included; a row that is missing counts as zeros.
+const COMPARE: &str = "
+    WITH kept AS MATERIALIZED (SELECT account, period, spent, reserved, fired FROM balances),
+         journal AS MATERIALIZED (SELECT account, period, spent, reserved, fired FROM recomputed_balances)
+    SELECT account, period, coalesce(kept.spent, 0), coalesce(kept.reserved, 0),
+           coalesce(journal.spent, 0), coalesce(journal.reserved, 0)
+    FROM kept FULL JOIN journal USING (account, period)
+    WHERE coalesce(kept.spent, 0) <> coalesce(journal.spent, 0)
+       OR coalesce(kept.reserved, 0) <> coalesce(journal.reserved, 0)
+       OR coalesce(kept.fired, 0) <> coalesce(journal.fired, 0)
+    ORDER BY account, period";
+
+/// The balances that differ from the journal.
+pub(super) fn compare(path: &Path) -> Result<Vec<Mismatch>, StoreError> {
+    compare_in(&open::connect(path)?)
+}
+
+pub(super) fn compare_in(file: &rusqlite::Connection) -> Result<Vec<Mismatch>, StoreError> {
+    let accounts = account::all_accounts(file)?;
+    let mut read = file.prepare(COMPARE)?;
+    let mut rows = read.query([])?;
+    let mut differ = Vec::new();
+    while let Some(row) = rows.next()? {
+        let number: i64 = row.get(0)?;
+        let account = accounts.get(&number).cloned();
+        differ.push(Mismatch {
+            account: account.ok_or_else(|| super::fault::damaged(format!("account {number} has no row")))?,
+            period: row.get(1)?,
+            kept: Balance { spent: row.get(2)?, reserved: row.get(3)? },
+            journal: Balance { spent: row.get(4)?, reserved: row.get(5)? },
+        });
+    }
+    Ok(differ)
+}
+
+impl Books {
+    /// Makes all balances anew from the journal.
+    pub(super) fn rebuild(&mut self) -> Result<usize, Fault> {
+        // What earlier commands of this batch changed must not be written over the new rows.
+        self.sheet.write_back(&self.file)?;
+        self.sheet = sheet::Sheet::default();
+        self.file.execute("DELETE FROM balances", [])?;
+        let made = self.file.execute(
+            "INSERT INTO balances SELECT account, period, spent, reserved, fired FROM recomputed_balances",
+            [],
+        )?;
+        Ok(made)
+    }
+}

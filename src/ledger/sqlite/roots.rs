@@ -1,0 +1,109 @@
+//! How far have the books of each root come?
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::{Fault, damaged};
+use super::journal::first_link;
+use super::seal::{Digest, Ink};
+use crate::{Root, Timestamp};
+
+/// The books of one root.
+#[derive(Debug)]
+pub(super) struct RootRow {
+    pub(super) root: Root,
+    pub(super) number: i64,
+    pub(super) time: Timestamp,
+    pub(super) entries: u64,
+    pub(super) head: Digest,
+    /// No open hold ends before.
+    pub(super) due: Timestamp,
+    pub(super) any_frozen: bool,
+    pub(super) changed: bool,
+}
+
+/// The books of that root, checked against their seal, and against what was confirmed of them.
+pub(super) fn read(
+    file: &Connection,
+    root: &Root,
+    confirmed: &HashMap<i64, u64>,
+) -> Result<Option<RootRow>, Fault> {
+    let mut read = file.prepare_cached("SELECT root, entries, head, time, seal FROM roots WHERE name = ?")?;
+    let read = read.query_row([root.name()], |row| {
+        let entries: i64 = row.get(1)?;
+        let read = RootRow {
+            root: root.clone(),
+            number: row.get(0)?,
+            entries: entries.unsigned_abs(),
+            head: row.get(2)?,
+            time: Timestamp::from_nanos(row.get(3)?),
+            due: Timestamp::MIN,
+            any_frozen: true,
+            changed: false,
+        };
+        Ok((read, row.get::<_, i64>(4)?))
+    });
+    let Some((mut row, seal)) = read.optional()? else { return Ok(None) };
+    if row.seal() != seal {
+        return Err(damaged(format!("the books of {root:?}: their seal does not fit")).into());
+    }
+    let confirmed = confirmed.get(&row.number).copied().unwrap_or(0);
+    if row.entries < confirmed {
+        let text = format!("{root:?} has {} entries, {confirmed} were confirmed", row.entries);
+        return Err(damaged(text).into());
+    }
+    let mut frozen = file.prepare_cached("SELECT EXISTS (SELECT 1 FROM frozen WHERE root = ?)")?;
+    row.any_frozen = frozen.query_row([row.number], |row| row.get(0))?;
+    Ok(Some(row))
+}
+
+/// Opens books for a root that has none.
+pub(super) fn make(file: &Connection, root: &Root, now: Timestamp) -> Result<RootRow, Fault> {
+    let next = "SELECT coalesce(max(root), 0) + 1 FROM roots";
+    let row = RootRow {
+        root: root.clone(),
+        number: file.prepare_cached(next)?.query_row([], |row| row.get(0))?,
+        entries: 0,
+        head: first_link(root.name()),
+        time: now,
+        due: Timestamp::MAX,
+        any_frozen: false,
+        changed: false,
+    };
+    let mut make = file.prepare_cached("INSERT INTO roots VALUES (?1, ?2, 0, ?3, ?4, ?5)")?;
+    make.execute(params![row.number, root.name(), row.head, row.time.as_nanos(), row.seal()])?;
+    Ok(row)
+}
+
+impl RootRow {
+    /// Lets a hold end by itself at that instant.
+    pub(super) fn schedule(&mut self, at: Timestamp) {
+        self.due = self.due.min(at);
+    }
+
+    /// Something is to be written, at least the time.
+    pub(super) fn touch(&mut self) {
+        self.changed = true;
+    }
+
+    pub(super) fn write(&self, file: &Connection) -> Result<(), Fault> {
+        let mut write = file.prepare_cached(
+            "UPDATE roots SET entries = ?2, head = ?3, time = ?4, seal = ?5 WHERE root = ?1",
+        )?;
+        let (entries, time) = (self.entries as i64, self.time.as_nanos());
+        write.execute(params![self.number, entries, self.head, time, self.seal()])?;
+        Ok(())
+    }
+
+    fn seal(&self) -> i64 {
+        seal_root(self.number, self.root.name(), self.entries, &self.head, self.time.as_nanos())
+    }
+}
+
+/// The checksum of a root's row.
+pub(super) fn seal_root(number: i64, name: &str, entries: u64, head: &Digest, time: i64) -> i64 {
+    let mut ink = Ink::of("root");
+    ink.int(number).text(name).int(entries as i64).bytes(head).int(time);
+    ink.seal()
+}

@@ -1,0 +1,80 @@
+//! Which bytes are hashed, so that a changed bit is found?
+
+use crate::{Claim, ReservationId};
+
+/// A link of the journal's chain, or another whole hash.
+pub(super) type Digest = [u8; 32];
+
+/// What is hashed, written down without ambiguity: whole numbers, and texts behind their length.
+#[derive(Debug)]
+pub(super) struct Ink(Vec<u8>);
+
+impl Ink {
+    /// Begins a hash of that sort of thing; two sorts never hash alike.
+    pub(super) fn of(sort: &str) -> Self {
+        let mut ink = Self(Vec::with_capacity(512));
+        ink.text(sort);
+        ink
+    }
+
+    pub(super) fn int(&mut self, value: i64) -> &mut Self {
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.int(bytes.len() as i64);
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+        self.bytes(text.as_bytes())
+    }
+
+    /// A text that may be missing: an empty one hashes differently.
+    pub(super) fn maybe(&mut self, text: Option<&str>) -> &mut Self {
+        match text {
+            Some(text) => self.int(1).text(text),
+            None => self.int(0),
+        }
+    }
+
+    /// A number that may be missing.
+    pub(super) fn maybe_int(&mut self, value: Option<i64>) -> &mut Self {
+        match value {
+            Some(value) => self.int(1).int(value),
+            None => self.int(0),
+        }
+    }
+
+    pub(super) fn digest(&self) -> Digest {
+        *blake3::hash(&self.0).as_bytes()
+    }
+
+    /// The first eight bytes of the hash: a checksum for a row, not a proof against a forger.
+    pub(super) fn seal(&self) -> i64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.digest();
+        i64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+/// A hash of what a command asks for, by which its repeat is told from another body, in any process.
+pub(super) fn body_of(claim: &Claim, amounts: &[i64]) -> [u8; 16] {
+    let mut ink = Ink::of("body");
+    for (line, amount) in claim.lines().iter().zip(amounts) {
+        let book = line.account.book();
+        ink.text(&book.budget).text(&book.window).text(&book.unit.code());
+        ink.text(line.account.scope().kind().as_str()).text(line.account.scope().name());
+        ink.int(line.period.number).int(*amount);
+    }
+    let digest = ink.digest();
+    let mut half = [0; 16];
+    half.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    half
+}
+
+/// An id as the file keeps it: its bytes sort by time.
+pub(super) fn id_bytes(id: ReservationId) -> [u8; 16] {
+    id.to_bits().to_be_bytes()
+}

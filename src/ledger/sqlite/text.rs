@@ -1,0 +1,136 @@
+//! How are states and ranks written in the file?
+
+use std::borrow::Cow;
+
+use super::fault::{StoreError, damaged};
+use crate::ledger::rules::State;
+use crate::ledger::{Ended, EntryKind, MarkAction, Rank};
+use crate::{Root, Scope};
+
+pub(super) fn rank(rank: Rank) -> &'static str {
+    match rank {
+        Rank::Expired => "expired",
+        Rank::Provisional => "provisional",
+        Rank::Estimated => "estimated",
+        Rank::Reported => "reported",
+    }
+}
+
+fn read_rank(text: &str) -> Option<Rank> {
+    Some(match text {
+        "expired" => Rank::Expired,
+        "provisional" => Rank::Provisional,
+        "estimated" => Rank::Estimated,
+        "reported" => Rank::Reported,
+        _ => return None,
+    })
+}
+
+pub(super) fn state(state: State) -> &'static str {
+    match state {
+        State::Held => "held",
+        State::Charged(charged) => rank(charged),
+        State::Released => "released",
+        State::Refused => "refused",
+        State::Tombstone => "tombstone",
+        State::Recorded => "recorded",
+    }
+}
+
+pub(super) fn read_state(text: &str) -> Result<State, StoreError> {
+    Ok(match text {
+        "held" => State::Held,
+        "released" => State::Released,
+        "refused" => State::Refused,
+        "tombstone" => State::Tombstone,
+        "recorded" => State::Recorded,
+        other => State::Charged(read_rank(other).ok_or_else(|| unknown("state", other))?),
+    })
+}
+
+pub(super) fn action(action: MarkAction) -> &'static str {
+    match action {
+        MarkAction::Freeze => "freeze",
+        MarkAction::Stop => "stop",
+        MarkAction::Reopen => "reopen",
+        MarkAction::Close => "close",
+    }
+}
+
+pub(super) fn read_action(text: &str) -> Result<MarkAction, StoreError> {
+    Ok(match text {
+        "freeze" => MarkAction::Freeze,
+        "stop" => MarkAction::Stop,
+        "reopen" => MarkAction::Reopen,
+        "close" => MarkAction::Close,
+        other => return Err(unknown("mark", other)),
+    })
+}
+
+/// An entry's kind, and what distinguishes it inside its kind.
+pub(super) fn kind(kind: EntryKind) -> (&'static str, Option<Cow<'static, str>>) {
+    match kind {
+        EntryKind::Reserved => ("reserved", None),
+        EntryKind::Resized => ("resized", None),
+        EntryKind::Reconciled(charged) => ("reconciled", Some(rank(charged).into())),
+        EntryKind::Unheld(charged) => ("unheld", Some(rank(charged).into())),
+        EntryKind::Released => ("released", None),
+        EntryKind::Recorded => ("recorded", None),
+        EntryKind::Crossed(tier) => ("crossed", Some(tier.to_string().into())),
+        EntryKind::Marked(marked) => ("marked", Some(action(marked).into())),
+    }
+}
+
+pub(super) fn read_kind(kind: &str, detail: Option<&str>) -> Result<EntryKind, StoreError> {
+    let wrong = || unknown("kind of entry", &format!("{kind} {}", detail.unwrap_or_default()));
+    Ok(match (kind, detail) {
+        ("reserved", None) => EntryKind::Reserved,
+        ("resized", None) => EntryKind::Resized,
+        ("reconciled", Some(detail)) => EntryKind::Reconciled(read_rank(detail).ok_or_else(wrong)?),
+        ("unheld", Some(detail)) => EntryKind::Unheld(read_rank(detail).ok_or_else(wrong)?),
+        ("released", None) => EntryKind::Released,
+        ("recorded", None) => EntryKind::Recorded,
+        ("crossed", Some(detail)) => EntryKind::Crossed(detail.parse().map_err(|_| wrong())?),
+        ("marked", Some(detail)) => EntryKind::Marked(read_action(detail)?),
+        _ => return Err(wrong()),
+    })
+}
+
+pub(super) fn ended(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Reported => "reported",
+        Ended::Estimated => "estimated",
+        Ended::Abandoned => "abandoned",
+        Ended::Cancelled => "cancelled",
+        Ended::BrokeOff => "broke_off",
+        Ended::Stopped => "stopped",
+        Ended::Expired => "expired",
+        Ended::Released => "released",
+    }
+}
+
+pub(super) fn read_ended(text: &str) -> Result<Ended, StoreError> {
+    Ok(match text {
+        "reported" => Ended::Reported,
+        "estimated" => Ended::Estimated,
+        "abandoned" => Ended::Abandoned,
+        "cancelled" => Ended::Cancelled,
+        "broke_off" => Ended::BrokeOff,
+        "stopped" => Ended::Stopped,
+        "expired" => Ended::Expired,
+        "released" => Ended::Released,
+        other => return Err(unknown("end of a call", other)),
+    })
+}
+
+pub(super) fn read_root(name: &str) -> Result<Root, StoreError> {
+    if name.is_empty() {
+        return Ok(Root::unnamed());
+    }
+    let scope = Scope::organization(name).map_err(|error| damaged(error.to_string()))?;
+    Ok(Root::organization(&scope))
+}
+
+fn unknown(what: &str, text: &str) -> StoreError {
+    damaged(format!("{text:?} is no {what} of this version"))
+}

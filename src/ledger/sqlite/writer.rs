@@ -1,0 +1,185 @@
+//! Who writes the file? One thread, and as many commands with one sync as are waiting.
+
+use std::sync::mpsc::{Receiver, Sender};
+#[cfg(test)]
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use futures_channel::oneshot;
+
+use super::books::Books;
+use super::fault::{Fault, StoreError};
+use crate::{Error, ErrorKind};
+
+/// Work for the ledger's thread, in one transaction with what else is waiting.
+pub(super) trait Job: Send {
+    /// Does it; the answer waits until the transaction is committed. An error ends the whole batch.
+    fn work(&mut self, books: &mut Books) -> Result<(), StoreError>;
+    /// Gives the answer, or says why nothing was written.
+    fn answer(self: Box<Self>, failure: Option<&str>);
+    /// Whether nobody waits for the answer any more.
+    fn is_abandoned(&self) -> bool;
+}
+
+/// A question and where its answer goes.
+struct Asked<T, W> {
+    work: Option<W>,
+    answer: Option<Result<T, Error>>,
+    /// The answer is that the file failed, so it holds whether or not the batch is written.
+    failed: bool,
+    sender: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T, W> Job for Asked<T, W>
+where
+    T: Send,
+    W: FnOnce(&mut Books) -> Result<T, Fault> + Send,
+{
+    fn work(&mut self, books: &mut Books) -> Result<(), StoreError> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        match work(books) {
+            Ok(answer) => self.answer = Some(Ok(answer)),
+            Err(Fault::Answer(error)) => self.answer = Some(Err(error)),
+            Err(Fault::Store(error)) => {
+                self.failed = true;
+                return Err(error).inspect_err(|error| {
+                    self.answer = Some(Err(Error::new(error.kind(), error.to_string())));
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&str>) {
+        let answer = match (failure, self.answer) {
+            (None, Some(answer)) => answer,
+            (Some(_), Some(answer)) if self.failed => answer,
+            (failure, _) => Err(unavailable(failure.unwrap_or("it did not get to this command"))),
+        };
+        // Who does not wait any more has decided what that means.
+        let _ = self.sender.send(answer);
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.sender.is_canceled()
+    }
+}
+
+fn unavailable(why: &str) -> Error {
+    Error::new(ErrorKind::LedgerUnavailable, why)
+}
+
+/// Asks the ledger's thread, and waits for its answer without a runtime.
+///
+/// Whoever stops waiting before the work begins has asked nothing; later, all of it is done.
+pub(super) async fn ask<T, W>(queue: &Sender<Box<dyn Job>>, work: W) -> Result<T, Error>
+where
+    T: Send + 'static,
+    W: FnOnce(&mut Books) -> Result<T, Fault> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let asked = Asked { work: Some(work), answer: None, failed: false, sender };
+    let gone = || unavailable("the ledger's thread has ended; open the ledger again");
+    queue.send(Box::new(asked)).map_err(|_| gone())?;
+    receiver.await.unwrap_or_else(|_| Err(gone()))
+}
+
+/// The thread that writes.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) books: Books,
+    pub(super) queue: Receiver<Box<dyn Job>>,
+    /// Why nothing may be acknowledged any more.
+    pub(super) poison: Option<String>,
+    /// Lets the next commit fail as a sync does.
+    #[cfg(test)]
+    pub(super) fail_sync: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// Writes until nobody can ask any more.
+    pub(super) fn run(mut self) {
+        while let Ok(first) = self.queue.recv() {
+            let mut jobs = vec![first];
+            // Whoever was just answered may be about to ask again.
+            std::thread::yield_now();
+            let failure = match &self.poison {
+                Some(poison) => Some(poison.clone()),
+                None => self.write(&mut jobs).err().map(|error| self.failure(&error)),
+            };
+            jobs.into_iter().for_each(|job| job.answer(failure.as_deref()));
+        }
+    }
+
+    /// What is told to those whose batch failed; whether there will be another batch is decided here.
+    fn failure(&mut self, error: &StoreError) -> String {
+        if !error.poisons() {
+            return error.to_string();
+        }
+        let poison = format!("{error}; nothing is acknowledged until the ledger is opened again");
+        self.poison = Some(poison.clone());
+        poison
+    }
+
+    /// One transaction for all that is waiting.
+    fn write(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), StoreError> {
+        self.take_waiting(jobs);
+        if !self.begin(jobs)? {
+            return Ok(());
+        }
+        self.take_waiting(jobs);
+        let untold = self.books.untold();
+        let written = self.work(jobs).and_then(|()| self.commit());
+        match &written {
+            Ok(()) => self.books.committed(),
+            Err(_) => {
+                // A transaction that cannot be rolled back dies with the connection.
+                let _ = self.books.file.execute_batch("ROLLBACK");
+                self.books.rolled_back(untold);
+            }
+        }
+        written
+    }
+
+    fn take_waiting(&self, jobs: &mut Vec<Box<dyn Job>>) {
+        let room = self.books.options.batch_max.saturating_sub(jobs.len());
+        jobs.extend(self.queue.try_iter().take(room));
+        jobs.retain(|job| !job.is_abandoned());
+    }
+
+    /// Waits for the file as long as anybody waits for the answer; says whether anybody still does.
+    fn begin(&self, jobs: &mut Vec<Box<dyn Job>>) -> Result<bool, StoreError> {
+        while !jobs.is_empty() {
+            match self.books.file.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map_err(StoreError::from) {
+                Ok(_) => return Ok(true),
+                Err(error) if error.is_busy() => jobs.retain(|job| !job.is_abandoned()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    fn work(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let store = |fault| match fault {
+            Fault::Store(error) => error,
+            Fault::Answer(error) => StoreError::Damaged(error.to_string()),
+        };
+        self.books.begin().map_err(store)?;
+        for job in jobs {
+            job.work(&mut self.books)?;
+        }
+        self.books.write_back().map_err(store)
+    }
+
+    fn commit(&self) -> Result<(), StoreError> {
+        #[cfg(test)]
+        if self.fail_sync.swap(false, Ordering::SeqCst) {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+            return Err(rusqlite::Error::SqliteFailure(code, None).into());
+        }
+        self.books.file.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,185 @@
+//! What do two handles on one file see of each other?
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use token_budget::ledger::{EntryKind, Note, OnExpiry, Outcome, Rank, Reconcile, Reserve, SqliteLedger};
+use token_budget::{BudgetLedger, ErrorKind, ReservationId, Timestamp};
+
+use super::support::{Folder, balance, charge, hold, journal, open_at, wait};
+use crate::books::{always, claim, line, root, signed, team, with_marks};
+
+/// Holds one and charges one.
+pub(crate) async fn pair(ledger: &SqliteLedger) {
+    let (claim, note, id) = (&team(i64::MAX), &Note::default(), ReservationId::generate(Timestamp::EPOCH));
+    let (amounts, expires_at, on_expiry) = (&[1_i64][..], Timestamp::MAX, OnExpiry::Hold);
+    ledger.reserve(Reserve { id, claim, amounts, expires_at, on_expiry, note }).await.expect("a hold");
+    let rank = Rank::Reported;
+    ledger.reconcile(Reconcile { id, claim, amounts, rank, note }).await.expect("a charge");
+}
+
+#[test]
+fn what_one_handle_writes_the_other_counts() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let (one, other) = (open_at(&path, 0), open_at(&path, 0));
+
+    let (id, _) = hold(&one, &team(10), &[6], 3_600);
+    let (_, refused) = hold(&other, &team(10), &[5], 3_600);
+    charge(&other, id, &team(10), &[2]);
+    let (_, admitted) = hold(&one, &team(10), &[8], 3_600);
+
+    assert_eq!((refused.outcome, admitted.outcome), (Outcome::Refused, Outcome::Applied));
+    assert_eq!((refused.balances[0].reserved, admitted.balances[0].spent), (6, 2));
+    assert_eq!(balance(&other, &team(10)), (2, 8));
+    one.verify().expect("sound books");
+}
+
+#[test]
+fn a_dead_processs_hold_expires_by_rule() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let (id, _) = hold(&open_at(&path, 0), &team(10), &[6], 300);
+
+    let survivor = open_at(&path, 300);
+    let (_, reply) = hold(&survivor, &team(10), &[4], 900);
+
+    let expired = &reply.news.expect("an expiry is news").expired;
+    assert_eq!((expired[0].id, expired[0].charged[0].1), (id, 6));
+    assert_eq!(balance(&survivor, &team(10)), (6, 4));
+}
+
+#[test]
+fn time_does_not_run_backwards_in_another_process() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    hold(&open_at(&path, 500), &team(10), &[1], 900);
+
+    // Its clock is behind by eight minutes; the file knows better.
+    let (_, reply) = hold(&open_at(&path, 20), &team(10), &[1], 900);
+
+    assert_eq!(reply.now, Timestamp::from_secs(500));
+}
+
+#[test]
+fn an_answer_is_remembered_when_the_file_is_opened_again() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let (id, _) = hold(&open_at(&path, 0), &team(10), &[6], 3_600);
+    charge(&open_at(&path, 0), id, &team(10), &[5]);
+
+    let again = charge(&open_at(&path, 0), id, &team(10), &[5]);
+
+    assert!(again.repeated);
+    assert_eq!(balance(&open_at(&path, 0), &team(10)), (5, 0));
+}
+
+#[test]
+fn ended_ids_are_forgotten_after_thirty_five_days_and_open_ones_never() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let (ended, open) = {
+        let ledger = open_at(&path, 0);
+        let (ended, _) = hold(&ledger, &team(i64::MAX), &[6], 3_600);
+        charge(&ledger, ended, &team(i64::MAX), &[5]);
+        (ended, hold(&ledger, &team(i64::MAX), &[7], i64::MAX / 1_000_000_000).0)
+    };
+    let day = 86_400;
+    let known = || {
+        let file = Connection::open(&path).expect("a connection");
+        file.query_row("SELECT count(*) FROM holds", [], |row| row.get::<_, i64>(0)).expect("a count")
+    };
+    let touch = |seconds: i64| wait(pair(&open_at(&path, seconds)));
+
+    touch(35 * day);
+    assert_eq!(known(), 3, "to the last nanosecond of the thirty-fifth day");
+    let late = open_at(&path, 35 * day + 1);
+    let command = Reconcile {
+        id: ended,
+        claim: &team(i64::MAX),
+        amounts: &[5],
+        rank: Rank::Reported,
+        note: &Note::default(),
+    };
+    assert!(wait(late.reconcile(command)).expect("still known").repeated);
+    // Anything that is written lets old ids go.
+    charge(&late, open, &team(i64::MAX), &[7]);
+
+    assert_eq!(wait(late.reconcile(command)).expect_err("forgotten").kind(), ErrorKind::Forgotten);
+    assert!(charge(&late, open, &team(i64::MAX), &[7]).repeated, "it ended only now");
+    late.verify().expect("sound books");
+}
+
+#[test]
+fn whoever_stops_waiting_for_a_busy_file_has_asked_nothing() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let ledger = open_at(&path, 0);
+    hold(&ledger, &team(10), &[1], 3_600);
+    let other = Connection::open(&path).expect("another program");
+    other.execute_batch("BEGIN IMMEDIATE").expect("it writes");
+
+    {
+        let mut asked = pin!(pair(&ledger));
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(asked.as_mut().poll(&mut context), Poll::Pending);
+    }
+    let waiting = std::thread::spawn({
+        let ledger = ledger.clone();
+        move || wait(pair(&ledger))
+    });
+    other.execute_batch("COMMIT").expect("it is done");
+    waiting.join().expect("contention is waited out");
+
+    let kinds: Vec<_> = journal(&ledger).iter().map(|entry| entry.kind).collect();
+    let reconciled = EntryKind::Reconciled(Rank::Reported);
+    assert_eq!(kinds, [EntryKind::Reserved, EntryKind::Reserved, reconciled]);
+}
+
+#[test]
+fn a_level_waits_for_somebody_who_confirms_to_have_told_it() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let marked = claim(vec![with_marks(line("team/search", always(), 100), &[(5, 3)])]);
+    {
+        let ledger = open_at(&path, 7);
+        let (id, _) = hold(&ledger, &marked, &[6], 3_600);
+        charge(&ledger, id, &marked, &[6]);
+    }
+
+    let ledger = open_at(&path, 8);
+    let events = wait(ledger.pending_events(10)).expect("an answer");
+    let again = wait(ledger.pending_events(10)).expect("an answer");
+    wait(ledger.delivered(&events)).expect("an answer");
+
+    assert_eq!((events.len(), &again), (1, &events), "told until it is confirmed");
+    assert_eq!((events[0].sequence, events[0].at), (3, Timestamp::from_secs(7)));
+    let crossed = &events[0].crossed;
+    assert_eq!((crossed.tier, crossed.at, crossed.spent, crossed.period), (3, 5, 6, 0));
+    assert_eq!(wait(open_at(&path, 8).pending_events(10)).expect("an answer"), []);
+    ledger.verify().expect("sound books");
+}
+
+#[test]
+fn an_operator_ends_a_hold_by_hand_and_signs_it() {
+    let folder = Folder::in_memory();
+    let ledger = open_at(&folder.file("books.db"), 0);
+    let (id, _) = hold(&ledger, &team(100), &[60], 3_600);
+    let (other, _) = hold(&ledger, &team(100), &[1], 3_600);
+    let signature = signed("the invoice says four");
+
+    let open = wait(ledger.open_holds(&root(), 10)).expect("an answer");
+    let settled = wait(ledger.settle(&root(), id, &[4], &signature)).expect("an answer");
+    let again = wait(ledger.settle(&root(), id, &[4], &signature)).expect_err("it is settled");
+
+    assert_eq!(open.iter().map(|hold| hold.id).collect::<Vec<_>>(), [id, other]);
+    assert_eq!((open[0].lines[0].2, open[0].expires_at), (60, Timestamp::EPOCH + Duration::from_secs(3_600)));
+    assert_eq!((settled.outcome, again.kind()), (Outcome::Applied, ErrorKind::State));
+    assert_eq!(balance(&ledger, &team(100)), (4, 1));
+    let signed: Vec<_> = journal(&ledger).into_iter().filter_map(|entry| entry.signature).collect();
+    assert_eq!(signed, [signature.clone(), signature]);
+    ledger.verify().expect("sound books");
+}
