@@ -80,6 +80,17 @@ impl Root {
         Self(Arc::new(Named::new(CompactString::default())))
     }
 
+    /// The books of the organisation with that name; with an empty one, the default books.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where no scope can bear that name.
+    pub fn named(name: &str) -> Result<Self, Error> {
+        if name.is_empty() {
+            return Ok(Self::unnamed());
+        }
+        Ok(Self::organization(&Scope::organization(name)?))
+    }
+
     /// The organisation's name; empty for the default books.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -109,6 +109,13 @@ pub enum Event {
         /// The call.
         id: ReservationId,
     },
+    /// What waits in the outbox, or that it no longer waits, could not be written to its file.
+    ///
+    /// While the process lives nothing is lost; the next command that finds the outbox filled tries again.
+    OutboxUnsaved {
+        /// What the file said.
+        problem: CompactString,
+    },
 }
 
 /// Hears events. What it does, slow or wrong, cannot hurt the books.

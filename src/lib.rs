@@ -117,7 +117,7 @@ pub use client::{
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use conditions::{Conditions, Modality, Region, SearchContext, ServiceTier};
 pub use decision::{Quote, check_budget};
-pub use enforcer::{Abandoned, Admission, Enforcer, EnforcerBuilder, LedgerAway, Prepared};
+pub use enforcer::{Abandoned, Admission, Enforcer, EnforcerBuilder, LedgerAway, OutboxFile, Prepared};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Observer};
 #[cfg(feature = "sqlite")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::core::{Core, Outage};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, OutboxFile};
 use super::{Enforcer, Swaps};
 use crate::run::Levels;
 use crate::{
@@ -56,6 +56,7 @@ pub struct EnforcerBuilder {
     abandoned: Abandoned,
     ledger_away: LedgerAway,
     hold_grace: Duration,
+    outbox: Outbox,
 }
 
 impl Default for EnforcerBuilder {
@@ -71,6 +72,7 @@ impl Default for EnforcerBuilder {
             abandoned: Abandoned::default(),
             ledger_away: LedgerAway::default(),
             hold_grace: Duration::from_secs(300),
+            outbox: Outbox::default(),
         }
     }
 }
@@ -146,6 +148,14 @@ impl EnforcerBuilder {
         self
     }
 
+    /// Lets what the ledger could not be told survive the process; see [`OutboxFile`].
+    ///
+    /// What an earlier process left there is sent first, with the same ids.
+    pub fn outbox_file(mut self, file: OutboxFile) -> Self {
+        self.outbox = Outbox::surviving(file);
+        self
+    }
+
     /// The enforcer.
     #[must_use]
     pub fn build(self) -> Enforcer {
@@ -165,7 +175,7 @@ impl EnforcerBuilder {
             abandoned: self.abandoned,
             outage: Outage::new(self.ledger_away),
             hold_grace: self.hold_grace,
-            outbox: Outbox::default(),
+            outbox: self.outbox,
             swaps: Swaps::new(()),
             runs: Levels::default(),
         })

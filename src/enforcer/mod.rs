@@ -18,6 +18,7 @@ pub use admission::{Admission, Prepared};
 pub use builder::{Abandoned, EnforcerBuilder, LedgerAway};
 pub(crate) use core::{Core, at_once};
 pub(crate) use fitting::Fitting;
+pub use outbox::OutboxFile;
 pub(crate) use outbox::Pending;
 pub(crate) use plan::{Plan, Priced, learned_key, price_version};
 pub(crate) use refuse::frozen_scopes;

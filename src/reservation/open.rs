@@ -231,6 +231,7 @@ impl Open {
             Ok(reply) => Ok(self.receipt(charge, reply)),
             Err(error) if error.is_retryable() => {
                 self.plan.core.defer(self.pending_reconcile(charged, charge.rank, note.clone()));
+                self.plan.core.save_outbox();
                 Ok(self.pending_receipt(charge))
             }
             Err(error) if error.kind() == ErrorKind::Forgotten => {

@@ -52,6 +52,7 @@ mod operator;
 #[cfg(feature = "testing")]
 mod oracle;
 mod outage;
+mod outbox_file;
 #[cfg(feature = "testing")]
 mod planted;
 mod prices;

@@ -55,7 +55,12 @@ impl Game {
         }
         let books = self.books.crash()?;
         // What the last handle had found and not told is lost with it.
-        Ok(Self { random, books, expiries_in_doubt: true, ..self })
+        let mut game = Self { random, books, expiries_in_doubt: true, ..self };
+        // So is an instant that it told and had no reason to keep: a machine that comes back shows a later one.
+        let told = Timestamp::from_nanos(game.model.now());
+        game.books.set(game.books.now().max(told))?;
+        game.reserve()?;
+        Ok(game)
     }
 
     /// How many holds should be open; none where a command sent again may have ended one that the model still holds.

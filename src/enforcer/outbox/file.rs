@@ -1,0 +1,225 @@
+//! Where does what waits in the outbox survive the process?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use parking_lot::{Mutex, MutexGuard};
+use serde::{Deserialize, Serialize};
+
+use super::Pending;
+use super::letter::Letter;
+use crate::{Error, ErrorKind};
+
+/// A file in which commands wait that the ledger could not be told: reports of what was used, and releases.
+///
+/// While a ledger is away an enforcer keeps them in memory and sends them before its next
+/// command. With this file they outlive the process: whoever opens it next sends them, under the ids they
+/// had, so that what did arrive is not charged twice. A report is written when its delivery fails.
+/// What is dropped meanwhile (a [`Drop`] does no I/O) is written by the next command, or by
+/// [`Enforcer::flush`](crate::Enforcer::flush).
+///
+/// One process has the file at a time. It outlives `kill -9`, and is not synced: what a
+/// loss of power takes is charged by the age of its hold, as it would be without the file.
+/// It holds amounts, accounts and tags, and no text of a prompt.
+///
+/// # Example: a process dies while the ledger is away, and the next one reports
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// use std::sync::Arc;
+///
+/// use token_budget::testing::{FaultyLedger, Odds};
+/// use token_budget::{Budget, BudgetLedger, Call, Enforcer, MemoryLedger, OutboxFile, Policy};
+/// use token_budget::{Scope, Usage, Usd, Window};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// # let path = std::env::temp_dir().join(format!("token-budget-outbox-{}", std::process::id()));
+/// let books: Arc<dyn BudgetLedger> = Arc::new(MemoryLedger::new()); // far away, and not ours
+/// let wire = FaultyLedger::new(Arc::clone(&books), 7).with_odds(Odds::ALL_WELL);
+/// let policy = Policy::new([Budget::usd("search", Scope::team("search")?, Usd::dollars(5), Window::day())])?;
+/// let call = Call::new("gpt-4o").team("search").input_tokens(1_000_000).output_tokens(0); // $2.50
+///
+/// let enforcer = Enforcer::builder().policy(policy.clone()).ledger(wire.clone());
+/// let enforcer = enforcer.outbox_file(OutboxFile::open(&path)?).build();
+/// let sent = enforcer.reserve(&call).await?.or_refusal()?.send();
+/// wire.set_odds(Odds::AWAY);
+/// assert!(sent.reconcile(Usage::of(400_000, 0)).await?.is_pending()); // $1.00
+/// drop(enforcer); // … the process ends, and another begins …
+///
+/// let enforcer = Enforcer::builder().policy(policy).shared_ledger(books);
+/// let enforcer = enforcer.outbox_file(OutboxFile::open(&path)?).build();
+/// assert_eq!(enforcer.undelivered(), 1);
+/// enforcer.flush().await?;
+/// assert_eq!(enforcer.check(&call).await?.budgets()[0].spent, 1_000_000_000); // nano-dollars
+/// # drop(enforcer);
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct OutboxFile {
+    path: PathBuf,
+    pages: Mutex<Pages>,
+    /// What an earlier process left.
+    left: BTreeMap<u64, Pending>,
+}
+
+/// The file itself, and what stands in it.
+pub(super) struct Pages {
+    path: PathBuf,
+    file: File,
+    /// Up to here it is whole.
+    length: u64,
+    next: u64,
+    /// The numbers of what waits in it.
+    open: BTreeSet<u64>,
+}
+
+/// One line of the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    version: u32,
+    number: u64,
+    /// The command that waits; nothing once it was delivered.
+    waits: Option<Letter>,
+}
+
+const VERSION: u32 = 1;
+
+impl OutboxFile {
+    /// Opens that file, and makes it where there is none.
+    ///
+    /// A last line that its writer did not finish is dropped: it was never counted as written.
+    ///
+    /// # Errors
+    /// `Invalid` where it is no file; `LedgerUnavailable` where it cannot be read or written, or another process has it; `Damaged`, with the
+    /// line, where it holds anything else than commands of this version: nothing is read, and nothing lost.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref().to_path_buf();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| unusable(&path, "cannot be opened", error))?;
+        // A device may be read for ever.
+        let is_file = file.metadata().is_ok_and(|facts| facts.is_file());
+        if !is_file {
+            return Err(Error::invalid("outbox", format!("{} is no file", path.display())));
+        }
+        file.try_lock().map_err(|error| unusable(&path, "is in use by another process", error))?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(|error| unusable(&path, "cannot be read", error))?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last.saturating_add(1));
+        text.truncate(whole);
+        let left = read(&text).map_err(|error| error.within(&path.to_string_lossy()))?;
+        let next = left.last_key_value().map_or(0, |(number, _)| number.saturating_add(1));
+        let open = left.keys().copied().collect();
+        let length = u64::try_from(whole).unwrap_or(u64::MAX);
+        let mut pages = Pages { path: path.clone(), file, length, next, open };
+        pages.cut_back()?;
+        Ok(Self { path, pages: Mutex::new(pages), left })
+    }
+
+    pub(super) fn take_left(&mut self) -> BTreeMap<u64, Pending> {
+        std::mem::take(&mut self.left)
+    }
+
+    pub(super) fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock()
+    }
+}
+
+impl fmt::Debug for OutboxFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboxFile").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Pages {
+    /// A number that no command bore in this file.
+    pub(super) fn number(&mut self) -> u64 {
+        let number = self.next;
+        self.next = self.next.saturating_add(1);
+        number
+    }
+
+    /// Writes all of these commands, or none; one that stands there already is replaced.
+    pub(super) fn write(&mut self, waiting: &[(u64, Pending)]) -> Result<(), Error> {
+        let rows = waiting.iter().map(|(number, pending)| Row {
+            version: VERSION,
+            number: *number,
+            waits: Some(Letter::of(pending)),
+        });
+        self.append(&rows.collect::<Vec<_>>())?;
+        self.open.extend(waiting.iter().map(|(number, _)| *number));
+        Ok(())
+    }
+
+    /// Writes that this command was delivered; with the last of them the file is emptied.
+    pub(super) fn strike(&mut self, number: u64) -> Result<(), Error> {
+        if !self.open.contains(&number) {
+            return Ok(());
+        }
+        if self.open.len() == 1 {
+            self.length = 0;
+            self.cut_back()?;
+        } else {
+            self.append(&[Row { version: VERSION, number, waits: None }])?;
+        }
+        self.open.remove(&number);
+        Ok(())
+    }
+
+    fn append(&mut self, rows: &[Row]) -> Result<(), Error> {
+        let mut text = Vec::new();
+        for row in rows {
+            serde_json::to_writer(&mut text, row)
+                .map_err(|error| unusable(&self.path, "cannot take a command", error))?;
+            text.push(b'\n');
+        }
+        // Whatever an earlier write left behind goes first.
+        self.cut_back()?;
+        self.file.write_all(&text).map_err(|error| unusable(&self.path, "cannot be written", error))?;
+        self.length = self.length.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    /// Takes away what is not whole, and stands at the end.
+    fn cut_back(&mut self) -> Result<(), Error> {
+        let cut = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
+        cut.map(drop).map_err(|error| unusable(&self.path, "cannot be written", error))
+    }
+}
+
+/// What waits, by its number.
+fn read(text: &[u8]) -> Result<BTreeMap<u64, Pending>, Error> {
+    let mut left = BTreeMap::new();
+    for (place, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let at = |error: Error| error.within(&format!("line {}", place.saturating_add(1)));
+        let row: Row = serde_json::from_slice(line).map_err(|error| at(damaged(&error)))?;
+        if row.version != VERSION {
+            return Err(at(damaged(&format!("version {} is not known here", row.version))));
+        }
+        match row.waits {
+            Some(letter) => left.insert(row.number, letter.open().map_err(at)?),
+            None => left.remove(&row.number),
+        };
+    }
+    Ok(left)
+}
+
+pub(super) fn damaged(problem: &dyn fmt::Display) -> Error {
+    Error::new(ErrorKind::Damaged, problem.to_string())
+}
+
+fn unusable(path: &Path, problem: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    let text = format!("the outbox {} {problem}", path.display());
+    Error::new(ErrorKind::LedgerUnavailable, text).with_source(error)
+}

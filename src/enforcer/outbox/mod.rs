@@ -1,0 +1,262 @@
+//! What could not be told to the ledger at once waits here.
+
+mod file;
+mod letter;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+pub use self::file::OutboxFile;
+use super::Core;
+use crate::ledger::{Note, Rank, Reconcile, Record, Release, Signature};
+use crate::{Binding, Error, ErrorKind, Event, ReservationId};
+
+/// A command that ends a call, with everything that its repeat needs.
+#[derive(Clone, Debug)]
+pub(crate) enum Pending {
+    /// Give back what was never sent.
+    Release { id: ReservationId, binding: Arc<Binding>, note: Note },
+    /// Charge what was sent.
+    Reconcile {
+        id: ReservationId,
+        binding: Arc<Binding>,
+        amounts: SmallVec<[i64; 8]>,
+        /// What the hold is charged by its age, should the ledger have forgotten it; nothing where none was made.
+        held: SmallVec<[i64; 8]>,
+        rank: Rank,
+        note: Note,
+        /// The id of the posting that stands for it, once the ledger was found to have forgotten its own.
+        correction: Option<ReservationId>,
+    },
+}
+
+/// Commands in the order they came; never more than the calls then open.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    waiting: Mutex<VecDeque<Waiting>>,
+    /// Read on every command, so kept beside the lock.
+    count: AtomicUsize,
+    /// Where they survive the process, if anywhere.
+    file: Option<OutboxFile>,
+}
+
+/// A command that waits, and the number it has in the file once it stands there.
+#[derive(Clone, Debug)]
+struct Waiting {
+    pending: Pending,
+    number: Option<u64>,
+}
+
+impl Outbox {
+    /// An outbox that survives in that file, with what an earlier process left there.
+    pub(crate) fn surviving(mut file: OutboxFile) -> Self {
+        let left = file.take_left();
+        let waiting = left.into_iter().map(|(number, pending)| Waiting { pending, number: Some(number) });
+        let waiting: VecDeque<Waiting> = waiting.collect();
+        let count = AtomicUsize::new(waiting.len());
+        Self { waiting: Mutex::new(waiting), count, file: Some(file) }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn push(&self, pending: Pending) {
+        self.change(|waiting| waiting.push_back(Waiting { pending, number: None }));
+    }
+
+    fn push_first(&self, first: Waiting) {
+        self.change(|waiting| waiting.push_front(first));
+    }
+
+    fn pop(&self) -> Option<Waiting> {
+        self.change(VecDeque::pop_front)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut VecDeque<Waiting>) -> T) -> T {
+        let mut waiting = self.waiting.lock();
+        let changed = change(&mut waiting);
+        self.count.store(waiting.len(), Ordering::Release);
+        changed
+    }
+
+    /// Writes what does not stand in the file yet. Not for a `Drop`: this waits for the disk.
+    fn save(&self) -> Result<(), Error> {
+        let Some(file) = &self.file else { return Ok(()) };
+        // Held throughout, so that nobody else writes what is being written.
+        let mut pages = file.pages();
+        let fresh: Vec<(u64, Pending)> = {
+            let mut waiting = self.waiting.lock();
+            let fresh = waiting.iter_mut().filter(|waiting| waiting.number.is_none());
+            fresh.map(|waiting| (*waiting.number.insert(pages.number()), waiting.pending.clone())).collect()
+        };
+        let Some(first) = fresh.first().map(|(number, _)| *number) else { return Ok(()) };
+        pages.write(&fresh).inspect_err(|_| {
+            let mut waiting = self.waiting.lock();
+            waiting.iter_mut().filter(|one| one.number >= Some(first)).for_each(|one| one.number = None);
+        })
+    }
+
+    /// Writes what has changed about a command that stands in the file.
+    fn save_again(&self, waiting: &Waiting) -> Result<(), Error> {
+        match (&self.file, waiting.number) {
+            (Some(file), Some(number)) => file.pages().write(&[(number, waiting.pending.clone())]),
+            _ => Ok(()),
+        }
+    }
+
+    /// Strikes a command that was delivered.
+    fn strike(&self, number: Option<u64>) -> Result<(), Error> {
+        match (&self.file, number) {
+            (Some(file), Some(number)) => file.pages().strike(number),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Puts a command back where its delivery is cancelled halfway.
+struct Delivery<'a> {
+    outbox: &'a Outbox,
+    waiting: Option<Waiting>,
+}
+
+impl Drop for Delivery<'_> {
+    fn drop(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            self.outbox.push_first(waiting);
+        }
+    }
+}
+
+impl Core {
+    /// Ends a call now if the ledger answers at once, else leaves it in the outbox. Never waits.
+    pub(crate) fn end_without_waiting(&self, pending: Pending) {
+        let mut waiting = Waiting { pending, number: None };
+        if self.ledger.immediate().is_some() {
+            // The ledger answers within the one poll.
+            if let Ok(Ok(())) = super::at_once(self.deliver(&mut waiting)) {
+                return;
+            }
+        }
+        self.defer(waiting.pending);
+    }
+
+    /// Leaves a command for the next flush, and says so.
+    pub(crate) fn defer(&self, pending: Pending) {
+        let id = pending.id();
+        self.outbox.push(pending);
+        self.tell(&Event::Undelivered { id });
+    }
+
+    /// Sends what waits, oldest first; stops at the first failure of the ledger, and saves what is left.
+    pub(crate) async fn flush(&self) -> Result<usize, Error> {
+        for _ in 0..self.outbox.len() {
+            let Some(waiting) = self.outbox.pop() else { break };
+            let mut delivery = Delivery { outbox: &self.outbox, waiting: Some(waiting) };
+            let Some(waiting) = &mut delivery.waiting else { break };
+            match self.deliver(waiting).await {
+                Err(error) if error.is_retryable() => {
+                    drop(delivery);
+                    self.save_outbox();
+                    return Err(error);
+                }
+                // Another outcome is final: the ledger knows better how the call ended.
+                _ => {
+                    let number = waiting.number;
+                    delivery.waiting = None;
+                    self.tell_unsaved(self.outbox.strike(number));
+                }
+            }
+        }
+        Ok(self.outbox.len())
+    }
+
+    /// Lets what waits survive this process, where a file was given for it.
+    pub(crate) fn save_outbox(&self) {
+        self.tell_unsaved(self.outbox.save());
+    }
+
+    fn tell_unsaved(&self, saved: Result<(), Error>) {
+        if let Err(error) = saved {
+            self.tell(&Event::OutboxUnsaved { problem: error.to_string().into() });
+        }
+    }
+
+    async fn deliver(&self, waiting: &mut Waiting) -> Result<(), Error> {
+        let now = self.now();
+        match &waiting.pending {
+            Pending::Release { id, binding, note } => {
+                let command = Release { id: *id, root: binding.claim.root(), signature: None, note };
+                let reply = self.send_release(now, command).await;
+                ended_or(reply.map(|reply| self.tell_news(binding, reply.news)))
+            }
+            Pending::Reconcile { id, binding, amounts, rank, note, .. } => {
+                let command = Reconcile { id: *id, claim: &binding.claim, amounts, rank: *rank, note };
+                match self.send_reconcile(now, command).await {
+                    Err(error) if error.kind() == ErrorKind::Forgotten => self.post_forgotten(waiting).await,
+                    reply => ended_or(reply.map(|reply| self.tell_news(binding, reply.news))),
+                }
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Posts usage that comes later than the ledger remembers ids, less what its hold was charged by age.
+    async fn post_forgotten(&self, waiting: &mut Waiting) -> Result<(), Error> {
+        let now = self.now();
+        if let Pending::Reconcile { correction: correction @ None, .. } = &mut waiting.pending {
+            // Made once, so that a lost answer is recognised when it is sent again, by whichever process.
+            *correction = Some(ReservationId::generate(now));
+            self.outbox.save_again(waiting)?;
+        }
+        let Pending::Reconcile { id, binding, amounts, held, note, correction: Some(posting), .. } =
+            &waiting.pending
+        else {
+            return Ok(());
+        };
+        let held = held.iter().copied().chain(std::iter::repeat(0));
+        // What the expiry charged too much cannot be told from a refund, and stays on the safe side.
+        let missing = amounts.iter().zip(held).map(|(used, held)| used.saturating_sub(held).max(0));
+        let missing: SmallVec<[i64; 8]> = missing.collect();
+        let signature = Signature::new("token-budget", "usage that came later than its id is remembered");
+        let command = Record {
+            id: *posting,
+            claim: &binding.claim,
+            amounts: &missing,
+            corrects: Some(*id),
+            signature: &signature,
+            note,
+        };
+        let reply = match self.ledger.immediate() {
+            Some(ledger) => ledger.record(now, command),
+            None => self.ledger.record(command).await,
+        };
+        reply.map(|reply| self.tell_news(binding, reply.news))
+    }
+}
+
+/// A call that the ledger ended in another way is ended.
+fn ended_or(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::State | ErrorKind::Conflict | ErrorKind::Forgotten) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+impl Pending {
+    fn id(&self) -> ReservationId {
+        match self {
+            Self::Release { id, .. } | Self::Reconcile { id, .. } => *id,
+        }
+    }
+}
