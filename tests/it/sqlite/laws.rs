@@ -2,59 +2,13 @@
 //!
 //! `TOKEN_BUDGET_SQLITE_COMMANDS` makes the long run against the reference model as long as one likes.
 
-use std::sync::Arc;
+#[path = "../../../examples/conformance/files.rs"]
+mod files;
 
-use token_budget::ledger::{SqliteLedger, SqliteOptions};
-use token_budget::testing::conformance::{Differential, Factory, Offers, OverFaultyWire, Setup, Store};
-use token_budget::{BudgetLedger, Error};
+use token_budget::testing::conformance::{Differential, OverFaultyWire};
 
-use super::support::{Folder, count};
+use self::files::Files;
 use crate::support::setting;
-
-/// Ledgers in files of their own, each handle with a connection and a thread.
-#[derive(Clone, Copy, Debug)]
-struct Files;
-
-impl Factory for Files {
-    fn name(&self) -> String {
-        "SQLite".into()
-    }
-
-    fn make(&self, setup: &Setup) -> Result<Box<dyn Store>, Error> {
-        Ok(Box::new(File { folder: Folder::in_memory(), setup: setup.clone() }))
-    }
-
-    fn offers(&self) -> Offers {
-        Offers { past_periods: true, ..Offers::default() }
-    }
-}
-
-/// One file, and the clock of all its handles.
-struct File {
-    folder: Folder,
-    setup: Setup,
-}
-
-impl File {
-    fn handle(&self) -> Result<SqliteLedger, Error> {
-        let (path, clock) = (self.folder.file("books.db"), self.setup.clock.clone());
-        SqliteLedger::with_options(path, clock, SqliteOptions::default())
-    }
-}
-
-impl Store for File {
-    fn open(&self) -> Result<Arc<dyn BudgetLedger>, Error> {
-        Ok(Arc::new(self.handle()?))
-    }
-
-    fn verify(&self) -> Result<(), Error> {
-        self.handle()?.verify()
-    }
-
-    fn open_holds(&self) -> Option<usize> {
-        Some(count(&self.folder.file("books.db"), "holds WHERE state = 'held'"))
-    }
-}
 
 mod in_a_file {
     token_budget::conformance_tests!(super::Files);

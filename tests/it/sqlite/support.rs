@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake};
 
-use rusqlite::Connection;
 use token_budget::ledger::{
     Entry, Note, OnExpiry, Rank, Reconcile, Reply, Reserve, SqliteLedger, SqliteOptions,
 };
@@ -50,13 +49,6 @@ impl Drop for Folder {
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }
-}
-
-/// Counts rows of that file by plain SQL.
-pub(crate) fn count(path: &Path, from: &str) -> usize {
-    let reader = Connection::open(path).expect("a second connection");
-    let count = reader.query_row(&format!("SELECT count(*) FROM {from}"), [], |row| row.get::<_, i64>(0));
-    usize::try_from(count.expect("a count")).expect("not below zero")
 }
 
 /// A ledger in that file whose clock stands at that many seconds.
