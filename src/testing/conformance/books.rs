@@ -139,9 +139,8 @@ impl Books {
         }
     }
 
-    /// Moves the clock; what is still under way arrives before.
+    /// Moves the clock, for all handles.
     pub(super) fn set(&self, instant: Timestamp) -> Held {
-        self.shared.store.arrive()?;
         if let Some(clock) = &self.shared.clock {
             clock.set(instant);
         }
