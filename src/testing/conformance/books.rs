@@ -10,7 +10,7 @@ use super::claims::root;
 use super::law::Ground;
 use super::why::{Held, holds};
 use super::{Driver, Fault, Setup, Store};
-use crate::{Account, BudgetLedger, Clock, ManualClock, ReservationId, Root, SystemClock, Timestamp};
+use crate::{Account, BudgetLedger, Clock, ManualClock, Period, ReservationId, Root, SystemClock, Timestamp};
 
 /// In which way a ledger is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,8 @@ pub(super) struct Shared {
     /// None where the ledger keeps the machine's time.
     clock: Option<Arc<ManualClock>>,
     pub(super) driver: Driver,
-    /// The accounts without a window that were named, to be looked at in the end.
-    pub(super) named: Mutex<Vec<Account>>,
+    /// Every account and period that was named, but of windows that roll: looked at in the end.
+    pub(super) named: Mutex<Vec<(Account, Period)>>,
     /// How many commands have been sent and have come back.
     pub(super) commands: AtomicU64,
 }

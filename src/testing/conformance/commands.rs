@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::books::{Books, Door};
-use super::claims::{always, signed};
+use super::claims::signed;
 use super::why::{Held, holds};
 use crate::ledger::{
     Entry, Frozen, MarkAction, MarkScope, Note, OnExpiry, Outcome, Rank, Reconcile, Record, Release, Reply,
@@ -147,9 +147,9 @@ impl Books {
 
     fn note(&self, claim: &Claim) {
         let mut named = self.shared.named.lock();
-        for line in claim.lines() {
-            if line.period == always() && !named.contains(&line.account) {
-                named.push(line.account.clone());
+        for line in claim.lines().iter().filter(|line| line.period.span == 1) {
+            if !named.iter().any(|(account, period)| *account == line.account && *period == line.period) {
+                named.push((line.account.clone(), line.period));
             }
         }
     }
