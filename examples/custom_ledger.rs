@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
     Capabilities, Entry, EntryKind, EntryLine, Expired, Frozen, MarkScope, News, Note, OnExpiry, Outcome,
-    Rank, Reconcile, Record, Release, Reply, Reserve, Resize,
+    Rank, Reconcile, Record, Release, Reply, Reserve, Resize, Signature,
 };
 use token_budget::testing::conformance::{self, Maker, Offers, Standing};
 use token_budget::{
@@ -100,7 +100,7 @@ impl Books {
             let charge = known.on_expiry.clone().unwrap_or_else(|| known.amounts.clone());
             let accounts = known.lines.iter().map(|line| line.account.clone());
             let charged = accounts.zip(charge.iter().copied()).collect();
-            self.end(&key, &known, (Stage::Charged(Rank::Expired), charge), &Note::default())?;
+            self.end(&key, &known, (Stage::Charged(Rank::Expired), charge), (&Note::default(), None))?;
             self.untold.entry(key.0).or_default().push(Expired { id, due, charged });
         }
         Ok(())
@@ -130,7 +130,7 @@ impl Books {
         let known = Known { stage, lines, asked, amounts, expires_at, on_expiry, unheld: false };
         if fits {
             let changes = known.amounts.iter().map(|amount| (0, *amount)).collect();
-            self.post(&key, &known.lines, changes, (EntryKind::Reserved, note))?;
+            self.post(&key, &known.lines, changes, (EntryKind::Reserved, note, None))?;
         }
         self.known.insert(key.clone(), known);
         let outcome = if fits { Outcome::Applied } else { Outcome::Refused };
@@ -153,7 +153,7 @@ impl Books {
             Some(stands) if rank == stands => (Outcome::Applied, true),
             Some(stands) if rank < stands => (Outcome::Ignored, false),
             _ => {
-                self.end(&key, &known, (Stage::Charged(rank), amounts.to_vec()), note)?;
+                self.end(&key, &known, (Stage::Charged(rank), amounts.to_vec()), (note, None))?;
                 (Outcome::Applied, false)
             }
         };
@@ -166,7 +166,7 @@ impl Books {
     fn charge_unheld(&mut self, key: &Key, command: &Reconcile<'_>) -> Result<Reply, Error> {
         let (lines, amounts) = (command.claim.lines().to_vec(), command.amounts.to_vec());
         let changes = amounts.iter().map(|amount| (*amount, 0)).collect();
-        self.post(key, &lines, changes, (EntryKind::Unheld(command.rank), command.note))?;
+        self.post(key, &lines, changes, (EntryKind::Unheld(command.rank), command.note, None))?;
         let (stage, asked, expires_at) = (Stage::Charged(command.rank), amounts.clone(), Timestamp::MAX);
         let known = Known { stage, lines, asked, amounts, expires_at, on_expiry: None, unheld: true };
         self.known.insert(key.clone(), known);
@@ -184,7 +184,7 @@ impl Books {
         match known.stage {
             Stage::Held | Stage::Charged(Rank::Expired | Rank::Provisional | Rank::Estimated) => {
                 let nothing = vec![0; known.amounts.len()];
-                self.end(&key, &known, (Stage::Released, nothing), command.note)?;
+                self.end(&key, &known, (Stage::Released, nothing), (command.note, command.signature))?;
                 let after = self.balances_of(&known.lines);
                 Ok(self.reply(&key.0, Outcome::Applied, after))
             }
@@ -214,7 +214,7 @@ impl Books {
         }
         if growth.iter().any(|growth| *growth != 0) {
             let changes = growth.iter().map(|growth| (0, *growth)).collect();
-            self.post(&key, &known.lines, changes, (EntryKind::Resized, &Note::default()))?;
+            self.post(&key, &known.lines, changes, (EntryKind::Resized, &Note::default(), None))?;
         }
         let expires_at = expires_at.unwrap_or(known.expires_at);
         self.known.insert(key.clone(), Known { amounts: amounts.to_vec(), expires_at, ..known });
@@ -222,8 +222,13 @@ impl Books {
     }
 
     /// Replaces what an id holds or is charged by these amounts, in this stage.
-    fn end(&mut self, key: &Key, known: &Known, to: (Stage, Vec<i64>), note: &Note) -> Result<(), Error> {
-        let (stage, amounts) = to;
+    fn end(
+        &mut self,
+        key: &Key,
+        known: &Known,
+        (stage, amounts): (Stage, Vec<i64>),
+        (note, signature): (&Note, Option<&Signature>),
+    ) -> Result<(), Error> {
         let change = |(new, old): (&i64, &i64)| match known.stage {
             Stage::Held => (*new, old.saturating_neg()),
             _ => (new.saturating_sub(*old), 0),
@@ -233,7 +238,7 @@ impl Books {
             Stage::Charged(rank) => EntryKind::Reconciled(rank),
             _ => EntryKind::Released,
         };
-        self.post(key, &known.lines, changes, (kind, note))?;
+        self.post(key, &known.lines, changes, (kind, note, signature))?;
         self.known.insert(key.clone(), Known { stage, amounts, ..known.clone() });
         Ok(())
     }
@@ -244,7 +249,7 @@ impl Books {
         key: &Key,
         lines: &[Line],
         changes: Vec<(i64, i64)>,
-        (kind, note): (EntryKind, &Note),
+        (kind, note, signature): (EntryKind, &Note, Option<&Signature>),
     ) -> Result<(), Error> {
         let mut new = Vec::new();
         for ((line, (spent, reserved)), old) in lines.iter().zip(&changes).zip(self.balances_of(lines)) {
@@ -268,7 +273,7 @@ impl Books {
             kind,
             lines: lines.collect(),
             note: note.clone(),
-            signature: None,
+            signature: signature.cloned(),
         });
         Ok(())
     }

@@ -20,7 +20,8 @@ use crate::{Account, Balance, Error, Period, Root, Scope};
 /// was lost. It bears its id, so the ledger executes it once and gives the first
 /// outcome again, with present balances. Two commands bear none: a resize sets what it
 /// says and a mark has been made or not, so both may be sent again as long as
-/// one caller at a time commands a hold or a scope.
+/// one caller at a time commands a hold or a scope, and the wire keeps the orders
+/// that [`FaultyLedger`](super::FaultyLedger) states.
 ///
 /// # Example: three attempts, and then the failure is the caller's
 /// ```

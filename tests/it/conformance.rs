@@ -1,12 +1,15 @@
-//! Does the ledger in memory keep every law, at both doors and over a faulty wire?
+//! Does the ledger in memory keep every law: at both doors, over a faulty wire, on a clock of its own?
 //!
 //! The long run against the reference model: its number of commands is set by
 //! `TOKEN_BUDGET_COMMANDS`, its seed by `TOKEN_BUDGET_SEED`. A million run where the
 //! build is optimized; an unoptimized one runs a tenth.
 
-use token_budget::MemoryLedger;
+use std::sync::Arc;
+use std::time::Duration;
+
 use token_budget::ledger::MemoryOptions;
-use token_budget::testing::conformance::{Differential, Maker, OverFaultyWire, Played};
+use token_budget::testing::conformance::{self, Differential, Maker, Offers, OverFaultyWire, Played};
+use token_budget::{Clock, MemoryLedger, SystemClock, Timestamp};
 
 use crate::support::setting;
 
@@ -28,6 +31,34 @@ mod in_memory {
 
 mod over_a_faulty_wire {
     token_budget::conformance_tests!(super::OverFaultyWire::new(super::memory()));
+}
+
+/// The clock of a store two seconds behind the machine that asks it; nobody can set it.
+#[derive(Debug)]
+struct Behind;
+
+impl Clock for Behind {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() - Duration::from_secs(2)
+    }
+}
+
+mod on_a_clock_of_its_own {
+    use super::*;
+
+    fn on_its_clock() -> Maker<MemoryLedger> {
+        let offers = Offers { time: false, ..Offers::default() };
+        Maker::new("memory on its own clock", |_| MemoryLedger::with_clock(Arc::new(Behind))).offering(offers)
+    }
+
+    token_budget::conformance_tests!(on_its_clock());
+}
+
+#[test]
+fn a_ledger_that_folds_its_journal_at_once_breaks_no_law() {
+    let report = conformance::run(&memory_with_journal(0));
+    report.assert_holds();
+    assert!(report.held() > 100, "{report}");
 }
 
 /// How many commands a long run plays in all.

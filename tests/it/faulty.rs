@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use token_budget::ledger::{OnExpiry, Outcome, Release, Reserve};
+use token_budget::ledger::{
+    MarkAction, MarkScope, OnExpiry, Outcome, Rank, Reconcile, Release, Reserve, Resize,
+};
 use token_budget::testing::conformance::Fault;
 use token_budget::testing::{FaultyLedger, Odds, Retrying};
 use token_budget::{
@@ -11,7 +13,7 @@ use token_budget::{
     Window,
 };
 
-use crate::books::{always, line, root, team};
+use crate::books::{always, line, root, scope, signed, team};
 use crate::support::{Dice, block_on, call, prices, ready};
 
 /// A reserve of one unit of ten, until for ever.
@@ -85,6 +87,94 @@ fn a_reserve_that_comes_after_its_release_finds_a_tombstone() {
     }
 }
 
+/// Resizes to that amount, until for ever.
+async fn resize(ledger: &impl BudgetLedger, id: ReservationId, amount: i64) -> Result<Outcome, ErrorKind> {
+    let claim = team(10);
+    let command = Resize { id, claim: &claim, amounts: &[amount], expires_at: None };
+    ledger.resize(command).await.map(|reply| reply.outcome).map_err(|error| error.kind())
+}
+
+/// Charges two units, as they were counted.
+async fn report(ledger: &impl BudgetLedger, id: ReservationId) -> Result<Outcome, ErrorKind> {
+    let (claim, note) = (team(10), Default::default());
+    let command = Reconcile { id, claim: &claim, amounts: &[2], rank: Rank::Estimated, note: &note };
+    ledger.reconcile(command).await.map(|reply| reply.outcome).map_err(|error| error.kind())
+}
+
+async fn mark(ledger: &impl BudgetLedger, action: MarkAction) {
+    let (root, scope, signature) = (root(), scope("team", "search"), signed("a whim"));
+    let command = MarkScope { root: &root, scope: &scope, action, signature: &signature };
+    let _ = ledger.mark(command).await;
+}
+
+/// Spent and reserved of the team.
+fn stands(books: &MemoryLedger) -> (i64, i64) {
+    let line = (line("team/search", always(), 0).account, always());
+    let balances = ready(BudgetLedger::balances(books, &[line])).unwrap();
+    (balances[0].spent, balances[0].reserved)
+}
+
+#[test]
+fn a_late_resize_or_mark_is_not_overtaken_by_the_next() {
+    for seed in 0..50 {
+        let books = MemoryLedger::new();
+        let wire = FaultyLedger::new(Arc::new(books.clone()), seed).with_odds(Odds::ALL_WELL);
+        let id = id();
+        ready(reserve(&wire, id)).unwrap();
+
+        wire.set_odds(Odds { late: 100, ..Odds::ALL_WELL });
+        ready(resize(&wire, id, 5)).unwrap_err();
+        ready(mark(&wire, MarkAction::Freeze));
+        wire.set_odds(Odds::ALL_WELL);
+        ready(mark(&wire, MarkAction::Reopen));
+        ready(resize(&wire, id, 3)).unwrap();
+        ready(wire.arrive());
+
+        assert_eq!(stands(&books), (0, 3), "seed {seed}");
+        assert_eq!(ready(BudgetLedger::marks(&books, &root(), &[scope("team", "search")])).unwrap(), []);
+    }
+}
+
+#[test]
+fn a_late_release_is_not_overtaken_by_a_report_nor_the_other_way_round() {
+    for seed in 0..50 {
+        let books = MemoryLedger::new();
+        let wire = FaultyLedger::new(Arc::new(books.clone()), seed).with_odds(Odds::ALL_WELL);
+        let (released_first, charged_first) = (id(), id());
+        ready(reserve(&wire, released_first)).unwrap();
+        ready(reserve(&wire, charged_first)).unwrap();
+
+        wire.set_odds(Odds { late: 100, ..Odds::ALL_WELL });
+        ready(release(&wire, released_first)).unwrap_err();
+        ready(report(&wire, charged_first)).unwrap_err();
+        wire.set_odds(Odds::ALL_WELL);
+        ready(report(&wire, released_first)).unwrap();
+        ready(release(&wire, charged_first)).unwrap();
+        ready(wire.arrive());
+
+        // The first was charged after its release, the second withdrawn after its charge.
+        assert_eq!(stands(&books), (2, 0), "seed {seed}");
+    }
+}
+
+#[test]
+fn no_copy_of_growth_comes_after_it_was_refused() {
+    for seed in 0..50 {
+        let books = MemoryLedger::new();
+        let wire = FaultyLedger::new(Arc::new(books.clone()), seed).with_odds(Odds::ALL_WELL);
+        let (id, other) = (id(), id());
+        ready(reserve(&wire, id)).unwrap();
+        ready(reserve(&wire, other)).unwrap();
+        wire.set_odds(Odds { echoed: 100, ..Odds::ALL_WELL });
+
+        assert_eq!(ready(resize(&wire, id, 10)), Ok(Outcome::Refused));
+        ready(release(&wire, other)).unwrap();
+        ready(wire.arrive());
+
+        assert_eq!(stands(&books), (0, 1), "seed {seed}");
+    }
+}
+
 #[test]
 fn a_planned_fault_meets_the_command_it_was_planned_for() {
     let (books, wire) = wire(Odds::ALL_WELL);
@@ -132,37 +222,6 @@ fn an_answer_that_is_no_failure_of_the_way_is_not_asked_for_again() {
     ready(release(&client, id)).unwrap();
     assert_eq!(ready(reserve(&client, id)), Err(ErrorKind::State));
     assert_eq!(wire.sent(), 2);
-}
-
-#[test]
-fn futures_dropped_at_any_await_leave_everything_or_nothing() {
-    let mut dice = Dice::new("faulty: cancelled");
-    let (books, wire) = wire(Odds::BAD_DAY);
-    let client = Retrying::new(wire.clone());
-    for _ in 0..2_000 {
-        let id = id();
-        let polls = dice.below(8);
-        let held = poll_up_to(reserve(&client, id), polls);
-        assert!(held.is_none() || held == Some(Ok(Outcome::Applied)), "{held:?}");
-        // Whatever became of it, it is taken back.
-        block_on(release(&client, id)).unwrap();
-    }
-    ready(wire.arrive());
-    assert_eq!(books.open_holds(), 0);
-    let spent =
-        ready(BudgetLedger::balances(&books, &[(line("team/search", always(), 0).account, always())]));
-    assert_eq!(spent.unwrap()[0].used(), 0);
-    books.verify().unwrap();
-}
-
-/// Polls a future so often at most.
-fn poll_up_to<F: Future>(future: F, polls: u64) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    (0..polls).find_map(|_| match future.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(answer) => Some(answer),
-        std::task::Poll::Pending => None,
-    })
 }
 
 #[test]

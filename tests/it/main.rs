@@ -24,6 +24,8 @@ mod cancel;
 mod conformance;
 #[cfg(feature = "tokio")]
 mod drained;
+#[cfg(feature = "testing")]
+mod drops;
 mod estimation_recorded;
 mod explain;
 mod families;

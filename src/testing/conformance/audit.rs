@@ -6,20 +6,19 @@ use super::books::Books;
 use super::claims::always;
 use super::why::{Held, holds};
 use crate::ledger::Entry;
-use crate::{Account, Root};
+use crate::{Account, Balance, Period, Root};
 
 impl Books {
     /// The store finds itself sound, nothing is below zero, and the journal, numbered without gaps,
-    /// adds up to the balances of all accounts without a window.
+    /// adds up to the balances of all accounts that do not roll, in every period that was named.
     pub(super) fn audit(&self) -> Held {
         self.shared.store.arrive()?;
         self.verify()?;
-        let accounts = std::mem::take(&mut *self.shared.named.lock());
-        let lines: Vec<_> = accounts.into_iter().map(|account| (account, always())).collect();
+        let lines = std::mem::take(&mut *self.shared.named.lock());
         // Reading ends what is due, so the journal is read afterwards.
         let balances = self.balances_of(&lines)?;
         let mut journals: Vec<(Root, Vec<Entry>)> = Vec::new();
-        for ((account, _), balance) in lines.iter().zip(&balances) {
+        for ((account, period), balance) in lines.iter().zip(&balances) {
             let is_sound = balance.spent >= 0 && balance.reserved >= 0;
             holds!(is_sound, "{account} stands below zero: {balance:?}");
             let root = account.root();
@@ -30,8 +29,13 @@ impl Books {
             // A journal that was folded no longer tells all.
             let whole = journal.filter(|journal| journal.first().is_some_and(|first| first.sequence == 1));
             let stands = (i128::from(balance.spent), i128::from(balance.reserved));
-            let sums = whole.map_or(stands, |journal| sums_of(journal, account));
-            holds!(sums == stands, "the journal of {account} adds up to {sums:?}, it stands at {stands:?}");
+            let sums = whole.map_or(stands, |journal| sums_of(journal, account, period));
+            let is_forgotten = *balance == Balance::default() && *period != always();
+            holds!(
+                sums == stands || is_forgotten,
+                "the journal of {account} adds up to {sums:?} in period {}, it stands at {stands:?}",
+                period.number
+            );
         }
         Ok(())
     }
@@ -46,9 +50,10 @@ impl Books {
     }
 }
 
-/// Spent and reserved of the account, by the journal.
-fn sums_of(journal: &[Entry], account: &Account) -> (i128, i128) {
-    let lines = journal.iter().flat_map(|entry| &entry.lines).filter(|line| line.account == *account);
+/// Spent and reserved of the account in that period, by the journal.
+fn sums_of(journal: &[Entry], account: &Account, period: &Period) -> (i128, i128) {
+    let lines = journal.iter().flat_map(|entry| &entry.lines);
+    let lines = lines.filter(|line| line.account == *account && line.period == period.number);
     lines.fold((0, 0), |(spent, reserved), line| {
         (spent + i128::from(line.spent), reserved + i128::from(line.reserved))
     })

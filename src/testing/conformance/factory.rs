@@ -104,7 +104,7 @@ pub trait Store: Send + Sync {
         0
     }
 
-    /// Lets everything still under way arrive: asked for before time is moved.
+    /// Lets everything still under way arrive: asked for before the books are looked at in the end.
     ///
     /// # Errors
     /// Whatever keeps it from arriving.

@@ -26,6 +26,7 @@
 mod audit;
 mod books;
 mod claims;
+mod commands;
 mod driver;
 mod factory;
 mod game;

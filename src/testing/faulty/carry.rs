@@ -9,50 +9,43 @@ use super::{Chance, FaultyLedger};
 use crate::ledger::Reply;
 use crate::testing::conformance::Fault;
 use crate::testing::dice::Dice;
-use crate::{Error, ErrorKind, ReservationId};
+use crate::{Error, ErrorKind};
 
 /// How many letters of a hundred arrive with each command.
 const ARRIVALS: u64 = 30;
 
 impl FaultyLedger {
     /// Carries a command, and does to it what was drawn.
-    pub(super) async fn carry<F>(
-        &self,
-        id: Option<ReservationId>,
-        letter: impl Fn() -> Option<Letter> + Send,
-        send: impl Fn() -> F + Send,
-    ) -> Result<Reply, Error>
+    pub(super) async fn carry<F>(&self, letter: Letter, send: impl Fn() -> F + Send) -> Result<Reply, Error>
     where
         F: Future<Output = Result<Reply, Error>> + Send,
     {
         let fate = self.set_out();
-        // What may not be overtaken arrives first, and by chance something else.
-        self.deliver(|letter| Some(letter.id()) == id && !letter.may_be_overtaken()).await;
+        // What this one may not overtake arrives first, and by chance something else.
+        self.deliver(|earlier| earlier.comes_before(&letter)).await;
         self.deliver_by_chance().await;
         self.delay().await;
-        let answer = match (fate, letter()) {
-            (Fate::Lost, _) | (Fate::Late, None) => return lost(),
-            (Fate::Late, Some(letter)) => {
+        let answer = match fate {
+            Fate::Lost => return lost(),
+            Fate::Late => {
                 self.0.chance.lock().under_way.push(letter);
                 return lost();
             }
-            (Fate::Repeated, _) => {
+            Fate::Repeated => {
                 let first = send().await;
-                self.drop_answer(&send().await);
-                first
-            }
-            (Fate::Echoed, Some(letter)) => {
-                let answer = send().await;
-                if answer.is_ok() {
-                    self.0.chance.lock().under_way.push(letter);
+                if letter.may_follow(&first) {
+                    self.drop_answer(&send().await);
                 }
-                answer
+                first
             }
             _ => send().await,
         };
         self.delay().await;
-        if answer.is_err() {
-            self.deliver(|letter| Some(letter.id()) == id).await;
+        if !letter.may_follow(&answer) {
+            // Copies that an earlier attempt left behind come with this answer, or not at all.
+            self.deliver(|earlier| earlier.is_like(&letter)).await;
+        } else if fate == Fate::Echoed {
+            self.0.chance.lock().under_way.push(letter);
         }
         self.deliver_by_chance().await;
         if fate == Fate::AnswerLost {

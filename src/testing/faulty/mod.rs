@@ -29,11 +29,19 @@ use crate::{Account, Balance, Error, Period, Root, Scope};
 /// Needs no runtime: what takes time yields to its caller, or waits on
 /// [`delayed_by`](FaultyLedger::delayed_by). Clones are the same wire.
 ///
-/// What the contract does not promise does not happen: a late copy of a
-/// release or a report never overtakes another command of its id (one
-/// connection keeps their order), a resize or a mark comes twice but not late (it
-/// bears no id of its own), and a copy of what was answered by an error
-/// comes with that answer.
+/// Any command may be lost, come late, or come twice, and any may be overtaken, with
+/// three exceptions. Of these the contract promises nothing, so every wire must keep them:
+///
+/// * A resize and a mark say what is to be, and bear no id: a late copy is not overtaken
+///   by another resize of its hold, or another mark of its scope, which it would undo.
+/// * A report and a release of one id keep their order: a late release would withdraw
+///   the charge, a late report would charge what was given back.
+/// * Where nothing was changed and nothing is remembered (an error, `Stale`, growth that was
+///   refused) no copy comes after the answer: it might be done after all.
+///
+/// All three are kept by a sender that makes sure, before it sends again, that the attempt it
+/// gave up has either been executed or never will be: one connection in order, or one that is
+/// closed first.
 ///
 /// # Example: a client that sends again with the same id is held once
 /// ```
@@ -170,31 +178,27 @@ impl Future for Yield {
 #[async_trait]
 impl BudgetLedger for FaultyLedger {
     async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
-        let send = || self.0.ledger.reserve(command);
-        self.carry(Some(command.id), || Some(command.into()), send).await
+        self.carry(command.into(), || self.0.ledger.reserve(command)).await
     }
 
     async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
-        let send = || self.0.ledger.reconcile(command);
-        self.carry(Some(command.id), || Some(command.into()), send).await
+        self.carry(command.into(), || self.0.ledger.reconcile(command)).await
     }
 
     async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
-        let send = || self.0.ledger.release(command);
-        self.carry(Some(command.id), || Some(command.into()), send).await
+        self.carry(command.into(), || self.0.ledger.release(command)).await
     }
 
     async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
-        self.carry(Some(command.id), || None, || self.0.ledger.resize(command)).await
+        self.carry(command.into(), || self.0.ledger.resize(command)).await
     }
 
     async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
-        let send = || self.0.ledger.record(command);
-        self.carry(Some(command.id), || Some(command.into()), send).await
+        self.carry(command.into(), || self.0.ledger.record(command)).await
     }
 
     async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
-        self.carry(None, || None, || self.0.ledger.mark(command)).await
+        self.carry(command.into(), || self.0.ledger.mark(command)).await
     }
 
     async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {

@@ -5,6 +5,7 @@
 //! planted below; what lies above is shown at the end.
 
 mod bugs;
+mod slips;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use token_budget::testing::conformance::{self, Differential, Maker, OverFaultyWi
 use token_budget::{Budget, Claim, Enforcer, ErrorKind, ManualClock, Policy, Usage, Usd, Window};
 
 use self::bugs::{Bug, Planted};
+use self::slips::{Slip, Slipping};
 use crate::books::{always, line, root};
 use crate::support::{House, NOON, at, block_on, call, prices, ready, team};
 
@@ -90,6 +92,82 @@ fn greater_for_greater_or_equal_is_caught_at_the_ceiling_and_at_a_level() {
 #[test]
 fn a_release_that_leaks_is_caught() {
     caught(Bug::ForgetsToRelease, "a_release_gives_the_hold_back_on_every_line");
+}
+
+/// That law is broken by that slip.
+fn slip_is_caught(slip: Slip, law: &str) {
+    let law = conformance::law(law).expect("a law of that name");
+    let slipping = Maker::new(format!("{slip:?}"), move |clock| Slipping::new(slip, clock));
+    match law.run(&slipping) {
+        Standing::Broken { reason, .. } => println!("{slip:?}: {}\n    {reason}", law.sentence()),
+        other => panic!("{slip:?} is not caught by {:?}: {other:?}", law.sentence()),
+    }
+}
+
+#[test]
+fn keys_that_mix_up_two_accounts_ids_or_roots_are_caught() {
+    for (slip, law) in [
+        (Slip::CountsEveryUnitOnOneAccount, "accounts_that_differ_in_one_part_are_two_accounts"),
+        (Slip::ComparesNamesWithoutTheirCase, "names_are_told_apart_to_the_last_letter"),
+        (Slip::KeepsTheLast64BitsOfAnId, "ids_are_told_apart_to_the_last_bit"),
+        (Slip::FreezesTheScopeUnderEveryRoot, "a_scope_frozen_under_one_root_is_open_under_another"),
+        (Slip::HandsOutWhatItWraps, "both_doors_lead_to_the_same_books"),
+    ] {
+        slip_is_caught(slip, law);
+    }
+}
+
+#[test]
+fn retries_that_are_answered_wrongly_are_caught() {
+    let frozen = "a_retry_hears_its_first_outcome_whatever_was_frozen_or_opened_since";
+    for (slip, law) in [
+        (
+            Slip::AnswersWithTheBalancesOfThen,
+            "a_reserve_sent_again_gets_its_first_outcome_and_holds_nothing_more",
+        ),
+        (Slip::TakesTheDeadlineForPartOfTheBody, "limits_levels_and_deadlines_are_no_part_of_a_body"),
+        (Slip::TakesAnotherDayForTheSameBody, "the_same_id_in_another_period_is_a_conflict"),
+        (Slip::ChargesTheLinesThatAreNamed, "a_command_on_fewer_or_more_lines_than_were_held_is_a_conflict"),
+        (Slip::LooksAtFreezesBeforeTheId, frozen),
+        (Slip::BuriesForAMinute, "a_tombstone_stands_for_an_hour_however_many_follow"),
+        (Slip::ExecutesWhatItForgot, "what_was_forgotten_is_too_old_and_never_executed_again"),
+        (Slip::RemembersLessThanItSays, "an_ended_id_is_remembered_for_as_long_as_is_said"),
+    ] {
+        slip_is_caught(slip, law);
+    }
+}
+
+#[test]
+fn answers_and_entries_that_tell_something_else_are_caught() {
+    let ties = "holds_end_oldest_first_and_by_id_where_they_are_due_together";
+    let entry = "an_entry_keeps_the_note_and_the_signature_of_its_command";
+    for (slip, law) in [
+        (Slip::AnswersWithTheTimeOfTheMachine, "every_reply_bears_the_ledgers_instant"),
+        (Slip::LooksAtTheFirstLinesPeriodOnly, "one_stale_line_makes_the_whole_reserve_stale"),
+        (Slip::EndsTiesAsTheyCame, ties),
+        (Slip::CountsLinesForEntries, "the_journal_is_read_page_by_page_without_a_gap"),
+        (Slip::DropsNotes, entry),
+        (Slip::DropsWhoReleased, entry),
+        (Slip::TellsTheNewestPeriodInEveryEntry, "an_entry_tells_every_line_with_the_period_that_it_changed"),
+        (Slip::TellsALevelWithoutItsAccount, "a_level_that_was_reached_is_told_by_account_and_period"),
+    ] {
+        slip_is_caught(slip, law);
+    }
+}
+
+#[test]
+fn half_a_command_and_one_that_is_done_twice_are_caught() {
+    for (slip, law) in [
+        (
+            Slip::HoldsTheFirstLineOfASumThatDoesNotFit,
+            "a_sum_that_does_not_fit_on_the_last_line_changes_no_other",
+        ),
+        (Slip::GrowsOutsideTheLock, "growth_that_races_with_reserves_stops_at_the_ceiling"),
+        (Slip::LooksForTheIdOutsideTheLock, "usage_of_an_id_never_seen_is_recorded_once_by_many_threads"),
+        (Slip::LooksForTheIdOutsideTheLock, "a_posting_that_many_threads_send_is_posted_once"),
+    ] {
+        slip_is_caught(slip, law);
+    }
 }
 
 #[test]

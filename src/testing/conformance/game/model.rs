@@ -231,13 +231,13 @@ impl Model {
             State::Held { .. } => {}
             State::Charged(rank) if rank < Rank::Reported => {}
             State::Released | State::Tombstone => {
-                return Ok(Answer { repeated: true, ..self.answer(Outcome::Applied) });
+                let balances = self.balances_of(&known);
+                return Ok(Answer { repeated: true, balances, ..self.answer(Outcome::Applied) });
             }
             State::Charged(_) | State::Refused | State::Recorded => return Err(ErrorKind::State),
         }
         self.end(id, State::Released, &vec![0; known.body.len()]);
-        let balances = known.body.iter().map(|(account, period, _)| self.balance(*account, *period));
-        let balances = balances.map(|(spent, reserved)| (narrow(spent), narrow(reserved))).collect();
+        let balances = self.balances_of(&known);
         self.forget_past();
         Ok(Answer { balances, ..self.answer(Outcome::Applied) })
     }

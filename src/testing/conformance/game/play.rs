@@ -213,8 +213,9 @@ impl Game {
             // A resize bears no id of its own: sent again, it may find the hold that it cut short ended.
             (Err(ErrorKind::State), Ok(_)) if !first_hand && command.starts_with("resize") => true,
             (Ok(told), Ok(expected)) if self.expiries_in_doubt => {
-                told.clone().without_expiries() == expected.clone().without_expiries()
+                expected.clone().without_expiries().is_met_by(&told.clone().without_expiries(), command)
             }
+            (Ok(told), Ok(expected)) => expected.is_met_by(told, command),
             (told, expected) => told == expected,
         };
         if first_hand && told.is_ok() {

@@ -1,6 +1,6 @@
 //! What stands in the model's books? Every period of every account, summed up anew for every question.
 
-use super::model::{Charge, Model, ModelLine, Name, State};
+use super::model::{Charge, Known, Model, ModelLine, Name, State};
 use crate::ledger::Rank;
 
 const SPAN: i64 = 61;
@@ -106,6 +106,12 @@ impl Model {
 
     pub(super) fn balances(&self, lines: &[ModelLine]) -> Vec<(i64, i64)> {
         let each = lines.iter().map(|line| self.balance(line.account, line.period));
+        each.map(|(spent, reserved)| (narrow(spent), narrow(reserved))).collect()
+    }
+
+    /// Of the lines that an id was first given with.
+    pub(super) fn balances_of(&self, known: &Known) -> Vec<(i64, i64)> {
+        let each = known.body.iter().map(|(account, period, _)| self.balance(*account, *period));
         each.map(|(spent, reserved)| (narrow(spent), narrow(reserved))).collect()
     }
 

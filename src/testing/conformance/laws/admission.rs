@@ -161,6 +161,25 @@ pub(crate) fn a_sum_that_does_not_fit_is_an_error_and_changes_nothing(ground: &G
     Ok(())
 }
 
+pub(crate) fn a_sum_that_does_not_fit_on_the_last_line_changes_no_other(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let lines = claim(vec![line("user/ada", always(), 100), line("team/search", always(), i64::MAX)]);
+    let small = books.held(&lines, &[1, 1])?;
+    let large = books.held(&team(i64::MAX), &[i64::MAX - 2])?;
+
+    let reserve = books.reserve(books.id(), &lines, &[5, 2]).fails("2^63")?;
+    let growth = books.resize(small, &lines, &[5, 3], None).fails("2^63")?;
+    let charge = books.reconcile(small, &lines, &[5, 3], Rank::Reported).fails("2^63")?;
+
+    for error in [reserve, growth, charge] {
+        equal!(error.kind(), ErrorKind::Overflow);
+    }
+    equal!(books.balances(&lines)?, [(0, 1), (0, i64::MAX - 1)]);
+    books.release(large)?;
+    books.release(small)?;
+    Ok(())
+}
+
 pub(crate) fn amounts_are_exact_to_the_last_unit(ground: &Ground<'_>) -> Held {
     // Floating point carries 53 bits: of nine million dollars it loses the last nano-dollar.
     let books = ground.books()?;

@@ -47,9 +47,11 @@ pub(crate) fn an_expired_hold_is_charged_as_it_was_told(ground: &Ground<'_>) -> 
 pub(crate) fn holds_end_oldest_first_and_by_id_where_they_are_due_together(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let mut ids = Vec::new();
+    let mut fresh: Vec<ReservationId> = (0..14).map(|_| books.id()).collect();
+    // Made in the order of their ids the two last would stand right by chance.
+    fresh.sort_by_key(|id| std::cmp::Reverse(*id));
     // Twelve holds due at 12, 11, … 1 seconds, and two more at 5.
-    for seconds in (1..=12).rev().chain([5, 5]) {
-        let id = books.id();
+    for (seconds, id) in (1..=12).rev().chain([5, 5]).zip(fresh) {
         let due = Timestamp::from_secs(seconds);
         books.reserve_until(id, &team(100), &[1], (due, OnExpiry::Hold))?;
         ids.push((due, id));
@@ -137,6 +139,33 @@ pub(crate) fn time_never_runs_backwards(ground: &Ground<'_>) -> Held {
     );
     // At second 50 a hold until second 40 is due, whatever the clock shows.
     told!(books; ended(&third).len(), 1);
+    Ok(())
+}
+
+pub(crate) fn every_reply_bears_the_ledgers_instant(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let of = |number| claim(vec![line("team/search", day(number), 10)]);
+    books.at(1_050)?;
+    let (released, charged) = (books.held(&of(1), &[1])?, books.held(&of(1), &[1])?);
+    // The clock of the machine is set back over midnight: the ledger's time stands still.
+    books.at(20)?;
+
+    let replies = [
+        books.reserve(books.id(), &of(1), &[1])?,
+        books.reserve(books.id(), &of(1), &[11])?,
+        books.reserve(books.id(), &of(0), &[1])?,
+        books.resize(released, &of(1), &[2], None)?,
+        books.release(released)?,
+        books.release(released)?,
+        books.reconcile(charged, &of(1), &[1], Rank::Estimated)?,
+        books.reconcile(charged, &of(1), &[1], Rank::Provisional)?,
+    ];
+
+    use Outcome::{Applied, Ignored, Refused, Stale};
+    let outcomes: Vec<_> = replies.iter().map(|reply| reply.outcome).collect();
+    equal!(outcomes, [Applied, Refused, Stale, Applied, Applied, Applied, Applied, Ignored]);
+    let instants: Vec<_> = replies.iter().map(|reply| reply.now).collect();
+    equal!(instants, [Timestamp::from_secs(1_050); 8]);
     Ok(())
 }
 

@@ -1,6 +1,10 @@
 //! Does the journal account for every balance?
 
+use std::sync::Arc;
+
 use super::*;
+use crate::Usage;
+use crate::ledger::{About, Ended, EntryLine, MarkAction, Note, Reconcile, Release, Reserve};
 
 pub(crate) fn every_confirmed_change_is_one_entry_numbered_without_gaps(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
@@ -11,7 +15,10 @@ pub(crate) fn every_confirmed_change_is_one_entry_numbered_without_gaps(ground: 
     books.reconcile(id, &team(10), &[3], Rank::Estimated)?;
     books.reconcile(id, &team(10), &[9], Rank::Provisional)?;
     books.release(id)?;
-    books.record(books.id(), &team(10), &[7], None)?;
+    books.release(id)?;
+    let posted = books.id();
+    books.record(posted, &team(10), &[7], None)?;
+    books.record(posted, &team(10), &[7], None)?;
 
     let entries = books.journal()?;
 
@@ -55,6 +62,112 @@ pub(crate) fn the_journal_is_read_from_a_number_on(ground: &Ground<'_>) -> Held 
     Ok(())
 }
 
+pub(crate) fn the_journal_is_read_page_by_page_without_a_gap(ground: &Ground<'_>) -> Held {
+    // A limit on rows that are joined counts an entry as often as it has lines,
+    // and one that comes before the root's turn counts the entries of others.
+    let books = ground.books()?;
+    let zeta = books.another()?.of_root(root_of("zeta"));
+    let theirs = claim_in(&zeta.root, vec![line_in(&zeta.root, "team/search", always(), 10)]);
+    for _ in 0..3 {
+        zeta.charged(&theirs, &[1])?;
+        books.charged(&two(10, 10), &[1, 2])?;
+    }
+
+    let mut pages = Vec::new();
+    for from in [1, 3, 5, 7] {
+        pages.push(books.entries(&root(), from, 2)?);
+    }
+
+    equal!(
+        pages.iter().map(|page| numbers(page)).collect::<Vec<_>>(),
+        [vec![1, 2], vec![3, 4], vec![5, 6], vec![]]
+    );
+    let lines: Vec<_> = pages.iter().flatten().map(|entry| entry.lines.len()).collect();
+    equal!(lines, [2; 6]);
+    equal!(books.entries(&root(), 1, 0)?, []);
+    Ok(())
+}
+
+pub(crate) fn an_entry_tells_every_line_with_the_period_that_it_changed(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let lines = claim(vec![line("team/search", always(), 10), line("user/ada", day(0), 10)]);
+    let id = books.id();
+    books.reserve_until(id, &lines, &[4, 3], (Timestamp::MAX, OnExpiry::Hold))?;
+    books.at(2_000)?;
+    // The user's account lives on day 2 by now; the charge is one of day 0.
+    books.charged(&claim(vec![line("user/ada", day(2), 10)]), &[1])?;
+    books.reconcile(id, &lines, &[5, 0], Rank::Reported)?;
+
+    let entries = books.journal()?;
+    let told: Vec<_> = entries.iter().filter(|entry| entry.id == id).map(lines_of).collect();
+
+    let line = |name: &str, period, spent, reserved| (name.to_owned(), period, spent, reserved);
+    let reserved = vec![line("team/search", 0, 0, 4), line("user/ada", 0, 0, 3)];
+    let charged = vec![line("team/search", 0, 5, -4), line("user/ada", 0, 0, -3)];
+    equal!(told, [reserved, charged]);
+    equal!(
+        entries.iter().map(|entry| entry.at.as_millis()).collect::<Vec<_>>(),
+        [0, 2_000_000, 2_000_000, 2_000_000]
+    );
+    Ok(())
+}
+
+pub(crate) fn an_entry_keeps_the_note_and_the_signature_of_its_command(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let about = About { model: "gpt-4o".into(), tags: vec![("job".into(), "7".into())], ..About::default() };
+    let asked = Note { about: Some(Arc::new(about)), ..Note::default() };
+    let used = Note { usage: Some(Usage::of(7, 3)), ended: Some(Ended::Estimated), ..asked.clone() };
+    let (id, claim, root) = (books.id(), &team(10), &root());
+    let (expires_at, on_expiry) = (books.now() + Duration::from_secs(100), OnExpiry::Nothing);
+    let mistake = signed("it was a test");
+
+    books.reserve_as(Reserve { id, claim, amounts: &[4], expires_at, on_expiry, note: &asked })?;
+    books.reconcile_as(Reconcile { id, claim, amounts: &[3], rank: Rank::Estimated, note: &used })?;
+    books.release_as(Release { id, root, signature: Some(&mistake), note: &asked })?;
+
+    let entries = books.journal()?;
+    equal!(entries.iter().map(|entry| entry.note.clone()).collect::<Vec<_>>(), [asked.clone(), used, asked]);
+    let signatures: Vec<_> = entries.into_iter().map(|entry| entry.signature).collect();
+    equal!(signatures, [None, None, Some(mistake)]);
+    Ok(())
+}
+
+pub(crate) fn a_mark_is_an_entry_that_says_who_and_why(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let search = scope("team", "search");
+    books.mark(&search, MarkAction::Freeze, "the bill looks wrong")?;
+    books.mark(&search, MarkAction::Reopen, "it was right")?;
+
+    let entries = books.journal()?;
+
+    let told: Vec<_> = entries.into_iter().map(|entry| (entry.kind, entry.signature)).collect();
+    let expected = [
+        (EntryKind::Marked(MarkAction::Freeze), Some(signed("the bill looks wrong"))),
+        (EntryKind::Marked(MarkAction::Reopen), Some(signed("it was right"))),
+    ];
+    equal!(told, expected);
+    Ok(())
+}
+
+pub(crate) fn a_level_that_was_reached_is_told_by_account_and_period(ground: &Ground<'_>) -> Held {
+    // After a crash whoever waits for events reads them here.
+    let books = ground.books()?;
+    books.at(1_000)?;
+    let of_levels = |text| with_marks(line(text, day(1), 100), &[(3, 7)]);
+    let claim = claim(vec![line("team/search", always(), 100), of_levels("user/ada"), of_levels("run/1")]);
+    let id = books.charged(&claim, &[5, 5, 2])?;
+
+    let entries = books.journal()?;
+
+    let crossed: Vec<_> = entries.iter().filter(|entry| entry.kind == EntryKind::Crossed(7)).collect();
+    equal!(
+        crossed.iter().map(|entry| lines_of(entry)).collect::<Vec<_>>(),
+        [[("user/ada".to_owned(), 1, 0, 0)]]
+    );
+    equal!(crossed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id]);
+    Ok(())
+}
+
 pub(crate) fn two_roots_are_separate_books(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let (acme, zeta) = (root_of("acme"), root_of("zeta"));
@@ -79,6 +192,12 @@ pub(crate) fn two_roots_are_separate_books(ground: &Ground<'_>) -> Held {
 fn changes(entries: &[Entry]) -> Vec<(EntryKind, i64, i64)> {
     let first = |entry: &Entry| entry.lines.first().map_or((0, 0), |line| (line.spent, line.reserved));
     entries.iter().map(|entry| (entry.kind, first(entry).0, first(entry).1)).collect()
+}
+
+/// Account, period, spent and reserved of each line.
+fn lines_of(entry: &Entry) -> Vec<(String, i64, i64, i64)> {
+    let line = |line: &EntryLine| (line.account.scope().to_string(), line.period, line.spent, line.reserved);
+    entry.lines.iter().map(line).collect()
 }
 
 fn numbers(entries: &[Entry]) -> Vec<u64> {

@@ -3,6 +3,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "the figures of a law are small constants of its own")]
 
 pub(super) mod admission;
+pub(super) mod ages;
 pub(super) mod crashes;
 pub(super) mod expiry;
 pub(super) mod faults;
@@ -10,11 +11,14 @@ pub(super) mod ids;
 pub(super) mod journal;
 pub(super) mod levels;
 pub(super) mod model;
+pub(super) mod names;
 pub(super) mod postings;
 pub(super) mod races;
 pub(super) mod ranks;
 pub(super) mod resizing;
+pub(super) mod rivals;
 pub(super) mod scopes;
+mod together;
 pub(super) mod windows;
 
 use std::time::Duration;

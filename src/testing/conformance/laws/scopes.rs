@@ -68,6 +68,25 @@ pub(crate) fn calls_in_flight_are_recorded_in_a_stopped_scope(ground: &Ground<'_
     Ok(())
 }
 
+pub(crate) fn a_retry_hears_its_first_outcome_whatever_was_frozen_or_opened_since(
+    ground: &Ground<'_>,
+) -> Held {
+    // The freeze was looked at before the id: a call that was admitted and sent heard that it was not.
+    let books = ground.books()?;
+    let (held, refused) = (books.held(&team(10), &[4])?, books.id());
+    books.mark(&scope("team", "search"), Freeze, "holidays")?;
+    books.reserve(refused, &team(10), &[1])?;
+
+    let frozen = books.reserve(held, &team(10), &[4])?;
+    books.mark(&scope("team", "search"), Reopen, "they are over")?;
+    let opened = books.reserve(refused, &team(10), &[1])?;
+
+    equal!((frozen.outcome, frozen.repeated), (Outcome::Applied, true));
+    equal!((opened.outcome, opened.repeated), (Outcome::Refused, true));
+    equal!(books.balances(&team(10))?, [(0, 4)]);
+    Ok(())
+}
+
 pub(crate) fn a_hold_in_a_frozen_scope_may_shrink_but_not_grow(ground: &Ground<'_>) -> Held {
     // A stopped run went on asking for more room, a slice at a time.
     let books = ground.books()?;

@@ -48,6 +48,23 @@ pub(crate) fn a_reserve_outside_its_lines_interval_is_stale_and_changes_nothing(
     Ok(())
 }
 
+pub(crate) fn one_stale_line_makes_the_whole_reserve_stale(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    books.at(1_000)?;
+    let of = |run| claim(vec![line("team/search", always(), 10), line("run/1", day(run), 10)]);
+
+    for other_day in [0, 2] {
+        // Also where another line has no room: a refusal would be remembered.
+        let fits = books.reserve(books.id(), &of(other_day), &[4, 4])?;
+        let too_much = books.reserve(books.id(), &of(other_day), &[11, 4])?;
+        equal!((fits.outcome, too_much.outcome), (Outcome::Stale, Outcome::Stale));
+    }
+
+    equal!(books.balances(&of(1))?, [(0, 0), (0, 0)]);
+    books.open_is(0)?;
+    Ok(())
+}
+
 pub(crate) fn a_stale_id_can_be_asked_again_with_its_line_resolved_anew(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.at(1_000)?;

@@ -1,0 +1,156 @@
+//! Which commands do laws send? Short names for each, with what most laws leave out.
+
+use std::future::Future;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::books::{Books, Door};
+use super::claims::signed;
+use super::why::{Held, holds};
+use crate::ledger::{
+    Entry, Frozen, MarkAction, MarkScope, Note, OnExpiry, Outcome, Rank, Reconcile, Record, Release, Reply,
+    Reserve, Resize,
+};
+use crate::{Account, Balance, Claim, Error, ImmediateLedger, Period, ReservationId, Root, Scope, Timestamp};
+
+impl Books {
+    /// Reserves for 100 seconds; expiry charges nothing.
+    pub(super) fn reserve(&self, id: ReservationId, claim: &Claim, amounts: &[i64]) -> Result<Reply, Error> {
+        self.reserve_until(id, claim, amounts, (self.now() + Duration::from_secs(100), OnExpiry::Nothing))
+    }
+
+    pub(super) fn reserve_until(
+        &self,
+        id: ReservationId,
+        claim: &Claim,
+        amounts: &[i64],
+        (expires_at, on_expiry): (Timestamp, OnExpiry<'_>),
+    ) -> Result<Reply, Error> {
+        self.reserve_as(Reserve { id, claim, amounts, expires_at, on_expiry, note: &Note::default() })
+    }
+
+    /// The same for a command with a note or a deadline of its own.
+    pub(super) fn reserve_as(&self, command: Reserve<'_>) -> Result<Reply, Error> {
+        self.note(command.claim);
+        self.send(|ledger| ledger.reserve(ledger.now(), command), self.ledger.reserve(command))
+    }
+
+    /// A new hold that is expected to fit.
+    pub(super) fn held(&self, claim: &Claim, amounts: &[i64]) -> Held<ReservationId> {
+        let id = self.id();
+        let reply = self.reserve(id, claim, amounts)?;
+        holds!(reply.outcome == Outcome::Applied, "{amounts:?} have room, and the answer is {reply:?}");
+        Ok(id)
+    }
+
+    /// A new charge, as reported by a provider.
+    pub(super) fn charged(&self, claim: &Claim, amounts: &[i64]) -> Held<ReservationId> {
+        let id = self.held(claim, &vec![0; amounts.len()])?;
+        self.reconcile(id, claim, amounts, Rank::Reported)?;
+        Ok(id)
+    }
+
+    pub(super) fn reconcile(
+        &self,
+        id: ReservationId,
+        claim: &Claim,
+        amounts: &[i64],
+        rank: Rank,
+    ) -> Result<Reply, Error> {
+        self.reconcile_as(Reconcile { id, claim, amounts, rank, note: &Note::default() })
+    }
+
+    pub(super) fn reconcile_as(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
+        self.note(command.claim);
+        self.send(|ledger| ledger.reconcile(ledger.now(), command), self.ledger.reconcile(command))
+    }
+
+    pub(super) fn release(&self, id: ReservationId) -> Result<Reply, Error> {
+        self.release_as(Release { id, root: &self.root, signature: None, note: &Note::default() })
+    }
+
+    pub(super) fn release_as(&self, command: Release<'_>) -> Result<Reply, Error> {
+        self.send(|ledger| ledger.release(ledger.now(), command), self.ledger.release(command))
+    }
+
+    pub(super) fn resize(
+        &self,
+        id: ReservationId,
+        claim: &Claim,
+        amounts: &[i64],
+        expires_at: Option<Timestamp>,
+    ) -> Result<Reply, Error> {
+        self.note(claim);
+        let command = Resize { id, claim, amounts, expires_at };
+        self.send(|ledger| ledger.resize(ledger.now(), command), self.ledger.resize(command))
+    }
+
+    pub(super) fn record(
+        &self,
+        id: ReservationId,
+        claim: &Claim,
+        amounts: &[i64],
+        corrects: Option<ReservationId>,
+    ) -> Result<Reply, Error> {
+        self.note(claim);
+        let (signature, note) = (&signed("an audit"), &Note::default());
+        let command = Record { id, claim, amounts, corrects, signature, note };
+        self.send(|ledger| ledger.record(ledger.now(), command), self.ledger.record(command))
+    }
+
+    pub(super) fn mark(&self, scope: &Scope, action: MarkAction, reason: &str) -> Result<Reply, Error> {
+        let command = MarkScope { root: &self.root, scope, action, signature: &signed(reason) };
+        self.send(|ledger| ledger.mark(ledger.now(), command), self.ledger.mark(command))
+    }
+
+    /// The marks that stand on these scopes.
+    pub(super) fn marks(&self, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        self.send(
+            |ledger| ledger.marks(ledger.now(), &self.root, scopes),
+            self.ledger.marks(&self.root, scopes),
+        )
+    }
+
+    /// Spent and reserved of each line.
+    pub(super) fn balances(&self, claim: &Claim) -> Result<Vec<(i64, i64)>, Error> {
+        let lines: Vec<_> = claim.lines().iter().map(|line| (line.account.clone(), line.period)).collect();
+        Ok(self.balances_of(&lines)?.iter().map(|balance| (balance.spent, balance.reserved)).collect())
+    }
+
+    pub(super) fn balances_of(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
+        self.send(|ledger| ledger.balances(ledger.now(), lines), self.ledger.balances(lines))
+    }
+
+    /// The whole journal of these books.
+    pub(super) fn journal(&self) -> Result<Vec<Entry>, Error> {
+        self.entries(&self.root, 0, usize::MAX)
+    }
+
+    pub(super) fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.shared.driver.wait(self.ledger.entries(root, from, limit))
+    }
+
+    /// Sends a command through the door of this handle, and waits until it has ended.
+    fn send<T: Send>(
+        &self,
+        at_once: impl FnOnce(&dyn ImmediateLedger) -> Result<T, Error>,
+        waited: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        let immediate = if self.door == Door::AtOnce { self.ledger.immediate() } else { None };
+        let answer = match immediate {
+            Some(ledger) => at_once(ledger),
+            None => self.shared.driver.wait(waited),
+        };
+        self.shared.commands.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    fn note(&self, claim: &Claim) {
+        let mut named = self.shared.named.lock();
+        for line in claim.lines().iter().filter(|line| line.period.span == 1) {
+            if !named.iter().any(|(account, period)| *account == line.account && *period == line.period) {
+                named.push((line.account.clone(), line.period));
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Which accounts, ids and roots are told apart? All that differ, in whatever part.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::ledger::MarkAction::Freeze;
+use crate::{Account, Book, Line, Root, Scope, Unit};
+
+pub(crate) fn accounts_that_differ_in_one_part_are_two_accounts(ground: &Ground<'_>) -> Held {
+    // A key that leaves a part out, or joins parts by a mark that a name may contain, mixes two budgets.
+    let books = ground.books()?;
+    let (search, ada) = (scope("team", "search"), scope("user", "search"));
+    let tool = |name: &str| Unit::Tool(name.into());
+    let parts = [
+        ("cap", Unit::Usd, "month", &search),
+        ("cap2", Unit::Usd, "month", &search),
+        ("cap", Unit::TokensInput, "month", &search),
+        ("cap", tool("find"), "month", &search),
+        ("cap", tool("Find"), "month", &search),
+        ("cap", Unit::Usd, "day", &search),
+        ("cap", Unit::Usd, "month", &ada),
+        ("cap/usd", Unit::Usd, "month", &search),
+        ("cap:team", Unit::Usd, "month", &search),
+        ("cap|team/search|usd", Unit::Usd, "month", &search),
+    ];
+    let lines: Vec<Line> = parts
+        .into_iter()
+        .map(|(budget, unit, window, scope)| line_of(account_of(&root(), (budget, unit, window), scope)))
+        .collect();
+    let amounts: Vec<i64> = (1..=10).collect();
+
+    books.held(&claim(lines.clone()), &amounts)?;
+
+    equal!(books.balances(&claim(lines))?, (1..=10).map(|amount| (0, amount)).collect::<Vec<_>>());
+    Ok(())
+}
+
+pub(crate) fn names_are_told_apart_to_the_last_letter(ground: &Ground<'_>) -> Held {
+    // Stores compare text without its case, its trailing blanks or its accents unless they are told not to.
+    let books = ground.books()?;
+    let longest = ["x".repeat(128), format!("{}y", "x".repeat(127))];
+    let names = [
+        "ada", "Ada", "ada ", " ada", "ádá", "ad_", "ad%", "ada/", "a/da", "ada:1", "ada'", "ada\"", "0",
+        "00",
+    ];
+    let lines: Vec<Line> = names
+        .into_iter()
+        .chain(longest.iter().map(String::as_str))
+        .map(|name| line(&format!("user/{name}"), always(), 1))
+        .collect();
+
+    // One a name is all there is room for.
+    for line in &lines {
+        books.held(&claim(vec![line.clone()]), &[1])?;
+    }
+
+    equal!(books.balances(&claim(lines))?, [(0, 1); 16]);
+    Ok(())
+}
+
+pub(crate) fn ids_are_told_apart_to_the_last_bit(ground: &Ground<'_>) -> Held {
+    // 128 bits do not go into a number of JavaScript or Lua, nor into a column of eight bytes.
+    let books = ground.books()?;
+    let first = books.id();
+    // The upper 48 bits are the id's time.
+    let ids = (0..80).map(|bit| ReservationId::from_bits(first.to_bits() ^ (1 << bit)));
+
+    for id in [first].into_iter().chain(ids.clone()) {
+        let reply = books.reserve(id, &team(1_000), &[1])?;
+        equal!(reply.outcome, Outcome::Applied);
+        told!(books; reply.repeated, false);
+    }
+    for id in ids {
+        books.release(id)?;
+    }
+
+    equal!(books.balances(&team(1_000))?, [(0, 1)]);
+    books.open_is(1)?;
+    Ok(())
+}
+
+pub(crate) fn an_id_is_known_under_its_own_root_only(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let zeta = books.another()?.of_root(root_of("zeta"));
+    let theirs = team_of(&zeta.root);
+    let id = books.held(&team(10), &[4])?;
+
+    let release = zeta.release(id)?;
+    let resize = zeta.resize(id, &theirs, &[5], None).fails("another root holds it")?;
+    let usage = zeta.reconcile(id, &theirs, &[7], Rank::Reported)?;
+
+    // There it leaves a tombstone, and the usage is that of an id never held.
+    equal!((release.outcome, usage.unheld), (Outcome::Applied, true));
+    equal!(resize.kind(), ErrorKind::State);
+    equal!((books.balances(&team(10))?, zeta.balances(&theirs)?), (vec![(0, 4)], vec![(7, 0)]));
+    Ok(())
+}
+
+pub(crate) fn a_scope_frozen_under_one_root_is_open_under_another(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let zeta = books.another()?.of_root(root_of("zeta"));
+    let search = [scope("team", "search")];
+    books.mark(&search[0], Freeze, "holidays")?;
+
+    let here = books.reserve(books.id(), &team(10), &[1])?;
+    let there = zeta.reserve(zeta.id(), &team_of(&zeta.root), &[1])?;
+
+    equal!((here.outcome, there.outcome), (Outcome::Refused, Outcome::Applied));
+    equal!((books.marks(&search)?.len(), zeta.marks(&search)?.len()), (1, 0));
+    Ok(())
+}
+
+pub(crate) fn a_refund_names_a_charge_of_its_own_root(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let zeta = books.another()?.of_root(root_of("zeta"));
+    let charge = books.charged(&team(10), &[6])?;
+    zeta.charged(&team_of(&zeta.root), &[6])?;
+
+    let refund = zeta.record(zeta.id(), &team_of(&zeta.root), &[-1], Some(charge)).fails("another root's")?;
+
+    equal!(refund.kind(), ErrorKind::State);
+    equal!(zeta.balances(&team_of(&zeta.root))?, [(6, 0)]);
+    Ok(())
+}
+
+pub(crate) fn both_doors_lead_to_the_same_books(ground: &Ground<'_>) -> Held {
+    // A wrapper that hands out what it wraps lets half of all commands pass it by.
+    let books = ground.books()?;
+    let other = books.through_the_other_door();
+    let id = books.held(&team(10), &[6])?;
+
+    let again = other.reserve(id, &team(10), &[6])?;
+    let too_much = other.reserve(other.id(), &team(10), &[5])?;
+    other.reconcile(id, &team(10), &[3], Rank::Reported)?;
+
+    equal!((again.outcome, again.repeated, too_much.outcome), (Outcome::Applied, true, Outcome::Refused));
+    equal!((books.balances(&team(10))?, other.balances(&team(10))?), (vec![(3, 0)], vec![(3, 0)]));
+    Ok(())
+}
+
+/// `team/search` of another root.
+fn team_of(root: &Root) -> Claim {
+    claim_in(root, vec![line_in(root, "team/search", always(), 10)])
+}
+
+fn account_of(root: &Root, (budget, unit, window): (&str, Unit, &str), scope: &Scope) -> Account {
+    let book = Book { root: root.clone(), budget: budget.into(), unit, window: window.into() };
+    Account::new(Arc::new(book), scope.clone())
+}
+
+fn line_of(account: Account) -> Line {
+    Line { account, period: always(), ceiling: 100, marks: [].into_iter().collect() }
+}

@@ -1,0 +1,185 @@
+//! Where on its way does each slip meet a command?
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use token_budget::ledger::{
+    Capabilities, Entry, EntryKind, Frozen, MarkScope, Note, OnExpiry, Reconcile, Record, Release, Reply,
+    Reserve, Resize,
+};
+use token_budget::{
+    Account, Balance, BudgetLedger, Claim, Clock, Error, ErrorKind, ImmediateLedger, Period, Root, Scope,
+};
+
+use super::{Slip, Slipping};
+
+#[async_trait]
+impl BudgetLedger for Slipping {
+    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
+        let mut claim = self.claim(command.claim);
+        let id = self.id(command.id);
+        let known = self.notes.lock().first.get(&command.id).cloned();
+        if let (Slip::TakesAnotherDayForTheSameBody, Some(known)) = (self.slip, known) {
+            let accounts =
+                |claim: &Claim| claim.lines().iter().map(|it| it.account.clone()).collect::<Vec<_>>();
+            claim = if accounts(&claim) == accounts(&known.claim) { known.claim } else { claim };
+        }
+        let command = Reserve { id, claim: &claim, ..command };
+        if let Some(answer) = self.misjudged(&command) {
+            return answer;
+        }
+        if self.slip == Slip::FreezesTheScopeUnderEveryRoot {
+            let frozen = self.notes.lock().frozen.clone();
+            for frozen in frozen {
+                let (scope, action) = (&frozen.scope, frozen.action);
+                let mark = MarkScope { root: claim.root(), scope, action, signature: &frozen.signature };
+                BudgetLedger::mark(&self.inner, mark).await?;
+            }
+        }
+        let reply = self.reserve_rightly(command).await;
+        match (self.slip, &reply) {
+            (Slip::ExecutesWhatItForgot, Err(error)) if error.kind() == ErrorKind::Forgotten => {
+                let id = self.forget(id);
+                BudgetLedger::reserve(&self.inner, Reserve { id, ..command }).await
+            }
+            (Slip::BuriesForAMinute, Err(error)) if error.kind() == ErrorKind::State => {
+                let buried = self.notes.lock().buried.get(&id).copied();
+                let long_ago = buried.is_some_and(|at| self.clock.now().since(at) >= Duration::from_secs(60));
+                if !long_ago {
+                    return reply;
+                }
+                let id = self.forget(id);
+                BudgetLedger::reserve(&self.inner, Reserve { id, ..command }).await
+            }
+            (Slip::HoldsTheFirstLineOfASumThatDoesNotFit, Err(error))
+                if error.kind() == ErrorKind::Overflow && claim.lines().len() > 1 =>
+            {
+                let first = vec![claim.lines()[0].clone()];
+                let first = Claim::new(claim.root().clone(), &[], first).expect("one line");
+                let (id, amounts, on_expiry) = (self.forget(id), &command.amounts[..1], OnExpiry::Nothing);
+                let half = Reserve { id, claim: &first, amounts, on_expiry, ..command };
+                BudgetLedger::reserve(&self.inner, half).await?;
+                reply
+            }
+            _ => self.reply(reply),
+        }
+    }
+
+    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
+        let mut claim = self.claim(command.claim);
+        let mut amounts = command.amounts.to_vec();
+        let known = self.notes.lock().first.get(&command.id).cloned();
+        if let (Slip::ChargesTheLinesThatAreNamed, Some(known)) = (self.slip, known)
+            && known.claim.lines().len() > claim.lines().len()
+        {
+            amounts.resize(known.claim.lines().len(), 0);
+            claim = known.claim;
+        }
+        let (asked, id) = (command.id, self.id(command.id));
+        let command = Reconcile { id, claim: &claim, amounts: &amounts, ..command };
+        if self.slip == Slip::LooksForTheIdOutsideTheLock && self.is_new(asked) {
+            // What is new to it is charged under an id of its own making.
+            let alias = self.forget(asked);
+            let reply = BudgetLedger::reconcile(&self.inner, Reconcile { id: alias, ..command }).await;
+            self.write_down(asked, &claim);
+            return reply;
+        }
+        let reply = BudgetLedger::reconcile(&self.inner, command).await;
+        match &reply {
+            Err(error) if error.kind() == ErrorKind::Forgotten && self.slip == Slip::ExecutesWhatItForgot => {
+                let id = self.forget(id);
+                BudgetLedger::reconcile(&self.inner, Reconcile { id, ..command }).await
+            }
+            _ => self.reply(reply),
+        }
+    }
+
+    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
+        let id = self.id(command.id);
+        self.bury(id);
+        let signature = command.signature.filter(|_| self.slip != Slip::DropsWhoReleased);
+        self.reply(BudgetLedger::release(&self.inner, Release { id, signature, ..command }).await)
+    }
+
+    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
+        let claim = self.claim(command.claim);
+        let command = Resize { id: self.id(command.id), claim: &claim, ..command };
+        if self.slip == Slip::GrowsOutsideTheLock {
+            return self.grow(command).await;
+        }
+        self.reply(BudgetLedger::resize(&self.inner, command).await)
+    }
+
+    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
+        let claim = self.claim(command.claim);
+        let asked = command.id;
+        let corrects = command.corrects.map(|id| self.id(id));
+        let command = Record { claim: &claim, id: self.id(asked), corrects, ..command };
+        if self.slip == Slip::LooksForTheIdOutsideTheLock && self.is_new(asked) {
+            let alias = self.forget(asked);
+            let reply = BudgetLedger::record(&self.inner, Record { id: alias, ..command }).await;
+            self.write_down(asked, &claim);
+            return reply;
+        }
+        self.reply(BudgetLedger::record(&self.inner, command).await)
+    }
+
+    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
+        let reply = BudgetLedger::mark(&self.inner, command).await;
+        let standing =
+            BudgetLedger::marks(&self.inner, command.root, std::slice::from_ref(command.scope)).await?;
+        self.note_frozen(command.scope, standing);
+        self.reply(reply)
+    }
+
+    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        BudgetLedger::marks(&self.inner, root, scopes).await
+    }
+
+    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
+        let lines: Vec<_> = lines.iter().map(|(account, period)| (self.account(account), *period)).collect();
+        BudgetLedger::balances(&self.inner, &lines).await
+    }
+
+    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        let mut entries = self.inner.entries(root, from, limit).await?;
+        match self.slip {
+            Slip::CountsLinesForEntries => {
+                let mut left = limit;
+                entries.retain(|entry| {
+                    let fits = left > 0;
+                    left = left.saturating_sub(entry.lines.len().max(1));
+                    fits
+                });
+            }
+            Slip::DropsNotes => entries.iter_mut().for_each(|entry| entry.note = Note::default()),
+            Slip::TellsTheNewestPeriodInEveryEntry => {
+                let newest = &self.notes.lock().newest;
+                for line in entries.iter_mut().flat_map(|entry| &mut entry.lines) {
+                    line.period = newest.get(&format!("{:?}", line.account)).copied().unwrap_or(line.period);
+                }
+            }
+            Slip::TellsALevelWithoutItsAccount => {
+                let crossed = entries.iter_mut().filter(|it| matches!(it.kind, EntryKind::Crossed(_)));
+                crossed.for_each(|entry| entry.lines.clear());
+            }
+            _ => {}
+        }
+        Ok(entries)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let capabilities = self.inner.capabilities();
+        match self.slip {
+            Slip::RemembersLessThanItSays => {
+                Capabilities { remembers: Duration::from_secs(35 * 86_400), ..capabilities }
+            }
+            _ => capabilities,
+        }
+    }
+
+    /// What it wraps, in one case: whoever asks there passes it by.
+    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
+        (self.slip == Slip::HandsOutWhatItWraps).then_some(&self.inner)
+    }
+}
