@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
     Capabilities, Entry, EntryKind, EntryLine, Expired, Frozen, MarkScope, News, Note, OnExpiry, Outcome,
-    Rank, Reconcile, Record, Release, Reply, Reserve, Resize, Signature,
+    PendingEvent, Rank, Reconcile, Record, Release, Reply, Reserve, Resize, Signature,
 };
 use token_budget::testing::conformance::{self, Maker, Offers, Standing};
 use token_budget::{
@@ -413,6 +413,15 @@ impl BudgetLedger for OneMap {
         let books = self.books.lock();
         let journal = books.journal.get(root.name()).into_iter().flatten();
         Ok(journal.filter(|entry| entry.sequence >= from).take(limit).cloned().collect())
+    }
+
+    /// None: what a crash kept from being told is lost with the books.
+    async fn pending_events(&self, _limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn delivered(&self, _events: &[PendingEvent]) -> Result<(), Error> {
+        Ok(())
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -8,7 +8,7 @@ use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
-use crate::{Balance, Binding, Bound, Scope, ScopeKind, Timestamp, Unit, Usd};
+use crate::{Balance, Binding, Bound, Scope, ScopeKind, Timestamp, Unit, Usd, Window};
 
 /// What is to be done with a call, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -371,12 +371,18 @@ impl JudgedLine<'_> {
 
 /// `month 2026-11`: the window's name and its present period.
 pub(crate) fn window_text(bound: &Bound) -> String {
-    let name = bound.window.to_string();
+    period_text(&bound.window, bound.period.number)
+}
+
+/// The same for any period of that window.
+pub(crate) fn period_text(window: &Window, period: i64) -> String {
+    let name = window.to_string();
     let name = name.split(['@', ' ']).next().unwrap_or_default();
-    if bound.window.is_rolling() || bound.resets_at.is_none() {
-        return bound.window.label(bound.period.number);
+    // One that never resets has one period, and one that rolls no names for them.
+    match window.resets_at(Timestamp::EPOCH) {
+        Some(_) => format!("{name} {}", window.label(period)),
+        None => window.label(period),
     }
-    format!("{name} {}", bound.window.label(bound.period.number))
 }
 
 impl fmt::Display for Refusal {

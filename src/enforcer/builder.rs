@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::core::{Core, Outage};
 use super::outbox::{Outbox, OutboxFile};
+use super::told::Told;
 use super::{Enforcer, Swaps};
 use crate::run::Levels;
 use crate::{
@@ -176,6 +177,7 @@ impl EnforcerBuilder {
             outage: Outage::new(self.ledger_away),
             hold_grace: self.hold_grace,
             outbox: self.outbox,
+            told: Told::default(),
             swaps: Swaps::new(()),
             runs: Levels::default(),
         })

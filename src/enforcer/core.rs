@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use super::Swaps;
 use super::builder::{Abandoned, LedgerAway};
 use super::outbox::Outbox;
+use super::told::Told;
 use crate::ledger::{Crossed, Expired, Frozen, News, Reconcile, Release, Reply, Reserve, Resize};
 use crate::run::Levels;
 use crate::verdict::window_text;
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) outage: Outage,
     pub(crate) hold_grace: Duration,
     pub(crate) outbox: Outbox,
+    pub(crate) told: Told,
     pub(crate) swaps: Swaps,
     /// The runs that have a guard in this process.
     pub(crate) runs: Levels,
@@ -213,6 +215,9 @@ impl Core {
         for crossed in &news.crossed {
             if let Some(event) = crossing(binding, crossed) {
                 self.tell(&event);
+                if self.ledger.capabilities().durable {
+                    self.told.note(crossed);
+                }
             }
         }
     }

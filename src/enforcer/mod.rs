@@ -9,6 +9,7 @@ mod outbox;
 mod plan;
 mod refuse;
 mod reserve;
+mod told;
 
 use std::sync::Arc;
 
@@ -296,6 +297,18 @@ impl Enforcer {
     /// The first failure of the ledger; what could not be delivered keeps waiting.
     pub async fn flush(&self) -> Result<usize, Error> {
         self.core().flush().await
+    }
+
+    /// Tells observers of the levels that were reached and that nobody is known to have told: a process died in between.
+    ///
+    /// For durable ledgers: call it at the start, and every few minutes, so that what was told is
+    /// noted there. Observers hear of each crossing at least once, mostly once, and several
+    /// processes may each tell theirs. Says how many were told here.
+    ///
+    /// # Errors
+    /// The first failure of the ledger; what could not be confirmed is told again.
+    pub async fn tell_pending(&self) -> Result<usize, Error> {
+        self.core().tell_pending().await
     }
 
     /// How many commands wait in the outbox.

@@ -273,6 +273,22 @@ pub struct Crossed {
     pub spent: i64,
 }
 
+/// A level that was reached and that nobody confirmed to have told yet.
+///
+/// `root` and `sequence`, its number in the journal, name it for ever: a
+/// receiver that sees both twice has heard it before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingEvent {
+    /// Whose books.
+    pub root: Root,
+    /// The journal entry that tells it.
+    pub sequence: u64,
+    /// When it was found.
+    pub at: Timestamp,
+    /// What was reached.
+    pub crossed: Crossed,
+}
+
 /// A hold that ended by age.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expired {

@@ -30,8 +30,8 @@ use async_trait::async_trait;
 
 pub use command::{
     About, Capabilities, Crossed, Ended, Entry, EntryKind, EntryLine, Expired, Frees, Frozen, MarkAction,
-    MarkScope, News, Note, OnExpiry, Outcome, Rank, Reconcile, Record, Release, Reply, Reserve, Resize,
-    Signature,
+    MarkScope, News, Note, OnExpiry, Outcome, PendingEvent, Rank, Reconcile, Record, Release, Reply, Reserve,
+    Resize, Signature,
 };
 pub use memory::{MemoryLedger, MemoryOptions};
 #[cfg(feature = "sqlite")]
@@ -71,6 +71,12 @@ pub trait BudgetLedger: Debug + Send + Sync + 'static {
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error>;
     /// Reads the journal of one root, from that number on, oldest first.
     async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error>;
+    /// Reads the crossings that nobody confirmed to have told, oldest first; a ledger that is not durable keeps none.
+    ///
+    /// A reply tells each crossing, too. These are what a crash kept from being told.
+    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error>;
+    /// Notes that these were told, so that they are pending no more.
+    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error>;
     /// Says what this ledger offers.
     fn capabilities(&self) -> Capabilities;
     /// The same commands without futures, where the ledger can answer at once.

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 
 use super::faulty::Yield;
 use crate::ledger::{
-    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, Reconcile, Record, Release, Reply,
-    Reserve, Resize,
+    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, PendingEvent, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
 use crate::{Account, Balance, Error, Period, Root, Scope};
 
@@ -129,6 +129,14 @@ impl<L: BudgetLedger> BudgetLedger for Retrying<L> {
 
     async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         self.until_answered(|| self.ledger.entries(root, from, limit)).await
+    }
+
+    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        self.until_answered(|| self.ledger.pending_events(limit)).await
+    }
+
+    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+        self.until_answered(|| self.ledger.delivered(events)).await
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Capabilities, Entry, Frozen, MarkScope, Reconcile, Record, Release, Reply, Reserve, Resize,
+    Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release, Reply, Reserve, Resize,
 };
 use token_budget::testing::conformance::{self, Factory, Fault, Offers, Setup, Standing, Store};
 use token_budget::testing::{FaultyLedger, Odds};
 use token_budget::{
-    Account, Balance, BudgetLedger, Error, ImmediateLedger, ManualClock, MemoryLedger, Period, Root, Scope,
+    Account, Balance, BudgetLedger, Error, ErrorKind, ImmediateLedger, ManualClock, MemoryLedger, Period,
+    Root, Scope,
 };
 
 /// Ledgers that say they are durable: some are.
@@ -110,6 +111,14 @@ impl BudgetLedger for Handle {
 
     async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         self.0.entries(root, from, limit).await
+    }
+
+    async fn pending_events(&self, _limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        Err(Error::new(ErrorKind::Unsupported, "pending events are not offered"))
+    }
+
+    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+        self.0.delivered(events).await
     }
 
     fn capabilities(&self) -> Capabilities {

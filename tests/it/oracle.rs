@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_core::Stream;
 use token_budget::ledger::{
-    Capabilities, Entry, Frozen, MarkScope, MemoryOptions, Reconcile, Record, Release, Reply as LedgerReply,
-    Reserve, Resize,
+    Capabilities, Entry, Frozen, MarkScope, MemoryOptions, PendingEvent, Reconcile, Record, Release,
+    Reply as LedgerReply, Reserve, Resize,
 };
 use token_budget::testing::{Bill, DifferenceKind, Oracle, OracleReport, Reply, ScriptedProvider};
 use token_budget::wire::{StreamMeter, extract};
@@ -285,6 +285,14 @@ impl BudgetLedger for Forger {
 
     async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         self.inner.entries(root, from, limit).await
+    }
+
+    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        self.inner.pending_events(limit).await
+    }
+
+    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+        self.inner.delivered(events).await
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Capabilities, Entry, Frozen, MarkScope, Reconcile, Record, Release, Reply, Reserve, Resize,
+    Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release, Reply, Reserve, Resize,
 };
 use token_budget::{
     Account, Balance, BudgetLedger, Call, Decision, Enforcer, EnforcerBuilder, Error, ErrorKind, Event,
@@ -265,6 +265,14 @@ impl BudgetLedger for FarLedger {
 
     async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         self.way(self.inner.entries(root, from, limit)).await
+    }
+
+    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        self.way(self.inner.pending_events(limit)).await
+    }
+
+    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+        self.way(self.inner.delivered(events)).await
     }
 
     fn capabilities(&self) -> Capabilities {

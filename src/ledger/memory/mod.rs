@@ -30,8 +30,8 @@ use async_trait::async_trait;
 use self::book::RootBook;
 pub use self::options::MemoryOptions;
 use super::{
-    BudgetLedger, Capabilities, Entry, EntryLine, Frozen, ImmediateLedger, MarkScope, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    BudgetLedger, Capabilities, Entry, EntryLine, Frozen, ImmediateLedger, MarkScope, PendingEvent,
+    Reconcile, Record, Release, Reply, Reserve, Resize,
 };
 use crate::account::Book;
 use crate::sync::{AtomicU32, DashMap, Mutex};
@@ -298,6 +298,14 @@ impl BudgetLedger for MemoryLedger {
             })
             .collect()
         }))
+    }
+
+    async fn pending_events(&self, _limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn delivered(&self, _events: &[PendingEvent]) -> Result<(), Error> {
+        Ok(())
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::SqliteLedger;
 use crate::ledger::{
-    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, OnExpiry, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, OnExpiry, PendingEvent, Reconcile,
+    Record, Release, Reply, Reserve, Resize,
 };
 use crate::{Account, Balance, Error, Period, Root, Scope};
 
@@ -93,6 +93,15 @@ impl BudgetLedger for SqliteLedger {
     async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         let root = root.clone();
         self.ask(move |books| books.entries(&root, from, limit)).await
+    }
+
+    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        self.ask(move |books| books.pending_events(limit)).await
+    }
+
+    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+        let events = events.to_vec();
+        self.ask(move |books| books.delivered(&events)).await
     }
 
     fn capabilities(&self) -> Capabilities {

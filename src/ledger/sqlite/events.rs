@@ -6,24 +6,8 @@ use super::books::Books;
 use super::fault::Fault;
 use super::seal::Ink;
 use super::text;
-use crate::ledger::Crossed;
-use crate::{Root, Timestamp};
-
-/// A level that was reached and that nobody confirmed to have told yet.
-///
-/// `root` and `sequence`, its number in the journal, name it for ever: a
-/// receiver that sees both twice has heard it before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PendingEvent {
-    /// Whose books.
-    pub root: Root,
-    /// The journal entry that tells it.
-    pub sequence: u64,
-    /// When it was found.
-    pub at: Timestamp,
-    /// What was reached.
-    pub crossed: Crossed,
-}
+use crate::Timestamp;
+use crate::ledger::{Crossed, PendingEvent};
 
 /// Notes a level that was just reached, in the transaction that found it.
 pub(super) fn write(

@@ -37,7 +37,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use self::books::Books;
-pub use self::events::PendingEvent;
 use self::fault::{Fault, StoreError};
 pub use self::operator::OpenHold;
 pub use self::options::SqliteOptions;
@@ -217,26 +216,6 @@ impl SqliteLedger {
     ) -> Result<Reply, Error> {
         let (root, amounts, signature) = (root.clone(), amounts.to_vec(), signature.clone());
         self.ask(move |books| books.settle(&root, id, &amounts, &signature)).await
-    }
-
-    /// The oldest crossings that nobody has confirmed to have told: [`delivered`](Self::delivered) confirms.
-    ///
-    /// Replies tell each crossing, too. This is for what a crash kept from being told, so whoever
-    /// reads it hears of each at least once.
-    ///
-    /// # Errors
-    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
-    pub async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
-        self.ask(move |books| books.pending_events(limit)).await
-    }
-
-    /// Notes that these were told, so that they are pending no more.
-    ///
-    /// # Errors
-    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
-    pub async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
-        let events = events.to_vec();
-        self.ask(move |books| books.delivered(&events)).await
     }
 
     async fn ask<T: Send + 'static>(

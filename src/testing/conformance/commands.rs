@@ -8,8 +8,8 @@ use super::books::{Books, Door};
 use super::claims::signed;
 use super::why::{Held, holds};
 use crate::ledger::{
-    Entry, Frozen, MarkAction, MarkScope, Note, OnExpiry, Outcome, Rank, Reconcile, Record, Release, Reply,
-    Reserve, Resize,
+    Entry, Frozen, MarkAction, MarkScope, Note, OnExpiry, Outcome, PendingEvent, Rank, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
 use crate::{Account, Balance, Claim, Error, ImmediateLedger, Period, ReservationId, Root, Scope, Timestamp};
 
@@ -128,6 +128,14 @@ impl Books {
 
     pub(super) fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         self.shared.driver.wait(self.ledger.entries(root, from, limit))
+    }
+
+    pub(super) fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        self.shared.driver.wait(self.ledger.pending_events(limit))
+    }
+
+    pub(super) fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+        self.shared.driver.wait(self.ledger.delivered(events))
     }
 
     /// Sends a command through the door of this handle, and waits until it has ended.

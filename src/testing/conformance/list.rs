@@ -198,6 +198,8 @@ list_of_laws! {
     crashes::a_frozen_scope_stays_frozen_over_a_crash [Durable]
     crashes::a_level_that_fired_does_not_fire_again_after_a_crash [Durable, Journal]
 
+    pending::a_level_is_pending_over_a_crash_until_somebody_confirms_to_have_told_it [Durable, Journal]
+
     faults::a_command_whose_operation_failed_can_be_sent_again [Faults]
     faults::a_command_whose_answer_was_lost_can_be_sent_again [Faults]
 

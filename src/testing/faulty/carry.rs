@@ -64,7 +64,8 @@ impl FaultyLedger {
         self.deliver_by_chance().await;
         self.delay().await;
         match fate {
-            Fate::Lost | Fate::Late | Fate::AnswerLost => lost(),
+            Fate::Lost | Fate::Late => lost(),
+            Fate::AnswerLost => read.await.and_then(|_| lost()),
             _ => read.await,
         }
     }

@@ -19,8 +19,8 @@ pub use self::odds::Odds;
 use super::conformance::Fault;
 use super::dice::Dice;
 use crate::ledger::{
-    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, Reconcile, Record, Release, Reply,
-    Reserve, Resize,
+    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, PendingEvent, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
 use crate::{Account, Balance, Error, Period, Root, Scope};
 
@@ -211,6 +211,14 @@ impl BudgetLedger for FaultyLedger {
 
     async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         self.look(self.0.ledger.entries(root, from, limit)).await
+    }
+
+    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        self.look(self.0.ledger.pending_events(limit)).await
+    }
+
+    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+        self.look(self.0.ledger.delivered(events)).await
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Capabilities, Entry, Frozen, MarkScope, Outcome, Rank, Reconcile, Record, Release, Reply, Reserve, Resize,
+    Capabilities, Entry, Frozen, MarkScope, Outcome, PendingEvent, Rank, Reconcile, Record, Release, Reply,
+    Reserve, Resize,
 };
 use token_budget::{
     Account, Balance, BudgetLedger, Claim, Clock, Error, ImmediateLedger, Line, ManualClock, Mark,
@@ -292,6 +293,14 @@ impl BudgetLedger for Planted {
 
     async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         self.inner.entries(root, from, limit).await
+    }
+
+    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        self.inner.pending_events(limit).await
+    }
+
+    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+        self.inner.delivered(events).await
     }
 
     fn capabilities(&self) -> Capabilities {

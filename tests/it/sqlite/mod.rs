@@ -10,3 +10,4 @@ mod part;
 mod processes;
 mod reports;
 pub(crate) mod support;
+mod told;

@@ -12,6 +12,7 @@ pub(super) mod journal;
 pub(super) mod levels;
 pub(super) mod model;
 pub(super) mod names;
+pub(super) mod pending;
 pub(super) mod postings;
 pub(super) mod races;
 pub(super) mod ranks;

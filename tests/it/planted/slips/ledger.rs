@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use token_budget::ledger::{
-    Capabilities, Entry, EntryKind, Frozen, MarkScope, Note, OnExpiry, Reconcile, Record, Release, Reply,
-    Reserve, Resize,
+    Capabilities, Entry, EntryKind, Frozen, MarkScope, Note, OnExpiry, PendingEvent, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
 use token_budget::{
     Account, Balance, BudgetLedger, Claim, Clock, Error, ErrorKind, ImmediateLedger, Period, Root, Scope,
@@ -166,6 +166,14 @@ impl BudgetLedger for Slipping {
             _ => {}
         }
         Ok(entries)
+    }
+
+    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
+        self.inner.pending_events(limit).await
+    }
+
+    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+        self.inner.delivered(events).await
     }
 
     fn capabilities(&self) -> Capabilities {
