@@ -1,9 +1,8 @@
 //! What would the balances be if only the journal were left?
 
-use std::path::Path;
-
 use super::books::Books;
 use super::fault::{Fault, StoreError};
+use super::place::Place;
 use super::{account, open, sheet};
 use crate::{Account, Balance};
 
@@ -33,8 +32,8 @@ const COMPARE: &str = "
     ORDER BY account, period";
 
 /// The balances that differ from the journal.
-pub(super) fn compare(path: &Path) -> Result<Vec<Mismatch>, StoreError> {
-    compare_in(&open::connect(path)?)
+pub(super) fn compare(place: &Place) -> Result<Vec<Mismatch>, StoreError> {
+    compare_in(&open::beside(place)?)
 }
 
 pub(super) fn compare_in(file: &rusqlite::Connection) -> Result<Vec<Mismatch>, StoreError> {

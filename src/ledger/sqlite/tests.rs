@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake};
 
-use super::{SqliteLedger, fault::Fault};
+use super::failpoint::Fails;
+use super::fault::Fault;
+use super::{SqliteLedger, open};
 use crate::account::Book;
 use crate::ledger::{Note, OnExpiry, Outcome, Rank, Reconcile, Reply, Reserve};
 use crate::{
@@ -89,7 +90,7 @@ fn after_a_failed_sync_nothing_is_acknowledged_until_the_ledger_is_opened_again(
     let ledger = folder.open();
     let held = new_id();
     reserve(&ledger, held).expect("a hold");
-    ledger.0.fail_sync.store(true, Ordering::SeqCst);
+    ledger.0.fail.set(0, Fails::Before);
 
     let failed = reconcile(&ledger, held).expect_err("the sync fails");
     let later = reserve(&ledger, new_id()).expect_err("it is not tried again");
@@ -169,4 +170,17 @@ fn an_answer_that_is_no_fault_leaves_the_rest_of_its_batch_alone() {
 
     assert_eq!(refused.expect_err("an answer").kind(), ErrorKind::Invalid);
     reserve(&ledger, new_id()).expect("nothing else happened");
+}
+
+#[test]
+fn a_file_that_may_only_be_read_is_refused_when_it_is_opened() {
+    let folder = Folder::new("read-only");
+    drop(folder.open());
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let file = rusqlite::Connection::open_with_flags(folder.0.join("books.db"), flags).expect("a connection");
+
+    let error = open::check_writable(&file).expect_err("the first write would fail").into_error();
+
+    assert_eq!(error.kind(), ErrorKind::LedgerUnavailable);
+    assert!(error.to_string().contains("writable"), "{error}");
 }

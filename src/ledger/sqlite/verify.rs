@@ -1,7 +1,6 @@
 //! Does every row fit all the others?
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 use rusqlite::Connection;
 
@@ -13,6 +12,7 @@ use super::holds;
 use super::journal::{Written, first_link};
 use super::mark;
 use super::open::{self, VERSIONS};
+use super::place::Place;
 use super::rebuild;
 use super::roots::seal_root;
 use super::seal::Digest;
@@ -22,8 +22,8 @@ use crate::ledger::rules::State;
 use crate::ledger::{Frozen, MarkAction};
 
 /// Checks all of the file as it is in one instant, beside whoever writes it.
-pub(super) fn verify(path: &Path) -> Result<(), StoreError> {
-    let file = open::connect(path)?;
+pub(super) fn verify(place: &Place) -> Result<(), StoreError> {
+    let file = open::beside(place)?;
     file.execute_batch("BEGIN")?;
     check_pages(&file)?;
     check_schema(&file)?;
