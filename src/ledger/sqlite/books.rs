@@ -11,9 +11,9 @@ use super::SqliteOptions;
 use super::calls::Calls;
 use super::events;
 use super::fault::Fault;
-use super::holds::{self, Hold, HoldLine};
+use super::holds::{self, Hold};
 use super::journal::{self, NewEntry};
-use super::roots::{self, RootRow};
+use super::roots::{self, Confirmed, RootRow};
 use super::seal::Digest;
 use super::sheet::{Change, Sheet};
 use crate::ledger::rules::State;
@@ -41,9 +41,10 @@ pub(super) struct Books {
     untold: HashMap<i64, News>,
     /// Changes whenever another connection commits.
     version: i64,
-    /// The newest entry that was ever seen committed, by root.
-    confirmed: HashMap<i64, u64>,
-    forgot_at: Timestamp,
+    /// The newest entry of each root that was ever seen committed.
+    confirmed: HashMap<Root, Confirmed>,
+    /// When the old ids of each root were last forgotten.
+    forgot_at: HashMap<i64, Timestamp>,
 }
 
 /// How a command is told in the journal.
@@ -63,7 +64,11 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Ids are forgotten no more often than this.
+/// Expiries of one root that wait to be told, at most: the journal has all of them, and a process
+/// that only reads has nobody to tell.
+const EXPIRIES_UNTOLD_MAX: usize = 10_000;
+
+/// Ids of a root are forgotten no more often than this.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// Roots beyond which what was read is forgotten: each commit looks through them all.
@@ -82,8 +87,14 @@ impl Books {
             untold: HashMap::new(),
             version: 0,
             confirmed: HashMap::new(),
-            forgot_at: Timestamp::MIN,
+            forgot_at: HashMap::new(),
         }
+    }
+
+    /// Lets the clock have shown that instant.
+    #[cfg(test)]
+    pub(super) fn skip_to(&mut self, instant: Timestamp) {
+        self.latest = self.latest.max(instant);
     }
 
     /// What is not told yet, for the case that the batch fails.
@@ -106,6 +117,11 @@ impl Books {
     /// Writes back what changed: after it, the transaction may be committed.
     pub(super) fn write_back(&mut self) -> Result<(), Fault> {
         self.forget_old_ids()?;
+        self.write_rows()
+    }
+
+    /// Writes what changed so far: the file is then what this transaction says.
+    pub(super) fn write_rows(&mut self) -> Result<(), Fault> {
         self.sheet.write_back(&self.file)?;
         for row in self.roots.values().filter(|row| row.changed) {
             row.write(&self.file)?;
@@ -117,7 +133,7 @@ impl Books {
     pub(super) fn committed(&mut self) {
         for row in self.roots.values_mut().filter(|row| row.changed) {
             row.changed = false;
-            self.confirmed.insert(row.number, row.entries);
+            self.confirmed.insert(row.root.clone(), row.confirmed());
         }
     }
 
@@ -134,18 +150,15 @@ impl Books {
     }
 
     fn forget_old_ids(&mut self) -> Result<(), Fault> {
-        let Some(now) = self.roots.values().filter(|row| row.changed).map(|row| row.time).max() else {
-            return Ok(());
-        };
-        if now < self.forgot_at + FORGET_EVERY && self.forgot_at != Timestamp::MIN {
-            return Ok(());
-        }
-        let mut more = false;
         for row in self.roots.values().filter(|row| row.changed) {
-            more |= holds::forget_some(&self.file, row.number, row.time - self.options.remembers)?;
-        }
-        if !more {
-            self.forgot_at = now;
+            let forgot_at = self.forgot_at.get(&row.number);
+            if forgot_at.is_some_and(|forgot_at| row.time < *forgot_at + FORGET_EVERY) {
+                continue;
+            }
+            let more = holds::forget_some(&self.file, row.number, row.time - self.options.remembers)?;
+            if !more {
+                self.forgot_at.insert(row.number, row.time);
+            }
         }
         Ok(())
     }
@@ -158,11 +171,18 @@ impl Books {
         root: &Root,
         work: impl FnOnce(&mut Self, &mut RootRow) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let row = match self.known_root(root)? {
-            Some(row) => row,
-            None => roots::make(&self.file, root, self.clock.now())?,
-        };
-        self.work(row, work)
+        if let Some(row) = self.known_root(root)? {
+            return self.work(row, work);
+        }
+        let row = roots::make(&self.file, root, self.clock.now())?;
+        let number = row.number;
+        let done = self.work(row, work);
+        if let Err(Fault::Answer(_)) = done {
+            // After an error nothing has changed: no books either.
+            self.roots.remove(root);
+            roots::unmake(&self.file, number)?;
+        }
+        done
     }
 
     /// The same, for readers: where there are no books, none are opened.
@@ -192,7 +212,13 @@ impl Books {
     fn known_root(&mut self, root: &Root) -> Result<Option<RootRow>, Fault> {
         match self.roots.remove(root) {
             Some(row) => Ok(Some(row)),
-            None => roots::read(&self.file, root, &self.confirmed),
+            None => {
+                let row = roots::read(&self.file, root, self.confirmed.get(root))?;
+                if let Some(row) = &row {
+                    self.confirmed.insert(root.clone(), row.confirmed());
+                }
+                Ok(row)
+            }
         }
     }
 
@@ -210,14 +236,8 @@ impl Books {
     }
 
     fn expire(&mut self, row: &mut RootRow, mut hold: Hold) -> Result<(), Fault> {
-        let charges = hold.expiry_charges();
-        let charge = |(line, charge): (&HoldLine, &i64)| Change {
-            account: line.account,
-            period: line.period,
-            spent: *charge,
-            reserved: line.amount.saturating_neg(),
-        };
-        let changes: Changes = hold.lines.iter().zip(&charges).map(charge).collect();
+        let changes = self.expiry_changes(&hold)?;
+        let charges: SmallVec<[i64; 8]> = changes.iter().map(|change| change.spent).collect();
         let before = hold.lines.clone();
         self.end(row, &mut hold, State::Charged(Rank::Expired), &charges);
         holds::update(&self.file, row.number, &hold, &before)?;
@@ -231,8 +251,25 @@ impl Books {
             charged.push((self.sheet.account(&self.file, change.account)?, change.spent));
         }
         let expired = Expired { id: hold.id, due: hold.expires_at, charged };
-        self.news(row).expired.push(expired);
+        let untold = &mut self.news(row).expired;
+        if untold.len() < EXPIRIES_UNTOLD_MAX {
+            untold.push(expired);
+        }
         Ok(())
+    }
+
+    /// What a hold that ends by age changes. A charge that does not fit is the hold itself, which always does.
+    fn expiry_changes(&mut self, hold: &Hold) -> Result<Changes, Fault> {
+        let mut changes = Changes::new();
+        for (line, spent) in hold.lines.iter().zip(hold.expiry_charges()) {
+            let (account, period) = (line.account, line.period);
+            let mut change = Change { account, period, spent, reserved: line.amount.saturating_neg() };
+            if !self.sheet.fits(&self.file, &change)? {
+                change.spent = line.amount;
+            }
+            changes.push(change);
+        }
+        Ok(changes)
     }
 
     /// Marks a hold as ended, charged these amounts.

@@ -9,6 +9,7 @@ mod account;
 mod admit;
 mod books;
 mod calls;
+mod chain;
 mod contract;
 mod events;
 #[cfg(test)]
@@ -205,11 +206,12 @@ impl SqliteLedger {
 
     /// Makes all balances anew from the journal, and says how many rows there are now.
     ///
-    /// For a file in which balances were changed by hand or by a fault while the journal is whole: see
-    /// [`verify`](Self::verify). Other commands wait meanwhile.
+    /// For a file in which balances were changed by hand or by a fault while the journal is whole, which
+    /// is checked first. Other commands wait meanwhile.
     ///
     /// # Errors
-    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
+    /// `Damaged` where the journal is not whole, with every balance as it was; else as the commands of
+    /// [`BudgetLedger`](crate::BudgetLedger).
     pub async fn rebuild(&self) -> Result<usize, Error> {
         self.ask(|books| books.rebuild()).await
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+
 use std::task::{Context, Poll, Wake};
 
 use super::failpoint::Fails;
@@ -18,7 +19,10 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(test: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("token-budget-{test}-{}", std::process::id()));
+        // In memory where the system has such a folder: no fault here is the disk's own.
+        let shared = PathBuf::from("/dev/shm");
+        let parent = if shared.is_dir() { shared } else { std::env::temp_dir() };
+        let folder = parent.join(format!("token-budget-{test}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for a test");
         Self(folder)
     }
@@ -183,4 +187,26 @@ fn a_file_that_may_only_be_read_is_refused_when_it_is_opened() {
 
     assert_eq!(error.kind(), ErrorKind::LedgerUnavailable);
     assert!(error.to_string().contains("writable"), "{error}");
+}
+
+#[test]
+fn a_process_that_only_reads_keeps_no_more_than_a_stated_number_of_expiries() {
+    let folder = Folder::new("reader");
+    let ledger = folder.open();
+    let untold = wait(ledger.ask(|books| {
+        let (claim, note, now) = (team(), Note::default(), crate::Clock::now(&crate::SystemClock));
+        let expires_at = now + std::time::Duration::from_secs(3_600);
+        for _ in 0..10_050 {
+            let (id, amounts, on_expiry) = (new_id(), &[1][..], OnExpiry::Nothing);
+            books.reserve(&Reserve { id, claim: &claim, amounts, expires_at, on_expiry, note: &note })?;
+        }
+        // All are due at once, and a reader's answer has no room to tell them.
+        books.skip_to(expires_at);
+        books.marks(&Root::unnamed(), &[])?;
+        Ok(books.untold().values().map(|news| news.expired.len()).collect::<Vec<_>>())
+    }));
+
+    assert_eq!(untold.expect("an answer"), [10_000]);
+    assert_eq!(entries(&ledger), 20_100, "the journal has all of them");
+    ledger.verify().expect("sound books");
 }

@@ -2,15 +2,18 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use token_budget::ledger::{EntryKind, Note, OnExpiry, Outcome, Rank, Reconcile, Reserve, SqliteLedger};
-use token_budget::{BudgetLedger, ErrorKind, ReservationId, Timestamp};
+use token_budget::ledger::{
+    EntryKind, Note, OnExpiry, Outcome, Rank, Reconcile, Reserve, SqliteLedger, SqliteOptions,
+};
+use token_budget::{BudgetLedger, Claim, Clock, ErrorKind, Line, ManualClock, ReservationId, Timestamp};
 
-use super::support::{Folder, balance, charge, hold, journal, open_at, wait};
-use crate::books::{always, claim, line, root, signed, team, with_marks};
+use super::support::{Folder, balance, charge, count, hold, journal, open_at, reserve, wait};
+use crate::books::{account_in, always, claim, claim_in, day, line, root, root_of, signed, team, with_marks};
 
 /// Holds one and charges one.
 pub(crate) async fn pair(ledger: &SqliteLedger) {
@@ -65,6 +68,24 @@ fn time_does_not_run_backwards_in_another_process() {
 }
 
 #[test]
+fn a_reader_whose_clock_is_ahead_takes_the_others_along_into_the_new_day() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let of = |number| claim(vec![line("team/search", day(number), 10)]);
+    let behind = open_at(&path, 999);
+    hold(&behind, &of(0), &[1], 9_999);
+
+    // For this process day 1 has begun; it only reads, and the account is in day 1 from then on.
+    assert_eq!(balance(&open_at(&path, 1_001), &of(1)), (0, 0));
+    let (_, yesterday) = hold(&behind, &of(0), &[1], 9_999);
+    let (_, today) = hold(&behind, &of(1), &[1], 9_999);
+
+    // Told an instant of day 0, it would resolve day 0 again, and hear the same for ever.
+    assert_eq!((yesterday.outcome, yesterday.now), (Outcome::Stale, Timestamp::from_secs(1_001)));
+    assert_eq!(today.outcome, Outcome::Applied);
+}
+
+#[test]
 fn an_answer_is_remembered_when_the_file_is_opened_again() {
     let folder = Folder::in_memory();
     let path = folder.file("books.db");
@@ -111,6 +132,37 @@ fn ended_ids_are_forgotten_after_thirty_five_days_and_open_ones_never() {
     assert_eq!(wait(late.reconcile(command)).expect_err("forgotten").kind(), ErrorKind::Forgotten);
     assert!(charge(&late, open, &team(i64::MAX), &[7]).repeated, "it ended only now");
     late.verify().expect("sound books");
+}
+
+#[test]
+fn old_ids_of_quiet_books_are_forgotten_beside_busy_ones() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let clock = Arc::new(ManualClock::at(Timestamp::EPOCH));
+    let options = SqliteOptions::default();
+    let ledger = SqliteLedger::with_options(&path, clock.clone(), options).expect("a ledger");
+    let of = |name: &str| {
+        let (root, account) = (root_of(name), account_in(&root_of(name), "team/search"));
+        let marks = [].into_iter().collect();
+        claim_in(&root, vec![Line { account, period: always(), ceiling: i64::MAX, marks }])
+    };
+    let (busy, quiet) = (of("busy"), of("quiet"));
+    let use_once = |claim: &Claim| {
+        let id = ReservationId::generate(clock.now());
+        let (note, expiry) = (&Note::default(), (Timestamp::MAX, OnExpiry::Hold));
+        reserve(&ledger, (id, note), (claim, &[1]), expiry).expect("a hold");
+        charge(&ledger, id, claim, &[1]);
+    };
+    [&busy, &quiet].into_iter().for_each(use_once);
+
+    // Five weeks later the busy ones are used a second before the quiet ones.
+    clock.set(Timestamp::from_secs(36 * 86_400));
+    use_once(&busy);
+    clock.set(Timestamp::from_secs(36 * 86_400 + 1));
+    use_once(&quiet);
+
+    assert_eq!(count(&path, "holds"), 2, "one new id in each");
+    ledger.verify().expect("sound books");
 }
 
 #[test]
