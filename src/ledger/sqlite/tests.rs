@@ -1,5 +1,9 @@
 //! Does the ledger stop where the disk does? Faults that only the inside can bring about.
 
+mod batch;
+#[cfg(feature = "testing")]
+mod laws;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
