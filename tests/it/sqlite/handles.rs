@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -189,6 +190,47 @@ fn whoever_stops_waiting_for_a_busy_file_has_asked_nothing() {
     let kinds: Vec<_> = journal(&ledger).iter().map(|entry| entry.kind).collect();
     let reconciled = EntryKind::Reconciled(Rank::Reported);
     assert_eq!(kinds, [EntryKind::Reserved, EntryKind::Reserved, reconciled]);
+}
+
+/// A clock that says when the last of its owners let it go.
+#[derive(Debug)]
+struct Watched(Sender<()>);
+
+impl Clock for Watched {
+    fn now(&self) -> Timestamp {
+        Timestamp::EPOCH
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+#[test]
+fn the_thread_ends_with_the_last_clone_even_beside_a_locked_file() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let (gone, is_gone) = channel();
+    let ledger = SqliteLedger::with_options(&path, Arc::new(Watched(gone)), SqliteOptions::default())
+        .expect("a ledger");
+    let (id, _) = hold(&ledger, &team(10), &[1], 3_600);
+    let clone = ledger.clone();
+    drop(ledger);
+    charge(&clone, id, &team(10), &[1]);
+    let other = Connection::open(&path).expect("another program");
+    other.execute_batch("BEGIN IMMEDIATE").expect("it writes, and does not end");
+    {
+        // Somebody asks, and gives up.
+        let mut asked = pin!(pair(&clone));
+        assert_eq!(asked.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending);
+    }
+    assert!(is_gone.try_recv().is_err(), "a clone is left");
+
+    drop(clone);
+
+    is_gone.recv_timeout(Duration::from_secs(60)).expect("the thread lets its clock go");
 }
 
 #[test]
