@@ -12,6 +12,7 @@ mod calls;
 mod chain;
 mod contract;
 mod events;
+mod expire;
 #[cfg(test)]
 mod failpoint;
 mod fault;
