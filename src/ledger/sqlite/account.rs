@@ -9,7 +9,7 @@ use super::fault::{Fault, StoreError, damaged};
 use super::seal::Ink;
 use super::text;
 use crate::account::Book;
-use crate::{Account, Line};
+use crate::{Account, Error, Line, Unit};
 
 /// An account, as the sheet has it.
 #[derive(Debug)]
@@ -32,6 +32,15 @@ pub(super) fn find(file: &Connection, root: i64, account: &Account) -> Result<Op
     let (book, scope) = (account.book(), account.scope().to_string());
     let name = params![root, scope, book.budget.as_str(), book.unit.code(), book.window.as_str()];
     Ok(find.query_row(name, |row| row.get(0)).optional()?)
+}
+
+/// Refuses an account whose name could not be read back: the ledger would stop at it for good.
+pub(super) fn check_name(account: &Account) -> Result<(), Error> {
+    let unit = account.unit();
+    match unit.code().parse::<Unit>() {
+        Ok(read) if read == *unit => Ok(()),
+        _ => Err(Error::invalid("unit", format!("{:?} of {account} cannot be written", unit.code()))),
+    }
 }
 
 /// Writes a new account, and says its number.

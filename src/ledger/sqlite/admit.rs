@@ -1,5 +1,6 @@
 //! Is there room? Reserving takes it on all lines, or on none.
 
+use super::account::check_name;
 use super::books::{Balances, Books, Changes, Told};
 use super::fault::Fault;
 use super::holds::{self, ExpiryCharge, Hold, HoldLine, HoldLines};
@@ -8,7 +9,7 @@ use super::seal::body_of;
 use super::sheet::Change;
 use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, has_room, negative};
 use crate::ledger::{EntryKind, Frees, OnExpiry, Outcome, Reply, Reserve};
-use crate::{Balance, Claim, Error, Scope};
+use crate::{Balance, Claim, Error, Period, Scope};
 
 impl Books {
     pub(super) fn reserve(&mut self, command: &Reserve<'_>) -> Result<Reply, Fault> {
@@ -34,7 +35,7 @@ impl Books {
     /// Reads every line's balance and judges it; no balance is changed.
     fn look(
         &mut self,
-        row: &RootRow,
+        row: &mut RootRow,
         command: &Reserve<'_>,
         balances: &mut Balances,
     ) -> Result<Outcome, Fault> {
@@ -46,20 +47,34 @@ impl Books {
             if row.time < line.period.from || row.time >= line.period.until {
                 return Ok(Outcome::Stale);
             }
-            let mut balance = Balance::default();
-            if let Some(account) = self.sheet.find(&self.file, row.number, &line.account)? {
-                self.sheet.advance(&self.file, account, &line.period)?;
-                if self.sheet.is_past(&self.file, account, line.period.number)? {
-                    return Ok(Outcome::Stale);
+            let balance = match self.sheet.find(&self.file, row.number, &line.account)? {
+                None => {
+                    check_name(&line.account)?;
+                    Balance::default()
                 }
-                balance = self.sheet.balance(&self.file, account, line.period.number)?;
-            }
+                Some(account) => {
+                    self.advance(row, account, &line.period)?;
+                    if self.sheet.is_past(&self.file, account, line.period.number)? {
+                        return Ok(Outcome::Stale);
+                    }
+                    self.sheet.balance(&self.file, account, line.period.number)?
+                }
+            };
             if !has_room(line, &balance, *amount)? {
                 outcome = Outcome::Refused;
             }
             balances.push(balance);
         }
         Ok(outcome)
+    }
+
+    /// Lets an account live on, and time with it: another process whose clock is behind must not find
+    /// its own period over while it still counts in it.
+    pub(super) fn advance(&mut self, row: &mut RootRow, account: i64, period: &Period) -> Result<(), Fault> {
+        if self.sheet.advance(&self.file, account, period)? {
+            row.touch();
+        }
+        Ok(())
     }
 
     /// Takes the room that was found.

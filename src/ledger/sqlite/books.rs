@@ -11,13 +11,13 @@ use super::SqliteOptions;
 use super::calls::Calls;
 use super::events;
 use super::fault::Fault;
-use super::holds::{self, Hold, HoldLine};
+use super::holds::{self, Hold};
 use super::journal::{self, NewEntry};
-use super::roots::{self, RootRow};
+use super::roots::{self, Confirmed, RootRow};
 use super::seal::Digest;
 use super::sheet::{Change, Sheet};
 use crate::ledger::rules::State;
-use crate::ledger::{Crossed, Ended, EntryKind, Expired, News, Note, Outcome, Rank, Reply, Signature};
+use crate::ledger::{Crossed, EntryKind, News, Note, Outcome, Reply, Signature};
 use crate::{Balance, Claim, Clock, Error, ErrorKind, ReservationId, Root, Scope, Timestamp};
 
 /// What the ledger writes about what it did by itself.
@@ -41,9 +41,10 @@ pub(super) struct Books {
     untold: HashMap<i64, News>,
     /// Changes whenever another connection commits.
     version: i64,
-    /// The newest entry that was ever seen committed, by root.
-    confirmed: HashMap<i64, u64>,
-    forgot_at: Timestamp,
+    /// The newest entry of each root that was ever seen committed.
+    confirmed: HashMap<Root, Confirmed>,
+    /// When the old ids of each root were last forgotten.
+    forgot_at: HashMap<i64, Timestamp>,
 }
 
 /// How a command is told in the journal.
@@ -63,7 +64,7 @@ impl<'a> Told<'a> {
     }
 }
 
-/// Ids are forgotten no more often than this.
+/// Ids of a root are forgotten no more often than this.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// Roots beyond which what was read is forgotten: each commit looks through them all.
@@ -82,8 +83,14 @@ impl Books {
             untold: HashMap::new(),
             version: 0,
             confirmed: HashMap::new(),
-            forgot_at: Timestamp::MIN,
+            forgot_at: HashMap::new(),
         }
+    }
+
+    /// Lets the clock have shown that instant.
+    #[cfg(test)]
+    pub(super) fn skip_to(&mut self, instant: Timestamp) {
+        self.latest = self.latest.max(instant);
     }
 
     /// What is not told yet, for the case that the batch fails.
@@ -106,6 +113,11 @@ impl Books {
     /// Writes back what changed: after it, the transaction may be committed.
     pub(super) fn write_back(&mut self) -> Result<(), Fault> {
         self.forget_old_ids()?;
+        self.write_rows()
+    }
+
+    /// Writes what changed so far: the file is then what this transaction says.
+    pub(super) fn write_rows(&mut self) -> Result<(), Fault> {
         self.sheet.write_back(&self.file)?;
         for row in self.roots.values().filter(|row| row.changed) {
             row.write(&self.file)?;
@@ -117,7 +129,7 @@ impl Books {
     pub(super) fn committed(&mut self) {
         for row in self.roots.values_mut().filter(|row| row.changed) {
             row.changed = false;
-            self.confirmed.insert(row.number, row.entries);
+            self.confirmed.insert(row.root.clone(), row.confirmed());
         }
     }
 
@@ -134,18 +146,15 @@ impl Books {
     }
 
     fn forget_old_ids(&mut self) -> Result<(), Fault> {
-        let Some(now) = self.roots.values().filter(|row| row.changed).map(|row| row.time).max() else {
-            return Ok(());
-        };
-        if now < self.forgot_at + FORGET_EVERY && self.forgot_at != Timestamp::MIN {
-            return Ok(());
-        }
-        let mut more = false;
         for row in self.roots.values().filter(|row| row.changed) {
-            more |= holds::forget_some(&self.file, row.number, row.time - self.options.remembers)?;
-        }
-        if !more {
-            self.forgot_at = now;
+            let forgot_at = self.forgot_at.get(&row.number);
+            if forgot_at.is_some_and(|forgot_at| row.time < *forgot_at + FORGET_EVERY) {
+                continue;
+            }
+            let more = holds::forget_some(&self.file, row.number, row.time - self.options.remembers)?;
+            if !more {
+                self.forgot_at.insert(row.number, row.time);
+            }
         }
         Ok(())
     }
@@ -158,11 +167,18 @@ impl Books {
         root: &Root,
         work: impl FnOnce(&mut Self, &mut RootRow) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let row = match self.known_root(root)? {
-            Some(row) => row,
-            None => roots::make(&self.file, root, self.clock.now())?,
-        };
-        self.work(row, work)
+        if let Some(row) = self.known_root(root)? {
+            return self.work(row, work);
+        }
+        let row = roots::make(&self.file, root, self.clock.now())?;
+        let number = row.number;
+        let done = self.work(row, work);
+        if let Err(Fault::Answer(_)) = done {
+            // After an error nothing has changed: no books either.
+            self.roots.remove(root);
+            roots::unmake(&self.file, number)?;
+        }
+        done
     }
 
     /// The same, for readers: where there are no books, none are opened.
@@ -192,47 +208,14 @@ impl Books {
     fn known_root(&mut self, root: &Root) -> Result<Option<RootRow>, Fault> {
         match self.roots.remove(root) {
             Some(row) => Ok(Some(row)),
-            None => roots::read(&self.file, root, &self.confirmed),
-        }
-    }
-
-    /// Ends what is due, oldest first.
-    fn expire_due(&mut self, row: &mut RootRow) -> Result<(), Fault> {
-        while row.due <= row.time {
-            let next = holds::next_due(&self.file, row.number)?;
-            row.due = next.as_ref().map_or(Timestamp::MAX, |hold| hold.expires_at);
-            match next.filter(|hold| hold.expires_at <= row.time) {
-                Some(hold) => self.expire(row, hold)?,
-                None => return Ok(()),
+            None => {
+                let row = roots::read(&self.file, root, self.confirmed.get(root))?;
+                if let Some(row) = &row {
+                    self.confirmed.insert(root.clone(), row.confirmed());
+                }
+                Ok(row)
             }
         }
-        Ok(())
-    }
-
-    fn expire(&mut self, row: &mut RootRow, mut hold: Hold) -> Result<(), Fault> {
-        let charges = hold.expiry_charges();
-        let charge = |(line, charge): (&HoldLine, &i64)| Change {
-            account: line.account,
-            period: line.period,
-            spent: *charge,
-            reserved: line.amount.saturating_neg(),
-        };
-        let changes: Changes = hold.lines.iter().zip(&charges).map(charge).collect();
-        let before = hold.lines.clone();
-        self.end(row, &mut hold, State::Charged(Rank::Expired), &charges);
-        holds::update(&self.file, row.number, &hold, &before)?;
-        let note = Note { ended: Some(Ended::Expired), ..NO_NOTE };
-        let call = self.calls.of_number(&self.file, hold.call)?;
-        let told = Told::new(EntryKind::Reconciled(Rank::Expired), hold.id, &note);
-        self.write_entry(row, &told, call, &changes)?;
-        let mut charged = Vec::new();
-        for change in &changes {
-            self.sheet.apply(&self.file, change)?;
-            charged.push((self.sheet.account(&self.file, change.account)?, change.spent));
-        }
-        let expired = Expired { id: hold.id, due: hold.expires_at, charged };
-        self.news(row).expired.push(expired);
-        Ok(())
     }
 
     /// Marks a hold as ended, charged these amounts.
@@ -259,7 +242,7 @@ impl Books {
         changes.iter().map(|change| self.sheet.apply(&self.file, change)).collect()
     }
 
-    fn write_entry(
+    pub(super) fn write_entry(
         &mut self,
         row: &mut RootRow,
         told: &Told<'_>,

@@ -1,6 +1,6 @@
 //! Which levels were reached, and who still has to be told?
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::books::Books;
 use super::fault::Fault;
@@ -66,17 +66,25 @@ impl Books {
     /// Notes that these were told.
     pub(super) fn delivered(&mut self, events: &[PendingEvent]) -> Result<(), Fault> {
         for event in events {
-            let (level, spent) = (event.crossed.at, event.crossed.spent);
             self.reading(&event.root, |books, row| {
-                let mut write = books.file.prepare_cached(
-                    "UPDATE events SET delivered_at = ?3, seal = ?4
-                     WHERE root = ?1 AND sequence = ?2 AND delivered_at IS NULL",
-                )?;
-                let (sequence, now) = (event.sequence as i64, row.time.as_nanos());
-                let seal = seal((row.number, sequence), (level, spent), Some(now));
-                Ok(write.execute(params![row.number, sequence, now, seal])?)
+                let name = (row.number, event.sequence as i64);
+                mark_delivered(&books.file, name, row.time)
             })?;
         }
         Ok(())
     }
+}
+
+/// Notes that an event was told; whoever says so names it, and the row says what it is.
+fn mark_delivered(file: &Connection, name: (i64, i64), now: Timestamp) -> Result<(), Fault> {
+    let mut waiting = file.prepare_cached(
+        "SELECT level, spent FROM events WHERE root = ? AND sequence = ? AND delivered_at IS NULL",
+    )?;
+    let found = waiting.query_row(name, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some(what) = found else { return Ok(()) };
+    let now = now.as_nanos();
+    let mut write = file
+        .prepare_cached("UPDATE events SET delivered_at = ?3, seal = ?4 WHERE root = ?1 AND sequence = ?2")?;
+    write.execute(params![name.0, name.1, now, seal(name, what, Some(now))])?;
+    Ok(())
 }

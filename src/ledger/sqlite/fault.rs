@@ -20,6 +20,10 @@ pub(super) enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     #[error("the ledger's file is damaged: {0}")]
     Damaged(String),
+    #[error("the ledger's file was moved, deleted or replaced: {0}")]
+    Moved(String),
+    #[error("the ledger's file can only be read; make it and its folder writable")]
+    ReadOnly,
 }
 
 impl From<Error> for Fault {
@@ -54,12 +58,18 @@ impl StoreError {
     fn code(&self) -> Option<rusqlite::ErrorCode> {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code(),
-            Self::Damaged(_) => None,
+            Self::Damaged(_) | Self::Moved(_) | Self::ReadOnly => None,
         }
     }
 
     pub(super) fn kind(&self) -> ErrorKind {
         use rusqlite::ErrorCode::{ConstraintViolation, DatabaseCorrupt, NotADatabase, TypeMismatch};
+        if matches!(self, Self::Moved(_) | Self::ReadOnly) {
+            return ErrorKind::LedgerUnavailable;
+        }
+        if let Self::Sqlite(rusqlite::Error::NulError(_) | rusqlite::Error::InvalidPath(_)) = self {
+            return ErrorKind::Invalid;
+        }
         match self.code() {
             None | Some(DatabaseCorrupt | NotADatabase | ConstraintViolation | TypeMismatch) => {
                 ErrorKind::Damaged

@@ -136,19 +136,23 @@ pub(super) fn next_due(file: &Connection, root: i64) -> Result<Option<Hold>, Fau
     Ok(found.transpose()?)
 }
 
-/// Hands every known id to `each`, or the open ones of one root only, oldest first.
-pub(super) fn each(
-    file: &Connection,
-    open_of: Option<i64>,
-    mut each: impl FnMut(i64, Hold) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut read_all = file.prepare(match open_of {
-        Some(_) => select!("WHERE root = ?1 AND state = 'held' ORDER BY id"),
-        None => select!("WHERE ?1 IS NULL ORDER BY hold"),
-    })?;
-    let mut rows = read_all.query([open_of])?;
+/// The open holds of one root, oldest first.
+pub(super) fn open_of(file: &Connection, root: i64, limit: usize) -> Result<Vec<Hold>, Fault> {
+    let mut find = file.prepare_cached(select!("WHERE root = ? AND state = 'held' ORDER BY id LIMIT ?"))?;
+    let mut rows = find.query(params![root, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut open = Vec::new();
     while let Some(row) = rows.next()? {
-        each(row.get(10)?, read(file, row)?)?;
+        open.push(read(file, row)?);
+    }
+    Ok(open)
+}
+
+/// Hands every known id to `each`, of all roots.
+pub(super) fn each(file: &Connection, mut each: impl FnMut(Hold)) -> Result<(), StoreError> {
+    let mut read_all = file.prepare(select!("ORDER BY hold"))?;
+    let mut rows = read_all.query([])?;
+    while let Some(row) = rows.next()? {
+        each(read(file, row)?);
     }
     Ok(())
 }
@@ -258,18 +262,24 @@ fn read(file: &Connection, row: &rusqlite::Row<'_>) -> Result<Hold, StoreError> 
 
 fn read_lines(file: &Connection, number: i64) -> Result<HoldLines, StoreError> {
     let mut read = file.prepare_cached(
-        "SELECT account, period, amount, refunded, on_expiry FROM hold_lines WHERE hold = ? ORDER BY line",
+        "SELECT account, period, amount, refunded, on_expiry, line FROM hold_lines WHERE hold = ? ORDER BY line",
     )?;
-    let lines = read.query_map([number], |row| {
-        Ok(HoldLine {
+    let mut rows = read.query([number])?;
+    let mut lines = HoldLines::new();
+    while let Some(row) = rows.next()? {
+        // Lines are changed by their number, which no seal covers.
+        if row.get::<_, i64>(5)? != lines.len() as i64 {
+            return Err(damaged(format!("a line of hold {number} is missing")));
+        }
+        lines.push(HoldLine {
             account: row.get(0)?,
             period: row.get(1)?,
             amount: row.get(2)?,
             refunded: row.get(3)?,
             on_expiry: row.get(4)?,
-        })
-    })?;
-    Ok(lines.collect::<Result<_, _>>()?)
+        });
+    }
+    Ok(lines)
 }
 
 fn not_text(_: rusqlite::types::FromSqlError) -> StoreError {

@@ -9,8 +9,12 @@ mod account;
 mod admit;
 mod books;
 mod calls;
+mod chain;
 mod contract;
 mod events;
+mod expire;
+#[cfg(test)]
+mod failpoint;
 mod fault;
 mod holds;
 mod journal;
@@ -18,6 +22,7 @@ mod mark;
 mod open;
 mod operator;
 mod options;
+mod place;
 mod read;
 mod rebuild;
 mod record;
@@ -32,14 +37,17 @@ mod text;
 mod verify;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use self::books::Books;
+#[cfg(test)]
+use self::failpoint::FailPoint;
 use self::fault::{Fault, StoreError};
 pub use self::operator::OpenHold;
 pub use self::options::SqliteOptions;
+use self::place::Place;
 pub use self::rebuild::Mismatch;
 use self::writer::{Job, Writer, ask};
 use super::{Reply, Signature};
@@ -48,14 +56,14 @@ use crate::{Clock, Error, ErrorKind, ReservationId, Root, SystemClock};
 /// Keeps the books in one SQLite file, for all processes of a machine.
 ///
 /// What it answered is on the disk: it survives `kill -9` and, as far as the
-/// disk keeps what it was told to sync, loss of power. After a failed write it
-/// answers nothing until it is opened again; a full disk refuses what comes
-/// while it is full. Contention between processes is waited out as long as the
+/// disk keeps what it was told to sync, loss of power. After a failed write, or
+/// where its file was deleted or replaced, it answers nothing until it is opened
+/// again; a full disk refuses what comes while it is full. Contention between processes is waited out as long as the
 /// caller waits. Everything is kept: a past period's balance stays readable and
 /// is charged by late reports, where the ledger in memory forgets it.
 ///
-/// Clones share one connection and **one thread of their own**, which ends with the
-/// last of them. It is the only thread that the crate starts: a sync blocks for
+/// Clones share one connection and **one thread of their own**, which ends by itself soon after
+/// the last of them: dropping waits for nothing, since all that was answered is on the disk. It is the only thread that the crate starts: a sync blocks for
 /// as long as the disk takes, and one thread can write what many callers wait
 /// for with one sync. For the same reason [`immediate`](crate::BudgetLedger::immediate) is `None`: the `…_now`
 /// forms of commands are for ledgers in memory.
@@ -93,12 +101,11 @@ pub struct SqliteLedger(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
+    place: Arc<Place>,
     options: SqliteOptions,
     queue: Sender<Box<dyn Job>>,
-    /// Lets the next commit fail as a sync does.
     #[cfg(test)]
-    fail_sync: Arc<std::sync::atomic::AtomicBool>,
+    fail: FailPoint,
 }
 
 /// Opens the ledger in that file, and makes it where there is none.
@@ -117,7 +124,7 @@ impl SqliteLedger {
     ///
     /// # Errors
     /// `Damaged` where the file is no ledger, or of a newer version; `LedgerUnavailable` where it cannot
-    /// be read or written.
+    /// be read or written; `Invalid` where the path is no name for a file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::with_options(path, Arc::new(SystemClock), SqliteOptions::default())
     }
@@ -134,17 +141,33 @@ impl SqliteLedger {
         clock: Arc<dyn Clock>,
         options: SqliteOptions,
     ) -> Result<Self, Error> {
-        let path = path.as_ref().to_path_buf();
-        let file = open::open(&path).map_err(|error| error.into_error().within(&path.to_string_lossy()))?;
+        Self::start(
+            path.as_ref(),
+            clock,
+            options,
+            #[cfg(test)]
+            FailPoint::default(),
+        )
+    }
+
+    /// Opens the file, and starts the thread that writes it.
+    fn start(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        options: SqliteOptions,
+        #[cfg(test)] fail: FailPoint,
+    ) -> Result<Self, Error> {
+        let opened = open::open(path).map_err(|error| error.into_error().within(&path.to_string_lossy()));
+        let (file, place) = opened?;
         let (sender, queue) = channel();
-        #[cfg(test)]
-        let fail_sync = Arc::<std::sync::atomic::AtomicBool>::default();
+        let place = Arc::new(place);
         let writer = Writer {
             books: Books::new(file, clock, options),
+            place: place.clone(),
             queue,
             poison: None,
             #[cfg(test)]
-            fail_sync: fail_sync.clone(),
+            fail: fail.clone(),
         };
         let thread = std::thread::Builder::new().name("token-budget-ledger".into());
         thread.spawn(move || writer.run()).map_err(|error| {
@@ -152,11 +175,11 @@ impl SqliteLedger {
                 .with_source(error)
         })?;
         Ok(Self(Arc::new(Inner {
-            path,
+            place,
             options,
             queue: sender,
             #[cfg(test)]
-            fail_sync,
+            fail,
         })))
     }
 
@@ -167,9 +190,10 @@ impl SqliteLedger {
     /// seconds for a million entries.
     ///
     /// # Errors
-    /// `Damaged`, naming the first row that does not fit.
+    /// `Damaged`, naming the first row that does not fit; `LedgerUnavailable` where the file cannot be
+    /// read, or is no longer the one that was opened.
     pub fn verify(&self) -> Result<(), Error> {
-        verify::verify(&self.0.path).map_err(StoreError::into_error)
+        verify::verify(&self.0.place).map_err(StoreError::into_error)
     }
 
     /// The balances that differ from what the journal says, on this thread; none in sound books.
@@ -177,16 +201,17 @@ impl SqliteLedger {
     /// # Errors
     /// `Damaged` or `LedgerUnavailable` where the file cannot be read.
     pub fn compare(&self) -> Result<Vec<Mismatch>, Error> {
-        rebuild::compare(&self.0.path).map_err(StoreError::into_error)
+        rebuild::compare(&self.0.place).map_err(StoreError::into_error)
     }
 
     /// Makes all balances anew from the journal, and says how many rows there are now.
     ///
-    /// For a file in which balances were changed by hand or by a fault while the journal is whole: see
-    /// [`verify`](Self::verify). Other commands wait meanwhile.
+    /// For a file in which balances were changed by hand or by a fault while the journal is whole, which
+    /// is checked first. Other commands wait meanwhile.
     ///
     /// # Errors
-    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
+    /// `Damaged` where the journal is not whole, with every balance as it was; else as the commands of
+    /// [`BudgetLedger`](crate::BudgetLedger).
     pub async fn rebuild(&self) -> Result<usize, Error> {
         self.ask(|books| books.rebuild()).await
     }
@@ -206,7 +231,9 @@ impl SqliteLedger {
     /// entries are signed.
     ///
     /// # Errors
-    /// `State` where the id is unknown, was given back, or is charged what the provider reported.
+    /// `State` where the id is unknown, was given back, or is charged what the provider reported;
+    /// `Overflow` and `Invalid` as the commands of [`BudgetLedger`](crate::BudgetLedger). Nothing was
+    /// given back then.
     pub async fn settle(
         &self,
         root: &Root,

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::fault::{StoreError, damaged};
+use super::place::Place;
 
 /// `tbud`: tells a ledger from other programs' files.
 pub(super) const APPLICATION_ID: i32 = 0x7462_7564;
@@ -15,27 +16,45 @@ pub(super) const VERSIONS: [&str; 2] =
     [include_str!("schema/1_books.sql"), include_str!("schema/2_views.sql")];
 
 /// Opens the file, makes it where there is none, and brings an older one up to date.
-pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    let file = connect(path)?;
-    check_identity(&file)?;
+pub(super) fn open(path: &Path) -> Result<(Connection, Place), StoreError> {
+    let file = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    check_writable(&file)?;
+    patiently(|| identity_at_once(&file))?;
     patiently(|| {
         let mode: String = file.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         if mode == "wal" { Ok(()) } else { Err(damaged(format!("its journal is {mode}, and must be wal"))) }
     })?;
     migrate(&file)?;
+    let place = Place::of(path)?;
+    Ok((file, place))
+}
+
+/// Opens a file that [`open`] has made, to read it beside the ledger's thread; makes none.
+pub(super) fn beside(place: &Place) -> Result<Connection, StoreError> {
+    let file = connect(place.path(), OpenFlags::empty())?;
+    place.check()?;
     Ok(file)
 }
 
-/// Opens a file that [`open`] has made, to read it beside the ledger's thread.
-pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let mut file = Connection::open(path)?;
+fn connect(path: &Path, create: OpenFlags) -> Result<Connection, StoreError> {
+    // Without `SQLITE_OPEN_URI`: a path is a path, even one that begins with `file:`.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+    let mut file = Connection::open_with_flags(path, flags)?;
     file.busy_handler(Some(wait_a_moment))?;
     file.set_prepared_statement_cache_capacity(64);
+    // `fullfsync` is for macOS, where a plain sync does not reach the disk. The limit is what the
+    // log keeps of its length once a long read beside it has ended.
     file.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384;",
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384;
+         PRAGMA journal_size_limit = 16777216;",
     )?;
     Ok(file)
+}
+
+/// `SQLite` opens a file that may only be read without a word, and refuses the first write.
+pub(super) fn check_writable(file: &Connection) -> Result<(), StoreError> {
+    if file.is_readonly("main")? { Err(StoreError::ReadOnly) } else { Ok(()) }
 }
 
 /// Another process is writing: it will be done in less than a millisecond, or, seldom, in a few.
@@ -46,7 +65,7 @@ fn wait_a_moment(attempts: i32) -> bool {
 }
 
 /// Tries again while other processes open the same new file: `SQLite` does not wait there by itself.
-fn patiently(mut work: impl FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
+fn patiently<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
     const ATTEMPTS_MAX: usize = 100;
     for _ in 0..ATTEMPTS_MAX {
         match work() {
@@ -55,6 +74,12 @@ fn patiently(mut work: impl FnMut() -> Result<(), StoreError>) -> Result<(), Sto
         }
     }
     work()
+}
+
+/// [`check_identity`] in one instant: another process may be making the file just now.
+fn identity_at_once(file: &Connection) -> Result<usize, StoreError> {
+    let _instant = file.unchecked_transaction()?;
+    check_identity(file)
 }
 
 /// The version of a ledger's file; zero where it is new and empty.
@@ -79,7 +104,7 @@ fn check_identity(file: &Connection) -> Result<usize, StoreError> {
 
 /// Runs what is missing in one transaction: all of it is there afterwards, or nothing.
 fn migrate(file: &Connection) -> Result<(), StoreError> {
-    if check_identity(file)? == VERSIONS.len() {
+    if patiently(|| identity_at_once(file))? == VERSIONS.len() {
         return Ok(());
     }
     patiently(|| Ok(file.execute_batch("BEGIN IMMEDIATE")?))?;

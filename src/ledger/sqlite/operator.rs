@@ -1,12 +1,13 @@
 //! What can an operator see of open holds, and end by hand?
 
-use super::books::{Books, NO_NOTE};
-use super::fault::{Fault, StoreError};
+use super::books::{Books, Changes, NO_NOTE};
+use super::fault::Fault;
 use super::holds::{self, Hold};
 use super::roots::RootRow;
-use crate::ledger::rules::ended;
-use crate::ledger::{Record, Release, Reply, Signature};
-use crate::{Account, Claim, Line, Period, ReservationId, Root, Timestamp};
+use super::sheet::Change;
+use crate::ledger::rules::{State, check_shape, check_signs, ended, left_of};
+use crate::ledger::{Rank, Record, Release, Reply, Signature};
+use crate::{Account, Claim, Error, Line, Period, ReservationId, Root, Timestamp};
 
 /// A hold that is open: a call that runs, or one whose process died.
 ///
@@ -25,13 +26,7 @@ pub struct OpenHold {
 impl Books {
     pub(super) fn open_holds(&mut self, root: &Root, limit: usize) -> Result<Vec<OpenHold>, Fault> {
         let read = self.reading(root, |books, row| {
-            let mut found: Vec<Hold> = Vec::new();
-            holds::each(&books.file, Some(row.number), |_, hold| -> Result<(), StoreError> {
-                if found.len() < limit {
-                    found.push(hold);
-                }
-                Ok(())
-            })?;
+            let found = holds::open_of(&books.file, row.number, limit)?;
             found.into_iter().map(|hold| books.shown(hold)).collect()
         })?;
         Ok(read.unwrap_or_default())
@@ -45,7 +40,7 @@ impl Books {
         Ok(OpenHold { id: hold.id, expires_at: hold.expires_at, lines })
     }
 
-    /// Gives a hold back and posts what was used instead, both signed.
+    /// Gives a hold back and posts what was used instead, both signed; both, or neither.
     pub(super) fn settle(
         &mut self,
         root: &Root,
@@ -57,21 +52,16 @@ impl Books {
             let hold = holds::find(&books.file, row.number, id)?;
             let hold = hold.ok_or_else(|| ended(id, "is not known here"))?;
             let claim = books.claim_of(row, &hold)?;
-            crate::ledger::rules::check_shape(&claim, amounts)?;
-            crate::ledger::rules::check_signs(&claim, amounts)?;
+            let posting = ReservationId::generate(row.time);
+            // Whatever could keep the posting back is asked before anything is given back.
+            check_shape(&claim, amounts)?;
+            check_signs(&claim, amounts)?;
+            books.check_age(row, posting)?;
+            books.check_fits(&settled(&hold, amounts)?)?;
             let release = Release { id, root, signature: Some(signature), note: &NO_NOTE };
             let released = books.release_in(row, &release)?;
-            if released.repeated {
-                return Err(ended(id, hold.state.text()).into());
-            }
-            let record = Record {
-                id: ReservationId::generate(row.time),
-                claim: &claim,
-                amounts,
-                corrects: None,
-                signature,
-                note: &NO_NOTE,
-            };
+            let record =
+                Record { id: posting, claim: &claim, amounts, corrects: None, signature, note: &NO_NOTE };
             let recorded = books.record_in(row, &record)?;
             Ok(Reply { news: released.news.or(recorded.news), ..recorded })
         })
@@ -88,4 +78,24 @@ impl Books {
         }
         Ok(Claim::new(row.root.clone(), &[], lines)?)
     }
+}
+
+/// What settling changes in the end; an error where the hold is not to be settled any more.
+fn settled(hold: &Hold, amounts: &[i64]) -> Result<Changes, Error> {
+    let live = match hold.state {
+        State::Held => true,
+        State::Charged(rank) if rank < Rank::Reported => false,
+        state => return Err(ended(hold.id, state.text())),
+    };
+    let lines = hold.lines.iter().zip(amounts).map(|(line, amount)| {
+        let (account, period) = (line.account, line.period);
+        match live {
+            true => Change { account, period, spent: *amount, reserved: line.amount.saturating_neg() },
+            false => {
+                let spent = amount.saturating_sub(left_of(line.amount, line.refunded));
+                Change { account, period, spent, reserved: 0 }
+            }
+        }
+    });
+    Ok(lines.collect())
 }

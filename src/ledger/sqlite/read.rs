@@ -5,7 +5,6 @@ use rusqlite::{Connection, params};
 use super::books::Books;
 use super::calls::read_about;
 use super::fault::{Fault, damaged};
-
 use super::text;
 use crate::ledger::{Entry, EntryLine, Note, Signature};
 use crate::{Account, Balance, Period, ReservationId, Root, Timestamp};
@@ -21,7 +20,7 @@ impl Books {
                 };
                 // Reading a coming period must not close the present one.
                 if period.from <= row.time && row.time < period.until {
-                    books.sheet.advance(&books.file, number, period)?;
+                    books.advance(row, number, period)?;
                 }
                 books.sheet.balance(&books.file, number, period.number)
             })?;

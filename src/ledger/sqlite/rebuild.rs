@@ -1,10 +1,9 @@
 //! What would the balances be if only the journal were left?
 
-use std::path::Path;
-
 use super::books::Books;
 use super::fault::{Fault, StoreError};
-use super::{account, open, sheet};
+use super::place::Place;
+use super::{account, chain, open, sheet};
 use crate::{Account, Balance};
 
 /// A balance that differs from what the journal says.
@@ -33,8 +32,8 @@ const COMPARE: &str = "
     ORDER BY account, period";
 
 /// The balances that differ from the journal.
-pub(super) fn compare(path: &Path) -> Result<Vec<Mismatch>, StoreError> {
-    compare_in(&open::connect(path)?)
+pub(super) fn compare(place: &Place) -> Result<Vec<Mismatch>, StoreError> {
+    compare_in(&open::beside(place)?)
 }
 
 pub(super) fn compare_in(file: &rusqlite::Connection) -> Result<Vec<Mismatch>, StoreError> {
@@ -56,10 +55,14 @@ pub(super) fn compare_in(file: &rusqlite::Connection) -> Result<Vec<Mismatch>, S
 }
 
 impl Books {
-    /// Makes all balances anew from the journal.
+    /// Makes all balances anew from the journal, if it is whole.
     pub(super) fn rebuild(&mut self) -> Result<usize, Fault> {
         // What earlier commands of this batch changed must not be written over the new rows.
-        self.sheet.write_back(&self.file)?;
+        self.write_rows()?;
+        chain::check_journal(&self.file).map_err(|error| match error {
+            StoreError::Damaged(_) => Fault::Answer(error.into_error()),
+            error => Fault::Store(error),
+        })?;
         self.sheet = sheet::Sheet::default();
         self.file.execute("DELETE FROM balances", [])?;
         let made = self.file.execute(

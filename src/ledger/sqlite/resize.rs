@@ -40,6 +40,7 @@ impl Books {
             self.name_frozen(row, command.claim)?;
             return Ok(self.reply(row, Outcome::Refused, balances));
         }
+        self.check_fits(&changes)?;
         let before = hold.lines.clone();
         hold.set_amounts(command.amounts);
         if let Some(expires_at) = command.expires_at {

@@ -1,7 +1,5 @@
 //! How far have the books of each root come?
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::{Fault, damaged};
@@ -23,12 +21,45 @@ pub(super) struct RootRow {
     pub(super) changed: bool,
 }
 
+/// What was seen committed of a root's books: no later state may lack it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Confirmed {
+    entries: u64,
+    head: Digest,
+}
+
 /// The books of that root, checked against their seal, and against what was confirmed of them.
 pub(super) fn read(
     file: &Connection,
     root: &Root,
-    confirmed: &HashMap<i64, u64>,
+    confirmed: Option<&Confirmed>,
 ) -> Result<Option<RootRow>, Fault> {
+    let row = read_row(file, root)?;
+    if let Some(confirmed) = confirmed
+        && !stands(file, row.as_ref(), confirmed)?
+    {
+        let text = format!("{root:?} no longer has the {} entries that were confirmed", confirmed.entries);
+        return Err(damaged(text).into());
+    }
+    Ok(row)
+}
+
+/// Whether the entry that was confirmed last is still there, behind the same entries: an older copy that
+/// was put in the file's place lacks it, or has others instead.
+fn stands(file: &Connection, row: Option<&RootRow>, confirmed: &Confirmed) -> Result<bool, Fault> {
+    let Some(row) = row else { return Ok(confirmed.entries == 0) };
+    if row.entries <= confirmed.entries {
+        return Ok((row.entries, row.head) == (confirmed.entries, confirmed.head));
+    }
+    if confirmed.entries == 0 {
+        return Ok(true);
+    }
+    let mut read = file.prepare_cached("SELECT link FROM journal WHERE root = ? AND sequence = ?")?;
+    let link = read.query_row([row.number, confirmed.entries as i64], |row| row.get::<_, Digest>(0));
+    Ok(link.optional()? == Some(confirmed.head))
+}
+
+fn read_row(file: &Connection, root: &Root) -> Result<Option<RootRow>, Fault> {
     let mut read = file.prepare_cached("SELECT root, entries, head, time, seal FROM roots WHERE name = ?")?;
     let read = read.query_row([root.name()], |row| {
         let entries: i64 = row.get(1)?;
@@ -47,11 +78,6 @@ pub(super) fn read(
     let Some((mut row, seal)) = read.optional()? else { return Ok(None) };
     if row.seal() != seal {
         return Err(damaged(format!("the books of {root:?}: their seal does not fit")).into());
-    }
-    let confirmed = confirmed.get(&row.number).copied().unwrap_or(0);
-    if row.entries < confirmed {
-        let text = format!("{root:?} has {} entries, {confirmed} were confirmed", row.entries);
-        return Err(damaged(text).into());
     }
     let mut frozen = file.prepare_cached("SELECT EXISTS (SELECT 1 FROM frozen WHERE root = ?)")?;
     row.any_frozen = frozen.query_row([row.number], |row| row.get(0))?;
@@ -76,7 +102,18 @@ pub(super) fn make(file: &Connection, root: &Root, now: Timestamp) -> Result<Roo
     Ok(row)
 }
 
+/// Takes back what [`make`] has written, for a command that changed nothing.
+pub(super) fn unmake(file: &Connection, number: i64) -> Result<(), Fault> {
+    file.prepare_cached("DELETE FROM roots WHERE root = ?")?.execute([number])?;
+    Ok(())
+}
+
 impl RootRow {
+    /// What no later state of these books may lack, once this one is committed.
+    pub(super) fn confirmed(&self) -> Confirmed {
+        Confirmed { entries: self.entries, head: self.head }
+    }
+
     /// Lets a hold end by itself at that instant.
     pub(super) fn schedule(&mut self, at: Timestamp) {
         self.due = self.due.min(at);

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::account::check_name;
 use super::books::{Balances, Books, Changes, Told};
 use super::fault::Fault;
 use super::holds::{self, Hold, HoldLine, HoldLines};
@@ -160,10 +161,12 @@ impl Books {
         amounts: &[i64],
     ) -> Result<Changes, Fault> {
         for (line, amount) in claim.lines().iter().zip(amounts) {
-            if let Some(account) = self.sheet.find(&self.file, row.number, &line.account)? {
-                let period = line.period.number;
-                self.check_fits(&[Change { account, period, spent: *amount, reserved: 0 }])?;
-            }
+            let Some(account) = self.sheet.find(&self.file, row.number, &line.account)? else {
+                check_name(&line.account)?;
+                continue;
+            };
+            let period = line.period.number;
+            self.check_fits(&[Change { account, period, spent: *amount, reserved: 0 }])?;
         }
         if let Some(line) = claim.lines().iter().find(|line| line.period.from > row.time) {
             let text = format!("the period of {} has not begun", line.account);

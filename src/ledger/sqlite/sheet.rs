@@ -42,8 +42,8 @@ pub(super) struct Change {
     pub(super) reserved: i64,
 }
 
-/// Balances beyond which the sheet begins anew: some tens of megabytes.
-const CELLS_MAX: usize = 200_000;
+/// Accounts and balances beyond which the sheet begins anew: some tens of megabytes.
+const SHEET_MAX: usize = 200_000;
 
 impl Sheet {
     /// The account's number in the file, if it has one.
@@ -84,11 +84,11 @@ impl Sheet {
         Ok(self.row(file, number)?.newest > period)
     }
 
-    /// Lets the account live on to that period, if it is newer.
-    pub(super) fn advance(&mut self, file: &Connection, number: i64, period: &Period) -> Result<(), Fault> {
+    /// Lets the account live on to that period, if it is newer; says whether it is.
+    pub(super) fn advance(&mut self, file: &Connection, number: i64, period: &Period) -> Result<bool, Fault> {
         let row = self.row(file, number)?;
         if row.newest >= period.number {
-            return Ok(());
+            return Ok(false);
         }
         // A level of a rolling account fires again once in each length of its window.
         let window = row.span.saturating_sub(1).max(1);
@@ -97,7 +97,7 @@ impl Sheet {
         }
         row.newest = period.number;
         self.note_row(number);
-        Ok(())
+        Ok(true)
     }
 
     /// The balance that a line of that period is judged by.
@@ -218,7 +218,7 @@ impl Sheet {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.cells.len() > CELLS_MAX
+        self.cells.len().saturating_add(self.rows.len()) > SHEET_MAX
     }
 
     fn row(&mut self, file: &Connection, number: i64) -> Result<&mut Row, Fault> {

@@ -1,11 +1,17 @@
 //! Does the ledger stop where the disk does? Faults that only the inside can bring about.
 
+mod batch;
+#[cfg(feature = "testing")]
+mod laws;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+
 use std::task::{Context, Poll, Wake};
 
-use super::{SqliteLedger, fault::Fault};
+use super::failpoint::Fails;
+use super::fault::Fault;
+use super::{SqliteLedger, open};
 use crate::account::Book;
 use crate::ledger::{Note, OnExpiry, Outcome, Rank, Reconcile, Reply, Reserve};
 use crate::{
@@ -17,7 +23,10 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(test: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("token-budget-{test}-{}", std::process::id()));
+        // In memory where the system has such a folder: no fault here is the disk's own.
+        let shared = PathBuf::from("/dev/shm");
+        let parent = if shared.is_dir() { shared } else { std::env::temp_dir() };
+        let folder = parent.join(format!("token-budget-{test}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for a test");
         Self(folder)
     }
@@ -89,7 +98,7 @@ fn after_a_failed_sync_nothing_is_acknowledged_until_the_ledger_is_opened_again(
     let ledger = folder.open();
     let held = new_id();
     reserve(&ledger, held).expect("a hold");
-    ledger.0.fail_sync.store(true, Ordering::SeqCst);
+    ledger.0.fail.set(0, Fails::Before);
 
     let failed = reconcile(&ledger, held).expect_err("the sync fails");
     let later = reserve(&ledger, new_id()).expect_err("it is not tried again");
@@ -169,4 +178,39 @@ fn an_answer_that_is_no_fault_leaves_the_rest_of_its_batch_alone() {
 
     assert_eq!(refused.expect_err("an answer").kind(), ErrorKind::Invalid);
     reserve(&ledger, new_id()).expect("nothing else happened");
+}
+
+#[test]
+fn a_file_that_may_only_be_read_is_refused_when_it_is_opened() {
+    let folder = Folder::new("read-only");
+    drop(folder.open());
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let file = rusqlite::Connection::open_with_flags(folder.0.join("books.db"), flags).expect("a connection");
+
+    let error = open::check_writable(&file).expect_err("the first write would fail").into_error();
+
+    assert_eq!(error.kind(), ErrorKind::LedgerUnavailable);
+    assert!(error.to_string().contains("writable"), "{error}");
+}
+
+#[test]
+fn a_process_that_only_reads_keeps_no_more_than_a_stated_number_of_expiries() {
+    let folder = Folder::new("reader");
+    let ledger = folder.open();
+    let untold = wait(ledger.ask(|books| {
+        let (claim, note, now) = (team(), Note::default(), crate::Clock::now(&crate::SystemClock));
+        let expires_at = now + std::time::Duration::from_secs(3_600);
+        for _ in 0..10_050 {
+            let (id, amounts, on_expiry) = (new_id(), &[1][..], OnExpiry::Nothing);
+            books.reserve(&Reserve { id, claim: &claim, amounts, expires_at, on_expiry, note: &note })?;
+        }
+        // All are due at once, and a reader's answer has no room to tell them.
+        books.skip_to(expires_at);
+        books.marks(&Root::unnamed(), &[])?;
+        Ok(books.untold().values().map(|news| news.expired.len()).collect::<Vec<_>>())
+    }));
+
+    assert_eq!(untold.expect("an answer"), [10_000]);
+    assert_eq!(entries(&ledger), 20_100, "the journal has all of them");
+    ledger.verify().expect("sound books");
 }

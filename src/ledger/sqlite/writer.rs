@@ -1,16 +1,15 @@
 //! Who writes the file? One thread, and as many commands with one sync as are waiting.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
-#[cfg(test)]
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
 
 use futures_channel::oneshot;
 
 use super::books::Books;
+#[cfg(test)]
+use super::failpoint::FailPoint;
 use super::fault::{Fault, StoreError};
+use super::place::Place;
 use crate::{Error, ErrorKind};
 
 /// Work for the ledger's thread, in one transaction with what else is waiting.
@@ -90,12 +89,12 @@ where
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) books: Books,
+    pub(super) place: Arc<Place>,
     pub(super) queue: Receiver<Box<dyn Job>>,
     /// Why nothing may be acknowledged any more.
     pub(super) poison: Option<String>,
-    /// Lets the next commit fail as a sync does.
     #[cfg(test)]
-    pub(super) fail_sync: Arc<AtomicBool>,
+    pub(super) fail: FailPoint,
 }
 
 impl Writer {
@@ -144,17 +143,19 @@ impl Writer {
     }
 
     fn take_waiting(&self, jobs: &mut Vec<Box<dyn Job>>) {
-        let room = self.books.options.batch_max.saturating_sub(jobs.len());
-        jobs.extend(self.queue.try_iter().take(room));
         jobs.retain(|job| !job.is_abandoned());
+        let room = self.books.options.batch_max.saturating_sub(jobs.len());
+        jobs.extend(self.queue.try_iter().filter(|job| !job.is_abandoned()).take(room));
     }
 
     /// Waits for the file as long as anybody waits for the answer; says whether anybody still does.
+    ///
+    /// Whoever gave up meanwhile leaves the queue, so that a file that is locked for hours fills no memory.
     fn begin(&self, jobs: &mut Vec<Box<dyn Job>>) -> Result<bool, StoreError> {
         while !jobs.is_empty() {
             match self.books.file.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map_err(StoreError::from) {
                 Ok(_) => return Ok(true),
-                Err(error) if error.is_busy() => jobs.retain(|job| !job.is_abandoned()),
+                Err(error) if error.is_busy() => self.take_waiting(jobs),
                 Err(error) => return Err(error),
             }
         }
@@ -175,11 +176,13 @@ impl Writer {
 
     fn commit(&self) -> Result<(), StoreError> {
         #[cfg(test)]
-        if self.fail_sync.swap(false, Ordering::SeqCst) {
-            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
-            return Err(rusqlite::Error::SqliteFailure(code, None).into());
-        }
+        let fault = self.fail.next_commit();
+        #[cfg(test)]
+        fault.before()?;
         self.books.file.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
+        #[cfg(test)]
+        fault.after()?;
+        // What was written to a file that has lost its name will not be found again.
+        self.place.check()
     }
 }

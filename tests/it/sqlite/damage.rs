@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use token_budget::ErrorKind;
-use token_budget::ledger::{MarkAction, MarkScope, SqliteLedger};
+use token_budget::ledger::{MarkAction, MarkScope, Note, OnExpiry, SqliteLedger};
+use token_budget::{BudgetLedger, ErrorKind, ReservationId, Timestamp};
 
-use super::support::{Folder, balance, charge, hold, open_at, wait};
+use super::support::{Folder, balance, charge, hold, open_at, reserve, wait};
 use crate::books::{always, claim, line, root, scope, signed, team, with_marks};
 use crate::support::Dice;
 use crate::support::setting;
-use token_budget::BudgetLedger;
 
 /// Books with some of everything: open and ended holds, refusals, tombstones, marks, levels.
 fn write_books(path: &Path) -> SqliteLedger {
@@ -108,6 +107,7 @@ fn each_sort_of_row_that_somebody_changed_is_named() {
         ("UPDATE holds SET expires_at = 1 WHERE state = 'held'", "seal"),
         ("UPDATE holds SET body = zeroblob(16) WHERE state = 'refused'", "seal"),
         ("UPDATE hold_lines SET refunded = 1", "seal"),
+        ("UPDATE hold_lines SET line = 7 WHERE line = 1 AND hold = 1", "a line of hold 1"),
         ("UPDATE accounts SET scope = 'team/other' WHERE account = 1", "team/other"),
         ("UPDATE roots SET time = 0", "seal"),
         ("DELETE FROM frozen", "the mark on"),
@@ -129,6 +129,67 @@ fn each_sort_of_row_that_somebody_changed_is_named() {
     }
 }
 
+/// The text that makes that part of the schema.
+fn schema(file: &Connection, name: &str) -> String {
+    let sql = "SELECT sql FROM sqlite_schema WHERE name = ?";
+    file.query_row(sql, [name], |row| row.get(0)).expect("a trigger")
+}
+
+#[test]
+fn a_line_of_the_journal_that_has_another_number_is_found() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let ledger = write_books(&path);
+    let file = Connection::open(&path).expect("a connection");
+    let again = schema(&file, "journal_keeps_lines");
+    file.execute_batch(&format!(
+        "DROP TRIGGER journal_keeps_lines;
+         UPDATE journal_lines SET line = 7 WHERE sequence = 1 AND line = 1; {again}"
+    ))
+    .expect("the order of the lines is what it was");
+
+    let error = ledger.verify().expect_err("a line is missing");
+
+    assert!(error.to_string().contains("a line of entry 1"), "{error}");
+}
+
+#[test]
+fn books_that_come_back_with_less_than_was_acknowledged_admit_nothing() {
+    let tables = "frozen, events, journal_lines, journal, hold_lines, holds, balances, accounts, roots";
+    let empty: String = tables.split(", ").map(|table| format!("DELETE FROM {table};")).collect();
+    let restore: String =
+        tables.rsplit(", ").map(|table| format!("INSERT INTO {table} SELECT * FROM old.{table};")).collect();
+    for (what, restored, others) in
+        [("empty", false, 0), ("an older copy", true, 0), ("an older copy that others wrote on", true, 1)]
+    {
+        let folder = Folder::in_memory();
+        let (path, copy) = (folder.file("books.db"), folder.file("old.db"));
+        let ledger = open_at(&path, 0);
+        hold(&ledger, &team(100), &[1], 9_999);
+        let file = Connection::open(&path).expect("a connection");
+        file.execute("VACUUM INTO ?", [copy.to_str().expect("plain")]).expect("a copy");
+        hold(&ledger, &team(100), &[2], 9_999);
+        file.execute("ATTACH ? AS old", [copy.to_str().expect("plain")]).expect("the copy");
+        let restore = if restored { restore.as_str() } else { "" };
+        file.execute_batch(&format!(
+            "PRAGMA foreign_keys = OFF; BEGIN;
+             DROP TRIGGER journal_keeps_all_entries; DROP TRIGGER journal_keeps_all_lines;
+             {empty} {restore} COMMIT"
+        ))
+        .expect("somebody restores what was saved");
+        for _ in 0..others {
+            hold(&open_at(&path, 0), &team(100), &[3], 9_999);
+        }
+
+        let (id, note) = (ReservationId::generate(Timestamp::EPOCH), Note::default());
+        let expiry = (Timestamp::MAX, OnExpiry::Hold);
+        let error = reserve(&ledger, (id, &note), (&team(100), &[4]), expiry).expect_err(what);
+
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{what}: {error}");
+        assert!(error.to_string().contains("were confirmed"), "{what}: {error}");
+    }
+}
+
 #[test]
 fn a_journal_that_lost_its_newest_entry_is_found() {
     let folder = Folder::in_memory();
@@ -136,11 +197,7 @@ fn a_journal_that_lost_its_newest_entry_is_found() {
     let ledger = write_books(&path);
     let (trigger, lines) = ("journal_keeps_all_entries", "journal_keeps_all_lines");
     let file = Connection::open(&path).expect("a connection");
-    let schema = |name: &str| -> String {
-        let sql = "SELECT sql FROM sqlite_schema WHERE name = ?";
-        file.query_row(sql, [name], |row| row.get(0)).expect("a trigger")
-    };
-    let again = format!("{}; {};", schema(trigger), schema(lines));
+    let again = format!("{}; {};", schema(&file, trigger), schema(&file, lines));
     file.execute_batch(&format!(
         "DROP TRIGGER {trigger}; DROP TRIGGER {lines};
          DELETE FROM journal WHERE sequence = (SELECT max(sequence) FROM journal); {again}"

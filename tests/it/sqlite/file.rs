@@ -1,14 +1,15 @@
 //! Which files are opened, and what becomes of older ones?
 
 use std::path::Path;
+use std::sync::Barrier;
 use std::time::Instant;
 
 use rusqlite::Connection;
-use token_budget::ErrorKind;
-use token_budget::ledger::SqliteLedger;
+use token_budget::ledger::{MarkAction, MarkScope, Note, OnExpiry, SqliteLedger};
+use token_budget::{BudgetLedger, ErrorKind, ReservationId, Timestamp};
 
-use super::support::{Folder, balance, charge, hold, open_at, wait};
-use crate::books::team;
+use super::support::{Folder, balance, charge, hold, open_at, reserve, wait};
+use crate::books::{root, scope, signed, team};
 use crate::support::setting;
 
 fn sql(path: &Path, text: &str) {
@@ -112,6 +113,138 @@ fn other_files_are_refused_and_left_alone() {
     assert_eq!(nowhere.kind(), ErrorKind::LedgerUnavailable);
     assert_eq!(number(&other, "SELECT count(*) FROM sqlite_schema"), 1);
     assert!(std::fs::read_to_string(&text).expect("a file").starts_with("dear diary"));
+}
+
+#[test]
+fn a_folder_and_a_name_with_nul_are_no_files_and_an_empty_file_is_a_new_ledger() {
+    let folder = Folder::in_memory();
+    let (inner, empty) = (folder.file("inner"), folder.file("empty.db"));
+    std::fs::create_dir(&inner).expect("a folder");
+    std::fs::write(&empty, "").expect("a file");
+
+    let of_folder = SqliteLedger::open(&inner).expect_err("a folder");
+    let of_nul = SqliteLedger::open(folder.file("a\0b")).expect_err("no name for a file");
+    let nowhere = SqliteLedger::open(":memory:").expect_err("books that would not survive");
+
+    assert_eq!((of_folder.kind(), of_nul.kind()), (ErrorKind::LedgerUnavailable, ErrorKind::Invalid));
+    assert_eq!(nowhere.kind(), ErrorKind::Damaged);
+    hold(&open_at(&empty, 0), &team(10), &[5], 3_600);
+}
+
+/// The error that a ledger gives whose file was tampered with.
+fn refusal(ledger: &SqliteLedger) -> token_budget::Error {
+    let (id, note) = (ReservationId::generate(Timestamp::EPOCH), Note::default());
+    let expiry = (Timestamp::MAX, OnExpiry::Hold);
+    reserve(ledger, (id, &note), (&team(100), &[1]), expiry).expect_err("it would be written to nowhere")
+}
+
+#[test]
+fn a_file_that_was_deleted_or_replaced_under_way_takes_no_further_command() {
+    // SQLite goes on writing to a file without a name, and all of it is gone at the end.
+    type Tamper = fn(&Path, &Path);
+    let tamper: [(&str, Tamper); 3] = [
+        ("the file is deleted", |file, _| std::fs::remove_file(file).expect("deleted")),
+        ("the log is deleted", |_, log| std::fs::remove_file(log).expect("deleted")),
+        ("an older copy takes its place", |file, _| {
+            let copy = file.with_extension("copy");
+            std::fs::copy(file, &copy).expect("a copy");
+            std::fs::rename(&copy, file).expect("in its place");
+        }),
+    ];
+    for (what, tamper) in tamper {
+        let folder = Folder::in_memory();
+        let (path, log) = (folder.file("books.db"), folder.file("books.db-wal"));
+        let ledger = open_at(&path, 0);
+        hold(&ledger, &team(100), &[5], 3_600);
+
+        tamper(&path, &log);
+        let first = refusal(&ledger);
+        let later = refusal(&ledger);
+
+        for error in [first, later] {
+            assert_eq!(error.kind(), ErrorKind::LedgerUnavailable, "{what}: {error}");
+            assert!(error.to_string().contains("moved, deleted or replaced"), "{what}: {error}");
+        }
+        assert_eq!(ledger.verify().expect_err(what).kind(), ErrorKind::LedgerUnavailable, "{what}");
+    }
+}
+
+#[test]
+fn checking_the_books_makes_no_file() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let ledger = open_at(&path, 0);
+    std::fs::remove_file(&path).expect("deleted");
+
+    let (verified, compared) = (ledger.verify(), ledger.compare().map(drop));
+
+    assert_eq!(verified.expect_err("it is gone").kind(), ErrorKind::LedgerUnavailable);
+    assert_eq!(compared.expect_err("it is gone").kind(), ErrorKind::LedgerUnavailable);
+    assert!(!path.exists(), "an empty file would be opened as a new ledger");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_leads_to_the_same_books_even_when_it_is_gone() {
+    let folder = Folder::in_memory();
+    let (path, link) = (folder.file("books.db"), folder.file("link.db"));
+    let ledger = open_at(&path, 0);
+    std::os::unix::fs::symlink(&path, &link).expect("a link");
+    let linked = open_at(&link, 0);
+
+    hold(&ledger, &team(100), &[5], 3_600);
+    hold(&linked, &team(100), &[6], 3_600);
+    std::fs::remove_file(&link).expect("deleted");
+    hold(&linked, &team(100), &[7], 3_600);
+
+    assert_eq!(balance(&ledger, &team(100)), (0, 18));
+    linked.verify().expect("sound books");
+}
+
+#[test]
+fn threads_that_open_a_new_file_at_once_all_get_the_same_books() {
+    const THREADS: usize = 8;
+    for _ in 0..20 {
+        let folder = Folder::in_memory();
+        let path = folder.file("books.db");
+        let start = Barrier::new(THREADS);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    start.wait();
+                    hold(&open_at(&path, 0), &team(100), &[1], 3_600);
+                });
+            }
+        });
+        assert_eq!(balance(&open_at(&path, 0), &team(100)), (0, 8));
+    }
+}
+
+#[test]
+fn the_log_is_short_again_after_a_long_read_beside_it() {
+    let folder = Folder::in_memory();
+    let (path, log) = (folder.file("books.db"), folder.file("books.db-wal"));
+    let ledger = open_at(&path, 0);
+    // Entries of a megabyte each fill the log quickly.
+    let signature = signed(&"why ".repeat(250_000));
+    let freeze_and_open = || {
+        for action in [MarkAction::Freeze, MarkAction::Reopen] {
+            let (root, scope) = (&root(), &scope("team", "ads"));
+            wait(ledger.mark(MarkScope { root, scope, action, signature: &signature })).expect("a mark");
+        }
+    };
+    freeze_and_open();
+    let length = || std::fs::metadata(&log).expect("a log").len();
+    let reader = Connection::open(&path).expect("a connection");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM journal").expect("a long read");
+    (0..10).for_each(|_| freeze_and_open());
+    let long = length();
+
+    reader.execute_batch("COMMIT").expect("it ends");
+    (0..2).for_each(|_| freeze_and_open());
+
+    assert!(long > 20_000_000, "the reader kept the log from being emptied: {long}");
+    assert!(length() <= 16 << 20, "{} bytes are left of {long}", length());
 }
 
 #[test]

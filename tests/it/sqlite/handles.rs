@@ -2,15 +2,19 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use token_budget::ledger::{EntryKind, Note, OnExpiry, Outcome, Rank, Reconcile, Reserve, SqliteLedger};
-use token_budget::{BudgetLedger, ErrorKind, ReservationId, Timestamp};
+use token_budget::ledger::{
+    EntryKind, Note, OnExpiry, Outcome, Rank, Reconcile, Reserve, SqliteLedger, SqliteOptions,
+};
+use token_budget::{BudgetLedger, Claim, Clock, ErrorKind, Line, ManualClock, ReservationId, Timestamp};
 
-use super::support::{Folder, balance, charge, hold, journal, open_at, wait};
-use crate::books::{always, claim, line, root, signed, team, with_marks};
+use super::support::{Folder, balance, charge, count, hold, journal, open_at, reserve, wait};
+use crate::books::{account_in, always, claim, claim_in, day, line, root, root_of, signed, team, with_marks};
 
 /// Holds one and charges one.
 pub(crate) async fn pair(ledger: &SqliteLedger) {
@@ -65,6 +69,24 @@ fn time_does_not_run_backwards_in_another_process() {
 }
 
 #[test]
+fn a_reader_whose_clock_is_ahead_takes_the_others_along_into_the_new_day() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let of = |number| claim(vec![line("team/search", day(number), 10)]);
+    let behind = open_at(&path, 999);
+    hold(&behind, &of(0), &[1], 9_999);
+
+    // For this process day 1 has begun; it only reads, and the account is in day 1 from then on.
+    assert_eq!(balance(&open_at(&path, 1_001), &of(1)), (0, 0));
+    let (_, yesterday) = hold(&behind, &of(0), &[1], 9_999);
+    let (_, today) = hold(&behind, &of(1), &[1], 9_999);
+
+    // Told an instant of day 0, it would resolve day 0 again, and hear the same for ever.
+    assert_eq!((yesterday.outcome, yesterday.now), (Outcome::Stale, Timestamp::from_secs(1_001)));
+    assert_eq!(today.outcome, Outcome::Applied);
+}
+
+#[test]
 fn an_answer_is_remembered_when_the_file_is_opened_again() {
     let folder = Folder::in_memory();
     let path = folder.file("books.db");
@@ -114,6 +136,37 @@ fn ended_ids_are_forgotten_after_thirty_five_days_and_open_ones_never() {
 }
 
 #[test]
+fn old_ids_of_quiet_books_are_forgotten_beside_busy_ones() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let clock = Arc::new(ManualClock::at(Timestamp::EPOCH));
+    let options = SqliteOptions::default();
+    let ledger = SqliteLedger::with_options(&path, clock.clone(), options).expect("a ledger");
+    let of = |name: &str| {
+        let (root, account) = (root_of(name), account_in(&root_of(name), "team/search"));
+        let marks = [].into_iter().collect();
+        claim_in(&root, vec![Line { account, period: always(), ceiling: i64::MAX, marks }])
+    };
+    let (busy, quiet) = (of("busy"), of("quiet"));
+    let use_once = |claim: &Claim| {
+        let id = ReservationId::generate(clock.now());
+        let (note, expiry) = (&Note::default(), (Timestamp::MAX, OnExpiry::Hold));
+        reserve(&ledger, (id, note), (claim, &[1]), expiry).expect("a hold");
+        charge(&ledger, id, claim, &[1]);
+    };
+    [&busy, &quiet].into_iter().for_each(use_once);
+
+    // Five weeks later the busy ones are used a second before the quiet ones.
+    clock.set(Timestamp::from_secs(36 * 86_400));
+    use_once(&busy);
+    clock.set(Timestamp::from_secs(36 * 86_400 + 1));
+    use_once(&quiet);
+
+    assert_eq!(count(&path, "holds"), 2, "one new id in each");
+    ledger.verify().expect("sound books");
+}
+
+#[test]
 fn whoever_stops_waiting_for_a_busy_file_has_asked_nothing() {
     let folder = Folder::in_memory();
     let path = folder.file("books.db");
@@ -137,6 +190,47 @@ fn whoever_stops_waiting_for_a_busy_file_has_asked_nothing() {
     let kinds: Vec<_> = journal(&ledger).iter().map(|entry| entry.kind).collect();
     let reconciled = EntryKind::Reconciled(Rank::Reported);
     assert_eq!(kinds, [EntryKind::Reserved, EntryKind::Reserved, reconciled]);
+}
+
+/// A clock that says when the last of its owners let it go.
+#[derive(Debug)]
+struct Watched(Sender<()>);
+
+impl Clock for Watched {
+    fn now(&self) -> Timestamp {
+        Timestamp::EPOCH
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+#[test]
+fn the_thread_ends_with_the_last_clone_even_beside_a_locked_file() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let (gone, is_gone) = channel();
+    let ledger = SqliteLedger::with_options(&path, Arc::new(Watched(gone)), SqliteOptions::default())
+        .expect("a ledger");
+    let (id, _) = hold(&ledger, &team(10), &[1], 3_600);
+    let clone = ledger.clone();
+    drop(ledger);
+    charge(&clone, id, &team(10), &[1]);
+    let other = Connection::open(&path).expect("another program");
+    other.execute_batch("BEGIN IMMEDIATE").expect("it writes, and does not end");
+    {
+        // Somebody asks, and gives up.
+        let mut asked = pin!(pair(&clone));
+        assert_eq!(asked.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending);
+    }
+    assert!(is_gone.try_recv().is_err(), "a clone is left");
+
+    drop(clone);
+
+    is_gone.recv_timeout(Duration::from_secs(60)).expect("the thread lets its clock go");
 }
 
 #[test]

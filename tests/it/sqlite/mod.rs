@@ -4,8 +4,10 @@ mod crash;
 mod damage;
 mod file;
 mod handles;
+mod hostile;
 #[cfg(feature = "testing")]
 mod laws;
+mod operator;
 mod part;
 mod processes;
 mod reports;

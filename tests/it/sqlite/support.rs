@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake};
 
+use rusqlite::Connection;
 use token_budget::ledger::{
     Entry, Note, OnExpiry, Rank, Reconcile, Reply, Reserve, SqliteLedger, SqliteOptions,
 };
@@ -49,6 +50,12 @@ impl Drop for Folder {
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }
+}
+
+/// Counts rows of that file by plain SQL.
+pub(crate) fn count(path: &Path, from: &str) -> i64 {
+    let reader = Connection::open(path).expect("a second connection");
+    reader.query_row(&format!("SELECT count(*) FROM {from}"), [], |row| row.get(0)).expect("a count")
 }
 
 /// A ledger in that file whose clock stands at that many seconds.

@@ -48,7 +48,7 @@ fn a_level_that_a_dead_process_found_is_told_by_the_next_one_once() {
     let (enforcer, ears) = process(&path);
     spend(&enforcer, 8);
     let warned = ("search".to_owned(), "month 2026-11".to_owned(), TierAction::Warn, nanos("8"));
-    assert_eq!(crossings(&ears), [warned.clone()]);
+    assert_eq!(crossings(&ears).as_slice(), std::slice::from_ref(&warned));
     // It dies before the ledger knows that it told.
     drop(enforcer);
 

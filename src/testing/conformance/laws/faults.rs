@@ -36,12 +36,12 @@ fn every_operation_fails(ground: &Ground<'_>, fault: Fault) -> Held {
         books = sure(books, |books| books.release(held))?;
         books = sure(books, |books| books.mark(&scope("user", "ada"), MarkAction::Freeze, "holidays"))?;
 
-        let balances = until_answered(|| books.balances(&two(100, 100)))?;
+        let (books, balances) = until_answered(books, |books| books.balances(&two(100, 100)))?;
         holds!(
             balances == [(3, 0), (1, 0)],
             "operation {operation} failed {fault:?}: the books end at {balances:?}"
         );
-        let frozen = until_answered(|| books.marks(&[scope("user", "ada")]))?;
+        let (books, frozen) = until_answered(books, |books| books.marks(&[scope("user", "ada")]))?;
         holds!(frozen.len() == 1, "operation {operation} failed {fault:?}: the mark was lost");
         // A fault that was planned for later than the script meets one of these.
         (0..OPERATIONS).for_each(|_| drop(books.balances(&two(100, 100))));
@@ -54,25 +54,23 @@ fn refund(books: Books, charge: ReservationId) -> Held<Books> {
     sure(books, |books| books.record(id, &two(100, 100), &[-1, -2], Some(charge)))
 }
 
-/// Sends a command until it is answered, with the same id; a store that no longer answers is opened anew.
-fn sure(mut books: Books, command: impl Fn(&Books) -> Result<Reply, Error>) -> Held<Books> {
+/// Sends a command until it is answered, with the same id.
+fn sure(books: Books, command: impl Fn(&Books) -> Result<Reply, Error>) -> Held<Books> {
+    Ok(until_answered(books, command)?.0)
+}
+
+/// Asks until there is an answer, and says on which handle: a durable store that no longer answers is opened anew.
+fn until_answered<T>(mut books: Books, ask: impl Fn(&Books) -> Result<T, Error>) -> Held<(Books, T)> {
     let mut attempt = 1;
-    while let Err(error) = command(&books) {
+    loop {
+        let error = match ask(&books) {
+            Ok(answer) => return Ok((books, answer)),
+            Err(error) => error,
+        };
         holds!(error.is_retryable() && attempt < ATTEMPTS, "attempt {attempt}: {error} ({:?})", error.kind());
         if attempt > 1 && books.is_durable() {
             books = books.crash()?;
         }
         attempt += 1;
     }
-    Ok(books)
-}
-
-/// Reads until there is an answer.
-fn until_answered<T>(read: impl Fn() -> Result<T, Error>) -> Held<T> {
-    for _ in 1..ATTEMPTS {
-        if let Ok(answer) = read() {
-            return Ok(answer);
-        }
-    }
-    Ok(read()?)
 }

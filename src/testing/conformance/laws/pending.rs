@@ -23,9 +23,10 @@ pub(crate) fn a_level_is_pending_over_a_crash_until_somebody_confirms_to_have_to
         equal!(kind, Some((EntryKind::Crossed(event.crossed.tier), event.at)));
         equal!(event.root, books.root);
     }
-    equal!(books.pending_events(1)?, pending[..1].to_vec());
-    books.delivered(&pending[..1])?;
-    equal!(books.pending_events(10)?, pending[1..].to_vec());
+    let (first, rest) = pending.split_at(1);
+    equal!(books.pending_events(1)?, first);
+    books.delivered(first)?;
+    equal!(books.pending_events(10)?, rest);
 
     let books = books.crash()?;
     books.delivered(&pending)?;
