@@ -146,3 +146,21 @@ fn less_may_be_reserved_than_is_held_only_where_a_window_rolls() {
     // What was held before the window began is no longer counted in it.
     assert_eq!(verdict_after(2, less), None);
 }
+
+#[test]
+fn what_a_hold_would_have_been_charged_goes_with_it() {
+    let ledger = MemoryLedger::with_clock(Arc::new(ManualClock::at(Timestamp::from_secs(1_000))));
+    let (root, note, now) = (Root::unnamed(), Note::default(), ledger.now());
+    let claim = claim(&root, 1, 10);
+    let kept = || ledger.with_book(&root, |book| book.holds.expiry_amounts.len());
+    let (id, expires_at) = (ReservationId::generate(now), now + Duration::from_secs(60));
+    let on_expiry = OnExpiry::Amounts(&[3]);
+    let command = Reserve { id, claim: &claim, amounts: &[7], expires_at, on_expiry, note: &note };
+    ImmediateLedger::reserve(&ledger, now, command).expect("room");
+    assert_eq!(kept(), 1);
+
+    let release = Release { id, root: &root, signature: None, note: &note };
+    ImmediateLedger::release(&ledger, now, release).expect("it is open");
+
+    assert_eq!(kept(), 0);
+}

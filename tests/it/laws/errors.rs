@@ -94,3 +94,18 @@ fn a_sum_beyond_63_bits_is_refused_under_a_ceiling_and_an_error_without_one() {
     assert_eq!(under_a_ceiling.outcome, Outcome::Refused);
     assert_eq!(without_one.kind(), ErrorKind::Overflow);
 }
+
+#[test]
+fn a_report_on_fewer_or_more_lines_than_are_held_changes_nothing() {
+    let lines = |count| claim((0..count).map(|at| line(&format!("user/{at}"), always(), 10)).collect());
+    // A place holds four lines: on both sides of one full place, and of two.
+    for (held, reported) in [(5, 4), (4, 5), (9, 8), (8, 9), (3, 2)] {
+        let books = Books::new();
+        let id = books.held(&lines(held), &vec![6; held]);
+
+        let error = books.reconcile(id, &lines(reported), &vec![5; reported], Rank::Reported);
+
+        assert_eq!(error.expect_err("other lines").kind(), ErrorKind::Conflict, "{held}, {reported}");
+        assert_eq!(books.balances(&lines(held)), vec![(0, 6); held]);
+    }
+}
