@@ -5,8 +5,8 @@ use std::time::Duration;
 use token_budget::ledger::Signature;
 use token_budget::policy::UnknownModel;
 use token_budget::{
-    Budget, Call, Caps, ErrorKind, Event, Policy, RefusalKind, Scope, ScopeKind, Unit, Usage, Usd, Verdict,
-    Window,
+    Amount, Budget, Call, Caps, ErrorKind, Event, Policy, Quote, RefusalKind, Scope, ScopeKind, Unit, Usage,
+    Usd, Verdict, Window,
 };
 
 use crate::support::{House, at, call, nanos, ready, team, usd};
@@ -122,6 +122,40 @@ fn the_affordable_output_fits_exactly_and_one_token_more_does_not() {
     assert_eq!(house.refuse(&ask(9_000).input_tokens(100)).affordable_output_tokens(), Some(500));
     drop(house.admit(&ask(500).input_tokens(100)));
     drop(house.refuse(&ask(501).input_tokens(100)));
+}
+
+#[test]
+fn a_budget_of_output_tokens_leaves_what_it_has_whatever_the_input() {
+    let house = House::of([Budget::count("output", team(), Unit::TokensOutput, 300, Window::day())]);
+    let ask = |output| call("milli", output).input_tokens(1_000);
+    assert_eq!(house.refuse(&ask(301)).affordable_output_tokens(), Some(300));
+    drop(house.admit(&ask(300)));
+}
+
+#[test]
+fn a_budget_of_input_tokens_takes_the_input_or_no_output_at_all() {
+    let house = House::of([
+        Budget::usd("dollars", team(), Usd::dollars(4), Window::day()),
+        Budget::count("input", team(), Unit::TokensInput, 1_000, Window::day()),
+    ]);
+    let ask = |input, output| call("pair", output).input_tokens(input);
+    // A dollar is a thousand tokens: three are left beside an input that just fits.
+    assert_eq!(house.refuse(&ask(1_000, 9_000)).affordable_output_tokens(), Some(3_000));
+    assert_eq!(house.refuse(&ask(1_001, 9_000)).affordable_output_tokens(), Some(0));
+}
+
+#[test]
+fn a_budget_of_tool_calls_says_nothing_about_output() {
+    let house = House::of([
+        Budget::usd("dollars", team(), Usd::dollars(4), Window::day()),
+        Budget::count("tools", team(), Unit::ToolCalls, 5, Window::day()),
+    ]);
+    assert_eq!(house.refuse(&call("milli", 9_000)).affordable_output_tokens(), Some(4_000));
+}
+
+#[test]
+fn a_quote_of_an_amount_is_for_one_answer() {
+    assert_eq!(Quote::of(Amount::request(Usd::dollars(1), 10, 20)).choices, 1);
 }
 
 #[test]

@@ -201,6 +201,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::About;
 
     #[test]
     fn the_ring_keeps_the_newest_entries_with_their_own_lines() {
@@ -227,5 +228,23 @@ mod tests {
             .collect();
         assert_eq!(kept, [(3, 3, vec![3; 3]), (4, 4, vec![4; 4]), (5, 5, vec![5; 5])]);
         assert_eq!((journal.first(), journal.next()), (3, 6));
+    }
+
+    #[test]
+    fn an_entry_written_over_another_keeps_nothing_of_it() {
+        let mut rows = Rows::default();
+        let mut journal = Journal::new(1);
+        let about = |model: &str| Some(Arc::new(About { model: model.into(), ..About::default() }));
+        let (small, large, ops) = (about("small"), about("large"), Signature::new("ops", "an audit"));
+        // Each field comes, stays, changes or goes.
+        let said =
+            [(&small, None), (&small, Some(&ops)), (&large, Some(&ops)), (&None, None), (&large, None)];
+        for (about, signature) in said {
+            let note = Note { about: about.clone(), ..Note::default() };
+            let (at, id) = (Timestamp::EPOCH, ReservationId::from_bits(1));
+            journal.write(&NewEntry { at, id, kind: EntryKind::Recorded, note: &note, signature }, &mut rows);
+            let (_, kept, _) = journal.iter().next().expect("one entry");
+            assert_eq!((&kept.note.about, kept.signature.as_deref()), (about, signature));
+        }
     }
 }

@@ -274,7 +274,7 @@ impl Rows {
 
     /// After how many further sub-periods `amount` fits under the ceiling, if nothing else happens.
     pub(super) fn frees_in(&self, place: u32, amount: i64, ceiling: i64) -> Option<u32> {
-        if place == NO_ROW || amount > ceiling {
+        if place == NO_ROW {
             return None;
         }
         let row = self.rows.get(place);

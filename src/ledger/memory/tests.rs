@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::journal::KeptLine;
+use super::row::Change;
 use super::{MemoryLedger, MemoryOptions};
 use crate::ledger::{Note, OnExpiry, Outcome, Rank, Reconcile, Release, Reserve};
 use crate::{
-    Account, Book, Claim, ImmediateLedger, Line, ManualClock, Mark, Period, ReservationId, Root, Scope,
-    Timestamp, Unit,
+    Account, Book, Claim, ErrorKind, ImmediateLedger, Line, ManualClock, Mark, Period, ReservationId, Root,
+    Scope, Timestamp, Unit,
 };
 
 const CEILING: i64 = 1_000_000;
@@ -98,4 +100,67 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
         assert_eq!(ledger.open_holds(), 0, "seed {seed}");
         ledger.verify().expect("sound at the end");
     }
+}
+
+/// What `verify` says once a figure of that row was changed behind the journal's back.
+///
+/// Rows 0 and 1 count a calendar period, row 2 rolls; in each 5 are spent and 7 held.
+fn verdict_after(row: u32, change: Change) -> Option<ErrorKind> {
+    let ledger = MemoryLedger::with_clock(Arc::new(ManualClock::at(Timestamp::from_secs(1_000))));
+    let (root, note, now) = (Root::unnamed(), Note::default(), ledger.now());
+    let claim = claim(&root, 3, 10);
+    let reserve = |amount: i64| {
+        let (id, amounts) = (ReservationId::generate(now), [amount; 3]);
+        let expires_at = now + Duration::from_secs(60);
+        let on_expiry = OnExpiry::Nothing;
+        let command = Reserve { id, claim: &claim, amounts: &amounts, expires_at, on_expiry, note: &note };
+        ImmediateLedger::reserve(&ledger, now, command).expect("room");
+        id
+    };
+    let charged =
+        Reconcile { id: reserve(5), claim: &claim, amounts: &[5; 3], rank: Rank::Reported, note: &note };
+    ImmediateLedger::reconcile(&ledger, now, charged).expect("never refused");
+    reserve(7);
+
+    ledger.with_book(&root, |book| book.rows.apply(KeptLine { row, period: 10, change }, 1));
+
+    ledger.verify().err().map(|error| error.kind())
+}
+
+#[test]
+fn a_figure_that_nothing_accounts_for_is_found() {
+    for row in 0..3 {
+        assert_eq!(verdict_after(row, Change { spent: 0, reserved: 0 }), None);
+        for change in [(1, 0), (-1, 0), (0, 1)] {
+            let (spent, reserved) = change;
+            let found = verdict_after(row, Change { spent, reserved });
+            assert_eq!(found, Some(ErrorKind::Damaged), "row {row}, {change:?}");
+        }
+    }
+}
+
+#[test]
+fn less_may_be_reserved_than_is_held_only_where_a_window_rolls() {
+    let less = Change { spent: 0, reserved: -1 };
+    assert_eq!(verdict_after(0, less), Some(ErrorKind::Damaged));
+    // What was held before the window began is no longer counted in it.
+    assert_eq!(verdict_after(2, less), None);
+}
+
+#[test]
+fn what_a_hold_would_have_been_charged_goes_with_it() {
+    let ledger = MemoryLedger::with_clock(Arc::new(ManualClock::at(Timestamp::from_secs(1_000))));
+    let (root, note, now) = (Root::unnamed(), Note::default(), ledger.now());
+    let claim = claim(&root, 1, 10);
+    let kept = || ledger.with_book(&root, |book| book.holds.expiry_amounts.len());
+    let (id, expires_at) = (ReservationId::generate(now), now + Duration::from_secs(60));
+    let on_expiry = OnExpiry::Amounts(&[3]);
+    let command = Reserve { id, claim: &claim, amounts: &[7], expires_at, on_expiry, note: &note };
+    ImmediateLedger::reserve(&ledger, now, command).expect("room");
+    assert_eq!(kept(), 1);
+
+    let release = Release { id, root: &root, signature: None, note: &note };
+    ImmediateLedger::release(&ledger, now, release).expect("it is open");
+
+    assert_eq!(kept(), 0);
 }

@@ -66,3 +66,16 @@ fn growth_in_a_past_day_whose_balance_is_forgotten_is_refused() {
     assert_eq!(books.balances(&of(1)), [(0, 1)]);
     books.verify();
 }
+
+#[test]
+fn reading_a_day_that_is_over_forgets_no_day_before_it() {
+    let books = Books::new();
+    let of = |number| claim(vec![line("team/search", day(number), 10)]);
+    books.charged(&of(0), &[5]);
+
+    // Day 1 lasts to the last nanosecond before 2,000 s.
+    books.at(2_000);
+    assert_eq!(books.balances(&of(1)), [(0, 0)]);
+
+    assert_eq!(books.balances(&of(0)), [(5, 0)]);
+}

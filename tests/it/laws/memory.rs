@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use token_budget::ErrorKind;
 use token_budget::ledger::{MemoryOptions, Outcome, Rank};
+use token_budget::{ErrorKind, Period, Timestamp};
 
 use crate::books::{Books, HOUR, always, claim, day, line, root, team};
 
@@ -66,6 +66,19 @@ fn a_ledger_that_remembers_nothing_still_keeps_its_balances() {
 }
 
 #[test]
+fn what_was_refunded_of_a_forgotten_charge_is_not_taken_off_a_new_one() {
+    let books = Books::with(MemoryOptions { ended_max: 1, ..MemoryOptions::default() });
+    let old = books.charged(&team(100), &[5]);
+    // The refund is remembered in place of the charge, whose own place is free from now on.
+    books.record(books.id(), &team(100), &[-3], Some(old)).expect("2 are left of it");
+    let new = books.charged(&team(100), &[5]);
+
+    books.record(books.id(), &team(100), &[-5], Some(new)).expect("nothing of it was refunded");
+
+    assert_eq!(books.balances(&team(100)), [(2, 0)]);
+}
+
+#[test]
 fn an_account_idle_past_its_window_costs_no_memory() {
     let options = MemoryOptions { ended_max: 0, journal_entries_max: 0, ..MemoryOptions::default() };
     let books = Books::with(options);
@@ -80,6 +93,67 @@ fn an_account_idle_past_its_window_costs_no_memory() {
     // Each new account looks at four others: fifty are enough to find the hundred of day 0.
     assert_eq!(books.ledger.accounts(), 50);
     books.verify();
+}
+
+#[test]
+fn an_idle_account_is_kept_for_as_long_as_its_rolling_window_counts_it() {
+    let options = MemoryOptions { ended_max: 0, journal_entries_max: 0, ..MemoryOptions::default() };
+    let books = Books::with(options);
+    // Sub-periods of a second: what is spent in the first counts up to and with the sixtieth after it.
+    let second = |number| {
+        let (from, until) = (Timestamp::from_secs(number), Timestamp::from_secs(number + 1));
+        claim(vec![line("user/0", Period { number, from, until, span: 61 }, 10)])
+    };
+    books.charged(&second(0), &[9]);
+    for user in 1..10 {
+        books.at(user * 6);
+        books.charged(&claim(vec![line(&format!("user/{user}"), day(0), 10)]), &[1]);
+    }
+
+    books.at(60);
+    let counted = books.reserve(books.id(), &second(60), &[2]).expect("no error");
+    books.at(61);
+    let aged_out = books.reserve(books.id(), &second(61), &[2]).expect("no error");
+
+    assert_eq!((counted.outcome, aged_out.outcome), (Outcome::Refused, Outcome::Applied));
+}
+
+#[test]
+fn an_account_is_kept_for_as_long_as_a_remembered_charge_names_it() {
+    let books = Books::with(MemoryOptions { journal_entries_max: 0, ..MemoryOptions::default() });
+    let (posted, held) = (books.id(), claim(vec![line("user/0", day(0), 10)]));
+    books.reconcile(posted, &held, &[4], Rank::Estimated).expect("never seen: posted as it is");
+    let reserved = books.held(&claim(vec![line("user/1", day(0), 10)]), &[5]);
+    books.reconcile(reserved, &claim(vec![line("user/1", day(0), 10)]), &[5], Rank::Estimated).expect("held");
+    books.at(1_000);
+    for user in 2..10 {
+        books.charged(&claim(vec![line(&format!("user/{user}"), day(1), 10)]), &[1]);
+    }
+
+    // The reports come a day late.
+    let one = books.reconcile(posted, &held, &[3], Rank::Reported).expect("on the line that was charged");
+    let two = books.reconcile(reserved, &claim(vec![line("user/1", day(0), 10)]), &[6], Rank::Reported);
+
+    assert_eq!(
+        (one.replaced, two.expect("likewise").replaced),
+        (Some(Rank::Estimated), Some(Rank::Estimated))
+    );
+    assert_eq!(books.ledger.accounts(), 10);
+    books.verify();
+}
+
+#[test]
+fn an_account_used_again_on_the_next_day_begins_it_empty() {
+    let books = Books::new();
+    let today = claim(vec![line("user/ada", day(0), 10)]);
+    books.charged(&today, &[9]);
+    books.at(1_000);
+
+    // The account is the very one of yesterday, and remembers where its row is.
+    let tomorrow = claim(vec![token_budget::Line { period: day(1), ..today.lines()[0].clone() }]);
+    let reply = books.reserve(books.id(), &tomorrow, &[10]).expect("no error");
+
+    assert_eq!((reply.outcome, reply.balances[0].used()), (Outcome::Applied, 0));
 }
 
 #[test]

@@ -4,5 +4,6 @@
 
 mod ages;
 mod errors;
+mod journal;
 mod memory;
 mod rows;

@@ -59,3 +59,9 @@ fn an_open_hold_of_four_lines_takes_at_most_128_bytes() {
     let index = (size_of::<u32>() + 1) * 16 / 7;
     assert!(size_of::<Hold>() + size_of::<Due>() + index <= 128);
 }
+
+#[test]
+fn folding_lays_the_upper_half_of_a_product_over_the_lower() {
+    // 6 times 2^63 + 1 is 3 times 2^64, and 6: 0b011 over 0b110.
+    assert_eq!(fold((1 << 63) + 1, 6), 0b101);
+}
