@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
+use rusqlite::Connection;
 use token_budget::ledger::sqlite::{SqliteLedger, SqliteOptions};
 use token_budget::testing::conformance::{Factory, Offers, Setup, Store};
 use token_budget::{BudgetLedger, Error, ErrorKind};
@@ -18,7 +20,7 @@ impl Factory for Files {
     }
 
     fn make(&self, setup: &Setup) -> Result<Box<dyn Store>, Error> {
-        Ok(Box::new(File { folder: Folder::new()?, setup: setup.clone() }))
+        Ok(Box::new(File { reader: Mutex::new(None), folder: Folder::new()?, setup: setup.clone() }))
     }
 
     fn offers(&self) -> Offers {
@@ -28,6 +30,8 @@ impl Factory for Files {
 
 /// One file, and the clock of all its handles.
 struct File {
+    /// A connection of our own, made when it is first needed.
+    reader: Mutex<Option<Connection>>,
     folder: Folder,
     setup: Setup,
 }
@@ -53,9 +57,13 @@ impl Store for File {
 
     /// Asked of the file itself, by plain SQL.
     fn open_holds(&self) -> Option<usize> {
-        let file = rusqlite::Connection::open(self.path()).ok()?;
-        let count = file.query_row("SELECT count(*) FROM holds WHERE state = 'held'", [], |row| row.get(0));
-        count.ok().and_then(|count: i64| count.try_into().ok())
+        let mut reader = self.reader.lock();
+        if reader.is_none() {
+            *reader = Connection::open(self.path()).ok();
+        }
+        let mut count =
+            reader.as_ref()?.prepare_cached("SELECT count(*) FROM holds WHERE state = 'held'").ok()?;
+        count.query_row([], |row| row.get::<_, i64>(0)).ok()?.try_into().ok()
     }
 }
 
