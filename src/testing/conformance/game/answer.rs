@@ -37,11 +37,6 @@ impl Answer {
         }
         self == told
     }
-
-    /// The same answer, silent about what ended by age.
-    pub(super) fn without_expiries(self) -> Self {
-        Self { expired: Vec::new(), ..self }
-    }
 }
 
 #[cfg(test)]

@@ -25,12 +25,14 @@ pub(super) struct Game {
     pub(super) unheard: u64,
     /// An answer that was lost may have told of expiries, so that the next one does not.
     pub(super) expiries_in_doubt: bool,
+    /// One that was lost may have told of a level, by marks that a late copy bore: nobody tells it again.
+    pub(super) levels_in_doubt: bool,
 }
 
 impl Game {
     pub(super) fn new(random: Dice, books: Books, keeps_past: bool) -> Self {
         let (model, ids, seen) = (Model::new(keeps_past), Vec::new(), Seen::default());
-        Self { random, books, model, ids, seen, unheard: 0, expiries_in_doubt: false }
+        Self { random, books, model, ids, seen, unheard: 0, expiries_in_doubt: false, levels_in_doubt: false }
     }
 
     /// One command to both; what differs is an error.
@@ -201,6 +203,7 @@ impl Game {
         let (at, unheard) = (self.books.now(), self.books.unheard());
         let first_hand = std::mem::replace(&mut self.unheard, unheard) == unheard;
         self.expiries_in_doubt |= !first_hand;
+        self.levels_in_doubt |= !first_hand;
         if let Err(error) = &told
             && error.kind() == ErrorKind::Unsupported
         {
@@ -212,10 +215,7 @@ impl Game {
             (Ok(told), Ok(expected)) if !first_hand => told.is_retold(expected),
             // A resize bears no id of its own: sent again, it may find the hold that it cut short ended.
             (Err(ErrorKind::State), Ok(_)) if !first_hand && command.starts_with("resize") => true,
-            (Ok(told), Ok(expected)) if self.expiries_in_doubt => {
-                expected.clone().without_expiries().is_met_by(&told.clone().without_expiries(), command)
-            }
-            (Ok(told), Ok(expected)) => expected.is_met_by(told, command),
+            (Ok(told), Ok(expected)) => self.sure_of(expected).is_met_by(&self.sure_of(told), command),
             (told, expected) => told == expected,
         };
         if first_hand && told.is_ok() {
@@ -225,6 +225,18 @@ impl Game {
             return Ok(());
         }
         Err(Why::new(format!("at {at}: {command}\n  ledger: {told:?}\n   model: {expected:?}")))
+    }
+
+    /// What of an answer nobody else can have been told before.
+    fn sure_of(&self, answer: &Answer) -> Answer {
+        let mut sure = answer.clone();
+        if self.expiries_in_doubt {
+            sure.expired.clear();
+        }
+        if self.levels_in_doubt {
+            sure.crossed.clear();
+        }
+        sure
     }
 
     fn claim_of(&self, lines: &[ModelLine]) -> Claim {
