@@ -50,6 +50,8 @@
 //! | what a provider still lets through | [`wire::RateLimitState`] |
 //! | to hear of crossings and overruns | [`Observer`], [`Event`] |
 //! | books that survive the process, shared by several | `SqliteLedger` (feature `sqlite`) |
+//! | reports that survive it while the ledger is away | [`OutboxFile`] |
+//! | levels told that a process did not live to tell | [`Enforcer::tell_pending`] |
 //! | to keep the books elsewhere | [`ledger`], [`BudgetLedger`] |
 //! | to test your own calls, faults and all | `testing`: `ScriptedProvider`, `Oracle` |
 //! | to write a ledger, and know that it is right | `testing::conformance`; `docs/LEDGER.md` |
@@ -62,8 +64,8 @@
 //!
 //! # What is left out
 //! No HTTP library, no database and no runtime are in the default build; nothing is spawned (`SqliteLedger` has one
-//! thread). [`http`] rules on requests
-//! and reads answers, and leaves sending to others; other stores and reports build on the same contract.
+//! thread). [`http`] rules on requests and reads answers, and leaves sending to others; other stores and reports build on
+//! the same contract.
 //!
 //! # Features
 //! `tiktoken` (default) adds `TiktokenEstimator`, which counts text for OpenAI models; give it to the builder.

@@ -16,9 +16,13 @@
 //! * Refusing changes no balance and makes no row.
 //! * Ledger time never runs backwards.
 //!
+//! `docs/LEDGER.md` builds a ledger in front of its reader, and
+//! `testing::conformance` holds one to these laws, each with its name.
+//!
 //! [`ErrorKind::Conflict`]: crate::ErrorKind::Conflict
 
 mod command;
+mod reply;
 mod rules;
 mod memory;
 #[cfg(feature = "sqlite")]
@@ -29,11 +33,14 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 pub use command::{
-    About, Capabilities, Crossed, Ended, Entry, EntryKind, EntryLine, Expired, Frees, Frozen, MarkAction,
-    MarkScope, News, Note, OnExpiry, Outcome, PendingEvent, Rank, Reconcile, Record, Release, Reply, Reserve,
-    Resize, Signature,
+    About, Ended, MarkAction, MarkScope, Note, OnExpiry, Rank, Reconcile, Record, Release, Reserve, Resize,
+    Signature,
 };
 pub use memory::{MemoryLedger, MemoryOptions};
+pub use reply::{
+    Capabilities, Crossed, Entry, EntryKind, EntryLine, Expired, Frees, Frozen, News, Outcome, PendingEvent,
+    Reply,
+};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteLedger, SqliteOptions};
 
@@ -48,9 +55,11 @@ use crate::{Account, Balance, Error, Period, Root, Scope, Timestamp};
 /// # Errors
 /// Every command fails with `LedgerUnavailable` where the store cannot be
 /// reached, `Conflict` where an id came before with another body, `State`
-/// where the hold's state does not allow it, `Forgotten` where the id is older than the ledger remembers, `Overflow` where a sum does not
-/// fit, and `Invalid` where amounts and lines do not match. After an error
-/// nothing has changed.
+/// where the hold's state does not allow it, `Forgotten` where the id is older
+/// than the ledger remembers, `Overflow` where a sum does not fit, `Invalid`
+/// where amounts and lines do not match, `Damaged` where the store is not what
+/// it wrote, and `Unsupported` where it does not offer the command. After an
+/// error nothing has changed.
 #[async_trait]
 pub trait BudgetLedger: Debug + Send + Sync + 'static {
     /// Holds the amounts on all lines, or changes nothing.
@@ -71,9 +80,10 @@ pub trait BudgetLedger: Debug + Send + Sync + 'static {
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error>;
     /// Reads the journal of one root, from that number on, oldest first.
     async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error>;
-    /// Reads the crossings that nobody confirmed to have told, oldest first; a ledger that is not durable keeps none.
+    /// Reads the crossings that nobody confirmed to have told, oldest first.
     ///
-    /// A reply tells each crossing, too. These are what a crash kept from being told.
+    /// A reply tells each crossing, too. These are what a crash kept from being told; a ledger that
+    /// is not durable keeps none.
     async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error>;
     /// Notes that these were told, so that they are pending no more.
     async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error>;

@@ -30,7 +30,7 @@ use size::{Size, added, share};
 /// image, a file, or one of the provider's own tools makes it a
 /// [`Guess`](crate::EstimateKind::Guess): nothing is claimed, and a file
 /// still takes the model's largest input. Text of OpenAI models is exact with
-/// [`counting`](Self::counting).
+/// `counting` (feature `tiktoken`).
 ///
 /// # What it reads
 /// Unlike the byte bound it reads all text, at some 100 MB a second, so

@@ -130,16 +130,16 @@ impl BudgetLedger for Handle {
     }
 }
 
-/// The laws of that room.
-fn laws_of(room: &str) -> Vec<&'static conformance::Law> {
-    conformance::laws().iter().filter(|law| law.room() == room).collect()
+/// The laws about that subject.
+fn laws_of(subject: &str) -> Vec<&'static conformance::Law> {
+    conformance::laws().iter().filter(|law| law.subject() == subject).collect()
 }
 
 #[test]
 fn a_store_that_lasts_keeps_the_laws_of_crashes_and_of_failing_operations() {
-    for room in ["crashes", "faults", "model"] {
-        let laws = laws_of(room);
-        assert!(!laws.is_empty(), "the room {room} has laws");
+    for subject in ["crashes", "faults", "model"] {
+        let laws = laws_of(subject);
+        assert!(!laws.is_empty(), "there are laws about {subject}");
         for law in laws {
             assert_eq!(law.run(&Lasting { forgets: false }), Standing::Held, "{}", law.name());
         }

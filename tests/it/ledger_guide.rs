@@ -1,4 +1,4 @@
-//! Is the code in `docs/LEDGER.md` that of the example that runs?
+//! Is what the pages about ledgers say so? Their code, the laws and tables they name, and how many there are.
 
 use std::fs;
 use std::path::Path;
@@ -29,5 +29,62 @@ fn every_law_that_the_guide_names_exists() {
     assert!(!names.is_empty());
     for name in names {
         assert!(token_budget::testing::conformance::law(name).is_some(), "{name}");
+    }
+}
+
+/// The cells of the tables under that heading, row by row, without the heads.
+#[cfg(feature = "testing")]
+fn rows_under<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
+    let (_, after) = page.split_once(heading).expect("a heading");
+    let part = after.split("\n## ").next().expect("the part below it");
+    let rows = part.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    let cells = |row: &'a str| row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
+    rows.map(cells).filter(|cells| cells.first() != Some(&"mistake")).collect()
+}
+
+#[cfg(feature = "testing")]
+#[test]
+fn the_pages_say_how_many_laws_there_are() {
+    let laws = token_budget::testing::conformance::laws().len();
+    assert!(read("docs/RELIABILITY.md").contains(&format!("| {laws} laws,")), "there are {laws}");
+    assert!(read("CHANGELOG.md").contains(&format!("{laws} named laws")), "there are {laws}");
+}
+
+#[cfg(feature = "testing")]
+#[test]
+fn every_planted_mistake_is_listed_with_laws_that_exist() {
+    let page = read("docs/RELIABILITY.md");
+    let sentences: Vec<String> =
+        token_budget::testing::conformance::laws().iter().map(|law| law.sentence()).collect();
+    let rows = rows_under(&page, "## The planted mistakes");
+    for row in &rows {
+        for law in row[1].split("; ") {
+            assert!(sentences.iter().any(|sentence| sentence == law), "{}: no law says {law:?}", row[0]);
+        }
+    }
+    let count = rows.len();
+    assert!(page.contains(&format!("| {count} of {count} |")), "{count} are listed");
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_guide_explains_every_table_and_view_of_the_file() {
+    let folder = crate::sqlite::support::Folder::in_memory();
+    let path = folder.file("books.db");
+    token_budget::SqliteLedger::open(&path).expect("a ledger");
+    let file = rusqlite::Connection::open(&path).expect("a connection");
+    let mut read_names = file
+        .prepare(
+            "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'",
+        )
+        .expect("sound SQL");
+    let names = read_names.query_map([], |row| row.get::<_, String>(0)).expect("rows");
+    let names: Vec<String> = names.map(|name| name.expect("a name")).collect();
+
+    let guide = read("docs/LEDGER.md");
+
+    assert!(names.len() >= 16, "{names:?}");
+    for name in names {
+        assert!(guide.contains(&format!("`{name}`")), "docs/LEDGER.md does not explain {name}");
     }
 }

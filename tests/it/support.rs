@@ -289,12 +289,12 @@ impl BudgetLedger for FarLedger {
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// Dice for that test; `SEED` in the environment repeats a run.
+    /// Dice for that test; `TOKEN_BUDGET_SEED` in the environment repeats a run.
     pub(crate) fn new(test: &str) -> Self {
         use std::hash::BuildHasher;
-        let given = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+        let given = std::env::var("TOKEN_BUDGET_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| std::collections::hash_map::RandomState::new().hash_one(test));
-        println!("{test}: SEED={seed}");
+        println!("{test}: TOKEN_BUDGET_SEED={seed}");
         Self(seed)
     }
 

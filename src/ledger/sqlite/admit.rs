@@ -1,9 +1,10 @@
 //! Is there room? Reserving takes it on all lines, or on none.
 
 use super::account::check_name;
-use super::books::{Balances, Books, Changes, Told};
+use super::books::{Balances, Books, Changes};
 use super::fault::Fault;
 use super::holds::{self, ExpiryCharge, Hold, HoldLine, HoldLines};
+use super::post::Told;
 use super::roots::RootRow;
 use super::seal::body_of;
 use super::sheet::Change;

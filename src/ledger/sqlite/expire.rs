@@ -2,9 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::books::{Books, Changes, NO_NOTE, Told};
+use super::books::{Books, Changes};
 use super::fault::Fault;
 use super::holds::{self, Hold};
+use super::post::{NO_NOTE, Told};
 use super::roots::RootRow;
 use super::sheet::Change;
 use crate::Timestamp;
@@ -52,7 +53,9 @@ impl Books {
         Ok(())
     }
 
-    /// What a hold that ends by age changes. A charge that does not fit is the hold itself, which always does.
+    /// What a hold that ends by age changes.
+    ///
+    /// A charge that does not fit is the hold itself, which always does.
     fn expiry_changes(&mut self, hold: &Hold) -> Result<Changes, Fault> {
         let mut changes = Changes::new();
         for (line, spent) in hold.lines.iter().zip(hold.expiry_charges()) {

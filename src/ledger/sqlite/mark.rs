@@ -2,8 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::books::{Balances, Books, NO_NOTE, Told};
+use super::books::{Balances, Books};
 use super::fault::{Fault, StoreError, damaged};
+use super::post::{NO_NOTE, Told};
 use super::roots::RootRow;
 use super::text;
 use crate::ledger::rules::mark_counts;

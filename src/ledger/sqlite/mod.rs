@@ -23,6 +23,7 @@ mod open;
 mod operator;
 mod options;
 mod place;
+mod post;
 mod read;
 mod rebuild;
 mod record;
@@ -58,22 +59,24 @@ use crate::{Clock, Error, ErrorKind, ReservationId, Root, SystemClock};
 /// What it answered is on the disk: it survives `kill -9` and, as far as the
 /// disk keeps what it was told to sync, loss of power. After a failed write, or
 /// where its file was deleted or replaced, it answers nothing until it is opened
-/// again; a full disk refuses what comes while it is full. Contention between processes is waited out as long as the
-/// caller waits. Everything is kept: a past period's balance stays readable and
-/// is charged by late reports, where the ledger in memory forgets it.
+/// again; a full disk refuses what comes while it is full. Contention between
+/// processes is waited out as long as the caller waits. Everything is kept: a
+/// past period's balance stays readable and is charged by late reports, where the
+/// ledger in memory forgets it.
 ///
-/// Clones share one connection and **one thread of their own**, which ends by itself soon after
-/// the last of them: dropping waits for nothing, since all that was answered is on the disk. It is the only thread that the crate starts: a sync blocks for
-/// as long as the disk takes, and one thread can write what many callers wait
-/// for with one sync. For the same reason [`immediate`](crate::BudgetLedger::immediate) is `None`: the `…_now`
-/// forms of commands are for ledgers in memory.
+/// Clones share one connection and **one thread of their own**, the only one that
+/// the crate starts: a sync blocks for as long as the disk takes, and one thread can
+/// write what many callers wait for with one sync. It ends by itself soon after the
+/// last of them, and dropping waits for nothing, since all that was answered is on
+/// the disk. Because a sync blocks,
+/// [`immediate`](crate::BudgetLedger::immediate) is `None`: the `…_now` forms of
+/// commands are for ledgers in memory.
 ///
 /// The file is plain SQL, with views for reports: see `docs/LEDGER.md`.
 ///
 /// # Example: what was spent is still spent when the file is opened again
 /// ```
-/// use token_budget::ledger::sqlite::SqliteLedger;
-/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Usd, Window};
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, SqliteLedger, Usage, Usd, Window};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

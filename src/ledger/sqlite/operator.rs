@@ -1,8 +1,9 @@
 //! What can an operator see of open holds, and end by hand?
 
-use super::books::{Books, Changes, NO_NOTE};
+use super::books::{Books, Changes};
 use super::fault::Fault;
 use super::holds::{self, Hold};
+use super::post::NO_NOTE;
 use super::roots::RootRow;
 use super::sheet::Change;
 use crate::ledger::rules::{State, check_shape, check_signs, ended, left_of};

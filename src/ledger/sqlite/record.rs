@@ -1,8 +1,9 @@
 //! What is posted that no hold announced? Refunds, corrections and imports.
 
-use super::books::{Books, Told};
+use super::books::Books;
 use super::fault::Fault;
 use super::holds::{self, Hold};
+use super::post::Told;
 use super::roots::RootRow;
 use super::seal::body_of;
 use crate::Error;

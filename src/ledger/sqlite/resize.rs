@@ -1,8 +1,9 @@
 //! What may change about a live hold?
 
-use super::books::{Balances, Books, Changes, NO_NOTE, Told};
+use super::books::{Balances, Books, Changes};
 use super::fault::Fault;
 use super::holds;
+use super::post::{NO_NOTE, Told};
 use super::roots::RootRow;
 use super::sheet::Change;
 use crate::ledger::rules::{State, check_shape, ended, has_room, negative};

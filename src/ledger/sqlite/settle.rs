@@ -3,9 +3,10 @@
 use smallvec::SmallVec;
 
 use super::account::check_name;
-use super::books::{Balances, Books, Changes, Told};
+use super::books::{Balances, Books, Changes};
 use super::fault::Fault;
 use super::holds::{self, Hold, HoldLine, HoldLines};
+use super::post::Told;
 use super::roots::RootRow;
 use super::seal::body_of;
 use super::sheet::Change;
@@ -153,7 +154,9 @@ impl Books {
         Ok(())
     }
 
-    /// What posting these amounts changes, with accounts made where there are none; nothing where a sum does not fit.
+    /// What posting these amounts changes, with accounts made where there are none.
+    ///
+    /// Where a sum does not fit, none is made.
     pub(super) fn new_changes(
         &mut self,
         row: &RootRow,

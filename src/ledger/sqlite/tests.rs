@@ -6,7 +6,6 @@ mod laws;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-
 use std::task::{Context, Poll, Wake};
 
 use super::failpoint::Fails;

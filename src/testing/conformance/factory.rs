@@ -48,7 +48,9 @@ pub struct Setup {
 /// Which hooks a factory has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offers {
-    /// The ledger keeps the time of [`Setup::clock`]. Else it keeps the machine's, and laws that move time are left out.
+    /// The ledger keeps the time of [`Setup::clock`].
+    ///
+    /// Else it keeps the machine's, and laws that move time are left out.
     pub time: bool,
     /// [`Store::fail_at`] works.
     pub faults: bool,

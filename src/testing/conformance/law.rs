@@ -14,7 +14,7 @@ use crate::{Error, ManualClock};
 #[derive(Clone, Copy, Debug)]
 pub struct Law {
     pub(super) name: &'static str,
-    pub(super) room: &'static str,
+    pub(super) subject: &'static str,
     pub(super) needs: &'static [Need],
     pub(super) check: fn(&Ground<'_>) -> Held,
 }
@@ -38,7 +38,8 @@ pub enum Need {
 pub enum Standing {
     /// It keeps it, as far as was tried.
     Held,
-    /// It does not offer what the law needs: what it lacks, or what it said with [`Unsupported`](crate::ErrorKind::Unsupported).
+    /// It does not offer what the law needs: what it lacks, or what it said with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported).
     NotOffered(String),
     /// It breaks it.
     Broken {
@@ -73,8 +74,8 @@ impl Law {
 
     /// What it is about: admission, expiry, ids, …
     #[must_use]
-    pub fn room(&self) -> &'static str {
-        self.room
+    pub fn subject(&self) -> &'static str {
+        self.subject
     }
 
     /// What it asks of a ledger before it can be tried.
@@ -145,7 +146,7 @@ impl Law {
 }
 
 impl Need {
-    /// What a ledger without it lacks: `its clock cannot be set`.
+    /// What is said of a ledger without it: `keeps a clock of its own`.
     pub(super) fn lack(self) -> &'static str {
         match self {
             Self::Time => "keeps a clock of its own",

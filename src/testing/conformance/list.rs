@@ -5,13 +5,13 @@ use super::laws;
 
 /// Names each law once: as data, and as a test of [`conformance_tests!`](crate::conformance_tests).
 macro_rules! list_of_laws {
-    ($dollar:tt $($room:ident :: $law:ident [$($need:ident),*])*) => {
+    ($dollar:tt $($subject:ident :: $law:ident [$($need:ident),*])*) => {
         /// All laws, in the order of the report.
         pub(super) const LAWS: &[Law] = &[$(Law {
             name: stringify!($law),
-            room: stringify!($room),
+            subject: stringify!($subject),
             needs: &[$(Need::$need),*],
-            check: laws::$room::$law,
+            check: laws::$subject::$law,
         }),*];
 
         /// Makes one `#[test]` of each law, so that a broken one is seen by its name.

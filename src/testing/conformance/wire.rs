@@ -48,10 +48,10 @@ impl<F: Factory> Factory for OverFaultyWire<F> {
 
     fn make(&self, setup: &Setup) -> Result<Box<dyn Store>, Error> {
         let store = self.factory.make(setup)?;
-        let lines = Mutex::new(Lines { open: Vec::new(), opened: 0, unheard_before: 0 });
+        let wires = Mutex::new(Wires { open: Vec::new(), opened: 0, unheard_before: 0 });
         Ok(Box::new(FarStore {
             store,
-            lines,
+            wires,
             odds: self.odds,
             seed: setup.seed,
             driver: self.factory.driver(),
@@ -74,14 +74,15 @@ impl<F: Factory> Factory for OverFaultyWire<F> {
 /// A store at the other end of several wires.
 struct FarStore {
     store: Box<dyn Store>,
-    lines: Mutex<Lines>,
+    wires: Mutex<Wires>,
     odds: Odds,
     seed: u64,
     driver: Driver,
 }
 
-struct Lines {
-    /// The wires, each with the address of the handle that speaks over it.
+/// Every wire to one store.
+struct Wires {
+    /// Those that are open, each with the address of the handle that speaks over it.
     open: Vec<(usize, FaultyLedger)>,
     opened: u64,
     /// Answers that were lost on wires that are closed.
@@ -89,8 +90,8 @@ struct Lines {
 }
 
 impl FarStore {
-    fn wires(&self) -> Vec<FaultyLedger> {
-        self.lines.lock().open.iter().map(|(_, wire)| wire.clone()).collect()
+    fn open_wires(&self) -> Vec<FaultyLedger> {
+        self.wires.lock().open.iter().map(|(_, wire)| wire.clone()).collect()
     }
 }
 
@@ -100,21 +101,21 @@ fn address(handle: &Arc<dyn BudgetLedger>) -> usize {
 
 impl Store for FarStore {
     fn open(&self) -> Result<Arc<dyn BudgetLedger>, Error> {
-        let mut lines = self.lines.lock();
+        let mut wires = self.wires.lock();
         // Each handle has faults of its own.
-        let seed = self.seed.wrapping_add(lines.opened.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        lines.opened = lines.opened.saturating_add(1);
+        let seed = self.seed.wrapping_add(wires.opened.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        wires.opened = wires.opened.saturating_add(1);
         let wire = FaultyLedger::new(self.store.open()?, seed).with_odds(self.odds);
         let handle: Arc<dyn BudgetLedger> = Arc::new(Retrying::new(wire.clone()));
-        lines.open.push((address(&handle), wire));
+        wires.open.push((address(&handle), wire));
         Ok(handle)
     }
 
     fn crash(&self, handle: Arc<dyn BudgetLedger>) {
-        let mut lines = self.lines.lock();
-        let place = lines.open.iter().rposition(|(at, _)| *at == address(&handle));
-        let Some((_, wire)) = place.map(|place| lines.open.swap_remove(place)) else { return };
-        lines.unheard_before = lines.unheard_before.saturating_add(wire.unheard());
+        let mut wires = self.wires.lock();
+        let place = wires.open.iter().rposition(|(at, _)| *at == address(&handle));
+        let Some((_, wire)) = place.map(|place| wires.open.swap_remove(place)) else { return };
+        wires.unheard_before = wires.unheard_before.saturating_add(wire.unheard());
         let far = wire.ledger();
         // What is under way on this wire is lost with it.
         drop((wire, handle));
@@ -130,16 +131,16 @@ impl Store for FarStore {
     }
 
     fn fail_at(&self, operation: u64, fault: Fault) {
-        self.wires().iter().for_each(|wire| wire.fail_at(operation, fault));
+        self.open_wires().iter().for_each(|wire| wire.fail_at(operation, fault));
     }
 
     fn unheard(&self) -> u64 {
-        let before = self.lines.lock().unheard_before;
-        self.wires().iter().map(FaultyLedger::unheard).fold(before, u64::saturating_add)
+        let before = self.wires.lock().unheard_before;
+        self.open_wires().iter().map(FaultyLedger::unheard).fold(before, u64::saturating_add)
     }
 
     fn arrive(&self) -> Result<(), Error> {
-        for wire in self.wires() {
+        for wire in self.open_wires() {
             self.driver.wait(async {
                 wire.arrive().await;
                 Ok(())

@@ -1,6 +1,6 @@
 //! Does the suite find the mistakes that backends make? Each is planted, and named is the law that catches it.
 //!
-//! Two of the twelve live above the ledger as well: a scope that a call names
+//! Two of them live above the ledger as well: a scope that a call names
 //! twice, and a hold that a dropped reservation leaks. What can be planted below is
 //! planted below; what lies above is shown at the end.
 

@@ -8,8 +8,7 @@ use token_budget::{BudgetLedger, ErrorKind, ReservationId, Timestamp};
 
 use super::support::{Folder, balance, charge, hold, open_at, reserve, wait};
 use crate::books::{always, claim, line, root, scope, signed, team, with_marks};
-use crate::support::Dice;
-use crate::support::setting;
+use crate::support::{Dice, setting};
 
 /// Books with some of everything: open and ended holds, refusals, tombstones, marks, levels.
 fn write_books(path: &Path) -> SqliteLedger {

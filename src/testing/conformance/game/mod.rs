@@ -7,6 +7,7 @@ mod deal;
 mod model;
 mod play;
 mod seen;
+mod settle;
 mod tally;
 
 use std::fmt;

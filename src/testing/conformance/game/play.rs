@@ -65,7 +65,9 @@ impl Game {
         Ok(game)
     }
 
-    /// How many holds should be open; none where a command sent again may have ended one that the model still holds.
+    /// How many holds should be open.
+    ///
+    /// `None` where a command sent again may have ended one that the model still holds.
     pub(super) fn open_holds(&self) -> Option<usize> {
         let is_certain = !self.expiries_in_doubt && self.books.unheard() == self.unheard;
         is_certain.then(|| self.model.open_holds())

@@ -59,7 +59,9 @@ fn sure(books: Books, command: impl Fn(&Books) -> Result<Reply, Error>) -> Held<
     Ok(until_answered(books, command)?.0)
 }
 
-/// Asks until there is an answer, and says on which handle: a durable store that no longer answers is opened anew.
+/// Asks until there is an answer, and says on which handle.
+///
+/// A durable store that no longer answers is opened anew.
 fn until_answered<T>(mut books: Books, ask: impl Fn(&Books) -> Result<T, Error>) -> Held<(Books, T)> {
     let mut attempt = 1;
     loop {

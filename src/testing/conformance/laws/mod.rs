@@ -1,4 +1,4 @@
-//! What may nobody's ledger do otherwise? One function for each law, a room for each subject.
+//! What may nobody's ledger do otherwise? One function for each law, a file for each subject.
 
 #![expect(clippy::arithmetic_side_effects, reason = "the figures of a law are small constants of its own")]
 

@@ -1,0 +1,186 @@
+//! What does a ledger answer, and what does it show?
+
+use std::time::Duration;
+
+use serde::Serialize;
+use smallvec::SmallVec;
+
+use super::{MarkAction, Note, Rank, Signature};
+use crate::{Account, Balance, ReservationId, Root, Scope, Timestamp};
+
+/// What a ledger answers to a command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// What became of the command.
+    pub outcome: Outcome,
+    /// The id was seen before: this is the first answer again, with present balances.
+    pub repeated: bool,
+    /// Charged without a hold of that id ever having been seen.
+    pub unheld: bool,
+    /// The rank of the charge that a reconcile replaced; `None` where a live hold ended.
+    pub replaced: Option<Rank>,
+    /// The ledger's instant.
+    pub now: Timestamp,
+    /// One for each line: just before a reserve or resize, just after anything else.
+    pub balances: SmallVec<[Balance; 8]>,
+    /// What else came to light; mostly nothing.
+    pub news: Option<Box<News>>,
+}
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Done, on every line.
+    Applied,
+    /// At least one line has no room, or a scope is frozen: nothing was changed.
+    Refused,
+    /// The ledger's instant lies outside a line's period: nothing was changed, resolve again.
+    Stale,
+    /// A surer figure stands already: nothing was changed.
+    Ignored,
+}
+
+/// What a command brought to light beside its own answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct News {
+    /// Levels that spent money has reached for the first time in their period.
+    pub crossed: Vec<Crossed>,
+    /// Holds that ended by age.
+    pub expired: Vec<Expired>,
+    /// Scopes of the claim that are frozen, and why.
+    pub frozen: Vec<Frozen>,
+    /// Rolling lines that refused and will have room again, in the claim's order.
+    pub frees: Vec<Frees>,
+}
+
+/// When a rolling line without room has some again, if nothing else happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frees {
+    /// Which line of the claim, from zero.
+    pub line: usize,
+    /// After how many further sub-periods enough has aged out.
+    pub periods: u32,
+}
+
+/// A level that was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crossed {
+    /// Where.
+    pub account: Account,
+    /// In which period.
+    pub period: i64,
+    /// Which tier.
+    pub tier: u8,
+    /// The level.
+    pub at: i64,
+    /// What was spent when it was found.
+    pub spent: i64,
+}
+
+/// A level that was reached and that nobody confirmed to have told yet.
+///
+/// `root` and `sequence`, its number in the journal, name it for ever: a
+/// receiver that sees both twice has heard it before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingEvent {
+    /// Whose books.
+    pub root: Root,
+    /// The journal entry that tells it.
+    pub sequence: u64,
+    /// When it was found.
+    pub at: Timestamp,
+    /// What was reached.
+    pub crossed: Crossed,
+}
+
+/// A hold that ended by age.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Which.
+    pub id: ReservationId,
+    /// When it was due.
+    pub due: Timestamp,
+    /// What it was charged, by account: zero for a call that was never sent.
+    pub charged: Vec<(Account, i64)>,
+}
+
+/// A scope that admits nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Frozen {
+    /// Which.
+    pub scope: Scope,
+    /// By which mark.
+    pub action: MarkAction,
+    /// Since when.
+    pub since: Timestamp,
+    /// By whom, and why.
+    pub signature: Signature,
+}
+
+/// One confirmed change, as the journal keeps it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its number in the books of its root, from 1, without gaps.
+    pub sequence: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Which hold or posting.
+    pub id: ReservationId,
+    /// What happened.
+    pub kind: EntryKind,
+    /// By how much each account changed.
+    pub lines: Vec<EntryLine>,
+    /// What the command said about its call.
+    pub note: Note,
+    /// Who decided it and why, where a person did.
+    pub signature: Option<Signature>,
+}
+
+/// What a journal entry tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EntryKind {
+    /// A hold was made.
+    Reserved,
+    /// A hold was changed.
+    Resized,
+    /// A charge was made or replaced.
+    Reconciled(Rank),
+    /// A charge was made on an id that had no hold.
+    Unheld(Rank),
+    /// A hold was given back, or a charge withdrawn.
+    Released,
+    /// A refund, a correction, an import.
+    Recorded,
+    /// Spent money reached a level.
+    Crossed(u8),
+    /// A scope was marked.
+    Marked(MarkAction),
+}
+
+/// By how much one account changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryLine {
+    /// Which account.
+    pub account: Account,
+    /// In which period.
+    pub period: i64,
+    /// Change of what is spent.
+    pub spent: i64,
+    /// Change of what is reserved.
+    pub reserved: i64,
+}
+
+/// What a ledger offers, as data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Answers survive the process.
+    pub durable: bool,
+    /// Several processes may share it.
+    pub shared: bool,
+    /// How long an ended id is surely remembered once it was finally reported; zero where only a number is.
+    pub remembers: Duration,
+    /// How many journal entries it keeps before it folds them into totals; `None` keeps all.
+    pub journal_entries: Option<usize>,
+}

@@ -1,0 +1,140 @@
+//! What should the books say once a call has ended? Reports, releases and postings, as the model has them.
+
+use super::answer::Answer;
+use super::model::{Known, Model, ModelLine, State, body, same_lines};
+use crate::ErrorKind;
+use crate::ledger::{Outcome, Rank};
+
+impl Model {
+    pub(super) fn reconcile(
+        &mut self,
+        now: i64,
+        id: u128,
+        lines: &[ModelLine],
+        rank: Rank,
+    ) -> Result<Answer, ErrorKind> {
+        self.tick(now);
+        let amounts: Vec<i64> = lines.iter().map(|line| line.amount).collect();
+        let known = self.known.get(&id).cloned();
+        let mut unheld = known.as_ref().is_some_and(|known| known.unheld);
+        match &known {
+            None | Some(Known { state: State::Refused | State::Tombstone, .. }) => {
+                unheld = true;
+                self.post(id, State::Charged(rank), lines);
+            }
+            Some(Known { state: State::Recorded, .. }) => return Err(ErrorKind::Conflict),
+            Some(known) => {
+                if !same_lines(known, lines) {
+                    return Err(ErrorKind::Conflict);
+                }
+                if let State::Charged(stands) = &known.state {
+                    if rank == *stands && amounts != known.amounts {
+                        return Err(ErrorKind::Conflict);
+                    }
+                    if rank <= *stands {
+                        let outcome = if rank == *stands { Outcome::Applied } else { Outcome::Ignored };
+                        let balances = self.balances(lines);
+                        let repeated = rank == *stands;
+                        return Ok(Answer { repeated, unheld, balances, ..self.answer(outcome) });
+                    }
+                }
+                self.end(id, State::Charged(rank), &amounts);
+            }
+        }
+        let crossed = self.cross(lines);
+        let replaced = match known.map(|known| known.state) {
+            Some(State::Charged(rank)) => Some(rank),
+            _ => None,
+        };
+        let balances = self.balances(lines);
+        let answer = Answer { unheld, replaced, crossed, balances, ..self.answer(Outcome::Applied) };
+        self.forget_past();
+        Ok(answer)
+    }
+
+    /// Spends on lines that nothing was held for.
+    fn post(&mut self, id: u128, state: State, lines: &[ModelLine]) {
+        let amounts = lines.iter().map(|line| line.amount).collect();
+        let refunded = vec![0; lines.len()];
+        self.known.insert(id, Known { state, body: body(lines), amounts, refunded, unheld: true });
+        for line in lines {
+            self.advance(line);
+            self.add(line.account, line.period, line.amount, 0);
+        }
+    }
+
+    pub(super) fn release(&mut self, now: i64, id: u128) -> Result<Answer, ErrorKind> {
+        self.tick(now);
+        let Some(known) = self.known.get(&id).cloned() else {
+            let buried = Known {
+                state: State::Tombstone,
+                body: vec![],
+                amounts: vec![],
+                refunded: vec![],
+                unheld: false,
+            };
+            self.known.insert(id, buried);
+            return Ok(self.answer(Outcome::Applied));
+        };
+        match known.state {
+            State::Held { .. } => {}
+            State::Charged(rank) if rank < Rank::Reported => {}
+            State::Released | State::Tombstone => {
+                let balances = self.balances_of(&known);
+                return Ok(Answer { repeated: true, balances, ..self.answer(Outcome::Applied) });
+            }
+            State::Charged(_) | State::Refused | State::Recorded => return Err(ErrorKind::State),
+        }
+        self.end(id, State::Released, &vec![0; known.body.len()]);
+        let balances = self.balances_of(&known);
+        self.forget_past();
+        Ok(Answer { balances, ..self.answer(Outcome::Applied) })
+    }
+
+    pub(super) fn record(
+        &mut self,
+        now: i64,
+        id: u128,
+        lines: &[ModelLine],
+        corrects: Option<u128>,
+    ) -> Result<Answer, ErrorKind> {
+        self.tick(now);
+        if let Some(known) = self.known.get(&id) {
+            if known.state != State::Recorded || known.body != body(lines) {
+                return Err(ErrorKind::Conflict);
+            }
+            return Ok(Answer {
+                repeated: true,
+                balances: self.balances(lines),
+                ..self.answer(Outcome::Applied)
+            });
+        }
+        let charge = corrects.and_then(|id| self.known.get(&id)).cloned();
+        let charge = charge.filter(|known| matches!(known.state, State::Charged(_)));
+        if lines.iter().any(|line| line.amount < 0) {
+            if corrects.is_none() {
+                return Err(ErrorKind::Invalid);
+            }
+            let Some(charge) = &charge else { return Err(ErrorKind::State) };
+            if !same_lines(charge, lines) {
+                return Err(ErrorKind::Conflict);
+            }
+            let left =
+                charge.amounts.iter().zip(&charge.refunded).map(|(charged, back)| (charged - back).max(0));
+            if lines.iter().zip(left).any(|(line, left)| -line.amount > left) {
+                return Err(ErrorKind::Invalid);
+            }
+        }
+        if let (Some(charge), Some(id)) = (charge, corrects)
+            && same_lines(&charge, lines)
+        {
+            let refunded = self.known.get_mut(&id).map(|known| &mut known.refunded);
+            for (sum, line) in refunded.into_iter().flatten().zip(lines) {
+                *sum = (*sum - line.amount).max(0);
+            }
+        }
+        self.post(id, State::Recorded, lines);
+        let crossed = self.cross(lines);
+        Ok(Answer { crossed, balances: self.balances(lines), ..self.answer(Outcome::Applied) })
+    }
+}
