@@ -177,14 +177,15 @@ impl Books {
         mut row: RootRow,
         work: impl FnOnce(&mut Self, &mut RootRow) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.latest = self.latest.max(self.clock.now());
         row.time = row.time.max(self.latest);
         let done = self.expire_due(&mut row).and_then(|()| work(self, &mut row));
         self.roots.insert(row.root.clone(), row);
         done
     }
 
+    /// The row of that root, for a command of now: time runs on even where nobody has books yet.
     fn known_root(&mut self, root: &Root) -> Result<Option<RootRow>, Fault> {
+        self.latest = self.latest.max(self.clock.now());
         match self.roots.remove(root) {
             Some(row) => Ok(Some(row)),
             None => {

@@ -54,6 +54,7 @@ list_of_laws! {
     admission::an_amount_below_zero_is_an_error []
     admission::amounts_that_do_not_stand_beside_the_lines_are_an_error []
     admission::a_sum_that_does_not_fit_is_an_error_and_changes_nothing []
+    admission::a_sum_that_does_not_fit_is_refused_where_there_is_a_ceiling []
     admission::a_sum_that_does_not_fit_on_the_last_line_changes_no_other []
     admission::amounts_are_exact_to_the_last_unit []
     admission::a_scope_that_a_claim_names_twice_is_held_once []
@@ -118,6 +119,7 @@ list_of_laws! {
     expiry::an_expiry_found_by_reading_is_told_by_the_next_reply [Time]
 
     windows::a_new_day_begins_empty [Time]
+    windows::an_account_that_is_used_again_begins_the_next_day_empty [Time]
     windows::a_reserve_outside_its_lines_interval_is_stale_and_changes_nothing [Time, Journal]
     windows::one_stale_line_makes_the_whole_reserve_stale [Time]
     windows::a_stale_id_can_be_asked_again_with_its_line_resolved_anew [Time]

@@ -1,7 +1,7 @@
 //! What do the errors of the ledger in memory say?
 
 use token_budget::ErrorKind;
-use token_budget::ledger::{OnExpiry, Outcome, Rank};
+use token_budget::ledger::{OnExpiry, Rank};
 
 use crate::books::{Books, always, claim, line, root_of, team};
 
@@ -81,18 +81,6 @@ fn a_line_of_another_root_cannot_be_claimed() {
     let stranger = line("team/search", always(), 10);
     let error = token_budget::Claim::new(root_of("zeta"), &[], vec![stranger]).expect_err("other books");
     assert_eq!(error.kind(), ErrorKind::Invalid);
-}
-
-#[test]
-fn a_sum_beyond_63_bits_is_refused_under_a_ceiling_and_an_error_without_one() {
-    let books = Books::new();
-    books.charged(&team(i64::MAX), &[i64::MAX - 1]);
-
-    let under_a_ceiling = books.reserve(books.id(), &team(10), &[2]).expect("an answer");
-    let without_one = books.reserve(books.id(), &team(i64::MAX), &[2]).expect_err("2^63");
-
-    assert_eq!(under_a_ceiling.outcome, Outcome::Refused);
-    assert_eq!(without_one.kind(), ErrorKind::Overflow);
 }
 
 #[test]

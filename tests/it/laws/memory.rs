@@ -143,20 +143,6 @@ fn an_account_is_kept_for_as_long_as_a_remembered_charge_names_it() {
 }
 
 #[test]
-fn an_account_used_again_on_the_next_day_begins_it_empty() {
-    let books = Books::new();
-    let today = claim(vec![line("user/ada", day(0), 10)]);
-    books.charged(&today, &[9]);
-    books.at(1_000);
-
-    // The account is the very one of yesterday, and remembers where its row is.
-    let tomorrow = claim(vec![token_budget::Line { period: day(1), ..today.lines()[0].clone() }]);
-    let reply = books.reserve(books.id(), &tomorrow, &[10]).expect("no error");
-
-    assert_eq!((reply.outcome, reply.balances[0].used()), (Outcome::Applied, 0));
-}
-
-#[test]
 fn one_account_can_be_used_with_two_ledgers() {
     let (here, there) = (Books::new(), Books::new());
     let (first, second) = (line("team/search", always(), 10), line("user/ada", always(), 10));

@@ -4,6 +4,5 @@
 
 mod ages;
 mod errors;
-mod journal;
 mod memory;
 mod rows;

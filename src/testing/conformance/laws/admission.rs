@@ -161,6 +161,17 @@ pub(crate) fn a_sum_that_does_not_fit_is_an_error_and_changes_nothing(ground: &G
     Ok(())
 }
 
+pub(crate) fn a_sum_that_does_not_fit_is_refused_where_there_is_a_ceiling(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    books.charged(&team(i64::MAX), &[i64::MAX - 1])?;
+
+    // Nothing is wrong with the question: there is no room, and that is the answer.
+    let refused = books.reserve(books.id(), &team(10), &[2])?;
+
+    equal!(refused.outcome, Outcome::Refused);
+    Ok(())
+}
+
 pub(crate) fn a_sum_that_does_not_fit_on_the_last_line_changes_no_other(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let lines = claim(vec![line("user/ada", always(), 100), line("team/search", always(), i64::MAX)]);

@@ -47,6 +47,7 @@ pub(crate) fn an_expiry_is_an_entry_of_its_own(ground: &Ground<'_>) -> Held {
     let expected = [(EntryKind::Reserved, 0, 4), (EntryKind::Reconciled(Rank::Expired), 4, -4)];
     equal!(changes(&entries), expected);
     equal!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id, id]);
+    equal!(entries.last().and_then(|last| last.note.ended), Some(Ended::Expired));
     Ok(())
 }
 

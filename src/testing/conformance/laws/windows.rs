@@ -1,6 +1,7 @@
 //! In which period does money land, and what does a rolling window still count?
 
 use super::*;
+use crate::Line;
 use crate::ledger::MarkAction;
 
 fn of_day(number: i64) -> Claim {
@@ -21,6 +22,21 @@ pub(crate) fn a_new_day_begins_empty(ground: &Ground<'_>) -> Held {
     let first = books.reserve(books.id(), &of_day(1), &[10])?;
 
     equal!((last.outcome, first.outcome), (Outcome::Refused, Outcome::Applied));
+    Ok(())
+}
+
+pub(crate) fn an_account_that_is_used_again_begins_the_next_day_empty(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let today = line("user/ada", day(0), 10);
+    // The very account of yesterday, which may remember where its balance is kept.
+    let tomorrow = claim(vec![Line { period: day(1), ..today.clone() }]);
+    books.charged(&claim(vec![today]), &[9])?;
+
+    books.at(1_000)?;
+    let reply = books.reserve(books.id(), &tomorrow, &[10])?;
+
+    equal!(reply.outcome, Outcome::Applied);
+    told!(books; sums(&reply), vec![(0, 0)]);
     Ok(())
 }
 
