@@ -265,7 +265,7 @@ impl InFlight {
     /// Replaces the hold by what was really used.
     ///
     /// Never refuses: usage above the hold or the limit is recorded in full.
-    /// Where the ledger cannot be reached the report waits in the outbox, and
+    /// Where the ledger cannot be reached, or its books are damaged, the report waits in the outbox, and
     /// the receipt says [`is_pending`](Receipt::is_pending).
     ///
     /// # Errors
@@ -283,6 +283,14 @@ impl InFlight {
     /// # Errors
     /// As [`reconcile`](Self::reconcile).
     pub fn reconcile_now(mut self, report: impl Into<Report>) -> Result<Receipt, Error> {
+        match self.open.take() {
+            Some(open) => open.settle_at_once(&report.into()).inspect(Receipt::save_pending),
+            None => Err(settled_before()),
+        }
+    }
+
+    /// The same for a drop: what could not be delivered is saved by the next command.
+    pub(crate) fn reconcile_dropped(mut self, report: impl Into<Report>) -> Result<Receipt, Error> {
         match self.open.take() {
             Some(open) => open.settle_at_once(&report.into()),
             None => Err(settled_before()),

@@ -148,6 +148,7 @@ impl<'a> Draft<'a> {
         let binding = Arc::clone(self.binding());
         // Nobody knows whether it arrived; this takes it back if it did.
         core.outbox.push(Pending::Release { id: self.id, binding, note: Note::default() });
+        core.save_outbox();
         if self.binding().observes_only || core.outage.admits(self.priced.usd) {
             return Ok(Attempt::Admitted(self.unheld()));
         }

@@ -14,12 +14,11 @@ use super::Swaps;
 use super::builder::{Abandoned, LedgerAway};
 use super::outbox::Outbox;
 use super::told::Told;
-use crate::ledger::{Crossed, Expired, Frozen, News, Reconcile, Release, Reply, Reserve, Resize};
+use crate::ledger::{Expired, Frozen, News, Reconcile, Release, Reply, Reserve, Resize};
 use crate::run::Levels;
-use crate::verdict::window_text;
 use crate::{
     Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, OutputSizing, Policy,
-    PricingTable, Root, Scope, TierAction, Timestamp, TokenEstimator, Unit, Usd,
+    PricingTable, Root, Scope, Timestamp, TokenEstimator, Unit, Usd,
 };
 
 /// What every clone of an enforcer and every open reservation shares.
@@ -193,14 +192,15 @@ impl Core {
     #[inline]
     pub(crate) fn tell_news(&self, binding: &Binding, news: Option<Box<News>>) {
         if let Some(news) = news.filter(|_| !self.observers.is_empty()) {
-            self.tell_all(binding, &news);
+            self.tell_all(Some(binding), &news);
         }
     }
 
-    /// Tells observers which holds ended by age while a command without lines was obeyed.
-    pub(crate) fn tell_expired(&self, news: Option<Box<News>>) {
-        let expired = news.into_iter().flat_map(|news| news.expired);
-        expired.for_each(|expired| self.tell_expiry(&expired));
+    /// Tells observers what came to light while a command without lines was obeyed.
+    pub(crate) fn tell_news_without_lines(&self, news: Option<Box<News>>) {
+        if let Some(news) = news.filter(|_| !self.observers.is_empty()) {
+            self.tell_all(None, &news);
+        }
     }
 
     fn tell_expiry(&self, expired: &Expired) {
@@ -210,32 +210,15 @@ impl Core {
     }
 
     #[cold]
-    fn tell_all(&self, binding: &Binding, news: &News) {
+    fn tell_all(&self, binding: Option<&Binding>, news: &News) {
         news.expired.iter().for_each(|expired| self.tell_expiry(expired));
         for crossed in &news.crossed {
-            if let Some(event) = crossing(binding, crossed) {
-                self.tell(&event);
-                if self.ledger.capabilities().durable {
-                    self.told.note(crossed);
-                }
+            self.tell(&self.crossing(binding, crossed));
+            if self.ledger.capabilities().durable {
+                self.told.note(crossed);
             }
         }
     }
-}
-
-/// A crossing in people's words: the ledger knows only the tier's number.
-fn crossing(binding: &Binding, crossed: &Crossed) -> Option<Event> {
-    let bound = binding.bound.iter().find(|bound| bound.account == crossed.account)?;
-    let action = bound.tiers.get(usize::from(crossed.tier)).map_or(TierAction::Notice, |(action, _)| *action);
-    Some(Event::Crossed {
-        budget: crossed.account.budget().into(),
-        scope: crossed.account.scope().clone(),
-        window: window_text(bound),
-        action,
-        at: crossed.at,
-        spent: crossed.spent,
-        unit: crossed.account.unit().clone(),
-    })
 }
 
 /// Runs a future that does not wait: its one poll is its whole life.

@@ -20,7 +20,7 @@ pub use builder::{Abandoned, EnforcerBuilder, LedgerAway};
 pub(crate) use core::{Core, at_once};
 pub(crate) use fitting::Fitting;
 pub use outbox::OutboxFile;
-pub(crate) use outbox::Pending;
+pub(crate) use outbox::{Pending, is_undelivered};
 pub(crate) use plan::{Plan, Priced, learned_key, price_version};
 pub(crate) use refuse::frozen_scopes;
 
@@ -232,8 +232,8 @@ impl Enforcer {
             Some(ledger) => ledger.mark(ledger.now(), command)?,
             None => core.ledger.mark(command).await?,
         };
-        // Holds that were due have ended on the way, and nobody else will hear of them.
-        core.tell_expired(reply.news.take());
+        // Holds that were due have ended on the way, and may have crossed levels; nobody else will hear of it.
+        core.tell_news_without_lines(reply.news.take());
         if let Some(run) = core.runs.find(&root, scope) {
             // The first stop's reason stays, so a repeat must ask which it was.
             run.learn(core.marks(&root, std::slice::from_ref(scope)).await?.pop());

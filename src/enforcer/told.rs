@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::Core;
 use crate::ledger::{Crossed, PendingEvent};
 use crate::verdict::period_text;
-use crate::{Account, Error, Event, TierAction, Window};
+use crate::{Account, Binding, Error, Event, TierAction, Window};
 
 /// How many events are read from the ledger at a time.
 const PAGE: usize = 100;
@@ -20,19 +20,30 @@ const TOLD_MAX: usize = 1_000;
 pub(crate) struct Told(Mutex<VecDeque<(Account, i64, u8)>>);
 
 impl Told {
+    /// Notes that it is told here, and forgets the oldest where these are too many.
     pub(super) fn note(&self, crossed: &Crossed) {
+        self.note_new(crossed);
         let mut told = self.0.lock();
-        if told.len() >= TOLD_MAX {
-            told.pop_front();
-        }
-        told.push_back(key(crossed));
+        let surplus = told.len().saturating_sub(TOLD_MAX);
+        told.drain(..surplus);
     }
 
-    /// Whether it was told here; it is not remembered any longer.
-    fn strike(&self, crossed: &Crossed) -> bool {
+    /// The same for what is about to be confirmed: it may be one page more. Says whether it was not noted before.
+    fn note_new(&self, crossed: &Crossed) -> bool {
         let (key, mut told) = (key(crossed), self.0.lock());
-        let place = told.iter().position(|told| *told == key);
-        place.is_some_and(|place| told.remove(place).is_some())
+        let is_new = !told.contains(&key);
+        if is_new {
+            told.push_back(key);
+        }
+        is_new
+    }
+
+    /// The ledger knows that it was told: it need not be remembered here.
+    fn strike(&self, crossed: &Crossed) {
+        let (key, mut told) = (key(crossed), self.0.lock());
+        if let Some(place) = told.iter().position(|told| *told == key) {
+            told.remove(place);
+        }
     }
 }
 
@@ -48,12 +59,14 @@ impl Core {
         while !self.observers.is_empty() {
             let events = self.ledger.pending_events(PAGE).await?;
             for PendingEvent { crossed, .. } in &events {
-                if !self.told.strike(crossed) {
-                    self.tell(&self.crossing(crossed));
+                if self.told.note_new(crossed) {
+                    self.tell(&self.crossing(None, crossed));
                     told = told.saturating_add(1);
                 }
             }
+            // Remembered until that is confirmed, so that a ledger that goes away now has nothing told twice.
             self.ledger.delivered(&events).await?;
+            events.iter().for_each(|event| self.told.strike(&event.crossed));
             if events.len() < PAGE {
                 break;
             }
@@ -61,26 +74,41 @@ impl Core {
         Ok(told)
     }
 
-    /// A crossing in people's words, as the policy of now has them: the call's own is gone.
-    fn crossing(&self, crossed: &Crossed) -> Event {
+    /// A crossing in people's words: the ledger knows only the tier's number.
+    ///
+    /// In the words of the call whose command found it, where it was found on that call's lines; else
+    /// as the policy of now has them.
+    pub(super) fn crossing(&self, found_by: Option<&Binding>, crossed: &Crossed) -> Event {
         let account = &crossed.account;
-        let policy = self.policy.load();
-        let budget = policy.budgets().iter().find(|budget| {
-            budget.id() == account.budget() && budget.window().to_string() == account.book().window
-        });
-        let tiers = budget.map_or(&[][..], |budget| budget.tiers.as_slice());
-        let window = account.book().window.parse::<Window>();
+        let lines = found_by.map_or(&[][..], |binding| &binding.bound);
+        let bound = lines.iter().find(|bound| bound.account == *account);
+        let window = match bound {
+            Some(bound) => Some(bound.window.clone()),
+            None => account.book().window.parse::<Window>().ok(),
+        };
+        let tier = bound.and_then(|bound| bound.tiers.get(usize::from(crossed.tier)));
         Event::Crossed {
             budget: account.budget().into(),
             scope: account.scope().clone(),
+            // The period that was charged: a late report or an expiry may belong to one before the call's own.
             window: window.map_or_else(
-                |_| account.book().window.to_string(),
+                || account.book().window.to_string(),
                 |window| period_text(&window, crossed.period),
             ),
-            action: tiers.get(usize::from(crossed.tier)).map_or(TierAction::Block, |tier| tier.action),
+            action: tier.map_or_else(|| self.action_by_policy(crossed), |(action, _)| *action),
             at: crossed.at,
             spent: crossed.spent,
             unit: account.unit().clone(),
         }
+    }
+
+    /// What the policy does at that level; where it does not say, as for runs and exemptions, the level is the limit.
+    fn action_by_policy(&self, crossed: &Crossed) -> TierAction {
+        let book = crossed.account.book();
+        let policy = self.policy.load();
+        let mut budgets = policy.budgets().iter();
+        let budget = budgets.find(|one| one.id() == book.budget && one.window().to_string() == book.window);
+        let tiers = budget.map_or(&[][..], |budget| budget.tiers.as_slice());
+        tiers.get(usize::from(crossed.tier)).map_or(TierAction::Block, |tier| tier.action)
     }
 }

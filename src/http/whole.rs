@@ -169,7 +169,7 @@ impl<S, T> Whole<S, T> {
     fn settle_now(&mut self) {
         let Some(in_flight) = self.in_flight.take() else { return };
         match self.settle(&in_flight, false) {
-            Settle::Reconcile(report) => drop(in_flight.reconcile_now(*report)),
+            Settle::Reconcile(report) => drop(in_flight.reconcile_dropped(*report)),
             Settle::Release => in_flight.release_now(),
             Settle::Abandon => drop(in_flight),
         }

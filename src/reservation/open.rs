@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::charge::{Charge, Report};
 use super::receipt::Receipt;
 use crate::decision::amounts;
-use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced, learned_key};
+use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced, is_undelivered, learned_key};
 use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::{
     Balance, Binding, Error, ErrorKind, Estimate, Excess, OutputSizing, ReservationId, Timestamp, Usage,
@@ -145,7 +145,10 @@ impl Open {
         let command =
             Release { id: self.id, root: self.binding().claim.root(), signature: None, note: &note };
         let reply = core.send_release(core.now(), command).await;
-        if !matches!(&reply, Err(error) if error.is_retryable()) {
+        if matches!(&reply, Err(error) if is_undelivered(error)) {
+            drop(unconfirmed);
+            core.save_outbox();
+        } else {
             unconfirmed.pending = None;
         }
         reply.map(|reply| core.tell_news(self.binding(), reply.news))
@@ -157,19 +160,27 @@ impl Open {
             return self.settle_at_once(&report);
         }
         let core = Arc::clone(&self.plan.core);
+        let settled = self.settle_waiting(&core, &report).await;
+        if !matches!(&settled, Ok(receipt) if !receipt.is_pending()) {
+            core.save_outbox();
+        }
+        settled
+    }
+
+    async fn settle_waiting(self: Box<Self>, core: &Core, report: &Report) -> Result<Receipt, Error> {
         let now = core.now();
-        let (charge, charged) = self.charge_or_abandon(&report)?;
+        let (charge, charged) = self.charge_or_abandon(report)?;
         let note = self.charge_note(&charge);
         // Until the ledger confirms, a cancelled future still charges the call.
         let pending = Some(self.pending_reconcile(charged.clone(), charge.rank, note.clone()));
-        let mut unconfirmed = Unconfirmed { core: &core, pending };
+        let mut unconfirmed = Unconfirmed { core, pending };
         let reply = core.send_reconcile(now, self.reconcile(&charge, &charged, &note)).await;
         unconfirmed.pending = None;
         drop(unconfirmed);
         self.conclude(charge, charged, &note, reply)
     }
 
-    /// The same without waiting: nothing can be cancelled halfway.
+    /// The same without waiting: nothing can be cancelled halfway. Dropped streams end here, so this writes no file.
     #[inline]
     pub(super) fn settle_at_once(self: Box<Self>, report: &Report) -> Result<Receipt, Error> {
         let core = &*self.plan.core;
@@ -229,9 +240,8 @@ impl Open {
     ) -> Result<Receipt, Error> {
         match reply {
             Ok(reply) => Ok(self.receipt(charge, reply)),
-            Err(error) if error.is_retryable() => {
+            Err(error) if is_undelivered(&error) => {
                 self.plan.core.defer(self.pending_reconcile(charged, charge.rank, note.clone()));
-                self.plan.core.save_outbox();
                 Ok(self.pending_receipt(charge))
             }
             Err(error) if error.kind() == ErrorKind::Forgotten => {

@@ -56,6 +56,13 @@ impl Receipt {
         }
     }
 
+    /// Lets a report that waits survive the process, where a file was given for it.
+    pub(super) fn save_pending(&self) {
+        if self.pending {
+            self.call.plan.core.save_outbox();
+        }
+    }
+
     /// The hold's id.
     #[must_use]
     pub fn id(&self) -> ReservationId {

@@ -238,7 +238,7 @@ impl StreamHold {
             State::Settling(_) | State::Ended => return None,
         };
         let (in_flight, report) = self.charge(in_flight, end, report)?;
-        Some(in_flight.reconcile_now(report))
+        Some(in_flight.reconcile_dropped(report))
     }
 
     pub(super) fn is_ended(&self) -> bool {

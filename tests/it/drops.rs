@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::task::{Context, Poll, Wake};
 
 use futures_core::Stream;
 use token_budget::testing::{FaultyLedger, Odds, Retrying};
@@ -98,9 +98,36 @@ pub(crate) struct Drops {
     /// Futures that were dropped before they had ended, and those that had ended.
     pub(crate) dropped: u64,
     pub(crate) ended: u64,
+    /// Of those dropped, the ones whose answer had begun.
+    pub(crate) under_way: u64,
     /// Nano-dollars.
     pub(crate) billed: i64,
     pub(crate) booked: i64,
+}
+
+/// Whether the future that was polled last may go on.
+#[derive(Debug, Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Woken {
+    /// Lets the ledger's thread go on until it has an answer, so that each poll is a step of the call.
+    fn wait(&self) {
+        const TURNS_MAX: u32 = 1_000_000;
+        let mut turns = 0..TURNS_MAX;
+        let woken = turns.any(|_| {
+            self.0.swap(false, Ordering::SeqCst) || {
+                std::thread::yield_now();
+                false
+            }
+        });
+        assert!(woken, "whoever waits is woken");
+    }
 }
 
 /// As many dropped futures as `TOKEN_BUDGET_DROPS` says.
@@ -118,22 +145,28 @@ pub(crate) fn drops(ledger: Arc<dyn BudgetLedger>, wanted: u64) -> Drops {
     let policy = Policy::new([month, requests]).unwrap();
     let enforcer = Enforcer::builder().policy(policy).prices(prices()).shared_ledger(ledger).build();
     let (call, bill) = (call("milli", 500).streaming(SLICE), Arc::new(AtomicI64::new(0)));
-    let (mut dice, mut dropped, mut ended) = (Dice::new("drops"), 0, 0);
+    let (mut dice, mut dropped, mut ended, mut under_way) = (Dice::new("drops"), 0, 0, 0);
     while dropped < wanted {
         let answer = Answer::draw(&mut dice, &bill);
         // Some ledgers let a call end in a few polls, others in many.
         let most = *dice.pick(&[2, 4, 8, 16, 40]);
         let mut polls = dice.below(most);
+        let (before, woken) = (bill.load(Ordering::SeqCst), Arc::new(Woken::default()));
         let mut future = pin!(whole_way(&enforcer, &call, answer));
-        let mut context = Context::from_waker(Waker::noop());
+        let waker = Arc::clone(&woken).into();
+        let mut context = Context::from_waker(&waker);
         let is_whole = loop {
             match polls.checked_sub(1) {
                 None => break false,
                 Some(_) if future.as_mut().poll(&mut context).is_ready() => break true,
+                // Dropped here, and not only before its first step or where it would go on anyhow.
+                Some(0) => break false,
                 Some(left) => polls = left,
             }
+            woken.wait();
         };
         *(if is_whole { &mut ended } else { &mut dropped }) += 1;
+        under_way += u64::from(!is_whole && bill.load(Ordering::SeqCst) > before);
     }
     assert_eq!(block_on(enforcer.flush()).unwrap(), 0, "nothing waits to be sent");
 
@@ -143,11 +176,11 @@ pub(crate) fn drops(ledger: Arc<dyn BudgetLedger>, wanted: u64) -> Drops {
     let (billed, booked) = (bill.load(Ordering::SeqCst), decision.budgets()[0].spent);
     let ahead = i64::try_from(dropped * SLICE).unwrap() * TOKEN;
     assert!(billed <= booked && booked <= billed + ahead, "{billed} billed, {booked} booked");
-    Drops { dropped, ended, billed, booked }
+    Drops { dropped, ended, under_way, billed, booked }
 }
 
 fn show(name: &str, drops: &Drops) {
-    let Drops { dropped, ended, billed, booked } = drops;
+    let Drops { dropped, ended, billed, booked, .. } = drops;
     println!("{name}: {dropped} dropped, {ended} ended, {billed} billed, {booked} booked");
     assert!(drops.ended > drops.dropped / 20, "some ended, too: {drops:?}");
 }

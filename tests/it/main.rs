@@ -55,6 +55,7 @@ mod operator;
 mod oracle;
 mod outage;
 mod outbox_file;
+mod outbox_troubles;
 #[cfg(feature = "testing")]
 mod planted;
 mod prices;
@@ -75,6 +76,7 @@ mod soak;
 mod sqlite;
 mod streams;
 mod streams_mended;
+mod told;
 mod walk;
 mod wire_forms;
 mod wire_mended;

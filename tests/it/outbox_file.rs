@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use token_budget::ledger::MemoryOptions;
 use token_budget::{
     Budget, Call, Enforcer, ErrorKind, Event, ManualClock, MemoryLedger, OutboxFile, Policy, TierAction,
     Tiers, Usage, Usd, Window,
@@ -12,28 +13,37 @@ use token_budget::{
 use crate::support::{Ears, FarLedger, Link, NOON, at, block_on, call, nanos, prices, team};
 
 /// A ledger far away that outlives the processes, and the file that they hand on.
-struct Place {
-    clock: Arc<ManualClock>,
-    books: MemoryLedger,
-    path: PathBuf,
+pub(crate) struct Place {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) books: MemoryLedger,
+    pub(crate) path: PathBuf,
 }
 
 impl Place {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
+        Self::with(name, MemoryOptions::default())
+    }
+
+    /// One whose ledger forgets holds as soon as they have expired.
+    pub(crate) fn forgetful(name: &str) -> Self {
+        Self::with(name, MemoryOptions { unreported_max: 0, ..MemoryOptions::default() })
+    }
+
+    fn with(name: &str, options: MemoryOptions) -> Self {
         let file = format!("token-budget-{}-{name}", std::process::id());
         let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
         let clock = Arc::new(ManualClock::at(at(NOON)));
-        Self { books: MemoryLedger::with_clock(clock.clone()), clock, path }
+        Self { books: MemoryLedger::with_options(clock.clone(), options), clock, path }
     }
 
     /// A process: ten dollars a month, warned at eight.
-    fn process(&self) -> Process {
+    pub(crate) fn process(&self) -> Process {
         let budget = Budget::usd("search", team(), Usd::dollars(10), Window::month());
         let warned = Tiers::soft_hard(80, 100).unwrap();
         self.process_with(Policy::new([budget.tiers(warned)]).unwrap())
     }
 
-    fn process_with(&self, policy: Policy) -> Process {
+    pub(crate) fn process_with(&self, policy: Policy) -> Process {
         let (far, ears) = (FarLedger::new(self.books.clone()), Ears::default());
         let enforcer = Enforcer::builder()
             .policy(policy)
@@ -46,11 +56,11 @@ impl Place {
         Process { enforcer, far, ears }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         std::fs::read_to_string(&self.path).unwrap()
     }
 
-    fn refuses_to_open(&self, text: &str) -> token_budget::Error {
+    pub(crate) fn refuses_to_open(&self, text: &str) -> token_budget::Error {
         std::fs::write(&self.path, text).unwrap();
         let error = OutboxFile::open(&self.path).unwrap_err();
         assert_eq!(self.text(), text, "a file that is refused stays as it is");
@@ -65,15 +75,15 @@ impl Drop for Place {
 }
 
 /// Dropping it is its death: nothing is said to anybody.
-struct Process {
-    enforcer: Enforcer,
-    far: FarLedger,
-    ears: Ears,
+pub(crate) struct Process {
+    pub(crate) enforcer: Enforcer,
+    pub(crate) far: FarLedger,
+    pub(crate) ears: Ears,
 }
 
 impl Process {
     /// Sends a call of that many dollars, and reports what it used while the ledger is as that link says.
-    fn report_over(&self, link: Link, dollars: u64, used: u64) {
+    pub(crate) fn report_over(&self, link: Link, dollars: u64, used: u64) {
         let call = milli(dollars);
         let sent = block_on(self.enforcer.reserve(&call)).unwrap().or_refusal().unwrap().send();
         self.far.set(link);
@@ -81,17 +91,17 @@ impl Process {
     }
 
     /// Dollars spent and reserved.
-    fn dollars(&self) -> (i64, i64) {
+    pub(crate) fn dollars(&self) -> (i64, i64) {
         let decision = block_on(self.enforcer.check(&call("milli", 0))).unwrap();
         (decision.budgets()[0].spent / nanos("1"), decision.budgets()[0].reserved / nanos("1"))
     }
 
-    fn flush(&self) -> usize {
+    pub(crate) fn flush(&self) -> usize {
         block_on(self.enforcer.flush()).unwrap()
     }
 }
 
-fn milli(dollars: u64) -> Call {
+pub(crate) fn milli(dollars: u64) -> Call {
     call("milli", dollars * 1_000)
 }
 
@@ -222,13 +232,15 @@ fn two_processes_cannot_have_the_same_file() {
 
 #[test]
 fn usage_for_a_forgotten_id_is_posted_once_however_many_processes_try() {
-    let place = Place::new("forgotten");
+    let place = Place::forgetful("forgotten");
     place.process().report_over(Link::Away, 5, 6);
     // The hold expires and is charged five; its id is forgotten.
     place.clock.advance(Duration::from_secs(3 * 3_600));
     let second = place.process();
-    second.far.set(Link::Deaf);
+    // A link that loses every answer would lose the one that says "forgotten", and nothing would be posted.
+    second.far.set(Link::DeafToPostings);
     assert!(block_on(second.enforcer.flush()).is_err(), "the posting arrived, its answer did not");
+    assert_eq!(second.dollars(), (6, 0));
     drop(second);
 
     let third = place.process();

@@ -192,6 +192,12 @@ pub(crate) enum Link {
     Away = 1,
     /// Commands arrive, answers are lost.
     Deaf = 2,
+    /// It answers that its books are damaged, and does nothing.
+    Damaged = 3,
+    /// As up, but answers to postings are lost.
+    DeafToPostings = 4,
+    /// As up, but postings do not arrive.
+    LosesPostings = 5,
 }
 
 /// A ledger that must be waited for, over one that need not be, with failures to switch on.
@@ -220,12 +226,19 @@ impl FarLedger {
         let lost = || Err(Error::new(ErrorKind::LedgerUnavailable, "the store is away"));
         self.commands.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
-        if self.link.load(Ordering::SeqCst) == Link::Away as u8 {
+        if self.is(Link::Away) {
             return lost();
+        }
+        if self.is(Link::Damaged) {
+            return Err(Error::new(ErrorKind::Damaged, "a row of the books is not what was written"));
         }
         let answer = work.await;
         tokio::task::yield_now().await;
-        if self.link.load(Ordering::SeqCst) == Link::Deaf as u8 { lost() } else { answer }
+        if self.is(Link::Deaf) { lost() } else { answer }
+    }
+
+    fn is(&self, link: Link) -> bool {
+        self.link.load(Ordering::SeqCst) == link as u8
     }
 }
 
@@ -248,7 +261,12 @@ impl BudgetLedger for FarLedger {
     }
 
     async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
-        self.way(BudgetLedger::record(&self.inner, command)).await
+        let lost = || Err(Error::new(ErrorKind::LedgerUnavailable, "the posting is lost"));
+        if self.is(Link::LosesPostings) {
+            return lost();
+        }
+        let answer = self.way(BudgetLedger::record(&self.inner, command)).await;
+        if self.is(Link::DeafToPostings) { lost() } else { answer }
     }
 
     async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {

@@ -17,7 +17,8 @@ use crate::{Error, ErrorKind};
 ///
 /// While a ledger is away an enforcer keeps them in memory and sends them before its next
 /// command. With this file they outlive the process: whoever opens it next sends them, under the ids they
-/// had, so that what did arrive is not charged twice. A report is written when its delivery fails.
+/// had, so that what did arrive is not charged twice. A report is written when its delivery fails, and where the
+/// ledger's books are damaged: it waits until they are repaired.
 /// What is dropped meanwhile (a [`Drop`] does no I/O) is written by the next command, or by
 /// [`Enforcer::flush`](crate::Enforcer::flush).
 ///
@@ -71,12 +72,16 @@ pub struct OutboxFile {
 /// The file itself, and what stands in it.
 pub(super) struct Pages {
     path: PathBuf,
-    file: File,
+    pub(super) file: File,
     /// Up to here it is whole.
     length: u64,
     next: u64,
     /// The numbers of what waits in it.
     open: BTreeSet<u64>,
+    /// Numbers of commands that do not stand in it as they are now: their write failed.
+    unwritten: BTreeSet<u64>,
+    /// Numbers of what was delivered and still stands in it as waiting: their strike failed.
+    unstruck: Vec<u64>,
 }
 
 /// One line of the file.
@@ -87,6 +92,12 @@ struct Row {
     number: u64,
     /// The command that waits; nothing once it was delivered.
     waits: Option<Letter>,
+}
+
+/// What every version of a line says.
+#[derive(Deserialize)]
+struct Dated {
+    version: u32,
 }
 
 const VERSION: u32 = 1;
@@ -122,7 +133,8 @@ impl OutboxFile {
         let next = left.last_key_value().map_or(0, |(number, _)| number.saturating_add(1));
         let open = left.keys().copied().collect();
         let length = u64::try_from(whole).unwrap_or(u64::MAX);
-        let mut pages = Pages { path: path.clone(), file, length, next, open };
+        let (unwritten, unstruck) = (BTreeSet::new(), Vec::new());
+        let mut pages = Pages { path: path.clone(), file, length, next, open, unwritten, unstruck };
         pages.cut_back()?;
         Ok(Self { path, pages: Mutex::new(pages), left })
     }
@@ -150,6 +162,11 @@ impl Pages {
         number
     }
 
+    /// Whether that command does not stand here as it is now, because writing it failed.
+    pub(super) fn lacks(&self, number: u64) -> bool {
+        self.unwritten.contains(&number)
+    }
+
     /// Writes all of these commands, or none; one that stands there already is replaced.
     pub(super) fn write(&mut self, waiting: &[(u64, Pending)]) -> Result<(), Error> {
         let rows = waiting.iter().map(|(number, pending)| Row {
@@ -157,23 +174,34 @@ impl Pages {
             number: *number,
             waits: Some(Letter::of(pending)),
         });
-        self.append(&rows.collect::<Vec<_>>())?;
-        self.open.extend(waiting.iter().map(|(number, _)| *number));
-        Ok(())
+        let written = self.append(&rows.collect::<Vec<_>>());
+        for (number, _) in waiting {
+            if written.is_ok() {
+                self.open.insert(*number);
+                self.unwritten.remove(number);
+            } else {
+                self.unwritten.insert(*number);
+            }
+        }
+        written
     }
 
     /// Writes that this command was delivered; with the last of them the file is emptied.
     pub(super) fn strike(&mut self, number: u64) -> Result<(), Error> {
-        if !self.open.contains(&number) {
+        self.unwritten.remove(&number);
+        if !self.open.remove(&number) {
             return Ok(());
         }
-        if self.open.len() == 1 {
+        if self.open.is_empty() {
+            self.unstruck.clear();
             self.length = 0;
-            self.cut_back()?;
-        } else {
-            self.append(&[Row { version: VERSION, number, waits: None }])?;
+            return self.cut_back();
         }
-        self.open.remove(&number);
+        // Together with those whose strike failed before, so that they are not sent again for ever.
+        self.unstruck.push(number);
+        let struck = |number: &u64| Row { version: VERSION, number: *number, waits: None };
+        self.append(&self.unstruck.iter().map(struck).collect::<Vec<_>>())?;
+        self.unstruck.clear();
         Ok(())
     }
 
@@ -199,14 +227,16 @@ impl Pages {
 }
 
 /// What waits, by its number.
-fn read(text: &[u8]) -> Result<BTreeMap<u64, Pending>, Error> {
+pub(super) fn read(text: &[u8]) -> Result<BTreeMap<u64, Pending>, Error> {
     let mut left = BTreeMap::new();
     for (place, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let at = |error: Error| error.within(&format!("line {}", place.saturating_add(1)));
-        let row: Row = serde_json::from_slice(line).map_err(|error| at(damaged(&error)))?;
-        if row.version != VERSION {
-            return Err(at(damaged(&format!("version {} is not known here", row.version))));
+        // Said first: another version may have other fields.
+        let Dated { version } = serde_json::from_slice(line).map_err(|error| at(damaged(&error)))?;
+        if version != VERSION {
+            return Err(at(damaged(&format!("version {version} is not known here"))));
         }
+        let row: Row = serde_json::from_slice(line).map_err(|error| at(damaged(&error)))?;
         match row.waits {
             Some(letter) => left.insert(row.number, letter.open().map_err(at)?),
             None => left.remove(&row.number),

@@ -48,7 +48,7 @@ struct Written {
 
 /// How the call ends.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
 enum End {
     Release,
     Reconcile {

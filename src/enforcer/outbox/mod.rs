@@ -2,6 +2,8 @@
 
 mod file;
 mod letter;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -90,24 +92,23 @@ impl Outbox {
         let Some(file) = &self.file else { return Ok(()) };
         // Held throughout, so that nobody else writes what is being written.
         let mut pages = file.pages();
-        let fresh: Vec<(u64, Pending)> = {
-            let mut waiting = self.waiting.lock();
-            let fresh = waiting.iter_mut().filter(|waiting| waiting.number.is_none());
-            fresh.map(|waiting| (*waiting.number.insert(pages.number()), waiting.pending.clone())).collect()
-        };
-        let Some(first) = fresh.first().map(|(number, _)| *number) else { return Ok(()) };
-        pages.write(&fresh).inspect_err(|_| {
-            let mut waiting = self.waiting.lock();
-            waiting.iter_mut().filter(|one| one.number >= Some(first)).for_each(|one| one.number = None);
-        })
+        let mut fresh = Vec::new();
+        for one in self.waiting.lock().iter_mut() {
+            if one.number.is_none_or(|number| pages.lacks(number)) {
+                fresh.push((*one.number.get_or_insert_with(|| pages.number()), one.pending.clone()));
+            }
+        }
+        if fresh.is_empty() { Ok(()) } else { pages.write(&fresh) }
     }
 
-    /// Writes what has changed about a command that stands in the file.
-    fn save_again(&self, waiting: &Waiting) -> Result<(), Error> {
-        match (&self.file, waiting.number) {
-            (Some(file), Some(number)) => file.pages().write(&[(number, waiting.pending.clone())]),
-            _ => Ok(()),
+    /// Writes a command that stands in the file as it is now, where it has changed or that failed before.
+    fn save_again(&self, waiting: &Waiting, has_changed: bool) -> Result<(), Error> {
+        let (Some(file), Some(number)) = (&self.file, waiting.number) else { return Ok(()) };
+        let mut pages = file.pages();
+        if has_changed || pages.lacks(number) {
+            pages.write(&[(number, waiting.pending.clone())])?;
         }
+        Ok(())
     }
 
     /// Strikes a command that was delivered.
@@ -160,7 +161,7 @@ impl Core {
             let mut delivery = Delivery { outbox: &self.outbox, waiting: Some(waiting) };
             let Some(waiting) = &mut delivery.waiting else { break };
             match self.deliver(waiting).await {
-                Err(error) if error.is_retryable() => {
+                Err(error) if is_undelivered(&error) => {
                     drop(delivery);
                     self.save_outbox();
                     return Err(error);
@@ -209,12 +210,28 @@ impl Core {
 impl Core {
     /// Posts usage that comes later than the ledger remembers ids, less what its hold was charged by age.
     async fn post_forgotten(&self, waiting: &mut Waiting) -> Result<(), Error> {
+        match self.post(waiting).await {
+            Err(error) if error.kind() == ErrorKind::Forgotten => {
+                // The posting's own id was forgotten, too, and whether it arrived: rather twice than never.
+                if let Pending::Reconcile { correction, .. } = &mut waiting.pending {
+                    *correction = None;
+                }
+                self.post(waiting).await
+            }
+            posted => posted,
+        }
+    }
+
+    async fn post(&self, waiting: &mut Waiting) -> Result<(), Error> {
         let now = self.now();
+        let mut is_new = false;
         if let Pending::Reconcile { correction: correction @ None, .. } = &mut waiting.pending {
             // Made once, so that a lost answer is recognised when it is sent again, by whichever process.
             *correction = Some(ReservationId::generate(now));
-            self.outbox.save_again(waiting)?;
+            is_new = true;
         }
+        // Not sent before it stands in the file: who reads the old line there would post under another id.
+        self.outbox.save_again(waiting, is_new)?;
         let Pending::Reconcile { id, binding, amounts, held, note, correction: Some(posting), .. } =
             &waiting.pending
         else {
@@ -239,6 +256,12 @@ impl Core {
         };
         reply.map(|reply| self.tell_news(binding, reply.news))
     }
+}
+
+/// Whether the ledger took no notice of a command: it is away, or its books cannot be read. Whoever repairs
+/// it finds the command still waiting; another failure is a final answer.
+pub(crate) fn is_undelivered(error: &Error) -> bool {
+    error.is_retryable() || error.kind() == ErrorKind::Damaged
 }
 
 /// A call that the ledger ended in another way is ended.

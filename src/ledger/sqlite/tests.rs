@@ -87,6 +87,17 @@ fn reconcile(ledger: &SqliteLedger, id: ReservationId) -> Result<Reply, Error> {
     wait(ledger.reconcile(Reconcile { id, claim: &claim, amounts: &[3], rank: Rank::Reported, note: &note }))
 }
 
+impl SqliteLedger {
+    /// Lets the file have so many pages; no more than there are is a full disk, as SQLite says.
+    pub(crate) fn limit_pages(&self, most: i64) {
+        let limited = wait(self.ask(move |books| {
+            let limit = format!("PRAGMA max_page_count = {most}");
+            Ok(books.file.query_row(&limit, [], |row| row.get::<_, i64>(0))?)
+        }));
+        limited.expect("a limit");
+    }
+}
+
 fn entries(ledger: &SqliteLedger) -> usize {
     wait(ledger.entries(&Root::unnamed(), 1, usize::MAX)).expect("a journal").len()
 }
@@ -119,17 +130,7 @@ fn a_full_disk_refuses_while_it_is_full_and_loses_nothing() {
     let ledger = folder.open();
     let held = new_id();
     reserve(&ledger, held).expect("a hold");
-    // No page more than there are: SQLite says that the disk is full.
-    let pages = |most: i64| {
-        wait(ledger.ask(move |books| {
-            books
-                .file
-                .query_row(&format!("PRAGMA max_page_count = {most}"), [], |row| row.get::<_, i64>(0))?;
-            Ok(())
-        }))
-        .expect("a limit");
-    };
-    pages(1);
+    ledger.limit_pages(1);
 
     let mut admitted = Vec::new();
     let refused = loop {
@@ -139,7 +140,7 @@ fn a_full_disk_refuses_while_it_is_full_and_loses_nothing() {
             Err(error) => break error,
         }
     };
-    pages(1_000_000);
+    ledger.limit_pages(1_000_000);
 
     assert_eq!(refused.kind(), ErrorKind::LedgerUnavailable);
     assert!(refused.to_string().contains("full"), "{refused}");

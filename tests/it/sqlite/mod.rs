@@ -2,6 +2,9 @@
 
 mod crash;
 mod damage;
+#[cfg(feature = "testing")]
+mod drops;
+mod enforced;
 mod file;
 mod handles;
 mod hostile;
