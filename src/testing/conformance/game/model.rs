@@ -229,6 +229,12 @@ impl Model {
         self.now
     }
 
+    /// Whether a hold is due that the next command will end.
+    pub(super) fn has_due(&self, now: i64) -> bool {
+        let due = |known: &Known| matches!(known.state, State::Held { expires_at, .. } if expires_at <= now);
+        self.known.values().any(due)
+    }
+
     /// How many holds are open.
     pub(super) fn open_holds(&self) -> usize {
         self.known.values().filter(|known| matches!(known.state, State::Held { .. })).count()

@@ -69,7 +69,10 @@ impl Game {
     ///
     /// `None` where a command sent again may have ended one that the model still holds.
     pub(super) fn open_holds(&self) -> Option<usize> {
-        let is_certain = !self.expiries_in_doubt && self.books.unheard() == self.unheard;
+        let heard_all = !self.expiries_in_doubt && self.books.unheard() == self.unheard;
+        // A copy that came after its command, and changed nothing else, ends what is due as any command does.
+        let now = self.now().max(self.model.now());
+        let is_certain = heard_all && !self.model.has_due(now);
         is_certain.then(|| self.model.open_holds())
     }
 
