@@ -50,7 +50,7 @@ pub use self::operator::OpenHold;
 pub use self::options::SqliteOptions;
 use self::place::Place;
 pub use self::rebuild::Mismatch;
-use self::writer::{Job, Writer, ask};
+use self::writer::{Crowd, Job, Writer, ask};
 use super::{Reply, Signature};
 use crate::{Clock, Error, ErrorKind, ReservationId, Root, SystemClock};
 
@@ -169,6 +169,7 @@ impl SqliteLedger {
             place: place.clone(),
             queue,
             poison: None,
+            crowd: Crowd::default(),
             #[cfg(test)]
             fail: fail.clone(),
         };
