@@ -180,8 +180,9 @@ pub(crate) fn drops(ledger: Arc<dyn BudgetLedger>, wanted: u64) -> Drops {
 }
 
 fn show(name: &str, drops: &Drops) {
-    let Drops { dropped, ended, billed, booked, .. } = drops;
-    println!("{name}: {dropped} dropped, {ended} ended, {billed} billed, {booked} booked");
+    let Drops { dropped, under_way, ended, billed, booked } = drops;
+    println!("{name}: {dropped} dropped ({under_way} with an answer under way), {ended} ended");
+    println!("    {billed} billed, {booked} booked");
     assert!(drops.ended > drops.dropped / 20, "some ended, too: {drops:?}");
 }
 
