@@ -1,6 +1,6 @@
 //! Do the laws hold in whatever order threads are scheduled?
 //!
-//! A model checker runs each scenario under six thousand schedules, random
+//! A model checker runs each scenario under sixty thousand schedules, random
 //! ones and such that need few but unlucky switches (PCT). It prints the
 //! schedule that failed, for `shuttle::replay`. Run with
 //! `RUSTFLAGS="--cfg shuttle" cargo test --no-default-features --test shuttle`.
@@ -26,7 +26,7 @@ use token_budget::{Claim, ReservationId, Timestamp};
 
 use self::books::{Books, always, claim, line};
 
-const SCHEDULES: usize = 3_000;
+const SCHEDULES: usize = 30_000;
 
 /// How many unlucky switches the second half of the schedules look for.
 const SWITCHES: usize = 3;
