@@ -12,8 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Capabilities, Entry, EntryKind, EntryLine, Expired, Frozen, MarkScope, News, Note, OnExpiry, Outcome,
-    PendingEvent, Rank, Reconcile, Record, Release, Reply, Reserve, Resize, Signature,
+    Capabilities, Ended, Entry, EntryKind, EntryLine, Expired, Frozen, MarkScope, News, Note, OnExpiry,
+    Outcome, PendingEvent, Rank, Reconcile, Record, Release, Reply, Reserve, Resize, Signature,
 };
 use token_budget::testing::conformance::{self, Maker, Offers, Standing};
 use token_budget::{
@@ -95,12 +95,13 @@ impl Books {
         let due = self.known.iter().filter(|(_, known)| is_due(known));
         let mut due: Vec<_> = due.map(|(key, known)| (known.expires_at, key.1, key.clone())).collect();
         due.sort();
+        let note = Note { ended: Some(Ended::Expired), ..Note::default() };
         for (due, id, key) in due {
             let Some(known) = self.known.get(&key).cloned() else { continue };
             let charge = known.on_expiry.clone().unwrap_or_else(|| known.amounts.clone());
             let accounts = known.lines.iter().map(|line| line.account.clone());
             let charged = accounts.zip(charge.iter().copied()).collect();
-            self.end(&key, &known, (Stage::Charged(Rank::Expired), charge), (&Note::default(), None))?;
+            self.end(&key, &known, (Stage::Charged(Rank::Expired), charge), (&note, None))?;
             self.untold.entry(key.0).or_default().push(Expired { id, due, charged });
         }
         Ok(())
