@@ -1,22 +1,8 @@
-//! Kills a process in the middle of its work, and compares the books with what it had been told.
-//!
-//! A child of this program makes calls on four threads and says each answer of the ledger as it
-//! comes. It is killed with `kill -9`, the file is opened again, and everything it
-//! had been told must stand there: no charge lost, none invented. What was on its way may stand there or
-//! not, whole in either case. Holds of the dead end by their age, charged what they held.
-//!
-//! ```text
-//! cargo run --example survive --features sqlite             # three kills
-//! cargo run --example survive --features sqlite -- 200      # so many
-//! cargo run --example survive --features sqlite -- spend books.db
-//! ```
-//!
-//! The last form spends one budget of $10, in as many terminals at once as one likes.
+//! Who is killed, what had it been told, and what stands in the books?
 
 #![allow(clippy::arithmetic_side_effects, reason = "a demonstration counts what is small")]
 
 use std::collections::{HashMap, HashSet};
-use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -29,11 +15,12 @@ use token_budget::{
     Budget, Call, Clock, Enforcer, ManualClock, Policy, Root, Scope, SystemClock, Unit, Usage, Usd, Window,
 };
 
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use super::Outcome;
 
 const THREADS: usize = 4;
 
-fn main() -> Outcome<()> {
+/// Does what the command line asks.
+pub(super) fn run() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["work", path] => work(Path::new(path)),
