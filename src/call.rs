@@ -42,6 +42,10 @@ pub struct Call {
     pub(crate) choices: u32,
     pub(crate) use_case: Option<CompactString>,
     pub(crate) conditions: Conditions,
+    /// Whether the request switches reasoning on or off; unsaid, the model decides.
+    pub(crate) reasoning: Option<bool>,
+    /// Whether the provider goes on though nobody listens.
+    pub(crate) background: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) problem: Option<Box<Problem>>,
 }
@@ -164,6 +168,23 @@ impl Call {
     #[must_use]
     pub fn conditions(mut self, conditions: Conditions) -> Self {
         self.conditions = conditions;
+        self
+    }
+
+    /// Says that the request switches reasoning on or off.
+    ///
+    /// What a model reasons unseen is billed though nobody sees it. Unsaid, the model's price row tells
+    /// whether it may; a model that always reasons does so whatever is said here.
+    #[must_use]
+    pub fn reasoning(mut self, thinks: bool) -> Self {
+        self.reasoning = Some(thinks);
+        self
+    }
+
+    /// Says that the provider makes the answer in the background, and goes on though nobody listens.
+    #[must_use]
+    pub fn in_background(mut self) -> Self {
+        self.background = true;
         self
     }
 

@@ -135,6 +135,8 @@ fn complete(route: &Route, shape: RequestShape, charge: Call) -> Call {
     if shape.writes_cache {
         call.conditions = call.conditions.with_cache_writes();
     }
+    call.background |= shape.background;
+    call.reasoning = shape.reasoning.or(call.reasoning);
     call.input = Input::Prompt(shape.prompt);
     call.choices = shape.choices.max(1);
     call.output_requested = match route.want {

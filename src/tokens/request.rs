@@ -62,7 +62,7 @@ pub struct RequestShape {
     pub prompt: Prompt,
     /// The most output tokens that were asked for, of one answer.
     pub output_tokens_max: Option<u64>,
-    /// How many answers were asked for at once; one unless said.
+    /// How many answers were asked for at once, those of every prompt of a list together; one unless said.
     pub choices: u32,
     /// Whether the answer is to be streamed.
     pub stream: bool,
@@ -70,6 +70,10 @@ pub struct RequestShape {
     pub service_tier: Option<CompactString>,
     /// Whether it asks for something to be written to a cache, which some providers bill apart.
     pub writes_cache: bool,
+    /// Whether the answer is to be made in the background, where it goes on though nobody listens.
+    pub background: bool,
+    /// Whether reasoning is switched on or off by name; `None` where the body says nothing about it.
+    pub reasoning: Option<bool>,
 }
 
 /// Deeper parts are not read.
@@ -116,6 +120,8 @@ impl RequestShape {
             stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
             service_tier: settings::service_tier(body),
             writes_cache: settings::writes_cache(body),
+            background: settings::background(body),
+            reasoning: settings::reasoning(body),
         }
     }
 
@@ -163,6 +169,12 @@ impl RequestShape {
         if self.writes_cache {
             let conditions = call.conditions.with_cache_writes();
             call = call.conditions(conditions);
+        }
+        if self.background {
+            call = call.in_background();
+        }
+        if let Some(thinks) = self.reasoning {
+            call = call.reasoning(thinks);
         }
         match self.output_tokens_max {
             Some(tokens) => call.output_tokens(tokens),

@@ -340,3 +340,32 @@ fn a_part_marked_for_a_cache_is_quoted_with_its_writing() {
     let difference = quote(table[2].0).checked_sub(quote(table[0].0)).expect("more");
     assert!(difference >= "0.75".parse().expect("dollars"), "{difference}");
 }
+
+#[test]
+fn every_prompt_of_a_list_is_answered() {
+    // A hundred prompts in one request were held for as one: thirty-six dollars went under a limit of half a dollar.
+    let choices = |body: Value| read(body).choices;
+    assert_eq!(choices(json!({"prompt": vec!["x"; 100], "max_tokens": 1_000})), 100);
+    assert_eq!(choices(json!({"prompt": ["x", "y"], "n": 3, "best_of": 5})), 10);
+    assert_eq!(choices(json!({"prompt": [[1, 2], [3]], "n": 2})), 4);
+    assert_eq!(choices(json!({"prompt": [1, 2, 3]})), 1, "one prompt, cut into tokens");
+    assert_eq!(choices(json!({"prompt": "x"})), 1);
+    assert_eq!(choices(json!({"prompt": ["x", "y"], "n": 4_000_000_000_u64})), u32::MAX);
+    assert_eq!(choices(json!({"messages": [{"role": "user", "content": ["a", "b"]}]})), 1);
+}
+
+#[test]
+fn a_request_says_whether_it_reasons_and_whether_it_goes_on_alone() {
+    let reasons = |body: Value| read(body).reasoning;
+    assert_eq!(reasons(json!({"messages": []})), None);
+    assert_eq!(reasons(json!({"reasoning_effort": "none"})), Some(false));
+    assert_eq!(reasons(json!({"reasoning": {"effort": "minimal"}})), Some(true));
+    assert_eq!(reasons(json!({"reasoning": {"enabled": false}})), Some(false));
+    assert_eq!(reasons(json!({"thinking": {"type": "disabled"}})), Some(false));
+    assert_eq!(reasons(json!({"thinking": {"type": "adaptive"}})), Some(true));
+    let budget = |tokens: i32| json!({"generationConfig": {"thinkingConfig": {"thinkingBudget": tokens}}});
+    assert_eq!((reasons(budget(0)), reasons(budget(-1))), (Some(false), Some(true)));
+    assert_eq!(reasons(json!({"think": true, "reasoning_effort": "none"})), Some(true), "the dearer word");
+    assert!(read(json!({"input": "hi", "background": true})).background);
+    assert!(!read(json!({"input": "hi", "background": false})).background);
+}

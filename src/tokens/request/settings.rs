@@ -62,7 +62,56 @@ pub(super) fn output_tokens_max(body: &Map<String, Value>, language: &'static La
 
 pub(super) fn choices(body: &Map<String, Value>, language: &'static Language) -> u32 {
     let asked = settings(body, language, language.choices).filter_map(whole).max().unwrap_or(1);
-    u32::try_from(asked).unwrap_or(u32::MAX).max(1)
+    let each = u32::try_from(asked).unwrap_or(u32::MAX).max(1);
+    each.saturating_mul(prompts(body))
+}
+
+/// How many prompts stand in a list of them, each of which is answered: texts, or lists of tokens.
+fn prompts(body: &Map<String, Value>) -> u32 {
+    let Some(Value::Array(prompts)) = body.get("prompt") else { return 1 };
+    // A list of numbers is one prompt, already cut into tokens.
+    if prompts.iter().all(Value::is_number) {
+        return 1;
+    }
+    u32::try_from(prompts.len()).unwrap_or(u32::MAX).max(1)
+}
+
+/// Whether the answer is made though nobody listens.
+pub(super) fn background(body: &Map<String, Value>) -> bool {
+    body.get("background").is_some_and(|asked| !matches!(asked, Value::Null | Value::Bool(false)))
+}
+
+/// Whether reasoning is switched on or off by name. Of two words that disagree the one that switches it on counts.
+pub(super) fn reasoning(body: &Map<String, Value>) -> Option<bool> {
+    let inside = |outer: &str, field: &'static str| body.get(outer).and_then(|outer| outer.get(field));
+    let google = ["generationConfig", "generation_config"];
+    let google = google
+        .iter()
+        .find_map(|field| body.get(*field))
+        .and_then(|config| config.get("thinkingConfig").or_else(|| config.get("thinking_config")));
+    let words = [
+        body.get("reasoning_effort"),
+        inside("reasoning", "effort"),
+        inside("reasoning", "enabled"),
+        inside("reasoning", "max_tokens"),
+        inside("thinking", "type"),
+        inside("additionalModelRequestFields", "thinking").and_then(|thinking| thinking.get("type")),
+        inside("additionalModelRequestFields", "reasoning_config").and_then(|config| config.get("type")),
+        inside("additionalModelRequestFields", "reasoning_effort"),
+        google.and_then(|config| config.get("thinkingBudget").or_else(|| config.get("thinking_budget"))),
+        google.and_then(|config| config.get("thinkingLevel").or_else(|| config.get("thinking_level"))),
+        body.get("enable_thinking"),
+        inside("chat_template_kwargs", "enable_thinking"),
+        body.get("think"),
+    ];
+    let off = |word: &Value| match word {
+        Value::Bool(on) => !on,
+        Value::Number(budget) => budget.as_i64() == Some(0),
+        Value::String(word) => matches!(word.as_str(), "none" | "disabled" | "off"),
+        _ => false,
+    };
+    let said = words.into_iter().flatten().filter(|word| !word.is_null()).map(|word| !off(word));
+    said.reduce(|one, other| one || other)
 }
 
 /// What stands under those names wherever the language looks.
