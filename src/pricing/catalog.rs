@@ -12,6 +12,10 @@
 //!   none; nor those that make sound, images or video, nor those listed at zero,
 //!   which there often means "not known".
 //! - Resellers (Azure, Bedrock, Vertex AI) are not in it: import the table.
+//! - `reasoning` is what the table says of a model (`supports_reasoning`, `thinking_always_on`,
+//!   `default_reasoning_effort`), or what is known of its family; where neither says it, a row says nothing, and
+//!   [`ModelPrice::reasoning`](super::ModelPrice::reasoning) is always. `unseen_tokens_per_second` of fast sellers is
+//!   a guess on the large side.
 //! - `web_search` is the fee per search; free allowances are told, not deducted.
 //! - `code_execution` at OpenAI is its fee for a container.
 //! - `cache_write_1h` at OpenAI is its longer lifetime, twelve hours. For

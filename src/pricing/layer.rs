@@ -132,7 +132,13 @@ fn merged(upper: &PriceRow, lower: &PriceRow) -> PriceRow {
     if upper.complete {
         return PriceRow { from: lower.from, until: lower.until, ..upper.clone() };
     }
+    // One thing in two spellings: whichever the upper row names replaces both.
+    let names_unseen = upper.unseen.is_some() || upper.unseen_tokens_per_second.is_some();
+    let unseen = if names_unseen { upper } else { lower };
     let mut merged = PriceRow {
+        reasoning: upper.reasoning.or(lower.reasoning),
+        unseen: unseen.unseen,
+        unseen_tokens_per_second: unseen.unseen_tokens_per_second,
         context_tokens: upper.context_tokens.or(lower.context_tokens),
         output_tokens_max: upper.output_tokens_max.or(lower.output_tokens_max),
         batch_factor: upper.batch_factor.or(lower.batch_factor),

@@ -20,6 +20,7 @@ mod cost;
 mod decimal;
 mod exact;
 mod extras;
+mod families;
 pub mod import;
 mod layer;
 mod matching;
@@ -30,6 +31,7 @@ mod row;
 mod sets;
 mod source;
 mod table;
+mod unseen;
 mod windows;
 
 #[cfg(test)]
@@ -45,4 +47,5 @@ pub use rates::Rates;
 pub use row::PriceRow;
 pub use source::PriceSource;
 pub use table::PricingTable;
+pub use unseen::{Reasoning, Unseen};
 pub use windows::TimeRates;

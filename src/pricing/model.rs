@@ -11,6 +11,7 @@ use super::extras::Allowance;
 use super::row::PriceRow;
 use super::sets::{Dearest, RateSet};
 use super::source::PriceSource;
+use super::unseen::{Reasoning, Unseen, unseen};
 use super::windows::Windows;
 use crate::{Conditions, Region, ServiceTier};
 use crate::{Error, Meter, Timestamp, Usage, Usd};
@@ -46,6 +47,8 @@ pub struct ModelPrice {
     until: Timestamp,
     context_tokens: Option<u64>,
     output_tokens_max: Option<u64>,
+    reasoning: Reasoning,
+    unseen: Unseen,
     source: Arc<PriceSource>,
     /// The windows of the week at whose edges another price of the same version begins or ends.
     windows: Arc<[Windows]>,
@@ -71,6 +74,8 @@ impl ModelPrice {
             until: row.until.unwrap_or(Timestamp::MAX),
             context_tokens: row.context_tokens,
             output_tokens_max: row.output_tokens_max,
+            reasoning: row.reasoning.unwrap_or_default(),
+            unseen: unseen(row.unseen, row.unseen_tokens_per_second)?,
             source: Arc::clone(source),
             windows: Arc::clone(&windows),
             allowances: row.allowances.as_slice().into(),
@@ -225,6 +230,30 @@ impl ModelPrice {
     #[must_use]
     pub fn output_tokens_max(&self) -> Option<u64> {
         self.output_tokens_max
+    }
+
+    /// What the model does where a request says nothing about reasoning; always, where no row says it.
+    ///
+    /// ```
+    /// use token_budget::pricing::{Reasoning, Unseen};
+    /// use token_budget::{PricingTable, Timestamp};
+    ///
+    /// let table = PricingTable::bundled();
+    /// let price = |model| table.find(None, model, Timestamp::EPOCH).expect("a bundled model");
+    /// assert_eq!(price("gpt-4o").reasoning(), Reasoning::Never);
+    /// assert_eq!(price("claude-sonnet-4-5").reasoning(), Reasoning::OnRequest);
+    /// assert_eq!(price("gpt-5").reasoning(), Reasoning::Always);
+    /// assert_eq!(price("gpt-5").unseen(), Unseen::TokensPerSecond(500));
+    /// ```
+    #[must_use]
+    pub fn reasoning(&self) -> Reasoning {
+        self.reasoning
+    }
+
+    /// How fast it generates what nobody sees; 500 tokens a second, where no row says it.
+    #[must_use]
+    pub fn unseen(&self) -> Unseen {
+        self.unseen
     }
 
     /// From how many input tokens on the whole request is billed at other rates, edge by edge.

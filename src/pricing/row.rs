@@ -9,6 +9,7 @@ use super::band::{Band, rates_of};
 use super::decimal;
 use super::extras::{Allowance, Minimum, RegionFactors, SearchRates};
 use super::rates::Rates;
+use super::unseen::{Reasoning, Unseen, UnseenWord};
 use super::windows::TimeRates;
 use crate::ServiceTier;
 use crate::{Error, ErrorKind, Meter, Region, Timestamp};
@@ -24,6 +25,9 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 ///
 /// In JSON: `provider`, `model`; optional
 /// - `from`, `until` (RFC 3339), `context_tokens`, `output_tokens_max`;
+/// - `reasoning`: `never`, `on_request` or `always`, see [`Reasoning`]; and how
+///   fast it generates unseen, `unseen_tokens_per_second`, or `unseen`: `hold`,
+///   see [`Unseen`];
 /// - [`Rates`] under `standard`, `batch`, `flex`, `priority`, `fast`,
 ///   `ultrafast`, `balanced`, `decisions`, and multipliers `batch_factor`,
 ///   `flex_factor`, `priority_factor`, `fast_factor` for what a tier's rates do
@@ -66,6 +70,12 @@ pub struct PriceRow {
     pub(super) context_tokens: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) output_tokens_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reasoning: Option<Reasoning>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unseen: Option<UnseenWord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unseen_tokens_per_second: Option<u32>,
     #[serde(default, skip_serializing_if = "Rates::is_empty")]
     pub(super) standard: Rates,
     #[serde(default, skip_serializing_if = "Rates::is_empty")]
@@ -234,6 +244,23 @@ impl PriceRow {
     #[must_use]
     pub fn with_output_tokens_max(mut self, tokens: u64) -> Self {
         self.output_tokens_max = Some(tokens);
+        self
+    }
+
+    /// With what the model does where a request says nothing about reasoning.
+    #[must_use]
+    pub fn with_reasoning(mut self, reasoning: Reasoning) -> Self {
+        self.reasoning = Some(reasoning);
+        self
+    }
+
+    /// With how fast the model generates what nobody sees.
+    #[must_use]
+    pub fn with_unseen(mut self, unseen: Unseen) -> Self {
+        (self.unseen, self.unseen_tokens_per_second) = match unseen {
+            Unseen::TokensPerSecond(speed) => (None, Some(speed)),
+            Unseen::Hold => (Some(UnseenWord::Hold), None),
+        };
         self
     }
 

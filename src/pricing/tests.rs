@@ -6,6 +6,7 @@ mod money;
 mod published;
 mod rows;
 mod search;
+mod unseen;
 
 use std::sync::Arc;
 

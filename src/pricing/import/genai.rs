@@ -13,6 +13,7 @@ use super::json::{Json, Map, get};
 use super::{Import, ImportReport, unreadable};
 use crate::pricing::band::Band;
 use crate::pricing::clause::Clause;
+use crate::pricing::families;
 use crate::pricing::names::{Name, check_name};
 use crate::pricing::rates::Rates;
 use crate::pricing::row::PriceRow;
@@ -85,6 +86,8 @@ fn model(provider: &str, fields: &Map<'_>, import: &mut Import) -> Result<Option
         let Some((standard, timed)) = in_force(&prices, from) else { continue };
         let mut row = PriceRow::new(provider, id.as_str()).completely();
         (row.from, row.until, row.context_tokens) = (from, until, context);
+        row.reasoning = families::reasoning(&id);
+        row.unseen_tokens_per_second = families::tokens_per_second(provider);
         fill(&mut row, standard, &variants);
         times(&entry, &mut row, &timed, &mut import.report);
         if provider == "groq" && id.starts_with("whisper-large-v3") {

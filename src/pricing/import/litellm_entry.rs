@@ -9,8 +9,10 @@ use super::json::{Json, Map, get};
 use super::litellm::wrong;
 use super::litellm_fields::{CostField, bears_cost};
 use crate::pricing::band::Band;
+use crate::pricing::families;
 use crate::pricing::rates::Rates;
 use crate::pricing::row::PriceRow;
+use crate::pricing::unseen::Reasoning;
 use crate::{Error, Meter, ServiceTier};
 
 /// Rates of one length of input, by tier.
@@ -38,6 +40,7 @@ impl<'a> Entry<'a> {
         let mut entry = Self { key, mode, rates: BTreeMap::new(), row };
         let given = entry.flat(fields, report)?;
         entry.limits(fields)?;
+        entry.unseen(provider, fields);
         entry.thresholds(provider, given, report);
         entry.tiered(fields, report)?;
         entry.multipliers(fields, report)?;
@@ -111,6 +114,38 @@ impl<'a> Entry<'a> {
         let output = count("max_output_tokens")?.filter(|tokens| *tokens > 0);
         self.row.output_tokens_max = if silent { Some(0) } else { output };
         Ok(())
+    }
+
+    /// Whether it reasons by itself, as far as the table says it or the family is known; how fast its seller is.
+    fn unseen(&mut self, provider: &str, fields: &Map<'_>) {
+        let is = |name: &str, text: &str| {
+            let raw = fields.iter().find(|(field, _)| field == name).map(|(_, raw)| raw.get());
+            raw == Some(text)
+        };
+        let silent = [
+            "embedding",
+            "rerank",
+            "moderation",
+            "ocr",
+            "search",
+            "audio_transcription",
+            "audio_speech",
+            "video_generation",
+        ];
+        let known = families::reasoning(self.key);
+        self.row.reasoning = if silent.contains(&self.mode.as_str()) {
+            Some(Reasoning::Never)
+        } else if is("thinking_always_on", "true") {
+            Some(Reasoning::Always)
+        } else if is("default_reasoning_effort", "\"none\"") {
+            Some(Reasoning::OnRequest)
+        } else if is("supports_reasoning", "true") {
+            // It can, so a family that does not is another model's.
+            known.filter(|known| *known != Reasoning::Never).or(Some(Reasoning::Always))
+        } else {
+            known
+        };
+        self.row.unseen_tokens_per_second = families::tokens_per_second(provider);
     }
 
     /// Makes bands of the thresholds at which the input has a rate, and lists what is priced at others.

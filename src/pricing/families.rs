@@ -1,0 +1,227 @@
+//! Which models are known to reason, and which sellers to be fast?
+//!
+//! What an import writes into its rows where a public table does not say it.
+//! Names are those of whole families, so that an unknown member of an unknown
+//! family stays unknown, which counts as [`Reasoning::Always`].
+
+use super::matching::canonical_provider;
+use super::unseen::Reasoning;
+
+use Reasoning::{Always, Never, OnRequest};
+
+/// Words that say it of any model, in the order in which they decide.
+const WORDS: [(&str, Reasoning); 10] = [
+    ("non-reasoning", Never),
+    ("deep-research", Always),
+    ("reasoning", Always),
+    ("reasoner", Always),
+    ("thinking", Always),
+    ("qwq", Always),
+    ("deepseek-r1", Always),
+    ("-r1-", Always),
+    ("nemotron", Always),
+    ("embed", Never),
+];
+
+/// How the names of families begin, the longer before the shorter.
+const FAMILIES: [(&str, Reasoning); 113] = [
+    // OpenAI: what came before gpt-5 and is no o-model does not reason; of gpt-5.1, 5.2 and 5.4 the table
+    // says that they do not by themselves.
+    ("gpt-3.5", Never),
+    ("gpt-35", Never),
+    ("gpt-4.5", Never),
+    ("gpt-4.1", Never),
+    ("gpt-4o", Never),
+    ("gpt-4", Never),
+    ("chatgpt-4o", Never),
+    ("babbage", Never),
+    ("davinci", Never),
+    // Anthropic: extended thinking came with 3.7 and is off until asked for; from 5 on it is on by itself.
+    ("claude-3-7", OnRequest),
+    ("claude-3.7", OnRequest),
+    ("claude-3", Never),
+    ("claude-2", Never),
+    ("claude-instant", Never),
+    ("claude-v", Never),
+    ("claude-4", OnRequest),
+    ("claude-haiku-4", OnRequest),
+    ("claude-sonnet-4", OnRequest),
+    ("claude-opus-4", OnRequest),
+    // Google: 2.5 thinks unless its budget is set to 0.
+    ("gemini-1", Never),
+    ("gemini-2.0-flash", Never),
+    ("gemini-pro-latest", Always),
+    ("gemini-pro", Never),
+    ("gemini-gemma-2", Never),
+    ("gemma-2", Never),
+    ("gemma-3", Never),
+    ("gemma-7b", Never),
+    ("gemma2", Never),
+    ("gemma3", Never),
+    ("codegemma", Never),
+    // Meta and what is made of it.
+    ("meta-llama-", Never),
+    ("llama", Never),
+    ("code-llama", Never),
+    ("codellama", Never),
+    ("firefunction", Never),
+    ("firellava", Never),
+    // Mistral: Magistral reasons, the newer small and medium models may.
+    ("mistral-7b", Never),
+    ("mistral-tiny", Never),
+    ("mistral-nemo", Never),
+    ("mistral-saba", Never),
+    ("mistral-small-24b", Never),
+    ("mistral-large-2", Never),
+    ("mistral-large-3", Never),
+    ("mistral-large-latest", Never),
+    ("mistral-medium-2312", Never),
+    ("mistral-medium-2505", Never),
+    ("mistral-code", Never),
+    ("ministral", Never),
+    ("mixtral", Never),
+    ("open-mistral", Never),
+    ("open-mixtral", Never),
+    ("open-codestral", Never),
+    ("codestral", Never),
+    ("devstral", Never),
+    ("pixtral", Never),
+    ("voxtral", Never),
+    ("magistral", Always),
+    // DeepSeek: V3.1 thinks where its template is told to.
+    ("deepseek-chat", Never),
+    ("deepseek-coder", Never),
+    ("deepseek-v2", Never),
+    ("deepseek-v3.1", OnRequest),
+    ("deepseek-v3p1", OnRequest),
+    ("deepseek-v3-", Never),
+    // Alibaba: Qwen 3 was born thinking, its instruct and coder models were not.
+    ("qwen1", Never),
+    ("qwen2", Never),
+    ("qwen-2", Never),
+    ("qwen-v2", Never),
+    ("code-qwen", Never),
+    ("qwen3-coder", Never),
+    ("qwen3-next-80b-a3b-instruct", Never),
+    ("qwen3-vl-235b-a22b-instruct", Never),
+    ("qwen3-vl-30b-a3b-instruct", Never),
+    ("qwen3-vl-32b-instruct", Never),
+    ("qwen3-vl-8b-instruct", Never),
+    ("qwen3-235b-a22b-instruct", Never),
+    ("qwen3-30b-a3b-instruct", Never),
+    ("qwen3-4b-instruct", Never),
+    // xAI.
+    ("grok-beta", Never),
+    ("grok-vision", Never),
+    ("grok-2", Never),
+    ("grok-3-mini", Always),
+    ("grok-3", Never),
+    // Cohere, AI21, Moonshot, Zhipu, Amazon, Perplexity.
+    ("command-r", Never),
+    ("command-light", Never),
+    ("command-nightly", Never),
+    ("command-a-03", Never),
+    ("c4ai-aya", Never),
+    ("j2-", Never),
+    ("jamba", Never),
+    ("moonshot-v1", Never),
+    ("kimi-k2-0", Never),
+    ("kimi-k2-instruct", Never),
+    ("glm-4-", Never),
+    ("nova-lite", Never),
+    ("nova-micro", Never),
+    ("nova-pro", Never),
+    ("titan-", Never),
+    ("sonar", Never),
+    // Open models of 2023 and 2024.
+    ("nous-", Never),
+    ("hermes-2", Never),
+    ("openhermes", Never),
+    ("openorca", Never),
+    ("openchat", Never),
+    ("dolphin-2", Never),
+    ("mythomax", Never),
+    ("zephyr", Never),
+    ("phind", Never),
+    ("dbrx", Never),
+    ("phi-2", Never),
+    ("phi-3", Never),
+    ("starcoder", Never),
+    ("stablecode", Never),
+    ("yi-", Never),
+];
+
+/// What is known of a model by its name alone; none where its family is not known.
+pub(super) fn reasoning(model: &str) -> Option<Reasoning> {
+    let model = model.to_ascii_lowercase();
+    if let Some((_, known)) = WORDS.into_iter().find(|(word, _)| model.contains(word)) {
+        return Some(known);
+    }
+    // `us.anthropic.claude-…`, `accounts/fireworks/models/…`, `ft:gpt-4o…`.
+    let starts = model.match_indices(['/', '.', ':']).filter_map(|(at, _)| model.get(at.checked_add(1)?..));
+    let names = std::iter::once(model.as_str()).chain(starts);
+    let known = |name: &str| FAMILIES.into_iter().find(|(family, _)| name.starts_with(family));
+    names.filter_map(known).map(|(_, known)| known).next()
+}
+
+/// Tokens a second of sellers known to be faster than 500, and of those who pass calls on to them.
+///
+/// Twice or so what was published or measured of their fastest model by
+/// November 2026 (Cerebras 3,000 for gpt-oss-120b, Groq 1,000 for gpt-oss-20b,
+/// `SambaNova` and Fireworks 700 for gpt-oss-120b by Artificial Analysis, Morph 10,500): a
+/// guess that errs towards charging too much.
+const SPEEDS: [(&str, u32); 10] = [
+    ("cerebras", 4_000),
+    ("groq", 2_000),
+    ("sambanova", 2_000),
+    ("fireworks", 1_500),
+    ("baseten", 1_500),
+    ("inception", 2_000),
+    ("morph", 15_000),
+    ("openrouter", 4_000),
+    ("vercel_ai_gateway", 4_000),
+    ("cloudflare", 1_000),
+];
+
+/// The speed to state for a seller, where the usual one may be too low.
+pub(super) fn tokens_per_second(provider: &str) -> Option<u32> {
+    let provider = canonical_provider(provider.strip_prefix("huggingface_").unwrap_or(provider));
+    let provider = provider.strip_suffix("-ai").unwrap_or(provider);
+    SPEEDS.into_iter().find(|(seller, _)| *seller == provider).map(|(_, speed)| speed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_known_whoever_sells_it() {
+        for (model, known) in [
+            ("gpt-4o-mini", Some(Never)),
+            ("azure/eu/gpt-4o-2024-08-06", Some(Never)),
+            ("ft:gpt-4o-mini-2024-07-18", Some(Never)),
+            ("us.anthropic.claude-3-5-sonnet-20241022-v2:0", Some(Never)),
+            ("eu.anthropic.claude-3-7-sonnet-20250219-v1:0", Some(OnRequest)),
+            ("anthropic/claude-sonnet-4.5", Some(OnRequest)),
+            ("accounts/fireworks/models/llama-v3p1-8b-instruct", Some(Never)),
+            ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", Some(Always)),
+            ("grok-4.20-0309-non-reasoning", Some(Never)),
+            ("grok-4.20-0309-reasoning", Some(Always)),
+            ("claude-opus-5", None),
+            ("gpt-5", None),
+            ("gemini-2.5-flash", None),
+            ("o3", None),
+            ("a-model-of-mine", None),
+        ] {
+            assert_eq!(reasoning(model), known, "{model}");
+        }
+    }
+
+    #[test]
+    fn who_passes_calls_on_is_as_fast_as_who_serves_them() {
+        assert_eq!(tokens_per_second("cerebras"), Some(4_000));
+        assert_eq!(tokens_per_second("huggingface_fireworks-ai"), tokens_per_second("fireworks_ai"));
+        assert!(tokens_per_second("openrouter") >= tokens_per_second("cerebras"));
+        assert_eq!(tokens_per_second("openai"), None);
+    }
+}
