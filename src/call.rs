@@ -5,7 +5,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
-use crate::{Conditions, Error, Input, Message, Prompt, Scope, ScopeKind};
+use crate::{Conditions, Error, Input, Message, Meter, Prompt, Scope, ScopeKind};
 
 /// One attempt to call a model: who pays, which model, how much goes in and may come out.
 ///
@@ -46,6 +46,8 @@ pub struct Call {
     pub(crate) reasoning: Option<bool>,
     /// Whether the provider goes on though nobody listens.
     pub(crate) background: bool,
+    /// How often it may incur which fee, ordered by meter; `None` is nobody knows how often.
+    pub(crate) uses: SmallVec<[(Meter, Option<u64>); 2]>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) problem: Option<Box<Problem>>,
 }
@@ -188,6 +190,33 @@ impl Call {
         self
     }
 
+    /// States that the request may incur so many uses of a fee at most: searches, pages, images, milliseconds.
+    ///
+    /// A fee is held for as often as the call says; the charge counts what was
+    /// used. A count of zero says that it cannot be incurred. Said twice for one
+    /// meter, the larger counts.
+    #[must_use]
+    pub fn may_use(self, meter: Meter, count: u64) -> Self {
+        self.uses(meter, Some(count))
+    }
+
+    /// States that the request may incur a fee, and that nobody knows how often: a tool without a limit.
+    #[must_use]
+    pub fn may_use_unlimited(self, meter: Meter) -> Self {
+        self.uses(meter, None)
+    }
+
+    fn uses(mut self, meter: Meter, count: Option<u64>) -> Self {
+        match self.uses.binary_search_by_key(&meter, |(meter, _)| *meter) {
+            Ok(at) => {
+                let known = self.uses.get_mut(at).map(|(_, count)| count);
+                known.into_iter().for_each(|known| *known = known.zip(count).map(|(a, b)| a.max(b)));
+            }
+            Err(at) => self.uses.insert(at, (meter, count)),
+        }
+        self
+    }
+
     /// States the call's own time-out; its hold outlives it by five minutes.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -250,6 +279,7 @@ impl Call {
             tags: self.tags.clone(),
             use_case: self.use_case.clone(),
             conditions: self.conditions,
+            uses: self.uses.clone(),
             choices: 1,
             ..Self::default()
         }
@@ -263,6 +293,7 @@ impl Call {
             && self.tags == other.tags
             && self.use_case == other.use_case
             && self.conditions == other.conditions
+            && self.uses == other.uses
             && other.problem.is_none()
     }
 
@@ -316,6 +347,14 @@ mod tests {
     fn the_first_name_that_cannot_be_used_is_reported() {
         let error = Call::new("m").user("").team("\n").check().map(|_| ()).expect_err("empty name");
         assert_eq!(error.to_string(), "call: user: the name is empty");
+    }
+
+    #[test]
+    fn a_fee_that_is_named_twice_may_be_incurred_as_often_as_the_larger_says() {
+        let call = Call::new("m").may_use(Meter::WebSearch, 3).may_use(Meter::WebSearch, 2);
+        assert_eq!(call.uses.as_slice(), [(Meter::WebSearch, Some(3))]);
+        let call = call.may_use_unlimited(Meter::WebSearch).may_use(Meter::Page, 1);
+        assert_eq!(call.uses.as_slice(), [(Meter::WebSearch, None), (Meter::Page, Some(1))]);
     }
 
     #[test]

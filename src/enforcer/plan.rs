@@ -284,6 +284,7 @@ impl PlanCache {
         call.tags.hash(&mut hasher);
         call.use_case.hash(&mut hasher);
         call.conditions.hash(&mut hasher);
+        call.uses.hash(&mut hasher);
         hasher.finish()
     }
 }
