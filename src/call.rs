@@ -5,7 +5,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
-use crate::{Conditions, Error, Input, Message, Meter, Prompt, Scope, ScopeKind};
+use crate::{Conditions, Error, Input, Message, Meter, Prompt, Scope, ScopeKind, name};
 
 /// One attempt to call a model: who pays, which model, how much goes in and may come out.
 ///
@@ -242,6 +242,14 @@ impl Call {
         if self.model.is_empty() {
             return Err(Error::invalid("call: model", "the name is empty"));
         }
+        name::check("call: model", name::problem_of_model(&self.model))?;
+        if let Some(provider) = &self.provider {
+            name::check("call: provider", name::problem_of_model(provider))?;
+        }
+        for text in self.tags.iter().flat_map(|(key, value)| [key, value]) {
+            name::check("call: tag", name::problem_of_tag(text))?;
+        }
+        name::check("call: use case", self.use_case.as_deref().and_then(name::problem_of_tag))?;
         Ok(self)
     }
 

@@ -143,12 +143,17 @@ impl<E> From<Error> for CallError<E> {
 }
 
 /// A response and what it was charged.
-#[derive(Debug)]
 pub struct Answer<T> {
     /// What the client answered.
     pub response: T,
     /// What the call was charged. A response is handed over even where charging it failed.
     pub receipt: Result<Receipt, Error>,
+}
+
+impl<T> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({:?})", self.receipt)
+    }
 }
 
 /// Settles a call by how it ended.

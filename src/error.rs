@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::name::OneLine;
+
 /// A failure: something broke or was given wrongly.
 ///
 /// A budget without room is not an error but an answer (a
@@ -96,17 +98,25 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.context)
+        // It may quote a text that somebody else wrote.
+        fmt::Display::fmt(&OneLine(&self.0.context), f)
     }
 }
 
 impl fmt::Debug for Error {
+    /// As it is displayed, with the causes that the text does not tell: what `unwrap` and a `main` that fails print.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("context", &self.0.context)
-            .field("source", &self.0.source)
-            .finish()
+        fmt::Display::fmt(self, f)?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Most contexts say already what their cause says.
+            if !self.0.context.contains(&text) {
+                write!(f, ": {}", OneLine(&text))?;
+            }
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

@@ -77,6 +77,7 @@
 
 mod sync;
 mod error;
+mod name;
 mod money;
 mod meter;
 mod usage;

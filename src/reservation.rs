@@ -6,6 +6,7 @@ mod receipt;
 mod resize;
 mod streamed;
 
+use std::fmt;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -27,11 +28,16 @@ use open::Open;
 ///
 /// Dropping it gives the room back. Once the call goes out, turn it into an
 /// [`InFlight`]: dropping that never refunds.
-#[derive(Debug)]
 #[must_use = "dropping a reservation gives its room back"]
 pub struct Reservation {
     // In a box, which moves at the price of a pointer from here to the receipt.
     open: Option<Box<Open>>,
+}
+
+impl fmt::Debug for Reservation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        open::describe(f, "Reservation", self.open.as_deref())
+    }
 }
 
 /// A call that was sent and not yet settled.
@@ -52,10 +58,15 @@ pub struct Reservation {
 /// assert!(enforcer.reserve_now(&call)?.or_refusal().is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "dropping a call in flight charges all that it holds"]
 pub struct InFlight {
     open: Option<Box<Open>>,
+}
+
+impl fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        open::describe(f, "InFlight", self.open.as_deref())
+    }
 }
 
 impl Reservation {

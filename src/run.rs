@@ -20,6 +20,7 @@ mod state;
 mod tools;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use compact_str::CompactString;
@@ -79,7 +80,6 @@ use crate::{Admission, Call, Enforcer, Error, ReservationId, Scope, Timestamp, U
 /// assert!(report.over.unwrap().contains("0.90 of 1.00 USD used, call needs 0.45"));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct RunGuard {
     enforcer: Enforcer,
     run: Arc<Opened>,
@@ -89,6 +89,12 @@ pub struct RunGuard {
     /// What the caller wants to see in the report.
     attached: Mutex<BTreeMap<CompactString, Value>>,
     was_restored: bool,
+}
+
+impl fmt::Debug for RunGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RunGuard({})", self.scope())
+    }
 }
 
 impl RunGuard {

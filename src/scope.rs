@@ -6,7 +6,7 @@ use std::str::FromStr;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::Error;
+use crate::{Error, name};
 
 /// The longest name of a scope, in bytes.
 pub(crate) const SCOPE_NAME_BYTES_MAX: usize = 128;
@@ -90,7 +90,8 @@ impl fmt::Display for ScopeKind {
 /// One level that a call is charged to: `team/search`, `user/ada`.
 ///
 /// A kind contains no slash, so the text form is unambiguous whatever the
-/// name contains. Names are 1 to 128 bytes without control characters.
+/// name contains. Names are 1 to 128 bytes without control characters, and without marks that
+/// turn the writing direction.
 ///
 /// # Example: a slash in a name does not move money elsewhere
 /// ```
@@ -113,18 +114,26 @@ impl Scope {
     /// A level of that kind and name.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for an empty name, more than 128 bytes, or control
-    /// characters.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for an empty name, more than 128 bytes, control
+    /// characters, marks that turn the writing direction, or a custom kind that is not spelled as one.
     pub fn new(kind: ScopeKind, name: impl Into<CompactString>) -> Result<Self, Error> {
         let name = name.into();
+        if let ScopeKind::Custom(custom) = &kind {
+            // It may have been made without being read, and would share its text with another scope.
+            custom.parse::<ScopeKind>().and_then(|read| {
+                if read == kind {
+                    Ok(())
+                } else {
+                    Err(Error::invalid("scope kind", format!("{custom:?} is no custom kind")))
+                }
+            })?;
+        }
         let problem = if name.is_empty() {
             Some("is empty")
         } else if name.len() > SCOPE_NAME_BYTES_MAX {
             Some("is longer than 128 bytes")
-        } else if has_control(&name) {
-            Some("contains a control character")
         } else {
-            None
+            name::unprintable(&name)
         };
         match problem {
             Some(problem) => Err(Error::invalid(kind.as_str(), format!("the name {problem}"))),
@@ -132,7 +141,8 @@ impl Scope {
         }
     }
 
-    /// A level whose name comes from untrusted text: control characters and `%` are percent-encoded.
+    /// A level whose name comes from untrusted text: control characters, marks that turn the writing direction
+    /// and `%` are percent-encoded.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the encoded name is empty or longer than 128
@@ -140,7 +150,7 @@ impl Scope {
     pub fn encoded(kind: ScopeKind, text: &str) -> Result<Self, Error> {
         let mut name = CompactString::default();
         for character in text.chars() {
-            if character.is_control() || character == '%' {
+            if name::is_unprintable(character) || character == '%' {
                 let mut buffer = [0; 4];
                 for byte in character.encode_utf8(&mut buffer).bytes() {
                     name.push_str(&format!("%{byte:02X}"));
@@ -150,6 +160,20 @@ impl Scope {
             }
         }
         Self::new(kind, name)
+    }
+
+    /// A level as books have kept it: names with marks of direction were once let in, and stay readable.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn kept(text: &str) -> Result<Self, Error> {
+        match text.split_once('/') {
+            Some((kind, name))
+                if name::unprintable(name) == Some(name::TURNS) && name.len() <= SCOPE_NAME_BYTES_MAX =>
+            {
+                let kind = kind.parse()?;
+                Ok(Self { kind, name: name.into() })
+            }
+            _ => text.parse(),
+        }
     }
 
     /// The sort of level.
@@ -162,15 +186,6 @@ impl Scope {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-}
-
-fn has_control(name: &str) -> bool {
-    // Plain ASCII, nearly every name, is decided byte by byte.
-    if name.is_ascii() {
-        name.bytes().any(|byte| byte < 32 || byte == 127)
-    } else {
-        name.chars().any(char::is_control)
     }
 }
 
@@ -258,6 +273,15 @@ mod tests {
         for name in [String::new(), "x".repeat(129), "a\u{7f}".into(), "a\u{85}é".into(), "\0".into()] {
             assert!(Scope::user(name.as_str()).is_err(), "{name:?}");
         }
+    }
+
+    // Books written before these marks were refused would have been called damaged.
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn books_that_hold_an_older_name_stay_readable() {
+        assert!("user/a\u{202e}b".parse::<Scope>().is_err());
+        assert_eq!(Scope::kept("user/a\u{202e}b").expect("kept").name(), "a\u{202e}b");
+        assert!(Scope::kept("user/a\nb").is_err() && Scope::kept("user/").is_err());
     }
 
     #[test]

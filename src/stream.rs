@@ -136,7 +136,6 @@ pub enum StreamError<E> {
 }
 
 /// An answer that was ended for want of room.
-#[derive(Debug)]
 pub struct CutOff {
     /// Who refuses, and why.
     pub decision: Decision,
@@ -144,6 +143,12 @@ pub struct CutOff {
     pub text: String,
     /// What it was charged, where the ledger took it.
     pub receipt: Option<Receipt>,
+}
+
+impl fmt::Debug for CutOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CutOff({}, after {} bytes of text)", self.decision, self.text.len())
+    }
 }
 
 impl fmt::Display for CutOff {

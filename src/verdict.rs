@@ -8,6 +8,7 @@ use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
+use crate::name::OneLine;
 use crate::{Balance, Binding, Bound, Scope, ScopeKind, Timestamp, Unit, Usd, Window};
 
 /// What is to be done with a call, mildest first.
@@ -393,7 +394,7 @@ impl fmt::Display for Refusal {
                 if let Some(scope) = &self.scope {
                     write!(f, "{scope} ")?;
                 }
-                return write!(f, "is frozen by {by}: {reason}; reopen it to go on");
+                return write!(f, "is frozen by {}: {}; reopen it to go on", OneLine(by), OneLine(reason));
             }
             RefusalKind::Unpriced => {
                 return f.write_str(
@@ -455,7 +456,7 @@ impl fmt::Display for Verdict {
 impl fmt::Display for Decision {
     /// The refusals, one after the other, and the next move; or the warning.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verdict, self.model())?;
+        write!(f, "{} {}", self.verdict, OneLine(self.model()))?;
         let refusals = self.refusals();
         if refusals.is_empty() {
             for line in self.lines().filter(|line| line.verdict() == Verdict::Warn) {

@@ -1,5 +1,6 @@
 //! A client whose calls are held, made, and charged.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ use crate::{
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BudgetEnforcedClient<C> {
     client: C,
     enforcer: Enforcer,
@@ -58,6 +59,12 @@ pub struct BudgetEnforcedClient<C> {
     fitting: Fitting,
     ladder: Ladder,
     streams: StreamOptions,
+}
+
+impl<C> fmt::Debug for BudgetEnforcedClient<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BudgetEnforcedClient")
+    }
 }
 
 /// Which models a call without room may fall back to.

@@ -1,5 +1,6 @@
 //! What is asked for, and what the answer may be.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,9 +82,14 @@ impl<'a> Ask<'a> {
 /// assert!(!key.reserve_now(1_000, 200)?.is_admitted());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Prepared {
     plan: ArcSwap<Plan>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prepared({})", self.plan.load().call.model)
+    }
 }
 
 impl Prepared {

@@ -1,5 +1,6 @@
 //! How is an enforcer put together?
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::time::Duration;
@@ -44,7 +45,6 @@ pub enum LedgerAway {
 }
 
 /// Puts an [`Enforcer`] together.
-#[derive(Debug)]
 #[must_use]
 pub struct EnforcerBuilder {
     policy: Policy,
@@ -58,6 +58,12 @@ pub struct EnforcerBuilder {
     ledger_away: LedgerAway,
     hold_grace: Duration,
     outbox: Outbox,
+}
+
+impl fmt::Debug for EnforcerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EnforcerBuilder({} budgets)", self.policy.budgets().len())
+    }
 }
 
 impl Default for EnforcerBuilder {

@@ -1,5 +1,6 @@
 //! What every clone of an enforcer and every open reservation shares.
 
+use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -22,7 +23,6 @@ use crate::{
 };
 
 /// What every clone of an enforcer and every open reservation shares.
-#[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) policy: ArcSwap<Policy>,
     pub(crate) prices: ArcSwap<PricingTable>,
@@ -44,6 +44,12 @@ pub(crate) struct Core {
     pub(crate) swaps: Swaps,
     /// The runs that have a guard in this process.
     pub(crate) runs: Levels,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Core")
+    }
 }
 
 /// How much was let through while the ledger was away.

@@ -11,6 +11,7 @@ mod refuse;
 mod reserve;
 mod told;
 
+use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -55,10 +56,15 @@ use crate::{
 /// assert!(enforcer.reserve_now(&call)?.is_admitted());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Enforcer(Arc<Handle>);
 
-#[derive(Debug)]
+impl fmt::Debug for Enforcer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Enforcer({} budgets)", self.policy().budgets().len())
+    }
+}
+
 struct Handle {
     core: Arc<Core>,
     /// What was resolved for calls seen lately; plans refer to the core, so it cannot own them.

@@ -1,5 +1,6 @@
 //! What is resolved once for a charge set and reused until something changes.
 
+use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +16,6 @@ use crate::{
 };
 
 /// Everything about a charge set that does not depend on the call's size.
-#[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) core: Arc<Core>,
     /// The call as it was named, without its input.
@@ -35,6 +35,12 @@ pub(crate) struct Plan {
     pub(crate) note: Note,
     epoch: u64,
     valid_until: Timestamp,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plan({})", self.call.model)
+    }
 }
 
 /// What a call is held for.
@@ -212,14 +218,13 @@ fn about(call: &Call, price: Option<&ModelPrice>, binding: &Binding, exempt: Opt
 }
 
 /// Plans of calls seen lately: a fixed number of places, so that it never grows.
-#[derive(Debug)]
 pub(crate) struct PlanCache {
     places: Box<[Mutex<Place>]>,
     hasher: foldhash::fast::RandomState,
 }
 
 /// What came to one place.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Place {
     /// The hash of a charge set, and its plan.
     kept: Option<(u64, Arc<Plan>)>,

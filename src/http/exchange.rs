@@ -1,6 +1,7 @@
 //! What does the answer to an admitted request become?
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 
 use super::aligned::Aligned;
@@ -14,12 +15,17 @@ use crate::{Failure, InFlight, Reservation, StreamOptions};
 use futures_core::Stream;
 
 /// A request that may go out: room is held, and dropping it gives the room back.
-#[derive(Debug)]
 #[must_use = "dropping an admitted request gives its room back"]
 pub struct Admitted {
     pub(super) reservation: Reservation,
     pub(super) body: Option<Vec<u8>>,
     pub(super) terms: Terms,
+}
+
+impl fmt::Debug for Admitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Admitted({:?})", self.reservation)
+    }
 }
 
 /// What was agreed on before sending, and is needed afterwards.
@@ -56,11 +62,16 @@ impl Admitted {
 }
 
 /// A request that is on its way: dropping it charges what it holds.
-#[derive(Debug)]
 #[must_use = "dropping an exchange charges all that it holds"]
 pub struct Exchange {
     in_flight: InFlight,
     terms: Terms,
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exchange({:?})", self.in_flight)
+    }
 }
 
 impl Exchange {
@@ -111,13 +122,18 @@ const COUNTS: [&str; 4] = [
 ];
 
 /// An answer whose body is still to come: dropping it charges what it holds.
-#[derive(Debug)]
 #[must_use = "dropping an answer charges all that its call holds"]
 pub struct Answered {
     in_flight: InFlight,
     terms: Terms,
     streams: bool,
     closing: Closing,
+}
+
+impl fmt::Debug for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answered({:?})", self.in_flight)
+    }
 }
 
 impl Answered {

@@ -1,5 +1,6 @@
 //! How are budgets a middleware of reqwest?
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,9 +30,15 @@ use crate::Failure;
 /// let client = ClientBuilder::new(reqwest::Client::new()).with(BudgetMiddleware::new(gate)).build();
 /// # let _ = client;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BudgetMiddleware {
     gate: Arc<HttpBudget>,
+}
+
+impl fmt::Debug for BudgetMiddleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BudgetMiddleware")
+    }
 }
 
 impl BudgetMiddleware {

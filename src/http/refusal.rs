@@ -1,5 +1,6 @@
 //! What is a client told whose request may not go out?
 
+use std::fmt;
 use std::time::Duration;
 
 use super::dialect::{Dialect, Problem};
@@ -10,7 +11,7 @@ use crate::{Decision, Error, ErrorKind};
 /// The JSON body carries the error where the provider's clients look for it, and the whole decision
 /// beside it, under `budget`: who refuses, by which figures, and what would fit. It names scopes as the
 /// application names them, so charge an API key under its id and never under the key itself.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpRefusal {
     /// The status: see [`HttpBudget`](super::HttpBudget) for which.
@@ -19,6 +20,12 @@ pub struct HttpRefusal {
     pub headers: Vec<(&'static str, String)>,
     /// JSON.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for HttpRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpRefusal({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 /// Why the application's own extractor turns a request away.

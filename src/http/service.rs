@@ -1,5 +1,6 @@
 //! How are budgets a layer of tower?
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -56,10 +57,16 @@ use crate::Failure;
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BudgetLayer<C = Unclassified> {
     gate: Arc<HttpBudget>,
     classify: C,
+}
+
+impl<C> fmt::Debug for BudgetLayer<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BudgetLayer")
+    }
 }
 
 /// Says how a service's error is to be charged.
@@ -110,11 +117,17 @@ impl<S, C: Clone> Layer<S> for BudgetLayer<C> {
 }
 
 /// A service behind a [`BudgetLayer`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BudgetService<S, C = Unclassified> {
     inner: S,
     gate: Arc<HttpBudget>,
     classify: C,
+}
+
+impl<S, C> fmt::Debug for BudgetService<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BudgetService")
+    }
 }
 
 type Answer<B, E> = Result<Response<MeteredBody<B>>, E>;

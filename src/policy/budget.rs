@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 
 use super::Tiers;
-use crate::{Call, Caps, Error, Scope, ScopeKind, TierAction, Unit, Usd, Window};
+use crate::{Call, Caps, Error, Scope, ScopeKind, TierAction, Unit, Usd, Window, name};
 
 /// A limit on what a level, or each level of a kind, may spend in a window.
 ///
@@ -71,6 +71,17 @@ pub(crate) struct Filter {
     pub(crate) models: Vec<CompactString>,
     pub(crate) providers: Vec<CompactString>,
     pub(crate) tags: Vec<(CompactString, CompactString)>,
+}
+
+impl Filter {
+    /// A name that no call can bear selects nothing, which nobody means.
+    fn check(&self) -> Result<(), Error> {
+        for (field, names) in [("models", &self.models), ("providers", &self.providers)] {
+            names.iter().try_for_each(|text| name::check(field, name::problem_of_model(text)))?;
+        }
+        let tags = self.tags.iter().flat_map(|(key, value)| [key, value]);
+        tags.into_iter().try_for_each(|text| name::check("tags", name::problem_of_tag(text)))
+    }
 }
 
 /// Whether a budget of that id is one of a run's own lines: `run`, `run tokens`, and so on.
@@ -258,10 +269,11 @@ impl Budget {
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         // An id that cannot be used is not repeated: it may be made to look like something else.
-        if self.id.is_empty() || self.id.len() > 128 || self.id.chars().any(char::is_control) {
-            return Err(Error::invalid("budget: id", "is not 1 to 128 bytes without control characters"));
+        if let Some(problem) = name::problem_of_id(&self.id) {
+            return Err(Error::invalid("budget: id", problem));
         }
         let wrong = |error: Error| error.within(&format!("budget {}", self.id));
+        self.filter.check().map_err(wrong)?;
         let limits =
             [("limit", self.limit), ("guardrail", self.guardrail.as_ref().map(|guardrail| guardrail.limit))];
         for (field, limit) in limits {

@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Event, Scope, Timestamp, Unit};
+use crate::{Error, Event, Scope, Timestamp, Unit, name};
 
 /// A temporary raise of a scope's limits, with who asked, who approved, and why.
 ///
@@ -159,11 +159,14 @@ impl Exemption {
         let wrong = |field: &str, problem: &str| {
             Err(Error::invalid(field, problem).within(&format!("exemption {}", self.id)))
         };
-        if self.id.is_empty() || self.id.len() > 128 || self.id.chars().any(char::is_control) {
-            return Err(Error::invalid("exemption: id", "is not 1 to 128 bytes without control characters"));
+        if let Some(problem) = name::problem_of_id(&self.id) {
+            return Err(Error::invalid("exemption: id", problem));
         }
         if self.raise <= 0 {
             return wrong("raise", "is not above zero");
+        }
+        if let Some(problem) = self.use_case.as_deref().and_then(name::problem_of_tag) {
+            return wrong("use_case", problem);
         }
         if self.reason.is_empty() {
             return wrong("reason", "is missing");

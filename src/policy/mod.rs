@@ -361,9 +361,6 @@ impl Selector {
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy")
-            .field("budgets", &self.0.budgets)
-            .field("exemptions", &self.0.exemptions)
-            .finish_non_exhaustive()
+        write!(f, "Policy({} budgets, {} exemptions)", self.0.budgets.len(), self.0.exemptions.len())
     }
 }

@@ -3,10 +3,9 @@
 use compact_str::CompactString;
 use hashbrown::{Equivalent, HashMap};
 
-use crate::Error;
+use crate::{Error, name};
 
-/// Bytes in a provider's or model's name; the longest published one has 76.
-pub(super) const NAME_BYTES_MAX: usize = 256;
+pub(super) use crate::name::MODEL_BYTES_MAX as NAME_BYTES_MAX;
 
 /// Stands for any provider in an index of models; no row may be its own.
 pub(super) const ANY_PROVIDER: &str = "*";
@@ -42,13 +41,7 @@ pub(super) fn check_name(field: &str, name: &str) -> Result<(), Error> {
     if name == ANY_PROVIDER {
         return Err(Error::invalid(field, format!("{name:?} is not a name")));
     }
-    if name.len() > NAME_BYTES_MAX {
-        return Err(Error::invalid(field, format!("has more than {NAME_BYTES_MAX} bytes")));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(Error::invalid(field, format!("{name:?} has control characters")));
-    }
-    Ok(())
+    name::check(field, name::problem_of_model(name))
 }
 
 /// The beginning of a name, short enough for a message.

@@ -1,5 +1,6 @@
 //! What is known of an open call, and how is it ended?
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// What both states of an open call know.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Open {
     pub(super) plan: Arc<Plan>,
     /// Charged under an exemption's own budget.
@@ -35,6 +36,22 @@ pub(super) struct Open {
     pub(super) held: bool,
     /// How it ended, where more is known than its charge says.
     pub(super) ended: Option<Ended>,
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(f, "Open", Some(self))
+    }
+}
+
+/// One line of that one call, and nothing of the books that it is held in.
+pub(super) fn describe(f: &mut fmt::Formatter<'_>, state: &str, open: Option<&Open>) -> fmt::Result {
+    match open {
+        Some(open) => {
+            write!(f, "{state}({}, {}: {} USD held)", open.id, open.binding().model, open.priced.usd)
+        }
+        None => write!(f, "{state}(ended)"),
+    }
 }
 
 /// What a call may still become, and how long it may take.

@@ -1,5 +1,7 @@
 //! What was a call charged, and what did that do to its budgets?
 
+use std::fmt;
+
 use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
@@ -11,13 +13,26 @@ use crate::wire::UsageLine;
 use crate::{Cost, Event, ReservationId, Scope, Unit, Usage, Usd};
 
 /// What a settled call was charged, and what that did to its budgets.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Receipt {
     /// The call as it was held; its balances are those after it was charged.
     pub(super) call: Box<Open>,
     pub(super) charge: Charge,
     pub(super) pending: bool,
     pub(super) unheld: bool,
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Receipt({}, {}: {} USD charged, {:?})",
+            self.call.id,
+            self.call.binding().model,
+            self.cost(),
+            self.rank()
+        )
+    }
 }
 
 /// One budget after a call was settled.

@@ -10,7 +10,7 @@ use crate::policy::is_run_line;
 use crate::{Admission, Call, Decision, Error, Prepared, Refusal, RefusalKind, Timestamp, Unit};
 
 /// Charge sets that the run has used.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Resolved {
     /// What was granted along the chain when they were resolved.
     granted: i64,

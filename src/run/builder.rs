@@ -1,5 +1,6 @@
 //! How is a run opened, or continued?
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::enforcer::at_once;
 use crate::{Call, Enforcer, Error, Scope, Timestamp, Unit, Usd};
 
 /// Says what a run may take.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct RunGuardBuilder<P = ()> {
     pub(super) id: CompactString,
@@ -27,6 +28,12 @@ pub struct RunGuardBuilder<P = ()> {
     pub(super) saved: Option<Box<RunState>>,
     /// The run that it is below of.
     pub(super) place: P,
+}
+
+impl<P> fmt::Debug for RunGuardBuilder<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RunGuardBuilder({:?})", self.id)
+    }
 }
 
 impl<P> RunGuardBuilder<P> {

@@ -6,6 +6,7 @@
 //! spending was posted above. So the books alone say how far the replacement
 //! of the hold has come, and anybody may go on with it.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -23,7 +24,6 @@ pub(super) const CARVED: &str = "run carved";
 pub(super) const POSTED: &str = "run posted";
 
 /// The hold that stands for a part.
-#[derive(Debug)]
 pub(crate) struct Carve {
     pub(super) child: Scope,
     pub(super) unit: Unit,
@@ -38,6 +38,12 @@ pub(crate) struct Carve {
     ended: AtomicBool,
     /// The lines of calls made below it. Whoever holds them may still report.
     calls: Mutex<Vec<Weak<[Arc<Budget>]>>>,
+}
+
+impl fmt::Debug for Carve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Carve({})", self.child)
+    }
 }
 
 /// What a hold comes to on each kind of its lines, in the unit that is carved.

@@ -1,5 +1,6 @@
 //! How does a run begin another below itself, and what does it give it?
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +24,17 @@ use crate::{Binding, Call, Decision, Error, Refusal, RefusalKind, ReservationId,
 pub type ChildBuilder<'a> = RunGuardBuilder<Below<'a>>;
 
 /// Where a run stands that is begun below another, and what it is given there.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Below<'a> {
     pub(super) parent: &'a RunGuard,
     pub(super) part: Option<RunPart>,
     percent: Option<u32>,
+}
+
+impl fmt::Debug for Below<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Below({})", self.parent.scope())
+    }
 }
 
 /// What became of beginning a run below another.

@@ -1,6 +1,7 @@
 //! What do all guards of one run in this process share?
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
@@ -13,10 +14,10 @@ use crate::ledger::{Frozen, MarkAction};
 use crate::{Refusal, Root, Scope, Timestamp};
 
 /// The runs that have a guard in this process, by whose books they are in.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Levels(Mutex<Known>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Known {
     levels: HashMap<(Root, Scope), Weak<Level>>,
     /// At how many entries those that nobody holds any more are dropped.
@@ -24,14 +25,19 @@ struct Known {
 }
 
 /// One run, as far as this process knows it. The books are the ledger's; this is what wakes people.
-#[derive(Debug)]
 pub(crate) struct Level {
     pub(super) scope: Scope,
     state: Mutex<State>,
 }
 
+impl fmt::Debug for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Level({})", self.scope)
+    }
+}
+
 /// What is known, and who sleeps until it changes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct State {
     /// The mark that stands on the run.
     pub(super) mark: Option<Frozen>,
@@ -148,7 +154,6 @@ impl Level {
 }
 
 /// Somebody's place among the sleepers of some runs; given up when dropped.
-#[derive(Debug)]
 pub(super) struct Sleeper {
     pub(super) key: u64,
     pub(super) levels: Vec<Arc<Level>>,

@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use serde::Serialize;
 
 use crate::policy::{Budget, OfRun};
-use crate::{Caps, Error, Scope, Timestamp, Unit, Usd, Window};
+use crate::{Caps, Error, Scope, Timestamp, Unit, Usd, Window, name};
 
 /// What a run may take; `None` is no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -144,8 +144,5 @@ impl View<'_> {
 
 /// A tool's name comes from a model: it is as short and as plain as a scope's.
 pub(super) fn check_tool(name: &str) -> Result<(), Error> {
-    if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
-        return Err(Error::invalid("tool", "the name is not 1 to 128 bytes without control characters"));
-    }
-    Ok(())
+    name::check("tool", name::problem_of_id(name))
 }

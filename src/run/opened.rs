@@ -1,5 +1,6 @@
 //! What do a guard, and the runs below it, know of one opened run?
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use crate::policy::Budget;
 use crate::{Call, Refusal, RefusalKind, Root, Scope, ScopeKind, Timestamp, Unit};
 
 /// One opened run, as its guard and the runs below it see it.
-#[derive(Debug)]
 pub(super) struct Opened {
     pub(super) level: Arc<Level>,
     pub(super) root: Root,
@@ -26,6 +26,12 @@ pub(super) struct Opened {
     pub(super) on_limit: OnLimit,
     /// When it ends by itself: never later than its parent.
     pub(super) end: Option<End>,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opened({})", self.scope())
+    }
 }
 
 /// Which models a run falls back on, and from which share of its budget.

@@ -1,5 +1,6 @@
 //! How does a run wait for a person, and how does that person answer?
 
+use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -45,7 +46,6 @@ pub enum Turn {
 /// assert!(matches!(run.turn_now(&call)?, Turn::Go(_)));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Paused {
     run: Scope,
     missing: Usd,
@@ -54,6 +54,12 @@ pub struct Paused {
     granted: i64,
     /// The run first, then those above it.
     levels: Vec<Arc<Level>>,
+}
+
+impl fmt::Debug for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Paused({}, {} USD missing)", self.run, self.missing)
+    }
 }
 
 /// What a person decided about a run that waited.

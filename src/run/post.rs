@@ -1,5 +1,6 @@
 //! How does a run speak to the ledger for itself, not for a call?
 
+use std::fmt;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -58,13 +59,18 @@ pub(super) async fn read(core: &Core, bound: &[Bound]) -> Result<Vec<Balance>, E
 }
 
 /// Releases a hold unless somebody keeps it: the future around it may be dropped at any point.
-#[derive(Debug)]
 pub(super) struct Held {
     core: Arc<Core>,
     id: ReservationId,
     binding: Arc<Binding>,
     /// Somebody else ends it.
     is_kept: bool,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({})", self.id)
+    }
 }
 
 impl Held {

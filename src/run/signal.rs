@@ -1,5 +1,6 @@
 //! How does a running call learn that its run was stopped?
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,9 +29,17 @@ use crate::ledger::Frozen;
 /// assert_eq!(signal.reason().unwrap().signature.reason, "it loops");
 /// # Ok::<(), token_budget::Error>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "it does nothing until it is awaited or asked"]
 pub struct StopSignal(Sleeper);
+
+impl fmt::Debug for StopSignal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.levels.first() {
+            Some(level) => write!(f, "StopSignal({})", level.scope),
+            None => f.write_str("StopSignal"),
+        }
+    }
+}
 
 impl StopSignal {
     pub(super) fn of(levels: Vec<Arc<Level>>) -> Self {

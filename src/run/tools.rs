@@ -1,6 +1,7 @@
 //! May these tools be called?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use compact_str::CompactString;
@@ -35,12 +36,17 @@ pub enum ToolAdmission {
 /// It may wait for a person: its room stays taken. Past the age at which holds
 /// end, five minutes unless set otherwise, the calls are counted until it is
 /// dropped, and for good where its process is gone: they may have run.
-#[derive(Debug)]
 #[must_use = "dropping it gives the calls back"]
 pub struct ToolReservation {
     held: Held,
     amounts: Amounts,
     batch: Vec<CompactString>,
+}
+
+impl fmt::Debug for ToolReservation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ToolReservation({} calls)", self.batch.len())
+    }
 }
 
 /// Why a batch of tool calls may not run as a whole.

@@ -40,13 +40,19 @@ pub trait Background: fmt::Debug + Send + Sync + 'static {
 /// Without it a dropped stream is closed at once, and charged what it holds.
 /// A drain costs what the provider generates meanwhile, so it stops where
 /// budgets do, after its time, and beyond so many at once it does not begin.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct Drain {
     background: Arc<dyn Background>,
     at_most: Duration,
     at_once_max: usize,
     running: Arc<AtomicUsize>,
+}
+
+impl fmt::Debug for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Drain({} of {} running)", self.running(), self.at_once_max)
+    }
 }
 
 impl Drain {

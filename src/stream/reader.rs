@@ -1,5 +1,7 @@
 //! What do the items of a stream say about its usage?
 
+use std::fmt;
+
 use compact_str::CompactString;
 
 use crate::Usage;
@@ -48,7 +50,7 @@ impl<T, F: FnMut(&T, &mut StreamSeen) + Send> StreamReader<T> for F {
 }
 
 /// What has been seen of an answer so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct StreamSeen {
     /// Generated text that was not counted yet.
     pub(super) fresh: String,
@@ -61,6 +63,17 @@ pub struct StreamSeen {
     /// Bytes that passed by where nothing in them could be read.
     pub(super) unread: u64,
     pub(super) report: UsageReport,
+}
+
+impl fmt::Debug for StreamSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "StreamSeen({} bytes of answer, {} tokens reported)",
+            self.answer.len(),
+            self.output_reported
+        )
+    }
 }
 
 /// Bytes of an answer that are kept: the longest that a model gives today is half of it.
@@ -116,11 +129,16 @@ impl StreamSeen {
 }
 
 /// Reads bytes as a provider sends them: server-sent events, JSON lines, AWS frames.
-#[derive(Debug)]
 pub struct WireReader {
     meter: StreamMeter,
     usage_frames: u32,
     bytes: u64,
+}
+
+impl fmt::Debug for WireReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WireReader({} bytes read)", self.bytes)
+    }
 }
 
 impl WireReader {

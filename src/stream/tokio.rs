@@ -1,5 +1,6 @@
 //! Who reads dropped streams on where tokio runs?
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -16,9 +17,15 @@ use super::drain::Background;
 /// let options = StreamOptions::default().drain(Drain::new(TokioBackground::default()));
 /// # let _ = options;
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct TokioBackground {
     handle: Option<::tokio::runtime::Handle>,
+}
+
+impl fmt::Debug for TokioBackground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokioBackground")
+    }
 }
 
 impl TokioBackground {

@@ -3,6 +3,7 @@
 mod sketch;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use compact_str::{CompactString, ToCompactString};
 use parking_lot::Mutex;
@@ -47,9 +48,15 @@ use sketch::Sketch;
 /// assert!(after.tokens < before.tokens);
 /// assert_eq!(calibration.report().under, 0);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Calibration {
     learned: Mutex<Learned>,
+}
+
+impl fmt::Debug for Calibration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Calibration")
+    }
 }
 
 /// Shares by model and by family, with and without tools.

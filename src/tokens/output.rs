@@ -1,6 +1,7 @@
 //! How much output will a call most likely use?
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use compact_str::CompactString;
@@ -51,10 +52,15 @@ pub enum OutputSizing {
 /// assert_eq!(learned.size("gpt-4o", None), Some(190));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct LearnedOutput {
     quantile_ppm: u32,
     outputs: Mutex<BTreeMap<Key, Outputs>>,
+}
+
+impl fmt::Debug for LearnedOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LearnedOutput({} of a million)", self.quantile_ppm)
+    }
 }
 
 /// A model, and a use case or none.

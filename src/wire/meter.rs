@@ -1,5 +1,7 @@
 //! What has a stream used so far?
 
+use std::fmt;
+
 use super::frames::{Framing, Piece};
 use super::reader::Reader;
 use super::report::UsageReport;
@@ -27,10 +29,17 @@ use super::report::UsageReport;
 /// assert_eq!(report.usage().and_then(|usage| usage.total()), Some(11));
 /// assert_eq!(report.text.chars, 5);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StreamMeter {
     reader: Reader,
     framing: Framing,
+}
+
+impl fmt::Debug for StreamMeter {
+    /// Without what was read: it holds text of the answer.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StreamMeter")
+    }
 }
 
 impl StreamMeter {

@@ -9,6 +9,7 @@ const LAYERS: [&[&str]; 7] = [
     &[
         "sync",
         "error",
+        "name",
         "money",
         "meter",
         "usage",

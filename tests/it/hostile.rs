@@ -72,7 +72,7 @@ fn two_different_charge_sets_never_share_an_account() {
 
 #[test]
 fn texts_of_two_scopes_are_never_equal() {
-    let names = ["a", "a/b", "a//b", "/a", "a/", "%2F", "a%", "\u{202e}a", "á", "a\u{301}"];
+    let names = ["a", "a/b", "a//b", "/a", "a/", "%2F", "a%", "á", "a\u{301}"];
     let kinds = ["team", "user", "a", "a_b"];
     let mut texts = HashSet::new();
     for kind in kinds {
@@ -143,6 +143,55 @@ fn names_with_control_characters_are_refused_wherever_they_come_from() {
     }
     let error = House::of([]).enforcer.reserve_now(&Call::new("m").user("a\nb")).unwrap_err();
     assert_eq!(error.to_string(), "call: user: the name contains a control character");
+}
+
+// A user called "nimda\u{202e}" was shown as "admin" by every log, and U+2028 began a new line in many.
+#[test]
+fn names_that_turn_or_break_the_line_are_refused_wherever_they_come_from() {
+    let marks = [
+        "\u{2028}", "\u{2029}", "\u{202a}", "\u{202e}", "\u{2066}", "\u{2069}", "\u{200e}", "\u{200f}",
+        "\u{61c}",
+    ];
+    for mark in marks {
+        let name = format!("a{mark}b");
+        assert!(Scope::team(name.as_str()).is_err(), "{mark:?}");
+        for call in [
+            Call::new("m").user(name.as_str()),
+            Call::new(name.as_str()),
+            Call::new("m").provider(name.as_str()),
+            Call::new("m").tag(name.as_str(), "v"),
+            Call::new("m").tag("k", name.as_str()),
+            Call::new("m").use_case(name.as_str()),
+        ] {
+            let error = call.check().map(|_| ()).unwrap_err();
+            assert!(!error.to_string().contains(mark), "an error does not carry it on: {error:?}");
+        }
+        let encoded = Scope::encoded(ScopeKind::User, &name).unwrap();
+        assert!(encoded.name().is_ascii(), "{encoded}");
+    }
+    // What is written in these scripts joins and orders its letters without any such mark.
+    for name in ["नमस्ते", "می\u{200c}خواهم", "שלום", "👩\u{200d}💻", "größe"] {
+        assert!(Scope::user(name).is_ok() && Call::new(name).check().is_ok(), "{name}");
+    }
+}
+
+// Two requests each kept ten megabytes of model name in the cache of plans for good.
+#[test]
+fn a_model_has_at_most_256_bytes() {
+    let house = House::of([Budget::usd("search", team(), Usd::dollars(1), Window::month())]);
+    assert!(Call::new("m".repeat(256)).check().is_ok());
+    let error = house.enforcer.reserve_now(&call("pair", 1).with_model("m".repeat(257))).unwrap_err();
+    assert_eq!(error.to_string(), "call: model: the name is longer than 256 bytes");
+    let budget = Budget::usd("search", team(), Usd::dollars(1), Window::month()).model("m".repeat(257));
+    assert!(Policy::new([budget]).is_err());
+}
+
+#[test]
+fn a_custom_kind_that_was_never_read_makes_no_scope() {
+    for kind in ["team", "a/b", "A", "", "a\nb"] {
+        assert!(Scope::new(ScopeKind::Custom(kind.into()), "x").is_err(), "{kind:?}");
+    }
+    assert!(Scope::new(ScopeKind::Custom("squad".into()), "x").is_ok());
 }
 
 const SECRET: &str = "sk-live-4242 my secret question";

@@ -70,6 +70,7 @@ mod runs_tools;
 mod scripted;
 #[cfg(feature = "testing")]
 mod scripted_http;
+mod shown;
 #[cfg(feature = "testing")]
 mod soak;
 #[cfg(feature = "sqlite")]

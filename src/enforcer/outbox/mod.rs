@@ -6,6 +6,7 @@ mod letter;
 mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -37,13 +38,19 @@ pub(crate) enum Pending {
 }
 
 /// Commands in the order they came; never more than the calls then open.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Outbox {
     waiting: Mutex<VecDeque<Waiting>>,
     /// Read on every command, so kept beside the lock.
     count: AtomicUsize,
     /// Where they survive the process, if anywhere.
     file: Option<OutboxFile>,
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outbox({} waiting)", self.len())
+    }
 }
 
 /// A command that waits, and the number it has in the file once it stands there.

@@ -21,6 +21,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
@@ -57,10 +58,15 @@ use crate::{Account, Balance, Clock, Error, Period, Root, Scope, SystemClock, Ti
 /// ledger.verify()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct MemoryLedger(Arc<Inner>);
 
-#[derive(Debug)]
+impl fmt::Debug for MemoryLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MemoryLedger({} roots)", self.0.roots.load(Ordering::Relaxed))
+    }
+}
+
 struct Inner {
     number: u32,
     options: MemoryOptions,
@@ -75,7 +81,6 @@ const TABLES: usize = 26;
 const FIRST_TABLE: usize = 64;
 
 /// A root's books on cache lines of their own, so that two roots never slow each other down.
-#[derive(Debug)]
 #[repr(align(128))]
 struct Padded(Mutex<RootBook>);
 

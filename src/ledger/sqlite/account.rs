@@ -9,7 +9,7 @@ use super::fault::{Fault, StoreError, damaged};
 use super::seal::Ink;
 use super::text;
 use crate::account::Book;
-use crate::{Account, Error, Line, Unit};
+use crate::{Account, Error, Line, Scope, Unit};
 
 /// An account, as the sheet has it.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ fn read_account(number: i64, row: &rusqlite::Row<'_>) -> Result<Row, StoreError>
         unit: text(4)?.parse().map_err(wrong)?,
         window: text(5)?.into(),
     };
-    let account = Account::new(Arc::new(book), text(3)?.parse().map_err(wrong)?);
+    let account = Account::new(Arc::new(book), Scope::kept(&text(3)?).map_err(wrong)?);
     let (span, newest, fired) = (row.get(6)?, row.get(7)?, row.get(8)?);
     let read = Row { account, root: row.get(1)?, span, newest, fired, changed: false, whole: false };
     if read.seal(number) != row.get::<_, i64>(9)? {

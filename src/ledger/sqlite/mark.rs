@@ -70,7 +70,7 @@ impl Books {
 /// A row of `scope, action, since, by, reason`.
 pub(super) fn read_row(row: &rusqlite::Row<'_>) -> Result<Frozen, StoreError> {
     let text = |at: usize| row.get::<_, String>(at);
-    let scope = text(0)?.parse().map_err(|error: crate::Error| damaged(error.to_string()))?;
+    let scope = Scope::kept(&text(0)?).map_err(|error: crate::Error| damaged(error.to_string()))?;
     Ok(Frozen {
         scope,
         action: text::read_action(&text(1)?)?,

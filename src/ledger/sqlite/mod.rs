@@ -38,6 +38,7 @@ mod text;
 mod verify;
 mod writer;
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -99,10 +100,15 @@ use crate::{Clock, Error, ErrorKind, ReservationId, Root, SystemClock};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SqliteLedger(Arc<Inner>);
 
-#[derive(Debug)]
+impl fmt::Debug for SqliteLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SqliteLedger({:?})", self.0.place.path())
+    }
+}
+
 struct Inner {
     place: Arc<Place>,
     options: SqliteOptions,

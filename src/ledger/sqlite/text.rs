@@ -127,7 +127,7 @@ pub(super) fn read_root(name: &str) -> Result<Root, StoreError> {
     if name.is_empty() {
         return Ok(Root::unnamed());
     }
-    let scope = Scope::organization(name).map_err(|error| damaged(error.to_string()))?;
+    let scope = Scope::kept(&format!("organization/{name}")).map_err(|error| damaged(error.to_string()))?;
     Ok(Root::organization(&scope))
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::super::POLICY_ENTRIES_MAX;
 use super::{DEPTH_MAX, TEXT_BYTES_MAX};
+use crate::name::OneLine;
 use crate::{Error, ErrorKind};
 
 /// One value of a file. Numbers are kept as they are written, so that no digit is lost.
@@ -131,7 +132,7 @@ pub(super) fn unreadable(problem: impl Into<String>) -> Error {
 
 /// A name of the file's own in a sentence: no line break of it gets into a log.
 pub(super) fn shown(name: &str) -> String {
-    name.escape_debug().to_string()
+    OneLine(name).to_string()
 }
 
 /// Text or a number, short enough to be told in an error.

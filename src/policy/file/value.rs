@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::tree::{Node, shown, wrong};
-use crate::{Error, Scope, ScopeKind, Timestamp, Unit, Usd, Window};
+use crate::{Error, Scope, ScopeKind, Timestamp, Unit, Usd, Window, name};
 
 /// Text that says something.
 pub(super) fn text(node: &Node) -> Result<&str, Error> {
@@ -25,8 +25,8 @@ pub(super) fn name(node: &Node) -> Result<CompactString, Error> {
 /// Text that names an entry, fit for a log.
 pub(super) fn id(node: &Node) -> Result<CompactString, Error> {
     let id = text(node)?;
-    if id.len() > 128 || id.chars().any(char::is_control) {
-        return Err(wrong("is not 1 to 128 bytes without control characters"));
+    if let Some(problem) = name::problem_of_id(id) {
+        return Err(wrong(problem));
     }
     Ok(id.into())
 }

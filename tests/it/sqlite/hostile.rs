@@ -23,7 +23,7 @@ fn names_that_look_like_sql_or_like_nothing_are_kept_as_they_are() {
     let folder = Folder::in_memory();
     let path = folder.file("books.db");
     let longest = Scope::user("\u{1F9FE}".repeat(32)).expect("128 bytes");
-    let quoted = Scope::team("x'; DROP TABLE journal; --/%2F\u{202E}").expect("no control characters");
+    let quoted = Scope::team("x'; DROP TABLE journal; --/%2F").expect("no control characters");
     let (one, two) = ("a\0b", "a\0c");
     let lines = vec![
         line_of(one, Unit::Usd, "\"day\"", &longest),

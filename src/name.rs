@@ -1,0 +1,121 @@
+//! Which names may be used, and how is text shown that somebody else wrote?
+
+use std::fmt::{self, Write};
+
+use crate::Error;
+
+/// The longest name of a model or a provider, in bytes; the longest published one has 76.
+pub(crate) const MODEL_BYTES_MAX: usize = 256;
+
+/// The longest tag or use case, in bytes.
+const TAG_BYTES_MAX: usize = 256;
+
+/// Whether a character changes how the text around it is shown: it breaks a line, moves the cursor, or turns
+/// the direction of writing, so that a log would show something else than what happened.
+pub(crate) fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            // Marks of direction; separators of lines and paragraphs; embeddings, overrides and isolates.
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
+        )
+}
+
+/// Whether a text can stand in a line as it is.
+pub(crate) fn is_printable(text: &str) -> bool {
+    // Plain ASCII, nearly every name, is decided byte by byte.
+    if text.is_ascii() {
+        text.bytes().all(|byte| byte >= 32 && byte != 127)
+    } else {
+        !text.chars().any(is_unprintable)
+    }
+}
+
+/// What is wrong with the name of a model or a provider, which often comes with a request.
+pub(crate) fn problem_of_model(name: &str) -> Option<&'static str> {
+    problem(name, MODEL_BYTES_MAX, "is longer than 256 bytes")
+}
+
+/// What is wrong with the key or the value of a tag, or with a use case.
+pub(crate) fn problem_of_tag(text: &str) -> Option<&'static str> {
+    problem(text, TAG_BYTES_MAX, "is longer than 256 bytes")
+}
+
+/// Why a text cannot be an id that an operator gives: 1 to 128 bytes that can stand in a log.
+pub(crate) fn problem_of_id(text: &str) -> Option<&'static str> {
+    if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+        Some("is not 1 to 128 bytes without control characters")
+    } else {
+        unprintable(text)
+    }
+}
+
+fn problem(text: &str, bytes_max: usize, too_long: &'static str) -> Option<&'static str> {
+    if text.len() > bytes_max { Some(too_long) } else { unprintable(text) }
+}
+
+/// What is said of a text with such a mark, and without control characters.
+pub(crate) const TURNS: &str = "contains a mark that breaks a line or turns the writing direction";
+
+/// Which characters of a text cannot stand in a line as they are.
+pub(crate) fn unprintable(text: &str) -> Option<&'static str> {
+    if is_printable(text) {
+        None
+    } else if text.chars().any(char::is_control) {
+        Some("contains a control character")
+    } else {
+        Some(TURNS)
+    }
+}
+
+/// Checks a name by one of the rules above.
+pub(crate) fn check(field: &str, problem: Option<&'static str>) -> Result<(), Error> {
+    // The name itself is not repeated: it may be made to look like something else.
+    problem.map_or(Ok(()), |problem| Err(Error::invalid(field, format!("the name {problem}"))))
+}
+
+/// Shows text that somebody else wrote in one line, as it is but for characters that would change the line.
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_printable(self.0) {
+            return f.write_str(self.0);
+        }
+        for character in self.0.chars() {
+            if is_unprintable(character) {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                f.write_char(character)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_names_read_as_they_are() {
+        for name in ["gpt-4o", "größte", "模型 7", "नमस्ते\u{200d}", "عربي", "a/b:c", "quote\"d", "🦀"]
+        {
+            assert!(is_printable(name), "{name}");
+            assert_eq!(OneLine(name).to_string(), name);
+        }
+    }
+
+    // A refusal with a model's name in it wrote a line of its own into the log, and cleared the screen.
+    #[test]
+    fn what_breaks_or_turns_a_line_is_escaped() {
+        assert_eq!(OneLine("a\nERROR b\u{1b}[2J").to_string(), r"a\nERROR b\u{1b}[2J");
+        for mark in
+            ['\u{2028}', '\u{2029}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{200e}', '\u{61c}']
+        {
+            let name = format!("user{mark}nimda");
+            assert!(!is_printable(&name), "{mark:?}");
+            assert_eq!(OneLine(&name).to_string(), format!("user{}nimda", mark.escape_unicode()));
+        }
+    }
+}
