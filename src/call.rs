@@ -5,7 +5,8 @@ use std::time::Duration;
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
-use crate::{Conditions, Error, Input, Message, Meter, Prompt, Scope, ScopeKind, name};
+use crate::no_limit::OutputTerms;
+use crate::{Conditions, Error, Input, Message, Meter, OnNoLimit, Prompt, Scope, ScopeKind, name};
 
 /// One attempt to call a model: who pays, which model, how much goes in and may come out.
 ///
@@ -37,6 +38,7 @@ pub struct Call {
     pub(crate) tags: SmallVec<[(CompactString, CompactString); 2]>,
     pub(crate) input: Input,
     pub(crate) output_requested: Option<u64>,
+    pub(crate) output_terms: OutputTerms,
     /// Output tokens of each choice that a stream is held for at first, and ahead of what was seen.
     pub(crate) slice: Option<u64>,
     pub(crate) choices: u32,
@@ -128,6 +130,13 @@ impl Call {
     #[must_use]
     pub fn output_tokens(mut self, tokens: u64) -> Self {
         self.output_requested = Some(tokens);
+        self
+    }
+
+    /// Says what becomes of this call where it names no output limit, whatever the enforcer's choice is.
+    #[must_use]
+    pub fn on_no_limit(mut self, choice: OnNoLimit) -> Self {
+        self.output_terms.on_no_limit = Some(choice);
         self
     }
 

@@ -60,6 +60,7 @@ mod exchange;
 mod gate;
 mod head;
 mod hold;
+mod limit;
 mod piece;
 mod refusal;
 mod route;

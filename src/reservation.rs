@@ -202,8 +202,22 @@ impl Reservation {
     /// The same of each choice: the limit to send, rounded down.
     #[must_use]
     pub fn output_tokens_each(&self) -> u64 {
-        let choices = u64::from(self.open().reach.choices.max(1));
-        self.output_tokens().checked_div(choices).unwrap_or(0)
+        self.open().limit_each()
+    }
+
+    /// Whether the request names no limit of its own, so that it must be sent with
+    /// [`output_tokens_each`](Self::output_tokens_each): else it may generate more than is held.
+    ///
+    /// See [`OnNoLimit`](crate::OnNoLimit). Gates and clients write it in by themselves.
+    #[must_use]
+    pub fn must_send_limit(&self) -> bool {
+        self.open().reach.is_written
+    }
+
+    /// The request is sent with a limit that it did not name: an answer that ends there says so.
+    pub(crate) fn limited_by_us(mut self) -> Self {
+        self.change(|open| open.reach.limit_is_ours = true);
+        self
     }
 
     /// What the call may use above what is held: nothing, unless its output is sized by what was learned.

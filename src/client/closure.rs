@@ -6,7 +6,8 @@ use futures_core::Stream;
 
 use super::{Answer, CallError, Failure, fail};
 use crate::{
-    Call, Enforcer, MeteredStream, Report, Reservation, ReservationId, StreamOptions, StreamReader, Verdict,
+    Call, Enforcer, InFlight, MeteredStream, Report, Reservation, ReservationId, StreamOptions, StreamReader,
+    Verdict,
 };
 
 /// What a call in a closure may do.
@@ -16,6 +17,9 @@ pub struct Permit {
     pub id: ReservationId,
     /// Send no larger output limit than this for each choice: the hold covers it, or grows with a stream up to it.
     pub output_tokens: u64,
+    /// Whether the call names no limit of its own, so that its request must be sent with
+    /// [`output_tokens`](Self::output_tokens): without it, the provider may generate more than is held.
+    pub must_send_limit: bool,
     /// Whether a warning level is reached.
     pub verdict: Verdict,
 }
@@ -23,7 +27,15 @@ pub struct Permit {
 impl Permit {
     fn of(reservation: &Reservation) -> Self {
         let output_tokens = reservation.output_tokens_each();
-        Self { id: reservation.id(), output_tokens, verdict: reservation.verdict() }
+        let must_send_limit = reservation.must_send_limit();
+        Self { id: reservation.id(), output_tokens, must_send_limit, verdict: reservation.verdict() }
+    }
+
+    /// The permit, and the reservation as it is sent under it.
+    fn taken(reservation: Reservation) -> (Self, InFlight) {
+        let permit = Self::of(&reservation);
+        let reservation = if permit.must_send_limit { reservation.limited_by_us() } else { reservation };
+        (permit, reservation.send())
     }
 }
 
@@ -91,8 +103,7 @@ impl Enforcer {
         W: Future<Output = Result<(T, Report), E>>,
     {
         let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
-        let permit = Permit::of(&reservation);
-        let in_flight = reservation.send();
+        let (permit, in_flight) = Permit::taken(reservation);
         match work(permit).await {
             Ok((response, report)) => Ok(Answer { response, receipt: in_flight.reconcile(report).await }),
             Err(error) => {
@@ -157,8 +168,7 @@ impl Enforcer {
     {
         let call = &call.clone().streaming(options.slice());
         let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
-        let permit = Permit::of(&reservation);
-        let in_flight = reservation.send();
+        let (permit, in_flight) = Permit::taken(reservation);
         match open(permit).await {
             Ok(stream) => Ok(MeteredStream::new(in_flight, stream, reader, options)),
             Err(error) => {

@@ -8,8 +8,9 @@ use compact_str::CompactString;
 
 use super::{Answer, CallError, Failure, LlmClient, StreamingClient, fail, finish};
 use crate::enforcer::Fitting;
+use crate::no_limit::ApiLimit;
 use crate::{
-    Admission, Call, Decision, Enforcer, Error, ErrorKind, MeteredStream, Reservation, RunGuard,
+    Admission, Call, Decision, Enforcer, Error, ErrorKind, MeteredStream, OnNoLimit, Reservation, RunGuard,
     StreamOptions, Usd,
 };
 
@@ -57,6 +58,7 @@ pub struct BudgetEnforcedClient<C> {
     enforcer: Enforcer,
     charge: Call,
     fitting: Fitting,
+    on_no_limit: Option<OnNoLimit>,
     ladder: Ladder,
     streams: StreamOptions,
 }
@@ -119,13 +121,22 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     /// Enforces budgets on every call of `client`, charging the levels that `charge` names.
     pub fn new(client: C, enforcer: Enforcer, charge: Call) -> Self {
         let (ladder, streams) = (Ladder::Stays, StreamOptions::default());
-        Self { client, enforcer, charge, fitting: Fitting::default(), ladder, streams }
+        Self { client, enforcer, charge, fitting: Fitting::default(), on_no_limit: None, ladder, streams }
     }
 
     /// Limits every request's output to what its hold covers; one that cannot be limited is not sent.
     #[must_use]
     pub fn clamp_output(mut self) -> Self {
         self.fitting = self.fitting.clamping();
+        self
+    }
+
+    /// Says what becomes of requests that name no output limit; without, what the enforcer was built with: one is
+    /// written in by [`LlmClient::clamp`]. A request into which the client cannot write one is held for the most that
+    /// its model generates.
+    #[must_use]
+    pub fn on_no_limit(mut self, choice: OnNoLimit) -> Self {
+        self.on_no_limit = Some(choice);
         self
     }
 
@@ -273,7 +284,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         let mut request = request.clone();
         let mut rungs = Vec::new();
         loop {
-            let call = self.client.describe(&request, self.charge.clone());
+            let call = self.describe(&request, &self.charge);
             let decision = self.enforcer.check(&call).await?;
             let quote = self.enforcer.quote(&call)?;
             rungs.push(Rung { model: call.model().into(), quote, decision });
@@ -305,12 +316,9 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         let mut first: Option<Box<Decision>> = None;
         let mut walked = 0_usize;
         loop {
-            let call = self.client.describe(request, charge.clone());
-            let refused = match self.hold(gate, &call).await? {
-                Admission::Admitted(reservation) => {
-                    self.fit(request, &call, &reservation)?;
-                    return Ok(reservation);
-                }
+            let call = self.describe(request, charge);
+            let refused = match self.hold_fitting(gate, call.clone(), request).await? {
+                Admission::Admitted(reservation) => return Ok(reservation),
                 Admission::Refused(decision) => decision,
             };
             let first = &mut *first.get_or_insert(refused);
@@ -334,25 +342,56 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         }
     }
 
-    /// Brings a request down to what is held for it. One that cannot be is not sent.
+    /// What the request asks for, and what becomes of it where it names no limit.
+    fn describe(&self, request: &C::Request, charge: &Call) -> Call {
+        let mut call = self.client.describe(request, charge.clone());
+        let chosen = call.output_terms.on_no_limit.or(self.on_no_limit);
+        call.output_terms.on_no_limit = chosen;
+        call
+    }
+
+    /// Room for one model's call, whose request says no more than is held.
+    async fn hold_fitting(
+        &self,
+        gate: Gate<'_>,
+        mut call: Call,
+        request: &mut C::Request,
+    ) -> Result<Admission, CallError<C::Error>> {
+        loop {
+            let reservation = match self.hold(gate, &call).await? {
+                Admission::Admitted(reservation) => reservation,
+                refused => return Ok(refused),
+            };
+            if let Some(fitted) = self.fit(request, &call, reservation)? {
+                return Ok(Admission::Admitted(fitted));
+            }
+            // Nothing can be written into this request, so it is held for the most that it may generate.
+            call.output_terms.api = ApiLimit::Unwritable;
+        }
+    }
+
+    /// Brings a request down to what is held for it. One that cannot be is not sent; `None` where it names no limit,
+    /// and one cannot be written in.
     fn fit(
         &self,
         request: &mut C::Request,
         call: &Call,
-        reservation: &Reservation,
-    ) -> Result<(), CallError<C::Error>> {
+        reservation: Reservation,
+    ) -> Result<Option<Reservation>, CallError<C::Error>> {
         // Dropping the reservation gives the room back.
         let unsent = |text: String| Err(CallError::Ledger(Error::new(ErrorKind::Unsupported, text)));
         let model = reservation.model();
         if model != call.model() && !self.client.set_model(request, model) {
             return unsent(format!("the client cannot send the request to {model}; nothing was sent"));
         }
-        match self.fitting.limit_to_send(call, reservation) {
-            Some(each) if !self.client.clamp(request, each) => unsent(format!(
-                "the client cannot limit the request's output to {each} tokens; nothing was sent"
-            )),
-            _ => Ok(()),
+        let Some(each) = self.fitting.limit_to_send(call, &reservation) else { return Ok(Some(reservation)) };
+        if self.client.clamp(request, each) {
+            return Ok(Some(reservation.limited_by_us()));
         }
+        if reservation.must_send_limit() && call.output_terms.api != ApiLimit::Unwritable {
+            return Ok(None);
+        }
+        unsent(format!("the client cannot limit the request's output to {each} tokens; nothing was sent"))
     }
 
     /// The model below, after so many were tried.

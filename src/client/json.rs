@@ -8,7 +8,7 @@ use futures_core::Stream;
 use serde_json::{Map, Value};
 
 use super::{Failure, LlmClient, StreamingClient};
-use crate::tokens::{RequestShape, limit_output};
+use crate::tokens::{RequestShape, limit_output, output_terms};
 use crate::wire::extract;
 use crate::{Call, Report, StreamReader, WireReader};
 
@@ -221,10 +221,14 @@ where
 }
 
 fn describe(provider: Option<&str>, request: &Value, call: Call) -> Call {
-    match RequestShape::read_for(provider, request) {
+    let mut call = match RequestShape::read_for(provider, request) {
         Ok(shape) => shape.describe(call),
         Err(error) => call.unusable(error.to_string()),
+    };
+    if let Value::Object(body) = request {
+        call.output_terms = output_terms(provider, body, call.output_terms);
     }
+    call
 }
 
 /// An answer that cannot be read has used an unknown amount, and is charged as it was held.
@@ -234,8 +238,7 @@ fn report(provider: Option<&str>, body: &[u8]) -> Report {
 
 fn clamp(provider: Option<&str>, request: &mut Value, output_tokens: u64) -> bool {
     let Value::Object(body) = request else { return false };
-    limit_output(body, provider, output_tokens);
-    true
+    limit_output(body, provider, output_tokens)
 }
 
 fn set_model(request: &mut Value, model: &str) -> bool {

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::limit::Limit;
 use super::reserve::{refuse_unasked, reserve, reserve_at_once};
 use super::{Core, Plan, Priced, at_once};
+use crate::no_limit::OutputTerms;
 use crate::policy::Budget;
 use crate::reservation::Reservation;
 use crate::{Call, Decision, Error, Input, Refusal, Timestamp};
@@ -48,6 +50,11 @@ impl std::error::Error for Decision {}
 pub(crate) struct Ask<'a> {
     pub(crate) input: &'a Input,
     pub(crate) output: Option<u64>,
+    pub(crate) terms: OutputTerms,
+    /// Whether the request switches reasoning on or off.
+    pub(crate) reasoning: Option<bool>,
+    /// The output of each choice that may be generated; worked out once the input is known.
+    pub(crate) limit: Limit,
     /// Output of each choice that a stream is held for at first.
     pub(crate) slice: Option<u64>,
     pub(crate) choices: u32,
@@ -59,9 +66,26 @@ impl<'a> Ask<'a> {
         Self {
             input: &call.input,
             output: call.output_requested,
+            terms: call.output_terms,
+            reasoning: call.reasoning,
+            limit: Limit::default(),
             slice: call.slice,
             choices: call.choices,
             timeout: call.timeout,
+        }
+    }
+
+    /// One answer of so many output tokens at most.
+    fn sized(input: &'a Input, output: Option<u64>) -> Self {
+        Self {
+            input,
+            output,
+            terms: OutputTerms::default(),
+            reasoning: None,
+            limit: Limit::default(),
+            slice: None,
+            choices: 1,
+            timeout: None,
         }
     }
 }
@@ -104,14 +128,7 @@ impl Prepared {
     /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
     pub async fn reserve(&self, input_tokens: u64, output_tokens: u64) -> Result<Admission, Error> {
         let input = Input::Tokens(input_tokens);
-        self.reserve_ask(&Ask {
-            input: &input,
-            output: Some(output_tokens),
-            slice: None,
-            choices: 1,
-            timeout: None,
-        })
-        .await
+        self.reserve_ask(&Ask::sized(&input, Some(output_tokens))).await
     }
 
     /// The same without a runtime, for ledgers that answer at once.
@@ -120,7 +137,7 @@ impl Prepared {
     /// As [`Enforcer::reserve_now`](crate::Enforcer::reserve_now).
     pub fn reserve_now(&self, input_tokens: u64, output_tokens: u64) -> Result<Admission, Error> {
         let input = Input::Tokens(input_tokens);
-        let ask = Ask { input: &input, output: Some(output_tokens), slice: None, choices: 1, timeout: None };
+        let ask = Ask::sized(&input, Some(output_tokens));
         let (plan, now) = self.current()?;
         match reserve_at_once(&plan, &ask, now)? {
             Some(admission) => Ok(admission),
@@ -156,7 +173,7 @@ impl Prepared {
     /// A refusal that the caller found by itself: a run out of time.
     pub(crate) async fn refused_by(&self, refusal: Refusal, now: Timestamp) -> Result<Box<Decision>, Error> {
         let plan = self.plan.load_full();
-        let ask = Ask { input: &Input::Tokens(0), output: None, slice: None, choices: 1, timeout: None };
+        let ask = Ask::sized(&Input::Tokens(0), Some(0));
         refuse_unasked(&plan, &ask, Priced::default(), Some(refusal), now).await
     }
 

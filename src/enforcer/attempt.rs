@@ -53,9 +53,11 @@ impl<'a> Draft<'a> {
             amounts: amounts(binding, &priced.amount())?,
             priced,
             reach: Reach {
-                excess: plan.excess(ask.output, ask.choices, priced),
+                excess: plan.excess(ask, priced),
                 choices: ask.choices,
-                is_limited: ask.output.is_some(),
+                is_limited: ask.limit.stops,
+                is_written: ask.limit.is_written,
+                limit_is_ours: false,
                 life,
                 expires_at: now + life,
             },

@@ -13,8 +13,8 @@ use super::told::Told;
 use super::{Enforcer, Swaps};
 use crate::run::Levels;
 use crate::{
-    BudgetLedger, ByteBound, Clock, MemoryLedger, Observer, OutputSizing, Policy, PricingTable, SystemClock,
-    TokenEstimator, Usd,
+    BudgetLedger, ByteBound, Clock, MemoryLedger, Observer, OnNoLimit, OutputSizing, Policy, PricingTable,
+    SystemClock, TokenEstimator, Usd,
 };
 
 /// What a call is charged that was sent and then abandoned: nobody said how it ended.
@@ -55,6 +55,7 @@ pub struct EnforcerBuilder {
     clock: Arc<dyn Clock>,
     observers: Vec<Arc<dyn Observer>>,
     abandoned: Abandoned,
+    on_no_limit: OnNoLimit,
     ledger_away: LedgerAway,
     hold_grace: Duration,
     outbox: Outbox,
@@ -77,6 +78,7 @@ impl Default for EnforcerBuilder {
             clock: Arc::new(SystemClock),
             observers: Vec::new(),
             abandoned: Abandoned::default(),
+            on_no_limit: OnNoLimit::default(),
             ledger_away: LedgerAway::default(),
             hold_grace: Duration::from_secs(300),
             outbox: Outbox::default(),
@@ -143,6 +145,16 @@ impl EnforcerBuilder {
         self
     }
 
+    /// Says what becomes of calls that name no output limit; without, one is written into their requests.
+    ///
+    /// Whoever sends a call by hand sends it with the limit of its reservation
+    /// ([`output_tokens_each`](crate::Reservation::output_tokens_each)) where
+    /// [`must_send_limit`](crate::Reservation::must_send_limit) says so; gates and clients do that by themselves.
+    pub fn on_no_limit(mut self, choice: OnNoLimit) -> Self {
+        self.on_no_limit = choice;
+        self
+    }
+
     /// Does something else than fail while the ledger cannot be reached.
     pub fn ledger_away(mut self, ledger_away: LedgerAway) -> Self {
         self.ledger_away = ledger_away;
@@ -180,6 +192,7 @@ impl EnforcerBuilder {
             clock_behind: AtomicBool::new(false),
             observers: self.observers,
             abandoned: self.abandoned,
+            on_no_limit: self.on_no_limit,
             outage: Outage::new(self.ledger_away),
             hold_grace: self.hold_grace,
             outbox: self.outbox,

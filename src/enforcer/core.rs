@@ -18,8 +18,8 @@ use super::told::Told;
 use crate::ledger::{Expired, Frozen, News, Reconcile, Release, Reply, Reserve, Resize};
 use crate::run::Levels;
 use crate::{
-    Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, OutputSizing, Policy,
-    PricingTable, Root, Scope, Timestamp, TokenEstimator, Unit, Usd,
+    Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, OnNoLimit,
+    OutputSizing, Policy, PricingTable, Root, Scope, Timestamp, TokenEstimator, Unit, Usd,
 };
 
 /// What every clone of an enforcer and every open reservation shares.
@@ -37,6 +37,7 @@ pub(crate) struct Core {
     pub(crate) clock_behind: AtomicBool,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) abandoned: Abandoned,
+    pub(crate) on_no_limit: OnNoLimit,
     pub(crate) outage: Outage,
     pub(crate) hold_grace: Duration,
     pub(crate) outbox: Outbox,

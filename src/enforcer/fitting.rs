@@ -2,7 +2,8 @@
 
 use crate::{Call, Decision, Reservation};
 
-/// What an application lets happen to the output limit of its requests. By default nothing but what a cap demands.
+/// What an application lets happen to the output limit of its requests. By default what a cap
+/// and [`OnNoLimit`](crate::OnNoLimit) demand.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fitting {
     /// Every request is limited to what its hold covers.
@@ -30,10 +31,14 @@ impl Fitting {
 
     /// The limit that the request must be sent with, in output tokens of each choice; `None` where it may go as it is.
     pub(crate) fn limit_to_send(self, call: &Call, reservation: &Reservation) -> Option<u64> {
+        if reservation.binding().observes_only {
+            // What only observes rewrites nothing.
+            return None;
+        }
         let each = reservation.output_tokens_each();
         // A cap may have shortened what is held below what was asked for: sent as it is, it could cost more.
         let asks_more = call.output_requested.is_some_and(|asked| asked > each);
-        let asks_anything = call.output_requested.is_none();
-        (asks_more || self.clamps && asks_anything).then_some(each)
+        let asks_anything = call.output_requested.is_none() || call.output_terms.is_unsaid;
+        (asks_more || reservation.must_send_limit() || self.clamps && asks_anything).then_some(each)
     }
 }

@@ -5,6 +5,7 @@ mod attempt;
 mod builder;
 mod core;
 mod fitting;
+mod limit;
 mod outbox;
 mod plan;
 mod refuse;

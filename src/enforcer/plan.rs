@@ -30,7 +30,8 @@ pub(crate) struct Plan {
     pub(crate) prices: PricingTable,
     /// The policy wants a price and there is none.
     pub(crate) unpriced: bool,
-    pub(crate) output_tokens_default: u64,
+    /// The policy's own figure for calls that name no output limit, where it has one.
+    pub(crate) output_tokens_said: Option<u64>,
     /// What the journal says about each call of this charge set.
     pub(crate) note: Note,
     epoch: u64,
@@ -104,7 +105,7 @@ impl Plan {
             call: call.without_input(),
             own: Arc::clone(own),
             unpriced: price.is_none() && !passes,
-            output_tokens_default: policy.output_tokens_default(),
+            output_tokens_said: policy.output_tokens_said(),
             prices: PricingTable::clone(&prices),
             binding,
             exempt,
@@ -138,19 +139,11 @@ impl Plan {
         &self.call.conditions
     }
 
-    /// The output of one choice that is held: what was asked for, within what the model and the caps allow.
-    #[inline]
-    pub(crate) fn output_tokens(&self, requested: Option<u64>) -> u64 {
-        let model_max = self.price.as_ref().and_then(|price| price.output_tokens_max()).unwrap_or(u64::MAX);
-        let cap = self.binding.caps.tokens_output.unwrap_or(u64::MAX);
-        requested.unwrap_or(self.output_tokens_default).min(model_max).min(cap)
-    }
-
     /// The output of one choice that is held for: all of it, a stream's first slice, or what was
     /// learned that calls like this use.
     #[inline]
     pub(crate) fn output_held(&self, ask: &super::Ask<'_>) -> u64 {
-        let most = self.output_tokens(ask.output);
+        let most = ask.limit.tokens;
         if let Some(slice) = ask.slice {
             return slice.min(most);
         }
@@ -164,8 +157,8 @@ impl Plan {
 
     /// What the call may cost above what is held for it.
     #[inline]
-    pub(crate) fn excess(&self, requested: Option<u64>, choices: u32, held: Priced) -> Excess {
-        let most = self.output_tokens(requested);
+    pub(crate) fn excess(&self, ask: &super::Ask<'_>, held: Priced) -> Excess {
+        let (most, choices) = (ask.limit.tokens, ask.choices);
         if most.saturating_mul(u64::from(choices)) == held.tokens_output {
             return Excess::default();
         }
@@ -180,7 +173,7 @@ impl Plan {
     /// What the call may cost in all, however little is held: caps on a call are about this.
     #[inline]
     pub(crate) fn usd_at_most(&self, ask: &super::Ask<'_>, held: Priced) -> Usd {
-        held.usd.checked_add(self.excess(ask.output, ask.choices, held).usd).unwrap_or(Usd::MAX)
+        held.usd.checked_add(self.excess(ask, held).usd).unwrap_or(Usd::MAX)
     }
 
     /// Prices so many input tokens and so many output tokens of each choice.

@@ -37,7 +37,7 @@ pub(super) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
         unpriced: plan.unpriced,
         conditions: *plan.conditions(),
         choices: ask.choices,
-        excess: plan.excess(ask.output, ask.choices, priced),
+        excess: plan.excess(ask, priced),
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn reserve_at_once(
     if plan.exempt.is_some() || plan.price.is_none() || core.outbox.len() > 0 {
         return Ok(None);
     }
+    let ask = &plan.limited(ask, &Estimate::count(*tokens))?;
     let priced = plan.price(*tokens, plan.output_held(ask), ask.choices)?;
     if over_cap(&plan.binding.caps, *tokens, plan.usd_at_most(ask, priced), ask.output).is_some() {
         return Ok(None);
@@ -83,6 +84,7 @@ fn reserve_unasked(
     error: Error,
 ) -> Result<Admission, Error> {
     let estimate = estimate(plan, ask.input)?;
+    let ask = &plan.limited(ask, &estimate)?;
     let priced = plan.price(estimate.tokens, plan.output_held(ask), ask.choices)?;
     let caps = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
     let passes = plan.binding.observes_only || plan.core.outage.admits(priced.usd);
@@ -104,6 +106,7 @@ async fn attempt(
     estimate: Estimate,
     now: Timestamp,
 ) -> Result<Attempt, Error> {
+    let ask = &plan.limited(ask, &estimate)?;
     let output = plan.output_held(ask);
     let priced = plan.price(estimate.tokens, output, ask.choices)?;
     let cap = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
@@ -154,7 +157,7 @@ async fn recount(
     bound: Estimate,
     refused: Box<Decision>,
 ) -> Result<Admission, Error> {
-    if refused_whatever_the_input(plan, ask, &refused)? {
+    if refused_whatever_the_input(plan, &plan.limited(ask, &bound)?, &refused)? {
         return Ok(Admission::Refused(refused));
     }
     let Some(count) = counted(plan, ask.input, bound)? else { return Ok(Admission::Refused(refused)) };
@@ -235,12 +238,14 @@ pub(crate) fn quote(plan: &Plan, ask: &Ask<'_>) -> Result<Option<Usd>, Error> {
         return Ok(None);
     }
     let estimate = estimate(plan, ask.input)?;
+    let ask = &plan.limited(ask, &estimate)?;
     plan.price(estimate.tokens, plan.output_held(ask), ask.choices).map(|priced| Some(priced.usd))
 }
 
 /// Advice on a call: what a reserve would say now, by the bound.
 pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Decision, Error> {
     let estimate = estimate(plan, ask.input)?;
+    let ask = &plan.limited(ask, &estimate)?;
     let priced = plan.price(estimate.tokens, plan.output_held(ask), ask.choices)?;
     let extra = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
     if let Some(exempt) = &plan.exempt {

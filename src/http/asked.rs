@@ -10,8 +10,8 @@ use crate::{Call, Error, ErrorKind, ServiceTier};
 /// A body that was read.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
-    body: &'a str,
-    object: Object<'a>,
+    pub(super) body: &'a str,
+    pub(super) object: Object<'a>,
     pub(super) streams: bool,
 }
 
@@ -38,40 +38,6 @@ impl<'a> Asked<'a> {
             return Err(unreadable("names no model"));
         }
         Ok((Self { body, object, streams }, call))
-    }
-
-    /// Limits the output to so many tokens of each choice; false where nobody knows how.
-    pub(super) fn limit_output(&self, edits: &mut Edits, route: &Route, each: u64) -> bool {
-        if route.want == Want::Vectors {
-            return true;
-        }
-        let language = route.language();
-        let mut is_limited = false;
-        for object in language.places(self.object.clone(), |name| self.object.object(name)) {
-            for place in language.limits.iter().filter_map(|name| object.place_of(name)) {
-                let fits = self.body.get(place.clone()).and_then(|text| text.parse::<u64>().ok());
-                if fits.is_none_or(|asked| asked == 0 || asked > each) {
-                    edits.replace(place, each.to_string());
-                }
-                is_limited = true;
-            }
-        }
-        is_limited || self.add_limit(edits, language, each)
-    }
-
-    fn add_limit(&self, edits: &mut Edits, language: &'static Language, each: u64) -> bool {
-        // Models behind Bedrock's Invoke have names of their own for everything.
-        let Some((inside, name)) = language.written else { return false };
-        let each = each.to_string();
-        match inside {
-            None => edits.add(&self.object, name, &each),
-            Some(outer) => match (self.object.object(outer), self.object.place_of(outer)) {
-                (Some(object), _) => edits.add(&object, name, &each),
-                (None, Some(place)) => edits.replace(place, format!("{{\"{name}\":{each}}}")),
-                (None, None) => edits.add(&self.object, outer, &format!("{{\"{name}\":{each}}}")),
-            },
-        }
-        true
     }
 
     /// Asks for usage in the stream's last frame; false where the client has asked for it itself.
@@ -139,6 +105,7 @@ fn complete(route: &Route, shape: RequestShape, charge: Call) -> Call {
     call.reasoning = shape.reasoning.or(call.reasoning);
     call.input = Input::Prompt(shape.prompt);
     call.choices = shape.choices.max(1);
+    call.output_terms.is_unsaid = route.want != Want::Vectors && shape.output_tokens_max.is_none();
     call.output_requested = match route.want {
         Want::Vectors => Some(0),
         _ => shape.output_tokens_max.or(call.output_requested),

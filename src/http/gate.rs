@@ -12,7 +12,7 @@ use super::refusal::{Denial, HttpRefusal};
 use super::route::{Route, Want};
 use super::sellers::TAKE_STREAM_OPTIONS;
 use crate::enforcer::Fitting;
-use crate::{Call, Enforcer, StreamOptions};
+use crate::{Call, Enforcer, OnNoLimit, StreamOptions};
 
 type Charging = dyn Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync;
 type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
@@ -56,6 +56,7 @@ pub struct HttpBudget {
     naming: Option<Arc<Naming>>,
     pub(super) streams: StreamOptions,
     pub(super) fitting: Fitting,
+    pub(super) on_no_limit: Option<OnNoLimit>,
     pub(super) body_bytes_max: usize,
     unknown_paths: UnknownPath,
     pub(super) retry_within: Duration,
@@ -103,6 +104,7 @@ impl HttpBudget {
             naming: None,
             streams: StreamOptions::default(),
             fitting: Fitting::default(),
+            on_no_limit: None,
             body_bytes_max: Self::BODY_BYTES,
             unknown_paths: UnknownPath::default(),
             retry_within: Duration::from_secs(60),
@@ -121,6 +123,16 @@ impl HttpBudget {
     #[must_use]
     pub fn clamp_output(mut self) -> Self {
         self.fitting = self.fitting.clamping();
+        self
+    }
+
+    /// Says what becomes of requests that name no output limit; without, what the enforcer was built with: one is
+    /// written into the body, which is otherwise sent as it came.
+    ///
+    /// A signed body, and Bedrock's Invoke, are never changed: they are held for the most that the model generates.
+    #[must_use]
+    pub fn on_no_limit(mut self, choice: OnNoLimit) -> Self {
+        self.on_no_limit = Some(choice);
         self
     }
 

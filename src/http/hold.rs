@@ -28,9 +28,10 @@ impl HttpBudget {
             call = call.streaming(self.streams.slice());
         }
         call.timeout = call.timeout.or(head.timeout());
+        call.output_terms = self.output_terms(head, &asked, route, &call);
         let reservation = self.reserve(route, &call).await?;
         let mut edits = Edits::default();
-        self.limit(&mut edits, &asked, route, &call, &reservation)?;
+        let reservation = self.limit(&mut edits, &asked, route, &call, reservation)?;
         let takes_options = || self.usage_hosts.iter().any(|known| is_host(head.host(), known));
         let hides_usage = asked.streams
             && dialect == Dialect::OpenAi
@@ -64,22 +65,5 @@ impl HttpBudget {
             Admission::Admitted(reservation) => Ok(reservation),
             Admission::Refused(decision) => Err(refused(&decision)),
         }
-    }
-
-    /// Writes the limit that is held for, where the request asks for more or may ask for anything.
-    fn limit(
-        &self,
-        edits: &mut Edits,
-        asked: &Asked<'_>,
-        route: &Route,
-        call: &Call,
-        reservation: &Reservation,
-    ) -> Result<(), HttpRefusal> {
-        let Some(each) = self.fitting.limit_to_send(call, reservation) else { return Ok(()) };
-        if asked.limit_output(edits, route, each) {
-            return Ok(());
-        }
-        let text = format!("the output of this request cannot be limited to {each} tokens; nothing was sent");
-        Err(HttpRefusal::plain(route.dialect, 400, "output_not_limitable", text))
     }
 }

@@ -54,7 +54,8 @@ struct Inner {
     exemptions: Vec<Exemption>,
     ladder: Vec<CompactString>,
     unknown_model: UnknownModel,
-    output_tokens_default: u64,
+    /// `None` where nobody said.
+    output_tokens_default: Option<u64>,
     caps: Caps,
     observe: bool,
     /// Names made once for each root, so that a million accounts share them.
@@ -191,10 +192,13 @@ impl Policy {
         self.change(|inner| inner.unknown_model = unknown_model)
     }
 
-    /// The same policy, holding that many output tokens for calls that name none; 16,384 unless set.
+    /// The same policy, giving calls that name no output limit that one, also where the model reasons unseen.
+    ///
+    /// It is written into the request where that can be done ([`OnNoLimit`](crate::OnNoLimit)), and held. Unless set,
+    /// it is 16,384 tokens, and 65,536 where the model may reason unseen. A limit that the request names stands.
     #[must_use]
     pub fn with_output_tokens_default(self, tokens: u64) -> Self {
-        self.change(|inner| inner.output_tokens_default = tokens)
+        self.change(|inner| inner.output_tokens_default = Some(tokens))
     }
 
     /// The same policy with caps on every single call.
@@ -227,9 +231,14 @@ impl Policy {
         &self.0.unknown_model
     }
 
-    /// The output held for calls that name none.
+    /// The output of calls that name none, where the model is known not to reason unseen.
     #[must_use]
     pub fn output_tokens_default(&self) -> u64 {
+        self.0.output_tokens_default.unwrap_or(OUTPUT_TOKENS_DEFAULT)
+    }
+
+    /// The same, where it was set.
+    pub(crate) fn output_tokens_said(&self) -> Option<u64> {
         self.0.output_tokens_default
     }
 
@@ -326,7 +335,7 @@ impl Default for Inner {
             exemptions: Vec::new(),
             ladder: Vec::new(),
             unknown_model: UnknownModel::default(),
-            output_tokens_default: OUTPUT_TOKENS_DEFAULT,
+            output_tokens_default: None,
             caps: Caps::default(),
             observe: false,
             roots: DashMap::new(),

@@ -63,6 +63,10 @@ pub(crate) struct Reach {
     pub(crate) choices: u32,
     /// Whether the request itself limits its output, so that the provider stops there.
     pub(crate) is_limited: bool,
+    /// The request does not name the limit that is held for, and must be sent with it.
+    pub(crate) is_written: bool,
+    /// The limit that it was sent with is not its own: it was written in, or lowered.
+    pub(crate) limit_is_ours: bool,
     /// How long its hold lives from when it is made or prolonged.
     pub(crate) life: Duration,
     /// When its hold ends by itself.
@@ -93,6 +97,11 @@ impl Open {
     #[inline]
     pub(super) fn output_tokens(&self) -> u64 {
         self.priced.tokens_output.saturating_add(self.reach.excess.output_tokens)
+    }
+
+    /// The same of each choice.
+    pub(super) fn limit_each(&self) -> u64 {
+        self.output_tokens().checked_div(u64::from(self.reach.choices.max(1))).unwrap_or(0)
     }
 
     pub(super) fn note(&self, usage: Option<Usage>, ended: Ended) -> Note {

@@ -27,7 +27,7 @@ pub use families::FamilyEstimator;
 pub use output::{LearnedOutput, OutputSizing};
 pub use request::RequestShape;
 pub(crate) use request::language::{self, Language};
-pub(crate) use request::limit_output;
+pub(crate) use request::{limit_output, output_terms};
 #[cfg(feature = "tiktoken")]
 pub use tiktoken::TiktokenEstimator;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde_json::{Map, Value};
 
-pub(crate) use limit::limit_output;
+pub(crate) use limit::{limit_output, output_terms};
 
 use language::Language;
 
@@ -176,6 +176,7 @@ impl RequestShape {
         if let Some(thinks) = self.reasoning {
             call = call.reasoning(thinks);
         }
+        call.output_terms.is_unsaid = self.output_tokens_max.is_none();
         match self.output_tokens_max {
             Some(tokens) => call.output_tokens(tokens),
             None => call,

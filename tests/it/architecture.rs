@@ -18,6 +18,7 @@ const LAYERS: [&[&str]; 7] = [
         "window",
         "conditions",
         "message",
+        "no_limit",
         "call",
         "clock",
         "account",

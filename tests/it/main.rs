@@ -50,6 +50,7 @@ mod lasting;
 mod lazy;
 mod ledger_guide;
 mod mended;
+mod no_limit;
 mod operator;
 #[cfg(feature = "testing")]
 mod oracle;

@@ -36,7 +36,7 @@ pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
         inner.exemptions = exemptions;
         inner.ladder = general.ladder;
         inner.unknown_model = general.unknown_model;
-        inner.output_tokens_default = general.output_tokens_default.unwrap_or(inner.output_tokens_default);
+        inner.output_tokens_default = general.output_tokens_default.or(inner.output_tokens_default);
         inner.caps = general.caps;
         inner.observe = general.observe;
     }))

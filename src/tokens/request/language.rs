@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::no_limit::ApiLimit;
+
 /// The words of one API for the size of its answers. Words of other APIs are no limit to it.
 #[derive(Debug)]
 pub(crate) struct Language {
@@ -59,11 +61,105 @@ impl Language {
             "cohere" => &COHERE,
             "google" | "gemini" | "vertex_ai" if says("contents") => &GEMINI,
             "openai" | "azure" if says("messages") => &OPENAI_CHAT,
+            "openai" | "azure" if is_media(body) => &MEDIA,
             "openai" | "azure" | "xai" | "openrouter" if says("input") => &RESPONSES,
+            "openai" | "azure" if body.get("prompt").is_some_and(|prompt| !prompt.is_object()) => {
+                &COMPLETIONS
+            }
             "mistral" | "groq" | "deepseek" | "xai" | "openrouter" if says("messages") => &CHAT,
             _ => return None,
         })
     }
+}
+
+/// Whether a body asks OpenAI for vectors, images or speech, and not for text: `input` and `prompt` stand in both.
+pub(super) fn is_media(body: &Map<String, Value>) -> bool {
+    const FIELDS: [&str; 9] = [
+        "voice",
+        "encoding_format",
+        "dimensions",
+        "input_type",
+        "documents",
+        "query",
+        "texts",
+        "size",
+        "quality",
+    ];
+    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+    let is_named = ["embed", "rerank", "moderation", "tts", "image", "dall-e", "whisper", "sora"]
+        .iter()
+        .any(|word| model.contains(word));
+    !body.contains_key("messages") && (is_named || FIELDS.iter().any(|field| body.contains_key(*field)))
+}
+
+/// Where thinking is given a budget that counts inside the limit: Anthropic's names, alone and inside Converse's,
+/// Google's in its spellings, and OpenRouter's.
+pub(crate) const THINKING: [&[&str]; 9] = [
+    &["thinking", "budget_tokens"],
+    &["additionalModelRequestFields", "thinking", "budget_tokens"],
+    &["additionalModelRequestFields", "reasoning_config", "budget_tokens"],
+    &["thinking", "token_budget"],
+    &["generationConfig", "thinkingConfig", "thinkingBudget"],
+    &["generationConfig", "thinking_config", "thinking_budget"],
+    &["generation_config", "thinkingConfig", "thinkingBudget"],
+    &["generation_config", "thinking_config", "thinking_budget"],
+    &["reasoning", "max_tokens"],
+];
+
+/// What an API makes of a request that names no limit.
+pub(crate) fn api_limit(language: &'static Language, provider: Option<&str>, model: &str) -> ApiLimit {
+    if std::ptr::eq(language, &raw const COMPLETIONS) {
+        // OpenAI documents 16 tokens of each answer; vLLM, which others serve models by, keeps to it.
+        let is_of_openai = matches!(provider, Some("openai" | "azure" | "vllm" | "hosted_vllm"));
+        let is_their_model = ["gpt-3.5-turbo-instruct", "davinci-002", "babbage-002"].iter().any(|known| {
+            model.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        });
+        return if is_of_openai || is_their_model { ApiLimit::Stops(16) } else { ApiLimit::Writable };
+    }
+    if std::ptr::eq(language, &raw const INVOKE) {
+        return invoked(model);
+    }
+    match language.written {
+        Some(_) => ApiLimit::Writable,
+        None => ApiLimit::Unwritable,
+    }
+}
+
+/// The same of models behind Bedrock's Invoke, by their maker: the defaults that AWS documents.
+fn invoked(model: &str) -> ApiLimit {
+    let is = |maker: &str| model.contains(maker);
+    match () {
+        () if is("amazon.titan-text") => ApiLimit::Stops(512),
+        () if is("meta.llama") => ApiLimit::Stops(512),
+        () if is("mistral.mistral-7b") || is("mistral.mixtral") => ApiLimit::Stops(512),
+        () if is("mistral.mistral-large-2402") || is("mistral.mistral-small-2402") => ApiLimit::Stops(8_192),
+        () => ApiLimit::Unwritable,
+    }
+}
+
+/// What a limit is called for that model: OpenAI's models that reason refuse the old name, also behind an address
+/// that nobody knows.
+pub(crate) fn name_for(
+    language: &'static Language,
+    name: &'static str,
+    provider: Option<&str>,
+    model: &str,
+) -> &'static str {
+    const NEW: &str = "max_completion_tokens";
+    let is_unknown = matches!(provider, None | Some("azure_ai"));
+    if is_unknown && std::ptr::eq(language, &raw const CHAT) && takes_new_name_only(model) {
+        NEW
+    } else {
+        name
+    }
+}
+
+/// OpenAI's o-series, and GPT from the fifth on.
+fn takes_new_name_only(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let digit_after =
+        |prefix: &str| name.strip_prefix(prefix).and_then(|rest| rest.chars().next()?.to_digit(10));
+    digit_after("o").is_some() || digit_after("gpt-").is_some_and(|version| version >= 5)
 }
 
 /// OpenAI's own chat: models that reason take the new name only.
@@ -90,15 +186,23 @@ pub(crate) static GEMINI: Language = Language::inside(
 /// Bedrock's Invoke: every maker's models have words of their own, and refuse those of others.
 pub(crate) static INVOKE: Language = Language {
     at_top: true,
-    nested: &["inferenceConfig"],
-    limits: &["max_tokens", "max_completion_tokens", "max_tokens_to_sample", "maxTokens", "max_new_tokens"],
+    nested: &["inferenceConfig", "textGenerationConfig"],
+    limits: &[
+        "max_tokens",
+        "max_completion_tokens",
+        "max_tokens_to_sample",
+        "maxTokens",
+        "max_new_tokens",
+        "max_gen_len",
+        "maxTokenCount",
+    ],
     choices: &["n", "num_generations"],
     written: None,
 };
 /// All of them at once, where nobody knows which is spoken.
 pub(crate) static ANY: Language = Language {
     at_top: true,
-    nested: &["inferenceConfig", "generationConfig", "generation_config", "options"],
+    nested: &["inferenceConfig", "generationConfig", "generation_config", "options", "textGenerationConfig"],
     limits: &[
         "max_completion_tokens",
         "max_output_tokens",
@@ -108,6 +212,8 @@ pub(crate) static ANY: Language = Language {
         "max_tokens_to_sample",
         "num_predict",
         "max_new_tokens",
+        "max_gen_len",
+        "maxTokenCount",
     ],
     choices: &["n", "candidateCount", "candidate_count", "num_generations", "best_of"],
     written: None,

@@ -4,11 +4,20 @@ use serde_json::{Map, Value};
 
 use super::language::{self, Language};
 use super::settings::whole;
+use crate::no_limit::{ApiLimit, OutputTerms};
 
 /// Lets a request ask for at most so many output tokens of each answer: every limit in it that its provider
-/// reads is lowered, and one is added in the provider's own words where it has none.
-pub(crate) fn limit_output(body: &mut Map<String, Value>, provider: Option<&str>, tokens: u64) {
+/// reads is lowered, and one is added in the provider's own words where it has none. False where there are none,
+/// or where its own thinking must stay below.
+pub(crate) fn limit_output(body: &mut Map<String, Value>, provider: Option<&str>, tokens: u64) -> bool {
     let known = Language::of_provider(provider, body);
+    let own = known.unwrap_or_else(|| by_shape(body));
+    let is_anthropic = [&raw const language::MESSAGES, &raw const language::CONVERSE]
+        .iter()
+        .any(|strict| std::ptr::eq(own, *strict));
+    if is_anthropic && tokens <= thinking(body) {
+        return false;
+    }
     let language = known.unwrap_or(&language::ANY);
     let mut is_limited = language.at_top && lower(body, language, tokens);
     for field in language.nested {
@@ -16,19 +25,58 @@ pub(crate) fn limit_output(body: &mut Map<String, Value>, provider: Option<&str>
             is_limited |= lower(settings, language, tokens);
         }
     }
-    let written = known.unwrap_or_else(|| by_shape(body)).written;
-    if let (false, Some((place, field))) = (is_limited, written) {
-        let settings = match place {
-            Some(place) => {
-                let place = body.entry(place).or_insert_with(|| Value::Object(Map::new()));
-                place.as_object_mut()
+    is_limited || add(body, own, provider, tokens)
+}
+
+/// Adds the limit in the words of `own`.
+fn add(body: &mut Map<String, Value>, own: &'static Language, provider: Option<&str>, tokens: u64) -> bool {
+    let Some((place, field)) = own.written else { return false };
+    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+    let field = language::name_for(own, field, provider, model);
+    // In the spelling that the body uses.
+    let place =
+        place.map(|first| own.nested.iter().copied().find(|name| body.contains_key(*name)).unwrap_or(first));
+    let settings = match place {
+        Some(place) => {
+            let settings = body.entry(place).or_insert(Value::Null);
+            if settings.is_null() {
+                *settings = Value::Object(Map::new());
             }
-            None => Some(body),
-        };
-        if let Some(settings) = settings {
-            settings.insert(field.to_owned(), tokens.into());
+            settings.as_object_mut()
         }
-    }
+        None => Some(body),
+    };
+    let Some(settings) = settings else { return false };
+    let spelt = own.limits.iter().copied().find(|name| place.is_some() && settings.contains_key(*name));
+    settings.insert(spelt.unwrap_or(field).to_owned(), tokens.into());
+    true
+}
+
+/// What is known of a request's output, for that provider, beside the limit that it names.
+pub(crate) fn output_terms(
+    provider: Option<&str>,
+    body: &Map<String, Value>,
+    terms: OutputTerms,
+) -> OutputTerms {
+    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+    let api = match Language::of_provider(provider, body) {
+        Some(language) if language.limits.is_empty() => ApiLimit::Media,
+        Some(language) => language::api_limit(language, provider, model),
+        None if language::is_media(body) => ApiLimit::Media,
+        // Whose words they are is told by the body, which is how a limit is written into it.
+        None => language::api_limit(by_shape(body), provider, model),
+    };
+    OutputTerms { api, thinking: thinking(body), ..terms }
+}
+
+/// Tokens of thinking that the request asks for.
+fn thinking(body: &Map<String, Value>) -> u64 {
+    let inside = |path: &[&str]| {
+        let (first, rest) = path.split_first()?;
+        let value = rest.iter().try_fold(body.get(*first)?, |value, name| value.get(*name))?;
+        whole(value)
+    };
+    language::THINKING.iter().filter_map(|path| inside(path)).max().unwrap_or(0)
 }
 
 fn lower(settings: &mut Map<String, Value>, language: &'static Language, tokens: u64) -> bool {
@@ -50,7 +98,11 @@ fn by_shape(body: &Map<String, Value>) -> &'static Language {
     match () {
         () if says("contents") => &language::GEMINI,
         () if says("inferenceConfig") => &language::CONVERSE,
+        () if says("options") || says("keep_alive") => &language::OLLAMA,
         () if says("input") && !says("messages") => &language::RESPONSES,
+        () if body.get("prompt").is_some_and(|prompt| !prompt.is_object()) && !says("messages") => {
+            &language::COMPLETIONS
+        }
         () => &language::CHAT,
     }
 }
@@ -63,7 +115,7 @@ mod tests {
 
     fn limited(body: Value, provider: Option<&str>, tokens: u64) -> Value {
         let Value::Object(mut body) = body else { panic!("an object") };
-        limit_output(&mut body, provider, tokens);
+        assert!(limit_output(&mut body, provider, tokens));
         Value::Object(body)
     }
 

@@ -1,0 +1,182 @@
+//! How much may an attempt generate, and must its request be told?
+
+use super::Plan;
+use super::admission::Ask;
+use crate::no_limit::{ApiLimit, OnNoLimit};
+use crate::pricing::Reasoning;
+use crate::{Error, Estimate, EstimateKind, Input, Part, Unit, Usd};
+
+/// What is written into a request where nothing else limits it.
+const WRITTEN: u64 = 16_384;
+/// The same where the model may reason unseen: what it thinks counts as output.
+const WRITTEN_REASONING: u64 = 65_536;
+
+/// The output of each choice that an attempt is held for at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) tokens: u64,
+    /// The request does not say so by itself, and must be sent with it.
+    pub(crate) is_written: bool,
+    /// The provider stops there: the request says so, its API or its model.
+    pub(crate) stops: bool,
+}
+
+impl Limit {
+    const fn of(tokens: u64) -> Self {
+        Self { tokens, is_written: false, stops: true }
+    }
+
+    const fn written(tokens: u64) -> Self {
+        Self { tokens, is_written: true, stops: true }
+    }
+}
+
+impl Plan {
+    /// The same ask with its limit worked out: what was asked for, or what becomes of a request that names none.
+    #[inline]
+    pub(super) fn limited<'a>(&self, ask: &Ask<'a>, input: &Estimate) -> Result<Ask<'a>, Error> {
+        let limit = match ask.output {
+            Some(asked) if !ask.terms.is_unsaid => self.of_asked(ask, asked),
+            asked => self.of_unsaid(ask, asked, input)?,
+        };
+        Ok(Ask { limit, ..*ask })
+    }
+
+    #[inline]
+    fn of_asked(&self, ask: &Ask<'_>, asked: u64) -> Limit {
+        // Where a table's maximum is too low, a request that cannot be lowered to it may use all that it asks for.
+        let model_max = if ask.terms.is_sealed { u64::MAX } else { self.model_max().unwrap_or(u64::MAX) };
+        Limit::of(asked.min(model_max).min(self.cap()))
+    }
+
+    /// Written in, or what its API, its model or the policy makes of it; a cap on a single call binds all of these.
+    ///
+    /// A figure that stands beside the request, and not in it, goes before the policy's.
+    fn of_unsaid(&self, ask: &Ask<'_>, beside: Option<u64>, input: &Estimate) -> Result<Limit, Error> {
+        let model_max = self.model_max().unwrap_or(u64::MAX);
+        let choice = ask.terms.on_no_limit.unwrap_or(self.core.on_no_limit);
+        let default = beside.unwrap_or_else(|| self.output_tokens_default());
+        let default = Limit { stops: false, ..Limit::of(default.min(model_max)) };
+        let limit = match (choice, ask.terms.api, beside) {
+            (OnNoLimit::LeaveAlone, ApiLimit::Writable | ApiLimit::Unwritable, _) => default,
+            (_, ApiLimit::Media, _) => default,
+            (_, ApiLimit::Stops(tokens), Some(beside)) if beside < tokens => {
+                Limit::written(beside.min(model_max))
+            }
+            (_, ApiLimit::Stops(tokens), _) => Limit::of(tokens.min(model_max)),
+            (_, ApiLimit::Writable, Some(beside)) => Limit::written(beside.min(model_max)),
+            (OnNoLimit::HoldMost, ..) | (_, ApiLimit::Unwritable, _) => self.most()?,
+            (OnNoLimit::WriteIn, ApiLimit::Writable, None) => self.written(ask, input)?,
+        };
+        let can_be_told = choice != OnNoLimit::LeaveAlone && ask.terms.api != ApiLimit::Media;
+        let limit = match self.cap() {
+            cap if cap < limit.tokens && can_be_told => Limit::written(cap),
+            cap => Limit { tokens: limit.tokens.min(cap), ..limit },
+        };
+        // What only observes rewrites nothing. A model that generates nothing needs no limit.
+        let is_written = limit.is_written && limit.tokens > 0 && !self.binding.observes_only;
+        Ok(Limit { is_written, ..limit })
+    }
+
+    /// The limit to write into a request that has none.
+    ///
+    /// It must not make a request invalid that is valid without it, so it stays within the room that the context
+    /// surely leaves; and it must not cut an honest answer because its prompt was bounded generously. Where it
+    /// cannot be both, nothing is written and the most is held.
+    fn written(&self, ask: &Ask<'_>, input: &Estimate) -> Result<Limit, Error> {
+        let (model_max, context) = (self.model_max(), self.context());
+        let wanted = self.output_tokens_wanted(ask, model_max.or(context).is_some());
+        // A limit that its own thinking uses up leaves no answer, and Anthropic refuses it.
+        let wanted =
+            if wanted > ask.terms.thinking { wanted } else { wanted.saturating_add(ask.terms.thinking) };
+        let wanted = wanted.min(model_max.unwrap_or(u64::MAX));
+        let Some(context) = context else { return Ok(Limit::written(wanted)) };
+        let room = context.saturating_sub(input.tokens);
+        // What is only named stands for the whole context, and says nothing of the room beside it.
+        let fits = room >= wanted || context.saturating_sub(likely(input, context)) >= wanted;
+        if fits || is_opaque(ask.input) {
+            return Ok(Limit::written(wanted));
+        }
+        let cuts_little = input.kind == EstimateKind::Count || input.tokens <= context / 4;
+        if cuts_little && room > ask.terms.thinking {
+            return Ok(Limit::written(room));
+        }
+        self.most()
+    }
+
+    /// What is wanted of a limit that is written in, before model and context have their say.
+    fn output_tokens_wanted(&self, ask: &Ask<'_>, is_bounded: bool) -> u64 {
+        if let Some(said) = self.output_tokens_said {
+            return said;
+        }
+        // Of a model of which nothing is known a limit above what it can do is refused: the usual one is asked for.
+        if self.may_reason(ask) && is_bounded { WRITTEN_REASONING } else { WRITTEN }
+    }
+
+    /// Whether the model may generate what nobody sees: never, on request, always; unknown is always.
+    fn may_reason(&self, ask: &Ask<'_>) -> bool {
+        let by_itself = self.price.as_ref().map_or(Reasoning::Always, |price| price.reasoning());
+        ask.reasoning.unwrap_or(by_itself == Reasoning::Always)
+    }
+
+    /// The most that the model can generate, where nothing tells it to stop before.
+    fn most(&self) -> Result<Limit, Error> {
+        if let Some(most) = self.model_max().or(self.context()) {
+            return Ok(Limit::of(most));
+        }
+        if self.unpriced || self.binding.observes_only || !self.counts_output()? {
+            return Ok(Limit { stops: false, ..Limit::of(self.output_tokens_default()) });
+        }
+        Err(Error::invalid(
+            "call: output",
+            "has no limit, none can be written into the request, and the most that the model can generate is not \
+             known: ask for a limit, state output_tokens_max in the model's price row, or choose OnNoLimit::LeaveAlone",
+        ))
+    }
+
+    /// Whether any line or cap counts what is generated.
+    fn counts_output(&self) -> Result<bool, Error> {
+        const SOME: u64 = 1_000_000;
+        let counts_tokens = |unit: &Unit| matches!(unit, Unit::Tokens | Unit::TokensOutput);
+        let units = || self.binding.bound.iter().map(|bound| bound.account.unit());
+        if units().any(counts_tokens) {
+            return Ok(true);
+        }
+        let counts_usd = self.binding.caps.usd.is_some() || units().any(|unit| *unit == Unit::Usd);
+        Ok(counts_usd && self.price(0, SOME, 1)?.usd > Usd::ZERO)
+    }
+
+    fn output_tokens_default(&self) -> u64 {
+        self.output_tokens_said.unwrap_or(WRITTEN)
+    }
+
+    fn model_max(&self) -> Option<u64> {
+        self.price.as_ref().and_then(|price| price.output_tokens_max())
+    }
+
+    fn context(&self) -> Option<u64> {
+        self.price.as_ref().and_then(|price| price.context_tokens())
+    }
+
+    fn cap(&self) -> u64 {
+        self.binding.caps.tokens_output.unwrap_or(u64::MAX)
+    }
+}
+
+/// What the input will hardly exceed: a bound counts bytes, of which text has three to four a token. A bound as large as
+/// the context may be a prompt that fills it.
+fn likely(input: &Estimate, context: u64) -> u64 {
+    if input.kind == EstimateKind::Count || input.tokens >= context {
+        return input.tokens;
+    }
+    match input.expected {
+        expected if expected < input.tokens => expected.saturating_add(expected / 4).min(input.tokens),
+        _ => input.tokens / 2,
+    }
+}
+
+/// Whether a part of the prompt is only named: a file, an earlier answer.
+fn is_opaque(input: &Input) -> bool {
+    let Input::Prompt(prompt) = input else { return false };
+    prompt.messages.iter().flat_map(|message| &message.parts).any(|part| matches!(part, Part::Opaque))
+}

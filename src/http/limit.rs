@@ -1,0 +1,165 @@
+//! How is a request told how much it may generate, and which cannot be told?
+
+use super::asked::Asked;
+use super::dialect::Dialect;
+use super::edit::{Edits, Object};
+use super::gate::HttpBudget;
+use super::head::RequestHead;
+use super::refusal::HttpRefusal;
+use super::route::{Route, Want};
+use crate::no_limit::{ApiLimit, OutputTerms};
+use crate::tokens::{Language, language};
+use crate::{Call, Reservation};
+
+impl HttpBudget {
+    /// What is known of a request's output beside the limit that it names.
+    pub(super) fn output_terms(
+        &self,
+        head: &RequestHead<'_>,
+        asked: &Asked<'_>,
+        route: &Route,
+        call: &Call,
+    ) -> OutputTerms {
+        let is_sealed = is_signed(head);
+        let api = match asked.api_limit(route, call) {
+            ApiLimit::Writable if is_sealed => ApiLimit::Unwritable,
+            api => api,
+        };
+        let terms = call.output_terms;
+        let on_no_limit = terms.on_no_limit.or(self.on_no_limit);
+        OutputTerms { on_no_limit, api, thinking: asked.thinking(), is_sealed, ..terms }
+    }
+
+    /// Writes the limit that is held for, where the request asks for more or may ask for anything.
+    pub(super) fn limit(
+        &self,
+        edits: &mut Edits,
+        asked: &Asked<'_>,
+        route: &Route,
+        call: &Call,
+        reservation: Reservation,
+    ) -> Result<Reservation, HttpRefusal> {
+        let Some(each) = self.fitting.limit_to_send(call, &reservation) else { return Ok(reservation) };
+        let terms = call.output_terms;
+        let why = if route.is_anthropic() && each <= terms.thinking {
+            format!(": it may think for {} tokens, and its limit must stand above that", terms.thinking)
+        } else if terms.is_sealed {
+            ": its body is signed".to_owned()
+        } else if asked.limit_output(edits, route, call, each) {
+            return Ok(reservation.limited_by_us());
+        } else {
+            String::new()
+        };
+        let text =
+            format!("the output of this request cannot be limited to {each} tokens{why}; nothing was sent");
+        Err(HttpRefusal::plain(route.dialect, 400, "output_not_limitable", text))
+    }
+}
+
+/// Whether the body is signed, as AWS's own clients sign it: changed, it would be refused.
+fn is_signed(head: &RequestHead<'_>) -> bool {
+    let starts = |value: &str, known: &str| {
+        value.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known))
+    };
+    head.header("authorization").is_some_and(|value| starts(value, "AWS4-"))
+        || head.header("x-amz-content-sha256").is_some_and(|hash| !starts(hash, "UNSIGNED-PAYLOAD"))
+}
+
+impl Route {
+    /// Whether the request is read by Anthropic's rules, under which a limit must stand above the thinking.
+    fn is_anthropic(&self) -> bool {
+        matches!(self.dialect, Dialect::Anthropic | Dialect::Bedrock)
+    }
+}
+
+impl Asked<'_> {
+    /// What the API makes of this request, where it names no limit.
+    fn api_limit(&self, route: &Route, call: &Call) -> ApiLimit {
+        let language = route.language();
+        if language.limits.is_empty() {
+            return ApiLimit::Media;
+        }
+        if self.names_a_limit(language) {
+            // One that bounds nothing: it is lowered where it stands.
+            return if language.written.is_some() { ApiLimit::Writable } else { ApiLimit::Unwritable };
+        }
+        language::api_limit(language, route.provider.as_deref(), &call.model)
+    }
+
+    fn names_a_limit(&self, language: &'static Language) -> bool {
+        let mut places = language.places(self.object.clone(), |name| self.object.object(name));
+        places.any(|object| language.limits.iter().any(|name| is_said(&object, name)))
+    }
+
+    /// Tokens of thinking that the request asks for, by Anthropic's name or by Google's.
+    fn thinking(&self) -> u64 {
+        let inside = |path: &[&str]| {
+            let (name, outer) = path.split_last()?;
+            let object = outer.iter().try_fold(self.object.clone(), |object, name| object.object(name))?;
+            object.text_of(name)?.parse::<u64>().ok()
+        };
+        language::THINKING.iter().filter_map(|path| inside(path)).max().unwrap_or(0)
+    }
+
+    /// Limits the output to so many tokens of each choice; false where nobody knows how.
+    fn limit_output(&self, edits: &mut Edits, route: &Route, call: &Call, each: u64) -> bool {
+        if route.want == Want::Vectors {
+            return true;
+        }
+        let language = route.language();
+        let mut is_limited = false;
+        for object in language.places(self.object.clone(), |name| self.object.object(name)) {
+            for name in language.limits.iter().filter(|name| is_said(&object, name)) {
+                let Some(place) = object.place_of(name) else { continue };
+                let fits = self.body.get(place.clone()).and_then(|text| text.parse::<u64>().ok());
+                if fits.is_none_or(|asked| asked == 0 || asked > each) {
+                    edits.replace(place, each.to_string());
+                }
+                is_limited = true;
+            }
+        }
+        is_limited || self.add_limit(edits, language, call, each)
+    }
+
+    fn add_limit(&self, edits: &mut Edits, language: &'static Language, call: &Call, each: u64) -> bool {
+        // Models behind Bedrock's Invoke have names of their own for everything.
+        let Some((inside, name)) = language.written else { return false };
+        let name = language::name_for(language, name, call.provider.as_deref(), &call.model);
+        let each = each.to_string();
+        let Some(outer) = inside else {
+            put(edits, &self.object, name, &each);
+            return true;
+        };
+        // In the spelling that the body uses.
+        let spelt = || language.nested.iter().copied().find(|outer| self.object.place_of(outer).is_some());
+        let outer = spelt().unwrap_or(outer);
+        let object = self.object.object(outer);
+        let named = object
+            .as_ref()
+            .and_then(|object| language.limits.iter().copied().find(|name| object.place_of(name).is_some()));
+        let name = named.unwrap_or(if outer.contains('_') { snake(language, name) } else { name });
+        match object {
+            Some(object) => put(edits, &object, name, &each),
+            None => put(edits, &self.object, outer, &format!("{{\"{name}\":{each}}}")),
+        }
+        true
+    }
+}
+
+/// The same name as it is spelt with underscores, where the language has it so.
+fn snake(language: &'static Language, name: &'static str) -> &'static str {
+    language.limits.iter().copied().find(|name| name.contains('_')).unwrap_or(name)
+}
+
+/// Whether a member stands there and is not null, which says nothing.
+fn is_said(object: &Object<'_>, name: &str) -> bool {
+    object.text_of(name).is_some_and(|text| text != "null")
+}
+
+/// Writes a member: in the place of one that says nothing, else behind all others.
+fn put(edits: &mut Edits, object: &Object<'_>, name: &str, value: &str) {
+    match object.place_of(name) {
+        Some(place) => edits.replace(place, value),
+        None => edits.add(object, name, value),
+    }
+}

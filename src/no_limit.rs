@@ -1,0 +1,71 @@
+//! What becomes of a request that does not say how much it may generate?
+
+/// What is done with a request that names no output limit.
+///
+/// Its provider may then generate as much as the model can, and bills all of it. Whatever is chosen here, what
+/// an API limits by itself is held at that limit, and nothing is written: OpenAI's completions stop after 16 tokens.
+///
+/// Set it for all calls with [`EnforcerBuilder::on_no_limit`](crate::EnforcerBuilder::on_no_limit), for a gate with
+/// [`HttpBudget::on_no_limit`](crate::http::HttpBudget::on_no_limit), for a client with
+/// [`BudgetEnforcedClient::on_no_limit`](crate::BudgetEnforcedClient::on_no_limit), for one call with
+/// [`Call::on_no_limit`](crate::Call::on_no_limit).
+///
+/// # Example: a limit is written in, or the most is held
+/// ```
+/// use token_budget::{Call, Enforcer, OnNoLimit};
+///
+/// let enforcer = Enforcer::builder().build();
+/// let call = Call::new("gpt-5").input_tokens(1_000); // its answers reason, and have at most 128,000 tokens
+///
+/// let written = enforcer.reserve_now(&call)?.or_refusal()?;
+/// assert_eq!((written.output_tokens_each(), written.must_send_limit()), (65_536, true));
+///
+/// let most = enforcer.reserve_now(&call.on_no_limit(OnNoLimit::HoldMost))?.or_refusal()?;
+/// assert_eq!((most.output_tokens_each(), most.must_send_limit()), (128_000, false));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnNoLimit {
+    /// A limit is written into the request, and held.
+    ///
+    /// It is the smallest of the model's maximum, the room that the model's context leaves beside the prompt, and
+    /// 16,384 tokens (65,536 where the model may reason unseen), or the policy's own figure
+    /// ([`Policy::with_output_tokens_default`](crate::Policy::with_output_tokens_default)) in place of these two.
+    /// Where the context is nearly full, so that a limit might be refused or cut an honest answer, nothing is
+    /// written and the most is held. So it is where nothing can be written: a signed body, an API that is not known.
+    #[default]
+    WriteIn,
+    /// Nothing is written; the most that the model can generate is held.
+    HoldMost,
+    /// Nothing is written, and the policy's default output is held: the answer may cost more than its hold.
+    LeaveAlone,
+}
+
+/// What is known of a request's output beside the limit that it names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OutputTerms {
+    /// What becomes of a request without a limit; unsaid, the enforcer's choice.
+    pub(crate) on_no_limit: Option<OnNoLimit>,
+    pub(crate) api: ApiLimit,
+    /// The request itself names no limit, whatever the call does.
+    pub(crate) is_unsaid: bool,
+    /// Tokens of thinking that the request asks for: what limits it must stand above them.
+    pub(crate) thinking: u64,
+    /// Nothing in the request can be changed: its body is signed.
+    pub(crate) is_sealed: bool,
+}
+
+/// What an API makes of a request that names no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ApiLimit {
+    /// It generates what the model can, and a limit can be written into the request.
+    #[default]
+    Writable,
+    /// It stops by itself after so many tokens of each answer.
+    Stops(u64),
+    /// It generates what the model can, and nobody here knows how to limit it.
+    Unwritable,
+    /// It makes images or sound, and has no limit.
+    Media,
+}

@@ -1,0 +1,367 @@
+//! What is sent and held for a request that does not say how much it may generate?
+
+use serde_json::{Value, json};
+use token_budget::http::{HttpBudget, RequestHead, Ruling};
+use token_budget::pricing::Reasoning;
+use token_budget::{
+    Budget, Call, Caps, Enforcer, OnNoLimit, Policy, PriceRow, PricingTable, Rates, ServiceTier, Usd, Window,
+};
+
+use crate::http_support::{CHAT, MESSAGES, admitted, refused, rule};
+use crate::support::{House, ready, team};
+
+/// A model whose input is free, and whose output costs a dollar a million.
+fn row(model: &str) -> PriceRow {
+    let rates = Rates::per_million("0", "1").expect("rates");
+    PriceRow::new("own", model).with_rates(ServiceTier::Standard, rates)
+}
+
+fn table() -> PricingTable {
+    let rows = [
+        row("plain").with_output_tokens_max(60_000).with_reasoning(Reasoning::Never),
+        row("thinks").with_output_tokens_max(128_000).with_context_tokens(400_000),
+        row("asked").with_output_tokens_max(64_000).with_reasoning(Reasoning::OnRequest),
+        row("little").with_output_tokens_max(8_000),
+        row("narrow").with_output_tokens_max(4_096).with_context_tokens(4_096),
+        row("claude-x").with_output_tokens_max(64_000).with_context_tokens(200_000),
+        row("unknown"),
+        row("amazon.titan-text-express-v1").with_output_tokens_max(8_000),
+        row("gpt-3.5-turbo-instruct").with_output_tokens_max(4_096),
+        row("gpt-5").with_output_tokens_max(128_000).with_context_tokens(272_000),
+        row("vectors").with_output_tokens_max(0),
+    ];
+    PricingTable::empty().with_rows(rows).expect("prices")
+}
+
+fn policy(dollars: &str) -> Policy {
+    let limit: Usd = dollars.parse().expect("dollars");
+    Policy::new([Budget::usd("search", team(), limit, Window::day())]).expect("a policy")
+}
+
+fn house(policy: Policy) -> House {
+    House::with(policy, |builder| builder.prices(table()))
+}
+
+fn gate(house: &House) -> HttpBudget {
+    HttpBudget::new(house.enforcer.clone(), |_| Ok(Call::charging().team("search")))
+}
+
+/// What is sent of a body, and how many output tokens are held for it, of all its answers together.
+fn sent(gate: &HttpBudget, path: &str, body: &str) -> (String, u64) {
+    let mut admitted = admitted(gate, path, body);
+    let held = admitted.reservation().output_tokens();
+    (admitted.take_body().map_or_else(|| body.to_owned(), |body| String::from_utf8(body).unwrap()), held)
+}
+
+fn held_at(
+    gate: &HttpBudget,
+    host: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (Option<String>, u64) {
+    // Whose prices are asked is another matter than whose host it is.
+    let charge = |_: &RequestHead<'_>| Ok(Call::charging().team("search").provider("own"));
+    let gate = HttpBudget::new(gate.enforcer().clone(), charge);
+    match ready(gate.admit(&RequestHead::new("POST", host, path, &headers), body.as_bytes())) {
+        Ruling::Admitted(mut admitted) => {
+            let held = admitted.reservation().output_tokens();
+            (admitted.take_body().map(|body| String::from_utf8(body).unwrap()), held)
+        }
+        other => panic!("not admitted: {other:?}"),
+    }
+}
+
+#[test]
+fn every_api_is_told_in_its_own_words_and_no_other_byte_is_touched() {
+    let house = house(policy("1"));
+    let gate = gate(&house);
+    let gemini = "/v1beta/models/plain:generateContent";
+    let table = [
+        (CHAT, r#"{"model":"plain","messages":[]}"#, r#"{"model":"plain","messages":[],"max_tokens":16384}"#),
+        (CHAT, r#"{ "model":"plain","max_tokens":null }"#, r#"{ "model":"plain","max_tokens":16384 }"#),
+        (
+            CHAT,
+            r#"{"model":"plain","max_completion_tokens":null,"max_tokens":null}"#,
+            r#"{"model":"plain","max_completion_tokens":null,"max_tokens":16384}"#,
+        ),
+        (CHAT, r#"{"model":"plain","max_tokens":-1}"#, r#"{"model":"plain","max_tokens":16384}"#),
+        (CHAT, r#"{"model":"gpt-5"}"#, r#"{"model":"gpt-5","max_completion_tokens":65536}"#),
+        (
+            "/v1/completions",
+            r#"{"model":"plain","prompt":"a"}"#,
+            r#"{"model":"plain","prompt":"a","max_tokens":16384}"#,
+        ),
+        (
+            "/v1/responses",
+            r#"{"model":"plain","input":"hi"}"#,
+            r#"{"model":"plain","input":"hi","max_output_tokens":16384}"#,
+        ),
+        (
+            MESSAGES,
+            r#"{"model":"plain","messages":[]}"#,
+            r#"{"model":"plain","messages":[],"max_tokens":16384}"#,
+        ),
+        ("/v1/complete", r#"{"model":"plain"}"#, r#"{"model":"plain","max_tokens_to_sample":16384}"#),
+        (
+            "/v2/chat",
+            r#"{"model":"plain","messages":[]}"#,
+            r#"{"model":"plain","messages":[],"max_tokens":16384}"#,
+        ),
+        ("/v1/generate", r#"{"model":"plain"}"#, r#"{"model":"plain","max_tokens":16384}"#),
+        ("/api/chat", r#"{"model":"plain"}"#, r#"{"model":"plain","options":{"num_predict":16384}}"#),
+        (
+            "/api/generate",
+            r#"{"model":"plain","options":{"num_predict":-1}}"#,
+            r#"{"model":"plain","options":{"num_predict":16384}}"#,
+        ),
+        (gemini, r#"{"contents":[]}"#, r#"{"contents":[],"generationConfig":{"maxOutputTokens":16384}}"#),
+        (
+            gemini,
+            r#"{"generation_config":{"temperature":1.0}}"#,
+            r#"{"generation_config":{"temperature":1.0,"max_output_tokens":16384}}"#,
+        ),
+        (
+            gemini,
+            r#"{"generationConfig":{"max_output_tokens":null}}"#,
+            r#"{"generationConfig":{"max_output_tokens":16384}}"#,
+        ),
+        (gemini, r#"{"generation_config":null}"#, r#"{"generation_config":{"max_output_tokens":16384}}"#),
+        ("/model/plain/converse", r#"{"inferenceConfig":{}}"#, r#"{"inferenceConfig":{"maxTokens":16384}}"#),
+    ];
+    for (path, body, expected) in table {
+        let held = if body.contains("gpt-5") { 65_536 } else { 16_384 };
+        assert_eq!(sent(&gate, path, body), (expected.to_owned(), held), "{path} {body}");
+    }
+}
+
+#[test]
+fn what_limits_itself_is_held_at_that_and_sent_as_it_came() {
+    let house = house(policy("10"));
+    let gate = gate(&house);
+    let table = [
+        // OpenAI's completions write 16 tokens of each answer; those of every prompt and choice are billed.
+        ("/v1/completions", r#"{"model":"gpt-3.5-turbo-instruct","prompt":["a","b","c"],"n":2}"#, 96),
+        ("/v1/completions", r#"{"model":"gpt-3.5-turbo-instruct","prompt":"a","max_tokens":null}"#, 16),
+        ("/model/amazon.titan-text-express-v1/invoke", r#"{"inputText":"hi"}"#, 512),
+        ("/v1/embeddings", r#"{"model":"vectors","input":"hi"}"#, 0),
+        (CHAT, r#"{"model":"plain","max_tokens":9,"n":3}"#, 27),
+        (
+            "/model/amazon.titan-text-express-v1/invoke",
+            r#"{"inputText":"hi","textGenerationConfig":{"maxTokenCount":700}}"#,
+            700,
+        ),
+        // Nobody here knows the words of every maker behind Invoke: its model's maximum is held.
+        ("/model/little/invoke", r#"{"messages":[]}"#, 8_000),
+    ];
+    for (path, body, held) in table {
+        assert_eq!(sent(&gate, path, body), (body.to_owned(), held), "{path} {body}");
+    }
+    let openai =
+        held_at(&gate, "api.openai.com", "/v1/completions", &[], r#"{"model":"plain","prompt":"a"}"#);
+    assert_eq!(openai, (None, 16));
+}
+
+#[test]
+fn openais_own_chat_is_told_by_the_name_that_its_reasoning_models_take() {
+    let house = house(policy("1"));
+    let body = r#"{"model":"plain","max_tokens":null}"#;
+    let (sent, held) = held_at(&gate(&house), "api.openai.com", CHAT, &[], body);
+    let expected = r#"{"model":"plain","max_tokens":null,"max_completion_tokens":16384}"#;
+    assert_eq!((sent.as_deref(), held), (Some(expected), 16_384), "both at once are refused");
+}
+
+#[test]
+fn a_signed_body_is_never_touched_and_is_held_for_the_most_that_its_model_generates() {
+    let house = house(policy("1"));
+    let gate = gate(&house);
+    let host = "bedrock-runtime.us-east-1.amazonaws.com";
+    let signed = [(
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261129/us-east-1/bedrock/aws4_request",
+    )];
+    let body = r#"{ "messages":[] }"#;
+    assert_eq!(held_at(&gate, host, "/model/plain/converse", &signed, body), (None, 60_000));
+    // A table's maximum may be too low: what a request says that cannot be lowered is held.
+    let asks = r#"{"inferenceConfig":{"maxTokens":70000}}"#;
+    assert_eq!(held_at(&gate, host, "/model/plain/converse", &signed, asks), (None, 70_000));
+    // A key in place of a signature leaves the body free.
+    let bearer = [("authorization", "Bearer key")];
+    let (sent, held) = held_at(&gate, host, "/model/plain/converse", &bearer, body);
+    assert_eq!(
+        (sent.as_deref(), held),
+        (Some(r#"{ "messages":[] ,"inferenceConfig":{"maxTokens":16384}}"#), 16_384)
+    );
+    // Of a model of which nothing is known no request goes out that cannot be limited, and the refusal says what helps.
+    let head = RequestHead::new("POST", host, "/model/unknown/converse", &signed);
+    let gate = gate.provider_of(|_| Some("own".into()));
+    let refusal = refused(ready(gate.admit(&head, body.as_bytes())));
+    let text = String::from_utf8(refusal.body).unwrap();
+    assert!(refusal.status == 400 && text.contains("output_tokens_max"), "{text}");
+}
+
+#[test]
+fn a_model_that_reasons_is_not_cut_at_what_suits_one_that_does_not() {
+    let house = house(policy("1"));
+    let gate = gate(&house);
+    let held = |path: &str, body: &str| sent(&gate, path, body).1;
+    assert_eq!(held(CHAT, r#"{"model":"thinks","messages":[]}"#), 65_536, "it may, where nobody says it");
+    assert_eq!(held(MESSAGES, r#"{"model":"asked","messages":[]}"#), 16_384);
+    let thinking = r#"{"model":"asked","thinking":{"type":"enabled","budget_tokens":20000},"messages":[]}"#;
+    assert_eq!(held(MESSAGES, thinking), 64_000, "its own maximum is less than 65,536");
+    assert_eq!(held(CHAT, r#"{"model":"little","messages":[]}"#), 8_000);
+    assert_eq!(held(CHAT, r#"{"model":"unknown","messages":[]}"#), 16_384, "one that nothing is known of");
+}
+
+#[test]
+fn a_limit_that_is_written_stands_above_the_thinking_that_was_asked_for() {
+    let small = policy("1").with_output_tokens_default(4_000);
+    let house_of_little = house(small);
+    let body = |budget: u64| {
+        format!(
+            r#"{{"model":"claude-x","thinking":{{"type":"enabled","budget_tokens":{budget}}},"messages":[]}}"#
+        )
+    };
+    let held = |budget: u64| sent(&gate(&house_of_little), MESSAGES, &body(budget)).1;
+    assert_eq!((held(1_024), held(3_999)), (4_000, 4_000));
+    assert_eq!((held(4_000), held(32_000), held(63_999)), (8_000, 36_000, 64_000));
+
+    // A cap below it cannot be kept: the provider would answer 400, so it is said here.
+    let caps = Caps { tokens_output: Some(10_000), ..Caps::default() };
+    let capped = house(policy("1").with_caps(caps));
+    let asks =
+        r#"{"model":"claude-x","max_tokens":32000,"thinking":{"type":"enabled","budget_tokens":10000}}"#;
+    for body in [asks, &body(10_000)] {
+        let refusal = refused(rule(&gate(&capped), MESSAGES, body));
+        let text = String::from_utf8(refusal.body).unwrap();
+        assert!(refusal.status == 400 && text.contains("think for 10000 tokens"), "{text}");
+    }
+    assert_eq!(sent(&gate(&capped), MESSAGES, &body(9_999)).1, 10_000);
+}
+
+#[test]
+fn a_small_context_gets_a_limit_that_it_has_room_for_or_none() {
+    let house = house(policy("1"));
+    let gate = gate(&house);
+    let ask = |letters: usize| {
+        let body = json!({"model": "narrow", "messages": [{"role": "user", "content": "x".repeat(letters)}]});
+        let (sent, held) = sent(&gate, CHAT, &body.to_string());
+        let sent: Value = serde_json::from_str(&sent).unwrap();
+        (sent["max_tokens"].as_u64(), held)
+    };
+    let (limit, held) = ask(100);
+    let limit = limit.expect("there is room");
+    // The prompt is a hundred bytes and some framing: less than 400 tokens in any estimator.
+    assert!((3_600..4_000).contains(&limit) && held == limit, "{limit} {held}");
+    // Prompts that may fill the context or half of it: the model stops by itself, and all that it can do is held.
+    assert_eq!((ask(2_000), ask(4_000), ask(16_000)), ((None, 4_096), (None, 4_096), (None, 4_096)));
+
+    // Where the input was counted the room is known, and is written.
+    let counted = Call::new("narrow").team("search").input_tokens(4_000);
+    let reservation = house.admit(&counted);
+    assert_eq!((reservation.output_tokens_each(), reservation.must_send_limit()), (96, true));
+}
+
+#[test]
+fn a_large_prompt_neither_breaks_its_request_nor_cuts_its_answer() {
+    let house = house(policy("1"));
+    let gate = gate(&house);
+    let ask = |letters: usize| {
+        let body =
+            json!({"model": "claude-x", "messages": [{"role": "user", "content": "x".repeat(letters)}]});
+        let (sent, held) = sent(&gate, MESSAGES, &body.to_string());
+        let sent: Value = serde_json::from_str(&sent).unwrap();
+        (sent["max_tokens"].as_u64(), held)
+    };
+    assert_eq!(ask(100_000), (Some(64_000), 64_000));
+    assert_eq!(
+        ask(150_000),
+        (Some(64_000), 64_000),
+        "the bound leaves too little, and half of it leaves enough"
+    );
+    assert_eq!(ask(600_000), (None, 64_000), "nobody knows whether there is room: the most is held");
+}
+
+#[test]
+fn what_becomes_of_a_request_without_a_limit_can_be_chosen_by_name() {
+    let house = house(policy("1"));
+    let body = r#"{"model":"plain","messages":[]}"#;
+    let chosen = |choice| sent(&gate(&house).on_no_limit(choice), CHAT, body);
+    assert_eq!(chosen(OnNoLimit::HoldMost), (body.to_owned(), 60_000));
+    assert_eq!(chosen(OnNoLimit::LeaveAlone), (body.to_owned(), 16_384));
+    assert_eq!(chosen(OnNoLimit::WriteIn).1, 16_384);
+
+    let by_enforcer =
+        House::with(policy("1"), |builder| builder.prices(table()).on_no_limit(OnNoLimit::HoldMost));
+    assert_eq!(sent(&gate(&by_enforcer), CHAT, body), (body.to_owned(), 60_000));
+    assert_ne!(sent(&gate(&by_enforcer).on_no_limit(OnNoLimit::WriteIn), CHAT, body).0, body);
+
+    // A smaller figure of the policy's is written in; a cap binds even where the most is held.
+    let little = self::house(policy("1").with_output_tokens_default(1_000));
+    assert_eq!(
+        sent(&gate(&little), CHAT, r#"{"model":"plain"}"#),
+        (r#"{"model":"plain","max_tokens":1000}"#.to_owned(), 1_000)
+    );
+    let caps = Caps { tokens_output: Some(500), ..Caps::default() };
+    let capped = self::house(policy("1").with_caps(caps));
+    let capped = gate(&capped).on_no_limit(OnNoLimit::HoldMost);
+    assert_eq!(
+        sent(&capped, CHAT, r#"{"model":"plain"}"#),
+        (r#"{"model":"plain","max_tokens":500}"#.to_owned(), 500)
+    );
+}
+
+#[test]
+fn what_only_observes_sends_every_body_as_it_came() {
+    let observing = [
+        policy("1").observing(),
+        Policy::new([Budget::usd("search", team(), Usd::dollars(1), Window::day()).observe()]).unwrap(),
+    ];
+    for policy in observing {
+        let house = house(policy);
+        let gate = gate(&house).clamp_output();
+        for body in [r#"{"model":"plain"}"#, r#"{"model":"plain","max_tokens":90000}"#] {
+            assert_eq!(sent(&gate, CHAT, body).0, body);
+        }
+        assert!(!house.admit(&Call::new("plain").team("search").input_tokens(9)).must_send_limit());
+    }
+}
+
+#[test]
+fn a_figure_beside_the_request_is_written_into_it() {
+    // It was held, and the request went out without it: its answer could cost sixty times as much.
+    let house = house(policy("1"));
+    let gate =
+        HttpBudget::new(house.enforcer.clone(), |_| Ok(Call::charging().team("search").output_tokens(1_000)));
+    let (body, held) = sent(&gate, CHAT, r#"{"model":"plain"}"#);
+    assert_eq!((body.as_str(), held), (r#"{"model":"plain","max_tokens":1000}"#, 1_000));
+    assert_eq!(
+        sent(&gate, CHAT, r#"{"model":"plain","max_tokens":2000}"#).1,
+        2_000,
+        "what it says itself stands"
+    );
+}
+
+#[test]
+fn ten_requests_without_a_limit_never_bill_more_than_is_held() {
+    // Ten at once spent $3.84 under half a dollar: each was held for 16,384 tokens and could use 128,000.
+    let budget = Budget::usd("search", team(), "0.5".parse().unwrap(), Window::day());
+    let enforcer = Enforcer::builder().policy(Policy::new([budget]).unwrap()).build();
+    let gate = HttpBudget::new(enforcer, |_| Ok(Call::charging().team("search").provider("openai")));
+    let mut open = Vec::new();
+    let mut bill = Usd::ZERO;
+    for _ in 0..10 {
+        let Ruling::Admitted(mut admitted) =
+            rule(&gate, "/v1/responses", r#"{"model":"gpt-5","input":"hi"}"#)
+        else {
+            continue;
+        };
+        let body: Value = serde_json::from_slice(&admitted.take_body().expect("a limit")).unwrap();
+        let limit = body["max_output_tokens"].as_i64().expect("a limit");
+        // $10 a million.
+        bill = bill.checked_add(Usd::from_nanos(limit * 10_000)).unwrap();
+        assert!(admitted.reservation().quoted() >= Usd::from_nanos(limit * 10_000));
+        open.push(admitted);
+    }
+    assert!(bill <= "0.5".parse().unwrap(), "{bill}");
+}
