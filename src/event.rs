@@ -80,6 +80,15 @@ pub enum Event {
         /// Tokens used beyond the hold.
         tokens: u64,
     },
+    /// An answer was cut short by a limit that its request did not name: it was written in, or lowered.
+    LimitReached {
+        /// The call.
+        id: ReservationId,
+        /// Its model.
+        model: CompactString,
+        /// The limit of each choice, in output tokens.
+        output_tokens: u64,
+    },
     /// A model without a price was asked for.
     Unpriced {
         /// The model.

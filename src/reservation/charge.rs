@@ -38,6 +38,8 @@ pub struct Report {
     pub estimated: bool,
     /// The answer broke off and nobody counted it: its output is at least what was held for.
     pub broke_off: bool,
+    /// The answer ended because it may not be longer.
+    pub ended_at_limit: bool,
     /// The processing that the provider says it used; else the call's own is charged.
     pub tier: Option<ServiceTier>,
     /// Where the provider says it ran; else where the call asked for is charged.
@@ -57,7 +59,7 @@ impl From<UsageReport> for Report {
     /// is charged as it was held. For an error that was not billed, or an answer
     /// that only counted tokens, release the call instead; a report cannot know.
     fn from(report: UsageReport) -> Self {
-        let tier = report.tier();
+        let (tier, ended_at_limit) = (report.tier(), report.ended_at_limit());
         let mut lines = report.lines;
         let answer = lines.iter().position(|line| line.purpose == Purpose::Answer).map(|at| lines.remove(at));
         let (usage, model) = answer.map_or((Usage::new(), None), |line| (line.usage, line.model));
@@ -71,6 +73,7 @@ impl From<UsageReport> for Report {
                 .and_then(|usd| Usd::from_decimal_rounded_up(usd).ok()),
             estimated: report.estimated || report.clamped || report.damaged,
             broke_off: !report.finished && !report.estimated,
+            ended_at_limit,
             tier,
             region: report.region.as_deref().map(Region::named),
             beside: lines,
@@ -88,6 +91,8 @@ pub(super) struct Charge {
     pub(super) rank: Rank,
     /// The model that was served in place of the reserved one, and its price if it has one.
     pub(super) served: Option<Box<Served>>,
+    /// The answer ended at a limit that the request itself did not name.
+    pub(super) ended_at_our_limit: bool,
 }
 
 /// Another model than was held for.
@@ -151,6 +156,7 @@ impl Open {
             priced: Priced { usd: Usd::ZERO, tokens_input: 0, tokens_output: 0 },
             rank: Rank::Reported,
             served,
+            ended_at_our_limit: report.ended_at_limit && self.reach.limit_is_ours,
         };
         // A served model without a price is charged as the reserved one: a guess.
         let guessed = charge.served.as_ref().is_some_and(|served| served.price.is_none());

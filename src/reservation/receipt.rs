@@ -59,12 +59,16 @@ pub struct ReceiptLine {
 }
 
 impl Receipt {
-    /// Tells observers of an overrun, and of usage that came after its hold had expired.
+    /// Tells observers of an overrun, of an answer cut short here, and of usage that came after its hold had expired.
     pub(super) fn tell(&self, replaced: Option<Rank>) {
         let (core, id) = (&self.call.plan.core, self.call.id);
         let (usd, tokens) = (self.overrun(), self.overrun_tokens());
         if usd > Usd::ZERO || tokens > 0 {
             core.tell(&Event::Overrun { id, usd, tokens });
+        }
+        if self.ended_at_limit() {
+            let (model, output_tokens) = (self.call.plan.call.model.clone(), self.call.limit_each());
+            core.tell(&Event::LimitReached { id, model, output_tokens });
         }
         if replaced == Some(Rank::Expired) {
             core.tell(&Event::Late { id });
@@ -136,6 +140,15 @@ impl Receipt {
         used.saturating_sub(held)
     }
 
+    /// Whether the answer was cut short by a limit that its request did not name: written in where the request
+    /// named none ([`OnNoLimit`](crate::OnNoLimit)), or lowered to a cap or to what fitted.
+    ///
+    /// False where the request's own limit ended it, and where nobody said how it ended.
+    #[must_use]
+    pub fn ended_at_limit(&self) -> bool {
+        self.charge.ended_at_our_limit
+    }
+
     /// The ledger has not confirmed it yet: the report waits in the outbox.
     #[must_use]
     pub fn is_pending(&self) -> bool {
@@ -179,12 +192,13 @@ impl Receipt {
 impl Serialize for Receipt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Receipt", 8)?;
+        let mut fields = serializer.serialize_struct("Receipt", 9)?;
         fields.serialize_field("id", &self.call.id)?;
         fields.serialize_field("cost_usd", &self.cost())?;
         fields.serialize_field("usage", &self.charge.usage)?;
         fields.serialize_field("rank", &self.charge.rank)?;
         fields.serialize_field("overrun_usd", &self.overrun())?;
+        fields.serialize_field("ended_at_limit", &self.ended_at_limit())?;
         fields.serialize_field("pending", &self.pending)?;
         fields.serialize_field("other_model", &self.other_model())?;
         fields.serialize_field("lines", &self.lines())?;

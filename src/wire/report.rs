@@ -122,6 +122,13 @@ impl UsageReport {
         self.lines.first().filter(|line| line.purpose == Purpose::Answer).map(|line| &line.usage)
     }
 
+    /// Whether the answer ended because it may not be longer, by the provider's own word: `length`, `max_tokens`.
+    #[must_use]
+    pub fn ended_at_limit(&self) -> bool {
+        const WORDS: [&str; 3] = ["length", "max_tokens", "max_output_tokens"];
+        self.finish.as_deref().is_some_and(|word| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)))
+    }
+
     /// The tier that its words mean, speed before processing; `None` where no price is known for them.
     #[must_use]
     pub fn tier(&self) -> Option<ServiceTier> {
