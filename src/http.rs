@@ -61,6 +61,8 @@ mod gate;
 mod head;
 mod hold;
 mod limit;
+mod path;
+mod payer;
 mod piece;
 mod refusal;
 mod route;
@@ -86,6 +88,8 @@ pub use gate::{HttpBudget, Ruling, UnknownPath};
 pub use head::{Headers, RequestHead};
 #[cfg(feature = "reqwest-middleware")]
 pub use middleware::BudgetMiddleware;
+pub use path::fold_path;
+pub use payer::{HeadRuling, Payer};
 pub use piece::Piece;
 pub use refusal::{Denial, HttpRefusal};
 #[cfg(feature = "tower")]

@@ -8,8 +8,9 @@ use compact_str::CompactString;
 
 use super::exchange::Admitted;
 use super::head::RequestHead;
+use super::payer::HeadRuling;
 use super::refusal::{Denial, HttpRefusal};
-use super::route::{Route, Want};
+use super::route::Route;
 use super::sellers::TAKE_STREAM_OPTIONS;
 use crate::enforcer::Fitting;
 use crate::{Call, Enforcer, OnNoLimit, StreamOptions};
@@ -32,7 +33,7 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 /// | 503 | the ledger cannot be reached |
 /// | 500 | the budget could not be asked for another reason: a sum that does not fit |
 /// | 400, 413 | a body that cannot be read, can be read in two ways, cannot be limited, or is too large |
-/// | 400, 401, 403 | the application's own [`Denial`]; 403 also a path that nobody here knows |
+/// | 400, 401, 403 | the application's own [`Denial`]; 403 also a path that nobody here knows, or that servers read in different ways ([`fold_path`](super::fold_path)) |
 ///
 /// Official clients retry 429 and 503. Every other refusal says `x-should-retry: false`, and they heed it.
 ///
@@ -58,7 +59,7 @@ pub struct HttpBudget {
     pub(super) fitting: Fitting,
     pub(super) on_no_limit: Option<OnNoLimit>,
     pub(super) body_bytes_max: usize,
-    unknown_paths: UnknownPath,
+    pub(super) unknown_paths: UnknownPath,
     pub(super) retry_within: Duration,
     pub(super) usage_hosts: Arc<[CompactString]>,
 }
@@ -222,29 +223,16 @@ impl HttpBudget {
     ///
     /// Ask when the way to the provider is free: what is held for a request that waits is held from others.
     pub async fn admit(&self, head: &RequestHead<'_>, body: &[u8]) -> Ruling {
-        let route = self.route(head);
-        match route.want {
-            Want::Nothing => return Ruling::Pass,
-            Want::Unknown if self.unknown_paths == UnknownPath::Pass => return Ruling::Pass,
-            Want::Unknown => return Ruling::Refused(unmetered(&route)),
-            _ if body.len() > self.body_bytes_max => return Ruling::Refused(self.too_large(head)),
-            _ => {}
-        }
-        match self.hold(head, &route, body).await {
-            Ok(admitted) => Ruling::Admitted(Box::new(admitted)),
-            Err(refusal) => Ruling::Refused(refusal),
+        match self.who_pays(head) {
+            HeadRuling::Pass => Ruling::Pass,
+            HeadRuling::Refused(refusal) => Ruling::Refused(refusal),
+            HeadRuling::Paid(payer) => self.admit_for(payer, head, body).await,
         }
     }
 
-    fn route(&self, head: &RequestHead<'_>) -> Route {
+    pub(super) fn route(&self, head: &RequestHead<'_>) -> Route {
         Route::of(head, self.naming.as_ref().and_then(|naming| naming(head)))
     }
-}
-
-/// Refused rather than passed: a path that costs money and is in no book is a hole in every budget.
-fn unmetered(route: &Route) -> HttpRefusal {
-    let text = "this path is not metered, so no budget can be kept on it; nothing was sent";
-    HttpRefusal::plain(route.dialect, 403, "unmetered_path", text)
 }
 
 impl fmt::Debug for HttpBudget {

@@ -8,6 +8,7 @@ use super::edit::Edits;
 use super::exchange::{Admitted, Terms};
 use super::gate::HttpBudget;
 use super::head::RequestHead;
+use super::payer::Payer;
 use super::refusal::{HttpRefusal, problem_of_refusal};
 use super::route::{Route, Want};
 use super::sellers::is_host;
@@ -17,11 +18,10 @@ impl HttpBudget {
     pub(super) async fn hold(
         &self,
         head: &RequestHead<'_>,
-        route: &Route,
+        Payer { route, charge, .. }: Payer,
         body: &[u8],
     ) -> Result<Admitted, HttpRefusal> {
-        let dialect = route.dialect;
-        let charge = (self.charging)(head).map_err(|denial| HttpRefusal::denied(dialect, denial))?;
+        let (route, dialect) = (&route, route.dialect);
         let read = Asked::read(route, body, charge);
         let (asked, mut call) = read.map_err(|error| HttpRefusal::failed(dialect, &error))?;
         if asked.streams {

@@ -1,20 +1,37 @@
 //! What changes on the `http` crate's requests and responses?
 
+use std::borrow::Cow;
+
 use ::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use ::http::request::Parts;
-use ::http::{HeaderMap, HeaderName, Response, StatusCode};
+use ::http::{HeaderMap, HeaderName, Response, StatusCode, Uri};
 use bytes::Bytes;
 use http_body::Body;
 
 use super::body::MeteredBody;
 use super::exchange::Exchange;
 use super::head::{Headers, RequestHead};
-use super::refusal::HttpRefusal;
+use super::path::fold_path;
+use super::refusal::{Denial, HttpRefusal};
 
 /// What a request says before its body.
 pub(super) fn head(parts: &Parts) -> RequestHead<'_> {
     let host = parts.uri.host().or_else(|| parts.headers.header(HOST.as_str())).unwrap_or_default();
     RequestHead::new(parts.method.as_str(), host, parts.uri.path(), &parts.headers)
+}
+
+/// Writes the path as it is judged.
+pub(super) fn fold(uri: &mut Uri) -> Result<(), Denial> {
+    let Cow::Owned(mut path) = fold_path(uri.path())? else { return Ok(()) };
+    if let Some(query) = uri.query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    let mut parts = uri.clone().into_parts();
+    let unusable = || Denial::bad_request("the address cannot be read");
+    parts.path_and_query = Some(path.try_into().map_err(|_| unusable())?);
+    *uri = Uri::from_parts(parts).map_err(|_| unusable())?;
+    Ok(())
 }
 
 /// Says how long the body is now, and that its answer is to be readable.

@@ -36,12 +36,14 @@ pub(super) enum Want {
     Nothing,
     /// Nobody here knows.
     Unknown,
+    /// One thing as it is written, and another where an encoded slash is taken for a slash.
+    Ambiguous,
 }
 
 impl Want {
     /// Whether it is held for and metered.
     pub(super) fn is_billed(self) -> bool {
-        !matches!(self, Self::Nothing | Self::Unknown)
+        !matches!(self, Self::Nothing | Self::Unknown | Self::Ambiguous)
     }
 }
 
@@ -50,6 +52,7 @@ impl Route {
         let provider = provider.or_else(|| seller(head.host()).map(Into::into));
         let segments = segments(head.path());
         let mut route = by_path(&segments).unwrap_or(Self::to(Dialect::OpenAi, Want::Unknown));
+        let is_twofold = is_twofold(&segments, route.want);
         // An address that nobody knows is answered in its seller's language all the same.
         if let (Want::Unknown | Want::Nothing, Some(dialect)) =
             (route.want, provider.as_deref().and_then(Dialect::of))
@@ -66,6 +69,9 @@ impl Route {
         }
         if matches!(provider.as_deref(), Some("openai" | "azure")) && ends_with(&segments, &["moderations"]) {
             route.want = Want::Nothing;
+        }
+        if is_twofold {
+            route.want = Want::Ambiguous;
         }
         Self { provider, ..route }
     }
@@ -171,6 +177,16 @@ fn google(path: &[&str], segment: &str) -> Option<Route> {
         _ => return None,
     };
     Some(Route::to(dialect, want).model(model).streaming(streams))
+}
+
+/// Whether a path would want something else, were the slashes inside its names decoded.
+fn is_twofold(segments: &[String], want: Want) -> bool {
+    if !segments.iter().any(|segment| segment.contains('/')) {
+        return false;
+    }
+    let split: Vec<String> =
+        segments.iter().flat_map(|segment| segment.split('/')).map(str::to_owned).collect();
+    by_path(&split).map_or(Want::Unknown, |route| route.want) != want
 }
 
 fn ends_with(segments: &[String], end: &[&str]) -> bool {

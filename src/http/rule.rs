@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::exchange::Admitted;
 use super::gate::{HttpBudget, Ruling};
 use super::messages;
+use super::payer::HeadRuling;
 use super::refusal::HttpRefusal;
 
 /// What becomes of a request.
@@ -19,26 +20,30 @@ pub(super) enum Ruled<In> {
     Sends(Request<In>, Box<Admitted>),
 }
 
-/// Reads the body as far as it is needed, and asks the gate.
+/// Asks the gate who pays, reads the body where somebody does, and asks again.
 pub(super) async fn rule<In>(gate: &HttpBudget, request: Request<In>, timeout: Option<Duration>) -> Ruled<In>
 where
     In: Body + From<Bytes>,
     In::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (mut parts, body) = request.into_parts();
+    // What is judged is what is sent.
+    let folded = messages::fold(&mut parts.uri);
     let head = messages::head(&parts).with_timeout(timeout);
-    let Some(bytes_max) = gate.wants_body(&head) else {
-        return match gate.admit(&head, &[]).await {
-            Ruling::Refused(refusal) => Ruled::Refused(refusal),
-            _ => Ruled::Passes(Request::from_parts(parts, body)),
-        };
+    if let Err(denial) = folded {
+        return Ruled::Refused(gate.denied(&head, denial));
+    }
+    let payer = match gate.who_pays(&head) {
+        HeadRuling::Refused(refusal) => return Ruled::Refused(refusal),
+        HeadRuling::Pass => return Ruled::Passes(Request::from_parts(parts, body)),
+        HeadRuling::Paid(payer) => payer,
     };
-    let body = match Limited::new(body, bytes_max).collect().await {
+    let body = match Limited::new(body, payer.body_bytes_max()).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Ruled::Refused(gate.too_large(&head)),
         Err(_) => return Ruled::Refused(gate.unreadable(&head)),
     };
-    match gate.admit(&head, &body).await {
+    match gate.admit_for(payer, &head, &body).await {
         Ruling::Refused(refusal) => Ruled::Refused(refusal),
         Ruling::Pass => Ruled::Passes(Request::from_parts(parts, body.into())),
         Ruling::Admitted(mut admitted) => {

@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
 use token_budget::Failure;
-use token_budget::http::{BudgetLayer, BudgetService, failure_of};
+use token_budget::http::{BudgetLayer, BudgetService, Denial, HttpBudget, failure_of};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::http_server::Server;
@@ -260,4 +260,71 @@ fn a_provider_that_cannot_be_reached_costs_nothing_and_one_that_resets_does() {
         assert!(error.is_connect());
         assert_eq!(books(&house), ("0.10".to_owned(), "0.00".to_owned()));
     });
+}
+
+/// A body that nobody may look at.
+struct Untouchable;
+
+impl http_body::Body for Untouchable {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, io::Error>>> {
+        panic!("read before it was known who pays");
+    }
+}
+
+impl From<Bytes> for Untouchable {
+    fn from(_: Bytes) -> Self {
+        Self
+    }
+}
+
+// Whoever knew the address could make the layer keep 32 MB for each connection, with any key or none.
+#[test]
+fn nobodys_body_is_read_before_it_is_known_who_pays() {
+    let house = house("1");
+    let gate = HttpBudget::new(house.enforcer.clone(), |_| Err(Denial::unauthorized("this is no key")));
+    let provider = service_fn(|_: Request<Untouchable>| async { Ok::<_, io::Error>(usage()) });
+    let service = BudgetLayer::new(gate).layer(provider);
+    for (path, status) in [(CHAT, 401), ("/v1/batches", 403), ("/v1/models/..%2fchat/completions", 403)] {
+        let request = Request::post(format!("http://llm.test{path}")).body(Untouchable).unwrap();
+        assert_eq!(block_on(service.clone().oneshot(request)).unwrap().status(), status, "{path}");
+    }
+    assert_eq!(books(&house), ("0.00".to_owned(), "0.00".to_owned()));
+}
+
+// A path was judged as what it folds to, and sent as it was written.
+#[test]
+fn a_path_is_sent_as_it_was_judged() {
+    let house = house("1");
+    let provider = service_fn(|request: Request<Full<Bytes>>| async move {
+        let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        Ok::<_, io::Error>(
+            Response::builder().header("target", target).body(Full::new(Bytes::new())).unwrap(),
+        )
+    });
+    let service = BudgetLayer::new(gate(&house)).layer(provider);
+    let sent = |path: &str| {
+        let request = Request::get(format!("http://llm.test{path}")).body(Full::new(Bytes::new())).unwrap();
+        let answer = block_on(service.clone().oneshot(request)).unwrap();
+        let target = answer.headers().get("target").map(|target| target.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), target)
+    };
+    for (path, target) in [
+        ("/v1/models/../files/x?after=%2e%2e", "/v1/files/x?after=%2e%2e"),
+        ("//v1/models/%2e%2e/responses/r", "/v1/responses/r"),
+        ("/v1/models/meta%2Fllama", "/v1/models/meta%2Fllama"),
+        ("/v1/models?limit=1", "/v1/models?limit=1"),
+    ] {
+        assert_eq!(sent(path), (200, Some(target.to_owned())), "{path}");
+    }
+    for path in
+        ["/v1/models/..%2ffiles/x", "/v1/models/%252e%252e/files", "/v1/models/..;/files", "/v1/models/%5c.."]
+    {
+        assert_eq!(sent(path), (403, None), "{path}");
+    }
 }

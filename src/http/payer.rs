@@ -1,0 +1,106 @@
+//! What is decided before anything of a body is read?
+
+use std::fmt;
+
+use super::gate::{HttpBudget, Ruling, UnknownPath};
+use super::head::RequestHead;
+use super::path;
+use super::refusal::{Denial, HttpRefusal};
+use super::route::{Route, Want};
+use crate::Call;
+
+/// What a request's head alone decides. See [`HttpBudget::who_pays`].
+#[derive(Debug)]
+#[must_use = "a request that is refused by its head must not be sent"]
+pub enum HeadRuling {
+    /// It is billed nothing, or nobody is asked to know: send it as it is, and hand its answer on as it comes.
+    Pass,
+    /// Answer this; do not read the body, and do not send the request.
+    Refused(HttpRefusal),
+    /// Somebody pays: read the body, and ask [`HttpBudget::admit_for`].
+    Paid(Box<Payer>),
+}
+
+/// Who pays for a request whose body is not read yet.
+pub struct Payer {
+    pub(super) route: Route,
+    pub(super) charge: Call,
+    bytes_max: usize,
+}
+
+impl Payer {
+    /// The largest body that is read, in bytes; a larger one is answered with [`HttpBudget::too_large`].
+    #[must_use]
+    pub fn body_bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+}
+
+impl HttpBudget {
+    /// Rules on the head of a request: whether its path is known and can be read in one way, and who pays.
+    ///
+    /// Ask before the body is read, so that nobody's body costs memory of whom nobody knows who pays.
+    /// [`admit`](Self::admit) is this and [`admit_for`](Self::admit_for) in one.
+    ///
+    /// ```
+    /// use token_budget::http::{Denial, HeadRuling, HttpBudget, RequestHead};
+    /// use token_budget::{Call, Enforcer};
+    ///
+    /// let gate = HttpBudget::new(Enforcer::builder().build(), |head: &RequestHead<'_>| match head.api_key() {
+    ///     Some("key-of-ada") => Ok(Call::charging().user("ada")),
+    ///     _ => Err(Denial::unauthorized("this key is not known")),
+    /// });
+    /// let headers = [("authorization", "Bearer sk-unknown")];
+    /// let head = RequestHead::new("POST", "api.openai.com", "/v1/chat/completions", &headers);
+    /// let HeadRuling::Refused(refusal) = gate.who_pays(&head) else { panic!("nobody pays") };
+    /// assert_eq!(refusal.status, 401);
+    /// ```
+    pub fn who_pays(&self, head: &RequestHead<'_>) -> HeadRuling {
+        let route = self.route(head);
+        let denied = |denial: Denial| HeadRuling::Refused(HttpRefusal::denied(route.dialect, denial));
+        if let Err(denial) = path::fold_path(head.path()) {
+            return denied(denial);
+        }
+        match route.want {
+            Want::Ambiguous => return denied(path::twofold("is another one where its slash is decoded")),
+            Want::Unknown if self.unknown_paths == UnknownPath::Refuse => {
+                return HeadRuling::Refused(unmetered(&route));
+            }
+            // What is billed is held for as what it folds to; what passes goes wherever a server takes it.
+            Want::Nothing | Want::Unknown if !path::is_plain(head.path()) => {
+                return denied(path::twofold("is not the one that it looks like"));
+            }
+            Want::Nothing | Want::Unknown => return HeadRuling::Pass,
+            _ => {}
+        }
+        match (self.charging)(head) {
+            Ok(charge) => HeadRuling::Paid(Box::new(Payer { route, charge, bytes_max: self.body_bytes_max })),
+            Err(denial) => denied(denial),
+        }
+    }
+
+    /// Holds room for a request in every budget that binds, now that its body has been read.
+    ///
+    /// Ask when the way to the provider is free: what is held for a request that waits is held from others.
+    pub async fn admit_for(&self, payer: Box<Payer>, head: &RequestHead<'_>, body: &[u8]) -> Ruling {
+        if body.len() > payer.bytes_max {
+            return Ruling::Refused(self.too_large(head));
+        }
+        match self.hold(head, *payer, body).await {
+            Ok(admitted) => Ruling::Admitted(Box::new(admitted)),
+            Err(refusal) => Ruling::Refused(refusal),
+        }
+    }
+}
+
+/// Refused rather than passed: a path that costs money and is in no book is a hole in every budget.
+fn unmetered(route: &Route) -> HttpRefusal {
+    let text = "this path is not metered, so no budget can be kept on it; nothing was sent";
+    HttpRefusal::plain(route.dialect, 403, "unmetered_path", text)
+}
+
+impl fmt::Debug for Payer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payer({} levels)", self.charge.scopes().len())
+    }
+}
