@@ -1,5 +1,6 @@
 //! A call's life after it was admitted: reserved, in flight, settled.
 
+mod abandoned;
 mod charge;
 mod open;
 mod receipt;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub(crate) use abandoned::Hidden;
 pub use charge::Report;
 pub(crate) use open::Reach;
 pub use receipt::{Receipt, ReceiptLine};
@@ -44,6 +46,7 @@ impl fmt::Debug for Reservation {
 ///
 /// Dropping it charges what it holds, provisionally: the provider bills a
 /// call that nobody waited for, too. A later report replaces that charge.
+/// Who closes the connection by that says so: see [`watched`](Self::watched).
 ///
 /// # Example: what was never sent is free, what was sent is not
 /// ```
@@ -100,6 +103,10 @@ impl Reservation {
             now,
             held: true,
             ended: None,
+            sent_at: now,
+            is_watched: false,
+            is_counted: false,
+            prompt: None,
         };
         Self { open: Some(Box::new(open)) }
     }
@@ -256,7 +263,11 @@ impl Reservation {
 
     /// Marks the call as sent. From here on dropping it charges what it holds.
     pub fn send(mut self) -> InFlight {
-        InFlight { open: self.open.take() }
+        let mut open = self.open.take();
+        if let Some(open) = &mut open {
+            open.sent_at = open.plan.core.now();
+        }
+        InFlight { open }
     }
 
     /// Gives the room back: the call is not made.

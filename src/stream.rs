@@ -22,20 +22,26 @@ pub use tokio::TokioBackground;
 
 use self::hold::{Stop, StreamHold};
 use crate::wire::TextSeen;
-use crate::{Decision, Error, InFlight, Receipt};
+use crate::{Call, Decision, Error, InFlight, Receipt};
 
 /// How a stream is metered.
+///
+/// A stream is held for its whole output limit, as a whole answer is, and what it did not use comes back as it
+/// ends: what was admitted comes to its end. [`slices`](Self::slices) is for those who would rather admit more
+/// at once, and let the youngest wait or be cut where all of it does not fit.
 ///
 /// ```
 /// use token_budget::{AtCeiling, StreamOptions};
 ///
-/// let options = StreamOptions::default().slice_tokens(100).at_ceiling(AtCeiling::Finish);
+/// assert!(StreamOptions::default().holds_whole());
+/// let options = StreamOptions::slices(100).at_ceiling(AtCeiling::Finish);
 /// assert_eq!(options.slice(), 100);
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct StreamOptions {
-    slice: u64,
+    /// `None` holds the whole limit.
+    slice: Option<u64>,
     at_ceiling: AtCeiling,
     keeps_text: bool,
     drain: Option<Drain>,
@@ -54,19 +60,30 @@ pub enum AtCeiling {
 
 impl Default for StreamOptions {
     fn default() -> Self {
-        Self { slice: Self::SLICE_TOKENS, at_ceiling: AtCeiling::Stop, keeps_text: true, drain: None }
+        Self { slice: None, at_ceiling: AtCeiling::Stop, keeps_text: true, drain: None }
     }
 }
 
 impl StreamOptions {
-    /// Output tokens of each choice that are held ahead, unless set otherwise: some two hundred words.
+    /// A usual slice: some two hundred words. A stream that outgrows the limit it is held for grows by as much.
     pub const SLICE_TOKENS: u64 = 256;
 
-    /// Holds so many output tokens of each choice ahead of what was seen.
+    /// Holds by slices: the input, the output seen, and so many tokens of each choice ahead of it.
+    ///
+    /// More streams are admitted at once than have room for all that they may use. Growth goes to the oldest
+    /// first: a stream reads on only while every older one on its budgets could still take all of its own
+    /// limit, waits (it reads nothing from its provider) while older ones may give room back, and is cut only
+    /// where none is older. A stream that waits holds no more than it has seen, while its provider may
+    /// already have sent more. What may be generated unseen is held for whole all the same.
     ///
     /// A smaller slice leaves more room to others, and asks the ledger more often.
+    pub fn slices(tokens: u64) -> Self {
+        Self::default().slice_tokens(tokens)
+    }
+
+    /// The same as [`slices`](Self::slices), of options that say more: from here on streams are held by slices.
     pub fn slice_tokens(mut self, tokens: u64) -> Self {
-        self.slice = tokens.max(1);
+        self.slice = Some(tokens.max(1));
         self
     }
 
@@ -88,10 +105,24 @@ impl StreamOptions {
         self
     }
 
-    /// The output tokens of each choice that are held ahead.
+    /// The output tokens of each choice that are held ahead: `u64::MAX` where the whole limit is.
+    ///
+    /// So a call of [`Call::streaming`](crate::Call::streaming) with it is held as these options say.
     #[must_use]
     pub fn slice(&self) -> u64 {
-        self.slice
+        self.slice.unwrap_or(u64::MAX)
+    }
+
+    /// Whether a stream is held for its whole output limit.
+    #[must_use]
+    pub fn holds_whole(&self) -> bool {
+        self.slice.is_none()
+    }
+
+    /// A call that is about to stream, held as these options say.
+    pub(crate) fn holding(&self, mut call: Call) -> Call {
+        call.slice = self.slice;
+        call
     }
 }
 
@@ -118,7 +149,7 @@ pub enum StreamEnd {
 pub struct StreamOutcome {
     /// How it ended.
     pub end: StreamEnd,
-    /// What it was charged; `None` where nobody said what it used, so that it was charged as an abandoned call.
+    /// What it was charged; `None` where that is charged as an abandoned call, or given back, as the operator chose.
     pub receipt: Option<Result<Receipt, Error>>,
     /// How much text was generated.
     pub text: TextSeen,
@@ -177,14 +208,15 @@ impl<E: StdError + 'static> StdError for StreamError<E> {
     }
 }
 
-/// A stream of answers whose hold grows with it, settled however it ends.
+/// A stream of answers, metered while it flows and charged however it ends.
 ///
-/// It holds the input and one slice of output at first, and asks for the next
-/// slice while the last is read. Where no more fits it ends with a refusal:
-/// the item that did not fit is the last one handed on. At its end it is
-/// charged by the provider's usage, else by the text that was seen; where it
-/// breaks off or is dropped, by what it holds at that moment. Items are handed
-/// on one by one as they come, unchanged; what is not asked for is not read.
+/// It is held for its whole output limit, or by slices ([`StreamOptions::slices`]): then
+/// the input and one slice of output at first, and the next is asked for while the last is
+/// read. Where no more fits it ends with a refusal: the item that did not fit is the last
+/// one handed on. At its end it is charged by the provider's usage, else by the text that
+/// was seen. Where it breaks off or is dropped it is charged its input and the output seen,
+/// and what its model may have reasoned unseen meanwhile ([`Abandoned`](crate::Abandoned)).
+/// Items are handed on one by one as they come, unchanged; what is not asked for is not read.
 ///
 /// # Example: a story that outgrows its budget
 /// ```
@@ -195,7 +227,7 @@ impl<E: StdError + 'static> StdError for StreamError<E> {
 /// use token_budget::{Budget, Call, Enforcer, MeteredStream, Policy, Scope, StreamError, StreamOptions, Usd, Window};
 /// use token_budget::{StreamSeen, Unit};
 ///
-/// /// A provider that never comes to an end: ten bytes an item.
+/// /// A provider that never comes to an end: two words and a comma an item.
 /// struct Endless;
 ///
 /// impl Stream for Endless {
@@ -207,7 +239,7 @@ impl<E: StdError + 'static> StdError for StreamError<E> {
 ///
 /// let tokens = Budget::count("search", Scope::team("search")?, Unit::TokensOutput, 95, Window::day());
 /// let enforcer = Enforcer::builder().policy(Policy::new([tokens])?).build();
-/// let options = StreamOptions::default().slice_tokens(20);
+/// let options = StreamOptions::slices(20);
 /// let call = Call::new("gpt-4o").team("search").input_tokens(10).streaming(options.slice());
 /// let in_flight = enforcer.reserve_now(&call)?.or_refusal()?.send();
 /// let reader = |item: &&'static str, seen: &mut StreamSeen| seen.text(item);
@@ -222,9 +254,10 @@ impl<E: StdError + 'static> StdError for StreamError<E> {
 ///         other => panic!("{other:?}"),
 ///     }
 /// };
-/// assert_eq!(items, 10); // the byte bound takes a byte for a token, and ninety fit
-/// assert_eq!(refusal.text.len(), 100);
-/// assert_eq!(refusal.receipt.expect("settled").usage().output(), Some(100)); // over by one item at most
+/// assert_eq!(items, 24); // four tokens an item, counted by kinds of characters: 23 fit, and one is over
+/// assert_eq!(refusal.text.len(), 240);
+/// // Charged by the model's own vocabulary where that is built in: three tokens an item.
+/// assert!(matches!(refusal.receipt.expect("charged").usage().output(), Some(72 | 96)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct MeteredStream<S, T> {
@@ -255,8 +288,10 @@ struct Flow<S, T> {
 impl<S, T> MeteredStream<S, T> {
     /// Meters `stream`, which answers the call in flight; `reader` reads its items.
     ///
-    /// Reserve the call with [`Call::streaming`](crate::Call::streaming) and the slice of these options:
-    /// otherwise all of its output is held from the first item on, and the hold never needs to grow.
+    /// Where the options hold by slices, reserve the call with [`Call::streaming`](crate::Call::streaming) and
+    /// their slice: otherwise all of its output is held from the first item on, and the hold never needs to grow.
+    /// Dropping the stream drops `stream`, and with it the connection: the call counts as
+    /// [`watched`](InFlight::watched).
     pub fn new<E>(
         in_flight: InFlight,
         stream: S,
@@ -272,7 +307,7 @@ impl<S, T> MeteredStream<S, T> {
             inner: Some(Box::pin(stream)),
             reader: Box::new(reader),
             seen: StreamSeen { forgets: !keeps_text, ..StreamSeen::default() },
-            hold: StreamHold::new(in_flight, slice, at_ceiling),
+            hold: StreamHold::new(in_flight.watched(), slice, at_ceiling),
             end: None,
             stop: None,
             waits: false,

@@ -94,7 +94,7 @@ fn metered(frames: &Frames, slice: u64) -> Vec<Work> {
     ];
     let enforcer = Enforcer::builder().policy(Policy::new(budgets).unwrap()).build();
     taking(move || {
-        let options = StreamOptions::default().slice_tokens(slice);
+        let options = StreamOptions::slices(slice);
         let call = Call::new("gpt-4o").team("search").input_tokens(1_000).streaming(slice);
         let in_flight = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap().send();
         let answer = Answer { frames: Arc::clone(&frames), next: 0 };

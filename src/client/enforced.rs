@@ -301,7 +301,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         charge: &Call,
         mut request: C::Request,
     ) -> Result<Answer<C::Response>, CallError<C::Error>> {
-        let in_flight = self.admit(gate, charge, &mut request).await?.send();
+        let in_flight = self.admit(gate, charge, &mut request).await?.send().watched();
         let response = self.client.call(request).await;
         finish(&self.client, in_flight, response).await
     }
@@ -362,7 +362,8 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
                 Admission::Admitted(reservation) => reservation,
                 refused => return Ok(refused),
             };
-            if let Some(fitted) = self.fit(request, &call, reservation)? {
+            if let Some(mut fitted) = self.fit(request, &call, reservation)? {
+                fitted.remember(call.input);
                 return Ok(Admission::Admitted(fitted));
             }
             // Nothing can be written into this request, so it is held for the most that it may generate.
@@ -407,7 +408,8 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
 impl<C: StreamingClient> BudgetEnforcedClient<C> {
     /// Makes the call, and meters its answer while it streams.
     ///
-    /// It begins where every budget has room for the input and one slice of output. See [`MeteredStream`].
+    /// It begins where every budget has room for all that it may use, or by slices for the first of them
+    /// ([`StreamOptions::slices`]). See [`MeteredStream`].
     ///
     /// # Errors
     /// As [`call`](Self::call), until the answer begins; after that the stream says how it ends.
@@ -445,7 +447,7 @@ impl<C: StreamingClient> BudgetEnforcedClient<C> {
         charge: Call,
         mut request: C::Request,
     ) -> Result<ClientStream<C>, CallError<C::Error>> {
-        let charge = charge.streaming(self.streams.slice());
+        let charge = self.streams.holding(charge);
         let in_flight = self.admit(gate, &charge, &mut request).await?.send();
         match self.client.stream(request).await {
             Ok(stream) => {

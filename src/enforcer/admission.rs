@@ -51,13 +51,15 @@ pub(crate) struct Ask<'a> {
     pub(crate) input: &'a Input,
     pub(crate) output: Option<u64>,
     pub(crate) terms: OutputTerms,
-    /// Whether the request switches reasoning on or off.
-    pub(crate) reasoning: Option<bool>,
     /// The output of each choice that may be generated; worked out once the input is known.
     pub(crate) limit: Limit,
     /// Output of each choice that a stream is held for at first.
     pub(crate) slice: Option<u64>,
     pub(crate) choices: u32,
+    /// Whether the request switches reasoning on or off.
+    pub(crate) reasoning: Option<bool>,
+    /// Whether the provider goes on though nobody listens.
+    pub(crate) in_background: bool,
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -71,6 +73,7 @@ impl<'a> Ask<'a> {
             limit: Limit::default(),
             slice: call.slice,
             choices: call.choices,
+            in_background: call.background,
             timeout: call.timeout,
         }
     }
@@ -85,6 +88,7 @@ impl<'a> Ask<'a> {
             limit: Limit::default(),
             slice: None,
             choices: 1,
+            in_background: false,
             timeout: None,
         }
     }

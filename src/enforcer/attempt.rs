@@ -58,10 +58,11 @@ impl<'a> Draft<'a> {
                 is_limited: ask.limit.stops,
                 is_written: ask.limit.is_written,
                 limit_is_ours: false,
+                hidden: plan.hidden(ask),
                 life,
                 expires_at: now + life,
             },
-            floor: if core.abandoned == Abandoned::InputFloor {
+            floor: if core.abandoned == Abandoned::InputFloor && !ask.in_background {
                 Some(floor(plan, binding, priced)?)
             } else {
                 None
@@ -77,7 +78,7 @@ impl<'a> Draft<'a> {
     pub(super) fn command(&self) -> Reserve<'_> {
         let on_expiry = match (&self.floor, self.plan.core.abandoned) {
             (Some(floor), _) => OnExpiry::Amounts(floor),
-            (None, Abandoned::Release) => OnExpiry::Nothing,
+            (None, Abandoned::Release) if !self.reach.hidden.in_background => OnExpiry::Nothing,
             (None, _) => OnExpiry::Hold,
         };
         Reserve {

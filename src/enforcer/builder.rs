@@ -11,6 +11,7 @@ use super::core::{Core, Outage};
 use super::outbox::{Outbox, OutboxFile};
 use super::told::Told;
 use super::{Enforcer, Swaps};
+use crate::pricing::Unseen;
 use crate::run::Levels;
 use crate::{
     BudgetLedger, ByteBound, Clock, MemoryLedger, Observer, OnNoLimit, OutputSizing, Policy, PricingTable,
@@ -18,13 +19,22 @@ use crate::{
 };
 
 /// What a call is charged that was sent and then abandoned: nobody said how it ended.
+///
+/// A call made in the background goes on unheard, and is charged what it holds whatever is chosen here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Abandoned {
-    /// What it held: the provider may have generated all of it.
+    /// What it may have used, at most what it holds.
+    ///
+    /// - Where nobody watched (the process died, the hold ended by age, an [`InFlight`](crate::InFlight) was
+    ///   dropped that nobody said is [`watched`](crate::InFlight::watched)): all that it holds.
+    /// - A stream that was metered: its input and the output seen, with what its model may have reasoned unseen.
+    /// - Any other call whose connection closed: its input, and what its model may have generated since it was sent.
+    ///
+    /// How much that is, is said by [`ModelPrice::unseen`](crate::ModelPrice::unseen).
     #[default]
     Hold,
-    /// Its input and one request: for providers known to stop generating at once.
+    /// Its input, one request and the output seen: for providers known to stop generating at once.
     InputFloor,
     /// Nothing: for providers known not to bill what was cut off.
     Release,
@@ -56,6 +66,7 @@ pub struct EnforcerBuilder {
     observers: Vec<Arc<dyn Observer>>,
     abandoned: Abandoned,
     on_no_limit: OnNoLimit,
+    unseen: Option<Unseen>,
     ledger_away: LedgerAway,
     hold_grace: Duration,
     outbox: Outbox,
@@ -79,6 +90,7 @@ impl Default for EnforcerBuilder {
             observers: Vec::new(),
             abandoned: Abandoned::default(),
             on_no_limit: OnNoLimit::default(),
+            unseen: None,
             ledger_away: LedgerAway::default(),
             hold_grace: Duration::from_secs(300),
             outbox: Outbox::default(),
@@ -139,7 +151,7 @@ impl EnforcerBuilder {
         self
     }
 
-    /// Charges abandoned calls another way than what they held.
+    /// Charges abandoned calls another way than what they may have used.
     pub fn abandoned(mut self, abandoned: Abandoned) -> Self {
         self.abandoned = abandoned;
         self
@@ -152,6 +164,15 @@ impl EnforcerBuilder {
     /// [`must_send_limit`](crate::Reservation::must_send_limit) says so; gates and clients do that by themselves.
     pub fn on_no_limit(mut self, choice: OnNoLimit) -> Self {
         self.on_no_limit = choice;
+        self
+    }
+
+    /// Takes every model to generate what nobody sees at that speed, whatever its price row says.
+    ///
+    /// [`Unseen::Hold`] charges an abandoned call that may have reasoned unseen, or whose answer was to come
+    /// whole, all that it holds: for providers faster than the 500 tokens a second that rows take them for.
+    pub fn unseen(mut self, unseen: Unseen) -> Self {
+        self.unseen = Some(unseen);
         self
     }
 
@@ -193,6 +214,7 @@ impl EnforcerBuilder {
             observers: self.observers,
             abandoned: self.abandoned,
             on_no_limit: self.on_no_limit,
+            unseen: self.unseen,
             outage: Outage::new(self.ledger_away),
             hold_grace: self.hold_grace,
             outbox: self.outbox,

@@ -16,6 +16,7 @@ use super::builder::{Abandoned, LedgerAway};
 use super::outbox::Outbox;
 use super::told::Told;
 use crate::ledger::{Expired, Frozen, News, Reconcile, Release, Reply, Reserve, Resize};
+use crate::pricing::Unseen;
 use crate::run::Levels;
 use crate::{
     Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, OnNoLimit,
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) abandoned: Abandoned,
     pub(crate) on_no_limit: OnNoLimit,
+    /// How fast models generate unseen, whatever their rows say.
+    pub(crate) unseen: Option<Unseen>,
     pub(crate) outage: Outage,
     pub(crate) hold_grace: Duration,
     pub(crate) outbox: Outbox,

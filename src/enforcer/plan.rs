@@ -11,6 +11,8 @@ use parking_lot::Mutex;
 use super::Core;
 use crate::ledger::{About, Note};
 use crate::policy::{Budget, UnknownModel};
+use crate::pricing::Reasoning;
+use crate::reservation::Hidden;
 use crate::{
     Binding, Call, Conditions, Error, Excess, ModelPrice, OutputSizing, PricingTable, Timestamp, Usd,
 };
@@ -145,7 +147,11 @@ impl Plan {
     pub(crate) fn output_held(&self, ask: &super::Ask<'_>) -> u64 {
         let most = ask.limit.tokens;
         if let Some(slice) = ask.slice {
-            return slice.min(most);
+            // A slice bounds nothing where the provider may generate what is not seen.
+            return if self.hidden(ask).bounds_nothing() { most } else { slice.min(most) };
+        }
+        if ask.in_background {
+            return most;
         }
         match &self.core.output_sizing {
             OutputSizing::Learned(learned) => learned
@@ -153,6 +159,20 @@ impl Plan {
                 .map_or(most, |size| size.min(most)),
             _ => most,
         }
+    }
+
+    /// What the provider may generate of a call that nobody sees, by the row and the request.
+    #[inline]
+    pub(crate) fn hidden(&self, ask: &super::Ask<'_>) -> Hidden {
+        let price = self.price.as_deref();
+        let reasons = match price.map(ModelPrice::reasoning).unwrap_or_default() {
+            Reasoning::Never => false,
+            Reasoning::OnRequest => ask.reasoning == Some(true),
+            // Also what nobody says anything of.
+            _ => true,
+        };
+        let speed = self.core.unseen.or_else(|| price.map(ModelPrice::unseen)).unwrap_or_default();
+        Hidden { in_background: ask.in_background, reasons, speed }
     }
 
     /// What the call may cost above what is held for it.

@@ -47,7 +47,7 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 ///     Some("key-of-ada") => Ok(Call::charging().team("search").user("ada")),
 ///     _ => Err(Denial::unauthorized("this key is not known")),
 /// })
-/// .streams(StreamOptions::default().slice_tokens(100))
+/// .streams(StreamOptions::slices(100))
 /// .clamp_output();
 /// ```
 #[derive(Clone)]

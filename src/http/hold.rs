@@ -25,23 +25,25 @@ impl HttpBudget {
         let read = Asked::read(route, body, charge);
         let (asked, mut call) = read.map_err(|error| HttpRefusal::failed(dialect, &error))?;
         if asked.streams {
-            call = call.streaming(self.streams.slice());
+            call = self.streams.holding(call);
         }
         call.timeout = call.timeout.or(head.timeout());
         call.output_terms = self.output_terms(head, &asked, route, &call);
         let reservation = self.reserve(route, &call).await?;
         let mut edits = Edits::default();
-        let reservation = self.limit(&mut edits, &asked, route, &call, reservation)?;
+        let mut reservation = self.limit(&mut edits, &asked, route, &call, reservation)?;
         let takes_options = || self.usage_hosts.iter().any(|known| is_host(head.host(), known));
         let hides_usage = asked.streams
             && dialect == Dialect::OpenAi
             && matches!(route.want, Want::Chat | Want::Completion)
             && takes_options()
             && asked.ask_for_usage(&mut edits);
+        let provider = call.provider.as_ref().map(CompactString::to_string);
+        reservation.remember(call.input);
         let terms = Terms {
             dialect,
             want: route.want,
-            provider: call.provider.as_ref().map(CompactString::to_string),
+            provider,
             streams: asked.streams,
             hides_usage,
             options: self.streams.clone(),

@@ -133,7 +133,8 @@ impl Open {
         let (input_missing, output_missing) =
             (report.usage.input().is_none(), report.usage.output().is_none());
         // Nothing used of what was held for is a report that is missing, not a call that was free.
-        let nothing = report.beside.is_empty()
+        let nothing = !self.is_counted
+            && report.beside.is_empty()
             && usage.is_complete()
             && usage.counts().all(|(_, count)| count == 0)
             && self.priced.usd > Usd::ZERO;

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::abandoned::Hidden;
 use super::charge::{Charge, Report};
 use super::receipt::Receipt;
 use crate::decision::amounts;
-use crate::enforcer::{Abandoned, Core, Pending, Plan, Priced, is_undelivered, learned_key};
+use crate::enforcer::{Core, Pending, Plan, Priced, is_undelivered, learned_key};
 use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
+use crate::message::Prompt;
 use crate::{
     Balance, Binding, Error, ErrorKind, Estimate, Excess, OutputSizing, ReservationId, Timestamp, Usage,
     Verdict,
@@ -36,6 +38,14 @@ pub(super) struct Open {
     pub(super) held: bool,
     /// How it ended, where more is known than its charge says.
     pub(super) ended: Option<Ended>,
+    /// When it was sent; when it was reserved until then.
+    pub(super) sent_at: Timestamp,
+    /// Whoever drops it closes its connection.
+    pub(super) is_watched: bool,
+    /// What it used was counted here: of nothing seen, nothing is charged.
+    pub(super) is_counted: bool,
+    /// What was sent, where it may still have to be counted.
+    pub(super) prompt: Option<Arc<Prompt>>,
 }
 
 impl fmt::Debug for Open {
@@ -67,6 +77,8 @@ pub(crate) struct Reach {
     pub(crate) is_written: bool,
     /// The limit that it was sent with is not its own: it was written in, or lowered.
     pub(crate) limit_is_ours: bool,
+    /// What may be generated that nobody sees.
+    pub(crate) hidden: Hidden,
     /// How long its hold lives from when it is made or prolonged.
     pub(crate) life: Duration,
     /// When its hold ends by itself.
@@ -116,18 +128,6 @@ impl Open {
         }
     }
 
-    /// What an abandoned call is charged, by the enforcer's choice.
-    pub(super) fn pending_abandoned(&self) -> Pending {
-        match self.plan.core.abandoned {
-            Abandoned::Release => self.pending_release(),
-            Abandoned::InputFloor | Abandoned::Hold => self.pending_reconcile(
-                self.abandoned_amounts(),
-                Rank::Provisional,
-                self.note(None, self.ended.unwrap_or(Ended::Abandoned)),
-            ),
-        }
-    }
-
     /// Usage came and cannot be counted: all that is held is charged, however abandoned calls are.
     pub(super) fn pending_uncountable(&self) -> Pending {
         self.pending_reconcile(
@@ -137,22 +137,8 @@ impl Open {
         )
     }
 
-    /// What the call is charged if nobody says how it ended: by a drop here, or by its hold's age.
-    pub(super) fn abandoned_amounts(&self) -> SmallVec<[i64; 8]> {
-        let floor = || {
-            let priced = self.plan.price(self.priced.tokens_input, 0, 1).ok()?;
-            amounts(self.binding(), &priced.amount()).ok()
-        };
-        match self.plan.core.abandoned {
-            Abandoned::Release => SmallVec::new(),
-            // Where even the floor cannot be priced, all that is held stands.
-            Abandoned::InputFloor => floor().unwrap_or_else(|| self.amounts.clone()),
-            Abandoned::Hold => self.amounts.clone(),
-        }
-    }
-
     pub(super) fn pending_reconcile(&self, amounts: SmallVec<[i64; 8]>, rank: Rank, note: Note) -> Pending {
-        let held = if self.held { self.abandoned_amounts() } else { SmallVec::new() };
+        let held = if self.held { self.expired_amounts() } else { SmallVec::new() };
         Pending::Reconcile {
             id: self.id,
             binding: Arc::clone(self.binding()),

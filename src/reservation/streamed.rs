@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::InFlight;
 use super::open::Open;
-use crate::enforcer::{Abandoned, Plan};
+use crate::enforcer::Plan;
 use crate::ledger::Ended;
 use crate::{Timestamp, Usd};
 
@@ -54,11 +54,6 @@ impl InFlight {
         self.open.as_ref().map(|open| Arc::clone(&open.plan))
     }
 
-    /// What the operator wants charged for a call that nobody saw the end of.
-    pub(crate) fn abandoned(&self) -> Abandoned {
-        self.open.as_ref().map_or(Abandoned::Hold, |open| open.plan.core.abandoned)
-    }
-
     pub(crate) fn is_past(&self, at: Timestamp) -> bool {
         self.open.as_ref().is_some_and(|open| open.plan.core.now() >= at)
     }
@@ -84,6 +79,13 @@ impl InFlight {
     pub(crate) fn note_end(&mut self, ended: Ended) {
         if let Some(open) = &mut self.open {
             open.ended = Some(ended);
+        }
+    }
+
+    /// Notes that its usage was counted here, so that nothing seen is nothing used.
+    pub(crate) fn note_counted(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.is_counted = true;
         }
     }
 

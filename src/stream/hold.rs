@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::output::Output;
-use super::{AtCeiling, StreamEnd};
+use super::{AtCeiling, StreamEnd, StreamOptions};
 use crate::enforcer::Abandoned;
 use crate::ledger::Ended;
 use crate::reservation::Reached;
@@ -33,6 +33,7 @@ pub(super) struct StreamHold {
     reached: Reached,
     /// When the hold is prolonged, unless it has grown by then.
     prolong_at: Timestamp,
+    /// Held ahead of what was seen; where the whole limit is held, only beyond that.
     slice: u64,
     seen: Output,
     at_ceiling: AtCeiling,
@@ -70,9 +71,10 @@ enum Tried {
 }
 
 impl StreamHold {
-    pub(super) fn new(in_flight: InFlight, slice: u64, at_ceiling: AtCeiling) -> Self {
+    pub(super) fn new(in_flight: InFlight, slice: Option<u64>, at_ceiling: AtCeiling) -> Self {
         let reached = in_flight.reached();
         let seen = Output::of(in_flight.plan());
+        let slice = slice.unwrap_or(StreamOptions::SLICE_TOKENS);
         Self {
             state: State::Open(in_flight),
             reached,
@@ -247,7 +249,7 @@ impl StreamHold {
 
     /// What the call is charged; `None` where it was dropped here, to be charged as an abandoned one.
     fn charge(
-        &self,
+        &mut self,
         mut in_flight: InFlight,
         end: StreamEnd,
         report: UsageReport,
@@ -258,14 +260,15 @@ impl StreamHold {
         if self.is_abandoned(&in_flight, end, &report) {
             return None;
         }
-        let output = match in_flight.abandoned() {
-            Abandoned::Hold if !is_whole(end, &report) => self.seen.tokens().max(self.reached.output),
-            _ => self.seen.tokens(),
-        };
+        let is_whole = is_whole(end, &report);
+        let output = self.output_used(&in_flight, is_whole, &report);
         let mut report = report;
         if report.lines.is_empty() {
-            report.set_answer(Usage::of(self.reached.input, output));
+            report.set_answer(Usage::of(in_flight.input_counted(), output));
             report.estimated = true;
+            if !is_whole {
+                in_flight.note_counted();
+            }
         }
         let mut report = Report::from(report.or_estimated(self.reached.input, output));
         // What broke off was counted here, so that it need not be taken at its worst.
@@ -274,10 +277,25 @@ impl StreamHold {
         Some((in_flight, report))
     }
 
-    /// Nobody said anything of its usage: it is charged what it holds, or what the operator chose.
+    /// The output of an answer whose usage was not said, or not all of it.
+    fn output_used(&mut self, in_flight: &InFlight, is_whole: bool, report: &UsageReport) -> u64 {
+        if !is_whole || report.lines.is_empty() {
+            self.seen.recount(self.reached.output_most);
+        }
+        let (seen, held) = (self.seen.tokens(), self.reached.output);
+        let hidden = in_flight.hidden();
+        if !hidden.bounds_nothing() || in_flight.abandoned() != Abandoned::Hold {
+            return seen;
+        }
+        // What was thought unseen comes beside what was seen; of a whole answer nobody knows how much it was.
+        let unseen = if is_whole { u64::MAX } else { in_flight.unseen_tokens() };
+        seen.saturating_add(unseen).min(held.max(seen))
+    }
+
+    /// Nobody said anything of its usage, and what it held or nothing is charged, whatever was seen.
     fn is_abandoned(&self, in_flight: &InFlight, end: StreamEnd, report: &UsageReport) -> bool {
         let by_hold = match in_flight.abandoned() {
-            Abandoned::Hold => !self.is_used_up(),
+            Abandoned::Hold => in_flight.hidden().in_background && !self.is_used_up(),
             Abandoned::InputFloor => false,
             Abandoned::Release => true,
         };

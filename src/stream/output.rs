@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::EstimateKind;
 use crate::enforcer::Plan;
+use crate::tokens::SeenText;
 
 /// Output tokens of a stream, by its text and by what its provider said.
 pub(super) struct Output {
@@ -12,7 +13,11 @@ pub(super) struct Output {
     counted: u64,
     /// Every text so far was counted, none only bounded.
     is_count: bool,
+    /// The text by the family of its model, where somebody measured that: less than the byte bound of the same.
+    by_family: Option<SeenText>,
     bytes: u64,
+    /// What is known as a number.
+    reported: u64,
     /// What was seen, as far as it is certain or as it may be held for.
     tokens: u64,
 }
@@ -22,7 +27,8 @@ const BYTES_PER_TOKEN_MAX: u64 = 8;
 
 impl Output {
     pub(super) fn of(plan: Option<Arc<Plan>>) -> Self {
-        Self { plan, counted: 0, is_count: true, bytes: 0, tokens: 0 }
+        let by_family = plan.as_ref().and_then(|plan| SeenText::of(&plan.call.model));
+        Self { plan, counted: 0, is_count: true, by_family, bytes: 0, reported: 0, tokens: 0 }
     }
 
     pub(super) fn tokens(&self) -> u64 {
@@ -32,18 +38,39 @@ impl Output {
     /// Takes note of generated text, where the provider should stop after `most` tokens.
     pub(super) fn saw_text(&mut self, text: &str, most: u64) {
         let Some(plan) = self.plan.as_ref().filter(|_| !text.is_empty()) else { return };
-        let estimate = plan.core.estimator.count_text(&plan.call.model, text);
-        self.counted = self.counted.saturating_add(estimate.tokens);
-        self.is_count &= estimate.kind == EstimateKind::Count;
+        if self.is_count || self.by_family.is_none() {
+            let estimate = plan.core.estimator.count_text(&plan.call.model, text);
+            self.counted = self.counted.saturating_add(estimate.tokens);
+            self.is_count &= estimate.kind == EstimateKind::Count;
+        }
+        if let Some(by_family) = &mut self.by_family {
+            by_family.push(text);
+        }
         self.bytes = self.bytes.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
-        // A bound of the text may lie above what the provider's own limit lets through. A count does
-        // not, and neither does so much text: this provider does not keep to the limit.
-        let keeps_to_it = !self.is_count && self.bytes <= most.saturating_mul(BYTES_PER_TOKEN_MAX);
-        self.saw(if keeps_to_it { self.counted.min(most) } else { self.counted });
+        let text = match &self.by_family {
+            Some(by_family) if !self.is_count => by_family.at_most(),
+            _ => self.counted,
+        };
+        self.tokens = self.tokens.max(self.within(text, most));
     }
 
     /// Takes note of output that is known as a number.
     pub(super) fn saw(&mut self, tokens: u64) {
+        self.reported = self.reported.max(tokens);
         self.tokens = self.tokens.max(tokens);
+    }
+
+    /// Counts the text anew as well as it can be, once no more comes; what was held for it meanwhile was more.
+    pub(super) fn recount(&mut self, most: u64) {
+        let Some(by_family) = self.by_family.as_mut().filter(|_| !self.is_count) else { return };
+        let text = by_family.count();
+        self.tokens = self.within(text, most).max(self.reported);
+    }
+
+    /// A bound of the text may lie above what the provider's own limit lets through. A count does
+    /// not, and neither does so much text: this provider does not keep to the limit.
+    fn within(&self, text: u64, most: u64) -> u64 {
+        let keeps_to_it = !self.is_count && self.bytes <= most.saturating_mul(BYTES_PER_TOKEN_MAX);
+        if keeps_to_it { text.min(most) } else { text }
     }
 }

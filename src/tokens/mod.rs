@@ -12,8 +12,10 @@ mod memo;
 mod output;
 mod picture;
 mod profile;
+mod recount;
 mod request;
 mod rough;
+mod seen;
 #[cfg(feature = "tiktoken")]
 mod tiktoken;
 mod tool_text;
@@ -25,9 +27,11 @@ pub use calibration::{Calibration, CalibrationReport};
 pub use estimate::{Estimate, EstimateKind};
 pub use families::FamilyEstimator;
 pub use output::{LearnedOutput, OutputSizing};
+pub(crate) use recount::recounted;
 pub use request::RequestShape;
 pub(crate) use request::language::{self, Language};
 pub(crate) use request::{limit_output, output_terms};
+pub(crate) use seen::SeenText;
 #[cfg(feature = "tiktoken")]
 pub use tiktoken::TiktokenEstimator;
 

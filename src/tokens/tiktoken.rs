@@ -116,6 +116,11 @@ impl TokenEstimator for TiktokenEstimator {
     }
 }
 
+/// Tokens of a stretch of generated text, which nobody is likely to count again.
+pub(super) fn tokens(encoding: Encoding, text: &str) -> u64 {
+    tally(encoding, text, &mut { WORK_PER_CALL }).estimate.tokens
+}
+
 struct Tally {
     estimate: Estimate,
     /// Whether there was work left for all of the text.

@@ -14,7 +14,7 @@ fn begun(
     end: End,
 ) -> tokio::sync::oneshot::Receiver<StreamOutcome> {
     let in_flight = house.admit(&call("milli", 100).streaming(10)).send();
-    let options = StreamOptions::default().slice_tokens(10).drain(Drain::new(background));
+    let options = StreamOptions::slices(10).drain(Drain::new(background));
     let (tell, told) = tokio::sync::oneshot::channel();
     let body = Pieces::of(chat_events(&["one ", "two "], Some((7, 2)))).then(end);
     let stream = MeteredStream::new(in_flight, body, WireReader::new(None), options);
@@ -41,5 +41,5 @@ fn a_stream_dropped_where_nothing_runs_is_charged_as_it_stands() {
     let house = house("1");
     let outcome = begun(&house, TokioBackground::default(), End::Ends).try_recv().expect("told at once");
     assert_eq!(outcome.end, StreamEnd::Dropped);
-    assert_eq!(books(&house), ("0.01".to_owned(), "0.00".to_owned()), "ten tokens were held");
+    assert_eq!(books(&house), ("0.00".to_owned(), "0.00".to_owned()), "nothing was sent, and nothing seen");
 }

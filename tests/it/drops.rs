@@ -85,7 +85,7 @@ fn read(piece: &Piece, seen: &mut StreamSeen) {
 /// A call from its reserve to its reconcile.
 async fn whole_way(enforcer: &Enforcer, call: &Call, answer: Answer) {
     let reservation = enforcer.reserve(call).await.unwrap().or_refusal().unwrap();
-    let options = StreamOptions::default().slice_tokens(SLICE);
+    let options = StreamOptions::slices(SLICE);
     let mut stream = pin!(MeteredStream::new(reservation.send(), answer, read, options));
     while let Some(piece) = std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await {
         piece.expect("room for all of it");

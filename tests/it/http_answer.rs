@@ -241,12 +241,12 @@ fn a_stream_without_usage_is_charged_by_its_text() {
 }
 
 #[test]
-fn a_client_that_hangs_up_pays_what_was_held_and_not_less() {
+fn a_client_that_hangs_up_pays_its_input_and_what_it_saw() {
     let house = house("1");
     let events = chat_events(&["one ", "two "], Some((7, 2)));
     read_some(streamed(&house), Pieces::of(&events), 1);
-    // The first slice of ten tokens: with four of them seen, the next was not due.
-    assert_eq!(books(&house), ("0.01".to_owned(), "0.00".to_owned()));
+    // At `pair`, which served: the 128 tokens of input that were held for, and four bytes.
+    assert_eq!(books(&house), ("0.132".to_owned(), "0.00".to_owned()));
 }
 
 #[test]
@@ -256,8 +256,8 @@ fn a_stream_that_resets_hands_the_error_on_and_is_charged() {
     let heard = read(streamed(&house), Pieces::of(&events[..2]).then(End::Resets));
     assert!(heard.failed);
     assert_eq!(heard.text(), events[..2].concat());
-    // Eight were seen, so that the hold had grown to a slice of ten ahead of them.
-    assert_eq!(books(&house), ("0.018".to_owned(), "0.00".to_owned()));
+    // The same input, and eight bytes.
+    assert_eq!(books(&house), ("0.136".to_owned(), "0.00".to_owned()));
 }
 
 /// What a client is told by a stream of that API, cut off where its budget ends.
@@ -369,7 +369,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 #[test]
 fn a_stream_may_be_let_finish_over_its_ceiling() {
     let house = house("0.04");
-    let gate = gate(&house).streams(StreamOptions::default().slice_tokens(10).at_ceiling(AtCeiling::Finish));
+    let gate = gate(&house).streams(StreamOptions::slices(10).at_ceiling(AtCeiling::Finish));
     let ask = r#"{"model":"milli","max_tokens":1000,"stream":true,"messages":[]}"#;
     let events = chat_events(&["0123456789"; 10], Some((0, 100)));
     let heard = read(admitted(&gate, CHAT, ask).send().answered(200, &EVENTS), Pieces::of(&events));

@@ -28,7 +28,7 @@ pub(crate) fn house(dollars: &str) -> House {
 /// A gate that charges the team, and holds ten output tokens of a stream ahead.
 pub(crate) fn gate(house: &House) -> HttpBudget {
     HttpBudget::new(house.enforcer.clone(), |_| Ok(Call::charging().team("search")))
-        .streams(StreamOptions::default().slice_tokens(10))
+        .streams(StreamOptions::slices(10))
 }
 
 pub(crate) fn post<'a>(host: &'a str, path: &'a str) -> RequestHead<'a> {

@@ -269,7 +269,7 @@ async fn sixty_four_tasks_with_every_fault_lose_no_cent_and_leave_no_hold() {
     let ledger = MemoryLedger::new();
     let enforcer = Enforcer::builder().policy(policy(Usd::dollars(1_000_000))).ledger(ledger.clone()).build();
 
-    let met = soak("soak", enforcer, &ledger, StreamOptions::default().slice_tokens(32), calls()).await;
+    let met = soak("soak", enforcer, &ledger, StreamOptions::slices(32), calls()).await;
 
     for (what, counter) in [
         ("answered", &met.answered),
@@ -287,9 +287,7 @@ async fn a_tight_budget_under_the_same_load_is_exceeded_only_by_what_may_overrun
     let limit = Usd::cents(50);
     let enforcer = Enforcer::builder().policy(policy(limit)).ledger(ledger.clone()).build();
 
-    let met =
-        soak("soak_tight", enforcer.clone(), &ledger, StreamOptions::default().slice_tokens(8), calls())
-            .await;
+    let met = soak("soak_tight", enforcer.clone(), &ledger, StreamOptions::slices(8), calls()).await;
 
     assert!(met.refused.load(Ordering::Relaxed) > 0, "the budget was used up");
     assert!(met.cut_off.load(Ordering::Relaxed) > 0, "and streams met its end");
@@ -305,7 +303,7 @@ async fn a_ledger_far_away_holds_the_same() {
     let ledger = MemoryLedger::new();
     let far = FarLedger::new(ledger.clone());
     let enforcer = Enforcer::builder().policy(policy(Usd::dollars(1_000_000))).ledger(far).build();
-    let options = StreamOptions::default().slice_tokens(32).at_ceiling(AtCeiling::Finish);
+    let options = StreamOptions::slices(32).at_ceiling(AtCeiling::Finish);
 
     soak("soak_far", enforcer, &ledger, options, calls() / 4).await;
 }
@@ -316,7 +314,7 @@ async fn without_faults_the_books_agree_with_the_bill_to_the_nano_dollar() {
     let enforcer = Enforcer::builder().policy(policy(Usd::dollars(1_000_000))).ledger(ledger.clone()).build();
     let provider = ScriptedProvider::new().otherwise(Reply::tokens(90).input(41).cached_input(17));
     let client = BudgetEnforcedClient::new(Client(provider.clone()), enforcer.clone(), Call::charging());
-    let client = client.streams(StreamOptions::default().slice_tokens(32));
+    let client = client.streams(StreamOptions::slices(32));
     let calls = calls() / 4 / TASKS;
 
     let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(faultless(client.clone(), task, calls))).collect();

@@ -85,7 +85,7 @@ pub(crate) fn metered(in_flight: InFlight, provider: Provider, options: StreamOp
 }
 
 pub(crate) fn slice(tokens: u64) -> StreamOptions {
-    StreamOptions::default().slice_tokens(tokens)
+    StreamOptions::slices(tokens)
 }
 
 pub(crate) async fn next(stream: &mut Metered) -> Option<Result<Sent, StreamError<&'static str>>> {
@@ -256,12 +256,12 @@ fn every_way_to_leave_is_told_apart_and_settles() {
         (outcome.end, spent, outcome.receipt.is_some(), journal_end(&house).1.expect("an end"))
     };
 
-    // What it held: one slice of 100 tokens, until ten were seen and the next fifty were due.
-    assert_eq!(leave(0), (StreamEnd::Dropped, usd("0.1"), false, Ended::Abandoned));
-    assert_eq!(leave(1), (StreamEnd::Dropped, usd("0.1"), false, Ended::Abandoned));
-    assert_eq!(leave(2), (StreamEnd::Cancelled, usd("0.1"), false, Ended::Cancelled));
-    assert_eq!(leave(3), (StreamEnd::Dropped, usd("0.1"), false, Ended::Abandoned));
-    assert_eq!(leave(4), (StreamEnd::Failed, usd("0.1"), false, Ended::BrokeOff));
+    // What was seen: ten tokens an item.
+    assert_eq!(leave(0), (StreamEnd::Dropped, Usd::ZERO, true, Ended::Abandoned));
+    assert_eq!(leave(1), (StreamEnd::Dropped, usd("0.01"), true, Ended::Abandoned));
+    assert_eq!(leave(2), (StreamEnd::Cancelled, usd("0.01"), true, Ended::Cancelled));
+    assert_eq!(leave(3), (StreamEnd::Dropped, usd("0.02"), true, Ended::Abandoned));
+    assert_eq!(leave(4), (StreamEnd::Failed, usd("0.02"), true, Ended::BrokeOff));
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn what_an_operator_chose_for_abandoned_calls_holds_for_streams() {
         house.dollars(&call)
     };
 
-    assert_eq!(spent_under(Abandoned::Hold), (usd("0.1"), Usd::ZERO));
+    assert_eq!(spent_under(Abandoned::Hold), (usd("0.01"), Usd::ZERO), "the same");
     assert_eq!(spent_under(Abandoned::InputFloor), (usd("0.01"), Usd::ZERO), "the input, and what was seen");
     assert_eq!(spent_under(Abandoned::Release), (Usd::ZERO, Usd::ZERO));
 }
@@ -482,15 +482,17 @@ fn a_dropped_stream_may_be_drained_for_its_usage() {
     );
 
     // A second one finds no turn, and is charged as it stands.
-    drop(begin());
-    assert_eq!(house.dollars(&call), (usd("0.1"), usd("0.1")));
+    let (mut second, _) = begin();
+    ready(next(&mut second)).expect("an item").expect("room");
+    drop(second);
+    assert_eq!(house.dollars(&call), (usd("0.001"), usd("0.1")));
 
     let Work(work, at_most) = later.0.lock().pop().expect("one drain");
     assert_eq!(at_most, Duration::from_secs(7));
     block_on(work);
     assert_eq!(drain.running(), 0);
     assert_eq!(outcome.take().end, StreamEnd::Finished);
-    assert_eq!(house.dollars(&call), (usd("0.103"), Usd::ZERO));
+    assert_eq!(house.dollars(&call), (usd("0.004"), Usd::ZERO));
 }
 
 #[test]
@@ -499,14 +501,15 @@ fn a_drain_that_runs_out_of_time_is_charged_as_it_stands() {
     let call = call("milli", 5_000);
     let later = Later::default();
     let options = slice(100).drain(Drain::new(later.clone()));
-    let (stream, outcome) =
-        metered(open(&house, &call, &options), Provider::sends([Sent::Text("a")]), options);
+    let (mut stream, outcome) =
+        metered(open(&house, &call, &options), Provider::sends([Sent::Text("a"), Sent::Pause]), options);
+    ready(next(&mut stream)).expect("an item").expect("room");
     drop(stream);
 
     later.0.lock().clear();
 
     assert_eq!(outcome.take().end, StreamEnd::Dropped);
-    assert_eq!(house.dollars(&call), (usd("0.1"), Usd::ZERO));
+    assert_eq!(house.dollars(&call), (usd("0.001"), Usd::ZERO));
 }
 
 /// A house whose ledger must be waited for.

@@ -178,8 +178,8 @@ data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text
 
     drop(stream);
 
-    // Forty tokens went in, as reported; a hundred out are held. A tenth of a cent each.
-    assert_eq!(house.dollars(&call), (usd("0.14"), Usd::ZERO));
+    // Forty tokens went in, as reported; five bytes were seen. A tenth of a cent each.
+    assert_eq!(house.dollars(&call), (usd("0.045"), Usd::ZERO));
     assert_eq!(journal_end(&house).0, EntryKind::Reconciled(Rank::Estimated));
 }
 

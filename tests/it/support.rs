@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use token_budget::ledger::{
     Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release, Reply, Reserve, Resize,
 };
+use token_budget::pricing::Reasoning;
 use token_budget::{
     Account, Balance, BudgetLedger, Call, Decision, Enforcer, EnforcerBuilder, Error, ErrorKind, Event,
     ImmediateLedger, ManualClock, MemoryLedger, Observer, Period, Policy, PriceRow, PricingTable, Rates,
@@ -46,11 +47,12 @@ pub(crate) fn call(model: &str, output: u64) -> Call {
 ///
 /// Output costs a tenth of a cent a token for `milli`, a dollar for `dollar`;
 /// `pair` costs a tenth of a cent in and out, `free` nothing. The rungs
-/// `large`, `medium` and `small` cost 20, 5 and 1 tenths of a cent.
+/// `large`, `medium` and `small` cost 20, 5 and 1 tenths of a cent. None of them reasons unseen.
 pub(crate) fn prices() -> PricingTable {
     let row = |model: &str, input: &str, output: &str| {
         let rates = Rates::per_million(input, output).expect("rates");
-        PriceRow::new("own", model).with_rates(ServiceTier::Standard, rates)
+        let row = PriceRow::new("own", model).with_rates(ServiceTier::Standard, rates);
+        row.with_reasoning(Reasoning::Never)
     };
     let rows = [
         row("milli", "0", "1000"),

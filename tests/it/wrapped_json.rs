@@ -152,7 +152,7 @@ fn a_streaming_client_is_stopped_charged_and_told_its_own_error() {
         let open = move |_: Value| at_once(Ok::<_, &str>(Body(script.clone().into_iter())));
         let post = |_: Value| at_once(Err::<&str, &str>("not called"));
         let json = JsonClient::new("own", post).streaming(open);
-        let streams = StreamOptions::default().slice_tokens(100);
+        let streams = StreamOptions::slices(100);
         BudgetEnforcedClient::new(json, house.enforcer.clone(), charge()).streams(streams)
     };
     let all = |script: Vec<&'static str>| {
@@ -169,7 +169,7 @@ fn a_streaming_client_is_stopped_charged_and_told_its_own_error() {
 
     let error = all(vec![STREAM[0], "reset"]);
     assert!(matches!(error, Some(StreamError::Client("reset"))), "{error:?}");
-    assert_eq!(house.dollars(&call("milli", 1)), (usd("0.102"), Usd::ZERO), "the slice that it held");
+    assert_eq!(house.dollars(&call("milli", 1)), (usd("0.008"), Usd::ZERO), "what was seen of it");
 }
 
 #[test]

@@ -1,0 +1,189 @@
+//! What is a call charged that was sent and that nobody saw the end of?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::open::Open;
+use super::{InFlight, Reservation};
+use crate::decision::amounts;
+use crate::enforcer::{Abandoned, Pending};
+use crate::ledger::{Ended, Rank};
+use crate::message::Input;
+use crate::pricing::Unseen;
+use crate::tokens::recounted;
+use crate::{EstimateKind, Timestamp};
+
+/// What a provider may generate of one call that nobody sees.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hidden {
+    /// It goes on though nobody listens, so that it may generate all that it was let.
+    pub(crate) in_background: bool,
+    /// The model may reason unseen, so that what was seen of its answer says little.
+    pub(crate) reasons: bool,
+    /// How fast the model generates what nobody sees.
+    pub(crate) speed: Unseen,
+}
+
+/// How long a provider may take to notice that nobody listens any more, and what lay in between.
+const NOTICED_AFTER: Duration = Duration::from_secs(5);
+
+impl Hidden {
+    /// Whether what was seen of an answer says little of what it will cost.
+    pub(crate) fn bounds_nothing(self) -> bool {
+        self.reasons || self.in_background
+    }
+
+    /// Output tokens that may have been generated unseen, of so many answers at once, since they were asked for.
+    fn tokens(self, choices: u32, since: Duration) -> u64 {
+        let Unseen::TokensPerSecond(speed) = self.speed else { return u64::MAX };
+        let seconds = since.saturating_add(NOTICED_AFTER);
+        let a_second = u128::from(speed).saturating_mul(u128::from(choices.max(1)));
+        let tokens = a_second.saturating_mul(seconds.as_nanos()).div_ceil(1_000_000_000);
+        u64::try_from(tokens).unwrap_or(u64::MAX)
+    }
+}
+
+impl InFlight {
+    /// Says that whoever drops this call closes its connection by that.
+    ///
+    /// The provider then stops within seconds, and the call is charged what it may have generated until then:
+    /// its input, and the speed of its model ([`ModelPrice::unseen`](crate::ModelPrice::unseen)) for the time
+    /// since it was sent and five seconds, at most what it holds. Without this word a dropped call is charged
+    /// all that it holds, since it may run on. The clients, streams and the gate of this crate say it
+    /// themselves. It makes no difference to a call in the background.
+    ///
+    /// ```
+    /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
+    ///
+    /// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+    /// let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+    /// let call = Call::new("gpt-4o").team("search").input_tokens(0).output_tokens(16_000);
+    /// let spent = || enforcer.reserve_now(&call).map(|held| held.or_refusal().map(|held| held.decision().budgets()[0].spent));
+    ///
+    /// drop(enforcer.reserve_now(&call)?.or_refusal()?.send().watched());
+    /// // A moment and five seconds at 500 tokens a second, in nano-dollars, $10 a million.
+    /// assert!((25_000_000..26_000_000).contains(&spent()??));
+    ///
+    /// drop(enforcer.reserve_now(&call)?.or_refusal()?.send()); // nobody knows: all 16,000 tokens
+    /// assert!(spent()?? > 185_000_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn watched(mut self) -> Self {
+        if let Some(open) = &mut self.open {
+            open.is_watched = true;
+        }
+        self
+    }
+
+    /// What may be generated of this call that nobody sees.
+    pub(crate) fn hidden(&self) -> Hidden {
+        self.open.as_ref().map_or_else(Hidden::default, |open| open.reach.hidden)
+    }
+
+    /// Output tokens that may have been generated unseen until now.
+    pub(crate) fn unseen_tokens(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.unseen_tokens(open.plan.core.now()))
+    }
+
+    /// What the operator wants charged for a call that nobody saw the end of.
+    pub(crate) fn abandoned(&self) -> Abandoned {
+        self.open.as_ref().map_or(Abandoned::Hold, |open| open.abandoned())
+    }
+
+    /// The input: what is held for it, or less where the prompt is kept and a count of it says so.
+    pub(crate) fn input_counted(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.input_counted())
+    }
+}
+
+impl Reservation {
+    /// Keeps the prompt, so that it can be counted should nobody say what went in.
+    pub(crate) fn remember(&mut self, input: Input) {
+        if let (Some(open), Input::Prompt(prompt)) = (&mut self.open, input) {
+            open.prompt = Some(Arc::new(prompt));
+        }
+    }
+}
+
+impl Open {
+    /// What is charged for a call that nobody saw the end of. What goes on unheard is no matter of choice.
+    pub(super) fn abandoned(&self) -> Abandoned {
+        if self.reach.hidden.in_background { Abandoned::Hold } else { self.plan.core.abandoned }
+    }
+
+    /// What an abandoned call is charged, by the enforcer's choice and by who watched.
+    pub(super) fn pending_abandoned(&self) -> Pending {
+        let amounts = match self.abandoned() {
+            Abandoned::Release => return self.pending_release(),
+            Abandoned::InputFloor => self.expired_amounts(),
+            Abandoned::Hold => self.watched_amounts().unwrap_or_else(|| self.amounts.clone()),
+        };
+        let note = self.note(None, self.ended.unwrap_or(Ended::Abandoned));
+        self.pending_reconcile(amounts, Rank::Provisional, note)
+    }
+
+    /// What the call is charged if nobody ever says how it ended: by its hold's age.
+    pub(super) fn expired_amounts(&self) -> SmallVec<[i64; 8]> {
+        match self.abandoned() {
+            Abandoned::Release => SmallVec::new(),
+            // Where even the floor cannot be priced, all that is held stands.
+            Abandoned::InputFloor => {
+                self.amounts_at(self.priced.tokens_input, 0).unwrap_or_else(|| self.amounts.clone())
+            }
+            Abandoned::Hold => self.amounts.clone(),
+        }
+    }
+
+    /// What may have been generated until now; `None` where all that is held may have been.
+    fn watched_amounts(&self) -> Option<SmallVec<[i64; 8]>> {
+        if !self.is_watched || self.reach.hidden.in_background {
+            return None;
+        }
+        let unseen = self.unseen_tokens(self.plan.core.now());
+        let output = Some(unseen).filter(|unseen| *unseen < self.priced.tokens_output)?;
+        self.amounts_at(self.input_counted(), output)
+    }
+
+    fn unseen_tokens(&self, now: Timestamp) -> u64 {
+        if self.reach.hidden.in_background {
+            return u64::MAX;
+        }
+        self.reach.hidden.tokens(self.reach.choices, now.since(self.sent_at))
+    }
+
+    fn amounts_at(&self, input: u64, output: u64) -> Option<SmallVec<[i64; 8]>> {
+        let priced = self.plan.price(input, output, 1).ok()?;
+        amounts(self.binding(), &priced.amount()).ok()
+    }
+
+    fn input_counted(&self) -> u64 {
+        let held = self.priced.tokens_input;
+        // Counted already, or nobody knows of what.
+        let (Some(prompt), false) = (&self.prompt, self.estimate.kind == EstimateKind::Count) else {
+            return held;
+        };
+        let (estimator, model) = (&self.plan.core.estimator, &self.plan.call.model);
+        let own = estimator.count(model, prompt);
+        let count = if own.kind == EstimateKind::Count { Some(own.tokens) } else { recounted(model, prompt) };
+        count.map_or(held, |count| count.min(held))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stated_speed_counts_for_each_answer_and_five_seconds_longer() {
+        let hidden = |speed| Hidden { speed, ..Hidden::default() };
+        let slow = hidden(Unseen::TokensPerSecond(500));
+
+        assert_eq!(slow.tokens(1, Duration::ZERO), 2_500);
+        assert_eq!(slow.tokens(1, Duration::from_secs(3)), 4_000);
+        assert_eq!(slow.tokens(2, Duration::from_nanos(1)), 5_001); // rounded up
+        assert_eq!(slow.tokens(1, Duration::MAX), u64::MAX);
+        assert_eq!(hidden(Unseen::Hold).tokens(1, Duration::ZERO), u64::MAX);
+    }
+}

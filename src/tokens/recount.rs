@@ -1,0 +1,47 @@
+//! How many tokens was a prompt that was held at its bytes, where nobody said it?
+
+use super::estimate::Estimate;
+use super::family::Family;
+use super::{SeenText, bound};
+use crate::message::Prompt;
+
+/// The prompt's tokens at most: the framing of the byte bound, and its text by what the model's family makes of
+/// it. `None` where nobody measured that, or a part cannot be counted.
+///
+/// It reads all text, so it is asked only of a call that broke off before its provider said what went in.
+pub(crate) fn recounted(model: &str, prompt: &Prompt) -> Option<u64> {
+    let nothing = SeenText::of(model)?;
+    let sum = bound::sum(Family::of(model), prompt, |text| {
+        let mut seen = nothing.clone();
+        seen.push(text);
+        Estimate::bound(seen.count())
+    });
+    (!sum.needs_model_maximum()).then_some(sum.tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Message, Part};
+
+    fn prompt(message: Message) -> Prompt {
+        Prompt { messages: vec![message], tools: Vec::new() }
+    }
+
+    #[test]
+    fn a_prompt_is_counted_by_its_text_and_the_framing_stays() {
+        let question = prompt(Message::user("What is the tallest mountain?"));
+
+        let ours = recounted("claude-3-haiku", &question).expect("a family that was measured");
+
+        // 29 bytes and 25 of framing are held; 6 words and a sign, at most 10 tokens and 6 in a hundred more.
+        assert_eq!(bound::of_prompt(Family::Anthropic, &question).tokens, 54);
+        assert!((25 + 7..=25 + 13).contains(&ours), "{ours}");
+    }
+
+    #[test]
+    fn what_cannot_be_counted_stays_as_it_was_held() {
+        assert_eq!(recounted("milli", &prompt(Message::user("hi"))), None);
+        assert_eq!(recounted("gpt-4o", &prompt(Message::user("hi").with_part(Part::Opaque))), None);
+    }
+}
