@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::policy::Policy;
 use crate::verdict::{FrozenScope, JudgedLine};
 use crate::{
-    Amount, Balance, Binding, Call, Caps, Conditions, Decision, Error, Excess, ModelPrice, Refusal,
+    Amount, Balance, Binding, Call, Caps, Conditions, Decision, Error, Excess, Fees, ModelPrice, Refusal,
     RefusalKind, Timestamp, Unit, Usd, Verdict,
 };
 
@@ -26,6 +26,8 @@ pub struct Quote {
     pub choices: u32,
     /// What the call may cost above `amount`.
     pub excess: Excess,
+    /// What `amount` holds for fees beside the tokens.
+    pub fees: Fees,
 }
 
 impl Quote {
@@ -152,6 +154,7 @@ pub(crate) fn explain(
         unpriced: quote.unpriced,
         affordable_output_tokens,
         excess: quote.excess,
+        fees: quote.fees.clone(),
         now,
         advice,
     }
@@ -173,7 +176,12 @@ pub(crate) fn affordable(binding: &Binding, balances: &[Balance], quote: &Quote)
             Unit::Usd => {
                 let Some(price) = &quote.price else { continue };
                 let room = Usd::from_nanos(i64::try_from(room).unwrap_or(i64::MAX));
-                price.output_tokens_affordable(room, input, &quote.conditions)
+                match room.checked_sub(quote.fees.usd) {
+                    Ok(room) if !room.is_negative() => {
+                        price.output_tokens_affordable(room, input, &quote.conditions)
+                    }
+                    _ => 0,
+                }
             }
             Unit::Tokens => room.saturating_sub(input),
             Unit::TokensOutput => room,

@@ -92,6 +92,7 @@ mod call;
 mod account;
 mod claim;
 mod binding;
+mod fee;
 mod verdict;
 mod event;
 pub mod policy;
@@ -124,6 +125,7 @@ pub use decision::{Quote, check_budget};
 pub use enforcer::{Abandoned, Admission, Enforcer, EnforcerBuilder, LedgerAway, OutboxFile, Prepared};
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Observer};
+pub use fee::{Fee, Fees};
 #[cfg(feature = "sqlite")]
 pub use ledger::SqliteLedger;
 pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger, Rank, Signature};

@@ -257,7 +257,8 @@ impl Reservation {
             now: open.now,
         };
         let price = open.plan.price.clone();
-        let quote = Quote { price, excess: open.reach.excess, ..Quote::of(open.priced.amount()) };
+        let fees = open.plan.fees.clone();
+        let quote = Quote { price, excess: open.reach.excess, fees, ..Quote::of(open.priced.amount()) };
         explain(judged, &quote, Vec::new(), None, false)
     }
 

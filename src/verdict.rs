@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::name::OneLine;
-use crate::{Balance, Binding, Bound, Scope, ScopeKind, Timestamp, Unit, Usd, Window};
+use crate::{Balance, Binding, Bound, Fee, Fees, Meter, Scope, ScopeKind, Timestamp, Unit, Usd, Window};
 
 /// What is to be done with a call, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -122,6 +122,7 @@ pub struct Decision {
     pub(crate) unpriced: bool,
     pub(crate) affordable_output_tokens: Option<u64>,
     pub(crate) excess: Excess,
+    pub(crate) fees: Fees,
     pub(crate) now: Timestamp,
     pub(crate) advice: bool,
 }
@@ -203,6 +204,13 @@ impl Decision {
         self.excess
     }
 
+    /// What is held for beside the tokens: searches, pages, images, seconds; where nobody says how many,
+    /// how many are assumed.
+    #[must_use]
+    pub fn fees(&self) -> &[Fee] {
+        self.fees.lines()
+    }
+
     /// What every binding budget says.
     #[must_use]
     pub fn budgets(&self) -> Vec<BudgetState> {
@@ -248,8 +256,10 @@ impl Decision {
             Some(note) => RefusalKind::Frozen { by: note.by.clone(), reason: note.reason.clone() },
             None => RefusalKind::Unpriced,
         };
+        // A refusal for want of a price names the fee that has none, if it is one.
+        let fee = self.fees.unknown.filter(|_| frozen.is_none()).map(Meter::name);
         Refusal {
-            budget: CompactString::default(),
+            budget: fee.unwrap_or_default().into(),
             scope: frozen.map(|note| note.scope.clone()),
             window: String::new(),
             unit: Unit::Usd,
@@ -396,6 +406,13 @@ impl fmt::Display for Refusal {
                 }
                 return write!(f, "is frozen by {}: {}; reopen it to go on", OneLine(by), OneLine(reason));
             }
+            RefusalKind::Unpriced if !self.budget.is_empty() => {
+                let meter = &self.budget;
+                return write!(
+                    f,
+                    "the request may use {meter}, whose fee is not known for this model; name {meter} in a price row"
+                );
+            }
             RefusalKind::Unpriced => {
                 return f.write_str(
                     "the model has no price; add a price row, or name a fallback price in the policy",
@@ -470,6 +487,11 @@ impl fmt::Display for Decision {
         for refusal in &refusals {
             write!(f, "; {refusal}")?;
         }
+        if refusals.iter().any(|refusal| refusal.unit == Unit::Usd) {
+            for fee in self.fees() {
+                write!(f, "; the call is held for {fee}")?;
+            }
+        }
         match (self.next_rung(), self.affordable_output_tokens) {
             (Some(rung), _) => write!(f, "; try {rung}"),
             (None, Some(tokens)) if tokens > 0 => write!(f, "; an output of {tokens} tokens would fit"),
@@ -487,7 +509,7 @@ impl fmt::Debug for Decision {
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Decision", 10)?;
+        let mut fields = serializer.serialize_struct("Decision", 11)?;
         fields.serialize_field("verdict", &self.verdict)?;
         fields.serialize_field("model", self.model())?;
         fields.serialize_field("at", &self.now)?;
@@ -496,6 +518,7 @@ impl Serialize for Decision {
         fields.serialize_field("refusals", &self.refusals())?;
         fields.serialize_field("affordable_output_tokens", &self.affordable_output_tokens)?;
         fields.serialize_field("worst_case_excess", &self.excess)?;
+        fields.serialize_field("fees", self.fees())?;
         fields.serialize_field("retry_at", &self.retry_at())?;
         fields.serialize_field("next_rung", &self.next_rung())?;
         fields.end()

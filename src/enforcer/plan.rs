@@ -14,7 +14,7 @@ use crate::policy::{Budget, UnknownModel};
 use crate::pricing::Reasoning;
 use crate::reservation::Hidden;
 use crate::{
-    Binding, Call, Conditions, Error, Excess, ModelPrice, OutputSizing, PricingTable, Timestamp, Usd,
+    Binding, Call, Conditions, Error, Excess, Fees, ModelPrice, OutputSizing, PricingTable, Timestamp, Usd,
 };
 
 /// Everything about a charge set that does not depend on the call's size.
@@ -30,7 +30,9 @@ pub(crate) struct Plan {
     pub(crate) price: Option<Arc<ModelPrice>>,
     /// The table that the price is from, and when it was asked.
     pub(crate) prices: PricingTable,
-    /// The policy wants a price and there is none.
+    /// What the call may be billed for beside its tokens.
+    pub(crate) fees: Fees,
+    /// The policy wants a price and there is none, or not of a fee that the call may incur.
     pub(crate) unpriced: bool,
     /// The policy's own figure for calls that name no output limit, where it has one.
     pub(crate) output_tokens_said: Option<u64>,
@@ -88,6 +90,10 @@ impl Plan {
         {
             price = find(None, model);
         }
+        let assumed = policy.fee_uses_assumed();
+        let fees =
+            price.as_ref().map(|price| price.fees(&call.uses, &call.conditions, assumed)).transpose()?;
+        let fees = fees.unwrap_or_default();
         let passes = policy.unknown_model() == &UnknownModel::CountOnly || binding.observes_only;
         let mut valid_until = binding.valid_until;
         if price.as_ref().is_none_or(|price| price.model() != call.model) {
@@ -106,7 +112,8 @@ impl Plan {
             },
             call: call.without_input(),
             own: Arc::clone(own),
-            unpriced: price.is_none() && !passes,
+            unpriced: (price.is_none() || fees.unknown.is_some()) && !passes,
+            fees,
             output_tokens_said: policy.output_tokens_said(),
             prices: PricingTable::clone(&prices),
             binding,
@@ -196,13 +203,15 @@ impl Plan {
         held.usd.checked_add(self.excess(ask, held).usd).unwrap_or(Usd::MAX)
     }
 
-    /// Prices so many input tokens and so many output tokens of each choice.
+    /// Prices so many input tokens and so many output tokens of each choice, and what else may be billed.
     #[inline]
     pub(crate) fn price(&self, tokens_input: u64, output: u64, choices: u32) -> Result<Priced, Error> {
         let tokens_output =
             output.checked_mul(u64::from(choices)).ok_or_else(|| Error::overflow("output tokens"))?;
         let usd = match &self.price {
-            Some(price) => price.quote(tokens_input, tokens_output, &self.call.conditions)?,
+            Some(price) => {
+                price.quote(tokens_input, tokens_output, &self.call.conditions)?.checked_add(self.fees.usd)?
+            }
             None => Usd::ZERO,
         };
         Ok(Priced { usd, tokens_input, tokens_output })

@@ -38,6 +38,7 @@ pub(super) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
         conditions: *plan.conditions(),
         choices: ask.choices,
         excess: plan.excess(ask, priced),
+        fees: plan.fees.clone(),
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn reserve_at_once(
 ) -> Result<Option<Admission>, Error> {
     let core = &*plan.core;
     let (Input::Tokens(tokens), Some(ledger)) = (ask.input, core.ledger.immediate()) else { return Ok(None) };
-    if plan.exempt.is_some() || plan.price.is_none() || core.outbox.len() > 0 {
+    if plan.exempt.is_some() || plan.price.is_none() || plan.unpriced || core.outbox.len() > 0 {
         return Ok(None);
     }
     let ask = &plan.limited(ask, &Estimate::count(*tokens))?;

@@ -25,6 +25,9 @@ use crate::{Caps, Error, Event, Period, Root, Scope, ScopeKind, Timestamp, Unit,
 /// The output that is held for a call that names none, in tokens.
 pub const OUTPUT_TOKENS_DEFAULT: u64 = 16_384;
 
+/// How many uses are held for a fee of which nobody says how often it may be incurred.
+pub const FEE_USES_ASSUMED: u64 = 10;
+
 /// The most budgets, and the most exemptions, that a policy may have.
 pub const POLICY_ENTRIES_MAX: usize = 10_000;
 
@@ -56,6 +59,7 @@ struct Inner {
     unknown_model: UnknownModel,
     /// `None` where nobody said.
     output_tokens_default: Option<u64>,
+    fee_uses_assumed: u64,
     caps: Caps,
     observe: bool,
     /// Names made once for each root, so that a million accounts share them.
@@ -201,6 +205,16 @@ impl Policy {
         self.change(|inner| inner.output_tokens_default = Some(tokens))
     }
 
+    /// The same policy, holding that many uses of a fee that a request may incur without a limit; 10 unless
+    /// set, at least one.
+    ///
+    /// A search, a page or an image is billed beside the tokens. Where the request says how many there may
+    /// be, so many are held for; see [`Call::may_use`](crate::Call::may_use).
+    #[must_use]
+    pub fn with_fee_uses_assumed(self, uses: u64) -> Self {
+        self.change(|inner| inner.fee_uses_assumed = uses.max(1))
+    }
+
     /// The same policy with caps on every single call.
     #[must_use]
     pub fn with_caps(self, caps: Caps) -> Self {
@@ -240,6 +254,12 @@ impl Policy {
     /// The same, where it was set.
     pub(crate) fn output_tokens_said(&self) -> Option<u64> {
         self.0.output_tokens_default
+    }
+
+    /// How many uses are held for a fee that a request may incur without a limit.
+    #[must_use]
+    pub fn fee_uses_assumed(&self) -> u64 {
+        self.0.fee_uses_assumed
     }
 
     /// Whether nothing is enforced: the policy observes, or all its budgets do.
@@ -309,6 +329,7 @@ impl Policy {
             ladder: shared.ladder.clone(),
             unknown_model: shared.unknown_model.clone(),
             output_tokens_default: shared.output_tokens_default,
+            fee_uses_assumed: shared.fee_uses_assumed,
             caps: shared.caps,
             observe: shared.observe,
             roots: shared.roots.clone(),
@@ -336,6 +357,7 @@ impl Default for Inner {
             ladder: Vec::new(),
             unknown_model: UnknownModel::default(),
             output_tokens_default: None,
+            fee_uses_assumed: FEE_USES_ASSUMED,
             caps: Caps::default(),
             observe: false,
             roots: DashMap::new(),

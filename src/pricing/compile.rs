@@ -48,10 +48,14 @@ pub(super) struct Compiled {
 /// Fills every gap of a row; `times` are rates that replace all others.
 pub(super) fn compile(row: &PriceRow, times: Option<&Rates>) -> Result<Compiled, Error> {
     let missing = |field| Error::invalid(field, "is missing, and no lower layer names it");
-    if !row.complete && row.standard.get(Meter::Input).is_none() {
+    if row.free && row.charges() {
+        return Err(Error::invalid("free", "stands beside a rate above zero"));
+    }
+    let whole = row.complete || row.free || row.unknown;
+    if !whole && row.standard.get(Meter::Input).is_none() {
         return Err(missing("standard.input"));
     }
-    if !row.complete && row.standard.get(Meter::Output).is_none() {
+    if !whole && row.standard.get(Meter::Output).is_none() {
         return Err(missing("standard.output"));
     }
     let edges = edges(row)?;
@@ -69,7 +73,8 @@ pub(super) fn compile(row: &PriceRow, times: Option<&Rates>) -> Result<Compiled,
         for at in 0..bands.len() {
             for tier in ServiceTier::ALL {
                 let levels = levels(&bands, at, priced_as(row, tier), times.as_ref());
-                let mut filled = filled(&levels);
+                let mut filled =
+                    if row.free { Filled { rates: [Some(0); Meter::COUNT] } } else { filled(&levels) };
                 scale("region_factors", &mut filled.rates, factor)?;
                 let set = RateSet::of(&filled, &shared);
                 places.push(place(&mut sets, set)?);

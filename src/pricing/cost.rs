@@ -121,7 +121,13 @@ impl Cost {
     pub fn is_complete(&self) -> bool {
         match &self.rates {
             Rated::Plain(_) => true,
-            Rated::Full(_) => self.lines().all(|line| line.amount.is_some()),
+            Rated::Full(rates) => {
+                // Where something else is billed and no token has a rate, tokens are not what is billed.
+                let billed = |line: &CostLine| !line.meter.counts_tokens() && line.amount.is_some();
+                let by_token = rates.names_tokens() || !self.lines().any(|line| billed(&line));
+                let counts = |line: &CostLine| by_token || !line.meter.counts_tokens();
+                self.lines().filter(counts).all(|line| line.amount.is_some())
+            }
         }
     }
 
@@ -244,7 +250,7 @@ fn common(usage: &Usage) -> Result<[u64; 6], Error> {
 }
 
 /// Units for that many, exact but for time billed by the hour, which is rounded up.
-fn amount(meter: Meter, quantity: u64, rate: u128) -> Option<u128> {
+pub(super) fn amount(meter: Meter, quantity: u64, rate: u128) -> Option<u128> {
     let product = rate.checked_mul(u128::from(quantity))?;
     match meter.unit() {
         MeterUnit::Millisecond => Some(product.div_ceil(HOUR_MS)),

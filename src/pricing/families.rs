@@ -6,6 +6,7 @@
 
 use super::matching::canonical_provider;
 use super::unseen::Reasoning;
+use crate::Meter;
 
 use Reasoning::{Always, Never, OnRequest};
 
@@ -188,6 +189,83 @@ pub(super) fn tokens_per_second(provider: &str) -> Option<u32> {
     let provider = canonical_provider(provider.strip_prefix("huggingface_").unwrap_or(provider));
     let provider = provider.strip_suffix("-ai").unwrap_or(provider);
     SPEEDS.into_iter().find(|(seller, _)| *seller == provider).map(|(_, speed)| speed)
+}
+
+/// Whether a model that a publication lists at nothing is known to cost nothing.
+///
+/// It runs on one's own machines, its seller lets it go free by its name, or
+/// (`OpenAI`'s moderation) its seller says so. A zero anywhere else is taken
+/// for a price that nobody has looked up.
+pub(super) fn is_free(provider: &str, model: &str, mode: &str) -> bool {
+    let own =
+        ["ollama", "ollama_chat", "lemonade", "llamafile", "lm_studio", "hosted_vllm", "vllm", "xinference"];
+    let own = own.contains(&provider) && !model.ends_with("-cloud");
+    let named = provider == "openrouter" && model.ends_with(":free");
+    own || named || provider == "searxng" || (provider == "openai" && mode == "moderation")
+}
+
+/// How often a model searches the web without being asked to: not, once, or nobody knows how often.
+pub(super) fn searches(model: &str) -> u64 {
+    let model = model.to_ascii_lowercase();
+    if model.contains("deep-research") {
+        return 2;
+    }
+    let once = ["sonar", "search-preview", "search-api", "-online"];
+    u64::from(once.into_iter().any(|word| model.contains(word)))
+}
+
+/// What a seller asks for one use of its tools, where its rows do not say it: published by November 2026, in
+/// millionths of a dollar. Held for, and never charged by it: an answer that counts such a use is not complete.
+const TOOL_FEES: [(&str, Meter, u128); 40] = [
+    ("openai", Meter::WebSearch, 25_000),
+    ("openai", Meter::FileSearch, 2_500),
+    ("openai", Meter::CodeExecution, 30_000),
+    // An image of the dearest size and quality.
+    ("openai", Meter::ImageGeneration, 250_000),
+    ("azure", Meter::WebSearch, 35_000),
+    ("azure", Meter::FileSearch, 2_500),
+    ("azure", Meter::CodeExecution, 33_000),
+    ("azure", Meter::ImageGeneration, 250_000),
+    ("anthropic", Meter::WebSearch, 10_000),
+    ("anthropic", Meter::WebFetch, 0),
+    // An hour of a container; the first 1,550 hours of a month are free.
+    ("anthropic", Meter::CodeExecution, 50_000),
+    ("google", Meter::WebSearch, 35_000),
+    ("google", Meter::MapsSearch, 25_000),
+    ("google", Meter::WebFetch, 0),
+    ("google", Meter::CodeExecution, 0),
+    ("google", Meter::FileSearch, 0),
+    ("vertex_ai", Meter::WebSearch, 45_000),
+    ("vertex_ai", Meter::MapsSearch, 25_000),
+    ("vertex_ai", Meter::WebFetch, 0),
+    ("vertex_ai", Meter::CodeExecution, 0),
+    ("xai", Meter::WebSearch, 10_000),
+    ("xai", Meter::CodeExecution, 10_000),
+    ("xai", Meter::FileSearch, 10_000),
+    ("mistral", Meter::WebSearch, 30_000),
+    ("mistral", Meter::CodeExecution, 30_000),
+    ("mistral", Meter::ImageGeneration, 100_000),
+    ("mistral", Meter::FileSearch, 10_000),
+    ("groq", Meter::WebSearch, 8_000),
+    ("groq", Meter::WebFetch, 1_000),
+    // An hour of it.
+    ("groq", Meter::CodeExecution, 180_000),
+    ("perplexity", Meter::WebSearch, 14_000),
+    ("perplexity", Meter::WebFetch, 500),
+    ("openrouter", Meter::WebSearch, 50_000),
+    ("openrouter", Meter::WebFetch, 50_000),
+    ("moonshot", Meter::WebSearch, 5_000),
+    ("zai", Meter::WebSearch, 10_000),
+    ("dashscope", Meter::WebSearch, 10_000),
+    ("cohere", Meter::WebSearch, 10_000),
+    ("bedrock", Meter::WebSearch, 35_000),
+    ("bedrock", Meter::CodeExecution, 0),
+];
+
+/// The fee of a seller's tool in units of [`ExactUsd`](super::ExactUsd), where its price list is known.
+pub(super) fn tool_fee(provider: &str, meter: Meter) -> Option<u128> {
+    let listed = TOOL_FEES.into_iter().find(|(seller, tool, _)| *seller == provider && *tool == meter);
+    listed.map(|(.., millionths)| millionths.saturating_mul(1_000_000_000_000_000_000_000))
 }
 
 #[cfg(test)]

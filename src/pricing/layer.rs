@@ -120,7 +120,7 @@ pub(super) fn overlaid(
 /// The upper row by itself, where nothing lies below it and it names enough.
 fn alone(gap: Span, upper: &PriceRow, source: &Arc<PriceSource>) -> Result<Option<Version>, Error> {
     let named = |meter: Meter| upper.standard.get(meter).is_some();
-    let complete = upper.complete || (named(Meter::Input) && named(Meter::Output));
+    let complete = upper.complete || upper.free || (named(Meter::Input) && named(Meter::Output));
     if gap.is_empty() || !complete {
         return Ok(None);
     }
@@ -129,13 +129,15 @@ fn alone(gap: Span, upper: &PriceRow, source: &Arc<PriceSource>) -> Result<Optio
 
 /// The lower row with everything replaced that the upper one names.
 fn merged(upper: &PriceRow, lower: &PriceRow) -> PriceRow {
-    if upper.complete {
+    if upper.complete || upper.free {
         return PriceRow { from: lower.from, until: lower.until, ..upper.clone() };
     }
     // One thing in two spellings: whichever the upper row names replaces both.
     let names_unseen = upper.unseen.is_some() || upper.unseen_tokens_per_second.is_some();
     let unseen = if names_unseen { upper } else { lower };
     let mut merged = PriceRow {
+        free: lower.free && !upper.names_rates(),
+        unknown: upper.unknown || (lower.unknown && !upper.names_rates()),
         reasoning: upper.reasoning.or(lower.reasoning),
         unseen: unseen.unseen,
         unseen_tokens_per_second: unseen.unseen_tokens_per_second,

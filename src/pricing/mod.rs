@@ -21,6 +21,7 @@ mod decimal;
 mod exact;
 mod extras;
 mod families;
+mod fees;
 pub mod import;
 mod layer;
 mod matching;

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::compile::{Compiled, REGIONS, compile};
 use super::cost::{Cost, rounded_up, times, usd_rate};
 use super::extras::Allowance;
+use super::families;
 use super::row::PriceRow;
 use super::sets::{Dearest, RateSet};
 use super::source::PriceSource;
@@ -49,6 +50,13 @@ pub struct ModelPrice {
     output_tokens_max: Option<u64>,
     reasoning: Reasoning,
     unseen: Unseen,
+    /// The row says that it costs nothing.
+    free: bool,
+    /// The row says that its figures are no price.
+    unknown: bool,
+    /// It searches the web without being asked to, and maybe often.
+    pub(super) searches: bool,
+    pub(super) searches_much: bool,
     source: Arc<PriceSource>,
     /// The windows of the week at whose edges another price of the same version begins or ends.
     windows: Arc<[Windows]>,
@@ -76,6 +84,10 @@ impl ModelPrice {
             output_tokens_max: row.output_tokens_max,
             reasoning: row.reasoning.unwrap_or_default(),
             unseen: unseen(row.unseen, row.unseen_tokens_per_second)?,
+            free: row.free,
+            unknown: row.unknown,
+            searches: families::searches(&row.model) > 0,
+            searches_much: families::searches(&row.model) > 1,
             source: Arc::clone(source),
             windows: Arc::clone(&windows),
             allowances: row.allowances.as_slice().into(),
@@ -164,14 +176,30 @@ impl ModelPrice {
         set.rate(meter, conditions.search_context()).and_then(|rate| usd_rate(meter, rate))
     }
 
-    /// Whether input has a rate under these conditions, so that a call in tokens can be held.
+    /// Whether the price of a call is known under these conditions, so that it can be held.
     ///
-    /// A model that is billed by the second, the page or the image has none: it
-    /// is no free model, and an enforcer takes it for one without a price.
+    /// Known is a rate for input, or a fee that every call incurs in its place
+    /// (by search, page, image or second). A row whose figures are no price has
+    /// neither: one that a publication lists at nothing but that is not free.
+    /// An enforcer takes it for a model without a price.
     #[must_use]
     pub fn quotes(&self, conditions: &Conditions) -> bool {
-        let set = self.set(self.band(0), conditions);
-        set.is_some_and(|set| set.rate(Meter::Input, conditions.search_context()).is_some())
+        let by_token = |set: &RateSet| set.rate(Meter::Input, conditions.search_context()).is_some();
+        let by_request = |set: &RateSet| set.is_priced(Meter::Request);
+        !self.unknown
+            && (self.set(0, conditions).is_some_and(|set| by_token(set) || by_request(set))
+                || !self.incurred(conditions).is_empty())
+    }
+
+    /// Whether tokens have a rate, so that an answer in tokens can be priced.
+    pub(crate) fn is_by_token(&self, conditions: &Conditions) -> bool {
+        self.set(0, conditions).is_some_and(|set| set.names_tokens())
+    }
+
+    /// Whether it costs nothing, whatever is counted: the row says so of everything that it names.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.free || (!self.unknown && self.compiled.sets.iter().all(|set| set.is_zero()))
     }
 
     /// Whether it names any rate at all.
@@ -287,6 +315,15 @@ impl ModelPrice {
     #[inline]
     fn band(&self, input_tokens: u64) -> usize {
         self.compiled.edges.iter().take_while(|first| **first <= input_tokens).count()
+    }
+
+    /// The rates of every band under these conditions.
+    pub(super) fn dearest_sets<'a>(
+        &'a self,
+        conditions: &'a Conditions,
+    ) -> impl Iterator<Item = &'a RateSet> {
+        let bands = 0..=self.compiled.edges.len();
+        bands.filter_map(|band| self.set(band, conditions)).map(|set| &**set)
     }
 
     /// The rates of a band under these conditions; there always are some.

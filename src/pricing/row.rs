@@ -40,7 +40,11 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 /// - `search_context`: fees of a search by its size, `low`, `medium`, `high`;
 /// - `minimums`: the least that is billed of a meter, once it counts at all;
 /// - `allowances`: what is free in a period, told and never deducted;
-/// - `complete`: nothing of a lower layer shines through.
+/// - `complete`: nothing of a lower layer shines through;
+/// - `free`: it costs nothing, whatever is counted; beside it no rate above zero may stand, and no lower row shines through;
+/// - `unknown`: its figures are no price, so that its model counts as one without: what an import writes for
+///   models that a publication lists at nothing and that are not known to be free, and for those priced only by
+///   what it does not understand. A row above it that names a rate ends that.
 ///
 /// Anything else is an error.
 ///
@@ -114,6 +118,10 @@ pub struct PriceRow {
     pub(super) allowances: Vec<Allowance>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) complete: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) free: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unknown: bool,
 }
 
 impl PriceRow {
@@ -285,6 +293,13 @@ impl PriceRow {
         self
     }
 
+    /// A row that says its model costs nothing, whatever is counted: a model that runs on one's own machines.
+    #[must_use]
+    pub fn free(mut self) -> Self {
+        self.free = true;
+        self
+    }
+
     /// The provider, as written.
     #[must_use]
     pub fn provider(&self) -> &str {
@@ -305,6 +320,25 @@ impl PriceRow {
 
     pub(super) fn rates_mut(&mut self, tier: ServiceTier) -> &mut Rates {
         rates_of!(&mut self, tier)
+    }
+
+    /// Whether it names a rate anywhere, be it zero.
+    pub(super) fn names_rates(&self) -> bool {
+        self.every_rate().next().is_some()
+    }
+
+    /// Whether it names a rate above zero anywhere.
+    pub(super) fn charges(&self) -> bool {
+        self.every_rate().any(|rate| !rate.is_zero())
+    }
+
+    fn every_rate(&self) -> impl Iterator<Item = Decimal> {
+        let own = ServiceTier::ALL.into_iter().map(|tier| self.rates(tier));
+        let bands =
+            self.bands.iter().flat_map(|band| ServiceTier::ALL.into_iter().map(|tier| band.rates(tier)));
+        let times = self.times.iter().map(|times| &times.rates);
+        let searches = self.search_context.iter().flat_map(|fees| [fees.low, fees.medium, fees.high]);
+        own.chain(bands).chain(times).flat_map(Rates::iter).map(|(_, rate)| rate).chain(searches.flatten())
     }
 
     pub(super) fn factor(&self, tier: ServiceTier) -> Option<Decimal> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::compile::{Filled, Given, at, units};
+use super::fees::{self, Side};
 use super::row::PriceRow;
 use crate::{Conditions, Error, Meter, Modality, SearchContext};
 
@@ -128,6 +129,33 @@ impl RateSet {
             return sized.or_else(|| self.find(meter));
         }
         self.find(meter).or_else(|| self.rate(meter.whole()?, search))
+    }
+
+    /// Whether something costs by a rate of its own.
+    pub(super) fn is_priced(&self, meter: Meter) -> bool {
+        self.find(meter).is_some_and(|rate| rate > 0)
+    }
+
+    /// Whether tokens of that side cost anything.
+    pub(super) fn bills(&self, side: Side) -> bool {
+        let tokens = self.named.iter().filter(|(meter, rate)| meter.counts_tokens() && *rate > 0);
+        tokens.into_iter().any(|(meter, _)| fees::side(*meter) == side)
+    }
+
+    /// Whether any token costs anything.
+    pub(super) fn bills_tokens(&self) -> bool {
+        self.bills(Side::In) || self.bills(Side::Out)
+    }
+
+    /// Whether any token has a rate, be it zero.
+    pub(super) fn names_tokens(&self) -> bool {
+        self.named.iter().any(|(meter, _)| meter.counts_tokens())
+    }
+
+    /// Whether there are rates, and all are zero.
+    pub(super) fn is_zero(&self) -> bool {
+        let fees = self.shared.search.iter().flatten().flatten();
+        !self.named.is_empty() && self.named.iter().map(|(_, rate)| rate).chain(fees).all(|rate| *rate == 0)
     }
 
     /// Whether no rate is known.

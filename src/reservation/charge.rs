@@ -148,6 +148,10 @@ impl Open {
             usage = usage.with_output(most.max(usage.output().unwrap_or(0)));
             estimated = true;
         }
+        // Who is billed by the search or page is billed for one at least, whether or not the answer counts it.
+        let unknown = input_missing || output_missing || nothing || report.broke_off;
+        let (usage, fees_missing) = self.plan.fees.at_least(usage, unknown);
+        estimated |= fees_missing;
         let served = self.served_instead(report);
         let conditions = self.conditions_of(report);
         let mut charge = Charge {
@@ -240,6 +244,11 @@ impl Open {
         let reserved = self.plan.price.as_deref().map(ModelPrice::provider);
         let seller = self.plan.call.provider.as_deref().or(reserved);
         let found = self.plan.prices.find(seller, model, self.now);
-        found.filter(|price| price.quotes(conditions)).cloned()
+        // An answer in tokens says nothing to a price by the second.
+        let by_token = self.plan.price.as_deref().is_none_or(|price| price.is_by_token(conditions));
+        let fits = |price: &&Arc<ModelPrice>| {
+            price.quotes(conditions) && (!by_token || price.is_by_token(conditions))
+        };
+        found.filter(fits).cloned()
     }
 }

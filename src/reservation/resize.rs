@@ -174,6 +174,7 @@ impl Open {
         let quote = Quote {
             price: self.plan.price.clone(),
             excess: draft.excess,
+            fees: self.plan.fees.clone(),
             ..Quote::of(draft.priced.amount())
         };
         let decision = Box::new(explain(judged, &quote, frozen, None, false));

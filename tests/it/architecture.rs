@@ -24,6 +24,7 @@ const LAYERS: [&[&str]; 7] = [
         "account",
         "claim",
         "binding",
+        "fee",
         "verdict",
         "event",
     ],

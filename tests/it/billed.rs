@@ -178,7 +178,9 @@ fn a_model_billed_by_the_second_is_not_held_at_nothing() {
     // Ten hours of speech once passed an empty budget: its tokens have no rate, and no rate was zero.
     let enforcer = penniless([only("scribe", &[(Meter::AudioInMs, "0.36")])]);
     let refused = enforcer.reserve_now(&call("scribe", 10)).unwrap().or_refusal().unwrap_err();
-    assert!(refused.to_string().contains("no price"), "{refused}");
+    assert!(refused.to_string().contains("60000 × audio_in_ms, assumed: 0.006 USD"), "{refused}");
+    let ten_hours = call("scribe", 10).may_use(Meter::AudioInMs, 36_000_000);
+    assert_eq!(enforcer.quote(&ten_hours).unwrap(), Some(usd("3.60")));
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod drops;
 mod estimation_recorded;
 mod explain;
 mod families;
+mod fees;
 #[cfg(feature = "testing")]
 mod faulty;
 mod fuzzed;

@@ -37,6 +37,7 @@ pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
         inner.ladder = general.ladder;
         inner.unknown_model = general.unknown_model;
         inner.output_tokens_default = general.output_tokens_default.or(inner.output_tokens_default);
+        inner.fee_uses_assumed = general.fee_uses_assumed.unwrap_or(inner.fee_uses_assumed);
         inner.caps = general.caps;
         inner.observe = general.observe;
     }))
@@ -93,22 +94,39 @@ struct General {
     ladder: Vec<CompactString>,
     unknown_model: UnknownModel,
     output_tokens_default: Option<u64>,
+    fee_uses_assumed: Option<u64>,
     caps: Caps,
     observe: bool,
     kinds: Vec<ScopeKind>,
 }
 
 fn general(node: &Node) -> Result<General, Error> {
-    let known = ["ladder", "unknown_model", "output_tokens_default", "per_call", "observe", "kinds"];
+    let known = [
+        "ladder",
+        "unknown_model",
+        "output_tokens_default",
+        "fee_uses_assumed",
+        "per_call",
+        "observe",
+        "kinds",
+    ];
     let fields = Fields::of(node, &known)?;
     Ok(General {
         ladder: fields.find("ladder", value::names)?.unwrap_or_default(),
         unknown_model: fields.find("unknown_model", unknown_model)?.unwrap_or_default(),
         output_tokens_default: fields.find("output_tokens_default", value::whole)?,
+        fee_uses_assumed: fields.find("fee_uses_assumed", uses)?,
         caps: fields.find("per_call", budget::caps)?.unwrap_or_default(),
         observe: fields.flag("observe")?,
         kinds: fields.find("kinds", value::kinds)?.unwrap_or_default(),
     })
+}
+
+fn uses(node: &Node) -> Result<u64, Error> {
+    match value::whole(node)? {
+        0 => Err(wrong("0: a fee that may be incurred is held for at least once")),
+        uses => Ok(uses),
+    }
 }
 
 fn unknown_model(node: &Node) -> Result<UnknownModel, Error> {

@@ -90,6 +90,10 @@ fn model(provider: &str, fields: &Map<'_>, import: &mut Import) -> Result<Option
         row.unseen_tokens_per_second = families::tokens_per_second(provider);
         fill(&mut row, standard, &variants);
         times(&entry, &mut row, &timed, &mut import.report);
+        if !row.charges() {
+            row.free = families::is_free(provider, &id, "");
+            row.unknown = !row.free;
+        }
         if provider == "groq" && id.starts_with("whisper-large-v3") {
             row = row.with_minimum(Meter::AudioInMs, 10_000);
         }

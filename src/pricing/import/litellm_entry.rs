@@ -46,6 +46,7 @@ impl<'a> Entry<'a> {
         entry.multipliers(fields, report)?;
         entry.searches(fields, report)?;
         entry.off_peak(fields, report)?;
+        entry.zeros(provider, report);
         let row = entry.row;
         let none = ServiceTier::ALL.into_iter().all(|tier| row.rates(tier).is_empty());
         if none && row.bands.is_empty() {
@@ -148,6 +149,21 @@ impl<'a> Entry<'a> {
         self.row.unseen_tokens_per_second = families::tokens_per_second(provider);
     }
 
+    /// What an entry says that names nothing above zero, or no tokens and something that is not understood.
+    ///
+    /// There a zero often means that nobody has looked it up.
+    fn zeros(&mut self, provider: &str, report: &ImportReport) {
+        if !self.row.charges() {
+            self.row.free = families::is_free(provider, self.key, &self.mode);
+            self.row.unknown = !self.row.free;
+            return;
+        }
+        let counts = |meter: Meter| self.row.standard.get(meter).is_some_and(|rate| !rate.is_zero());
+        let by_token = Meter::ALL.into_iter().any(|meter| meter.counts_tokens() && counts(meter));
+        let banded = !self.row.bands.is_empty();
+        self.row.unknown = !by_token && !banded && report.has_gaps(self.key);
+    }
+
     /// Makes bands of the thresholds at which the input has a rate, and lists what is priced at others.
     fn thresholds(&mut self, provider: &str, given: Vec<(String, CostField)>, report: &mut ImportReport) {
         let is_edge = |rates: &ByTier| {
@@ -163,6 +179,13 @@ impl<'a> Entry<'a> {
         let base = self.rates.remove(&0).unwrap_or_default();
         for (tier, rates) in &base {
             *self.row.rates_mut(*tier) = rates.clone();
+        }
+        // Where nothing else is priced of a maker of images, that is an image made.
+        let makes = matches!(self.mode.as_str(), "image_generation" | "image_edit");
+        if makes && self.row.standard.iter().all(|(meter, _)| meter == Meter::ImageIn) {
+            let made = self.row.standard.get(Meter::ImageIn);
+            self.row.standard.set(Meter::ImageOut, made);
+            self.row.standard.set(Meter::ImageIn, None);
         }
         let images = self.row.standard.get(Meter::OutputImage);
         if self.row.standard.get(Meter::Output).is_none() && images.is_some() {

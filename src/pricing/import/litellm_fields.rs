@@ -69,9 +69,9 @@ const FIELDS: [(&str, Meter, Unit); 31] = [
 fn of_mode(name: &str, mode: &str) -> Option<(Meter, Unit)> {
     Some(match (name, mode) {
         ("input_cost_per_second", "audio_transcription") => (Meter::AudioInMs, Unit::Second),
-        ("output_cost_per_second", "audio_transcription" | "audio_speech") => {
-            (Meter::AudioOutMs, Unit::Second)
-        }
+        // Of a transcription it is the sound that was sent, once more.
+        ("output_cost_per_second", "audio_transcription") => (Meter::AudioInMs, Unit::Second),
+        ("output_cost_per_second", "audio_speech") => (Meter::AudioOutMs, Unit::Second),
         ("output_cost_per_second", "video_generation") => (Meter::VideoOutMs, Unit::Second),
         ("input_cost_per_query", "rerank") => (Meter::SearchUnit, Unit::Piece),
         ("input_cost_per_query", "search") => (Meter::Request, Unit::Piece),

@@ -1,0 +1,99 @@
+//! What may a call be billed for beside its tokens, and what is held for it?
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{Meter, Usage, Usd};
+
+/// A fee that is held for beside the tokens of a call.
+///
+/// # Example: a tool without a limit is held for ten uses, and says so
+/// ```
+/// use token_budget::{Call, Enforcer, Meter};
+///
+/// let call = Call::new("claude-sonnet-4-5").input_tokens(1_000).output_tokens(1_000);
+/// let searching = call.clone().may_use_unlimited(Meter::WebSearch);
+/// let enforcer = Enforcer::builder().build();
+/// let held = |call: &Call| enforcer.reserve_now(call).unwrap().or_refusal().unwrap();
+/// let reservation = held(&searching);
+/// assert_eq!(reservation.quoted(), "0.118".parse()?); // 0.018 for tokens, 10 × 0.01
+/// let fees = reservation.decision().fees().to_vec();
+/// assert_eq!(fees[0].to_string(), "10 × web_search, assumed: 0.10 USD");
+///
+/// assert_eq!(held(&call).quoted(), "0.018".parse()?); // it may not search
+/// assert_eq!(held(&call.may_use(Meter::WebSearch, 2)).quoted(), "0.038".parse()?);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fee {
+    /// What is billed.
+    pub meter: Meter,
+    /// How many are held for, in the meter's unit: pieces, milliseconds, characters.
+    pub uses: u64,
+    /// Nobody said how many there may be.
+    pub assumed: bool,
+    /// What is held for them, rounded up.
+    pub usd: Usd,
+    /// Every call of this model incurs it.
+    pub(crate) incurred: bool,
+}
+
+impl fmt::Display for Fee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let assumed = if self.assumed { ", assumed" } else { "" };
+        write!(f, "{} × {}{assumed}: {} USD", self.uses, self.meter, self.usd)
+    }
+}
+
+impl Serialize for Fee {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut fields = serializer.serialize_struct("Fee", 4)?;
+        fields.serialize_field("meter", self.meter.name())?;
+        fields.serialize_field("uses", &self.uses)?;
+        fields.serialize_field("assumed", &self.assumed)?;
+        fields.serialize_field("usd", &self.usd)?;
+        fields.end()
+    }
+}
+
+/// All fees that a call may incur, beside the fee of the request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fees {
+    pub(crate) lines: Option<Arc<[Fee]>>,
+    /// Their sum, rounded up once.
+    pub(crate) usd: Usd,
+    /// One that the request may incur and nobody knows the rate of.
+    pub(crate) unknown: Option<Meter>,
+}
+
+impl Fees {
+    /// One line for each that is held for.
+    #[must_use]
+    pub fn lines(&self) -> &[Fee] {
+        self.lines.as_deref().unwrap_or_default()
+    }
+
+    /// What is held for all of them.
+    #[must_use]
+    pub fn usd(&self) -> Usd {
+        self.usd
+    }
+
+    /// The usage with what every such call is billed for, where the answer counts none of it; whether that was so.
+    ///
+    /// `unknown` says that the answer's usage is not known: then what the request may have used is as held.
+    pub(crate) fn at_least(&self, usage: Usage, unknown: bool) -> (Usage, bool) {
+        let counted = |fee: &Fee| usage.count(fee.meter).is_some_and(|count| count > 0);
+        let all_missing = !self.lines().iter().any(|fee| fee.incurred && counted(fee));
+        let missing = |fee: &&Fee| {
+            if fee.incurred { all_missing } else { unknown && usage.count(fee.meter).is_none() }
+        };
+        let fill = |usage: Usage, fee: &Fee| usage.with(fee.meter, fee.uses);
+        let filled = self.lines().iter().filter(missing).fold(usage, fill);
+        (filled, filled != usage)
+    }
+}

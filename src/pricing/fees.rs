@@ -1,0 +1,152 @@
+//! Which fees may a call incur beside its tokens, and what is held for them?
+//!
+//! Three kinds. A fee that every call incurs: a row without a price for tokens
+//! going in (or coming out) bills something else for them, and a model that
+//! searches unasked bills the search. A fee that a request asks for: a tool
+//! that the provider runs, or content that is billed by the piece. And the fee
+//! of the request itself, which is part of [`ModelPrice::quote`]. Only the
+//! second needs the request; who reads it says so by
+//! [`Call::may_use`](crate::Call::may_use).
+
+use super::cost::amount;
+use super::exact::ExactUsd;
+use super::families;
+use super::model::ModelPrice;
+use super::sets::RateSet;
+use crate::fee::{Fee, Fees};
+use crate::{Conditions, Error, Meter, MeterUnit};
+
+impl ModelPrice {
+    /// What is held for the fees that a call may incur.
+    ///
+    /// `asked` is what the request may use, ordered by meter; of what it does
+    /// not say how often, `assumed` uses are held.
+    pub(crate) fn fees(
+        &self,
+        asked: &[(Meter, Option<u64>)],
+        conditions: &Conditions,
+        assumed: u64,
+    ) -> Result<Fees, Error> {
+        let mut lines = Vec::new();
+        let mut sum = ExactUsd::ZERO;
+        let mut unknown = None;
+        let incurred = self.incurred(conditions);
+        let unasked = incurred.iter().filter(|meter| {
+            let same_side = |asked: Meter| side(asked) == side(**meter) && incurred.contains(&asked);
+            !asked.iter().any(|(meter, _)| same_side(*meter))
+        });
+        let assumed_of = |meter: Meter| if is_once(meter) { 1 } else { assumed };
+        let bills_tokens = self.dearest_sets(conditions).any(RateSet::bills_tokens);
+        let unasked = unasked.map(|meter| (*meter, if self.searches_much { assumed_of(*meter) } else { 1 }));
+        let unasked: Vec<_> = unasked.map(|(meter, uses)| (meter, uses, true)).collect();
+        let asked = asked.iter().filter(|(_, count)| *count != Some(0));
+        let asked = asked.map(|(meter, count)| {
+            let unsaid = if bills_tokens { assumed_of(*meter) } else { 1 };
+            count.map_or((*meter, unsaid, true), |count| (*meter, count, false))
+        });
+        for (meter, uses, assumed) in asked.chain(unasked) {
+            let uses = if assumed { uses.saturating_mul(one_use(meter)) } else { uses };
+            let Some((rate, least)) = self.fee_rate(meter, conditions) else {
+                // What has no rate of its own is counted in tokens, but for tools.
+                unknown = unknown.or(is_tool(meter).then_some(meter));
+                continue;
+            };
+            let uses = uses.max(least);
+            let fee = amount(meter, uses, rate).map(ExactUsd::from_units);
+            let fee = fee.ok_or_else(|| Error::overflow("fees of the call"))?;
+            sum = sum.checked_add(fee).ok_or_else(|| Error::overflow("fees of the call"))?;
+            let (usd, incurred) = (fee.rounded_up()?, incurred.contains(&meter));
+            lines.push(Fee { meter, uses, assumed, usd, incurred });
+        }
+        let lines = (!lines.is_empty()).then(|| lines.into());
+        Ok(Fees { lines, usd: sum.rounded_up()?, unknown })
+    }
+
+    /// What every call of the model is billed for beside or in place of its tokens.
+    pub(super) fn incurred(&self, conditions: &Conditions) -> Vec<Meter> {
+        let sets = || self.dearest_sets(conditions);
+        let priced = |meter: Meter| sets().any(|set| set.is_priced(meter));
+        let input = sets().any(|set| set.bills(Side::In));
+        let output = sets().any(|set| set.bills(Side::Out));
+        let by_itself = |meter: &Meter| match meter {
+            Meter::SearchUnit => priced(*meter),
+            Meter::WebSearch => self.searches && priced(*meter),
+            Meter::Request => false,
+            _ => match side(*meter) {
+                Side::In => !input && priced(*meter),
+                Side::Out => !output && priced(*meter),
+                Side::Tool => false,
+            },
+        };
+        let fees = || Meter::ALL.into_iter().filter(|meter| !meter.counts_tokens());
+        let found: Vec<Meter> = fees().filter(by_itself).collect();
+        if found.is_empty() && !input && !output && !priced(Meter::Request) {
+            // Nothing but a tool has a price: whoever calls that calls the tool.
+            return fees().filter(|meter| priced(*meter)).collect();
+        }
+        found
+    }
+
+    /// The dearest rate of a fee at any length of the input, and the least that is billed of it.
+    fn fee_rate(&self, meter: Meter, conditions: &Conditions) -> Option<(u128, u64)> {
+        let size = conditions.search_context();
+        let rates = self
+            .dearest_sets(conditions)
+            .filter_map(|set| Some((set.rate(meter, size)?, set.minimum(meter))));
+        rates.max().or_else(|| families::tool_fee(self.provider(), meter).map(|rate| (rate, 0)))
+    }
+}
+
+/// Whether a meter is of what goes in, of what comes out, or of a tool that the provider runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    In,
+    Out,
+    Tool,
+}
+
+pub(super) fn side(meter: Meter) -> Side {
+    match meter {
+        Meter::Output
+        | Meter::Reasoning
+        | Meter::OutputAudio
+        | Meter::OutputImage
+        | Meter::OutputVideo
+        | Meter::ImageOut
+        | Meter::AudioOutMs
+        | Meter::VideoOutMs
+        | Meter::CharacterOut => Side::Out,
+        _ if is_tool(meter) => Side::Tool,
+        _ => Side::In,
+    }
+}
+
+fn is_tool(meter: Meter) -> bool {
+    matches!(
+        meter,
+        Meter::WebSearch
+            | Meter::WebFetch
+            | Meter::FileSearch
+            | Meter::CodeExecution
+            | Meter::MapsSearch
+            | Meter::ImageGeneration
+    )
+}
+
+/// Whether one call needs it once, however often it uses it: a sandbox.
+fn is_once(meter: Meter) -> bool {
+    meter == Meter::CodeExecution
+}
+
+/// How many units stand for one use of what is billed by time or length, where nobody says how much there is.
+///
+/// A minute of sound or of video sent, ten seconds of video made (sellers make
+/// four to twelve), and as much text as one request for speech may have.
+fn one_use(meter: Meter) -> u64 {
+    match (meter, meter.unit()) {
+        (Meter::VideoOutMs, _) => 10_000,
+        (_, MeterUnit::Millisecond) => 60_000,
+        (_, MeterUnit::Character) => 4_096,
+        _ => 1,
+    }
+}

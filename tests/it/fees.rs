@@ -1,0 +1,246 @@
+//! Is what is billed by the search, page, image, second or character ever free by accident?
+
+use std::path::PathBuf;
+
+use token_budget::pricing::Import;
+use token_budget::wire::extract;
+use token_budget::{
+    Budget, Call, Enforcer, Meter, Policy, PriceRow, PriceSource, PricingTable, Rank, Rates, Report,
+    ServiceTier, Usage, Usd, Window,
+};
+
+use crate::support::{team, usd};
+
+/// Cohere's answer to a rerank: no tokens, one search.
+const RERANKED: &str = r#"{"id": "1", "results": [{"index": 0, "relevance_score": 0.9}],
+    "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}}"#;
+
+/// As LiteLLM lists what is not billed by the token: its zeros count as prices there.
+const LISTED: &str = r#"{
+    "rerank-v3.5": {"litellm_provider": "cohere", "mode": "rerank", "input_cost_per_query": 0.002,
+        "input_cost_per_token": 0.0, "output_cost_per_token": 0.0},
+    "mistral/ocr": {"litellm_provider": "mistral", "mode": "ocr", "ocr_cost_per_page": 0.004,
+        "annotation_cost_per_page": 0.005},
+    "whisper-1": {"litellm_provider": "openai", "mode": "audio_transcription",
+        "input_cost_per_second": 0.0001, "output_cost_per_second": 0.0001},
+    "tts-1": {"litellm_provider": "openai", "mode": "audio_speech", "input_cost_per_character": 1.5e-05},
+    "imagen": {"litellm_provider": "gemini", "mode": "image_generation", "output_cost_per_image": 0.04},
+    "low/1024-x-1024/gpt-image": {"litellm_provider": "openai", "mode": "image_generation",
+        "input_cost_per_image": 0.009},
+    "veo": {"litellm_provider": "gemini", "mode": "video_generation", "output_cost_per_second": 0.4},
+    "tavily/search": {"litellm_provider": "tavily", "mode": "search", "input_cost_per_query": 0.008},
+    "dall-e": {"litellm_provider": "openai", "mode": "image_generation", "input_cost_per_pixel": 1.9e-08,
+        "output_cost_per_pixel": 0.0},
+    "acme/forgotten": {"litellm_provider": "acme", "mode": "chat", "input_cost_per_token": 0,
+        "output_cost_per_token": 0},
+    "ollama/llama3": {"litellm_provider": "ollama", "mode": "chat", "input_cost_per_token": 0.0,
+        "output_cost_per_token": 0.0},
+    "omni-moderation": {"litellm_provider": "openai", "mode": "moderation", "input_cost_per_token": 0.0,
+        "output_cost_per_token": 0.0},
+    "gpt-chat": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-06,
+        "output_cost_per_token": 1e-06, "search_context_cost_per_query": {"search_context_size_low": 0.01,
+        "search_context_size_medium": 0.02, "search_context_size_high": 0.03}},
+    "acme/chat": {"litellm_provider": "acme", "mode": "chat", "input_cost_per_token": 1e-06,
+        "output_cost_per_token": 1e-06},
+    "perplexity/sonar": {"litellm_provider": "perplexity", "mode": "chat", "input_cost_per_token": 1e-06,
+        "output_cost_per_token": 1e-06, "search_context_cost_per_query": {"search_context_size_low": 0.005,
+        "search_context_size_medium": 0.008, "search_context_size_high": 0.012}}
+}"#;
+
+fn listed() -> PricingTable {
+    let import = Import::litellm(LISTED.as_bytes()).unwrap();
+    PricingTable::empty().with_import(PriceSource::new("LiteLLM"), &import).unwrap()
+}
+
+fn enforcer(prices: PricingTable, limit: Usd) -> Enforcer {
+    let policy = Policy::new([Budget::usd("search", team(), limit, Window::day())]).unwrap();
+    Enforcer::builder().policy(policy).prices(prices).build()
+}
+
+fn of(model: &str) -> Call {
+    Call::new(model).team("search").input_tokens(0).output_tokens(0)
+}
+
+#[test]
+fn two_hundred_reranks_at_once_do_not_pass_a_cent() {
+    // All 200 passed, since the table lists tokens at zero: $0.40 under a limit of $0.01.
+    let enforcer = enforcer(listed(), usd("0.01"));
+    let call = of("cohere/rerank-v3.5").input_tokens(500);
+    let admitted: Vec<_> =
+        (0..200).filter_map(|_| enforcer.reserve_now(&call).unwrap().or_refusal().ok()).collect();
+    assert_eq!(admitted.len(), 5); // 0.01 / 0.002
+    let mut sum = Usd::ZERO;
+    for reservation in admitted {
+        assert_eq!(reservation.quoted(), usd("0.002"));
+        let report = extract(Some("cohere"), RERANKED.as_bytes(), []).unwrap();
+        sum = sum.checked_add(reservation.send().reconcile_now(report).unwrap().cost()).unwrap();
+    }
+    assert_eq!(sum, usd("0.01"));
+    assert!(!enforcer.reserve_now(&call).unwrap().is_admitted());
+}
+
+#[test]
+fn an_answer_that_counts_none_of_what_it_bills_is_charged_for_one() {
+    let enforcer = enforcer(listed(), Usd::dollars(99));
+    // A page is held with its annotation, since nobody says that there is none.
+    for (model, cost) in [
+        ("cohere/rerank-v3.5", "0.002"),
+        ("mistral/ocr", "0.009"),
+        ("whisper-1", "0.006"), // a minute
+        ("tts-1", "0.06144"),   // 4,096 characters
+        ("gemini/imagen", "0.04"),
+        ("openai/low/1024-x-1024/gpt-image", "0.009"),
+        ("gemini/veo", "4"), // ten seconds
+        ("tavily/search", "0.008"),
+    ] {
+        let held = enforcer.reserve_now(&of(model)).unwrap().or_refusal().unwrap();
+        assert_eq!(held.quoted(), usd(cost), "{model}");
+        for usage in [Usage::of(0, 0), Usage::of(0, 0).with(Meter::SearchUnit, 0)] {
+            let held = enforcer.reserve_now(&of(model)).unwrap().or_refusal().unwrap();
+            let receipt = held.send().reconcile_now(usage).unwrap();
+            assert_eq!((receipt.cost(), receipt.rank()), (usd(cost), Rank::Estimated), "{model}");
+        }
+        drop(held);
+    }
+}
+
+#[test]
+fn what_the_request_says_is_held_and_what_the_answer_counts_is_charged() {
+    let enforcer = enforcer(listed(), Usd::dollars(99));
+    let call = of("mistral/ocr").may_use(Meter::Page, 100);
+    let held = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
+    assert_eq!(held.quoted(), usd("0.40")); // who says pages says that nothing else is asked for
+    assert!(!held.decision().fees()[0].assumed);
+    let receipt = held.send().reconcile_now(Usage::of(0, 0).with(Meter::Page, 42)).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.168"), Rank::Reported));
+
+    let clip = of("gemini/veo").may_use(Meter::VideoOutMs, 8_000);
+    assert_eq!(enforcer.quote(&clip).unwrap(), Some(usd("3.2")));
+}
+
+#[test]
+fn a_limit_of_nothing_admits_only_what_is_known_to_be_free() {
+    let enforcer = enforcer(listed(), Usd::ZERO);
+    for price in listed().prices() {
+        let call = Call::new(price.model()).provider(price.provider()).team("search");
+        let call = call.input_tokens(10).output_tokens(10);
+        let free = ["llama3", "omni-moderation"].contains(&price.model());
+        assert_eq!(enforcer.reserve_now(&call).unwrap().is_admitted(), free, "{}", price.model());
+    }
+}
+
+#[test]
+fn a_zero_that_nobody_looked_up_and_a_price_by_the_pixel_are_no_price() {
+    let enforcer = enforcer(listed(), Usd::dollars(9));
+    for model in ["acme/forgotten", "openai/dall-e"] {
+        let refused = enforcer.reserve_now(&of(model).output_tokens(9)).unwrap().or_refusal().unwrap_err();
+        assert!(refused.to_string().contains("the model has no price"), "{refused}");
+    }
+    // Whoever knows that it costs nothing says so; whoever knows its price names it.
+    let free = PriceRow::new("acme", "forgotten").free();
+    let rates = Rates::per_million("1", "2").unwrap();
+    let priced = PriceRow::new("openai", "dall-e").with_rates(ServiceTier::Standard, rates);
+    let table = listed().with_rows([free, priced]).unwrap();
+    let enforcer = self::enforcer(table, Usd::dollars(9));
+    for (model, cost) in [("acme/forgotten", "0"), ("openai/dall-e", "0.000018")] {
+        assert_eq!(enforcer.quote(&of(model).output_tokens(9)).unwrap(), Some(usd(cost)), "{model}");
+    }
+}
+
+#[test]
+fn a_row_is_not_free_beside_a_price() {
+    let row = r#"[{"provider": "a", "model": "m", "free": true, "standard": {"page": "0.01"}}]"#;
+    let error = PricingTable::empty().with_rows(PriceRow::list_from_json(row).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("free: stands beside a rate above zero"), "{error}");
+    let free = r#"[{"provider": "a", "model": "m", "free": true}]"#;
+    let table = PricingTable::empty().with_rows(PriceRow::list_from_json(free).unwrap()).unwrap();
+    let enforcer = enforcer(table, Usd::ZERO);
+    let held = enforcer.reserve_now(&of("m").input_tokens(9).may_use_unlimited(Meter::WebSearch)).unwrap();
+    let receipt = held.or_refusal().unwrap().send().reconcile_now(Usage::of(9, 9)).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (Usd::ZERO, Rank::Reported));
+}
+
+#[test]
+fn a_tool_is_held_for_only_where_the_request_may_use_it() {
+    let enforcer = enforcer(listed(), Usd::dollars(9));
+    let quote = |call: Call| enforcer.quote(&call.input_tokens(1_000)).unwrap().unwrap();
+    assert_eq!(quote(of("gpt-chat")), usd("0.001"));
+    assert_eq!(quote(of("gpt-chat").may_use(Meter::WebSearch, 3)), usd("0.061"));
+    assert_eq!(quote(of("gpt-chat").may_use(Meter::WebSearch, 0)), usd("0.001"));
+    assert_eq!(quote(of("gpt-chat").may_use_unlimited(Meter::WebSearch)), usd("0.201")); // ten
+    assert_eq!(quote(of("gpt-chat").may_use_unlimited(Meter::CodeExecution)), usd("0.031")); // one container
+    // This one searches unasked.
+    assert_eq!(quote(of("sonar")), usd("0.009"));
+
+    let three = Policy::new([Budget::usd("search", team(), Usd::dollars(9), Window::day())]).unwrap();
+    let policy = three.with_fee_uses_assumed(3);
+    let enforcer = Enforcer::builder().policy(policy).prices(listed()).build();
+    let searching = of("gpt-chat").input_tokens(1_000).may_use_unlimited(Meter::WebSearch);
+    assert_eq!(enforcer.quote(&searching).unwrap(), Some(usd("0.061")));
+    let held = enforcer.reserve_now(&searching).unwrap().or_refusal().unwrap();
+    // It did not search, and says what else it used.
+    assert_eq!(held.send().reconcile_now(Usage::of(1_000, 0)).unwrap().cost(), usd("0.001"));
+    // Nobody knows what it used: it may have searched.
+    let held = enforcer.reserve_now(&searching).unwrap().or_refusal().unwrap();
+    let receipt = held.send().reconcile_now(Report::default()).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.061"), Rank::Estimated));
+}
+
+#[test]
+fn a_fee_that_nobody_knows_is_named_in_the_refusal_and_can_be_named_in_a_row() {
+    let call = of("acme/chat").input_tokens(1_000).may_use_unlimited(Meter::FileSearch);
+    let refused = enforcer(listed(), Usd::dollars(9)).reserve_now(&call).unwrap().or_refusal().unwrap_err();
+    assert!(refused.to_string().contains("may use file_search, whose fee is not known"), "{refused}");
+    let row = r#"[{"provider": "acme", "model": "chat", "standard": {"file_search": "0.002"}}]"#;
+    let table = listed().with_rows(PriceRow::list_from_json(row).unwrap()).unwrap();
+    assert_eq!(enforcer(table, Usd::dollars(9)).quote(&call).unwrap(), Some(usd("0.021")));
+}
+
+#[test]
+fn a_refusal_says_for_which_fees_the_call_was_held() {
+    let call = of("gpt-chat").input_tokens(1_000).may_use_unlimited(Meter::WebSearch);
+    let refused = enforcer(listed(), usd("0.20")).reserve_now(&call).unwrap().or_refusal().unwrap_err();
+    assert!(refused.to_string().contains("10 × web_search, assumed: 0.20 USD"), "{refused}");
+    assert_eq!(serde_json::to_value(&*refused).unwrap()["fees"][0]["uses"], 10);
+}
+
+/// The essence of all of the above, on everything that is published.
+#[test]
+fn no_model_of_a_public_table_passes_an_empty_budget_unless_it_is_known_to_be_free() {
+    let Some(directory) = std::env::var_os("TOKEN_BUDGET_DATA") else {
+        println!("skipped: TOKEN_BUDGET_DATA is not set");
+        return;
+    };
+    for (file, free_at_most) in [
+        ("litellm-1.109.1.model_prices.json.gz", 40),
+        ("litellm-1.75.3.model_prices.json.gz", 40),
+        ("genai-prices-0.2.3.providers.json.gz", 200),
+    ] {
+        let path = PathBuf::from(&directory).join("pricing").join(file);
+        let import = Import::read(&std::fs::read(path).unwrap()).unwrap();
+        let table = PricingTable::empty().with_import(PriceSource::new(file), &import).unwrap();
+        let enforcer = enforcer(table.clone(), Usd::ZERO);
+        let mut free = Vec::new();
+        for price in table.prices() {
+            let call = Call::new(price.model()).provider(price.provider()).team("search");
+            let admission = enforcer.reserve_now(&call.input_tokens(1).output_tokens(1)).unwrap();
+            if admission.is_admitted() {
+                free.push(format!("{}/{}", price.provider(), price.model()));
+            }
+        }
+        println!("{file}: {} free", free.len());
+        assert!(free.len() <= free_at_most, "{file}: {}", free.len());
+        assert!(free.iter().all(|name| {
+            [
+                "ollama/",
+                "lemonade/",
+                "searxng/",
+                "openrouter/",
+                "openai/omni-moderation",
+                "openai/text-moderation",
+            ]
+            .iter()
+            .any(|known| name.starts_with(known))
+        }));
+    }
+}
