@@ -53,7 +53,11 @@ pub trait LlmClient: Send + Sync {
         None
     }
 
-    /// Limits the request's output, and says whether it could; asked only where the caller wants it.
+    /// Limits the request's output to so many tokens of each choice, and says whether it could: writes the limit where
+    /// the request has none, lowers it where it has a larger one.
+    ///
+    /// Asked where the request names no limit ([`OnNoLimit`](crate::OnNoLimit)) or asks for more than is held. A client
+    /// that cannot do it has such requests held for the most that their model generates.
     fn clamp(&self, _request: &mut Self::Request, _output_tokens: u64) -> bool {
         false
     }

@@ -25,6 +25,8 @@ impl Fitting {
     /// The same call with as much output as is affordable, where it may be asked for in place of the refused one.
     pub(crate) fn shortened(self, call: &Call, refused: &Decision) -> Option<Call> {
         let least = self.fits_from?;
+        // What its own thinking uses up leaves no answer.
+        let least = least.max(call.output_terms.thinking.saturating_add(1));
         let affordable = refused.affordable_output_tokens().filter(|tokens| *tokens >= least)?;
         Some(call.clone().output_tokens(affordable))
     }

@@ -73,9 +73,12 @@ impl Plan {
             cap if cap < limit.tokens && can_be_told => Limit::written(cap),
             cap => Limit { tokens: limit.tokens.min(cap), ..limit },
         };
-        // What only observes rewrites nothing. A model that generates nothing needs no limit.
-        let is_written = limit.is_written && limit.tokens > 0 && !self.binding.observes_only;
-        Ok(Limit { is_written, ..limit })
+        if limit.is_written && self.binding.observes_only {
+            // What only observes rewrites nothing: the same is held, and the provider is told of no limit.
+            return Ok(Limit { is_written: false, stops: false, ..limit });
+        }
+        // A model that generates nothing needs no limit.
+        Ok(Limit { is_written: limit.is_written && limit.tokens > 0, ..limit })
     }
 
     /// The limit to write into a request that has none.

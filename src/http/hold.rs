@@ -36,6 +36,7 @@ impl HttpBudget {
         let hides_usage = asked.streams
             && dialect == Dialect::OpenAi
             && matches!(route.want, Want::Chat | Want::Completion)
+            && !call.output_terms.is_sealed
             && takes_options()
             && asked.ask_for_usage(&mut edits);
         let provider = call.provider.as_ref().map(CompactString::to_string);

@@ -56,12 +56,13 @@ impl HttpBudget {
     }
 }
 
-/// Whether the body is signed, as AWS's own clients sign it: changed, it would be refused.
+/// Whether the body is signed, as AWS's own clients sign it, or bears a digest: changed, it would be refused.
 fn is_signed(head: &RequestHead<'_>) -> bool {
     let starts = |value: &str, known: &str| {
         value.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known))
     };
     head.header("authorization").is_some_and(|value| starts(value, "AWS4-"))
+        || head.has_header("content-digest")
         || head.header("x-amz-content-sha256").is_some_and(|hash| !starts(hash, "UNSIGNED-PAYLOAD"))
 }
 
@@ -78,6 +79,10 @@ impl Asked<'_> {
         let language = route.language();
         if language.limits.is_empty() {
             return ApiLimit::Media;
+        }
+        if language.limits.iter().any(|name| self.object.text_of(name) == Some("0")) && language.takes_none()
+        {
+            return ApiLimit::Stops(0);
         }
         if self.names_a_limit(language) {
             // One that bounds nothing: it is lowered where it stands.

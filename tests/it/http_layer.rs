@@ -84,6 +84,21 @@ fn two_hundred_parallel_requests_never_hold_more_than_there_is() {
     assert_eq!(books(&house), (token_budget::Usd::from_nanos(spent).to_string(), "0.00".to_owned()));
 }
 
+#[test]
+fn a_request_without_a_limit_goes_out_with_one_and_with_its_own_length() {
+    let house = house("100");
+    let provider = service_fn(|request: Request<Full<Bytes>>| async {
+        let length = request.headers()["content-length"].to_str().unwrap().parse::<usize>().unwrap();
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, Bytes::from_static(br#"{"model":"short","messages":[],"max_tokens":500}"#));
+        assert_eq!(length, body.len());
+        Ok::<_, io::Error>(usage())
+    });
+    let client = BudgetLayer::new(gate(&house)).layer(provider);
+    let answer = block_on(client.oneshot(post(r#"{"model":"short","messages":[]}"#))).unwrap();
+    assert_eq!((answer.status().as_u16(), books(&house).1.as_str()), (200, "0.50"));
+}
+
 /// A service that is ready when it is told to be, and may be called only then.
 #[derive(Debug)]
 struct Gated {

@@ -44,6 +44,18 @@ fn a_client_of_reqwest_is_held_for_charged_and_refused() {
 }
 
 #[test]
+fn a_request_without_a_limit_goes_out_with_one() {
+    let house = house("100");
+    block_on(async {
+        let server = Server::start().await;
+        let body = r#"{"model":"short","messages":[]}"#;
+        let answer =
+            client(&house).post(server.url("/echo/v1/chat/completions")).body(body).send().await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), r#"{"model":"short","messages":[],"max_tokens":500}"#);
+    });
+}
+
+#[test]
 fn a_stream_that_is_dropped_is_charged_from_its_drop() {
     let house = house("1");
     block_on(async {

@@ -17,7 +17,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::http_support::chat_events;
 
-/// A provider that answers chats, closes connections under `/reset`, and lists its models.
+/// A provider that answers chats, closes connections under `/reset`,
+/// says under `/echo` what it was sent, and lists its models.
 #[derive(Debug)]
 pub(crate) struct Server {
     port: u16,
@@ -69,6 +70,13 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, &'static str> {
     let body = request.into_body().collect().await.map_err(|_| "the request broke off")?.to_bytes();
     if path.starts_with("/reset") {
         return Err("closes the connection");
+    }
+    if path.starts_with("/echo") {
+        let body = Full::new(body).boxed();
+        return Ok(Response::builder()
+            .header("content-type", "application/json")
+            .body(body)
+            .expect("a response"));
     }
     let asks_for_stream = body.windows(13).any(|window| window == b"\"stream\":true");
     if !asks_for_stream {

@@ -52,6 +52,7 @@ mod lazy;
 mod ledger_guide;
 mod mended;
 mod no_limit;
+mod no_limit_clients;
 mod operator;
 #[cfg(feature = "testing")]
 mod oracle;

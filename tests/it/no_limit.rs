@@ -144,6 +144,9 @@ fn what_limits_itself_is_held_at_that_and_sent_as_it_came() {
         ("/v1/completions", r#"{"model":"gpt-3.5-turbo-instruct","prompt":["a","b","c"],"n":2}"#, 96),
         ("/v1/completions", r#"{"model":"gpt-3.5-turbo-instruct","prompt":"a","max_tokens":null}"#, 16),
         ("/model/amazon.titan-text-express-v1/invoke", r#"{"inputText":"hi"}"#, 512),
+        // Nothing is to be written here: a prompt is scored, or a cache filled.
+        ("/v1/completions", r#"{"model":"plain","prompt":"a","echo":true,"max_tokens":0}"#, 0),
+        (MESSAGES, r#"{"model":"plain","max_tokens":0,"messages":[]}"#, 0),
         ("/v1/embeddings", r#"{"model":"vectors","input":"hi"}"#, 0),
         (CHAT, r#"{"model":"plain","max_tokens":9,"n":3}"#, 27),
         (
@@ -185,6 +188,8 @@ fn a_signed_body_is_never_touched_and_is_held_for_the_most_that_its_model_genera
     // A table's maximum may be too low: what a request says that cannot be lowered is held.
     let asks = r#"{"inferenceConfig":{"maxTokens":70000}}"#;
     assert_eq!(held_at(&gate, host, "/model/plain/converse", &signed, asks), (None, 70_000));
+    let digest = [("content-digest", "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:")];
+    assert_eq!(held_at(&gate, "llm.test", CHAT, &digest, r#"{"model":"plain"}"#), (None, 60_000));
     // A key in place of a signature leaves the body free.
     let bearer = [("authorization", "Bearer key")];
     let (sent, held) = held_at(&gate, host, "/model/plain/converse", &bearer, body);
@@ -364,4 +369,154 @@ fn ten_requests_without_a_limit_never_bill_more_than_is_held() {
         open.push(admitted);
     }
     assert!(bill <= "0.5".parse().unwrap(), "{bill}");
+}
+
+/// Numbers that look random, and are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+
+    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[usize::try_from(self.below(of.len() as u64)).unwrap()]
+    }
+}
+
+/// One API: its path, where its limit may stand, what multiplies an answer, and what it writes by itself.
+struct Api {
+    path: &'static str,
+    places: &'static [&'static str],
+    choices: &'static [&'static str],
+    by_itself: Option<u64>,
+}
+
+const APIS: [Api; 10] = [
+    Api { path: CHAT, places: &["/max_tokens", "/max_completion_tokens"], choices: &["/n"], by_itself: None },
+    Api { path: "/v1/responses", places: &["/max_output_tokens"], choices: &[], by_itself: None },
+    Api { path: "/v1/completions", places: &["/max_tokens"], choices: &["/n", "/best_of"], by_itself: None },
+    Api { path: MESSAGES, places: &["/max_tokens"], choices: &[], by_itself: None },
+    Api { path: "/v1/complete", places: &["/max_tokens_to_sample"], choices: &[], by_itself: None },
+    Api { path: "/v2/chat", places: &["/max_tokens"], choices: &[], by_itself: None },
+    Api { path: "/api/chat", places: &["/options/num_predict"], choices: &[], by_itself: None },
+    Api {
+        path: "/v1beta/models/MODEL:generateContent",
+        places: &["/generationConfig/maxOutputTokens", "/generationConfig/max_output_tokens"],
+        choices: &["/generationConfig/candidateCount"],
+        by_itself: None,
+    },
+    Api {
+        path: "/model/MODEL/converse",
+        places: &["/inferenceConfig/maxTokens"],
+        choices: &[],
+        by_itself: None,
+    },
+    Api {
+        path: "/model/amazon.titan-text-express-v1/invoke",
+        places: &["/textGenerationConfig/maxTokenCount"],
+        choices: &[],
+        by_itself: Some(512),
+    },
+];
+
+impl Api {
+    /// A request with or without a limit, of a prompt that is short, long, or a list.
+    fn body(&self, dice: &mut Dice, model: &str) -> Value {
+        let letters = usize::try_from(dice.one(&[2, 900, 3_000, 5_000, 150_000])).unwrap();
+        let mut body =
+            json!({"model": model, "messages": [{"role": "user", "content": "x".repeat(letters)}]});
+        if self.path == "/v1/completions" && dice.below(2) == 0 {
+            body = json!({"model": model, "prompt": ["a", "b", "c"]});
+        }
+        for place in self.places {
+            match dice.below(5) {
+                0 => set(&mut body, place, Value::Null),
+                1 => set(&mut body, place, json!(100)),
+                2 => set(&mut body, place, json!(90_000)),
+                _ => {}
+            }
+        }
+        for place in self.choices {
+            if dice.below(3) == 0 {
+                set(&mut body, place, json!(1 + dice.below(4)));
+            }
+        }
+        body
+    }
+
+    /// The limit that the API reads in a body, of each answer.
+    fn limit(&self, body: &Value) -> Option<u64> {
+        self.places.iter().filter_map(|place| body.pointer(place)?.as_u64()).max()
+    }
+
+    /// How many answers it gives to a body: choices, of each prompt.
+    fn answers(&self, body: &Value) -> u64 {
+        let choices =
+            self.choices.iter().filter_map(|place| body.pointer(place)?.as_u64()).max().unwrap_or(1);
+        choices * body["prompt"].as_array().map_or(1, |prompts| prompts.len() as u64)
+    }
+}
+
+/// Puts a value where a pointer says, making the objects on the way.
+fn set(body: &mut Value, pointer: &str, value: Value) {
+    let mut at = body;
+    for name in pointer.trim_start_matches('/').split('/') {
+        if at.is_null() {
+            *at = json!({});
+        }
+        at = at.as_object_mut().expect("an object").entry(name).or_insert(Value::Null);
+    }
+    *at = value;
+}
+
+#[test]
+fn whatever_is_sent_may_generate_no_more_than_is_held() {
+    let seed =
+        std::env::var("TOKEN_BUDGET_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_129);
+    println!("seed {seed}");
+    let mut dice = Dice(seed);
+    let capped = policy("100000").with_caps(Caps { tokens_output: Some(3_000), ..Caps::default() });
+    let houses =
+        [house(policy("100000")), house(capped), house(policy("100000").with_output_tokens_default(700))];
+    let models = [
+        ("plain", 60_000),
+        ("thinks", 128_000),
+        ("asked", 64_000),
+        ("little", 8_000),
+        ("narrow", 4_096),
+        ("claude-x", 64_000),
+    ];
+    let mut without = 0;
+    for _ in 0..1_000 {
+        let house = &houses[usize::try_from(dice.below(3)).unwrap()];
+        let api = &APIS[usize::try_from(dice.below(APIS.len() as u64)).unwrap()];
+        let (model, most) = dice.one(&models);
+        let most = if api.path.contains("titan") { 8_000 } else { most };
+        let choice = dice.one(&[OnNoLimit::WriteIn, OnNoLimit::HoldMost]);
+        let body = api.body(&mut dice, model);
+        let path = api.path.replace("MODEL", model);
+        let gate = gate(house).on_no_limit(choice);
+        let mut admitted = match rule(&gate, &path, &body.to_string()) {
+            Ruling::Admitted(admitted) => admitted,
+            // Nothing was sent: Invoke cannot be told of a cap.
+            Ruling::Refused(refusal) if refusal.status == 400 => continue,
+            other => panic!("{path} {other:?}"),
+        };
+        let held = admitted.reservation().output_tokens();
+        let sent =
+            admitted.take_body().map_or_else(|| body.clone(), |sent| serde_json::from_slice(&sent).unwrap());
+        without += u32::from(api.limit(&sent).is_none());
+        let limit = api.limit(&sent).or(api.by_itself).unwrap_or(most);
+        let answers = api.answers(&sent);
+        assert!(
+            limit * answers <= held,
+            "{path} {choice:?}: {limit} × {answers} above {held}: {}",
+            sent.to_string().chars().filter(|sign| *sign != 'x').collect::<String>()
+        );
+    }
+    assert!(without > 30, "both ways were tried: {without}");
 }

@@ -42,6 +42,12 @@ impl Language {
         Self { at_top: false, nested, limits, choices, written }
     }
 
+    /// Whether a limit of zero is one: to read a prompt and write nothing (with `echo`), or to fill a cache. Elsewhere it
+    /// is refused, or stands for no limit.
+    pub(crate) fn takes_none(&'static self) -> bool {
+        std::ptr::eq(self, &raw const COMPLETIONS) || std::ptr::eq(self, &raw const MESSAGES)
+    }
+
     /// Where it looks: the body itself, and those of its objects that stand in it.
     pub(crate) fn places<'a, T: 'a>(
         &'static self,

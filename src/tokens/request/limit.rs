@@ -59,12 +59,14 @@ pub(crate) fn output_terms(
     terms: OutputTerms,
 ) -> OutputTerms {
     let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
-    let api = match Language::of_provider(provider, body) {
-        Some(language) if language.limits.is_empty() => ApiLimit::Media,
-        Some(language) => language::api_limit(language, provider, model),
-        None if language::is_media(body) => ApiLimit::Media,
-        // Whose words they are is told by the body, which is how a limit is written into it.
-        None => language::api_limit(by_shape(body), provider, model),
+    let known = Language::of_provider(provider, body);
+    // Whose words they are is told by the body, which is how a limit is written into it.
+    let language = known.unwrap_or_else(|| by_shape(body));
+    let is_zero = |name: &&str| body.get(*name).and_then(whole) == Some(0);
+    let api = match () {
+        () if language.limits.is_empty() || known.is_none() && language::is_media(body) => ApiLimit::Media,
+        () if language.takes_none() && language.limits.iter().any(is_zero) => ApiLimit::Stops(0),
+        () => language::api_limit(language, provider, model),
     };
     OutputTerms { api, thinking: thinking(body), ..terms }
 }
