@@ -1,6 +1,7 @@
 //! What becomes of a request? This is the whole proxy: ask the gate, send, meter what comes back.
 
 use std::error::Error;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 use token_budget::http::{Denial, Exchange, Headers, HttpBudget, HttpRefusal, Piece, RequestHead, Ruling};
-use token_budget::{Enforcer, Failure};
+use token_budget::{Background, Drain, Enforcer, Failure, StreamOptions};
 
 use crate::books;
 use crate::keys::Keys;
@@ -36,14 +37,19 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) fn new(enforcer: Enforcer, keys: Keys, upstreams: Upstreams) -> Self {
+    pub(crate) fn new(enforcer: Enforcer, keys: Keys, upstreams: Upstreams, drains: bool) -> Self {
         let keys = Arc::new(keys);
         let payers = Arc::clone(&keys);
         let gate = HttpBudget::new(enforcer, move |head| Ok(payers.holder(head)?.charge()))
             .provider_of(|head| Some(Upstreams::provider(head).into()))
             .inject_usage_for(upstreams.openai.host())
             // A rate is free again after a minute and one second at most; until then it is 429 and not 402.
-            .waiting_at_most(Duration::from_secs(61));
+            .waiting_at_most(Duration::from_secs(61))
+            .streams(if drains {
+                StreamOptions::default().drain(Drain::unheard(OnTokio))
+            } else {
+                StreamOptions::default()
+            });
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
@@ -153,6 +159,16 @@ fn refused(refusal: HttpRefusal) -> Response<Body> {
 fn bad_gateway() -> Response<Body> {
     let error = json!({"type": "api_error", "message": "the provider could not be reached"});
     (StatusCode::BAD_GATEWAY, Json(json!({"type": "error", "error": error}))).into_response()
+}
+
+/// Reads on what a client has left; with the feature `tokio`, `TokioBackground` does the same.
+#[derive(Debug)]
+struct OnTokio;
+
+impl Background for OnTokio {
+    fn run(&self, work: Pin<Box<dyn Future<Output = ()> + Send>>, at_most: Duration) {
+        drop(tokio::spawn(tokio::time::timeout(at_most, work)));
+    }
 }
 
 /// Headers as the gate reads them; with the feature `tower` it reads a `HeaderMap` as it stands.

@@ -37,15 +37,18 @@ pub trait Background: fmt::Debug + Send + Sync + 'static {
 
 /// Reads dropped streams on for the usage in their last frame, within bounds.
 ///
-/// Without it a dropped stream is closed at once, and charged what it holds.
+/// Without it a dropped stream is closed at once, and charged what was seen of it.
 /// A drain costs what the provider generates meanwhile, so it stops where
 /// budgets do, after its time, and beyond so many at once it does not begin.
+/// Most providers stop soon after their client has gone: to read those on buys an
+/// exact figure with an answer that nobody reads. [`Drain::unheard`] leaves them alone.
 #[derive(Clone)]
 #[must_use]
 pub struct Drain {
     background: Arc<dyn Background>,
     at_most: Duration,
     at_once_max: usize,
+    only_unheard: bool,
     running: Arc<AtomicUsize>,
 }
 
@@ -62,8 +65,17 @@ impl Drain {
             background: Arc::new(background),
             at_most: Duration::from_secs(30),
             at_once_max: 64,
+            only_unheard: false,
             running: Arc::default(),
         }
+    }
+
+    /// The same for those streams alone whose provider goes on though nobody listens, so that reading on costs nothing.
+    ///
+    /// These are the calls [in the background](crate::Call::in_background). A model that reasons unseen is
+    /// not among them: it stops with its connection.
+    pub fn unheard(background: impl Background) -> Self {
+        Self { only_unheard: true, ..Self::new(background) }
     }
 
     /// Reads one stream on for at most that long.
@@ -89,6 +101,9 @@ impl Drain {
         S: Stream<Item = Result<T, E>> + Send + 'static,
         T: 'static,
     {
+        if self.only_unheard && !flow.hold.goes_on_unheard() {
+            return drop(flow);
+        }
         let one_more = |running: usize| running.checked_add(1).filter(|running| *running <= self.at_once_max);
         if self.running.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_err() {
             return drop(flow);

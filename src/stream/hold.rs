@@ -243,6 +243,16 @@ impl StreamHold {
         Some(in_flight.reconcile_dropped(report))
     }
 
+    /// Whether the provider generates on though nobody listens.
+    pub(super) fn goes_on_unheard(&self) -> bool {
+        let call = match &self.state {
+            State::Open(in_flight) => in_flight,
+            State::Resizing(resizing) => &resizing.twin,
+            State::Settling(_) | State::Ended => return false,
+        };
+        call.hidden().in_background
+    }
+
     pub(super) fn is_ended(&self) -> bool {
         matches!(self.state, State::Ended)
     }

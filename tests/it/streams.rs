@@ -670,3 +670,85 @@ fn two_hundred_streams_at_once_stay_within_their_budget() {
     // Each stream is over by less than the one item that did not fit.
     assert!((10_000 - 200 * 10..=10_000 + 200 * 10).contains(&spent), "{spent}");
 }
+
+#[test]
+fn a_drain_of_the_unheard_leaves_alone_what_stops_with_its_connection() {
+    let house = ten_dollars();
+    let later = Later::default();
+    let options = slice(100).drain(Drain::unheard(later.clone()));
+    let begin = |call: &Call| {
+        let script = [Sent::Text("a"), Sent::Pause, Sent::Text("b"), Sent::Usage(3)];
+        metered(open(&house, call, &options), Provider::sends(script), options.clone())
+    };
+
+    drop(begin(&call("milli", 50)));
+    assert_eq!(later.0.lock().len(), 0, "it would generate on for nobody");
+    let (stream, outcome) = begin(&call("milli", 50).in_background());
+    drop(stream);
+
+    let Work(work, _) = later.0.lock().pop().expect("it generates on whoever listens");
+    block_on(work);
+    assert_eq!(outcome.take().end, StreamEnd::Finished);
+    assert_eq!(house.dollars(&call("milli", 50)), (usd("0.003"), Usd::ZERO));
+}
+
+/// An agent's background answers ran on for a hundred thousand tokens each, charged a slice.
+#[test]
+fn what_runs_in_the_background_is_held_whole_and_charged_so_where_nobody_heard_its_end() {
+    let house = ten_dollars();
+    let background = call("milli", 5_000).in_background();
+    let options = slice(100);
+    let (mut stream, outcome) =
+        metered(open(&house, &background, &options), Provider::sends([Sent::Text("queued")]), options);
+    assert_eq!(house.dollars(&background).1, usd("5"), "slices bound nothing");
+    ready(next(&mut stream)).expect("an item").expect("room");
+
+    drop(stream);
+
+    assert_eq!(outcome.take().end, StreamEnd::Dropped);
+    assert_eq!(house.dollars(&background), (usd("5"), Usd::ZERO));
+    for abandoned in [Abandoned::InputFloor, Abandoned::Release] {
+        let budget = Budget::usd("day", team(), Usd::dollars(10), Window::day());
+        let house =
+            House::with(Policy::new([budget]).expect("a policy"), |builder| builder.abandoned(abandoned));
+        drop(house.admit(&background).send().watched());
+        assert_eq!(house.dollars(&background), (usd("5"), Usd::ZERO), "{abandoned:?} is no choice here");
+    }
+}
+
+/// Fifteen thousand tokens were thought unseen, and a reader that left paid for a slice.
+#[test]
+fn a_stream_that_may_think_unseen_pays_the_stated_speed_for_its_time_and_at_most_its_hold() {
+    use token_budget::pricing::{Reasoning, Unseen};
+    let rates = token_budget::Rates::per_million("0", "1000").expect("rates");
+    let row = |model: &str, reasoning| {
+        let row = token_budget::PriceRow::new("own", model).with_reasoning(reasoning);
+        row.with_rates(token_budget::ServiceTier::Standard, rates.clone())
+    };
+    let rows = [
+        row("thinks", Reasoning::Always).with_unseen(Unseen::TokensPerSecond(100)),
+        row("asked", Reasoning::OnRequest).with_unseen(Unseen::TokensPerSecond(100)),
+        row("unsaid", Reasoning::Always).with_unseen(Unseen::Hold),
+    ];
+    let prices = token_budget::PricingTable::empty().with_rows(rows).expect("prices");
+    let spent = |call: Call, seconds: u64| {
+        let budget = Budget::usd("day", team(), Usd::dollars(100), Window::day());
+        let policy = Policy::new([budget]).expect("a policy");
+        let house = House::with(policy, |builder| builder.prices(prices.clone()));
+        let options = slice(100);
+        let script = [Sent::Text("0123456789"), Sent::Pause];
+        let (mut stream, _) = metered(open(&house, &call, &options), Provider::sends(script), options);
+        ready(next(&mut stream)).expect("an item").expect("room");
+        house.clock.advance(Duration::from_secs(seconds));
+        drop(stream);
+        house.dollars(&call).0
+    };
+
+    // Ten seen, and a hundred a second for three seconds and five: a tenth of a cent each.
+    assert_eq!(spent(call("thinks", 5_000), 3), usd("0.81"));
+    assert_eq!(spent(call("thinks", 5_000).choices(2), 3), usd("1.61"));
+    assert_eq!(spent(call("thinks", 700), 3), usd("0.7"), "at most what it holds");
+    assert_eq!(spent(call("asked", 5_000), 3), usd("0.01"), "it was not asked to think");
+    assert_eq!(spent(call("asked", 5_000).reasoning(true), 3), usd("0.81"));
+    assert_eq!(spent(call("unsaid", 5_000), 3), usd("5"));
+}
