@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod charge;
+mod growing;
 mod open;
 mod receipt;
 mod resize;
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 
 pub(crate) use abandoned::Hidden;
 pub use charge::Report;
+pub(crate) use growing::Grown;
 pub(crate) use open::Reach;
 pub use receipt::{Receipt, ReceiptLine};
 pub use resize::Resized;
@@ -106,6 +108,7 @@ impl Reservation {
             sent_at: now,
             is_watched: false,
             is_counted: false,
+            place: None,
             prompt: None,
         };
         Self { open: Some(Box::new(open)) }
@@ -133,7 +136,12 @@ impl Reservation {
 
     #[inline]
     pub(crate) fn reaching(mut self, reach: Reach) -> Self {
-        self.change(|open| open.reach = reach);
+        self.change(|open| {
+            open.reach = reach;
+            if reach.by_slices {
+                open.join_growing();
+            }
+        });
         self
     }
 

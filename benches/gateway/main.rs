@@ -52,7 +52,7 @@ async fn main() -> Result<(), Failed> {
     let enforcer = Enforcer::builder().policy(Policy::from_json(POLICY)?).build();
     let upstreams = upstream::Upstreams::new(&server.url(), &server.url()).expect("an address");
     let keys = keys::Keys::read(KEYS).expect("keys of its own");
-    let gateway = proxy::Gateway::new(enforcer.clone(), keys, upstreams);
+    let gateway = proxy::Gateway::new(enforcer.clone(), keys, upstreams, false);
     let gateway = served(gateway.router()).await?;
 
     // `cargo bench -- --test` only looks whether it works.

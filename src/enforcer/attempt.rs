@@ -59,6 +59,7 @@ impl<'a> Draft<'a> {
                 is_written: ask.limit.is_written,
                 limit_is_ours: false,
                 hidden: plan.hidden(ask),
+                by_slices: ask.slice.is_some(),
                 life,
                 expires_at: now + life,
             },

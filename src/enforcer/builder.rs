@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::core::{Core, Outage};
+use super::growing::Growing;
 use super::outbox::{Outbox, OutboxFile};
 use super::told::Told;
 use super::{Enforcer, Swaps};
@@ -220,6 +221,7 @@ impl EnforcerBuilder {
             outbox: self.outbox,
             told: Told::default(),
             swaps: Swaps::new(()),
+            growing: Growing::default(),
             runs: Levels::default(),
         })
     }

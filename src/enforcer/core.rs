@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 
 use super::Swaps;
 use super::builder::{Abandoned, LedgerAway};
+use super::growing::Growing;
 use super::outbox::Outbox;
 use super::told::Told;
 use crate::ledger::{Expired, Frozen, News, Reconcile, Release, Reply, Reserve, Resize};
@@ -46,6 +47,8 @@ pub(crate) struct Core {
     pub(crate) outbox: Outbox,
     pub(crate) told: Told,
     pub(crate) swaps: Swaps,
+    /// Open streams that are held by slices.
+    pub(crate) growing: Growing,
     /// The runs that have a guard in this process.
     pub(crate) runs: Levels,
 }

@@ -10,7 +10,7 @@ use super::abandoned::Hidden;
 use super::charge::{Charge, Report};
 use super::receipt::Receipt;
 use crate::decision::amounts;
-use crate::enforcer::{Core, Pending, Plan, Priced, is_undelivered, learned_key};
+use crate::enforcer::{Core, GrowingPlace, Pending, Plan, Priced, is_undelivered, learned_key};
 use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::message::Prompt;
 use crate::{
@@ -44,6 +44,8 @@ pub(super) struct Open {
     pub(super) is_watched: bool,
     /// What it used was counted here: of nothing seen, nothing is charged.
     pub(super) is_counted: bool,
+    /// Its place among the streams that grow, given up once it has ended.
+    pub(super) place: Option<Arc<GrowingPlace>>,
     /// What was sent, where it may still have to be counted.
     pub(super) prompt: Option<Arc<Prompt>>,
 }
@@ -79,6 +81,8 @@ pub(crate) struct Reach {
     pub(crate) limit_is_ours: bool,
     /// What may be generated that nobody sees.
     pub(crate) hidden: Hidden,
+    /// It is a stream that is held by slices.
+    pub(crate) by_slices: bool,
     /// How long its hold lives from when it is made or prolonged.
     pub(crate) life: Duration,
     /// When its hold ends by itself.
@@ -273,6 +277,7 @@ impl Open {
 
     #[inline]
     pub(super) fn receipt(mut self: Box<Self>, charge: Charge, reply: Reply) -> Receipt {
+        self.place = None;
         self.teach(&charge);
         let Reply { balances, news, unheld, replaced, .. } = reply;
         self.balances = balances;
@@ -307,6 +312,7 @@ impl Open {
     }
 
     pub(super) fn pending_receipt(mut self: Box<Self>, charge: Charge) -> Receipt {
+        self.place = None;
         self.teach(&charge);
         self.balances.clear();
         Receipt { call: self, charge, pending: true, unheld: false }

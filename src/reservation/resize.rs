@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::InFlight;
+use super::growing::Grown;
 use super::open::Open;
 use crate::decision::{Judged, Quote, amounts, explain};
 use crate::enforcer::{Priced, at_once, frozen_scopes};
@@ -71,11 +72,21 @@ impl InFlight {
 
 impl Open {
     async fn resize(&mut self, output_tokens: u64) -> Result<Resized, Error> {
+        match self.resize_behind(output_tokens, &[]).await? {
+            Grown::Done => Ok(Resized::Done),
+            Grown::Refused(decision) => Ok(Resized::Refused(decision)),
+            // Nobody is ahead of a call that asks for its room without looking.
+            Grown::Waits => Err(Error::new(ErrorKind::State, "the call waits for room")),
+        }
+    }
+
+    /// The same, where each line must have so much room besides.
+    pub(super) async fn resize_behind(&mut self, output_tokens: u64, ahead: &[i64]) -> Result<Grown, Error> {
         let core = Arc::clone(&self.plan.core);
         let now = core.now();
         let draft = self.draft(output_tokens, now)?;
         if !self.held {
-            return self.resize_unheld(draft);
+            return self.resize_unheld(draft).map(|()| Grown::Done);
         }
         let before = (self.priced, self.amounts.clone(), self.reach.excess, self.reach.expires_at);
         // Whoever drops this future halfway is charged the more of both: the ledger may have it already.
@@ -83,21 +94,54 @@ impl Open {
             self.take_over(draft.priced, draft.amounts.clone(), draft.excess, draft.expires_at);
         }
         let claim = draft.claim.as_ref().unwrap_or(&self.plan.binding(self.exempt).claim);
+        let lowered =
+            if ahead.iter().any(|ahead| *ahead > 0) { Some(Self::behind(claim, ahead)?) } else { None };
+        let claim = lowered.as_ref().unwrap_or(claim);
         let command =
             Resize { id: self.id, claim, amounts: &draft.amounts, expires_at: Some(draft.expires_at) };
         let reply = core.send_resize(now, command).await?;
         if reply.outcome == Outcome::Applied {
             core.tell_news(self.plan.binding(self.exempt), reply.news);
             self.take_over(draft.priced, draft.amounts, draft.excess, draft.expires_at);
-            return Ok(Resized::Done);
+            self.tell_growing();
+            return Ok(Grown::Done);
         }
         let (priced, amounts, excess, expires_at) = before;
         self.take_over(priced, amounts, excess, expires_at);
-        Ok(Resized::Refused(self.refused(&draft, reply)))
+        if !ahead.is_empty() && self.may_come_back(&draft, &reply, ahead) {
+            core.tell_news(self.binding(), reply.news);
+            return Ok(Grown::Waits);
+        }
+        Ok(Grown::Refused(self.refused(&draft, reply)))
+    }
+
+    /// Whether others may give back the room that is lacking: on each line that has too little, or because it is
+    /// kept for those who are older.
+    fn may_come_back(&self, draft: &Draft, reply: &Reply, ahead: &[i64]) -> bool {
+        if reply.news.as_deref().is_some_and(|news| !news.frozen.is_empty()) {
+            return false;
+        }
+        let claim = draft.claim.as_ref().unwrap_or(&self.binding().claim);
+        let mut full: SmallVec<[usize; 8]> = SmallVec::new();
+        for (at, line) in claim.lines().iter().enumerate() {
+            let (Some(held), Some(asked), Some(balance)) =
+                (self.amounts.get(at), draft.amounts.get(at), reply.balances.get(at))
+            else {
+                return false;
+            };
+            let growth = asked.saturating_sub(*held);
+            if growth > 0 && balance.used().saturating_add(growth) > line.ceiling {
+                full.push(at);
+            }
+        }
+        if full.is_empty() {
+            return ahead.iter().any(|ahead| *ahead > 0);
+        }
+        self.plan.core.growing.may_come_back(self.id, &full)
     }
 
     /// A call that went out while the ledger was away grows as far as the policy lets calls pass without it.
-    fn resize_unheld(&mut self, draft: Draft) -> Result<Resized, Error> {
+    fn resize_unheld(&mut self, draft: Draft) -> Result<(), Error> {
         let more = draft.priced.usd.checked_sub(self.priced.usd).unwrap_or(Usd::ZERO);
         let passes = self.binding().observes_only || self.plan.core.outage.admits(more);
         if more > Usd::ZERO && !passes {
@@ -105,7 +149,7 @@ impl Open {
             return Err(Error::new(ErrorKind::LedgerUnavailable, text));
         }
         self.take_over(draft.priced, draft.amounts, draft.excess, draft.expires_at);
-        Ok(Resized::Done)
+        Ok(())
     }
 
     fn draft(&self, output_tokens: u64, now: Timestamp) -> Result<Draft, Error> {

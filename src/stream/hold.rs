@@ -2,17 +2,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::output::Output;
 use super::{AtCeiling, StreamEnd, StreamOptions};
 use crate::enforcer::Abandoned;
 use crate::ledger::Ended;
-use crate::reservation::Reached;
+use crate::reservation::{Grown, Reached};
 use crate::wire::UsageReport;
-use crate::{Decision, Error, InFlight, Receipt, Report, Resized, Timestamp, Usage, Usd};
+use crate::{Decision, Error, InFlight, Receipt, Report, Timestamp, Usage, Usd};
 
-type Growing = Pin<Box<dyn Future<Output = (InFlight, Result<Resized, Error>)> + Send>>;
+type Growing = Pin<Box<dyn Future<Output = (InFlight, Result<Grown, Error>)> + Send>>;
 type Settling = Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>>;
 
 /// Why a stream may not go on.
@@ -39,6 +39,14 @@ pub(super) struct StreamHold {
     at_ceiling: AtCeiling,
     tried: Tried,
     last_refusal: Option<Stop>,
+    /// It is held by slices, and lets older streams take their room first.
+    is_patient: bool,
+    /// The next slice is kept for older streams, or has no room until they give some back.
+    is_behind: bool,
+    /// It has waited with all used up, so that it reads nothing more without room.
+    has_waited: bool,
+    /// What was seen beyond the hold was asked for since it fell behind.
+    asked_for_seen: bool,
 }
 
 enum State {
@@ -54,10 +62,20 @@ struct Resizing {
     future: Growing,
     /// The output asked for; no more than what is held where the hold is only prolonged.
     target: u64,
+    asks: Asks,
     /// What was held before.
     before: Usd,
     /// The same call, to be charged by its usage if the future is dropped with it.
     twin: InFlight,
+}
+
+/// What a hold is resized for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// The next slice, behind what older streams may still need.
+    Slice,
+    /// What was seen already, and is owed; or a longer or a smaller hold.
+    Owed,
 }
 
 /// What was tried in vain since the hold last grew.
@@ -71,11 +89,13 @@ enum Tried {
 }
 
 impl StreamHold {
-    pub(super) fn new(in_flight: InFlight, slice: Option<u64>, at_ceiling: AtCeiling) -> Self {
+    pub(super) fn new(mut in_flight: InFlight, slice: Option<u64>, at_ceiling: AtCeiling) -> Self {
+        let is_patient = slice.is_some() && at_ceiling == AtCeiling::Stop;
+        let may_begin = in_flight.begin_growing(slice.is_some());
         let reached = in_flight.reached();
         let seen = Output::of(in_flight.plan());
         let slice = slice.unwrap_or(StreamOptions::SLICE_TOKENS);
-        Self {
+        let mut hold = Self {
             state: State::Open(in_flight),
             reached,
             prolong_at: reached.prolong_at,
@@ -84,7 +104,18 @@ impl StreamHold {
             at_ceiling,
             tried: Tried::Nothing,
             last_refusal: None,
+            is_patient,
+            is_behind: false,
+            has_waited: false,
+            asked_for_seen: false,
+        };
+        if is_patient && !may_begin && reached.output < reached.output_most {
+            // Its first slice goes back to those who were first, and it reads nothing before its turn.
+            hold.is_behind = true;
+            hold.resize(0, Asks::Owed);
+            let _ = hold.poll_resizing(&mut Context::from_waker(Waker::noop()));
         }
+        hold
     }
 
     /// Takes note of generated text, and of what the provider said of the output so far.
@@ -103,18 +134,43 @@ impl StreamHold {
         loop {
             if self.poll_resizing(context).is_pending() {
                 // The answer is awaited only by who has used up all that is held.
-                return if self.is_used_up() { Poll::Pending } else { Poll::Ready(Ok(())) };
+                let waits = self.is_used_up() || (self.is_behind && self.is_at_its_end());
+                return if waits { Poll::Pending } else { Poll::Ready(Ok(())) };
             }
-            let Some(target) = self.wanted() else { return Poll::Ready(self.verdict()) };
-            self.resize(target);
+            if self.is_behind && self.is_at_its_end() {
+                ready!(self.poll_turn(context));
+                continue;
+            }
+            let Some((target, asks)) = self.wanted() else { return Poll::Ready(self.verdict()) };
+            self.resize(target, asks);
         }
+    }
+
+    /// All that is held is used up, and older streams may give room back: waits for news of them, then asks again.
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let State::Open(in_flight) = &self.state else { return Poll::Ready(()) };
+        if self.is_used_up() && !self.asked_for_seen {
+            self.asked_for_seen = true;
+            self.resize(self.seen.tokens(), Asks::Owed);
+            return Poll::Ready(());
+        }
+        self.has_waited = true;
+        if !in_flight.parks(context.waker()) {
+            self.resize(self.ahead(), Asks::Slice);
+            return Poll::Ready(());
+        }
+        if in_flight.is_past(self.prolong_at) {
+            self.resize(self.reached.output, Asks::Owed);
+            return Poll::Ready(());
+        }
+        Poll::Pending
     }
 
     /// Asks for the next slice where it is due, without waiting for the answer.
     pub(super) fn reach_ahead(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
-        if let (State::Open(_), Some(target)) = (&self.state, self.wanted()) {
-            self.resize(target);
+        if let (State::Open(_), Some((target, asks))) = (&self.state, self.wanted()) {
+            self.resize(target, asks);
             // Sets the command on its way; whoever polls next hears the answer.
             let _ = self.poll_resizing(&mut context);
         }
@@ -124,35 +180,54 @@ impl StreamHold {
         self.seen.tokens() > self.reached.output
     }
 
+    /// Whether another token would stand above what is held.
+    fn is_at_its_end(&self) -> bool {
+        self.seen.tokens() >= self.reached.output
+    }
+
+    /// The output to hold for so that it is a slice ahead.
+    fn ahead(&self) -> u64 {
+        let seen = self.seen.tokens();
+        seen.saturating_add(self.slice).min(self.reached.output_most.max(seen))
+    }
+
     /// The output to hold for next, where another hold is due.
-    fn wanted(&self) -> Option<u64> {
+    fn wanted(&self) -> Option<(u64, Asks)> {
         let State::Open(in_flight) = &self.state else { return None };
         let (seen, held) = (self.seen.tokens(), self.reached.output);
-        let ahead = seen.saturating_add(self.slice).min(self.reached.output_most.max(seen));
+        let ahead = self.ahead();
         let is_due = seen.saturating_add(self.slice / 2).min(ahead) > held;
         match self.tried {
-            Tried::Nothing if is_due => Some(ahead),
-            Tried::Slice if seen > held => Some(seen),
-            _ => in_flight.is_past(self.prolong_at).then_some(held),
+            Tried::Nothing if is_due && (!self.is_behind || in_flight.has_news()) => {
+                Some((ahead, Asks::Slice))
+            }
+            Tried::Slice if seen > held => Some((seen, Asks::Owed)),
+            _ => in_flight.is_past(self.prolong_at).then_some((held, Asks::Owed)),
         }
     }
 
     /// No growth is under way: may the stream go on with what is held?
     fn verdict(&mut self) -> Result<(), Stop> {
-        if !self.is_used_up() || self.at_ceiling == AtCeiling::Finish {
+        let is_used_up = self.is_used_up() || (self.has_waited && self.is_at_its_end());
+        if !is_used_up || self.at_ceiling == AtCeiling::Finish {
             return Ok(());
         }
         self.last_refusal.take().map_or(Ok(()), Err)
     }
 
-    fn resize(&mut self, target: u64) {
+    fn resize(&mut self, target: u64, asks: Asks) {
         let State::Open(mut in_flight) = std::mem::replace(&mut self.state, State::Ended) else { return };
         let (before, twin) = (in_flight.quoted(), in_flight.twin());
+        let is_behind = self.is_patient && asks == Asks::Slice;
         let future: Growing = Box::pin(async move {
-            let resized = in_flight.resize(target).await;
-            (in_flight, resized)
+            let grown = if is_behind {
+                in_flight.grow_behind(target).await
+            } else {
+                in_flight.resize(target).await.map(Grown::from)
+            };
+            (in_flight, grown)
         });
-        self.state = State::Resizing(Resizing { future, target, before, twin });
+        self.state = State::Resizing(Resizing { future, target, asks, before, twin });
     }
 
     fn poll_resizing(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -163,16 +238,19 @@ impl StreamHold {
         let grows = resizing.target > self.reached.output;
         // A call that has a hold counts as holding the more, as long as nobody knows.
         let took = in_flight.reached().output >= resizing.target;
-        let before = resizing.before;
+        let (before, asks) = (resizing.before, resizing.asks);
         if let State::Resizing(resizing) = std::mem::replace(&mut self.state, State::Ended) {
             resizing.twin.forget();
         }
         match resized {
-            Ok(Resized::Done) => self.resized(&in_flight),
-            Ok(Resized::Refused(decision)) => self.refused(Stop::Refused(decision)),
+            Ok(Grown::Done) => self.resized(&in_flight, asks),
+            Ok(Grown::Waits) => self.is_behind = true,
+            // What is owed stands above the hold until there is a turn.
+            Ok(Grown::Refused(_)) if self.is_behind && asks == Asks::Owed => {}
+            Ok(Grown::Refused(decision)) => self.refused(Stop::Refused(decision)),
             // What was asked for in vain counts as held, as far as the policy lets it pass in an outage.
             Err(error) if grows && took && error.is_retryable() && in_flight.passes_outage(before) => {
-                self.resized(&in_flight);
+                self.resized(&in_flight, asks);
             }
             Err(error) if grows => self.refused(Stop::Ledger(error)),
             // The hold lives on for a while: what could not be prolonged now is prolonged later.
@@ -182,15 +260,19 @@ impl StreamHold {
         Poll::Ready(())
     }
 
-    fn resized(&mut self, in_flight: &InFlight) {
+    fn resized(&mut self, in_flight: &InFlight, asks: Asks) {
         // Where the provider stops by itself is said by the request, however much is held by now.
         self.reached = Reached { output_most: self.reached.output_most, ..in_flight.reached() };
         self.prolong_at = self.reached.prolong_at;
         // What was refused before may fit by now.
         self.tried = Tried::Nothing;
+        if asks == Asks::Slice {
+            (self.is_behind, self.asked_for_seen) = (false, false);
+        }
     }
 
     fn refused(&mut self, stop: Stop) {
+        self.is_behind = false;
         self.tried = if self.tried == Tried::Nothing { Tried::Slice } else { Tried::Seen };
         self.last_refusal = Some(stop);
     }

@@ -79,6 +79,8 @@ mod soak;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod streams;
+#[cfg(feature = "testing")]
+mod streams_crowd;
 mod streams_mended;
 mod told;
 mod walk;

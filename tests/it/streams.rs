@@ -651,20 +651,25 @@ fn two_hundred_streams_at_once_stay_within_their_budget() {
         })
         .collect();
 
-    let mut refused = 0;
+    let (mut refused, mut whole) = (0, 0);
+    let mut context = Context::from_waker(std::task::Waker::noop());
     while !streams.is_empty() {
-        streams.retain_mut(|stream| match ready(next(stream)) {
-            Some(Ok(_)) => true,
-            Some(Err(StreamError::Refused(_))) => {
+        streams.retain_mut(|stream| match Pin::new(stream).poll_next(&mut context) {
+            // The older ones have their turn first.
+            Poll::Pending | Poll::Ready(Some(Ok(_))) => true,
+            Poll::Ready(Some(Err(StreamError::Refused(_)))) => {
                 refused += 1;
-                true
+                false
             }
-            Some(Err(error)) => panic!("{error}"),
-            None => false,
+            Poll::Ready(Some(Err(error))) => panic!("{error}"),
+            Poll::Ready(None) => {
+                whole += 1;
+                false
+            }
         });
     }
 
-    assert_eq!(refused, 200);
+    assert!(whole >= 9 && whole + refused == 200, "{whole} whole of ten that fit");
     let (spent, reserved) = house.balances(&call)[0];
     assert_eq!(reserved, 0);
     // Each stream is over by less than the one item that did not fit.

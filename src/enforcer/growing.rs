@@ -1,0 +1,173 @@
+//! Which stream may grow? The open streams of one enforcer, oldest first.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use super::Core;
+use crate::{Binding, ReservationId};
+
+/// The open streams that are held by slices, in the order in which they were reserved: ids are made in it.
+///
+/// Each may still take the rest of its limit. A stream grows only into room that none of the older ones
+/// on its lines may still need, so that those who were first come to their end; it waits while
+/// there are some, and is told of everybody on its lines who ends or gives room back.
+#[derive(Debug, Default)]
+pub(crate) struct Growing {
+    streams: Mutex<BTreeMap<ReservationId, Growth>>,
+}
+
+struct Growth {
+    binding: Arc<Binding>,
+    /// What it may still take of each line beyond what it holds.
+    rest: SmallVec<[i64; 8]>,
+    /// Its answer is metered, so that what it does not need has been given back.
+    has_begun: bool,
+    /// Somebody on its lines has ended or given room back since it last asked for some.
+    has_news: bool,
+    waker: Option<Waker>,
+}
+
+/// A stream's place among them, given up with its last clone.
+pub(crate) struct GrowingPlace {
+    core: Arc<Core>,
+    id: ReservationId,
+}
+
+impl Growing {
+    /// Notes what a stream may still take; one that may take more than before has given room back.
+    pub(crate) fn update(&self, id: ReservationId, rest: SmallVec<[i64; 8]>) {
+        let mut streams = self.streams.lock();
+        let Some(growth) = streams.get_mut(&id) else { return };
+        let gave_back = rest.iter().zip(&growth.rest).any(|(new, old)| new > old);
+        growth.rest = rest;
+        let binding = Arc::clone(&growth.binding);
+        let woken = if gave_back { tell(&mut streams, id, &binding) } else { SmallVec::new() };
+        drop(streams);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// The answer of that stream is metered from here on, so that nobody waits for what it may give back at its begin.
+    pub(crate) fn begin(&self, id: ReservationId) {
+        let mut streams = self.streams.lock();
+        let Some(growth) = streams.get_mut(&id).filter(|growth| !growth.has_begun) else { return };
+        growth.has_begun = true;
+        let binding = Arc::clone(&growth.binding);
+        let woken = tell(&mut streams, id, &binding);
+        drop(streams);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// What older streams may still take of each of this one's lines. Asked before room is, so that news
+    /// from here on is heard.
+    pub(crate) fn ahead_of(&self, id: ReservationId) -> SmallVec<[i64; 8]> {
+        let mut streams = self.streams.lock();
+        let Some(own) = streams.get_mut(&id) else { return SmallVec::new() };
+        own.has_news = false;
+        let binding = Arc::clone(&own.binding);
+        let mut ahead: SmallVec<[i64; 8]> = binding.bound.iter().map(|_| 0).collect();
+        for (_, older) in streams.range(..id).filter(|(_, older)| older.rest.iter().any(|rest| *rest > 0)) {
+            for (ahead, bound) in ahead.iter_mut().zip(&binding.bound) {
+                let at = older.binding.bound.iter().position(|other| other.account == bound.account);
+                let rest = at.and_then(|at| older.rest.get(at)).copied().unwrap_or(0);
+                *ahead = ahead.saturating_add(rest.max(0));
+            }
+        }
+        ahead
+    }
+
+    /// Whether on each of those lines an older stream is open, or one that has not begun: they may give room back.
+    pub(crate) fn may_come_back(&self, id: ReservationId, lines: &[usize]) -> bool {
+        let streams = self.streams.lock();
+        let Some(own) = streams.get(&id) else { return false };
+        lines.iter().all(|line| {
+            let Some(bound) = own.binding.bound.get(*line) else { return false };
+            let shares = |other: &Growth| other.binding.bound.iter().any(|one| one.account == bound.account);
+            streams
+                .iter()
+                .any(|(other, growth)| *other != id && (*other < id || !growth.has_begun) && shares(growth))
+        })
+    }
+
+    /// Whether somebody on its lines has ended or given room back since it last asked.
+    pub(crate) fn has_news(&self, id: ReservationId) -> bool {
+        self.streams.lock().get(&id).is_none_or(|growth| growth.has_news)
+    }
+
+    /// Waits for news; false where there is some already.
+    pub(crate) fn park(&self, id: ReservationId, waker: &Waker) -> bool {
+        match self.streams.lock().get_mut(&id) {
+            Some(growth) if !growth.has_news => {
+                growth.waker = Some(waker.clone());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn leave(&self, id: ReservationId) {
+        let mut streams = self.streams.lock();
+        let Some(gone) = streams.remove(&id) else { return };
+        let woken = tell(&mut streams, id, &gone.binding);
+        drop(streams);
+        // Whoever is woken may ask at once, so nothing is locked here any more.
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Notes news for everybody who shares a line, and says whom to wake.
+fn tell(
+    streams: &mut BTreeMap<ReservationId, Growth>,
+    from: ReservationId,
+    binding: &Binding,
+) -> SmallVec<[Waker; 4]> {
+    let shares = |other: &Growth| {
+        let mut lines = other.binding.bound.iter();
+        lines.any(|one| binding.bound.iter().any(|bound| bound.account == one.account))
+    };
+    let others = streams.iter_mut().filter(|(other, growth)| **other != from && shares(growth));
+    others
+        .filter_map(|(_, growth)| {
+            growth.has_news = true;
+            growth.waker.take()
+        })
+        .collect()
+}
+
+impl GrowingPlace {
+    /// Takes a place for a stream that may still take so much of each line.
+    pub(crate) fn of(
+        core: &Arc<Core>,
+        id: ReservationId,
+        binding: &Arc<Binding>,
+        rest: SmallVec<[i64; 8]>,
+    ) -> Self {
+        let binding = Arc::clone(binding);
+        let growth = Growth { binding, rest, has_begun: false, has_news: true, waker: None };
+        core.growing.streams.lock().insert(id, growth);
+        Self { core: Arc::clone(core), id }
+    }
+}
+
+impl Drop for GrowingPlace {
+    fn drop(&mut self) {
+        self.core.growing.leave(self.id);
+    }
+}
+
+impl fmt::Debug for GrowingPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GrowingPlace").field(&self.id).finish()
+    }
+}
+
+impl fmt::Debug for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waits = self.waker.is_some();
+        f.debug_struct("Growth").field("rest", &self.rest).field("waits", &waits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! How does a stream that is held by slices stand beside the others?
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use smallvec::SmallVec;
+
+use super::open::Open;
+use super::{InFlight, Resized};
+use crate::decision::amounts;
+use crate::enforcer::GrowingPlace;
+use crate::{Claim, Decision, Error, Line};
+
+/// What became of asking for room that older streams may still need.
+#[derive(Debug)]
+pub(crate) enum Grown {
+    /// It holds what was asked for.
+    Done,
+    /// It holds what it held, and others may still give room back.
+    Waits,
+    /// There is no room, and nobody older who could give some back.
+    Refused(Box<Decision>),
+}
+
+impl From<Resized> for Grown {
+    fn from(resized: Resized) -> Self {
+        match resized {
+            Resized::Done => Self::Done,
+            Resized::Refused(decision) => Self::Refused(decision),
+        }
+    }
+}
+
+impl InFlight {
+    /// Takes the call's place among the growing streams, and says whether it may begin with what it holds: older
+    /// ones could still take all of their limits.
+    pub(crate) fn begin_growing(&mut self, by_slices: bool) -> bool {
+        let Some(open) = &mut self.open else { return true };
+        if open.place.is_none() && !by_slices {
+            return true;
+        }
+        if open.place.is_none() {
+            open.join_growing();
+        }
+        let growing = &open.plan.core.growing;
+        growing.begin(open.id);
+        let ahead = growing.ahead_of(open.id);
+        // The balances are those just before its own reserve; who came since is younger.
+        let lines = open.binding().claim.lines().iter().zip(&open.balances).zip(&open.amounts).zip(&ahead);
+        lines.into_iter().all(|(((line, balance), amount), ahead)| {
+            line.ceiling == i64::MAX
+                || *amount == 0
+                || balance.used().saturating_add(*amount).saturating_add(*ahead) <= line.ceiling
+        })
+    }
+
+    /// Whether anybody on its lines has given room back since it last asked for some.
+    pub(crate) fn has_news(&self) -> bool {
+        self.open.as_ref().is_none_or(|open| open.plan.core.growing.has_news(open.id))
+    }
+
+    /// Waits for such news; false where there is some already.
+    pub(crate) fn parks(&self, waker: &Waker) -> bool {
+        self.open.as_ref().is_some_and(|open| open.plan.core.growing.park(open.id, waker))
+    }
+
+    /// Holds for so many output tokens, where older streams could still take all of their limits beside it.
+    ///
+    /// # Errors
+    /// As [`resize`](Self::resize).
+    pub(crate) async fn grow_behind(&mut self, output_tokens: u64) -> Result<Grown, Error> {
+        match &mut self.open {
+            Some(open) => open.grow_behind(output_tokens).await,
+            None => Err(super::settled_before()),
+        }
+    }
+}
+
+impl Open {
+    pub(super) fn join_growing(&mut self) {
+        let rest = self.rest();
+        let place = GrowingPlace::of(&self.plan.core, self.id, self.binding(), rest);
+        self.place = Some(Arc::new(place));
+    }
+
+    /// Tells the others what the call may still take.
+    pub(super) fn tell_growing(&self) {
+        if self.place.is_some() {
+            self.plan.core.growing.update(self.id, self.rest());
+        }
+    }
+
+    /// What the call may still take of each line beyond what it holds.
+    fn rest(&self) -> SmallVec<[i64; 8]> {
+        let worst = self.plan.price(self.priced.tokens_input, self.output_tokens(), 1);
+        let worst = worst.and_then(|worst| amounts(self.binding(), &worst.amount()));
+        match worst {
+            Ok(worst) => {
+                worst.iter().zip(&self.amounts).map(|(most, held)| most.saturating_sub(*held)).collect()
+            }
+            // What cannot be priced lets nobody grow behind it.
+            Err(_) => self.amounts.iter().map(|_| i64::MAX).collect(),
+        }
+    }
+
+    async fn grow_behind(&mut self, output_tokens: u64) -> Result<Grown, Error> {
+        let core = Arc::clone(&self.plan.core);
+        if core.outbox.len() > 0 {
+            // Room that a dropped stream gave back may wait there. Where that fails the ledger is away, and says so below.
+            let _ = core.flush().await;
+        }
+        let ahead = core.growing.ahead_of(self.id);
+        self.resize_behind(output_tokens, &ahead).await
+    }
+
+    /// The claim with the ceilings lowered by what older streams may still take.
+    pub(super) fn behind(claim: &Claim, ahead: &[i64]) -> Result<Claim, Error> {
+        let lowered = |(line, ahead): (&Line, &i64)| Line {
+            ceiling: if line.ceiling == i64::MAX { i64::MAX } else { line.ceiling.saturating_sub(*ahead) },
+            ..line.clone()
+        };
+        let lines = claim.lines().iter().zip(ahead).map(lowered);
+        Claim::new(claim.root().clone(), claim.scopes(), lines.collect())
+    }
+}
