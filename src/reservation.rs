@@ -1,6 +1,7 @@
 //! A call's life after it was admitted: reserved, in flight, settled.
 
 mod abandoned;
+mod believed;
 mod charge;
 mod growing;
 mod open;

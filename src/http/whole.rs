@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::piece::Piece;
-use crate::wire::extract;
-use crate::{Failure, InFlight, Report};
+use crate::wire::{UsageReport, extract, heard};
+use crate::{Failure, InFlight, Report, Usage};
 
 type Settling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -104,15 +104,16 @@ impl<S, T> Whole<S, T> {
         let counts = counts.iter().map(|(name, value)| (*name, value.as_str()));
         let read = self.copy.as_deref().and_then(|body| extract(provider.as_deref(), body, counts).ok());
         match read {
-            Some(report) if report.counting => Settle::Release,
-            Some(report) if !report.lines.is_empty() && (is_complete || !report.damaged) => {
-                Settle::Reconcile(Box::new(report.into()))
+            // Azure bills the input of a prompt that its filter refused.
+            Some(report) if report.filtered && !succeeded && report.lines.is_empty() => {
+                let input = Usage::of(in_flight.reached().input, 0);
+                Settle::Reconcile(Box::new(Report { estimated: true, ..input.into() }))
             }
-            Some(report) if succeeded && is_complete && report.error.is_none() => {
-                let (reached, text) = (in_flight.reached(), report.text.bytes_all());
-                // No token stands for less than a byte; where no text is known, all that was held is charged.
-                let seen = report.or_estimated(reached.input, text.min(reached.output_most));
-                Settle::Reconcile(Box::new(if text > 0 { seen.into() } else { Report::default() }))
+            Some(report) if !report.lines.is_empty() && (is_complete || !report.damaged) => {
+                Settle::Reconcile(Box::new(self.counted(in_flight, report)))
+            }
+            Some(report) if succeeded && is_complete && (report.error.is_none() || report.blocked) => {
+                Settle::Reconcile(Box::new(self.counted(in_flight, report)))
             }
             _ if !succeeded && Failure::of_status(*status) == Failure::NotBilled => Settle::Release,
             // It came whole and says nothing that can be read: it may have used all that it was let.
@@ -121,6 +122,21 @@ impl<S, T> Whole<S, T> {
             _ if succeeded && self.closing.holds_a_slice => Settle::Reconcile(Box::default()),
             _ => Settle::Abandon,
         }
+    }
+
+    /// The report, and its output counted with the model's own vocabulary, where there is one and the
+    /// figure that came may be too little.
+    fn counted(&self, in_flight: &InFlight, report: UsageReport) -> Report {
+        let report = Report::from(report);
+        let bytes = report.text.bytes_all();
+        let may_be_short = report.usage.output().is_none_or(|output| output < bytes.div_ceil(2));
+        let counted = match &self.copy {
+            Some(body) if may_be_short && report.beside.is_empty() && in_flight.counts_text() => {
+                in_flight.count_text(&heard(self.closing.provider.as_deref(), body))
+            }
+            _ => None,
+        };
+        Report { counted, ..report }
     }
 }
 

@@ -158,7 +158,7 @@ impl Open {
         amounts(self.binding(), &priced.amount()).ok()
     }
 
-    fn input_counted(&self) -> u64 {
+    pub(super) fn input_counted(&self) -> u64 {
         let held = self.priced.tokens_input;
         // Counted already, or nobody knows of what.
         let (Some(prompt), false) = (&self.prompt, self.estimate.kind == EstimateKind::Count) else {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
+use super::believed::Believed;
 use super::open::Open;
 use crate::enforcer::{Priced, price_version};
 use crate::ledger::{About, Rank};
-use crate::wire::{Purpose, UsageLine, UsageReport};
+use crate::wire::{Purpose, TextSeen, UsageLine, UsageReport};
 use crate::{Conditions, Error, ExactUsd, Meter, ModelPrice, Region, ServiceTier, Usage, Usd};
 
 /// What is known about how a call ended.
@@ -44,8 +45,14 @@ pub struct Report {
     pub tier: Option<ServiceTier>,
     /// Where the provider says it ran; else where the call asked for is charged.
     pub region: Option<Region>,
-    /// Usage billed beside the answer, each line at the price of its own model.
+    /// Usage billed beside the answer, and other answers, each line at the price of its own model.
     pub beside: Vec<UsageLine>,
+    /// The text of the answer that was seen, by which an output is judged that cannot be so little.
+    pub text: TextSeen,
+    /// The output as it was counted here with the model's own vocabulary, where it was.
+    pub counted: Option<u64>,
+    /// The provider is known to bill nothing but what the usage says: a prompt that it refused.
+    pub unbilled: bool,
 }
 
 impl From<Usage> for Report {
@@ -60,12 +67,18 @@ impl From<UsageReport> for Report {
     /// that only counted tokens, release the call instead; a report cannot know.
     fn from(report: UsageReport) -> Self {
         let (tier, ended_at_limit) = (report.tier(), report.ended_at_limit());
+        let unbilled = report.is_unbilled();
         let mut lines = report.lines;
         let answer = lines.iter().position(|line| line.purpose == Purpose::Answer).map(|at| lines.remove(at));
-        let (usage, model) = answer.map_or((Usage::new(), None), |line| (line.usage, line.model));
+        let (usage, model, text) =
+            answer.map_or((Usage::new(), None, report.text), |line| (line.usage, line.model, line.text));
         Self {
-            usage,
+            // How many tokens a prompt has says nothing of an answer to it.
+            usage: if report.counting { Usage::new() } else { usage },
             model: model.or(report.model),
+            text,
+            counted: None,
+            unbilled,
             // What was said of a part is not said of the whole.
             cost: report
                 .cost
@@ -127,36 +140,16 @@ impl Charge {
 impl Open {
     /// Prices what was used; what was not reported is taken as it was held.
     pub(super) fn charge(&self, report: &Report) -> Result<Charge, Error> {
-        let (mut usage, clamped) = report.usage.clamped();
-        let mut estimated = report.estimated || clamped;
-        // A whole that was not reported is not told by its parts: it is at least what was held for.
-        let (input_missing, output_missing) =
-            (report.usage.input().is_none(), report.usage.output().is_none());
-        // Nothing used of what was held for is a report that is missing, not a call that was free.
-        let nothing = !self.is_counted
-            && report.beside.is_empty()
-            && usage.is_complete()
-            && usage.counts().all(|(_, count)| count == 0)
-            && self.priced.usd > Usd::ZERO;
-        if input_missing || nothing {
-            usage = usage.with_input(self.priced.tokens_input.max(usage.input().unwrap_or(0)));
-            estimated = true;
-        }
-        if output_missing || nothing || report.broke_off {
-            // Held may be less than the most that the call can use: what is not known is not little.
-            let most = self.output_tokens();
-            usage = usage.with_output(most.max(usage.output().unwrap_or(0)));
-            estimated = true;
-        }
+        let Believed { usage, beside, mut estimated, is_belied, unknown } = self.believed(report);
         // Who is billed by the search or page is billed for one at least, whether or not the answer counts it.
-        let unknown = input_missing || output_missing || nothing || report.broke_off;
-        let (usage, fees_missing) = self.plan.fees.at_least(usage, unknown);
+        let (usage, fees_missing) =
+            if report.unbilled { (usage, false) } else { self.plan.fees.at_least(usage, unknown) };
         estimated |= fees_missing;
         let served = self.served_instead(report);
         let conditions = self.conditions_of(report);
         let mut charge = Charge {
             usage,
-            beside: report.beside.clone(),
+            beside,
             conditions,
             priced: Priced { usd: Usd::ZERO, tokens_input: 0, tokens_output: 0 },
             rank: Rank::Reported,
@@ -174,7 +167,8 @@ impl Open {
         estimated |= reported.is_none() && (guessed || report.cost.is_some());
         let sum = charge.sum();
         charge.priced = Priced {
-            usd: reported.unwrap_or(table),
+            // Figures that cannot be make the cost beside them no better.
+            usd: reported.map_or(table, |reported| if is_belied { reported.max(table) } else { reported }),
             tokens_input: sum.count(Meter::Input).unwrap_or(0),
             tokens_output: sum.count(Meter::Output).unwrap_or(0),
         };

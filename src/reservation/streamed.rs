@@ -7,7 +7,7 @@ use super::InFlight;
 use super::open::Open;
 use crate::enforcer::Plan;
 use crate::ledger::Ended;
-use crate::{Timestamp, Usd};
+use crate::{EstimateKind, Timestamp, Usd};
 
 /// How far a call under way has come, and how far it may.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,6 +48,18 @@ impl InFlight {
             let pending = open.pending_release();
             open.plan.core.end_without_waiting(pending);
         }
+    }
+
+    /// Whether the enforcer's estimator counts this model's text, rather than bounding or guessing it.
+    pub(crate) fn counts_text(&self) -> bool {
+        self.count_text("a word").is_some()
+    }
+
+    /// How many tokens a text has by the model's own vocabulary, where that is known.
+    pub(crate) fn count_text(&self, text: &str) -> Option<u64> {
+        let plan = &self.open.as_ref()?.plan;
+        let estimate = plan.core.estimator.count_text(&plan.call.model, text);
+        (estimate.kind == EstimateKind::Count).then_some(estimate.tokens)
     }
 
     pub(crate) fn plan(&self) -> Option<Arc<Plan>> {

@@ -17,6 +17,8 @@ pub(super) struct CostSeen {
     has_signature: bool,
     /// The caller's own key paid for the model: the figure is only the router's fee.
     own_key: bool,
+    /// What the provider behind the router charged that key.
+    upstream: Option<Decimal>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ impl CostSeen {
             Some(provider) if TRUSTED.contains(&provider) => Trust::Yes,
             Some(_) => Trust::No,
         };
-        Self { trust, usd: None, has_signature: false, own_key: false }
+        Self { trust, usd: None, has_signature: false, own_key: false, upstream: None }
     }
 
     /// A bare figure in USD: OpenRouter's `cost`.
@@ -67,10 +69,17 @@ impl CostSeen {
         self.own_key = own;
     }
 
+    /// What the provider behind a router charged.
+    pub(super) fn upstream(&mut self, text: &[u8]) {
+        self.signature();
+        self.upstream = decimal(text).or(self.upstream);
+    }
+
     /// Forgets the figure of an answer that ended; who speaks stays known.
     pub(super) fn clear(&mut self) {
         self.usd = None;
         self.own_key = false;
+        self.upstream = None;
     }
 
     /// The figure, where it can be relied on. A zero is no evidence of a free call.
@@ -80,9 +89,15 @@ impl CostSeen {
             Trust::No => false,
             Trust::ByForm => self.has_signature,
         };
-        self.usd
-            .filter(|usd| trusted && !self.own_key && !usd.is_zero() && !usd.is_sign_negative())
-            .map(|usd| usd.normalize())
+        let is_positive = |usd: &Decimal| !usd.is_zero() && !usd.is_sign_negative();
+        let fee = self.usd.filter(|usd| !usd.is_sign_negative());
+        // A cost of zero beside one upstream is an own key, whether or not it says so.
+        let usd = if self.own_key || fee.is_some_and(|fee| fee.is_zero()) {
+            self.upstream.filter(is_positive)?.checked_add(fee.unwrap_or_default())
+        } else {
+            fee
+        };
+        usd.filter(|usd| trusted && is_positive(usd)).map(|usd| usd.normalize())
     }
 }
 

@@ -1,15 +1,20 @@
 //! When is an answer over, and what is kept of it?
 
+use std::collections::HashMap;
+
 use compact_str::CompactString;
 use rust_decimal::Decimal;
 
 use super::cost::CostSeen;
 use super::fields::Figures;
-use super::reader::{Frame, Reader, ToolItems};
+use super::reader::{Frame, Reader};
 use super::report::{Purpose, TextSeen, UsageLine};
+use super::tools::ToolItems;
 
-/// Lines of ended answers that are kept apart; what ends after them is added to the last of its kind.
-const LINES_MAX: usize = 1_024;
+/// Ended answers of a session that are kept apart; what ends after them is added to the last one.
+const ANSWERS_MAX: usize = 1_024;
+/// The same of a log, which is read at once.
+pub(super) const ANSWERS_IN_A_LOG_MAX: usize = 16_384;
 
 /// Events that end the one answer of a stream.
 const LAST: [&[u8]; 14] = [
@@ -30,35 +35,79 @@ const LAST: [&[u8]; 14] = [
 ];
 
 /// Answers that ended before the one being read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Ended {
-    pub(super) lines: Vec<UsageLine>,
+    answers: Vec<EndedAnswer>,
+    /// Where the answer of an id stands, so that one shown again takes its place.
+    places: HashMap<CompactString, usize>,
     /// The model of the last one.
     pub(super) model: Option<CompactString>,
-    /// What all of them cost by their provider; none as soon as one did not say.
+    pub(super) answers_max: usize,
+}
+
+impl Default for Ended {
+    fn default() -> Self {
+        Self { answers: Vec::new(), places: HashMap::new(), model: None, answers_max: ANSWERS_MAX }
+    }
+}
+
+/// What one answer was billed.
+#[derive(Clone, Debug)]
+struct EndedAnswer {
+    lines: Vec<UsageLine>,
+    /// What it cost by its provider, where that is known.
     cost: Option<Decimal>,
-    count: usize,
 }
 
 impl Ended {
-    /// The cost of all answers together, where each says its own.
-    pub(super) fn cost_with(&self, cost: &CostSeen, is_open: bool) -> Option<Decimal> {
-        match (self.count, is_open) {
-            (0, _) => cost.trusted(),
-            (_, false) => self.cost,
-            (_, true) => self.cost?.checked_add(cost.trusted()?),
-        }
+    /// The lines of all answers but that of the id, which is being read again.
+    pub(super) fn lines(&self, open: Option<&CompactString>) -> Vec<UsageLine> {
+        let open = open.and_then(|id| self.places.get(id)).copied();
+        let answers = self.answers.iter().enumerate().filter(|(place, _)| Some(*place) != open);
+        answers.flat_map(|(_, answer)| answer.lines.iter().cloned()).collect()
     }
 
-    fn push(&mut self, line: UsageLine) {
-        if self.lines.len() < LINES_MAX {
-            return self.lines.push(line);
+    /// The cost of all answers together, where each says its own.
+    pub(super) fn cost_with(
+        &self,
+        cost: &CostSeen,
+        open: Option<&CompactString>,
+        is_open: bool,
+    ) -> Option<Decimal> {
+        if self.answers.is_empty() {
+            return cost.trusted();
         }
-        let alike = |other: &&mut UsageLine| other.purpose == line.purpose && other.model == line.model;
-        if let Some(last) = self.lines.iter_mut().rev().find(alike) {
-            last.usage = last.usage.plus(&line.usage);
-        } else if let Some(last) = self.lines.last_mut() {
-            last.usage = last.usage.plus(&line.usage);
+        let open = open.filter(|_| is_open).and_then(|id| self.places.get(id)).copied();
+        let own = if is_open { cost.trusted()? } else { Decimal::ZERO };
+        let answers = self.answers.iter().enumerate().filter(|(place, _)| Some(*place) != open);
+        answers.map(|(_, answer)| answer.cost).try_fold(own, |sum, cost| sum.checked_add(cost?))
+    }
+
+    fn is_full(&self) -> bool {
+        self.answers.len() >= self.answers_max
+    }
+
+    fn push(&mut self, id: Option<&CompactString>, answer: EndedAnswer) {
+        let place = id.and_then(|id| self.places.get(id)).copied();
+        if let Some(shown) = place.and_then(|place| self.answers.get_mut(place)) {
+            *shown = answer;
+            return;
+        }
+        if !self.is_full() {
+            if let Some(id) = id {
+                self.places.insert(id.clone(), self.answers.len());
+            }
+            return self.answers.push(answer);
+        }
+        // Nothing is lost of what no longer stands apart.
+        let Some(last) = self.answers.last_mut() else { return };
+        last.cost = last.cost.zip(answer.cost).and_then(|(sum, own)| sum.checked_add(own));
+        for line in answer.lines {
+            let alike = |other: &&mut UsageLine| other.purpose == line.purpose && other.model == line.model;
+            match last.lines.iter_mut().rev().find(alike) {
+                Some(other) => other.usage = other.usage.plus(&line.usage),
+                None => last.lines.push(line),
+            }
         }
     }
 }
@@ -88,6 +137,8 @@ impl Reader {
                 self.end_answer(Purpose::Answer);
             } else if LAST.contains(&kind) {
                 self.finished = true;
+                // Of several images each ends with an event of its own.
+                self.is_over |= !kind.starts_with(b"image");
             }
         }
         let complains = self.frame.complains;
@@ -95,35 +146,37 @@ impl Reader {
     }
 
     /// Keeps what an answer of many was billed, and begins the next.
-    fn end_answer(&mut self, purpose: Purpose) {
-        if self.ended.lines.len() >= LINES_MAX {
-            self.damaged = true;
-        }
+    pub(super) fn end_answer(&mut self, purpose: Purpose) {
+        self.damaged |= self.ended.is_full();
         let (mut lines, clamped) = match purpose {
             Purpose::Answer => self.answer(),
             other => self.line(other).map_or((Vec::new(), false), |(line, clamped)| (vec![line], clamped)),
         };
         lines.append(&mut self.beside);
         self.clamped |= clamped;
+        let id = self.id.take().filter(|_| purpose == Purpose::Answer);
+        for line in &mut lines {
+            line.id.clone_from(&id);
+            line.service_tier.clone_from(&self.tier);
+            // Answers of a log or of a batch may come from several models.
+            match purpose {
+                Purpose::Transcription => line.model.clone_from(&self.transcription_model),
+                // A tool that makes images has a model of its own, also where nobody says which.
+                _ if line.model.is_none() && line.purpose != Purpose::ImageGeneration => {
+                    line.model.clone_from(&self.model);
+                }
+                _ => {}
+            }
+        }
         if !lines.is_empty() {
-            let own = self.cost.trusted();
-            self.ended.cost = match self.ended.count {
-                0 => own,
-                _ => self.ended.cost.zip(own).and_then(|(sum, own)| sum.checked_add(own)),
-            };
-            self.ended.count = self.ended.count.saturating_add(1);
+            let cost = self.cost.trusted();
+            self.ended.push(id.as_ref(), EndedAnswer { lines, cost });
         }
-        for mut line in lines {
-            line.model = match purpose {
-                Purpose::Transcription => self.transcription_model.clone(),
-                // Answers of a batch may come from several models.
-                _ if self.frame.is_batch => line.model.or_else(|| self.model.clone()),
-                _ => line.model,
-            };
-            self.ended.push(line);
-        }
-        if self.frame.is_batch {
-            self.ended.model = self.model.take();
+        if purpose == Purpose::Answer {
+            self.ended.model.clone_from(&self.model);
+            if self.frame.is_batch {
+                self.model = None;
+            }
         }
         self.figures = Figures::NONE;
         self.items = ToolItems::default();
@@ -131,6 +184,7 @@ impl Reader {
         self.cost.clear();
         self.text = TextSeen::default();
         self.finished = true;
+        self.is_over = false;
     }
 
     /// Counts the text beside an event's name, now that the name is known.
@@ -149,6 +203,7 @@ impl Reader {
         if repeats {
             return;
         }
+        self.text.runs = self.text.runs.saturating_add(pending.runs);
         if hidden {
             self.text.hidden_bytes = self.text.hidden_bytes.saturating_add(pending.bytes);
         } else {

@@ -1,5 +1,6 @@
 //! What did a call use, by the body and the headers of its answer?
 
+use super::ending::ANSWERS_IN_A_LOG_MAX;
 use super::fields::{Field, count};
 use super::frames::{Framing, Piece};
 use super::reader::Reader;
@@ -41,12 +42,12 @@ pub fn extract<'h>(
 ) -> Result<UsageReport, Error> {
     let mut reader = Reader::new(provider, false);
     let counted = read_headers(&mut reader, headers);
-    let silent = reader.clone();
-    // Text is counted only where it is needed: an answer that reports no usage is read again.
-    reader.is_mute = true;
+    let before = reader.clone();
     let mut read = read_body(&mut reader, body);
-    if reader.report().lines.is_empty() {
-        reader = silent;
+    if !reader.weighs_runs && reader.report().is_short_of_output() {
+        // Blanks and banners are few tokens: before that is held against the answer, its text is weighed.
+        reader = before;
+        reader.weighs_runs = true;
         read = read_body(&mut reader, body);
     }
     match read {
@@ -97,14 +98,28 @@ fn read_headers<'h>(reader: &mut Reader, headers: impl IntoIterator<Item = (&'h 
     counted
 }
 
+/// Reads a body again for its text: all that was generated.
+pub(crate) fn heard(provider: Option<&str>, body: &[u8]) -> String {
+    let mut reader = Reader::new(provider, false);
+    reader.heard = Some(Box::default());
+    // What breaks off was heard as far as it goes.
+    let _ = read_body(&mut reader, body);
+    reader.heard.map(|heard| heard.all).unwrap_or_default()
+}
+
 fn read_list(reader: &mut Reader, body: &[u8]) -> Option<()> {
     reader.is_stream = true;
+    reader.weighs_runs = true;
+    reader.ended.answers_max = ANSWERS_IN_A_LOG_MAX;
     reader.finished = false;
     let mut framing = Framing::new();
     let mut read = None;
     let mut take = |piece: Piece<'_>| match piece {
         Piece::Json(json) if reader.document(json).is_some() => read = Some(()),
-        Piece::End => {}
+        Piece::End => {
+            reader.finished = true;
+            reader.is_over = true;
+        }
         Piece::Json(_) | Piece::Lost => reader.damaged = true,
     };
     framing.push(body, &mut take);

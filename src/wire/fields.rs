@@ -10,6 +10,9 @@ pub(super) enum Field {
     /// Input in any other form, in which caches named apart are beside it.
     Input,
     Output,
+    /// Input and output under names of a third generation, in camel case or counted by Google.
+    InputOther,
+    OutputOther,
     Total,
     /// Only a count was asked for.
     Counted,
@@ -61,14 +64,14 @@ pub(super) enum Field {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Figures {
     counts: [Option<u64>; Self::COUNT],
-    /// A usage object was opened, even if it was empty.
-    pub(super) seen: bool,
+    /// Those of the usage object now being read, a bit for each field.
+    here: u64,
 }
 
 impl Figures {
     const COUNT: usize = Field::AudioMs as usize + 1;
 
-    pub(super) const NONE: Self = Self { counts: [None; Self::COUNT], seen: false };
+    pub(super) const NONE: Self = Self { counts: [None; Self::COUNT], here: 0 };
 
     #[inline]
     pub(super) fn get(&self, field: Field) -> Option<u64> {
@@ -81,9 +84,31 @@ impl Figures {
 
     #[inline]
     pub(super) fn set(&mut self, field: Field, count: u64) {
-        self.seen = true;
         if let Some(slot) = self.counts.get_mut(field as usize) {
             *slot = Some(count);
+        }
+    }
+
+    /// Takes a figure of the object now being read. Of two names for one figure in it, a filled one goes
+    /// before a zero: proxies add a second generation of names and leave one of both empty.
+    #[inline]
+    pub(super) fn take(&mut self, field: Field, count: u64) {
+        let bit = 1_u64.checked_shl(field as u32).unwrap_or(0);
+        if count > 0 || self.here & bit == 0 {
+            self.here |= bit;
+            self.set(field, count);
+        }
+    }
+
+    /// Another object begins: what it says replaces what was said before, zeros included.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.here = 0;
+    }
+
+    pub(super) fn clear(&mut self, field: Field) {
+        if let Some(slot) = self.counts.get_mut(field as usize) {
+            *slot = None;
         }
     }
 
@@ -98,16 +123,21 @@ const COUNT_MAX: u64 = 1 << 40;
 /// A count as JSON writes it: `12`, `12.0`, `1.2e1`, also inside quotes. Rounded
 /// up; negative, or larger than anything can be, is nothing.
 pub(super) fn count(text: &[u8]) -> Option<u64> {
-    scaled(text, 0).filter(|count| *count <= COUNT_MAX)
+    exact_count(text).map(|(count, _)| count)
+}
+
+/// The same, and whether the number was a whole one: nobody counts half a token.
+pub(super) fn exact_count(text: &[u8]) -> Option<(u64, bool)> {
+    scaled(text, 0).filter(|(count, _)| *count <= COUNT_MAX)
 }
 
 /// Seconds as whole milliseconds, rounded up.
 pub(super) fn millis(text: &[u8]) -> Option<u64> {
-    scaled(text, 3).filter(|millis| *millis <= COUNT_MAX)
+    scaled(text, 3).map(|(millis, _)| millis).filter(|millis| *millis <= COUNT_MAX)
 }
 
-/// A decimal number times ten to that power, rounded up to a whole one.
-fn scaled(text: &[u8], power: i64) -> Option<u64> {
+/// A decimal number times ten to that power, rounded up to a whole one, and whether it was one.
+fn scaled(text: &[u8], power: i64) -> Option<(u64, bool)> {
     let (mantissa, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         Some(at) => (text.get(..at)?, exponent(text.get(at.checked_add(1)?..)?)?),
         None => (text, 0),
@@ -131,12 +161,12 @@ fn scaled(text: &[u8], power: i64) -> Option<u64> {
         point = point.saturating_sub(1);
     }
     if value == 0 {
-        return Some(u64::from(rest));
+        return Some((u64::from(rest), !rest));
     }
     for _ in 0..point.max(0) {
         value = value.checked_mul(10)?;
     }
-    value.checked_add(u64::from(rest))
+    value.checked_add(u64::from(rest)).map(|value| (value, !rest))
 }
 
 fn exponent(text: &[u8]) -> Option<i64> {

@@ -22,6 +22,22 @@ impl Heard {
         }
     }
 
+    /// Arguments as the JSON that they are.
+    pub(super) fn hear_json(&mut self, json: &[u8]) {
+        self.all.push_str(&String::from_utf8_lossy(json));
+    }
+
+    /// How much was heard.
+    pub(super) fn lengths(&self) -> (usize, usize) {
+        (self.all.len(), self.answer.len())
+    }
+
+    /// Takes back what came since then.
+    pub(super) fn unhear(&mut self, (all, answer): (usize, usize)) {
+        self.all.truncate(all);
+        self.answer.truncate(answer);
+    }
+
     /// Text that may turn out to be none of the answer.
     pub(super) fn hear_later(&mut self, text: Raw<'_>) {
         text.unescape_into(&mut self.pending);

@@ -139,6 +139,19 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The same, and what it was.
+    pub(super) fn skipped(&mut self) -> Option<&'a [u8]> {
+        self.space();
+        let from = self.rest;
+        self.skip()?;
+        from.get(..from.len().checked_sub(self.rest.len())?)
+    }
+
+    /// Whether nothing but the end of an object is left.
+    pub(super) fn ends_object(&mut self) -> bool {
+        self.ate(b'}') && self.is_done()
+    }
+
     /// Whether only white space is left.
     pub(super) fn is_done(&mut self) -> bool {
         self.space();
@@ -214,6 +227,41 @@ impl Raw<'_> {
         (bytes, chars.saturating_add(starts(rest)))
     }
 
+    /// Bytes to leave out where the text is weighed: every long run of one sign that is neither letter
+    /// nor digit counts as a byte for four of them. Vocabularies have tokens for a hundred blanks, dashes or lines of a box.
+    pub(super) fn runs(&self) -> u64 {
+        const RUN_MIN: u64 = 16;
+        let (mut before, mut run, mut sum): (&[u8], u64, u64) = (&[], 0, 0);
+        let mut rest = self.bytes;
+        let ended = |sign: &[u8], run: u64| {
+            // An escape stands for one byte.
+            let each = if sign.first() == Some(&b'\\') { 1 } else { sign.len() };
+            let bytes = run.saturating_mul(u64::try_from(each).unwrap_or(1));
+            if run < RUN_MIN { 0 } else { bytes.saturating_sub(run.div_ceil(4)) }
+        };
+        while let Some(first) = rest.first() {
+            let length = match first {
+                b'\\' => escaped(rest).0,
+                0..=0x7F => 1,
+                0x80..=0xDF => 2,
+                0xE0..=0xEF => 3,
+                _ => 4,
+            };
+            let (sign, next) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            rest = next;
+            if sign == before {
+                run = run.saturating_add(1);
+                continue;
+            }
+            sum = sum.saturating_add(ended(before, run));
+            (before, run) = (sign, u64::from(!is_letter(sign)));
+            if run == 0 {
+                before = &[];
+            }
+        }
+        sum.saturating_add(ended(before, run))
+    }
+
     /// Writes out what the string stands for. What no string can stand for is written as it came.
     pub(super) fn unescape_into(&self, out: &mut String) {
         if memchr(b'\\', self.bytes).is_some()
@@ -222,6 +270,20 @@ impl Raw<'_> {
             return out.push_str(&text);
         }
         out.push_str(&String::from_utf8_lossy(self.bytes));
+    }
+}
+
+/// Whether a sign as written may be a letter or a digit.
+fn is_letter(sign: &[u8]) -> bool {
+    match sign {
+        [byte] => byte.is_ascii_alphanumeric(),
+        [b'\\', b'u', ..] => true,
+        [b'\\', ..] => false,
+        // General punctuation, arrows, boxes and other symbols; ideographic blanks and marks.
+        [0xE2, ..] => false,
+        [0xE3, 0x80, ..] => false,
+        [0xF0, 0x9F, ..] => false,
+        _ => true,
     }
 }
 

@@ -4,28 +4,29 @@ use compact_str::CompactString;
 
 use super::fields::{Field, Figures, count};
 use super::json::{Cursor, Kind};
+use super::names::kept;
 use super::normal;
 use super::reader::Reader;
 use super::report::{Purpose, UsageLine};
 use super::vocabulary::{At, Pairs};
-use super::walk::kept;
 
 /// Lines beside one answer; six are the most that were recorded.
 const LINES_MAX: usize = 64;
 
 impl Reader {
-    /// Google's searches, which are told in full each time they are told.
+    /// Google's searches, which are told in full each time they are told: each distinct one is billed.
     pub(super) fn queries(&mut self, value: &mut Cursor<'_>) -> Option<()> {
         if value.kind()? != Kind::Array {
             return value.skip();
         }
-        let mut queries = 0_u32;
-        value.items(|item| {
-            queries = queries.saturating_add(1);
-            item.skip()
-        })?;
-        self.items.queries = queries;
-        Some(())
+        value.items(|item| match item.kind()? {
+            Kind::Text => {
+                let query = item.text()?;
+                self.items.searched(query.bytes.trim_ascii());
+                Some(())
+            }
+            _ => item.skip(),
+        })
     }
 
     pub(super) fn pairs(&mut self, pairs: Pairs, value: &mut Cursor<'_>) -> Option<()> {
@@ -174,7 +175,7 @@ impl Reader {
         done?;
         let (usage, clamped) = normal::usage(&own);
         self.clamped |= clamped;
-        Some(UsageLine { model: None, usage, purpose: Purpose::Other })
+        Some(UsageLine::of(usage, Purpose::Other))
     }
 }
 

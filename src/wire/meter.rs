@@ -97,6 +97,7 @@ fn read(reader: &mut Reader, piece: Piece<'_>) {
         Piece::Json(json) => reader.document(json),
         Piece::End => {
             reader.finished = true;
+            reader.is_over = true;
             Some(())
         }
         Piece::Lost => None,

@@ -10,23 +10,30 @@
 //! table of meanings in `vocabulary`, `reader` keeps what was said, and
 //! `normal` makes one usage of it.
 
+mod around;
 mod cost;
 mod ending;
 mod extract;
 mod fields;
 mod frames;
+mod generations;
 mod heard;
+mod items;
 mod json;
 mod limits;
 mod lists;
 mod meter;
+mod names;
+mod next;
 mod normal;
 mod reader;
 mod report;
+mod tools;
 mod vocabulary;
 mod walk;
 
 pub use extract::extract;
+pub(crate) use extract::heard;
 pub use limits::{RateLimit, RateLimitKind, RateLimitState, RateWindow};
 pub use meter::StreamMeter;
 pub use report::{Purpose, TextSeen, UsageLine, UsageReport};

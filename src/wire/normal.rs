@@ -5,6 +5,7 @@
 //! provider are in `docs/PROVIDERS.md`.
 
 use super::fields::{Field, Figures};
+use super::generations::settled;
 use crate::{Meter, Usage};
 
 /// The usage that figures mean, and whether they had to be cut to fit each other.
@@ -12,6 +13,8 @@ pub(super) fn usage(figures: &Figures) -> (Usage, bool) {
     if let Some(billed) = billed_units(figures) {
         return (billed, false);
     }
+    let (settled, unsure) = settled(figures);
+    let figures = &settled;
     let (input, cached, written) = input(figures);
     let (output, reasoning) = output(figures, input);
     let mut usage = Usage::new();
@@ -28,7 +31,20 @@ pub(super) fn usage(figures: &Figures) -> (Usage, bool) {
         usage = figures.get(field).map_or(usage, |count| usage.with(meter, count));
     }
     usage = with_searches(usage, figures);
-    usage.clamped()
+    let (usage, clamped) = usage.clamped();
+    (usage, clamped || unsure || is_short_of_input(figures))
+}
+
+/// A zero where the total says that there was more: the input is worked out of the total.
+fn is_short_of_input(figures: &Figures) -> bool {
+    let stated = figures.get(Field::PromptTokens).or(figures.get(Field::Input));
+    let own = own_output(figures).unwrap_or(0);
+    let caches =
+        [Field::CacheRead, Field::CacheWritten, Field::Written5m, Field::Written1h, Field::ToolPrompt];
+    stated == Some(0)
+        && caches.iter().all(|field| figures.or_zero(*field) == 0)
+        && !is_timed(figures)
+        && figures.get(Field::Total).is_some_and(|total| total > own)
 }
 
 /// Figures that mean the same before and after.
@@ -85,7 +101,14 @@ fn input(figures: &Figures) -> (Option<u64>, Option<u64>, Option<u64>) {
     let written = figures.get(Field::CacheWritten).max(typed);
     let beside = sum_of(read, written).unwrap_or(0);
     let inside = figures.get(Field::CachedInside);
+    if is_short_of_input(figures) {
+        return (input_by_total(figures), inside.or(read), written);
+    }
     if let Some(prompt) = figures.get(Field::PromptTokens) {
+        // What connectors brought into the prompt is beside it, as the total shows (Mistral).
+        let brought = figures.or_zero(Field::ToolPrompt);
+        let prompt =
+            if total_says(figures, prompt, brought, true) { prompt.saturating_add(brought) } else { prompt };
         let whole =
             if total_says(figures, prompt, beside, true) { prompt.saturating_add(beside) } else { prompt };
         return (Some(whole), inside.or(read), figures.get(Field::WrittenInside).or(written));

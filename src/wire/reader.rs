@@ -6,18 +6,18 @@
 //! settled when the frame has been read.
 
 use compact_str::CompactString;
-
 use smallvec::SmallVec;
 
 use super::cost::CostSeen;
 use super::ending::Ended;
-use super::fields::Figures;
+use super::fields::{Field, Figures};
 use super::heard::Heard;
 use super::json::Cursor;
 use super::normal;
 use super::report::{Purpose, TextSeen, UsageLine, UsageReport};
+use super::tools::ToolItems;
 use super::vocabulary::At;
-use crate::Meter;
+use crate::{Meter, Usage};
 
 /// Everything that was read, before it is a report.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub(super) struct Reader {
     pub(super) beside: Vec<UsageLine>,
     /// The same figures by model, where several models shared the answer.
     pub(super) by_model: Vec<UsageLine>,
+    /// Whose answer is being read, as the provider names it.
+    pub(super) id: Option<CompactString>,
     pub(super) model: Option<CompactString>,
     pub(super) tier: Option<CompactString>,
     pub(super) region: Option<CompactString>,
@@ -40,6 +42,8 @@ pub(super) struct Reader {
     pub(super) reason: Option<CompactString>,
     pub(super) error: Option<CompactString>,
     pub(super) text: TextSeen,
+    /// Runs of one sign are told from text: always where it cannot be read again.
+    pub(super) weighs_runs: bool,
     /// The text itself, where somebody wants it.
     pub(super) heard: Option<Box<Heard>>,
     /// Frames that changed the figures.
@@ -59,9 +63,19 @@ pub(super) struct Reader {
     pub(super) in_part: bool,
     /// What is new comes apart from the whole message.
     pub(super) has_delta: bool,
-    /// Text is not counted.
-    pub(super) is_mute: bool,
     pub(super) finished: bool,
+    /// The sign came after which no answer says any more of itself.
+    pub(super) is_over: bool,
+    /// The provider refused the prompt, and generated nothing.
+    pub(super) blocked: bool,
+    /// The filter of Azure refused the prompt, which is billed.
+    pub(super) filtered: bool,
+    /// The provider is Azure, where a code alone says that its filter refused.
+    pub(super) is_azure: bool,
+    /// The figures are Google's, which leave zeros out.
+    pub(super) is_google: bool,
+    /// Candidates for an answer came, so that there is output.
+    pub(super) has_candidates: bool,
     pub(super) counting: bool,
     pub(super) clamped: bool,
     pub(super) damaged: bool,
@@ -95,17 +109,10 @@ pub(super) struct Frame {
     pub(super) is_inner: bool,
     /// A bare `message`: how some APIs write an error.
     pub(super) complains: bool,
-}
-
-/// Calls of the provider's tools, by kind.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ToolItems {
-    pub(super) web_search: u32,
-    pub(super) file_search: u32,
-    pub(super) code: bool,
-    pub(super) images: u32,
-    /// Searches that Google made for the answer.
-    pub(super) queries: u32,
+    /// The id is that of the answer, and not of what stands around it.
+    pub(super) has_own_id: bool,
+    /// Members of the document so far.
+    pub(super) members: u32,
 }
 
 impl Reader {
@@ -117,6 +124,7 @@ impl Reader {
             ended: Ended::default(),
             beside: Vec::new(),
             by_model: Vec::new(),
+            id: None,
             model: None,
             tier: None,
             region: None,
@@ -125,6 +133,7 @@ impl Reader {
             reason: None,
             error: None,
             text: TextSeen::default(),
+            weighs_runs: is_stream,
             heard: None,
             usage_frames: 0,
             frame: Frame::default(),
@@ -136,8 +145,13 @@ impl Reader {
             depth: 0,
             in_part: false,
             has_delta: false,
-            is_mute: false,
             finished: !is_stream,
+            is_over: false,
+            blocked: false,
+            filtered: false,
+            is_azure: provider.is_some_and(|provider| provider.starts_with("azure")),
+            is_google: false,
+            has_candidates: false,
             counting: false,
             clamped: false,
             damaged: false,
@@ -146,25 +160,32 @@ impl Reader {
 
     /// Reads one document. `None`: it is not JSON, or breaks off; what came before stays read.
     pub(super) fn document(&mut self, json: &[u8]) -> Option<()> {
+        let last_word = self.turn_to(json);
+        self.figures.begin();
         let mut cursor = Cursor::new(json);
         let whole = self.enter(At::Root, &mut cursor).filter(|()| cursor.is_done());
         self.depth = 0;
+        if let Some(last) = last_word {
+            self.keep_to(last);
+        }
         self.end_frame(whole.is_some());
         whole
     }
 
     /// What is known so far.
     pub(super) fn report(&self) -> UsageReport {
-        let mut lines = self.ended.lines.clone();
         let (own, clamped) = self.answer();
         let is_open = !own.is_empty();
+        // What has been shown before counts once, and as it was shown last.
+        let mut lines = self.ended.lines(self.id.as_ref().filter(|_| is_open));
         lines.extend(own);
         lines.extend(self.beside.iter().cloned());
         let complains = self.frame.complains && lines.is_empty() && self.text == TextSeen::default();
         UsageReport {
             lines,
+            id: self.id.clone(),
             model: self.model.clone().or_else(|| self.ended.model.clone()),
-            cost: self.ended.cost_with(&self.cost, is_open),
+            cost: self.ended.cost_with(&self.cost, self.id.as_ref(), is_open),
             service_tier: self.tier.clone(),
             region: self.region.clone(),
             speed: self.speed.clone(),
@@ -176,6 +197,8 @@ impl Reader {
             estimated: false,
             clamped: self.clamped || clamped,
             counting: self.counting,
+            blocked: self.blocked && !self.has_candidates,
+            filtered: self.filtered,
             damaged: self.damaged,
         }
     }
@@ -183,7 +206,18 @@ impl Reader {
     /// The answer now being read: its line, or those of the models that shared it.
     pub(super) fn answer(&self) -> (Vec<UsageLine>, bool) {
         match self.line(Purpose::Answer) {
-            Some((line, clamped)) if self.shared(&line) => (self.by_model.clone(), clamped),
+            Some((line, clamped)) if self.shared(&line) => {
+                let mut lines = self.by_model.clone();
+                for line in &mut lines {
+                    line.id.clone_from(&self.id);
+                }
+                // The text came from one of them, and none has said more than all of it.
+                let most = lines.iter_mut().max_by_key(|line| line.usage.output());
+                if let Some(most) = most {
+                    most.text = self.text;
+                }
+                (lines, clamped)
+            }
             Some((line, clamped)) => (vec![line], clamped),
             None => (Vec::new(), false),
         }
@@ -191,22 +225,50 @@ impl Reader {
 
     /// The figures now held as a line; none where nothing was reported.
     pub(super) fn line(&self, purpose: Purpose) -> Option<(UsageLine, bool)> {
-        if self.figures.is_empty() {
-            return None;
-        }
-        let (mut usage, clamped) = normal::usage(&self.figures);
-        if usage.output().is_none() && self.embeds {
+        let (mut usage, clamped) = match self.figures.is_empty() {
+            true => (Usage::new(), false),
+            false => normal::usage(&self.google_figures()),
+        };
+        if !self.figures.is_empty() && usage.output().is_none() && self.embeds {
             usage = usage.with_output(0);
         }
         let has_image_line = self.beside.iter().any(|line| line.purpose == Purpose::ImageGeneration);
-        for (meter, calls) in self.items.counts(self.model.as_deref()) {
+        for (meter, calls, is_beside) in self.items.counts(self.model.as_deref()) {
+            let reported = usage.count(meter);
             // Images that are billed as tokens on a line of their own are not counted again.
             let is_billed = meter == Meter::ImageGeneration && has_image_line;
-            if calls > usage.count(meter).unwrap_or(0) && !is_billed {
+            if calls > reported.unwrap_or(0) && !is_billed && (is_beside || reported.is_none()) {
                 usage = usage.with(meter, calls);
             }
         }
-        Some((UsageLine { model: None, usage, purpose }, clamped))
+        if usage == Usage::new() {
+            return None;
+        }
+        let text = if purpose == Purpose::Answer { self.text } else { TextSeen::default() };
+        Some((UsageLine { text, id: self.id.clone(), ..UsageLine::of(usage, purpose) }, clamped))
+    }
+
+    /// Google leaves zeros out, and a mask on the request leaves out what it will: an output that is absent is
+    /// zero only where the answer has none, and a total alone says nothing of its parts.
+    fn google_figures(&self) -> Figures {
+        let mut figures = self.figures;
+        if self.is_google && figures.get(Field::Total).is_none() && figures.get(Field::OutputOther).is_none()
+        {
+            if !self.has_candidates {
+                figures.set(Field::OutputOther, 0);
+            } else {
+                // What was thought is a part of what was left out.
+                figures.clear(Field::Thoughts);
+            }
+        }
+        let says_input = [Field::InputOther, Field::Input, Field::PromptTokens, Field::CachedInside];
+        if self.is_google
+            && self.has_candidates
+            && says_input.iter().all(|field| figures.get(*field).is_none())
+        {
+            figures.clear(Field::Total);
+        }
+        figures
     }
 
     /// Whether the figures by model add up to those of the whole answer, and so stand for them.
@@ -216,20 +278,5 @@ impl Reader {
             counts.fold(0, u64::saturating_add)
         };
         !self.by_model.is_empty() && whole.usage.counts().all(|(meter, count)| sum(meter) == count)
-    }
-}
-
-impl ToolItems {
-    fn counts(self, model: Option<&str>) -> [(Meter, u64); 4] {
-        // Google bills each search from Gemini 3 on, before that each answer that searched.
-        let is_billed_once =
-            model.is_some_and(|model| ["gemini-1", "gemini-2"].iter().any(|old| model.contains(old)));
-        let queries = if is_billed_once { self.queries.min(1) } else { self.queries };
-        [
-            (Meter::WebSearch, u64::from(self.web_search.saturating_add(queries))),
-            (Meter::FileSearch, u64::from(self.file_search)),
-            (Meter::CodeExecution, u64::from(self.code)),
-            (Meter::ImageGeneration, u64::from(self.images)),
-        ]
     }
 }

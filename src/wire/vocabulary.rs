@@ -57,7 +57,20 @@ pub(super) enum At {
     /// What a tool of the provider did: only a search is billed as one.
     Action,
     Error,
+    /// What Azure says of the filter behind an error.
+    InnerError,
     Reason,
+    /// One item of an answer, in the event that ends it.
+    EndedItem,
+    /// What a tool of the provider was asked.
+    Arguments,
+    /// Why Google refused a prompt.
+    Feedback,
+    /// What a search of Google's found.
+    GroundingChunk,
+    /// Google's list of a batch's answers.
+    Inlined,
+    CostDetails,
 }
 
 /// A list of objects, each of which yields one pair.
@@ -92,7 +105,15 @@ pub(super) enum Name {
     Object,
     /// The name of an event, or of an item.
     Type,
+    /// The name of a provider's tool.
+    OfTool,
     Error,
+    /// The filter's own word, inside an error.
+    Filter,
+    /// Why a prompt was refused.
+    Blocked,
+    /// Whose answer it is.
+    Id,
 }
 
 /// What to do with a value.
@@ -124,6 +145,15 @@ pub(super) enum Then {
     Iterations,
     Breakdown,
     Cost,
+    CostDetails,
+    /// Bedrock's event of that name, or what a client wrote and gets back.
+    Metadata,
+    /// What a tool was asked: generated text, and the searches of it.
+    Arguments,
+    /// What a filter found in a prompt that it refused.
+    FilterResult,
+    /// The answer was grounded in a map.
+    Maps,
     /// The frame belongs to a session of many answers.
     Live,
     /// The document is one answer of a batch.
@@ -146,6 +176,9 @@ pub(super) enum Then {
 pub(super) fn meaning(at: At, key: &[u8]) -> Then {
     // What every frame repeats and nobody asks for goes first: names are compared one after another.
     match key {
+        b"id" | b"responseId" if matches!(at, At::Root | At::Response | At::Message) => {
+            return Then::Name(Name::Id);
+        }
         b"id"
         | b"index"
         | b"created"
@@ -180,8 +213,8 @@ fn root(key: &[u8]) -> Then {
         b"response" => Then::Response,
         b"text" => Then::Text,
         b"error" => Then::Error,
+        b"metadata" => Then::Metadata,
         b"x_groq"
-        | b"metadata"
         | b"messageStop"
         | b"contentBlockDelta"
         | b"contentBlockStart"
@@ -193,6 +226,9 @@ fn root(key: &[u8]) -> Then {
         b"modelOutput" => Then::Into(At::Response),
         b"object" => Then::Name(Name::Object),
         b"embedding" | b"embeddings" => Then::Embeds,
+        b"promptFeedback" | b"prompt_feedback" => Then::Into(At::Feedback),
+        b"item" | b"content_block" => Then::Into(At::EndedItem),
+        b"inlinedResponses" => Then::Into(At::Inlined),
         b"completionReason" => Then::Name(Name::Finish),
         b"detail" | b"Message" => Then::Message,
         b"metrics" => Then::Into(At::Replicate),
@@ -242,21 +278,22 @@ fn response(at: At, key: &[u8]) -> Then {
 fn usage(key: &[u8]) -> Then {
     match key {
         b"prompt_tokens" => Then::Count(Field::PromptTokens),
-        b"input_tokens"
-        | b"inputTokens"
+        b"input_tokens" => Then::Count(Field::Input),
+
+        b"inputTokens"
         | b"inputTokenCount"
         | b"promptTokenCount"
         | b"prompt_token_count"
-        | b"total_input_tokens" => Then::Count(Field::Input),
+        | b"total_input_tokens" => Then::Count(Field::InputOther),
         b"completion_tokens" => Then::Count(Field::CompletionTokens),
-        b"output_tokens"
-        | b"outputTokens"
+        b"output_tokens" => Then::Count(Field::Output),
+        b"outputTokens"
         | b"outputTokenCount"
         | b"candidatesTokenCount"
         | b"candidates_token_count"
         | b"responseTokenCount"
         | b"response_token_count"
-        | b"total_output_tokens" => Then::Count(Field::Output),
+        | b"total_output_tokens" => Then::Count(Field::OutputOther),
         b"total_tokens" | b"totalTokens" | b"totalTokenCount" | b"total_token_count" => {
             Then::Count(Field::Total)
         }
@@ -286,9 +323,10 @@ fn usage(key: &[u8]) -> Then {
         b"thoughtsTokenCount" | b"thoughts_token_count" | b"total_thought_tokens" => {
             Then::Count(Field::Thoughts)
         }
-        b"toolUsePromptTokenCount" | b"tool_use_prompt_token_count" | b"total_tool_use_tokens" => {
-            Then::Count(Field::ToolPrompt)
-        }
+        b"toolUsePromptTokenCount"
+        | b"tool_use_prompt_token_count"
+        | b"total_tool_use_tokens"
+        | b"connector_tokens" => Then::Count(Field::ToolPrompt),
         _ => usage_rare(key),
     }
 }
@@ -307,7 +345,8 @@ fn usage_rare(key: &[u8]) -> Then {
         b"server_tool_use"
         | b"server_tool_use_details"
         | b"server_side_tool_usage_details"
-        | b"serverToolUsage" => Then::Into(At::ServerTools),
+        | b"serverToolUsage"
+        | b"connectors" => Then::Into(At::ServerTools),
         b"num_search_queries" => Then::Count(Field::WebSearch),
         b"citation_tokens" => Then::Count(Field::Citation),
         b"pages_processed" => Then::Count(Field::Page),
@@ -315,7 +354,8 @@ fn usage_rare(key: &[u8]) -> Then {
         b"service_tier" | b"serviceTier" | b"trafficType" | b"traffic_type" => Then::Name(Name::Tier),
         b"inference_geo" => Then::Name(Name::Region),
         b"speed" => Then::Name(Name::Speed),
-        b"cost" | b"cost_in_usd_ticks" | b"cost_details" | b"is_byok" => Then::Cost,
+        b"cost" | b"cost_in_usd_ticks" | b"is_byok" => Then::Cost,
+        b"cost_details" => Then::CostDetails,
         _ => Then::Skip,
     }
 }
@@ -349,7 +389,9 @@ fn generated(at: At, key: &[u8]) -> Then {
         (At::Choice, b"usage") | (At::Delta, b"usage") => Then::Into(At::Usage),
         (_, b"finish_reason" | b"stop_reason" | b"stopReason") => Then::Name(Name::Finish),
         (At::Thinking, b"text" | b"thinking" | b"reasoningText") => Then::Hidden,
-        (At::ToolCall, b"arguments" | b"input") => Then::Hidden,
+        (At::ToolCall, b"arguments" | b"input") | (At::Item, b"input") => Then::Hidden,
+        (At::Item, b"arguments") => Then::Arguments,
+        (At::Item, b"name") => Then::Name(Name::OfTool),
         (At::ToolCall, b"function") => Then::Into(At::ToolCall),
         (_, b"text" | b"refusal" | b"transcript") => Then::Text,
         (At::Item | At::Delta, b"type") => Then::Name(Name::Type),
@@ -371,11 +413,14 @@ fn gemini(at: At, key: &[u8]) -> Then {
     match (at, key) {
         (At::Candidate, b"content") => Then::Into(At::GeminiContent),
         (At::Candidate, b"finishReason" | b"finish_reason") => Then::Name(Name::Finish),
-        (At::Candidate | At::Live, b"groundingMetadata") => Then::Into(At::Grounding),
+        (At::Candidate | At::Live, b"groundingMetadata" | b"grounding_metadata") => Then::Into(At::Grounding),
         (At::GeminiContent, b"parts") => Then::Into(At::GeminiContent),
         (At::GeminiContent, b"text") => Then::Text,
         (At::GeminiContent, b"thought") => Then::IsThought,
-        (At::Grounding, b"webSearchQueries") => Then::Queries,
+        (At::GeminiContent, b"functionCall" | b"function_call" | b"executableCode") => Then::Hidden,
+        (At::Grounding, b"webSearchQueries" | b"web_search_queries") => Then::Queries,
+        (At::Grounding, b"groundingChunks" | b"grounding_chunks") => Then::Into(At::GroundingChunk),
+        (At::Grounding, b"googleMapsWidgetContextToken") => Then::Maps,
         (At::Live, b"modelTurn" | b"outputTranscription") => Then::Into(At::GeminiContent),
         _ => Then::Skip,
     }
@@ -398,7 +443,10 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::Transcription, b"model") => Then::Name(Name::TranscriptionModel),
         (At::CacheCreation, b"ephemeral_5m_input_tokens") => Then::Count(Field::Written5m),
         (At::CacheCreation, b"ephemeral_1h_input_tokens") => Then::Count(Field::Written1h),
-        (At::ServerTools, b"web_search_requests" | b"web_search_calls") => Then::Count(Field::WebSearch),
+        (
+            At::ServerTools,
+            b"web_search_requests" | b"web_search_calls" | b"web_search" | b"web_search_premium",
+        ) => Then::Count(Field::WebSearch),
         (At::ServerTools, b"web_fetch_requests") => Then::Count(Field::WebFetch),
         (At::ServerTools, b"file_search_calls") => Then::Count(Field::FileSearch),
         (At::ServerTools, b"x_search_calls") => Then::Count(Field::PostSearch),
@@ -427,6 +475,14 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::Result, b"completionReason") => Then::Name(Name::Finish),
         (At::Session, b"model") => Then::Name(Name::Model),
         (At::Error, b"type" | b"code" | b"status") => Then::Name(Name::Error),
+        (At::Error, b"innererror" | b"inner_error") => Then::Into(At::InnerError),
+        (At::InnerError, b"content_filter_result" | b"content_filter_results") => Then::FilterResult,
+        (At::InnerError, b"code") => Then::Name(Name::Filter),
+        (At::Feedback, b"blockReason" | b"block_reason") => Then::Name(Name::Blocked),
+        (At::GroundingChunk, b"maps") => Then::Maps,
+        (At::Arguments, b"queries") => Then::Queries,
+        (At::Inlined, b"inlinedResponses") => Then::Into(At::Inlined),
+        (At::CostDetails, b"upstream_inference_cost") => Then::Cost,
         (At::Reason, b"reason") => Then::Name(Name::Reason),
         (At::Action, b"type") => Then::Name(Name::Action),
         _ => Then::Skip,

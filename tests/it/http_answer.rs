@@ -371,10 +371,10 @@ fn a_stream_may_be_let_finish_over_its_ceiling() {
     let house = house("0.04");
     let gate = gate(&house).streams(StreamOptions::slices(10).at_ceiling(AtCeiling::Finish));
     let ask = r#"{"model":"milli","max_tokens":1000,"stream":true,"messages":[]}"#;
-    let events = chat_events(&["0123456789"; 10], Some((0, 100)));
+    let events = chat_events(&["0123456789"; 10], Some((10, 100)));
     let heard = read(admitted(&gate, CHAT, ask).send().answered(200, &EVENTS), Pieces::of(&events));
     assert_eq!(heard.text(), events.concat());
-    assert_eq!(books(&house), ("0.10".to_owned(), "0.00".to_owned()), "the overrun is in the books");
+    assert_eq!(books(&house), ("0.11".to_owned(), "0.00".to_owned()), "the overrun is in the books");
 }
 
 #[test]

@@ -62,6 +62,7 @@ mod outbox_troubles;
 #[cfg(feature = "testing")]
 mod planted;
 mod prices;
+mod public_cases;
 mod requests;
 mod runs;
 mod runs_last_word;
@@ -83,6 +84,7 @@ mod streams;
 mod streams_crowd;
 mod streams_mended;
 mod told;
+mod usage_believed;
 mod walk;
 mod wire_forms;
 mod wire_mended;

@@ -158,7 +158,7 @@ impl House {
 
     /// Books usage whatever room there is: nothing is asked for, and a reconcile never refuses.
     pub(crate) fn spend(&self, call: &Call, output: u64) -> Receipt {
-        let asks_nothing = call.clone().output_tokens(0);
+        let asks_nothing = call.clone().input_tokens(0).output_tokens(0);
         self.admit(&asks_nothing).send().reconcile_now(Usage::of(0, output)).expect("a receipt")
     }
 

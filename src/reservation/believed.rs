@@ -1,0 +1,139 @@
+//! Which reported figures are believed, and what stands in the place of the others?
+//!
+//! A provider, a proxy or a client may say that a prompt had no tokens, or a page of text one. Such a figure
+//! is no report: what was counted is charged in its place, and where nothing was counted, or the model may
+//! have generated what nobody saw, all that was held. The charge is then an estimate, never nothing.
+
+use super::charge::Report;
+use super::open::Open;
+use crate::message::Input;
+use crate::wire::{Purpose, TextSeen, UsageLine};
+use crate::{Meter, Prompt, Usage, Usd};
+
+/// What is charged of a report.
+#[derive(Debug)]
+pub(super) struct Believed {
+    pub(super) usage: Usage,
+    pub(super) beside: Vec<UsageLine>,
+    pub(super) estimated: bool,
+    /// A figure that was reported is not believed.
+    pub(super) is_belied: bool,
+    /// Some of the usage is not known.
+    pub(super) unknown: bool,
+}
+
+/// What a provider may bill in place of input tokens.
+const OTHER_INPUT: [Meter; 7] = [
+    Meter::AudioInMs,
+    Meter::VideoInMs,
+    Meter::ImageIn,
+    Meter::Page,
+    Meter::AnnotatedPage,
+    Meter::CharacterIn,
+    Meter::SearchUnit,
+];
+
+/// More bytes than that for each token are seen in no language: who sends them has passed its limit.
+const BYTES_PER_TOKEN_MAX: u64 = 8;
+
+impl Open {
+    /// The usage to charge; what was not reported, or cannot be, is taken as it was counted or held.
+    pub(super) fn believed(&self, report: &Report) -> Believed {
+        let (usage, clamped) = report.usage.clamped();
+        let mut believed = Believed {
+            usage,
+            beside: report.beside.clone(),
+            estimated: report.estimated || clamped,
+            is_belied: false,
+            unknown: report.broke_off,
+        };
+        if report.unbilled {
+            believed.usage =
+                usage.with_input(usage.input().unwrap_or(0)).with_output(usage.output().unwrap_or(0));
+            return believed;
+        }
+        self.believe_input(report, &mut believed);
+        self.believe_output(report, &mut believed);
+        for line in &mut believed.beside {
+            if line.purpose == Purpose::Answer && is_short(&line.usage, &line.text) {
+                let output = self.output_instead(&line.text, None).max(line.usage.output().unwrap_or(0));
+                line.usage = line.usage.with_output(output);
+                believed.estimated = true;
+                believed.is_belied = true;
+            }
+        }
+        believed
+    }
+
+    /// A whole that was not reported is not told by its parts: it is at least what was held for. A prompt that
+    /// was sent has tokens, unless it is billed by something else.
+    fn believe_input(&self, report: &Report, believed: &mut Believed) {
+        let usage = believed.usage;
+        let is_other = OTHER_INPUT.iter().any(|meter| usage.count(*meter).unwrap_or(0) > 0);
+        let is_belied = usage.input() == Some(0) && self.sent_a_prompt() && !is_other;
+        if usage.input().is_none() || is_belied || self.says_nothing(report) {
+            let input = self.input_counted().max(usage.input().unwrap_or(0));
+            believed.usage = usage.with_input(input);
+            believed.estimated = true;
+            believed.is_belied |= is_belied;
+            believed.unknown = true;
+        }
+    }
+
+    fn sent_a_prompt(&self) -> bool {
+        let is_empty = |prompt: &Prompt| prompt.messages.is_empty() && prompt.tools.is_empty();
+        self.priced.tokens_input > 0
+            && !matches!(&self.plan.call.input, Input::Prompt(prompt) if is_empty(prompt))
+    }
+
+    fn believe_output(&self, report: &Report, believed: &mut Believed) {
+        let reported = report.usage.output();
+        let usage = believed.usage;
+        if report.broke_off {
+            // Held may be less than the most that the call can use: what is not known is not little.
+            let most = self.output_tokens();
+            believed.usage = usage.with_output(most.max(usage.output().unwrap_or(0)));
+            believed.estimated = true;
+            return;
+        }
+        // Seconds of sound and pages are billed in place of the tokens that their text would be.
+        let is_other = OTHER_INPUT.iter().any(|meter| usage.count(*meter).unwrap_or(0) > 0);
+        let counted = report.counted.is_some_and(|counted| reported.unwrap_or(0) < counted.div_ceil(2));
+        let is_belied = reported.is_some() && !is_other && (counted || is_short(&usage, &report.text));
+        if reported.is_none() || is_belied || self.says_nothing(report) {
+            let output = self.output_instead(&report.text, report.counted);
+            believed.usage = usage.with_output(output.max(usage.output().unwrap_or(0)));
+            believed.estimated = true;
+            believed.is_belied |= is_belied;
+            believed.unknown = true;
+        }
+    }
+
+    /// Nothing used of what was held for is a report that is missing, not a call that was free.
+    fn says_nothing(&self, report: &Report) -> bool {
+        !self.is_counted
+            && report.beside.is_empty()
+            && report.usage.is_complete()
+            && report.usage.counts().all(|(_, count)| count == 0)
+            && self.priced.usd > Usd::ZERO
+    }
+
+    /// The output in place of one that is not known: as it was counted, or its text bounds it; as it was held,
+    /// where no text was seen or the model may have generated more than was shown.
+    fn output_instead(&self, text: &TextSeen, counted: Option<u64>) -> u64 {
+        let most = self.output_tokens();
+        let bytes = text.bytes_all();
+        if self.reach.hidden.bounds_nothing() || (bytes == 0 && counted.is_none()) {
+            return most.max(counted.unwrap_or(0)).max(text.tokens_at_least());
+        }
+        // No token stands for less than a byte, and a provider that keeps to the limit sends no more than it.
+        let keeps_to_it = bytes <= most.saturating_mul(BYTES_PER_TOKEN_MAX);
+        let bound = if keeps_to_it { bytes.min(most) } else { bytes };
+        counted.unwrap_or(bound).max(text.tokens_at_least())
+    }
+}
+
+/// Fewer tokens than the text that was seen can have been.
+fn is_short(usage: &Usage, text: &TextSeen) -> bool {
+    usage.output().is_some_and(|output| output < text.tokens_at_least())
+}

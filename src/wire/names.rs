@@ -1,0 +1,128 @@
+//! What do names say: of models, tiers, events, ends and errors?
+
+use compact_str::CompactString;
+
+use super::json::{Cursor, Kind, Raw};
+use super::reader::{KIND_BYTES_MAX, Reader};
+use super::vocabulary::{At, Name};
+
+/// Bytes of a name that are kept; the longest model name in public tables has 76.
+const NAME_BYTES_MAX: usize = 256;
+
+impl Reader {
+    pub(super) fn name(&mut self, name: Name, value: &mut Cursor<'_>) -> Option<()> {
+        match value.kind()? {
+            Kind::Text => {}
+            // Bedrock wraps the tier: `{"type": "default"}`.
+            Kind::Object if name == Name::Tier => {
+                return value.members(|key, value| match key {
+                    b"type" => self.name(name, value),
+                    _ => value.skip(),
+                });
+            }
+            // Google numbers its traffic types; a code says more than nothing.
+            Kind::Bare if name == Name::Tier => {
+                let bare = value.bare()?;
+                keep(&mut self.tier, Raw { bytes: bare });
+                return Some(());
+            }
+            _ => return value.skip(),
+        }
+        let text = value.text()?;
+        if text.bytes.is_empty() {
+            return Some(());
+        }
+        self.filtered |= name == Name::Error && self.is_azure && text.bytes == b"content_filter";
+        match name {
+            Name::Id => self.named(text),
+            Name::Filter => self.filtered |= text.bytes == b"ResponsibleAIPolicyViolation",
+            Name::Blocked => {
+                if text.bytes != b"BLOCK_REASON_UNSPECIFIED" {
+                    keep(&mut self.finish, text);
+                    self.blocked = true;
+                    self.frame.has_finish = true;
+                }
+            }
+            Name::OfTool => {}
+            Name::Model => keep(&mut self.model, text),
+            Name::Tier => keep(&mut self.tier, text),
+            Name::Region => keep(&mut self.region, text),
+            Name::Speed => keep(&mut self.speed, text),
+            Name::Reason => keep(&mut self.reason, text),
+            Name::Finish => {
+                keep(&mut self.finish, text);
+                self.frame.has_finish = true;
+            }
+            Name::Status if matches!(text.bytes, b"in_progress" | b"queued" | b"not_finished") => {}
+            Name::Status => {
+                keep(&mut self.finish, text);
+                self.frame.has_finish |= !self.is_live;
+            }
+            Name::ToolModel => keep(&mut self.image_model, text),
+            Name::TranscriptionModel => keep(&mut self.transcription_model, text),
+            Name::Object if text.bytes == b"batch" => keep(&mut self.tier, text),
+            Name::Object => {}
+            Name::Error if self.error.as_deref().is_none_or(|error| error == "error") => {
+                keep(&mut self.error, text);
+            }
+            Name::Error => {}
+            Name::Type | Name::Action => {
+                self.frame.kind.clear();
+                self.frame.kind.extend_from_slice(text.bytes.get(..KIND_BYTES_MAX).unwrap_or(text.bytes));
+            }
+        }
+        Some(())
+    }
+
+    /// The answer's own id goes before that of what stands around it.
+    fn named(&mut self, id: Raw<'_>) {
+        let is_own = self.depth == 2 || self.frame.is_wrapped;
+        if self.depth == 1 && !self.frame.has_own_id || is_own {
+            keep(&mut self.id, id);
+            self.frame.has_own_id |= is_own;
+        }
+    }
+
+    pub(super) fn error(&mut self, value: &mut Cursor<'_>) -> Option<()> {
+        match value.kind()? {
+            Kind::Object => self.enter(At::Error, value),
+            Kind::Text => {
+                self.error.get_or_insert_with(|| "error".into());
+                value.skip()
+            }
+            _ => value.skip(),
+        }
+    }
+
+    /// An object without a member is how some say that there was none.
+    pub(super) fn error_object(&mut self, value: &mut Cursor<'_>) -> Option<()> {
+        let mut peek = *value;
+        let mut is_empty = true;
+        peek.members(|_, value| {
+            is_empty = false;
+            value.skip()
+        })?;
+        if !is_empty {
+            self.error.get_or_insert_with(|| "error".into());
+        }
+        self.members(At::Error, value)
+    }
+}
+
+/// Keeps a name; without a new allocation where it is the one kept already.
+#[inline]
+fn keep(slot: &mut Option<CompactString>, text: Raw<'_>) {
+    if slot.as_ref().is_none_or(|kept| kept.as_bytes() != text.bytes) {
+        *slot = Some(kept(text));
+    }
+}
+
+pub(super) fn kept(text: Raw<'_>) -> CompactString {
+    let bytes = text.bytes.get(..NAME_BYTES_MAX).unwrap_or(text.bytes);
+    if bytes.contains(&b'\\')
+        && let Ok(plain) = serde_json::from_slice::<String>(&[b"\"", bytes, b"\""].concat())
+    {
+        return plain.into();
+    }
+    CompactString::from_utf8_lossy(bytes)
+}

@@ -1,0 +1,111 @@
+//! How often did the provider's own tools run, where no figure says so?
+
+use super::json::Cursor;
+use super::reader::EventName;
+use crate::Meter;
+
+/// Searches that are told apart; who sends more is billed for each.
+const QUERIES_MAX: usize = 1_024;
+
+/// Calls of the provider's tools, by kind, as the answer shows them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ToolItems {
+    web_search: u32,
+    file_search: u32,
+    code: bool,
+    images: u32,
+    /// Tools that a block of the answer calls, which is billed only where no figure says otherwise.
+    blocks: Blocks,
+    /// Searches that Google made for the answer, each once.
+    queries: Vec<u64>,
+    queries_beyond: u32,
+    /// The answer was grounded in a map.
+    maps: bool,
+}
+
+/// Anthropic's blocks of server tools.
+#[derive(Clone, Copy, Debug, Default)]
+struct Blocks {
+    web_search: u32,
+    web_fetch: u32,
+}
+
+impl ToolItems {
+    /// A list of items begins: what was shown of it before is in it again. What Google grounded stays.
+    pub(super) fn begin_list(&mut self) {
+        let Self { queries, queries_beyond, maps, .. } = std::mem::take(self);
+        *self = Self { queries, queries_beyond, maps, ..Self::default() };
+    }
+
+    /// An item or a block of that kind, with what it did and the tool that it names.
+    pub(super) fn saw(&mut self, kind: &[u8], action: &[u8], name: &[u8]) {
+        match (kind, name) {
+            // Opening a page is not a search.
+            (b"web_search_call", _) if action.is_empty() || action == b"search" => add(&mut self.web_search),
+            (b"file_search_call", _) => add(&mut self.file_search),
+            (b"code_interpreter_call", _) => self.code = true,
+            (b"image_generation_call", _) => add(&mut self.images),
+            (b"server_tool_use", b"web_search") => add(&mut self.blocks.web_search),
+            (b"server_tool_use", b"web_fetch") => add(&mut self.blocks.web_fetch),
+            _ => {}
+        }
+    }
+
+    pub(super) fn saw_map(&mut self) {
+        self.maps = true;
+    }
+
+    /// One of Google's searches: distinct ones are billed, and empty ones are none.
+    pub(super) fn searched(&mut self, query: &[u8]) {
+        if query.is_empty() {
+            return;
+        }
+        let query = hash(query);
+        if self.queries.contains(&query) {
+            return;
+        }
+        if self.queries.len() < QUERIES_MAX {
+            self.queries.push(query);
+        } else {
+            add(&mut self.queries_beyond);
+        }
+    }
+
+    /// What was counted, by meter, and whether it is billed beside a figure that says less.
+    pub(super) fn counts(&self, model: Option<&str>) -> [(Meter, u64, bool); 7] {
+        // Google bills each search from Gemini 3 on, before that each answer that searched.
+        let is_billed_once =
+            model.is_some_and(|model| ["gemini-1", "gemini-2"].iter().any(|old| model.contains(old)));
+        let queries = u64::try_from(self.queries.len()).unwrap_or(u64::MAX);
+        let queries = queries.saturating_add(u64::from(self.queries_beyond));
+        let queries = if is_billed_once { queries.min(1) } else { queries };
+        [
+            (Meter::WebSearch, u64::from(self.web_search).saturating_add(queries), true),
+            (Meter::FileSearch, u64::from(self.file_search), true),
+            (Meter::CodeExecution, u64::from(self.code), true),
+            (Meter::ImageGeneration, u64::from(self.images), true),
+            (Meter::MapsSearch, u64::from(self.maps), true),
+            (Meter::WebSearch, u64::from(self.blocks.web_search), false),
+            (Meter::WebFetch, u64::from(self.blocks.web_fetch), false),
+        ]
+    }
+}
+
+/// The name of a tool, kept while its item is read.
+pub(super) fn named(value: &mut Cursor<'_>, name: &mut EventName) -> Option<()> {
+    let text = value.text()?;
+    name.clear();
+    name.extend_from_slice(text.bytes.get(..super::reader::KIND_BYTES_MAX).unwrap_or(text.bytes));
+    Some(())
+}
+
+fn add(count: &mut u32) {
+    *count = count.saturating_add(1);
+}
+
+/// FNV-1a: two of a few queries that fall together would cost a search, nothing else.
+fn hash(text: &[u8]) -> u64 {
+    text.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
