@@ -34,6 +34,9 @@ pub enum OnNoLimit {
     /// ([`Policy::with_output_tokens_default`](crate::Policy::with_output_tokens_default)) in place of these two.
     /// Where the context is nearly full, so that a limit might be refused or cut an honest answer, nothing is
     /// written and the most is held. So it is where nothing can be written: a signed body, an API that is not known.
+    ///
+    /// Of a model of which neither maximum nor context is known 16,384 tokens are asked for, and none where its output
+    /// costs nothing and nobody counts it. State `output_tokens_max` or `context_tokens` in its price row.
     #[default]
     WriteIn,
     /// Nothing is written; the most that the model can generate is held.

@@ -18,7 +18,8 @@ use crate::{Call, Report, StreamReader, WireReader};
 /// [`extract`](crate::wire::extract) and [`WireReader`], whatever provider's
 /// language they are in. An async closure from a body to bytes is such a client
 /// by itself; this one also knows its provider, tells its failures apart, and
-/// streams.
+/// streams. Name the provider of what is not OpenAI's language: an output limit is written in its words, and
+/// without a name in those that the body looks to be in.
 ///
 /// # Example: a function that posts JSON, five lines from being enforced
 /// ```

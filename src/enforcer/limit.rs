@@ -88,6 +88,10 @@ impl Plan {
     /// cannot be both, nothing is written and the most is held.
     fn written(&self, ask: &Ask<'_>, input: &Estimate) -> Result<Limit, Error> {
         let (model_max, context) = (self.model_max(), self.context());
+        if model_max.or(context).is_none() && self.output_is_free()? {
+            // A limit of which nobody knows whether the model takes it would protect nothing.
+            return Ok(Limit { stops: false, ..Limit::of(self.output_tokens_default()) });
+        }
         let wanted = self.output_tokens_wanted(ask, model_max.or(context).is_some());
         // A limit that its own thinking uses up leaves no answer, and Anthropic refuses it.
         let wanted =
@@ -139,14 +143,22 @@ impl Plan {
 
     /// Whether any line or cap counts what is generated.
     fn counts_output(&self) -> Result<bool, Error> {
+        let counts_usd = self.binding.caps.usd.is_some() || self.units().any(|unit| *unit == Unit::Usd);
+        Ok(self.counts_tokens() || counts_usd && !self.output_is_free()?)
+    }
+
+    /// Whether what is generated costs nothing and is counted by nobody.
+    fn output_is_free(&self) -> Result<bool, Error> {
         const SOME: u64 = 1_000_000;
-        let counts_tokens = |unit: &Unit| matches!(unit, Unit::Tokens | Unit::TokensOutput);
-        let units = || self.binding.bound.iter().map(|bound| bound.account.unit());
-        if units().any(counts_tokens) {
-            return Ok(true);
-        }
-        let counts_usd = self.binding.caps.usd.is_some() || units().any(|unit| *unit == Unit::Usd);
-        Ok(counts_usd && self.price(0, SOME, 1)?.usd > Usd::ZERO)
+        Ok(!self.counts_tokens() && self.price(0, SOME, 1)?.usd == Usd::ZERO)
+    }
+
+    fn counts_tokens(&self) -> bool {
+        self.units().any(|unit| matches!(unit, Unit::Tokens | Unit::TokensOutput))
+    }
+
+    fn units(&self) -> impl Iterator<Item = &Unit> {
+        self.binding.bound.iter().map(|bound| bound.account.unit())
     }
 
     fn output_tokens_default(&self) -> u64 {

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
+use token_budget::policy::UnknownModel;
 use token_budget::pricing::Reasoning;
 use token_budget::{
-    Budget, Call, Caps, Enforcer, OnNoLimit, Policy, PriceRow, PricingTable, Rates, ServiceTier, Usd, Window,
+    Budget, Call, Caps, Enforcer, OnNoLimit, Policy, PriceRow, PricingTable, Rates, ServiceTier, Unit, Usd,
+    Window,
 };
 
 use crate::http_support::{CHAT, MESSAGES, admitted, refused, rule};
@@ -345,6 +347,19 @@ fn a_figure_beside_the_request_is_written_into_it() {
         2_000,
         "what it says itself stands"
     );
+}
+
+#[test]
+fn what_costs_nothing_is_not_told_a_limit_that_its_model_may_not_take() {
+    // A server of one's own with a small context refuses a limit beyond it, and nothing is at stake.
+    let unpriced = policy("1").with_unknown_model(UnknownModel::CountOnly);
+    let house = house(unpriced);
+    let body = r#"{"model":"llama-of-our-own","messages":[]}"#;
+    assert_eq!(sent(&gate(&house), CHAT, body).0, body);
+    // Where tokens are counted, something is.
+    let counted = Budget::count("tokens", team(), Unit::TokensOutput, 100_000, Window::day());
+    let house = self::house(Policy::new([counted]).unwrap().with_unknown_model(UnknownModel::CountOnly));
+    assert_ne!(sent(&gate(&house), CHAT, body).0, body);
 }
 
 #[test]
