@@ -241,3 +241,47 @@ fn however_streams_are_polled_and_dropped_none_waits_for_ever_and_the_oldest_are
         assert!(spent.nanos() <= usd("0.5").nanos() + over, "round {round}: {spent}");
     }
 }
+
+/// The byte bound took four times what was seen of a stream, and the slice ahead of it came on top.
+#[test]
+fn streams_of_which_two_in_five_are_left_are_charged_little_more_than_their_bill() {
+    let mut dice = Dice::new("streams_left");
+    for (model, provider_name, path) in
+        [("gpt-4o", "openai", "/v1/chat/completions"), ("claude-sonnet-4-5", "anthropic", "/v1/messages")]
+    {
+        let provider = ScriptedProvider::new();
+        let budget = Budget::usd("day", team(), Usd::dollars(1_000), Window::lifetime());
+        let enforcer = Enforcer::builder().policy(Policy::new([budget]).expect("a policy")).build();
+        for _ in 0..300 {
+            let tokens = usize::try_from(50 + dice.below(400)).expect("small");
+            let provider = provider.clone().reply(Reply::tokens(tokens).input(12));
+            let body = format!(
+                r#"{{"model": "{model}", "stream": true, "stream_options": {{"include_usage": true}},
+                    "max_tokens": 1000, "messages": [{{"role": "user", "content": "How is the sea?"}}]}}"#
+            );
+            let shape = token_budget::RequestShape::parse(body.as_bytes()).expect("a request");
+            let call = shape.describe(Call::charging().team("search"));
+            let leaves_after = (dice.below(10) < 4).then(|| dice.below(tokens as u64));
+            block_on(async {
+                let open = |_| async { provider.stream(path, body.as_bytes()).await };
+                let reader = WireReader::new(Some(provider_name));
+                let opened = enforcer.run_stream(&call, StreamOptions::default(), reader, open).await;
+                let mut stream = opened.expect("room");
+                let mut heard = 0;
+                while leaves_after.is_none_or(|after| heard < after) {
+                    let item = poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await;
+                    if item.is_none() {
+                        break;
+                    }
+                    heard += 1;
+                }
+            });
+        }
+        let decision =
+            block_on(enforcer.check(&Call::new(model).team("search").input_tokens(0))).expect("advice");
+        let (charged, billed) = (decision.budgets()[0].spent, provider.bill().usd().nanos());
+        println!("{model}: charged / billed = {:.3}", charged as f64 / billed as f64);
+        assert!(billed <= charged, "{model}: {billed} billed, {charged} charged");
+        assert!(charged * 10 <= billed * 13, "{model}: {billed} billed, {charged} charged");
+    }
+}
