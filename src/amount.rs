@@ -7,6 +7,7 @@ use std::str::FromStr;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::name::did_you_mean;
 use crate::{Error, Usd};
 
 /// What a budget counts.
@@ -58,6 +59,19 @@ impl Unit {
     }
 }
 
+/// A figure as JSON shows it: dollars as text, since many readers of JSON keep numbers in floating point; counts as
+/// numbers.
+pub(crate) struct Figure<'a>(pub(crate) &'a Unit, pub(crate) i64);
+
+impl Serialize for Figure<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Unit::Usd => Usd::from_nanos(self.1).serialize(serializer),
+            _ => serializer.serialize_i64(self.1),
+        }
+    }
+}
+
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -94,7 +108,23 @@ impl FromStr for Unit {
             other => match other.strip_prefix("tool:") {
                 Some(name) if !name.is_empty() && name.len() <= 128 => Self::Tool(name.into()),
                 _ => {
-                    return Err(Error::invalid("unit", format!("{text:?} is not a unit that budgets count")));
+                    const KNOWN: [&str; 10] = [
+                        "usd",
+                        "tokens",
+                        "tokens_input",
+                        "tokens_output",
+                        "requests",
+                        "iterations",
+                        "time_ms",
+                        "tool_calls",
+                        "children",
+                        "depth",
+                    ];
+                    let hint = did_you_mean(text, KNOWN);
+                    return Err(Error::invalid(
+                        "unit",
+                        format!("{text:?} is not a unit that budgets count{hint}"),
+                    ));
                 }
             },
         })

@@ -124,7 +124,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(decision) => write!(f, "refused: {decision}"),
-            Self::Ledger(error) => write!(f, "ledger: {error}"),
+            Self::Ledger(error) if error.kind().is_of_ledger() => write!(f, "ledger: {error}"),
+            // The request, or the call, is what cannot be used.
+            Self::Ledger(error) => fmt::Display::fmt(error, f),
             Self::Client(error) => write!(f, "client: {error}"),
         }
     }

@@ -152,6 +152,7 @@ pub(crate) fn explain(
         frozen,
         extra,
         unpriced: quote.unpriced,
+        missing: None,
         affordable_output_tokens,
         excess: quote.excess,
         fees: quote.fees.clone(),

@@ -50,6 +50,13 @@ pub enum ErrorKind {
     Unsupported,
 }
 
+impl ErrorKind {
+    /// Whether the ledger failed, and not what it was asked.
+    pub(crate) fn is_of_ledger(self) -> bool {
+        !matches!(self, Self::Invalid | Self::Unreadable | Self::Overflow)
+    }
+}
+
 impl Error {
     /// A failure of that kind, described for a person.
     #[must_use]

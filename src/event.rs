@@ -4,8 +4,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use compact_str::CompactString;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use crate::amount::Figure;
 use crate::{ReservationId, Scope, TierAction, Timestamp, Unit, Usd};
 
 /// Something that observers hear, after every lock is released.
@@ -14,6 +15,7 @@ use crate::{ReservationId, Scope, TierAction, Timestamp, Unit, Usd};
 #[non_exhaustive]
 pub enum Event {
     /// Spent money reached a level for the first time in its window: once, whatever the concurrency.
+    #[serde(serialize_with = "crossed")]
     Crossed {
         /// The budget.
         budget: CompactString,
@@ -31,6 +33,7 @@ pub enum Event {
         unit: Unit,
     },
     /// A policy with a new exemption was put in place.
+    #[serde(serialize_with = "exempted")]
     Exempted {
         /// The exemption.
         exemption: CompactString,
@@ -125,6 +128,62 @@ pub enum Event {
         /// What the file said.
         problem: CompactString,
     },
+}
+
+/// With dollars as text, since many readers of JSON keep numbers in floating point.
+#[expect(clippy::too_many_arguments, reason = "the fields of the event, in its order")]
+fn crossed<S: Serializer>(
+    budget: &str,
+    scope: &Scope,
+    window: &str,
+    action: &TierAction,
+    at: &i64,
+    spent: &i64,
+    unit: &Unit,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        budget: &'a str,
+        scope: &'a Scope,
+        window: &'a str,
+        action: &'a TierAction,
+        at: Figure<'a>,
+        spent: Figure<'a>,
+        unit: &'a Unit,
+    }
+    let (at, spent) = (Figure(unit, *at), Figure(unit, *spent));
+    Shown { budget, scope, window, action, at, spent, unit }.serialize(serializer)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the fields of the event, in its order")]
+fn exempted<S: Serializer>(
+    exemption: &str,
+    scope: &Scope,
+    raise: &i64,
+    unit: &Unit,
+    requester: &str,
+    approver: &str,
+    reason: &str,
+    emergency: &bool,
+    until: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        exemption: &'a str,
+        scope: &'a Scope,
+        raise: Figure<'a>,
+        unit: &'a Unit,
+        requester: &'a str,
+        approver: &'a str,
+        reason: &'a str,
+        emergency: bool,
+        until: &'a Option<Timestamp>,
+    }
+    let (raise, emergency) = (Figure(unit, *raise), *emergency);
+    Shown { exemption, scope, raise, unit, requester, approver, reason, emergency, until }
+        .serialize(serializer)
 }
 
 /// Hears events. What it does, slow or wrong, cannot hurt the books.

@@ -78,6 +78,7 @@
 mod sync;
 mod error;
 mod name;
+mod private;
 mod money;
 mod meter;
 mod usage;

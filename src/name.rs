@@ -93,9 +93,88 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
+/// The known names that were most likely meant, nearest first, three at most: another spelling of the same letters
+/// and digits, or a few strokes away.
+pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    if text.len() > MODEL_BYTES_MAX {
+        return Vec::new();
+    }
+    let plain = |name: &str| -> Vec<u8> {
+        name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect()
+    };
+    let (asked, written) = (plain(text), text.to_ascii_lowercase());
+    let strokes_max = match text.len() {
+        0..=4 => 1,
+        5..=9 => 2,
+        _ => 3,
+    };
+    let mut found: Vec<(usize, &str)> = known
+        .into_iter()
+        .filter(|name| name.len().abs_diff(text.len()) <= 8)
+        .filter_map(|name| {
+            if !asked.is_empty() && plain(name) == asked {
+                return Some((0, name));
+            }
+            strokes(written.as_bytes(), name.to_ascii_lowercase().as_bytes(), strokes_max)
+                .map(|far| (far, name))
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().take(3).map(|(_, name)| name).collect()
+}
+
+/// `; did you mean usd?`, or nothing.
+pub(crate) fn did_you_mean<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(text, known).as_slice() {
+        [] => String::new(),
+        names => format!("; did you mean {}?", names.join(" or ")),
+    }
+}
+
+/// How many letters must be put in, left out or changed to make one of the other; nothing above `max`.
+fn strokes(one: &[u8], other: &[u8], max: usize) -> Option<usize> {
+    if one.len().abs_diff(other.len()) > max {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.iter().enumerate() {
+        let (mut diagonal, mut left) = (at, at.saturating_add(1));
+        let mut least = left;
+        for (known, cell) in other.iter().zip(row.iter_mut().skip(1)) {
+            let changed = diagonal.saturating_add(usize::from(known != letter));
+            diagonal = *cell;
+            left = changed.min(cell.saturating_add(1)).min(left.saturating_add(1));
+            (*cell, least) = (left, least.min(left));
+        }
+        if least > max {
+            return None;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = at.saturating_add(1);
+        }
+    }
+    row.last().copied().filter(|far| *far <= max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_meant_is_found_by_its_letters() {
+        let models = ["gpt-4o", "gpt-4o-mini", "gpt-4.1", "claude-sonnet-4-5", "o3"];
+        assert_eq!(nearest("gpt4o", models), ["gpt-4o"]);
+        assert_eq!(nearest("GPT 4o Mini", models), ["gpt-4o-mini"]);
+        assert_eq!(nearest("claude-sonet-4-5", models), ["claude-sonnet-4-5"]);
+        assert_eq!(nearest("o4", models), ["o3"]);
+        assert_eq!(nearest("llama-3-70b", models), [""; 0]);
+        assert_eq!(did_you_mean("uds", ["usd", "tokens"]), "");
+        assert_eq!(did_you_mean("token", ["usd", "tokens"]), "; did you mean tokens?");
+        assert_eq!(strokes(b"kitten", b"sitting", 3), Some(3));
+        assert_eq!(strokes(b"kitten", b"sitting", 2), None);
+        assert_eq!(strokes(b"", b"ab", 2), Some(2));
+    }
 
     #[test]
     fn ordinary_names_read_as_they_are() {

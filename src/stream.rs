@@ -192,7 +192,8 @@ impl<E: fmt::Display> fmt::Display for StreamError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(cut_off) => fmt::Display::fmt(cut_off, f),
-            Self::Ledger(error) => write!(f, "ledger: {error}"),
+            Self::Ledger(error) if error.kind().is_of_ledger() => write!(f, "ledger: {error}"),
+            Self::Ledger(error) => fmt::Display::fmt(error, f),
             Self::Client(error) => write!(f, "client: {error}"),
         }
     }

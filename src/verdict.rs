@@ -8,6 +8,7 @@ use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
+use crate::amount::Figure;
 use crate::name::OneLine;
 use crate::{Balance, Binding, Bound, Fee, Fees, Meter, Scope, ScopeKind, Timestamp, Unit, Usd, Window};
 
@@ -72,7 +73,9 @@ pub struct FrozenScope {
 }
 
 /// One budget that refuses, with the figures it was judged by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// As JSON its dollars are text (`"5.00"`), and everything else that it counts is a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The budget's id; empty where no budget but the scope or model itself refuses.
     pub budget: CompactString,
@@ -93,7 +96,6 @@ pub struct Refusal {
     /// What this call asked for.
     pub requested: i64,
     /// Why it does not fit.
-    #[serde(flatten)]
     pub kind: RefusalKind,
 }
 
@@ -120,6 +122,8 @@ pub struct Decision {
     pub(crate) frozen: Vec<FrozenScope>,
     pub(crate) extra: Option<Refusal>,
     pub(crate) unpriced: bool,
+    /// Whose price is missing, and which models with a price may have been meant.
+    pub(crate) missing: Option<Arc<MissingPrice>>,
     pub(crate) affordable_output_tokens: Option<u64>,
     pub(crate) excess: Excess,
     pub(crate) fees: Fees,
@@ -127,8 +131,32 @@ pub struct Decision {
     pub(crate) advice: bool,
 }
 
+/// Where a price was looked for, and what is there instead.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MissingPrice {
+    pub(crate) provider: Option<CompactString>,
+    pub(crate) nearest: Vec<CompactString>,
+}
+
+impl fmt::Display for MissingPrice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the model has no price")?;
+        if let Some(provider) = &self.provider {
+            write!(f, " at {}", OneLine(provider))?;
+        }
+        f.write_str("; add a price row, or name a fallback price in the policy")?;
+        if self.nearest.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "; did you mean {}?", self.nearest.join(" or "))
+        }
+    }
+}
+
 /// One binding budget's state, as the decision saw it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// As JSON its dollars are text (`"5.00"`), and everything else that it counts is a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetState {
     /// The budget's id.
     pub budget: CompactString,
@@ -225,6 +253,11 @@ impl Decision {
         let budgets =
             self.lines().filter(|line| line.refuses() && !line.bound.observe).map(|line| line.refusal());
         frozen.chain(unpriced).chain(self.extra.clone()).chain(budgets).collect()
+    }
+
+    /// Whether nothing refuses but that the model has no price.
+    pub(crate) fn lacks_price_alone(&self) -> bool {
+        self.missing.is_some() && self.refusals().iter().all(|refusal| refusal.kind == RefusalKind::Unpriced)
     }
 
     /// When it is worth asking again: the last of the refusing budgets' resets.
@@ -459,6 +492,59 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            budget: &'a str,
+            scope: Option<&'a Scope>,
+            window: &'a str,
+            unit: &'a Unit,
+            limit: Option<Figure<'a>>,
+            ceiling: Option<Figure<'a>>,
+            spent: Figure<'a>,
+            reserved: Figure<'a>,
+            requested: Figure<'a>,
+            #[serde(flatten)]
+            kind: &'a RefusalKind,
+        }
+        let figure = |figure| Figure(&self.unit, figure);
+        Shown {
+            budget: &self.budget,
+            scope: self.scope.as_ref(),
+            window: &self.window,
+            unit: &self.unit,
+            limit: self.limit.map(figure),
+            ceiling: Some(self.ceiling).filter(|ceiling| *ceiling < i64::MAX).map(figure),
+            spent: figure(self.spent),
+            reserved: figure(self.reserved),
+            requested: figure(self.requested),
+            kind: &self.kind,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Serialize for BudgetState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let figure = |figure| Figure(&self.unit, figure);
+        let mut fields = serializer.serialize_struct("BudgetState", 11)?;
+        fields.serialize_field("budget", &self.budget)?;
+        fields.serialize_field("scope", &self.scope)?;
+        fields.serialize_field("window", &self.window)?;
+        fields.serialize_field("unit", &self.unit)?;
+        fields.serialize_field("limit", &self.limit.map(figure))?;
+        fields.serialize_field("spent", &figure(self.spent))?;
+        fields.serialize_field("reserved", &figure(self.reserved))?;
+        fields.serialize_field("requested", &figure(self.requested))?;
+        fields.serialize_field("remaining", &self.remaining.map(figure))?;
+        fields.serialize_field("verdict", &self.verdict)?;
+        fields.serialize_field("observe", &self.observe)?;
+        fields.end()
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -485,7 +571,10 @@ impl fmt::Display for Decision {
             return Ok(());
         }
         for refusal in &refusals {
-            write!(f, "; {refusal}")?;
+            match (&refusal.kind, &self.missing) {
+                (RefusalKind::Unpriced, Some(missing)) => write!(f, "; {missing}")?,
+                _ => write!(f, "; {refusal}")?,
+            }
         }
         if refusals.iter().any(|refusal| refusal.unit == Unit::Usd) {
             for fee in self.fees() {

@@ -20,6 +20,9 @@ mod books;
 #[path = "../../examples/gateway/keys.rs"]
 mod keys;
 mod load;
+#[path = "../../examples/gateway/log.rs"]
+mod log;
+#[expect(dead_code, reason = "a bench writes no log")]
 #[path = "../../examples/gateway/proxy.rs"]
 mod proxy;
 #[path = "../../examples/gateway/upstream.rs"]

@@ -9,9 +9,10 @@ use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::{IntoResponse, Json};
 use serde_json::{Value, json};
 use token_budget::http::RequestHead;
-use token_budget::{BudgetState, Error, Unit, Usd};
+use token_budget::{BudgetState, Error, ErrorKind, Unit, Usd};
 
 use crate::keys::Holder;
+use crate::log::Line;
 use crate::proxy::{Fields, Gateway};
 
 /// The model whose budgets are shown where the query does not name one: `/budgets?model=gpt-4o`.
@@ -22,15 +23,23 @@ pub(crate) async fn answer(
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let headers = Fields(&headers);
-    let head = RequestHead::new("GET", "", "/budgets", &headers);
+    let mut line = gateway.line("GET", "/budgets");
+    let model = query.get("model").map_or(MODEL, String::as_str);
+    let answer = shown(&gateway, &Fields(&headers), model, &mut line).await;
+    line.status = answer.status().as_u16();
+    answer
+}
+
+async fn shown(gateway: &Gateway, headers: &Fields<'_>, model: &str, line: &mut Line) -> Response<Body> {
+    let head = RequestHead::new("GET", "", "/budgets", headers);
     let holder = match gateway.keys.holder(&head) {
         Ok(holder) => holder,
         Err(denial) => return gateway.denied(&head, denial),
     };
-    let model = query.get("model").map_or(MODEL, String::as_str);
-    match budgets(&gateway, holder, model).await {
+    line.key = Some(holder.name.clone());
+    match budgets(gateway, holder, model).await {
         Ok(budgets) => Json(budgets).into_response(),
+        Err(error) if error.kind() == ErrorKind::Invalid => gateway.denied(&head, error.into()),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the ledger cannot be reached\n").into_response(),
     }
 }

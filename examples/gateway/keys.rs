@@ -15,7 +15,7 @@ pub(crate) struct Keys(HashMap<String, Holder>);
 #[serde(deny_unknown_fields)]
 pub(crate) struct Holder {
     key: String,
-    name: String,
+    pub(crate) name: String,
     team: Option<String>,
     user: Option<String>,
     /// Sees the budgets of all keys.
@@ -25,7 +25,12 @@ pub(crate) struct Holder {
 
 impl Keys {
     pub(crate) fn read(json: &str) -> Result<Self, Box<dyn Error>> {
-        let holders: Vec<Holder> = serde_json::from_str(json)?;
+        // What serde says may quote a key.
+        let place = |error: serde_json::Error| {
+            format!("the keys cannot be read at line {} column {}", error.line(), error.column())
+        };
+        let holders: Vec<Holder> = serde_json::from_str(json).map_err(place)?;
+        holders.iter().try_for_each(|holder| holder.charge().with_model("any").check().map(drop))?;
         let count = holders.len();
         let keys: HashMap<_, _> = holders.into_iter().map(|holder| (holder.key.clone(), holder)).collect();
         if keys.len() == count { Ok(Self(keys)) } else { Err("a key stands twice".into()) }

@@ -8,27 +8,31 @@
 //! cargo run --example gateway                      # answers by itself: nothing leaves the machine
 //! OPENAI_API_KEY=… ANTHROPIC_API_KEY=… cargo run --example gateway -- \
 //!     --openai https://api.openai.com --anthropic https://api.anthropic.com \
-//!     --policy policy.json --keys keys.json --listen 127.0.0.1:8080
+//!     --policy policy.json --keys keys.json --books books.db --listen 127.0.0.1:8080
 //! ```
 //!
 //! `--unseen hold` charges an answer that broke off all that it held where its model may have reasoned unseen: for
 //! providers faster than the 500 tokens a second that price rows take them for. `--drain` reads a background answer
 //! on whose client has left, for its true usage; what stops with its connection is never read on.
 //!
-//! `proxy.rs` is what there is to copy. The books are in memory: give the builder a ledger that lasts.
+//! `--books` keeps the books in a file that survives the process, readable by its owner alone (cargo is asked to
+//! build the feature `sqlite` in); without, they are in memory. Each request writes a line of JSON: when, which
+//! key, what for, how it was answered and what it cost; no secret, and nothing of a prompt. `proxy.rs` is what
+//! there is to copy.
 
 mod books;
 mod echo;
 mod keys;
+mod log;
 mod proxy;
+mod serve;
 mod upstream;
 
 use std::error::Error;
 use std::future::IntoFuture;
 
-use axum::serve::ListenerExt;
 use token_budget::pricing::Unseen;
-use token_budget::{Enforcer, Policy};
+use token_budget::{Enforcer, EnforcerBuilder, Policy};
 use tokio::net::TcpListener;
 
 use crate::keys::Keys;
@@ -38,9 +42,21 @@ use crate::upstream::Upstreams;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let flags = Flags::read(std::env::args().skip(1))?;
-    let mut builder = Enforcer::builder().policy(Policy::from_json(&flags.policy)?);
+    let policy = match &flags.policy {
+        Some(path) => Policy::from_path(path)?,
+        None => Policy::from_json(include_str!("policy.json"))?,
+    };
+    let keys = match &flags.keys {
+        Some(path) => Keys::read(&std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?)
+            .map_err(|error| format!("{path}: {error}"))?,
+        None => Keys::read(include_str!("keys.json"))?,
+    };
+    let mut builder = Enforcer::builder().policy(policy);
     if flags.unseen_hold {
         builder = builder.unseen(Unseen::Hold);
+    }
+    if let Some(path) = &flags.books {
+        builder = kept(builder, path)?;
     }
     let enforcer = builder.build();
     let echo = TcpListener::bind("127.0.0.1:0").await?;
@@ -51,12 +67,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         drop(tokio::spawn(axum::serve(echo, echo::router()).into_future()));
     }
 
-    let gateway = Gateway::new(enforcer.clone(), Keys::read(&flags.keys)?, upstreams, flags.drain);
+    let gateway = Gateway::new(enforcer.clone(), keys, upstreams, flags.drain).logging();
     let listener = TcpListener::bind(&flags.listen).await?;
     tell(&format!("http://{}", listener.local_addr()?));
-    // Frames are small, and come together: one that waits for the last one's receipt comes 40 ms late.
-    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-    axum::serve(listener, gateway.router()).with_graceful_shutdown(stopped()).await?;
+    serve::serve(listener, gateway.router(), stopped()).await?;
     // Every answer has ended; what a client left behind is still to be told to the ledger.
     enforcer.flush().await?;
     println!("all answers have ended, {} commands are undelivered", enforcer.undelivered());
@@ -68,8 +82,9 @@ struct Flags {
     listen: String,
     openai: Option<String>,
     anthropic: Option<String>,
-    policy: String,
-    keys: String,
+    policy: Option<String>,
+    keys: Option<String>,
+    books: Option<String>,
     unseen_hold: bool,
     drain: bool,
 }
@@ -80,8 +95,9 @@ impl Flags {
             listen: "127.0.0.1:8080".to_owned(),
             openai: None,
             anthropic: None,
-            policy: include_str!("policy.json").to_owned(),
-            keys: include_str!("keys.json").to_owned(),
+            policy: None,
+            keys: None,
+            books: None,
             unseen_hold: false,
             drain: false,
         };
@@ -95,8 +111,9 @@ impl Flags {
                 "--listen" => flags.listen = value,
                 "--openai" => flags.openai = Some(value),
                 "--anthropic" => flags.anthropic = Some(value),
-                "--policy" => flags.policy = std::fs::read_to_string(value)?,
-                "--keys" => flags.keys = std::fs::read_to_string(value)?,
+                "--policy" => flags.policy = Some(value),
+                "--keys" => flags.keys = Some(value),
+                "--books" => flags.books = Some(value),
                 "--unseen" if value == "hold" => flags.unseen_hold = true,
                 _ => {
                     return Err(
@@ -107,6 +124,36 @@ impl Flags {
         }
         Ok(flags)
     }
+}
+
+/// Keeps the books in that file.
+#[cfg(feature = "sqlite")]
+fn kept(builder: EnforcerBuilder, path: &str) -> Result<EnforcerBuilder, Box<dyn Error>> {
+    Ok(builder.ledger(token_budget::SqliteLedger::open(path)?))
+}
+
+/// Books in a file need the feature `sqlite`: cargo is asked to build it in, and to run this again in this one's place.
+#[cfg(not(feature = "sqlite"))]
+fn kept(_: EnforcerBuilder, path: &str) -> Result<EnforcerBuilder, Box<dyn Error>> {
+    let mut again = std::process::Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    again.args([
+        "run",
+        "--quiet",
+        "--manifest-path",
+        manifest,
+        "--example",
+        "gateway",
+        "--features",
+        "sqlite",
+        "--",
+    ]);
+    again.args(std::env::args().skip(1));
+    #[cfg(unix)]
+    let problem = std::os::unix::process::CommandExt::exec(&mut again).to_string();
+    #[cfg(not(unix))]
+    let problem = again.status()?.to_string();
+    Err(format!("{path}: books in a file need the feature sqlite ({problem})").into())
 }
 
 /// Says where it listens, and what to try.

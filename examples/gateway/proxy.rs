@@ -18,12 +18,19 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
-use token_budget::http::{Denial, Exchange, Headers, HttpBudget, HttpRefusal, Piece, RequestHead, Ruling};
+use token_budget::http::{
+    Denial, Exchange, HeadRuling, Headers, HttpBudget, HttpRefusal, Piece, RequestHead, Ruling, fold_path,
+};
 use token_budget::{Background, Drain, Enforcer, Failure, StreamOptions};
+use tokio::time::timeout;
 
 use crate::books;
 use crate::keys::Keys;
+use crate::log::Line;
 use crate::upstream::Upstreams;
+
+/// Within this time a request's body has come.
+const BODY_TIME: Duration = Duration::from_secs(60);
 
 /// What of an answer's headers belongs to one connection, or to the account.
 const KEPT: [HeaderName; 3] = [CONNECTION, SET_COOKIE, TRANSFER_ENCODING];
@@ -34,6 +41,7 @@ pub(crate) struct Gateway {
     pub(crate) keys: Arc<Keys>,
     upstreams: Upstreams,
     client: Client<HttpsConnector<HttpConnector>, Body>,
+    logs: bool,
 }
 
 impl Gateway {
@@ -55,7 +63,17 @@ impl Gateway {
         tcp.enforce_http(false);
         let tls = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1();
         let client = Client::builder(TokioExecutor::new()).build(tls.wrap_connector(tcp));
-        Self { gate, keys, upstreams, client }
+        Self { gate, keys, upstreams, client, logs: false }
+    }
+
+    /// Writes a line for each request.
+    pub(crate) fn logging(mut self) -> Self {
+        self.logs = true;
+        self
+    }
+
+    pub(crate) fn line(&self, method: &str, path: &str) -> Line {
+        if self.logs { Line::of(method, path) } else { Line::default() }
     }
 
     pub(crate) fn router(self) -> Router {
@@ -72,28 +90,48 @@ impl Gateway {
     }
 
     /// Rules on a request, sends it, and meters what comes back.
-    async fn answer(&self, asked: Parts, body: Body) -> Result<Response<Body>, HttpRefusal> {
-        let (method, path, headers) = (asked.method.as_str(), asked.uri.path(), Fields(&asked.headers));
+    async fn answer(&self, asked: Parts, body: Body, line: &mut Line) -> Result<Response<Body>, HttpRefusal> {
+        let (method, headers) = (asked.method.as_str(), Fields(&asked.headers));
+        // From here on there is one path: what is judged is what is sent.
+        let folded = fold_path(asked.uri.path());
+        let path = folded.as_deref().unwrap_or("/");
         let upstream = self.upstreams.of(&RequestHead::new(method, "", path, &headers));
         let head = RequestHead::new(method, upstream.host(), path, &headers);
         let denied = |denial| self.gate.denied(&head, denial);
         // Asked here too, since the gate lets pass what costs nothing.
-        self.keys.holder(&head).map_err(denied)?;
-        let body = self.read(&head, body).await?;
-        let (body, exchange) = match self.gate.admit(&head, &body).await {
-            Ruling::Refused(refusal) => return Err(refusal),
-            Ruling::Pass if is_for_all(&head) => (body, None),
-            Ruling::Pass => return Err(denied(Denial::forbidden("what the account keeps is for its owner"))),
-            Ruling::Admitted(mut admitted) => {
-                (admitted.take_body().map_or(body, Bytes::from), Some(admitted.send()))
+        line.key = Some(self.keys.holder(&head).map_err(denied)?.name.clone());
+        folded.as_ref().map_err(|denial| denied(denial.clone()))?;
+        if method != "POST"
+            && self.gate.wants_body(&RequestHead::new("POST", upstream.host(), path, &headers)).is_some()
+        {
+            return Err(denied(Denial::method_not_allowed("POST")));
+        }
+        let (body, exchange) = match self.gate.who_pays(&head) {
+            HeadRuling::Refused(refusal) => return Err(refusal),
+            HeadRuling::Pass if is_for_all(&head) => {
+                (self.read(&head, body, HttpBudget::BODY_BYTES).await?, None)
+            }
+            HeadRuling::Pass => {
+                return Err(denied(Denial::forbidden("what the account keeps is for its owner")));
+            }
+            HeadRuling::Paid(payer) => {
+                let body = self.read(&head, body, payer.body_bytes_max()).await?;
+                match self.gate.admit_for(payer, &head, &body).await {
+                    Ruling::Refused(refusal) => return Err(refusal),
+                    Ruling::Pass => (body, None),
+                    Ruling::Admitted(mut admitted) => {
+                        line.model = Some(admitted.reservation().model().to_owned());
+                        (admitted.take_body().map_or(body, Bytes::from), Some(admitted.send()))
+                    }
+                }
             }
         };
-        let Ok(request) = upstream.request(&asked, body) else {
+        let Ok(request) = upstream.request(&asked, path, body) else {
             exchange.into_iter().for_each(|exchange| exchange.failed(Failure::NotSent));
             return Err(denied(Denial::bad_request("this is no address")));
         };
         Ok(match (self.client.request(request).await, exchange) {
-            (Ok(answer), Some(exchange)) => metered(exchange, answer),
+            (Ok(answer), Some(exchange)) => metered(exchange, answer, line),
             (Ok(answer), None) => without_kept(answer).map(Body::new),
             (Err(error), exchange) => {
                 let failure = if error.is_connect() { Failure::NotSent } else { Failure::Unknown };
@@ -103,19 +141,24 @@ impl Gateway {
         })
     }
 
-    /// The body, where the gate wants to see it; what costs nothing has none that is worth sending on.
-    async fn read(&self, head: &RequestHead<'_>, body: Body) -> Result<Bytes, HttpRefusal> {
-        let bytes_max = self.gate.wants_body(head).unwrap_or(HttpBudget::BODY_BYTES);
-        to_bytes(body, bytes_max).await.map_err(|error| match error.source() {
-            Some(cause) if cause.is::<LengthLimitError>() => self.gate.too_large(head),
-            _ => self.gate.unreadable(head),
-        })
+    /// The body, once it is known who pays for it, and in a stated time.
+    async fn read(&self, head: &RequestHead<'_>, body: Body, bytes_max: usize) -> Result<Bytes, HttpRefusal> {
+        match timeout(BODY_TIME, to_bytes(body, bytes_max)).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(error)) if error.source().is_some_and(|cause| cause.is::<LengthLimitError>()) => {
+                Err(self.gate.too_large(head))
+            }
+            _ => Err(self.gate.unreadable(head)),
+        }
     }
 }
 
 async fn forward(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
     let (asked, body) = request.into_parts();
-    gateway.answer(asked, body).await.unwrap_or_else(refused)
+    let mut line = gateway.line(asked.method.as_str(), asked.uri.path());
+    let answer = gateway.answer(asked, body, &mut line).await.unwrap_or_else(refused);
+    line.status = answer.status().as_u16();
+    answer
 }
 
 /// Of what costs nothing, what every key may do: read the list of models, and count tokens.
@@ -128,13 +171,17 @@ fn is_for_all(head: &RequestHead<'_>) -> bool {
 }
 
 /// The provider's answer, handed on as fast as the client reads it and charged when it ends or the client leaves.
-fn metered(exchange: Exchange, answer: Response<Incoming>) -> Response<Body> {
+fn metered(exchange: Exchange, answer: Response<Incoming>, line: &mut Line) -> Response<Body> {
     let (mut parts, body) = without_kept(answer).into_parts();
+    // Written when the body has ended.
+    let mut line = std::mem::take(line);
+    line.status = parts.status.as_u16();
     let answered = exchange.answered(parts.status.as_u16(), &Fields(&parts.headers));
     if answered.is_stream() {
         parts.headers.remove(CONTENT_LENGTH);
     }
     let pieces = answered.meter(body.into_data_stream().map_ok(Chunk));
+    let pieces = pieces.on_ended(move |receipt| line.charged(receipt));
     Response::from_parts(parts, Body::from_stream(pieces.map_ok(|Chunk(bytes)| bytes)))
 }
 

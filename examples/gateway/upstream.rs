@@ -63,9 +63,14 @@ impl Upstream {
         self.authority.host()
     }
 
-    /// The client's request as the provider is sent it.
-    pub(crate) fn request(&self, asked: &Parts, body: Bytes) -> Result<Request<Body>, axum::http::Error> {
-        let path = asked.uri.path_and_query().map_or("/", |path| path.as_str());
+    /// The client's request as the provider is sent it, to the path that was judged.
+    pub(crate) fn request(
+        &self,
+        asked: &Parts,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Request<Body>, axum::http::Error> {
+        let path = asked.uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
         let uri = Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())

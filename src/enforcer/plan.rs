@@ -13,6 +13,7 @@ use crate::ledger::{About, Note};
 use crate::policy::{Budget, UnknownModel};
 use crate::pricing::Reasoning;
 use crate::reservation::Hidden;
+use crate::verdict::MissingPrice;
 use crate::{
     Binding, Call, Conditions, Error, Excess, Fees, ModelPrice, OutputSizing, PricingTable, Timestamp, Usd,
 };
@@ -34,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) fees: Fees,
     /// The policy wants a price and there is none, or not of a fee that the call may incur.
     pub(crate) unpriced: bool,
+    /// What is said of that.
+    pub(crate) missing: Option<Arc<MissingPrice>>,
     /// The policy's own figure for calls that name no output limit, where it has one.
     pub(crate) output_tokens_said: Option<u64>,
     /// What the journal says about each call of this charge set.
@@ -114,6 +117,7 @@ impl Plan {
             own: Arc::clone(own),
             unpriced: (price.is_none() || fees.unknown.is_some()) && !passes,
             fees,
+            missing: (price.is_none() && !passes).then(|| Arc::new(missing(&prices, call))),
             output_tokens_said: policy.output_tokens_said(),
             prices: PricingTable::clone(&prices),
             binding,
@@ -237,6 +241,12 @@ fn about(call: &Call, price: Option<&ModelPrice>, binding: &Binding, exempt: Opt
         exemptions,
         price: price.map_or(CompactString::const_new("none"), price_version),
     }
+}
+
+/// Whose price is missing, and which may have been meant.
+fn missing(prices: &PricingTable, call: &Call) -> MissingPrice {
+    let nearest = prices.nearest(call.provider.as_deref(), &call.model);
+    MissingPrice { provider: call.provider.clone(), nearest }
 }
 
 /// Plans of calls seen lately: a fixed number of places, so that it never grows.

@@ -16,7 +16,9 @@ pub(super) fn refusal(
 ) -> Box<Decision> {
     let frozen = frozen_scopes(news.as_deref());
     plan.core.tell_news(&judged.binding, news);
-    Box::new(explain(judged, &quote(plan, ask, priced), frozen, None, false))
+    let mut decision = explain(judged, &quote(plan, ask, priced), frozen, None, false);
+    decision.missing.clone_from(&plan.missing);
+    Box::new(decision)
 }
 
 /// The frozen scopes that a ledger's reply names, in people's words.

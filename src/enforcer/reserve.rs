@@ -288,5 +288,7 @@ async fn advise(
     let requested = amounts(binding, &priced.amount())?;
     let (binding, balances) = (Arc::clone(binding), balances.into());
     let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
-    Ok(explain(judged, &refuse::quote(plan, ask, priced), Vec::new(), extra, true))
+    let mut decision = explain(judged, &refuse::quote(plan, ask, priced), Vec::new(), extra, true);
+    decision.missing.clone_from(&plan.missing);
+    Ok(decision)
 }

@@ -12,7 +12,7 @@ use super::piece::Piece;
 use super::refusal::{problem_of_error, problem_of_refusal};
 pub(super) use super::whole::Closing;
 use super::whole::Whole;
-use crate::{InFlight, MeteredStream, StreamError, StreamReader, StreamSeen, WireReader};
+use crate::{InFlight, MeteredStream, Receipt, StreamError, StreamReader, StreamSeen, WireReader};
 
 /// The body of an answer, piece by piece, charged when it ends, breaks off or is dropped.
 ///
@@ -72,6 +72,30 @@ where
         Self {
             flow: Flow::Stream(Box::new(Streaming { metered, aligned, terms, next: None, has_ended: false })),
         }
+    }
+}
+
+impl<S, T> MeteredAnswer<S, T> {
+    /// Hears, once, what the call was charged when its answer has ended, broken off or been dropped: nothing where
+    /// nobody said what it used, so that it was given back, or charged as an abandoned call.
+    ///
+    /// Called on whatever thread the answer ends; like an observer, it must not wait.
+    #[must_use]
+    pub fn on_ended(self, hear: impl FnOnce(Option<&Receipt>) + Send + 'static) -> Self {
+        let flow = match self.flow {
+            Flow::Whole(mut whole) => {
+                whole.hear = Some(Box::new(hear));
+                Flow::Whole(whole)
+            }
+            Flow::Stream(stream) => {
+                let Streaming { metered, aligned, terms, next, has_ended } = *stream;
+                let metered = metered.on_settled(move |outcome| {
+                    hear(outcome.receipt.and_then(Result::ok).as_ref());
+                });
+                Flow::Stream(Box::new(Streaming { metered, aligned, terms, next, has_ended }))
+            }
+        };
+        Self { flow }
     }
 }
 

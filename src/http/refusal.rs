@@ -40,22 +40,29 @@ impl fmt::Debug for HttpRefusal {
 pub struct Denial {
     status: u16,
     message: String,
+    /// The only method that the path takes.
+    allow: Option<&'static str>,
 }
 
 impl Denial {
     /// Nobody is known to pay: 401.
     pub fn unauthorized(message: impl Into<String>) -> Self {
-        Self { status: 401, message: message.into() }
+        Self { status: 401, message: message.into(), allow: None }
     }
 
     /// Whoever pays may not do this: 403.
     pub fn forbidden(message: impl Into<String>) -> Self {
-        Self { status: 403, message: message.into() }
+        Self { status: 403, message: message.into(), allow: None }
     }
 
     /// The request cannot be understood: 400.
     pub fn bad_request(message: impl Into<String>) -> Self {
-        Self { status: 400, message: message.into() }
+        Self { status: 400, message: message.into(), allow: None }
+    }
+
+    /// The path takes another method alone: 405, with `Allow`.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        Self { status: 405, message: format!("this path takes {allow} alone"), allow: Some(allow) }
     }
 
     /// The HTTP status.
@@ -102,7 +109,9 @@ impl HttpRefusal {
     }
 
     pub(super) fn denied(dialect: Dialect, denial: Denial) -> Self {
-        Self::plain(dialect, denial.status, "denied", denial.message)
+        let mut refusal = Self::plain(dialect, denial.status, "denied", denial.message);
+        refusal.headers.extend(denial.allow.map(|allow| ("allow", allow.to_owned())));
+        refusal
     }
 
     pub(super) fn failed(dialect: Dialect, error: &Error) -> Self {
@@ -112,6 +121,17 @@ impl HttpRefusal {
 
 /// A budget without room: 429 where it is worth waiting, 402 where only a person can help.
 pub(super) fn problem_of_refusal(decision: &Decision, retry_within: Duration) -> Problem<'_> {
+    if decision.lacks_price_alone() {
+        // The client asked for something that is not sold here; no money would help.
+        let message = decision.to_string();
+        return Problem {
+            status: 404,
+            code: "model_not_found",
+            message,
+            decision: Some(decision),
+            retry_after: None,
+        };
+    }
     let wait = decision.retry_at().map(|at| at.since(decision.at())).filter(|wait| *wait <= retry_within);
     let (status, code) = if wait.is_some() { (429, "budget_busy") } else { (402, "budget_exceeded") };
     let retry_after = wait.map(whole_seconds);

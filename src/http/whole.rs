@@ -8,9 +8,12 @@ use futures_core::Stream;
 
 use super::piece::Piece;
 use crate::wire::{UsageReport, extract, heard};
-use crate::{Failure, InFlight, Report, Usage};
+use crate::{Failure, InFlight, Receipt, Report, Usage};
 
 type Settling = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Hears what a call was charged; nothing where nobody said what it used.
+pub(super) type Hear = Box<dyn FnOnce(Option<&Receipt>) + Send>;
 
 /// What is known of an answer before its body has come.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ pub(super) struct Whole<S, T> {
     last: Option<T>,
     /// The body has ended, and must not be asked again.
     has_ended: bool,
+    pub(super) hear: Option<Hear>,
 }
 
 impl<S, T> Whole<S, T> {
@@ -60,6 +64,7 @@ impl<S, T> Whole<S, T> {
             settling: None,
             last: None,
             has_ended: false,
+            hear: None,
         }
     }
 
@@ -89,11 +94,16 @@ impl<S, T> Whole<S, T> {
             Settle::Release => in_flight.release_now(),
             Settle::Abandon => drop(in_flight),
             Settle::Reconcile(report) => {
+                let hear = self.hear.take();
                 self.settling = Some(Box::pin(async move {
                     // Where it could not be charged, the call stands charged as it was held.
-                    drop(in_flight.reconcile(*report).await);
+                    let receipt = in_flight.reconcile(*report).await.ok();
+                    hear.into_iter().for_each(|hear| hear(receipt.as_ref()));
                 }));
             }
+        }
+        if self.settling.is_none() {
+            self.tell(None);
         }
     }
 
@@ -185,10 +195,18 @@ impl<S, T> Whole<S, T> {
     fn settle_now(&mut self) {
         let Some(in_flight) = self.in_flight.take() else { return };
         match self.settle(&in_flight, false) {
-            Settle::Reconcile(report) => drop(in_flight.reconcile_dropped(*report)),
+            Settle::Reconcile(report) => {
+                let receipt = in_flight.reconcile_dropped(*report).ok();
+                return self.tell(receipt.as_ref());
+            }
             Settle::Release => in_flight.release_now(),
             Settle::Abandon => drop(in_flight),
         }
+        self.tell(None);
+    }
+
+    fn tell(&mut self, receipt: Option<&Receipt>) {
+        self.hear.take().into_iter().for_each(|hear| hear(receipt));
     }
 }
 

@@ -15,6 +15,7 @@ use super::model::ModelPrice;
 use super::names::{ANY_PROVIDER, ByName, NAME_BYTES_MAX, Name, NameRef, check_name, shown};
 use super::row::PriceRow;
 use super::source::PriceSource;
+use crate::name::nearest;
 use crate::{Error, Timestamp};
 
 /// Rows in one layer, four times the largest public table; as many aliases.
@@ -203,6 +204,24 @@ impl PricingTable {
     pub fn find(&self, provider: Option<&str>, model: &str, at: Timestamp) -> Option<&Arc<ModelPrice>> {
         let model = self.0.models.get(self.resolve(provider, model)?)?;
         model.versions.iter().find(|version| version.price.is_in_force(at)).map(|version| version.at(at))
+    }
+
+    /// The models that were most likely meant by a name that has no price: that provider's first.
+    pub(crate) fn nearest(&self, provider: Option<&str>, model: &str) -> Vec<CompactString> {
+        let sold = |by: Option<&str>| {
+            let rows = self.0.models.iter().map(|model| (&model.name.provider, &model.name.model));
+            let aliases =
+                self.0.aliases.iter().filter_map(|(alias, at)| {
+                    self.0.models.get(*at).map(|model| (&model.name.provider, alias))
+                });
+            let names = rows.chain(aliases).filter(|(seller, _)| by.is_none_or(|by| seller.as_str() == by));
+            nearest(model, names.map(|(_, name)| name.as_str()))
+                .into_iter()
+                .map(CompactString::from)
+                .collect()
+        };
+        let theirs: Vec<CompactString> = provider.map_or_else(Vec::new, |by| sold(Some(by)));
+        if theirs.is_empty() { sold(None) } else { theirs }
     }
 
     /// Every price in the table: models in the order of the table, versions by date.

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::charge::Charge;
 use super::open::Open;
+use crate::amount::Figure;
 use crate::decision::amounts;
 use crate::ledger::Rank;
 use crate::wire::UsageLine;
@@ -36,7 +37,9 @@ impl fmt::Debug for Receipt {
 }
 
 /// One budget after a call was settled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// As JSON its dollars are text (`"5.00"`), and everything else that it counts is a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptLine {
     /// The budget's id.
     pub budget: CompactString,
@@ -186,6 +189,24 @@ impl Receipt {
                 above_limit: bound.limit.map_or(0, |limit| balance.spent.saturating_sub(limit).max(0)),
             })
             .collect()
+    }
+}
+
+impl Serialize for ReceiptLine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let figure = |figure| Figure(&self.unit, figure);
+        let mut fields = serializer.serialize_struct("ReceiptLine", 9)?;
+        fields.serialize_field("budget", &self.budget)?;
+        fields.serialize_field("scope", &self.scope)?;
+        fields.serialize_field("unit", &self.unit)?;
+        fields.serialize_field("charged", &figure(self.charged))?;
+        fields.serialize_field("spent", &figure(self.spent))?;
+        fields.serialize_field("reserved", &figure(self.reserved))?;
+        fields.serialize_field("limit", &self.limit.map(figure))?;
+        fields.serialize_field("remaining", &self.remaining.map(figure))?;
+        fields.serialize_field("above_limit", &figure(self.above_limit))?;
+        fields.end()
     }
 }
 

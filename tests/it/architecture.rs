@@ -10,6 +10,7 @@ const LAYERS: [&[&str]; 7] = [
         "sync",
         "error",
         "name",
+        "private",
         "money",
         "meter",
         "usage",

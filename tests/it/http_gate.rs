@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use token_budget::http::{Denial, Headers, HttpBudget, RequestHead, Ruling, UnknownPath};
-use token_budget::{Budget, Call, Caps, Enforcer, Policy, Signature, Window};
+use token_budget::{Budget, Call, Caps, Enforcer, Policy, Signature, Unit, Window};
 
 use crate::http_support::{
     CHAT, HOST, MESSAGES, admitted, books, gate, header, house, json, post, refused, rule,
@@ -277,13 +277,47 @@ fn waiting_is_advised_where_it_helps_within_a_minute() {
 #[test]
 fn what_waiting_cannot_mend_is_answered_with_402() {
     let house = house("0.05");
-    let unpriced = r#"{"model":"nobody-knows","max_tokens":1,"messages":[]}"#;
-    assert_eq!(refused(rule(&gate(&house), CHAT, unpriced)).status, 402);
     let reason = Signature::new("ops", "an incident");
     ready(house.enforcer.freeze(None, &team(), reason)).unwrap();
     let frozen = refused(rule(&gate(&house), CHAT, r#"{"model":"milli","max_tokens":1,"messages":[]}"#));
     assert_eq!(frozen.status, 402);
     assert_eq!(json(&frozen.body)["budget"]["refusals"][0]["reason"], "an incident");
+}
+
+// A model that nobody sells was answered as if money were missing, and nobody was told what was meant.
+#[test]
+fn a_model_without_a_price_is_not_found_and_the_nearest_is_named() {
+    let house = house("0.05");
+    let gate = gate(&house).provider_of(|_| Some("acme".into()));
+    let asked = r#"{"model":"mili","max_tokens":1,"messages":[]}"#;
+    let refusal = refused(rule(&gate, CHAT, asked));
+    let body = json(&refusal.body);
+    assert_eq!((refusal.status, &body["error"]["code"]), (404, &"model_not_found".into()));
+    let text = body["error"]["message"].as_str().unwrap();
+    assert!(text.contains("no price at acme") && text.ends_with("did you mean milli?"), "{text}");
+    let refusal = refused(rule(&gate, MESSAGES, asked));
+    assert_eq!((refusal.status, &json(&refusal.body)["error"]["type"]), (404, &"not_found_error".into()));
+}
+
+// `"limit":5000000000,"unit":"usd"` was read as five billion dollars.
+#[test]
+fn money_in_a_refusal_is_dollars_and_counts_are_numbers() {
+    let house = house("0.05");
+    let refusal = refused(rule(&gate(&house), CHAT, ASK));
+    let body = json(&refusal.body);
+    for said in [&body["budget"]["budgets"][0], &body["budget"]["refusals"][0]] {
+        assert_eq!((&said["unit"], &said["limit"]), (&"usd".into(), &"0.05".into()), "{said}");
+        assert_eq!((&said["spent"], &said["requested"]), (&"0.00".into(), &"0.10".into()), "{said}");
+    }
+    let count = Budget::count("n", team(), Unit::Requests, 1, Window::day());
+    let house = House::new(Policy::new([count]).unwrap());
+    let held = rule(&gate(&house), CHAT, ASK);
+    let body = json(&refused(rule(&gate(&house), CHAT, ASK)).body);
+    assert_eq!(
+        (&body["budget"]["refusals"][0]["limit"], &body["budget"]["refusals"][0]["reserved"]),
+        (&1.into(), &1.into())
+    );
+    drop(held);
 }
 
 #[test]

@@ -62,6 +62,8 @@ mod outbox_troubles;
 #[cfg(feature = "testing")]
 mod planted;
 mod prices;
+#[cfg(unix)]
+mod private;
 mod public_cases;
 mod requests;
 mod runs;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Pending;
 use super::letter::Letter;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, private};
 
 /// A file in which commands wait that the ledger could not be told: reports of what was used, and releases.
 ///
@@ -24,7 +24,8 @@ use crate::{Error, ErrorKind};
 ///
 /// One process has the file at a time. It outlives `kill -9`, and is not synced: what a
 /// loss of power takes is charged by the age of its hold, as it would be without the file.
-/// It holds amounts, accounts and tags, and no text of a prompt.
+/// It holds amounts, accounts and tags, and no text of a prompt. On Unix its owner alone may read it: a file that
+/// others could read is closed to them, unless its group may write it, too.
 ///
 /// # Example: a process dies while the ledger is away, and the next one reports
 /// ```
@@ -112,13 +113,7 @@ impl OutboxFile {
     /// line, where it holds anything else than commands of this version: nothing is read, and nothing lost.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref().to_path_buf();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| unusable(&path, "cannot be opened", error))?;
+        let mut file = private::open(&path).map_err(|error| unusable(&path, "cannot be opened", error))?;
         // A device may be read for ever.
         let is_file = file.metadata().is_ok_and(|facts| facts.is_file());
         if !is_file {
@@ -250,6 +245,7 @@ pub(super) fn damaged(problem: &dyn fmt::Display) -> Error {
 }
 
 fn unusable(path: &Path, problem: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    let text = format!("the outbox {} {problem}", path.display());
+    let error = error.into();
+    let text = format!("the outbox {} {problem}: {error}", path.display());
     Error::new(ErrorKind::LedgerUnavailable, text).with_source(error)
 }

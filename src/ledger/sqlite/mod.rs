@@ -166,7 +166,11 @@ impl SqliteLedger {
         options: SqliteOptions,
         #[cfg(test)] fail: FailPoint,
     ) -> Result<Self, Error> {
-        let opened = open::open(path).map_err(|error| error.into_error().within(&path.to_string_lossy()));
+        let opened = open::open(path).map_err(|error| {
+            let (error, place) = (error.into_error(), path.to_string_lossy());
+            // SQLite mostly names the file itself.
+            if error.to_string().contains(&*place) { error } else { error.within(&place) }
+        });
         let (file, place) = opened?;
         let (sender, queue) = channel();
         let place = Arc::new(place);

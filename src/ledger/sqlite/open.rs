@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::{StoreError, damaged};
 use super::place::Place;
+use crate::private;
 
 /// `tbud`: tells a ledger from other programs' files.
 pub(super) const APPLICATION_ID: i32 = 0x7462_7564;
@@ -17,6 +18,8 @@ pub(super) const VERSIONS: [&str; 2] =
 
 /// Opens the file, makes it where there is none, and brings an older one up to date.
 pub(super) fn open(path: &Path) -> Result<(Connection, Place), StoreError> {
+    // Its log and index are made as the file itself is.
+    private::make(path);
     let file = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
     check_writable(&file)?;
     patiently(|| identity_at_once(&file))?;
@@ -26,6 +29,11 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Place), StoreError> {
     })?;
     migrate(&file)?;
     let place = Place::of(path)?;
+    for end in ["", "-wal", "-shm"] {
+        let mut name = place.path().as_os_str().to_owned();
+        name.push(end);
+        private::tighten_path(Path::new(&name));
+    }
     Ok((file, place))
 }
 
