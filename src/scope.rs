@@ -69,9 +69,12 @@ impl FromStr for ScopeKind {
             custom => {
                 let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
                 if custom.is_empty() || custom.len() > 32 || !custom.bytes().all(plain) {
+                    const KNOWN: [&str; 8] =
+                        ["organization", "environment", "team", "project", "api_key", "user", "agent", "run"];
+                    let hint = name::did_you_mean(text, KNOWN);
                     return Err(Error::invalid(
                         "scope kind",
-                        format!("{text:?} is not one to 32 lower-case letters, digits or '_'"),
+                        format!("{text:?} is not one to 32 lower-case letters, digits or '_'{hint}"),
                     ));
                 }
                 Self::Custom(custom.into())
@@ -282,6 +285,16 @@ mod tests {
         assert!("user/a\u{202e}b".parse::<Scope>().is_err());
         assert_eq!(Scope::kept("user/a\u{202e}b").expect("kept").name(), "a\u{202e}b");
         assert!(Scope::kept("user/a\nb").is_err() && Scope::kept("user/").is_err());
+    }
+
+    #[test]
+    fn a_word_that_is_misspelt_is_told_which_was_meant() {
+        let error = "API-Key/k1".parse::<Scope>().expect_err("capitals");
+        assert!(error.to_string().ends_with("; did you mean api_key?"), "{error}");
+        let error = crate::Window::month().in_zone("Europe/Berlni").expect_err("no such zone");
+        assert!(error.to_string().contains("; did you mean Europe/Berlin"), "{error}");
+        let error = "token".parse::<crate::Unit>().expect_err("no unit");
+        assert!(error.to_string().ends_with("; did you mean tokens?"), "{error}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use chrono::{NaiveTime, Timelike, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::name::did_you_mean;
 use crate::{Error, Timestamp};
 
 use calendar::{Calendar, Unit};
@@ -232,9 +233,10 @@ impl Window {
     /// database lacks, or a window that follows no calendar.
     pub fn in_zone(self, name: &str) -> Result<Self, Error> {
         let zone = name.parse().map_err(|_| {
+            let hint = did_you_mean(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
             Error::invalid(
                 "zone",
-                format!("{name:?} is not in the zone database; write one as Europe/Berlin"),
+                format!("{name:?} is not in the zone database; write one as Europe/Berlin{hint}"),
             )
         })?;
         self.in_tz(zone)
