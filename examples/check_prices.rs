@@ -16,7 +16,10 @@ use std::process::ExitCode;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value, json};
 use token_budget::pricing::Import;
-use token_budget::{Conditions, ExactUsd, Meter, PriceSource, PricingTable, ServiceTier, Timestamp, Usage};
+use token_budget::{
+    Conditions, ExactUsd, Meter, PriceSource, PricingTable, Region, SearchContext, ServiceTier, Timestamp,
+    Usage,
+};
 
 type Failure = Box<dyn Error>;
 
@@ -113,20 +116,29 @@ fn priced(table: &PricingTable, line: &Map<String, Value>) -> Result<(ExactUsd, 
     Ok((cost.exact(), field("total_usd")?.parse()?))
 }
 
-/// The tier: LiteLLM's word for it, or genai-prices' context.
+/// The tier: LiteLLM's word for it, or genai-prices' context, which may also be a kind of search or a route.
 fn conditions(line: &Map<String, Value>) -> Result<Conditions, Failure> {
+    let mut conditions = Conditions::new();
     let mut words = text(line, "service_tier").into_iter().collect::<Vec<_>>();
     for (key, word) in line.get("context").and_then(Value::as_object).into_iter().flatten() {
         match key.as_str() {
             "processing" | "service_tier" | "speed" => words.extend(word.as_str()),
+            "search_type" if word == "web" => {}
+            "search_type" if word == "fast" => {
+                conditions = conditions.with_search_context(SearchContext::Fast);
+            }
+            "route" => {
+                let place = word.as_str().and_then(|route| route.rsplit('/').next());
+                conditions = conditions.with_region(Region::named(place.unwrap_or_default()));
+            }
             _ => return Err(format!("context {key} is not understood").into()),
         }
     }
     match words.as_slice() {
-        [] => Ok(Conditions::new()),
+        [] => Ok(conditions),
         [word] => {
             let tier = ServiceTier::named(word).ok_or_else(|| format!("tier {word} is not understood"))?;
-            Ok(Conditions::new().with_tier(tier))
+            Ok(conditions.with_tier(tier))
         }
         _ => Err("two tiers at once are not understood".into()),
     }

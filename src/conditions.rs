@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 /// The processing a provider sells at a price of its own.
 ///
-/// A model without rates for a tier bills it at its standard rates, and one
-/// without rates for [`Fast`](Self::Fast) bills that as
-/// [`Priority`](Self::Priority).
+/// A model without rates for a cheaper tier bills it at its standard rates, and
+/// one without rates for [`Fast`](Self::Fast) bills that as
+/// [`Priority`](Self::Priority). What a dearer tier without a rate costs is not
+/// known: it is held and charged at the dearest rate known of the model, and
+/// such a charge is not complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -45,6 +47,12 @@ impl ServiceTier {
         Self::Balanced,
         Self::Decisions,
     ];
+
+    /// Whether it is sold for more than the ordinary price.
+    #[must_use]
+    pub const fn is_dearer(self) -> bool {
+        matches!(self, Self::Priority | Self::Fast | Self::Ultrafast)
+    }
 
     /// Its name in price rows: `batch`.
     #[must_use]
@@ -152,6 +160,8 @@ pub enum SearchContext {
     Medium,
     /// The most.
     High,
+    /// A quicker and simpler search: Perplexity's `search_type` of `fast`.
+    Fast,
 }
 
 /// A kind of content beside text, counted in tokens that may have a price of their own.

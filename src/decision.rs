@@ -47,7 +47,8 @@ impl Quote {
 /// before these.
 ///
 /// # Errors
-/// As [`Policy::bind`].
+/// As [`Policy::bind`]; [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the quote's tokens cost nothing,
+/// dollars are counted, and its price is not known to be free.
 ///
 /// # Example: eighty percent is a warning, a hundred and twenty the end
 /// ```
@@ -76,6 +77,7 @@ pub fn check_budget(
     now: Timestamp,
 ) -> Result<Decision, Error> {
     let binding = Arc::new(policy.bind(call, now)?);
+    costs_something(&binding, quote)?;
     let requested = amounts(&binding, &quote.amount)?;
     let balances = binding.bound.iter().map(|bound| balance(&bound.account)).collect();
     let output = quote.amount.tokens_output.checked_div(u64::from(quote.choices.max(1)));
@@ -83,6 +85,18 @@ pub fn check_budget(
     let extra = over_cap(&binding.caps, quote.amount.tokens_input, most, output);
     let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
     Ok(explain(judged, quote, Vec::new(), extra, true))
+}
+
+/// Tokens that cost nothing are an error, not a pass, unless the model is known to be free.
+fn costs_something(binding: &Binding, quote: &Quote) -> Result<(), Error> {
+    let tokens = quote.amount.tokens_input > 0 || quote.amount.tokens_output > 0;
+    let known = quote.unpriced || quote.price.as_ref().is_some_and(|price| price.is_free());
+    let in_dollars = binding.bound.iter().any(|bound| bound.account.unit() == &Unit::Usd);
+    if in_dollars && tokens && !known && quote.amount.usd == Usd::ZERO {
+        let text = "is zero, and the model is not known to be free; give its price, or say that it has none";
+        return Err(Error::invalid("quote: amount.usd", text));
+    }
+    Ok(())
 }
 
 /// The figures that a decision is made from.
@@ -156,6 +170,11 @@ pub(crate) fn explain(
         affordable_output_tokens,
         excess: quote.excess,
         fees: quote.fees.clone(),
+        tier_without_rate: quote
+            .price
+            .as_ref()
+            .filter(|price| !price.knows_tier(&quote.conditions))
+            .map(|_| quote.conditions.tier()),
         now,
         advice,
     }

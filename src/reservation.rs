@@ -267,7 +267,9 @@ impl Reservation {
         };
         let price = open.plan.price.clone();
         let fees = open.plan.fees.clone();
-        let quote = Quote { price, excess: open.reach.excess, fees, ..Quote::of(open.priced.amount()) };
+        let conditions = *open.plan.conditions();
+        let excess = open.reach.excess;
+        let quote = Quote { price, excess, fees, conditions, ..Quote::of(open.priced.amount()) };
         explain(judged, &quote, Vec::new(), None, false)
     }
 

@@ -10,7 +10,9 @@ use smallvec::SmallVec;
 
 use crate::amount::Figure;
 use crate::name::OneLine;
-use crate::{Balance, Binding, Bound, Fee, Fees, Meter, Scope, ScopeKind, Timestamp, Unit, Usd, Window};
+use crate::{
+    Balance, Binding, Bound, Fee, Fees, Meter, Scope, ScopeKind, ServiceTier, Timestamp, Unit, Usd, Window,
+};
 
 /// What is to be done with a call, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -127,6 +129,7 @@ pub struct Decision {
     pub(crate) affordable_output_tokens: Option<u64>,
     pub(crate) excess: Excess,
     pub(crate) fees: Fees,
+    pub(crate) tier_without_rate: Option<ServiceTier>,
     pub(crate) now: Timestamp,
     pub(crate) advice: bool,
 }
@@ -237,6 +240,12 @@ impl Decision {
     #[must_use]
     pub fn fees(&self) -> &[Fee] {
         self.fees.lines()
+    }
+
+    /// The dearer tier that was asked for and has no rate, so that the dearest rates known of the model are held.
+    #[must_use]
+    pub fn tier_without_rate(&self) -> Option<ServiceTier> {
+        self.tier_without_rate
     }
 
     /// What every binding budget says.
@@ -580,6 +589,13 @@ impl fmt::Display for Decision {
             for fee in self.fees() {
                 write!(f, "; the call is held for {fee}")?;
             }
+            if let Some(tier) = self.tier_without_rate {
+                let tier = tier.name();
+                write!(
+                    f,
+                    "; {tier} has no rate, so the dearest of the model is held; name it in a price row"
+                )?;
+            }
         }
         match (self.next_rung(), self.affordable_output_tokens) {
             (Some(rung), _) => write!(f, "; try {rung}"),
@@ -598,7 +614,7 @@ impl fmt::Debug for Decision {
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Decision", 11)?;
+        let mut fields = serializer.serialize_struct("Decision", 12)?;
         fields.serialize_field("verdict", &self.verdict)?;
         fields.serialize_field("model", self.model())?;
         fields.serialize_field("at", &self.now)?;
@@ -608,6 +624,7 @@ impl Serialize for Decision {
         fields.serialize_field("affordable_output_tokens", &self.affordable_output_tokens)?;
         fields.serialize_field("worst_case_excess", &self.excess)?;
         fields.serialize_field("fees", self.fees())?;
+        fields.serialize_field("tier_without_rate", &self.tier_without_rate)?;
         fields.serialize_field("retry_at", &self.retry_at())?;
         fields.serialize_field("next_rung", &self.next_rung())?;
         fields.end()

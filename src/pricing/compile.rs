@@ -72,9 +72,14 @@ pub(super) fn compile(row: &PriceRow, times: Option<&Rates>) -> Result<Compiled,
         let factor = row.region_factors.get(region);
         for at in 0..bands.len() {
             for tier in ServiceTier::ALL {
-                let levels = levels(&bands, at, priced_as(row, tier), times.as_ref());
-                let mut filled =
-                    if row.free { Filled { rates: [Some(0); Meter::COUNT] } } else { filled(&levels) };
+                let rates = |tier| filled(&levels(&bands, at, priced_as(row, tier), times.as_ref()));
+                let mut filled = if row.free {
+                    Filled { rates: [Some(0); Meter::COUNT], is_known: true }
+                } else if tier.is_dearer() && row.charges() && !names(row, priced_as(row, tier)) {
+                    dearest(ServiceTier::ALL.into_iter().map(rates))
+                } else {
+                    rates(tier)
+                };
                 scale("region_factors", &mut filled.rates, factor)?;
                 let set = RateSet::of(&filled, &shared);
                 places.push(place(&mut sets, set)?);
@@ -104,12 +109,25 @@ fn edges(row: &PriceRow) -> Result<Box<[u64]>, Error> {
 
 /// Fast processing without a rate or factor of its own is priority's.
 fn priced_as(row: &PriceRow, tier: ServiceTier) -> ServiceTier {
-    let named = |tier: ServiceTier| {
-        row.factor(tier).is_some()
-            || !row.rates(tier).is_empty()
-            || row.bands.iter().any(|band| !band.rates(tier).is_empty())
-    };
-    if tier == ServiceTier::Fast && !named(tier) { ServiceTier::Priority } else { tier }
+    if tier == ServiceTier::Fast && !names(row, tier) { ServiceTier::Priority } else { tier }
+}
+
+/// Whether a row says anything of that tier.
+fn names(row: &PriceRow, tier: ServiceTier) -> bool {
+    row.factor(tier).is_some()
+        || !row.rates(tier).is_empty()
+        || row.bands.iter().any(|band| !band.rates(tier).is_empty())
+}
+
+/// The dearest of the rates known, by meter: what a dearer tier without a rate may cost at least.
+fn dearest(known: impl Iterator<Item = Filled>) -> Filled {
+    let mut most = Filled { rates: [None; Meter::COUNT], is_known: false };
+    for filled in known {
+        for (most, rate) in most.rates.iter_mut().zip(filled.rates) {
+            *most = (*most).max(rate);
+        }
+    }
+    most
 }
 
 /// What a row names for one length of input: by tier, the tier's own rates and
@@ -149,6 +167,8 @@ fn levels<'a>(
 /// Rates with every gap filled, where anything fills it.
 pub(super) struct Filled {
     pub(super) rates: Given,
+    /// They are those of the tier, and not the dearest of others.
+    pub(super) is_known: bool,
 }
 
 fn filled(levels: &[&Given]) -> Filled {
@@ -179,7 +199,7 @@ fn filled(levels: &[&Given]) -> Filled {
             set(part, named(content));
         }
     }
-    Filled { rates }
+    Filled { rates, is_known: true }
 }
 
 pub(super) fn at(given: &Given, meter: Meter) -> Option<u128> {

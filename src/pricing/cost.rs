@@ -114,7 +114,8 @@ impl Cost {
     /// Whether every line has a price.
     ///
     /// It is false where something was counted for which the table knows no
-    /// rate: a tool's fee, pages, or tokens of a model that lists only others.
+    /// rate: a tool's fee, pages, or tokens of a model that lists only others;
+    /// and where a dearer tier has no rate, so that the dearest known were taken.
     /// The total is then only a lower bound, and the charge has to be marked as
     /// estimated.
     #[must_use]
@@ -126,7 +127,7 @@ impl Cost {
                 let billed = |line: &CostLine| !line.meter.counts_tokens() && line.amount.is_some();
                 let by_token = rates.names_tokens() || !self.lines().any(|line| billed(&line));
                 let counts = |line: &CostLine| by_token || !line.meter.counts_tokens();
-                self.lines().filter(counts).all(|line| line.amount.is_some())
+                rates.is_known && self.lines().filter(counts).all(|line| line.amount.is_some())
             }
         }
     }

@@ -59,6 +59,9 @@ pub(super) struct SearchRates {
     pub(super) medium: Option<Decimal>,
     #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
     pub(super) high: Option<Decimal>,
+    /// Of a quicker search, whatever its size.
+    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
+    pub(super) fast: Option<Decimal>,
 }
 
 /// The least that is billed of a meter, once it counts at all.

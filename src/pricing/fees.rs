@@ -39,10 +39,11 @@ impl ModelPrice {
         let bills_tokens = self.dearest_sets(conditions).any(RateSet::bills_tokens);
         let unasked = unasked.map(|meter| (*meter, if self.searches_much { assumed_of(*meter) } else { 1 }));
         let unasked: Vec<_> = unasked.map(|(meter, uses)| (meter, uses, true)).collect();
-        let asked = asked.iter().filter(|(_, count)| *count != Some(0));
+        // What every call incurs is billed once at least, whatever the request says.
+        let asked = asked.iter().filter(|(meter, count)| *count != Some(0) || incurred.contains(meter));
         let asked = asked.map(|(meter, count)| {
             let unsaid = if bills_tokens { assumed_of(*meter) } else { 1 };
-            count.map_or((*meter, unsaid, true), |count| (*meter, count, false))
+            count.map_or((*meter, unsaid, true), |count| (*meter, count.max(1), false))
         });
         for (meter, uses, assumed) in asked.chain(unasked) {
             let uses = if assumed { uses.saturating_mul(one_use(meter)) } else { uses };

@@ -191,6 +191,14 @@ impl ModelPrice {
                 || !self.incurred(conditions).is_empty())
     }
 
+    /// Whether the tier has rates of its own, or needs none as it is no dearer than the standard one.
+    ///
+    /// Where it has not, calls are held and charged at the dearest rates known of the model.
+    #[must_use]
+    pub fn knows_tier(&self, conditions: &Conditions) -> bool {
+        self.set(0, conditions).is_some_and(|set| set.is_known)
+    }
+
     /// Whether tokens have a rate, so that an answer in tokens can be priced.
     pub(crate) fn is_by_token(&self, conditions: &Conditions) -> bool {
         self.set(0, conditions).is_some_and(|set| set.names_tokens())
@@ -341,11 +349,12 @@ impl ModelPrice {
     /// Every band that an input up to that length may lie in, with its largest input and dearest rates.
     #[inline]
     fn reachable(&self, input_tokens: u64, conditions: &Conditions) -> impl Iterator<Item = (u64, Dearest)> {
-        // OpenAI writes caches by itself, and bills that where the row has a rate for it.
-        let conditions = if self.provider == "openai" { conditions.with_cache_writes() } else { *conditions };
+        // OpenAI writes caches by itself, and bills that where the row has a rate for it; for its longer
+        // lifetime it waits to be asked.
+        let (conditions, keeps) = (*conditions, self.provider == "openai");
         (0..=self.band(input_tokens)).filter_map(move |band| {
             let last = self.compiled.edges.get(band).map_or(u64::MAX, |next| next.saturating_sub(1));
-            Some((input_tokens.min(last), self.set(band, &conditions)?.dearest(&conditions)))
+            Some((input_tokens.min(last), self.set(band, &conditions)?.dearest(&conditions, keeps)))
         })
     }
 }

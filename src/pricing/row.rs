@@ -37,7 +37,7 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 ///   for the whole of a request whose whole input lies there;
 /// - `times`: rates that replace all others inside windows of the week;
 /// - `region_factors`: multipliers of all rates of tokens, `us`, `eu`, `other`;
-/// - `search_context`: fees of a search by its size, `low`, `medium`, `high`;
+/// - `search_context`: fees of a search by its size, `low`, `medium`, `high`, or of a `fast` one;
 /// - `minimums`: the least that is billed of a meter, once it counts at all;
 /// - `allowances`: what is free in a period, told and never deducted;
 /// - `complete`: nothing of a lower layer shines through;
@@ -337,7 +337,8 @@ impl PriceRow {
         let bands =
             self.bands.iter().flat_map(|band| ServiceTier::ALL.into_iter().map(|tier| band.rates(tier)));
         let times = self.times.iter().map(|times| &times.rates);
-        let searches = self.search_context.iter().flat_map(|fees| [fees.low, fees.medium, fees.high]);
+        let searches =
+            self.search_context.iter().flat_map(|fees| [fees.low, fees.medium, fees.high, fees.fast]);
         own.chain(bands).chain(times).flat_map(Rates::iter).map(|(_, rate)| rate).chain(searches.flatten())
     }
 

@@ -25,8 +25,8 @@ pub(super) const COMMON: [Meter; 6] = [
 /// What all sets of a row have in common.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shared {
-    /// Fees of a search by its size: low, medium, high.
-    search: Option<[Option<u128>; 3]>,
+    /// Fees of a search by its size: low, medium, high, fast.
+    search: Option<[Option<u128>; 4]>,
     /// The least that is billed of a meter.
     minimums: Arc<[(Meter, u64)]>,
 }
@@ -41,7 +41,7 @@ impl Shared {
             .transpose()
         };
         let search = match &row.search_context {
-            Some(rates) => Some([fee(rates.low)?, fee(rates.medium)?, fee(rates.high)?]),
+            Some(rates) => Some([fee(rates.low)?, fee(rates.medium)?, fee(rates.high)?, fee(rates.fast)?]),
             None => None,
         };
         if let Some(unknown) = row.allowances.iter().find(|free| Meter::named(&free.meter).is_none()) {
@@ -71,6 +71,8 @@ pub(super) struct RateSet {
     pub(super) common: [u64; 6],
     /// The common rates are all there is to a call without rare meters.
     pub(super) plain: bool,
+    /// They are those of the tier, and not the dearest of others.
+    pub(super) is_known: bool,
     quote: QuoteRates,
     /// Units for one token, piece or hour, in the order of the meters.
     named: Box<[(Meter, u128)]>,
@@ -81,6 +83,9 @@ pub(super) struct RateSet {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct QuoteRates {
     input: u64,
+    /// With what a provider may write to a cache by itself, at its default lifetime.
+    input_kept: u64,
+    /// With what is written to a cache for longer, where the request asks for that.
     input_written: u64,
     output: u64,
     request: u64,
@@ -102,12 +107,14 @@ impl RateSet {
         let exact = COMMON.map(|meter| at(rates, meter).and_then(exact_atto));
         let fee = at(rates, Meter::Request);
         let named = Meter::ALL.into_iter().filter_map(|meter| Some((meter, at(rates, meter)?))).collect();
-        let plain = exact.iter().all(Option::is_some)
+        let plain = filled.is_known
+            && exact.iter().all(Option::is_some)
             && fee.is_none()
             && shared.minimums.iter().all(|(meter, _)| !COMMON.contains(meter));
         let mut set = Self {
             common: exact.map(Option::unwrap_or_default),
             plain,
+            is_known: filled.is_known,
             quote: QuoteRates::default(),
             named,
             shared: shared.clone(),
@@ -119,12 +126,13 @@ impl RateSet {
     /// Units for one of that meter, by its own rate or that of its whole.
     pub(super) fn rate(&self, meter: Meter, search: SearchContext) -> Option<u128> {
         if meter == Meter::WebSearch
-            && let Some([low, medium, high]) = self.shared.search
+            && let Some([low, medium, high, fast]) = self.shared.search
         {
             let sized = match search {
                 SearchContext::Low => low,
                 SearchContext::Medium => medium,
                 SearchContext::High => high,
+                SearchContext::Fast => fast,
             };
             return sized.or_else(|| self.find(meter));
         }
@@ -169,9 +177,13 @@ impl RateSet {
     }
 
     #[inline]
-    pub(super) fn dearest(&self, conditions: &Conditions) -> Dearest {
+    pub(super) fn dearest(&self, conditions: &Conditions, keeps: bool) -> Dearest {
         let rates = &self.quote;
-        let input = if conditions.cache_writes() { rates.input_written } else { rates.input };
+        let input = match (conditions.cache_writes(), keeps) {
+            (true, _) => rates.input_written,
+            (false, true) => rates.input_kept,
+            (false, false) => rates.input,
+        };
         let mut dearest = Dearest { input, output: rates.output, request: rates.request };
         if conditions.is_multimodal() {
             for (modality, (input, output)) in
@@ -198,6 +210,7 @@ impl RateSet {
         let input = most(&[Meter::Input, Meter::CachedInput]);
         QuoteRates {
             input,
+            input_kept: input.max(rate(Meter::CacheWrite5m)),
             input_written: input.max(most(&[Meter::CacheWrite5m, Meter::CacheWrite1h])),
             output: most(&[Meter::Output, Meter::Reasoning]),
             request: at(rates, Meter::Request).map_or(0, atto_rounded_up),

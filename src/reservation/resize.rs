@@ -219,6 +219,7 @@ impl Open {
             price: self.plan.price.clone(),
             excess: draft.excess,
             fees: self.plan.fees.clone(),
+            conditions: *self.plan.conditions(),
             ..Quote::of(draft.priced.amount())
         };
         let decision = Box::new(explain(judged, &quote, frozen, None, false));

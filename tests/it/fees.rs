@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use token_budget::pricing::Import;
 use token_budget::wire::extract;
 use token_budget::{
-    Budget, Call, Enforcer, Meter, Policy, PriceRow, PriceSource, PricingTable, Rank, Rates, Report,
-    ServiceTier, Usage, Usd, Window,
+    Amount, Balance, Budget, Call, Conditions, Enforcer, Meter, Policy, PriceRow, PriceSource, PricingTable,
+    Quote, Rank, Rates, Region, Report, SearchContext, ServiceTier, Timestamp, Usage, Usd, Window,
+    check_budget,
 };
 
 use crate::support::{team, usd};
@@ -243,4 +244,102 @@ fn no_model_of_a_public_table_passes_an_empty_budget_unless_it_is_known_to_be_fr
             .any(|known| name.starts_with(known))
         }));
     }
+}
+
+fn tiered(json: &str) -> PricingTable {
+    PricingTable::empty().with_rows(PriceRow::list_from_json(json).unwrap()).unwrap()
+}
+
+#[test]
+fn a_dearer_tier_without_a_rate_is_held_and_charged_at_the_dearest_known_and_is_not_complete() {
+    // Fast was charged as standard, $0.0085 as if complete, in a month in which it cost six times as much.
+    let table = tiered(
+        r#"[{"provider": "a", "model": "m", "standard": {"input": "1", "output": "10"},
+             "batch_factor": "0.5", "priority": {"input": "3", "output": "20"}}]"#,
+    );
+    let enforcer = enforcer(table, Usd::dollars(9));
+    let at =
+        |tier| of("m").input_tokens(1_000).output_tokens(1_000).conditions(Conditions::new().with_tier(tier));
+    for (tier, cost, rank, without_rate) in [
+        (ServiceTier::Standard, "0.011", Rank::Reported, false),
+        (ServiceTier::Batch, "0.0055", Rank::Reported, false),
+        (ServiceTier::Flex, "0.011", Rank::Reported, false), // cheaper, and without a rate
+        (ServiceTier::Priority, "0.023", Rank::Reported, false),
+        (ServiceTier::Fast, "0.023", Rank::Reported, false), // priority by another name
+        (ServiceTier::Ultrafast, "0.023", Rank::Estimated, true),
+    ] {
+        let held = enforcer.reserve_now(&at(tier)).unwrap().or_refusal().unwrap();
+        assert_eq!(held.quoted(), usd(cost), "{tier:?}");
+        assert_eq!(held.decision().tier_without_rate(), without_rate.then_some(tier));
+        let receipt = held.send().reconcile_now(Usage::of(1_000, 1_000)).unwrap();
+        assert_eq!((receipt.cost(), receipt.rank()), (usd(cost), rank), "{tier:?}");
+    }
+    // Asked for as standard and served faster.
+    let held = enforcer.reserve_now(&at(ServiceTier::Standard)).unwrap().or_refusal().unwrap();
+    let served = Report { tier: Some(ServiceTier::Ultrafast), ..Report::from(Usage::of(1_000, 1_000)) };
+    let receipt = held.send().reconcile_now(served).unwrap();
+    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.023"), Rank::Estimated));
+}
+
+#[test]
+fn tokens_that_cost_nothing_are_an_error_unless_the_model_is_known_to_be_free() {
+    let policy = Policy::new([Budget::usd("search", team(), Usd::ZERO, Window::day())]).unwrap();
+    let decide =
+        |quote: &Quote| check_budget(&policy, &of("m"), |_| Balance::default(), quote, Timestamp::EPOCH);
+    let nothing = Quote::of(Amount::request(Usd::ZERO, 1_000, 10));
+    let error = decide(&nothing).unwrap_err();
+    assert!(error.to_string().contains("amount.usd: is zero"), "{error}");
+    let table = tiered(r#"[{"provider": "a", "model": "m", "free": true}]"#);
+    let price = table.find(None, "m", Timestamp::EPOCH).cloned();
+    assert!(decide(&Quote { price, ..nothing }).unwrap().is_allowed());
+}
+
+#[test]
+fn a_cache_that_was_not_asked_for_is_not_held_for() {
+    // One of five calls was admitted: all input was held at the rate of the twelve-hour cache, $0.30 each.
+    let enforcer = Enforcer::builder()
+        .policy(Policy::new([Budget::usd("search", team(), usd("0.45"), Window::day())]).unwrap());
+    let enforcer = enforcer.build();
+    let call = Call::new("gpt-5.6-luna").team("search").input_tokens(300_000).output_tokens(16);
+    let keeping = call.clone().conditions(Conditions::new().with_cache_writes());
+    // 300,000 × $0.50 for what may be kept by itself, $1.00 for what is kept for long; 16 × $1.80 a million.
+    assert_eq!(enforcer.quote(&call).unwrap(), Some(usd("0.1500288")));
+    assert_eq!(enforcer.quote(&keeping).unwrap(), Some(usd("0.3000288")));
+}
+
+#[test]
+fn a_fast_search_and_a_route_through_a_region_have_their_own_prices() {
+    let import = Import::genai_prices(
+        br#"[{"id": "perplexity", "models": [{"id": "p", "match": {"equals": "p"},
+            "prices": {"input_mtok": "1", "output_mtok": "2", "web_searches_kcount": "2.5"},
+            "price_variants": [{"when": {"search_type": "fast"}, "prices": {"web_searches_kcount": "1"}},
+                               {"when": {"search_type": "web"}, "prices": {}}]}]},
+            {"id": "openrouter", "models": [{"id": "o", "match": {"equals": "o"},
+            "prices": {"input_mtok": "0.7", "cache_read_mtok": "0.07", "output_mtok": "2.1"},
+            "price_variants": [{"when": {"route": "mistral/eu"},
+                "prices": {"input_mtok": "0.77", "cache_read_mtok": "0.077", "output_mtok": "2.31"}}]}]}]"#,
+    )
+    .unwrap();
+    assert_eq!(import.report().not_understood().count(), 0);
+    let table = PricingTable::empty().with_import(PriceSource::new("genai-prices"), &import).unwrap();
+    let cost = |model: &str, usage: Usage, conditions: &Conditions| {
+        table.find(None, model, Timestamp::EPOCH).unwrap().cost(&usage, conditions).unwrap().total()
+    };
+    let searched = Usage::of(0, 0).with(Meter::WebSearch, 2);
+    let plain = Conditions::new();
+    assert_eq!(cost("p", searched, &plain), usd("0.005"));
+    assert_eq!(cost("p", searched, &plain.with_search_context(SearchContext::Fast)), usd("0.002"));
+    let million = Usage::of(1_000_000, 1_000_000);
+    assert_eq!(cost("o", million, &plain), usd("2.8"));
+    assert_eq!(cost("o", million, &plain.with_region(Region::Eu)), usd("3.08"));
+}
+
+#[test]
+fn a_row_over_another_replaces_only_the_fees_it_names_and_sells_for_nobody_else() {
+    let overlay = r#"[{"provider": "cohere", "model": "rerank-v3.5", "standard": {"search_unit": "0.001"}}]"#;
+    let table = listed().with_rows(PriceRow::list_from_json(overlay).unwrap()).unwrap();
+    let quote = |call: Call| enforcer(table.clone(), Usd::dollars(9)).quote(&call).unwrap();
+    assert_eq!(quote(of("cohere/rerank-v3.5")), Some(usd("0.001")));
+    assert_eq!(quote(of("tts-1")), Some(usd("0.06144")));
+    assert_eq!(quote(of("rerank-v3.5").provider("bedrock")), None);
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use compact_str::CompactString;
+use rust_decimal::Decimal;
 
 use super::genai_units::{Tiered, named};
 use super::json::{Json, Map, get};
@@ -18,7 +19,7 @@ use crate::pricing::names::{Name, check_name};
 use crate::pricing::rates::Rates;
 use crate::pricing::row::PriceRow;
 use crate::pricing::windows::{TimeRates, time_of_day};
-use crate::{Error, Meter, ServiceTier, Timestamp};
+use crate::{Error, Meter, Region, SearchContext, ServiceTier, Timestamp};
 
 /// Models that are read; the largest real file has 2,330.
 const MODELS_MAX: usize = 10_000;
@@ -89,6 +90,7 @@ fn model(provider: &str, fields: &Map<'_>, import: &mut Import) -> Result<Option
         row.reasoning = families::reasoning(&id);
         row.unseen_tokens_per_second = families::tokens_per_second(provider);
         fill(&mut row, standard, &variants);
+        elsewhere(&entry, &mut row, standard, &variants, &mut import.report);
         times(&entry, &mut row, &timed, &mut import.report);
         if !row.charges() {
             row.free = families::is_free(provider, &id, "");
@@ -202,8 +204,18 @@ impl Conditional {
 #[derive(Debug)]
 struct Variant {
     from: Option<Timestamp>,
-    tier: ServiceTier,
+    context: Context,
     prices: Prices,
+}
+
+/// What a variant's context means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Context {
+    Tier(ServiceTier),
+    /// Perplexity's `search_type`: another fee for each search.
+    Search(SearchContext),
+    /// `OpenRouter`'s `route`, `mistral/eu`: the seller behind it, and where it runs.
+    Region(Region),
 }
 
 impl Variant {
@@ -220,13 +232,13 @@ impl Variant {
             };
             let (from, daily) = constraint(entry, &place, &item)?;
             let prices = prices(entry, &place, &map, report)?;
-            match tier(&item)? {
+            let searches = prices.keys().all(|meter| *meter == Meter::WebSearch);
+            match context(&item)? {
                 // What differs only when the ordinary tier is asked for by name cannot be told from it.
-                Some(ServiceTier::Standard) if prices.is_empty() => {}
-                Some(tier) if tier != ServiceTier::Standard && daily.is_none() => {
-                    list.push(Self { from, tier, prices });
-                }
                 _ if prices.is_empty() => {}
+                Some(context) if daily.is_none() && (searches || !matches!(context, Context::Search(_))) => {
+                    list.push(Self { from, context, prices });
+                }
                 _ => report.miss(entry, place),
             }
         }
@@ -234,12 +246,23 @@ impl Variant {
     }
 }
 
-/// The tier that a variant's context is.
-fn tier(variant: &Map<'_>) -> Result<Option<ServiceTier>, Error> {
+/// What a variant's context means; none where it cannot be understood.
+fn context(variant: &Map<'_>) -> Result<Option<Context>, Error> {
     let Some(Json::Map(when)) = get(variant, "when")? else { return Ok(None) };
     let [(key, raw)] = when.as_slice() else { return Ok(None) };
-    let known = matches!(key.as_str(), "processing" | "service_tier" | "speed");
-    Ok(Json::of(raw)?.text().filter(|_| known).and_then(ServiceTier::named))
+    let json = Json::of(raw)?;
+    let Some(word) = json.text() else { return Ok(None) };
+    Ok(match key.as_str() {
+        "processing" | "service_tier" | "speed" => {
+            ServiceTier::named(word).filter(|tier| *tier != ServiceTier::Standard).map(Context::Tier)
+        }
+        "search_type" => (word == "fast").then_some(Context::Search(SearchContext::Fast)),
+        "route" => match word.rsplit('/').next().map(Region::named) {
+            Some(region @ (Region::Us | Region::Eu)) => Some(Context::Region(region)),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 type Times = (Option<Timestamp>, Option<(i64, i64)>);
@@ -317,7 +340,8 @@ fn fill(row: &mut PriceRow, standard: &Prices, variants: &[Variant]) {
     let active = |variant: &&Variant| variant.from.is_none_or(|date| from.is_some_and(|from| date <= from));
     let mut tiers: BTreeMap<ServiceTier, Prices> = BTreeMap::new();
     for variant in variants.iter().filter(active) {
-        let prices = tiers.entry(variant.tier).or_default();
+        let Context::Tier(tier) = variant.context else { continue };
+        let prices = tiers.entry(tier).or_default();
         for (meter, price) in &variant.prices {
             prices.entry(*meter).or_insert_with(|| price.clone());
         }
@@ -339,6 +363,51 @@ fn fill(row: &mut PriceRow, standard: &Prices, variants: &[Variant]) {
         }
         row.bands.push(band);
     }
+}
+
+/// Writes down what searches of another kind cost, and by how much one region is dearer in everything.
+fn elsewhere(
+    entry: &str,
+    row: &mut PriceRow,
+    standard: &Prices,
+    variants: &[Variant],
+    report: &mut ImportReport,
+) {
+    let from = row.from;
+    let active = |variant: &&Variant| variant.from.is_none_or(|date| from.is_some_and(|from| date <= from));
+    for variant in variants.iter().filter(active) {
+        match variant.context {
+            Context::Tier(_) => {}
+            Context::Search(_) => {
+                let fee = variant.prices.get(&Meter::WebSearch).map(|price| price.at(0));
+                let fees = row.search_context.get_or_insert_default();
+                fees.fast = fees.fast.or(fee);
+            }
+            // The first of several holds, as among tiers.
+            Context::Region(region) if row.region_factors.get(region).is_none() => {
+                match factor(standard, &variant.prices) {
+                    Some(factor) => row.region_factors.set(region, Some(factor)),
+                    None => report.miss(entry, "price_variants of a route that has no one factor"),
+                }
+            }
+            Context::Region(_) => {}
+        }
+    }
+}
+
+/// By how much one set of prices is dearer than another, where that is the same for every class of tokens.
+fn factor(standard: &Prices, other: &Prices) -> Option<Decimal> {
+    let mut one = None;
+    let both = other.keys().all(|meter| meter.counts_tokens() && standard.contains_key(meter));
+    for (meter, base) in standard.iter().filter(|(meter, _)| meter.counts_tokens()) {
+        let (base, price) = (base.whole()?, other.get(meter)?.whole()?);
+        let factor = price.checked_div(base)?.normalize();
+        let exact = factor.checked_mul(base) == Some(price);
+        if !exact || *one.get_or_insert(factor) != factor {
+            return None;
+        }
+    }
+    one.filter(|_| both)
 }
 
 fn rates_at(prices: &Prices, input: u64) -> Rates {

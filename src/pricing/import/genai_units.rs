@@ -82,6 +82,11 @@ impl Tiered {
         self.above.iter().rev().find(|(start, _)| input > *start).map_or(self.base, |(_, price)| *price)
     }
 
+    /// The price, where it is one for every length.
+    pub(super) fn whole(&self) -> Option<Decimal> {
+        self.above.is_empty().then_some(self.base)
+    }
+
     pub(super) fn edges(&self) -> impl Iterator<Item = u64> {
         self.above.iter().map(|(start, _)| *start)
     }
