@@ -26,8 +26,24 @@ pub struct Binding {
     pub exemptions: Vec<CompactString>,
     /// Nothing in the policy enforces: what cannot be priced is passed by and counted.
     pub observes_only: bool,
+    /// What becomes of this call because none of its scopes has a budget; `None` where one has.
+    pub unbound: Option<Unbound>,
+    /// The policy has no budget at all: there is none to name, only a policy to give.
+    pub policy_is_empty: bool,
     /// This binding holds up to this instant: a window ends, or a raise begins or ends.
     pub valid_until: Timestamp,
+}
+
+impl Binding {
+    /// Whether the call is refused because nobody limits it.
+    pub(crate) fn refuses_unbound(&self) -> bool {
+        self.unbound == Some(Unbound::Refuse)
+    }
+
+    /// Whether the call passes though nobody limits it, because somebody said so.
+    pub(crate) fn passes_unbound(&self) -> bool {
+        self.unbound.is_some_and(|unbound| unbound != Unbound::Refuse)
+    }
 }
 
 /// One budget's say on one call.
@@ -53,7 +69,8 @@ pub struct Bound {
     pub degrade_ceiling: i64,
     /// From here on calls are warned; `i64::MAX` is never.
     pub warn_at: i64,
-    /// Its tiers with their levels in the budget's unit, lowest first.
+    /// Its tiers with their levels in the budget's unit, lowest first; the stop at the limit, where the tiers name
+    /// none, is last.
     pub tiers: SmallVec<[(TierAction, i64); 4]>,
     /// It keeps books and refuses nothing.
     pub observe: bool,
@@ -67,6 +84,23 @@ impl Bound {
     pub fn enforced_ceiling(&self) -> i64 {
         self.ceiling.min(self.degrade_ceiling)
     }
+}
+
+/// What becomes of a call none of whose scopes has a budget.
+///
+/// A budget counts whatever it selects: a team whose only budget is for another model has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Unbound {
+    /// It is refused, and the refusal names its scopes: nobody said that it may spend.
+    #[default]
+    Refuse,
+    /// It passes and is counted on every scope that it names, in dollars, tokens and requests of the month, under
+    /// no limit.
+    Count,
+    /// It passes, and no budget counts it; the journal has it all the same.
+    Allow,
 }
 
 /// What happens when a level of a budget is reached.

@@ -100,7 +100,7 @@ impl Call {
         self
     }
 
-    /// States the input tokens, already counted.
+    /// States the input tokens, already counted. Zero is said, too: the request has no input.
     #[must_use]
     pub fn input_tokens(mut self, tokens: u64) -> Self {
         self.input = Input::Tokens(tokens);
@@ -119,7 +119,7 @@ impl Call {
     pub fn message(mut self, message: Message) -> Self {
         match &mut self.input {
             Input::Prompt(prompt) => prompt.messages.push(message),
-            Input::Tokens(_) => {
+            Input::Tokens(_) | Input::Unsaid => {
                 self.input = Input::Prompt(Prompt { messages: vec![message], tools: Vec::new() })
             }
         }
@@ -147,10 +147,10 @@ impl Call {
     /// [`Decision::worst_case_excess`](crate::Decision::worst_case_excess).
     ///
     /// ```
-    /// use token_budget::{Call, Enforcer, Usd};
+    /// use token_budget::{Call, Enforcer, Unbound, Usd};
     ///
     /// let call = Call::new("gpt-4o").input_tokens(1_000).output_tokens(16_000).streaming(200);
-    /// let reservation = Enforcer::builder().build().reserve_now(&call)?.or_refusal()?;
+    /// let reservation = Enforcer::builder().unbound(Unbound::Allow).build().reserve_now(&call)?.or_refusal()?;
     /// assert_eq!(reservation.quoted(), "0.0045".parse()?); // 1,000 × $2.50 and 200 × $10 a million
     /// assert_eq!(reservation.output_tokens(), 16_000); // what may still come
     /// # Ok::<(), Box<dyn std::error::Error>>(())

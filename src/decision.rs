@@ -20,6 +20,8 @@ pub struct Quote {
     pub price: Option<Arc<ModelPrice>>,
     /// The model has no price and the policy wants one: the call is refused, never free.
     pub unpriced: bool,
+    /// Nobody said what goes in, and a limit counts it: the call is refused.
+    pub input_unsaid: bool,
     /// The conditions it was priced under.
     pub conditions: Conditions,
     /// How many answers were asked for at once.
@@ -148,14 +150,19 @@ pub(crate) fn explain(
 ) -> Decision {
     let Judged { binding, balances, requested, frees, now } = judged;
     let mut verdict = judge(&binding, &balances, &requested);
-    if !frozen.is_empty() || extra.is_some() || quote.unpriced {
+    // Where not the output but the scope, the model or the call itself refuses, no size of it would fit.
+    let is_refused_whole = !frozen.is_empty()
+        || extra.is_some()
+        || quote.unpriced
+        || quote.input_unsaid
+        || binding.refuses_unbound();
+    if is_refused_whole {
         verdict = Verdict::Block;
     }
     if verdict == Verdict::Degrade && binding.next_rung.is_none() {
         verdict = Verdict::Block;
     }
-    // Where not the output but the scope, the model or a cap refuses, no size of it would fit.
-    let by_size = verdict >= Verdict::Degrade && frozen.is_empty() && extra.is_none() && !quote.unpriced;
+    let by_size = verdict >= Verdict::Degrade && !is_refused_whole;
     let affordable_output_tokens = if by_size { affordable(&binding, &balances, quote) } else { None };
     Decision {
         verdict,
@@ -167,6 +174,7 @@ pub(crate) fn explain(
         extra,
         unpriced: quote.unpriced,
         missing: None,
+        unsaid: quote.input_unsaid,
         affordable_output_tokens,
         excess: quote.excess,
         fees: quote.fees.clone(),

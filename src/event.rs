@@ -7,6 +7,7 @@ use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
 use crate::amount::Figure;
+use crate::binding::Unbound;
 use crate::{ReservationId, Scope, TierAction, Timestamp, Unit, Usd};
 
 /// Something that observers hear, after every lock is released.
@@ -54,6 +55,11 @@ pub enum Event {
         /// When it ends; `None` is open until removed.
         until: Option<Timestamp>,
     },
+    /// A run was opened without limits, by name.
+    Unlimited {
+        /// The run.
+        scope: Scope,
+    },
     /// A person raised the dollars of a run.
     Granted {
         /// The run.
@@ -73,6 +79,17 @@ pub enum Event {
         model: CompactString,
         /// Why, in a line for people.
         reason: String,
+    },
+    /// A call passed though none of its scopes has a budget, because the policy or the builder says so.
+    Unbound {
+        /// The attempt.
+        id: ReservationId,
+        /// Its model.
+        model: CompactString,
+        /// The scopes that it names.
+        scopes: Vec<Scope>,
+        /// Whether it was counted or merely allowed.
+        choice: Unbound,
     },
     /// A call used more than was held for it. All of it is recorded.
     Overrun {

@@ -113,7 +113,7 @@ pub mod testing;
 
 pub use account::{Account, Balance, Book, ReservationId, Root};
 pub use amount::{Amount, Unit};
-pub use binding::{Binding, Bound, Caps, TierAction};
+pub use binding::{Binding, Bound, Caps, TierAction, Unbound};
 pub use call::Call;
 pub use claim::{Claim, Line, Mark};
 pub use client::{

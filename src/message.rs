@@ -6,19 +6,16 @@ use std::sync::Arc;
 use compact_str::CompactString;
 
 /// The input of a call: already counted, or to be estimated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Input {
+    /// Nobody has said. Where a limit counts tokens or dollars such a call is refused: it is not known to be empty.
+    #[default]
+    Unsaid,
     /// The caller counted: that many input tokens.
     Tokens(u64),
     /// Messages and tool descriptions, to be estimated.
     Prompt(Prompt),
-}
-
-impl Default for Input {
-    fn default() -> Self {
-        Self::Tokens(0)
-    }
 }
 
 /// Messages with the tools that are described beside them.

@@ -56,6 +56,15 @@ pub enum RefusalKind {
     RunLimit,
     /// It would fit, were the rest not kept back for the run's final call.
     KeptBack,
+    /// None of the call's scopes has a budget, and nobody said that it may pass.
+    Unbound {
+        /// The scopes that the call names.
+        scopes: Vec<Scope>,
+        /// There is no budget at all: no policy was given, or an empty one.
+        policy_is_empty: bool,
+    },
+    /// The call's input was never said, and a limit counts tokens or dollars.
+    InputNotSaid,
     /// The run has passed its deadline.
     Deadline {
         /// The first instant at which nothing is admitted any more.
@@ -126,6 +135,8 @@ pub struct Decision {
     pub(crate) unpriced: bool,
     /// Whose price is missing, and which models with a price may have been meant.
     pub(crate) missing: Option<Arc<MissingPrice>>,
+    /// Nobody said what goes in, and a limit counts it.
+    pub(crate) unsaid: bool,
     pub(crate) affordable_output_tokens: Option<u64>,
     pub(crate) excess: Excess,
     pub(crate) fees: Fees,
@@ -257,11 +268,25 @@ impl Decision {
     /// Everything that refuses, in charge-set order and inside a scope shorter windows first.
     #[must_use]
     pub fn refusals(&self) -> Vec<Refusal> {
-        let frozen = self.frozen.iter().map(|frozen| self.without_budget(Some(frozen)));
-        let unpriced = self.unpriced.then(|| self.without_budget(None));
+        let by_scope = self.frozen.iter().map(|frozen| {
+            let kind = RefusalKind::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() };
+            Refusal::without_budget(Some(frozen.scope.clone()), kind)
+        });
+        let by_nobody = self.binding.refuses_unbound().then(|| {
+            let scopes = self.binding.claim.scopes().to_vec();
+            let kind = RefusalKind::Unbound { scopes, policy_is_empty: self.binding.policy_is_empty };
+            Refusal::without_budget(None, kind)
+        });
+        // A refusal for want of a price names the fee that has none, if it is one.
+        let fee = self.fees.unknown.map(Meter::name).unwrap_or_default();
+        let unpriced = self
+            .unpriced
+            .then(|| Refusal { budget: fee.into(), ..Refusal::without_budget(None, RefusalKind::Unpriced) });
+        let unsaid = self.unsaid.then(|| Refusal::without_budget(None, RefusalKind::InputNotSaid));
+        let of_call = by_nobody.into_iter().chain(unpriced).chain(unsaid).chain(self.extra.clone());
         let budgets =
             self.lines().filter(|line| line.refuses() && !line.bound.observe).map(|line| line.refusal());
-        frozen.chain(unpriced).chain(self.extra.clone()).chain(budgets).collect()
+        by_scope.chain(of_call).chain(budgets).collect()
     }
 
     /// Whether nothing refuses but that the model has no price.
@@ -291,27 +316,6 @@ impl Decision {
     #[must_use]
     pub fn would_be(&self) -> Verdict {
         self.lines().map(|line| line.verdict()).fold(self.verdict, Verdict::max)
-    }
-
-    fn without_budget(&self, frozen: Option<&FrozenScope>) -> Refusal {
-        let kind = match frozen {
-            Some(note) => RefusalKind::Frozen { by: note.by.clone(), reason: note.reason.clone() },
-            None => RefusalKind::Unpriced,
-        };
-        // A refusal for want of a price names the fee that has none, if it is one.
-        let fee = self.fees.unknown.filter(|_| frozen.is_none()).map(Meter::name);
-        Refusal {
-            budget: fee.unwrap_or_default().into(),
-            scope: frozen.map(|note| note.scope.clone()),
-            window: String::new(),
-            unit: Unit::Usd,
-            limit: None,
-            ceiling: i64::MAX,
-            spent: 0,
-            reserved: 0,
-            requested: 0,
-            kind,
-        }
     }
 
     fn lines(&self) -> impl Iterator<Item = JudgedLine<'_>> {
@@ -438,6 +442,24 @@ pub(crate) fn period_text(window: &Window, period: i64) -> String {
     }
 }
 
+impl Refusal {
+    /// Not a budget but the scope, the model or the call itself refuses.
+    fn without_budget(scope: Option<Scope>, kind: RefusalKind) -> Self {
+        Self {
+            budget: CompactString::default(),
+            scope,
+            window: String::new(),
+            unit: Unit::Usd,
+            limit: None,
+            ceiling: i64::MAX,
+            spent: 0,
+            reserved: 0,
+            requested: 0,
+            kind,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     /// `budget team/search month 2026-11: 482.10 of 500.00 USD used, call needs 21.75; resets 2026-12-01T00:00:00Z`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -465,6 +487,13 @@ impl fmt::Display for Refusal {
                     write!(f, "{scope} ")?;
                 }
                 return write!(f, "had until {at}; the run ends here");
+            }
+            RefusalKind::Unbound { scopes, policy_is_empty } => return unbound(f, scopes, *policy_is_empty),
+            RefusalKind::InputNotSaid => {
+                return f.write_str(
+                    "the call does not say what goes in, and its budgets count that; give it input_tokens, a prompt \
+                     or a message (input_tokens(0) is said)",
+                );
             }
             _ => {}
         }
@@ -496,7 +525,11 @@ impl fmt::Display for Refusal {
                 _ => "; the run ends here",
             }),
             RefusalKind::KeptBack => f.write_str("; what is left is kept back for the final call"),
-            RefusalKind::Unpriced | RefusalKind::Frozen { .. } | RefusalKind::Deadline { .. } => Ok(()),
+            RefusalKind::Unpriced
+            | RefusalKind::Frozen { .. }
+            | RefusalKind::Unbound { .. }
+            | RefusalKind::InputNotSaid
+            | RefusalKind::Deadline { .. } => Ok(()),
         }
     }
 }
@@ -552,6 +585,26 @@ impl Serialize for BudgetState {
         fields.serialize_field("observe", &self.observe)?;
         fields.end()
     }
+}
+
+/// Whom no budget binds, and both ways on.
+fn unbound(f: &mut fmt::Formatter<'_>, scopes: &[Scope], policy_is_empty: bool) -> fmt::Result {
+    if policy_is_empty {
+        return f.write_str(
+            "there is no budget at all; give the enforcer a policy with budgets, or let calls without one pass by \
+             name: .unbound(Unbound::Allow) on the builder, or unbound = \"allow\" in the policy",
+        );
+    }
+    f.write_str("no budget binds the call: ")?;
+    for (place, scope) in scopes.iter().enumerate() {
+        write!(f, "{}{scope}", if place > 0 { ", " } else { "" })?;
+    }
+    f.write_str(match scopes {
+        [] => "it names nobody who pays; name a team, a user, a key",
+        [_] => " has none; give it one",
+        _ => " have none; give one of them a budget",
+    })?;
+    f.write_str(", or let such calls pass by name: unbound = \"allow\" in the policy")
 }
 
 impl fmt::Display for Verdict {

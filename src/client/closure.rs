@@ -124,7 +124,7 @@ impl Enforcer {
     ///
     /// # Example: bytes as they come from a provider
     /// ```
-    /// use token_budget::{Call, Enforcer, StreamOptions, WireReader};
+    /// use token_budget::{Call, Enforcer, StreamOptions, Unbound, WireReader};
     /// # use std::pin::Pin;
     /// # use std::task::{Context, Poll};
     /// # struct Body(Option<&'static [u8]>);
@@ -139,7 +139,7 @@ impl Enforcer {
     /// #         data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n")))
     /// # }
     ///
-    /// let enforcer = Enforcer::builder().build();
+    /// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
     /// let call = Call::new("gpt-4o").input_tokens(9).output_tokens(500);
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     /// # runtime.block_on(async {

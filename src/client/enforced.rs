@@ -222,12 +222,13 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     ///
     /// # Example: twice at most, then the small model
     /// ```
-    /// # use token_budget::{BudgetEnforcedClient, Call, Enforcer, Failure, FailedAttempt, Next};
+    /// # use token_budget::{BudgetEnforcedClient, Call, Enforcer, Failure, FailedAttempt, Next, Unbound};
     /// # use std::future::ready;
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     /// # runtime.block_on(async {
     /// let overloaded = |_body: serde_json::Value| async { Err::<String, _>("overloaded") };
-    /// let client = BudgetEnforcedClient::new(overloaded, Enforcer::builder().build(), Call::charging());
+    /// # let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
+    /// let client = BudgetEnforcedClient::new(overloaded, enforcer, Call::charging());
     /// let body = serde_json::json!({"model": "gpt-4o", "max_tokens": 100, "messages": []});
     /// let mut models = vec![];
     /// let outcome = client.call_retrying(body, |failed: FailedAttempt<'_, &str>| {

@@ -123,6 +123,9 @@ impl<'a> Draft<'a> {
             Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now).reaching(reach);
         // Told once the hold has its owner: an observer that panics leaks nothing.
         plan.core.tell_news(plan.binding(exempt), news);
+        if plan.binding(exempt).passes_unbound() {
+            plan.core.tell_unbound(id, plan.binding(exempt));
+        }
         reservation
     }
 
@@ -163,7 +166,12 @@ impl<'a> Draft<'a> {
     pub(super) fn unheld(self) -> Reservation {
         let Self { plan, exempt, amounts, priced, reach, .. } = self;
         let now = plan.core.now();
-        Reservation::unheld(plan, exempt, ReservationId::generate(now), amounts, priced, now).reaching(reach)
+        let id = ReservationId::generate(now);
+        let reservation = Reservation::unheld(plan, exempt, id, amounts, priced, now).reaching(reach);
+        if plan.binding(exempt).passes_unbound() {
+            plan.core.tell_unbound(id, plan.binding(exempt));
+        }
+        reservation
     }
 }
 

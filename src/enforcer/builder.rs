@@ -16,7 +16,7 @@ use crate::pricing::Unseen;
 use crate::run::Levels;
 use crate::{
     BudgetLedger, ByteBound, Clock, MemoryLedger, Observer, OnNoLimit, OutputSizing, Policy, PricingTable,
-    SystemClock, TokenEstimator, Usd,
+    SystemClock, TokenEstimator, Unbound, Usd,
 };
 
 /// What a call is charged that was sent and then abandoned: nobody said how it ended.
@@ -59,6 +59,7 @@ pub enum LedgerAway {
 #[must_use]
 pub struct EnforcerBuilder {
     policy: Policy,
+    unbound: Option<Unbound>,
     prices: PricingTable,
     ledger: Option<Arc<dyn BudgetLedger>>,
     estimator: Arc<dyn TokenEstimator>,
@@ -83,6 +84,7 @@ impl Default for EnforcerBuilder {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            unbound: None,
             prices: PricingTable::bundled(),
             ledger: None,
             estimator: Arc::new(ByteBound),
@@ -100,9 +102,18 @@ impl Default for EnforcerBuilder {
 }
 
 impl EnforcerBuilder {
-    /// Enforces that policy.
+    /// Enforces that policy. Without any every call is refused, unless [`unbound`](Self::unbound) says otherwise.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Says what becomes of calls none of whose scopes has a budget; without, they are refused.
+    ///
+    /// It stands in place of the word of the policy given here, in whichever order; a policy put in its place later
+    /// ([`Enforcer::set_policy`]) brings its own.
+    pub fn unbound(mut self, unbound: Unbound) -> Self {
+        self.unbound = Some(unbound);
         self
     }
 
@@ -200,10 +211,14 @@ impl EnforcerBuilder {
     /// The enforcer.
     #[must_use]
     pub fn build(self) -> Enforcer {
+        let policy = match self.unbound {
+            Some(unbound) => self.policy.unbound(unbound),
+            None => self.policy,
+        };
         let clock = self.clock;
         let ledger = self.ledger.unwrap_or_else(|| Arc::new(MemoryLedger::with_clock(Arc::clone(&clock))));
         Enforcer::of(Core {
-            policy: ArcSwap::from_pointee(self.policy),
+            policy: ArcSwap::from_pointee(policy),
             prices: ArcSwap::from_pointee(self.prices),
             epoch: AtomicU64::new(0),
             ledger,

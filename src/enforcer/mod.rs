@@ -75,7 +75,9 @@ struct Handle {
 }
 
 impl Enforcer {
-    /// Begins an enforcer: without more, no budgets, bundled prices, a ledger in memory.
+    /// Begins an enforcer: without more, bundled prices, a ledger in memory, and no budgets, so that it refuses every
+    /// call. Give it a [`policy`](EnforcerBuilder::policy), or say by name what becomes of calls that no budget binds
+    /// ([`unbound`](EnforcerBuilder::unbound)).
     pub fn builder() -> EnforcerBuilder {
         EnforcerBuilder::default()
     }

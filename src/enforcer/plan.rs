@@ -15,7 +15,8 @@ use crate::pricing::Reasoning;
 use crate::reservation::Hidden;
 use crate::verdict::MissingPrice;
 use crate::{
-    Binding, Call, Conditions, Error, Excess, Fees, ModelPrice, OutputSizing, PricingTable, Timestamp, Usd,
+    Binding, Bound, Call, Conditions, Error, Excess, Fees, Input, ModelPrice, OutputSizing, PricingTable,
+    Timestamp, Unit, Usd,
 };
 
 /// Everything about a charge set that does not depend on the call's size.
@@ -146,6 +147,31 @@ impl Plan {
     /// The same charge set, resolved anew.
     pub(crate) fn again(&self, now: Timestamp) -> Result<Arc<Self>, Error> {
         Self::resolve(&self.core, &self.call, &self.own, now)
+    }
+
+    /// Whether nobody said what goes in, though a limit counts it.
+    pub(crate) fn is_unsaid(&self, ask: &super::Ask<'_>) -> bool {
+        matches!(ask.input, Input::Unsaid) && self.counts_input()
+    }
+
+    #[cold]
+    fn counts_input(&self) -> bool {
+        // A model that is known to be free costs nothing, whatever goes in.
+        let costs = self.price(1_000_000, 1_000_000, 1).map_or(true, |priced| priced.usd > Usd::ZERO);
+        let counts = |bound: &Bound| {
+            bound.limit.is_some()
+                && !bound.observe
+                && match bound.account.unit() {
+                    Unit::Usd => costs,
+                    Unit::Tokens | Unit::TokensInput => true,
+                    _ => false,
+                }
+        };
+        let caps = &self.binding.caps;
+        let exempt = self.exempt.iter().flat_map(|binding| &binding.bound);
+        caps.tokens_input.is_some()
+            || (caps.usd.is_some() && costs)
+            || self.binding.bound.iter().chain(exempt).any(counts)
     }
 
     pub(crate) fn conditions(&self) -> &Conditions {

@@ -5,7 +5,7 @@ use super::{Core, Plan, Priced};
 use crate::decision::{Judged, Quote, explain};
 use crate::ledger::News;
 use crate::verdict::FrozenScope;
-use crate::{Decision, Event, ReservationId};
+use crate::{Binding, Decision, Event, ReservationId};
 
 pub(super) fn refusal(
     plan: &Plan,
@@ -37,6 +37,7 @@ pub(super) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
         amount: priced.amount(),
         price: plan.price.clone(),
         unpriced: plan.unpriced,
+        input_unsaid: plan.is_unsaid(ask),
         conditions: *plan.conditions(),
         choices: ask.choices,
         excess: plan.excess(ask, priced),
@@ -45,6 +46,14 @@ pub(super) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
 }
 
 impl Core {
+    /// Tells of a call that passes though nobody limits it.
+    #[cold]
+    pub(super) fn tell_unbound(&self, id: ReservationId, binding: &Binding) {
+        let Some(choice) = binding.unbound.filter(|_| !self.observers.is_empty()) else { return };
+        let (model, scopes) = (binding.model.clone(), binding.claim.scopes().to_vec());
+        self.tell(&Event::Unbound { id, model, scopes, choice });
+    }
+
     pub(crate) fn tell_refused(&self, id: ReservationId, decision: &Decision) {
         if !self.observers.is_empty() {
             let reason = decision.to_string();

@@ -28,7 +28,8 @@ pub(crate) fn reserve_at_once(
 ) -> Result<Option<Admission>, Error> {
     let core = &*plan.core;
     let (Input::Tokens(tokens), Some(ledger)) = (ask.input, core.ledger.immediate()) else { return Ok(None) };
-    if plan.exempt.is_some() || plan.price.is_none() || plan.unpriced || core.outbox.len() > 0 {
+    let is_refused = plan.unpriced || plan.binding.refuses_unbound();
+    if plan.exempt.is_some() || plan.price.is_none() || is_refused || core.outbox.len() > 0 {
         return Ok(None);
     }
     let ask = &plan.limited(ask, &Estimate::count(*tokens))?;
@@ -87,15 +88,17 @@ fn reserve_unasked(
     let ask = &plan.limited(ask, &estimate)?;
     let priced = plan.price(estimate.tokens, plan.output_held(ask), ask.choices)?;
     let caps = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
-    let passes = plan.binding.observes_only || plan.core.outage.admits(priced.usd);
-    if !error.is_retryable() || plan.unpriced || caps.is_some() || !passes {
+    // Asked last, because it takes of what an outage may cost.
+    let passes = || plan.binding.observes_only || plan.core.outage.admits(priced.usd);
+    let is_refused = plan.unpriced || caps.is_some() || plan.is_unsaid(ask) || plan.binding.refuses_unbound();
+    if !error.is_retryable() || is_refused || !passes() {
         return Err(error);
     }
     let draft = Draft::new(plan, false, ask, priced, now)?;
     let reservation = draft.unheld();
     Ok(Admission::Admitted(match ask.input {
         Input::Prompt(_) => reservation.estimated(estimate),
-        Input::Tokens(_) => reservation,
+        _ => reservation,
     }))
 }
 
@@ -110,7 +113,7 @@ async fn attempt(
     let output = plan.output_held(ask);
     let priced = plan.price(estimate.tokens, output, ask.choices)?;
     let cap = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
-    if cap.is_some() || plan.unpriced {
+    if cap.is_some() || plan.unpriced || plan.is_unsaid(ask) {
         return Ok(Attempt::Refused(refuse_unasked(plan, ask, priced, cap, now).await?));
     }
     if plan.exempt.is_some() {
@@ -120,13 +123,17 @@ async fn attempt(
             held_or_stale => return Ok(held_or_stale),
         }
     }
+    if plan.binding.refuses_unbound() {
+        return Ok(Attempt::Refused(refuse_unasked(plan, ask, priced, None, now).await?));
+    }
     hold(plan, false, ask, priced, now).await
 }
 
-/// The tokens that go in: given, or bounded without counting.
+/// The tokens that go in: given, or bounded without counting; none where nobody said, which counts nothing.
 #[inline]
 fn estimate(plan: &Plan, input: &Input) -> Result<Estimate, Error> {
     match input {
+        Input::Unsaid => Ok(Estimate::count(0)),
         Input::Tokens(tokens) => Ok(Estimate::count(*tokens)),
         Input::Prompt(prompt) => {
             let bound = plan.core.estimator.bound(&plan.call.model, prompt);
@@ -171,7 +178,7 @@ async fn recount(
 
 /// Whether a call would be refused with no input at all, so that counting it would be in vain.
 fn refused_whatever_the_input(plan: &Plan, ask: &Ask<'_>, refused: &Decision) -> Result<bool, Error> {
-    if plan.unpriced || !refused.frozen.is_empty() {
+    if plan.unpriced || plan.binding.refuses_unbound() || !refused.frozen.is_empty() {
         return Ok(true);
     }
     // The lines of an exemption were judged before these, and are not known here.
@@ -191,7 +198,7 @@ async fn settle_bound(reservation: Reservation, ask: &Ask<'_>, bound: Estimate) 
     // Tokens that the caller counted were not estimated.
     let reservation = match ask.input {
         Input::Prompt(_) => reservation.estimated(bound),
-        Input::Tokens(_) => reservation,
+        _ => reservation,
     };
     if bound.kind != EstimateKind::Bound || reservation.verdict() == Verdict::Allow {
         return Ok(Admission::Admitted(reservation));

@@ -41,15 +41,17 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 /// # Example: who pays is read off a header
 /// ```
 /// use token_budget::http::{Denial, HttpBudget};
-/// use token_budget::{Call, Enforcer, StreamOptions};
+/// use token_budget::{Budget, Call, Enforcer, Policy, ScopeKind, StreamOptions, Usd, Window};
 ///
-/// let enforcer = Enforcer::builder().build();
+/// let users = Budget::each_usd("users", ScopeKind::User, Usd::dollars(5), Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([users])?).build();
 /// let gate = HttpBudget::new(enforcer, |head| match head.api_key() {
 ///     Some("key-of-ada") => Ok(Call::charging().team("search").user("ada")),
 ///     _ => Err(Denial::unauthorized("this key is not known")),
 /// })
 /// .streams(StreamOptions::slices(100))
 /// .clamp_output();
+/// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct HttpBudget {

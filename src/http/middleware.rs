@@ -24,11 +24,14 @@ use crate::Failure;
 /// ```
 /// use reqwest_middleware::ClientBuilder;
 /// use token_budget::http::{BudgetMiddleware, HttpBudget};
-/// use token_budget::{Call, Enforcer};
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
 ///
-/// let gate = HttpBudget::new(Enforcer::builder().build(), |_| Ok(Call::charging().team("search")));
+/// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+/// let gate = HttpBudget::new(enforcer, |_| Ok(Call::charging().team("search")));
 /// let client = ClientBuilder::new(reqwest::Client::new()).with(BudgetMiddleware::new(gate)).build();
 /// # let _ = client;
+/// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct BudgetMiddleware {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
-use super::budget::EXEMPTION_PREFIX;
+use super::budget::{EXEMPTION_PREFIX, UNBOUND};
 use super::{Budget, Exemption, OfRun, Policy, Resolved, Tiers};
 use crate::{
     Account, Binding, Bound, Call, Caps, Claim, Error, Line, Mark, Root, Scope, ScopeKind, TierAction,
-    Timestamp, Unit, Window,
+    Timestamp, Unbound, Unit, Window,
 };
 
 impl Policy {
@@ -77,6 +77,7 @@ impl Policy {
         };
         // What only observes refuses nothing and clamps nothing.
         let mut caps = if self.0.observe { Caps::default() } else { self.0.caps };
+        let unbound = self.unbound_of(call, own, exempt);
         for scope in call.scopes() {
             let first = resolver.found.len();
             for budget in self.budgets_of(scope, own).filter(|budget| budget.selects(call)) {
@@ -87,6 +88,9 @@ impl Policy {
             }
             if let Some(exemption) = exempt.filter(|exemption| exemption.scope == *scope) {
                 resolver.add_exemption(exemption)?;
+            }
+            if unbound == Some(Unbound::Count) {
+                resolver.add_books(scope)?;
             }
             if let Some(of_scope) = resolver.found.get_mut(first..) {
                 of_scope.sort_by_key(|(line, bound)| window_length(line, &bound.window));
@@ -110,8 +114,20 @@ impl Policy {
             next_rung,
             exemptions,
             observes_only,
+            unbound,
+            policy_is_empty: self.0.budgets.is_empty(),
             valid_until,
         })
+    }
+
+    /// What becomes of the call because none of its scopes has a budget, whatever those select; `None` where one has.
+    fn unbound_of(&self, call: &Call, own: &[Arc<Budget>], exempt: Option<&Exemption>) -> Option<Unbound> {
+        let has_budget =
+            |scope: &Scope| self.0.by_scope.contains_key(scope) || self.0.by_kind.contains_key(scope.kind());
+        let is_bound = exempt.is_some()
+            || own.iter().any(|budget| budget.of_run.binds_calls)
+            || call.scopes().iter().any(has_budget);
+        (!is_bound).then(|| self.unbound_calls())
     }
 
     fn budgets_of<'a>(
@@ -234,6 +250,29 @@ impl Resolver<'_> {
         })
     }
 
+    /// Books without a limit, for a call that nobody limits and that is to be counted.
+    fn add_books(&mut self, scope: &Scope) -> Result<(), Error> {
+        // A month, so that a ledger in memory forgets who has not called since the last.
+        let window = Window::month();
+        for unit in [Unit::Usd, Unit::Tokens, Unit::Requests] {
+            self.add_line(&Source {
+                budget: &CompactString::const_new(UNBOUND),
+                scope,
+                unit: &unit,
+                window: &window,
+                guardrail: false,
+                limit: None,
+                raised: 0,
+                tiers: &Tiers::plain(),
+                observe: false,
+                degrades: false,
+                of_run: OfRun::default(),
+                exemption: None,
+            })?;
+        }
+        Ok(())
+    }
+
     /// What live exemptions add to that budget of the scope; remembers which they are.
     fn raise_of(&mut self, budget: &Budget, scope: &Scope) -> Result<i64, Error> {
         let mut raised = 0_i64;
@@ -263,9 +302,8 @@ impl Resolver<'_> {
             None => SmallVec::new(),
         };
         let ceiling = match limit {
-            Some(limit) if source.tiers.is_plain() => limit.saturating_sub(source.of_run.kept_back),
-            // Blocking at a level means that the largest figure below it is the last allowed.
-            Some(_) => level_of(&levels, TierAction::Block).map_or(i64::MAX, |level| level.saturating_sub(1)),
+            // Only a run's line keeps something back, and those are plain.
+            Some(limit) => source.tiers.ceiling(limit)?.saturating_sub(source.of_run.kept_back),
             None => i64::MAX,
         };
         let degrade = match &source.of_run.degrade {
@@ -283,11 +321,11 @@ impl Resolver<'_> {
         let account = Account::new(Arc::clone(&shelf.book), source.scope.clone());
         let Resolved { period, resets_at } = shelf.resolve(source.window, self.now);
         self.valid_until = self.valid_until.min(period.until);
-        let tiers = if source.tiers.is_plain() {
-            limit.map(|limit| (TierAction::Block, limit)).into_iter().collect()
-        } else {
-            levels
-        };
+        let mut tiers = levels;
+        if !source.tiers.never_stop() && level_of(&tiers, TierAction::Block).is_none() {
+            // Last, whatever its level: a tier's place is its name in the ledger, and those named keep theirs.
+            tiers.extend(limit.map(|limit| (TierAction::Block, limit)));
+        }
         let line = Line {
             account: account.clone(),
             period,
@@ -318,7 +356,10 @@ impl Resolver<'_> {
 fn marks(tiers: &[(TierAction, i64)]) -> SmallVec<[Mark; 4]> {
     // A limit of zero is reached before anything is spent, which is no news.
     let numbered = tiers.iter().zip(0_u8..).filter(|((_, level), _)| *level > 0);
-    numbered.map(|((_, level), tier)| Mark { at: *level, tier }).collect()
+    let mut marks: SmallVec<[Mark; 4]> =
+        numbered.map(|((_, level), tier)| Mark { at: *level, tier }).collect();
+    marks.sort_by_key(|mark| mark.at);
+    marks
 }
 
 fn level_of(levels: &[(TierAction, i64)], action: TierAction) -> Option<i64> {

@@ -3,6 +3,7 @@
 use compact_str::CompactString;
 
 use super::Tiers;
+use super::guardrail::never_binds;
 use crate::{Call, Caps, Error, Scope, ScopeKind, TierAction, Unit, Usd, Window, name};
 
 /// A limit on what a level, or each level of a kind, may spend in a window.
@@ -45,6 +46,8 @@ pub struct Budget {
 pub(crate) struct OfRun {
     /// The part of the limit that is kept back for the final call.
     pub(crate) kept_back: i64,
+    /// Somebody limited the run's calls, or named it as one without limits: they do not pass unbound.
+    pub(crate) binds_calls: bool,
     /// The figure from which on stronger models are refused, and the next model to try.
     pub(crate) degrade: Option<(i64, CompactString)>,
 }
@@ -91,6 +94,9 @@ pub(crate) fn is_run_line(id: &str) -> bool {
 
 /// What an exemption's own budget is called before its id.
 pub(crate) const EXEMPTION_PREFIX: &str = "exemption ";
+
+/// Under which id calls are counted that no budget binds.
+pub(super) const UNBOUND: &str = "unbound";
 
 impl Budget {
     /// A limit of that level, counted in any unit; dollars are counted in nano-dollars.
@@ -158,6 +164,9 @@ impl Budget {
     }
 
     /// Lets no shorter window, a day inside a month, spend more than `limit`.
+    ///
+    /// One that could never refuse first, because the budget itself stops below it, is an error of
+    /// [`Policy::new`](super::Policy::new).
     #[must_use]
     pub fn guardrail(mut self, limit: Usd, window: Window) -> Self {
         self.guardrail = Some(Guardrail { limit: limit.nanos(), window });
@@ -262,9 +271,9 @@ impl Budget {
         &self.channels
     }
 
-    /// Whether the id belongs to lines that no policy names: a run's own, and those of exemptions.
+    /// Whether the id belongs to lines that no policy names: a run's own, and those of exemptions and of unbound calls.
     pub(crate) fn has_reserved_id(&self) -> bool {
-        is_run_line(&self.id) || self.id.starts_with(EXEMPTION_PREFIX)
+        is_run_line(&self.id) || self.id.starts_with(EXEMPTION_PREFIX) || self.id == UNBOUND
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -303,8 +312,25 @@ impl Budget {
             Some(guardrail) if guardrail.window == self.window => {
                 Err(wrong(Error::invalid("guardrail", "has the budget's own window")))
             }
-            _ => Ok(()),
+            Some(guardrail) => self.check_guardrail(guardrail).map_err(wrong),
+            None => Ok(()),
         }
+    }
+
+    /// Refuses a guardrail that is never the first to refuse: whoever wrote it believes in a limit that is none.
+    fn check_guardrail(&self, guardrail: &Guardrail) -> Result<(), Error> {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let stop = self.tiers.ceiling(limit)?;
+        if !never_binds(guardrail, stop, &self.window) {
+            return Ok(());
+        }
+        let (most, stop) = (self.unit.show(guardrail.limit), self.unit.show(stop));
+        let (inner, outer) = (&guardrail.window, &self.window);
+        let problem = format!(
+            "never binds: {most} in a window of {inner} cannot be reached where the budget stops above {stop} in \
+             {outer}; lower it, or leave it out"
+        );
+        Err(Error::invalid("guardrail", problem))
     }
 
     /// Whether the call's model, provider and tags are among those this budget selects.

@@ -36,7 +36,10 @@
 //! Tiers are `"plain"`, `"hybrid"`, `"traffic_light"`, `{ soft = 80, hard =
 //! 120 }`, or a list such as `[{ percent = 50, action = "notice" }, { percent
 //! = 100, action = "block" }]` with rising percentages; actions are `notice`,
-//! `warn`, `critical`, `degrade` and `block`.
+//! `warn`, `critical`, `degrade` and `block`. A list that names no `block` stops
+//! at the limit all the same. Only `"warnings_only"`, and a list under that
+//! name (`{ warnings_only = [...] }`), have no stop. A guardrail that could
+//! never refuse before its budget does is an error.
 //!
 //! # Exemptions and the policy as a whole
 //! ```
@@ -46,6 +49,7 @@
 //!     "policy": {
 //!         "ladder": ["gpt-4.1", "gpt-4.1-mini"],
 //!         "unknown_model": {"priced_as": "gpt-4.1"},
+//!         "unbound": "count",
 //!         "output_tokens_default": 4096,
 //!         "per_call": {"usd": "5"},
 //!         "kinds": ["tenant"],
@@ -63,7 +67,10 @@
 //! ```
 //!
 //! `unknown_model` is `"refuse"` (unless told), `"count_only"` or a model to
-//! price as. `kinds` lists kinds of scope of your own: any other kind is an
+//! price as. `unbound` says what becomes of calls none of whose scopes has a
+//! budget: `"refuse"` (unless told; where all observes, `"count"`), `"count"`
+//! or `"allow"`, see [`Unbound`](crate::Unbound); it may also stand at the top
+//! of the file, beside `budgets`, `keys` or `teams`. `kinds` lists kinds of scope of your own: any other kind is an
 //! error, since a budget of `taem/search` would never bind. An exemption may
 //! also have a `unit`, `budgets`, a `use_case` and `emergency`.
 //!
@@ -139,8 +146,9 @@
 //! or an id that stands twice, a duration without its unit, `null`, text or
 //! names of more than 4,096 bytes, lists of more than 10,000 entries, nesting
 //! of more than 16 levels, and more than 16 MiB in all. A file without any
-//! list of budgets, keys or teams is refused, too: cut off or emptied by
-//! accident, it would let everything pass. `budgets = []` says so on purpose.
+//! list of budgets, keys or teams is refused, too: it was cut off or emptied by
+//! accident. `budgets = []` says on purpose that there are none; every call is
+//! refused then, unless `unbound` allows it.
 //! A byte order mark at the beginning is passed over.
 
 mod document;

@@ -3,6 +3,7 @@
 mod bind;
 mod budget;
 mod exemption;
+mod guardrail;
 mod tiers;
 pub mod file;
 
@@ -18,6 +19,8 @@ pub use budget::{Budget, Selector};
 pub(crate) use budget::{OfRun, is_run_line};
 pub use exemption::Exemption;
 pub use tiers::{Tier, Tiers};
+
+pub use crate::binding::Unbound;
 
 use crate::account::Book;
 use crate::{Caps, Error, Event, Period, Root, Scope, ScopeKind, Timestamp, Unit, Window};
@@ -57,6 +60,7 @@ struct Inner {
     exemptions: Vec<Exemption>,
     ladder: Vec<CompactString>,
     unknown_model: UnknownModel,
+    unbound: Option<Unbound>,
     /// `None` where nobody said.
     output_tokens_default: Option<u64>,
     fee_uses_assumed: u64,
@@ -103,7 +107,7 @@ impl Policy {
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the budget and the field: a limit below zero,
-    /// an id twice or one that runs and exemptions use (`run`, `run …`, `exemption …`), more than 10,000 budgets.
+    /// a guardrail that can never bind, an id twice or one that runs and exemptions use (`run`, `run …`, `exemption …`, `unbound`), more than 10,000 budgets.
     pub fn new(budgets: impl IntoIterator<Item = Budget>) -> Result<Self, Error> {
         let budgets: Vec<_> = budgets.into_iter().map(Arc::new).collect();
         if budgets.len() > POLICY_ENTRIES_MAX {
@@ -115,7 +119,7 @@ impl Policy {
         for (place, budget) in budgets.iter().enumerate() {
             budget.check()?;
             if budget.has_reserved_id() {
-                let problem = "is kept for the lines of runs and exemptions; choose another";
+                let problem = "is kept for the lines of runs, exemptions and unbound calls; choose another";
                 return Err(Error::invalid("id", problem).within(&format!("budget {}", budget.id)));
             }
             if seen.insert(budget.id.clone(), place).is_some() {
@@ -196,6 +200,33 @@ impl Policy {
         self.change(|inner| inner.unknown_model = unknown_model)
     }
 
+    /// The same policy with another treatment of calls none of whose scopes has a budget.
+    ///
+    /// Unless set they are refused, and where all budgets observe they are counted. Every call that passes this
+    /// way is an event ([`Event::Unbound`]).
+    ///
+    /// # Example: a typo is not a free pass, unless that is meant
+    /// ```
+    /// use token_budget::policy::Unbound;
+    /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
+    ///
+    /// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+    /// let policy = Policy::new([day])?;
+    /// let typo = Call::new("gpt-4o").team("serach").input_tokens(10).output_tokens(10);
+    ///
+    /// let strict = Enforcer::builder().policy(policy.clone()).build();
+    /// let refused = strict.reserve_now(&typo)?.or_refusal().unwrap_err();
+    /// assert!(refused.to_string().contains("team/serach has none; give it one"), "{refused}");
+    ///
+    /// let open = Enforcer::builder().policy(policy.unbound(Unbound::Allow)).build();
+    /// assert!(open.reserve_now(&typo)?.is_admitted());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn unbound(self, unbound: Unbound) -> Self {
+        self.change(|inner| inner.unbound = Some(unbound))
+    }
+
     /// The same policy, giving calls that name no output limit that one, also where the model reasons unseen.
     ///
     /// It is written into the request where that can be done ([`OnNoLimit`](crate::OnNoLimit)), and held. Unless set,
@@ -243,6 +274,14 @@ impl Policy {
     #[must_use]
     pub fn unknown_model(&self) -> &UnknownModel {
         &self.0.unknown_model
+    }
+
+    /// What becomes of calls none of whose scopes has a budget.
+    #[must_use]
+    pub fn unbound_calls(&self) -> Unbound {
+        // What observes refuses nothing, and needs no budget to exist.
+        let unsaid = if self.observes_only() { Unbound::Count } else { Unbound::Refuse };
+        self.0.unbound.unwrap_or(unsaid)
     }
 
     /// The output of calls that name none, where the model is known not to reason unseen.
@@ -328,6 +367,7 @@ impl Policy {
             exemptions: shared.exemptions.clone(),
             ladder: shared.ladder.clone(),
             unknown_model: shared.unknown_model.clone(),
+            unbound: shared.unbound,
             output_tokens_default: shared.output_tokens_default,
             fee_uses_assumed: shared.fee_uses_assumed,
             caps: shared.caps,
@@ -341,7 +381,7 @@ impl Policy {
 }
 
 impl Default for Policy {
-    /// No budgets: everything is admitted, nothing is counted.
+    /// No budgets: every call is refused, until somebody says what it may spend or [allows](Policy::unbound) it.
     fn default() -> Self {
         Self(Arc::new(Inner::default()))
     }
@@ -356,6 +396,7 @@ impl Default for Inner {
             exemptions: Vec::new(),
             ladder: Vec::new(),
             unknown_model: UnknownModel::default(),
+            unbound: None,
             output_tokens_default: None,
             fee_uses_assumed: FEE_USES_ASSUMED,
             caps: Caps::default(),

@@ -21,8 +21,10 @@ pub struct Tier {
 /// The tiers of a budget, lowest first.
 ///
 /// *Plain* blocks what would go above the limit; landing on it is allowed.
-/// Every other set acts when its level is **reached**: a hard stop at 120 %
-/// refuses the call that would land exactly on it.
+/// A tier acts when its level is **reached**: a hard stop at 120 % refuses the
+/// call that would land exactly on it. Tiers that name no stop keep that of the
+/// plain budget: who adds a warning does not take the limit away. Only
+/// [`warnings_only`](Self::warnings_only) and [`warnings`](Self::warnings) do.
 ///
 /// # Example: a hybrid budget of $500
 /// ```
@@ -34,7 +36,11 @@ pub struct Tier {
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tiers(SmallVec<[Tier; 4]>);
+pub struct Tiers {
+    tiers: SmallVec<[Tier; 4]>,
+    /// Nothing is blocked, by name.
+    never_stops: bool,
+}
 
 /// The most tiers that a budget may have.
 const TIERS_MAX: usize = 16;
@@ -43,7 +49,7 @@ impl Tiers {
     /// Blocks above the limit, and says nothing before.
     #[must_use]
     pub fn plain() -> Self {
-        Self(SmallVec::new())
+        Self { tiers: SmallVec::new(), never_stops: false }
     }
 
     /// Soft warnings with a backstop: notice at 50 %, warn at 80 %, critical at 100 %, block at 120 %.
@@ -63,6 +69,39 @@ impl Tiers {
         Self::of([(80, TierAction::Warn), (150, TierAction::Block)])
     }
 
+    /// Notice at 50 %, warn at 80 %, critical at 100 %, and **no stop**: the limit is a figure for people.
+    ///
+    /// # Example: warned, and never stopped
+    /// ```
+    /// use token_budget::{Budget, Call, Policy, Scope, Tiers, Timestamp, Usd, Window};
+    ///
+    /// let month = |tiers| {
+    ///     let budget = Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month());
+    ///     let policy = Policy::new([budget.tiers(tiers)])?;
+    ///     Ok::<_, token_budget::Error>(policy.bind(&Call::new("m").team("search"), Timestamp::EPOCH)?.bound[0].ceiling)
+    /// };
+    /// assert_eq!(month(Tiers::warnings_only())?, i64::MAX);
+    /// assert_eq!(month(Tiers::plain())?, 500_000_000_000); // nano-dollars
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
+    #[must_use]
+    pub fn warnings_only() -> Self {
+        let tiers = [(50, TierAction::Notice), (80, TierAction::Warn), (100, TierAction::Critical)];
+        Self { never_stops: true, ..Self::of(tiers) }
+    }
+
+    /// Tiers of one's own and **no stop**: as [`warnings_only`](Self::warnings_only), at other shares.
+    ///
+    /// # Errors
+    /// As [`Tiers::new`], and where there is no tier, or one that blocks.
+    pub fn warnings(tiers: impl IntoIterator<Item = Tier>) -> Result<Self, Error> {
+        let tiers = Self::new(tiers)?;
+        if tiers.is_plain() || tiers.tiers.iter().any(|tier| tier.action == TierAction::Block) {
+            return Err(Error::invalid("tiers", "are to warn only; name at least one, and none that blocks"));
+        }
+        Ok(Self { never_stops: true, ..tiers })
+    }
+
     /// Warns from `soft` percent on and blocks at `hard` percent.
     ///
     /// # Errors
@@ -72,7 +111,7 @@ impl Tiers {
         Self::new([tier(soft, TierAction::Warn), tier(hard, TierAction::Block)])
     }
 
-    /// Tiers of one's own.
+    /// Tiers of one's own. Where none of them blocks, the budget stops at its limit all the same.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where percentages are not above zero, do not rise, or
@@ -95,23 +134,44 @@ impl Tiers {
             }
             before = tier.percent;
         }
-        Ok(Self(tiers))
+        Ok(Self { tiers, never_stops: false })
     }
 
     fn of<const N: usize>(tiers: [(i64, TierAction); N]) -> Self {
-        Self(tiers.into_iter().map(|(percent, action)| Tier { percent: percent.into(), action }).collect())
+        let tier = |(percent, action): (i64, TierAction)| Tier { percent: percent.into(), action };
+        Self { tiers: tiers.into_iter().map(tier).collect(), never_stops: false }
     }
 
     /// The tiers, lowest first; none for a plain budget.
     #[must_use]
     pub fn as_slice(&self) -> &[Tier] {
-        &self.0
+        &self.tiers
     }
 
     /// Whether this is the plain budget, which blocks above its limit.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.0.is_empty()
+        self.tiers.is_empty()
+    }
+
+    /// Whether nothing is ever blocked, by name.
+    #[must_use]
+    pub fn never_stop(&self) -> bool {
+        self.never_stops
+    }
+
+    /// The most that may be spent under that limit: up to the limit, or below the level that blocks.
+    ///
+    /// # Errors
+    /// As [`levels`](Self::levels).
+    pub(crate) fn ceiling(&self, limit: i64) -> Result<i64, Error> {
+        let stop = self.tiers.iter().find(|tier| tier.action == TierAction::Block);
+        match stop {
+            // Blocking at a level means that the largest figure below it is the last allowed.
+            Some(tier) => Ok(level(limit, tier.percent)?.saturating_sub(1)),
+            None if self.never_stops => Ok(i64::MAX),
+            None => Ok(limit),
+        }
     }
 
     /// Each tier's level for that limit, in the budget's unit: the smallest whole figure that reaches it.
@@ -119,7 +179,7 @@ impl Tiers {
     /// # Errors
     /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) where a level does not fit into 64 bits.
     pub fn levels(&self, limit: i64) -> Result<SmallVec<[(TierAction, i64); 4]>, Error> {
-        self.0.iter().map(|tier| Ok((tier.action, level(limit, tier.percent)?))).collect()
+        self.tiers.iter().map(|tier| Ok((tier.action, level(limit, tier.percent)?))).collect()
     }
 }
 

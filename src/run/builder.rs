@@ -14,7 +14,7 @@ use super::limits::{GRANTED, KeptBack, OnLimit, RunLimits, TIME};
 use super::opened::{End, Opened, Rungs};
 use super::state::RunState;
 use crate::enforcer::at_once;
-use crate::{Call, Enforcer, Error, Scope, Timestamp, Unit, Usd};
+use crate::{Call, Enforcer, Error, Event, Scope, Timestamp, Unit, Usd};
 
 /// Says what a run may take.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct RunGuardBuilder<P = ()> {
     pub(super) id: CompactString,
     pub(super) charge: Call,
     pub(super) limits: RunLimits,
+    /// All limits were named at once, none of them perhaps.
+    pub(super) names_all: bool,
     pub(super) rungs: Rungs,
     pub(super) on_limit: OnLimit,
     pub(super) saved: Option<Box<RunState>>,
@@ -42,11 +44,18 @@ impl<P> RunGuardBuilder<P> {
             id,
             charge: Call::charging(),
             limits: RunLimits::default(),
+            names_all: false,
             rungs: Rungs::default(),
             on_limit: OnLimit::default(),
             saved: None,
             place,
         }
+    }
+
+    /// Sets all its limits at once, in place of those set before; [`RunLimits::none`] opens it without any.
+    pub fn limits(mut self, limits: RunLimits) -> Self {
+        (self.limits, self.names_all) = (limits, true);
+        self
     }
 
     /// Limits its dollars.
@@ -169,8 +178,22 @@ impl RunGuardBuilder {
     pub async fn open(mut self, enforcer: &Enforcer) -> Result<RunGuard, Error> {
         let saved = self.saved.take();
         let run = self.run(enforcer, Scope::run(self.id.clone())?, None)?;
+        if run.limits == RunLimits::none() {
+            self.check_named(&run)?;
+            enforcer.core().tell(&Event::Unlimited { scope: run.scope().clone() });
+        }
         let was_restored = restore(saved.as_deref(), enforcer, &run).await?;
         RunGuard::begin(enforcer, run, saved.as_deref(), was_restored).await
+    }
+
+    /// Refuses an open purse that nobody named.
+    fn check_named(&self, run: &Opened) -> Result<(), Error> {
+        if run.is_unlimited {
+            return Ok(());
+        }
+        let problem =
+            "has no limit; give it dollars, tokens, rounds or time, or name it: .limits(RunLimits::none())";
+        Err(Error::invalid(&format!("run {}", self.id), problem))
     }
 
     /// The same without a runtime, for ledgers that answer at once.
@@ -198,6 +221,7 @@ impl<P> RunGuardBuilder<P> {
             level: enforcer.core().runs.find_or_make(&root, &scope),
             root,
             limits: self.limits.clone(),
+            is_unlimited: self.names_all && self.limits == RunLimits::none(),
             charge,
             parent,
             carve: None,

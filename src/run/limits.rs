@@ -81,6 +81,8 @@ pub(super) struct View<'a> {
     pub(super) is_final: bool,
     pub(super) next_rung: Option<&'a CompactString>,
     pub(super) degrade_at: Option<u32>,
+    /// The run's calls are limited, or named as without limits: they are bound, whatever the policy has.
+    pub(super) binds_calls: bool,
 }
 
 /// A line of a run: kept for its whole life, also where it has no limit, because the report wants it.
@@ -94,6 +96,35 @@ pub(super) fn signed(count: u64) -> i64 {
 }
 
 impl RunLimits {
+    /// No limit at all, by name: for [`RunGuardBuilder::limits`](super::RunGuardBuilder::limits).
+    ///
+    /// A run that says nothing is refused, because nobody meant its purse to be open. One that says this is opened,
+    /// which is an event ([`Event::Unlimited`](crate::Event::Unlimited)); its figures are kept as for any other.
+    ///
+    /// ```
+    /// use token_budget::{Enforcer, RunGuard, RunLimits};
+    /// # use token_budget::{Budget, Policy, Scope, Usd, Window};
+    /// # let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+    /// # let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+    ///
+    /// let error = RunGuard::builder("run-42").open_now(&enforcer).unwrap_err();
+    /// assert!(error.to_string().contains("no limit"), "{error}");
+    /// let run = RunGuard::builder("run-42").limits(RunLimits::none()).open_now(&enforcer)?;
+    /// assert_eq!(run.limits(), &RunLimits::none());
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Whether anything in them limits a call of the run: more than how many runs may be below it, and its tools.
+    pub(super) fn bind_calls(&self) -> bool {
+        let Self { usd, tokens, iterations, output_tokens_per_iteration, time, deadline, .. } = self;
+        let counts = [tokens, iterations, output_tokens_per_iteration].iter().any(|limit| limit.is_some());
+        counts || usd.is_some() || time.is_some() || deadline.is_some()
+    }
+
     /// The lines that a call of the run is held on, with so many nano-dollars granted.
     pub(super) fn lines(&self, scope: &Scope, granted: i64, view: View<'_>) -> Vec<Budget> {
         let caps = Caps { tokens_output: self.output_tokens_per_iteration, ..Caps::default() };
@@ -109,6 +140,7 @@ impl RunLimits {
             let is_budget = id != ITERATIONS;
             budget.of_run = OfRun {
                 kept_back: if view.is_final { 0 } else { kept_back },
+                binds_calls: view.binds_calls,
                 degrade: limit.filter(|_| is_budget).and_then(|limit| view.degrades(limit)),
             };
             budget

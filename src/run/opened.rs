@@ -17,6 +17,8 @@ pub(super) struct Opened {
     pub(super) level: Arc<Level>,
     pub(super) root: Root,
     pub(super) limits: RunLimits,
+    /// It was opened without limits by name.
+    pub(super) is_unlimited: bool,
     /// Whom its calls charge beside the runs.
     pub(super) charge: Call,
     pub(super) parent: Option<Arc<Opened>>,
@@ -100,7 +102,8 @@ impl Opened {
     fn own_lines(&self, view: View<'_>) -> Vec<Budget> {
         let granted = self.level.look(|state| state.granted);
         let degrade_at = self.rungs.degrade_at;
-        self.limits.lines(self.scope(), granted, View { degrade_at, ..view })
+        let binds_calls = self.is_unlimited || self.limits.bind_calls();
+        self.limits.lines(self.scope(), granted, View { degrade_at, binds_calls, ..view })
     }
 
     /// The line on which runs below take their part, and the one that tells it from the run's own.

@@ -28,7 +28,8 @@ pub(super) fn bind(
     let lines = binding.claim.lines().iter().cloned().zip(binding.bound);
     let (lines, bound): (Vec<_>, Vec<_>) = lines.filter(|(_, bound)| keep(bound)).unzip();
     let claim = Claim::new(binding.claim.root().clone(), binding.claim.scopes(), lines)?;
-    Ok(Binding { claim, bound, ..binding })
+    // What a run posts for itself is no call.
+    Ok(Binding { claim, bound, unbound: None, ..binding })
 }
 
 /// The same lines under other ceilings, and for the scopes named alone.

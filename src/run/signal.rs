@@ -22,7 +22,7 @@ use crate::ledger::Frozen;
 /// use token_budget::{Enforcer, RunGuard};
 ///
 /// let enforcer = Enforcer::builder().build();
-/// let run = RunGuard::builder("run-42").open_now(&enforcer)?;
+/// let run = RunGuard::builder("run-42").iterations(50).open_now(&enforcer)?;
 /// let signal = run.stopped(); // `signal.await` beside the call, in a select
 /// assert!(signal.reason().is_none());
 /// run.stop_now(Signature::new("ada", "it loops"))?;

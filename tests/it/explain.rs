@@ -21,7 +21,7 @@ fn a_refusal_names_every_line_with_its_own_kind() {
     ]);
     let by_ada = |tokens| call("milli", tokens).user("ada").api_key("k");
     let _ = house.spend(&call("milli", 0), 97_000); // month 97 of 100, day 97 of 10
-    let held = house.admit(&Call::new("milli").user("ada").output_tokens(4_000)); // ada: 4 of 5 held
+    let held = house.admit(&Call::new("milli").user("ada").input_tokens(0).output_tokens(4_000)); // ada: 4 of 5 held
 
     let decision = house.refuse(&by_ada(4_500));
 
@@ -271,7 +271,7 @@ fn an_unknown_model_is_refused_unless_the_policy_says_otherwise() {
 
 #[test]
 fn a_fallback_price_that_is_unknown_too_refuses() {
-    let policy = Policy::new([]).unwrap().with_unknown_model(UnknownModel::PricedAs("no-such".into()));
+    let policy = crate::support::open_purse().with_unknown_model(UnknownModel::PricedAs("no-such".into()));
     let decision = House::new(policy).refuse(&call("nobody-knows", 10));
     assert_eq!(decision.refusals()[0].kind, RefusalKind::Unpriced);
 }
@@ -279,12 +279,12 @@ fn a_fallback_price_that_is_unknown_too_refuses() {
 #[test]
 fn a_request_above_the_output_cap_is_clamped_or_under_strict_refused() {
     let caps = Caps { tokens_output: Some(100), ..Caps::default() };
-    let clamping = House::new(Policy::new([]).unwrap().with_caps(caps));
+    let clamping = House::new(crate::support::open_purse().with_caps(caps));
     let held = |output| clamping.admit(&call("milli", output)).output_tokens();
     assert_eq!([held(99), held(100), held(101)], [99, 100, 100]);
     assert_eq!(clamping.admit(&call("milli", 101).choices(3)).output_tokens(), 300);
 
-    let strict = House::new(Policy::new([]).unwrap().with_caps(Caps { strict: true, ..caps }));
+    let strict = House::new(crate::support::open_purse().with_caps(Caps { strict: true, ..caps }));
     drop(strict.admit(&call("milli", 100)));
     // Nothing was asked for, so nothing was asked above the cap.
     assert_eq!(strict.admit(&Call::new("milli")).output_tokens(), 100);

@@ -170,7 +170,7 @@ fn the_path_names_the_model_whatever_the_body_says() {
 
 #[test]
 fn a_provider_is_known_by_its_host_and_asked_for_its_own_prices() {
-    let enforcer = Enforcer::builder().build();
+    let enforcer = Enforcer::builder().policy(crate::support::open_purse()).build();
     let gate = HttpBudget::new(enforcer, |_| Ok(Call::charging()));
     let ask = |host: &str, model: &str| {
         let body = format!(r#"{{"model":"{model}","max_tokens":10,"messages":[]}}"#);
@@ -425,7 +425,8 @@ fn a_clamping_gate_writes_the_limit_where_each_api_looks_for_it() {
 
 #[test]
 fn openai_is_asked_by_the_name_that_its_reasoning_models_take() {
-    let gate = HttpBudget::new(Enforcer::builder().build(), |_| Ok(Call::charging())).clamp_output();
+    let enforcer = Enforcer::builder().policy(crate::support::open_purse()).build();
+    let gate = HttpBudget::new(enforcer, |_| Ok(Call::charging())).clamp_output();
     let body = br#"{"model":"gpt-4o-mini","messages":[]}"#;
     let Ruling::Admitted(mut held) = ready(gate.admit(&post("api.openai.com", CHAT), body)) else {
         panic!("not admitted")

@@ -160,7 +160,7 @@ fn the_exact_count_of_a_real_text_is_admitted_where_its_bytes_are_not() {
     fake.bound.store(5_007, Ordering::SeqCst);
     fake.count.store(1_007, Ordering::SeqCst);
     let cap = Caps { tokens_input: Some(2_000), ..Caps::default() };
-    let policy = Policy::new([]).unwrap().with_caps(cap);
+    let policy = crate::support::open_purse().with_caps(cap);
     let house = House::with(policy, |builder| builder.estimator(fake.clone()).prices(table));
     let text = "hello".repeat(1_000);
     let reservation = house.admit(&call("gpt-4o", 10).message(Message::user(text)));

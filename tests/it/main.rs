@@ -86,6 +86,7 @@ mod streams;
 mod streams_crowd;
 mod streams_mended;
 mod told;
+mod unbound;
 mod usage_believed;
 mod walk;
 mod wire_forms;

@@ -45,7 +45,7 @@ fn a_client_that_cannot_clamp_is_not_sent_on_a_shortened_hold() {
 
     // A cap on single calls shortened it likewise, without anybody asking for clamping.
     let caps = Caps { tokens_output: Some(10), ..Caps::default() };
-    let capped = House::new(Policy::new([]).unwrap().with_caps(caps));
+    let capped = House::new(crate::support::open_purse().with_caps(caps));
     let client = BudgetEnforcedClient::new(Chatty, capped.enforcer.clone(), Call::charging().team("search"));
     assert!(matches!(ready(client.call(11)), Err(CallError::Ledger(_))));
     assert!(ready(client.call(10)).is_ok());

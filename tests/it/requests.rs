@@ -266,7 +266,7 @@ proptest! {
 fn a_request_for_priority_is_priced_as_one() {
     let body = br#"{"model": "gpt-5.4", "service_tier": "priority", "input": "hi", "max_output_tokens": 10}"#;
     let call = token_budget::RequestShape::parse(body).unwrap().into_call("gpt-5.4").team("search");
-    let policy = token_budget::Policy::new([]).unwrap();
+    let policy = crate::support::open_purse();
     let enforcer = token_budget::Enforcer::builder().policy(policy).build();
     let plain = token_budget::Call::new("gpt-5.4").team("search").input_tokens(1_000).output_tokens(1_000);
     let quoted =
@@ -281,7 +281,7 @@ fn a_body_names_its_tier_and_leaves_where_the_charge_runs() {
     let in_us = token_budget::Conditions::new().with_region(token_budget::Region::named("us"));
     let charge = token_budget::Call::charging().team("search").conditions(in_us);
     let call = RequestShape::parse(body).unwrap().describe(charge).input_tokens(0);
-    let enforcer = token_budget::Enforcer::builder().build();
+    let enforcer = token_budget::Enforcer::builder().unbound(token_budget::Unbound::Allow).build();
     let reservation = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
     assert_eq!(call.scopes(), [token_budget::Scope::team("search").unwrap()]);
     // 1,000 output tokens at $30 a million, and a tenth more in the United States.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use token_budget::ledger::Signature;
-use token_budget::{Budget, Call, RefusalKind, RunGuard, Scope, Unit, Usage, Usd, Window};
+use token_budget::{Budget, Call, RefusalKind, RunGuard, RunLimits, Scope, Unit, Usage, Usd, Window};
 
 use crate::support::{House, call, nanos, team, usd};
 
@@ -93,7 +93,7 @@ fn a_run_that_is_opened_again_goes_on_with_its_money_rounds_and_time() {
 #[test]
 fn a_stopped_run_stays_stopped_with_its_first_reason() {
     let house = House::of([]);
-    let open = || RunGuard::builder("r").open_now(&house.enforcer).unwrap();
+    let open = || RunGuard::builder("r").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     let first = open();
     let running = first.reserve_now(&call("milli", 10)).unwrap().or_refusal().unwrap().send();
     first.stop_now(Signature::new("grace", "it loops")).unwrap();
@@ -118,7 +118,7 @@ fn a_stopped_run_stays_stopped_with_its_first_reason() {
 #[test]
 fn a_second_guard_that_stops_a_stopped_run_reports_the_first_reason() {
     let house = House::of([]);
-    let open = || RunGuard::builder("r").open_now(&house.enforcer).unwrap();
+    let open = || RunGuard::builder("r").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     open().stop_now(Signature::new("grace", "it loops")).unwrap();
     let second = open();
     second.stop_now(Signature::new("ada", "something else")).unwrap();
@@ -129,7 +129,7 @@ fn a_second_guard_that_stops_a_stopped_run_reports_the_first_reason() {
 #[test]
 fn a_closed_run_refuses_what_comes_later() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").open_now(&house.enforcer).unwrap();
+    let run = RunGuard::builder("r").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     assert!(round(&run, 10));
     let report = run.close_now().unwrap();
     assert_eq!((report.spent_usd, report.over), (usd("0.01"), None));
@@ -157,7 +157,7 @@ fn levels_that_pay_beside_the_run_are_charged_with_it() {
         .charging(Call::charging().team("search"))
         .open_now(&house.enforcer)
         .unwrap();
-    let nobody = Call::new("milli").output_tokens(500);
+    let nobody = Call::new("milli").input_tokens(0).output_tokens(500);
     let receipt = run.reserve_now(&nobody).unwrap().or_refusal().unwrap();
     let receipt = receipt.send().reconcile_now(Usage::of(0, 500)).unwrap();
     let lines: Vec<_> = receipt.lines().into_iter().map(|line| (line.scope, line.unit, line.spent)).collect();

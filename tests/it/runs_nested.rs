@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use token_budget::ledger::Signature;
 use token_budget::{
-    Budget, Call, ChildAdmission, Decision, Enforcer, KeptBack, Refusal, RefusalKind, RunGuard, RunPart,
-    RunReport, Scope, Unit, Usage, Usd, Window,
+    Budget, Call, ChildAdmission, Decision, Enforcer, KeptBack, Refusal, RefusalKind, RunGuard, RunLimits,
+    RunPart, RunReport, Scope, Unit, Usage, Usd, Window,
 };
 
 use crate::support::{Dice, FarLedger, House, at, block_on, call, nanos, prices, team, usd};
@@ -215,7 +215,7 @@ fn a_share_is_of_what_the_parent_has_left_and_stays_what_it_was() {
     let part = opened(top.child("carved").carve(RunPart::Percent(50)).open_now().unwrap());
     assert_eq!(money(&top), pair("0.40", "0.30"));
     assert!(!spend(&part, 301) && spend(&part, 300));
-    let free = RunGuard::builder("free").open_now(&house.enforcer).unwrap();
+    let free = RunGuard::builder("free").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     assert!(free.child("c").usd_percent(50).open_now().is_err(), "there is nothing to be a share of");
     assert!(top.child("c").usd_percent(101).open_now().is_err());
 }

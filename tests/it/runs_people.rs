@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use token_budget::ledger::{EntryKind, MarkAction, Signature};
 use token_budget::{
     Budget, BudgetLedger, Enforcer, Event, Observer, OnLimit, PauseAnswer, Paused, RefusalKind, Root,
-    RunGuard, RunPart, Scope, StopSignal, Turn, Usage, Usd, Window,
+    RunGuard, RunLimits, RunPart, Scope, StopSignal, Turn, Usage, Usd, Window,
 };
 
 use crate::support::{FarLedger, House, at, block_on, call, prices, ready, team, usd};
@@ -159,7 +159,7 @@ fn a_grant_is_signed_in_the_journal_told_and_found_by_every_guard() {
 fn what_cannot_be_granted_is_an_error() {
     let house = House::of([]);
     let run = asking(&house.enforcer);
-    let open = RunGuard::builder("open").open_now(&house.enforcer).unwrap();
+    let open = RunGuard::builder("open").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     let child = run.child("c").carve(RunPart::Usd(usd("0.10"))).open_now().unwrap().or_refusal().unwrap();
     for (run, raise) in
         [(&run, Usd::ZERO), (&run, Usd::from_nanos(-1)), (&open, usd("1")), (&child, usd("1"))]
@@ -171,7 +171,7 @@ fn what_cannot_be_granted_is_an_error() {
 #[test]
 fn a_stop_answers_a_run_that_waits() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     let child = top.child("c").usd(usd("1.00")).on_limit(OnLimit::Ask);
     let child = child.open_now().unwrap().or_refusal().unwrap();
     let paused = paused(&child, 1_001);
@@ -213,9 +213,9 @@ fn a_run_asks_only_for_what_a_grant_would_mend() {
 #[test]
 fn running_calls_hear_of_a_stop_of_their_run_or_of_one_above() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     let child = top.child("c").open_now().unwrap().or_refusal().unwrap();
-    let other = RunGuard::builder("other").open_now(&house.enforcer).unwrap();
+    let other = RunGuard::builder("other").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     let (signal, unrelated) = (child.stopped(), other.stopped());
     let copy = signal.clone();
     let bells = [Arc::new(Bell::default()), Arc::new(Bell::default()), Arc::new(Bell::default())];
@@ -249,15 +249,15 @@ fn running_calls_hear_of_a_stop_of_their_run_or_of_one_above() {
 #[test]
 fn a_stop_made_elsewhere_is_heard_with_the_next_refusal_and_told_by_every_report() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").open_now(&house.enforcer).unwrap();
+    let run = RunGuard::builder("r").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     let signal = run.stopped();
-    let other = RunGuard::builder("r").open_now(&elsewhere(&house)).unwrap();
+    let other = RunGuard::builder("r").limits(RunLimits::none()).open_now(&elsewhere(&house)).unwrap();
     other.stop_now(signed("grace", "it loops")).unwrap();
     assert_eq!(signal.reason(), None, "nobody here has heard of it yet");
     assert!(!spend(&run, 1));
     assert_eq!(signal.reason().unwrap().signature.by, "grace");
     // A guard that was refused nothing reads it in the ledger.
-    let third = RunGuard::builder("r").open_now(&elsewhere(&house)).unwrap();
+    let third = RunGuard::builder("r").limits(RunLimits::none()).open_now(&elsewhere(&house)).unwrap();
     assert_eq!(third.report_now().unwrap().over.as_deref(), Some("stopped by grace: it loops"));
     assert_eq!(third.stopped().reason().unwrap().signature.by, "grace");
 }
@@ -271,7 +271,7 @@ fn a_second_guard_here_hears_of_a_stop_at_once() {
     assert_eq!(signal.reason().unwrap().signature.reason, "it loops");
     drop((first, second));
     // A second stop wakes whoever listens, and leaves the first reason.
-    let third = RunGuard::builder("t").open_now(&house.enforcer).unwrap();
+    let third = RunGuard::builder("t").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     let signal = third.stopped();
     third.stop_now(signed("ada", "one")).unwrap();
     third.stop_now(signed("bob", "two")).unwrap();
@@ -390,5 +390,8 @@ fn a_far_ledger_serves_runs_as_well() {
         assert_eq!(enforcer.flush().await.unwrap(), 0);
     });
     assert_eq!(house.ledger.open_holds(), 0);
-    assert!(RunGuard::builder("r").open_now(&enforcer).is_err(), "it must be waited for");
+    assert!(
+        RunGuard::builder("r").limits(RunLimits::none()).open_now(&enforcer).is_err(),
+        "it must be waited for"
+    );
 }

@@ -228,7 +228,7 @@ fn a_state_that_is_not_this_runs_is_refused_whole() {
     let house = House::of([]);
     let state = open(&house, None).save_now().unwrap();
     let after = House::of([]);
-    let other = RunGuard::builder("other").resume(state.clone()).open_now(&after.enforcer);
+    let other = RunGuard::builder("other").iterations(1).resume(state.clone()).open_now(&after.enforcer);
     assert!(other.unwrap_err().to_string().contains("of another run"));
     let text = serde_json::to_string(&state).unwrap();
     let later: RunState = serde_json::from_str(&text.replace("\"version\":1", "\"version\":2")).unwrap();

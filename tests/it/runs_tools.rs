@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use token_budget::ledger::Signature;
 use token_budget::{
-    Budget, Call, Enforcer, RefusalKind, RunGuard, Scope, ToolRefusal, ToolReservation, Unit, Window,
+    Budget, Call, Enforcer, RefusalKind, RunGuard, RunLimits, Scope, ToolRefusal, ToolReservation, Unit,
+    Window,
 };
 
 use crate::support::{FarLedger, House, block_on, prices};
@@ -121,7 +122,7 @@ fn a_batch_that_is_cancelled_on_its_way_leaves_nothing() {
     let house = House::of([]);
     let far = FarLedger::new(house.ledger.clone());
     let enforcer = Enforcer::builder().ledger(far).clock(house.clock.clone()).build();
-    let run = block_on(RunGuard::builder("r").open(&enforcer)).unwrap();
+    let run = block_on(RunGuard::builder("r").limits(RunLimits::none()).open(&enforcer)).unwrap();
     for polls in 0..4 {
         let mut future = Box::pin(run.tools(["search"]));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -164,7 +165,7 @@ fn a_stopped_run_and_a_run_out_of_time_call_no_tools() {
     let late = refuse(&run, &["search"]);
     assert_eq!((late.decision.refusals()[0].unit.clone(), late.fits.len()), (Unit::TimeMs, 0));
 
-    let run = RunGuard::builder("s").open_now(&house.enforcer).unwrap();
+    let run = RunGuard::builder("s").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     run.stop_now(Signature::new("grace", "it loops")).unwrap();
     let stopped = refuse(&run, &["search"]);
     assert!(stopped.to_string().contains("it loops"), "{stopped}");
@@ -176,7 +177,8 @@ fn a_policy_may_count_the_tool_calls_of_an_agent_over_all_its_runs() {
     let agent = Scope::agent("scout").unwrap();
     let house = House::of([Budget::count("tools", agent, Unit::Tool("search".into()), 2, Window::day())]);
     let open = |id: &str| {
-        let builder = RunGuard::builder(id).charging(Call::charging().agent("scout"));
+        let builder =
+            RunGuard::builder(id).limits(RunLimits::none()).charging(Call::charging().agent("scout"));
         builder.open_now(&house.enforcer).unwrap()
     };
     let (first, second) = (open("a"), open("b"));
@@ -190,7 +192,7 @@ fn a_policy_may_count_the_tool_calls_of_an_agent_over_all_its_runs() {
 #[test]
 fn a_name_that_cannot_be_used_is_an_error_and_names_without_end_fill_no_books() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").open_now(&house.enforcer).unwrap();
+    let run = RunGuard::builder("r").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     assert!(run.tools_now([""]).is_err() && run.tools_now(["a\nb"]).is_err());
     for number in 0..1_000 {
         run.tools_now([format!("tool-{number}")]).unwrap().or_refusal().unwrap().start();

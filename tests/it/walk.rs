@@ -170,7 +170,7 @@ fn usage_above_hold_and_limit_is_recorded_in_full() {
 
 #[test]
 fn without_a_requested_output_16384_tokens_are_held_and_never_more_than_the_model_can() {
-    let house = House::new(Policy::new([]).unwrap());
+    let house = House::new(crate::support::open_purse());
     let held = |call: Call| house.admit(&call).output_tokens();
     let open = Call::new("milli").team("search");
     assert_eq!(held(open.clone()), 16_384);
@@ -178,7 +178,7 @@ fn without_a_requested_output_16384_tokens_are_held_and_never_more_than_the_mode
     assert_eq!(held(open.with_model("short")), 500);
     assert_eq!([held(call("short", 499)), held(call("short", 501))], [499, 500]);
     // A token budget and its books see the same.
-    let other = Policy::new([]).unwrap().with_output_tokens_default(100);
+    let other = crate::support::open_purse().with_output_tokens_default(100);
     assert_eq!(House::new(other).admit(&Call::new("milli").team("search")).output_tokens(), 100);
 }
 

@@ -136,7 +136,11 @@ fn a_stream_is_asked_for_its_usage_where_its_provider_must_be_asked() {
         };
         let post = |_: Value| at_once(Err::<&str, &str>("not called"));
         let json = JsonClient::new(provider, post).streaming(open);
-        let client = BudgetEnforcedClient::new(json, Enforcer::builder().prices(prices).build(), charge());
+        let client = BudgetEnforcedClient::new(
+            json,
+            Enforcer::builder().policy(crate::support::open_purse()).prices(prices).build(),
+            charge(),
+        );
 
         drop(block_on(client.stream(body("milli", 500))).expect("a stream"));
 

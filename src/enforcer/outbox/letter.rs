@@ -99,6 +99,8 @@ impl Letter {
             next_rung: None,
             exemptions: Vec::new(),
             observes_only: false,
+            unbound: None,
+            policy_is_empty: false,
             valid_until: Timestamp::EPOCH,
         });
         let note = Note { about: about.map(Arc::new), usage, ended };

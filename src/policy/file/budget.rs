@@ -82,8 +82,15 @@ fn tiers(node: &Node) -> Result<Tiers, Error> {
             "plain" => Ok(Tiers::plain()),
             "hybrid" => Ok(Tiers::hybrid()),
             "traffic_light" => Ok(Tiers::traffic_light()),
-            _ => Err(wrong(format!("{name:?} is none of plain, hybrid and traffic_light"))),
+            "warnings_only" => Ok(Tiers::warnings_only()),
+            _ => Err(wrong(format!("{name:?} is none of plain, hybrid, traffic_light and warnings_only"))),
         },
+        Node::Table(fields) if fields.iter().any(|(field, _)| field == "warnings_only") => {
+            let fields = Fields::of(node, &["warnings_only"])?;
+            fields.get("warnings_only", |node| {
+                Tiers::warnings(list(node)?).map_err(|error| value::without("tiers: ", &error))
+            })
+        }
         Node::Table(_) => {
             let fields = Fields::of(node, &["soft", "hard"])?;
             let soft = Tier { percent: fields.get("soft", value::percent)?, action: TierAction::Warn };
@@ -91,13 +98,15 @@ fn tiers(node: &Node) -> Result<Tiers, Error> {
             rising([soft, hard])
         }
         Node::List(nodes) if nodes.is_empty() => Err(wrong("is empty; write \"plain\"")),
-        Node::List(nodes) => {
-            let numbered = nodes.iter().zip(1_u32..);
-            let read = |(node, number)| tier(node).map_err(|error| error.within(&format!("tier {number}")));
-            rising(numbered.map(read).collect::<Result<Vec<_>, _>>()?)
-        }
+        Node::List(_) => rising(list(node)?),
         other => Err(other.is_not("the name of a preset, { soft, hard } or a list of tiers")),
     }
+}
+
+fn list(node: &Node) -> Result<Vec<Tier>, Error> {
+    let read =
+        |(node, number): (&Node, u32)| tier(node).map_err(|error| error.within(&format!("tier {number}")));
+    node.list()?.iter().zip(1_u32..).map(read).collect()
 }
 
 pub(super) fn rising(tiers: impl IntoIterator<Item = Tier>) -> Result<Tiers, Error> {

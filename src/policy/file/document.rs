@@ -8,18 +8,23 @@ use super::super::{Budget, Exemption, Policy, UnknownModel};
 use super::gateway::{self, Holder};
 use super::tree::{Fields, Node, shown, wrong};
 use super::{budget, exemption, value};
-use crate::{Caps, Error, ScopeKind};
+use crate::{Caps, Error, ScopeKind, Unbound};
 
 pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
     if let Some(holder) = gateway::alone(document)? {
-        return Policy::new(held(document, 1, holder)?);
+        let (document, unbound) = take_unbound(document)?;
+        return Ok(Policy::new(held(&document, 1, holder)?)?.change(|inner| inner.unbound = unbound));
     }
     let lists = ["budgets", "keys", "api_keys", "teams"];
-    let fields = Fields::of(document, &[&["policy", "exemptions"][..], &lists].concat())?;
+    let fields = Fields::of(document, &[&["policy", "exemptions", "unbound"][..], &lists].concat())?;
     if !lists.iter().any(|list| fields.has(list)) {
         return Err(no_budgets());
     }
     let general = fields.find("policy", general)?.unwrap_or_default();
+    let unbound = fields.find("unbound", unbound)?;
+    if unbound.is_some() && general.unbound.is_some() {
+        return Err(wrong("stands twice, at the top and in policy; keep one of them").within("unbound"));
+    }
     let kinds = &general.kinds;
     let mut budgets = Vec::new();
     for (node, number) in entries(&fields, &["budgets"])? {
@@ -36,6 +41,7 @@ pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
         inner.exemptions = exemptions;
         inner.ladder = general.ladder;
         inner.unknown_model = general.unknown_model;
+        inner.unbound = unbound.or(general.unbound);
         inner.output_tokens_default = general.output_tokens_default.or(inner.output_tokens_default);
         inner.fee_uses_assumed = general.fee_uses_assumed.unwrap_or(inner.fee_uses_assumed);
         inner.caps = general.caps;
@@ -45,6 +51,23 @@ pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
 
 pub(super) fn no_budgets() -> Error {
     wrong("no budgets, keys or teams: a policy without any says so by an empty list of budgets")
+}
+
+/// The word on unbound calls in a file that is one key or one team, and what is left of it without that.
+fn take_unbound(document: &Node) -> Result<(Node, Option<Unbound>), Error> {
+    let (said, rest): (Vec<_>, Vec<_>) =
+        document.table()?.iter().cloned().partition(|(field, _)| field == "unbound");
+    let unbound = said.first().map(|(_, node)| unbound(node)).transpose();
+    Ok((Node::Table(rest), unbound.map_err(|error| error.within("unbound"))?))
+}
+
+fn unbound(node: &Node) -> Result<Unbound, Error> {
+    match value::text(node)? {
+        "refuse" => Ok(Unbound::Refuse),
+        "count" => Ok(Unbound::Count),
+        "allow" => Ok(Unbound::Allow),
+        other => Err(wrong(format!("{other:?} is none of refuse, count and allow"))),
+    }
 }
 
 /// The entries of a list, numbered from one for people.
@@ -93,6 +116,7 @@ fn exemptions(fields: &Fields<'_>, kinds: &[ScopeKind], budgets: &[Budget]) -> R
 struct General {
     ladder: Vec<CompactString>,
     unknown_model: UnknownModel,
+    unbound: Option<Unbound>,
     output_tokens_default: Option<u64>,
     fee_uses_assumed: Option<u64>,
     caps: Caps,
@@ -104,6 +128,7 @@ fn general(node: &Node) -> Result<General, Error> {
     let known = [
         "ladder",
         "unknown_model",
+        "unbound",
         "output_tokens_default",
         "fee_uses_assumed",
         "per_call",
@@ -114,6 +139,7 @@ fn general(node: &Node) -> Result<General, Error> {
     Ok(General {
         ladder: fields.find("ladder", value::names)?.unwrap_or_default(),
         unknown_model: fields.find("unknown_model", unknown_model)?.unwrap_or_default(),
+        unbound: fields.find("unbound", unbound)?,
         output_tokens_default: fields.find("output_tokens_default", value::whole)?,
         fee_uses_assumed: fields.find("fee_uses_assumed", uses)?,
         caps: fields.find("per_call", budget::caps)?.unwrap_or_default(),

@@ -8,7 +8,7 @@ use crate::name::OneLine;
 use crate::{Error, ErrorKind};
 
 /// One value of a file. Numbers are kept as they are written, so that no digit is lost.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Node {
     Null,
     Flag(bool),
