@@ -8,6 +8,7 @@ mod figures;
 mod learn;
 mod level;
 mod limits;
+mod named;
 mod opened;
 mod part;
 mod pause;
@@ -18,6 +19,7 @@ mod settle;
 mod signal;
 mod state;
 mod tools;
+mod written;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,13 +30,14 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use self::admit::Resolved;
+use self::admit::Seat;
 pub use self::builder::RunGuardBuilder;
 pub use self::child::{Below, ChildAdmission, ChildBuilder};
 pub(crate) use self::level::Levels;
 use self::level::State;
 pub use self::limits::{KeptBack, OnLimit, RunLimits};
 use self::limits::{TIME, line};
+pub(crate) use self::named::{names_run, prepared_in_its_run, reserve_in_its_run, run_lines};
 use self::opened::Opened;
 pub use self::part::RunPart;
 pub use self::pause::{PauseAnswer, Paused, Turn};
@@ -85,10 +88,13 @@ pub struct RunGuard {
     run: Arc<Opened>,
     /// When the first of the guards opened it that have been open here since.
     since: Timestamp,
-    resolved: Mutex<Resolved>,
     /// What the caller wants to see in the report.
     attached: Mutex<BTreeMap<CompactString, Value>>,
     was_restored: bool,
+    /// The run above, where this one was opened by its id alone: it is open as long as this.
+    above: Option<Box<Self>>,
+    /// Opened for one call that names the run: no time passes for it.
+    is_passing: bool,
 }
 
 impl fmt::Debug for RunGuard {
@@ -132,7 +138,7 @@ impl RunGuard {
     /// # Errors
     /// As [`Enforcer::reserve`].
     pub async fn reserve(&self, call: &Call) -> Result<Admission, Error> {
-        self.admit(call, false).await
+        self.seat().admit(call, false).await
     }
 
     /// The same without a runtime, for ledgers that answer at once.
@@ -151,7 +157,7 @@ impl RunGuard {
     /// # Errors
     /// As [`Enforcer::reserve`].
     pub async fn reserve_final(&self, call: &Call) -> Result<Admission, Error> {
-        self.admit(call, true).await
+        self.seat().admit(call, true).await
     }
 
     /// The same without a runtime, for ledgers that answer at once.
@@ -160,6 +166,41 @@ impl RunGuard {
     /// As [`Enforcer::reserve_now`].
     pub fn reserve_final_now(&self, call: &Call) -> Result<Admission, Error> {
         at_once(self.reserve_final(call))?
+    }
+
+    /// A call of this run, for whoever makes calls without asking the guard: a closure, a client, an HTTP gate.
+    ///
+    /// It names the run, those above it and whom they charge. As long as a guard of the run is open in this process,
+    /// every call that names the run is held to its limits, whichever way it goes; where none is, the limits are
+    /// read from the books.
+    ///
+    /// # Example: two rounds over HTTP
+    /// ```
+    /// use token_budget::http::{HttpBudget, RequestHead, Ruling};
+    /// use token_budget::{Enforcer, RunGuard};
+    ///
+    /// let enforcer = Enforcer::builder().build();
+    /// let run = RunGuard::builder("run-42").iterations(2).open_now(&enforcer)?;
+    /// let of_run = run.call();
+    /// let gate = HttpBudget::new(enforcer, move |_| Ok(of_run.clone()));
+    ///
+    /// let body = br#"{"model": "gpt-4o", "max_tokens": 10, "messages": []}"#;
+    /// let head = RequestHead::new("POST", "api.openai.com", "/v1/chat/completions", &[("accept", "*/*")]);
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// for round in 0..3 {
+    ///     let ruling = gate.admit(&head, body).await;
+    ///     assert_eq!(matches!(&ruling, Ruling::Admitted(_)), round < 2);
+    ///     if let Ruling::Admitted(admitted) = ruling {
+    ///         drop(admitted.send()); // sent, and nobody waited for the answer
+    ///     }
+    /// }
+    /// # });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn call(&self) -> Call {
+        self.run.charged(self.run.charge.clone().with_model(""))
     }
 
     /// Stops the run: every later call that carries it, also from a run below, is refused with this reason.
@@ -203,8 +244,8 @@ impl RunGuard {
     pub async fn close(self) -> Result<RunReport, Error> {
         let report = self.report().await?;
         self.mark(MarkAction::Close, &Signature::new("run", "the run was closed")).await?;
-        self.end_carves();
-        self.settle_ended().await?;
+        self.seat().end_carves();
+        self.seat().settle_ended().await?;
         Ok(report)
     }
 
@@ -218,6 +259,10 @@ impl RunGuard {
 }
 
 impl RunGuard {
+    fn seat(&self) -> Seat<'_> {
+        Seat { enforcer: &self.enforcer, run: &self.run }
+    }
+
     fn scope(&self) -> &Scope {
         self.run.scope()
     }
@@ -231,6 +276,9 @@ impl RunGuard {
 impl Drop for RunGuard {
     fn drop(&mut self) {
         // Time passes once, however many guards of the run are open here.
+        if self.is_passing {
+            return;
+        }
         let Some(since) = self.run.level.note(State::leave) else { return };
         // The time it was open is posted like any usage, so that the next opening finds it.
         let now = self.enforcer.now();

@@ -465,38 +465,42 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             RefusalKind::Frozen { by, reason } => {
-                if let Some(scope) = &self.scope {
-                    write!(f, "{scope} ")?;
-                }
-                return write!(f, "is frozen by {}: {}; reopen it to go on", OneLine(by), OneLine(reason));
+                self.name_scope(f)?;
+                write!(f, "is frozen by {}: {}; reopen it to go on", OneLine(by), OneLine(reason))
             }
             RefusalKind::Unpriced if !self.budget.is_empty() => {
                 let meter = &self.budget;
-                return write!(
+                write!(
                     f,
                     "the request may use {meter}, whose fee is not known for this model; name {meter} in a price row"
-                );
+                )
             }
-            RefusalKind::Unpriced => {
-                return f.write_str(
-                    "the model has no price; add a price row, or name a fallback price in the policy",
-                );
-            }
+            RefusalKind::Unpriced => f
+                .write_str("the model has no price; add a price row, or name a fallback price in the policy"),
             RefusalKind::Deadline { at } => {
-                if let Some(scope) = &self.scope {
-                    write!(f, "{scope} ")?;
-                }
-                return write!(f, "had until {at}; the run ends here");
+                self.name_scope(f)?;
+                write!(f, "had until {at}; the run ends here")
             }
-            RefusalKind::Unbound { scopes, policy_is_empty } => return unbound(f, scopes, *policy_is_empty),
-            RefusalKind::InputNotSaid => {
-                return f.write_str(
-                    "the call does not say what goes in, and its budgets count that; give it input_tokens, a prompt \
-                     or a message (input_tokens(0) is said)",
-                );
-            }
-            _ => {}
+            RefusalKind::Unbound { scopes, policy_is_empty } => unbound(f, scopes, *policy_is_empty),
+            RefusalKind::InputNotSaid => f.write_str(
+                "the call does not say what goes in, and its budgets count that; give it input_tokens, a prompt \
+                 or a message (input_tokens(0) is said)",
+            ),
+            _ => self.by_figures(f),
         }
+    }
+}
+
+impl Refusal {
+    fn name_scope(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.scope {
+            Some(scope) => write!(f, "{scope} "),
+            None => Ok(()),
+        }
+    }
+
+    /// A budget that refuses, with the figures that it refuses by.
+    fn by_figures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.scope {
             Some(scope) => write!(f, "budget {scope} {}: ", self.window)?,
             None => write!(f, "{}: ", self.budget)?,
@@ -525,11 +529,7 @@ impl fmt::Display for Refusal {
                 _ => "; the run ends here",
             }),
             RefusalKind::KeptBack => f.write_str("; what is left is kept back for the final call"),
-            RefusalKind::Unpriced
-            | RefusalKind::Frozen { .. }
-            | RefusalKind::Unbound { .. }
-            | RefusalKind::InputNotSaid
-            | RefusalKind::Deadline { .. } => Ok(()),
+            _ => Ok(()),
         }
     }
 }

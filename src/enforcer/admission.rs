@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::limit::Limit;
-use super::reserve::{refuse_unasked, reserve, reserve_at_once};
+use super::reserve::{check, refuse_unasked, reserve, reserve_at_once};
 use super::{Core, Plan, Priced, at_once};
 use crate::no_limit::OutputTerms;
 use crate::policy::Budget;
@@ -159,6 +159,12 @@ impl Prepared {
             return Err(Error::invalid("call", text));
         }
         self.reserve_ask(&Ask::of(call)).await
+    }
+
+    /// Advises on another call of the same charge set.
+    pub(crate) async fn check(&self, call: &Call) -> Result<Decision, Error> {
+        let (plan, now) = self.current()?;
+        check(&plan, &Ask::of(call), now).await
     }
 
     async fn reserve_ask(&self, ask: &Ask<'_>) -> Result<Admission, Error> {

@@ -32,6 +32,7 @@ use self::admission::Ask;
 use self::plan::PlanCache;
 use crate::ledger::{MarkAction, MarkScope, Signature};
 use crate::policy::Budget;
+use crate::run::{names_run, prepared_in_its_run, reserve_in_its_run, run_lines};
 use crate::{
     BudgetLedger, Call, Decision, Error, Policy, PricingTable, Root, Scope, ScopeKind, Timestamp, Usd,
 };
@@ -95,10 +96,19 @@ impl Enforcer {
     /// The hold lasts until it is reconciled, released, or five minutes past
     /// the call's own time-out. Dropping the reservation gives the room back.
     ///
+    /// A call that names a run ([`RunGuard::call`](crate::RunGuard::call)) is held to that run's limits as well,
+    /// on the call's own model.
+    ///
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached, `Invalid` for a call that cannot be used.
     /// A budget without room is an answer, not an error: see [`Admission::Refused`].
     pub async fn reserve(&self, call: &Call) -> Result<Admission, Error> {
+        if names_run(call)
+            // In a box: an ordinary call does not carry what opening a run would take.
+            && let Some(admission) = Box::pin(reserve_in_its_run(self, call)).await?
+        {
+            return Ok(admission);
+        }
         let now = self.core().now();
         let plan = self.plan(call, now)?;
         reserve::reserve(plan, &Ask::of(call), now).await
@@ -109,6 +119,9 @@ impl Enforcer {
     /// # Errors
     /// As [`reserve`](Self::reserve), and `Unsupported` where the ledger needs to be waited for.
     pub fn reserve_now(&self, call: &Call) -> Result<Admission, Error> {
+        if names_run(call) {
+            return at_once(self.reserve(call))?;
+        }
         let now = self.core().now();
         let plan = self.plan(call, now)?;
         let ask = Ask::of(call);
@@ -140,12 +153,15 @@ impl Enforcer {
         Ok(Admission::Refused(first))
     }
 
-    /// Resolves a charge set once, for a caller that makes many such calls: a key's, a run's.
+    /// Resolves a charge set once, for a caller that makes many such calls: a key's, a team's.
+    ///
+    /// Of a call that names a run the limits stand as they are now; where the run may be granted more, or has a
+    /// time limit, ask its guard.
     ///
     /// # Errors
     /// `Invalid` for a call that cannot be used.
     pub fn prepare(&self, call: &Call) -> Result<Prepared, Error> {
-        self.prepare_with(call, Arc::from([]))
+        self.prepare_with(call, run_lines(self, call)?)
     }
 
     /// The same with budgets of the caller's own beside the policy's.
@@ -160,6 +176,11 @@ impl Enforcer {
     /// # Errors
     /// As [`reserve`](Self::reserve).
     pub async fn check(&self, call: &Call) -> Result<Decision, Error> {
+        if names_run(call)
+            && let Some(prepared) = Box::pin(prepared_in_its_run(self, call)).await?
+        {
+            return prepared.check(call).await;
+        }
         let now = self.core().now();
         let plan = self.plan(call, now)?;
         reserve::check(&plan, &Ask::of(call), now).await

@@ -156,8 +156,8 @@ impl Plan {
 
     #[cold]
     fn counts_input(&self) -> bool {
-        // A model that is known to be free costs nothing, whatever goes in.
-        let costs = self.price(1_000_000, 1_000_000, 1).map_or(true, |priced| priced.usd > Usd::ZERO);
+        // Where the model takes nothing for its input, dollars do not depend on it.
+        let costs = self.price(1_000_000, 0, 1).map_or(true, |priced| priced.usd > Usd::ZERO);
         let counts = |bound: &Bound| {
             bound.limit.is_some()
                 && !bound.observe

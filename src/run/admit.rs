@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use super::RunGuard;
 use super::limits::View;
+use super::opened::Opened;
 use crate::policy::is_run_line;
-use crate::{Admission, Call, Decision, Error, Prepared, Refusal, RefusalKind, Timestamp, Unit};
+use crate::{
+    Admission, Call, Decision, Enforcer, Error, Prepared, Refusal, RefusalKind, Scope, Timestamp, Unit,
+};
 
 /// Charge sets that the run has used.
 #[derive(Default)]
@@ -21,21 +23,23 @@ pub(super) struct Resolved {
 /// How many charge sets of one run are kept resolved.
 const PREPARED_MAX: usize = 16;
 
-impl RunGuard {
+/// A run, and the enforcer through which its calls go: a guard's, or a call's that names the run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat<'a> {
+    pub(super) enforcer: &'a Enforcer,
+    pub(super) run: &'a Arc<Opened>,
+}
+
+impl Seat<'_> {
     /// One call on the run's ladder: the strongest model that fits, or why the first does not.
-    pub(super) async fn admit(&self, call: &Call, is_final: bool) -> Result<Admission, Error> {
+    pub(super) async fn admit(self, call: &Call, is_final: bool) -> Result<Admission, Error> {
         let call = &self.charged(call)?;
-        self.settle_ended().await?;
-        let now = self.enforcer.now();
-        if let Some(refusal) = self.out_of_time(now) {
-            let decision = self.prepared_for(call, is_final)?.refused_by(refusal, now).await?;
-            return self.refused(decision).await;
-        }
-        let first = match self.attempt(call, is_final).await? {
+        let first = match self.ask(call, is_final).await? {
             Admission::Refused(decision) => decision,
             admitted => return Ok(admitted),
         };
-        let mut rung = if first.frozen.is_empty() { self.next_rung(call.model()) } else { None };
+        let ends = self.out_of_time(first.at()).is_some() || !first.frozen.is_empty();
+        let mut rung = if ends { None } else { self.next_rung(call.model()) };
         while let Some(model) = rung {
             let weaker = call.clone().with_model(model);
             if let Admission::Admitted(reservation) = self.attempt(&weaker, is_final).await? {
@@ -46,8 +50,29 @@ impl RunGuard {
         self.refused(first).await
     }
 
+    /// One call on its own model, for whoever cannot send it on another.
+    pub(super) async fn admit_as_it_is(self, call: &Call) -> Result<Admission, Error> {
+        match self.ask(&self.charged(call)?, false).await? {
+            Admission::Refused(decision) => self.refused(decision).await,
+            admitted => Ok(admitted),
+        }
+    }
+
+    /// What the first model's lines say, and before them the run's time.
+    async fn ask(self, call: &Call, is_final: bool) -> Result<Admission, Error> {
+        self.settle_ended().await?;
+        let now = self.enforcer.now();
+        match self.out_of_time(now) {
+            Some(refusal) => {
+                let prepared = self.prepared_for(call, is_final)?;
+                prepared.refused_by(refusal, now).await.map(Admission::Refused)
+            }
+            None => self.attempt(call, is_final).await,
+        }
+    }
+
     /// One model; asked again where somebody has granted more in the meantime.
-    async fn attempt(&self, call: &Call, is_final: bool) -> Result<Admission, Error> {
+    async fn attempt(self, call: &Call, is_final: bool) -> Result<Admission, Error> {
         let before = self.granted();
         let refused = match self.prepared_for(call, is_final)?.reserve_call(call).await? {
             Admission::Refused(decision) => decision,
@@ -66,7 +91,7 @@ impl RunGuard {
     }
 
     /// Remembers which run a refusal ends: its own limits do, a team's empty month does not.
-    async fn refused(&self, decision: Box<Decision>) -> Result<Admission, Error> {
+    async fn refused(self, decision: Box<Decision>) -> Result<Admission, Error> {
         // Room may be held for a run below that was closed elsewhere: the next call has it back.
         if !decision.frozen.is_empty() || self.run.top().look(|state| !state.carves.is_empty()) {
             self.learn_marks().await?;
@@ -89,12 +114,16 @@ impl RunGuard {
         Ok(Admission::Refused(decision))
     }
 
-    pub(super) fn out_of_time(&self, now: Timestamp) -> Option<Refusal> {
+    pub(super) fn scope(&self) -> &Scope {
+        self.run.scope()
+    }
+
+    pub(super) fn out_of_time(self, now: Timestamp) -> Option<Refusal> {
         self.run.end.as_ref().and_then(|end| end.refusal(now))
     }
 
     /// The model to try after that one, where the run walks a ladder at all.
-    fn next_rung(&self, model: &str) -> Option<CompactString> {
+    fn next_rung(self, model: &str) -> Option<CompactString> {
         let rungs = &self.run.rungs;
         if rungs.ladder.is_empty() {
             self.run.chain().find_map(|run| run.rungs.degrade_at)?;
@@ -105,7 +134,7 @@ impl RunGuard {
     }
 
     /// The call with everybody who pays for it.
-    fn charged(&self, call: &Call) -> Result<Call, Error> {
+    pub(super) fn charged(self, call: &Call) -> Result<Call, Error> {
         // Its limits stand in the books of one organisation, and so must its calls.
         let charge = &self.run.charge;
         if call.organization_name().is_some_and(|name| Some(name) != charge.organization_name()) {
@@ -117,9 +146,9 @@ impl RunGuard {
         Ok(self.run.charged(call.clone()))
     }
 
-    fn prepared_for(&self, call: &Call, is_final: bool) -> Result<Arc<Prepared>, Error> {
+    pub(super) fn prepared_for(self, call: &Call, is_final: bool) -> Result<Arc<Prepared>, Error> {
         let granted = self.granted();
-        let mut resolved = self.resolved.lock();
+        let mut resolved = self.run.resolved.lock();
         if resolved.granted != granted {
             *resolved = Resolved { granted, prepared: Vec::new() };
         }

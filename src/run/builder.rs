@@ -8,11 +8,11 @@ use compact_str::CompactString;
 use parking_lot::Mutex;
 
 use super::RunGuard;
-use super::admit::Resolved;
 use super::figures::Figures;
 use super::limits::{GRANTED, KeptBack, OnLimit, RunLimits, TIME};
 use super::opened::{End, Opened, Rungs};
 use super::state::RunState;
+use super::written::Asked;
 use crate::enforcer::at_once;
 use crate::{Call, Enforcer, Error, Event, Scope, Timestamp, Unit, Usd};
 
@@ -173,27 +173,50 @@ impl<P> RunGuardBuilder<P> {
 impl RunGuardBuilder {
     /// Opens the run, or continues it where the ledger knows its id.
     ///
+    /// Its limits are written into its books when it is first opened. Whoever opens it later, from any process, names
+    /// the same or none; only a signed [grant](RunGuard::grant) raises its dollars. A run below another, opened by its
+    /// id (`trip/search`), has its parents: their limits bind it too.
+    ///
     /// # Errors
-    /// `Invalid` for an id or a limit that cannot be used; `LedgerUnavailable` where the ledger is away.
-    pub async fn open(mut self, enforcer: &Enforcer) -> Result<RunGuard, Error> {
-        let saved = self.saved.take();
-        let run = self.run(enforcer, Scope::run(self.id.clone())?, None)?;
-        if run.limits == RunLimits::none() {
-            self.check_named(&run)?;
-            enforcer.core().tell(&Event::Unlimited { scope: run.scope().clone() });
-        }
-        let was_restored = restore(saved.as_deref(), enforcer, &run).await?;
-        RunGuard::begin(enforcer, run, saved.as_deref(), was_restored).await
+    /// `Invalid` for an id or a limit that cannot be used, and for a run that was never opened and names no limit
+    /// (see [`RunLimits::none`]); `Conflict` for other limits than those that stand; `State` where a run above
+    /// refuses it; `LedgerUnavailable` where the ledger is away.
+    pub async fn open(self, enforcer: &Enforcer) -> Result<RunGuard, Error> {
+        self.open_by_id(enforcer, false).await
     }
 
-    /// Refuses an open purse that nobody named.
-    fn check_named(&self, run: &Opened) -> Result<(), Error> {
-        if run.is_unlimited {
-            return Ok(());
+    pub(super) async fn open_by_id(self, enforcer: &Enforcer, is_passing: bool) -> Result<RunGuard, Error> {
+        let scope = Scope::run(self.id.clone())?;
+        if let Some(above) = self.run_above(enforcer, &scope, is_passing).await? {
+            return self.open_below(above, is_passing).await;
         }
-        let problem =
-            "has no limit; give it dollars, tokens, rounds or time, or name it: .limits(RunLimits::none())";
-        Err(Error::invalid(&format!("run {}", self.id), problem))
+        self.open_top(enforcer, scope, is_passing).await
+    }
+
+    /// Opens a run that none is above of.
+    pub(super) async fn open_top(
+        mut self,
+        enforcer: &Enforcer,
+        scope: Scope,
+        is_passing: bool,
+    ) -> Result<RunGuard, Error> {
+        let saved = self.saved.take();
+        let mut run = self.run(enforcer, scope, None)?;
+        let was_restored = restore(saved.as_deref(), enforcer, &run).await?;
+        let asked = Asked { without_tools: is_passing, ..self.asked() };
+        if asked.look(enforcer, &mut run).await?.is_new {
+            asked.write_once(enforcer, &run).await?;
+        }
+        if self.names_all && run.is_unlimited {
+            enforcer.core().tell(&Event::Unlimited { scope: run.scope().clone() });
+        }
+        let opening = Opening { saved: saved.as_deref(), was_restored, is_passing };
+        RunGuard::begin(enforcer, run, opening).await
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        let limits = &self.limits;
+        Asked { limits, part: None, share: None, may_be_first: false, without_tools: false }
     }
 
     /// The same without a runtime, for ledgers that answer at once.
@@ -228,6 +251,7 @@ impl<P> RunGuardBuilder<P> {
             rungs: self.rungs.clone(),
             on_limit: self.on_limit,
             end: None,
+            resolved: Mutex::default(),
         })
     }
 }
@@ -249,26 +273,56 @@ impl RunGuard {
     pub(super) async fn begin(
         enforcer: &Enforcer,
         mut run: Opened,
-        saved: Option<&RunState>,
-        was_restored: bool,
+        opening: Opening<'_>,
     ) -> Result<Self, Error> {
+        let Opening { saved, was_restored, is_passing } = opening;
         let scope = run.scope().clone();
         let figures = Figures::read(enforcer, &run, std::slice::from_ref(&scope), &[]).await?;
         let granted = figures.get(&scope, GRANTED, &Unit::Usd).spent;
         run.level.change(|state| state.granted = granted);
         let used = u64::try_from(figures.get(&scope, TIME, &Unit::TimeMs).spent).unwrap_or(0);
-        let since = run.level.note(|state| state.enter(enforcer.now()));
+        let now = enforcer.now();
+        let since = if is_passing { now } else { run.level.note(|state| state.enter(now)) };
         let above = run.parent.as_ref().and_then(|parent| parent.end.as_ref());
         run.end = End::earliest(&scope, &run.limits, (since, Duration::from_millis(used)), above);
+        let run = Arc::new(run);
+        if !is_passing {
+            run.level.note(|state| state.remember(&run));
+        }
         let guard = Self {
             enforcer: enforcer.clone(),
-            run: Arc::new(run),
+            run,
             since,
-            resolved: Mutex::new(Resolved::default()),
             attached: Mutex::new(saved.map(|saved| saved.attached.clone()).unwrap_or_default()),
             was_restored,
+            above: None,
+            is_passing,
         };
-        guard.learn_marks().await?;
+        guard.seat().learn_marks().await?;
         Ok(guard)
     }
+
+    /// Another guard of a run that is open here.
+    pub(super) fn beside(enforcer: &Enforcer, run: Arc<Opened>) -> Self {
+        let since = run.level.note(|state| state.enter(enforcer.now()));
+        run.level.note(|state| state.remember(&run));
+        Self {
+            enforcer: enforcer.clone(),
+            run,
+            since,
+            attached: Mutex::default(),
+            was_restored: false,
+            above: None,
+            is_passing: false,
+        }
+    }
+}
+
+/// How a run is opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening<'a> {
+    pub(super) saved: Option<&'a RunState>,
+    pub(super) was_restored: bool,
+    /// For one call that names the run: no time passes for it.
+    pub(super) is_passing: bool,
 }

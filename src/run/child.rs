@@ -7,7 +7,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 
 use super::RunGuard;
-use super::builder::{RunGuardBuilder, restore};
+use super::builder::{Opening, RunGuardBuilder, restore};
 use super::figures::Figures;
 use super::level::Level;
 use super::limits::{CHILDREN, GIVEN, KNOWN, line, signed};
@@ -15,6 +15,7 @@ use super::opened::{End, Opened};
 use super::part::{RunPart, room, share_of};
 use super::post::{self, Held, Terms, amounts, bind};
 use super::refuse::{refusal, unasked};
+use super::written::Asked;
 use crate::enforcer::at_once;
 use crate::ledger::{MarkAction, Note};
 use crate::policy::is_run_line;
@@ -28,7 +29,7 @@ pub type ChildBuilder<'a> = RunGuardBuilder<Below<'a>>;
 pub struct Below<'a> {
     pub(super) parent: &'a RunGuard,
     pub(super) part: Option<RunPart>,
-    percent: Option<u32>,
+    pub(super) percent: Option<u32>,
 }
 
 impl fmt::Debug for Below<'_> {
@@ -114,10 +115,15 @@ impl ChildBuilder<'_> {
     /// Opens the child, or continues it where the ledger knows it.
     ///
     /// # Errors
-    /// `Invalid` for a name, a limit or a part that cannot be used; `LedgerUnavailable` where the ledger is away.
+    /// `Invalid` for a name, a limit or a part that cannot be used; `Conflict` for other limits or another part than
+    /// those that it was first opened with; `LedgerUnavailable` where the ledger is away.
     /// A limit of a run above is an answer, not an error: see [`ChildAdmission::Refused`]. So is somebody else
     /// who begins the same child at this moment, and may yet give it up: *in flight*, ask again.
-    pub async fn open(mut self) -> Result<ChildAdmission, Error> {
+    pub async fn open(self) -> Result<ChildAdmission, Error> {
+        self.open_here(false).await
+    }
+
+    pub(super) async fn open_here(mut self, is_passing: bool) -> Result<ChildAdmission, Error> {
         let parent = self.place.parent;
         let enforcer = &parent.enforcer;
         let scope = self.scope()?;
@@ -125,7 +131,7 @@ impl ChildBuilder<'_> {
         if self.rungs.ladder.is_empty() {
             self.rungs.ladder.clone_from(&parent.run.rungs.ladder);
         }
-        parent.settle_ended().await?;
+        parent.seat().settle_ended().await?;
         let refused = |decision| Ok(ChildAdmission::Refused(decision));
         let above = self.above(&scope)?;
         if let Some(decision) = self.out_of_reach(&above, &scope) {
@@ -133,6 +139,16 @@ impl ChildBuilder<'_> {
         }
         let saved = self.saved.take();
         let mut run = self.run(enforcer, scope.clone(), Some(Arc::clone(&parent.run)))?;
+        let limits = self.limits.clone();
+        let asked = Asked {
+            limits: &limits,
+            part: self.place.part,
+            share: self.place.percent,
+            may_be_first: true,
+            without_tools: is_passing,
+        };
+        let stands = asked.look(enforcer, &mut run).await?;
+        self.place.percent = stands.share;
         let figures = Figures::read(enforcer, &run, std::slice::from_ref(&scope), &[]).await?;
         let mut given = figures.get(&scope, GIVEN, &Unit::Usd).spent;
         let birth = if figures.get(&scope, KNOWN, &Unit::Requests).spent > 0 {
@@ -155,7 +171,12 @@ impl ChildBuilder<'_> {
             Ok(held) => held,
             Err(decision) => return refused(decision),
         };
-        let guard = RunGuard::begin(enforcer, run, saved.as_deref(), was_restored).await?;
+        if stands.is_new {
+            // Once nothing can refuse it any more: a child that was not begun may be asked for otherwise.
+            asked.write_once(enforcer, &run).await?;
+        }
+        let opening = Opening { saved: saved.as_deref(), was_restored, is_passing };
+        let guard = RunGuard::begin(enforcer, run, opening).await?;
         if let Some((birth, amounts)) = birth {
             birth.charge(amounts, Note::default());
         }

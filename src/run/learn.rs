@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::RunGuard;
+use super::admit::Seat;
 use super::carve::Carve;
 use super::figures::Figures;
 use super::limits::{GRANTED, line};
 use crate::ledger::MarkAction;
 use crate::{Error, Scope, Unit};
 
-impl RunGuard {
+impl Seat<'_> {
     /// Brings the books, and what is known of them, to the present.
-    pub(super) async fn catch_up(&self) -> Result<(), Error> {
+    pub(super) async fn catch_up(self) -> Result<(), Error> {
         if self.enforcer.undelivered() > 0 {
             self.enforcer.flush().await?;
         }
@@ -24,16 +24,16 @@ impl RunGuard {
     }
 
     /// What was granted to the run and those above it, as far as this process knows.
-    pub(super) fn granted(&self) -> i64 {
+    pub(super) fn granted(self) -> i64 {
         let granted = self.run.chain().map(|run| run.level.look(|state| state.granted));
         granted.fold(0, i64::saturating_add)
     }
 
     /// Reads what was granted along the chain.
-    pub(super) async fn learn_grants(&self) -> Result<(), Error> {
+    pub(super) async fn learn_grants(self) -> Result<(), Error> {
         let scopes: Vec<Scope> = self.run.chain().map(|run| run.scope().clone()).collect();
         let lines = scopes.iter().map(|scope| line(GRANTED, scope, Unit::Usd, None)).collect();
-        let figures = Figures::read_lines(&self.enforcer, &self.run, &scopes, lines).await?;
+        let figures = Figures::read_lines(self.enforcer, self.run, &scopes, lines).await?;
         for run in self.run.chain() {
             let granted = figures.get(run.scope(), GRANTED, &Unit::Usd).spent;
             if run.level.look(|state| state.granted) != granted {
@@ -44,7 +44,7 @@ impl RunGuard {
     }
 
     /// Reads which marks stand on the run and those above it, and which of those with a part were closed.
-    pub(super) async fn learn_marks(&self) -> Result<(), Error> {
+    pub(super) async fn learn_marks(self) -> Result<(), Error> {
         let top = self.run.top();
         let carves = top.look(|state| state.carves.clone());
         let mut scopes: Vec<Scope> = self.run.chain().map(|run| run.scope().clone()).collect();
@@ -72,8 +72,8 @@ impl RunGuard {
     }
 
     /// This run is over: so is what it and the runs below it hold for those below.
-    pub(super) fn end_carves(&self) {
-        let below = compact_str::format_compact!("{}/", self.id());
+    pub(super) fn end_carves(self) {
+        let below = compact_str::format_compact!("{}/", self.scope().name());
         self.run.carve.iter().for_each(|carve| carve.end());
         self.run.top().look(|state| {
             let ended = state.carves.iter().filter(|carve| carve.child.name().starts_with(below.as_str()));
@@ -82,14 +82,14 @@ impl RunGuard {
     }
 
     /// Replaces the holds of parts whose runs have ended by what those spent.
-    pub(super) async fn settle_ended(&self) -> Result<(), Error> {
+    pub(super) async fn settle_ended(self) -> Result<(), Error> {
         let top = self.run.top();
         let mut ended: SmallVec<[Arc<Carve>; 4]> =
             top.look(|state| state.carves.iter().filter(|carve| carve.is_ended()).cloned().collect());
         // A part inside a part is replaced first: until then it counts as in flight above. Its name is the longer.
         ended.sort_by_key(|carve| Reverse(carve.child.name().len()));
         for carve in ended {
-            if carve.settle(&self.enforcer).await? {
+            if carve.settle(self.enforcer).await? {
                 top.note(|state| state.carves.retain(|known| !Arc::ptr_eq(known, &carve)));
             }
         }

@@ -10,6 +10,7 @@ use compact_str::CompactString;
 use parking_lot::Mutex;
 
 use super::carve::Carve;
+use super::opened::Opened;
 use crate::ledger::{Frozen, MarkAction};
 use crate::{Refusal, Root, Scope, Timestamp};
 
@@ -51,6 +52,8 @@ pub(super) struct State {
     pub(super) children: BTreeSet<Scope>,
     /// Parts given to runs below, whose holds are still to be replaced; kept at the topmost run.
     pub(super) carves: Vec<Arc<Carve>>,
+    /// What guards that are open know of it: calls that name the run are held to its limits by any of them.
+    opened: Vec<Weak<Opened>>,
     /// How many guards are open, and since when the first of them.
     open: Option<(usize, Timestamp)>,
     sleepers: Vec<(u64, Waker)>,
@@ -62,6 +65,17 @@ impl State {
         let (guards, since) = self.open.unwrap_or((0, now));
         self.open = Some((guards.saturating_add(1), since));
         since
+    }
+
+    /// Remembers what a guard knows of the run.
+    pub(super) fn remember(&mut self, opened: &Arc<Opened>) {
+        self.opened.retain(|known| known.strong_count() > 0);
+        self.opened.push(Arc::downgrade(opened));
+    }
+
+    /// What a guard that is open knows of the run.
+    pub(super) fn opened(&self) -> Option<Arc<Opened>> {
+        self.opened.iter().find_map(Weak::upgrade)
     }
 
     /// Counts a guard that goes; since when the run was open here, if that was the last.

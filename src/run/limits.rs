@@ -6,6 +6,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use serde::Serialize;
 
+use super::written::TOOLS_MAX;
 use crate::policy::{Budget, OfRun};
 use crate::{Caps, Error, Scope, Timestamp, Unit, Usd, Window, name};
 
@@ -159,6 +160,12 @@ impl RunLimits {
         }
         if self.usd.is_some_and(Usd::is_negative) || kept.usd.is_negative() {
             return Err(Error::invalid("run: usd", "is below zero"));
+        }
+        if self.tools.len() > TOOLS_MAX {
+            return Err(Error::invalid(
+                "run: tools",
+                format!("more than {TOOLS_MAX} with a limit of their own"),
+            ));
         }
         self.tools.keys().try_for_each(|name| check_tool(name))
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use compact_str::CompactString;
+use parking_lot::Mutex;
 
+use super::admit::Resolved;
 use super::carve::Carve;
 use super::level::Level;
 use super::limits::{self, BELOW, OnLimit, RunLimits, View};
@@ -28,6 +30,8 @@ pub(super) struct Opened {
     pub(super) on_limit: OnLimit,
     /// When it ends by itself: never later than its parent.
     pub(super) end: Option<End>,
+    /// Charge sets that its calls have used.
+    pub(super) resolved: Mutex<Resolved>,
 }
 
 impl fmt::Debug for Opened {

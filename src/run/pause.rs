@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::RunGuard;
+use super::admit::Seat;
 use super::level::{Level, Sleeper, State};
 use super::limits::{GRANTED, OnLimit, USD, line};
 use super::post::{amounts, bind, record};
@@ -128,7 +129,7 @@ impl RunGuard {
             Admission::Admitted(reservation) => return Ok(Turn::Go(reservation)),
             Admission::Refused(decision) => decision,
         };
-        if let Some(missing) = self.missing(&decision) {
+        if let Some(missing) = self.seat().missing(&decision) {
             let run = self.scope().clone();
             let levels = self.run.levels();
             return Ok(Turn::Ask(Paused { run, missing, decision, granted, levels }));
@@ -177,7 +178,7 @@ impl RunGuard {
         record(core, &binding, &posted, None, &signature).await?;
         let Signature { by, reason } = signature;
         core.tell(&Event::Granted { scope: scope.clone(), usd: raise, by, reason });
-        self.learn_grants().await
+        self.seat().learn_grants().await
     }
 
     /// The same without a runtime, for ledgers that answer at once.
@@ -187,9 +188,11 @@ impl RunGuard {
     pub fn grant_now(&self, raise: Usd, signature: Signature) -> Result<(), Error> {
         at_once(self.grant(raise, signature))?
     }
+}
 
+impl Seat<'_> {
     /// What a person would have to grant for that call, where the run asks and nothing else refuses.
-    pub(super) fn missing(&self, decision: &Decision) -> Option<Usd> {
+    pub(super) fn missing(self, decision: &Decision) -> Option<Usd> {
         let carved = self.run.carve.as_ref().is_some_and(|carve| carve.unit == Unit::Usd);
         if self.run.on_limit == OnLimit::End || carved {
             return None;

@@ -88,7 +88,7 @@ impl RunGuard {
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached.
     pub async fn report(&self) -> Result<RunReport, Error> {
-        self.catch_up().await?;
+        self.seat().catch_up().await?;
         let run = &*self.run;
         let scope = self.scope();
         let below: Vec<Scope> = run.level.look(|state| state.children.iter().cloned().collect());
@@ -132,7 +132,7 @@ impl RunGuard {
     fn over(&self, figures: &Figures, now: Timestamp) -> Option<String> {
         let marked = self.run.chain().find_map(|run| run.level.mark());
         let marked = marked.map(|mark| mark_text(&mark, self.scope()));
-        let late = || self.out_of_time(now).map(|refusal| refusal.to_string());
+        let late = || self.seat().out_of_time(now).map(|refusal| refusal.to_string());
         let used_up = || self.run.chain().find_map(|run| used_up(run, figures));
         let short = || self.run.chain().find_map(|run| still_short(run, figures));
         marked.or_else(late).or_else(short).or_else(used_up)

@@ -11,6 +11,7 @@ use super::figures::{Figures, own_lines};
 use super::limits::{BELOW, GIVEN, GRANTED, ITERATIONS, KNOWN, TIME, TOKENS, USD, View, line};
 use super::opened::Opened;
 use super::post::{self, Terms, amounts, bind, under};
+use super::written::{self, OPENED, is_written};
 use super::{RunGuard, tools};
 use crate::enforcer::at_once;
 use crate::ledger::{Frozen, MarkAction, Note, Rank, Reconcile, Signature};
@@ -86,7 +87,8 @@ impl RunState {
             // What an attempt that broke off gives back must not be taken for figures.
             enforcer.flush().await?;
         }
-        let tools: Vec<CompactString> = self.lines.iter().filter_map(tool).collect();
+        let tools: Vec<CompactString> =
+            self.lines.iter().filter(|saved| !is_written(&saved.line)).filter_map(tool).collect();
         let figures = Figures::read(enforcer, run, std::slice::from_ref(scope), &tools).await?;
         let core = enforcer.core();
         let marks = core.marks(&run.root, std::slice::from_ref(scope)).await?;
@@ -104,13 +106,21 @@ impl RunState {
         let granted = self.lines.iter().find(|saved| saved.line == GRANTED).map_or(0, |saved| saved.figure);
         let mut lines = run.limits.lines(scope, granted, View { is_final: true, ..View::default() });
         let known = [USD, TOKENS, ITERATIONS];
+        // What it was opened with stands already where the ledger knows that much of it.
+        let birth = vec![line(OPENED, scope, Unit::Requests, None)];
+        let birth = Figures::read_lines(enforcer, run, std::slice::from_ref(scope), birth).await?;
+        let was_opened = birth.get(scope, OPENED, &Unit::Requests).used() > 0;
         let others = self.lines.iter().filter(|saved| !known.contains(&saved.line.as_str()));
+        let others = others.filter(|saved| !(was_opened && is_written(&saved.line)));
         lines.extend(others.map(|saved| line(&saved.line, scope, saved.unit.clone(), None)));
         lines.push(line(RESTORED, scope, Unit::Requests, None));
         let call = run.call_for([scope.clone()]);
         let binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
         // Two who restore the same run at once meet on this line, and one is refused.
-        let once = |account: &Account| if account.budget() == RESTORED { 1 } else { i64::MAX };
+        let once = |account: &Account| match account.budget() {
+            RESTORED | OPENED => 1,
+            _ => i64::MAX,
+        };
         let claim = under(&binding, &[], once)?;
         let asked =
             amounts(&claim, |account| if account.budget() == RESTORED { 1 } else { self.figure(account) });
@@ -152,15 +162,21 @@ impl RunGuard {
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached.
     pub async fn save(&self) -> Result<RunState, Error> {
-        self.catch_up().await?;
+        self.seat().catch_up().await?;
         let (run, scope) = (&*self.run, self.scope());
         let tools = tools::named(run);
         let figures = Figures::read(&self.enforcer, run, std::slice::from_ref(scope), &tools).await?;
         let open = self.enforcer.now().since(self.since);
         let given = self.held_for_parts().await?;
         let mut lines: Vec<StateLine> = Vec::new();
-        for (id, unit) in own_lines(&tools) {
-            let balance = figures.get(scope, id, &unit);
+        let written: Vec<_> =
+            written::lines().into_iter().chain(tools.iter().map(written::tool_line)).collect();
+        let of_opening = written.iter().map(|(id, unit)| line(id, scope, unit.clone(), None)).collect();
+        let opened =
+            Figures::read_lines(&self.enforcer, run, std::slice::from_ref(scope), of_opening).await?;
+        for (id, unit) in own_lines(&tools).into_iter().chain(written) {
+            let from = if is_written(id) { &opened } else { &figures };
+            let balance = from.get(scope, id, &unit);
             let parts =
                 given.iter().filter(|(carved, _)| *carved == unit && matches!(id, USD | TOKENS | BELOW));
             let parts = parts.fold(0_i64, |sum, (_, part)| sum.saturating_add(*part));

@@ -130,7 +130,7 @@ impl RunGuard {
         for _ in 0..STALE_MAX {
             let binding = Arc::new(self.tool_lines(&asked)?);
             let now = core.now();
-            if let Some(late) = self.out_of_time(now) {
+            if let Some(late) = self.seat().out_of_time(now) {
                 let decision = unasked(core, &binding, late, now);
                 return Ok(ToolAdmission::Refused(Box::new(ToolRefusal { decision, fits: Vec::new() })));
             }
@@ -151,7 +151,7 @@ impl RunGuard {
                     if decision.frozen.is_empty() {
                         return Ok(ToolAdmission::Refused(Box::new(ToolRefusal { decision, fits })));
                     }
-                    self.learn_marks().await?;
+                    self.seat().learn_marks().await?;
                     let fits = Vec::new();
                     return Ok(ToolAdmission::Refused(Box::new(ToolRefusal { decision, fits })));
                 }

@@ -71,7 +71,11 @@ fn policy(dice: &mut Dice) -> Policy {
         }
         if dollars && dice.one_in(3) {
             let guardrail = Usd::from_nanos(i64::try_from(dice.below(10_000_000_000)).unwrap());
-            budget = budget.guardrail(guardrail, Window::minute());
+            let guarded = budget.clone().guardrail(guardrail, Window::minute());
+            // One that can never bind is an error.
+            if Policy::new([guarded.clone()]).is_ok() {
+                budget = guarded;
+            }
         }
         if dice.one_in(5) {
             budget = budget.observe();

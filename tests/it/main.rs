@@ -67,6 +67,7 @@ mod private;
 mod public_cases;
 mod requests;
 mod runs;
+mod runs_books;
 mod runs_last_word;
 mod runs_nested;
 mod runs_people;

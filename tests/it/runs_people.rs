@@ -300,8 +300,9 @@ fn a_report_tells_limits_that_another_process_has_used_up() {
 #[test]
 fn a_deadline_refuses_from_its_instant_on_and_never_a_report_of_usage() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").deadline(at("2026-11-22T13:00:00Z"));
-    let run = run.time_limit(Duration::from_secs(7_200)).open_now(&house.enforcer).unwrap();
+    let limited = RunGuard::builder("r").deadline(at("2026-11-22T13:00:00Z"));
+    let limited = limited.time_limit(Duration::from_secs(7_200));
+    let run = limited.clone().open_now(&house.enforcer).unwrap();
     house.go_to("2026-11-22T12:59:59.999999999Z");
     let running = run.reserve_now(&call("milli", 10)).unwrap().or_refusal().unwrap().send();
     house.go_to("2026-11-22T13:00:00Z");
@@ -314,8 +315,7 @@ fn a_deadline_refuses_from_its_instant_on_and_never_a_report_of_usage() {
     assert!(report.over.unwrap().contains("had until"));
     // Time that it is closed brings it no nearer to its limit, but to its deadline.
     drop(run);
-    let again =
-        RunGuard::builder("r").deadline(at("2026-11-22T13:00:00Z")).open_now(&house.enforcer).unwrap();
+    let again = limited.open_now(&house.enforcer).unwrap();
     assert!(!spend(&again, 1));
 }
 

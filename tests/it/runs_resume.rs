@@ -19,9 +19,14 @@ fn spend(run: &RunGuard, tokens: u64) -> bool {
     }
 }
 
-fn open(house: &House, state: Option<RunState>) -> RunGuard {
+/// The run with its limits, which every later opening must name alike.
+fn limited() -> token_budget::RunGuardBuilder {
     let builder = RunGuard::builder("r").usd(usd("1.00")).iterations(10).tool("search", 3);
-    let builder = builder.time_limit(Duration::from_secs(60));
+    builder.time_limit(Duration::from_secs(60))
+}
+
+fn open(house: &House, state: Option<RunState>) -> RunGuard {
+    let builder = limited();
     let builder = match state {
         Some(state) => builder.resume(state),
         None => builder,
@@ -146,7 +151,7 @@ fn restoring_may_break_off_at_any_point_and_the_next_attempt_restores_figures_an
     for polls in 0..60 {
         let after = House::of([]);
         let enforcer = far(&after);
-        let builder = || RunGuard::builder("r").usd(usd("1.00")).resume(state.clone());
+        let builder = || limited().resume(state.clone());
         let mut first = Box::pin(builder().open(&enforcer));
         let mut context = Context::from_waker(Waker::noop());
         let done = (0..polls).any(|_| first.as_mut().poll(&mut context).is_ready());
@@ -171,12 +176,8 @@ fn of_two_who_restore_at_once_one_does_though_both_found_the_books_empty() {
     let state = run.save_now().unwrap();
     let after = House::of([]);
     let enforcers = [far(&after), far(&after)];
-    let mut opening: Vec<_> = enforcers
-        .iter()
-        .map(|enforcer| {
-            Box::pin(RunGuard::builder("r").usd(usd("1.00")).resume(state.clone()).open(enforcer))
-        })
-        .collect();
+    let mut opening: Vec<_> =
+        enforcers.iter().map(|enforcer| Box::pin(limited().resume(state.clone()).open(enforcer))).collect();
 
     // Every step of one is followed by the same step of the other.
     let mut guards: Vec<Option<RunGuard>> = vec![None, None];
@@ -193,7 +194,7 @@ fn of_two_who_restore_at_once_one_does_though_both_found_the_books_empty() {
 
     let restored = guards.iter().flatten().filter(|guard| guard.was_restored()).count();
     assert_eq!(restored, 1);
-    let run = RunGuard::builder("r").usd(usd("1.00")).open_now(&after.enforcer).unwrap();
+    let run = limited().open_now(&after.enforcer).unwrap();
     let report = run.report_now().unwrap();
     assert_eq!((report.spent_usd, report.iterations), (usd("0.30"), 1));
 }

@@ -1,9 +1,9 @@
 //! What nobody meant to let through does not pass, and what somebody named does.
 
-use token_budget::policy::UnknownModel;
+use token_budget::policy::{Tier, UnknownModel};
 use token_budget::{
     Budget, Call, Caps, Enforcer, Event, Exemption, Message, Policy, Prompt, RefusalKind, RunGuard,
-    RunLimits, Scope, ScopeKind, Unbound, Unit, Usd, Verdict, Window,
+    RunLimits, Scope, ScopeKind, TierAction, Tiers, Unbound, Unit, Usd, Verdict, Window,
 };
 
 use crate::support::{House, at, call, open_purse, team, usd};
@@ -143,7 +143,7 @@ fn an_exemption_for_the_use_case_is_a_budget_of_its_own() {
 #[test]
 fn an_input_that_was_never_said_is_refused_where_a_limit_counts_it() {
     // It was taken for an empty one, and held for its output alone.
-    let unsaid = || Call::new("milli").team("search").output_tokens(10);
+    let unsaid = || Call::new("pair").team("search").output_tokens(10);
     let counts = [
         day(),
         Budget::count("tokens", team(), Unit::Tokens, 1_000_000, Window::day()),
@@ -173,11 +173,11 @@ fn an_input_that_was_never_said_is_refused_where_a_limit_counts_it() {
 }
 
 #[test]
-fn a_model_that_is_known_to_be_free_may_leave_its_input_unsaid() {
+fn where_the_input_costs_nothing_dollars_need_not_know_it() {
     let house = House::of([day()]);
     drop(house.admit(&Call::new("free").team("search").output_tokens(10)));
-    // One that charges for its output alone is not free, and nobody knows what a provider counts as input.
-    let _ = house.refuse(&Call::new("milli").team("search").output_tokens(10));
+    drop(house.admit(&Call::new("milli").team("search").output_tokens(10)));
+    let _ = house.refuse(&Call::new("pair").team("search").output_tokens(10));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn advice_refuses_what_a_reserve_would() {
     let house = House::of([day()]);
     let advice = crate::support::ready(house.enforcer.check(&typo())).unwrap();
     assert!(advice.is_advice() && !advice.is_allowed());
-    let unsaid = Call::new("milli").team("search");
+    let unsaid = Call::new("pair").team("search");
     assert!(!crate::support::ready(house.enforcer.check(&unsaid)).unwrap().is_allowed());
 }
 
@@ -237,4 +237,72 @@ fn a_runs_own_limits_bind_its_calls_where_nothing_else_does() {
     let tools = RunGuard::builder("t").tool_calls(3).open_now(&house.enforcer).unwrap();
     let refused = tools.reserve_now(&call("milli", 10)).unwrap().or_refusal().unwrap_err();
     assert!(matches!(refused.refusals()[0].kind, RefusalKind::Unbound { .. }));
+}
+
+#[test]
+fn tiers_that_name_no_stop_keep_that_of_the_limit() {
+    // Who added a warning at 80 % took the limit away without a word.
+    let warned = |tiers| day().tiers(tiers);
+    let tier = |percent: u32, action| Tier { percent: percent.into(), action };
+    let eighty = Tiers::new([tier(80, TierAction::Warn)]).unwrap();
+    let house = House::of([warned(eighty.clone())]);
+    let reservation = house.admit(&call("milli", 10_000)); // lands on the limit
+    assert_eq!(reservation.verdict(), Verdict::Warn);
+    let _ = house.refuse(&call("milli", 1));
+    let _ = reservation.send().reconcile_now(token_budget::Usage::of(0, 10_000)).unwrap();
+    let crossed =
+        |action| house.ears.count(|event| matches!(event, Event::Crossed { action: a, .. } if *a == action));
+    assert_eq!([crossed(TierAction::Warn), crossed(TierAction::Block)], [1, 1]);
+
+    for named in [Tiers::warnings_only(), Tiers::warnings([tier(80, TierAction::Warn)]).unwrap()] {
+        let house = House::of([warned(named)]);
+        drop(house.admit(&call("milli", 1_000_000)));
+    }
+    assert!(Tiers::warnings([tier(80, TierAction::Block)]).is_err());
+    assert!(Tiers::warnings([]).is_err());
+    // A level beyond the limit does not move the stop, and one that blocks does.
+    let beyond = Tiers::new([tier(80, TierAction::Warn), tier(150, TierAction::Critical)]).unwrap();
+    let _ = House::of([warned(beyond)]).refuse(&call("milli", 10_001));
+    drop(House::of([warned(Tiers::soft_hard(80, 120).unwrap())]).admit(&call("milli", 11_999)));
+}
+
+#[test]
+fn a_file_keeps_the_stop_and_has_a_word_for_none() {
+    let ceiling = |tiers: &str| {
+        let text = format!(
+            r#"{{"budgets": [{{"id": "s", "scope": "team/search", "limit": "1", "window": "day", "tiers": {tiers}}}]}}"#
+        );
+        Policy::from_json(&text).map(|policy| {
+            policy.bind(&call("milli", 1), at("2026-11-22T12:00:00Z")).unwrap().bound[0].ceiling
+        })
+    };
+    let warns = r#"[{"percent": 80, "action": "warn"}]"#;
+    assert_eq!(ceiling(warns).unwrap(), 1_000_000_000);
+    assert_eq!(ceiling(r#""warnings_only""#).unwrap(), i64::MAX);
+    assert_eq!(ceiling(&format!(r#"{{"warnings_only": {warns}}}"#)).unwrap(), i64::MAX);
+    let blocks = r#"{"warnings_only": [{"percent": 80, "action": "block"}]}"#;
+    assert!(
+        ceiling(blocks).unwrap_err().to_string().contains("budget s: tiers: warnings_only: are to warn only")
+    );
+}
+
+#[test]
+fn a_guardrail_that_can_never_bind_is_an_error_that_names_budget_and_field() {
+    let month = |limit, tiers| {
+        let month = Budget::usd("search", team(), Usd::dollars(500), Window::month()).tiers(tiers);
+        Policy::new([month.guardrail(Usd::dollars(limit), Window::day())]).map(|_| ())
+    };
+    assert!(month(499, Tiers::plain()).is_ok());
+    let error = month(500, Tiers::plain()).unwrap_err().to_string();
+    assert!(
+        error.starts_with("budget search: guardrail: never binds: 500.00 USD in a window of day"),
+        "{error}"
+    );
+    // A budget that stops at 120 % has a day of up to 600 dollars.
+    assert!(month(599, Tiers::hybrid()).is_ok());
+    assert!(month(600, Tiers::hybrid()).is_err());
+    // Where the budget itself never stops, the guardrail is the only one that does.
+    assert!(month(5_000, Tiers::warnings_only()).is_ok());
+    let books = Budget::new("books", team().into(), Unit::Usd, None, Window::month());
+    assert!(Policy::new([books.guardrail(Usd::dollars(9), Window::day())]).is_ok());
 }

@@ -179,7 +179,7 @@ const UNREADABLE: &[(&str, &str, &str)] = &[
     ("window", r#"{"every": "month", "day": 1, "day": 2}"#, "window: day: stands twice"),
     ("window", r#"{"every": "month", "day": "1"}"#, "window: day: invalid type: string \"1\", expected u32"),
     ("window", r#"{"every": "month", "day": 1.5}"#, "window: day: \"1.5\" is not a plain whole number"),
-    ("tiers", r#""hybird""#, "tiers: \"hybird\" is none of plain, hybrid and traffic_light"),
+    ("tiers", r#""hybird""#, "tiers: \"hybird\" is none of plain, hybrid, traffic_light and warnings_only"),
     ("tiers", "[]", "tiers: is empty; write \"plain\""),
     (
         "tiers",
@@ -381,7 +381,7 @@ fn a_word_about_the_whole_policy_that_cannot_be_read_is_named() {
     for (general, answer) in [
         (
             r#"{"laddr": []}"#,
-            "laddr: unknown field, expected one of ladder, unknown_model, output_tokens_default, fee_uses_assumed, per_call, observe, kinds",
+            "laddr: unknown field, expected one of ladder, unknown_model, unbound, output_tokens_default, fee_uses_assumed, per_call, observe, kinds",
         ),
         (r#"{"ladder": ["a", "a"]}"#, "ladder: \"a\" stands twice"),
         (
@@ -400,7 +400,7 @@ fn a_word_about_the_whole_policy_that_cannot_be_read_is_named() {
     }
     assert_eq!(
         error(r#"{"budgets": [], "ladder": []}"#),
-        "ladder: unknown field, expected one of policy, exemptions, budgets, keys, api_keys, teams"
+        "ladder: unknown field, expected one of policy, exemptions, unbound, budgets, keys, api_keys, teams"
     );
 }
 

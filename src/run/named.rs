@@ -1,0 +1,202 @@
+//! Which run does a call belong to that names one, and whose limits bind it there?
+//!
+//! A run is its id and its books: a call that carries its scope is held to its
+//! limits, whichever way it goes out. Where a guard is open in this process its
+//! limits are at hand; elsewhere they are read from the books.
+
+use std::sync::Arc;
+
+use compact_str::CompactString;
+
+use super::admit::Seat;
+use super::builder::RunGuardBuilder;
+use super::child::{Below, ChildAdmission};
+use super::limits::{View, line};
+use super::opened::Opened;
+use super::post::{bind, read};
+use super::written::OPENED;
+use super::{RunGuard, State};
+use crate::policy::{Budget, is_run_line};
+use crate::{Admission, Call, Enforcer, Error, ErrorKind, Prepared, Root, Scope, ScopeKind, Unit};
+
+/// A run that a call names: open here, or opened for this call.
+enum Named {
+    Open(Arc<Opened>),
+    Reopened(Box<RunGuard>),
+}
+
+impl Named {
+    fn run(&self) -> &Arc<Opened> {
+        match self {
+            Self::Open(run) => run,
+            Self::Reopened(guard) => &guard.run,
+        }
+    }
+}
+
+/// Whether the call carries a run's scope at all.
+#[inline]
+pub(crate) fn names_run(call: &Call) -> bool {
+    call.scopes().iter().any(|scope| scope.kind() == &ScopeKind::Run)
+}
+
+/// Room for a call that names a run, in that run's limits too; `None` where the run was never opened.
+pub(crate) async fn reserve_in_its_run(enforcer: &Enforcer, call: &Call) -> Result<Option<Admission>, Error> {
+    let Some(named) = find(enforcer, call).await? else { return Ok(None) };
+    Seat { enforcer, run: named.run() }.admit_as_it_is(call).await.map(Some)
+}
+
+/// The call's charge set with its run's lines; `None` where the run was never opened.
+pub(crate) async fn prepared_in_its_run(
+    enforcer: &Enforcer,
+    call: &Call,
+) -> Result<Option<Arc<Prepared>>, Error> {
+    let Some(named) = find(enforcer, call).await? else { return Ok(None) };
+    let seat = Seat { enforcer, run: named.run() };
+    seat.prepared_for(&seat.charged(call)?, false).map(Some)
+}
+
+/// The lines of the run that a call names and that is open here, as they are now.
+pub(crate) fn run_lines(enforcer: &Enforcer, call: &Call) -> Result<Arc<[Arc<Budget>]>, Error> {
+    if !names_run(call) {
+        return Ok(Arc::from([]));
+    }
+    let root = root_of(call)?;
+    let run = names(call).iter().find_map(|scope| open_here(enforcer, &root, scope));
+    let lines = run.map(|run| run.call_lines(View::default())).unwrap_or_default();
+    Ok(lines.into_iter().map(Arc::new).collect())
+}
+
+/// The run that the call belongs to: the lowest that it names, or that lies above one that it names.
+async fn find(enforcer: &Enforcer, call: &Call) -> Result<Option<Named>, Error> {
+    call.check()?;
+    let root = root_of(call)?;
+    let names = names(call);
+    let open: Vec<Arc<Opened>> = names.iter().filter_map(|scope| open_here(enforcer, &root, scope)).collect();
+    let is_open = |scope: &&Scope| open.iter().any(|run| run.scope() == *scope);
+    let closed: Vec<Scope> = names.iter().filter(|scope| !is_open(scope)).cloned().collect();
+    let known = known(enforcer, call, &closed).await?;
+    let lowest = names.iter().find(|scope| is_open(scope) || known.contains(scope));
+    let Some(lowest) = lowest else { return Ok(None) };
+    let named = match open.iter().find(|run| run.scope() == lowest) {
+        Some(run) => Named::Open(Arc::clone(run)),
+        None => {
+            let builder = RunGuardBuilder::new(lowest.name().into(), ()).charging(without_runs(call));
+            Named::Reopened(Box::new(builder.open_by_id(enforcer, true).await?))
+        }
+    };
+    let is_of_family = |scope: &Scope| named.run().chain().any(|run| run.scope() == scope);
+    let stranger = open.iter().map(|run| run.scope()).chain(&known).find(|scope| !is_of_family(scope));
+    match stranger {
+        Some(stranger) => {
+            let problem =
+                format!("names {lowest} and {stranger}, and a call is of one run; name one of them");
+            Err(Error::invalid("call", problem))
+        }
+        None => Ok(Some(named)),
+    }
+}
+
+/// The runs that the call names and all that may lie above them, the longest name first.
+fn names(call: &Call) -> Vec<Scope> {
+    let runs = call.scopes().iter().filter(|scope| scope.kind() == &ScopeKind::Run);
+    let mut names: Vec<Scope> =
+        runs.flat_map(|scope| std::iter::once(scope.clone()).chain(above(scope))).collect();
+    names.sort_by(|one, other| other.name().len().cmp(&one.name().len()).then_with(|| one.cmp(other)));
+    names.dedup();
+    names
+}
+
+/// Every run that may lie above that one, by its name alone, the nearest first.
+fn above(scope: &Scope) -> impl Iterator<Item = Scope> {
+    let name = scope.name();
+    let ends = name.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
+    let names: Vec<_> = ends.into_iter().rev().filter_map(|end| Scope::run(name.get(..end)?).ok()).collect();
+    names.into_iter()
+}
+
+fn open_here(enforcer: &Enforcer, root: &Root, scope: &Scope) -> Option<Arc<Opened>> {
+    enforcer.core().runs.find(root, scope)?.look(State::opened)
+}
+
+/// Those of the runs that the ledger knows as opened.
+async fn known(enforcer: &Enforcer, call: &Call, runs: &[Scope]) -> Result<Vec<Scope>, Error> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let organization = call.scopes().iter().filter(|scope| scope.kind() == &ScopeKind::Organization);
+    let reads = organization.chain(runs).cloned().fold(Call::new("-"), Call::scope);
+    let lines = runs.iter().map(|scope| line(OPENED, scope, Unit::Requests, None)).collect();
+    let binding = bind(enforcer, &reads, lines, |bound| is_run_line(bound.account.budget()))?;
+    let balances = read(enforcer.core(), &binding.bound).await?;
+    let opened = binding.bound.iter().zip(balances).filter(|(_, balance)| balance.used() > 0);
+    Ok(opened.map(|(bound, _)| bound.account.scope().clone()).collect())
+}
+
+fn root_of(call: &Call) -> Result<Root, Error> {
+    match call.organization_name() {
+        Some(name) => Ok(Root::organization(&Scope::new(ScopeKind::Organization, name)?)),
+        None => Ok(Root::unnamed()),
+    }
+}
+
+/// Whom the call charges beside its runs.
+fn without_runs(call: &Call) -> Call {
+    let others = call.scopes().iter().filter(|scope| scope.kind() != &ScopeKind::Run).cloned();
+    others.fold(Call::charging(), Call::scope)
+}
+
+impl RunGuardBuilder {
+    /// The run above the one of that name, where one was ever opened; those in between are begun.
+    pub(super) async fn run_above(
+        &self,
+        enforcer: &Enforcer,
+        scope: &Scope,
+        is_passing: bool,
+    ) -> Result<Option<RunGuard>, Error> {
+        let above: Vec<Scope> = above(scope).collect();
+        let root = root_of(&self.charge)?;
+        let known = known(enforcer, &self.charge, &above).await?;
+        let Some(top) = above.iter().rev().find(|scope| known.contains(scope)) else { return Ok(None) };
+        let mut guard = match open_here(enforcer, &root, top) {
+            Some(run) => RunGuard::beside(enforcer, run),
+            None => {
+                let builder =
+                    RunGuardBuilder::new(top.name().into(), ()).charging(without_runs(&self.charge));
+                builder.open_top(enforcer, top.clone(), is_passing).await?
+            }
+        };
+        for between in above.iter().rev().skip_while(|scope| *scope != top).skip(1) {
+            guard = match open_here(enforcer, &root, between) {
+                Some(run) => {
+                    let mut next = RunGuard::beside(enforcer, run);
+                    next.above = Some(Box::new(guard));
+                    next
+                }
+                None => {
+                    let builder = RunGuardBuilder::new(between.name().into(), ());
+                    builder.open_below(guard, is_passing).await?
+                }
+            };
+        }
+        Ok(Some(guard))
+    }
+
+    /// Opens this run below that one, as its parent would.
+    pub(super) async fn open_below(self, parent: RunGuard, is_passing: bool) -> Result<RunGuard, Error> {
+        let id = self.id.clone();
+        let name: CompactString = id.rsplit('/').next().unwrap_or_default().into();
+        let Self { charge, limits, names_all, rungs, on_limit, saved, .. } = self;
+        let place = Below { parent: &parent, part: None, percent: None };
+        let child = RunGuardBuilder { id: name, charge, limits, names_all, rungs, on_limit, saved, place };
+        match child.open_here(is_passing).await? {
+            ChildAdmission::Opened(mut guard) => {
+                guard.above = Some(Box::new(parent));
+                Ok(guard)
+            }
+            ChildAdmission::Refused(decision) => {
+                Err(Error::new(ErrorKind::State, format!("run {id}: a run above refuses it: {decision}")))
+            }
+        }
+    }
+}

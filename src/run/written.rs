@@ -1,0 +1,302 @@
+//! Which limits was the run first opened with?
+//!
+//! They stand in its books, each as a figure one larger than it is, so that
+//! zero is none: whoever opens the run later, from any process, is held to
+//! them. Only a grant raises them, and that has a line of its own.
+
+use std::time::Duration;
+
+use super::figures::Figures;
+use super::limits::{KeptBack, RunLimits, line, signed};
+use super::opened::Opened;
+use super::part::RunPart;
+use super::post::{self, Terms, amounts, bind, reconcile, under};
+use crate::policy::is_run_line;
+use crate::{Enforcer, Error, ErrorKind, ReservationId, Scope, Timestamp, Unit, Usd};
+
+/// That the run was opened: once, whoever does it.
+pub(super) const OPENED: &str = "run opened";
+const LIMIT: &str = "run limit";
+const UNTIL: &str = "run limit until";
+const KEPT: &str = "run limit kept";
+/// How many tools have a limit of their own, and each of them.
+const TOOLS: &str = "run limit tools";
+const TOOL: &str = "run limit tool";
+/// What a run below is given of its parent: a part for itself, a share as its limit.
+const PART: &str = "run limit part";
+const SHARE: &str = "run limit share";
+
+/// How often the books are looked at again where somebody else opens the same run.
+const LOOKS_MAX: usize = 8;
+
+/// A figure that fits into any sum of the books; no limit beyond it can be reached.
+const FIGURE_MAX: i64 = i64::MAX >> 2;
+
+/// The most tools of one run with a limit of their own, so that all its limits are written at once.
+pub(super) const TOOLS_MAX: usize = 128;
+
+/// What an opening asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) limits: &'a RunLimits,
+    pub(super) part: Option<RunPart>,
+    pub(super) share: Option<u32>,
+    /// What becomes of a run that was never opened, where this opening names no limit.
+    pub(super) may_be_first: bool,
+    /// Nobody will ask for tools: those limited by name need not be known.
+    pub(super) without_tools: bool,
+}
+
+/// What the books said of an opening.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// The run was never opened: its limits are still to be written.
+    pub(super) is_new: bool,
+    /// The share of its parent that is its limit.
+    pub(super) share: Option<u32>,
+}
+
+type Figure = (&'static str, Unit, i64);
+
+impl Asked<'_> {
+    /// Whether it says anything: an opening that does not takes the run as it stands.
+    fn is_said(&self, run: &Opened) -> bool {
+        run.is_unlimited || *self.limits != RunLimits::none() || self.part.is_some() || self.share.is_some()
+    }
+
+    /// Holds this opening to the limits that stand: to all of them, or takes them over where it names none.
+    pub(super) async fn look(&self, enforcer: &Enforcer, run: &mut Opened) -> Result<Look, Error> {
+        let scope = run.scope().clone();
+        let known = self.read(enforcer, run).await?;
+        if known.get(&scope, OPENED, &Unit::Requests).used() == 0 {
+            if self.is_said(run) || self.may_be_first {
+                return Ok(Look { is_new: true, share: self.share });
+            }
+            let problem = "has no limit; give it dollars, tokens, rounds or time, or name it: .limits(RunLimits::none())";
+            return Err(Error::invalid(&scope_text(&scope), problem));
+        }
+        if self.is_said(run) {
+            self.compare(&known, &scope)?;
+            return Ok(Look { is_new: false, share: self.share });
+        }
+        let (limits, share) = self.standing(&known, &scope)?;
+        run.is_unlimited = limits == RunLimits::none();
+        run.limits = limits;
+        Ok(Look { is_new: false, share })
+    }
+
+    /// Writes the limits of a run that is opened for the first time, unless somebody else does: then it is held to
+    /// theirs.
+    pub(super) async fn write_once(&self, enforcer: &Enforcer, run: &Opened) -> Result<(), Error> {
+        let scope = run.scope();
+        for _ in 0..LOOKS_MAX {
+            if self.write(enforcer, run).await? {
+                return Ok(());
+            }
+            let known = self.read(enforcer, run).await?;
+            if known.get(scope, OPENED, &Unit::Requests).used() > 0 {
+                return self.compare(&known, scope);
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict, format!("{}: is just being opened by others", scope_text(scope))))
+    }
+
+    async fn read(&self, enforcer: &Enforcer, run: &Opened) -> Result<Figures, Error> {
+        let scope = run.scope();
+        let mut lines: Vec<_> = lines().into_iter().map(|(id, unit)| line(id, scope, unit, None)).collect();
+        let tools = self.limits.tools.keys();
+        lines.extend(tools.map(|name| line(TOOL, scope, Unit::Tool(name.clone()), None)));
+        Figures::read_lines(enforcer, run, std::slice::from_ref(scope), lines).await
+    }
+
+    /// Writes the limits; says whether nobody else was faster.
+    async fn write(&self, enforcer: &Enforcer, run: &Opened) -> Result<bool, Error> {
+        let (core, scope) = (enforcer.core(), run.scope());
+        let mut figures = self.figures();
+        figures.push((OPENED, Unit::Requests, 1));
+        let lines = figures.iter().map(|(id, unit, _)| line(id, scope, unit.clone(), None)).collect();
+        let call = run.call_for([scope.clone()]);
+        let binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
+        // Two who open the same run at once meet on this line, and one is refused.
+        let claim = under(&binding, &[], |account| if account.budget() == OPENED { 1 } else { i64::MAX })?;
+        let asked = amounts(&claim, |account| {
+            let mut its =
+                figures.iter().filter(|(id, unit, _)| account.budget() == *id && account.unit() == unit);
+            its.next().map_or(0, |(_, _, figure)| *figure)
+        });
+        let now = core.now();
+        let terms = Terms { expires_at: now + core.hold_grace, charged: true };
+        let (_, held) = post::hold(core, ReservationId::generate(now), &claim, &asked, terms).await?;
+        let Some(held) = held else { return Ok(false) };
+        reconcile(core, held.id(), &claim, &asked).await?;
+        held.keep();
+        Ok(true)
+    }
+
+    /// The limits that are set, each one more than it is.
+    fn figures(&self) -> Vec<Figure> {
+        let RunLimits { usd, tokens, iterations, output_tokens_per_iteration, time, deadline, .. } =
+            self.limits;
+        let RunLimits { tool_calls, tools, children, depth, kept_back, .. } = self.limits;
+        let count = |limit: &Option<u64>| limit.map(signed);
+        let some = |figure: i64| (figure > 0).then_some(figure);
+        let percent = |percent: u32| Some(i64::from(percent));
+        let part = match self.part {
+            Some(RunPart::Usd(usd)) => (PART, Unit::Usd, Some(usd.nanos())),
+            Some(RunPart::Tokens(tokens)) => (PART, Unit::Tokens, Some(signed(tokens))),
+            Some(RunPart::Percent(share)) => (PART, Unit::Requests, percent(share)),
+            None => (PART, Unit::Requests, None),
+        };
+        let plain = [
+            (LIMIT, Unit::Usd, usd.map(Usd::nanos)),
+            (LIMIT, Unit::Tokens, count(tokens)),
+            (LIMIT, Unit::Iterations, count(iterations)),
+            (LIMIT, Unit::TokensOutput, count(output_tokens_per_iteration)),
+            (LIMIT, Unit::TimeMs, time.map(milliseconds)),
+            (UNTIL, Unit::TimeMs, deadline.map(Timestamp::as_millis)),
+            (LIMIT, Unit::ToolCalls, count(tool_calls)),
+            (LIMIT, Unit::Children, count(children)),
+            (LIMIT, Unit::Depth, count(depth)),
+            (KEPT, Unit::Usd, some(kept_back.usd.nanos())),
+            (KEPT, Unit::Tokens, some(signed(kept_back.tokens))),
+            (KEPT, Unit::Iterations, some(signed(kept_back.iterations))),
+            (TOOLS, Unit::Requests, some(i64::try_from(tools.len()).unwrap_or(i64::MAX))),
+            part,
+            (SHARE, Unit::Requests, self.share.and_then(percent)),
+        ];
+        let of_tool = |(name, limit): (&compact_str::CompactString, &u64)| {
+            (TOOL, Unit::Tool(name.clone()), Some(signed(*limit)))
+        };
+        let all = plain.into_iter().chain(tools.iter().map(of_tool));
+        all.filter_map(|(id, unit, limit)| Some((id, unit, limit?.clamp(0, FIGURE_MAX).saturating_add(1))))
+            .collect()
+    }
+
+    /// Refuses an opening with other limits, and says which is another.
+    fn compare(&self, known: &Figures, scope: &Scope) -> Result<(), Error> {
+        let asked = self.figures();
+        let tools = self.limits.tools.keys().map(|name| (TOOL, Unit::Tool(name.clone())));
+        for (id, unit) in lines().into_iter().filter(|(id, _)| *id != OPENED).chain(tools) {
+            let was = known.get(scope, id, &unit).used();
+            let mut its = asked.iter().filter(|(asked, of, _)| *asked == id && *of == unit);
+            let now = its.next().map_or(0, |(_, _, figure)| *figure);
+            if was != now {
+                let (was, now) = (shown(id, &unit, was), shown(id, &unit, now));
+                let text = format!(
+                    "{}: {}: it was opened with {was}, and not with {now}; open it with the same limits or with \
+                     none, and raise its dollars by a signed grant",
+                    scope_text(scope),
+                    label(id, &unit)
+                );
+                return Err(Error::new(ErrorKind::Conflict, text));
+            }
+        }
+        Ok(())
+    }
+
+    /// The limits that stand, for an opening that names none.
+    fn standing(&self, known: &Figures, scope: &Scope) -> Result<(RunLimits, Option<u32>), Error> {
+        let of = |id: &str, unit: Unit| {
+            known.get(scope, id, &unit).used().checked_sub(1).filter(|limit| *limit >= 0)
+        };
+        let count = |id: &str, unit: Unit| of(id, unit).and_then(|limit| u64::try_from(limit).ok());
+        if let Some(tools) = of(TOOLS, Unit::Requests).filter(|_| !self.without_tools) {
+            let problem = format!(
+                "has limits on {tools} tools, which its books do not name: open it with all its limits"
+            );
+            return Err(Error::invalid(&scope_text(scope), problem));
+        }
+        let limits = RunLimits {
+            usd: of(LIMIT, Unit::Usd).map(Usd::from_nanos),
+            tokens: count(LIMIT, Unit::Tokens),
+            iterations: count(LIMIT, Unit::Iterations),
+            output_tokens_per_iteration: count(LIMIT, Unit::TokensOutput),
+            time: count(LIMIT, Unit::TimeMs).map(Duration::from_millis),
+            deadline: of(UNTIL, Unit::TimeMs).map(from_millis),
+            tool_calls: count(LIMIT, Unit::ToolCalls),
+            tools: std::collections::BTreeMap::new(),
+            children: count(LIMIT, Unit::Children),
+            depth: count(LIMIT, Unit::Depth),
+            kept_back: KeptBack {
+                usd: of(KEPT, Unit::Usd).map(Usd::from_nanos).unwrap_or_default(),
+                tokens: count(KEPT, Unit::Tokens).unwrap_or(0),
+                iterations: count(KEPT, Unit::Iterations).unwrap_or(0),
+            },
+        };
+        let share = of(SHARE, Unit::Requests).and_then(|percent| u32::try_from(percent).ok());
+        Ok((limits, share))
+    }
+}
+
+/// Every line on which a limit may stand, but for those of single tools.
+pub(super) fn lines() -> Vec<(&'static str, Unit)> {
+    let limits = [
+        Unit::Usd,
+        Unit::Tokens,
+        Unit::Iterations,
+        Unit::TokensOutput,
+        Unit::TimeMs,
+        Unit::ToolCalls,
+        Unit::Children,
+        Unit::Depth,
+    ];
+    let rest = [
+        (OPENED, Unit::Requests),
+        (UNTIL, Unit::TimeMs),
+        (KEPT, Unit::Usd),
+        (KEPT, Unit::Tokens),
+        (KEPT, Unit::Iterations),
+        (TOOLS, Unit::Requests),
+        (PART, Unit::Usd),
+        (PART, Unit::Tokens),
+        (PART, Unit::Requests),
+        (SHARE, Unit::Requests),
+    ];
+    limits.into_iter().map(|unit| (LIMIT, unit)).chain(rest).collect()
+}
+
+/// The line of a single tool's limit.
+pub(super) fn tool_line(name: &compact_str::CompactString) -> (&'static str, Unit) {
+    (TOOL, Unit::Tool(name.clone()))
+}
+
+/// Whether the line says how a run was first opened.
+pub(super) fn is_written(id: &str) -> bool {
+    id == OPENED || id == LIMIT || id.strip_prefix(LIMIT).is_some_and(|rest| rest.starts_with(' '))
+}
+
+fn milliseconds(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn from_millis(milliseconds: i64) -> Timestamp {
+    Timestamp::from_nanos(milliseconds.saturating_mul(1_000_000))
+}
+
+fn scope_text(scope: &Scope) -> String {
+    format!("run {}", scope.name())
+}
+
+fn label(id: &str, unit: &Unit) -> String {
+    match (id, unit) {
+        (UNTIL, _) => "deadline".into(),
+        (KEPT, _) => format!("kept back, {unit}"),
+        (TOOLS, _) => "tools limited by name".into(),
+        (TOOL, Unit::Tool(name)) => format!("tool {name}"),
+        (PART, _) => "carved part".into(),
+        (SHARE, _) => "share of its parent".into(),
+        (_, Unit::TimeMs) => "time limit".into(),
+        (_, Unit::TokensOutput) => "output tokens per iteration".into(),
+        _ => unit.to_string(),
+    }
+}
+
+fn shown(id: &str, unit: &Unit, figure: i64) -> String {
+    let Some(limit) = figure.checked_sub(1).filter(|limit| *limit >= 0) else { return "none".into() };
+    match (id, unit) {
+        (UNTIL, _) => from_millis(limit).to_string(),
+        (TOOLS, _) => limit.to_string(),
+        (SHARE, _) | (PART, Unit::Requests) => format!("{limit} %"),
+        _ => unit.show(limit),
+    }
+}
