@@ -142,12 +142,17 @@ fn estimate(plan: &Plan, input: &Input) -> Result<Estimate, Error> {
     }
 }
 
-/// What cannot be counted is taken at the model's largest input.
+/// What cannot be counted is taken at the model's largest input, and nothing is taken for more.
 fn within_model(plan: &Plan, estimate: Estimate) -> Result<Estimate, Error> {
-    if !estimate.needs_model_maximum() {
-        return Ok(estimate);
-    }
     let largest = plan.price.as_ref().and_then(|price| price.context_tokens());
+    if !estimate.needs_model_maximum() {
+        let most = largest.unwrap_or(u64::MAX);
+        return Ok(Estimate {
+            tokens: estimate.tokens.min(most),
+            expected: estimate.expected.min(most),
+            ..estimate
+        });
+    }
     let largest = largest.ok_or_else(|| {
         Error::invalid(
             "call: input",

@@ -1,27 +1,35 @@
 //! What does a body ask for, and how is it changed so that it asks for no more than is held?
 
+use std::borrow::Cow;
+
+use compact_str::CompactString;
+
 use super::dialect::Dialect;
 use super::edit::{Edits, Object};
 use super::route::{Route, Want};
 use crate::message::Input;
-use crate::tokens::{Language, RequestShape, language};
-use crate::{Call, Error, ErrorKind, ServiceTier};
+use crate::tokens::document::Document;
+use crate::tokens::{Language, RequestShape, language, request_document, request_text};
+use crate::{Call, Error, ErrorKind, Region};
 
 /// A body that was read.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     pub(super) body: &'a str,
-    pub(super) object: Object<'a>,
+    document: Document<'a>,
     pub(super) streams: bool,
+    /// Other models that may answer in place of the one that is named.
+    pub(super) models: Vec<CompactString>,
 }
 
 impl<'a> Asked<'a> {
     /// Reads a body, and completes the call that says who pays by what it asks for.
     pub(super) fn read(route: &Route, body: &'a [u8], charge: Call) -> Result<(Self, Call), Error> {
         let language = route.language();
-        let shape = RequestShape::parse_in(language, body)?;
-        let body = std::str::from_utf8(body).map_err(|_| unreadable("is not UTF-8"))?;
-        let object = Object::of(body).ok_or_else(|| unreadable("is not a JSON object"))?;
+        let body = request_text(body)?;
+        let document = request_document(body)?;
+        let mut shape = RequestShape::of_document(language, &document)?;
+        let object = Object::of(&document);
         if let Some(name) = ambiguous(&object, language) {
             // Held by the one and sent with the other, it could cost anything.
             let name: String = name.chars().take(80).collect();
@@ -33,17 +41,27 @@ impl<'a> Asked<'a> {
             _ => shape.stream,
         };
         let streams = route.streams || by_body;
-        let call = complete(route, shape, charge);
+        let models = if charge.model.is_empty() { std::mem::take(&mut shape.models) } else { Vec::new() };
+        let mut call = complete(route, shape, charge);
+        if let (true, Some(first)) = (call.model.is_empty(), models.first()) {
+            call.model.clone_from(first);
+        }
         if call.model.is_empty() {
             return Err(unreadable("names no model"));
         }
-        Ok((Self { body, object, streams }, call))
+        Ok((Self { body, document, streams, models }, call))
+    }
+
+    /// The body, as an object whose fields can be changed.
+    pub(super) fn object(&self) -> Object<'_> {
+        Object::of(&self.document)
     }
 
     /// Asks for usage in the stream's last frame; false where the client has asked for it itself.
     pub(super) fn ask_for_usage(&self, edits: &mut Edits) -> bool {
         const ASKED: &str = "{\"include_usage\":true}";
-        match (self.object.object("stream_options"), self.object.place_of("stream_options")) {
+        let body = self.object();
+        match (body.object("stream_options"), body.place_of("stream_options")) {
             (Some(options), _) => match (options.text_of("include_usage"), options.place_of("include_usage"))
             {
                 (Some("true"), _) => return false,
@@ -51,7 +69,7 @@ impl<'a> Asked<'a> {
                 (_, None) => edits.add(&options, "include_usage", "true"),
             },
             (None, Some(place)) => edits.replace(place, ASKED),
-            (None, None) => edits.add(&self.object, "stream_options", ASKED),
+            (None, None) => edits.add(&body, "stream_options", ASKED),
         }
         true
     }
@@ -74,11 +92,12 @@ fn ambiguous(body: &Object<'_>, language: &'static Language) -> Option<String> {
     }
     let names = || READ.iter().chain(language.nested).chain(language.limits).chain(language.choices);
     let objects = language::ANY.nested.iter().chain(&["stream_options"]).filter_map(|name| body.object(name));
-    std::iter::once(body.clone()).chain(objects).find_map(|object| {
+    std::iter::once(*body).chain(objects).find_map(|object| {
         let is_text = |name: &&str| object.text_of(name).is_some_and(|text| text.starts_with('"'));
-        let number_as_text = language.limits.iter().chain(language.choices).copied().find(is_text);
+        let number_as_text =
+            language.limits.iter().chain(language.choices).copied().find(is_text).map(Cow::Borrowed);
         let name = object.doubled().or_else(|| object.misspelt(names().copied())).or(number_as_text)?;
-        Some(name.to_owned())
+        Some(name.into_owned())
     })
 }
 
@@ -90,19 +109,15 @@ fn unreadable(problem: &str) -> Error {
 fn complete(route: &Route, shape: RequestShape, charge: Call) -> Call {
     let mut call = charge;
     if call.model.is_empty() {
-        call.model = route.model.clone().or(shape.model).unwrap_or_default();
+        call.model = route.model.clone().or(shape.model.clone()).unwrap_or_default();
     }
     if call.provider.is_none() {
         call.provider.clone_from(&route.provider);
     }
-    if let Some(tier) = shape.service_tier.as_deref().and_then(ServiceTier::named) {
-        call.conditions = call.conditions.with_tier(tier);
+    if route.region != Region::Global {
+        call.conditions = call.conditions.with_region(route.region);
     }
-    if shape.writes_cache {
-        call.conditions = call.conditions.with_cache_writes();
-    }
-    call.background |= shape.background;
-    call.reasoning = shape.reasoning.or(call.reasoning);
+    call = shape.terms(call);
     call.input = Input::Prompt(shape.prompt);
     call.choices = shape.choices.max(1);
     call.output_terms.is_unsaid = route.want != Want::Vectors && shape.output_tokens_max.is_none();

@@ -1,71 +1,77 @@
 //! How is a field of a JSON body changed without touching another byte?
 
-use std::fmt;
+use std::borrow::Cow;
 use std::ops::Range;
 
-use compact_str::CompactString;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use crate::tokens::document::{Document, Node};
 
 /// An object of a body, with the place of every member's value.
-#[derive(Clone, Debug)]
-pub(super) struct Object<'a> {
-    body: &'a str,
-    /// Where it stands, braces included.
-    place: Range<usize>,
-    members: Vec<(CompactString, Range<usize>)>,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Object<'d> {
+    node: Node<'d>,
 }
 
-impl<'a> Object<'a> {
-    /// The object that a whole body is; `None` where it is none.
-    pub(super) fn of(body: &'a str) -> Option<Self> {
-        let from = body.len().checked_sub(body.trim_start().len())?;
-        Self::at(body, from..from.checked_add(body.trim().len())?)
-    }
-
-    fn at(body: &'a str, place: Range<usize>) -> Option<Self> {
-        let text = body.get(place.clone())?;
-        let mut json = serde_json::Deserializer::from_str(text);
-        let members = json.deserialize_map(Members { body }).ok()?;
-        Some(Self { body, place, members })
+impl<'d> Object<'d> {
+    /// The object that a whole body is; one without members where it is none.
+    pub(super) fn of(document: &'d Document<'_>) -> Self {
+        Self { node: document.root() }
     }
 
     /// A name that stands here twice: which of both a server reads is its own affair.
-    pub(super) fn doubled(&self) -> Option<&str> {
-        let names = || self.members.iter().map(|(name, _)| name.as_str());
-        let mut sorted: Vec<_> = names().collect();
-        sorted.sort_unstable();
+    pub(super) fn doubled(&self) -> Option<Cow<'d, str>> {
+        let count = self.node.children().count();
+        if count <= FEW {
+            let mut rest = self.node.children();
+            while let Some(one) = rest.next() {
+                if rest.clone().any(|other| is_same(&one, &other)) {
+                    return Some(one.key());
+                }
+            }
+            return None;
+        }
+        // Numbers take less than the smallest members do.
+        let mut sorted = Vec::with_capacity(count);
+        sorted.extend(self.node.children().map(|member| member.number()));
+        let key = |number: u32| self.node.numbered(number).map(|member| member.key()).unwrap_or_default();
+        sorted.sort_unstable_by(|one, other| key(*one).cmp(&key(*other)));
         sorted.windows(2).find_map(|pair| match pair {
-            [one, other] if one == other => Some(*one),
+            [one, other] if key(*one) == key(*other) => Some(key(*one)),
             _ => None,
         })
     }
 
     /// A name that is one of those but for its case: servers written in Go read it all the same.
-    pub(super) fn misspelt(&self, known: impl Iterator<Item = &'static str> + Clone) -> Option<&str> {
-        let names = self.members.iter().map(|(name, _)| name.as_str());
-        names.into_iter().find(|name| {
-            known
-                .clone()
-                .any(|known| known != *name && name.chars().map(folded).eq(known.chars().map(folded)))
+    pub(super) fn misspelt(&self, known: impl Iterator<Item = &'static str> + Clone) -> Option<Cow<'d, str>> {
+        self.node.children().map(|member| member.key()).find(|name| {
+            known.clone().any(|known| {
+                known.len() <= name.len()
+                    && known != name
+                    && name.chars().map(folded).eq(known.chars().map(folded))
+            })
         })
     }
 
     /// Where a member's value stands.
     pub(super) fn place_of(&self, name: &str) -> Option<Range<usize>> {
-        self.members.iter().find(|(known, _)| known == name).map(|(_, place)| place.clone())
+        self.node.get(name).map(|value| value.place())
     }
 
     /// A member's value, as it is written.
-    pub(super) fn text_of(&self, name: &str) -> Option<&'a str> {
-        self.body.get(self.place_of(name)?)
+    pub(super) fn text_of(&self, name: &str) -> Option<&'d str> {
+        self.node.get(name).map(|value| value.raw())
     }
 
     /// A member that is an object itself.
     pub(super) fn object(&self, name: &str) -> Option<Self> {
-        Self::at(self.body, self.place_of(name)?)
-            .filter(|_| self.text_of(name).is_some_and(|text| text.starts_with('{')))
+        self.node.get(name).filter(Node::is_object).map(|node| Self { node })
     }
+}
+
+/// So many names are compared with each other one by one.
+const FEW: usize = 32;
+
+fn is_same(one: &Node<'_>, other: &Node<'_>) -> bool {
+    one.raw_key() == other.raw_key() || one.key() == other.key()
 }
 
 /// A letter without its case, as Unicode folds it: two signs outside ASCII are letters inside it.
@@ -74,30 +80,6 @@ fn folded(letter: char) -> char {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
         other => other.to_ascii_lowercase(),
-    }
-}
-
-/// Reads names, and where their values stand; the values themselves are passed over.
-struct Members<'a> {
-    body: &'a str,
-}
-
-impl<'a> Visitor<'a> for Members<'a> {
-    type Value = Vec<(CompactString, Range<usize>)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some((name, value)) = map.next_entry::<CompactString, &'a RawValue>()? {
-            let text = value.get();
-            // A raw value is a slice of the body.
-            let from = text.as_ptr().addr().saturating_sub(self.body.as_ptr().addr());
-            members.push((name, from..from.saturating_add(text.len())));
-        }
-        Ok(members)
     }
 }
 
@@ -116,8 +98,8 @@ impl Edits {
 
     /// Adds a member behind all others.
     pub(super) fn add(&mut self, object: &Object<'_>, name: &str, value: &str) {
-        let end = object.place.end.saturating_sub(1);
-        let comma = if object.members.is_empty() { "" } else { "," };
+        let end = object.node.place().end.saturating_sub(1);
+        let comma = if object.node.is_empty() { "" } else { "," };
         self.0.push((end..end, format!("{comma}\"{name}\":{value}")));
     }
 
@@ -143,7 +125,8 @@ mod tests {
     #[test]
     fn a_changed_field_leaves_every_other_byte_alone() {
         let body = " {\"b\" : 1.50e-3,\n\t\"max_tokens\" : 900 , \"a\":{\"x\":{}} }\n";
-        let object = Object::of(body).expect("an object");
+        let document = Document::parse(body).expect("JSON");
+        let object = Object::of(&document);
         let mut edits = Edits::default();
         edits.replace(object.place_of("max_tokens").expect("there"), "64");
         edits.add(&object, "stream_options", "{\"include_usage\":true}");
@@ -156,12 +139,20 @@ mod tests {
 
     #[test]
     fn a_name_in_any_spelling_stands_once() {
-        assert_eq!(Object::of(r#"{"a":1,"b":2}"#).expect("an object").doubled(), None);
-        assert_eq!(Object::of(r#"{"a":1,"\u0061":2}"#).expect("an object").doubled(), Some("a"));
-        let body = Object::of("{\"max_tokens\":1,\"max_to\u{212a}en\u{17f}\":2,\"maxTokens\":3}")
-            .expect("an object");
-        assert_eq!(body.misspelt(["max_tokens"].into_iter()), Some("max_to\u{212a}en\u{17f}"));
+        let doubled = |body: &str| {
+            let document = Document::parse(body).expect("JSON");
+            Object::of(&document).doubled().map(Cow::into_owned)
+        };
+        assert_eq!(doubled(r#"{"a":1,"b":2}"#), None);
+        assert_eq!(doubled(r#"{"a":1,"\u0061":2}"#).as_deref(), Some("a"));
+        let many: String = (0..40).map(|at| format!("\"k{at}\":0,")).collect();
+        assert_eq!(doubled(&format!("{{{many}\"k7\":1}}")).as_deref(), Some("k7"));
+        assert_eq!(doubled(&format!("{{{many}\"k\":1}}")), None);
+        let body = "{\"max_tokens\":1,\"max_to\u{212a}en\u{17f}\":2,\"maxTokens\":3}";
+        let document = Document::parse(body).expect("JSON");
+        let body = Object::of(&document);
+        assert_eq!(body.misspelt(["max_tokens"].into_iter()).as_deref(), Some("max_to\u{212a}en\u{17f}"));
         assert_eq!(body.misspelt(["model", "n"].into_iter()), None);
-        assert!(Object::of("[1]").is_none() && Object::of("{\"a\":1").is_none());
+        assert!(Document::parse("{\"a\":1").is_err());
     }
 }

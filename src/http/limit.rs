@@ -80,7 +80,8 @@ impl Asked<'_> {
         if language.limits.is_empty() {
             return ApiLimit::Media;
         }
-        if language.limits.iter().any(|name| self.object.text_of(name) == Some("0")) && language.takes_none()
+        if language.limits.iter().any(|name| self.object().text_of(name) == Some("0"))
+            && language.takes_none()
         {
             return ApiLimit::Stops(0);
         }
@@ -92,7 +93,8 @@ impl Asked<'_> {
     }
 
     fn names_a_limit(&self, language: &'static Language) -> bool {
-        let mut places = language.places(self.object.clone(), |name| self.object.object(name));
+        let body = self.object();
+        let mut places = language.places(body, move |name| body.object(name));
         places.any(|object| language.limits.iter().any(|name| is_said(&object, name)))
     }
 
@@ -100,7 +102,7 @@ impl Asked<'_> {
     fn thinking(&self) -> u64 {
         let inside = |path: &[&str]| {
             let (name, outer) = path.split_last()?;
-            let object = outer.iter().try_fold(self.object.clone(), |object, name| object.object(name))?;
+            let object = outer.iter().try_fold(self.object(), |object, name| object.object(name))?;
             object.text_of(name)?.parse::<u64>().ok()
         };
         language::THINKING.iter().filter_map(|path| inside(path)).max().unwrap_or(0)
@@ -113,7 +115,8 @@ impl Asked<'_> {
         }
         let language = route.language();
         let mut is_limited = false;
-        for object in language.places(self.object.clone(), |name| self.object.object(name)) {
+        let body = self.object();
+        for object in language.places(body, move |name| body.object(name)) {
             for name in language.limits.iter().filter(|name| is_said(&object, name)) {
                 let Some(place) = object.place_of(name) else { continue };
                 let fits = self.body.get(place.clone()).and_then(|text| text.parse::<u64>().ok());
@@ -132,20 +135,20 @@ impl Asked<'_> {
         let name = language::name_for(language, name, call.provider.as_deref(), &call.model);
         let each = each.to_string();
         let Some(outer) = inside else {
-            put(edits, &self.object, name, &each);
+            put(edits, &self.object(), name, &each);
             return true;
         };
         // In the spelling that the body uses.
-        let spelt = || language.nested.iter().copied().find(|outer| self.object.place_of(outer).is_some());
+        let spelt = || language.nested.iter().copied().find(|outer| self.object().place_of(outer).is_some());
         let outer = spelt().unwrap_or(outer);
-        let object = self.object.object(outer);
+        let object = self.object().object(outer);
         let named = object
             .as_ref()
             .and_then(|object| language.limits.iter().copied().find(|name| object.place_of(name).is_some()));
         let name = named.unwrap_or(if outer.contains('_') { snake(language, name) } else { name });
         match object {
             Some(object) => put(edits, &object, name, &each),
-            None => put(edits, &self.object, outer, &format!("{{\"{name}\":{each}}}")),
+            None => put(edits, &self.object(), outer, &format!("{{\"{name}\":{each}}}")),
         }
         true
     }

@@ -1,10 +1,12 @@
 //! What does a request want, by its method, host and path?
 
 use compact_str::CompactString;
+use smallvec::SmallVec;
 
 use super::dialect::Dialect;
 use super::head::RequestHead;
-use super::sellers::seller;
+use super::sellers::{region, seller};
+use crate::Region;
 use crate::tokens::{Language, language};
 
 /// What a request wants, and in which language.
@@ -17,6 +19,8 @@ pub(super) struct Route {
     pub(super) model: Option<CompactString>,
     /// The path itself asks for a stream.
     pub(super) streams: bool,
+    /// Where the host serves from, as far as that has a price.
+    pub(super) region: Region,
 }
 
 /// What a request wants.
@@ -50,7 +54,8 @@ impl Want {
 impl Route {
     pub(super) fn of(head: &RequestHead<'_>, provider: Option<CompactString>) -> Self {
         let provider = provider.or_else(|| seller(head.host()).map(Into::into));
-        let segments = segments(head.path());
+        let decoded = decoded(head.path());
+        let segments = segments(&decoded);
         let mut route = by_path(&segments).unwrap_or(Self::to(Dialect::OpenAi, Want::Unknown));
         let is_twofold = is_twofold(&segments, route.want);
         // An address that nobody knows is answered in its seller's language all the same.
@@ -73,7 +78,7 @@ impl Route {
         if is_twofold {
             route.want = Want::Ambiguous;
         }
-        Self { provider, ..route }
+        Self { provider, region: region(head.host()), ..route }
     }
 
     /// The words that the API reads for the size of its answers.
@@ -96,7 +101,7 @@ impl Route {
     }
 
     fn to(dialect: Dialect, want: Want) -> Self {
-        Self { provider: None, dialect, want, model: None, streams: false }
+        Self { provider: None, dialect, want, model: None, streams: false, region: Region::Global }
     }
 
     fn model(mut self, model: &str) -> Self {
@@ -111,12 +116,12 @@ impl Route {
 }
 
 /// The paths of all APIs that are metered, and of those known to be free.
-fn by_path(segments: &[String]) -> Option<Route> {
+fn by_path(segments: &[&str]) -> Option<Route> {
     use Dialect::{Anthropic, Bedrock, Cohere, Ollama, OpenAi};
-    let lower: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
-    let path: Vec<&str> = lower.iter().map(String::as_str).collect();
-    let named =
-        |back: usize| segments.len().checked_sub(back).and_then(|at| segments.get(at)).map(String::as_str);
+    let lower: SmallVec<[CompactString; SEGMENTS]> =
+        segments.iter().map(|segment| lowered(segment)).collect();
+    let path: SmallVec<[&str; SEGMENTS]> = lower.iter().map(CompactString::as_str).collect();
+    let named = |back: usize| segments.len().checked_sub(back).and_then(|at| segments.get(at)).copied();
     let open_ai = |want| {
         // Azure names its deployment in front, and does not look at the body's model.
         let at = path.iter().position(|segment| *segment == "deployments").and_then(|at| at.checked_add(1));
@@ -180,35 +185,61 @@ fn google(path: &[&str], segment: &str) -> Option<Route> {
 }
 
 /// Whether a path would want something else, were the slashes inside its names decoded.
-fn is_twofold(segments: &[String], want: Want) -> bool {
+fn is_twofold(segments: &[&str], want: Want) -> bool {
     if !segments.iter().any(|segment| segment.contains('/')) {
         return false;
     }
-    let split: Vec<String> =
-        segments.iter().flat_map(|segment| segment.split('/')).map(str::to_owned).collect();
+    let split: Vec<&str> = segments.iter().flat_map(|segment| segment.split('/')).collect();
     by_path(&split).map_or(Want::Unknown, |route| route.want) != want
 }
 
-fn ends_with(segments: &[String], end: &[&str]) -> bool {
+/// In small letters; up to 24 bytes of them without an allocation.
+fn lowered(segment: &str) -> CompactString {
+    let mut lowered = CompactString::from(segment);
+    lowered.make_ascii_lowercase();
+    lowered
+}
+
+/// Paths of more parts are allocated.
+const SEGMENTS: usize = 12;
+
+fn ends_with(segments: &[&str], end: &[&str]) -> bool {
     let tail = segments.len().checked_sub(end.len()).and_then(|from| segments.get(from..));
     tail.is_some_and(|tail| tail.iter().zip(end).all(|(segment, known)| segment.eq_ignore_ascii_case(known)))
 }
 
 /// The parts of a path as a server may read them, so that no other spelling of it goes unmetered.
-fn segments(path: &str) -> Vec<String> {
-    let mut segments = Vec::new();
-    for segment in path.split('/') {
-        match decoded(segment).as_str() {
+fn segments<'a>(path: &'a Decoded<'_>) -> SmallVec<[&'a str; SEGMENTS]> {
+    let mut segments = SmallVec::new();
+    let parts: &mut dyn Iterator<Item = &'a str> = match path {
+        Decoded::Plain(path) => &mut path.split('/'),
+        // What is encoded inside a name stays inside it, but for the colon of a verb.
+        Decoded::Encoded(parts) => &mut parts.iter().map(String::as_str),
+    };
+    for segment in parts {
+        match segment {
             "" | "." => {}
             ".." => drop(segments.pop()),
-            // What is encoded inside a name stays inside it, but for the colon of a verb.
-            name => segments.push(name.to_owned()),
+            name => segments.push(name),
         }
     }
     segments
 }
 
-fn decoded(segment: &str) -> String {
+/// A path whose parts are decoded; most need not be.
+enum Decoded<'a> {
+    Plain(&'a str),
+    Encoded(Vec<String>),
+}
+
+fn decoded(path: &str) -> Decoded<'_> {
+    if !path.contains('%') {
+        return Decoded::Plain(path);
+    }
+    Decoded::Encoded(path.split('/').map(plain).collect())
+}
+
+fn plain(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let [first, tail @ ..] = rest {

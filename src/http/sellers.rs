@@ -1,5 +1,7 @@
 //! Who sells at that host, and what is known of them?
 
+use crate::Region;
+
 /// Hosts of providers, by their end, under the names that price tables give them.
 const SELLERS: [(&str, &str); 29] = [
     ("api.openai.com", "openai"),
@@ -50,16 +52,25 @@ pub(super) const TAKE_STREAM_OPTIONS: [&str; 10] = [
 
 /// The provider behind a host; `None` where it is not known.
 pub(super) fn seller(host: &str) -> Option<&'static str> {
-    let host = host.to_ascii_lowercase();
-    let is_bedrock = host.starts_with("bedrock-runtime") && host.contains(".amazonaws.com");
-    if is_bedrock {
-        return Some("bedrock");
+    let found = SELLERS.iter().find(|(known, _)| is_host(host, known));
+    if found.is_none() {
+        let host = host.to_ascii_lowercase();
+        if host.starts_with("bedrock-runtime") && host.contains(".amazonaws.com") {
+            return Some("bedrock");
+        }
+        return host.ends_with("-aiplatform.googleapis.com").then_some("vertex_ai");
     }
-    let found = SELLERS.iter().find(|(known, _)| {
-        is_host(&host, known)
-            || (known.starts_with("aiplatform") && host.ends_with("-aiplatform.googleapis.com"))
-    });
     found.map(|(_, provider)| *provider)
+}
+
+/// Where a host keeps what it is sent, as far as that has a price: OpenAI's `eu.api.openai.com`.
+pub(super) fn region(host: &str) -> Region {
+    const END: &str = ".api.openai.com";
+    let front = host.len().checked_sub(END.len()).and_then(|at| host.split_at_checked(at));
+    match front {
+        Some((place, end)) if end.eq_ignore_ascii_case(END) => Region::named(place),
+        _ => Region::Global,
+    }
 }
 
 /// Whether `host` is that one, or one below it.
@@ -83,5 +94,13 @@ mod tests {
         assert_eq!(seller("myapi.openai.com.example.org"), None);
         assert_eq!(seller("notapi.openai.com"), None);
         assert_eq!(seller(""), None);
+    }
+
+    #[test]
+    fn a_host_tells_the_region_that_it_is_dearer_for() {
+        assert_eq!(region("eu.api.openai.com"), Region::Eu);
+        assert_eq!(region("US.api.openai.com"), Region::Us);
+        assert_eq!(region("api.openai.com"), Region::Global);
+        assert_eq!(region("eu.example.com"), Region::Global);
     }
 }

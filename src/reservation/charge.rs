@@ -206,7 +206,9 @@ impl Open {
         let asked = *self.plan.conditions();
         // The answers of a batch say `default` of themselves and are billed as a batch.
         let of_a_batch = asked.tier() == ServiceTier::Batch && report.tier == Some(ServiceTier::Standard);
-        let served = report.tier.filter(|_| !of_a_batch);
+        // A batch is what the caller says it is: no call that is answered at once is sold as one.
+        let is_batch = |tier: &ServiceTier| *tier == ServiceTier::Batch && asked.tier() != ServiceTier::Batch;
+        let served = report.tier.filter(|tier| !of_a_batch && !is_batch(tier));
         let tiered = served.map_or(asked, |tier| asked.with_tier(tier));
         report.region.map_or(tiered, |region| tiered.with_region(region))
     }

@@ -3,6 +3,7 @@
 use super::TokenEstimator;
 use super::estimate::Estimate;
 use super::family::{Allowance, Family};
+use super::own_tool::OwnTool;
 use crate::message::{Part, Prompt};
 
 /// Bounds a prompt by its bytes: needs no tables, and reads no text.
@@ -41,8 +42,8 @@ use crate::message::{Part, Prompt};
 ///   figures are 2048 × 768 pixels in high detail (85 + 8 × 170) and 1,536 patches at 2.46, Anthropic's
 ///   the largest image since Claude 4.7 (2576 pixels, width × height / 750; 1,600 before), Google's
 ///   one image in high resolution, as their guides said in November 2026. Larger ones cost more on some models.
-/// - A tool without parameters is taken for one of the provider's own, such as
-///   a web search, and makes the estimate a guess.
+/// - A tool of the provider's own, such as a web search, reads text that no request carries: it is held for
+///   [`OwnTool::tokens`](super::OwnTool::tokens) beside its description, and makes the estimate a guess.
 ///
 /// # Example: a bound for text, a guess with an image
 /// ```
@@ -69,8 +70,8 @@ impl TokenEstimator for ByteBound {
     }
 }
 
-pub(super) fn of_prompt(family: Family, prompt: &Prompt) -> Estimate {
-    sum(family, prompt, |text| of_text(family, text))
+pub(super) fn of_prompt(family: Family, prompt: &Prompt, reading: impl Fn(OwnTool) -> u64) -> Estimate {
+    sum(family, prompt, reading, |text| of_text(family, text))
 }
 
 pub(super) fn of_text(family: Family, text: &str) -> Estimate {
@@ -81,11 +82,16 @@ pub(super) fn of_text(family: Family, text: &str) -> Estimate {
 }
 
 /// A prompt whose texts are estimated by `of_text`, with the family's allowances.
-pub(super) fn sum(family: Family, prompt: &Prompt, mut of_text: impl FnMut(&str) -> Estimate) -> Estimate {
+pub(super) fn sum(
+    family: Family,
+    prompt: &Prompt,
+    reading: impl Fn(OwnTool) -> u64,
+    mut of_text: impl FnMut(&str) -> Estimate,
+) -> Estimate {
     let allowance = family.allowance();
     // Whatever a model without a family is shown, its provider may add a text of its own.
     let start = if family == Family::Other { Estimate::guess } else { Estimate::count };
-    let mut sum = tools(family, prompt).plus(start(allowance.prompt));
+    let mut sum = tools(family, prompt, reading).plus(start(allowance.prompt));
     for message in &prompt.messages {
         let framing = allowance.message.saturating_add(role_tokens(&message.role));
         sum = sum.plus(Estimate::count(framing));
@@ -108,24 +114,18 @@ pub(super) fn sum(family: Family, prompt: &Prompt, mut of_text: impl FnMut(&str)
 
 /// Descriptions stay at their bytes even where text is counted: a provider
 /// rewrites the schema in a notation of its own before the model reads it.
-fn tools(family: Family, prompt: &Prompt) -> Estimate {
+fn tools(family: Family, prompt: &Prompt, reading: impl Fn(OwnTool) -> u64) -> Estimate {
     if prompt.tools.is_empty() {
         return Estimate::count(0);
     }
     let Allowance { tools, tool, .. } = family.allowance();
     prompt.tools.iter().fold(Estimate::bound(tools), |sum, description| {
         let tokens = bytes(description).saturating_add(tool);
-        let estimate = if has_parameters(description) { Estimate::bound } else { Estimate::guess };
-        sum.plus(estimate(tokens))
+        sum.plus(match OwnTool::described(description) {
+            None => Estimate::bound(tokens),
+            Some(own) => Estimate::guess(tokens.saturating_add(reading(own))),
+        })
     })
-}
-
-/// What a provider's own tool is named by is short: a longer text is not read.
-const TOOL_BYTES_READ: usize = 1_024;
-
-fn has_parameters(description: &str) -> bool {
-    description.len() > TOOL_BYTES_READ
-        || ["parameters", "input_schema", "inputSchema"].iter().any(|field| description.contains(field))
 }
 
 fn role_tokens(role: &str) -> u64 {
@@ -177,7 +177,11 @@ mod tests {
         assert_eq!(ByteBound.bound("gpt-5", &prompt), Estimate::bound(81));
 
         prompt.tools = vec![r#"{"type":"web_search"}"#.into()];
-        assert_eq!(ByteBound.bound("gpt-5", &prompt), Estimate::guess(72));
+        // 21 bytes in place of 30, and what a search reads.
+        assert_eq!(ByteBound.bound("gpt-5", &prompt), Estimate::guess(72 + 15_000));
+        // What Google finds is not billed as input: 32 for tools, 32 for the tool, 8 for the prompt.
+        prompt.tools = vec![r#"{"googleSearch":{}}"#.into()];
+        assert_eq!(ByteBound.bound("gemini-2.5-pro", &prompt), Estimate::guess(19 + 72));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::estimate::Estimate;
 #[cfg(feature = "tiktoken")]
 use super::estimate::EstimateKind;
 use super::family::Encoding;
+use super::own_tool::OwnTool;
 use super::profile::{Margin, Profile};
 use super::rough;
 use super::{TokenEstimator, bound};
@@ -50,6 +51,8 @@ use size::{Size, added, share};
 pub struct FamilyEstimator {
     counter: Counter,
     calibration: Option<Arc<Calibration>>,
+    /// What each of the provider's own tools is taken to read, where the builder said so.
+    reading: Option<u64>,
 }
 
 /// Who counts text.
@@ -79,13 +82,21 @@ impl FamilyEstimator {
     #[cfg(feature = "tiktoken")]
     #[must_use]
     pub fn counting(estimator: super::TiktokenEstimator) -> Self {
-        Self { counter: Counter::Vocabulary(Arc::new(estimator)), calibration: None }
+        Self { counter: Counter::Vocabulary(Arc::new(estimator)), calibration: None, reading: None }
     }
 
     /// Learns from reconciled calls, and answers by what was learned.
     #[must_use]
     pub fn calibrated(mut self, calibration: Arc<Calibration>) -> Self {
         self.calibration = Some(calibration);
+        self
+    }
+
+    /// Holds so many input tokens for what each of the provider's own tools reads, in place of
+    /// [`OwnTool::tokens`](super::OwnTool::tokens).
+    #[must_use]
+    pub fn reading_at_most(mut self, tokens: u64) -> Self {
+        self.reading = Some(tokens);
         self
     }
 
@@ -107,7 +118,8 @@ impl FamilyEstimator {
             });
         }
         let mut count = |text: &str| self.counter.tokens(profile.encoding, text, &mut work);
-        size.tools(prompt, &profile, &mut count);
+        let reading = |own| self.tool_reading(model, own);
+        size.tools(prompt, &profile, &reading, &mut count);
         size.estimate(&profile, self.counter.margin())
     }
 }
@@ -149,6 +161,13 @@ impl TokenEstimator for FamilyEstimator {
 
     fn bound_text(&self, model: &str, text: &str) -> Estimate {
         bound::of_text(super::Family::of(model), text)
+    }
+
+    fn tool_reading(&self, model: &str, tool: OwnTool) -> u64 {
+        match self.reading {
+            Some(tokens) if tool != OwnTool::Nothing => tokens,
+            _ => tool.tokens_in(super::Family::of(model)),
+        }
     }
 
     fn observe(&self, model: &str, estimate: &Estimate, reported: u64) {

@@ -2,6 +2,7 @@
 
 mod bound;
 mod calibration;
+pub(crate) mod document;
 mod estimate;
 mod families;
 mod family;
@@ -10,6 +11,7 @@ mod fast;
 #[cfg(feature = "tiktoken")]
 mod memo;
 mod output;
+mod own_tool;
 mod picture;
 mod profile;
 mod recount;
@@ -27,10 +29,11 @@ pub use calibration::{Calibration, CalibrationReport};
 pub use estimate::{Estimate, EstimateKind};
 pub use families::FamilyEstimator;
 pub use output::{LearnedOutput, OutputSizing};
+pub use own_tool::OwnTool;
 pub(crate) use recount::recounted;
 pub use request::RequestShape;
 pub(crate) use request::language::{self, Language};
-pub(crate) use request::{limit_output, output_terms};
+pub(crate) use request::{limit_output, output_terms, parsed as request_document, text as request_text};
 pub(crate) use seen::SeenText;
 #[cfg(feature = "tiktoken")]
 pub use tiktoken::TiktokenEstimator;
@@ -94,7 +97,16 @@ pub trait TokenEstimator: fmt::Debug + Send + Sync + 'static {
     /// otherwise, as [`FamilyEstimator`] does, which reads all text; the
     /// answer's kind says what is claimed.
     fn bound(&self, model: &str, prompt: &Prompt) -> Estimate {
-        bound::of_prompt(Family::of(model), prompt)
+        bound::of_prompt(Family::of(model), prompt, |tool| self.tool_reading(model, tool))
+    }
+
+    /// Input tokens to hold for what one of the provider's own tools reads while it answers.
+    ///
+    /// By default [`OwnTool::tokens`], and nothing for what Google finds, which it does not bill. Every estimate of
+    /// this crate asks here, so that whoever knows their searches better overrides this alone; what is held is never
+    /// above the model's largest input.
+    fn tool_reading(&self, model: &str, tool: OwnTool) -> u64 {
+        tool.tokens_in(Family::of(model))
     }
 
     /// The same for one piece of text, without any framing: its bytes.

@@ -49,8 +49,6 @@ pub(super) struct Profile {
     /// For each of the provider's own tools: expected, and at most.
     pub(super) own_tool: u64,
     pub(super) own_tool_most: u64,
-    /// What one of them may read and bill: a search was seen to take 14,100.
-    pub(super) reading_most: u64,
     /// Where a schema is asked for.
     pub(super) schema: u64,
     pub(super) schema_ppm: u32,
@@ -102,7 +100,6 @@ const OPENAI: Profile = Profile {
     capital_ppm: 0,
     own_tool: 90,
     own_tool_most: 900,
-    reading_most: 15_000,
     schema: 2,
     schema_ppm: 1_000_000,
     pictures: Pictures::Tiles { base: 85, tile: 170 },
@@ -204,7 +201,6 @@ const GEMINI: Profile = Profile {
     capital_ppm: 70_000,
     own_tool: 10,
     own_tool_most: 200,
-    reading_most: 0,
     schema: 0,
     schema_ppm: 0,
     pictures: Pictures::Crops,
@@ -228,7 +224,6 @@ const NOVA: Profile = Profile {
     call: 35,
     own_tool: 600,
     own_tool_most: 1_500,
-    reading_most: 15_000,
     margin: margin(200_000, 3),
     tools_margin: margin(200_000, 30),
     ..GEMINI

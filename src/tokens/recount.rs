@@ -11,11 +11,17 @@ use crate::message::Prompt;
 /// It reads all text, so it is asked only of a call that broke off before its provider said what went in.
 pub(crate) fn recounted(model: &str, prompt: &Prompt) -> Option<u64> {
     let nothing = SeenText::of(model)?;
-    let sum = bound::sum(Family::of(model), prompt, |text| {
-        let mut seen = nothing.clone();
-        seen.push(text);
-        Estimate::bound(seen.count())
-    });
+    let family = Family::of(model);
+    let sum = bound::sum(
+        family,
+        prompt,
+        |own| own.tokens_in(family),
+        |text| {
+            let mut seen = nothing.clone();
+            seen.push(text);
+            Estimate::bound(seen.count())
+        },
+    );
     (!sum.needs_model_maximum()).then_some(sum.tokens)
 }
 
@@ -35,7 +41,7 @@ mod tests {
         let ours = recounted("claude-3-haiku", &question).expect("a family that was measured");
 
         // 29 bytes and 25 of framing are held; 6 words and a sign, at most 10 tokens and 6 in a hundred more.
-        assert_eq!(bound::of_prompt(Family::Anthropic, &question).tokens, 54);
+        assert_eq!(bound::of_prompt(Family::Anthropic, &question, |_| 0).tokens, 54);
         assert!((25 + 7..=25 + 13).contains(&ours), "{ours}");
     }
 

@@ -1,23 +1,32 @@
 //! What does a request ask for, read off its JSON body?
 
+mod body;
+mod calls;
+mod conditions;
 mod content;
+mod draft;
 pub(crate) mod language;
 mod limit;
 mod media;
+mod name;
+mod pixels;
+mod schema;
 mod settings;
 mod tools;
-
-use std::sync::Arc;
+mod unread;
+mod uses;
 
 use compact_str::CompactString;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub(crate) use limit::{limit_output, output_terms};
 
+use draft::{Draft, Media};
 use language::Language;
 
-use crate::message::{Message, Prompt};
-use crate::{Call, Error, ErrorKind, ServiceTier};
+use super::document::{Document, Node};
+use crate::message::{Part, Prompt};
+use crate::{Call, Error, ErrorKind, Meter};
 
 /// What a request says about its size and price, read off its JSON body.
 ///
@@ -74,10 +83,18 @@ pub struct RequestShape {
     pub background: bool,
     /// Whether reasoning is switched on or off by name; `None` where the body says nothing about it.
     pub reasoning: Option<bool>,
+    /// How fast the model is to run, as it was named: Anthropic's `speed`.
+    pub speed: Option<CompactString>,
+    /// Where it is to run, as it was named: Anthropic's `inference_geo`.
+    pub region: Option<CompactString>,
+    /// Models that may answer in place of the one that is named: OpenRouter's `models`.
+    pub models: Vec<CompactString>,
+    /// Fees that it may incur, and how often at most; `None` is nobody knows how often.
+    pub uses: Vec<(Meter, Option<u64>)>,
+    /// What it shows and asks for beside text.
+    media: Media,
 }
 
-/// Deeper parts are not read.
-const DEPTH_MAX: usize = 32;
 /// A larger body is refused: the largest that a provider takes is 32 MB.
 const BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -87,41 +104,57 @@ impl RequestShape {
     /// # Errors
     /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, or larger than 32 MiB.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        Self::read(&parsed(body)?)
+        let document = parsed(text(body)?)?;
+        Ok(Self::spoken(body::unwrapped(object(&document)?), &language::ANY))
     }
 
-    /// Reads a body that was parsed before.
+    /// Reads a body that was parsed before: as [`parse`](Self::parse) reads it when it is written out.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, or larger than 32 MiB.
     pub fn read(body: &Value) -> Result<Self, Error> {
-        Ok(Self::spoken(settings::unwrapped(object(body)?), &language::ANY))
+        Self::parse(body.to_string().as_bytes())
     }
 
-    /// Reads a body as it is sent to an API whose language is known.
-    pub(crate) fn parse_in(language: &'static Language, body: &[u8]) -> Result<Self, Error> {
-        Ok(Self::spoken(object(&parsed(body)?)?, language))
+    /// Reads a body that is sent to an API whose language is known.
+    pub(crate) fn of_document(language: &'static Language, document: &Document<'_>) -> Result<Self, Error> {
+        Ok(Self::spoken(object(document)?, language))
     }
 
     /// Reads a body for that provider, whose language is known where it speaks only one.
     pub(crate) fn read_for(provider: Option<&str>, body: &Value) -> Result<Self, Error> {
-        match Language::of_provider(provider, object(body)?) {
-            Some(language) => Ok(Self::spoken(object(body)?, language)),
+        let language = body.as_object().and_then(|body| Language::of_provider(provider, body));
+        match language {
+            Some(language) => Self::of_document(language, &parsed(&body.to_string())?),
             None => Self::read(body),
         }
     }
 
-    fn spoken(body: &Map<String, Value>, language: &'static Language) -> Self {
+    fn spoken(body: Node<'_>, language: &'static Language) -> Self {
+        let mut draft = Draft::new(body.document_bytes());
+        body::read(&mut draft, body);
+        if settings::shows_thinking(body) {
+            draft.aside(Part::Thinking);
+        }
+        if settings::drafts(body) {
+            draft.opaque();
+        }
+        let media = draft.media;
         Self {
             model: settings::model(body),
-            prompt: prompt(body),
+            prompt: draft.finish(),
             output_tokens_max: settings::output_tokens_max(body, language),
             choices: settings::choices(body, language),
-            stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
+            stream: body.get("stream").and_then(|stream| stream.switch()).unwrap_or(false),
             service_tier: settings::service_tier(body),
-            writes_cache: settings::writes_cache(body),
+            writes_cache: body.document_marks_cache(),
             background: settings::background(body),
-            reasoning: settings::reasoning(body),
+            reasoning: settings::reasoning(body, language),
+            speed: settings::text(body, &["speed"]),
+            region: settings::text(body, &["inference_geo"]),
+            models: settings::models(body),
+            uses: uses::of(body),
+            media,
         }
     }
 
@@ -158,43 +191,58 @@ impl RequestShape {
     /// ```
     #[must_use]
     pub fn describe(self, call: Call) -> Call {
-        let mut call = call.prompt(self.prompt).choices(self.choices);
+        let call = self.terms(call);
+        let mut call = call.choices(self.choices);
         if let Some(model) = self.model {
             call = call.with_model(model);
         }
-        if let Some(tier) = self.service_tier.as_deref().and_then(ServiceTier::named) {
-            let conditions = call.conditions.with_tier(tier);
-            call = call.conditions(conditions);
-        }
-        if self.writes_cache {
-            let conditions = call.conditions.with_cache_writes();
-            call = call.conditions(conditions);
-        }
-        if self.background {
-            call = call.in_background();
-        }
-        if let Some(thinks) = self.reasoning {
-            call = call.reasoning(thinks);
+        if let Some(tokens) = self.output_tokens_max {
+            call = call.output_tokens(tokens);
         }
         call.output_terms.is_unsaid = self.output_tokens_max.is_none();
-        match self.output_tokens_max {
-            Some(tokens) => call.output_tokens(tokens),
-            None => call,
+        call.prompt(self.prompt)
+    }
+
+    /// What the request says about its price, beside its model and its size.
+    pub(crate) fn terms(&self, mut call: Call) -> Call {
+        call.conditions = conditions::of(self, call.conditions);
+        call.background |= self.background;
+        call.reasoning = self.reasoning.or(call.reasoning);
+        for (meter, count) in &self.uses {
+            call = match count {
+                Some(count) => call.may_use(*meter, *count),
+                None => call.may_use_unlimited(*meter),
+            };
         }
+        call
     }
 }
 
-fn parsed(body: &[u8]) -> Result<Value, Error> {
+/// The text of a body that is no larger than can be read.
+pub(crate) fn text(body: &[u8]) -> Result<&str, Error> {
     if body.len() > BYTES_MAX {
         return Err(unreadable(format!("has {} bytes, {BYTES_MAX} can be read", body.len())));
     }
-    // The parser's own message could carry a piece of the prompt.
-    serde_json::from_slice(body)
-        .map_err(|error| unreadable(format!("is not JSON: line {}, column {}", error.line(), error.column())))
+    std::str::from_utf8(body)
+        .map_err(|error| unreadable(format!("is not UTF-8 at byte {}", error.valid_up_to())))
 }
 
-fn object(body: &Value) -> Result<&Map<String, Value>, Error> {
-    body.as_object().ok_or_else(|| unreadable("is not a JSON object".to_owned()))
+/// Where everything stands in it. What is wrong is told by its place: a piece of the prompt would be told otherwise.
+pub(crate) fn parsed(text: &str) -> Result<Document<'_>, Error> {
+    if text.len() > BYTES_MAX {
+        return Err(unreadable(format!("has {} bytes, {BYTES_MAX} can be read", text.len())));
+    }
+    Document::parse(text).map_err(|at| {
+        let before = text.as_bytes().get(..at).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
+        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count().saturating_add(1);
+        unreadable(format!("is not JSON: line {line}, column {column}"))
+    })
+}
+
+fn object<'d>(document: &'d Document<'_>) -> Result<Node<'d>, Error> {
+    let root = document.root();
+    root.is_object().then_some(root).ok_or_else(|| unreadable("is not a JSON object".to_owned()))
 }
 
 fn unreadable(problem: String) -> Error {
@@ -209,33 +257,4 @@ impl Prompt {
     pub fn from_request(body: &Value) -> Result<Self, Error> {
         RequestShape::read(body).map(|shape| shape.prompt)
     }
-}
-
-/// Where the system's text stands, by dialect.
-const SYSTEM: [&str; 6] =
-    ["system", "instructions", "systemInstruction", "system_instruction", "preamble", "developer"];
-/// Where the conversation stands, by dialect.
-const TURNS: [&str; 8] =
-    ["context", "chat_history", "messages", "contents", "input", "inputs", "prompt", "message"];
-
-fn prompt(body: &Map<String, Value>) -> Prompt {
-    let mut prompt = Prompt::default();
-    for value in SYSTEM.iter().filter_map(|field| body.get(*field)) {
-        let mut message = Message { role: "system".into(), parts: Vec::new() };
-        content::read(&mut message, &mut prompt.tools, value, 0);
-        if !message.parts.is_empty() {
-            prompt.messages.push(message);
-        }
-    }
-    for value in TURNS.iter().filter_map(|field| body.get(*field)) {
-        content::turns(&mut prompt, value);
-    }
-    tools::read(&mut prompt, body);
-    settings::asides(&mut prompt, body);
-    prompt
-}
-
-/// The text of a value of unknown meaning, as it would be sent.
-fn json(value: &Value) -> Arc<str> {
-    value.to_string().into()
 }

@@ -103,9 +103,10 @@ impl TokenEstimator for TiktokenEstimator {
 
     fn count(&self, model: &str, prompt: &Prompt) -> Estimate {
         let family = Family::of(model);
-        let Some(encoding) = family.encoding() else { return bound::of_prompt(family, prompt) };
+        let Some(encoding) = family.encoding() else { return self.bound(model, prompt) };
         let mut work = WORK_PER_CALL;
-        bound::sum(family, prompt, |text| self.text(encoding, text, &mut work))
+        let reading = |own| self.tool_reading(model, own);
+        bound::sum(family, prompt, reading, |text| self.text(encoding, text, &mut work))
     }
 
     fn count_text(&self, model: &str, text: &str) -> Estimate {

@@ -2,52 +2,57 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value};
+use super::document::{Document, Kind, Node};
+use super::own_tool::OwnTool;
 
 /// A tool as it was described.
-pub(super) enum Tool {
+pub(super) enum Tool<'d> {
     /// A function of the caller's.
-    Function(Function),
+    Function(Function<'d>),
     /// One of the provider's own, such as a web search.
-    Own,
+    Own(OwnTool),
 }
 
 /// A function's name, what it is for, and the schema of its arguments.
-pub(super) struct Function {
-    name: String,
-    description: String,
-    parameters: Value,
+pub(super) struct Function<'d> {
+    name: Option<Node<'d>>,
+    description: Option<Node<'d>>,
+    parameters: Option<Node<'d>>,
 }
 
 /// Deeper schemas are cut off: a reference may name itself.
 const DEPTH_MAX: usize = 16;
 /// References may say much with few bytes: so many of text for each of a schema.
 const GROWTH_MAX: usize = 4;
+/// More required fields than these are written as if they were not: it is one sign.
+const REQUIRED_MAX: usize = 1_000;
 
-impl Tool {
+impl<'d> Tool<'d> {
     /// Reads a description in any provider's envelope; none where it is no JSON object.
-    pub(super) fn read(description: &str) -> Option<Self> {
-        let value: Value = serde_json::from_str(description).ok()?;
-        let envelope = value.as_object()?;
-        let inner =
-            ["function", "toolSpec", "custom"].iter().find_map(|field| envelope.get(*field)?.as_object());
+    pub(super) fn read(document: &'d Document<'d>) -> Option<Self> {
+        let envelope = Some(document.root()).filter(Node::is_object)?;
+        let inner = ["function", "toolSpec", "custom"]
+            .iter()
+            .find_map(|field| envelope.get(field).filter(Node::is_object));
         let fields = inner.unwrap_or(envelope);
-        let kind = envelope.get("type").and_then(Value::as_str);
+        let kind = envelope.get("type").and_then(|kind| kind.text());
+        let kind = kind.as_deref();
         let parameters = parameters(fields);
         let is_function =
             parameters.is_some() || inner.is_some() || matches!(kind, Some("function" | "custom"));
         // A vendor's own tool may carry parameters beside a type in the vendor's name.
         let is_vendors = kind.is_some_and(|kind| kind.contains(':'));
-        if is_vendors || !(is_function || kind.is_none() && fields.contains_key("description")) {
-            return Some(Self::Own);
+        let own = OwnTool::of(kind, envelope);
+        let is_own = is_vendors || own.reads_something();
+        if is_own || !(is_function || kind.is_none() && fields.get("description").is_some()) {
+            return Some(Self::Own(own));
         }
-        let text = |field: &str| fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let parameters = parameters.cloned().unwrap_or(Value::Null);
-        Some(Self::Function(Function { name: text("name"), description: text("description"), parameters }))
+        let (name, description) = (fields.get("name"), fields.get("description"));
+        Some(Self::Function(Function { name, description, parameters }))
     }
 }
 
-fn parameters(fields: &Map<String, Value>) -> Option<&Value> {
+fn parameters(fields: Node<'_>) -> Option<Node<'_>> {
     const FIELDS: [&str; 6] = [
         "parameters",
         "input_schema",
@@ -56,29 +61,41 @@ fn parameters(fields: &Map<String, Value>) -> Option<&Value> {
         "parameters_json_schema",
         "parameter_definitions",
     ];
-    let found = FIELDS.iter().find_map(|field| fields.get(*field))?;
+    let found = FIELDS.iter().find_map(|field| fields.get(field))?;
     Some(found.get("json").unwrap_or(found))
 }
 
-impl Function {
+impl Function<'_> {
     /// As JSON without its envelope: what most chat templates show.
     pub(super) fn json(&self) -> String {
-        let quoted = |text: &str| Value::from(text).to_string();
-        let (name, description) = (quoted(&self.name), quoted(&self.description));
-        format!(r#"{{"name":{name},"description":{description},"parameters":{}}}"#, self.parameters)
+        let json =
+            |node: Option<Node<'_>>, none: &str| node.map_or_else(|| none.to_owned(), |node| node.json());
+        let (name, description) = (json(self.name, "\"\""), json(self.description, "\"\""));
+        format!(
+            r#"{{"name":{name},"description":{description},"parameters":{}}}"#,
+            json(self.parameters, "null")
+        )
     }
 
     /// As a TypeScript type: what OpenAI's models read.
     pub(super) fn typescript(&self) -> String {
-        let limit = self.parameters.to_string().len().saturating_mul(GROWTH_MAX);
-        let mut writer = Writer { root: &self.parameters, text: String::new(), limit };
-        writer.comment(&self.description);
+        let text = |node: Option<Node<'_>>| {
+            node.and_then(|node| node.text().map(|text| text.into_owned())).unwrap_or_default()
+        };
+        let bytes = self.parameters.map_or(0, |parameters| parameters.raw().len());
+        let limit = bytes.saturating_mul(GROWTH_MAX);
+        let mut writer = Writer { root: self.parameters, text: String::new(), limit };
+        writer.comment(&text(self.description));
         writer.push("type ");
-        writer.push(&self.name);
-        let properties = self.parameters.get("properties").and_then(Value::as_object);
-        if properties.is_some_and(|properties| !properties.is_empty()) {
+        writer.push(&text(self.name));
+        let parameters = self.parameters.filter(|schema| {
+            schema
+                .get("properties")
+                .is_some_and(|properties| properties.is_object() && !properties.is_empty())
+        });
+        if let Some(parameters) = parameters {
             writer.push(" = (_: ");
-            writer.object(&self.parameters, 0);
+            writer.object(parameters, 0);
             writer.push(") => any;\n\n");
         } else {
             writer.push(" = () => any;\n\n");
@@ -88,14 +105,14 @@ impl Function {
 }
 
 /// Writes a schema as a type.
-struct Writer<'a> {
-    root: &'a Value,
+struct Writer<'d> {
+    root: Option<Node<'d>>,
     text: String,
     /// Bytes after which nothing more is written.
     limit: usize,
 }
 
-impl Writer<'_> {
+impl<'d> Writer<'d> {
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
@@ -112,61 +129,78 @@ impl Writer<'_> {
         }
     }
 
-    fn object(&mut self, schema: &Value, depth: usize) {
+    fn object(&mut self, schema: Node<'d>, depth: usize) {
         self.push("{\n");
-        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-        let required: HashSet<&str> = required.filter_map(Value::as_str).collect();
-        let properties = schema.get("properties").and_then(Value::as_object);
-        for (name, property) in properties.into_iter().flatten() {
-            self.comment(property.get("description").and_then(Value::as_str).unwrap_or_default());
-            self.push(name);
-            self.push(if required.contains(name.as_str()) { ": " } else { "?: " });
+        let required = schema.get("required").into_iter().flat_map(|required| required.children());
+        let required: HashSet<_> = required.take(REQUIRED_MAX).filter_map(|name| name.text()).collect();
+        let properties = schema.get("properties").filter(Node::is_object);
+        for property in properties.into_iter().flat_map(|properties| properties.children()) {
+            let name = property.key();
+            self.comment(&property.get("description").and_then(|text| text.text()).unwrap_or_default());
+            self.push(&name);
+            self.push(if required.contains(&name) { ": " } else { "?: " });
             self.kind(property, depth);
             self.push(",");
             if let Some(default) = property.get("default") {
                 self.push(" // default: ");
-                self.push(&default.to_string());
+                self.push(&default.json());
             }
             self.push("\n");
         }
         self.push("}");
     }
 
-    fn kind(&mut self, schema: &Value, depth: usize) {
+    fn kind(&mut self, schema: Node<'d>, depth: usize) {
         let depth = depth.saturating_add(1);
         if self.is_full(depth) {
             return self.push("any");
         }
-        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-            let root = self.root;
-            let pointed = reference.strip_prefix('#').and_then(|path| root.pointer(path));
-            return match pointed {
+        if let Some(reference) = schema.get("$ref").and_then(|reference| reference.text()) {
+            return match reference.strip_prefix('#').and_then(|path| self.pointed(path)) {
                 Some(pointed) => self.kind(pointed, depth),
                 None => self.push("any"),
             };
         }
-        if let Some(choices) = schema.get("enum").and_then(Value::as_array) {
-            return self.union(choices, |writer, choice| writer.push(&choice.to_string()));
+        let list = |field: &str| schema.get(field).filter(|list| list.kind() == Kind::Array);
+        if let Some(choices) = list("enum") {
+            if choices.has_bare() {
+                // Numbers are written as they stand in their list.
+                return self.push(&choices.json());
+            }
+            return self.union(choices, |writer, choice| writer.push(&choice.json()));
         }
         if let Some(constant) = schema.get("const") {
-            return self.push(&constant.to_string());
+            return self.push(&constant.json());
         }
-        if let Some(choices) =
-            ["anyOf", "oneOf", "allOf"].iter().find_map(|field| schema.get(*field)?.as_array())
-        {
+        if let Some(choices) = ["anyOf", "oneOf", "allOf"].iter().find_map(|field| list(field)) {
             return self.union(choices, |writer, choice| writer.kind(choice, depth));
         }
-        match schema.get("type") {
-            Some(Value::Array(kinds)) => self.union(kinds, |writer, kind| {
-                writer.named(kind.as_str().unwrap_or("any"), schema, depth);
-            }),
-            Some(Value::String(kind)) => self.named(kind, schema, depth),
+        if let Some(kinds) = list("type") {
+            return self.union(kinds, |writer, kind| {
+                writer.named(&kind.text().unwrap_or_else(|| "any".into()), schema, depth);
+            });
+        }
+        match schema.get("type").and_then(|kind| kind.text()) {
+            Some(kind) => self.named(&kind, schema, depth),
             _ => self.push("any"),
         }
     }
 
-    fn union(&mut self, choices: &[Value], mut each: impl FnMut(&mut Self, &Value)) {
-        for (place, choice) in choices.iter().enumerate() {
+    /// What a reference of that path points to: `/$defs/Cat`.
+    fn pointed(&self, path: &str) -> Option<Node<'d>> {
+        let mut at = self.root?;
+        for name in path.split('/').skip(1) {
+            let name = name.replace("~1", "/").replace("~0", "~");
+            at = match at.kind() {
+                Kind::Array => at.children().nth(name.parse().ok()?)?,
+                _ => at.get(&name)?,
+            };
+        }
+        Some(at)
+    }
+
+    fn union(&mut self, choices: Node<'d>, mut each: impl FnMut(&mut Self, Node<'d>)) {
+        for (place, choice) in choices.children().enumerate() {
             if place > 0 {
                 self.push(" | ");
             }
@@ -174,7 +208,7 @@ impl Writer<'_> {
         }
     }
 
-    fn named(&mut self, kind: &str, schema: &Value, depth: usize) {
+    fn named(&mut self, kind: &str, schema: Node<'d>, depth: usize) {
         match kind {
             "array" | "ARRAY" => {
                 match schema.get("items") {
@@ -194,9 +228,10 @@ impl Writer<'_> {
 mod tests {
     use super::*;
 
-    fn function(description: &str) -> Function {
-        match Tool::read(description) {
-            Some(Tool::Function(function)) => function,
+    fn function<T>(description: &str, then: impl FnOnce(&Function<'_>) -> T) -> T {
+        let document = Document::parse(description).expect("JSON");
+        match Tool::read(&document) {
+            Some(Tool::Function(function)) => then(&function),
             _ => panic!("not a function: {description}"),
         }
     }
@@ -209,8 +244,8 @@ mod tests {
                 "unit":{"enum":["c","f"],"default":"c"},
                 "days":{"type":"array","items":{"type":"integer"}}}}}}"#;
         let expected = "// Tells the weather.\ntype weather = (_: {\n// Which city.\ncity: string,\n\
-            days?: number[],\nunit?: \"c\" | \"f\", // default: \"c\"\n}) => any;\n\n";
-        assert_eq!(function(tool).typescript(), expected);
+            unit?: \"c\" | \"f\", // default: \"c\"\ndays?: number[],\n}) => any;\n\n";
+        assert_eq!(function(tool, |function| function.typescript()), expected);
     }
 
     #[test]
@@ -223,7 +258,7 @@ mod tests {
             format!(r#"{{"toolSpec":{{"name":"a","description":"b","inputSchema":{{"json":{schema}}}}}}}"#),
             format!(r#"{{"name":"a","description":"b","parametersJsonSchema":{schema}}}"#),
         ] {
-            assert_eq!(function(&tool).json(), expected);
+            assert_eq!(function(&tool, |function| function.json()), expected);
         }
     }
 
@@ -234,15 +269,15 @@ mod tests {
             r#"{"googleSearch":{}}"#,
             r#"{"type":"bash_20250124","name":"bash"}"#,
         ] {
-            assert!(matches!(Tool::read(tool), Some(Tool::Own)), "{tool}");
+            let document = Document::parse(tool).expect("JSON");
+            assert!(matches!(Tool::read(&document), Some(Tool::Own(_))), "{tool}");
         }
-        assert!(Tool::read("no json").is_none());
     }
 
     #[test]
     fn a_schema_that_names_itself_ends() {
         let tool = r##"{"name":"a","parameters":{"properties":{"x":{"$ref":"#"},"y":{"type":"object",
             "properties":{"p":{"$ref":"#"},"q":{"$ref":"#"}}}},"type":"object"}}"##;
-        assert!(function(tool).typescript().len() < 20_000);
+        assert!(function(tool, |function| function.typescript()).len() < 20_000);
     }
 }

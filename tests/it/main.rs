@@ -65,6 +65,8 @@ mod prices;
 #[cfg(unix)]
 mod private;
 mod public_cases;
+mod request_memory;
+mod request_places;
 mod requests;
 mod runs;
 mod runs_books;

@@ -154,7 +154,7 @@ fn what_is_unknown_counts_as_its_json() {
     }));
     let parts = &shape.prompt.messages[0].parts;
     assert_eq!(parts[0], Part::Text(r#"{"shape":"cube","type":"hologram"}"#.into()));
-    assert_eq!(parts[1], Part::Text(r#"[{"data":"long","id":"a"}]"#.into()));
+    assert_eq!(parts[1], Part::Text(r#""documents":[{"data":"long","id":"a"}]"#.into()));
 }
 
 #[test]
@@ -368,4 +368,141 @@ fn a_request_says_whether_it_reasons_and_whether_it_goes_on_alone() {
     assert_eq!(reasons(json!({"think": true, "reasoning_effort": "none"})), Some(true), "the dearer word");
     assert!(read(json!({"input": "hi", "background": true})).background);
     assert!(!read(json!({"input": "hi", "background": false})).background);
+}
+
+/// What the byte bound holds of a request to that model.
+fn held(model: &str, body: Value) -> token_budget::Estimate {
+    ByteBound.bound(model, &read(body).prompt)
+}
+
+#[test]
+fn an_item_that_is_sent_back_is_read_whole() {
+    // Items of the responses API were read for their arguments alone: an output of 19,000 bytes counted as nothing.
+    let long = "lorem ipsum ".repeat(200);
+    for item in [
+        json!({"type": "mcp_call", "name": "x", "server_label": "s", "arguments": "{}", "output": long}),
+        json!({"type": "mcp_call", "name": "x", "server_label": "s", "arguments": "{}", "error": long}),
+        json!({"type": "mcp_list_tools", "server_label": "s", "tools": [{"name": "x", "description": long}]}),
+        json!({"type": "code_interpreter_call", "container_id": "c", "code": "x", "outputs": [{"type": "logs", "logs": long}]}),
+        json!({"type": "code_interpreter_call", "container_id": "c", "code": long, "outputs": null}),
+        json!({"type": "file_search_call", "queries": ["q"], "results": [{"text": long}]}),
+        json!({"type": "web_search_call", "action": {"type": "open_page", "url": long}}),
+        json!({"type": "apply_patch_call", "operation": {"type": "create_file", "diff": long}}),
+        json!({"type": "custom_tool_call", "name": "n", "input": long}),
+        json!({"type": "computer_call", "action": {"type": "type", "text": long}}),
+        json!({"type": "local_shell_call", "action": {"type": "exec", "command": [long]}}),
+        json!({"type": "shell_call_output", "output": [{"stdout": long, "stderr": ""}]}),
+        json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "a"}], "encrypted_content": long}),
+        json!({"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": long}]}),
+        json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "", "annotations": [{"title": long}]}]}),
+        json!({"type": "image_generation_call", "result": "", "revised_prompt": long}),
+        json!({"type": "nobody_knows", "what": {"ever": [long]}}),
+        json!({"role": "assistant", "reasoning_content": [long]}),
+        json!({"role": "assistant", "tool_calls": [{"type": "custom", "custom": {"name": "x", "input": long}}]}),
+        json!({"role": "user", "content": [{"type": "text", "text": long, "tools": []}]}),
+        json!({"role": "user", "content": [{"type": "text", "text": long, "document": {"type": "text", "data": "x"}}]}),
+        json!({"role": "user", "content": [{"type": "text", "text": "x", "document": {"type": "text", "data": long}}]}),
+        json!({"role": "user", "content": [{"functionResponse": {"name": "n", "response": {}, "parts": [{"text": long}]}}]}),
+    ] {
+        let estimate = held("gpt-5", json!({"input": [item]}));
+        assert!(estimate.tokens >= 2_400, "{estimate}: {item}");
+    }
+    let tool = json!({"type": "function", "function": {"name": "x", "description": long, "parameters": {}}, "cachePoint": {}});
+    assert!(held("gpt-4o", json!({"messages": [], "tools": [tool]})).tokens >= 2_400);
+    let schema = json!({"response_schema": {"enum": [long]}});
+    assert!(held("gemini-2.5-pro", json!({"contents": [], "generation_config": schema})).tokens >= 2_400);
+}
+
+#[test]
+fn what_is_kept_elsewhere_is_taken_at_the_models_largest_input() {
+    for body in [
+        json!({"input": [{"type": "item_reference", "id": "msg_1"}]}),
+        json!({"input": [{"id": "msg_1"}]}),
+        json!({"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}),
+        json!({"input": "hi", "conversation": {"id": "conv_1"}}),
+        json!({"messages": [], "preset": "brief"}),
+        json!({"messages": [], "model": "openai/gpt-4o@preset/brief"}),
+        json!({"messages": [], "container": "cntr_1"}),
+        json!({"input": "hi", "tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}),
+        json!({"input": "hi", "tools": [{"type": "code_interpreter", "container": "cntr_1"}]}),
+        json!({"contents": [{"parts": [{"functionResponse": {"name": "n", "response": {}, "parts": [
+            {"fileData": {"mimeType": "application/pdf", "fileUri": "gs://x"}}]}}]}]}),
+    ] {
+        assert!(held("gpt-5", body.clone()).needs_model_maximum(), "{body}");
+    }
+    let fresh =
+        json!({"input": "hi", "tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]});
+    assert!(!held("gpt-5", fresh).needs_model_maximum());
+}
+
+#[test]
+fn a_dearer_word_is_held_and_a_cheaper_one_is_not_believed() {
+    use token_budget::{Conditions, Meter, Region, ServiceTier};
+    let quoted = |body: Value, model: &str| {
+        let call = read(body).into_call(model).input_tokens(1_000).output_tokens(1_000);
+        token_budget::Enforcer::builder().build().quote(&call).unwrap().unwrap()
+    };
+    let plain = quoted(json!({"input": "hi"}), "gpt-5.4");
+    assert_eq!(quoted(json!({"input": "hi", "service_tier": "batch"}), "gpt-5.4"), plain);
+    assert_eq!(
+        quoted(json!({"input": "hi", "service_tier": "flex"}), "gpt-5.4"),
+        plain,
+        "it may be served as standard"
+    );
+    assert!(
+        quoted(json!({"input": "hi", "service_tier": "auto"}), "gpt-5.4") > plain,
+        "the account may be set to priority"
+    );
+    assert!(quoted(json!({"input": "hi", "service_tier": "priority"}), "gpt-5.4") > plain);
+    let slow = quoted(json!({"messages": []}), "claude-opus-4-8");
+    assert!(quoted(json!({"messages": [], "speed": "fast"}), "claude-opus-4-8") > slow);
+    assert!(quoted(json!({"messages": [], "inference_geo": "us"}), "claude-opus-4-8") > slow);
+    assert_eq!(quoted(json!({"messages": [], "inference_geo": "global"}), "claude-opus-4-8"), slow);
+    // What the caller says stands where the body says less.
+    let asked = Conditions::new().with_tier(ServiceTier::Priority).with_region(Region::Eu);
+    let call = read(json!({"input": "hi", "service_tier": "flex"}))
+        .describe(token_budget::Call::new("gpt-5.4").conditions(asked));
+    let enforcer = token_budget::Enforcer::builder().build();
+    let priority = enforcer
+        .quote(&token_budget::Call::new("gpt-5.4").conditions(asked).input_tokens(9).output_tokens(9))
+        .unwrap();
+    assert_eq!(enforcer.quote(&call.input_tokens(9).output_tokens(9)).unwrap(), priority);
+
+    let uses = |body: Value| read(body).uses;
+    let search = json!({"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}]});
+    assert_eq!(uses(search), [(Meter::WebSearch, Some(3))]);
+    let tools = json!({"max_tool_calls": 2, "tools": [{"type": "web_search"}, {"type": "image_generation"}]});
+    assert_eq!(uses(tools), [(Meter::WebSearch, Some(2)), (Meter::ImageGeneration, Some(2))]);
+    assert_eq!(
+        uses(json!({"tools": [{"googleSearch": {}}, {"googleMaps": {}}]})),
+        [(Meter::WebSearch, None), (Meter::MapsSearch, None)]
+    );
+}
+
+#[test]
+fn a_tool_that_the_provider_runs_is_held_for_what_it_reads() {
+    let body = || json!({"input": "hi", "tools": [{"type": "web_search"}]});
+    let estimate = held("gpt-5", body());
+    assert!(estimate.tokens > 15_000 && estimate.kind == token_budget::EstimateKind::Guess, "{estimate}");
+    let with = |estimator: FamilyEstimator| estimator.count("gpt-5", &read(body()).prompt).tokens;
+    assert_eq!(with(FamilyEstimator::new()) - with(FamilyEstimator::new().reading_at_most(5_000)), 10_000);
+    // A megabyte of them is still one model's largest input.
+    let many = json!({"model": "gpt-4o", "messages": [], "max_tokens": 1, "tools": vec![json!({"type": "web_search"}); 100]});
+    let call = RequestShape::read(&many).unwrap().into_call("gpt-4o").team("search");
+    let reservation = token_budget::Enforcer::builder()
+        .policy(
+            token_budget::Policy::new([token_budget::Budget::usd(
+                "b",
+                token_budget::Scope::team("search").unwrap(),
+                token_budget::Usd::dollars(100),
+                token_budget::Window::day(),
+            )])
+            .unwrap(),
+        )
+        .build()
+        .reserve_now(&call)
+        .unwrap()
+        .or_refusal()
+        .unwrap();
+    assert_eq!(reservation.estimate().tokens, 128_000);
 }

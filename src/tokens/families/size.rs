@@ -2,7 +2,9 @@
 
 use super::CONFIDENCE_PPM;
 use crate::message::{Message, Part, Prompt};
+use crate::tokens::document::Document;
 use crate::tokens::estimate::Estimate;
+use crate::tokens::own_tool::OwnTool;
 use crate::tokens::profile::{Margin, Notation, Profile};
 use crate::tokens::tool_text::Tool;
 
@@ -24,7 +26,7 @@ pub(super) struct Size {
     tool_text: u64,
     has_chat_tools: bool,
     own_tools: u64,
-    reading_tools: u64,
+    reading: u64,
     pictures: u64,
     unsized_pictures: u64,
     opaque: bool,
@@ -83,25 +85,24 @@ impl Size {
         }
     }
 
-    pub(super) fn tools(&mut self, prompt: &Prompt, profile: &Profile, count: &mut dyn FnMut(&str) -> u64) {
+    pub(super) fn tools(
+        &mut self,
+        prompt: &Prompt,
+        profile: &Profile,
+        reading: &dyn Fn(OwnTool) -> u64,
+        count: &mut dyn FnMut(&str) -> u64,
+    ) {
         for description in &prompt.tools {
-            let text = match Tool::read(description) {
-                Some(Tool::Own) => {
-                    self.own_tools = self.own_tools.saturating_add(1);
-                    if READING_TOOLS.iter().any(|word| description.contains(word)) {
-                        self.reading_tools = self.reading_tools.saturating_add(1);
-                    }
-                    description.to_string()
-                }
-                Some(Tool::Function(function)) => match profile.notation {
-                    Notation::TypeScript => function.typescript(),
-                    Notation::Json => function.json(),
-                },
-                None => description.to_string(),
-            };
+            let own = OwnTool::described(description);
+            if let Some(own) = own {
+                self.own_tools = self.own_tools.saturating_add(1);
+                self.reading = self.reading.saturating_add(reading(own));
+            }
+            let text = own.is_none().then(|| notation(description, profile)).flatten();
+            let text = text.as_deref().unwrap_or(description);
             self.tools = self.tools.saturating_add(1);
             self.has_chat_tools |= has_function_envelope(description);
-            self.tool_text = self.tool_text.saturating_add(count(&text));
+            self.tool_text = self.tool_text.saturating_add(count(text));
         }
         if self.tools > 0 && profile.notation == Notation::TypeScript {
             self.tool_text = self.tool_text.saturating_add(TYPESCRIPT_FRAME);
@@ -134,7 +135,7 @@ impl Size {
             most = sum(&[most, added(tools, profile.tools_margin), added(tools, rough)]);
             let own = profile.own_tool_most.saturating_sub(profile.own_tool);
             most = most.saturating_add(self.own_tools.saturating_mul(own));
-            most = most.saturating_add(self.reading_tools.saturating_mul(profile.reading_most));
+            most = most.saturating_add(self.reading);
         }
         if self.schemas > 0 {
             // What is expected was seen to be off by half the schema, where it is billed at all.
@@ -188,17 +189,15 @@ fn capitals(text: &str) -> u64 {
     u64::try_from(pairs.count()).unwrap_or(u64::MAX)
 }
 
-/// A provider's own tools that read something, which is billed as input with most of them.
-const READING_TOOLS: [&str; 8] = [
-    "web_search",
-    "web_fetch",
-    "search_parameters",
-    "file_search",
-    "code_interpreter",
-    "code_execution",
-    "mcp",
-    "plugins",
-];
+/// A function's description as the model reads it.
+fn notation(description: &str, profile: &Profile) -> Option<String> {
+    let document = Document::parse(description).ok()?;
+    match Tool::read(&document)? {
+        Tool::Function(function) if profile.notation == Notation::TypeScript => Some(function.typescript()),
+        Tool::Function(function) => Some(function.json()),
+        Tool::Own(_) => None,
+    }
+}
 
 /// So many millionths of it, rounded to the nearest.
 pub(super) fn share(tokens: u64, ppm: u32) -> u64 {

@@ -1,222 +1,380 @@
 //! What do a request's messages say, in whatever dialect?
+//!
+//! Every field of a message, an item or a part is read, is on the list of what no model reads, or counts as
+//! its JSON. What is on the list counts as well where it is longer than a label may be.
 
-use std::sync::Arc;
-
-use serde_json::{Map, Value};
-
-use super::{DEPTH_MAX, json, media};
-use crate::message::{Message, Part, Prompt};
+use super::draft::Draft;
+use super::name::Name;
+use super::{calls, media, tools};
+use crate::tokens::document::{Kind, Node};
 
 /// Adds a conversation: a text, one message, or a list of either.
-pub(super) fn turns(prompt: &mut Prompt, value: &Value) {
-    match value {
-        Value::Array(items) if items.iter().all(Value::is_number) && !items.is_empty() => {
-            // An embedding's input that is already tokens.
-            let text: Arc<str> = " a".repeat(items.len()).into();
-            prompt.messages.push(Message::user(text));
-        }
-        Value::Array(items) => items.iter().for_each(|item| turn(prompt, item)),
-        Value::Null => {}
-        one => turn(prompt, one),
+pub(super) fn turns(draft: &mut Draft, value: Node<'_>) {
+    match value.kind() {
+        Kind::Array if value.has_bare() => tokens(draft, value),
+        Kind::Array if value.is_cut() => alone(draft, value),
+        Kind::Array => value.children().for_each(|item| turn(draft, item)),
+        Kind::Bare if value.is_null() => {}
+        _ => turn(draft, value),
     }
 }
 
-fn turn(prompt: &mut Prompt, value: &Value) {
-    let Value::Object(fields) = value else {
-        let mut message = Message { role: "user".into(), parts: Vec::new() };
-        read(&mut message, &mut prompt.tools, value, 0);
-        prompt.messages.push(message);
-        return;
+/// An input that is already tokens; what stands among them counts as well.
+fn tokens(draft: &mut Draft, list: Node<'_>) {
+    let numbers = list.raw().bytes().filter(|byte| *byte == b',').count().saturating_add(1);
+    draft.begin("user", false);
+    draft.text(&" a".repeat(numbers));
+    draft.end(true);
+    list.children().for_each(|item| turn(draft, item));
+}
+
+fn turn(draft: &mut Draft, value: Node<'_>) {
+    if value.is_object() {
+        return message(draft, value);
+    }
+    if value.kind() == Kind::Array && value.has_bare() {
+        return tokens(draft, value);
+    }
+    alone(draft, value);
+}
+
+/// Something without a message around it.
+fn alone(draft: &mut Draft, value: Node<'_>) {
+    draft.begin("user", false);
+    read(draft, value);
+    draft.end(true);
+}
+
+fn message(draft: &mut Draft, value: Node<'_>) {
+    let kind = value.get("type").and_then(|kind| kind.word());
+    let is_message = || {
+        value
+            .children()
+            .any(|field| matches!(Name::of(&field).as_str(), "role" | "content" | "parts" | "message"))
     };
-    let mut message = Message { role: role(fields).into(), parts: Vec::new() };
-    let is_message = ["role", "content", "parts", "message"].iter().any(|field| fields.contains_key(*field))
-        && fields.get("type").and_then(Value::as_str).is_none_or(|kind| kind == "message");
-    if !is_message {
-        // An item of the responses API, or a part without a message around it.
-        read(&mut message, &mut prompt.tools, value, 0);
-        prompt.messages.push(message);
-        return;
+    // What names neither who speaks nor what it is gets no frame from any provider.
+    draft.begin(role(value, kind), kind.is_some() || is_message());
+    match kind {
+        Some("item_reference") => draft.opaque(),
+        Some("message") => fields(draft, value, Class::Plain),
+        None if is_message() => fields(draft, value, Class::Plain),
+        // A reference need not say that it is one.
+        None if value.get("id").is_some() && value.children().count() == 1 => draft.opaque(),
+        _ => part(draft, value),
     }
-    for field in ["content", "parts", "message"] {
-        if let Some(content) = fields.get(field) {
-            read(&mut message, &mut prompt.tools, content, 0);
-        }
-    }
-    if message.role == "assistant" {
-        message.parts = message.parts.into_iter().flat_map(apart).collect();
-    }
-    for field in ["reasoning_content", "reasoning", "thinking"] {
-        if let Some(Value::String(text)) = fields.get(field) {
-            message.parts.push(Part::Reasoning(text.as_str().into()));
-        }
-    }
-    if let Some(Value::String(plan)) = fields.get("tool_plan") {
-        message.parts.push(text(plan));
-    }
-    if let Some(Value::Array(calls)) = fields.get("tool_calls") {
-        message.parts.extend(calls.iter().filter_map(call));
-    }
-    message.parts.extend(fields.get("function_call").and_then(call));
-    if let Some(Value::Array(images)) = fields.get("images") {
-        message.parts.extend(images.iter().map(media::image));
-    }
-    if let Some(Value::String(name)) = fields.get("name").filter(|_| message.role != "tool") {
-        message.parts.push(text(name));
-    }
-    prompt.messages.push(message);
+    draft.end(true);
 }
 
-/// An answer that begins with its thoughts, apart from what was said.
-fn apart(part: Part) -> Vec<Part> {
-    let Part::Text(text) = &part else { return vec![part] };
-    let end = text.find("</think>").filter(|_| text.starts_with("<think>"));
-    // The tags stay with the thoughts: whoever reads these reads those.
-    match end.and_then(|end| text.split_at_checked(end.saturating_add("</think>".len()))) {
-        Some((thoughts, "")) => vec![Part::Reasoning(thoughts.into())],
-        Some((thoughts, said)) => vec![Part::Reasoning(thoughts.into()), Part::Text(said.into())],
-        None => vec![part],
-    }
-}
-
-fn role(fields: &Map<String, Value>) -> &str {
-    if let Some(role) = fields.get("role").and_then(Value::as_str) {
+fn role<'d>(value: Node<'d>, kind: Option<&str>) -> &'d str {
+    if let Some(role) = value.get("role").and_then(|role| role.word()) {
         return role;
     }
-    match fields.get("type").and_then(Value::as_str) {
+    match kind {
         Some(kind) if kind.ends_with("_output") => "tool",
         Some(kind) if kind.ends_with("_call") || kind == "reasoning" => "assistant",
         _ => "user",
     }
 }
 
-/// Adds whatever a content field holds to a message; tools that are announced there to the tools.
-pub(super) fn read(message: &mut Message, tools: &mut Vec<Arc<str>>, value: &Value, depth: usize) {
-    if depth > DEPTH_MAX {
-        message.parts.push(Part::Opaque);
-        return;
-    }
-    match value {
-        Value::Null => {}
-        Value::String(string) => message.parts.push(text(string)),
-        Value::Array(items) => {
-            items.iter().for_each(|item| read(message, tools, item, depth.saturating_add(1)));
-        }
-        Value::Object(fields) => part(message, tools, value, fields, depth.saturating_add(1)),
-        Value::Bool(_) | Value::Number(_) => message.parts.push(Part::Text(json(value))),
+/// Adds whatever a field holds to the message; tools that are announced there to the tools.
+pub(super) fn read(draft: &mut Draft, value: Node<'_>) {
+    match value.kind() {
+        Kind::Text => draft.text(&value.text().unwrap_or_default()),
+        _ if value.is_cut() => draft.opaque(),
+        Kind::Array if value.has_bare() => draft.json(value.json()),
+        Kind::Array => value.children().for_each(|item| read(draft, item)),
+        Kind::Object => part(draft, value),
+        Kind::Bare if value.is_null() => {}
+        Kind::Bare => draft.text(value.raw()),
     }
 }
 
-/// Fields that hold another part, whatever else stands beside them.
-const NESTED: [&str; 6] = ["toolResult", "content", "output", "parts", "citationsContent", "tool_references"];
+/// How the fields of an object are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Plain,
+    Call,
+    Thought,
+    Image,
+    File,
+}
 
-fn part(
-    message: &mut Message,
-    tools: &mut Vec<Arc<str>>,
-    value: &Value,
-    fields: &Map<String, Value>,
-    depth: usize,
-) {
-    let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
-    if let Some(part) =
-        media::part(kind, fields).or_else(|| thought(kind, fields)).or_else(|| called(kind, fields))
-    {
-        message.parts.push(part);
-    } else if let Some(Value::Array(announced)) = fields.get("tools") {
-        tools.extend(announced.iter().map(super::tools::announced));
-    } else if let Some(guarded) = fields.get("guardContent") {
-        // A guarded text is shown with what it is.
-        message.parts.push(Part::Text(json(guarded)));
-    } else if let Some(answer) = fields.get("functionResponse").or(fields.get("function_response")) {
-        message.parts.push(Part::Text(json(answer.get("response").unwrap_or(answer))));
-    } else if let Some(string) = fields.get("text").and_then(Value::as_str) {
-        message.parts.push(text(string));
-    } else if let Some(nested) = NESTED.iter().find_map(|field| fields.get(*field)) {
-        read(message, tools, nested, depth);
-    } else if let Some(inner) = fields.get("json") {
-        message.parts.push(Part::Text(json(inner)));
-    } else if let Some(nested) = fields.get("text").filter(|text| text.is_object()) {
-        read(message, tools, nested, depth);
-    } else if !["cachePoint", "cache_point"].iter().any(|field| fields.contains_key(*field)) {
-        message.parts.push(Part::Text(json(value)));
+impl Class {
+    /// What an object says that it is; `None` where nobody here knows that word.
+    fn of(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "text"
+            | "input_text"
+            | "output_text"
+            | "refusal"
+            | "message"
+            | "tool_result"
+            | "search_result"
+            | "web_search_result"
+            | "mcp_list_tools"
+            | "additional_tools"
+            | "mcp_approval_response"
+            | "content"
+            | "logs" => Self::Plain,
+            "thinking"
+            | "redacted_thinking"
+            | "reasoning"
+            | "reasoning_text"
+            | "summary_text"
+            | "reasoning.text"
+            | "reasoning.summary"
+            | "reasoning.encrypted" => Self::Thought,
+            "tool_use" | "server_tool_use" | "mcp_tool_use" | "mcp_approval_request" => Self::Call,
+            "image_url" | "input_image" | "image" | "computer_screenshot" | "image_generation_call" => {
+                Self::Image
+            }
+            "file" | "input_file" | "document" | "input_audio" | "audio" | "audio_url" | "video"
+            | "video_url" | "input_video" | "container_upload" | "document_url" => Self::File,
+            // `{"type": "function", "function": {…}}`: a call among the parts of a message.
+            "function" => Self::Plain,
+            _ if kind.ends_with("_call") => Self::Call,
+            _ if kind.ends_with("_output") || kind.ends_with("_result") => Self::Plain,
+            _ => return None,
+        })
+    }
+}
+
+fn part(draft: &mut Draft, value: Node<'_>) {
+    let kind = value.get("type").filter(|kind| kind.kind() == Kind::Text);
+    if let Some(kind) = kind {
+        return match Class::of(&kind.text().unwrap_or_default()) {
+            Some(class) => fields(draft, value, class),
+            None => draft.json(value.json()),
+        };
+    }
+    let name = |field: &Node<'_>| Use::of(Name::of(field).as_str());
+    let is_mark = || value.get("cachePoint").is_some() || value.get("cache_point").is_some();
+    if !value.children().any(|field| !matches!(name(&field), Use::Label | Use::Unknown)) && !is_mark() {
+        return draft.json(value.json());
+    }
+    fields(draft, value, Class::Plain);
+}
+
+/// What is done with a field of a message, an item or a part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Read as content, whatever it holds.
+    Words,
+    /// Shown with its names: arguments of tools, results as JSON.
+    Json,
+    Thoughts,
+    Image,
+    File,
+    Inline,
+    Calls,
+    Call,
+    Response,
+    Tools,
+    Name,
+    /// No model reads it, or the family's framing covers it.
+    Label,
+    /// No model reads it, however long: a signature.
+    Seal,
+    Unknown,
+}
+
+impl Use {
+    fn of(name: &str) -> Self {
+        match name {
+            "text"
+            | "content"
+            | "parts"
+            | "message"
+            | "output"
+            | "outputs"
+            | "result"
+            | "results"
+            | "toolresult"
+            | "citationscontent"
+            | "toolreferences"
+            | "toolplan"
+            | "refusal"
+            | "title"
+            | "context"
+            | "stdout"
+            | "stderr"
+            | "logs"
+            | "code"
+            | "error"
+            | "summary"
+            | "query"
+            | "queries"
+            | "url"
+            | "source"
+            | "encryptedcontent"
+            | "executablecode"
+            | "codeexecutionresult"
+            | "searchresult"
+            | "arguments"
+            | "input"
+            | "reason" => Self::Words,
+            "json" | "guardcontent" | "action" | "operation" => Self::Json,
+            "reasoningcontent" | "reasoning" | "thinking" | "reasoningdetails" | "thinkingblocks" => {
+                Self::Thoughts
+            }
+            "image" | "imageurl" | "images" => Self::Image,
+            "document" | "video" | "audio" | "inputaudio" | "audiourl" | "videourl" | "documenturl"
+            | "file" => Self::File,
+            "inlinedata" | "filedata" => Self::Inline,
+            "toolcalls" => Self::Calls,
+            "tooluse" | "functioncall" | "function" => Self::Call,
+            "functionresponse" => Self::Response,
+            "tools" => Self::Tools,
+            "name" => Self::Name,
+            "type" | "id" | "callid" | "toolcallid" | "tooluseid" | "status" | "index" | "cachecontrol"
+            | "cachepoint" | "iserror" | "strict" | "role" | "phase" | "prefix" | "execution"
+            | "serverlabel" | "containerid" | "detail" | "mediaresolution" | "mimetype" | "mediatype"
+            | "format" | "returncode" | "thought" | "caller" | "approvalrequestid" | "approve"
+            | "videometadata" | "toolname" | "namespace" => Self::Label,
+            "signature" | "thoughtsignature" => Self::Seal,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Longer labels are no labels.
+const LABEL_BYTES: usize = 256;
+
+/// Reads every field of an object.
+pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {
+    match class {
+        Class::Call => calls::item(draft, value),
+        Class::Image => draft.image(media::image_of(value)),
+        Class::File => media::document(draft, value),
+        Class::Plain | Class::Thought => {}
+    }
+    let thinks =
+        class == Class::Thought || value.get("thought").and_then(|thought| thought.switch()) == Some(true);
+    for field in value.children().filter(|field| !field.is_empty()) {
+        let name = Name::of(&field);
+        let name = name.as_str();
+        if is_read(class, name) {
+            media::beside(draft, class, field);
+            continue;
+        }
+        match Use::of(name) {
+            Use::Words | Use::Json
+                if thinks && matches!(name, "text" | "content" | "summary" | "encryptedcontent") =>
+            {
+                thoughts(draft, field);
+            }
+            Use::Thoughts => thoughts(draft, field),
+            Use::Unknown if thinks && name == "data" => thoughts(draft, field),
+            Use::Words if name == "source" && field.is_object() => draft.json(field.member_json()),
+            Use::Words => read(draft, field),
+            Use::Json => draft.json(field.json()),
+            Use::Image => media::images(draft, field, value),
+            Use::File => media::document(draft, field),
+            Use::Inline => media::inline(draft, field),
+            Use::Calls => calls::list(draft, field),
+            Use::Call => calls::named(draft, field),
+            Use::Response => response(draft, field),
+            Use::Tools => tools::announced(draft, field),
+            Use::Name if draft.role() == "tool" => label(draft, field),
+            Use::Name => read(draft, field),
+            Use::Label => label(draft, field),
+            Use::Seal => {}
+            Use::Unknown => draft.json(field.member_json()),
+        }
+    }
+}
+
+/// Whether a field was read with its object: as an image, a file, or a call.
+fn is_read(class: Class, name: &str) -> bool {
+    match class {
+        Class::Plain | Class::Thought => false,
+        Class::Call => matches!(name, "name" | "arguments" | "input" | "action"),
+        Class::Image => {
+            matches!(name, "imageurl" | "source" | "image" | "data" | "url" | "fileid" | "result")
+        }
+        Class::File => matches!(
+            name,
+            "file"
+                | "source"
+                | "document"
+                | "inputaudio"
+                | "audio"
+                | "audiourl"
+                | "video"
+                | "videourl"
+                | "inputvideo"
+                | "documenturl"
+                | "fileid"
+                | "filedata"
+                | "fileurl"
+                | "filename"
+                | "data"
+                | "url"
+        ),
+    }
+}
+
+/// A field that no model reads, unless it is too long for that.
+pub(super) fn label(draft: &mut Draft, field: Node<'_>) {
+    if field.raw().len() > LABEL_BYTES {
+        draft.json(field.member_json());
     }
 }
 
 /// What the model thought before, as far as it is sent back.
-fn thought(kind: &str, fields: &Map<String, Value>) -> Option<Part> {
-    let reasoning = |value: &Value| Part::Reasoning(strings(value, 0).into());
-    match kind {
-        "thinking" => fields.get("thinking").map(reasoning),
-        "redacted_thinking" => fields.get("data").map(reasoning),
-        "reasoning" | "reasoning_text" | "summary_text" => {
-            let mut open = ["content", "summary", "text"].iter().filter_map(|field| fields.get(*field));
-            let open = open.find(|value| value.as_array().is_none_or(|items| !items.is_empty()));
-            Some(open.or(fields.get("encrypted_content")).map_or(Part::Reasoning("".into()), reasoning))
-        }
-        _ if fields.get("thought").and_then(Value::as_bool) == Some(true) => {
-            fields.get("text").map(reasoning)
-        }
-        _ => fields.get("reasoningContent").map(reasoning),
+fn thoughts(draft: &mut Draft, value: Node<'_>) {
+    if let Some(text) = value.text() {
+        return draft.reasoning(&text);
     }
-}
-
-/// A tool call among the parts of a message.
-fn called(kind: &str, fields: &Map<String, Value>) -> Option<Part> {
-    match kind {
-        "tool_use" | "server_tool_use" | "mcp_tool_use" => Some(named(fields, "input")),
-        "function_call" | "mcp_call" => Some(named(fields, "arguments")),
-        "custom_tool_call" => Some(named(fields, "input")),
-        "function" => call_of(fields.get("function")?),
-        _ if kind.ends_with("_call") => {
-            let arguments = ["arguments", "action", "input"].iter().find_map(|field| fields.get(*field));
-            Some(Part::Call { name: kind.into(), arguments: arguments.map_or("".into(), arguments_of) })
-        }
-        _ => {
-            let (call, arguments) =
-                [("toolUse", "input"), ("functionCall", "args"), ("function_call", "args")]
-                    .iter()
-                    .find_map(|(field, arguments)| Some((fields.get(*field)?, arguments)))?;
-            Some(named(call.as_object()?, arguments))
-        }
-    }
-}
-
-/// One entry of `tool_calls`: with the function inside, or bare.
-fn call(value: &Value) -> Option<Part> {
-    call_of(value.get("function").unwrap_or(value))
-}
-
-fn call_of(function: &Value) -> Option<Part> {
-    function.as_object().map(|fields| {
-        named(fields, if fields.contains_key("arguments") { "arguments" } else { "parameters" })
-    })
-}
-
-fn named(fields: &Map<String, Value>, arguments: &str) -> Part {
-    let name = fields.get("name").and_then(Value::as_str).unwrap_or_default();
-    Part::Call { name: name.into(), arguments: fields.get(arguments).map_or("".into(), arguments_of) }
-}
-
-fn arguments_of(value: &Value) -> Arc<str> {
-    value.as_str().map_or_else(|| json(value), Into::into)
+    let mut text = String::new();
+    strings(value, &mut text);
+    draft.reasoning(&text);
 }
 
 /// All text inside a value, without its syntax.
-fn strings(value: &Value, depth: usize) -> String {
-    if depth > DEPTH_MAX {
-        return String::new();
-    }
-    let deeper = depth.saturating_add(1);
-    match value {
-        Value::String(string) => string.clone(),
-        Value::Array(items) => items.iter().map(|item| strings(item, deeper)).collect(),
-        Value::Object(fields) => {
-            let text = fields.iter().filter(|(field, _)| *field != "type" && *field != "signature");
-            text.map(|(_, value)| strings(value, deeper)).collect()
+fn strings(value: Node<'_>, out: &mut String) {
+    match value.kind() {
+        Kind::Text => out.push_str(&value.text().unwrap_or_default()),
+        _ if value.is_cut() || value.has_bare() => out.push_str(value.raw()),
+        Kind::Array => value.children().for_each(|item| strings(item, out)),
+        Kind::Object => {
+            for field in value.children() {
+                match Use::of(Name::of(&field).as_str()) {
+                    Use::Seal => {}
+                    Use::Label if field.raw().len() <= LABEL_BYTES => {}
+                    Use::Unknown => {
+                        let is_data = field.is_named("data");
+                        out.push_str(&if is_data {
+                            field.text().unwrap_or_default().into_owned()
+                        } else {
+                            field.member_json()
+                        });
+                    }
+                    _ => strings(field, out),
+                }
+            }
         }
-        _ => String::new(),
+        Kind::Bare => out.push_str(value.raw()),
     }
 }
 
-fn text(string: &str) -> Part {
-    Part::Text(string.into())
+/// What a function answered; files may stand beside it.
+fn response(draft: &mut Draft, value: Node<'_>) {
+    let Some(answer) = value.get("response") else { return draft.json(value.json()) };
+    draft.json(answer.json());
+    for field in value.children().filter(|field| !field.is_empty()) {
+        match Name::of(&field).as_str() {
+            "response" => {}
+            "parts" => read(draft, field),
+            "id" | "name" | "willcontinue" | "scheduling" => label(draft, field),
+            _ => draft.json(field.member_json()),
+        }
+    }
+}
+
+/// The same beside the conversation.
+pub(super) fn label_aside(draft: &mut Draft, field: Node<'_>) {
+    if field.raw().len() > LABEL_BYTES {
+        draft.aside(crate::message::Part::Text(field.member_json().into()));
+    }
 }

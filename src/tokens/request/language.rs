@@ -17,6 +17,8 @@ pub(crate) struct Language {
     pub(crate) choices: &'static [&'static str],
     /// The limit to write where none stands: the object that it belongs into, and its name.
     pub(crate) written: Option<(Option<&'static str>, &'static str)>,
+    /// The words by which it switches reasoning off; all where there are none.
+    pub(super) thinking: &'static [&'static str],
 }
 
 impl Language {
@@ -26,7 +28,7 @@ impl Language {
             [first, ..] => Some((None, *first)),
             [] => None,
         };
-        Self { at_top: true, nested: &[], limits, choices, written }
+        Self { at_top: true, nested: &[], limits, choices, written, thinking: &[] }
     }
 
     /// A language whose words all stand in one object, which may have two names.
@@ -39,7 +41,13 @@ impl Language {
             ([object, ..], [first, ..]) => Some((Some(*object), *first)),
             _ => None,
         };
-        Self { at_top: false, nested, limits, choices, written }
+        Self { at_top: false, nested, limits, choices, written, thinking: &[] }
+    }
+
+    /// The same, switching reasoning off by those words alone.
+    const fn thinking(mut self, words: &'static [&'static str]) -> Self {
+        self.thinking = words;
+        self
     }
 
     /// Whether a limit of zero is one: to read a prompt and write nothing (with `echo`), or to fill a cache. Elsewhere it
@@ -169,26 +177,30 @@ fn takes_new_name_only(model: &str) -> bool {
 }
 
 /// OpenAI's own chat: models that reason take the new name only.
-pub(crate) static OPENAI_CHAT: Language = Language::flat(&["max_completion_tokens", "max_tokens"], &["n"]);
+pub(crate) static OPENAI_CHAT: Language =
+    Language::flat(&["max_completion_tokens", "max_tokens"], &["n"]).thinking(&["reasoning_effort"]);
 /// The chat of others who speak like OpenAI: most take the old name only.
 pub(crate) static CHAT: Language = Language::flat(&["max_tokens", "max_completion_tokens"], &["n"]);
 /// OpenAI's completions: of `best_of` answers all are billed.
 pub(crate) static COMPLETIONS: Language = Language::flat(&["max_tokens"], &["n", "best_of"]);
-pub(crate) static RESPONSES: Language = Language::flat(&["max_output_tokens"], &[]);
+pub(crate) static RESPONSES: Language = Language::flat(&["max_output_tokens"], &[]).thinking(&["reasoning"]);
 /// Images and speech of OpenAI's, which have no limit.
 pub(crate) static MEDIA: Language = Language::flat(&[], &["n"]);
-pub(crate) static MESSAGES: Language = Language::flat(&["max_tokens"], &[]);
+pub(crate) static MESSAGES: Language = Language::flat(&["max_tokens"], &[]).thinking(&["thinking"]);
 /// Anthropic's text completions.
 pub(crate) static COMPLETE: Language = Language::flat(&["max_tokens_to_sample"], &[]);
 pub(crate) static COHERE: Language = Language::flat(&["max_tokens"], &["num_generations"]);
-pub(crate) static OLLAMA: Language = Language::inside(&["options"], &["num_predict"], &[]);
-pub(crate) static CONVERSE: Language = Language::inside(&["inferenceConfig"], &["maxTokens"], &[]);
+pub(crate) static OLLAMA: Language =
+    Language::inside(&["options"], &["num_predict"], &[]).thinking(&["think"]);
+pub(crate) static CONVERSE: Language =
+    Language::inside(&["inferenceConfig"], &["maxTokens"], &[]).thinking(&["additional"]);
 /// Protocol buffers in JSON: every name is taken in both spellings.
 pub(crate) static GEMINI: Language = Language::inside(
     &["generationConfig", "generation_config"],
     &["maxOutputTokens", "max_output_tokens"],
     &["candidateCount", "candidate_count"],
-);
+)
+.thinking(&["google"]);
 /// Bedrock's Invoke: every maker's models have words of their own, and refuse those of others.
 pub(crate) static INVOKE: Language = Language {
     at_top: true,
@@ -204,6 +216,7 @@ pub(crate) static INVOKE: Language = Language {
     ],
     choices: &["n", "num_generations"],
     written: None,
+    thinking: &[],
 };
 /// All of them at once, where nobody knows which is spoken.
 pub(crate) static ANY: Language = Language {
@@ -223,6 +236,7 @@ pub(crate) static ANY: Language = Language {
     ],
     choices: &["n", "candidateCount", "candidate_count", "num_generations", "best_of"],
     written: None,
+    thinking: &[],
 };
 
 #[cfg(test)]

@@ -1,197 +1,157 @@
-//! How large is an image, and what else in a request is no text?
+//! What in a request is no text: images, sounds, files?
 
-use serde_json::{Map, Value};
-
+use super::content::{self, Class};
+use super::draft::Draft;
+use super::name::Name;
+use super::pixels;
 use crate::message::{Detail, Part, Picture};
+use crate::tokens::document::{Kind, Node};
 
-/// The part that an object of that type is, where it is an image or a file.
-pub(super) fn part(kind: &str, fields: &Map<String, Value>) -> Option<Part> {
-    match kind {
-        "image_url" | "input_image" | "image" | "computer_screenshot" => return Some(of_fields(fields)),
-        "file" | "input_file" | "document" | "input_audio" | "audio" | "audio_url" | "video"
-        | "video_url" | "input_video" | "container_upload" | "document_url" => return Some(document(fields)),
-        _ => {}
-    }
-    if fields.contains_key("image") {
-        return Some(of_fields(fields));
-    }
-    let inline =
-        ["inlineData", "inline_data", "fileData", "file_data"].iter().find_map(|field| fields.get(*field));
-    if let Some(inline) = inline {
-        let mime =
-            ["mimeType", "mime_type"].iter().find_map(|field| inline.get(*field)).and_then(Value::as_str);
-        return Some(match mime {
-            Some(mime) if mime.starts_with("image/") => image(inline.get("data").unwrap_or(&Value::Null)),
-            _ => Part::Opaque,
-        });
-    }
-    ["document", "video", "audio"].iter().any(|field| fields.contains_key(*field)).then(|| document(fields))
-}
-
-/// A document whose text stands in the request is its text; any other cannot be counted here.
-fn document(fields: &Map<String, Value>) -> Part {
-    let source = fields.get("source").or_else(|| fields.get("document"));
-    let is_text = source.and_then(|source| source.get("type")).and_then(Value::as_str) == Some("text");
-    match source.and_then(|source| source.get("data")).and_then(Value::as_str) {
-        Some(text) if is_text => Part::Text(text.into()),
-        _ => Part::Opaque,
+/// One image, or a list of them, that stands in an object of that detail.
+pub(super) fn images(draft: &mut Draft, value: Node<'_>, around: Node<'_>) {
+    match value.kind() {
+        Kind::Array if value.has_bare() || value.is_cut() => content::read(draft, value),
+        Kind::Array => value.children().for_each(|item| images(draft, item, around)),
+        Kind::Object => {
+            draft.image(sized(value, detail(around)));
+            beside_image(draft, value);
+        }
+        Kind::Text => draft.image(pixels::image(&value.text().unwrap_or_default())),
+        Kind::Bare => draft.image(Part::Image),
     }
 }
 
-/// An image, however its object is built.
-fn of_fields(fields: &Map<String, Value>) -> Part {
-    const PLACES: [&str; 5] = ["image_url", "source", "image", "data", "url"];
-    let mut detail = detail(fields);
-    let mut at = PLACES.iter().find_map(|field| fields.get(*field)).unwrap_or(&Value::Null);
+/// The image that an object is, however it is built.
+pub(super) fn image_of(value: Node<'_>) -> Part {
+    let within =
+        ["image_url", "source", "image", "data", "url", "result"].iter().find_map(|field| value.get(field));
+    match within {
+        Some(inner) if inner.is_object() => sized(inner, detail(value)),
+        Some(inner) => looked_at(pixels::image(&inner.text().unwrap_or_default()), detail(value)),
+        None => looked_at(Part::Image, detail(value)),
+    }
+}
+
+fn sized(value: Node<'_>, around: Option<Detail>) -> Part {
+    let mut looked = around;
+    let mut at = Some(value);
     // At most `{image: {source: {bytes}}}`.
     for _ in 0..3 {
-        let Some(inner) = at.as_object() else { break };
-        detail = detail.or_else(|| self::detail(inner));
-        at = ["url", "source", "data", "bytes", "base64"]
-            .iter()
-            .find_map(|field| inner.get(*field))
-            .unwrap_or(&Value::Null);
+        let Some(inner) = at.filter(Node::is_object) else { break };
+        looked = looked.or_else(|| detail(inner));
+        at = ["url", "source", "data", "bytes", "base64"].iter().find_map(|field| inner.get(field));
     }
-    match (image(at), detail) {
+    let data = at.and_then(|data| data.text());
+    looked_at(data.map_or(Part::Image, |data| pixels::image(&data)), looked)
+}
+
+fn looked_at(image: Part, detail: Option<Detail>) -> Part {
+    match (image, detail) {
         (Part::Picture(picture), Some(detail)) => Part::Picture(Picture { detail, ..picture }),
         // Coarse images are of one size whatever they show.
         (Part::Image, Some(Detail::Low)) => {
             Part::Picture(Picture { width: 512, height: 512, detail: Detail::Low })
         }
-        (part, _) => part,
+        (image, _) => image,
     }
 }
 
-fn detail(fields: &Map<String, Value>) -> Option<Detail> {
+fn detail(value: Node<'_>) -> Option<Detail> {
     let named =
-        ["detail", "mediaResolution", "media_resolution"].iter().find_map(|field| fields.get(*field))?;
-    let named = named.as_str().or_else(|| named.get("level")?.as_str())?;
-    match named.rsplit('_').next()? {
+        ["detail", "mediaResolution", "media_resolution"].iter().find_map(|field| value.get(field))?;
+    let level = if named.is_object() { named.get("level")? } else { named };
+    match level.word()?.rsplit('_').next()? {
         "low" | "LOW" => Some(Detail::Low),
         "high" | "HIGH" => Some(Detail::High),
         _ => Some(Detail::Auto),
     }
 }
 
-/// An image by its base64 text: sized where its header tells the size.
-pub(super) fn image(value: &Value) -> Part {
-    let Some(text) = value.as_str() else { return Part::Image };
-    let data = match text.split_once(";base64,") {
-        Some((_, data)) => data,
-        None => text,
-    };
-    let head = decoded(data);
-    match size(&head) {
-        Some((width, height)) if width > 0 && height > 0 => {
-            Part::Picture(Picture { width, height, detail: Detail::Auto })
+/// What stands in an image's object and is no image.
+fn beside_image(draft: &mut Draft, value: Node<'_>) {
+    for field in value.children().filter(|field| !field.is_empty()) {
+        match Name::of(&field).as_str() {
+            "url" | "data" | "bytes" | "base64" | "uri" | "fileuri" | "fileid" | "s3location" => {}
+            "source" if field.is_object() => beside_image(draft, field),
+            "type" | "mediatype" | "mimetype" | "format" | "detail" | "mediaresolution" | "source"
+            | "displayname" => content::label(draft, field),
+            _ => draft.json(field.member_json()),
         }
-        _ => Part::Image,
     }
 }
 
-/// A size stands in the first bytes, in a photograph behind its preview.
-const HEAD_BYTES: usize = 256 * 1024;
+/// What stands inside a field that was read with its image.
+pub(super) fn beside(draft: &mut Draft, class: Class, field: Node<'_>) {
+    if class == Class::Image && field.is_object() {
+        beside_image(draft, field);
+    }
+}
 
-/// The first bytes of base64 text; none where it is something else.
-fn decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut bits = 0_u32;
-    let mut held = 0_u32;
-    for byte in text.bytes().take(HEAD_BYTES) {
-        let value = match byte {
-            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            b'=' => break,
-            b'\r' | b'\n' => continue,
-            _ => return Vec::new(),
-        };
-        held = (held << 6) | u32::from(value);
-        bits = bits.wrapping_add(6);
-        if bits >= 8 {
-            bits = bits.wrapping_sub(8);
-            bytes.push(u8::try_from((held >> bits) & 0xff).unwrap_or(0));
+/// A document whose text stands in the request is its text; any other cannot be counted here.
+pub(super) fn document(draft: &mut Draft, value: Node<'_>) {
+    if !value.is_object() {
+        return opaque(draft, value);
+    }
+    let source =
+        value.get("source").or_else(|| value.get("document")).filter(Node::is_object).unwrap_or(value);
+    let kind = source.get("type").and_then(|kind| kind.word());
+    let data = source.get("data").filter(|data| kind == Some("text") || data.is_object());
+    let said = data.or_else(|| source.get("text")).or_else(|| source.get("content"));
+    let has_more =
+        ["bytes", "s3Location", "url", "file_id", "id"].iter().any(|field| source.get(field).is_some());
+    if said.is_none() || (has_more && data.is_none()) {
+        return opaque(draft, value);
+    }
+    for field in source.children().filter(|field| !field.is_empty()) {
+        match Name::of(&field).as_str() {
+            "data" if field.is_object() => draft.json(field.json()),
+            "data" | "text" | "content" => content::read(draft, field),
+            "type" | "mediatype" | "format" | "id" => content::label(draft, field),
+            // Read with the part that the document is.
+            "title" | "context" | "citations" | "cachecontrol" if field_of_part(value, source) => {}
+            _ => draft.json(field.member_json()),
         }
-        held &= 0xffff;
     }
-    bytes
-}
-
-/// Width and height of a PNG, GIF, WebP or JPEG, by its header.
-fn size(head: &[u8]) -> Option<(u32, u32)> {
-    if head.starts_with(b"\x89PNG") {
-        return Some((big(head, 16, 4)?, big(head, 20, 4)?));
-    }
-    if head.starts_with(b"GIF8") {
-        return Some((little(head, 6, 2)?, little(head, 8, 2)?));
-    }
-    if head.starts_with(b"RIFF") && head.get(8..12)? == b"WEBP" {
-        return webp(head);
-    }
-    if head.starts_with(b"\xff\xd8") { jpeg(head) } else { None }
-}
-
-fn webp(head: &[u8]) -> Option<(u32, u32)> {
-    match head.get(12..16)? {
-        b"VP8X" => Some((little(head, 24, 3)?.saturating_add(1), little(head, 27, 3)?.saturating_add(1))),
-        b"VP8L" => {
-            let bits = little(head, 21, 4)?;
-            Some(((bits & 0x3fff).saturating_add(1), ((bits >> 14) & 0x3fff).saturating_add(1)))
+    // A document that is a field: what stands beside its source.
+    if !field_of_part(value, source) && value.get("type").is_none() {
+        for field in value.children().filter(|field| !field.is_empty()) {
+            match field.raw_key() {
+                "source" | "document" => {}
+                "format" => content::label(draft, field),
+                _ => draft.json(field.member_json()),
+            }
         }
-        b"VP8 " => Some((little(head, 26, 2)? & 0x3fff, little(head, 28, 2)? & 0x3fff)),
-        _ => None,
     }
 }
 
-/// Walks a JPEG's segments to the one that begins a frame.
-fn jpeg(head: &[u8]) -> Option<(u32, u32)> {
-    let mut at = 2_usize;
-    while *head.get(at)? == 0xff {
-        let marker = *head.get(at.saturating_add(1))?;
-        let is_frame = matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
-        if is_frame {
-            return Some((big(head, at.saturating_add(7), 2)?, big(head, at.saturating_add(5), 2)?));
+/// Whether the source is the part itself.
+fn field_of_part(value: Node<'_>, source: Node<'_>) -> bool {
+    value.place() == source.place()
+}
+
+fn opaque(draft: &mut Draft, value: Node<'_>) {
+    let kind = value.get("type").map_or_else(|| Name::of(&value), |_| Name::of(&value));
+    let word = value.get("type").and_then(|kind| kind.word()).unwrap_or_default();
+    let is = |media: &str| word.contains(media) || kind.as_str().contains(media);
+    draft.media.sound |= is("audio");
+    draft.media.film |= is("video");
+    draft.opaque();
+}
+
+/// Data of a stated kind: an image, or what cannot be counted.
+pub(super) fn inline(draft: &mut Draft, value: Node<'_>) {
+    let mime =
+        ["mimeType", "mime_type"].iter().find_map(|field| value.get(field)).and_then(|mime| mime.word());
+    match mime {
+        Some(mime) if mime.starts_with("image/") => {
+            let data = value.get("data").and_then(|data| data.text());
+            draft.image(data.map_or(Part::Image, |data| pixels::image(&data)));
+            beside_image(draft, value);
         }
-        let length = usize::try_from(big(head, at.saturating_add(2), 2)?).ok()?;
-        at = at.saturating_add(length).saturating_add(2);
-    }
-    None
-}
-
-fn big(bytes: &[u8], at: usize, count: usize) -> Option<u32> {
-    let bytes = bytes.get(at..at.saturating_add(count))?;
-    Some(bytes.iter().fold(0, |sum, byte| (sum << 8) | u32::from(*byte)))
-}
-
-fn little(bytes: &[u8], at: usize, count: usize) -> Option<u32> {
-    let bytes = bytes.get(at..at.saturating_add(count))?;
-    Some(bytes.iter().rev().fold(0, |sum, byte| (sum << 8) | u32::from(*byte)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_format_tells_its_size() {
-        let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x04\0\0\0\x03\0";
-        assert_eq!(size(png), Some((1_024, 768)));
-        assert_eq!(size(b"GIF89a\x40\x01\xf0\0"), Some((320, 240)));
-        // A lossy picture: 26 bytes in front, then 14 bits each.
-        let mut lossy = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\0\0\0".to_vec();
-        lossy.extend([0x80, 0x02, 0xe0, 0x01]);
-        assert_eq!(size(&lossy), Some((640, 480)));
-        // A comment of four bytes, then the frame: precision, height, width.
-        assert_eq!(size(b"\xff\xd8\xff\xfe\0\x04ab\xff\xc0\0\x11\x08\x01\xe0\x02\x80"), Some((640, 480)));
-        assert_eq!(size(b"\xff\xd8\xff\xe0"), None);
-        assert_eq!(size(b""), None);
-    }
-
-    #[test]
-    fn base64_is_read_as_far_as_it_is_base64() {
-        assert_eq!(decoded("aGVsbG8="), b"hello");
-        assert_eq!(decoded("https://example.com/a.png"), b"");
+        mime => {
+            draft.media.sound |= mime.is_some_and(|mime| mime.starts_with("audio/"));
+            draft.media.film |= mime.is_some_and(|mime| mime.starts_with("video/"));
+            draft.opaque();
+        }
     }
 }

@@ -1,52 +1,96 @@
 //! Which tools does a request describe?
 
-use std::sync::Arc;
+use super::draft::Draft;
+use super::name::Name;
+use crate::tokens::document::{Kind, Node};
 
-use serde_json::{Map, Value};
-
-use super::json;
-use crate::message::Prompt;
-
-/// A tool that is announced in the conversation, as one that chat completions describe.
-pub(super) fn announced(tool: &Value) -> Arc<str> {
-    match tool.get("function") {
-        Some(_) => json(tool),
-        None => format!("{{\"type\":\"function\",\"function\":{tool}}}").into(),
+/// Tools that are announced in the conversation, as chat completions describe them.
+pub(super) fn announced(draft: &mut Draft, value: Node<'_>) {
+    if value.kind() != Kind::Array || value.has_bare() || value.is_cut() {
+        return draft.json(value.member_json());
+    }
+    for tool in value.children() {
+        stored(draft, tool);
+        let description = match tool.get("function") {
+            Some(_) => tool.json(),
+            None => format!("{{\"type\":\"function\",\"function\":{}}}", tool.json()),
+        };
+        draft.tool(description);
     }
 }
 
-/// Adds every tool that the body describes beside its messages.
-pub(super) fn read(prompt: &mut Prompt, body: &Map<String, Value>) {
-    for field in ["tools", "functions"] {
-        list(&mut prompt.tools, body.get(field));
-    }
-    for field in ["toolConfig", "tool_config"] {
-        list(&mut prompt.tools, body.get(field).and_then(|config| config.get("tools")));
-    }
-    // A tool that is switched on by a field of its own.
-    for field in ["web_search_options", "search_parameters", "mcp_servers", "plugins"] {
-        let switched = body.get(field).filter(|value| !value.is_null());
-        prompt.tools.extend(
-            switched
-                .map(|value| -> Arc<str> { format!("{{\"type\":\"{field}\",\"options\":{value}}}").into() }),
-        );
+/// Adds every tool of a list, or the only one.
+pub(super) fn list(draft: &mut Draft, value: Node<'_>) {
+    match value.kind() {
+        Kind::Array if value.has_bare() || value.is_cut() => draft.tool(value.json()),
+        Kind::Array => value.children().for_each(|item| tool(draft, item)),
+        Kind::Bare if value.is_null() => {}
+        _ => tool(draft, value),
     }
 }
 
-fn list(tools: &mut Vec<Arc<str>>, value: Option<&Value>) {
-    let items = match value {
-        Some(Value::Array(items)) => items.as_slice(),
-        Some(one @ Value::Object(_)) => std::slice::from_ref(one),
-        _ => return,
+/// A tool that is switched on by a field of its own.
+pub(super) fn switched(draft: &mut Draft, field: Node<'_>) {
+    if field.is_null() || field.switch() == Some(false) {
+        return;
+    }
+    stored(draft, field);
+    let name = field.key();
+    draft.tool(format!("{{\"type\":\"{name}\",\"options\":{}}}", field.json()));
+}
+
+fn tool(draft: &mut Draft, item: Node<'_>) {
+    if !item.is_object() {
+        return draft.tool(item.json());
+    }
+    stored(draft, item);
+    let is_plain = |field: &Node<'_>| {
+        !matches!(Name::of(field).as_str(), "functiondeclarations" | "cachepoint") || field.is_null()
     };
-    for item in items {
-        let declared =
-            ["functionDeclarations", "function_declarations"].iter().find_map(|field| item.get(*field));
-        match declared {
-            Some(Value::Array(functions)) => tools.extend(functions.iter().map(json)),
-            // A mark in a list of tools, not a tool.
-            _ if item.get("cachePoint").is_some() => {}
-            _ => tools.push(json(item)),
+    if item.children().all(|field| is_plain(&field)) {
+        return draft.tool(item.json());
+    }
+    // A list of functions, or a mark for the cache; whatever stands beside it is a tool as well.
+    let mut others = String::new();
+    for field in item.children().filter(|field| !field.is_null()) {
+        match Name::of(&field).as_str() {
+            "functiondeclarations" if field.kind() == Kind::Array && !field.has_bare() && !field.is_cut() => {
+                field.children().for_each(|function| draft.tool(function.json()));
+            }
+            "cachepoint" if field.raw().len() <= MARK_BYTES => {}
+            _ => {
+                others.push(if others.is_empty() { '{' } else { ',' });
+                others.push_str(&field.member_json());
+            }
         }
+    }
+    if !others.is_empty() {
+        others.push('}');
+        draft.tool(others);
+    }
+}
+
+/// A mark for a cache is short.
+const MARK_BYTES: usize = 128;
+
+/// What a tool looks into is kept elsewhere, and cannot be counted here.
+fn stored(draft: &mut Draft, tool: Node<'_>) {
+    let is_kept = tool.children().filter(|field| !field.is_empty()).any(|field| {
+        match Name::of(&field).as_str() {
+            "vectorstoreids" | "fileids" | "filesearch" | "retrieval" | "libraryids" | "collectionids" => {
+                true
+            }
+            // A container by its id, or with files in it.
+            "container" | "environment" => {
+                field.kind() == Kind::Text
+                    || ["id", "container_id", "file_ids", "skills"]
+                        .iter()
+                        .any(|inner| field.get(inner).is_some_and(|inner| !inner.is_empty()))
+            }
+            _ => false,
+        }
+    });
+    if is_kept {
+        draft.opaque();
     }
 }

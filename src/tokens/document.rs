@@ -1,0 +1,290 @@
+//! What stands where in a JSON text, without building any of it?
+//!
+//! One pass writes down where each value begins; what a value says is read off the text when somebody asks.
+//! An entry has twelve bytes. Numbers and the like in a list have none, nor has what is empty, and neither has what lies deeper than
+//! 32 levels, so a text costs at most four times its bytes here, whatever is written in it.
+
+mod parse;
+mod text;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// A JSON text, and where its values stand.
+#[derive(Debug)]
+pub(crate) struct Document<'a> {
+    text: &'a str,
+    entries: Entries,
+    first: Entry,
+    /// Whether something in it is marked to be kept in a cache: Anthropic's mark, or Bedrock's.
+    pub(crate) marks_cache: bool,
+}
+
+/// Deeper values are passed over.
+pub(crate) const DEPTH_MAX: usize = 32;
+
+/// Where a value begins, and what comes behind it.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Where its name begins, behind the quote, in an object.
+    key: u32,
+    at: u32,
+    /// The entry behind it and all that is in it, with its flags in the highest bits.
+    next: u32,
+}
+
+/// A list has items without entries: numbers, switches, nulls, and what is empty.
+const BARE: u32 = 1 << 31;
+/// What is in it lies too deep.
+const DEEP: u32 = 1 << 30;
+const INDEX: u32 = DEEP - 1;
+
+/// Entries in pieces of one size, so that a large text is not copied while it is read.
+#[derive(Debug, Default)]
+struct Entries(Vec<Vec<Entry>>);
+
+const PIECE: usize = 4_096;
+
+impl Entries {
+    fn len(&self) -> u32 {
+        let full = self.0.len().saturating_sub(1).saturating_mul(PIECE);
+        let last = self.0.last().map_or(0, Vec::len);
+        u32::try_from(full.saturating_add(last)).unwrap_or(INDEX)
+    }
+
+    fn push(&mut self, entry: Entry) {
+        match self.0.last_mut().filter(|piece| piece.len() < PIECE) {
+            Some(piece) => piece.push(entry),
+            None => {
+                // The first piece is as small as most requests.
+                let mut piece = Vec::with_capacity(if self.0.is_empty() { 64 } else { PIECE });
+                piece.push(entry);
+                self.0.push(piece);
+            }
+        }
+    }
+
+    fn get(&self, index: u32) -> Option<&Entry> {
+        let index = usize::try_from(index).ok()?;
+        self.0.get(index / PIECE)?.get(index % PIECE)
+    }
+
+    fn get_mut(&mut self, index: u32) -> Option<&mut Entry> {
+        let index = usize::try_from(index).ok()?;
+        self.0.get_mut(index / PIECE)?.get_mut(index % PIECE)
+    }
+}
+
+/// What a value is, by its first byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Object,
+    Array,
+    Text,
+    /// A number, `true`, `false` or `null`.
+    Bare,
+}
+
+/// A value of a document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node<'d> {
+    document: &'d Document<'d>,
+    index: u32,
+    entry: Entry,
+}
+
+impl<'a> Document<'a> {
+    /// Reads a text; the place of the first byte that is no JSON where it is none.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, usize> {
+        parse::parse(text)
+    }
+
+    /// The outermost value.
+    pub(crate) fn root(&self) -> Node<'_> {
+        Node { document: self, index: 0, entry: self.first }
+    }
+
+    fn node(&self, index: u32) -> Option<Node<'_>> {
+        Some(Node { document: self, index, entry: *self.entries.get(index)? })
+    }
+}
+
+impl<'d> Node<'d> {
+    fn bytes(&self) -> &'d [u8] {
+        self.document.text.as_bytes()
+    }
+
+    fn at(&self) -> usize {
+        place(self.entry.at)
+    }
+
+    /// How long the whole text is.
+    pub(crate) fn document_bytes(&self) -> usize {
+        self.document.text.len()
+    }
+
+    /// Whether anything in the whole text is marked for a cache.
+    pub(crate) fn document_marks_cache(&self) -> bool {
+        self.document.marks_cache
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self.bytes().get(self.at()) {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'"') => Kind::Text,
+            _ => Kind::Bare,
+        }
+    }
+
+    pub(crate) fn is_object(&self) -> bool {
+        self.kind() == Kind::Object
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        self.bytes().get(self.at()) == Some(&b'n')
+    }
+
+    /// Whether it says nothing at all: null, or nothing inside.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self.kind() {
+            Kind::Object | Kind::Array => {
+                let inside = self.bytes().get(self.at().saturating_add(1)..).unwrap_or_default();
+                let first = inside.iter().find(|byte| !byte.is_ascii_whitespace());
+                matches!(first, Some(b'}' | b']'))
+            }
+            Kind::Text => self.bytes().get(self.at().saturating_add(1)) == Some(&b'"'),
+            Kind::Bare => self.is_null(),
+        }
+    }
+
+    /// Whether a list holds items that are passed over here: numbers, switches, nulls, and what is empty.
+    pub(crate) fn has_bare(&self) -> bool {
+        self.entry.next & BARE != 0
+    }
+
+    /// Whether it lies so deep that nothing in it can be seen here.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.entry.next & DEEP != 0
+    }
+
+    /// Its name in the object around it, as it is written between the quotes.
+    pub(crate) fn raw_key(&self) -> &'d str {
+        let at = place(self.entry.key);
+        self.document.text.get(at..text::end(self.bytes(), at)).unwrap_or_default()
+    }
+
+    /// Its name in the object around it.
+    pub(crate) fn key(&self) -> Cow<'d, str> {
+        text::unescaped(self.raw_key())
+    }
+
+    /// Its number, by which its siblings find it with [`numbered`](Self::numbered).
+    pub(crate) fn number(&self) -> u32 {
+        self.index
+    }
+
+    /// The value of that number.
+    pub(crate) fn numbered(&self, number: u32) -> Option<Self> {
+        self.document.node(number)
+    }
+
+    /// What is in an object or a list, in its order.
+    pub(crate) fn children(&self) -> Children<'d> {
+        Children {
+            document: self.document,
+            index: self.index.saturating_add(1),
+            end: self.entry.next & INDEX,
+        }
+    }
+
+    /// The member of that name; the last, where it stands there twice, as most readers take it.
+    pub(crate) fn get(&self, name: &str) -> Option<Self> {
+        if !self.is_object() {
+            return None;
+        }
+        self.children().filter(|child| child.is_named(name)).last()
+    }
+
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        let raw = self.raw_key();
+        raw == name || (raw.contains('\\') && text::unescaped(raw) == name)
+    }
+
+    /// What a string says.
+    pub(crate) fn text(&self) -> Option<Cow<'d, str>> {
+        (self.kind() == Kind::Text).then(|| {
+            let at = self.at().saturating_add(1);
+            text::unescaped(self.document.text.get(at..text::end(self.bytes(), at)).unwrap_or_default())
+        })
+    }
+
+    /// What a string says, where that is short and plain: a name, a kind.
+    pub(crate) fn word(&self) -> Option<&'d str> {
+        match self.text()? {
+            Cow::Borrowed(word) => Some(word),
+            Cow::Owned(_) => None,
+        }
+    }
+
+    /// Where it stands in the text.
+    pub(crate) fn place(&self) -> Range<usize> {
+        let at = self.at();
+        at..text::end_of_value(self.bytes(), at)
+    }
+
+    /// As it is written.
+    pub(crate) fn raw(&self) -> &'d str {
+        self.document.text.get(self.place()).unwrap_or_default()
+    }
+
+    /// As JSON without blanks, in letters rather than in their numbers.
+    pub(crate) fn json(&self) -> String {
+        let mut json = String::new();
+        text::compact(self.raw(), &mut json);
+        json
+    }
+
+    /// The same with its name before it.
+    pub(crate) fn member_json(&self) -> String {
+        let mut json = String::from("\"");
+        json.push_str(self.raw_key());
+        json.push_str("\":");
+        text::compact(self.raw(), &mut json);
+        json
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn switch(&self) -> Option<bool> {
+        match self.bytes().get(self.at()) {
+            Some(b't') => Some(true),
+            Some(b'f') => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// Goes through an object or a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Children<'d> {
+    document: &'d Document<'d>,
+    index: u32,
+    end: u32,
+}
+
+impl<'d> Iterator for Children<'d> {
+    type Item = Node<'d>;
+
+    fn next(&mut self) -> Option<Node<'d>> {
+        if self.index >= self.end {
+            return None;
+        }
+        let node = self.document.node(self.index)?;
+        self.index = node.entry.next & INDEX;
+        Some(node)
+    }
+}
+
+fn place(at: u32) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}

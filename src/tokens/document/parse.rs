@@ -1,0 +1,224 @@
+//! Where does each value of a JSON text begin?
+
+use super::{BARE, DEEP, DEPTH_MAX, Document, Entries, Entry, INDEX};
+
+/// A place where the text is no JSON.
+type Wrong = usize;
+
+pub(super) fn parse(text: &str) -> Result<Document<'_>, Wrong> {
+    let mut parser =
+        Parser { bytes: text.as_bytes(), at: 0, entries: Entries::default(), marks_cache: false };
+    parser.space();
+    parser.value(0, 0, false)?;
+    parser.space();
+    if parser.at < parser.bytes.len() {
+        return Err(parser.at);
+    }
+    let first = *parser.entries.get(0).ok_or(0_usize)?;
+    Ok(Document { text, first, entries: parser.entries, marks_cache: parser.marks_cache })
+}
+
+struct Parser<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    entries: Entries,
+    marks_cache: bool,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> u8 {
+        self.bytes.get(self.at).copied().unwrap_or(0)
+    }
+
+    fn step(&mut self) {
+        self.at = self.at.saturating_add(1);
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.step();
+        }
+    }
+
+    /// Reads one value, written down under that name; tells whether it is written down.
+    fn value(&mut self, key: u32, depth: usize, in_list: bool) -> Result<bool, Wrong> {
+        let index = self.entries.len();
+        let at = u32::try_from(self.at).ok().filter(|at| *at < INDEX).ok_or(self.at)?;
+        let first = self.peek();
+        if in_list && !matches!(first, b'{' | b'[' | b'"') {
+            self.bare()?;
+            return Ok(false);
+        }
+        let is_empty = matches!(self.bytes.get(self.at..self.at.saturating_add(2)), Some(b"{}" | b"[]"));
+        if in_list && is_empty {
+            self.at = self.at.saturating_add(2);
+            return Ok(false);
+        }
+        self.entries.push(Entry { key, at, next: index.saturating_add(1) });
+        let flags = match first {
+            b'"' => {
+                self.string()?;
+                return Ok(true);
+            }
+            b'{' | b'[' if depth >= DEPTH_MAX => {
+                self.pass_over()?;
+                DEEP
+            }
+            b'{' => self.object(depth)?,
+            b'[' => self.list(depth)?,
+            _ => {
+                self.bare()?;
+                return Ok(true);
+            }
+        };
+        let next = self.entries.len();
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.next = next | flags;
+        }
+        Ok(true)
+    }
+
+    fn object(&mut self, depth: usize) -> Result<u32, Wrong> {
+        self.step();
+        self.space();
+        if self.peek() == b'}' {
+            self.step();
+            return Ok(0);
+        }
+        loop {
+            let key = self.at.saturating_add(1);
+            self.string()?;
+            let name = self.bytes.get(key..self.at.saturating_sub(1)).unwrap_or_default();
+            let is_mark = name == b"cache_control" || name == b"cachePoint";
+            self.space();
+            self.eat(b':')?;
+            self.space();
+            self.marks_cache |= is_mark && self.peek() != b'n';
+            self.value(u32::try_from(key).unwrap_or(0), depth.saturating_add(1), false)?;
+            self.space();
+            match self.peek() {
+                b',' => self.step(),
+                b'}' => {
+                    self.step();
+                    return Ok(0);
+                }
+                _ => return Err(self.at),
+            }
+            self.space();
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<u32, Wrong> {
+        self.step();
+        self.space();
+        if self.peek() == b']' {
+            self.step();
+            return Ok(0);
+        }
+        let mut flags = 0;
+        loop {
+            if !self.value(0, depth.saturating_add(1), true)? {
+                flags = BARE;
+            }
+            self.space();
+            match self.peek() {
+                b',' => self.step(),
+                b']' => {
+                    self.step();
+                    return Ok(flags);
+                }
+                _ => return Err(self.at),
+            }
+            self.space();
+        }
+    }
+
+    fn eat(&mut self, byte: u8) -> Result<(), Wrong> {
+        if self.peek() != byte {
+            return Err(self.at);
+        }
+        self.step();
+        Ok(())
+    }
+
+    /// Passes over a string, quotes included.
+    fn string(&mut self) -> Result<(), Wrong> {
+        self.eat(b'"')?;
+        let end = super::text::end(self.bytes, self.at);
+        if end >= self.bytes.len() {
+            return Err(self.bytes.len());
+        }
+        self.at = end.saturating_add(1);
+        Ok(())
+    }
+
+    /// A number, `true`, `false` or `null`.
+    fn bare(&mut self) -> Result<(), Wrong> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+        let length = rest.iter().position(ends).unwrap_or(rest.len());
+        let word = rest.get(..length).unwrap_or_default();
+        if !matches!(word, b"true" | b"false" | b"null") && !is_number(word) {
+            return Err(self.at);
+        }
+        self.at = self.at.saturating_add(length);
+        Ok(())
+    }
+
+    /// Passes over what lies too deep: it is checked for balance, not for grammar, and counts as marked for a cache.
+    fn pass_over(&mut self) -> Result<(), Wrong> {
+        self.marks_cache = true;
+        let end = super::text::end_of_value(self.bytes, self.at);
+        if end > self.bytes.len() {
+            return Err(self.bytes.len());
+        }
+        self.at = end;
+        Ok(())
+    }
+}
+
+fn is_number(word: &[u8]) -> bool {
+    let word = word.strip_prefix(b"-").unwrap_or(word);
+    let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let whole = digits(word);
+    if whole == 0 || (whole > 1 && word.first() == Some(&b'0')) {
+        return false;
+    }
+    let mut rest = word.get(whole..).unwrap_or_default();
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let places = digits(fraction);
+        if places == 0 {
+            return false;
+        }
+        rest = fraction.get(places..).unwrap_or_default();
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let exponent =
+            exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        return !exponent.is_empty() && digits(exponent) == exponent.len();
+    }
+    rest.is_empty()
+}
+
+/// The end of a nested value, brackets of both kinds counted alike; beyond the text where it has none.
+pub(super) fn end_of_nested(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    let mut depth = 0_usize;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let next = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'));
+        let Some(found) = next else { return bytes.len().saturating_add(1) };
+        let byte = rest.get(found).copied().unwrap_or(0);
+        at = at.saturating_add(found).saturating_add(1);
+        match byte {
+            b'"' => at = super::text::end(bytes, at).saturating_add(1),
+            b'{' | b'[' => depth = depth.saturating_add(1),
+            _ => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at;
+                }
+            }
+        }
+    }
+}

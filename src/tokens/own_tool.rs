@@ -1,0 +1,130 @@
+//! What does a tool read that its provider runs?
+
+use super::document::{Document, Node};
+use super::family::Family;
+use super::tool_text::Tool;
+
+/// A tool that the provider runs by itself, by what it reads: text that no request carries, billed as input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OwnTool {
+    /// Searches the web, or posts.
+    Search,
+    /// Fetches pages.
+    Pages,
+    /// Searches in files that are kept.
+    Files,
+    /// Runs code, and reads what it prints.
+    Code,
+    /// Calls tools of a server, whose list of tools it reads as well.
+    Server,
+    /// Reads nothing that is known of: a screen, a shell at the caller's.
+    Nothing,
+}
+
+/// A longer description is not looked into: it may be anything.
+const BYTES_READ: usize = 64 * 1_024;
+
+impl OwnTool {
+    /// Input tokens that are held for what such a tool reads, in each request that may use it.
+    ///
+    /// A search was seen to take 14,100 tokens. OpenAI documents 20 pieces of 800 tokens for each search in files,
+    /// Anthropic 25,000 tokens for a large page. What code prints and a server answers is a guess. None is a bound:
+    /// an estimate with such a tool is a [`Guess`](crate::EstimateKind::Guess).
+    #[must_use]
+    pub const fn tokens(self) -> u64 {
+        match self {
+            Self::Search | Self::Code | Self::Server => 15_000,
+            Self::Files => 16_000,
+            Self::Pages => 25_000,
+            Self::Nothing => 0,
+        }
+    }
+
+    /// The provider's own tool that a description names; `None` where it describes a function of the caller's.
+    pub(super) fn described(description: &str) -> Option<Self> {
+        if description.len() > BYTES_READ {
+            return Some(Self::Server);
+        }
+        let document = Document::parse(description).ok()?;
+        match Tool::read(&document) {
+            Some(Tool::Own(own)) => Some(own),
+            Some(Tool::Function(_)) => None,
+            None => Some(Self::Nothing),
+        }
+    }
+
+    pub(super) fn of(kind: Option<&str>, envelope: Node<'_>) -> Self {
+        if let Some(kind) = kind {
+            return Self::of_kind(kind);
+        }
+        // Google's are named by the field that switches them on.
+        let found = envelope.children().filter(|field| !field.is_null()).find_map(|field| {
+            Some(match &*field.key() {
+                "googleSearch"
+                | "google_search"
+                | "googleSearchRetrieval"
+                | "google_search_retrieval"
+                | "enterpriseWebSearch"
+                | "enterprise_web_search"
+                | "systemTool" => Self::Search,
+                "urlContext" | "url_context" => Self::Pages,
+                "codeExecution" | "code_execution" => Self::Code,
+                "fileSearch" | "file_search" | "retrieval" => Self::Files,
+                "googleMaps" | "google_maps" => Self::Search,
+                "mcpServers" | "mcp_servers" => Self::Server,
+                _ => return None,
+            })
+        });
+        found.unwrap_or(Self::Nothing)
+    }
+
+    fn of_kind(kind: &str) -> Self {
+        let kind = kind.rsplit(':').next().unwrap_or(kind);
+        let has = |words: &[&str]| words.iter().any(|word| kind.contains(word));
+        match () {
+            () if matches!(kind, "function" | "custom") => Self::Nothing,
+            () if has(&["web_fetch", "url_context"]) => Self::Pages,
+            () if has(&["file_search", "collections_search", "document_library"]) => Self::Files,
+            () if has(&["tool_search"]) => Self::Nothing,
+            () if has(&["search", "connectors"]) => Self::Search,
+            () if has(&["code_interpreter", "code_execution"]) => Self::Code,
+            () if has(&["mcp", "plugins"]) => Self::Server,
+            () => Self::Nothing,
+        }
+    }
+
+    pub(super) fn reads_something(self) -> bool {
+        self != Self::Nothing
+    }
+
+    /// The same for a model of that family: what Google finds is not billed as input.
+    pub(super) fn tokens_in(self, family: Family) -> u64 {
+        if family == Family::Google && self == Self::Search { 0 } else { self.tokens() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_is_known_by_its_type_or_by_the_field_that_switches_it_on() {
+        for (description, own) in [
+            (r#"{"type":"web_search_20250305","name":"web_search","max_uses":5}"#, Some(OwnTool::Search)),
+            (r#"{"type":"web_search_preview"}"#, Some(OwnTool::Search)),
+            (r#"{"type":"web_fetch_20250910"}"#, Some(OwnTool::Pages)),
+            (r#"{"type":"file_search","vector_store_ids":["v"]}"#, Some(OwnTool::Files)),
+            (r#"{"type":"code_interpreter","container":{"type":"auto"}}"#, Some(OwnTool::Code)),
+            (r#"{"type":"mcp","server_url":"https://example.com"}"#, Some(OwnTool::Server)),
+            (r#"{"googleSearch":{}}"#, Some(OwnTool::Search)),
+            (r#"{"type":"bash_20250124","name":"bash"}"#, Some(OwnTool::Nothing)),
+            // A word of a function beside it makes it none of the caller's.
+            (r#"{"type":"web_search","parameters":{}}"#, Some(OwnTool::Search)),
+            (r#"{"type":"function","function":{"name":"web_search","parameters":{}}}"#, None),
+            (r#"{"name":"look","description":"looks"}"#, None),
+        ] {
+            assert_eq!(OwnTool::described(description), own, "{description}");
+        }
+    }
+}
