@@ -174,6 +174,7 @@ pub(crate) fn explain(
         extra,
         unpriced: quote.unpriced,
         missing: None,
+        priced_as: None,
         unsaid: quote.input_unsaid,
         affordable_output_tokens,
         excess: quote.excess,

@@ -114,6 +114,16 @@ pub enum Event {
         /// The model.
         model: CompactString,
     },
+    /// A call is held or charged at the price of another model, as its own has none: the policy says so
+    /// ([`UnknownModel::PricedAs`](crate::UnknownModel::PricedAs)), or another model answered than was held for.
+    PricedAs {
+        /// The call.
+        id: ReservationId,
+        /// The model without a price.
+        model: CompactString,
+        /// The model whose price is assumed.
+        as_model: CompactString,
+    },
     /// Usage came after its hold had ended by age; it replaced what the expiry had charged.
     Late {
         /// The call.

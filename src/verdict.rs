@@ -1,5 +1,7 @@
 //! The answer to "may this call be made?", for programs and for people.
 
+mod missing;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
+
+pub(crate) use missing::MissingPrice;
 
 use crate::amount::Figure;
 use crate::name::OneLine;
@@ -135,6 +139,8 @@ pub struct Decision {
     pub(crate) unpriced: bool,
     /// Whose price is missing, and which models with a price may have been meant.
     pub(crate) missing: Option<Arc<MissingPrice>>,
+    /// The model whose price is assumed, where the call's own has none.
+    pub(crate) priced_as: Option<CompactString>,
     /// Nobody said what goes in, and a limit counts it.
     pub(crate) unsaid: bool,
     pub(crate) affordable_output_tokens: Option<u64>,
@@ -143,28 +149,6 @@ pub struct Decision {
     pub(crate) tier_without_rate: Option<ServiceTier>,
     pub(crate) now: Timestamp,
     pub(crate) advice: bool,
-}
-
-/// Where a price was looked for, and what is there instead.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct MissingPrice {
-    pub(crate) provider: Option<CompactString>,
-    pub(crate) nearest: Vec<CompactString>,
-}
-
-impl fmt::Display for MissingPrice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the model has no price")?;
-        if let Some(provider) = &self.provider {
-            write!(f, " at {}", OneLine(provider))?;
-        }
-        f.write_str("; add a price row, or name a fallback price in the policy")?;
-        if self.nearest.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "; did you mean {}?", self.nearest.join(" or "))
-        }
-    }
 }
 
 /// One binding budget's state, as the decision saw it.
@@ -257,6 +241,13 @@ impl Decision {
     #[must_use]
     pub fn tier_without_rate(&self) -> Option<ServiceTier> {
         self.tier_without_rate
+    }
+
+    /// The model whose price is assumed, where the call's own has none and the policy names it
+    /// ([`UnknownModel::PricedAs`](crate::UnknownModel::PricedAs)).
+    #[must_use]
+    pub fn priced_as(&self) -> Option<&str> {
+        self.priced_as.as_deref()
     }
 
     /// What every binding budget says.
@@ -642,6 +633,9 @@ impl fmt::Display for Decision {
             for fee in self.fees() {
                 write!(f, "; the call is held for {fee}")?;
             }
+            if let Some(model) = self.priced_as() {
+                write!(f, "; the model has no price, and that of {} is assumed", OneLine(model))?;
+            }
             if let Some(tier) = self.tier_without_rate {
                 let tier = tier.name();
                 write!(
@@ -667,7 +661,7 @@ impl fmt::Debug for Decision {
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Decision", 12)?;
+        let mut fields = serializer.serialize_struct("Decision", 13)?;
         fields.serialize_field("verdict", &self.verdict)?;
         fields.serialize_field("model", self.model())?;
         fields.serialize_field("at", &self.now)?;
@@ -678,6 +672,7 @@ impl Serialize for Decision {
         fields.serialize_field("worst_case_excess", &self.excess)?;
         fields.serialize_field("fees", self.fees())?;
         fields.serialize_field("tier_without_rate", &self.tier_without_rate)?;
+        fields.serialize_field("priced_as", &self.priced_as())?;
         fields.serialize_field("retry_at", &self.retry_at())?;
         fields.serialize_field("next_rung", &self.next_rung())?;
         fields.end()

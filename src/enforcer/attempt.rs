@@ -126,6 +126,9 @@ impl<'a> Draft<'a> {
         if plan.binding(exempt).passes_unbound() {
             plan.core.tell_unbound(id, plan.binding(exempt));
         }
+        if reservation.plan().priced_as.is_some() {
+            reservation.plan().core.tell_priced_as(id, reservation.plan());
+        }
         reservation
     }
 
@@ -170,6 +173,9 @@ impl<'a> Draft<'a> {
         let reservation = Reservation::unheld(plan, exempt, id, amounts, priced, now).reaching(reach);
         if plan.binding(exempt).passes_unbound() {
             plan.core.tell_unbound(id, plan.binding(exempt));
+        }
+        if reservation.plan().priced_as.is_some() {
+            reservation.plan().core.tell_priced_as(id, reservation.plan());
         }
         reservation
     }

@@ -25,7 +25,7 @@ pub(crate) use fitting::Fitting;
 pub(crate) use growing::GrowingPlace;
 pub use outbox::OutboxFile;
 pub(crate) use outbox::{Pending, is_undelivered};
-pub(crate) use plan::{Plan, Priced, learned_key, price_version};
+pub(crate) use plan::{Plan, Priced, assumed_version, learned_key, price_version};
 pub(crate) use refuse::frozen_scopes;
 
 use self::admission::Ask;

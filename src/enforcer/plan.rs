@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     /// Tried first: the binding with an exemption for the call's use case.
     pub(crate) exempt: Option<Arc<Binding>>,
     pub(crate) price: Option<Arc<ModelPrice>>,
+    /// The model whose price that is, where the call's own has none and the policy names one.
+    pub(crate) priced_as: Option<CompactString>,
     /// The table that the price is from, and when it was asked.
     pub(crate) prices: PricingTable,
     /// What the call may be billed for beside its tokens.
@@ -85,15 +87,19 @@ impl Plan {
         let prices = core.prices.load_full();
         let binding = Arc::new(policy.bind_with(call, own, now)?);
         let exempt = policy.bind_exempt(call, own, now)?.map(Arc::new);
-        let find = |provider: Option<&str>, model: &str| {
-            prices.find(provider, model, now).filter(|price| price.quotes(&call.conditions)).cloned()
+        let own_row = prices.find(call.provider.as_deref(), &call.model, now);
+        let mut price = own_row.filter(|price| price.quotes(&call.conditions)).cloned();
+        let fallback = match policy.unknown_model() {
+            UnknownModel::PricedAs(model) if price.is_none() => Some(model),
+            _ => None,
         };
-        let mut price = find(call.provider.as_deref(), &call.model);
-        if price.is_none()
-            && let UnknownModel::PricedAs(model) = policy.unknown_model()
-        {
-            price = find(None, model);
+        if let Some(model) = fallback {
+            // What is free is free by its own word, which is not this model's.
+            let assumed = prices.find(None, model, now).filter(|price| price.quotes(&call.conditions));
+            let assumed = assumed.filter(|price| !price.is_free());
+            price = assumed.map(|price| Arc::new(price.assumed_for(&call.model, own_row.map(|row| &**row))));
         }
+        let priced_as = fallback.filter(|_| price.is_some()).cloned();
         let assumed = policy.fee_uses_assumed();
         let fees =
             price.as_ref().map(|price| price.fees(&call.uses, &call.conditions, assumed)).transpose()?;
@@ -111,19 +117,25 @@ impl Plan {
         Ok(Arc::new(Self {
             core: Arc::clone(core),
             note: Note {
-                about: Some(Arc::new(about(call, price.as_deref(), &binding, exempt.as_deref()))),
+                about: Some(Arc::new(about(
+                    call,
+                    priced(&price, priced_as.as_deref()),
+                    &binding,
+                    exempt.as_deref(),
+                ))),
                 ..Note::default()
             },
             call: call.without_input(),
             own: Arc::clone(own),
             unpriced: (price.is_none() || fees.unknown.is_some()) && !passes,
             fees,
-            missing: (price.is_none() && !passes).then(|| Arc::new(missing(&prices, call))),
+            missing: (price.is_none() && !passes).then(|| Arc::new(missing(&prices, call, fallback))),
             output_tokens_said: policy.output_tokens_said(),
             prices: PricingTable::clone(&prices),
             binding,
             exempt,
             price,
+            priced_as,
             epoch,
             valid_until,
         }))
@@ -256,7 +268,18 @@ pub(crate) fn price_version(price: &ModelPrice) -> CompactString {
     compact_str::format_compact!("{} {version} {date}", source.name())
 }
 
-fn about(call: &Call, price: Option<&ModelPrice>, binding: &Binding, exempt: Option<&Binding>) -> About {
+/// The same of a price that is assumed to be that of the model named.
+pub(crate) fn assumed_version(of: &str, version: &str) -> CompactString {
+    compact_str::format_compact!("assumed as {of}: {version}")
+}
+
+/// What the journal says of the price of a call.
+fn priced(price: &Option<Arc<ModelPrice>>, priced_as: Option<&str>) -> CompactString {
+    let version = price.as_deref().map_or(CompactString::const_new("none"), price_version);
+    priced_as.map_or(version.clone(), |model| assumed_version(model, &version))
+}
+
+fn about(call: &Call, price: CompactString, binding: &Binding, exempt: Option<&Binding>) -> About {
     let mut exemptions = exempt.map(|binding| binding.exemptions.clone()).unwrap_or_default();
     exemptions.extend(binding.exemptions.iter().cloned());
     exemptions.dedup();
@@ -265,14 +288,14 @@ fn about(call: &Call, price: Option<&ModelPrice>, binding: &Binding, exempt: Opt
         tags: call.tags.to_vec(),
         use_case: call.use_case.clone(),
         exemptions,
-        price: price.map_or(CompactString::const_new("none"), price_version),
+        price,
     }
 }
 
 /// Whose price is missing, and which may have been meant.
-fn missing(prices: &PricingTable, call: &Call) -> MissingPrice {
+fn missing(prices: &PricingTable, call: &Call, fallback: Option<&CompactString>) -> MissingPrice {
     let nearest = prices.nearest(call.provider.as_deref(), &call.model);
-    MissingPrice { provider: call.provider.clone(), nearest }
+    MissingPrice { provider: call.provider.clone(), nearest, fallback: fallback.cloned() }
 }
 
 /// Plans of calls seen lately: a fixed number of places, so that it never grows.

@@ -18,6 +18,7 @@ pub(super) fn refusal(
     plan.core.tell_news(&judged.binding, news);
     let mut decision = explain(judged, &quote(plan, ask, priced), frozen, None, false);
     decision.missing.clone_from(&plan.missing);
+    decision.priced_as.clone_from(&plan.priced_as);
     Box::new(decision)
 }
 
@@ -52,6 +53,13 @@ impl Core {
         let Some(choice) = binding.unbound.filter(|_| !self.observers.is_empty()) else { return };
         let (model, scopes) = (binding.model.clone(), binding.claim.scopes().to_vec());
         self.tell(&Event::Unbound { id, model, scopes, choice });
+    }
+
+    /// Tells of a call that is held at the price of another model.
+    #[cold]
+    pub(super) fn tell_priced_as(&self, id: ReservationId, plan: &Plan) {
+        let Some(as_model) = plan.priced_as.clone().filter(|_| !self.observers.is_empty()) else { return };
+        self.tell(&Event::PricedAs { id, model: plan.call.model.clone(), as_model });
     }
 
     pub(crate) fn tell_refused(&self, id: ReservationId, decision: &Decision) {

@@ -302,5 +302,6 @@ async fn advise(
     let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
     let mut decision = explain(judged, &refuse::quote(plan, ask, priced), Vec::new(), extra, true);
     decision.missing.clone_from(&plan.missing);
+    decision.priced_as.clone_from(&plan.priced_as);
     Ok(decision)
 }

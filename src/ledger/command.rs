@@ -172,7 +172,7 @@ pub struct About {
     pub tags: Vec<(CompactString, CompactString)>,
     /// What the call is for.
     pub use_case: Option<CompactString>,
-    /// Which price was used: source and date.
+    /// Which price was used: source and date; `assumed as gpt-4.1: …` where the model has none of its own.
     pub price: CompactString,
     /// The exemptions that were live for it: who approved them, and why, is said by the policy.
     #[serde(default)]

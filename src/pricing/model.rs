@@ -101,6 +101,20 @@ impl ModelPrice {
         Ok((Arc::new(base), timed))
     }
 
+    /// These rates for a model that has none: all else that is known of it is by its own row, if it has one.
+    pub(crate) fn assumed_for(&self, model: &str, row: Option<&Self>) -> Self {
+        let searches = families::searches(model);
+        Self {
+            context_tokens: row.and_then(|row| row.context_tokens),
+            output_tokens_max: row.and_then(|row| row.output_tokens_max),
+            reasoning: row.map_or(Reasoning::default(), |row| row.reasoning),
+            unseen: row.map_or(Unseen::default(), |row| row.unseen),
+            searches: self.searches || searches > 0,
+            searches_much: self.searches_much || searches > 1,
+            ..self.clone()
+        }
+    }
+
     /// What a call cost, exactly, rounded up once to the next nano-dollar.
     ///
     /// The usage must be in the normal form: parts that exceed their whole are

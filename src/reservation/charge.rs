@@ -6,7 +6,7 @@ use compact_str::CompactString;
 
 use super::believed::Believed;
 use super::open::Open;
-use crate::enforcer::{Priced, price_version};
+use crate::enforcer::{Priced, assumed_version, price_version};
 use crate::ledger::{About, Rank};
 use crate::wire::{Purpose, TextSeen, UsageLine, UsageReport};
 use crate::{Conditions, Error, ExactUsd, Meter, ModelPrice, Region, ServiceTier, Usage, Usd};
@@ -106,6 +106,8 @@ pub(super) struct Charge {
     pub(super) served: Option<Box<Served>>,
     /// The answer ended at a limit that the request itself did not name.
     pub(super) ended_at_our_limit: bool,
+    /// The model whose price this is, where the one that answered has none.
+    pub(super) priced_as: Option<CompactString>,
 }
 
 /// Another model than was held for.
@@ -119,7 +121,12 @@ impl Served {
     /// What the journal says of a call that another model served than was held for.
     pub(super) fn about(&self, reserved: Option<&About>) -> About {
         let reserved = reserved.cloned().unwrap_or_default();
-        let price = self.price.as_deref().map_or(reserved.price, price_version);
+        let assumed = || match reserved.price {
+            // Assumed already for the model that was asked for.
+            price if price.starts_with("assumed ") => price,
+            price => assumed_version(&reserved.model, &price),
+        };
+        let price = self.price.as_deref().map_or_else(assumed, price_version);
         About { model: self.model.clone(), price, ..reserved }
     }
 }
@@ -155,16 +162,18 @@ impl Open {
             rank: Rank::Reported,
             served,
             ended_at_our_limit: report.ended_at_limit && self.reach.limit_is_ours,
+            priced_as: None,
         };
         // A served model without a price is charged as the reserved one: a guess.
-        let guessed = charge.served.as_ref().is_some_and(|served| served.price.is_none());
+        let assumed = self.assumed(charge.served.as_deref());
         let by_table = self.by_table(&charge)?;
         let table = by_table.as_ref().map_or(Usd::ZERO, |sum| sum.usd);
         estimated |= by_table.is_none_or(|sum| !sum.is_complete);
         // A provider's own zero on a model that costs is no price.
         let reported =
             report.cost.filter(|cost| *cost > Usd::ZERO || (*cost == Usd::ZERO && table == Usd::ZERO));
-        estimated |= reported.is_none() && (guessed || report.cost.is_some());
+        estimated |= reported.is_none() && (assumed.is_some() || report.cost.is_some());
+        charge.priced_as = assumed.filter(|_| reported.is_none_or(|reported| is_belied && reported < table));
         let sum = charge.sum();
         charge.priced = Priced {
             // Figures that cannot be make the cost beside them no better.
@@ -219,6 +228,17 @@ impl Open {
         served.and_then(|served| served.price.as_deref()).or(self.plan.price.as_deref())
     }
 
+    /// The model whose price is assumed of the one that answered: the policy's word, or the reserved one's.
+    fn assumed(&self, served: Option<&Served>) -> Option<CompactString> {
+        match served {
+            Some(Served { price: Some(_), .. }) => None,
+            Some(_) if self.plan.priced_as.is_none() => {
+                self.plan.price.as_ref().map(|_| self.plan.call.model.clone())
+            }
+            _ => self.plan.priced_as.clone(),
+        }
+    }
+
     /// The model that was served in place of the reserved one, and its price if it has one.
     fn served_instead(&self, report: &Report) -> Option<Box<Served>> {
         let asked = self.plan.call.model.as_str();
@@ -237,7 +257,9 @@ impl Open {
     /// A model's price at the seller of the reserved one, in the table and at the instant of
     /// the reserve: a swap since then reprices nothing. None where the table lists it without one.
     fn find(&self, model: &str, conditions: &Conditions) -> Option<Arc<ModelPrice>> {
-        let reserved = self.plan.price.as_deref().map(ModelPrice::provider);
+        // Who sells the model of an assumed price need not sell this one.
+        let reserved = self.plan.price.as_deref().filter(|_| self.plan.priced_as.is_none());
+        let reserved = reserved.map(ModelPrice::provider);
         let seller = self.plan.call.provider.as_deref().or(reserved);
         let found = self.plan.prices.find(seller, model, self.now);
         // An answer in tokens says nothing to a price by the second.

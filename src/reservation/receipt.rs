@@ -10,6 +10,7 @@ use super::open::Open;
 use crate::amount::Figure;
 use crate::decision::amounts;
 use crate::ledger::Rank;
+use crate::name::OneLine;
 use crate::wire::UsageLine;
 use crate::{Cost, Event, ReservationId, Scope, Unit, Usage, Usd};
 
@@ -27,12 +28,16 @@ impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "Receipt({}, {}: {} USD charged, {:?})",
+            "Receipt({}, {}: {} USD charged, {:?}",
             self.call.id,
             self.call.binding().model,
             self.cost(),
             self.rank()
-        )
+        )?;
+        match self.priced_as() {
+            Some(model) => write!(f, ", priced as {})", OneLine(model)),
+            None => f.write_str(")"),
+        }
     }
 }
 
@@ -72,6 +77,11 @@ impl Receipt {
         if self.ended_at_limit() {
             let (model, output_tokens) = (self.call.plan.call.model.clone(), self.call.limit_each());
             core.tell(&Event::LimitReached { id, model, output_tokens });
+        }
+        // What the policy assumes was told when the call was held.
+        if let (Some(as_model), None) = (&self.charge.priced_as, &self.call.plan.priced_as) {
+            let (model, as_model) = (self.other_model().unwrap_or_default().into(), as_model.clone());
+            core.tell(&Event::PricedAs { id, model, as_model });
         }
         if replaced == Some(Rank::Expired) {
             core.tell(&Event::Late { id });
@@ -170,6 +180,13 @@ impl Receipt {
         self.charge.served.as_ref().map(|served| served.model.as_str())
     }
 
+    /// The model at whose price the call was charged, where the one that answered has none: the policy's
+    /// ([`UnknownModel::PricedAs`](crate::UnknownModel::PricedAs)), or the one that was held for.
+    #[must_use]
+    pub fn priced_as(&self) -> Option<&str> {
+        self.charge.priced_as.as_deref()
+    }
+
     /// Every budget that was charged, as it stands now; empty while pending.
     #[must_use]
     pub fn lines(&self) -> Vec<ReceiptLine> {
@@ -213,7 +230,7 @@ impl Serialize for ReceiptLine {
 impl Serialize for Receipt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Receipt", 9)?;
+        let mut fields = serializer.serialize_struct("Receipt", 10)?;
         fields.serialize_field("id", &self.call.id)?;
         fields.serialize_field("cost_usd", &self.cost())?;
         fields.serialize_field("usage", &self.charge.usage)?;
@@ -222,6 +239,7 @@ impl Serialize for Receipt {
         fields.serialize_field("ended_at_limit", &self.ended_at_limit())?;
         fields.serialize_field("pending", &self.pending)?;
         fields.serialize_field("other_model", &self.other_model())?;
+        fields.serialize_field("priced_as", &self.priced_as())?;
         fields.serialize_field("lines", &self.lines())?;
         fields.end()
     }

@@ -222,7 +222,8 @@ impl Open {
             conditions: *self.plan.conditions(),
             ..Quote::of(draft.priced.amount())
         };
-        let decision = Box::new(explain(judged, &quote, frozen, None, false));
+        let mut decision = Box::new(explain(judged, &quote, frozen, None, false));
+        decision.priced_as.clone_from(&self.plan.priced_as);
         core.tell_refused(self.id, &decision);
         decision
     }

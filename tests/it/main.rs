@@ -18,6 +18,7 @@ mod support;
 mod agree;
 mod allocations;
 mod architecture;
+mod assumed;
 mod billed;
 mod cancel;
 #[cfg(feature = "testing")]

@@ -1,0 +1,34 @@
+//! What is said of a model without a price?
+
+use std::fmt;
+
+use compact_str::CompactString;
+
+use crate::name::OneLine;
+
+/// Where a price was looked for, and what is there instead.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MissingPrice {
+    pub(crate) provider: Option<CompactString>,
+    pub(crate) nearest: Vec<CompactString>,
+    /// The model whose price the policy assumes in its place, which has none that could be.
+    pub(crate) fallback: Option<CompactString>,
+}
+
+impl fmt::Display for MissingPrice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the model has no price")?;
+        if let Some(provider) = &self.provider {
+            write!(f, " at {}", OneLine(provider))?;
+        }
+        f.write_str("; add a price row, or name a fallback price in the policy")?;
+        if let Some(fallback) = &self.fallback {
+            write!(f, " that is known and not free: that of {} is not", OneLine(fallback))?;
+        }
+        if self.nearest.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "; did you mean {}?", self.nearest.join(" or "))
+        }
+    }
+}
