@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use token_budget::ledger::Rank;
 use token_budget::wire::{StreamMeter, UsageReport, extract};
 use token_budget::{
-    Budget, Call, Conditions, Enforcer, Meter, Policy, PricingTable, Receipt, Scope, Usd, Window,
+    Budget, Call, Conditions, Enforcer, Meter, Policy, PricingTable, Receipt, Scope, ServiceTier, Usd, Window,
 };
 
 use crate::support::{at, usd};
@@ -61,6 +61,16 @@ fn every_public_case_on_usage_is_charged_as_it_should_be() {
                 assert_eq!(priced(&report), money(), "{case}");
                 assert!(report.lines.iter().all(|line| line.id.is_some()), "{report:?}");
             }
+            "g1" => {
+                let report = extract(None, &body(), []).unwrap();
+                assert_eq!(report.tier(), Some(ServiceTier::Fast), "{case}");
+                let price = PricingTable::bundled();
+                let price = price.find(None, "claude-opus-4-6", at("2026-11-22T12:00:00Z")).unwrap();
+                let fast = Conditions::new().with_tier(ServiceTier::Fast);
+                assert!(!price.cost(&report.usage().unwrap(), &fast).unwrap().is_complete(), "{case}");
+                let receipt = charged(None, "claude-opus-4-6", 3_000, 100, &body());
+                assert_eq!(receipt.rank(), Rank::Estimated, "{case}");
+            }
             "h1" => {
                 let report = extract(None, &body(), []).unwrap();
                 assert_eq!(report.usage().unwrap().count(Meter::WebSearch), Some(2), "{case}");
@@ -73,7 +83,7 @@ fn every_public_case_on_usage_is_charged_as_it_should_be() {
         }
         asked += 1;
     }
-    assert!(asked >= 9, "{asked} cases were asked");
+    assert!(asked >= 10, "{asked} cases were asked");
 }
 
 /// The figures that a case names beside its sum.
