@@ -48,6 +48,8 @@ pub struct Call {
     pub(crate) reasoning: Option<bool>,
     /// Whether the provider goes on though nobody listens.
     pub(crate) background: bool,
+    /// The answer begins with the prompt, which is no output.
+    pub(crate) echoes: bool,
     /// How often it may incur which fee, ordered by meter; `None` is nobody knows how often.
     pub(crate) uses: SmallVec<[(Meter, Option<u64>); 2]>,
     pub(crate) timeout: Option<Duration>,

@@ -43,6 +43,12 @@ pub trait LlmClient: Send + Sync {
     /// Reads what the response used. What it does not say stays missing, and is charged as held.
     fn report(&self, response: &Self::Response) -> Report;
 
+    /// All text that the response brought, where reading it again is cheap: asked only where the report says so few
+    /// output tokens for it that they are counted once more.
+    fn text(&self, _response: &Self::Response) -> Option<String> {
+        None
+    }
+
     /// Says how an attempt failed, which decides whether it is charged.
     fn failure(&self, _error: &Self::Error) -> Failure {
         Failure::Unknown
@@ -170,7 +176,15 @@ async fn finish<C: LlmClient>(
 ) -> Result<Answer<C::Response>, CallError<C::Error>> {
     match response {
         Ok(response) => {
-            let receipt = in_flight.reconcile(client.report(&response)).await;
+            let mut report = client.report(&response);
+            if report.counted.is_none()
+                && report.beside.is_empty()
+                && is_little(&report)
+                && in_flight.counts_text()
+            {
+                report.counted = client.text(&response).and_then(|text| in_flight.count_text(&text));
+            }
+            let receipt = in_flight.reconcile(report).await;
             Ok(Answer { response, receipt })
         }
         Err(error) => {
@@ -179,6 +193,11 @@ async fn finish<C: LlmClient>(
             Err(CallError::Client(error))
         }
     }
+}
+
+/// Fewer tokens for the text than are written in any language but of long words: worth a count.
+fn is_little(report: &Report) -> bool {
+    report.usage.output().is_some_and(|output| output < report.text.bytes_all() / 8)
 }
 
 /// Settles a call that failed. What cannot be delivered waits in the outbox; the client's error matters more.

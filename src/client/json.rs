@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Failure, LlmClient, StreamingClient};
 use crate::tokens::{RequestShape, limit_output, output_terms};
-use crate::wire::extract;
+use crate::wire::{extract, heard};
 use crate::{Call, Report, StreamReader, WireReader};
 
 /// A client that sends JSON bodies and answers with bytes as they came.
@@ -134,6 +134,10 @@ where
         report(self.provider.as_deref(), response.as_ref())
     }
 
+    fn text(&self, response: &B) -> Option<String> {
+        Some(heard(self.provider.as_deref(), response.as_ref()))
+    }
+
     fn failure(&self, error: &E) -> Failure {
         self.failing.classify(error)
     }
@@ -210,6 +214,10 @@ where
 
     fn report(&self, response: &B) -> Report {
         report(None, response.as_ref())
+    }
+
+    fn text(&self, response: &B) -> Option<String> {
+        Some(heard(None, response.as_ref()))
     }
 
     fn clamp(&self, request: &mut Value, output_tokens: u64) -> bool {

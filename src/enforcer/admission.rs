@@ -60,6 +60,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) reasoning: Option<bool>,
     /// Whether the provider goes on though nobody listens.
     pub(crate) in_background: bool,
+    /// Whether the answer begins with the prompt.
+    pub(crate) echoes: bool,
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -74,6 +76,7 @@ impl<'a> Ask<'a> {
             slice: call.slice,
             choices: call.choices,
             in_background: call.background,
+            echoes: call.echoes,
             timeout: call.timeout,
         }
     }
@@ -89,6 +92,7 @@ impl<'a> Ask<'a> {
             slice: None,
             choices: 1,
             in_background: false,
+            echoes: false,
             timeout: None,
         }
     }

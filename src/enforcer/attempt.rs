@@ -55,6 +55,7 @@ impl<'a> Draft<'a> {
             reach: Reach {
                 excess: plan.excess(ask, priced),
                 choices: ask.choices,
+                echoes: ask.echoes,
                 is_limited: ask.limit.stops,
                 is_written: ask.limit.is_written,
                 limit_is_ours: false,

@@ -55,7 +55,7 @@ impl Open {
         self.believe_input(report, &mut believed);
         self.believe_output(report, &mut believed);
         for line in &mut believed.beside {
-            if line.purpose == Purpose::Answer && is_short(&line.usage, &line.text) {
+            if line.purpose == Purpose::Answer && is_short(self.shown(&line.usage), &line.text) {
                 let output = self.output_instead(&line.text, None).max(line.usage.output().unwrap_or(0));
                 line.usage = line.usage.with_output(output);
                 believed.estimated = true;
@@ -98,15 +98,27 @@ impl Open {
         }
         // Seconds of sound and pages are billed in place of the tokens that their text would be.
         let is_other = OTHER_INPUT.iter().any(|meter| usage.count(*meter).unwrap_or(0) > 0);
-        let counted = report.counted.is_some_and(|counted| reported.unwrap_or(0) < counted.div_ceil(2));
-        let is_belied = reported.is_some() && !is_other && (counted || is_short(&usage, &report.text));
-        if reported.is_none() || is_belied || self.says_nothing(report) {
+        let shown = self.shown(&usage);
+        let counted = report.counted.is_some_and(|counted| shown.unwrap_or(0) < counted.div_ceil(2));
+        let is_belied = reported.is_some() && !is_other && (counted || is_short(shown, &report.text));
+        let hides = report.hides_thoughts && self.reach.hidden.bounds_nothing();
+        if reported.is_none() || is_belied || hides || self.says_nothing(report) {
             let output = self.output_instead(&report.text, report.counted);
             believed.usage = usage.with_output(output.max(usage.output().unwrap_or(0)));
             believed.estimated = true;
             believed.is_belied |= is_belied;
             believed.unknown = true;
         }
+    }
+
+    /// The tokens that an answer of that usage shows: its output, and before it the prompt where that is echoed.
+    fn shown(&self, usage: &Usage) -> Option<u64> {
+        let output = usage.output()?;
+        if !self.reach.echoes {
+            return Some(output);
+        }
+        let prompts = usage.input().unwrap_or(0).saturating_mul(u64::from(self.reach.choices.max(1)));
+        Some(output.saturating_add(prompts))
     }
 
     /// Nothing used of what was held for is a report that is missing, not a call that was free.
@@ -134,6 +146,6 @@ impl Open {
 }
 
 /// Fewer tokens than the text that was seen can have been.
-fn is_short(usage: &Usage, text: &TextSeen) -> bool {
-    usage.output().is_some_and(|output| output < text.tokens_at_least())
+fn is_short(shown: Option<u64>, text: &TextSeen) -> bool {
+    shown.is_some_and(|tokens| tokens < text.tokens_at_least())
 }

@@ -51,6 +51,8 @@ pub struct Report {
     pub text: TextSeen,
     /// The output as it was counted here with the model's own vocabulary, where it was.
     pub counted: Option<u64>,
+    /// The output leaves out what may have been thought unseen: of a model that reasons it is unknown.
+    pub hides_thoughts: bool,
     /// The provider is known to bill nothing but what the usage says: a prompt that it refused.
     pub unbilled: bool,
 }
@@ -61,15 +63,26 @@ impl From<Usage> for Report {
     }
 }
 
+/// The tier of a line that is charged by what the call asked for.
+const AS_ASKED: &str = "auto";
+
 impl From<UsageReport> for Report {
     /// Takes over all that is charged. Usage that is missing stays missing: it
     /// is charged as it was held. For an error that was not billed, or an answer
     /// that only counted tokens, release the call instead; a report cannot know.
     fn from(report: UsageReport) -> Self {
-        let (tier, ended_at_limit) = (report.tier(), report.ended_at_limit());
+        let (mut tier, ended_at_limit) = (report.tier(), report.ended_at_limit());
         let unbilled = report.is_unbilled();
+        let tiers: Vec<_> = report.lines.iter().map(|line| report.tier_of(line)).collect();
         let mut lines = report.lines;
-        let answer = lines.iter().position(|line| line.purpose == Purpose::Answer).map(|at| lines.remove(at));
+        for (line, tier) in lines.iter_mut().zip(&tiers) {
+            // What is not said of one of several answers is as it was asked for.
+            line.service_tier = Some(tier.map_or(AS_ASKED, ServiceTier::name).into());
+        }
+        let answer = lines.iter().position(|line| line.purpose == Purpose::Answer).map(|at| {
+            tier = tiers.get(at).copied().flatten();
+            lines.remove(at)
+        });
         let (usage, model, text) =
             answer.map_or((Usage::new(), None, report.text), |line| (line.usage, line.model, line.text));
         Self {
@@ -78,6 +91,7 @@ impl From<UsageReport> for Report {
             model: model.or(report.model),
             text,
             counted: None,
+            hides_thoughts: report.hides_thoughts,
             unbilled,
             // What was said of a part is not said of the whole.
             cost: report
@@ -194,7 +208,11 @@ impl Open {
         }
         let (mut sum, mut is_complete) = (cost.exact(), cost.is_complete());
         for line in &charge.beside {
-            let own = line.model.as_deref().map(|model| self.find(model, &charge.conditions));
+            let conditions = match line.service_tier {
+                Some(_) => self.tiered(line.tier()).with_region(charge.conditions.region()),
+                None => charge.conditions,
+            };
+            let own = line.model.as_deref().map(|model| self.find(model, &conditions));
             is_complete &= match own {
                 Some(ref own) => own.is_some(),
                 // These run on models of their own, also where nobody says which.
@@ -203,7 +221,7 @@ impl Open {
             let own = own.flatten();
             let (usage, clamped) = line.usage.clamped();
             let usage = usage.with_input(usage.input().unwrap_or(0)).with_output(usage.output().unwrap_or(0));
-            let cost = own.as_deref().unwrap_or(price).cost(&usage, &charge.conditions)?;
+            let cost = own.as_deref().unwrap_or(price).cost(&usage, &conditions)?;
             is_complete &= !clamped && cost.is_complete();
             sum = sum.checked_add(cost.exact()).ok_or_else(|| Error::overflow("cost of the call"))?;
         }
@@ -212,14 +230,18 @@ impl Open {
 
     /// What the provider says of tier and region goes before what the call asked for.
     fn conditions_of(&self, report: &Report) -> Conditions {
+        let tiered = self.tiered(report.tier);
+        report.region.map_or(tiered, |region| tiered.with_region(region))
+    }
+
+    /// What the call asked for, in the tier that an answer says it was served in.
+    fn tiered(&self, served: Option<ServiceTier>) -> Conditions {
         let asked = *self.plan.conditions();
         // The answers of a batch say `default` of themselves and are billed as a batch.
-        let of_a_batch = asked.tier() == ServiceTier::Batch && report.tier == Some(ServiceTier::Standard);
+        let of_a_batch = asked.tier() == ServiceTier::Batch && served == Some(ServiceTier::Standard);
         // A batch is what the caller says it is: no call that is answered at once is sold as one.
         let is_batch = |tier: &ServiceTier| *tier == ServiceTier::Batch && asked.tier() != ServiceTier::Batch;
-        let served = report.tier.filter(|tier| !of_a_batch && !is_batch(tier));
-        let tiered = served.map_or(asked, |tier| asked.with_tier(tier));
-        report.region.map_or(tiered, |region| tiered.with_region(region))
+        served.filter(|tier| !of_a_batch && !is_batch(tier)).map_or(asked, |tier| asked.with_tier(tier))
     }
 
     /// The price that a charge is worked out by: the served model's, else the reserved one's.

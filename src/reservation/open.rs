@@ -73,6 +73,8 @@ pub(crate) struct Reach {
     pub(crate) excess: Excess,
     /// How many answers were asked for at once.
     pub(crate) choices: u32,
+    /// The answer begins with the prompt, which is no output.
+    pub(crate) echoes: bool,
     /// Whether the request itself limits its output, so that the provider stops there.
     pub(crate) is_limited: bool,
     /// The request does not name the limit that is held for, and must be sent with it.

@@ -39,6 +39,8 @@ pub(super) struct StreamHold {
     at_ceiling: AtCeiling,
     tried: Tried,
     last_refusal: Option<Stop>,
+    /// The answer by its model's own vocabulary.
+    counted: Option<u64>,
     /// It is held by slices, and lets older streams take their room first.
     is_patient: bool,
     /// The next slice is kept for older streams, or has no room until they give some back.
@@ -104,6 +106,7 @@ impl StreamHold {
             at_ceiling,
             tried: Tried::Nothing,
             last_refusal: None,
+            counted: None,
             is_patient,
             is_behind: false,
             has_waited: false,
@@ -277,6 +280,17 @@ impl StreamHold {
         self.last_refusal = Some(stop);
     }
 
+    /// Counts the answer by its model's own vocabulary, where what was reported of it may be far less.
+    pub(super) fn count(&mut self, answer: &str, report: &UsageReport) {
+        let (State::Open(call) | State::Resizing(Resizing { twin: call, .. })) = &self.state else { return };
+        let [line] = report.lines.as_slice() else { return };
+        let is_suspicious = line.usage.output().is_some_and(|output| self.seen.is_twice(output));
+        // Several choices come in pieces that belong to different texts.
+        if is_suspicious && self.reached.choices == 1 && call.counts_text() {
+            self.counted = call.count_text(answer);
+        }
+    }
+
     /// Charges the call by how its stream ended. Ready with nothing where it was given back, or settled before.
     pub(super) fn poll_settle(
         &mut self,
@@ -366,6 +380,7 @@ impl StreamHold {
         // What broke off was counted here, so that it need not be taken at its worst.
         report.estimated |= report.broke_off;
         report.broke_off = false;
+        report.counted = self.counted;
         Some((in_flight, report))
     }
 

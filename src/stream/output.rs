@@ -54,6 +54,12 @@ impl Output {
         self.tokens = self.tokens.max(self.within(text, most));
     }
 
+    /// Whether the text so far was counted as more than twice as many tokens as that. Counted piece by piece it is
+    /// more than at once, so that this alone says nothing yet.
+    pub(super) fn is_twice(&self, tokens: u64) -> bool {
+        self.is_count && self.counted.div_ceil(2) > tokens
+    }
+
     /// Takes note of output that is known as a number.
     pub(super) fn saw(&mut self, tokens: u64) {
         self.reported = self.reported.max(tokens);

@@ -97,8 +97,12 @@ impl StreamSeen {
         self.fresh.push_str(text);
     }
 
-    /// The provider said what the answer has used so far; what it said before is replaced.
+    /// The provider said what the answer has used so far; what it said before is replaced, unless that was
+    /// [final](Self::finished).
     pub fn usage(&mut self, usage: Usage) {
+        if self.report.finished && self.report.answer().is_some() {
+            return;
+        }
         self.usage_is_new = true;
         self.output_reported = usage.output().unwrap_or(0);
         self.report.set_answer(usage);

@@ -91,6 +91,8 @@ pub struct RequestShape {
     pub models: Vec<CompactString>,
     /// Fees that it may incur, and how often at most; `None` is nobody knows how often.
     pub uses: Vec<(Meter, Option<u64>)>,
+    /// Whether the answer begins with the prompt: the `echo` of legacy completions.
+    pub echo: bool,
     /// What it shows and asks for beside text.
     media: Media,
 }
@@ -154,6 +156,7 @@ impl RequestShape {
             region: settings::text(body, &["inference_geo"]),
             models: settings::models(body),
             uses: uses::of(body),
+            echo: body.get("echo").is_some_and(|echo| echo.switch() == Some(true)),
             media,
         }
     }
@@ -207,6 +210,7 @@ impl RequestShape {
     pub(crate) fn terms(&self, mut call: Call) -> Call {
         call.conditions = conditions::of(self, call.conditions);
         call.background |= self.background;
+        call.echoes |= self.echo;
         call.reasoning = self.reasoning.or(call.reasoning);
         for (meter, count) in &self.uses {
             call = match count {

@@ -70,8 +70,6 @@ pub(super) struct Reader {
     pub(super) blocked: bool,
     /// The filter of Azure refused the prompt, which is billed.
     pub(super) filtered: bool,
-    /// The provider is Azure, where a code alone says that its filter refused.
-    pub(super) is_azure: bool,
     /// The figures are Google's, which leave zeros out.
     pub(super) is_google: bool,
     /// Candidates for an answer came, so that there is output.
@@ -149,7 +147,6 @@ impl Reader {
             is_over: false,
             blocked: false,
             filtered: false,
-            is_azure: provider.is_some_and(|provider| provider.starts_with("azure")),
             is_google: false,
             has_candidates: false,
             counting: false,
@@ -178,8 +175,12 @@ impl Reader {
         let is_open = !own.is_empty();
         // What has been shown before counts once, and as it was shown last.
         let mut lines = self.ended.lines(self.id.as_ref().filter(|_| is_open));
+        let before = lines.len();
         lines.extend(own);
         lines.extend(self.beside.iter().cloned());
+        for line in lines.iter_mut().skip(before) {
+            line.service_tier.clone_from(&self.tier);
+        }
         let complains = self.frame.complains && lines.is_empty() && self.text == TextSeen::default();
         UsageReport {
             lines,
@@ -198,6 +199,7 @@ impl Reader {
             clamped: self.clamped || clamped,
             counting: self.counting,
             blocked: self.blocked && !self.has_candidates,
+            hides_thoughts: self.hides_thoughts(),
             filtered: self.filtered,
             damaged: self.damaged,
         }
@@ -248,27 +250,34 @@ impl Reader {
         Some((UsageLine { text, id: self.id.clone(), ..UsageLine::of(usage, purpose) }, clamped))
     }
 
-    /// Google leaves zeros out, and a mask on the request leaves out what it will: an output that is absent is
-    /// zero only where the answer has none, and a total alone says nothing of its parts.
+    /// Google leaves zeros out, and a mask on the request leaves out what it will: an absent output is zero only
+    /// where the total says so, and a total alone says nothing of its parts.
     fn google_figures(&self) -> Figures {
         let mut figures = self.figures;
-        if self.is_google && figures.get(Field::Total).is_none() && figures.get(Field::OutputOther).is_none()
-        {
-            if !self.has_candidates {
-                figures.set(Field::OutputOther, 0);
-            } else {
-                // What was thought is a part of what was left out.
-                figures.clear(Field::Thoughts);
-            }
+        if !self.is_google {
+            return figures;
         }
-        let says_input = [Field::InputOther, Field::Input, Field::PromptTokens, Field::CachedInside];
-        if self.is_google
-            && self.has_candidates
-            && says_input.iter().all(|field| figures.get(*field).is_none())
-        {
+        let has_output = figures.get(Field::OutputOther).is_some();
+        if figures.get(Field::Total).is_none() && !has_output {
+            // What was thought is a part of what was left out.
+            figures.clear(Field::Thoughts);
+        }
+        if !self.says_input() && !self.embeds {
             figures.clear(Field::Total);
         }
         figures
+    }
+
+    fn says_input(&self) -> bool {
+        let inputs = [Field::InputOther, Field::Input, Field::PromptTokens, Field::CachedInside];
+        inputs.iter().any(|field| self.figures.get(*field).is_some())
+    }
+
+    /// Whether tokens may have been thought that the figures leave out: Google's total beside an input would tell.
+    fn hides_thoughts(&self) -> bool {
+        let says = |field| self.figures.get(field).is_some();
+        let is_told = says(Field::Thoughts) || (says(Field::Total) && self.says_input());
+        self.is_google && !self.embeds && says(Field::OutputOther) && !is_told
     }
 
     /// Whether the figures by model add up to those of the whole answer, and so stand for them.

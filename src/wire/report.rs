@@ -64,6 +64,9 @@ pub struct UsageReport {
     pub blocked: bool,
     /// An error says that the provider's filter refused the prompt, which Azure bills as input.
     pub filtered: bool,
+    /// The output may have been more by what was thought: a part of the figures was left out.
+    #[serde(skip)]
+    pub(crate) hides_thoughts: bool,
     /// A frame was damaged or too large to read, so that something may be missing.
     pub damaged: bool,
 }
@@ -80,7 +83,7 @@ pub struct UsageLine {
     pub purpose: Purpose,
     /// The id of its answer, as the provider names it.
     pub id: Option<CompactString>,
-    /// The processing of its answer, where it is another than that of the last one.
+    /// The processing of its answer, in its own words.
     pub service_tier: Option<CompactString>,
     /// The text of its answer that was seen.
     pub text: TextSeen,
@@ -90,6 +93,12 @@ impl UsageLine {
     pub(super) fn of(usage: Usage, purpose: Purpose) -> Self {
         let text = TextSeen::default();
         Self { model: None, usage, purpose, id: None, service_tier: None, text }
+    }
+
+    /// The tier that its words mean; `None` where it says none, or no price is known for them.
+    #[must_use]
+    pub fn tier(&self) -> Option<ServiceTier> {
+        self.service_tier.as_deref().and_then(ServiceTier::named)
     }
 }
 
@@ -157,6 +166,28 @@ impl UsageReport {
         let named = |word: &Option<CompactString>| word.as_deref().and_then(ServiceTier::named);
         let fast = named(&self.speed).filter(|tier| *tier != ServiceTier::Standard);
         fast.or_else(|| named(&self.service_tier))
+    }
+
+    /// The tier of one line, where it is known: what the line's answer says, else what is said of all.
+    ///
+    /// ```
+    /// use token_budget::ServiceTier;
+    /// use token_budget::wire::extract;
+    ///
+    /// let log = br#"
+    /// {"id": "a", "object": "chat.completion", "service_tier": "flex", "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
+    /// {"id": "b", "object": "chat.completion", "usage": {"prompt_tokens": 9, "completion_tokens": 1}}"#;
+    /// let report = extract(None, log, [])?;
+    /// let tiers: Vec<_> = report.lines.iter().map(|line| report.tier_of(line)).collect();
+    /// assert_eq!(tiers, [Some(ServiceTier::Flex), None]);
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
+    #[must_use]
+    pub fn tier_of(&self, line: &UsageLine) -> Option<ServiceTier> {
+        let fast = self.tier().filter(|tier| *tier == ServiceTier::Fast);
+        // Of several answers each speaks for itself alone.
+        let each = self.lines.iter().any(|line| line.service_tier.is_some());
+        fast.or_else(|| if each { line.tier() } else { self.tier() })
     }
 
     /// Whether nothing is billed but what was counted: a prompt that was refused, with no answer behind it.
