@@ -9,34 +9,36 @@
 //! ```
 
 mod priced;
+pub(crate) mod told;
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use rust_decimal::Decimal;
-use serde_json::json;
-use token_budget::{Clock, Meter, MeterUnit, ServiceTier, SystemClock, Timestamp};
+use token_budget::pricing::Import;
+use token_budget::{Clock, PriceSource, PricingTable, ServiceTier, SystemClock, Timestamp};
 
-use priced::{Bill, Priced};
+use told::{Told, tell};
 
 const HELP: &str = "\
 Says what recorded responses cost, by the prices that come with the crate.
 
-Usage: cost_of FILE… [--provider P] [--model M] [--at TIME] [--tier T] [--json]
+Usage: cost_of FILE… [--table FILE] [--provider P] [--model M] [--at TIME] [--tier T] [--json]
 
-  FILE          a body or a stream, as it came
+  FILE          a body or a stream, as it came, or several in one file, each of which is charged
+  --table FILE  the prices to go by instead: LiteLLM's or genai-prices' file, plain or packed
   --provider P  whose prices to look at, as in `openai`; without it, whoever sells the model
   --model M     the model to price; without it, the one that the response names
   --at TIME     when the call was made, as in 2026-11-22T12:00:00Z; without it, now
   --tier T      standard, batch, flex, priority, fast …; without it, what the response says
   --json        prints a JSON object for each file, and one as the last line
 
-Ends with 0 where everything was priced, 1 where something could not be, 2 where it could not run.";
+Ends with 0 where all that is billed was priced, 1 where something could not be or broke off, 2 where it could not run.";
 
 #[derive(Debug)]
 struct Arguments {
     files: Vec<PathBuf>,
+    table: Option<PathBuf>,
     asked: Asked,
     json: bool,
 }
@@ -56,7 +58,11 @@ fn main() -> ExitCode {
             println!("{HELP}");
             ExitCode::SUCCESS
         }
-        Ok(Some(arguments)) => run(&arguments).unwrap_or_else(|problem| fail(&problem)),
+        Ok(Some(arguments)) => match run(&arguments) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(problem) => fail(&problem),
+        },
         Err(problem) => fail(&problem),
     }
 }
@@ -67,16 +73,28 @@ fn fail(problem: &str) -> ExitCode {
 }
 
 impl Arguments {
+    /// The prices to go by.
+    fn table(&self) -> Result<PricingTable, String> {
+        let Some(path) = &self.table else { return Ok(PricingTable::bundled()) };
+        let name = path.display().to_string();
+        let bytes = fs::read(path).map_err(|error| format!("{name}: {error}"))?;
+        let import = Import::read(&bytes).map_err(|error| format!("{name}: {error}"))?;
+        PricingTable::empty()
+            .with_import(PriceSource::new(name.as_str()), &import)
+            .map_err(|error| format!("{name}: {error}"))
+    }
+
     /// Reads the words after the program's name; `None` where help was asked for.
     fn read(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let now = SystemClock.now();
         let asked = Asked { provider: None, model: None, tier: None, at: now };
-        let mut arguments = Self { files: Vec::new(), asked, json: false };
+        let mut arguments = Self { files: Vec::new(), table: None, asked, json: false };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} wants a value; try --help"));
             match word.as_str() {
                 "--help" | "-h" => return Ok(None),
                 "--json" => arguments.json = true,
+                "--table" => arguments.table = Some(value()?.into()),
                 "--provider" => arguments.asked.provider = Some(value()?),
                 "--model" => arguments.asked.model = Some(value()?),
                 "--at" => arguments.asked.at = value()?.parse().map_err(|error| format!("--at: {error}"))?,
@@ -97,66 +115,15 @@ impl Arguments {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<ExitCode, String> {
-    let (mut total, mut unpriced) = (None, 0_usize);
+/// Prices every file; whether all of them were priced whole.
+fn run(arguments: &Arguments) -> Result<bool, String> {
+    let table = arguments.table()?;
+    let mut files = Vec::new();
     for path in &arguments.files {
         let name = path.display().to_string();
         let body = fs::read(path).map_err(|error| format!("{name}: {error}"))?;
-        let bill = Bill::of(&body, &arguments.asked);
-        if let Some((usd, _)) = bill.total() {
-            let sum = total.unwrap_or(Decimal::ZERO).checked_add(usd);
-            total = Some(sum.ok_or("the total is too large to be written down")?);
-        }
-        unpriced = unpriced.saturating_add(usize::from(!bill.is_complete()));
-        if arguments.json {
-            println!("{}", bill.as_json(&name));
-        } else {
-            print(&name, &bill);
-        }
+        files.push((name, body));
     }
-    let (files, total) = (arguments.files.len(), total.map(|usd| usd.normalize().to_string()));
-    match total {
-        total if arguments.json => {
-            println!("{}", json!({"total_usd": total, "files": files, "unpriced": unpriced}));
-        }
-        Some(usd) if unpriced == 0 => println!("total: ${usd}"),
-        Some(usd) => println!("total: at least ${usd}; {unpriced} of {files} could not be priced whole"),
-        None => println!("total: unknown; {unpriced} of {files} could not be priced"),
-    }
-    Ok(if unpriced > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn print(name: &str, bill: &Bill) {
-    println!("{name}: {}", bill.summary());
-    for line in &bill.lines {
-        println!("  {} {}", line.model.as_deref().unwrap_or("a model that is not named"), line.purpose);
-        for (meter, count) in line.usage.counts().filter(|(_, count)| *count > 0) {
-            println!("    used {meter} {count}");
-        }
-        match &line.priced {
-            Priced::Cost { cost, source } => {
-                println!("    prices of {source}");
-                for part in cost.lines() {
-                    let amount = part.amount.map_or("no known fee".to_owned(), |usd| format!("${usd}"));
-                    let rate = part.rate.map_or(String::new(), |rate| {
-                        format!(" at ${} {}", rate.normalize(), per(part.meter))
-                    });
-                    println!("    {} {}{rate}: {amount}", part.meter, part.quantity);
-                }
-            }
-            Priced::Unknown(why) => println!("    not priced: {why}"),
-        }
-    }
-    if let Some(usd) = bill.reported {
-        println!("  the provider says ${}, which is charged in place of the table's price", usd.normalize());
-    }
-}
-
-/// For how many a rate is.
-fn per(meter: Meter) -> &'static str {
-    match meter.unit() {
-        MeterUnit::Token | MeterUnit::Character => "per million",
-        MeterUnit::Millisecond => "per hour",
-        _ => "each",
-    }
+    let mut out = Told::to(std::io::stdout().lock());
+    tell(&files, &table, &arguments.asked, arguments.json, &mut out)
 }

@@ -1,5 +1,7 @@
 //! What did one response cost?
 
+use std::collections::HashSet;
+
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use token_budget::wire::{Purpose, StreamMeter, UsageReport, extract};
@@ -20,7 +22,12 @@ pub(crate) struct Bill {
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) model: Option<String>,
+    pub(crate) id: Option<String>,
     pub(crate) purpose: &'static str,
+    /// It is an answer, not something billed beside one.
+    is_answer: bool,
+    /// More text was seen than so few tokens can be.
+    pub(crate) is_doubted: bool,
     pub(crate) usage: Usage,
     pub(crate) priced: Priced,
 }
@@ -32,24 +39,26 @@ pub(crate) enum Priced {
 }
 
 impl Bill {
-    /// Reads a body, or else a stream, and prices each of its lines with its own model.
-    pub(crate) fn of(body: &[u8], asked: &Asked) -> Self {
+    /// Reads a body, or else a stream, and prices each of its lines with its own model, at its own tier.
+    pub(crate) fn of(body: &[u8], table: &PricingTable, asked: &Asked) -> Self {
         let provider = asked.provider.as_deref();
         let report = extract(provider, body, []).unwrap_or_else(|_| {
             let mut meter = StreamMeter::new(provider);
             meter.push(body);
             meter.finish()
         });
-        let table = PricingTable::bundled();
-        let tier = asked.tier.or_else(|| report.tier()).unwrap_or_default();
         let region = report.region.as_deref().map_or(Region::Global, Region::named);
-        let conditions = Conditions::new().with_tier(tier).with_region(region);
         let lines = report.lines.iter().map(|line| {
+            let tier = asked.tier.or_else(|| report.tier_of(line)).unwrap_or_default();
+            let conditions = Conditions::new().with_tier(tier).with_region(region);
             let named = line.model.as_deref().or(asked.model.as_deref()).or(report.model.as_deref());
-            let priced = price(&table, named, &line.usage, conditions, asked);
+            let priced = price(table, named, &line.usage, conditions, asked);
             Line {
                 model: named.map(str::to_owned),
+                id: line.id.as_deref().map(str::to_owned),
                 purpose: purpose(line.purpose),
+                is_answer: line.purpose == Purpose::Answer,
+                is_doubted: line.usage.output().is_some_and(|output| output < line.text.tokens_at_least()),
                 usage: line.usage,
                 priced,
             }
@@ -57,10 +66,20 @@ impl Bill {
         Self { lines: lines.collect(), reported: report.cost, report }
     }
 
+    /// How many answers there are; several models may have shared one.
+    pub(crate) fn answers(&self) -> usize {
+        let answers = || self.lines.iter().filter(|line| line.is_answer);
+        let is_shared = |line: &&Line| line.id.is_some();
+        let ids: HashSet<_> = answers().filter_map(|line| line.id.as_deref()).collect();
+        ids.len().saturating_add(answers().filter(|line| !is_shared(line)).count())
+    }
+
     /// The whole charge in USD, and whether that is all; `None` where nothing is known.
     pub(crate) fn total(&self) -> Option<(Decimal, bool)> {
+        // Of what broke off or was damaged there may be more.
+        let is_whole = self.report.finished && !self.report.damaged;
         if let Some(usd) = self.reported {
-            return Some((usd, true));
+            return Some((usd, is_whole));
         }
         if self.is_free() {
             return Some((Decimal::ZERO, true));
@@ -73,7 +92,7 @@ impl Bill {
                 total = total.unwrap_or(Decimal::ZERO).checked_add(usd);
             }
         }
-        total.map(|usd| (usd, self.lines.iter().all(Line::is_complete)))
+        total.map(|usd| (usd, is_whole && self.lines.iter().all(Line::is_complete)))
     }
 
     /// Whether the total is known, and nothing is left out of it.
@@ -81,9 +100,10 @@ impl Bill {
         self.total().is_some_and(|(_, is_all)| is_all)
     }
 
-    /// An error in place of an answer is not billed, and neither is counting tokens.
+    /// An error in place of an answer is not billed, save what a filter refused, and neither is counting tokens.
     fn is_free(&self) -> bool {
-        self.report.counting || (self.report.error.is_some() && self.lines.is_empty())
+        let has_error = self.report.error.is_some() && !self.report.filtered;
+        self.report.counting || (has_error && self.lines.is_empty())
     }
 
     /// One line for people.
@@ -96,6 +116,9 @@ impl Bill {
             }
             Some((usd, true)) => format!("${}{broken}", usd.normalize()),
             Some((usd, false)) => format!("at least ${}{broken}", usd.normalize()),
+            None if self.report.filtered => {
+                "unknown: a filter refused the prompt, and its input is billed".into()
+            }
             None if self.lines.is_empty() => {
                 let chars = self.report.text.chars;
                 format!("unknown: no usage was reported{broken}; {chars} characters of text were seen")
@@ -108,6 +131,7 @@ impl Bill {
         let total = self.total();
         json!({
             "file": file,
+            "answers": self.answers(),
             "total_usd": total.map(|(usd, _)| usd.normalize().to_string()),
             "complete": self.is_complete(),
             "reported_usd": self.reported.map(|usd| usd.to_string()),
@@ -119,7 +143,7 @@ impl Bill {
 
 impl Line {
     fn is_complete(&self) -> bool {
-        matches!(&self.priced, Priced::Cost { cost, .. } if cost.is_complete())
+        !self.is_doubted && matches!(&self.priced, Priced::Cost { cost, .. } if cost.is_complete())
     }
 
     fn as_json(&self) -> Value {
@@ -137,6 +161,8 @@ impl Line {
         });
         json!({
             "model": self.model,
+            "id": self.id,
+            "doubted": self.is_doubted,
             "purpose": self.purpose,
             "usage": self.usage,
             "usd": cost.map(|cost| cost.total().to_string()),

@@ -21,6 +21,7 @@ mod architecture;
 mod assumed;
 mod billed;
 mod cancel;
+mod cost_of;
 #[cfg(feature = "testing")]
 mod conformance;
 #[cfg(feature = "tokio")]
@@ -92,6 +93,7 @@ mod streams_mended;
 mod told;
 mod unbound;
 mod usage_believed;
+mod usage_rim;
 mod walk;
 mod wire_forms;
 mod wire_mended;
