@@ -9,6 +9,7 @@ pub(crate) mod language;
 mod limit;
 mod media;
 mod name;
+mod pieces;
 mod pixels;
 mod schema;
 mod settings;

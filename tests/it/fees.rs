@@ -6,8 +6,8 @@ use token_budget::pricing::Import;
 use token_budget::wire::extract;
 use token_budget::{
     Amount, Balance, Budget, Call, Conditions, Enforcer, Meter, Policy, PriceRow, PriceSource, PricingTable,
-    Quote, Rank, Rates, Region, Report, SearchContext, ServiceTier, Timestamp, Usage, Usd, Window,
-    check_budget,
+    Quote, Rank, Rates, Region, Report, RequestShape, SearchContext, ServiceTier, Timestamp, Usage, Usd,
+    Window, check_budget,
 };
 
 use crate::support::{team, usd};
@@ -117,6 +117,44 @@ fn what_the_request_says_is_held_and_what_the_answer_counts_is_charged() {
 
     let clip = of("gemini/veo").may_use(Meter::VideoOutMs, 8_000);
     assert_eq!(enforcer.quote(&clip).unwrap(), Some(usd("3.2")));
+}
+
+/// A hundred images, a book, a shelf to rank and a long text were each held as one.
+#[test]
+fn a_request_is_held_for_as_many_pieces_as_it_asks_for() {
+    let enforcer = enforcer(listed(), Usd::dollars(99));
+    let broke = self::enforcer(listed(), Usd::ZERO);
+    let shelf = vec!["a short book"; 250];
+    let ranked = serde_json::json!({"query": "which?", "documents": shelf}).to_string();
+    let long =
+        serde_json::json!({"query": "which?", "documents": vec!["word ".repeat(2_000); 100]}).to_string();
+    let spoken = serde_json::json!({"input": "ü".repeat(10_000), "voice": "alloy"}).to_string();
+    for (model, body, cost) in [
+        ("gemini/imagen", r#"{"prompt": "a cat", "n": 10}"#, "0.40"),
+        ("gemini/imagen", r#"{"prompt": "a cat", "n": "10"}"#, "0.40"),
+        ("gemini/imagen", r#"{"prompt": "a cat", "parameters": {"sampleCount": 4}}"#, "0.16"),
+        ("gemini/imagen", r#"{"prompt": "a cat"}"#, "0.04"),
+        ("mistral/ocr", r#"{"document": {"document_url": "u"}, "pages": [0, 1, 2]}"#, "0.012"),
+        ("mistral/ocr", r#"{"document": {"document_url": "u"}, "pages": "0-4, 7"}"#, "0.024"),
+        ("mistral/ocr", r#"{"document": {"image_url": "u"}}"#, "0.004"),
+        ("mistral/ocr", r#"{"document": {"document_url": "u"}}"#, "0.004"),
+        (
+            "mistral/ocr",
+            r#"{"document": {"document_url": "u"}, "pages": [1, 2], "bbox_annotation_format": {"type": "text"}}"#,
+            "0.018",
+        ),
+        ("cohere/rerank-v3.5", &ranked, "0.006"),
+        // As many pieces as 4,096 tokens may have, if each byte is one.
+        ("cohere/rerank-v3.5", &long, "0.018"),
+        ("tts-1", &spoken, "0.15"),
+        ("gemini/veo", r#"{"prompt": "a cat", "seconds": "8"}"#, "3.2"),
+        ("gemini/veo", r#"{"prompt": "a cat", "durationSeconds": 5.5}"#, "2.4"),
+    ] {
+        let shape = RequestShape::parse(body.as_bytes()).unwrap();
+        let call = shape.describe(of(model)).input_tokens(0).output_tokens(0);
+        assert_eq!(enforcer.quote(&call).unwrap(), Some(usd(cost)), "{model} {body:.80}");
+        assert!(!broke.reserve_now(&call).unwrap().is_admitted(), "{model} {body:.80}");
+    }
 }
 
 #[test]

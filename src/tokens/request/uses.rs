@@ -1,6 +1,7 @@
 //! Which fees may a request incur, and how often at most?
 
 use super::name::Name;
+use super::pieces;
 use super::settings::whole_text;
 use crate::Meter;
 use crate::tokens::document::{Kind, Node};
@@ -25,10 +26,11 @@ pub(super) fn of(body: Node<'_>) -> Vec<(Meter, Option<u64>)> {
             _ => {}
         }
     }
+    pieces::of(&mut uses, body);
     uses
 }
 
-fn add(uses: &mut Vec<(Meter, Option<u64>)>, meter: Meter, count: Option<u64>) {
+pub(super) fn add(uses: &mut Vec<(Meter, Option<u64>)>, meter: Meter, count: Option<u64>) {
     match uses.iter_mut().find(|(known, _)| *known == meter) {
         // Two tools may be used one after the other.
         Some((_, known)) => *known = known.zip(count).map(|(one, other)| one.saturating_add(other)),
