@@ -147,6 +147,11 @@ impl<'a> Cursor<'a> {
         from.get(..from.len().checked_sub(self.rest.len())?)
     }
 
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Whether nothing but the end of an object is left.
     pub(super) fn ends_object(&mut self) -> bool {
         self.ate(b'}') && self.is_done()

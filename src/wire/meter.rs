@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::frames::{Framing, Piece};
 use super::reader::Reader;
+use super::repeat::Repeat;
 use super::report::UsageReport;
 
 /// Reads the usage of a stream as it flows by, in whatever pieces it comes.
@@ -33,6 +34,7 @@ use super::report::UsageReport;
 pub struct StreamMeter {
     reader: Reader,
     framing: Framing,
+    repeat: Repeat,
 }
 
 impl fmt::Debug for StreamMeter {
@@ -48,7 +50,7 @@ impl StreamMeter {
     /// See [`extract`](super::extract) for what the provider matters.
     #[must_use]
     pub fn new(provider: Option<&str>) -> Self {
-        Self { reader: Reader::new(provider, true), framing: Framing::new() }
+        Self { reader: Reader::new(provider, true), framing: Framing::new(), repeat: Repeat::default() }
     }
 
     /// A meter that hears the text too: for whoever counts an answer while it flows.
@@ -73,8 +75,8 @@ impl StreamMeter {
 
     /// Reads the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
-        let Self { reader, framing } = self;
-        framing.push(bytes, |piece| read(reader, piece));
+        let Self { reader, framing, repeat } = self;
+        framing.push(bytes, |piece| read(reader, repeat, piece));
     }
 
     /// What is known so far: at least the usage that has arrived.
@@ -86,15 +88,18 @@ impl StreamMeter {
     /// What is known at the end, with a last frame that was not terminated.
     #[must_use]
     pub fn finish(mut self) -> UsageReport {
-        let Self { reader, framing } = &mut self;
-        framing.finish(|piece| read(reader, piece));
+        let Self { reader, framing, repeat } = &mut self;
+        framing.finish(|piece| read(reader, repeat, piece));
         self.reader.report()
     }
 }
 
-fn read(reader: &mut Reader, piece: Piece<'_>) {
+fn read(reader: &mut Reader, repeat: &mut Repeat, piece: Piece<'_>) {
+    if !matches!(piece, Piece::Json(_)) {
+        repeat.forget();
+    }
     let whole = match piece {
-        Piece::Json(json) => reader.document(json),
+        Piece::Json(json) => repeat.read(reader, json),
         Piece::End => {
             reader.finished = true;
             reader.is_over = true;

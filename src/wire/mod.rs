@@ -27,6 +27,7 @@ mod names;
 mod next;
 mod normal;
 mod reader;
+mod repeat;
 mod report;
 mod tools;
 mod vocabulary;

@@ -88,6 +88,11 @@ impl Reader {
     }
 }
 
+/// Whether a document is a whole answer, and no frame of one.
+pub(super) fn is_whole_answer(json: &[u8]) -> bool {
+    Glance::of(json).is_whole
+}
+
 impl<'a> Glance<'a> {
     /// Steps through the members of a document and of the objects around its id.
     fn of(json: &'a [u8]) -> Self {

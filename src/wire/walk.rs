@@ -8,7 +8,7 @@ use super::vocabulary::{At, Then, meaning};
 /// Objects in one another that are stepped into; the deepest figure of any API lies eight deep.
 const DEPTH_MAX: u8 = 24;
 /// A text of no more bytes has no run of one sign that is worth looking for.
-const SHORT: u64 = 64;
+pub(super) const SHORT: u64 = 64;
 
 impl Reader {
     /// Steps into an object, or into each object of a list; passes over anything else.
