@@ -1,6 +1,9 @@
 //! Where does one event of a stream end, so that another may follow it or one may be left out?
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -9,6 +12,9 @@ use super::route::Want;
 
 /// An event larger than this is handed on in parts; a few times the largest image that is streamed.
 const HELD_BYTES_MAX: usize = 32 << 20;
+
+/// Looked for in every piece, so that the search is made ready once.
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
 
 /// Hands on whole events alone.
 ///
@@ -122,7 +128,7 @@ impl Aligned {
     }
 
     fn has_usage(&self, bytes: &[u8]) -> bool {
-        self.hides_usage && memmem::find_iter(bytes, b"\"usage\"").any(|at| is_object_next(bytes, at))
+        self.hides_usage && USAGE.find_iter(bytes).any(|at| is_object_next(bytes, at))
     }
 }
 
