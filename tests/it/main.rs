@@ -19,6 +19,7 @@ mod agree;
 mod allocations;
 mod architecture;
 mod assumed;
+mod attack_cases;
 mod billed;
 mod cancel;
 mod cost_of;
