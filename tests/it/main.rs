@@ -71,6 +71,7 @@ mod public_cases;
 mod request_memory;
 mod request_places;
 mod requests;
+mod rim;
 mod runs;
 mod runs_books;
 mod runs_last_word;

@@ -77,7 +77,6 @@ pub(crate) fn ready<F: Future>(future: F) -> F::Output {
 }
 
 /// A number from the environment, by which a test is made longer.
-#[cfg(any(feature = "testing", feature = "sqlite"))]
 pub(crate) fn setting(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")),
