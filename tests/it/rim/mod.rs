@@ -112,7 +112,7 @@ fn the_bill_is_never_above_the_books_at_any_instant() {
     let mut readers: Vec<Reader> = Vec::new();
     let mut met = Met::default();
 
-    let requests = setting("TOKEN_BUDGET_RIM", 4_000);
+    let requests = setting("TOKEN_BUDGET_RIM", 1_000);
     while met.admitted + met.refused < requests || !provider.is_idle() || !readers.is_empty() {
         if met.admitted + met.refused < requests && (readers.is_empty() || dice.one_in(2)) {
             match ask(&house, &mut provider, &mut dice) {
