@@ -107,12 +107,13 @@ struct Met {
 #[test]
 fn the_bill_is_never_above_the_books_at_any_instant() {
     let mut dice = Dice::new("rim");
-    let house = House::new(Usd::dollars(200));
+    let requests = setting("TOKEN_BUDGET_RIM", 1_000);
+    // Less than is asked for, so that some are refused.
+    let house = House::new(Usd::cents(u32::try_from(requests).expect("some") * 12));
     let mut provider = Provider::default();
     let mut readers: Vec<Reader> = Vec::new();
     let mut met = Met::default();
 
-    let requests = setting("TOKEN_BUDGET_RIM", 1_000);
     while met.admitted + met.refused < requests || !provider.is_idle() || !readers.is_empty() {
         if met.admitted + met.refused < requests && (readers.is_empty() || dice.one_in(2)) {
             match ask(&house, &mut provider, &mut dice) {
