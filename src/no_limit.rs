@@ -12,9 +12,9 @@
 ///
 /// # Example: a limit is written in, or the most is held
 /// ```
-/// use token_budget::{Call, Enforcer, OnNoLimit};
+/// use token_budget::{Call, Enforcer, OnNoLimit, Unbound};
 ///
-/// let enforcer = Enforcer::builder().build();
+/// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
 /// let call = Call::new("gpt-5").input_tokens(1_000); // its answers reason, and have at most 128,000 tokens
 ///
 /// let written = enforcer.reserve_now(&call)?.or_refusal()?;
