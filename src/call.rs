@@ -53,6 +53,7 @@ pub struct Call {
     /// How often it may incur which fee, ordered by meter; `None` is nobody knows how often.
     pub(crate) uses: SmallVec<[(Meter, Option<u64>); 2]>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) context_tokens: Option<u64>,
     pub(crate) problem: Option<Box<Problem>>,
 }
 
@@ -232,6 +233,16 @@ impl Call {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// States the context that the request asks for, in tokens, where that is larger than the model's price row says:
+    /// Anthropic's header for a million of them. No input is held above a model's largest.
+    ///
+    /// The HTTP gate knows that header; a typed client states it here.
+    #[must_use]
+    pub fn context_tokens(mut self, tokens: u64) -> Self {
+        self.context_tokens = Some(tokens);
         self
     }
 

@@ -63,6 +63,8 @@ pub(crate) struct Ask<'a> {
     /// Whether the answer begins with the prompt.
     pub(crate) echoes: bool,
     pub(crate) timeout: Option<Duration>,
+    /// The context that the request asks for, where it is larger than the model's own.
+    pub(crate) context_tokens: Option<u64>,
 }
 
 impl<'a> Ask<'a> {
@@ -78,6 +80,7 @@ impl<'a> Ask<'a> {
             in_background: call.background,
             echoes: call.echoes,
             timeout: call.timeout,
+            context_tokens: call.context_tokens,
         }
     }
 
@@ -94,6 +97,7 @@ impl<'a> Ask<'a> {
             in_background: false,
             echoes: false,
             timeout: None,
+            context_tokens: None,
         }
     }
 }

@@ -87,7 +87,7 @@ impl Plan {
     /// surely leaves; and it must not cut an honest answer because its prompt was bounded generously. Where it
     /// cannot be both, nothing is written and the most is held.
     fn written(&self, ask: &Ask<'_>, input: &Estimate) -> Result<Limit, Error> {
-        let (model_max, context) = (self.model_max(), self.context());
+        let (model_max, context) = (self.model_max(), self.largest_input(ask));
         if model_max.or(context).is_none() && self.output_is_free()? {
             // A limit of which nobody knows whether the model takes it would protect nothing.
             return Ok(Limit { stops: false, ..Limit::of(self.output_tokens_default()) });
@@ -167,6 +167,11 @@ impl Plan {
 
     fn model_max(&self) -> Option<u64> {
         self.price.as_ref().and_then(|price| price.output_tokens_max())
+    }
+
+    /// The most input that the model takes for this call: what its row says, or the more that the request asks for.
+    pub(super) fn largest_input(&self, ask: &Ask<'_>) -> Option<u64> {
+        self.context().map(|row| row.max(ask.context_tokens.unwrap_or(0)))
     }
 
     fn context(&self) -> Option<u64> {

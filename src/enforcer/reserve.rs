@@ -61,7 +61,7 @@ pub(crate) async fn reserve(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> R
     let mut plan = plan;
     let mut now = now;
     for _ in 0..STALE_MAX {
-        let estimate = estimate(&plan, ask.input)?;
+        let estimate = estimate(&plan, ask)?;
         match attempt(&plan, ask, estimate, now).await? {
             Attempt::Admitted(reservation) => return settle_bound(reservation, ask, estimate).await,
             Attempt::Refused(decision) => return recount(&plan, ask, estimate, decision).await,
@@ -84,7 +84,7 @@ fn reserve_unasked(
     now: Timestamp,
     error: Error,
 ) -> Result<Admission, Error> {
-    let estimate = estimate(plan, ask.input)?;
+    let estimate = estimate(plan, ask)?;
     let ask = &plan.limited(ask, &estimate)?;
     let priced = plan.price(estimate.tokens, plan.output_held(ask), ask.choices)?;
     let caps = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
@@ -131,20 +131,19 @@ async fn attempt(
 
 /// The tokens that go in: given, or bounded without counting; none where nobody said, which counts nothing.
 #[inline]
-fn estimate(plan: &Plan, input: &Input) -> Result<Estimate, Error> {
-    match input {
+fn estimate(plan: &Plan, ask: &Ask<'_>) -> Result<Estimate, Error> {
+    match ask.input {
         Input::Unsaid => Ok(Estimate::count(0)),
         Input::Tokens(tokens) => Ok(Estimate::count(*tokens)),
         Input::Prompt(prompt) => {
             let bound = plan.core.estimator.bound(&plan.call.model, prompt);
-            within_model(plan, bound)
+            within_model(plan.largest_input(ask), bound)
         }
     }
 }
 
 /// What cannot be counted is taken at the model's largest input, and nothing is taken for more.
-fn within_model(plan: &Plan, estimate: Estimate) -> Result<Estimate, Error> {
-    let largest = plan.price.as_ref().and_then(|price| price.context_tokens());
+fn within_model(largest: Option<u64>, estimate: Estimate) -> Result<Estimate, Error> {
     if !estimate.needs_model_maximum() {
         let most = largest.unwrap_or(u64::MAX);
         return Ok(Estimate {
@@ -172,7 +171,7 @@ async fn recount(
     if refused_whatever_the_input(plan, &plan.limited(ask, &bound)?, &refused)? {
         return Ok(Admission::Refused(refused));
     }
-    let Some(count) = counted(plan, ask.input, bound)? else { return Ok(Admission::Refused(refused)) };
+    let Some(count) = counted(plan, ask, bound)? else { return Ok(Admission::Refused(refused)) };
     let now = plan.core.now();
     match attempt(plan, ask, count, now).await? {
         Attempt::Admitted(reservation) => Ok(Admission::Admitted(reservation.estimated(count))),
@@ -215,7 +214,7 @@ async fn settle_bound(reservation: Reservation, ask: &Ask<'_>, bound: Estimate) 
     if judge(reservation.binding(), reservation.balances(), &without_input) == reservation.verdict() {
         return Ok(Admission::Admitted(reservation));
     }
-    let Some(count) = counted(&plan, ask.input, bound)? else { return Ok(Admission::Admitted(reservation)) };
+    let Some(count) = counted(&plan, ask, bound)? else { return Ok(Admission::Admitted(reservation)) };
     let priced = plan.price(count.tokens, output, ask.choices)?;
     let smaller = amounts(reservation.binding(), &priced.amount())?;
     let claim = &reservation.binding().claim;
@@ -235,12 +234,13 @@ async fn settle_bound(reservation: Reservation, ask: &Ask<'_>, bound: Estimate) 
 }
 
 /// The exact count of a prompt, where it says more than the bound did.
-fn counted(plan: &Plan, input: &Input, bound: Estimate) -> Result<Option<Estimate>, Error> {
-    let Input::Prompt(prompt) = input else { return Ok(None) };
+fn counted(plan: &Plan, ask: &Ask<'_>, bound: Estimate) -> Result<Option<Estimate>, Error> {
+    let Input::Prompt(prompt) = ask.input else { return Ok(None) };
     if bound.kind != EstimateKind::Bound {
         return Ok(None);
     }
-    let count = within_model(plan, plan.core.estimator.count(&plan.call.model, prompt))?;
+    let count = plan.core.estimator.count(&plan.call.model, prompt);
+    let count = within_model(plan.largest_input(ask), count)?;
     Ok((count.tokens < bound.tokens).then_some(count))
 }
 
@@ -249,14 +249,14 @@ pub(crate) fn quote(plan: &Plan, ask: &Ask<'_>) -> Result<Option<Usd>, Error> {
     if plan.price.is_none() {
         return Ok(None);
     }
-    let estimate = estimate(plan, ask.input)?;
+    let estimate = estimate(plan, ask)?;
     let ask = &plan.limited(ask, &estimate)?;
     plan.price(estimate.tokens, plan.output_held(ask), ask.choices).map(|priced| Some(priced.usd))
 }
 
 /// Advice on a call: what a reserve would say now, by the bound.
 pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Decision, Error> {
-    let estimate = estimate(plan, ask.input)?;
+    let estimate = estimate(plan, ask)?;
     let ask = &plan.limited(ask, &estimate)?;
     let priced = plan.price(estimate.tokens, plan.output_held(ask), ask.choices)?;
     let extra = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);

@@ -1,6 +1,7 @@
 //! How is room held for a request, and what body is sent under it?
 
 use compact_str::CompactString;
+use memchr::memmem;
 
 use super::asked::Asked;
 use super::dialect::Dialect;
@@ -28,6 +29,9 @@ impl HttpBudget {
             call = self.streams.holding(call);
         }
         call.timeout = call.timeout.or(head.timeout());
+        if asks_for_a_million(head, body) {
+            call = call.context_tokens(MILLION);
+        }
         let dearest = self.dearest(call, &asked.models).map_err(|error| HttpRefusal::failed(dialect, &error));
         let mut call = dearest?;
         call.output_terms = self.output_terms(head, &asked, route, &call);
@@ -93,4 +97,15 @@ impl HttpBudget {
             Admission::Refused(decision) => Err(refused(&decision)),
         }
     }
+}
+
+const MILLION: u64 = 1_000_000;
+
+/// Whether Anthropic's larger context is asked for: in a header, or in the body where a cloud takes it there.
+///
+/// A prompt that only speaks of it is held for more than it needs, and at most for what its bytes may be.
+fn asks_for_a_million(head: &RequestHead<'_>, body: &[u8]) -> bool {
+    const MARK: &str = "context-1m";
+    head.header("anthropic-beta").is_some_and(|betas| betas.contains(MARK))
+        || memmem::find(body, MARK.as_bytes()).is_some()
 }

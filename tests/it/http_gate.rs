@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use token_budget::http::{Denial, Headers, HttpBudget, RequestHead, Ruling, UnknownPath};
-use token_budget::{Budget, Call, Caps, Enforcer, Policy, Signature, Unit, Window};
+use token_budget::{Budget, Call, Caps, Enforcer, Policy, PricingTable, Signature, Unbound, Unit, Window};
 
 use crate::http_support::{
     CHAT, HOST, MESSAGES, admitted, books, gate, header, house, json, post, refused, rule,
@@ -499,4 +499,27 @@ fn a_denial_of_the_applications_own_is_said_in_the_language_of_the_path_that_was
     assert_eq!(json(&open_ai.body)["error"]["code"], "denied");
     assert_eq!(json(&anthropic.body)["type"], "error");
     assert_eq!(json(&anthropic.body)["error"]["message"], "this key is not known");
+}
+
+/// No input is held above the model's largest, and a header makes that five times as large.
+#[test]
+fn a_larger_context_that_a_header_asks_for_is_held() {
+    let house = House::with(Policy::new([]).expect("a policy").unbound(Unbound::Allow), |builder| {
+        builder.prices(PricingTable::bundled())
+    });
+    let gate = HttpBudget::new(house.enforcer.clone(), |_| Ok(Call::charging().team("search")));
+    let text = "word ".repeat(100_000);
+    let body = format!(
+        r#"{{"model":"claude-sonnet-4-5","max_tokens":10,"messages":[{{"role":"user","content":"{text}"}}]}}"#
+    );
+    let held = |headers: &[(&str, &str)]| {
+        let head = RequestHead::new("POST", "api.anthropic.com", MESSAGES, &headers);
+        match ready(gate.admit(&head, body.as_bytes())) {
+            Ruling::Admitted(admitted) => admitted.reservation().estimate().tokens,
+            _ => panic!("nothing limits it"),
+        }
+    };
+
+    assert_eq!(held(&[]), 200_000);
+    assert!(held(&[("anthropic-beta", "context-1m-2025-08-07")]) >= 500_000);
 }
