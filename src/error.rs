@@ -53,7 +53,7 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// Whether the ledger failed, and not what it was asked.
     pub(crate) fn is_of_ledger(self) -> bool {
-        !matches!(self, Self::Invalid | Self::Unreadable | Self::Overflow)
+        matches!(self, Self::LedgerUnavailable | Self::Damaged | Self::Forgotten)
     }
 }
 

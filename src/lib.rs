@@ -35,12 +35,15 @@
 //! | you want | read |
 //! | --- | --- |
 //! | to wrap a client | [`BudgetEnforcedClient`], or [`Enforcer::run`] for a closure |
-//! | to stream, and stop at the ceiling | [`BudgetEnforcedClient::stream`], [`MeteredStream`] |
+//! | to stream, held whole or by slices that stop at the ceiling | [`BudgetEnforcedClient::stream`], [`MeteredStream`] |
 //! | to post JSON | [`JsonClient`] |
 //! | to put budgets before any HTTP client or proxy | [`http`]: [`http::HttpBudget`], `BudgetLayer`, `BudgetMiddleware` |
 //! | to put an agent on a leash | [`RunGuard`] |
 //! | to say what may be spent | [`Budget`], [`Tiers`], [`policy`] |
 //! | to know why a call was refused | [`Decision`], [`Refusal`] |
+//! | what passes without a budget | [`Unbound`] |
+//! | requests that name no output limit | [`OnNoLimit`], [`Reservation::must_send_limit`] |
+//! | what an abandoned call is charged | [`InFlight::watched`], [`pricing::Unseen`] |
 //! | your own prices, or a public price table | [`PricingTable`], [`pricing::Import`] |
 //! | exact token counts | [`TokenEstimator`], `TiktokenEstimator` |
 //! | tighter holds for any model | [`FamilyEstimator`], [`Calibration`], [`OutputSizing`] |
@@ -72,8 +75,9 @@
 //! `toml` reads policies written in TOML. `sqlite` brings `SqliteLedger`, books in one file that survive a crash.
 //! `tower` adds [`http`]'s layer, `reqwest-middleware` its middleware, and
 //! `tokio` adds `TokioBackground`, which reads dropped streams on for their usage. `testing` brings, for tests, a provider
-//! that never leaves the machine, one assertion over all books, and the laws that every ledger must keep. Features only add
-//! types: the same policy gives the same verdict in every build.
+//! that never leaves the machine, one assertion over all books, and the laws that every ledger must keep. A feature
+//! changes no rule. With `tiktoken`, text of OpenAI's models whose usage never came is counted exactly, so that what is charged
+//! for it, and what is left to later calls, may differ.
 
 mod sync;
 mod error;

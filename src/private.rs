@@ -26,7 +26,7 @@ pub(crate) fn make(path: &Path) {
     }
 }
 
-/// Takes away who else may read a file that is there: all others, and its group where that may only read.
+/// The mode without others' rights, and without the group's where that may only read; `None` where nothing changes.
 ///
 /// An older version, or a generous umask, made such a file. A group that may write shares the books on purpose, and
 /// goes on. Where the file is somebody else's, it stays as it is.

@@ -129,6 +129,11 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
+    /// The same charge set, for somebody else to keep.
+    pub(crate) fn again(&self) -> Self {
+        Self { plan: ArcSwap::new(self.plan.load_full()) }
+    }
+
     pub(crate) fn new(core: Arc<Core>, call: &Call, own: Arc<[Arc<Budget>]>) -> Result<Self, Error> {
         let now = core.now();
         Ok(Self { plan: ArcSwap::new(Plan::resolve(&core, call, &own, now)?) })

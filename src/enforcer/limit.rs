@@ -3,7 +3,6 @@
 use super::Plan;
 use super::admission::Ask;
 use crate::no_limit::{ApiLimit, OnNoLimit};
-use crate::pricing::Reasoning;
 use crate::{Error, Estimate, EstimateKind, Input, Part, Unit, Usd};
 
 /// What is written into a request where nothing else limits it.
@@ -117,13 +116,7 @@ impl Plan {
             return said;
         }
         // Of a model of which nothing is known a limit above what it can do is refused: the usual one is asked for.
-        if self.may_reason(ask) && is_bounded { WRITTEN_REASONING } else { WRITTEN }
-    }
-
-    /// Whether the model may generate what nobody sees: never, on request, always; unknown is always.
-    fn may_reason(&self, ask: &Ask<'_>) -> bool {
-        let by_itself = self.price.as_ref().map_or(Reasoning::Always, |price| price.reasoning());
-        ask.reasoning.unwrap_or(by_itself == Reasoning::Always)
+        if self.reasons_unseen(ask) && is_bounded { WRITTEN_REASONING } else { WRITTEN }
     }
 
     /// The most that the model can generate, where nothing tells it to stop before.

@@ -159,9 +159,17 @@ impl Enforcer {
     /// time limit, ask its guard.
     ///
     /// # Errors
-    /// `Invalid` for a call that cannot be used.
+    /// `Invalid` for a call that cannot be used; `Unsupported` where the call names a run that is not open here, and the
+    /// ledger, which knows its limits, needs to be waited for.
     pub fn prepare(&self, call: &Call) -> Result<Prepared, Error> {
-        self.prepare_with(call, run_lines(self, call)?)
+        let own = run_lines(self, call)?;
+        if own.is_empty()
+            && names_run(call)
+            && let Some(prepared) = at_once(prepared_in_its_run(self, call))??
+        {
+            return Ok(prepared.again());
+        }
+        self.prepare_with(call, own)
     }
 
     /// The same with budgets of the caller's own beside the policy's.

@@ -213,15 +213,19 @@ impl Plan {
     /// What the provider may generate of a call that nobody sees, by the row and the request.
     #[inline]
     pub(crate) fn hidden(&self, ask: &super::Ask<'_>) -> Hidden {
-        let price = self.price.as_deref();
-        let reasons = match price.map(ModelPrice::reasoning).unwrap_or_default() {
+        let of_row = || self.price.as_deref().map(ModelPrice::unseen);
+        let speed = self.core.unseen.or_else(of_row).unwrap_or_default();
+        Hidden { in_background: ask.in_background, reasons: self.reasons_unseen(ask), speed }
+    }
+
+    /// Whether the model may reason unseen: never, where the request switches it on, or always. What nobody says
+    /// anything of does, and so does a model that always reasons, whatever its request says.
+    pub(super) fn reasons_unseen(&self, ask: &super::Ask<'_>) -> bool {
+        match self.price.as_deref().map(ModelPrice::reasoning).unwrap_or_default() {
             Reasoning::Never => false,
             Reasoning::OnRequest => ask.reasoning == Some(true),
-            // Also what nobody says anything of.
             _ => true,
-        };
-        let speed = self.core.unseen.or_else(|| price.map(ModelPrice::unseen)).unwrap_or_default();
-        Hidden { in_background: ask.in_background, reasons, speed }
+        }
     }
 
     /// What the call may cost above what is held for it.

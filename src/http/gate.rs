@@ -28,7 +28,7 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 ///
 /// | status | when |
 /// | --- | --- |
-/// | 402 | a budget is exhausted, the call can never fit, the scope is frozen |
+/// | 402 | a budget is exhausted, the call can never fit, the scope is frozen, no budget binds the call, its input was never said, a fee has no rate |
 /// | 404 | the model has no price, and nothing else refuses: `model_not_found`, as the provider would say it |
 /// | 429 with `Retry-After` | the same, but room is back within a minute ([`waiting_at_most`](Self::waiting_at_most)) |
 /// | 503 | the ledger cannot be reached |

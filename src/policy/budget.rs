@@ -327,8 +327,8 @@ impl Budget {
         let (most, stop) = (self.unit.show(guardrail.limit), self.unit.show(stop));
         let (inner, outer) = (&guardrail.window, &self.window);
         let problem = format!(
-            "never binds: {most} in a window of {inner} cannot be reached where the budget stops above {stop} in \
-             {outer}; lower it, or leave it out"
+            "never binds: the budget stops at {stop} in a window of {outer}, before {most} can be spent in one of \
+             {inner}; lower the guardrail, or leave it out"
         );
         Err(Error::invalid("guardrail", problem))
     }

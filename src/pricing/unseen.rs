@@ -12,10 +12,9 @@ const TOKENS_PER_SECOND: u32 = 500;
 /// What a model does where the request says nothing about reasoning.
 ///
 /// Reasoning may be generated, and billed, without a token of it on the wire.
-/// A row says what happens by itself; the request may say otherwise: with
-/// reasoning switched off, an [`Always`](Self::Always) model that can be
-/// switched off reasons as little as an [`OnRequest`](Self::OnRequest) one,
-/// and a model that reasons unless told not to is therefore `Always`.
+/// A row says what happens by itself. A model that reasons unless it is told
+/// not to is [`Always`](Self::Always), and counts as reasoning even where a
+/// request switches that off: too much is held, and what was not used comes back.
 /// Reasoning that is streamed in short (as a summary) is unseen too.
 ///
 /// In price rows: `"reasoning": "never"`, `"on_request"`, `"always"`. What no

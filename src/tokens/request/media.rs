@@ -130,7 +130,7 @@ fn field_of_part(value: Node<'_>, source: Node<'_>) -> bool {
 }
 
 fn opaque(draft: &mut Draft, value: Node<'_>) {
-    let kind = value.get("type").map_or_else(|| Name::of(&value), |_| Name::of(&value));
+    let kind = Name::of(&value);
     let word = value.get("type").and_then(|kind| kind.word()).unwrap_or_default();
     let is = |media: &str| word.contains(media) || kind.as_str().contains(media);
     draft.media.sound |= is("audio");
