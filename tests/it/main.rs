@@ -95,7 +95,11 @@ mod streams_mended;
 mod told;
 mod unbound;
 mod usage_believed;
+#[cfg(feature = "tiktoken")]
+mod usage_properties;
 mod usage_rim;
+#[cfg(feature = "tiktoken")]
+mod usage_scripts;
 mod walk;
 mod wire_forms;
 mod wire_mended;
