@@ -206,9 +206,16 @@ impl<'d> Node<'d> {
         self.children().filter(|child| child.is_named(name)).last()
     }
 
+    /// Whether that is its name. Asked of every member for every name that is looked for: most differ in their first letter.
     pub(crate) fn is_named(&self, name: &str) -> bool {
-        let raw = self.raw_key();
-        raw == name || (raw.contains('\\') && text::unescaped(raw) == name)
+        let written = self.bytes().get(place(self.entry.key)..).unwrap_or_default();
+        let same = written.iter().zip(name.as_bytes()).take_while(|(one, other)| one == other).count();
+        match written.get(same) {
+            Some(b'"') => same == name.len(),
+            // An escape may stand for the letter that was to come.
+            Some(b'\\') => text::unescaped(self.raw_key()) == name,
+            _ => false,
+        }
     }
 
     /// What a string says.
@@ -287,4 +294,25 @@ impl<'d> Iterator for Children<'d> {
 
 fn place(at: u32) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names are compared letter by letter as they are written; an escape, wherever it stands, is read first.
+    #[test]
+    fn a_member_has_the_name_that_its_key_stands_for() {
+        let names = ["", "m", "model", "models", "mode", "Model", "n", "é", "modèle", "\\"];
+        let written =
+            ["m\\u006fdel", "\\u006d", "model\\u0073", "\\u00e9", "mod\\u00e8le", "\\\\", "mode\\u006C"];
+        for key in names.iter().filter(|name| **name != "\\").chain(&written) {
+            let text = format!("{{\"{key}\":1}}");
+            let document = Document::parse(&text).unwrap();
+            let member = document.root().children().next().unwrap();
+            for name in names {
+                assert_eq!(member.is_named(name), member.key() == name, "{key} {name}");
+            }
+        }
+    }
 }
