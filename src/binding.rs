@@ -26,6 +26,12 @@ pub struct Binding {
     pub exemptions: Vec<CompactString>,
     /// Nothing in the policy enforces: what cannot be priced is passed by and counted.
     pub observes_only: bool,
+    /// Something here observes that would refuse, were it enforced.
+    pub(crate) observes_some: bool,
+    /// What a single call could take, were those caps enforced that only observe.
+    pub(crate) caps_observed: Caps,
+    /// It passes though nobody limits it only because all observes.
+    pub(crate) unbound_observed: bool,
     /// What becomes of this call because none of its scopes has a budget; `None` where one has.
     pub unbound: Option<Unbound>,
     /// The policy has no budget at all: there is none to name, only a policy to give.

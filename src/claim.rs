@@ -12,6 +12,8 @@ use crate::{Account, Error, Period, Root, Scope};
 pub struct Claim {
     root: Root,
     scopes: SmallVec<[Scope; 4]>,
+    /// Those whose freeze is reported and refuses nothing.
+    observed: Vec<Scope>,
     lines: Vec<Line>,
 }
 
@@ -64,7 +66,7 @@ impl Claim {
                 return Err(Error::invalid("claim", format!("{} has marks that do not rise", line.account)));
             }
         }
-        Ok(Self { root, scopes: scopes.iter().cloned().collect(), lines })
+        Ok(Self { root, scopes: scopes.iter().cloned().collect(), observed: Vec::new(), lines })
     }
 
     /// Whose books are touched.
@@ -73,10 +75,35 @@ impl Claim {
         &self.root
     }
 
-    /// Every scope of the call.
+    /// The scopes of the call whose freeze refuses it: all, but those that only observe.
     #[must_use]
     pub fn scopes(&self) -> &[Scope] {
         &self.scopes
+    }
+
+    /// The other scopes of the call: a ledger names those of them that are frozen in its reply, and holds all the same.
+    #[must_use]
+    pub fn scopes_observed(&self) -> &[Scope] {
+        &self.observed
+    }
+
+    /// Every scope of the call.
+    pub(crate) fn scopes_all(&self) -> impl Iterator<Item = &Scope> {
+        self.scopes.iter().chain(&self.observed)
+    }
+
+    /// The same claim, whose scopes of that kind refuse nothing where they are frozen.
+    #[must_use]
+    pub(crate) fn observing(mut self, observes: impl Fn(&Scope) -> bool) -> Self {
+        let (observed, stopping) = self.scopes.into_iter().partition::<Vec<_>, _>(observes);
+        (self.scopes, self.observed) = (stopping.into(), observed);
+        self
+    }
+
+    /// The same scopes over other lines.
+    pub(crate) fn over(&self, lines: Vec<Line>) -> Result<Self, Error> {
+        let observed = self.observed.clone();
+        Ok(Self { observed, ..Self::new(self.root.clone(), &self.scopes, lines)? })
     }
 
     /// The lines, in charge-set order and inside a scope shorter windows first.

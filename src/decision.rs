@@ -1,11 +1,12 @@
 //! May this call be made? One pure function over figures that somebody else fetched.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::policy::Policy;
-use crate::verdict::{FrozenScope, JudgedLine};
+use crate::verdict::{FrozenScope, JudgedLine, Observed};
 use crate::{
     Amount, Balance, Binding, Call, Caps, Conditions, Decision, Error, Excess, Fees, ModelPrice, Refusal,
     RefusalKind, Timestamp, Unit, Usd, Verdict,
@@ -85,8 +86,33 @@ pub fn check_budget(
     let output = quote.amount.tokens_output.checked_div(u64::from(quote.choices.max(1)));
     let most = quote.amount.usd.checked_add(quote.excess.usd).unwrap_or(Usd::MAX);
     let extra = over_cap(&binding.caps, quote.amount.tokens_input, most, output);
+    let (quote, observed) = observed(&binding, quote, most, output);
     let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
-    Ok(explain(judged, quote, Vec::new(), extra, true))
+    Ok(explain(judged, &quote, Vec::new(), extra, true).observing(observed))
+}
+
+/// What would refuse the call beside the budgets, were it enforced; the quote without what only observes.
+fn observed<'a>(
+    binding: &Binding,
+    quote: &'a Quote,
+    most: Usd,
+    output: Option<u64>,
+) -> (Cow<'a, Quote>, Option<Box<Observed>>) {
+    if !binding.observes_some {
+        return (Cow::Borrowed(quote), None);
+    }
+    let mut observed = Observed {
+        extra: over_cap(&binding.caps_observed, quote.amount.tokens_input, most, output),
+        unbound: binding.unbound_observed,
+        ..Observed::default()
+    };
+    let mut quote = Cow::Borrowed(quote);
+    if binding.observes_only {
+        (observed.unpriced, observed.unsaid) = (quote.unpriced, quote.input_unsaid);
+        let enforced = quote.to_mut();
+        (enforced.unpriced, enforced.input_unsaid) = (false, false);
+    }
+    (quote, Some(Box::new(observed)))
 }
 
 /// Tokens that cost nothing are an error, not a pass, unless the model is known to be free.
@@ -173,6 +199,7 @@ pub(crate) fn explain(
         frozen,
         extra,
         unpriced: quote.unpriced,
+        observed: None,
         missing: None,
         priced_as: None,
         unsaid: quote.input_unsaid,

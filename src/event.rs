@@ -80,6 +80,15 @@ pub enum Event {
         /// Why, in a line for people.
         reason: String,
     },
+    /// A call passed that enforcement would have refused: a budget, or the whole policy, only observes.
+    WouldRefuse {
+        /// The attempt.
+        id: ReservationId,
+        /// Its model.
+        model: CompactString,
+        /// Why it would have been refused, in a line for people.
+        reason: String,
+    },
     /// A call passed though none of its scopes has a budget, because the policy or the builder says so.
     Unbound {
         /// The attempt.

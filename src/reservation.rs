@@ -24,8 +24,10 @@ pub(crate) use streamed::Reached;
 
 use crate::decision::{Judged, Quote, explain};
 use crate::enforcer::{Plan, Priced};
+use crate::verdict::Observed;
 use crate::{
-    Amount, Balance, Binding, Decision, Error, Estimate, Excess, ReservationId, Timestamp, Usd, Verdict,
+    Amount, Balance, Binding, Decision, Error, Estimate, Excess, Refusal, ReservationId, Timestamp, Usd,
+    Verdict,
 };
 use open::Open;
 
@@ -111,6 +113,7 @@ impl Reservation {
             is_counted: false,
             place: None,
             prompt: None,
+            observed: None,
         };
         Self { open: Some(Box::new(open)) }
     }
@@ -144,6 +147,30 @@ impl Reservation {
             }
         });
         self
+    }
+
+    /// Notes what would have refused it beside the budgets, were it enforced.
+    #[inline]
+    pub(crate) fn observing(mut self, observed: Option<Box<Observed>>) -> Self {
+        if observed.is_some() {
+            self.change(|open| open.observed = observed);
+        }
+        self
+    }
+
+    /// A cap would refuse it after all, or not, now that its input was counted.
+    pub(crate) fn recapped(mut self, extra: Option<Refusal>) -> Self {
+        self.change(|open| {
+            if let Some(observed) = &mut open.observed {
+                observed.extra = extra;
+            }
+        });
+        self
+    }
+
+    /// Whether it is held in an exemption's own budget.
+    pub(crate) fn is_exempt(&self) -> bool {
+        self.open().exempt
     }
 
     /// The output of one choice that is held for.
@@ -270,7 +297,7 @@ impl Reservation {
         let conditions = *open.plan.conditions();
         let excess = open.reach.excess;
         let quote = Quote { price, excess, fees, conditions, ..Quote::of(open.priced.amount()) };
-        explain(judged, &quote, Vec::new(), None, false)
+        explain(judged, &quote, Vec::new(), None, false).observing(open.observed.clone())
     }
 
     /// Marks the call as sent. From here on dropping it charges what it holds.

@@ -137,6 +137,8 @@ pub struct Decision {
     pub(crate) frozen: Vec<FrozenScope>,
     pub(crate) extra: Option<Refusal>,
     pub(crate) unpriced: bool,
+    /// What only observes, where anything does.
+    pub(crate) observed: Option<Box<Observed>>,
     /// Whose price is missing, and which models with a price may have been meant.
     pub(crate) missing: Option<Arc<MissingPrice>>,
     /// The model whose price is assumed, where the call's own has none.
@@ -149,6 +151,23 @@ pub struct Decision {
     pub(crate) tier_without_rate: Option<ServiceTier>,
     pub(crate) now: Timestamp,
     pub(crate) advice: bool,
+}
+
+/// What would refuse beside the budgets, were it enforced.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Observed {
+    pub(crate) frozen: Vec<FrozenScope>,
+    /// A cap on a single call.
+    pub(crate) extra: Option<Refusal>,
+    pub(crate) unpriced: bool,
+    pub(crate) unsaid: bool,
+    pub(crate) unbound: bool,
+}
+
+impl Observed {
+    fn refuses(&self) -> bool {
+        !self.frozen.is_empty() || self.extra.is_some() || self.unpriced || self.unsaid || self.unbound
+    }
 }
 
 /// One binding budget's state, as the decision saw it.
@@ -259,25 +278,48 @@ impl Decision {
     /// Everything that refuses, in charge-set order and inside a scope shorter windows first.
     #[must_use]
     pub fn refusals(&self) -> Vec<Refusal> {
-        let by_scope = self.frozen.iter().map(|frozen| {
+        let (frozen, extra) = (&self.frozen[..], self.extra.clone());
+        let unbound = self.binding.refuses_unbound();
+        let of_call = self.refusals_of_call(frozen, extra, unbound, self.unpriced, self.unsaid);
+        let budgets = self.lines().filter(|line| line.refuses() && !line.bound.observe);
+        of_call.into_iter().chain(budgets.map(|line| line.refusal())).collect()
+    }
+
+    /// What would refuse beside [`refusals`](Self::refusals), were everything enforced that only observes.
+    #[must_use]
+    pub fn would_refuse(&self) -> Vec<Refusal> {
+        let of_call = self.observed.as_ref().map(|observed| {
+            let Observed { frozen, extra, unpriced, unsaid, unbound } = &**observed;
+            self.refusals_of_call(frozen, extra.clone(), *unbound, *unpriced, *unsaid)
+        });
+        let budgets = self.lines().filter(|line| line.refuses() && line.bound.observe);
+        of_call.into_iter().flatten().chain(budgets.map(|line| line.refusal())).collect()
+    }
+
+    /// What refuses beside the budgets.
+    fn refusals_of_call(
+        &self,
+        frozen: &[FrozenScope],
+        extra: Option<Refusal>,
+        unbound: bool,
+        unpriced: bool,
+        unsaid: bool,
+    ) -> Vec<Refusal> {
+        let by_scope = frozen.iter().map(|frozen| {
             let kind = RefusalKind::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() };
             Refusal::without_budget(Some(frozen.scope.clone()), kind)
         });
-        let by_nobody = self.binding.refuses_unbound().then(|| {
-            let scopes = self.binding.claim.scopes().to_vec();
+        let by_nobody = unbound.then(|| {
+            let scopes = self.binding.claim.scopes_all().cloned().collect();
             let kind = RefusalKind::Unbound { scopes, policy_is_empty: self.binding.policy_is_empty };
             Refusal::without_budget(None, kind)
         });
         // A refusal for want of a price names the fee that has none, if it is one.
         let fee = self.fees.unknown.map(Meter::name).unwrap_or_default();
-        let unpriced = self
-            .unpriced
+        let unpriced = unpriced
             .then(|| Refusal { budget: fee.into(), ..Refusal::without_budget(None, RefusalKind::Unpriced) });
-        let unsaid = self.unsaid.then(|| Refusal::without_budget(None, RefusalKind::InputNotSaid));
-        let of_call = by_nobody.into_iter().chain(unpriced).chain(unsaid).chain(self.extra.clone());
-        let budgets =
-            self.lines().filter(|line| line.refuses() && !line.bound.observe).map(|line| line.refusal());
-        by_scope.chain(of_call).chain(budgets).collect()
+        let unsaid = unsaid.then(|| Refusal::without_budget(None, RefusalKind::InputNotSaid));
+        by_scope.chain(by_nobody).chain(unpriced).chain(unsaid).chain(extra).collect()
     }
 
     /// Whether nothing refuses but that the model has no price.
@@ -303,10 +345,19 @@ impl Decision {
         latest
     }
 
-    /// What enforcement would have done, where budgets only observe.
+    /// What enforcement would have done, where budgets or the whole policy only observe.
     #[must_use]
     pub fn would_be(&self) -> Verdict {
+        if self.observed.as_ref().is_some_and(|observed| observed.refuses()) {
+            return Verdict::Block;
+        }
         self.lines().map(|line| line.verdict()).fold(self.verdict, Verdict::max)
+    }
+
+    /// The same decision, with what only observes.
+    pub(crate) fn observing(mut self, observed: Option<Box<Observed>>) -> Self {
+        self.observed = observed;
+        self
     }
 
     fn lines(&self) -> impl Iterator<Item = JudgedLine<'_>> {
@@ -661,7 +712,7 @@ impl fmt::Debug for Decision {
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Decision", 13)?;
+        let mut fields = serializer.serialize_struct("Decision", 15)?;
         fields.serialize_field("verdict", &self.verdict)?;
         fields.serialize_field("model", self.model())?;
         fields.serialize_field("at", &self.now)?;
@@ -675,6 +726,8 @@ impl Serialize for Decision {
         fields.serialize_field("priced_as", &self.priced_as())?;
         fields.serialize_field("retry_at", &self.retry_at())?;
         fields.serialize_field("next_rung", &self.next_rung())?;
+        fields.serialize_field("would_be", &self.would_be())?;
+        fields.serialize_field("would_refuse", &self.would_refuse())?;
         fields.end()
     }
 }

@@ -6,12 +6,14 @@ use smallvec::SmallVec;
 
 use super::admission::Ask;
 use super::builder::Abandoned;
+use super::observed::with_frozen;
 use super::outbox::Pending;
 use super::refuse::refusal;
 use super::{Core, Plan, Priced};
 use crate::decision::{Judged, amounts, judge};
 use crate::ledger::{Note, OnExpiry, Outcome, Reply, Reserve};
 use crate::reservation::{Reach, Reservation};
+use crate::verdict::Observed;
 use crate::{Binding, Decision, Error, ReservationId, Timestamp};
 
 /// What one trip to the ledger brought.
@@ -32,6 +34,8 @@ pub(super) struct Draft<'a> {
     reach: Reach,
     /// What it is charged if it expires, where that is its input alone.
     floor: Option<SmallVec<[i64; 8]>>,
+    /// What would refuse it beside the budgets, were it enforced.
+    observed: Option<Box<Observed>>,
 }
 
 impl<'a> Draft<'a> {
@@ -64,6 +68,7 @@ impl<'a> Draft<'a> {
                 life,
                 expires_at: now + life,
             },
+            observed: plan.observed(exempt, ask, priced),
             floor: if core.abandoned == Abandoned::InputFloor && !ask.in_background {
                 Some(floor(plan, binding, priced)?)
             } else {
@@ -118,10 +123,12 @@ impl<'a> Draft<'a> {
         balances: SmallVec<[crate::Balance; 8]>,
         news: Option<Box<crate::ledger::News>>,
     ) -> Reservation {
-        let Self { plan, exempt, id, amounts, priced, reach, .. } = self;
+        let Self { plan, exempt, id, amounts, priced, reach, observed, .. } = self;
+        let observed = with_frozen(observed, news.as_deref());
         let verdict = judge(plan.binding(exempt), &balances, &amounts);
-        let reservation =
-            Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now).reaching(reach);
+        let reservation = Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now)
+            .reaching(reach)
+            .observing(observed);
         // Told once the hold has its owner: an observer that panics leaks nothing.
         plan.core.tell_news(plan.binding(exempt), news);
         if plan.binding(exempt).passes_unbound() {
@@ -145,7 +152,7 @@ impl<'a> Draft<'a> {
         let frees = frees.map(|frees| (frees.line, frees.periods)).collect();
         let binding = Arc::clone(self.binding());
         let judged = Judged { binding, balances, requested: self.amounts, frees, now };
-        let decision = refusal(self.plan, ask, judged, self.priced, news);
+        let decision = refusal(self.plan, ask, judged, self.priced, news, self.observed);
         core.tell_refused(self.id, &decision);
         Attempt::Refused(decision)
     }
@@ -168,10 +175,11 @@ impl<'a> Draft<'a> {
 
     /// Lets the call out without a hold: its usage is recorded when the ledger is back.
     pub(super) fn unheld(self) -> Reservation {
-        let Self { plan, exempt, amounts, priced, reach, .. } = self;
+        let Self { plan, exempt, amounts, priced, reach, observed, .. } = self;
         let now = plan.core.now();
         let id = ReservationId::generate(now);
-        let reservation = Reservation::unheld(plan, exempt, id, amounts, priced, now).reaching(reach);
+        let reservation =
+            Reservation::unheld(plan, exempt, id, amounts, priced, now).reaching(reach).observing(observed);
         if plan.binding(exempt).passes_unbound() {
             plan.core.tell_unbound(id, plan.binding(exempt));
         }

@@ -7,6 +7,7 @@ mod core;
 mod fitting;
 mod growing;
 mod limit;
+mod observed;
 mod outbox;
 mod plan;
 mod refuse;

@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) fees: Fees,
     /// The policy wants a price and there is none, or not of a fee that the call may incur.
     pub(crate) unpriced: bool,
+    /// The same, were everything enforced that only observes.
+    pub(super) lacks_price: bool,
     /// What is said of that.
     pub(crate) missing: Option<Arc<MissingPrice>>,
     /// The policy's own figure for calls that name no output limit, where it has one.
@@ -104,7 +106,8 @@ impl Plan {
         let fees =
             price.as_ref().map(|price| price.fees(&call.uses, &call.conditions, assumed)).transpose()?;
         let fees = fees.unwrap_or_default();
-        let passes = policy.unknown_model() == &UnknownModel::CountOnly || binding.observes_only;
+        let counts_only = policy.unknown_model() == &UnknownModel::CountOnly;
+        let passes = counts_only || binding.observes_only;
         let mut valid_until = binding.valid_until;
         if price.as_ref().is_none_or(|price| price.model() != call.model) {
             // The model may get a price of its own later on.
@@ -128,6 +131,7 @@ impl Plan {
             call: call.without_input(),
             own: Arc::clone(own),
             unpriced: (price.is_none() || fees.unknown.is_some()) && !passes,
+            lacks_price: (price.is_none() || fees.unknown.is_some()) && !counts_only,
             fees,
             missing: (price.is_none() && !passes).then(|| Arc::new(missing(&prices, call, fallback))),
             output_tokens_said: policy.output_tokens_said(),
@@ -161,25 +165,25 @@ impl Plan {
         Self::resolve(&self.core, &self.call, &self.own, now)
     }
 
-    /// Whether nobody said what goes in, though a limit counts it.
+    /// Whether nobody said what goes in, though a limit counts it that is enforced.
     pub(crate) fn is_unsaid(&self, ask: &super::Ask<'_>) -> bool {
-        matches!(ask.input, Input::Unsaid) && self.counts_input()
+        matches!(ask.input, Input::Unsaid) && self.counts_input(false)
     }
 
     #[cold]
-    fn counts_input(&self) -> bool {
+    pub(super) fn counts_input(&self, observed: bool) -> bool {
         // Where the model takes nothing for its input, dollars do not depend on it.
         let costs = self.price(1_000_000, 0, 1).map_or(true, |priced| priced.usd > Usd::ZERO);
         let counts = |bound: &Bound| {
             bound.limit.is_some()
-                && !bound.observe
+                && bound.observe == observed
                 && match bound.account.unit() {
                     Unit::Usd => costs,
                     Unit::Tokens | Unit::TokensInput => true,
                     _ => false,
                 }
         };
-        let caps = &self.binding.caps;
+        let caps = if observed { &self.binding.caps_observed } else { &self.binding.caps };
         let exempt = self.exempt.iter().flat_map(|binding| &binding.bound);
         caps.tokens_input.is_some()
             || (caps.usd.is_some() && costs)

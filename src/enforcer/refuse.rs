@@ -4,7 +4,7 @@ use super::admission::Ask;
 use super::{Core, Plan, Priced};
 use crate::decision::{Judged, Quote, explain};
 use crate::ledger::News;
-use crate::verdict::FrozenScope;
+use crate::verdict::{FrozenScope, Observed};
 use crate::{Binding, Decision, Event, ReservationId};
 
 pub(super) fn refusal(
@@ -13,10 +13,11 @@ pub(super) fn refusal(
     judged: Judged,
     priced: Priced,
     news: Option<Box<News>>,
+    observed: Option<Box<Observed>>,
 ) -> Box<Decision> {
     let frozen = frozen_scopes(news.as_deref());
     plan.core.tell_news(&judged.binding, news);
-    let mut decision = explain(judged, &quote(plan, ask, priced), frozen, None, false);
+    let mut decision = explain(judged, &quote(plan, ask, priced), frozen, None, false).observing(observed);
     decision.missing.clone_from(&plan.missing);
     decision.priced_as.clone_from(&plan.priced_as);
     Box::new(decision)
@@ -51,7 +52,7 @@ impl Core {
     #[cold]
     pub(super) fn tell_unbound(&self, id: ReservationId, binding: &Binding) {
         let Some(choice) = binding.unbound.filter(|_| !self.observers.is_empty()) else { return };
-        let (model, scopes) = (binding.model.clone(), binding.claim.scopes().to_vec());
+        let (model, scopes) = (binding.model.clone(), binding.claim.scopes_all().cloned().collect());
         self.tell(&Event::Unbound { id, model, scopes, choice });
     }
 

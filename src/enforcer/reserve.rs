@@ -10,8 +10,8 @@ use crate::decision::{Judged, amounts, explain, judge, over_cap};
 use crate::ledger::{Outcome, Resize};
 use crate::reservation::Reservation;
 use crate::{
-    Binding, Decision, Error, ErrorKind, Estimate, EstimateKind, Event, Input, Refusal, ReservationId,
-    Timestamp, Usd, Verdict,
+    Decision, Error, ErrorKind, Estimate, EstimateKind, Event, Input, Refusal, ReservationId, Timestamp, Usd,
+    Verdict,
 };
 
 /// How often a plan may turn out stale before the clocks are called unusable.
@@ -40,7 +40,10 @@ pub(crate) fn reserve_at_once(
     let draft = Draft::new(plan, false, ask, priced, now)?;
     let reply = core.reserve_at_once(ledger, now, draft.command());
     match draft.conclude(ask, reply)? {
-        Attempt::Admitted(reservation) => Ok(Some(Admission::Admitted(reservation))),
+        Attempt::Admitted(reservation) => {
+            core.tell_observed(&reservation);
+            Ok(Some(Admission::Admitted(reservation)))
+        }
         Attempt::Refused(decision) => Ok(Some(Admission::Refused(decision))),
         Attempt::Stale(_) => Ok(None),
     }
@@ -63,8 +66,14 @@ pub(crate) async fn reserve(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> R
     for _ in 0..STALE_MAX {
         let estimate = estimate(&plan, ask)?;
         match attempt(&plan, ask, estimate, now).await? {
-            Attempt::Admitted(reservation) => return settle_bound(reservation, ask, estimate).await,
-            Attempt::Refused(decision) => return recount(&plan, ask, estimate, decision).await,
+            Attempt::Admitted(reservation) => {
+                let admission = settle_bound(reservation, ask, estimate).await?;
+                return observed(&plan, ask, estimate, admission);
+            }
+            Attempt::Refused(decision) => {
+                let admission = recount(&plan, ask, estimate, decision).await?;
+                return observed(&plan, ask, estimate, admission);
+            }
             Attempt::Stale(ledger_now) => {
                 now = ledger_now;
                 plan = plan.again(now)?;
@@ -75,6 +84,39 @@ pub(crate) async fn reserve(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> R
         ErrorKind::LedgerUnavailable,
         "the ledger's clock runs outside every window that was resolved",
     ))
+}
+
+/// Tells of what was let pass and would have been refused, once its input was counted where that decides.
+#[inline]
+fn observed(plan: &Plan, ask: &Ask<'_>, bound: Estimate, admission: Admission) -> Result<Admission, Error> {
+    match admission {
+        Admission::Admitted(reservation) if reservation.binding().observes_some => {
+            let reservation = recapped(plan, ask, bound, reservation)?;
+            plan.core.tell_observed(&reservation);
+            Ok(Admission::Admitted(reservation))
+        }
+        admission => Ok(admission),
+    }
+}
+
+/// Where an observed cap refuses a bound of the input, enforcement would have counted.
+#[cold]
+fn recapped(
+    plan: &Plan,
+    ask: &Ask<'_>,
+    bound: Estimate,
+    reservation: Reservation,
+) -> Result<Reservation, Error> {
+    let exempt = reservation.is_exempt();
+    let ask = &plan.limited(ask, &bound)?;
+    let priced = plan.price(bound.tokens, reservation.output_held(ask.choices), ask.choices)?;
+    if plan.over_observed_cap(exempt, ask, priced).is_none() {
+        return Ok(reservation);
+    }
+    let Some(count) = counted(plan, ask.input, bound)? else { return Ok(reservation) };
+    let priced = plan.price(count.tokens, reservation.output_held(ask.choices), ask.choices)?;
+    let extra = plan.over_observed_cap(exempt, ask, priced);
+    Ok(reservation.recapped(extra))
 }
 
 /// The ledger is known to be away: the call goes out unheld where the policy lets it, else it fails.
@@ -95,11 +137,12 @@ fn reserve_unasked(
         return Err(error);
     }
     let draft = Draft::new(plan, false, ask, priced, now)?;
-    let reservation = draft.unheld();
-    Ok(Admission::Admitted(match ask.input {
-        Input::Prompt(_) => reservation.estimated(estimate),
-        _ => reservation,
-    }))
+    let reservation = match ask.input {
+        Input::Prompt(_) => draft.unheld().estimated(estimate),
+        _ => draft.unheld(),
+    };
+    plan.core.tell_observed(&reservation);
+    Ok(Admission::Admitted(reservation))
 }
 
 /// Quotes, and asks the ledger for room under each binding in turn.
@@ -260,13 +303,13 @@ pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Re
     let ask = &plan.limited(ask, &estimate)?;
     let priced = plan.price(estimate.tokens, plan.output_held(ask), ask.choices)?;
     let extra = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
-    if let Some(exempt) = &plan.exempt {
-        let decision = advise(plan, exempt, ask, priced, extra.clone(), now).await?;
+    if plan.exempt.is_some() {
+        let decision = advise(plan, true, ask, priced, extra.clone(), now).await?;
         if decision.is_allowed() {
             return Ok(decision);
         }
     }
-    advise(plan, &plan.binding, ask, priced, extra, now).await
+    advise(plan, false, ask, priced, extra, now).await
 }
 
 /// A refusal for which no room was asked: by a cap, a missing price, a run's time. Budgets are read and named too.
@@ -277,7 +320,7 @@ pub(super) async fn refuse_unasked(
     extra: Option<Refusal>,
     now: Timestamp,
 ) -> Result<Box<Decision>, Error> {
-    let mut decision = Box::new(advise(plan, &plan.binding, ask, priced, extra, now).await?);
+    let mut decision = Box::new(advise(plan, false, ask, priced, extra, now).await?);
     decision.advice = false;
     plan.core.tell_refused(ReservationId::generate(now), &decision);
     Ok(decision)
@@ -286,12 +329,13 @@ pub(super) async fn refuse_unasked(
 /// What one binding's lines would say now, beside what the caller found.
 async fn advise(
     plan: &Plan,
-    binding: &Arc<Binding>,
+    exempt: bool,
     ask: &Ask<'_>,
     priced: Priced,
     extra: Option<Refusal>,
     now: Timestamp,
 ) -> Result<Decision, Error> {
+    let binding = plan.binding(exempt);
     let accounts: Vec<_> = binding.bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
     let balances = match plan.core.ledger.immediate() {
         Some(ledger) => ledger.balances(now, &accounts)?,
@@ -300,7 +344,9 @@ async fn advise(
     let requested = amounts(binding, &priced.amount())?;
     let (binding, balances) = (Arc::clone(binding), balances.into());
     let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
-    let mut decision = explain(judged, &refuse::quote(plan, ask, priced), Vec::new(), extra, true);
+    let observed = plan.observed(exempt, ask, priced);
+    let quote = refuse::quote(plan, ask, priced);
+    let mut decision = explain(judged, &quote, Vec::new(), extra, true).observing(observed);
     decision.missing.clone_from(&plan.missing);
     decision.priced_as.clone_from(&plan.priced_as);
     Ok(decision)

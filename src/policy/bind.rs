@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use super::budget::{EXEMPTION_PREFIX, UNBOUND};
-use super::{Budget, Exemption, OfRun, Policy, Resolved, Tiers};
+use super::{Budget, Exemption, OfRun, Policy, Resolved, Tiers, is_run_line};
 use crate::{
     Account, Binding, Bound, Call, Caps, Claim, Error, Line, Mark, Root, Scope, ScopeKind, TierAction,
     Timestamp, Unbound, Unit, Window,
@@ -76,14 +76,15 @@ impl Policy {
             next_rung: self.next_rung(&call.model),
         };
         // What only observes refuses nothing and clamps nothing.
-        let mut caps = if self.0.observe { Caps::default() } else { self.0.caps };
+        let all_observe = self.observes_only();
+        let (mut caps, mut caps_observed) =
+            if all_observe { (Caps::default(), self.0.caps) } else { (self.0.caps, Caps::default()) };
         let unbound = self.unbound_of(call, own, exempt);
         for scope in call.scopes() {
             let first = resolver.found.len();
             for budget in self.budgets_of(scope, own).filter(|budget| budget.selects(call)) {
-                if !budget.observe && !self.0.observe {
-                    caps = caps.tightest(budget.caps);
-                }
+                let caps = if self.observes(budget) { &mut caps_observed } else { &mut caps };
+                *caps = caps.tightest(budget.caps);
                 resolver.add(budget, scope, exempt)?;
             }
             if let Some(exemption) = exempt.filter(|exemption| exemption.scope == *scope) {
@@ -104,10 +105,15 @@ impl Policy {
         let next_rung = resolver.next_rung.take();
         let (lines, bound): (Vec<Line>, Vec<Bound>) = resolver.found.into_iter().unzip();
         // A run's own limits may enforce where no budget of the policy does.
-        let observes_only =
-            self.observes_only() && bound.iter().all(|bound| bound.observe || bound.limit.is_none());
+        let observes_only = all_observe
+            && caps == Caps::default()
+            && bound.iter().all(|bound| bound.observe || bound.limit.is_none());
         Ok(Binding {
-            claim: Claim::new(root, call.scopes(), lines)?,
+            claim: Claim::new(root, call.scopes(), lines)?
+                .observing(|scope| observes_freeze(own, scope, all_observe)),
+            observes_some: all_observe || bound.iter().any(|bound| bound.observe),
+            caps_observed,
+            unbound_observed: all_observe && self.0.unbound.is_none() && unbound == Some(Unbound::Count),
             bound,
             caps,
             model: call.model.clone(),
@@ -118,6 +124,11 @@ impl Policy {
             policy_is_empty: self.0.budgets.is_empty(),
             valid_until,
         })
+    }
+
+    /// Whether that budget refuses nothing: its own word, or the policy's, which says nothing of a run's own limits.
+    fn observes(&self, budget: &Budget) -> bool {
+        budget.observe || (self.0.observe && !is_run_line(&budget.id))
     }
 
     /// What becomes of the call because none of its scopes has a budget, whatever those select; `None` where one has.
@@ -198,7 +209,7 @@ impl Resolver<'_> {
         }
         let raised = self.raise_of(budget, scope)?;
         let degrades = budget.has_degrade() && self.policy.next_rung(&self.call.model).is_some();
-        let observe = budget.observe || self.policy.0.observe;
+        let observe = self.policy.observes(budget);
         if let Some(guardrail) = &budget.guardrail {
             self.add_line(&Source {
                 budget: &budget.id,
@@ -349,6 +360,14 @@ impl Resolver<'_> {
         };
         self.found.push((line, bound));
         Ok(())
+    }
+}
+
+/// A freeze of who observes is reported; a stop of a run holds unless the run itself observes.
+fn observes_freeze(own: &[Arc<Budget>], scope: &Scope, all_observe: bool) -> bool {
+    match scope.kind() {
+        ScopeKind::Run => own.iter().any(|budget| budget.is_observed_run(scope)),
+        _ => all_observe,
     }
 }
 

@@ -272,6 +272,13 @@ impl Budget {
     }
 
     /// Whether the id belongs to lines that no policy names: a run's own, and those of exemptions and of unbound calls.
+    /// Whether it is a line of that run, and the run only observes.
+    pub(crate) fn is_observed_run(&self, scope: &Scope) -> bool {
+        self.observe
+            && is_run_line(&self.id)
+            && matches!(&self.selector, Selector::Scope(own) if own == scope)
+    }
+
     pub(crate) fn has_reserved_id(&self) -> bool {
         is_run_line(&self.id) || self.id.starts_with(EXEMPTION_PREFIX) || self.id == UNBOUND
     }

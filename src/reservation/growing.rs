@@ -120,6 +120,6 @@ impl Open {
             ..line.clone()
         };
         let lines = claim.lines().iter().zip(ahead).map(lowered);
-        Claim::new(claim.root().clone(), claim.scopes(), lines.collect())
+        claim.over(lines.collect())
     }
 }

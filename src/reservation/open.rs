@@ -13,6 +13,7 @@ use crate::decision::amounts;
 use crate::enforcer::{Core, GrowingPlace, Pending, Plan, Priced, is_undelivered, learned_key};
 use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::message::Prompt;
+use crate::verdict::Observed;
 use crate::{
     Balance, Binding, Error, ErrorKind, Estimate, Excess, OutputSizing, ReservationId, Timestamp, Usage,
     Verdict,
@@ -48,6 +49,8 @@ pub(super) struct Open {
     pub(super) place: Option<Arc<GrowingPlace>>,
     /// What was sent, where it may still have to be counted.
     pub(super) prompt: Option<Arc<Prompt>>,
+    /// What would have refused it beside the budgets, were it enforced.
+    pub(super) observed: Option<Box<Observed>>,
 }
 
 impl fmt::Debug for Open {

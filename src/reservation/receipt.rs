@@ -107,6 +107,13 @@ impl Receipt {
         self.charge.priced.usd
     }
 
+    /// Whether its dollars are unknown: no price was found and none was reported, so that its tokens and requests
+    /// alone were booked. A [`cost`](Self::cost) of zero says nothing then.
+    #[must_use]
+    pub fn is_unpriced(&self) -> bool {
+        self.cost_by_table().is_none() && self.cost() == Usd::ZERO
+    }
+
     /// What it used; figures that were not reported are those it was held for.
     #[must_use]
     pub fn usage(&self) -> &Usage {

@@ -183,7 +183,7 @@ impl Open {
             same.map_or(line.ceiling, |other| other.ceiling)
         };
         let lines = held.lines().iter().map(|line| Line { ceiling: ceiling(line), ..line.clone() });
-        Claim::new(held.root().clone(), held.scopes(), lines.collect()).map(Some)
+        held.over(lines.collect()).map(Some)
     }
 
     fn take_over(

@@ -8,7 +8,7 @@ use super::limits::View;
 use super::opened::Opened;
 use crate::policy::is_run_line;
 use crate::{
-    Admission, Call, Decision, Enforcer, Error, Prepared, Refusal, RefusalKind, Scope, Timestamp, Unit,
+    Admission, Call, Decision, Enforcer, Error, Event, Prepared, Refusal, RefusalKind, Scope, Timestamp, Unit,
 };
 
 /// Charge sets that the run has used.
@@ -67,7 +67,20 @@ impl Seat<'_> {
                 let prepared = self.prepared_for(call, is_final)?;
                 prepared.refused_by(refusal, now).await.map(Admission::Refused)
             }
-            None => self.attempt(call, is_final).await,
+            None => {
+                let admission = self.attempt(call, is_final).await?;
+                self.tell_late(&admission, now);
+                Ok(admission)
+            }
+        }
+    }
+
+    /// A run that observes is past its time: its call goes out, and somebody hears of it.
+    fn tell_late(self, admission: &Admission, now: Timestamp) {
+        let late = self.run.end_observed.as_ref().and_then(|end| end.refusal(now));
+        if let (Admission::Admitted(reservation), Some(late)) = (admission, late) {
+            let (id, model) = (reservation.id(), reservation.model().into());
+            self.enforcer.core().tell(&Event::WouldRefuse { id, model, reason: late.to_string() });
         }
     }
 

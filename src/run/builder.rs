@@ -25,6 +25,7 @@ pub struct RunGuardBuilder<P = ()> {
     pub(super) limits: RunLimits,
     /// All limits were named at once, none of them perhaps.
     pub(super) names_all: bool,
+    pub(super) observes: bool,
     pub(super) rungs: Rungs,
     pub(super) on_limit: OnLimit,
     pub(super) saved: Option<Box<RunState>>,
@@ -45,6 +46,7 @@ impl<P> RunGuardBuilder<P> {
             charge: Call::charging(),
             limits: RunLimits::default(),
             names_all: false,
+            observes: false,
             rungs: Rungs::default(),
             on_limit: OnLimit::default(),
             saved: None,
@@ -154,6 +156,16 @@ impl<P> RunGuardBuilder<P> {
         self
     }
 
+    /// Refuses nothing for its own sake: its limits, its time and its stop are counted and reported alone.
+    ///
+    /// A call that they would have refused is an event ([`Event::WouldRefuse`]). Without, a run's own limits hold
+    /// also where the whole policy observes. It is the word of who opens it, and not written into the books: a
+    /// process that opens the run without holds to the same limits.
+    pub fn observe(mut self) -> Self {
+        self.observes = true;
+        self
+    }
+
     /// Charges these levels for every call of the run, beside the run itself.
     pub fn charging(mut self, charge: Call) -> Self {
         self.charge = charge;
@@ -245,12 +257,14 @@ impl<P> RunGuardBuilder<P> {
             root,
             limits: self.limits.clone(),
             is_unlimited: self.names_all && self.limits == RunLimits::none(),
+            observes: self.observes,
             charge,
             parent,
             carve: None,
             rungs: self.rungs.clone(),
             on_limit: self.on_limit,
             end: None,
+            end_observed: None,
             resolved: Mutex::default(),
         })
     }
@@ -284,7 +298,9 @@ impl RunGuard {
         let now = enforcer.now();
         let since = if is_passing { now } else { run.level.note(|state| state.enter(now)) };
         let above = run.parent.as_ref().and_then(|parent| parent.end.as_ref());
-        run.end = End::earliest(&scope, &run.limits, (since, Duration::from_millis(used)), above);
+        let own = End::earliest(&scope, &run.limits, (since, Duration::from_millis(used)), above);
+        let above = above.cloned();
+        (run.end, run.end_observed) = if run.observes { (above, own) } else { (own, None) };
         let run = Arc::new(run);
         if !is_passing {
             run.level.note(|state| state.remember(&run));

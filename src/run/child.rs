@@ -204,7 +204,7 @@ impl ChildBuilder<'_> {
     fn above(&self, scope: &Scope) -> Result<Arc<Binding>, Error> {
         let parent = &self.place.parent.run;
         let lines = vec![
-            line(CHILDREN, parent.scope(), Unit::Children, parent.limits.children.map(signed)),
+            parent.line(CHILDREN, Unit::Children, parent.limits.children.map(signed)),
             line(KNOWN, scope, Unit::Requests, Some(1)),
             line(GIVEN, scope, Unit::Usd, None),
         ];
@@ -221,7 +221,7 @@ impl ChildBuilder<'_> {
         let core = parent.enforcer.core();
         let now = core.now();
         let too_deep = |(below, run): (i64, &Opened)| {
-            let limit = run.limits.depth.map(signed)?;
+            let limit = run.limits.depth.filter(|_| !run.observes).map(signed)?;
             (below > limit).then(|| Refusal {
                 budget: "run depth".into(),
                 scope: Some(run.scope().clone()),
@@ -235,7 +235,9 @@ impl ChildBuilder<'_> {
                 kind: RefusalKind::RunLimit,
             })
         };
-        let end = End::earliest(scope, &self.limits, (now, Duration::ZERO), parent.run.end.as_ref());
+        let latest = parent.run.end.as_ref();
+        let end = End::earliest(scope, &self.limits, (now, Duration::ZERO), latest);
+        let end = if self.observes { latest.cloned() } else { end };
         let late = end.and_then(|end| end.refusal(now));
         let refusal = late.or_else(|| (1..).zip(parent.run.chain()).find_map(too_deep));
         refusal.map(|refusal| unasked(core, above, refusal, now))

@@ -186,9 +186,10 @@ impl RunGuardBuilder {
     pub(super) async fn open_below(self, parent: RunGuard, is_passing: bool) -> Result<RunGuard, Error> {
         let id = self.id.clone();
         let name: CompactString = id.rsplit('/').next().unwrap_or_default().into();
-        let Self { charge, limits, names_all, rungs, on_limit, saved, .. } = self;
+        let Self { charge, limits, names_all, observes, rungs, on_limit, saved, .. } = self;
         let place = Below { parent: &parent, part: None, percent: None };
-        let child = RunGuardBuilder { id: name, charge, limits, names_all, rungs, on_limit, saved, place };
+        let child =
+            RunGuardBuilder { id: name, charge, limits, names_all, observes, rungs, on_limit, saved, place };
         match child.open_here(is_passing).await? {
             ChildAdmission::Opened(mut guard) => {
                 guard.above = Some(Box::new(parent));

@@ -21,6 +21,8 @@ pub(super) struct Opened {
     pub(super) limits: RunLimits,
     /// It was opened without limits by name.
     pub(super) is_unlimited: bool,
+    /// It refuses nothing for its own sake.
+    pub(super) observes: bool,
     /// Whom its calls charge beside the runs.
     pub(super) charge: Call,
     pub(super) parent: Option<Arc<Opened>>,
@@ -30,6 +32,8 @@ pub(super) struct Opened {
     pub(super) on_limit: OnLimit,
     /// When it ends by itself: never later than its parent.
     pub(super) end: Option<End>,
+    /// When it would end, were it not to observe.
+    pub(super) end_observed: Option<End>,
     /// Charge sets that its calls have used.
     pub(super) resolved: Mutex<Resolved>,
 }
@@ -107,7 +111,15 @@ impl Opened {
         let granted = self.level.look(|state| state.granted);
         let degrade_at = self.rungs.degrade_at;
         let binds_calls = self.is_unlimited || self.limits.bind_calls();
-        self.limits.lines(self.scope(), granted, View { degrade_at, binds_calls, ..view })
+        let mut lines = self.limits.lines(self.scope(), granted, View { degrade_at, binds_calls, ..view });
+        lines.iter_mut().for_each(|line| line.observe = self.observes);
+        lines
+    }
+
+    /// A line of its own, that refuses where the run does.
+    pub(super) fn line(&self, id: &str, unit: Unit, limit: Option<i64>) -> Budget {
+        let line = limits::line(id, self.scope(), unit, limit);
+        if self.observes { line.observe() } else { line }
     }
 
     /// The line on which runs below take their part, and the one that tells it from the run's own.

@@ -6,23 +6,41 @@ use smallvec::SmallVec;
 
 use super::post::Amounts;
 use crate::decision::{Judged, Quote, explain};
-use crate::enforcer::Core;
+use crate::enforcer::{Core, frozen_scopes};
 use crate::ledger::Reply;
-use crate::verdict::FrozenScope;
+use crate::verdict::Observed;
 use crate::{Binding, Decision, Event, Refusal, ReservationId, Timestamp};
 
 /// What the ledger's refusal means.
 pub(super) fn refusal(core: &Core, binding: &Arc<Binding>, asked: Amounts, reply: Reply) -> Box<Decision> {
     let Reply { balances, news, now, .. } = reply;
-    let note = |frozen: &crate::ledger::Frozen| FrozenScope {
-        scope: frozen.scope.clone(),
-        by: frozen.signature.by.clone(),
-        reason: frozen.signature.reason.clone(),
-    };
-    let frozen = news.iter().flat_map(|news| &news.frozen).map(note).collect();
+    let frozen = frozen_scopes(news.as_deref());
     core.tell_news(binding, news);
     let judged = Judged { binding: Arc::clone(binding), balances, requested: asked, frees: Vec::new(), now };
     told(core, explain(judged, &Quote::default(), frozen, None, false))
+}
+
+/// Tells of what was held and would have been refused, were it enforced.
+pub(super) fn observed(
+    core: &Core,
+    id: ReservationId,
+    binding: &Arc<Binding>,
+    asked: &Amounts,
+    reply: &Reply,
+) {
+    if !binding.observes_some {
+        return;
+    }
+    let judged = Judged {
+        binding: Arc::clone(binding),
+        balances: reply.balances.clone(),
+        requested: asked.clone(),
+        frees: Vec::new(),
+        now: reply.now,
+    };
+    let observed = Observed { frozen: frozen_scopes(reply.news.as_deref()), ..Observed::default() };
+    let decision = explain(judged, &Quote::default(), Vec::new(), None, false);
+    core.tell_would_refuse(id, &decision.observing(Some(Box::new(observed))));
 }
 
 /// A refusal that the run found by itself, without asking the ledger.

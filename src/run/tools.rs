@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::RunGuard;
 use super::limits::{BELOW, TOOL, TOOLS, check_tool, line, signed};
 use super::post::{self, Amounts, Held, Terms, amounts, bind};
-use super::refuse::{refusal, unasked};
+use super::refuse::{observed, refusal, unasked};
 use crate::enforcer::at_once;
 use crate::ledger::{Note, Outcome};
 use crate::{Account, Amount, Balance, Binding, Decision, Error, ErrorKind, ReservationId, Unit};
@@ -141,6 +141,7 @@ impl RunGuard {
             let terms = Terms { expires_at: now + core.hold_grace, charged: true };
             match post::hold(core, ReservationId::generate(now), &binding, &amounts, terms).await? {
                 (reply, Some(held)) => {
+                    observed(core, held.id(), &binding, &amounts, &reply);
                     core.tell_news(&binding, reply.news);
                     return Ok(ToolAdmission::Admitted(ToolReservation { held, amounts, batch }));
                 }
@@ -175,14 +176,14 @@ impl RunGuard {
     fn tool_lines(&self, asked: &Amount) -> Result<Binding, Error> {
         let mut lines = Vec::new();
         for (place, run) in self.run.chain().enumerate() {
-            lines.push(line(TOOLS, run.scope(), Unit::ToolCalls, run.limits.tool_calls.map(signed)));
+            lines.push(run.line(TOOLS, Unit::ToolCalls, run.limits.tool_calls.map(signed)));
             if place > 0 {
                 lines.push(line(BELOW, run.scope(), Unit::ToolCalls, None));
             }
             for (name, _) in &asked.tool_calls {
                 let limit = run.limits.tools.get(name).copied().map(signed);
                 let counted = limit.is_some() || run.level.note(|state| is_counted(&mut state.tools, name));
-                let named = counted.then(|| line(TOOL, run.scope(), Unit::Tool(name.clone()), limit));
+                let named = counted.then(|| run.line(TOOL, Unit::Tool(name.clone()), limit));
                 lines.extend(named);
             }
         }

@@ -56,6 +56,7 @@ mod ledger_guide;
 mod mended;
 mod no_limit;
 mod no_limit_clients;
+mod observe;
 mod operator;
 #[cfg(feature = "testing")]
 mod oracle;

@@ -105,6 +105,11 @@ impl Ears {
         std::mem::take(&mut *self.0.lock())
     }
 
+    /// All that was heard and not taken.
+    pub(crate) fn all(&self) -> Vec<Event> {
+        self.0.lock().clone()
+    }
+
     pub(crate) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
         self.0.lock().iter().filter(|event| wanted(event)).count()
     }

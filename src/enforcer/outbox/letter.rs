@@ -71,7 +71,7 @@ impl Letter {
         Self {
             id: *id,
             root: binding.claim.root().name().into(),
-            scopes: binding.claim.scopes().to_vec(),
+            scopes: binding.claim.scopes_all().cloned().collect(),
             lines: binding.claim.lines().iter().zip(&binding.bound).map(written).collect(),
             model: binding.model.clone(),
             end,
@@ -99,6 +99,9 @@ impl Letter {
             next_rung: None,
             exemptions: Vec::new(),
             observes_only: false,
+            observes_some: false,
+            caps_observed: Caps::default(),
+            unbound_observed: false,
             unbound: None,
             policy_is_empty: false,
             valid_until: Timestamp::EPOCH,

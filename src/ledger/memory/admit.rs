@@ -40,6 +40,7 @@ impl RootBook {
                     self.make_rows(draft, command.claim)?;
                 }
                 self.hold(draft, &key, command);
+                self.report_frozen(command.claim);
                 Ok(self.reply(Outcome::Applied, balances))
             }
             _ => self.decline(look, (draft, &key), command, balances),
@@ -154,10 +155,22 @@ impl RootBook {
         Ok(self.reply(Outcome::Refused, balances))
     }
 
+    /// Says which scopes are frozen of those that only observe.
+    #[inline]
+    pub(super) fn report_frozen(&mut self, claim: &Claim) {
+        if !self.frozen.is_empty() {
+            let frozen: Vec<_> =
+                claim.scopes_observed().iter().filter_map(|scope| self.frozen.get(scope)).cloned().collect();
+            if !frozen.is_empty() {
+                self.news().frozen = frozen;
+            }
+        }
+    }
+
     /// Says which scopes are frozen.
     pub(super) fn name_frozen(&mut self, claim: &Claim) {
         if self.is_frozen(claim) {
-            let frozen = claim.scopes().iter().filter_map(|scope| self.frozen.get(scope));
+            let frozen = claim.scopes_all().filter_map(|scope| self.frozen.get(scope));
             self.news().frozen = frozen.cloned().collect();
         }
     }

@@ -27,7 +27,10 @@ impl Books {
         let mut balances = Balances::new();
         let outcome = self.look(row, command, &mut balances)?;
         match outcome {
-            Outcome::Applied if !self.is_frozen(row, command.claim)? => self.hold(row, command, balances),
+            Outcome::Applied if !self.is_frozen(row, command.claim)? => {
+                self.report_frozen(row, command.claim)?;
+                self.hold(row, command, balances)
+            }
             Outcome::Applied | Outcome::Refused => self.refuse(row, command, balances),
             _ => Ok(self.reply(row, Outcome::Stale, Balances::new())),
         }
@@ -145,19 +148,36 @@ impl Books {
     }
 
     pub(super) fn is_frozen(&mut self, row: &RootRow, claim: &Claim) -> Result<bool, Fault> {
-        Ok(!self.frozen_of(row, claim.scopes())?.is_empty())
+        Ok(!self.frozen_of(row, claim.scopes().iter())?.is_empty())
+    }
+
+    /// Says which scopes are frozen of those that only observe.
+    fn report_frozen(&mut self, row: &RootRow, claim: &Claim) -> Result<(), Fault> {
+        self.name_among(row, claim.scopes_observed().iter())
     }
 
     /// Says which scopes are frozen.
     pub(super) fn name_frozen(&mut self, row: &RootRow, claim: &Claim) -> Result<(), Fault> {
-        let frozen = self.frozen_of(row, claim.scopes())?;
+        self.name_among(row, claim.scopes_all())
+    }
+
+    fn name_among<'a>(
+        &mut self,
+        row: &RootRow,
+        scopes: impl Iterator<Item = &'a Scope>,
+    ) -> Result<(), Fault> {
+        let frozen = self.frozen_of(row, scopes)?;
         if !frozen.is_empty() {
             self.news(row).frozen = frozen;
         }
         Ok(())
     }
 
-    fn frozen_of(&mut self, row: &RootRow, scopes: &[Scope]) -> Result<Vec<crate::ledger::Frozen>, Fault> {
+    fn frozen_of<'a>(
+        &mut self,
+        row: &RootRow,
+        scopes: impl Iterator<Item = &'a Scope>,
+    ) -> Result<Vec<crate::ledger::Frozen>, Fault> {
         if !row.any_frozen {
             return Ok(Vec::new());
         }
