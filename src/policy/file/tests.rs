@@ -131,7 +131,7 @@ const UNREADABLE: &[(&str, &str, &str)] = &[
     (
         "windw",
         "1",
-        "windw: unknown field, expected one of id, scope, each, unit, limit, window, tiers, guardrail, models, providers, tags, per_call, observe, restart, metadata, channels",
+        "windw: unknown field, expected one of id, scope, each, unit, limit, window, tiers, guardrail, models, providers, tags, per_call, observe, restart, metadata, channels; did you mean window?",
     ),
     ("limit", r#""1_000""#, r#"limit: "1_000" is not a plain decimal number"#),
     ("limit", "1e3", r#"limit: "1e3" is not a plain decimal number"#),
@@ -381,7 +381,7 @@ fn a_word_about_the_whole_policy_that_cannot_be_read_is_named() {
     for (general, answer) in [
         (
             r#"{"laddr": []}"#,
-            "laddr: unknown field, expected one of ladder, unknown_model, unbound, output_tokens_default, fee_uses_assumed, per_call, observe, kinds",
+            "laddr: unknown field, expected one of ladder, unknown_model, unbound, output_tokens_default, fee_uses_assumed, per_call, observe, kinds; did you mean ladder?",
         ),
         (r#"{"ladder": ["a", "a"]}"#, "ladder: \"a\" stands twice"),
         (
@@ -450,7 +450,7 @@ fn an_exemption_that_cannot_be_read_is_named() {
         (r#""approver": "ada", "budgets": []"#, "budgets: is empty; leave it out to raise all of the scope"),
         (
             r#""approver": "ada", "usecase": "x""#,
-            "usecase: unknown field, expected one of id, scope, unit, raise, budgets, use_case, from, until, requester, approver, reason, emergency",
+            "usecase: unknown field, expected one of id, scope, unit, raise, budgets, use_case, from, until, requester, approver, reason, emergency; did you mean use_case?",
         ),
     ] {
         let raise = if fields.contains("raise") { "" } else { r#""raise": 200,"# };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::super::POLICY_ENTRIES_MAX;
 use super::{DEPTH_MAX, TEXT_BYTES_MAX};
-use crate::name::OneLine;
+use crate::name::{OneLine, did_you_mean};
 use crate::{Error, ErrorKind};
 
 /// One value of a file. Numbers are kept as they are written, so that no digit is lost.
@@ -64,7 +64,8 @@ impl<'a> Fields<'a> {
         let entries = node.table()?;
         match entries.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             Some((name, _)) => {
-                let problem = format!("unknown field, expected one of {}", known.join(", "));
+                let meant = did_you_mean(name, known.iter().copied());
+                let problem = format!("unknown field, expected one of {}{meant}", known.join(", "));
                 Err(wrong(problem).within(&shown(name)))
             }
             None => Ok(Self(entries)),
