@@ -153,7 +153,7 @@ pub(crate) fn amounts(binding: &Binding, amount: &Amount) -> Result<SmallVec<[i6
 pub(crate) fn judge(binding: &Binding, balances: &[Balance], requested: &[i64]) -> Verdict {
     let mut verdict = Verdict::Allow;
     for ((bound, balance), requested) in binding.bound.iter().zip(balances).zip(requested) {
-        let line = JudgedLine { bound, balance, requested: *requested, frees_in: None };
+        let line = JudgedLine { bound, balance, requested: *requested, frees_in: None, set_aside: None };
         verdict = verdict.max(spoken(&line));
     }
     verdict
@@ -196,6 +196,7 @@ pub(crate) fn explain(
         balances,
         requested,
         frees,
+        set_aside: Vec::new(),
         frozen,
         extra,
         unpriced: quote.unpriced,

@@ -32,6 +32,7 @@ use smallvec::SmallVec;
 
 use self::admit::Seat;
 pub use self::builder::RunGuardBuilder;
+pub(crate) use self::carve::set_aside;
 pub use self::child::{Below, ChildAdmission, ChildBuilder};
 pub(crate) use self::level::Levels;
 use self::level::State;

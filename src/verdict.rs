@@ -1,21 +1,20 @@
 //! The answer to "may this call be made?", for programs and for people.
 
 mod missing;
+mod shown;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use compact_str::CompactString;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use smallvec::SmallVec;
 
 pub(crate) use missing::MissingPrice;
 
-use crate::amount::Figure;
-use crate::name::OneLine;
 use crate::{
-    Balance, Binding, Bound, Fee, Fees, Meter, Scope, ScopeKind, ServiceTier, Timestamp, Unit, Usd, Window,
+    Account, Balance, Binding, Bound, Fee, Fees, Meter, Scope, ScopeKind, ServiceTier, Timestamp, Unit, Usd,
+    Window,
 };
 
 /// What is to be done with a call, mildest first.
@@ -45,6 +44,11 @@ pub enum RefusalKind {
     },
     /// It would fit if the calls now running cost nothing: ask again soon.
     InFlight,
+    /// It would fit, were no part of the run set aside for a run below: close that one, or ask for less.
+    HeldForChild {
+        /// The run that has it; where several have one, the one with the largest.
+        child: Scope,
+    },
     /// It would not fit into an empty budget either.
     NeverFits,
     /// The model has no price.
@@ -134,6 +138,8 @@ pub struct Decision {
     pub(crate) requested: SmallVec<[i64; 8]>,
     /// Rolling lines that refuse, and after how many further sub-periods each has room.
     pub(crate) frees: Vec<(usize, u32)>,
+    /// Lines without room as long as a part of them is set aside for a run below, and for which.
+    pub(crate) set_aside: Vec<(usize, Scope)>,
     pub(crate) frozen: Vec<FrozenScope>,
     pub(crate) extra: Option<Refusal>,
     pub(crate) unpriced: bool,
@@ -354,6 +360,24 @@ impl Decision {
         self.lines().map(|line| line.verdict()).fold(self.verdict, Verdict::max)
     }
 
+    /// Names the runs below that have what refuses: `set_aside` says which has most of an account, and how much all have.
+    pub(crate) fn set_aside_by(&mut self, set_aside: impl Fn(&Account) -> Option<(Scope, i64)>) {
+        let waits = self
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| line.refuses() && line.kind() == RefusalKind::InFlight);
+        let of_children = waits.filter_map(|(at, line)| {
+            let (child, aside) = set_aside(&line.bound.account)?;
+            // Who begins that very child waits for whoever is at it.
+            if self.binding.claim.scopes_all().any(|scope| *scope == child) {
+                return None;
+            }
+            let later = line.balance.spent.saturating_add(aside).saturating_add(line.requested);
+            (later > line.bound.enforced_ceiling()).then_some((at, child))
+        });
+        self.set_aside = of_children.collect();
+    }
+
     /// The same decision, with what only observes.
     pub(crate) fn observing(mut self, observed: Option<Box<Observed>>) -> Self {
         self.observed = observed;
@@ -365,7 +389,8 @@ impl Decision {
         lines.enumerate().map(|(at, ((bound, balance), requested))| {
             let frees = self.frees.iter().find(|(line, _)| *line == at);
             let frees_in = frees.map(|(_, periods)| *periods);
-            JudgedLine { bound, balance, requested: *requested, frees_in }
+            let set_aside = self.set_aside.iter().find(|(line, _)| *line == at).map(|(_, child)| child);
+            JudgedLine { bound, balance, requested: *requested, frees_in, set_aside }
         })
     }
 }
@@ -378,6 +403,8 @@ pub(crate) struct JudgedLine<'a> {
     pub(crate) requested: i64,
     /// After how many further sub-periods a rolling line has room.
     pub(crate) frees_in: Option<u32>,
+    /// The run below for which so much is set aside that calls in flight do not matter.
+    pub(crate) set_aside: Option<&'a Scope>,
 }
 
 impl JudgedLine<'_> {
@@ -414,6 +441,8 @@ impl JudgedLine<'_> {
             if self.used() <= whole { RefusalKind::KeptBack } else { RefusalKind::RunLimit }
         } else if self.requested > ceiling {
             RefusalKind::NeverFits
+        } else if let Some(child) = self.set_aside.filter(|_| fits_alone) {
+            RefusalKind::HeldForChild { child: child.clone() }
         } else if fits_alone {
             RefusalKind::InFlight
         } else {
@@ -499,235 +528,5 @@ impl Refusal {
             requested: 0,
             kind,
         }
-    }
-}
-
-impl fmt::Display for Refusal {
-    /// `budget team/search month 2026-11: 482.10 of 500.00 USD used, call needs 21.75; resets 2026-12-01T00:00:00Z`
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            RefusalKind::Frozen { by, reason } => {
-                self.name_scope(f)?;
-                write!(f, "is frozen by {}: {}; reopen it to go on", OneLine(by), OneLine(reason))
-            }
-            RefusalKind::Unpriced if !self.budget.is_empty() => {
-                let meter = &self.budget;
-                write!(
-                    f,
-                    "the request may use {meter}, whose fee is not known for this model; name {meter} in a price row"
-                )
-            }
-            RefusalKind::Unpriced => f
-                .write_str("the model has no price; add a price row, or name a fallback price in the policy"),
-            RefusalKind::Deadline { at } => {
-                self.name_scope(f)?;
-                write!(f, "had until {at}; the run ends here")
-            }
-            RefusalKind::Unbound { scopes, policy_is_empty } => unbound(f, scopes, *policy_is_empty),
-            RefusalKind::InputNotSaid => f.write_str(
-                "the call does not say what goes in, and its budgets count that; give it input_tokens, a prompt \
-                 or a message (input_tokens(0) is said)",
-            ),
-            _ => self.by_figures(f),
-        }
-    }
-}
-
-impl Refusal {
-    fn name_scope(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.scope {
-            Some(scope) => write!(f, "{scope} "),
-            None => Ok(()),
-        }
-    }
-
-    /// A budget that refuses, with the figures that it refuses by.
-    fn by_figures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.scope {
-            Some(scope) => write!(f, "budget {scope} {}: ", self.window)?,
-            None => write!(f, "{}: ", self.budget)?,
-        }
-        let unit = &self.unit;
-        write!(f, "{} of ", unit.figure(self.spent))?;
-        match self.limit {
-            Some(limit) => write!(f, "{} used", unit.show(limit))?,
-            None => write!(f, "{unit} used")?,
-        }
-        if self.limit.is_some_and(|limit| limit != self.ceiling) {
-            write!(f, " (stops above {})", unit.figure(self.ceiling))?;
-        }
-        if self.reserved > 0 {
-            write!(f, ", {} held for calls in flight", unit.figure(self.reserved))?;
-        }
-        write!(f, ", call needs {}", unit.figure(self.requested))?;
-        match &self.kind {
-            RefusalKind::Exhausted { resets_at: Some(at) } => write!(f, "; resets {at}"),
-            RefusalKind::Exhausted { resets_at: None } => f.write_str("; raise the limit to go on"),
-            RefusalKind::InFlight => f.write_str("; fits once calls in flight end, ask again soon"),
-            RefusalKind::NeverFits => f.write_str("; can never fit, ask for less or raise the limit"),
-            RefusalKind::RunLimit => f.write_str(match unit {
-                Unit::ToolCalls | Unit::Tool(_) => "; the run may make no more of them",
-                Unit::Children | Unit::Depth => "; the run may begin no more of them",
-                _ => "; the run ends here",
-            }),
-            RefusalKind::KeptBack => f.write_str("; what is left is kept back for the final call"),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Serialize for Refusal {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Shown<'a> {
-            budget: &'a str,
-            scope: Option<&'a Scope>,
-            window: &'a str,
-            unit: &'a Unit,
-            limit: Option<Figure<'a>>,
-            ceiling: Option<Figure<'a>>,
-            spent: Figure<'a>,
-            reserved: Figure<'a>,
-            requested: Figure<'a>,
-            #[serde(flatten)]
-            kind: &'a RefusalKind,
-        }
-        let figure = |figure| Figure(&self.unit, figure);
-        Shown {
-            budget: &self.budget,
-            scope: self.scope.as_ref(),
-            window: &self.window,
-            unit: &self.unit,
-            limit: self.limit.map(figure),
-            ceiling: Some(self.ceiling).filter(|ceiling| *ceiling < i64::MAX).map(figure),
-            spent: figure(self.spent),
-            reserved: figure(self.reserved),
-            requested: figure(self.requested),
-            kind: &self.kind,
-        }
-        .serialize(serializer)
-    }
-}
-
-impl Serialize for BudgetState {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct;
-        let figure = |figure| Figure(&self.unit, figure);
-        let mut fields = serializer.serialize_struct("BudgetState", 11)?;
-        fields.serialize_field("budget", &self.budget)?;
-        fields.serialize_field("scope", &self.scope)?;
-        fields.serialize_field("window", &self.window)?;
-        fields.serialize_field("unit", &self.unit)?;
-        fields.serialize_field("limit", &self.limit.map(figure))?;
-        fields.serialize_field("spent", &figure(self.spent))?;
-        fields.serialize_field("reserved", &figure(self.reserved))?;
-        fields.serialize_field("requested", &figure(self.requested))?;
-        fields.serialize_field("remaining", &self.remaining.map(figure))?;
-        fields.serialize_field("verdict", &self.verdict)?;
-        fields.serialize_field("observe", &self.observe)?;
-        fields.end()
-    }
-}
-
-/// Whom no budget binds, and both ways on.
-fn unbound(f: &mut fmt::Formatter<'_>, scopes: &[Scope], policy_is_empty: bool) -> fmt::Result {
-    if policy_is_empty {
-        return f.write_str(
-            "there is no budget at all; give the enforcer a policy with budgets, or let calls without one pass by \
-             name: .unbound(Unbound::Allow) on the builder, or unbound = \"allow\" in the policy",
-        );
-    }
-    f.write_str("no budget binds the call: ")?;
-    for (place, scope) in scopes.iter().enumerate() {
-        write!(f, "{}{scope}", if place > 0 { ", " } else { "" })?;
-    }
-    f.write_str(match scopes {
-        [] => "it names nobody who pays; name a team, a user, a key",
-        [_] => " has none; give it one",
-        _ => " have none; give one of them a budget",
-    })?;
-    f.write_str(", or let such calls pass by name: unbound = \"allow\" in the policy")
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Allow => "allow",
-            Self::Warn => "warn",
-            Self::Degrade => "degrade",
-            Self::Block => "block",
-        })
-    }
-}
-
-impl fmt::Display for Decision {
-    /// The refusals, one after the other, and the next move; or the warning.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verdict, OneLine(self.model()))?;
-        let refusals = self.refusals();
-        if refusals.is_empty() {
-            for line in self.lines().filter(|line| line.verdict() == Verdict::Warn) {
-                let unit = line.bound.account.unit();
-                let used = unit.figure(line.used());
-                write!(f, "; budget {} {}: {used} of ", line.bound.account.scope(), line.window())?;
-                write!(f, "{} used with this call", unit.show(line.bound.limit.unwrap_or(i64::MAX)))?;
-            }
-            return Ok(());
-        }
-        for refusal in &refusals {
-            match (&refusal.kind, &self.missing) {
-                (RefusalKind::Unpriced, Some(missing)) => write!(f, "; {missing}")?,
-                _ => write!(f, "; {refusal}")?,
-            }
-        }
-        if refusals.iter().any(|refusal| refusal.unit == Unit::Usd) {
-            for fee in self.fees() {
-                write!(f, "; the call is held for {fee}")?;
-            }
-            if let Some(model) = self.priced_as() {
-                write!(f, "; the model has no price, and that of {} is assumed", OneLine(model))?;
-            }
-            if let Some(tier) = self.tier_without_rate {
-                let tier = tier.name();
-                write!(
-                    f,
-                    "; {tier} has no rate, so the dearest of the model is held; name it in a price row"
-                )?;
-            }
-        }
-        match (self.next_rung(), self.affordable_output_tokens) {
-            (Some(rung), _) => write!(f, "; try {rung}"),
-            (None, Some(tokens)) if tokens > 0 => write!(f, "; an output of {tokens} tokens would fit"),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl fmt::Debug for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Decision({self})")
-    }
-}
-
-impl Serialize for Decision {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Decision", 15)?;
-        fields.serialize_field("verdict", &self.verdict)?;
-        fields.serialize_field("model", self.model())?;
-        fields.serialize_field("at", &self.now)?;
-        fields.serialize_field("advice", &self.advice)?;
-        fields.serialize_field("budgets", &self.budgets())?;
-        fields.serialize_field("refusals", &self.refusals())?;
-        fields.serialize_field("affordable_output_tokens", &self.affordable_output_tokens)?;
-        fields.serialize_field("worst_case_excess", &self.excess)?;
-        fields.serialize_field("fees", self.fees())?;
-        fields.serialize_field("tier_without_rate", &self.tier_without_rate)?;
-        fields.serialize_field("priced_as", &self.priced_as())?;
-        fields.serialize_field("retry_at", &self.retry_at())?;
-        fields.serialize_field("next_rung", &self.next_rung())?;
-        fields.serialize_field("would_be", &self.would_be())?;
-        fields.serialize_field("would_refuse", &self.would_refuse())?;
-        fields.end()
     }
 }

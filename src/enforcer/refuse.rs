@@ -4,6 +4,7 @@ use super::admission::Ask;
 use super::{Core, Plan, Priced};
 use crate::decision::{Judged, Quote, explain};
 use crate::ledger::News;
+use crate::run::set_aside;
 use crate::verdict::{FrozenScope, Observed};
 use crate::{Binding, Decision, Event, ReservationId};
 
@@ -18,6 +19,7 @@ pub(super) fn refusal(
     let frozen = frozen_scopes(news.as_deref());
     plan.core.tell_news(&judged.binding, news);
     let mut decision = explain(judged, &quote(plan, ask, priced), frozen, None, false).observing(observed);
+    decision.set_aside_by(|account| set_aside(&plan.core.runs, account));
     decision.missing.clone_from(&plan.missing);
     decision.priced_as.clone_from(&plan.priced_as);
     Box::new(decision)

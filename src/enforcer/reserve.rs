@@ -347,6 +347,9 @@ async fn advise(
     let observed = plan.observed(exempt, ask, priced);
     let quote = refuse::quote(plan, ask, priced);
     let mut decision = explain(judged, &quote, Vec::new(), extra, true).observing(observed);
+    if !decision.is_allowed() {
+        decision.set_aside_by(|account| crate::run::set_aside(&plan.core.runs, account));
+    }
     decision.missing.clone_from(&plan.missing);
     decision.priced_as.clone_from(&plan.priced_as);
     Ok(decision)

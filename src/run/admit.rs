@@ -92,7 +92,7 @@ impl Seat<'_> {
             admitted => return Ok(admitted),
         };
         let short_of_usd = |refusal: &Refusal| {
-            refusal.unit == Unit::Usd && is_run_line(&refusal.budget) && refusal.kind != RefusalKind::InFlight
+            refusal.unit == Unit::Usd && is_run_line(&refusal.budget) && !waits(&refusal.kind)
         };
         if refused.refusals().iter().any(short_of_usd) {
             self.learn_grants().await?;
@@ -181,4 +181,9 @@ impl Seat<'_> {
         resolved.prepared.push((call.without_input(), is_final, Arc::clone(&prepared)));
         Ok(prepared)
     }
+}
+
+/// Whether room comes back by itself, or once a run below is closed.
+fn waits(kind: &RefusalKind) -> bool {
+    matches!(kind, RefusalKind::InFlight | RefusalKind::HeldForChild { .. })
 }

@@ -108,7 +108,7 @@ fn names(call: &Call) -> Vec<Scope> {
 }
 
 /// Every run that may lie above that one, by its name alone, the nearest first.
-fn above(scope: &Scope) -> impl Iterator<Item = Scope> {
+pub(super) fn above(scope: &Scope) -> impl Iterator<Item = Scope> {
     let name = scope.name();
     let ends = name.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
     let names: Vec<_> = ends.into_iter().rev().filter_map(|end| Scope::run(name.get(..end)?).ok()).collect();

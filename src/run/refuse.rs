@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::carve::set_aside;
 use super::post::Amounts;
 use crate::decision::{Judged, Quote, explain};
 use crate::enforcer::{Core, frozen_scopes};
@@ -17,7 +18,9 @@ pub(super) fn refusal(core: &Core, binding: &Arc<Binding>, asked: Amounts, reply
     let frozen = frozen_scopes(news.as_deref());
     core.tell_news(binding, news);
     let judged = Judged { binding: Arc::clone(binding), balances, requested: asked, frees: Vec::new(), now };
-    told(core, explain(judged, &Quote::default(), frozen, None, false))
+    let mut decision = explain(judged, &Quote::default(), frozen, None, false);
+    decision.set_aside_by(|account| set_aside(&core.runs, account));
+    told(core, decision)
 }
 
 /// Tells of what was held and would have been refused, were it enforced.

@@ -11,7 +11,7 @@ use token_budget::{
     RunPart, RunReport, Scope, Unit, Usage, Usd, Window,
 };
 
-use crate::support::{Dice, FarLedger, House, at, block_on, call, nanos, prices, team, usd};
+use crate::support::{Dice, FarLedger, House, at, block_on, call, nanos, prices, ready, team, usd};
 
 /// A tenth of a cent for each token, as everywhere in these tests.
 fn spend(run: &RunGuard, tokens: u64) -> bool {
@@ -103,7 +103,8 @@ fn a_part_that_does_not_fit_is_refused_with_the_line_and_leaves_nothing() {
 
     let refused = ask("0.400000001").unwrap_err();
     assert_eq!(refused.refusals()[0].scope, Some(Scope::run("top").unwrap()));
-    assert_eq!(refused.refusals()[0].kind, RefusalKind::InFlight, "{refused}");
+    let child = Scope::run("top/first").unwrap();
+    assert_eq!(refused.refusals()[0].kind, RefusalKind::HeldForChild { child }, "{refused}");
     assert_eq!(report(&top).children, 1, "a run that was refused is no child");
     assert_eq!(house.ledger.open_holds(), 1);
 
@@ -590,4 +591,33 @@ fn check_family(house: &House, family: &[Member], round: u32) {
         assert_eq!(figures.direct.usd.nanos(), member.used, "round {round}, {}", names[at]);
         assert_eq!(figures.reserved_usd, Usd::ZERO, "round {round}, {}", names[at]);
     }
+}
+
+#[test]
+fn a_parent_that_waits_for_a_childs_part_hears_that_and_not_of_calls_in_flight() {
+    // It was told to ask again soon, and would have asked until the child was closed.
+    let house = House::of([]);
+    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
+    let child = carved(&top, "child", "0.60");
+    let refused = top.reserve_now(&call("milli", 500)).unwrap().or_refusal().unwrap_err();
+    let held = RefusalKind::HeldForChild { child: Scope::run("top/child").unwrap() };
+    assert_eq!(refused.refusals()[0].kind, held);
+    assert_eq!(refused.retry_at(), None, "nobody knows when a run is closed");
+    assert_eq!(
+        refused.refusals()[0].to_string(),
+        "budget run/top lifetime: 0.00 of 1.00 USD used, 0.60 held, call needs 0.50; a part is set aside for \
+         run/top/child, fits once that run is closed"
+    );
+    assert_eq!(serde_json::to_value(&refused.refusals()[0]).unwrap()["kind"], "held_for_child");
+    let advice =
+        ready(house.enforcer.check(&top.call().with_model("milli").input_tokens(0).output_tokens(500)));
+    assert_eq!(advice.unwrap().refusals()[0].kind, held);
+
+    // What is in flight may end at any moment, and would suffice.
+    let open = top.reserve_now(&call("milli", 300)).unwrap().or_refusal().unwrap().send();
+    let refused = top.reserve_now(&call("milli", 200)).unwrap().or_refusal().unwrap_err();
+    assert!(is_in_flight(&refused.refusals()[0]), "{refused}");
+    drop(open.reconcile_now(Usage::of(0, 0)).unwrap());
+    child.close_now().unwrap();
+    assert!(top.reserve_now(&call("milli", 500)).unwrap().is_admitted());
 }
