@@ -113,7 +113,7 @@ fn recapped(
     if plan.over_observed_cap(exempt, ask, priced).is_none() {
         return Ok(reservation);
     }
-    let Some(count) = counted(plan, ask.input, bound)? else { return Ok(reservation) };
+    let Some(count) = counted(plan, ask, bound)? else { return Ok(reservation) };
     let priced = plan.price(count.tokens, reservation.output_held(ask.choices), ask.choices)?;
     let extra = plan.over_observed_cap(exempt, ask, priced);
     Ok(reservation.recapped(extra))
