@@ -95,6 +95,27 @@ impl Reader {
         done
     }
 
+    /// Reasoning as text or in parts: of what one message writes out under several names the longest counts.
+    pub(super) fn thought(&mut self, at: At, value: &mut Cursor<'_>) -> Option<()> {
+        let (before, known) = (self.text, self.frame.thoughts);
+        let heard_before = self.heard.as_ref().map(|heard| heard.lengths());
+        match value.kind()? {
+            Kind::Object | Kind::Array => self.enter(At::Thinking, value)?,
+            _ => self.member(at, Then::Hidden, b"", value)?,
+        }
+        let bytes = self.text.hidden_bytes.saturating_sub(before.hidden_bytes);
+        self.frame.thoughts = bytes.max(known);
+        if known == 0 {
+            return Some(());
+        }
+        self.text = before;
+        self.text.hidden_bytes = before.hidden_bytes.saturating_add(bytes.saturating_sub(known));
+        if let Some((heard, lengths)) = self.heard.as_mut().zip(heard_before).filter(|_| bytes <= known) {
+            heard.unhear(lengths);
+        }
+        Some(())
+    }
+
     /// Arguments that come as an object: its JSON is what was generated.
     pub(super) fn hidden_object(&mut self, value: &mut Cursor<'_>) -> Option<()> {
         let json = value.skipped()?;

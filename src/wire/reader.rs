@@ -103,6 +103,8 @@ pub(super) struct Frame {
     /// Text inside goes or went by elsewhere.
     pub(super) quiet: bool,
     pub(super) thought: bool,
+    /// Bytes of the reasoning in the object being read.
+    pub(super) thoughts: u64,
     /// A frame inside a frame.
     pub(super) is_inner: bool,
     /// A bare `message`: how some APIs write an error.

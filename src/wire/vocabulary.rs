@@ -134,6 +134,8 @@ pub(super) enum Then {
     Text,
     /// Generated text that is not: reasoning, arguments.
     Hidden,
+    /// Reasoning, which one message may write out under several names.
+    Thought,
     /// Text, a list of blocks, or one block.
     Content,
     /// What follows an event's name: text here, an object elsewhere.
@@ -265,12 +267,26 @@ fn response(at: At, key: &[u8]) -> Then {
         b"output" | b"steps" => Then::Into(At::Item),
         b"message" => Then::Into(At::Message),
         b"content" | b"output_text" => Then::Content,
-        b"thinking" => Then::Hidden,
-        b"tool_calls" => Then::Into(At::ToolCall),
         b"done" => Then::Done,
         b"error" => Then::Error,
         b"meta" => Then::Into(At::Meta),
         b"x_groq" => Then::Into(At::Envelope),
+        _ => written(at, key),
+    }
+}
+
+/// What a model writes, in a whole message as in what is new of one.
+fn written(at: At, key: &[u8]) -> Then {
+    match key {
+        b"tool_calls" | b"function_call" | b"toolUse" | b"tool_call" => Then::Into(At::ToolCall),
+        b"thinking" => Then::Thought,
+        // Around a message these say what was asked for: how to reason, in which form to answer.
+        _ if matches!(at, At::Root | At::Response) => Then::Skip,
+        b"text" | b"refusal" | b"transcript" => Then::Text,
+        b"reasoning" | b"reasoning_content" | b"reasoning_details" => Then::Thought,
+        b"partial_json" | b"arguments" | b"tool_plan" => Then::Hidden,
+        b"reasoningContent" => Then::Into(At::Thinking),
+        b"audio" => Then::Into(At::Item),
         _ => Then::Skip,
     }
 }
@@ -389,23 +405,18 @@ fn generated(at: At, key: &[u8]) -> Then {
         (At::Choice, b"usage") | (At::Delta, b"usage") => Then::Into(At::Usage),
         (_, b"finish_reason" | b"stop_reason" | b"stopReason") => Then::Name(Name::Finish),
         (At::Thinking, b"text" | b"thinking" | b"reasoningText") => Then::Hidden,
-        (At::ToolCall, b"arguments" | b"input") | (At::Item, b"input") => Then::Hidden,
+        (At::Thinking, b"summary") => Then::Hidden,
+        (At::ToolCall | At::Item, b"input") => Then::Hidden,
+        (At::ToolCall, b"function" | b"custom") => Then::Into(At::ToolCall),
         (At::Item, b"arguments") => Then::Arguments,
         (At::Item, b"name") => Then::Name(Name::OfTool),
-        (At::ToolCall, b"function") => Then::Into(At::ToolCall),
-        (_, b"text" | b"refusal" | b"transcript") => Then::Text,
         (At::Item | At::Delta, b"type") => Then::Name(Name::Type),
+        // What a tool was asked; what it found or printed stands under other names.
         (At::Item, b"action") => Then::Into(At::Action),
-        (_, b"thinking" | b"partial_json" | b"arguments" | b"reasoning_content" | b"reasoning") => {
-            Then::Hidden
-        }
+        (At::Item, b"thinking" | b"operation" | b"code" | b"queries") => Then::Hidden,
         (_, b"content" | b"summary") => Then::Content,
-        (_, b"tool_calls" | b"function_call" | b"toolUse" | b"tool_call") => Then::Into(At::ToolCall),
-        (_, b"reasoningContent") => Then::Into(At::Thinking),
         (At::Delta | At::Item, b"message") => Then::Into(At::Delta),
-        (At::Delta, b"audio") => Then::Into(At::Delta),
-        (At::Delta, b"tool_plan") => Then::Hidden,
-        _ => Then::Skip,
+        _ => written(at, key),
     }
 }
 
@@ -485,6 +496,9 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::CostDetails, b"upstream_inference_cost") => Then::Cost,
         (At::Reason, b"reason") => Then::Name(Name::Reason),
         (At::Action, b"type") => Then::Name(Name::Action),
+        // What a search found was not generated.
+        (At::Action, b"sources" | b"results" | b"output" | b"outputs") => Then::Skip,
+        (At::Action, _) => Then::Hidden,
         _ => Then::Skip,
     }
 }

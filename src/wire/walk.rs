@@ -32,7 +32,8 @@ impl Reader {
     }
 
     fn object(&mut self, at: At, value: &mut Cursor<'_>) -> Option<()> {
-        match at {
+        let thoughts = std::mem::take(&mut self.frame.thoughts);
+        let done = match at {
             At::Item => self.item(value),
             At::EndedItem => self.ended_item(value),
             At::Candidate => {
@@ -59,7 +60,9 @@ impl Reader {
                 self.members(at, value)
             }
             _ => self.members(at, value),
-        }
+        };
+        self.frame.thoughts = thoughts;
+        done
     }
 
     #[inline]
@@ -120,6 +123,7 @@ impl Reader {
             Then::Millis(field) => self.millis(field, value),
             Then::Queries => self.queries(value),
             Then::Pairs(pairs) => self.pairs(pairs, value),
+            Then::Thought => self.thought(at, value),
             Then::Content if value.kind()? == Kind::Text => self.text(at, value, false),
             Then::Content => self.enter(At::Item, value),
             Then::Delta if value.kind()? == Kind::Text => self.text(at, value, false),

@@ -246,3 +246,62 @@ fn a_key_in_an_answer_does_not_make_it_a_batch() {
     let report = read(r#"{"key":"abc","usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#);
     assert_eq!((report.lines.len(), report.service_tier), (1, None));
 }
+
+#[test]
+fn what_a_model_wrote_is_seen_wherever_an_answer_puts_it() {
+    // Six kilobytes of reasoning beside one reported token were not seen, and the token was believed.
+    let long = "word ".repeat(1_200);
+    let message =
+        |members: String| format!(r#"{{"choices":[{{"message":{{{members}}},"finish_reason":"stop"}}]}}"#);
+    let delta = |members: String| format!(r#"{{"choices":[{{"delta":{{{members}}}}}]}}"#);
+    let item = |members: String| format!(r#"{{"output":[{{{members}}}]}}"#);
+    for members in [
+        format!(r#""content":"","reasoning":"{long}""#),
+        format!(r#""content":"","reasoning_content":"{long}""#),
+        format!(r#""reasoning_details":[{{"type":"reasoning.text","text":"{long}","index":0}}]"#),
+        format!(r#""reasoning_details":[{{"type":"reasoning.summary","summary":"{long}"}}]"#),
+        format!(r#""content":null,"refusal":"{long}""#),
+        format!(r#""function_call":{{"name":"f","arguments":"{long}"}}"#),
+        format!(r#""audio":{{"id":"a","data":"UklG","transcript":"{long}"}}"#),
+        format!(r#""tool_calls":[{{"id":"c","type":"custom","custom":{{"name":"f","input":"{long}"}}}}]"#),
+        format!(r#""tool_calls":[{{"function":{{"name":"f","arguments":"{long}"}}}}]"#),
+        format!(r#""tool_plan":"{long}""#),
+    ] {
+        assert_eq!(read(&message(members.clone())).text.bytes_all(), 6_000, "{members:.60}");
+        assert_eq!(streamed(&[&delta(members.clone())]).text.bytes_all(), 6_000, "{members:.60}");
+    }
+    assert_eq!(read(&format!(r#"{{"message":{{"tool_plan":"{long}"}}}}"#)).text.bytes_all(), 6_000);
+    for members in [
+        format!(
+            r#""type":"apply_patch_call","operation":{{"type":"update_file","path":"a","diff":"{long}"}}"#
+        ),
+        format!(r#""type":"shell_call","action":{{"commands":["{long}"],"timeout_ms":1000}}"#),
+        format!(r#""action":{{"type":"exec","command":["sh","-c","{long}"]}},"type":"local_shell_call""#),
+        format!(r#""type":"computer_call","action":{{"type":"type","text":"{long}"}}"#),
+        format!(r#""type":"code_interpreter_call","code":"{long}","outputs":[]"#),
+        format!(r#""type":"custom_tool_call","input":"{long}""#),
+    ] {
+        let seen = read(&item(members.clone())).text.bytes_all();
+        assert!((6_000..6_100).contains(&seen), "{seen}: {members:.60}");
+    }
+}
+
+#[test]
+fn reasoning_under_several_names_counts_once_and_what_was_asked_for_not_at_all() {
+    let answer = r#"{"choices":[{"message":{"reasoning":"thought","reasoning_content":"thoughts","content":"said",
+        "reasoning_details":[{"type":"reasoning.text","text":"thought"}]}},
+        {"message":{"reasoning":"thought"}}]}"#;
+    let text = read(answer).text;
+    assert_eq!((text.bytes, text.hidden_bytes), (4, 8 + 7));
+    // What a request said and what tools gave back is repeated around an answer, and none of it was generated.
+    for echo in [
+        r#"{"instructions":"long","prompt":{"id":"long"},"metadata":{"text":"long"},"reasoning":{"summary":"long"},
+            "text":{"format":{"type":"text"}},"tools":[{"type":"function","description":"long"}],"output":[]}"#,
+        r#"{"output":[{"type":"code_interpreter_call","outputs":[{"type":"logs","logs":"long"}]}]}"#,
+        r#"{"output":[{"type":"shell_call_output","output":[{"stdout":"long"}]}]}"#,
+        r#"{"output":[{"type":"web_search_call","action":{"type":"search","sources":[{"url":"long"}]}}]}"#,
+        r#"{"content":[{"type":"bash_code_execution_tool_result","content":{"type":"text","text":"long"}}]}"#,
+    ] {
+        assert_eq!(read(echo).text.bytes_all(), 0, "{echo}");
+    }
+}
