@@ -143,6 +143,7 @@ impl RequestShape {
             draft.opaque();
         }
         let media = draft.media;
+        let uses = std::mem::take(&mut draft.uses);
         Self {
             model: settings::model(body),
             prompt: draft.finish(),
@@ -156,7 +157,7 @@ impl RequestShape {
             speed: settings::text(body, &["speed"]),
             region: settings::text(body, &["inference_geo"]),
             models: settings::models(body),
-            uses: uses::of(body),
+            uses: uses::of(body, &uses),
             echo: body.get("echo").is_some_and(|echo| echo.switch() == Some(true)),
             media,
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
+use crate::Meter;
 use crate::message::{Message, Part, Prompt};
 
 /// A prompt in the making.
@@ -23,6 +24,8 @@ pub(super) struct Draft {
     is_opaque: bool,
     /// Whether it shows pictures, sounds, films.
     pub(super) media: Media,
+    /// Fees of the tools that are announced in the conversation.
+    pub(super) uses: Vec<(Meter, Option<u64>)>,
 }
 
 /// What a request shows beside text.
@@ -58,6 +61,7 @@ impl Draft {
             crowded: Vec::new(),
             is_opaque: false,
             media: Media::default(),
+            uses: Vec::new(),
         }
     }
 

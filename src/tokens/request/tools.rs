@@ -2,7 +2,9 @@
 
 use super::draft::Draft;
 use super::name::Name;
+use super::uses;
 use crate::tokens::document::{Kind, Node};
+use crate::tokens::own_tool::OwnTool;
 
 /// Tools that are announced in the conversation, as chat completions describe them.
 pub(super) fn announced(draft: &mut Draft, value: Node<'_>) {
@@ -11,9 +13,12 @@ pub(super) fn announced(draft: &mut Draft, value: Node<'_>) {
     }
     for tool in value.children() {
         stored(draft, tool);
+        uses::tool(&mut draft.uses, tool, None);
+        let json = tool.json();
+        let is_own = OwnTool::described(&json).is_some_and(OwnTool::reads_something);
         let description = match tool.get("function") {
-            Some(_) => tool.json(),
-            None => format!("{{\"type\":\"function\",\"function\":{}}}", tool.json()),
+            None if !is_own => format!("{{\"type\":\"function\",\"function\":{json}}}"),
+            _ => json,
         };
         draft.tool(description);
     }

@@ -6,8 +6,8 @@ use super::settings::whole_text;
 use crate::Meter;
 use crate::tokens::document::{Kind, Node};
 
-/// Every fee that the body names a way to incur.
-pub(super) fn of(body: Node<'_>) -> Vec<(Meter, Option<u64>)> {
+/// Every fee that the body names a way to incur, beside those of the tools that its conversation announces.
+pub(super) fn of(body: Node<'_>, announced: &[(Meter, Option<u64>)]) -> Vec<(Meter, Option<u64>)> {
     let mut uses = Vec::new();
     // What bounds all tools together: OpenAI's.
     let calls = body.get("max_tool_calls").and_then(|calls| whole_text(calls.raw()));
@@ -25,6 +25,10 @@ pub(super) fn of(body: Node<'_>) -> Vec<(Meter, Option<u64>)> {
             "plugins" => plugins(&mut uses, field),
             _ => {}
         }
+    }
+    for (meter, own) in announced {
+        let most = own.map_or(calls, |own| Some(calls.map_or(own, |calls| own.min(calls))));
+        add(&mut uses, *meter, most);
     }
     pieces::of(&mut uses, body);
     uses
@@ -45,7 +49,7 @@ fn tools(uses: &mut Vec<(Meter, Option<u64>)>, list: Node<'_>, calls: Option<u64
     list.children().filter(Node::is_object).for_each(|item| tool(uses, item, calls));
 }
 
-fn tool(uses: &mut Vec<(Meter, Option<u64>)>, item: Node<'_>, calls: Option<u64>) {
+pub(super) fn tool(uses: &mut Vec<(Meter, Option<u64>)>, item: Node<'_>, calls: Option<u64>) {
     let own = ["max_uses", "maxUses"]
         .iter()
         .find_map(|field| item.get(field))
