@@ -83,6 +83,15 @@ impl Fees {
         self.usd
     }
 
+    /// The usage with as much as is held for of what the request may have used unseen.
+    pub(crate) fn unseen(&self, usage: Usage) -> Usage {
+        let of_request = self.lines().iter().filter(|fee| !fee.incurred);
+        of_request.fold(usage, |usage, fee| {
+            let seen = usage.count(fee.meter).unwrap_or(0);
+            usage.with(fee.meter, fee.uses.max(seen))
+        })
+    }
+
     /// The usage with what every such call is billed for, where the answer counts none of it; whether that was so.
     ///
     /// `unknown` says that the answer's usage is not known: then what the request may have used is as held.

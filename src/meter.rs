@@ -215,6 +215,19 @@ impl Meter {
         matches!(self.unit(), MeterUnit::Token)
     }
 
+    /// Whether it counts uses of a tool that the provider runs.
+    pub(crate) const fn is_of_tool(self) -> bool {
+        matches!(
+            self,
+            Self::WebSearch
+                | Self::WebFetch
+                | Self::FileSearch
+                | Self::CodeExecution
+                | Self::MapsSearch
+                | Self::ImageGeneration
+        )
+    }
+
     /// The meter whose count contains this one in a usage.
     ///
     /// ```

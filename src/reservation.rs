@@ -111,6 +111,7 @@ impl Reservation {
             sent_at: now,
             is_watched: false,
             is_counted: false,
+            tools_unseen: false,
             place: None,
             prompt: None,
             observed: None,

@@ -43,13 +43,15 @@ impl ModelPrice {
         let asked = asked.iter().filter(|(meter, count)| *count != Some(0) || incurred.contains(meter));
         let asked = asked.map(|(meter, count)| {
             let unsaid = if bills_tokens { assumed_of(*meter) } else { 1 };
-            count.map_or((*meter, unsaid, true), |count| (*meter, count.max(1), false))
+            // A search that is switched on is no less than what such a model searches unasked.
+            let least = if self.searches_much && incurred.contains(meter) { unsaid } else { 1 };
+            count.map_or((*meter, unsaid, true), |count| (*meter, count.max(least), count < least))
         });
         for (meter, uses, assumed) in asked.chain(unasked) {
             let uses = if assumed { uses.saturating_mul(one_use(meter)) } else { uses };
             let Some((rate, least)) = self.fee_rate(meter, conditions) else {
                 // What has no rate of its own is counted in tokens, but for tools.
-                unknown = unknown.or(is_tool(meter).then_some(meter));
+                unknown = unknown.or(meter.is_of_tool().then_some(meter));
                 continue;
             };
             let uses = uses.max(least);
@@ -117,21 +119,9 @@ pub(super) fn side(meter: Meter) -> Side {
         | Meter::AudioOutMs
         | Meter::VideoOutMs
         | Meter::CharacterOut => Side::Out,
-        _ if is_tool(meter) => Side::Tool,
+        _ if meter.is_of_tool() => Side::Tool,
         _ => Side::In,
     }
-}
-
-fn is_tool(meter: Meter) -> bool {
-    matches!(
-        meter,
-        Meter::WebSearch
-            | Meter::WebFetch
-            | Meter::FileSearch
-            | Meter::CodeExecution
-            | Meter::MapsSearch
-            | Meter::ImageGeneration
-    )
 }
 
 /// Whether one call needs it once, however often it uses it: a sandbox.

@@ -12,8 +12,8 @@ use crate::enforcer::{Abandoned, Pending};
 use crate::ledger::{Ended, Rank};
 use crate::message::Input;
 use crate::pricing::Unseen;
-use crate::tokens::recounted;
-use crate::{EstimateKind, Timestamp};
+use crate::tokens::{OwnTool, recounted};
+use crate::{Conditions, Error, EstimateKind, Meter, ModelPrice, Timestamp, Usage, Usd};
 
 /// What a provider may generate of one call that nobody sees.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,6 +96,15 @@ impl InFlight {
     pub(crate) fn input_counted(&self) -> u64 {
         self.open.as_ref().map_or(0, |open| open.input_counted())
     }
+
+    /// The usage of an answer whose end was not seen, where tools run at the provider's: what they read is
+    /// input, and what they cost is said at the end. `None` where the request has no such tools.
+    pub(crate) fn with_tools_unseen(&mut self, usage: Usage) -> Option<Usage> {
+        let open = self.open.as_mut().filter(|open| open.runs_tools())?;
+        open.tools_unseen = true;
+        let input = open.priced.tokens_input.max(usage.input().unwrap_or(0));
+        Some(open.plan.fees.unseen(usage).with_input(input))
+    }
 }
 
 impl Reservation {
@@ -158,8 +167,35 @@ impl Open {
         amounts(self.binding(), &priced.amount()).ok()
     }
 
+    /// Whether the provider runs tools of its own for the request.
+    fn runs_tools(&self) -> bool {
+        let may_run = |(meter, count): &(Meter, Option<u64>)| meter.is_of_tool() && *count != Some(0);
+        self.plan.call.uses.iter().any(may_run) || self.prompt.as_deref().is_some_and(OwnTool::runs_in)
+    }
+
+    /// What is held for tools whose end was not seen, as far as the model's own row has no rate for them.
+    pub(super) fn fees_of_tools_unseen(
+        &self,
+        price: &ModelPrice,
+        conditions: &Conditions,
+    ) -> Result<Usd, Error> {
+        let lines = if self.tools_unseen { self.plan.fees.lines() } else { &[] };
+        let mut sum = Usd::ZERO;
+        for fee in lines.iter().filter(|fee| !fee.incurred) {
+            let alone = Usage::of(0, 0).with(fee.meter, fee.uses);
+            if price.cost(&alone, conditions)?.total() == price.cost(&Usage::of(0, 0), conditions)?.total() {
+                sum = sum.checked_add(fee.usd)?;
+            }
+        }
+        Ok(sum)
+    }
+
     pub(super) fn input_counted(&self) -> u64 {
         let held = self.priced.tokens_input;
+        // What the provider's own tools read is in no prompt.
+        if self.runs_tools() {
+            return held;
+        }
         // Counted already, or nobody knows of what.
         let (Some(prompt), false) = (&self.prompt, self.estimate.kind == EstimateKind::Count) else {
             return held;

@@ -181,7 +181,10 @@ impl Open {
         // A served model without a price is charged as the reserved one: a guess.
         let assumed = self.assumed(charge.served.as_deref());
         let by_table = self.by_table(&charge)?;
-        let table = by_table.as_ref().map_or(Usd::ZERO, |sum| sum.usd);
+        let mut table = by_table.as_ref().map_or(Usd::ZERO, |sum| sum.usd);
+        if let Some(price) = self.price_of(charge.served.as_deref()) {
+            table = table.checked_add(self.fees_of_tools_unseen(price, &charge.conditions)?)?;
+        }
         estimated |= by_table.is_none_or(|sum| !sum.is_complete);
         // A provider's own zero on a model that costs is no price.
         let reported =

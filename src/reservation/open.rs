@@ -45,6 +45,8 @@ pub(super) struct Open {
     pub(super) is_watched: bool,
     /// What it used was counted here: of nothing seen, nothing is charged.
     pub(super) is_counted: bool,
+    /// Tools ran at the provider, and nobody saw what they did.
+    pub(super) tools_unseen: bool,
     /// Its place among the streams that grow, given up once it has ended.
     pub(super) place: Option<Arc<GrowingPlace>>,
     /// What was sent, where it may still have to be counted.

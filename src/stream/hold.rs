@@ -380,6 +380,13 @@ impl StreamHold {
         // What broke off was counted here, so that it need not be taken at its worst.
         report.estimated |= report.broke_off;
         report.broke_off = false;
+        if !is_whole
+            && in_flight.abandoned() == Abandoned::Hold
+            && let Some(usage) = in_flight.with_tools_unseen(report.usage)
+        {
+            report.usage = usage;
+            report.estimated = true;
+        }
         report.counted = self.counted;
         Some((in_flight, report))
     }

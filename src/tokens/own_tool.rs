@@ -1,8 +1,11 @@
 //! What does a tool read that its provider runs?
 
+use std::sync::Arc;
+
 use super::document::{Document, Node};
 use super::family::Family;
 use super::tool_text::Tool;
+use crate::message::Prompt;
 
 /// A tool that the provider runs by itself, by what it reads: text that no request carries, billed as input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,6 +95,12 @@ impl OwnTool {
             () if has(&["mcp", "plugins"]) => Self::Server,
             () => Self::Nothing,
         }
+    }
+
+    /// Whether the provider runs a tool of a prompt by itself, and reads what it found.
+    pub(crate) fn runs_in(prompt: &Prompt) -> bool {
+        let runs = |tool: &Arc<str>| Self::described(tool).is_some_and(Self::reads_something);
+        prompt.tools.iter().any(runs)
     }
 
     pub(super) fn reads_something(self) -> bool {

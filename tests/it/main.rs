@@ -94,6 +94,7 @@ mod streams;
 mod streams_crowd;
 mod streams_mended;
 mod told;
+mod tools_unheard;
 mod unbound;
 mod usage_believed;
 #[cfg(feature = "tiktoken")]
