@@ -42,6 +42,8 @@ pub struct Call {
     /// Output tokens of each choice that a stream is held for at first, and ahead of what was seen.
     pub(crate) slice: Option<u64>,
     pub(crate) choices: u32,
+    /// Inputs that the model reads each by itself, and which may each fill its context.
+    pub(crate) inputs: u32,
     pub(crate) use_case: Option<CompactString>,
     pub(crate) conditions: Conditions,
     /// Whether the request switches reasoning on or off; unsaid, the model decides.
@@ -64,7 +66,7 @@ pub(crate) struct Problem(String);
 impl Call {
     /// A call of that model, as the provider names it.
     pub fn new(model: impl Into<CompactString>) -> Self {
-        Self { model: model.into(), choices: 1, ..Self::default() }
+        Self { model: model.into(), choices: 1, inputs: 1, ..Self::default() }
     }
 
     /// Only who pays: a call whose model and input a client fills in.
@@ -311,6 +313,7 @@ impl Call {
             conditions: self.conditions,
             uses: self.uses.clone(),
             choices: 1,
+            inputs: 1,
             ..Self::default()
         }
     }

@@ -56,6 +56,8 @@ pub(crate) struct Ask<'a> {
     /// Output of each choice that a stream is held for at first.
     pub(crate) slice: Option<u64>,
     pub(crate) choices: u32,
+    /// Inputs that the model reads each by itself.
+    pub(crate) inputs: u32,
     /// Whether the request switches reasoning on or off.
     pub(crate) reasoning: Option<bool>,
     /// Whether the provider goes on though nobody listens.
@@ -77,6 +79,7 @@ impl<'a> Ask<'a> {
             limit: Limit::default(),
             slice: call.slice,
             choices: call.choices,
+            inputs: call.inputs,
             in_background: call.background,
             echoes: call.echoes,
             timeout: call.timeout,
@@ -94,6 +97,7 @@ impl<'a> Ask<'a> {
             limit: Limit::default(),
             slice: None,
             choices: 1,
+            inputs: 1,
             in_background: false,
             echoes: false,
             timeout: None,

@@ -162,9 +162,14 @@ impl Plan {
         self.price.as_ref().and_then(|price| price.output_tokens_max())
     }
 
-    /// The most input that the model takes for this call: what its row says, or the more that the request asks for.
-    pub(super) fn largest_input(&self, ask: &Ask<'_>) -> Option<u64> {
+    /// The most that the model takes of one input of this call: what its row says, or the more that the request asks for.
+    fn largest_input(&self, ask: &Ask<'_>) -> Option<u64> {
         self.context().map(|row| row.max(ask.context_tokens.unwrap_or(0)))
+    }
+
+    /// The same of all its inputs together, each of which may fill the context.
+    pub(super) fn largest_inputs(&self, ask: &Ask<'_>) -> Option<u64> {
+        self.largest_input(ask).map(|one| one.saturating_mul(u64::from(ask.inputs.max(1))))
     }
 
     fn context(&self) -> Option<u64> {

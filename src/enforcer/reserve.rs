@@ -180,12 +180,12 @@ fn estimate(plan: &Plan, ask: &Ask<'_>) -> Result<Estimate, Error> {
         Input::Tokens(tokens) => Ok(Estimate::count(*tokens)),
         Input::Prompt(prompt) => {
             let bound = plan.core.estimator.bound(&plan.call.model, prompt);
-            within_model(plan.largest_input(ask), bound)
+            within_model(plan.largest_inputs(ask), bound)
         }
     }
 }
 
-/// What cannot be counted is taken at the model's largest input, and nothing is taken for more.
+/// What cannot be counted is taken at the most that the model reads for this call, and nothing is taken for more.
 fn within_model(largest: Option<u64>, estimate: Estimate) -> Result<Estimate, Error> {
     if !estimate.needs_model_maximum() {
         let most = largest.unwrap_or(u64::MAX);
@@ -283,7 +283,7 @@ fn counted(plan: &Plan, ask: &Ask<'_>, bound: Estimate) -> Result<Option<Estimat
         return Ok(None);
     }
     let count = plan.core.estimator.count(&plan.call.model, prompt);
-    let count = within_model(plan.largest_input(ask), count)?;
+    let count = within_model(plan.largest_inputs(ask), count)?;
     Ok((count.tokens < bound.tokens).then_some(count))
 }
 

@@ -71,7 +71,8 @@ pub struct RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// A request of that method to that host and path; a port and a query are left out.
+    /// A request of that method to that host and path; a port, a query and the dot behind a
+    /// whole name are left out.
     pub fn new(method: &'a str, host: &'a str, path: &'a str, headers: &'a dyn Headers) -> Self {
         let path = path.split(['?', '#']).next().unwrap_or("");
         Self { method, host: without_port(host), path, headers, timeout: None }
@@ -141,9 +142,10 @@ impl fmt::Debug for RequestHead<'_> {
 }
 
 fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
+    let name = match host.rsplit_once(':') {
         // A colon inside brackets belongs to an IPv6 address.
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
         _ => host,
-    }
+    };
+    name.strip_suffix('.').unwrap_or(name)
 }

@@ -2,6 +2,7 @@
 
 use compact_str::CompactString;
 use memchr::memmem;
+use smallvec::SmallVec;
 
 use super::asked::Asked;
 use super::dialect::Dialect;
@@ -13,6 +14,7 @@ use super::payer::Payer;
 use super::refusal::{HttpRefusal, problem_of_refusal};
 use super::route::{Route, Want};
 use super::sellers::is_host;
+use crate::tokens::with_dearer;
 use crate::{Admission, Call, Error, Reservation};
 
 impl HttpBudget {
@@ -29,6 +31,7 @@ impl HttpBudget {
             call = self.streams.holding(call);
         }
         call.timeout = call.timeout.or(head.timeout());
+        call.conditions = tiers_of(head).fold(call.conditions, with_dearer);
         if asks_for_a_million(head, body) {
             call = call.context_tokens(MILLION);
         }
@@ -97,6 +100,14 @@ impl HttpBudget {
             Admission::Refused(decision) => Err(refused(&decision)),
         }
     }
+}
+
+/// The tiers that headers ask for, at Bedrock and at Vertex AI. One that is no text may say anything.
+fn tiers_of<'a>(head: &RequestHead<'a>) -> impl Iterator<Item = &'a str> {
+    const TIERS: [&str; 2] = ["X-Amzn-Bedrock-Service-Tier", "X-Vertex-AI-LLM-Shared-Request-Type"];
+    let word = |name| head.header(name).or_else(|| head.has_header(name).then_some("auto"));
+    let words: SmallVec<[&str; 2]> = TIERS.into_iter().filter_map(word).map(str::trim).collect();
+    words.into_iter()
 }
 
 const MILLION: u64 = 1_000_000;

@@ -8,7 +8,7 @@ use super::head::RequestHead;
 use super::refusal::HttpRefusal;
 use super::route::{Route, Want};
 use crate::no_limit::{ApiLimit, OutputTerms};
-use crate::tokens::{Language, language};
+use crate::tokens::{Language, language, whole_text};
 use crate::{Call, Reservation};
 
 impl HttpBudget {
@@ -80,8 +80,11 @@ impl Asked<'_> {
         if language.limits.is_empty() {
             return ApiLimit::Media;
         }
+        if self.predicts(route) {
+            return ApiLimit::Unwritable;
+        }
         if language.limits.iter().any(|name| self.object().text_of(name) == Some("0"))
-            && language.takes_none()
+            && language.takes_none(route.provider.as_deref())
         {
             return ApiLimit::Stops(0);
         }
@@ -90,6 +93,12 @@ impl Asked<'_> {
             return if language.written.is_some() { ApiLimit::Writable } else { ApiLimit::Unwritable };
         }
         language::api_limit(language, route.provider.as_deref(), &call.model)
+    }
+
+    /// Whether it holds a prediction, beside which no limit may be written in.
+    fn predicts(&self, route: &Route) -> bool {
+        route.language().leaves_predictions(route.provider.as_deref())
+            && is_said(&self.object(), "prediction")
     }
 
     fn names_a_limit(&self, language: &'static Language) -> bool {
@@ -103,7 +112,7 @@ impl Asked<'_> {
         let inside = |path: &[&str]| {
             let (name, outer) = path.split_last()?;
             let object = outer.iter().try_fold(self.object(), |object, name| object.object(name))?;
-            object.text_of(name)?.parse::<u64>().ok()
+            whole_text(object.text_of(name)?)
         };
         language::THINKING.iter().filter_map(|path| inside(path)).max().unwrap_or(0)
     }
@@ -119,14 +128,14 @@ impl Asked<'_> {
         for object in language.places(body, move |name| body.object(name)) {
             for name in language.limits.iter().filter(|name| is_said(&object, name)) {
                 let Some(place) = object.place_of(name) else { continue };
-                let fits = self.body.get(place.clone()).and_then(|text| text.parse::<u64>().ok());
+                let fits = self.body.get(place.clone()).and_then(whole_text);
                 if fits.is_none_or(|asked| asked == 0 || asked > each) {
                     edits.replace(place, each.to_string());
                 }
                 is_limited = true;
             }
         }
-        is_limited || self.add_limit(edits, language, call, each)
+        is_limited || !self.predicts(route) && self.add_limit(edits, language, call, each)
     }
 
     fn add_limit(&self, edits: &mut Edits, language: &'static Language, call: &Call, each: u64) -> bool {

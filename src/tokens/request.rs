@@ -5,6 +5,7 @@ mod calls;
 mod conditions;
 mod content;
 mod draft;
+mod inputs;
 pub(crate) mod language;
 mod limit;
 mod media;
@@ -20,7 +21,9 @@ mod uses;
 use compact_str::CompactString;
 use serde_json::Value;
 
+pub(crate) use conditions::with_dearer;
 pub(crate) use limit::{limit_output, output_terms};
+pub(crate) use settings::whole_text;
 
 use draft::{Draft, Media};
 use language::Language;
@@ -94,6 +97,8 @@ pub struct RequestShape {
     pub uses: Vec<(Meter, Option<u64>)>,
     /// Whether the answer begins with the prompt: the `echo` of legacy completions.
     pub echo: bool,
+    /// How many inputs it holds that the model reads each by itself: texts to embed, prompts to complete.
+    inputs: u32,
     /// What it shows and asks for beside text.
     media: Media,
 }
@@ -159,6 +164,7 @@ impl RequestShape {
             models: settings::models(body),
             uses: uses::of(body, &uses),
             echo: body.get("echo").is_some_and(|echo| echo.switch() == Some(true)),
+            inputs: inputs::of(body, language),
             media,
         }
     }
@@ -214,6 +220,7 @@ impl RequestShape {
         call.background |= self.background;
         call.echoes |= self.echo;
         call.reasoning = self.reasoning.or(call.reasoning);
+        call.inputs = self.inputs;
         for (meter, count) in &self.uses {
             call = match count {
                 Some(count) => call.may_use(*meter, *count),

@@ -69,6 +69,7 @@ mod prices;
 #[cfg(unix)]
 mod private;
 mod public_cases;
+mod request_held;
 mod request_memory;
 mod request_places;
 mod requests;

@@ -146,9 +146,6 @@ fn what_limits_itself_is_held_at_that_and_sent_as_it_came() {
         ("/v1/completions", r#"{"model":"gpt-3.5-turbo-instruct","prompt":["a","b","c"],"n":2}"#, 96),
         ("/v1/completions", r#"{"model":"gpt-3.5-turbo-instruct","prompt":"a","max_tokens":null}"#, 16),
         ("/model/amazon.titan-text-express-v1/invoke", r#"{"inputText":"hi"}"#, 512),
-        // Nothing is to be written here: a prompt is scored, or a cache filled.
-        ("/v1/completions", r#"{"model":"plain","prompt":"a","echo":true,"max_tokens":0}"#, 0),
-        (MESSAGES, r#"{"model":"plain","max_tokens":0,"messages":[]}"#, 0),
         ("/v1/embeddings", r#"{"model":"vectors","input":"hi"}"#, 0),
         (CHAT, r#"{"model":"plain","max_tokens":9,"n":3}"#, 27),
         (
@@ -165,6 +162,13 @@ fn what_limits_itself_is_held_at_that_and_sent_as_it_came() {
     let openai =
         held_at(&gate, "api.openai.com", "/v1/completions", &[], r#"{"model":"plain","prompt":"a"}"#);
     assert_eq!(openai, (None, 16));
+    // Nothing is to be written here, at those who say so: a prompt is scored, or a cache filled.
+    for (host, path, body) in [
+        ("api.openai.com", "/v1/completions", r#"{"model":"plain","prompt":"a","echo":true,"max_tokens":0}"#),
+        ("api.anthropic.com", MESSAGES, r#"{"model":"plain","max_tokens":0,"messages":[]}"#),
+    ] {
+        assert_eq!(held_at(&gate, host, path, &[], body), (None, 0), "{path}");
+    }
 }
 
 #[test]

@@ -28,6 +28,28 @@ pub(super) fn of(shape: &RequestShape, mut conditions: Conditions) -> Conditions
         .fold(conditions, |conditions, (_, modality)| conditions.with_modality(modality))
 }
 
+/// The same with a tier that is named beside the body, where it is dearer.
+pub(crate) fn with_dearer(conditions: Conditions, word: &str) -> Conditions {
+    match dearer(word) {
+        Some(tier) if price(Some(tier)) > price(Some(conditions.tier())) => conditions.with_tier(tier),
+        _ => conditions,
+    }
+}
+
+/// How dear the tier is that a word asks for, beside those of other words.
+pub(super) fn rank(word: &str) -> u8 {
+    price(dearer(word))
+}
+
+fn price(tier: Option<ServiceTier>) -> u8 {
+    match tier {
+        None | Some(ServiceTier::Standard | ServiceTier::Batch | ServiceTier::Flex) => 0,
+        Some(ServiceTier::Ultrafast) => 3,
+        Some(ServiceTier::Fast) => 2,
+        Some(_) => 1,
+    }
+}
+
 /// The tier that a word asks for, where it is dearer than the standard.
 fn dearer(word: &str) -> Option<ServiceTier> {
     if word.eq_ignore_ascii_case("auto") {

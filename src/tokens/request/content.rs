@@ -56,13 +56,25 @@ fn message(draft: &mut Draft, value: Node<'_>) {
     draft.begin(role(value, kind), kind.is_some() || is_message());
     match kind {
         Some("item_reference") => draft.opaque(),
+        // A reference need not say that it is one.
+        None | Some("message") if is_reference(value) => draft.opaque(),
         Some("message") => fields(draft, value, Class::Plain),
         None if is_message() => fields(draft, value, Class::Plain),
-        // A reference need not say that it is one.
-        None if value.get("id").is_some() && value.children().count() == 1 => draft.opaque(),
         _ => part(draft, value),
     }
     draft.end(true);
+}
+
+/// Whether it names something by its id and holds nothing that could be content.
+fn is_reference(value: Node<'_>) -> bool {
+    let is_content = |field: Node<'_>| match Use::of(Name::of(&field).as_str()) {
+        _ if field.is_null() => false,
+        Use::Label | Use::Name | Use::Seal => field.raw().len() > LABEL_BYTES,
+        Use::Unknown => field.kind() != Kind::Bare && !field.is_empty(),
+        // Even what is empty says that it is no reference.
+        _ => true,
+    };
+    value.get("id").is_some_and(|id| !id.is_empty()) && !value.children().any(is_content)
 }
 
 fn role<'d>(value: Node<'d>, kind: Option<&str>) -> &'d str {
@@ -173,7 +185,7 @@ enum Use {
     Name,
     /// No model reads it, or the family's framing covers it.
     Label,
-    /// No model reads it, however long: a signature.
+    /// A signature: what the model thought, sealed.
     Seal,
     Unknown,
 }
@@ -275,9 +287,13 @@ pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {
             Use::Call => calls::named(draft, field),
             Use::Response => response(draft, field),
             Use::Tools => tools::announced(draft, field),
-            Use::Name if draft.role() == "tool" => label(draft, field),
+            Use::Name if draft.role() == "tool" => named(draft, field),
             Use::Name => read(draft, field),
+            Use::Label if matches!(name, "toolcallid" | "callid" | "tooluseid") => named(draft, field),
             Use::Label => label(draft, field),
+            // What was thought unseen is kept in it, and read again.
+            Use::Seal if !thinks => draft.json(field.member_json()),
+            Use::Seal if field.raw().len() > LABEL_BYTES => thoughts(draft, field),
             Use::Seal => {}
             Use::Unknown => draft.json(field.member_json()),
         }
@@ -321,6 +337,14 @@ pub(super) fn label(draft: &mut Draft, field: Node<'_>) {
     }
 }
 
+/// A name or an id that says which call was answered: longer than any API takes, it is none.
+fn named(draft: &mut Draft, field: Node<'_>) {
+    const NAME_BYTES: usize = 66;
+    if field.raw().len() > NAME_BYTES {
+        draft.json(field.member_json());
+    }
+}
+
 /// What the model thought before, as far as it is sent back.
 fn thoughts(draft: &mut Draft, value: Node<'_>) {
     if let Some(text) = value.text() {
@@ -340,8 +364,7 @@ fn strings(value: Node<'_>, out: &mut String) {
         Kind::Object => {
             for field in value.children() {
                 match Use::of(Name::of(&field).as_str()) {
-                    Use::Seal => {}
-                    Use::Label if field.raw().len() <= LABEL_BYTES => {}
+                    Use::Seal | Use::Label if field.raw().len() <= LABEL_BYTES => {}
                     Use::Unknown => {
                         let is_data = field.is_named("data");
                         out.push_str(&if is_data {

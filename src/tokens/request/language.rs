@@ -50,10 +50,22 @@ impl Language {
         self
     }
 
-    /// Whether a limit of zero is one: to read a prompt and write nothing (with `echo`), or to fill a cache. Elsewhere it
-    /// is refused, or stands for no limit.
-    pub(crate) fn takes_none(&'static self) -> bool {
-        std::ptr::eq(self, &raw const COMPLETIONS) || std::ptr::eq(self, &raw const MESSAGES)
+    /// Whether a limit of zero is one: to read a prompt and write nothing (with `echo`), or to fill a cache, at those
+    /// who say so. Elsewhere it is refused, or stands for no limit.
+    pub(crate) fn takes_none(&'static self, provider: Option<&str>) -> bool {
+        match provider {
+            Some("openai" | "azure") => std::ptr::eq(self, &raw const COMPLETIONS),
+            Some("anthropic") => std::ptr::eq(self, &raw const MESSAGES),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing may be written into a request that holds a prediction: OpenAI's chat does not take its limit
+    /// beside one, and nobody knows whether others do who speak like it.
+    pub(crate) fn leaves_predictions(&'static self, provider: Option<&str>) -> bool {
+        std::ptr::eq(self, &raw const OPENAI_CHAT)
+            || std::ptr::eq(self, &raw const CHAT)
+                && matches!(provider, None | Some("openai" | "azure" | "azure_ai"))
     }
 
     /// Where it looks: the body itself, and those of its objects that stand in it.
@@ -274,7 +286,7 @@ mod tests {
         assert_eq!((choices("3"), choices("3.0"), choices("0"), choices("-1")), (3, 3, 1, 1));
         assert_eq!(
             (choices("4294967296"), choices("18446744073709551616"), choices("2.5")),
-            (u32::MAX, u32::MAX, u32::MAX)
+            (u32::MAX, u32::MAX, 3)
         );
     }
 

@@ -31,6 +31,9 @@ pub(crate) fn limit_output(body: &mut Map<String, Value>, provider: Option<&str>
 /// Adds the limit in the words of `own`.
 fn add(body: &mut Map<String, Value>, own: &'static Language, provider: Option<&str>, tokens: u64) -> bool {
     let Some((place, field)) = own.written else { return false };
+    if predicts(own, provider, body) {
+        return false;
+    }
     let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
     let field = language::name_for(own, field, provider, model);
     // In the spelling that the body uses.
@@ -65,10 +68,17 @@ pub(crate) fn output_terms(
     let is_zero = |name: &&str| body.get(*name).and_then(whole) == Some(0);
     let api = match () {
         () if language.limits.is_empty() || known.is_none() && language::is_media(body) => ApiLimit::Media,
-        () if language.takes_none() && language.limits.iter().any(is_zero) => ApiLimit::Stops(0),
+        () if predicts(language, provider, body) => ApiLimit::Unwritable,
+        () if language.takes_none(provider) && language.limits.iter().any(is_zero) => ApiLimit::Stops(0),
         () => language::api_limit(language, provider, model),
     };
     OutputTerms { api, thinking: thinking(body), ..terms }
+}
+
+/// Whether it holds a prediction, beside which no limit may be written in.
+fn predicts(language: &'static Language, provider: Option<&str>, body: &Map<String, Value>) -> bool {
+    let is_said = body.get("prediction").is_some_and(|prediction| !prediction.is_null());
+    is_said && language.leaves_predictions(provider)
 }
 
 /// Tokens of thinking that the request asks for.

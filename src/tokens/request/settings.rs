@@ -4,6 +4,7 @@ use compact_str::CompactString;
 use serde_json::Value;
 
 use super::language::Language;
+use super::{conditions, inputs};
 use crate::tokens::document::{Kind, Node};
 
 pub(super) fn model(body: Node<'_>) -> Option<CompactString> {
@@ -22,9 +23,11 @@ pub(super) fn models(body: Node<'_>) -> Vec<CompactString> {
     list.map(|list| list.children().take(MOST).filter_map(word).collect()).unwrap_or_default()
 }
 
+/// The tier that is asked for; of two words the dearer, as nobody knows which one the provider reads.
 pub(super) fn service_tier(body: Node<'_>) -> Option<CompactString> {
-    let named = ["service_tier", "serviceTier"].iter().find_map(|field| body.get(field))?;
-    word(named).or_else(|| word(named.get("type")?))
+    let named = ["service_tier", "serviceTier"].iter().filter_map(|field| body.get(field));
+    let words = named.filter_map(|named| word(named).or_else(|| word(named.get("type")?)));
+    words.reduce(|one, other| if conditions::rank(&other) > conditions::rank(&one) { other } else { one })
 }
 
 pub(super) fn text(body: Node<'_>, names: &[&str]) -> Option<CompactString> {
@@ -48,20 +51,8 @@ pub(super) fn choices(body: Node<'_>, language: &'static Language) -> u32 {
     let asked =
         settings(body, language, language.choices).filter_map(|n| whole_text(n.raw())).max().unwrap_or(1);
     let each = u32::try_from(asked).unwrap_or(u32::MAX).max(1);
-    each.saturating_mul(prompts(body))
-}
-
-/// How many prompts stand in a list of them, each of which is answered: texts, or lists of tokens.
-fn prompts(body: Node<'_>) -> u32 {
-    let Some(list) = body.get("prompt").filter(|prompt| prompt.kind() == Kind::Array) else { return 1 };
-    let prompts = list.children().count();
-    // A list of numbers is one prompt, already cut into tokens; numbers among prompts are prompts.
-    let bare = if list.has_bare() && prompts > 0 {
-        list.raw().bytes().filter(|byte| *byte == b',').count()
-    } else {
-        0
-    };
-    u32::try_from(prompts.saturating_add(bare)).unwrap_or(u32::MAX).max(1)
+    // Each prompt of a list is answered.
+    each.saturating_mul(body.get("prompt").map_or(1, inputs::items))
 }
 
 /// What stands under those names wherever the language looks.
@@ -81,15 +72,33 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
     value.as_number().and_then(|number| whole_text(&number.to_string()))
 }
 
-/// A whole number that is not negative, also where it is written `4096.0`; what is too large is the largest.
-pub(super) fn whole_text(text: &str) -> Option<u64> {
-    let digits = text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len());
-    match text.split_at_checked(digits)? {
-        ("", _) => None,
-        (whole, "" | ".0") => Some(whole.parse().unwrap_or(u64::MAX)),
-        // A fraction, or more digits than are written out.
-        _ => Some(u64::MAX),
+/// A number that is not negative, however it is written: `4096.0`, `1e3`. A fraction is rounded up, and what is too
+/// large is the largest.
+pub(crate) fn whole_text(text: &str) -> Option<u64> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if !whole.starts_with(|digit: char| digit.is_ascii_digit()) {
+        return None;
     }
+    let mut digits = whole.bytes().chain(fraction.bytes());
+    if !digits.clone().all(|digit| digit.is_ascii_digit()) {
+        return Some(u64::MAX);
+    }
+    if digits.clone().all(|digit| digit == b'0') {
+        return Some(0);
+    }
+    let largest = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+    let exponent = exponent.parse().unwrap_or(largest);
+    let before_point = i64::try_from(whole.len()).unwrap_or(i64::MAX).saturating_add(exponent);
+    let mut value = 0_u64;
+    for _ in 0..before_point {
+        let digit = digits.next().map_or(0, |digit| u64::from(digit.saturating_sub(b'0')));
+        match value.checked_mul(10).and_then(|tens| tens.checked_add(digit)) {
+            Some(more) => value = more,
+            None => return Some(u64::MAX),
+        }
+    }
+    Some(value.saturating_add(u64::from(digits.any(|digit| digit != b'0'))))
 }
 
 /// Whether the answer is made though nobody listens.
