@@ -182,9 +182,10 @@ impl<'a> Plain<'a> {
                     ),
                     Kind::Text,
                 ) => value.skip(),
-                (Then::Text | Then::Hidden | Then::Content | Then::Delta | Then::Response, Kind::Text) => {
-                    self.generated(value)
-                }
+                (
+                    Then::Text | Then::Hidden | Then::Thought | Then::Content | Then::Delta | Then::Response,
+                    Kind::Text,
+                ) => self.generated(value),
                 // Nothing is said.
                 (
                     Then::Name(_)
@@ -192,6 +193,7 @@ impl<'a> Plain<'a> {
                     | Then::Count(_)
                     | Then::Text
                     | Then::Hidden
+                    | Then::Thought
                     | Then::Content
                     | Then::Delta
                     | Then::Message
