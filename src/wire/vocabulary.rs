@@ -445,7 +445,7 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::Envelope, b"serviceTier") => Then::Name(Name::Tier),
         (At::Envelope, b"error") => Then::Error,
         (At::Envelope, b"usage_breakdown") => Then::Breakdown,
-        (At::Tool, b"type") => Then::Name(Name::Action),
+        (At::Tool | At::Action, b"type") => Then::Name(Name::Action),
         (At::Tool, b"model") => Then::Name(Name::ToolModel),
         (At::Session, b"input_audio_transcription") => Then::Into(At::Transcription),
         (At::Session, b"audio") => Then::Into(At::SessionAudio),
@@ -495,7 +495,6 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::Inlined, b"inlinedResponses") => Then::Into(At::Inlined),
         (At::CostDetails, b"upstream_inference_cost") => Then::Cost,
         (At::Reason, b"reason") => Then::Name(Name::Reason),
-        (At::Action, b"type") => Then::Name(Name::Action),
         // What a search found was not generated.
         (At::Action, b"sources" | b"results" | b"output" | b"outputs") => Then::Skip,
         (At::Action, _) => Then::Hidden,

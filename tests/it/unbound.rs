@@ -295,7 +295,9 @@ fn a_guardrail_that_can_never_bind_is_an_error_that_names_budget_and_field() {
     assert!(month(499, Tiers::plain()).is_ok());
     let error = month(500, Tiers::plain()).unwrap_err().to_string();
     assert!(
-        error.starts_with("budget search: guardrail: never binds: 500.00 USD in a window of day"),
+        error.starts_with(
+            "budget search: guardrail: never binds: the budget stops at 500.00 USD in a window of month"
+        ),
         "{error}"
     );
     // A budget that stops at 120 % has a day of up to 600 dollars.
