@@ -124,7 +124,7 @@ pub enum Event {
         model: CompactString,
     },
     /// A call is held or charged at the price of another model, as its own has none: the policy says so
-    /// ([`UnknownModel::PricedAs`](crate::UnknownModel::PricedAs)), or another model answered than was held for.
+    /// ([`UnknownModel::PricedAs`](crate::policy::UnknownModel::PricedAs)), or another model answered than was held for.
     PricedAs {
         /// The call.
         id: ReservationId,

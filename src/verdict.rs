@@ -269,7 +269,7 @@ impl Decision {
     }
 
     /// The model whose price is assumed, where the call's own has none and the policy names it
-    /// ([`UnknownModel::PricedAs`](crate::UnknownModel::PricedAs)).
+    /// ([`UnknownModel::PricedAs`](crate::policy::UnknownModel::PricedAs)).
     #[must_use]
     pub fn priced_as(&self) -> Option<&str> {
         self.priced_as.as_deref()

@@ -188,7 +188,7 @@ impl Receipt {
     }
 
     /// The model at whose price the call was charged, where the one that answered has none: the policy's
-    /// ([`UnknownModel::PricedAs`](crate::UnknownModel::PricedAs)), or the one that was held for.
+    /// ([`UnknownModel::PricedAs`](crate::policy::UnknownModel::PricedAs)), or the one that was held for.
     #[must_use]
     pub fn priced_as(&self) -> Option<&str> {
         self.charge.priced_as.as_deref()
