@@ -7,6 +7,7 @@
 use super::charge::Report;
 use super::open::Open;
 use crate::message::Input;
+use crate::tokens::keeps_to_limit;
 use crate::wire::{Purpose, TextSeen, UsageLine};
 use crate::{Meter, Prompt, Usage, Usd};
 
@@ -32,9 +33,6 @@ const OTHER_INPUT: [Meter; 7] = [
     Meter::CharacterIn,
     Meter::SearchUnit,
 ];
-
-/// More bytes than that for each token are seen in no language: who sends them has passed its limit.
-const BYTES_PER_TOKEN_MAX: u64 = 8;
 
 impl Open {
     /// The usage to charge; what was not reported, or cannot be, is taken as it was counted or held.
@@ -139,7 +137,7 @@ impl Open {
             return most.max(counted.unwrap_or(0)).max(text.tokens_at_least());
         }
         // No token stands for less than a byte, and a provider that keeps to the limit sends no more than it.
-        let keeps_to_it = bytes <= most.saturating_mul(BYTES_PER_TOKEN_MAX);
+        let keeps_to_it = keeps_to_limit(bytes, most);
         let bound = if keeps_to_it { bytes.min(most) } else { bytes };
         counted.unwrap_or(bound).max(text.tokens_at_least())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::EstimateKind;
 use crate::enforcer::Plan;
-use crate::tokens::SeenText;
+use crate::tokens::{SeenText, keeps_to_limit};
 
 /// Output tokens of a stream, by its text and by what its provider said.
 pub(super) struct Output {
@@ -21,9 +21,6 @@ pub(super) struct Output {
     /// What was seen, as far as it is certain or as it may be held for.
     tokens: u64,
 }
-
-/// More bytes than that for each token are seen in no language: who sends them has passed its limit.
-const BYTES_PER_TOKEN_MAX: u64 = 8;
 
 impl Output {
     pub(super) fn of(plan: Option<Arc<Plan>>) -> Self {
@@ -76,7 +73,7 @@ impl Output {
     /// A bound of the text may lie above what the provider's own limit lets through. A count does
     /// not, and neither does so much text: this provider does not keep to the limit.
     fn within(&self, text: u64, most: u64) -> u64 {
-        let keeps_to_it = !self.is_count && self.bytes <= most.saturating_mul(BYTES_PER_TOKEN_MAX);
+        let keeps_to_it = !self.is_count && keeps_to_limit(self.bytes, most);
         if keeps_to_it { text.min(most) } else { text }
     }
 }

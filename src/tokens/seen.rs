@@ -166,6 +166,13 @@ impl Own {
     }
 }
 
+/// Whether so many bytes may be no more than `most` tokens. More than eight bytes for each token are seen in no
+/// language: who sends them has passed its limit.
+pub(crate) fn keeps_to_limit(bytes: u64, most: u64) -> bool {
+    const BYTES_PER_TOKEN_MAX: u64 = 8;
+    bytes <= most.saturating_mul(BYTES_PER_TOKEN_MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
