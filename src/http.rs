@@ -54,6 +54,7 @@ mod aligned;
 mod answer;
 mod asked;
 mod aws;
+mod beside;
 mod dialect;
 mod edit;
 mod exchange;
@@ -67,6 +68,7 @@ mod piece;
 mod refusal;
 mod route;
 mod sellers;
+mod unmetered;
 mod whole;
 
 #[cfg(any(feature = "tower", feature = "reqwest-middleware"))]

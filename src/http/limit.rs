@@ -77,7 +77,7 @@ impl Asked<'_> {
     /// What the API makes of this request, where it names no limit.
     fn api_limit(&self, route: &Route, call: &Call) -> ApiLimit {
         let language = route.language();
-        if language.limits.is_empty() {
+        if language.is_media() {
             return ApiLimit::Media;
         }
         if self.predicts(route) {

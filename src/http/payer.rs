@@ -63,14 +63,14 @@ impl HttpBudget {
         }
         match route.want {
             Want::Ambiguous => return denied(path::twofold("is another one where its slash is decoded")),
-            Want::Unknown if self.unknown_paths == UnknownPath::Refuse => {
-                return HeadRuling::Refused(unmetered(&route));
+            Want::Unmetered(why) if self.unknown_paths == UnknownPath::Refuse => {
+                return HeadRuling::Refused(why.refusal(route.dialect));
             }
             // What is billed is held for as what it folds to; what passes goes wherever a server takes it.
-            Want::Nothing | Want::Unknown if !path::is_plain(head.path()) => {
+            Want::Nothing | Want::Unmetered(_) if !path::is_plain(head.path()) => {
                 return denied(path::twofold("is not the one that it looks like"));
             }
-            Want::Nothing | Want::Unknown => return HeadRuling::Pass,
+            Want::Nothing | Want::Unmetered(_) => return HeadRuling::Pass,
             _ => {}
         }
         match (self.charging)(head) {
@@ -91,12 +91,6 @@ impl HttpBudget {
             Err(refusal) => Ruling::Refused(refusal),
         }
     }
-}
-
-/// Refused rather than passed: a path that costs money and is in no book is a hole in every budget.
-fn unmetered(route: &Route) -> HttpRefusal {
-    let text = "this path is not metered, so no budget can be kept on it; nothing was sent";
-    HttpRefusal::plain(route.dialect, 403, "unmetered_path", text)
 }
 
 impl fmt::Debug for Payer {

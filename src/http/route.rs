@@ -3,9 +3,11 @@
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
+use super::beside;
 use super::dialect::Dialect;
 use super::head::RequestHead;
 use super::sellers::{region, seller};
+use super::unmetered::Unmetered;
 use crate::Region;
 use crate::tokens::{Language, language};
 
@@ -32,14 +34,16 @@ pub(super) enum Want {
     Completion,
     /// Text, by OpenAI's responses.
     Response,
+    /// A conversation made shorter, by OpenAI's responses: it takes no limit.
+    Compaction,
     /// Text, an image or sound, by another API.
     Generation,
     /// Vectors or ranks: nothing is generated.
     Vectors,
     /// Nothing that is billed: a list, a file, a count of tokens.
     Nothing,
-    /// Nobody here knows.
-    Unknown,
+    /// Nobody here can say what it costs.
+    Unmetered(Unmetered),
     /// One thing as it is written, and another where an encoded slash is taken for a slash.
     Ambiguous,
 }
@@ -47,7 +51,7 @@ pub(super) enum Want {
 impl Want {
     /// Whether it is held for and metered.
     pub(super) fn is_billed(self) -> bool {
-        !matches!(self, Self::Nothing | Self::Unknown | Self::Ambiguous)
+        !matches!(self, Self::Nothing | Self::Unmetered(_) | Self::Ambiguous)
     }
 }
 
@@ -56,21 +60,17 @@ impl Route {
         let provider = provider.or_else(|| seller(head.host()).map(Into::into));
         let decoded = decoded(head.path());
         let segments = segments(&decoded);
-        let mut route = by_path(&segments).unwrap_or(Self::to(Dialect::OpenAi, Want::Unknown));
-        let is_twofold = is_twofold(&segments, route.want);
+        let seller = provider.as_deref();
+        let mut route = by_path(&segments, seller);
+        let is_twofold = is_twofold(&segments, seller, route.want);
         // An address that nobody knows is answered in its seller's language all the same.
-        if let (Want::Unknown | Want::Nothing, Some(dialect)) =
-            (route.want, provider.as_deref().and_then(Dialect::of))
+        if let (Want::Unmetered(_) | Want::Nothing, Some(dialect)) =
+            (route.want, seller.and_then(Dialect::of))
         {
             route.dialect = dialect;
         }
         if !head.method().eq_ignore_ascii_case("POST") {
-            // A socket begins as a GET, and bills whatever is said over it.
-            let reads = ["GET", "HEAD", "OPTIONS", "DELETE"]
-                .iter()
-                .any(|known| head.method().eq_ignore_ascii_case(known));
-            let upgrades = head.has_header("upgrade");
-            route.want = if reads && !upgrades { Want::Nothing } else { Want::Unknown };
+            route.want = without_post(head, route.want);
         }
         if matches!(provider.as_deref(), Some("openai" | "azure")) && ends_with(&segments, &["moderations"]) {
             route.want = Want::Nothing;
@@ -89,6 +89,7 @@ impl Route {
             (Dialect::OpenAi, Want::Chat) => &language::CHAT,
             (Dialect::OpenAi, Want::Completion) => &language::COMPLETIONS,
             (Dialect::OpenAi, Want::Response) => &language::RESPONSES,
+            (Dialect::OpenAi, Want::Compaction) => &language::COMPACTION,
             (Dialect::OpenAi, _) => &language::MEDIA,
             (Dialect::Anthropic, Want::Completion) => &language::COMPLETE,
             (Dialect::Anthropic, _) => &language::MESSAGES,
@@ -115,12 +116,34 @@ impl Route {
     }
 }
 
-/// The paths of all APIs that are metered, and of those known to be free.
-fn by_path(segments: &[&str]) -> Option<Route> {
-    use Dialect::{Anthropic, Bedrock, Cohere, Ollama, OpenAi};
+/// What a request that is no POST wants.
+fn without_post(head: &RequestHead<'_>, posted: Want) -> Want {
+    // A socket begins as a GET, and bills whatever is said over it.
+    if head.has_header("upgrade") {
+        return Want::Unmetered(Unmetered::Socket);
+    }
+    let reads = ["GET", "HEAD", "OPTIONS", "DELETE"].iter();
+    match posted {
+        _ if reads.into_iter().any(|known| head.method().eq_ignore_ascii_case(known)) => Want::Nothing,
+        Want::Unmetered(why) if why != Unmetered::Unknown => posted,
+        _ => Want::Unmetered(Unmetered::Method),
+    }
+}
+
+/// What a POST to that path wants.
+fn by_path(segments: &[&str], provider: Option<&str>) -> Route {
     let lower: SmallVec<[CompactString; SEGMENTS]> =
         segments.iter().map(|segment| lowered(segment)).collect();
     let path: SmallVec<[&str; SEGMENTS]> = lower.iter().map(CompactString::as_str).collect();
+    billed(segments, &path).unwrap_or_else(|| match beside::beside(&path, provider) {
+        Some((dialect, want)) => Route::to(dialect, want),
+        None => Route::to(Dialect::OpenAi, Want::Unmetered(Unmetered::Unknown)),
+    })
+}
+
+/// The paths of all APIs that are metered; beside the segments as they are written, the same in small letters.
+fn billed(segments: &[&str], path: &[&str]) -> Option<Route> {
+    use Dialect::{Anthropic, Bedrock, Cohere, Ollama, OpenAi};
     let named = |back: usize| segments.len().checked_sub(back).and_then(|at| segments.get(at)).copied();
     let open_ai = |want| {
         // Azure names its deployment in front, and does not look at the body's model.
@@ -130,8 +153,7 @@ fn by_path(segments: &[&str]) -> Option<Route> {
             None => Route::to(OpenAi, want),
         }
     };
-    Some(match path.as_slice() {
-        [.., "messages", "count_tokens"] => Route::to(Anthropic, Want::Nothing),
+    Some(match path {
         // A message that is put into a thread is not answered yet.
         [.., "threads", _, "messages"] => Route::to(OpenAi, Want::Nothing),
         [.., "messages"] => Route::to(Anthropic, Want::Generation),
@@ -142,26 +164,19 @@ fn by_path(segments: &[&str]) -> Option<Route> {
         ["model", .., "invoke-with-response-stream"] => {
             Route::to(Bedrock, Want::Generation).model(named(2)?).streaming(true)
         }
-        ["model", _, "count-tokens"] => Route::to(Bedrock, Want::Nothing),
         [.., "api", "chat" | "generate"] => Route::to(Ollama, Want::Generation),
         [.., "api", "embed" | "embeddings"] => Route::to(Ollama, Want::Vectors),
-        [.., "api", "show"] => Route::to(Ollama, Want::Nothing),
         [.., "v1" | "v2", "chat"] | [.., "v1", "generate"] => Route::to(Cohere, Want::Generation),
         [.., "v1" | "v2", "embed" | "rerank"] => Route::to(Cohere, Want::Vectors),
         [.., "chat", "completions"] => open_ai(Want::Chat),
         [.., "completions"] => open_ai(Want::Completion),
         [.., "responses"] => open_ai(Want::Response),
+        [.., "responses", "compact"] => open_ai(Want::Compaction),
         [.., "embeddings" | "rerank"] => open_ai(Want::Vectors),
         [.., "images", "generations"] | [.., "audio", "speech"] | [.., "v1", "ocr"] => {
             open_ai(Want::Generation)
         }
-        [.., "responses", "input_tokens"]
-        | [.., "responses" | "batches" | "uploads", _, "cancel"]
-        | [.., "uploads", _, "parts" | "complete"]
-        | [.., "files" | "uploads" | "tokenize" | "detokenize" | "count_tokens"] => {
-            Route::to(OpenAi, Want::Nothing)
-        }
-        [.., verb] if verb.contains(':') => return google(&path, named(1)?),
+        [.., verb] if verb.contains(':') => return google(path, named(1)?),
         _ => return None,
     })
 }
@@ -172,11 +187,18 @@ fn google(path: &[&str], segment: &str) -> Option<Route> {
     let is_guest = path.windows(2).any(|pair| pair == ["publishers", "anthropic"]);
     // Others at Vertex AI speak as OpenAI's chat does: Mistral, AI21.
     let guest = if is_guest { (Dialect::Anthropic, Want::Generation) } else { (Dialect::OpenAi, Want::Chat) };
-    let (dialect, want, streams) = match verb.to_ascii_lowercase().as_str() {
+    let verb = verb.to_ascii_lowercase();
+    if let Some(want) = beside::google(&verb) {
+        return Some(Route::to(Dialect::Gemini, want));
+    }
+    if is_guest && model.eq_ignore_ascii_case("count-tokens") {
+        // Under a model's name of its own, Anthropic's counting of tokens.
+        return Some(Route::to(Dialect::Anthropic, Want::Nothing));
+    }
+    let (dialect, want, streams) = match verb.as_str() {
         "generatecontent" => (Dialect::Gemini, Want::Generation, false),
         "streamgeneratecontent" => (Dialect::Gemini, Want::Generation, true),
         "embedcontent" | "batchembedcontents" => (Dialect::Gemini, Want::Vectors, false),
-        "counttokens" | "computetokens" => (Dialect::Gemini, Want::Nothing, false),
         "rawpredict" => (guest.0, guest.1, false),
         "streamrawpredict" => (guest.0, guest.1, true),
         _ => return None,
@@ -185,12 +207,12 @@ fn google(path: &[&str], segment: &str) -> Option<Route> {
 }
 
 /// Whether a path would want something else, were the slashes inside its names decoded.
-fn is_twofold(segments: &[&str], want: Want) -> bool {
+fn is_twofold(segments: &[&str], provider: Option<&str>, want: Want) -> bool {
     if !segments.iter().any(|segment| segment.contains('/')) {
         return false;
     }
     let split: Vec<&str> = segments.iter().flat_map(|segment| segment.split('/')).collect();
-    by_path(&split).map_or(Want::Unknown, |route| route.want) != want
+    by_path(&split, provider).want != want
 }
 
 /// In small letters; up to 24 bytes of them without an allocation.

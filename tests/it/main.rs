@@ -46,6 +46,7 @@ mod http_layer;
 mod http_limits;
 #[cfg(feature = "reqwest-middleware")]
 mod http_middleware;
+mod http_routes;
 #[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
 mod http_server;
 mod http_support;

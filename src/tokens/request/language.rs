@@ -68,6 +68,11 @@ impl Language {
                 && matches!(provider, None | Some("openai" | "azure" | "azure_ai"))
     }
 
+    /// Whether what it makes is no text, and has no limit.
+    pub(crate) fn is_media(&'static self) -> bool {
+        std::ptr::eq(self, &raw const MEDIA)
+    }
+
     /// Where it looks: the body itself, and those of its objects that stand in it.
     pub(crate) fn places<'a, T: 'a>(
         &'static self,
@@ -196,6 +201,8 @@ pub(crate) static CHAT: Language = Language::flat(&["max_tokens", "max_completio
 /// OpenAI's completions: of `best_of` answers all are billed.
 pub(crate) static COMPLETIONS: Language = Language::flat(&["max_tokens"], &["n", "best_of"]);
 pub(crate) static RESPONSES: Language = Language::flat(&["max_output_tokens"], &[]).thinking(&["reasoning"]);
+/// OpenAI's compaction of a conversation, which takes the words of a response but no limit.
+pub(crate) static COMPACTION: Language = Language::flat(&[], &[]).thinking(&["reasoning"]);
 /// Images and speech of OpenAI's, which have no limit.
 pub(crate) static MEDIA: Language = Language::flat(&[], &["n"]);
 pub(crate) static MESSAGES: Language = Language::flat(&["max_tokens"], &[]).thinking(&["thinking"]);

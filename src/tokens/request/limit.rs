@@ -67,7 +67,7 @@ pub(crate) fn output_terms(
     let language = known.unwrap_or_else(|| by_shape(body));
     let is_zero = |name: &&str| body.get(*name).and_then(whole) == Some(0);
     let api = match () {
-        () if language.limits.is_empty() || known.is_none() && language::is_media(body) => ApiLimit::Media,
+        () if language.is_media() || known.is_none() && language::is_media(body) => ApiLimit::Media,
         () if predicts(language, provider, body) => ApiLimit::Unwritable,
         () if language.takes_none(provider) && language.limits.iter().any(is_zero) => ApiLimit::Stops(0),
         () => language::api_limit(language, provider, model),
