@@ -34,7 +34,7 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 /// | 503 | the ledger cannot be reached |
 /// | 500 | the budget could not be asked for another reason: a sum that does not fit |
 /// | 400, 413 | a body that cannot be read, can be read in two ways, cannot be limited, or is too large |
-/// | 400, 401, 403 | the application's own [`Denial`]; 403 also a path whose cost nobody here can tell (the message says why), or that servers read in different ways ([`fold_path`](super::fold_path)) |
+/// | 400, 401, 403 | the application's own [`Denial`]; 403 also a path whose cost nobody here can tell (the message says why), or that servers read in different ways ([`fold_path`](super::fold_path)), and a header that asks for another method |
 ///
 /// Official clients retry 429 and 503. Every other refusal says `x-should-retry: false`, and they heed it.
 ///

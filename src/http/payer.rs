@@ -58,7 +58,7 @@ impl HttpBudget {
     pub fn who_pays(&self, head: &RequestHead<'_>) -> HeadRuling {
         let route = self.route(head);
         let denied = |denial: Denial| HeadRuling::Refused(HttpRefusal::denied(route.dialect, denial));
-        if let Err(denial) = path::fold_path(head.path()) {
+        if let Err(denial) = path::fold_path(head.path()).map(drop).and_then(|()| other_method(head)) {
             return denied(denial);
         }
         match route.want {
@@ -90,6 +90,19 @@ impl HttpBudget {
             Ok(admitted) => Ruling::Admitted(Box::new(admitted)),
             Err(refusal) => Ruling::Refused(refusal),
         }
+    }
+}
+
+/// Refused rather than dropped: what is judged is sent, and a server that heeds such a header takes another method
+/// than the one that was judged. Google's servers do.
+fn other_method(head: &RequestHead<'_>) -> Result<(), Denial> {
+    const NAMES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+    match NAMES.iter().find(|name| head.has_header(name)) {
+        Some(name) => Err(Denial::forbidden(format!(
+            "the header {name} asks for another method than the one that is judged; send the request with the \
+             method that is meant, and without it"
+        ))),
+        None => Ok(()),
     }
 }
 

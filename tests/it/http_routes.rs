@@ -163,3 +163,20 @@ fn a_compaction_is_held_for_the_models_maximum_and_charged_what_it_says() {
     assert!(read(held.send().answered(200, &JSON), Pieces::of([answer])).ended);
     assert_eq!(books(&house), ("0.06".to_owned(), "0.00".to_owned()));
 }
+
+// Google's servers take the method of this header in place of the one of the request, which was judged.
+#[test]
+fn a_header_that_asks_for_another_method_is_refused() {
+    let gate = gate(&house("1"));
+    for name in ["X-HTTP-Method-Override", "x-http-method", "X-Method-Override"] {
+        for method in ["GET", "POST"] {
+            let headers = [(name, "POST")];
+            let head = RequestHead::new(method, HOST, "/v1beta/models/milli:generateContent", &headers);
+            let refusal = refused(block_on(gate.admit(&head, b"{}")));
+            let said = json(&refusal.body)["error"]["message"].to_string();
+            assert_eq!(refusal.status, 403, "{said}");
+            assert!(said.contains(&name.to_ascii_lowercase()), "{said}");
+        }
+    }
+    assert!(matches!(ready(gate.admit(&post(HOST, "/v1/files"), b"")), Ruling::Pass));
+}
