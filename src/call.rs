@@ -33,6 +33,8 @@ use crate::{Conditions, Error, Input, Message, Meter, OnNoLimit, Prompt, Scope, 
 #[derive(Clone, Debug, Default)]
 pub struct Call {
     pub(crate) model: CompactString,
+    /// Others that may answer in its place, of which the dearest is held; no plan has any.
+    pub(crate) models: Vec<CompactString>,
     pub(crate) provider: Option<CompactString>,
     pub(crate) scopes: SmallVec<[Scope; 4]>,
     pub(crate) tags: SmallVec<[(CompactString, CompactString); 2]>,
@@ -231,6 +233,27 @@ impl Call {
         self
     }
 
+    /// Names a model that may answer in place of the call's own: a router's list of fallbacks.
+    ///
+    /// The call is held at the dearest of all, for nobody knows which will answer; one without a price is
+    /// dearer than any that has one. What answered is what is charged.
+    ///
+    /// # Example: the dear fallback is held, though the cheap model may answer
+    /// ```
+    /// use token_budget::{Call, Enforcer, Unbound};
+    ///
+    /// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
+    /// let call = Call::new("gpt-4o-mini").input_tokens(1_000).output_tokens(0).or_model("gpt-4o");
+    /// let reservation = enforcer.reserve_now(&call)?.or_refusal()?;
+    /// assert_eq!((reservation.model(), reservation.quoted()), ("gpt-4o", "0.0025".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn or_model(mut self, model: impl Into<CompactString>) -> Self {
+        self.models.push(model.into());
+        self
+    }
+
     /// States the call's own time-out; its hold outlives it by five minutes.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -248,7 +271,7 @@ impl Call {
         self
     }
 
-    /// The same call of another model: a retry on a fallback.
+    /// The same call of another model: a retry on a fallback. Models that may answer in its place stay.
     #[must_use]
     pub fn with_model(mut self, model: impl Into<CompactString>) -> Self {
         self.model = model.into();

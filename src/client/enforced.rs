@@ -317,7 +317,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         let mut first: Option<Box<Decision>> = None;
         let mut walked = 0_usize;
         loop {
-            let call = self.describe(request, charge);
+            let call = self.enforcer.of_dearest(self.describe(request, charge))?;
             let refused = match self.hold_fitting(gate, call.clone(), request).await? {
                 Admission::Admitted(reservation) => return Ok(reservation),
                 Admission::Refused(decision) => decision,

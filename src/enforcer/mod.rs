@@ -4,6 +4,7 @@ mod admission;
 mod attempt;
 mod builder;
 mod core;
+mod dearest;
 mod fitting;
 mod growing;
 mod limit;
@@ -104,6 +105,9 @@ impl Enforcer {
     /// `LedgerUnavailable` when the ledger cannot be reached, `Invalid` for a call that cannot be used.
     /// A budget without room is an answer, not an error: see [`Admission::Refused`].
     pub async fn reserve(&self, call: &Call) -> Result<Admission, Error> {
+        if !call.models.is_empty() {
+            return Box::pin(self.reserve(&*self.of_one_model(call)?)).await;
+        }
         if names_run(call)
             // In a box: an ordinary call does not carry what opening a run would take.
             && let Some(admission) = Box::pin(reserve_in_its_run(self, call)).await?
@@ -120,6 +124,9 @@ impl Enforcer {
     /// # Errors
     /// As [`reserve`](Self::reserve), and `Unsupported` where the ledger needs to be waited for.
     pub fn reserve_now(&self, call: &Call) -> Result<Admission, Error> {
+        if !call.models.is_empty() {
+            return self.reserve_now(&*self.of_one_model(call)?);
+        }
         if names_run(call) {
             return at_once(self.reserve(call))?;
         }
@@ -163,6 +170,9 @@ impl Enforcer {
     /// `Invalid` for a call that cannot be used; `Unsupported` where the call names a run that is not open here, and the
     /// ledger, which knows its limits, needs to be waited for.
     pub fn prepare(&self, call: &Call) -> Result<Prepared, Error> {
+        if !call.models.is_empty() {
+            return self.prepare(&*self.of_one_model(call)?);
+        }
         let own = run_lines(self, call)?;
         if own.is_empty()
             && names_run(call)
@@ -185,6 +195,9 @@ impl Enforcer {
     /// # Errors
     /// As [`reserve`](Self::reserve).
     pub async fn check(&self, call: &Call) -> Result<Decision, Error> {
+        if !call.models.is_empty() {
+            return Box::pin(self.check(&*self.of_one_model(call)?)).await;
+        }
         if names_run(call)
             && let Some(prepared) = Box::pin(prepared_in_its_run(self, call)).await?
         {
@@ -200,6 +213,9 @@ impl Enforcer {
     /// # Errors
     /// `Invalid` for a call that cannot be used.
     pub fn quote(&self, call: &Call) -> Result<Option<Usd>, Error> {
+        if !call.models.is_empty() {
+            return self.quote(&*self.of_one_model(call)?);
+        }
         let plan = self.plan(call, self.core().now())?;
         reserve::quote(&plan, &Ask::of(call))
     }

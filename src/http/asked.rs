@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use compact_str::CompactString;
-
 use super::dialect::Dialect;
 use super::edit::{Edits, Object};
 use super::route::{Route, Want};
@@ -18,8 +16,6 @@ pub(super) struct Asked<'a> {
     pub(super) body: &'a str,
     document: Document<'a>,
     pub(super) streams: bool,
-    /// Other models that may answer in place of the one that is named.
-    pub(super) models: Vec<CompactString>,
 }
 
 impl<'a> Asked<'a> {
@@ -28,7 +24,7 @@ impl<'a> Asked<'a> {
         let language = route.language();
         let body = request_text(body)?;
         let document = request_document(body)?;
-        let mut shape = RequestShape::of_document(language, &document)?;
+        let shape = RequestShape::of_document(language, &document)?;
         let object = Object::of(&document);
         if let Some(name) = ambiguous(&object, language) {
             // Held by the one and sent with the other, it could cost anything.
@@ -41,15 +37,11 @@ impl<'a> Asked<'a> {
             _ => shape.stream,
         };
         let streams = route.streams || by_body;
-        let models = if charge.model.is_empty() { std::mem::take(&mut shape.models) } else { Vec::new() };
-        let mut call = complete(route, shape, charge);
-        if let (true, Some(first)) = (call.model.is_empty(), models.first()) {
-            call.model.clone_from(first);
-        }
+        let call = complete(route, shape, charge);
         if call.model.is_empty() {
             return Err(unreadable("names no model"));
         }
-        Ok((Self { body, document, streams, models }, call))
+        Ok((Self { body, document, streams }, call))
     }
 
     /// The body, as an object whose fields can be changed.
@@ -107,6 +99,8 @@ fn unreadable(problem: &str) -> Error {
 
 /// The call: who pays by the charge, everything else by the request.
 fn complete(route: &Route, shape: RequestShape, charge: Call) -> Call {
+    // A model that the charge names stands, whatever the request says.
+    let is_named = !charge.model.is_empty();
     let mut call = charge;
     if call.model.is_empty() {
         call.model = route.model.clone().or(shape.model.clone()).unwrap_or_default();
@@ -118,6 +112,9 @@ fn complete(route: &Route, shape: RequestShape, charge: Call) -> Call {
         call.conditions = call.conditions.with_region(route.region);
     }
     call = shape.terms(call);
+    if is_named {
+        call.models.clear();
+    }
     call.input = Input::Prompt(shape.prompt);
     call.choices = shape.choices.max(1);
     call.output_terms.is_unsaid = route.want != Want::Vectors && shape.output_tokens_max.is_none();

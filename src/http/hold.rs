@@ -15,7 +15,7 @@ use super::refusal::{HttpRefusal, problem_of_refusal};
 use super::route::{Route, Want};
 use super::sellers::is_host;
 use crate::tokens::with_dearer;
-use crate::{Admission, Call, Error, Reservation};
+use crate::{Admission, Call, Reservation};
 
 impl HttpBudget {
     pub(super) async fn hold(
@@ -35,8 +35,10 @@ impl HttpBudget {
         if asks_for_a_million(head, body) {
             call = call.context_tokens(MILLION);
         }
-        let dearest = self.dearest(call, &asked.models).map_err(|error| HttpRefusal::failed(dialect, &error));
+        let dearest = self.enforcer.of_dearest(call).map_err(|error| HttpRefusal::failed(dialect, &error));
         let mut call = dearest?;
+        // It is settled: asking again would bring the same.
+        call.models.clear();
         call.output_terms = self.output_terms(head, &asked, route, &call);
         let reservation = self.reserve(route, &call).await?;
         let mut edits = Edits::default();
@@ -60,28 +62,6 @@ impl HttpBudget {
             answer_bytes_max: self.body_bytes_max,
         };
         Ok(Admitted { reservation, body: asked.edited(edits), terms })
-    }
-
-    /// The call of the dearest of those models, any of which may answer; of one without a price, where there is one.
-    fn dearest(&self, call: Call, models: &[CompactString]) -> Result<Call, Error> {
-        if models.is_empty() {
-            return Ok(call);
-        }
-        let mut dearest = (self.enforcer.quote(&call)?, call.model.clone());
-        let mut candidate = call;
-        for model in models {
-            candidate = candidate.with_model(model.clone());
-            let quote = self.enforcer.quote(&candidate)?;
-            let is_dearer = match (quote, dearest.0) {
-                (_, None) => false,
-                (None, _) => true,
-                (Some(this), Some(known)) => this > known,
-            };
-            if is_dearer {
-                dearest = (quote, model.clone());
-            }
-        }
-        Ok(candidate.with_model(dearest.1))
     }
 
     /// Room for the call, with its output shortened where that was asked for.

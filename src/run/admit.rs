@@ -60,6 +60,9 @@ impl Seat<'_> {
 
     /// What the first model's lines say, and before them the run's time.
     async fn ask(self, call: &Call, is_final: bool) -> Result<Admission, Error> {
+        if !call.models.is_empty() {
+            return Box::pin(self.ask(&*self.enforcer.of_one_model(call)?, is_final)).await;
+        }
         self.settle_ended().await?;
         let now = self.enforcer.now();
         match self.out_of_time(now) {
@@ -86,6 +89,9 @@ impl Seat<'_> {
 
     /// One model; asked again where somebody has granted more in the meantime.
     async fn attempt(self, call: &Call, is_final: bool) -> Result<Admission, Error> {
+        if !call.models.is_empty() {
+            return Box::pin(self.attempt(&*self.enforcer.of_one_model(call)?, is_final)).await;
+        }
         let before = self.granted();
         let refused = match self.prepared_for(call, is_final)?.reserve_call(call).await? {
             Admission::Refused(decision) => decision,

@@ -91,7 +91,7 @@ pub struct RequestShape {
     pub speed: Option<CompactString>,
     /// Where it is to run, as it was named: Anthropic's `inference_geo`.
     pub region: Option<CompactString>,
-    /// Models that may answer in place of the one that is named: OpenRouter's `models`.
+    /// Models that may answer in place of the one that is named: OpenRouter's `models`, LiteLLM's `fallbacks`.
     pub models: Vec<CompactString>,
     /// Fees that it may incur, and how often at most; `None` is nobody knows how often.
     pub uses: Vec<(Meter, Option<u64>)>,
@@ -110,23 +110,25 @@ impl RequestShape {
     /// Reads a body as it is sent.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, or larger than 32 MiB.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, is larger than 32 MiB, or
+    /// names more than 64 models that may answer.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
         let document = parsed(text(body)?)?;
-        Ok(Self::spoken(body::unwrapped(object(&document)?), &language::ANY))
+        Self::spoken(body::unwrapped(object(&document)?), &language::ANY)
     }
 
     /// Reads a body that was parsed before: as [`parse`](Self::parse) reads it when it is written out.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, or larger than 32 MiB.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, is larger than 32 MiB, or
+    /// names more than 64 models that may answer.
     pub fn read(body: &Value) -> Result<Self, Error> {
         Self::parse(body.to_string().as_bytes())
     }
 
     /// Reads a body that is sent to an API whose language is known.
     pub(crate) fn of_document(language: &'static Language, document: &Document<'_>) -> Result<Self, Error> {
-        Ok(Self::spoken(object(document)?, language))
+        Self::spoken(object(document)?, language)
     }
 
     /// Reads a body for that provider, whose language is known where it speaks only one.
@@ -138,7 +140,7 @@ impl RequestShape {
         }
     }
 
-    fn spoken(body: Node<'_>, language: &'static Language) -> Self {
+    fn spoken(body: Node<'_>, language: &'static Language) -> Result<Self, Error> {
         let mut draft = Draft::new(body.document_bytes());
         body::read(&mut draft, body);
         if settings::shows_thinking(body) {
@@ -149,7 +151,7 @@ impl RequestShape {
         }
         let media = draft.media;
         let uses = std::mem::take(&mut draft.uses);
-        Self {
+        Ok(Self {
             model: settings::model(body),
             prompt: draft.finish(),
             output_tokens_max: settings::output_tokens_max(body, language),
@@ -161,12 +163,12 @@ impl RequestShape {
             reasoning: settings::reasoning(body, language),
             speed: settings::text(body, &["speed"]),
             region: settings::text(body, &["inference_geo"]),
-            models: settings::models(body),
+            models: settings::models(body)?,
             uses: uses::of(body, &uses),
             echo: body.get("echo").is_some_and(|echo| echo.switch() == Some(true)),
             inputs: inputs::of(body, language),
             media,
-        }
+        })
     }
 
     /// The same request as a call, without anybody who pays; `model` where the body names none.
@@ -221,6 +223,10 @@ impl RequestShape {
         call.echoes |= self.echo;
         call.reasoning = self.reasoning.or(call.reasoning);
         call.inputs = self.inputs;
+        call.models.extend(self.models.iter().cloned());
+        if let (true, Some(first)) = (call.model.is_empty(), self.models.first()) {
+            call.model.clone_from(first);
+        }
         for (meter, count) in &self.uses {
             call = match count {
                 Some(count) => call.may_use(*meter, *count),

@@ -70,6 +70,7 @@ mod prices;
 #[cfg(unix)]
 mod private;
 mod public_cases;
+mod request_dearer;
 mod request_held;
 mod request_memory;
 mod request_places;

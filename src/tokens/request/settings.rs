@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::language::Language;
 use super::{conditions, inputs};
-use crate::tokens::document::{Kind, Node};
+use crate::Error;
+use crate::tokens::document::Node;
 
 pub(super) fn model(body: Node<'_>) -> Option<CompactString> {
     ["model", "modelId", "model_id"].iter().find_map(|field| body.get(field)).and_then(|name| word(name))
@@ -15,12 +16,22 @@ fn word(value: Node<'_>) -> Option<CompactString> {
     value.text().map(CompactString::from)
 }
 
-/// Other models that may answer in place of the one that is named: OpenRouter's list.
-pub(super) fn models(body: Node<'_>) -> Vec<CompactString> {
-    /// The most that OpenRouter takes is three; more are no list of fallbacks.
+/// Other models that may answer in place of the one that is named: OpenRouter's list, and that of LiteLLM's proxy,
+/// whose entries may be requests of their own. A list that is no list of fallbacks is refused, not cut.
+pub(super) fn models(body: Node<'_>) -> Result<Vec<CompactString>, Error> {
+    /// The most that OpenRouter takes is three.
     const MOST: usize = 64;
-    let list = body.get("models").filter(|list| list.kind() == Kind::Array);
-    list.map(|list| list.children().take(MOST).filter_map(word).collect()).unwrap_or_default()
+    let mut models = Vec::new();
+    for list in body.children().filter(|field| field.is_named("models") || field.is_named("fallbacks")) {
+        models.extend(list.children().filter_map(|entry| word(entry).or_else(|| word(entry.get("model")?))));
+        if models.len() > MOST {
+            let (name, count) = (list.key(), models.len());
+            return Err(super::unreadable(format!(
+                "{name}: names {count}, and {MOST} are the most that may answer"
+            )));
+        }
+    }
+    Ok(models)
 }
 
 /// The tier that is asked for; of two words the dearer, as nobody knows which one the provider reads.
