@@ -12,9 +12,10 @@ use futures_core::Stream;
 
 pub use closure::Permit;
 pub use enforced::{BudgetEnforcedClient, ClientStream, FailedAttempt, Next, Rung};
-pub use json::{ClassifyFailure, JsonClient};
+pub use json::{ClassifyFailure, JsonClient, ReadError};
 
-use crate::{Call, Decision, Error, InFlight, Receipt, Report, StreamReader};
+use crate::wire::{UsageReport, extract};
+use crate::{Call, Decision, Error, InFlight, Receipt, Report, StreamReader, Usage};
 
 /// A client that a team already has, as far as budgets need to know it.
 ///
@@ -98,6 +99,9 @@ pub enum Failure {
     NotSent,
     /// The provider refused it: a 4xx other than 408 and 499.
     NotBilled,
+    /// The provider refused the prompt and bills its input all the same, as Azure's content filter does: the input is
+    /// charged as it was estimated, and no output.
+    InputBilled,
     /// A time-out, a reset, a 5xx, an unreadable answer: it may be billed, so it is charged what it holds.
     #[default]
     Unknown,
@@ -113,6 +117,35 @@ impl Failure {
             _ => Self::Unknown,
         }
     }
+
+    /// The class of an answer that is no success, by its status and by what its body says of a filter.
+    ///
+    /// Usage that such a body may bring is charged whatever its class; [`JsonClient::reading_errors`] reads both.
+    ///
+    /// ```
+    /// use token_budget::Failure;
+    ///
+    /// let filtered = br#"{"error": {"code": "content_filter", "message": "the prompt was filtered"}}"#;
+    /// assert_eq!(Failure::of_answer(400, filtered), Failure::InputBilled);
+    /// assert_eq!(Failure::of_answer(400, b"{}"), Failure::NotBilled);
+    /// ```
+    #[must_use]
+    pub fn of_answer(status: u16, body: &[u8]) -> Self {
+        Self::of_report(status, extract(None, body, []).ok().as_ref())
+    }
+
+    /// The same, of a body that was read: one rule for the gate and for every client.
+    pub(crate) fn of_report(status: u16, read: Option<&UsageReport>) -> Self {
+        match read {
+            Some(report) if report.filtered && report.lines.is_empty() => Self::InputBilled,
+            _ => Self::of_status(status),
+        }
+    }
+}
+
+/// What a prompt is charged that was refused and billed: its input, as it was estimated.
+pub(crate) fn input_alone(in_flight: &InFlight) -> Report {
+    Report { estimated: true, ..Usage::of(in_flight.reached().input, 0).into() }
 }
 
 /// Why an enforced call brought no response.
@@ -205,6 +238,10 @@ async fn fail(in_flight: InFlight, failure: Failure, report: Option<Report>) {
     match (report, failure) {
         (Some(report), _) => drop(in_flight.reconcile(report).await),
         (None, Failure::NotSent | Failure::NotBilled) => drop(in_flight.release().await),
+        (None, Failure::InputBilled) => {
+            let report = input_alone(&in_flight);
+            drop(in_flight.reconcile(report).await);
+        }
         (None, Failure::Unknown) => drop(in_flight),
     }
 }

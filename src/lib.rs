@@ -122,7 +122,7 @@ pub use call::Call;
 pub use claim::{Claim, Line, Mark};
 pub use client::{
     Answer, BudgetEnforcedClient, CallError, ClassifyFailure, ClientStream, FailedAttempt, Failure,
-    JsonClient, LlmClient, Next, Permit, Rung, StreamingClient,
+    JsonClient, LlmClient, Next, Permit, ReadError, Rung, StreamingClient,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use conditions::{Conditions, Modality, Region, SearchContext, ServiceTier};

@@ -59,31 +59,61 @@ use crate::{Call, Report, StreamReader, WireReader};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct JsonClient<F, G = (), D = ()> {
+pub struct JsonClient<F, G = (), D = (), R = ()> {
     provider: Option<CompactString>,
     send: F,
     open: G,
     failing: D,
+    errors: R,
 }
 
 impl<F> JsonClient<F> {
     /// A client of that provider that sends by `send`.
     pub fn new(provider: impl Into<CompactString>, send: F) -> Self {
-        Self { provider: Some(provider.into()), send, open: (), failing: () }
+        Self { provider: Some(provider.into()), send, open: (), failing: (), errors: () }
     }
 }
 
-impl<F, G, D> JsonClient<F, G, D> {
+impl<F, G, D, R> JsonClient<F, G, D, R> {
     /// Opens streams by `open`, which is given the body with `"stream": true` in it.
-    pub fn streaming<S>(self, open: S) -> JsonClient<F, S, D> {
-        let Self { provider, send, failing, .. } = self;
-        JsonClient { provider, send, open, failing }
+    pub fn streaming<S>(self, open: S) -> JsonClient<F, S, D, R> {
+        let Self { provider, send, failing, errors, .. } = self;
+        JsonClient { provider, send, open, failing, errors }
     }
 
     /// Tells failures apart by `failing`, from the client's error to its [`Failure`]; without, all are unknown.
-    pub fn failing<E, S: Fn(&E) -> Failure>(self, failing: S) -> JsonClient<F, G, S> {
-        let Self { provider, send, open, .. } = self;
-        JsonClient { provider, send, open, failing }
+    pub fn failing<E, S: Fn(&E) -> Failure>(self, failing: S) -> JsonClient<F, G, S, R> {
+        let Self { provider, send, open, errors, .. } = self;
+        JsonClient { provider, send, open, failing, errors }
+    }
+
+    /// Reads the answer that an error carries: `errors` gives its status and body, or nothing where there was none.
+    ///
+    /// Such an answer is charged as [`HttpBudget`](crate::http::HttpBudget) charges it: usage that came, whatever the
+    /// status; the input, where Azure's filter refused the prompt; else by its status. What
+    /// [`failing`](Self::failing) says is asked for the other errors alone. Without this, nobody sees the bodies of
+    /// errors, and what is billed in spite of one is not charged.
+    ///
+    /// ```
+    /// use serde_json::Value;
+    /// use token_budget::{Failure, JsonClient, LlmClient};
+    ///
+    /// struct Answered { status: u16, body: Vec<u8> }
+    ///
+    /// let post = |_: Value| std::future::ready(Err::<Vec<u8>, _>(Answered { status: 400, body: vec![] }));
+    /// let client = JsonClient::new("azure", post)
+    ///     .reading_errors(|error: &Answered| Some((error.status, error.body.as_slice())));
+    ///
+    /// let body = br#"{"error": {"code": "content_filter", "message": "the prompt was filtered"}}"#.to_vec();
+    /// assert_eq!(client.failure(&Answered { status: 400, body }), Failure::InputBilled);
+    /// assert_eq!(client.failure(&Answered { status: 429, body: vec![] }), Failure::NotBilled);
+    /// ```
+    pub fn reading_errors<E, S>(self, errors: S) -> JsonClient<F, G, D, S>
+    where
+        S: Fn(&E) -> Option<(u16, &[u8])>,
+    {
+        let Self { provider, send, open, failing, .. } = self;
+        JsonClient { provider, send, open, failing, errors }
     }
 }
 
@@ -105,7 +135,25 @@ impl<E, F: Fn(&E) -> Failure + Send + Sync> ClassifyFailure<E> for F {
     }
 }
 
-impl<F, W, B, E, G, D> LlmClient for JsonClient<F, G, D>
+/// Finds the answer that an error carries.
+pub trait ReadError<E>: Send + Sync {
+    /// Its status and its body; `None` where the error is no answer.
+    fn answer<'a>(&self, error: &'a E) -> Option<(u16, &'a [u8])>;
+}
+
+impl<E> ReadError<E> for () {
+    fn answer<'a>(&self, _error: &'a E) -> Option<(u16, &'a [u8])> {
+        None
+    }
+}
+
+impl<E, F: Fn(&E) -> Option<(u16, &[u8])> + Send + Sync> ReadError<E> for F {
+    fn answer<'a>(&self, error: &'a E) -> Option<(u16, &'a [u8])> {
+        self(error)
+    }
+}
+
+impl<F, W, B, E, G, D, R> LlmClient for JsonClient<F, G, D, R>
 where
     F: Fn(Value) -> W + Send + Sync,
     W: Future<Output = Result<B, E>> + Send,
@@ -113,6 +161,7 @@ where
     E: Send,
     G: Send + Sync,
     D: ClassifyFailure<E>,
+    R: ReadError<E>,
 {
     type Request = Value;
     type Response = B;
@@ -139,7 +188,14 @@ where
     }
 
     fn failure(&self, error: &E) -> Failure {
-        self.failing.classify(error)
+        let Some((status, body)) = self.errors.answer(error) else { return self.failing.classify(error) };
+        Failure::of_report(status, extract(self.provider.as_deref(), body, []).ok().as_ref())
+    }
+
+    fn report_failure(&self, error: &E) -> Option<Report> {
+        let (_, body) = self.errors.answer(error)?;
+        let read = extract(self.provider.as_deref(), body, []).ok()?;
+        (!read.lines.is_empty()).then(|| read.into())
     }
 
     fn clamp(&self, request: &mut Value, output_tokens: u64) -> bool {
@@ -151,7 +207,7 @@ where
     }
 }
 
-impl<F, W, B, E, G, O, S, D> StreamingClient for JsonClient<F, G, D>
+impl<F, W, B, E, G, O, S, D, R> StreamingClient for JsonClient<F, G, D, R>
 where
     F: Fn(Value) -> W + Send + Sync,
     W: Future<Output = Result<B, E>> + Send,
@@ -161,6 +217,7 @@ where
     O: Future<Output = Result<S, E>> + Send,
     S: Stream<Item = Result<B, E>> + Send + 'static,
     D: ClassifyFailure<E>,
+    R: ReadError<E>,
 {
     type Item = B;
     type Stream = S;
@@ -256,7 +313,7 @@ fn set_model(request: &mut Value, model: &str) -> bool {
     true
 }
 
-impl<F, G, D> fmt::Debug for JsonClient<F, G, D> {
+impl<F, G, D, R> fmt::Debug for JsonClient<F, G, D, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonClient").field("provider", &self.provider).finish_non_exhaustive()
     }

@@ -10,6 +10,7 @@ use super::dialect::Dialect;
 use super::head::Headers;
 use super::piece::Piece;
 use super::route::Want;
+use crate::client::input_alone;
 use crate::{Failure, InFlight, Reservation, StreamOptions};
 
 use futures_core::Stream;
@@ -82,6 +83,10 @@ impl Exchange {
     pub fn failed(self, failure: Failure) {
         match failure {
             Failure::NotSent | Failure::NotBilled => self.in_flight.release_now(),
+            Failure::InputBilled => {
+                let report = input_alone(&self.in_flight);
+                drop(self.in_flight.reconcile_dropped(report));
+            }
             Failure::Unknown => drop(self.in_flight),
         }
     }

@@ -7,8 +7,9 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::piece::Piece;
+use crate::client::input_alone;
 use crate::wire::{UsageReport, extract, heard};
-use crate::{Failure, InFlight, Receipt, Report, Usage};
+use crate::{Failure, InFlight, Receipt, Report};
 
 type Settling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -113,19 +114,16 @@ impl<S, T> Whole<S, T> {
         let succeeded = (200..300).contains(status);
         let counts = counts.iter().map(|(name, value)| (*name, value.as_str()));
         let read = self.copy.as_deref().and_then(|body| extract(provider.as_deref(), body, counts).ok());
+        let failure = (!succeeded).then(|| Failure::of_report(*status, read.as_ref()));
         match read {
-            // Azure bills the input of a prompt that its filter refused.
-            Some(report) if report.filtered && !succeeded && report.lines.is_empty() => {
-                let input = Usage::of(in_flight.reached().input, 0);
-                Settle::Reconcile(Box::new(Report { estimated: true, ..input.into() }))
-            }
+            _ if failure == Some(Failure::InputBilled) => Settle::Reconcile(Box::new(input_alone(in_flight))),
             Some(report) if !report.lines.is_empty() && (is_complete || !report.damaged) => {
                 Settle::Reconcile(Box::new(self.counted(in_flight, report)))
             }
             Some(report) if succeeded && is_complete && (report.error.is_none() || report.blocked) => {
                 Settle::Reconcile(Box::new(self.counted(in_flight, report)))
             }
-            _ if !succeeded && Failure::of_status(*status) == Failure::NotBilled => Settle::Release,
+            _ if failure == Some(Failure::NotBilled) => Settle::Release,
             // It came whole and says nothing that can be read: it may have used all that it was let.
             None if succeeded && is_complete => Settle::Reconcile(Box::default()),
             // The same, of a stream, whose hold is but a slice.

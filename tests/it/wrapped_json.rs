@@ -14,6 +14,7 @@ use token_budget::{
     StreamOptions, StreamSeen, StreamingClient, Unit, Usage, Usd, Window,
 };
 
+use crate::http_support::{CHAT, JSON, Pieces, admitted, gate, read};
 use crate::support::{House, block_on, call, nanos, ready, team, usd};
 
 /// What was posted, for the test to look at.
@@ -63,6 +64,73 @@ fn a_body_that_is_no_request_is_an_error_and_nothing_is_sent() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains(problem), "{error}");
     }
+}
+
+/// What a provider answers that is no success: a client's error that carries all of it.
+#[derive(Debug)]
+struct Answered(u16, String);
+
+/// What the books hold of that answer to the same request, by a JSON client and by the gate.
+fn charged_by_both(status: u16, body: &str) -> [Usd; 2] {
+    let ask = json!({"model": "pair", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]});
+    let by_client = {
+        let house = ten_dollars();
+        let post = |_: Value| at_once(Err::<Vec<u8>, _>(Answered(status, body.to_owned())));
+        let json = JsonClient::new("own", post)
+            .failing(|_: &Answered| Failure::NotSent)
+            .reading_errors(|error: &Answered| Some((error.0, error.1.as_bytes())));
+        let client = BudgetEnforcedClient::new(json, house.enforcer.clone(), charge());
+        let failed = block_on(client.call(ask.clone()));
+        assert!(matches!(failed, Err(CallError::Client(Answered(same, _))) if same == status), "{failed:?}");
+        house.dollars(&call("pair", 1))
+    };
+    let by_gate = {
+        let house = ten_dollars();
+        let gate = gate(&house).provider_of(|_| Some("own".into()));
+        let held = admitted(&gate, CHAT, &ask.to_string());
+        assert!(read(held.send().answered(status, &JSON), Pieces::of([body])).ended);
+        house.dollars(&call("pair", 1))
+    };
+    assert_eq!((by_client.1, by_gate.1), (Usd::ZERO, Usd::ZERO), "nothing is held any more");
+    [by_client.0, by_gate.0]
+}
+
+// Azure bills the input of a prompt that its filter refused; a JSON client saw the status alone and gave all back.
+#[test]
+fn an_error_that_is_billed_costs_by_a_json_client_what_it_costs_at_the_gate() {
+    let filtered = r#"{"error":{"code":"content_filter","message":"no","status":400}}"#;
+    let used =
+        r#"{"error":{"code":"broken"},"usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12}}"#;
+    let plain = r#"{"error":{"code":"invalid_request_error","message":"no"}}"#;
+
+    let [filtered_by_client, filtered_by_gate] = charged_by_both(400, filtered);
+    let [held_by_client, held_by_gate] = charged_by_both(503, plain);
+    assert_eq!((filtered_by_client, held_by_client), (filtered_by_gate, held_by_gate));
+    // What was held is the input and a hundred tokens of output at a tenth of a cent.
+    assert!(filtered_by_client > Usd::ZERO);
+    assert_eq!(filtered_by_client.nanos() + nanos("0.1"), held_by_client.nanos());
+    // Usage that came is charged whatever the status: twelve tokens.
+    assert_eq!(charged_by_both(500, used), [usd("0.012"); 2]);
+    assert_eq!(charged_by_both(400, plain), [Usd::ZERO; 2]);
+    assert_eq!(charged_by_both(429, "no JSON"), [Usd::ZERO; 2]);
+}
+
+// Any client may say that a refused prompt is billed: the closure's, a client of one's own, a stream's.
+#[test]
+fn a_client_of_ones_own_says_that_a_refused_prompt_is_billed() {
+    let body = br#"{"error":{"code":"content_filter"}}"#;
+    assert_eq!(Failure::of_answer(400, body), Failure::InputBilled);
+    assert_eq!(Failure::of_answer(400, b"{}"), Failure::NotBilled);
+    assert_eq!(Failure::of_answer(504, b""), Failure::Unknown);
+    let house = ten_dollars();
+    let call = Call::new("pair").team("search").input_tokens(30).output_tokens(50);
+    let failed = block_on(house.enforcer.run_classified(
+        &call,
+        |_| at_once(Err::<((), Report), ()>(())),
+        |()| Failure::InputBilled,
+    ));
+    assert!(matches!(failed, Err(CallError::Client(()))));
+    assert_eq!(house.dollars(&call), (usd("0.03"), Usd::ZERO), "thirty tokens of input");
 }
 
 #[test]
