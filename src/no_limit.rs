@@ -1,14 +1,20 @@
 //! What becomes of a request that does not say how much it may generate?
 
+use std::str::FromStr;
+
+use crate::Error;
+
 /// What is done with a request that names no output limit.
 ///
 /// Its provider may then generate as much as the model can, and bills all of it. Whatever is chosen here, what
 /// an API limits by itself is held at that limit, and nothing is written: OpenAI's completions stop after 16 tokens.
 ///
-/// Set it for all calls with [`EnforcerBuilder::on_no_limit`](crate::EnforcerBuilder::on_no_limit), for a gate with
+/// Set it for all calls with [`EnforcerBuilder::on_no_limit`](crate::EnforcerBuilder::on_no_limit) or in the policy
+/// ([`Policy::with_no_limit`](crate::Policy::with_no_limit), `no_limit` in its file), for a gate with
 /// [`HttpBudget::on_no_limit`](crate::http::HttpBudget::on_no_limit), for a client with
 /// [`BudgetEnforcedClient::on_no_limit`](crate::BudgetEnforcedClient::on_no_limit), for one call with
-/// [`Call::on_no_limit`](crate::Call::on_no_limit).
+/// [`Call::on_no_limit`](crate::Call::on_no_limit). The narrower word goes first: call, gate or client, builder, policy.
+/// As text it is `write_in`, `hold_most` or `leave_alone`, in a flag also with hyphens.
 ///
 /// # Example: a limit is written in, or the most is held
 /// ```
@@ -43,6 +49,26 @@ pub enum OnNoLimit {
     HoldMost,
     /// Nothing is written, and the policy's default output is held: the answer may cost more than its hold.
     LeaveAlone,
+}
+
+impl FromStr for OnNoLimit {
+    type Err = Error;
+
+    /// Reads `write_in`, `hold_most` or `leave_alone`, with underscores or hyphens.
+    fn from_str(word: &str) -> Result<Self, Error> {
+        match word {
+            "write_in" | "write-in" => Ok(Self::WriteIn),
+            "hold_most" | "hold-most" => Ok(Self::HoldMost),
+            "leave_alone" | "leave-alone" => Ok(Self::LeaveAlone),
+            other => {
+                let shown: String = other.chars().take(40).collect();
+                Err(Error::invalid(
+                    "no limit",
+                    format!("{shown:?} is none of write_in, hold_most and leave_alone"),
+                ))
+            }
+        }
+    }
 }
 
 /// What is known of a request's output beside the limit that it names.

@@ -15,6 +15,9 @@
 //! providers faster than the 500 tokens a second that price rows take them for. `--drain` reads a background answer
 //! on whose client has left, for its true usage; what stops with its connection is never read on.
 //!
+//! `--no-limit write-in|hold-most|leave-alone` says what becomes of requests that name no output limit, whatever the
+//! policy says: one is written in, the most that the model generates is held, or they are left as they are.
+//!
 //! `--books` keeps the books in a file that survives the process, readable by its owner alone (cargo is asked to
 //! build the feature `sqlite` in); without, they are in memory. Each request writes a line of JSON: when, which
 //! key, what for, how it was answered and what it cost; no secret, and nothing of a prompt. `proxy.rs` is what
@@ -32,7 +35,7 @@ use std::error::Error;
 use std::future::IntoFuture;
 
 use token_budget::pricing::Unseen;
-use token_budget::{Enforcer, EnforcerBuilder, Policy};
+use token_budget::{Enforcer, EnforcerBuilder, OnNoLimit, Policy};
 use tokio::net::TcpListener;
 
 use crate::keys::Keys;
@@ -54,6 +57,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut builder = Enforcer::builder().policy(policy);
     if flags.unseen_hold {
         builder = builder.unseen(Unseen::Hold);
+    }
+    if let Some(choice) = flags.no_limit {
+        builder = builder.on_no_limit(choice);
     }
     if let Some(path) = &flags.books {
         builder = kept(builder, path)?;
@@ -85,6 +91,7 @@ struct Flags {
     policy: Option<String>,
     keys: Option<String>,
     books: Option<String>,
+    no_limit: Option<OnNoLimit>,
     unseen_hold: bool,
     drain: bool,
 }
@@ -98,6 +105,7 @@ impl Flags {
             policy: None,
             keys: None,
             books: None,
+            no_limit: None,
             unseen_hold: false,
             drain: false,
         };
@@ -114,6 +122,10 @@ impl Flags {
                 "--policy" => flags.policy = Some(value),
                 "--keys" => flags.keys = Some(value),
                 "--books" => flags.books = Some(value),
+                "--no-limit" => {
+                    let choice = value.parse().map_err(|error| format!("--no-limit: {error}"))?;
+                    flags.no_limit = Some(choice);
+                }
                 "--unseen" if value == "hold" => flags.unseen_hold = true,
                 _ => {
                     return Err(

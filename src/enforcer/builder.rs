@@ -67,7 +67,7 @@ pub struct EnforcerBuilder {
     clock: Arc<dyn Clock>,
     observers: Vec<Arc<dyn Observer>>,
     abandoned: Abandoned,
-    on_no_limit: OnNoLimit,
+    on_no_limit: Option<OnNoLimit>,
     unseen: Option<Unseen>,
     ledger_away: LedgerAway,
     hold_grace: Duration,
@@ -92,7 +92,7 @@ impl Default for EnforcerBuilder {
             clock: Arc::new(SystemClock),
             observers: Vec::new(),
             abandoned: Abandoned::default(),
-            on_no_limit: OnNoLimit::default(),
+            on_no_limit: None,
             unseen: None,
             ledger_away: LedgerAway::default(),
             hold_grace: Duration::from_secs(300),
@@ -169,13 +169,14 @@ impl EnforcerBuilder {
         self
     }
 
-    /// Says what becomes of calls that name no output limit; without, one is written into their requests.
+    /// Says what becomes of calls that name no output limit, whatever the policy says; where neither does, one is
+    /// written into their requests.
     ///
     /// Whoever sends a call by hand sends it with the limit of its reservation
     /// ([`output_tokens_each`](crate::Reservation::output_tokens_each)) where
     /// [`must_send_limit`](crate::Reservation::must_send_limit) says so; gates and clients do that by themselves.
     pub fn on_no_limit(mut self, choice: OnNoLimit) -> Self {
-        self.on_no_limit = choice;
+        self.on_no_limit = Some(choice);
         self
     }
 

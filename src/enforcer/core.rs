@@ -39,7 +39,7 @@ pub(crate) struct Core {
     pub(crate) clock_behind: AtomicBool,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) abandoned: Abandoned,
-    pub(crate) on_no_limit: OnNoLimit,
+    pub(crate) on_no_limit: Option<OnNoLimit>,
     /// How fast models generate unseen, whatever their rows say.
     pub(crate) unseen: Option<Unseen>,
     pub(crate) outage: Outage,

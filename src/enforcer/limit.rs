@@ -53,7 +53,7 @@ impl Plan {
     /// A figure that stands beside the request, and not in it, goes before the policy's.
     fn of_unsaid(&self, ask: &Ask<'_>, beside: Option<u64>, input: &Estimate) -> Result<Limit, Error> {
         let model_max = self.model_max().unwrap_or(u64::MAX);
-        let choice = ask.terms.on_no_limit.unwrap_or(self.core.on_no_limit);
+        let choice = ask.terms.on_no_limit.unwrap_or(self.on_no_limit);
         let default = beside.unwrap_or_else(|| self.output_tokens_default());
         let default = Limit { stops: false, ..Limit::of(default.min(model_max)) };
         let limit = match (choice, ask.terms.api, beside) {

@@ -15,8 +15,8 @@ use crate::pricing::Reasoning;
 use crate::reservation::Hidden;
 use crate::verdict::MissingPrice;
 use crate::{
-    Binding, Bound, Call, Conditions, Error, Excess, Fees, Input, ModelPrice, OutputSizing, PricingTable,
-    Timestamp, Unit, Usd,
+    Binding, Bound, Call, Conditions, Error, Excess, Fees, Input, ModelPrice, OnNoLimit, OutputSizing,
+    PricingTable, Timestamp, Unit, Usd,
 };
 
 /// Everything about a charge set that does not depend on the call's size.
@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) missing: Option<Arc<MissingPrice>>,
     /// The policy's own figure for calls that name no output limit, where it has one.
     pub(crate) output_tokens_said: Option<u64>,
+    /// What becomes of a call without a limit that says nothing of it itself.
+    pub(crate) on_no_limit: OnNoLimit,
     /// What the journal says about each call of this charge set.
     pub(crate) note: Note,
     epoch: u64,
@@ -135,6 +137,7 @@ impl Plan {
             fees,
             missing: (price.is_none() && !passes).then(|| Arc::new(missing(&prices, call, fallback))),
             output_tokens_said: policy.output_tokens_said(),
+            on_no_limit: core.on_no_limit.or(policy.no_limit()).unwrap_or_default(),
             prices: PricingTable::clone(&prices),
             binding,
             exempt,

@@ -51,6 +51,7 @@
 //!         "unknown_model": {"priced_as": "gpt-4.1"},
 //!         "unbound": "count",
 //!         "output_tokens_default": 4096,
+//!         "no_limit": "write_in",
 //!         "per_call": {"usd": "5"},
 //!         "kinds": ["tenant"],
 //!         "observe": true
@@ -70,7 +71,8 @@
 //! price as. `unbound` says what becomes of calls none of whose scopes has a
 //! budget: `"refuse"` (unless told; where all observes, `"count"`), `"count"`
 //! or `"allow"`, see [`Unbound`](crate::Unbound); it may also stand at the top
-//! of the file, beside `budgets`, `keys` or `teams`. `kinds` lists kinds of scope of your own: any other kind is an
+//! of the file, beside `budgets`, `keys` or `teams`. `no_limit` says what becomes of calls that name no output limit:
+//! `"write_in"` (unless told), `"hold_most"` or `"leave_alone"`, see [`OnNoLimit`](crate::OnNoLimit). `kinds` lists kinds of scope of your own: any other kind is an
 //! error, since a budget of `taem/search` would never bind. An exemption may
 //! also have a `unit`, `budgets`, a `use_case` and `emergency`.
 //!

@@ -23,7 +23,7 @@ pub use tiers::{Tier, Tiers};
 pub use crate::binding::Unbound;
 
 use crate::account::Book;
-use crate::{Caps, Error, Event, Period, Root, Scope, ScopeKind, Timestamp, Unit, Window};
+use crate::{Caps, Error, Event, OnNoLimit, Period, Root, Scope, ScopeKind, Timestamp, Unit, Window};
 
 /// The output that is held for a call that names none, in tokens.
 pub const OUTPUT_TOKENS_DEFAULT: u64 = 16_384;
@@ -63,6 +63,8 @@ struct Inner {
     unbound: Option<Unbound>,
     /// `None` where nobody said.
     output_tokens_default: Option<u64>,
+    /// `None` where nobody said.
+    no_limit: Option<OnNoLimit>,
     fee_uses_assumed: u64,
     caps: Caps,
     observe: bool,
@@ -236,6 +238,13 @@ impl Policy {
         self.change(|inner| inner.output_tokens_default = Some(tokens))
     }
 
+    /// The same policy, saying what becomes of calls that name no output limit; a limit is written in unless somebody
+    /// says otherwise. The word of an enforcer, a gate, a client or a call goes before it.
+    #[must_use]
+    pub fn with_no_limit(self, choice: OnNoLimit) -> Self {
+        self.change(|inner| inner.no_limit = Some(choice))
+    }
+
     /// The same policy, holding that many uses of a fee that a request may incur without a limit; 10 unless
     /// set, at least one.
     ///
@@ -293,6 +302,12 @@ impl Policy {
     /// The same, where it was set.
     pub(crate) fn output_tokens_said(&self) -> Option<u64> {
         self.0.output_tokens_default
+    }
+
+    /// What becomes of calls that name no output limit, where this policy says so.
+    #[must_use]
+    pub fn no_limit(&self) -> Option<OnNoLimit> {
+        self.0.no_limit
     }
 
     /// How many uses are held for a fee that a request may incur without a limit.
@@ -369,6 +384,7 @@ impl Policy {
             unknown_model: shared.unknown_model.clone(),
             unbound: shared.unbound,
             output_tokens_default: shared.output_tokens_default,
+            no_limit: shared.no_limit,
             fee_uses_assumed: shared.fee_uses_assumed,
             caps: shared.caps,
             observe: shared.observe,
@@ -398,6 +414,7 @@ impl Default for Inner {
             unknown_model: UnknownModel::default(),
             unbound: None,
             output_tokens_default: None,
+            no_limit: None,
             fee_uses_assumed: FEE_USES_ASSUMED,
             caps: Caps::default(),
             observe: false,

@@ -539,3 +539,41 @@ fn whatever_is_sent_may_generate_no_more_than_is_held() {
     }
     assert!(without > 30, "both ways were tried: {without}");
 }
+
+// A policy in a file could not say it: every program that read one had to.
+#[test]
+fn a_policy_says_what_becomes_of_calls_without_a_limit_and_narrower_words_go_first() {
+    let file = |word: &str| {
+        let text = format!(
+            r#"{{"policy": {{"no_limit": "{word}"}},
+            "budgets": [{{"id": "search", "scope": "team/search", "limit": "1", "window": "day"}}]}}"#
+        );
+        Policy::from_json(&text).expect("a policy")
+    };
+    let call = Call::new("plain").team("search").input_tokens(0);
+    let held = |enforcer: &Enforcer, call: &Call| {
+        let held = ready(enforcer.reserve(call)).unwrap().or_refusal().unwrap();
+        (held.output_tokens_each(), held.must_send_limit())
+    };
+    let built = |word: &str| Enforcer::builder().prices(table()).policy(file(word));
+    // `plain` generates 60,000 tokens at most; 16,384 are written in, and held where nothing is written.
+    assert_eq!(held(&built("write_in").build(), &call), (16_384, true));
+    assert_eq!(held(&built("hold_most").build(), &call), (60_000, false));
+    assert_eq!(held(&built("leave_alone").build(), &call), (16_384, false));
+    let stricter = built("leave_alone").on_no_limit(OnNoLimit::HoldMost).build();
+    assert_eq!(held(&stricter, &call), (60_000, false), "the builder's word goes before the file's");
+    assert_eq!(held(&stricter, &call.clone().on_no_limit(OnNoLimit::WriteIn)), (16_384, true));
+    // A policy that is swapped in brings its own word.
+    let enforcer = built("write_in").build();
+    enforcer.set_policy(file("hold_most")).unwrap();
+    assert_eq!(held(&enforcer, &call), (60_000, false));
+}
+
+#[test]
+fn the_words_for_it_are_read_with_underscores_and_with_hyphens() {
+    for word in ["leave_alone", "leave-alone"] {
+        assert_eq!(word.parse::<OnNoLimit>().unwrap(), OnNoLimit::LeaveAlone);
+    }
+    let told = "write".parse::<OnNoLimit>().unwrap_err().to_string();
+    assert_eq!(told, "no limit: \"write\" is none of write_in, hold_most and leave_alone");
+}

@@ -8,7 +8,7 @@ use super::super::{Budget, Exemption, Policy, UnknownModel};
 use super::gateway::{self, Holder};
 use super::tree::{Fields, Node, shown, wrong};
 use super::{budget, exemption, value};
-use crate::{Caps, Error, ScopeKind, Unbound};
+use crate::{Caps, Error, OnNoLimit, ScopeKind, Unbound};
 
 pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
     if let Some(holder) = gateway::alone(document)? {
@@ -43,6 +43,7 @@ pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
         inner.unknown_model = general.unknown_model;
         inner.unbound = unbound.or(general.unbound);
         inner.output_tokens_default = general.output_tokens_default.or(inner.output_tokens_default);
+        inner.no_limit = general.no_limit;
         inner.fee_uses_assumed = general.fee_uses_assumed.unwrap_or(inner.fee_uses_assumed);
         inner.caps = general.caps;
         inner.observe = general.observe;
@@ -118,6 +119,7 @@ struct General {
     unknown_model: UnknownModel,
     unbound: Option<Unbound>,
     output_tokens_default: Option<u64>,
+    no_limit: Option<OnNoLimit>,
     fee_uses_assumed: Option<u64>,
     caps: Caps,
     observe: bool,
@@ -130,6 +132,7 @@ fn general(node: &Node) -> Result<General, Error> {
         "unknown_model",
         "unbound",
         "output_tokens_default",
+        "no_limit",
         "fee_uses_assumed",
         "per_call",
         "observe",
@@ -141,11 +144,16 @@ fn general(node: &Node) -> Result<General, Error> {
         unknown_model: fields.find("unknown_model", unknown_model)?.unwrap_or_default(),
         unbound: fields.find("unbound", unbound)?,
         output_tokens_default: fields.find("output_tokens_default", value::whole)?,
+        no_limit: fields.find("no_limit", no_limit)?,
         fee_uses_assumed: fields.find("fee_uses_assumed", uses)?,
         caps: fields.find("per_call", budget::caps)?.unwrap_or_default(),
         observe: fields.flag("observe")?,
         kinds: fields.find("kinds", value::kinds)?.unwrap_or_default(),
     })
+}
+
+fn no_limit(node: &Node) -> Result<OnNoLimit, Error> {
+    value::text(node)?.parse().map_err(|error| value::without("no limit: ", &error))
 }
 
 fn uses(node: &Node) -> Result<u64, Error> {

@@ -359,12 +359,13 @@ fn sizes_are_bounded_on_both_sides() {
 fn the_policy_as_a_whole_is_read() {
     let text = r#"{"budgets": [{"id": "a", "each": "tenant", "limit": 1, "window": "day"}], "policy": {
         "ladder": ["large", "small"], "unknown_model": {"priced_as": "large"},
-        "output_tokens_default": 4096, "fee_uses_assumed": 3, "per_call": {"usd": "5"}, "observe": true, "kinds": ["tenant"]
+        "output_tokens_default": 4096, "no_limit": "hold_most", "fee_uses_assumed": 3, "per_call": {"usd": "5"}, "observe": true, "kinds": ["tenant"]
     }}"#;
     let policy = Policy::from_json(text).expect("policy");
     assert_eq!(policy.next_rung("large").as_deref(), Some("small"));
     assert_eq!(policy.unknown_model(), &UnknownModel::PricedAs("large".into()));
     assert_eq!(policy.output_tokens_default(), 4096);
+    assert_eq!(policy.no_limit(), Some(crate::OnNoLimit::HoldMost));
     assert_eq!(policy.fee_uses_assumed(), 3);
     assert_eq!(policy.0.caps.usd, Some(Usd::dollars(5)));
     assert!(policy.observes_only());
@@ -372,6 +373,7 @@ fn the_policy_as_a_whole_is_read() {
     let silent = Policy::from_json(r#"{"budgets": []}"#).expect("policy");
     assert_eq!(silent.unknown_model(), &UnknownModel::Refuse);
     assert_eq!(silent.output_tokens_default(), 16_384);
+    assert_eq!(silent.no_limit(), None);
     assert_eq!(silent.fee_uses_assumed(), 10);
     assert!(!silent.observes_only());
 }
@@ -381,7 +383,7 @@ fn a_word_about_the_whole_policy_that_cannot_be_read_is_named() {
     for (general, answer) in [
         (
             r#"{"laddr": []}"#,
-            "laddr: unknown field, expected one of ladder, unknown_model, unbound, output_tokens_default, fee_uses_assumed, per_call, observe, kinds; did you mean ladder?",
+            "laddr: unknown field, expected one of ladder, unknown_model, unbound, output_tokens_default, no_limit, fee_uses_assumed, per_call, observe, kinds; did you mean ladder?",
         ),
         (r#"{"ladder": ["a", "a"]}"#, "ladder: \"a\" stands twice"),
         (
@@ -393,6 +395,7 @@ fn a_word_about_the_whole_policy_that_cannot_be_read_is_named() {
             r#"{"fee_uses_assumed": 0}"#,
             "fee_uses_assumed: 0: a fee that may be incurred is held for at least once",
         ),
+        (r#"{"no_limit": "ignore"}"#, "no_limit: \"ignore\" is none of write_in, hold_most and leave_alone"),
         (r#"{"output_tokens_default": -1}"#, "output_tokens_default: \"-1\" is not a plain whole number"),
         (r#"{"kinds": ["Tenant"]}"#, "kinds: \"Tenant\" is not one to 32 lower-case letters, digits or '_'"),
     ] {
