@@ -73,6 +73,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         drop(tokio::spawn(axum::serve(echo, echo::router()).into_future()));
     }
 
+    preload();
     let gateway = Gateway::new(enforcer.clone(), keys, upstreams, flags.drain).logging();
     let listener = TcpListener::bind(&flags.listen).await?;
     tell(&format!("http://{}", listener.local_addr()?));
@@ -135,6 +136,17 @@ impl Flags {
             }
         }
         Ok(flags)
+    }
+}
+
+/// Loads what counts text before anybody is served.
+///
+/// An answer that its client leaves is counted as its connection closes: to load a vocabulary there would keep the
+/// connection to the provider open meanwhile, and what it generates is billed.
+fn preload() {
+    #[cfg(feature = "tiktoken")]
+    for model in ["gpt-4o", "gpt-4"] {
+        token_budget::TiktokenEstimator::new().preload(model);
     }
 }
 
