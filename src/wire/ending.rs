@@ -9,6 +9,7 @@ use super::cost::CostSeen;
 use super::fields::Figures;
 use super::reader::{Frame, Reader};
 use super::report::{Purpose, TextSeen, UsageLine};
+use super::shown::Told;
 use super::tools::ToolItems;
 
 /// Ended answers of a session that are kept apart; what ends after them is added to the last one.
@@ -33,6 +34,11 @@ const LAST: [&[u8]; 14] = [
     b"image_generation.completed",
     b"image_edit.completed",
 ];
+
+/// Whether an event of that name ends an answer, and shows all of it once more.
+pub(super) fn ends_an_answer(kind: &[u8]) -> bool {
+    kind == b"response.done" || LAST.contains(&kind)
+}
 
 /// Answers that ended before the one being read.
 #[derive(Clone, Debug)]
@@ -183,6 +189,7 @@ impl Reader {
         self.by_model.clear();
         self.cost.clear();
         self.text = TextSeen::default();
+        self.told = Told::default();
         self.finished = true;
         self.is_over = false;
     }
@@ -190,26 +197,35 @@ impl Reader {
     /// Counts the text beside an event's name, now that the name is known.
     fn settle_text(&mut self) {
         let pending = self.frame.pending;
+        let repeats = self.frame.kind.ends_with(b".done");
+        self.told.end_frame(repeats);
         if pending == TextSeen::default() {
             return;
         }
-        let kind = String::from_utf8_lossy(&self.frame.kind);
-        let repeats = kind.ends_with(".done") || kind.ends_with("audio.delta");
+        let kind = String::from_utf8_lossy(&self.frame.kind).into_owned();
+        let pending = match () {
+            () if kind.ends_with("audio.delta") => TextSeen::default(),
+            () if repeats => self.repeated(pending),
+            () => {
+                self.told.tell(self.frame.place, pending.bytes_all());
+                pending
+            }
+        };
         let hidden = ["reasoning", "arguments", "code", "command", "input.delta", "mcp"];
         let hidden = hidden.iter().any(|word| kind.contains(word));
         if let Some(heard) = &mut self.heard {
-            heard.settle((!repeats).then_some(hidden));
+            heard.keep_last_pending(pending.bytes_all());
+            heard.settle((pending.bytes_all() > 0).then_some(hidden || pending.bytes == 0));
         }
-        if repeats {
+        if pending == TextSeen::default() {
             return;
         }
-        self.text.runs = self.text.runs.saturating_add(pending.runs);
-        if hidden {
-            self.text.hidden_bytes = self.text.hidden_bytes.saturating_add(pending.bytes);
+        let TextSeen { chars, bytes, hidden_bytes, runs } = pending;
+        self.text = self.text.plus(if hidden {
+            TextSeen { chars: 0, bytes: 0, hidden_bytes: bytes.saturating_add(hidden_bytes), runs }
         } else {
-            self.text.bytes = self.text.bytes.saturating_add(pending.bytes);
-            self.text.chars = self.text.chars.saturating_add(pending.chars);
-        }
+            TextSeen { chars, bytes, hidden_bytes, runs }
+        });
         self.frame.has_text = true;
     }
 }

@@ -38,6 +38,17 @@ impl Heard {
         self.answer.truncate(answer);
     }
 
+    /// Takes back what came since then but for so many bytes at the end: of all, and of the answer.
+    pub(super) fn keep_last(&mut self, (all, answer): (usize, usize), of_all: u64, of_answer: u64) {
+        cut(&mut self.all, all, of_all);
+        cut(&mut self.answer, answer, of_answer);
+    }
+
+    /// Keeps so many bytes at the end of the pending text.
+    pub(super) fn keep_last_pending(&mut self, bytes: u64) {
+        cut(&mut self.pending, 0, bytes);
+    }
+
     /// Text that may turn out to be none of the answer.
     pub(super) fn hear_later(&mut self, text: Raw<'_>) {
         text.unescape_into(&mut self.pending);
@@ -63,4 +74,13 @@ impl Heard {
         self.all.clear();
         self.answer.clear();
     }
+}
+
+/// Takes out what lies between that place and the last bytes.
+fn cut(text: &mut String, from: usize, last: u64) {
+    let last = usize::try_from(last).unwrap_or(usize::MAX);
+    let to = text.len().saturating_sub(last).max(from);
+    // Of a character that is cut nothing is lost.
+    let to = (from..=to).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(from);
+    text.drain(from..to);
 }

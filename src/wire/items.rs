@@ -42,28 +42,6 @@ impl Reader {
         done
     }
 
-    /// The event that ends an item shows what it was; its text went by before.
-    pub(super) fn ended_item(&mut self, value: &mut Cursor<'_>) -> Option<()> {
-        if self.frame.kind.ends_with(b".added") || !self.is_stream {
-            return value.skip();
-        }
-        if value.kind()? != Kind::Object {
-            return value.skip();
-        }
-        let (mut kind, mut action, mut name) = (EventName::new(), EventName::new(), EventName::new());
-        value.members(|key, value| match (key, value.kind()?) {
-            (b"type", Kind::Text) => tools::named(value, &mut kind),
-            (b"name", Kind::Text) => tools::named(value, &mut name),
-            (b"action", Kind::Object) => value.members(|key, value| match (key, value.kind()?) {
-                (b"type", Kind::Text) => tools::named(value, &mut action),
-                _ => value.skip(),
-            }),
-            _ => value.skip(),
-        })?;
-        self.items.saw(&kind, &action, &name);
-        Some(())
-    }
-
     /// Of the tools that were offered only the one that makes images has a model of its own.
     pub(super) fn tool(&mut self, value: &mut Cursor<'_>) -> Option<()> {
         let outer = std::mem::take(&mut self.frame.kind);

@@ -29,6 +29,7 @@ mod normal;
 mod reader;
 mod repeat;
 mod report;
+mod shown;
 mod tools;
 mod vocabulary;
 mod walk;

@@ -15,6 +15,7 @@ use super::heard::Heard;
 use super::json::Cursor;
 use super::normal;
 use super::report::{Purpose, TextSeen, UsageLine, UsageReport};
+use super::shown::{Place, ShownAt, Told};
 use super::tools::ToolItems;
 use super::vocabulary::At;
 use crate::{Meter, Usage};
@@ -42,6 +43,8 @@ pub(super) struct Reader {
     pub(super) reason: Option<CompactString>,
     pub(super) error: Option<CompactString>,
     pub(super) text: TextSeen,
+    /// How much of it was told of each item of an answer.
+    pub(super) told: Told,
     /// Runs of one sign are told from text: always where it cannot be read again.
     pub(super) weighs_runs: bool,
     /// The text itself, where somebody wants it.
@@ -111,6 +114,10 @@ pub(super) struct Frame {
     pub(super) complains: bool,
     /// The id is that of the answer, and not of what stands around it.
     pub(super) has_own_id: bool,
+    /// Where in the answer its text stands.
+    pub(super) place: Place,
+    /// What it shows whole.
+    pub(super) shown: Option<ShownAt>,
     /// Members of the document so far.
     pub(super) members: u32,
 }
@@ -133,6 +140,7 @@ impl Reader {
             reason: None,
             error: None,
             text: TextSeen::default(),
+            told: Told::default(),
             weighs_runs: is_stream,
             heard: None,
             usage_frames: 0,
@@ -164,6 +172,7 @@ impl Reader {
         let mut cursor = Cursor::new(json);
         let whole = self.enter(At::Root, &mut cursor).filter(|()| cursor.is_done());
         self.depth = 0;
+        self.weigh_shown(json);
         if let Some(last) = last_word {
             self.keep_to(last);
         }

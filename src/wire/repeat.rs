@@ -32,6 +32,8 @@ pub(super) struct Repeat {
     gaps: Gaps,
     /// The text is reasoning, or arguments of a tool.
     is_hidden: bool,
+    /// The place in the answer that it is told of.
+    told_at: Option<usize>,
     /// Frames to let pass before the next pattern is looked for, and how many it was before that.
     wait: u8,
     waited: u8,
@@ -61,7 +63,7 @@ impl Repeat {
     /// Reads one document of a stream. `None`: it is not JSON, or breaks off.
     pub(super) fn read(&mut self, reader: &mut Reader, json: &[u8]) -> Option<()> {
         if let Some(text) = self.text_of(json) {
-            reader.hear_again(Raw { bytes: text }, self.is_hidden);
+            reader.hear_again(Raw { bytes: text }, self.is_hidden, self.told_at);
             (self.wait, self.waited) = (0, 0);
             return Some(());
         }
@@ -114,6 +116,7 @@ impl Repeat {
         self.waited = self.waited.saturating_mul(2).clamp(1, WAIT_MAX);
         // After an end, or beside another answer's figures, a frame may begin something.
         let goes_on = !reader.finished
+            && !reader.told.has_repeated
             && !reader.is_over
             && !reader.is_live
             && (reader.figures.is_empty() || !is_whole_answer(json));
@@ -137,6 +140,7 @@ impl Repeat {
             return;
         }
         self.is_hidden = seen == hidden;
+        self.told_at = reader.told.current();
         self.gaps = plain.gaps;
         self.frame.clear();
         self.frame.extend_from_slice(json);
@@ -205,7 +209,7 @@ impl<'a> Plain<'a> {
                 }
                 (Then::Delta, Kind::Object) => self.value(At::Delta, value, depth),
                 (Then::Message, Kind::Object) => self.value(At::Message, value, depth),
-                (Then::IsThought, Kind::Bare) => value.skip(),
+                (Then::IsThought | Then::Place, Kind::Bare) => value.skip(),
                 (Then::Done, Kind::Bare) => (value.bare()? == b"false").then_some(()),
                 _ => None,
             }
@@ -267,8 +271,9 @@ fn is_plain(at: At) -> bool {
 impl Reader {
     /// Counts and hears the text of a frame that is otherwise the last one again.
     #[inline]
-    fn hear_again(&mut self, text: Raw<'_>, hidden: bool) {
+    fn hear_again(&mut self, text: Raw<'_>, hidden: bool, told_at: Option<usize>) {
         let (bytes, chars) = text.lengths();
+        self.told.tell_at(told_at, bytes);
         if self.weighs_runs && bytes > SHORT {
             self.text.runs = self.text.runs.saturating_add(text.runs());
         }

@@ -253,6 +253,25 @@ impl PartialEq for TextSeen {
 impl Eq for TextSeen {}
 
 impl TextSeen {
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            chars: self.chars.saturating_add(other.chars),
+            bytes: self.bytes.saturating_add(other.bytes),
+            hidden_bytes: self.hidden_bytes.saturating_add(other.hidden_bytes),
+            runs: self.runs.saturating_add(other.runs),
+        }
+    }
+
+    /// What came since it was so much.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            chars: self.chars.saturating_sub(before.chars),
+            bytes: self.bytes.saturating_sub(before.bytes),
+            hidden_bytes: self.hidden_bytes.saturating_sub(before.hidden_bytes),
+            runs: self.runs.saturating_sub(before.runs),
+        }
+    }
+
     /// Bytes of everything generated that was seen.
     #[must_use]
     pub fn bytes_all(&self) -> u64 {

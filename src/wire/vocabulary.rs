@@ -60,7 +60,7 @@ pub(super) enum At {
     /// What Azure says of the filter behind an error.
     InnerError,
     Reason,
-    /// One item of an answer, in the event that ends it.
+    /// One item or part of an answer, in the event that ends it.
     EndedItem,
     /// What a tool of the provider was asked.
     Arguments,
@@ -142,6 +142,10 @@ pub(super) enum Then {
     Delta,
     /// Text in one API, an object in another.
     Response,
+    /// Where in the answer a text stands.
+    Place,
+    /// What the event of its end shows whole.
+    Shown,
     /// An error's text, or an object that holds the answer.
     Message,
     Iterations,
@@ -181,6 +185,7 @@ pub(super) fn meaning(at: At, key: &[u8]) -> Then {
         b"id" | b"responseId" if matches!(at, At::Root | At::Response | At::Message) => {
             return Then::Name(Name::Id);
         }
+        b"output_index" | b"content_index" | b"summary_index" if at == At::Root => return Then::Place,
         b"id"
         | b"index"
         | b"created"
@@ -229,7 +234,8 @@ fn root(key: &[u8]) -> Then {
         b"object" => Then::Name(Name::Object),
         b"embedding" | b"embeddings" => Then::Embeds,
         b"promptFeedback" | b"prompt_feedback" => Then::Into(At::Feedback),
-        b"item" | b"content_block" => Then::Into(At::EndedItem),
+        b"item" | b"content_block" | b"part" => Then::Into(At::EndedItem),
+        b"arguments" | b"refusal" | b"transcript" | b"code" | b"input" => Then::Shown,
         b"inlinedResponses" => Then::Into(At::Inlined),
         b"completionReason" => Then::Name(Name::Finish),
         b"detail" | b"Message" => Then::Message,

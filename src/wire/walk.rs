@@ -35,7 +35,10 @@ impl Reader {
         let thoughts = std::mem::take(&mut self.frame.thoughts);
         let done = match at {
             At::Item => self.item(value),
-            At::EndedItem => self.ended_item(value),
+            At::EndedItem => {
+                self.note_shown(at, value);
+                value.skip()
+            }
             At::Candidate => {
                 self.has_candidates = true;
                 self.members(at, value)
@@ -43,6 +46,7 @@ impl Reader {
             At::GeminiContent => self.gemini_content(value),
             At::Response => {
                 self.frame.is_wrapped = true;
+                self.note_shown(at, value);
                 self.quietly(|reader| reader.members(at, value))
             }
             At::ImageGeneration => self.image_generation(value),
@@ -164,6 +168,11 @@ impl Reader {
                 Some(())
             }
             Then::Bytes => self.inner(value),
+            Then::Place => self.frame.place.number(key, value),
+            Then::Shown => {
+                self.note_shown(At::Delta, value);
+                value.skip()
+            }
             then => self.sign(then, value),
         }
     }
@@ -253,6 +262,11 @@ impl Reader {
             seen.chars = seen.chars.saturating_add(chars);
         }
         Some(())
+    }
+
+    /// Text that an event shows by itself.
+    pub(super) fn text_of_item(&mut self, value: &mut Cursor<'_>, hidden: bool) -> Option<()> {
+        self.text(At::Item, value, hidden)
     }
 
     fn quietly(&mut self, read: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {

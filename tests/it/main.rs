@@ -110,6 +110,7 @@ mod wire_forms;
 mod wire_mended;
 mod wire_properties;
 mod wire_recorded;
+mod wire_shown;
 mod wire_support;
 mod wrapped;
 mod wrapped_json;
