@@ -159,8 +159,9 @@ impl<P> RunGuardBuilder<P> {
     /// Refuses nothing for its own sake: its limits, its time and its stop are counted and reported alone.
     ///
     /// A call that they would have refused is an event ([`Event::WouldRefuse`]). Without, a run's own limits hold
-    /// also where the whole policy observes. It is the word of who opens it, and not written into the books: a
-    /// process that opens the run without holds to the same limits.
+    /// also where the whole policy observes. It is written into the books with the limits when the run is first
+    /// opened: a later opening that names limits says it too, one that names none continues as it was written, and
+    /// one that says otherwise is refused.
     pub fn observe(mut self) -> Self {
         self.observes = true;
         self
@@ -227,8 +228,8 @@ impl RunGuardBuilder {
     }
 
     fn asked(&self) -> Asked<'_> {
-        let limits = &self.limits;
-        Asked { limits, part: None, share: None, may_be_first: false, without_tools: false }
+        let (limits, observes) = (&self.limits, self.observes);
+        Asked { limits, part: None, share: None, observes, may_be_first: false, without_tools: false }
     }
 
     /// The same without a runtime, for ledgers that answer at once.

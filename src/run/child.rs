@@ -144,6 +144,7 @@ impl ChildBuilder<'_> {
             limits: &limits,
             part: self.place.part,
             share: self.place.percent,
+            observes: self.observes,
             may_be_first: true,
             without_tools: is_passing,
         };
@@ -182,6 +183,11 @@ impl ChildBuilder<'_> {
         }
         held.into_iter().for_each(Held::keep);
         guard.join_family();
+        if enforcer.undelivered() > 0 {
+            // Another process may be told at once to open it: what only waits in the outbox of this one is in flight
+            // there. Where the ledger is away, it goes out with the next command.
+            drop(enforcer.flush().await);
+        }
         Ok(ChildAdmission::Opened(guard))
     }
 

@@ -25,6 +25,8 @@ const TOOL: &str = "run limit tool";
 /// What a run below is given of its parent: a part for itself, a share as its limit.
 const PART: &str = "run limit part";
 const SHARE: &str = "run limit share";
+/// That its limits refuse nothing.
+const OBSERVES: &str = "run limit observes";
 
 /// How often the books are looked at again where somebody else opens the same run.
 const LOOKS_MAX: usize = 8;
@@ -41,6 +43,8 @@ pub(super) struct Asked<'a> {
     pub(super) limits: &'a RunLimits,
     pub(super) part: Option<RunPart>,
     pub(super) share: Option<u32>,
+    /// Its limits are to refuse nothing.
+    pub(super) observes: bool,
     /// What becomes of a run that was never opened, where this opening names no limit.
     pub(super) may_be_first: bool,
     /// Nobody will ask for tools: those limited by name need not be known.
@@ -79,7 +83,11 @@ impl Asked<'_> {
             self.compare(&known, &scope)?;
             return Ok(Look { is_new: false, share: self.share });
         }
+        if self.observes {
+            self.compare_lines(&known, &scope, [(OBSERVES, Unit::Requests)])?;
+        }
         let (limits, share) = self.standing(&known, &scope)?;
+        run.observes = known.get(&scope, OBSERVES, &Unit::Requests).used() > 0;
         run.is_unlimited = limits == RunLimits::none();
         run.limits = limits;
         Ok(Look { is_new: false, share })
@@ -163,6 +171,7 @@ impl Asked<'_> {
             (TOOLS, Unit::Requests, some(i64::try_from(tools.len()).unwrap_or(i64::MAX))),
             part,
             (SHARE, Unit::Requests, self.share.and_then(percent)),
+            (OBSERVES, Unit::Requests, self.observes.then_some(1)),
         ];
         let of_tool = |(name, limit): (&compact_str::CompactString, &u64)| {
             (TOOL, Unit::Tool(name.clone()), Some(signed(*limit)))
@@ -174,9 +183,18 @@ impl Asked<'_> {
 
     /// Refuses an opening with other limits, and says which is another.
     fn compare(&self, known: &Figures, scope: &Scope) -> Result<(), Error> {
-        let asked = self.figures();
         let tools = self.limits.tools.keys().map(|name| (TOOL, Unit::Tool(name.clone())));
-        for (id, unit) in lines().into_iter().filter(|(id, _)| *id != OPENED).chain(tools) {
+        self.compare_lines(known, scope, lines().into_iter().filter(|(id, _)| *id != OPENED).chain(tools))
+    }
+
+    fn compare_lines(
+        &self,
+        known: &Figures,
+        scope: &Scope,
+        lines: impl IntoIterator<Item = (&'static str, Unit)>,
+    ) -> Result<(), Error> {
+        let asked = self.figures();
+        for (id, unit) in lines {
             let was = known.get(scope, id, &unit).used();
             let mut its = asked.iter().filter(|(asked, of, _)| *asked == id && *of == unit);
             let now = its.next().map_or(0, |(_, _, figure)| *figure);
@@ -251,6 +269,7 @@ pub(super) fn lines() -> Vec<(&'static str, Unit)> {
         (PART, Unit::Tokens),
         (PART, Unit::Requests),
         (SHARE, Unit::Requests),
+        (OBSERVES, Unit::Requests),
     ];
     limits.into_iter().map(|unit| (LIMIT, unit)).chain(rest).collect()
 }
@@ -285,6 +304,7 @@ fn label(id: &str, unit: &Unit) -> String {
         (TOOL, Unit::Tool(name)) => format!("tool {name}"),
         (PART, _) => "carved part".into(),
         (SHARE, _) => "share of its parent".into(),
+        (OBSERVES, _) => "enforcement".into(),
         (_, Unit::TimeMs) => "time limit".into(),
         (_, Unit::TokensOutput) => "output tokens per iteration".into(),
         _ => unit.to_string(),
@@ -292,6 +312,9 @@ fn label(id: &str, unit: &Unit) -> String {
 }
 
 fn shown(id: &str, unit: &Unit, figure: i64) -> String {
+    if id == OBSERVES {
+        return if figure > 0 { "limits that only observe" } else { "limits that refuse" }.into();
+    }
     let Some(limit) = figure.checked_sub(1).filter(|limit| *limit >= 0) else { return "none".into() };
     match (id, unit) {
         (UNTIL, _) => from_millis(limit).to_string(),

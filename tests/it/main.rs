@@ -78,6 +78,7 @@ mod requests;
 mod rim;
 mod runs;
 mod runs_books;
+mod runs_kept;
 mod runs_last_word;
 mod runs_nested;
 mod runs_people;
