@@ -78,7 +78,9 @@ impl Route {
         if is_twofold {
             route.want = Want::Ambiguous;
         }
-        Self { provider, region: region(head.host()), ..route }
+        let place = segments.windows(2).find(|pair| pair.first() == Some(&"locations"));
+        let region = region(head.host(), place.and_then(|pair| pair.last()).copied());
+        Self { provider, region, ..route }
     }
 
     /// The words that the API reads for the size of its answers.

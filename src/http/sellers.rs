@@ -58,19 +58,36 @@ pub(super) fn seller(host: &str) -> Option<&'static str> {
         if host.starts_with("bedrock-runtime") && host.contains(".amazonaws.com") {
             return Some("bedrock");
         }
-        return host.ends_with("-aiplatform.googleapis.com").then_some("vertex_ai");
+        let is_vertex = host.ends_with("-aiplatform.googleapis.com")
+            || front(&host, MULTI_REGION).is_some_and(|front| front.starts_with("aiplatform."));
+        return is_vertex.then_some("vertex_ai");
     }
     found.map(|(_, provider)| *provider)
 }
 
-/// Where a host keeps what it is sent, as far as that has a price: OpenAI's `eu.api.openai.com`.
-pub(super) fn region(host: &str) -> Region {
-    const END: &str = ".api.openai.com";
-    let front = host.len().checked_sub(END.len()).and_then(|at| host.split_at_checked(at));
-    match front {
-        Some((place, end)) if end.eq_ignore_ascii_case(END) => Region::named(place),
-        _ => Region::Global,
+/// Where a request is kept and answered, as far as that has a price: OpenAI's `eu.api.openai.com`, Vertex AI's
+/// `us-east5-aiplatform.googleapis.com`, or the place that a path on its global host names.
+pub(super) fn region(host: &str, place: Option<&str>) -> Region {
+    let named = match (front(host, ".api.openai.com"), front(host, "-aiplatform.googleapis.com")) {
+        (Some(place), _) => return Region::named(place),
+        (_, Some(place)) => Some(place),
+        _ => front(host, MULTI_REGION).and_then(|front| front.strip_prefix("aiplatform.")),
+    };
+    let is_vertex = named.is_some() || is_host(host, "aiplatform.googleapis.com");
+    let place = named.or(place.filter(|_| is_vertex)).unwrap_or_default().to_ascii_lowercase();
+    match place.split('-').next() {
+        Some("europe") => Region::Eu,
+        part => Region::named(part.unwrap_or_default()),
     }
+}
+
+/// Vertex AI's hosts for a whole continent: `aiplatform.eu.rep.googleapis.com`.
+const MULTI_REGION: &str = ".rep.googleapis.com";
+
+/// What stands before that end of a host.
+fn front<'a>(host: &'a str, end: &str) -> Option<&'a str> {
+    let (front, last) = host.split_at_checked(host.len().checked_sub(end.len())?)?;
+    last.eq_ignore_ascii_case(end).then_some(front)
 }
 
 /// Whether `host` is that one, or one below it.
@@ -90,6 +107,8 @@ mod tests {
         assert_eq!(seller("eu.api.openai.com"), Some("openai"));
         assert_eq!(seller("acme.openai.azure.com"), Some("azure"));
         assert_eq!(seller("us-central1-aiplatform.googleapis.com"), Some("vertex_ai"));
+        assert_eq!(seller("aiplatform.eu.rep.googleapis.com"), Some("vertex_ai"));
+        assert_eq!(seller("storage.eu.rep.googleapis.com"), None);
         assert_eq!(seller("bedrock-runtime.eu-west-1.amazonaws.com"), Some("bedrock"));
         assert_eq!(seller("myapi.openai.com.example.org"), None);
         assert_eq!(seller("notapi.openai.com"), None);
@@ -98,9 +117,19 @@ mod tests {
 
     #[test]
     fn a_host_tells_the_region_that_it_is_dearer_for() {
-        assert_eq!(region("eu.api.openai.com"), Region::Eu);
-        assert_eq!(region("US.api.openai.com"), Region::Us);
-        assert_eq!(region("api.openai.com"), Region::Global);
-        assert_eq!(region("eu.example.com"), Region::Global);
+        for (host, place, known) in [
+            ("eu.api.openai.com", None, Region::Eu),
+            ("US.api.openai.com", None, Region::Us),
+            ("api.openai.com", None, Region::Global),
+            ("eu.example.com", Some("us-east5"), Region::Global),
+            ("Europe-West4-aiplatform.googleapis.com", None, Region::Eu),
+            ("us-east5-aiplatform.googleapis.com", Some("global"), Region::Us),
+            ("northamerica-northeast1-aiplatform.googleapis.com", None, Region::Other),
+            ("aiplatform.googleapis.com", Some("global"), Region::Global),
+            ("aiplatform.googleapis.com", None, Region::Global),
+            ("aiplatform.googleapis.com", Some("me-central1"), Region::Other),
+        ] {
+            assert_eq!(region(host, place), known, "{host} {place:?}");
+        }
     }
 }
