@@ -83,7 +83,7 @@ impl ServiceTier {
     /// ```
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
-        const WORDS: [(&str, ServiceTier); 16] = [
+        const WORDS: [(&str, ServiceTier); 17] = [
             ("standard", ServiceTier::Standard),
             ("default", ServiceTier::Standard),
             ("on_demand", ServiceTier::Standard),
@@ -95,6 +95,8 @@ impl ServiceTier {
             ("priority", ServiceTier::Priority),
             ("on_demand_priority", ServiceTier::Priority),
             ("fast", ServiceTier::Fast),
+            // Bedrock's word for less latency.
+            ("optimized", ServiceTier::Fast),
             ("ultrafast", ServiceTier::Ultrafast),
             ("balanced", ServiceTier::Balanced),
             ("decisions", ServiceTier::Decisions),
@@ -203,9 +205,15 @@ pub struct Conditions {
     tier: ServiceTier,
     region: Region,
     search_context: SearchContext,
-    modalities: u8,
+    /// Kinds of content that go in beside text.
+    shown: u8,
+    /// Kinds that come out beside text, and whether the request says which.
+    asked: u8,
     cache_writes: bool,
 }
+
+/// The bit of an answer whose kinds of content are said.
+const SAID: u8 = 8;
 
 impl Conditions {
     /// Standard processing of text, anywhere, by a caller that writes no caches.
@@ -215,7 +223,8 @@ impl Conditions {
             tier: ServiceTier::Standard,
             region: Region::Global,
             search_context: SearchContext::Medium,
-            modalities: 0,
+            shown: 0,
+            asked: 0,
             cache_writes: false,
         }
     }
@@ -246,7 +255,30 @@ impl Conditions {
     /// A charge needs no such hint: it prices the tokens that were reported.
     #[must_use]
     pub const fn with_modality(mut self, modality: Modality) -> Self {
-        self.modalities |= modality.bit();
+        self.asked |= modality.bit();
+        self.with_input_modality(modality)
+    }
+
+    /// The same of what goes in alone: its answer is no dearer for it.
+    #[must_use]
+    pub const fn with_input_modality(mut self, modality: Modality) -> Self {
+        self.shown |= modality.bit();
+        self
+    }
+
+    /// With an answer that may have content of that kind, and otherwise text: all output is held at the dearer rate.
+    ///
+    /// Where nobody says what an answer is made of, a model that sells images by the token is held at their rate.
+    #[must_use]
+    pub const fn with_output_modality(mut self, modality: Modality) -> Self {
+        self.asked |= modality.bit();
+        self.with_output_said()
+    }
+
+    /// With an answer of text and of what else is named here, and nothing beside it.
+    #[must_use]
+    pub const fn with_output_said(mut self) -> Self {
+        self.asked |= SAID;
         self
     }
 
@@ -281,13 +313,29 @@ impl Conditions {
     /// Whether content of that kind may come in or go out.
     #[must_use]
     pub const fn has_modality(&self, modality: Modality) -> bool {
-        self.modalities & modality.bit() != 0
+        self.has_input(modality) || self.has_output(modality)
     }
 
-    /// Whether there is anything but text.
+    /// Whether content of that kind may come in.
+    pub(crate) const fn has_input(&self, modality: Modality) -> bool {
+        self.shown & modality.bit() != 0
+    }
+
+    /// Whether content of that kind may go out.
+    pub(crate) const fn has_output(&self, modality: Modality) -> bool {
+        self.asked & modality.bit() != 0
+    }
+
+    /// Whether anybody says what the answer is made of.
+    #[inline]
+    pub(crate) const fn says_output(&self) -> bool {
+        self.asked & SAID != 0
+    }
+
+    /// Whether anything but text is named.
     #[inline]
     pub(crate) const fn is_multimodal(&self) -> bool {
-        self.modalities != 0
+        (self.shown | self.asked) & !SAID != 0
     }
 
     /// Whether input may be written to a cache.

@@ -84,9 +84,13 @@ impl HttpBudget {
 
 /// The tiers that headers ask for, at Bedrock and at Vertex AI. One that is no text may say anything.
 fn tiers_of<'a>(head: &RequestHead<'a>) -> impl Iterator<Item = &'a str> {
-    const TIERS: [&str; 2] = ["X-Amzn-Bedrock-Service-Tier", "X-Vertex-AI-LLM-Shared-Request-Type"];
+    const TIERS: [&str; 3] = [
+        "X-Amzn-Bedrock-Service-Tier",
+        "X-Amzn-Bedrock-PerformanceConfig-Latency",
+        "X-Vertex-AI-LLM-Shared-Request-Type",
+    ];
     let word = |name| head.header(name).or_else(|| head.has_header(name).then_some("auto"));
-    let words: SmallVec<[&str; 2]> = TIERS.into_iter().filter_map(word).map(str::trim).collect();
+    let words: SmallVec<[&str; 3]> = TIERS.into_iter().filter_map(word).map(str::trim).collect();
     words.into_iter()
 }
 

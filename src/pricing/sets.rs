@@ -88,6 +88,8 @@ struct QuoteRates {
     /// With what is written to a cache for longer, where the request asks for that.
     input_written: u64,
     output: u64,
+    /// With the images that a model makes unasked which sells them by the token.
+    output_unsaid: u64,
     request: u64,
     /// Input and output of sound, images, video.
     modal: [(u64, u64); 3],
@@ -184,13 +186,16 @@ impl RateSet {
             (false, true) => rates.input_kept,
             (false, false) => rates.input,
         };
-        let mut dearest = Dearest { input, output: rates.output, request: rates.request };
+        let output = if conditions.says_output() { rates.output } else { rates.output_unsaid };
+        let mut dearest = Dearest { input, output, request: rates.request };
         if conditions.is_multimodal() {
             for (modality, (input, output)) in
                 [Modality::Audio, Modality::Image, Modality::Video].into_iter().zip(rates.modal)
             {
-                if conditions.has_modality(modality) {
+                if conditions.has_input(modality) {
                     dearest.input = dearest.input.max(input);
+                }
+                if conditions.has_output(modality) {
                     dearest.output = dearest.output.max(output);
                 }
             }
@@ -213,6 +218,7 @@ impl RateSet {
             input_kept: input.max(rate(Meter::CacheWrite5m)),
             input_written: input.max(most(&[Meter::CacheWrite5m, Meter::CacheWrite1h])),
             output: most(&[Meter::Output, Meter::Reasoning]),
+            output_unsaid: most(&[Meter::Output, Meter::Reasoning, Meter::OutputImage]),
             request: at(rates, Meter::Request).map_or(0, atto_rounded_up),
             modal: [
                 (

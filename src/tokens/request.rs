@@ -9,6 +9,7 @@ mod inputs;
 pub(crate) mod language;
 mod limit;
 mod media;
+mod modalities;
 mod name;
 mod pieces;
 mod pixels;
@@ -87,7 +88,8 @@ pub struct RequestShape {
     pub background: bool,
     /// Whether reasoning is switched on or off by name; `None` where the body says nothing about it.
     pub reasoning: Option<bool>,
-    /// How fast the model is to run, as it was named: Anthropic's `speed`.
+    /// How fast the model is to run, as it was named: Anthropic's `speed`, the `latency` of Bedrock's
+    /// `performanceConfig`.
     pub speed: Option<CompactString>,
     /// Where it is to run, as it was named: Anthropic's `inference_geo`.
     pub region: Option<CompactString>,
@@ -99,8 +101,10 @@ pub struct RequestShape {
     pub echo: bool,
     /// How many inputs it holds that the model reads each by itself: texts to embed, prompts to complete.
     inputs: u32,
-    /// What it shows and asks for beside text.
+    /// What it shows beside text.
     media: Media,
+    /// What its answer is to be made of beside text, where it says so.
+    answer: Option<Media>,
 }
 
 /// A larger body is refused: the largest that a provider takes is 32 MB.
@@ -161,20 +165,21 @@ impl RequestShape {
             writes_cache: body.document_marks_cache(),
             background: settings::background(body),
             reasoning: settings::reasoning(body, language),
-            speed: settings::text(body, &["speed"]),
+            speed: settings::speed(body),
             region: settings::text(body, &["inference_geo"]),
             models: settings::models(body)?,
             uses: uses::of(body, &uses),
             echo: body.get("echo").is_some_and(|echo| echo.switch() == Some(true)),
             inputs: inputs::of(body, language),
             media,
+            answer: modalities::of(body),
         })
     }
 
     /// The same request as a call, without anybody who pays; `model` where the body names none.
     ///
-    /// The tier that was asked for prices it, where its word is known, and so does a cache that is to be
-    /// written. Add what the body cannot say: [`with_modality`](crate::Conditions::with_modality) for audio.
+    /// The tier that was asked for prices it, and so does a cache that is to be written, sound that is shown, and
+    /// sound or images that the answer is to be made of.
     ///
     /// ```
     /// use token_budget::RequestShape;

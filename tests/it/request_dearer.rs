@@ -16,7 +16,17 @@ const ROWS: &str = r#"[
     {"provider": "own", "model": "cheap", "reasoning": "never",
         "standard": {"input": "1", "output": "1"}},
     {"provider": "own", "model": "dear", "reasoning": "never",
-        "standard": {"input": "10", "output": "10"}}
+        "standard": {"input": "10", "output": "10"}},
+    {"provider": "own", "model": "speaks", "standard":
+        {"input": "1", "input_audio": "40", "output": "10", "output_audio": "80"}},
+    {"provider": "own", "model": "draws", "standard":
+        {"input": "1", "input_image": "40", "output": "10", "output_image": "30"}},
+    {"provider": "own", "model": "tiered", "standard": {"input": "1", "output": "1"},
+        "priority": {"input": "2", "output": "2"}},
+    {"provider": "own", "model": "quick", "standard": {"input": "1", "output": "1"},
+        "priority": {"input": "2", "output": "2"}, "fast": {"input": "6", "output": "6"}},
+    {"provider": "own", "model": "placed", "standard": {"input": "1", "output": "1"},
+        "region_factors": {"us": "1.1", "eu": "1.2", "other": "1.3"}}
 ]"#;
 
 fn table() -> PricingTable {
@@ -38,6 +48,15 @@ fn millions(body: &Value) -> Usd {
     let call = shape.describe(charge()).input_tokens(1_000_000).output_tokens(1_000_000);
     let reservation = enforcer(Usd::dollars(100_000)).reserve_now(&call).unwrap();
     reservation.or_refusal().unwrap().quoted()
+}
+
+/// What the gate holds for a thousand output tokens and little input.
+fn at_gate(host: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Usd {
+    let gate = HttpBudget::new(enforcer(Usd::dollars(1_000)), |_| Ok(charge()));
+    match ready(gate.admit(&RequestHead::new("POST", host, path, &headers), body.to_string().as_bytes())) {
+        Ruling::Admitted(admitted) => admitted.reservation().quoted(),
+        other => panic!("not admitted: {other:?}"),
+    }
 }
 
 fn status(body: &str) -> u16 {
@@ -110,4 +129,108 @@ fn a_list_of_models_that_is_too_long_to_be_one_is_refused_by_its_name() {
     assert!(error.to_string().contains("models: names 65, and 64 are the most"), "{error}");
     assert_eq!(status(&body(64)), 400);
     assert_eq!(RequestShape::parse(body(63).as_bytes()).unwrap().models.len(), 64);
+}
+
+/// Sound and images were held at the rate of text: an eighth and a third of what they cost.
+#[test]
+fn an_answer_of_sound_or_images_is_held_at_their_rate() {
+    let gemini = |model: &str, words: Value| {
+        millions(&json!({"model": model, "contents": [], "generationConfig": {"responseModalities": words}}))
+    };
+    // One dollar for the input, which shows neither.
+    assert_eq!(gemini("speaks", json!(["AUDIO"])), Usd::dollars(81));
+    assert_eq!(gemini("speaks", json!(["TEXT"])), Usd::dollars(11));
+    assert_eq!(gemini("draws", json!(["TEXT", "IMAGE"])), Usd::dollars(31));
+    assert_eq!(gemini("draws", json!(["text"])), Usd::dollars(11));
+    let body =
+        json!({"model": "draws", "contents": [], "generation_config": {"response_modalities": ["Image"]}});
+    assert_eq!(millions(&body), Usd::dollars(31));
+    for (words, held) in [(json!(["text", "audio"]), 81), (json!(["text"]), 11), (Value::Null, 11)] {
+        let body = json!({"model": "speaks", "messages": [], "modalities": words});
+        assert_eq!(millions(&body), Usd::dollars(held), "{body}");
+    }
+    // Whoever sells images by the token makes them unasked; sound is made where it is asked for.
+    assert_eq!(millions(&json!({"model": "draws", "contents": []})), Usd::dollars(31));
+    assert_eq!(millions(&json!({"model": "speaks", "messages": []})), Usd::dollars(11));
+}
+
+/// An image that is shown made all text of the answer as dear as images.
+#[test]
+fn what_a_request_shows_does_not_make_its_answer_dearer() {
+    let sound = json!({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}});
+    let body = json!({"model": "speaks", "messages": [{"role": "user", "content": [sound]}]});
+    assert_eq!(millions(&body), Usd::dollars(50));
+}
+
+#[test]
+fn every_word_that_asks_for_more_is_held_at_the_dearest_rate_it_may_have() {
+    let chat = |model: &str, field: &str, word: Value| {
+        let mut body = json!({"model": model, "messages": []});
+        body[field] = word;
+        millions(&body)
+    };
+    for word in ["priority", "auto", "scale", "performance", "a-tier-of-next-year"] {
+        assert_eq!(chat("tiered", "service_tier", word.into()), Usd::dollars(4), "{word}");
+    }
+    for word in ["default", "standard", "standard_only", "flex", "on_demand", "reserved", "batch", ""] {
+        assert_eq!(chat("tiered", "service_tier", word.into()), Usd::dollars(2), "{word}");
+    }
+    let fast = [
+        ("speed", json!("fast")),
+        ("performanceConfig", json!({"latency": "optimized"})),
+        ("performance_config", json!({"latency": "optimized"})),
+    ];
+    for (field, word) in fast {
+        assert_eq!(chat("quick", field, word.clone()), Usd::dollars(12), "{field}");
+        // Without a rate of its own, at priority's; without that, at the dearest known.
+        assert_eq!(chat("tiered", field, word.clone()), Usd::dollars(4), "{field}");
+        assert_eq!(chat("cheap", field, word), Usd::dollars(2), "{field}");
+    }
+    assert_eq!(chat("quick", "performanceConfig", json!({"latency": "standard"})), Usd::dollars(2));
+    assert_eq!(chat("quick", "speed", json!("standard")), Usd::dollars(2));
+    let decision = refused_for_room(&json!({"model": "cheap", "messages": [], "speed": "fast"}));
+    assert!(
+        decision.to_string().contains("fast has no rate, so the dearest of the model is held"),
+        "{decision}"
+    );
+}
+
+fn refused_for_room(body: &Value) -> Box<Decision> {
+    let shape = RequestShape::parse(body.to_string().as_bytes()).unwrap();
+    let call = shape.describe(charge()).input_tokens(1_000_000).output_tokens(1_000);
+    enforcer(usd("0.5")).reserve_now(&call).unwrap().or_refusal().unwrap_err()
+}
+
+#[test]
+fn a_header_that_asks_bedrock_for_less_latency_is_in_the_hold() {
+    let held = |headers: &[(&str, &str)]| {
+        let body = json!({"messages": [], "inferenceConfig": {"maxTokens": 1000}});
+        at_gate("bedrock-runtime.us-east-1.amazonaws.com", "/model/quick/converse", headers, &body)
+    };
+    let plain = held(&[]);
+    assert_eq!(held(&[("X-Amzn-Bedrock-PerformanceConfig-Latency", "standard")]), plain);
+    let fast = held(&[("x-amzn-bedrock-performanceconfig-latency", "optimized")]);
+    assert_eq!(fast.nanos(), plain.nanos() * 6);
+}
+
+/// Google takes a tenth more in a region, and what says so is the host, or the place in the path.
+#[test]
+fn a_regional_host_of_vertex_is_held_at_the_price_of_its_region() {
+    let held = |host: &str, place: &str| {
+        let path =
+            format!("/v1/projects/p/locations/{place}/publishers/google/models/placed:generateContent");
+        let body = json!({"contents": [], "generationConfig": {"maxOutputTokens": 100_000}});
+        at_gate(host, &path, &[], &body).nanos()
+    };
+    let global = held("aiplatform.googleapis.com", "global");
+    for (host, place, tenths) in [
+        ("us-east5-aiplatform.googleapis.com", "us-east5", 11),
+        ("europe-west1-aiplatform.googleapis.com", "europe-west1", 12),
+        ("asia-southeast1-aiplatform.googleapis.com", "asia-southeast1", 13),
+        ("aiplatform.us.rep.googleapis.com", "us", 11),
+        ("aiplatform.eu.rep.googleapis.com", "eu", 12),
+        ("aiplatform.googleapis.com", "us-east5", 11),
+    ] {
+        assert_eq!(held(host, place) * 10, global * tenths, "{host} {place}");
+    }
 }

@@ -1,6 +1,7 @@
 //! At what price does a request ask to be served?
 
 use super::RequestShape;
+use super::draft::Media;
 use crate::{Conditions, Modality, Region, ServiceTier};
 
 /// What the request asks for, on top of what the caller says: the dearer of both.
@@ -8,9 +9,9 @@ use crate::{Conditions, Modality, Region, ServiceTier};
 /// A cheaper word is not believed before the answer says so: no API that answers at once sells `batch`, and what asks
 /// for `flex` may be served as standard. `auto` is whatever the account has been set to, at most priority.
 pub(super) fn of(shape: &RequestShape, mut conditions: Conditions) -> Conditions {
-    let named = |word: &Option<compact_str::CompactString>| word.as_deref().and_then(dearer);
+    let speed = shape.speed.as_deref().and_then(faster);
     // A speed of the model's own is dearer than a place in the queue.
-    if let Some(tier) = named(&shape.speed).or_else(|| named(&shape.service_tier)) {
+    if let Some(tier) = speed.or_else(|| shape.service_tier.as_deref().and_then(dearer)) {
         conditions = conditions.with_tier(tier);
     }
     if let Some(place) = shape.region.as_deref().map(Region::named).filter(|place| *place != Region::Global) {
@@ -19,13 +20,17 @@ pub(super) fn of(shape: &RequestShape, mut conditions: Conditions) -> Conditions
     if shape.writes_cache {
         conditions = conditions.with_cache_writes();
     }
-    let media = shape.media;
-    let shown =
+    let conditions = kinds(shape.media).fold(conditions, Conditions::with_input_modality);
+    match shape.answer {
+        Some(answer) => kinds(answer).fold(conditions.with_output_said(), Conditions::with_output_modality),
+        None => conditions,
+    }
+}
+
+fn kinds(media: Media) -> impl Iterator<Item = Modality> {
+    let kinds =
         [(media.sound, Modality::Audio), (media.picture, Modality::Image), (media.film, Modality::Video)];
-    shown
-        .into_iter()
-        .filter(|(is_shown, _)| *is_shown)
-        .fold(conditions, |conditions, (_, modality)| conditions.with_modality(modality))
+    kinds.into_iter().filter_map(|(is_there, modality)| is_there.then_some(modality))
 }
 
 /// The same with a tier that is named beside the body, where it is dearer.
@@ -50,13 +55,35 @@ fn price(tier: Option<ServiceTier>) -> u8 {
     }
 }
 
-/// The tier that a word asks for, where it is dearer than the standard.
+/// The tier that a word asks for, where it is dearer than the standard. A word that nobody here knows is: OpenAI's
+/// `scale`, Groq's `performance`, `auto`.
 fn dearer(word: &str) -> Option<ServiceTier> {
-    if word.eq_ignore_ascii_case("auto") {
-        return Some(ServiceTier::Priority);
+    match ServiceTier::named(word) {
+        Some(ServiceTier::Standard | ServiceTier::Batch | ServiceTier::Flex) => None,
+        Some(tier) => Some(tier),
+        None if NO_DEARER.iter().any(|known| known.eq_ignore_ascii_case(word.trim())) => None,
+        None => Some(ServiceTier::Priority),
     }
-    match ServiceTier::named(word)? {
-        ServiceTier::Standard | ServiceTier::Batch | ServiceTier::Flex => None,
-        tier => Some(tier),
-    }
+}
+
+/// Words for what is paid otherwise, or is no tier of its own.
+const NO_DEARER: [&str; 12] = [
+    "",
+    "standard_only",
+    "service_tier_standard",
+    "service_tier_unspecified",
+    "reserved",
+    "dedicated",
+    "shared",
+    "provisioned",
+    "provisioned_throughput",
+    "economy",
+    "none",
+    "slow",
+];
+
+/// The same of a word for the model's own speed.
+fn faster(word: &str) -> Option<ServiceTier> {
+    let tier = dearer(word)?;
+    Some(if ServiceTier::named(word).is_some() { tier } else { ServiceTier::Fast })
 }

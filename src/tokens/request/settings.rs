@@ -38,7 +38,18 @@ pub(super) fn models(body: Node<'_>) -> Result<Vec<CompactString>, Error> {
 pub(super) fn service_tier(body: Node<'_>) -> Option<CompactString> {
     let named = ["service_tier", "serviceTier"].iter().filter_map(|field| body.get(field));
     let words = named.filter_map(|named| word(named).or_else(|| word(named.get("type")?)));
-    words.reduce(|one, other| if conditions::rank(&other) > conditions::rank(&one) { other } else { one })
+    words.reduce(dearer)
+}
+
+/// How fast the model is to run; of two words the dearer.
+pub(super) fn speed(body: Node<'_>) -> Option<CompactString> {
+    let latency = |field: &str| word(body.get(field)?.get("latency")?);
+    let words = [text(body, &["speed"]), latency("performanceConfig"), latency("performance_config")];
+    words.into_iter().flatten().reduce(dearer)
+}
+
+fn dearer(one: CompactString, other: CompactString) -> CompactString {
+    if conditions::rank(&other) > conditions::rank(&one) { other } else { one }
 }
 
 pub(super) fn text(body: Node<'_>, names: &[&str]) -> Option<CompactString> {
