@@ -214,6 +214,17 @@ pub(super) fn searches(model: &str) -> u64 {
     u64::from(once.into_iter().any(|word| model.contains(word)))
 }
 
+/// Whether Google bills a search of that model once for each answer that searched: up to Gemini 2.5. From Gemini 3 on
+/// it bills every search.
+pub(crate) fn is_grounded_once(model: &str) -> bool {
+    ["gemini-1", "gemini-2"].iter().any(|old| model.contains(old))
+}
+
+/// The same of a model that Google itself sells; others search with engines of their own.
+pub(super) fn bills_search_once(provider: &str, model: &str) -> bool {
+    matches!(provider, "google" | "vertex_ai") && is_grounded_once(model)
+}
+
 /// What a seller asks for one use of its tools, where its rows do not say it: published by November 2026, in
 /// millionths of a dollar. Held for, and never charged by it: an answer that counts such a use is not complete.
 const TOOL_FEES: [(&str, Meter, u128); 40] = [

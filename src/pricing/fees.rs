@@ -35,14 +35,29 @@ impl ModelPrice {
             let same_side = |asked: Meter| side(asked) == side(**meter) && incurred.contains(&asked);
             !asked.iter().any(|(meter, _)| same_side(*meter))
         });
+        // Whether an answer is billed for one at most, however often it is used.
+        let is_known_once = |meter: Meter| {
+            matches!(meter, Meter::WebSearch | Meter::MapsSearch)
+                && families::bills_search_once(self.provider(), self.model())
+        };
         let assumed_of = |meter: Meter| if is_once(meter) { 1 } else { assumed };
         let bills_tokens = self.dearest_sets(conditions).any(RateSet::bills_tokens);
         let unasked = unasked.map(|meter| (*meter, if self.searches_much { assumed_of(*meter) } else { 1 }));
-        let unasked: Vec<_> = unasked.map(|(meter, uses)| (meter, uses, true)).collect();
+        let mut unasked: Vec<_> = unasked.map(|(meter, uses)| (meter, uses, true)).collect();
+        // The sources of what it searches unasked, where they are billed by the token.
+        let cites = self.searches && !asked.iter().any(|(meter, _)| *meter == Meter::Citation);
+        if cites && self.dearest_sets(conditions).any(|set| set.is_priced(Meter::Citation)) {
+            unasked.push((Meter::Citation, if self.searches_much { assumed } else { 1 }, true));
+        }
         // What every call incurs is billed once at least, whatever the request says.
         let asked = asked.iter().filter(|(meter, count)| *count != Some(0) || incurred.contains(meter));
         let asked = asked.map(|(meter, count)| {
-            let unsaid = if bills_tokens { assumed_of(*meter) } else { 1 };
+            if is_known_once(*meter) {
+                return (*meter, 1, false);
+            }
+            // A document has as many pages as it likes, whatever else its model bills.
+            let is_document = matches!(meter, Meter::Page | Meter::AnnotatedPage);
+            let unsaid = if bills_tokens || is_document { assumed_of(*meter) } else { 1 };
             // A search that is switched on is no less than what such a model searches unasked.
             let least = if self.searches_much && incurred.contains(meter) { unsaid } else { 1 };
             count.map_or((*meter, unsaid, true), |count| (*meter, count.max(least), count < least))
@@ -132,10 +147,11 @@ fn is_once(meter: Meter) -> bool {
 /// How many units stand for one use of what is billed by time or length, where nobody says how much there is.
 ///
 /// A minute of sound or of video sent, ten seconds of video made (sellers make
-/// four to twelve), and as much text as one request for speech may have.
+/// four to twelve), as much text as one request for speech may have, and 10,000
+/// tokens of sources a search.
 fn one_use(meter: Meter) -> u64 {
     match (meter, meter.unit()) {
-        (Meter::VideoOutMs, _) => 10_000,
+        (Meter::VideoOutMs | Meter::Citation, _) => 10_000,
         (_, MeterUnit::Millisecond) => 60_000,
         (_, MeterUnit::Character) => 4_096,
         _ => 1,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::document::{Document, Node};
 use super::family::Family;
+use super::request::sandbox::is_hosted;
 use super::tool_text::Tool;
 use crate::message::Prompt;
 
@@ -57,9 +58,15 @@ impl OwnTool {
         }
     }
 
-    pub(super) fn of(kind: Option<&str>, envelope: Node<'_>) -> Self {
-        if let Some(kind) = kind {
-            return Self::of_kind(kind);
+    /// The one that reads most of those that an object may stand for: of two kinds nobody knows which its provider takes.
+    pub(super) fn of(envelope: Node<'_>) -> Self {
+        let kinds = envelope.children().filter(|field| field.is_named("type")).filter_map(|kind| kind.text());
+        let known = kinds.map(|kind| match Self::of_kind(&kind) {
+            Self::Nothing if kind == "shell" && is_hosted(envelope) => Self::Code,
+            own => own,
+        });
+        if let Some(own) = known.max_by_key(|own| own.tokens()) {
+            return own;
         }
         // Google's are named by the field that switches them on.
         let found = envelope.children().filter(|field| !field.is_null()).find_map(|field| {

@@ -13,8 +13,10 @@ mod modalities;
 mod name;
 mod pieces;
 mod pixels;
+pub(super) mod sandbox;
 mod schema;
 mod settings;
+mod switches;
 mod tools;
 mod unread;
 mod uses;
@@ -31,7 +33,7 @@ use language::Language;
 
 use super::document::{Document, Node};
 use crate::message::{Part, Prompt};
-use crate::{Call, Error, ErrorKind, Meter};
+use crate::{Call, Error, ErrorKind, Meter, SearchContext};
 
 /// What a request says about its size and price, read off its JSON body.
 ///
@@ -105,6 +107,8 @@ pub struct RequestShape {
     media: Media,
     /// What its answer is to be made of beside text, where it says so.
     answer: Option<Media>,
+    /// How much its searches are to put before the model, where it says so.
+    search: Option<SearchContext>,
 }
 
 /// A larger body is refused: the largest that a provider takes is 32 MB.
@@ -173,6 +177,7 @@ impl RequestShape {
             inputs: inputs::of(body, language),
             media,
             answer: modalities::of(body),
+            search: switches::search_context(body),
         })
     }
 

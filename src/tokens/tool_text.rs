@@ -24,6 +24,8 @@ pub(super) struct Function<'d> {
 const DEPTH_MAX: usize = 16;
 /// References may say much with few bytes: so many of text for each of a schema.
 const GROWTH_MAX: usize = 4;
+/// No tool has more members; one that had is no function that could be written down as one.
+const MEMBERS_MAX: usize = 32;
 /// More required fields than these are written as if they were not: it is one sign.
 const REQUIRED_MAX: usize = 1_000;
 
@@ -42,14 +44,29 @@ impl<'d> Tool<'d> {
             parameters.is_some() || inner.is_some() || matches!(kind, Some("function" | "custom"));
         // A vendor's own tool may carry parameters beside a type in the vendor's name.
         let is_vendors = kind.is_some_and(|kind| kind.contains(':'));
-        let own = OwnTool::of(kind, envelope);
-        let is_own = is_vendors || own.reads_something();
+        let own = OwnTool::of(envelope);
+        // Of two members of one name nobody knows which is shown: what cannot be told apart counts as it is written.
+        let is_own = is_vendors || own.reads_something() || is_doubled(envelope) || is_doubled(fields);
         if is_own || !(is_function || kind.is_none() && fields.get("description").is_some()) {
             return Some(Self::Own(own));
         }
         let (name, description) = (fields.get("name"), fields.get("description"));
         Some(Self::Function(Function { name, description, parameters }))
     }
+}
+
+/// Whether two members of an object have one name, or nobody looks as there are so many.
+fn is_doubled(object: Node<'_>) -> bool {
+    let mut rest = object.children();
+    if rest.clone().nth(MEMBERS_MAX).is_some() {
+        return true;
+    }
+    while let Some(one) = rest.next() {
+        if rest.clone().any(|other| other.is_named(&one.key())) {
+            return true;
+        }
+    }
+    false
 }
 
 fn parameters(fields: Node<'_>) -> Option<Node<'_>> {

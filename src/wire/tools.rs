@@ -3,6 +3,7 @@
 use super::json::Cursor;
 use super::reader::EventName;
 use crate::Meter;
+use crate::pricing::is_grounded_once;
 
 /// Searches that are told apart; who sends more is billed for each.
 const QUERIES_MAX: usize = 1_024;
@@ -74,8 +75,7 @@ impl ToolItems {
     /// What was counted, by meter, and whether it is billed beside a figure that says less.
     pub(super) fn counts(&self, model: Option<&str>) -> [(Meter, u64, bool); 7] {
         // Google bills each search from Gemini 3 on, before that each answer that searched.
-        let is_billed_once =
-            model.is_some_and(|model| ["gemini-1", "gemini-2"].iter().any(|old| model.contains(old)));
+        let is_billed_once = model.is_some_and(is_grounded_once);
         let queries = u64::try_from(self.queries.len()).unwrap_or(u64::MAX);
         let queries = queries.saturating_add(u64::from(self.queries_beyond));
         let queries = if is_billed_once { queries.min(1) } else { queries };

@@ -71,6 +71,7 @@ mod prices;
 mod private;
 mod public_cases;
 mod request_dearer;
+mod request_fees;
 mod request_held;
 mod request_memory;
 mod request_places;

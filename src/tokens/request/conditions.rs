@@ -17,6 +17,9 @@ pub(super) fn of(shape: &RequestShape, mut conditions: Conditions) -> Conditions
     if let Some(place) = shape.region.as_deref().map(Region::named).filter(|place| *place != Region::Global) {
         conditions = conditions.with_region(place);
     }
+    if let Some(size) = shape.search {
+        conditions = conditions.with_search_context(size);
+    }
     if shape.writes_cache {
         conditions = conditions.with_cache_writes();
     }

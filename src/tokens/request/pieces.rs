@@ -53,7 +53,7 @@ fn made(uses: &mut Vec<(Meter, Option<u64>)>, body: Node<'_>, meter: Meter, name
 }
 
 /// A whole number, also where it stands in quotes; what is begun counts as whole.
-fn figure(field: Node<'_>) -> Option<u64> {
+pub(super) fn figure(field: Node<'_>) -> Option<u64> {
     let text = field.text();
     let text = text.as_deref().unwrap_or(field.raw());
     let whole = text.split('.').next().and_then(whole_text);

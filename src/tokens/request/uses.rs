@@ -1,10 +1,10 @@
 //! Which fees may a request incur, and how often at most?
 
 use super::name::Name;
-use super::pieces;
 use super::settings::whole_text;
+use super::{pieces, sandbox, switches};
 use crate::Meter;
-use crate::tokens::document::{Kind, Node};
+use crate::tokens::document::Node;
 
 /// Every fee that the body names a way to incur, beside those of the tools that its conversation announces.
 pub(super) fn of(body: Node<'_>, announced: &[(Meter, Option<u64>)]) -> Vec<(Meter, Option<u64>)> {
@@ -19,11 +19,7 @@ pub(super) fn of(body: Node<'_>, announced: &[(Meter, Option<u64>)]) -> Vec<(Met
                     tools(&mut uses, list, calls);
                 }
             }
-            // One search a request, by OpenAI's models that always search.
-            "websearchoptions" if !field.is_null() => add(&mut uses, Meter::WebSearch, Some(1)),
-            "searchparameters" => searched(&mut uses, field),
-            "plugins" => plugins(&mut uses, field),
-            _ => {}
+            _ => switches::of(&mut uses, body, field),
         }
     }
     for (meter, own) in announced {
@@ -49,18 +45,21 @@ fn tools(uses: &mut Vec<(Meter, Option<u64>)>, list: Node<'_>, calls: Option<u64
     list.children().filter(Node::is_object).for_each(|item| tool(uses, item, calls));
 }
 
+/// Of two members of one name both count, whichever of them the provider takes.
 pub(super) fn tool(uses: &mut Vec<(Meter, Option<u64>)>, item: Node<'_>, calls: Option<u64>) {
-    let own = ["max_uses", "maxUses"]
-        .iter()
-        .find_map(|field| item.get(field))
-        .and_then(|uses| whole_text(uses.raw()));
+    let own = uses_at_most(item);
     let most = match (own, calls) {
         (Some(own), Some(calls)) => Some(own.min(calls)),
         (own, calls) => own.or(calls),
     };
-    let kind = item.get("type").and_then(|kind| kind.text());
-    if let Some(meter) = kind.as_deref().and_then(of_kind) {
-        return add(uses, meter, most);
+    let kinds = item.children().filter(|field| field.is_named("type")).filter_map(|kind| kind.text());
+    let mut is_known = false;
+    for meter in kinds.filter_map(|kind| of_kind(&kind, item)) {
+        is_known = true;
+        add(uses, meter, if meter == Meter::CodeExecution { sandbox::sized(item, most) } else { most });
+    }
+    if is_known {
+        return;
     }
     // Google's tools are named by the field that switches them on.
     for field in item.children().filter(|field| !field.is_null()) {
@@ -70,7 +69,15 @@ pub(super) fn tool(uses: &mut Vec<(Meter, Option<u64>)>, item: Node<'_>, calls: 
     }
 }
 
-fn of_kind(kind: &str) -> Option<Meter> {
+/// How often a tool may be used at most, where it says so; nothing where a word for it cannot be read.
+pub(super) fn uses_at_most(item: Node<'_>) -> Option<u64> {
+    let said = item.children().filter(|field| Name::of(field).as_str() == "maxuses");
+    let said = said.map(|uses| whole_text(uses.raw()));
+    said.reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other))).flatten()
+}
+
+/// The fee of a tool of that kind, where it has one.
+pub(super) fn of_kind(kind: &str, tool: Node<'_>) -> Option<Meter> {
     let kind = kind.rsplit(':').next().unwrap_or(kind);
     Some(match kind {
         _ if kind.starts_with("web_search") || kind == "x_search" || kind == "browser_search" => {
@@ -80,6 +87,7 @@ fn of_kind(kind: &str) -> Option<Meter> {
         _ if kind.starts_with("code_interpreter") || kind.starts_with("code_execution") => {
             Meter::CodeExecution
         }
+        "shell" if sandbox::is_hosted(tool) => Meter::CodeExecution,
         "file_search" | "collections_search" | "document_library" => Meter::FileSearch,
         "image_generation" => Meter::ImageGeneration,
         _ => return None,
@@ -94,27 +102,4 @@ fn of_field(name: &str) -> Option<Meter> {
         "codeexecution" => Meter::CodeExecution,
         _ => return None,
     })
-}
-
-/// xAI's search: billed by the source, twenty unless said otherwise.
-fn searched(uses: &mut Vec<(Meter, Option<u64>)>, field: Node<'_>) {
-    if field.get("mode").and_then(|mode| mode.word()) == Some("off") || field.is_null() {
-        return;
-    }
-    let most = field.get("max_search_results").and_then(|most| whole_text(most.raw())).unwrap_or(20);
-    add(uses, Meter::WebSearch, Some(most));
-}
-
-/// OpenRouter's plugins.
-fn plugins(uses: &mut Vec<(Meter, Option<u64>)>, list: Node<'_>) {
-    if list.kind() != Kind::Array {
-        return;
-    }
-    for plugin in list.children() {
-        match plugin.get("id").and_then(|id| id.word()) {
-            Some("web") => add(uses, Meter::WebSearch, Some(1)),
-            Some("file-parser") => add(uses, Meter::Page, None),
-            _ => {}
-        }
-    }
 }
