@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::output::Output;
-use super::{AtCeiling, StreamEnd, StreamOptions};
+use super::{AtCeiling, StreamEnd, StreamOptions, StreamSeen};
 use crate::enforcer::Abandoned;
 use crate::ledger::Ended;
 use crate::reservation::{Grown, Reached};
@@ -281,14 +281,21 @@ impl StreamHold {
     }
 
     /// Counts the answer by its model's own vocabulary, where what was reported of it may be far less.
-    pub(super) fn count(&mut self, answer: &str, report: &UsageReport) {
+    pub(super) fn count(&mut self, seen: &StreamSeen) {
         let (State::Open(call) | State::Resizing(Resizing { twin: call, .. })) = &self.state else { return };
-        let [line] = report.lines.as_slice() else { return };
+        let [line] = seen.report.lines.as_slice() else { return };
         let is_suspicious = line.usage.output().is_some_and(|output| self.seen.is_twice(output));
-        // Several choices come in pieces that belong to different texts.
-        if is_suspicious && self.reached.choices == 1 && call.counts_text() {
-            self.counted = call.count_text(answer);
+        if !is_suspicious || !call.counts_text() {
+            return;
         }
+        self.counted = match seen.choices.as_slice() {
+            [] if self.reached.choices == 1 => call.count_text(&seen.answer),
+            // Nobody said which piece belongs to which of several texts.
+            [] => None,
+            each => each
+                .iter()
+                .try_fold(0_u64, |sum, text| call.count_text(text).map(|count| sum.saturating_add(count))),
+        };
     }
 
     /// Charges the call by how its stream ended. Ready with nothing where it was given back, or settled before.

@@ -55,6 +55,8 @@ pub struct StreamSeen {
     /// Generated text that was not counted yet.
     pub(super) fresh: String,
     pub(super) answer: String,
+    /// The text of each choice, where there are several.
+    pub(super) choices: Vec<String>,
     /// The text of the answer is not kept.
     pub(super) forgets: bool,
     pub(super) output_reported: u64,
@@ -79,16 +81,48 @@ impl fmt::Debug for StreamSeen {
 /// Bytes of an answer that are kept: the longest that a model gives today is half of it.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
+/// Choices that are told apart; providers give at most 128.
+const CHOICES_MAX: usize = 1_023;
+
 impl StreamSeen {
     /// Text of the answer came.
     pub fn text(&mut self, text: &str) {
-        self.fresh.push_str(text);
-        self.keep(text);
+        self.text_of(0, text);
     }
 
-    fn keep(&mut self, answer: &str) {
-        if !self.forgets && self.answer.len() < ANSWER_BYTES_MAX {
-            self.answer.push_str(answer);
+    /// The same of one of several choices, counted from zero: each is judged by its own text.
+    ///
+    /// ```
+    /// use token_budget::StreamSeen;
+    ///
+    /// let mut seen = StreamSeen::default();
+    /// seen.text_of(0, "Ahoy");
+    /// seen.text_of(1, "Moin");
+    /// assert_eq!(seen.answer(), "AhoyMoin");
+    /// ```
+    pub fn text_of(&mut self, choice: u32, text: &str) {
+        self.fresh.push_str(text);
+        self.keep(choice, text);
+    }
+
+    fn keep(&mut self, choice: u32, text: &str) {
+        if self.forgets || self.answer.len() >= ANSWER_BYTES_MAX {
+            return;
+        }
+        if self.choices.is_empty() && choice > 0 {
+            // Until now the first one spoke alone.
+            self.choices.push(self.answer.clone());
+        }
+        self.answer.push_str(text);
+        if self.choices.is_empty() {
+            return;
+        }
+        let choice = usize::try_from(choice).unwrap_or(usize::MAX).min(CHOICES_MAX);
+        if self.choices.len() <= choice {
+            self.choices.resize(choice.saturating_add(1), String::new());
+        }
+        if let Some(own) = self.choices.get_mut(choice) {
+            own.push_str(text);
         }
     }
 
@@ -158,9 +192,9 @@ impl<T: AsRef<[u8]>> StreamReader<T> for WireReader {
         let bytes = item.as_ref();
         self.bytes = self.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.meter.push(bytes);
-        self.meter.take_text(|fresh, answer| {
+        self.meter.take_text(|fresh, spoken| {
             seen.fresh.push_str(fresh);
-            seen.keep(answer);
+            spoken.for_each(|(choice, text)| seen.keep(choice, text));
         });
         // Figures are worked out only where a frame has changed them.
         if self.meter.usage_frames() != self.usage_frames {

@@ -1,6 +1,10 @@
 //! Which words went by? Only for who asks: counting lengths needs no copy.
 
-use super::json::Raw;
+use smallvec::SmallVec;
+
+use super::json::{Cursor, Kind, Raw};
+use super::reader::Reader;
+use super::vocabulary::At;
 
 /// The text that came since it was last taken.
 #[derive(Clone, Debug, Default)]
@@ -9,6 +13,8 @@ pub(super) struct Heard {
     pub(super) all: String,
     /// The answer alone.
     pub(super) answer: String,
+    /// Which of several choices speaks from which byte of the answer on.
+    turns: SmallVec<[(usize, u32); 1]>,
     /// Text of the frame being read, until the frame has said what kind of text it is.
     pending: String,
 }
@@ -20,6 +26,28 @@ impl Heard {
         if !hidden {
             self.answer.push_str(self.all.get(from..).unwrap_or_default());
         }
+    }
+
+    /// From here on that choice speaks.
+    fn turn_to(&mut self, choice: u32) {
+        if self.speaker() != choice {
+            self.turns.push((self.answer.len(), choice));
+        }
+    }
+
+    fn speaker(&self) -> u32 {
+        self.turns.last().map_or(0, |(_, choice)| *choice)
+    }
+
+    /// The answer by who speaks.
+    pub(super) fn spoken(&self) -> impl Iterator<Item = (u32, &str)> {
+        let ends = self.turns.iter().skip(1).map(|(from, _)| *from).chain([self.answer.len()]);
+        let first = self.turns.first().map_or(self.answer.len(), |(from, _)| *from);
+        let begin = (0, self.answer.get(..first).unwrap_or(&self.answer));
+        let turns = self.turns.iter().zip(ends);
+        let turns =
+            turns.map(|((from, choice), to)| (*choice, self.answer.get(*from..to).unwrap_or_default()));
+        [begin].into_iter().chain(turns).filter(|(_, text)| !text.is_empty())
     }
 
     /// Arguments as the JSON that they are.
@@ -71,9 +99,38 @@ impl Heard {
     }
 
     pub(super) fn clear(&mut self) {
+        let speaker = self.speaker();
+        self.turns.clear();
+        if speaker > 0 {
+            self.turns.push((0, speaker));
+        }
         self.all.clear();
         self.answer.clear();
     }
+}
+
+impl Reader {
+    /// One of several choices, whose text is kept apart where somebody hears it.
+    pub(super) fn choice(&mut self, value: &mut Cursor<'_>) -> Option<()> {
+        if let Some(heard) = &mut self.heard {
+            heard.turn_to(index(*value));
+        }
+        self.members(At::Choice, value)
+    }
+}
+
+/// Which choice it is; the first, where it does not say.
+fn index(mut choice: Cursor<'_>) -> u32 {
+    let mut index = 0;
+    // What breaks off says as much as it says.
+    let _ = choice.members(|key, value| match (key, value.kind()?) {
+        (b"index", Kind::Bare) => {
+            index = std::str::from_utf8(value.bare()?).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+            Some(())
+        }
+        _ => value.skip(),
+    });
+    index
 }
 
 /// Takes out what lies between that place and the last bytes.

@@ -60,10 +60,11 @@ impl StreamMeter {
         meter
     }
 
-    /// Hands on the text that came since the last time: all that was generated, and the answer in it.
-    pub(crate) fn take_text(&mut self, take: impl FnOnce(&str, &str)) {
+    /// Hands on the text that came since the last time: all that was generated, and the answer in it, with
+    /// which of several choices said what.
+    pub(crate) fn take_text(&mut self, take: impl FnOnce(&str, &mut dyn Iterator<Item = (u32, &str)>)) {
         if let Some(heard) = &mut self.reader.heard {
-            take(&heard.all, &heard.answer);
+            take(&heard.all, &mut heard.spoken());
             heard.clear();
         }
     }

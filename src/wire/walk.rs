@@ -43,6 +43,7 @@ impl Reader {
                 self.has_candidates = true;
                 self.members(at, value)
             }
+            At::Choice => self.choice(value),
             At::GeminiContent => self.gemini_content(value),
             At::Response => {
                 self.frame.is_wrapped = true;

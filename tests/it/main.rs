@@ -95,6 +95,8 @@ mod soak;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod streams;
+#[cfg(feature = "tiktoken")]
+mod streams_choices;
 #[cfg(feature = "testing")]
 mod streams_crowd;
 mod streams_mended;
