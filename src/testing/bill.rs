@@ -55,6 +55,7 @@ struct Totals {
     input_unseen: u64,
     output_unseen: u64,
     usd_unseen: Usd,
+    output_hidden: u64,
 }
 
 /// One call as its provider saw it, billed or not.
@@ -84,6 +85,10 @@ pub struct BilledCall {
     pub output_unseen: u64,
     /// What the unseen tokens cost.
     pub usd_unseen: Usd,
+    /// Output that was generated after the last that was handed over, of an answer whose client had gone: in the
+    /// background, or thought at a [speed](super::Reply::hidden_speed). A client has to charge for it, so that it is
+    /// unseen only as far as it came faster than the price row states.
+    pub output_hidden: u64,
 }
 
 /// How a call ended.
@@ -98,6 +103,8 @@ pub enum CallEnd {
     Reset,
     /// The client hung up.
     HungUp,
+    /// The connection ended, by whichever side, and the answer went on to its end in the background.
+    LeftRunning,
 }
 
 /// How far a call had come when it ended.
@@ -113,6 +120,8 @@ pub(super) struct Progress {
     pub(super) unseen: u64,
     /// The usage that the client was told, where it is wrong.
     pub(super) told: Option<Usage>,
+    /// Tokens that were generated when nobody listened any more.
+    pub(super) hidden: u64,
 }
 
 /// Who is billed at which price.
@@ -174,6 +183,12 @@ impl Bill {
         self.totals.usd_unseen
     }
 
+    /// Billed output that was generated when its client had gone, in the background or in thought.
+    #[must_use]
+    pub fn output_hidden(&self) -> u64 {
+        self.totals.output_hidden
+    }
+
     /// The bill of those calls alone: of one user, of one model.
     #[must_use]
     pub fn only(&self, wanted: impl Fn(&BilledCall) -> bool) -> Self {
@@ -195,6 +210,7 @@ impl Bill {
         sum.input_unseen = sum.input_unseen.saturating_add(call.input_unseen);
         sum.output_unseen = sum.output_unseen.saturating_add(call.output_unseen);
         sum.usd_unseen = sum.usd_unseen.checked_add(call.usd_unseen).unwrap_or(Usd::MAX);
+        sum.output_hidden = sum.output_hidden.saturating_add(call.output_hidden);
         if keep {
             self.calls.push(call);
         }
@@ -228,6 +244,7 @@ impl BilledCall {
             input_unseen: unseen(usage.input(), known.input()),
             output_unseen: unseen(usage.output(), known.output()),
             usd_unseen: usd_unseen.max(Usd::ZERO),
+            output_hidden: progress.hidden,
             ..Self::unbilled(customer, end, progress.delivered)
         }
     }
@@ -245,6 +262,7 @@ impl BilledCall {
             input_unseen: 0,
             output_unseen: 0,
             usd_unseen: Usd::ZERO,
+            output_hidden: 0,
         }
     }
 }

@@ -59,12 +59,12 @@ pub struct ScriptedProvider {
 }
 
 #[derive(Clone, Debug)]
-struct Settings {
+pub(super) struct Settings {
     prices: PricingTable,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     otherwise: Otherwise,
-    ahead: u64,
-    keeps_calls: bool,
+    pub(super) ahead: u64,
+    pub(super) keeps_calls: bool,
 }
 
 /// What is answered once the script is used up.
@@ -204,9 +204,8 @@ impl ScriptedProvider {
             Err(free) => return Ok(ScriptedStream::free(*free)),
         };
         let latency = accepted.rendered.latency;
-        let Settings { ahead, keeps_calls, .. } = *self.settings;
         self.state.open.fetch_add(1, Ordering::AcqRel);
-        let open = Open::new(&self.state, accepted.customer, (ahead, keeps_calls));
+        let open = Open::new(&self.state, accepted.customer, &self.settings);
         ScriptedStream::of(accepted.rendered, open).after(latency).await
     }
 

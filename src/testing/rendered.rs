@@ -13,6 +13,7 @@ use super::reply::{Breaks, Refused, Reply, Says};
 use super::request::{Dialect, Request};
 use super::shape::{Frame, error_body, frames};
 use crate::Usage;
+use crate::pricing::Unseen;
 
 /// An answer in bytes, with what it bills.
 #[derive(Debug)]
@@ -29,6 +30,21 @@ pub(super) struct Rendered {
     pub(super) usage: Usage,
     says: Says,
     is_readable: bool,
+    /// It goes on without its client.
+    pub(super) in_background: bool,
+    /// Tokens a second that are thought from the request on.
+    hidden_speed: Option<u32>,
+}
+
+/// What is known of a client that went before the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone {
+    /// Since its request came.
+    pub(super) after: Duration,
+    /// Tokens generated further than it has read.
+    pub(super) ahead: u64,
+    /// How fast the price row says that its model thinks.
+    pub(super) stated: Unseen,
 }
 
 /// A reply that is given again and again, made into bytes once for each kind of request.
@@ -49,6 +65,7 @@ struct Kind {
     limit: Option<u64>,
     choices: u32,
     input: Option<u64>,
+    in_background: bool,
 }
 
 impl Rendered {
@@ -75,20 +92,27 @@ impl Rendered {
             is_billed: reply.is_billed(),
             usage: answer.usage,
             says: reply.says,
+            in_background: reply.in_background || request.in_background(dialect),
+            hidden_speed: reply.hidden_speed,
             is_readable: status == 200 && !matches!(reply.breaks, Breaks::Malformed | Breaks::WithoutEnd),
         }
     }
 
     /// How far the answer had come when it ended so, with so many frames handed over and perhaps a piece of the next.
-    pub(super) fn progress(&self, end: CallEnd, frames: usize, has_piece: bool, ahead: u64) -> Progress {
+    pub(super) fn progress(&self, end: CallEnd, frames: usize, has_piece: bool, gone: Gone) -> Progress {
         let whole = self.usage.output().unwrap_or(0);
         let handed = self.frames.get(..frames).unwrap_or(&self.frames);
         let last = handed.last();
         let shown = last.map_or(0, |frame| frame.shown);
         let generated = last.map_or(0, |frame| frame.generated);
         let output = match end {
+            CallEnd::LeftRunning => whole,
+            CallEnd::HungUp if self.hidden_speed.is_some() => {
+                let thought = self.hidden_speed.map_or(0, |speed| tokens(speed, gone.after));
+                generated.max(thought.min(self.thought_at_most())).saturating_add(gone.ahead).min(whole)
+            }
             _ if !self.is_stream => whole,
-            CallEnd::HungUp => generated.saturating_add(ahead).min(whole),
+            CallEnd::HungUp => generated.saturating_add(gone.ahead).min(whole),
             CallEnd::Reset if has_piece => self.frames.get(frames).map_or(generated, |frame| frame.generated),
             CallEnd::Reset => generated,
             CallEnd::Answered | CallEnd::Failed(_) => whole,
@@ -102,10 +126,35 @@ impl Rendered {
             Says::Truth if says_usage => progress,
             Says::Instead(told) if says_usage => Progress { told: Some(told), ..progress },
             // A whole body that never came, or cannot be read, is charged as it was held.
+            // It is owed as it was held.
+            _ if end == CallEnd::LeftRunning => Progress { hidden: output.saturating_sub(shown), ..progress },
+            _ if end == CallEnd::HungUp && self.hidden_speed.is_some() => {
+                let (hidden, ahead) = (output.saturating_sub(shown), gone.ahead);
+                let stated = match gone.stated {
+                    Unseen::TokensPerSecond(speed) => tokens(speed, gone.after),
+                    Unseen::Hold => u64::MAX,
+                };
+                let unseen = hidden.saturating_sub(stated).max(ahead.min(hidden));
+                Progress { hidden, unseen, ..progress }
+            }
             _ if !arrived => progress,
             _ => Progress { unseen: output.saturating_sub(shown), ..progress },
         }
     }
+}
+
+impl Rendered {
+    /// What can be generated before anything is shown: thoughts, or all of an answer in one piece.
+    fn thought_at_most(&self) -> u64 {
+        let part = if self.is_stream { self.usage.reasoning() } else { self.usage.output() };
+        part.unwrap_or(0)
+    }
+}
+
+/// Tokens that come at that speed in that time, a part of one as a whole one.
+fn tokens(a_second: u32, time: Duration) -> u64 {
+    let tokens = u128::from(a_second).saturating_mul(time.as_nanos()).div_ceil(1_000_000_000);
+    u64::try_from(tokens).unwrap_or(u64::MAX)
 }
 
 impl Repeated {
@@ -130,6 +179,7 @@ impl Repeated {
             limit: request.limit(),
             choices: request.choices(dialect),
             input,
+            in_background: request.in_background(dialect),
         };
         if let Some((known, rendered)) = &*self.last.lock()
             && *known == kind

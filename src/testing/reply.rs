@@ -52,6 +52,8 @@ pub struct Reply {
     pub(super) breaks: Breaks,
     pub(super) refusal: Option<Refused>,
     pub(super) bills: Option<bool>,
+    pub(super) in_background: bool,
+    pub(super) hidden_speed: Option<u32>,
 }
 
 /// A call of one of the client's tools.
@@ -179,6 +181,50 @@ impl Reply {
     /// With that many tokens of reasoning before each answer: output that is billed and never shown.
     pub fn reasoning(mut self, tokens: u64) -> Self {
         self.reasoning = tokens;
+        self
+    }
+
+    /// Goes on to its end though its client has gone, and bills all of it: an answer made in the background.
+    ///
+    /// A request to OpenAI's responses that says `"background": true` is answered so by itself.
+    pub fn in_background(mut self) -> Self {
+        self.in_background = true;
+        self
+    }
+
+    /// Thinks at so many tokens a second from the request on, by the provider's clock, and bills what it has
+    /// thought by the time at which its client hangs up; of an answer in one piece, what it has generated.
+    ///
+    /// Without it nothing is generated before the first frame, and a whole answer that nobody waited for is billed whole.
+    ///
+    /// # Example: a client that leaves after two seconds
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use token_budget::testing::{Reply, ScriptedProvider};
+    /// use token_budget::{ManualClock, Timestamp};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_764_000_000)));
+    /// let slow = Reply::tokens(100).reasoning(5_000).hidden_speed(300);
+    /// let provider = ScriptedProvider::new().clock(clock.clone()).otherwise(slow);
+    /// let body = br#"{"model": "o3", "stream": true, "messages": []}"#;
+    ///
+    /// let stream = provider.stream("/v1/chat/completions", body).await?;
+    /// clock.advance(Duration::from_secs(2));
+    /// drop(stream);
+    ///
+    /// // All of it is owed: a row states a speed of 500 tokens a second, and clients charge by that.
+    /// let bill = provider.bill();
+    /// let call = &bill.calls()[0];
+    /// assert_eq!((call.output_hidden, call.output_unseen), (600, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn hidden_speed(mut self, tokens_per_second: u32) -> Self {
+        self.hidden_speed = Some(tokens_per_second);
         self
     }
 

@@ -69,6 +69,8 @@ pub(super) struct Request<'a> {
     pub(super) model: Cow<'a, str>,
     #[serde(default)]
     pub(super) stream: bool,
+    #[serde(default)]
+    background: Option<bool>,
     #[serde(borrow, default)]
     pub(super) service_tier: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -128,6 +130,11 @@ impl<'a> Request<'a> {
             Dialect::Chat => self.n.unwrap_or(1).max(1),
             _ => 1,
         }
+    }
+
+    /// Whether the answer goes on without its client; only responses know that.
+    pub(super) fn in_background(&self, dialect: Dialect) -> bool {
+        dialect == Dialect::Responses && self.background == Some(true)
     }
 
     /// Whether a stream of chat completions ends with its usage.

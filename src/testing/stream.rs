@@ -14,8 +14,10 @@ use tokio::time::Sleep;
 
 use super::bill::{BilledCall, CallEnd, Customer};
 use super::free::Free;
-use super::provider::State;
-use super::rendered::Rendered;
+use super::provider::{Settings, State};
+use super::rendered::{Gone, Rendered};
+use crate::pricing::Unseen;
+use crate::{Clock, Timestamp};
 
 /// A whole answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +64,9 @@ pub(super) struct Open {
     customer: Option<Customer>,
     ahead: u64,
     keeps_calls: bool,
+    /// By whose clock it came when.
+    clock: Arc<dyn Clock>,
+    since: Timestamp,
 }
 
 /// How a scripted connection fails.
@@ -214,7 +219,7 @@ impl Frames {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            self.end(CallEnd::Reset);
+            self.end(if self.rendered.in_background { CallEnd::LeftRunning } else { CallEnd::Reset });
             return Poll::Ready(Some(Err(ScriptedFault::Reset)));
         }
         if let Some(pause) = &mut self.pause {
@@ -258,7 +263,7 @@ impl Frames {
 
     fn end(&mut self, end: CallEnd) {
         let has_piece = self.is_cut && self.has_piece();
-        let progress = self.rendered.progress(end, self.frames, has_piece, self.open.ahead);
+        let progress = self.rendered.progress(end, self.frames, has_piece, self.open.gone());
         self.open.end(|customer| {
             if self.rendered.is_billed {
                 BilledCall::billed(customer, &self.rendered.usage, end, progress)
@@ -273,14 +278,29 @@ impl Drop for Frames {
     fn drop(&mut self) {
         if self.open.is_open() {
             // Where all bytes before a reset are out, it made no difference that the client went.
-            self.end(if self.is_cut { CallEnd::Reset } else { CallEnd::HungUp });
+            let gone = if self.rendered.in_background { CallEnd::LeftRunning } else { CallEnd::HungUp };
+            self.end(if self.is_cut && !self.rendered.in_background { CallEnd::Reset } else { gone });
         }
     }
 }
 
 impl Open {
-    pub(super) fn new(state: &Arc<State>, customer: Customer, (ahead, keeps_calls): (u64, bool)) -> Self {
-        Self { state: Arc::clone(state), customer: Some(customer), ahead, keeps_calls }
+    pub(super) fn new(state: &Arc<State>, customer: Customer, settings: &Settings) -> Self {
+        let Settings { ahead, keeps_calls, ref clock, .. } = *settings;
+        let since = clock.now();
+        Self {
+            state: Arc::clone(state),
+            customer: Some(customer),
+            ahead,
+            keeps_calls,
+            clock: Arc::clone(clock),
+            since,
+        }
+    }
+
+    fn gone(&self) -> Gone {
+        let stated = self.customer.as_ref().map_or(Unseen::Hold, |customer| customer.price.unseen());
+        Gone { after: self.clock.now().since(self.since), ahead: self.ahead, stated }
     }
 
     fn is_open(&self) -> bool {

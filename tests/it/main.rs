@@ -89,6 +89,8 @@ mod runs_tools;
 mod scripted;
 #[cfg(feature = "testing")]
 mod scripted_http;
+#[cfg(feature = "testing")]
+mod scripted_hidden;
 mod shown;
 #[cfg(feature = "testing")]
 mod soak;
