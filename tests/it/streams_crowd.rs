@@ -195,6 +195,43 @@ fn streams_of_other_budgets_do_not_wait_for_each_other() {
     assert_eq!(younger.heard, 10);
 }
 
+/// Whole calls keep coming, each as soon as the one before it has ended. They are judged by what is held, and
+/// not by what a stream may still ask for: that is what slices buy. The stream comes to its end where what
+/// they leave free is enough for its growth, and is cut, with all that came charged, where it is not: nobody
+/// older is there to give room back, so that it does not wait for those who came later.
+#[test]
+fn whole_calls_that_keep_coming_take_the_room_that_is_left_and_a_stream_never_waits_for_them() {
+    for (limit, comes_to_its_end) in [("0.16", true), ("0.13", false)] {
+        let house = House::of([Budget::usd("day", team(), usd(limit), Window::day())]);
+        let (call, options) = (call("milli", 100), slice(20));
+        let whole = crate::support::call("milli", 50);
+        let mut stream = Polled::begin(&house, &call, &options, 10);
+        let mut running = house.enforcer.reserve_now(&whole).expect("a ledger").or_refusal().expect("room");
+        let mut admitted = 1;
+        let cut = loop {
+            let (is_over, was_cut) = stream.poll().expect("the oldest never waits");
+            if is_over {
+                break was_cut;
+            }
+            // The one before ends unbilled, and the next is there at once.
+            drop(running);
+            running = house.enforcer.reserve_now(&whole).expect("a ledger").or_refusal().expect("room");
+            admitted += 1;
+            let (spent, reserved) = house.dollars(&call);
+            assert!(spent.checked_add(reserved).expect("small") <= usd(limit), "{spent} and {reserved}");
+        };
+        drop(running);
+
+        assert_eq!(cut, !comes_to_its_end, "with {limit}");
+        assert_eq!(stream.heard == 10, comes_to_its_end);
+        // Ten tokens an item, and all that was heard is charged.
+        let charged = Usd::from_nanos(i64::try_from(stream.heard).expect("small") * 10_000_000);
+        stream.stream = None;
+        assert_eq!(house.dollars(&call), (charged, Usd::ZERO));
+        assert!(admitted > 5, "{admitted}");
+    }
+}
+
 /// Every interleaving of polls, drops and ends that the dice give: nobody is left waiting for nobody.
 #[test]
 fn however_streams_are_polled_and_dropped_none_waits_for_ever_and_the_oldest_are_never_cut_for_younger_ones()
