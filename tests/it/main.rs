@@ -106,6 +106,7 @@ mod told;
 mod tools_unheard;
 mod unbound;
 mod usage_believed;
+mod usage_apis;
 #[cfg(feature = "tiktoken")]
 mod usage_properties;
 mod usage_rim;

@@ -32,7 +32,7 @@ pub(crate) fn is_stream(file: &str) -> bool {
 }
 
 /// One frame with one header; its checksums are not looked at.
-fn frame(payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     let header = b"\x0d:content-type\x07\x00\x10application/json";
     let headers = u32::try_from(header.len()).unwrap();
     let length = 12 + headers + u32::try_from(payload.len()).unwrap() + 4;
