@@ -5,6 +5,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
+use crate::fee::Reading;
 use crate::no_limit::OutputTerms;
 use crate::{Conditions, Error, Input, Message, Meter, OnNoLimit, Prompt, Scope, ScopeKind, name};
 
@@ -56,6 +57,8 @@ pub struct Call {
     pub(crate) echoes: bool,
     /// How often it may incur which fee, ordered by meter; `None` is nobody knows how often.
     pub(crate) uses: SmallVec<[(Meter, Option<u64>); 2]>,
+    /// What may be read once more beside the answer, by this model or another.
+    pub(crate) readings: Vec<Reading>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) context_tokens: Option<u64>,
     pub(crate) problem: Option<Box<Problem>>,
@@ -233,6 +236,37 @@ impl Call {
         self
     }
 
+    /// States that the provider may let another model read the whole input, and so often at most: a tool that advises.
+    ///
+    /// Each time is held at that model's price, for the input and 2,048 tokens of advice. A model without a
+    /// price refuses the call.
+    ///
+    /// # Example: two pieces of advice by a dearer model
+    /// ```
+    /// use token_budget::{Call, Enforcer, Unbound};
+    ///
+    /// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
+    /// let call = Call::new("claude-haiku-4-5").input_tokens(1_000).output_tokens(0);
+    /// let held = |call: &Call| enforcer.quote(call).map(Option::unwrap_or_default);
+    /// assert_eq!(held(&call)?, "0.001".parse()?);
+    /// // 2 × (1,000 × $3 + 2,048 × $15) a million more.
+    /// assert_eq!(held(&call.may_consult("claude-sonnet-4-5", 2))?, "0.06844".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn may_consult(mut self, model: impl Into<CompactString>, uses: u64) -> Self {
+        self.readings.push(Reading::advice(model.into(), Some(uses)));
+        self
+    }
+
+    /// The same where nobody says how often: as often as
+    /// [`with_fee_uses_assumed`](crate::Policy::with_fee_uses_assumed) says, ten times unless set.
+    #[must_use]
+    pub fn may_consult_unlimited(mut self, model: impl Into<CompactString>) -> Self {
+        self.readings.push(Reading::advice(model.into(), None));
+        self
+    }
+
     /// Names a model that may answer in place of the call's own: a router's list of fallbacks.
     ///
     /// The call is held at the dearest of all, for nobody knows which will answer; one without a price is
@@ -335,6 +369,7 @@ impl Call {
             use_case: self.use_case.clone(),
             conditions: self.conditions,
             uses: self.uses.clone(),
+            readings: self.readings.clone(),
             choices: 1,
             inputs: 1,
             ..Self::default()
@@ -350,6 +385,7 @@ impl Call {
             && self.use_case == other.use_case
             && self.conditions == other.conditions
             && self.uses == other.uses
+            && self.readings == other.readings
             && other.problem.is_none()
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use compact_str::CompactString;
 use serde::Serialize;
 
 use crate::{Meter, Usage, Usd};
@@ -60,6 +61,34 @@ impl Serialize for Fee {
     }
 }
 
+/// What a request lets its provider read once more beside the answer, which is billed apart: by a tool that asks another
+/// model, or to shorten what is read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Reading {
+    /// Who reads it; the call's own model where none is named.
+    pub(crate) model: Option<CompactString>,
+    /// How often at most; `None` is nobody knows.
+    pub(crate) uses: Option<u64>,
+    /// What is written each time, in tokens.
+    pub(crate) output_tokens: u64,
+    /// Only an input of so many tokens is read again.
+    pub(crate) from_input_tokens: u64,
+    /// What is read is written to a cache as well.
+    pub(crate) caches: bool,
+}
+
+impl Reading {
+    /// What an advice is held for where nobody says how long it may be: Anthropic states 1,400 to 1,800 tokens with what
+    /// is thought, and recommends a limit of this much.
+    pub(crate) const ADVICE_TOKENS: u64 = 2_048;
+
+    /// Advice of that model.
+    pub(crate) fn advice(model: CompactString, uses: Option<u64>) -> Self {
+        let output_tokens = Self::ADVICE_TOKENS;
+        Self { model: Some(model), uses, output_tokens, from_input_tokens: 0, caches: false }
+    }
+}
+
 /// All fees that a call may incur, beside the fee of the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fees {
@@ -68,6 +97,8 @@ pub struct Fees {
     pub(crate) usd: Usd,
     /// One that the request may incur and nobody knows the rate of.
     pub(crate) unknown: Option<Meter>,
+    /// What else is in the sum, in words: readings of the input by other models.
+    pub(crate) notes: Option<Arc<[String]>>,
 }
 
 impl Fees {

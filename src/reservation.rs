@@ -401,6 +401,7 @@ impl Drop for InFlight {
 impl Priced {
     #[inline]
     pub(crate) fn amount(self) -> Amount {
-        Amount::request(self.usd, self.tokens_input, self.tokens_output)
+        let input = self.tokens_input.saturating_add(self.beside_input);
+        Amount::request(self.usd, input, self.tokens_output.saturating_add(self.beside_output))
     }
 }

@@ -11,6 +11,7 @@ mod limit;
 mod observed;
 mod outbox;
 mod plan;
+mod readings;
 mod refuse;
 mod reserve;
 mod told;

@@ -9,6 +9,7 @@ use compact_str::{CompactString, ToCompactString};
 use parking_lot::Mutex;
 
 use super::Core;
+use super::readings::{Reader, Readers};
 use crate::ledger::{About, Note};
 use crate::policy::{Budget, UnknownModel};
 use crate::pricing::Reasoning;
@@ -36,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) prices: PricingTable,
     /// What the call may be billed for beside its tokens.
     pub(crate) fees: Fees,
+    /// What may be read once more beside the answer.
+    pub(super) readers: Vec<Reader>,
     /// The policy wants a price and there is none, or not of a fee that the call may incur.
     pub(crate) unpriced: bool,
     /// The same, were everything enforced that only observes.
@@ -65,6 +68,9 @@ pub(crate) struct Priced {
     pub(crate) tokens_input: u64,
     /// Of all choices together.
     pub(crate) tokens_output: u64,
+    /// Read and written beside the answer, which is billed apart.
+    pub(crate) beside_input: u64,
+    pub(crate) beside_output: u64,
 }
 
 /// What a call is learned under: nobody's answers size another organisation's holds.
@@ -108,17 +114,16 @@ impl Plan {
         let fees =
             price.as_ref().map(|price| price.fees(&call.uses, &call.conditions, assumed)).transpose()?;
         let fees = fees.unwrap_or_default();
+        let readers = Readers::resolve(call, price.as_ref(), &prices, &policy, now);
+        let lacks_price = price.is_none() || fees.unknown.is_some() || readers.unpriced.is_some();
         let counts_only = policy.unknown_model() == &UnknownModel::CountOnly;
         let passes = counts_only || binding.observes_only;
-        let mut valid_until = binding.valid_until;
-        if price.as_ref().is_none_or(|price| price.model() != call.model) {
-            // The model may get a price of its own later on.
-            let begins = prices.prices().map(|price| price.valid_from()).filter(|from| *from > now);
-            valid_until = valid_until.min(begins.min().unwrap_or(Timestamp::MAX));
-        }
-        if let Some(price) = &price {
-            valid_until = valid_until.min(price.holds_until(now));
-        }
+        let until = price_holds_until(&prices, call, price.as_deref(), now).min(readers.hold_until(now));
+        let valid_until = binding.valid_until.min(until);
+        let missing = match &readers.unpriced {
+            _ if price.is_none() => Some(missing(&prices, call, fallback)),
+            beside => beside.as_ref().map(|model| missing_beside(&prices, call, model)),
+        };
         Ok(Arc::new(Self {
             core: Arc::clone(core),
             note: Note {
@@ -132,10 +137,11 @@ impl Plan {
             },
             call: call.without_input(),
             own: Arc::clone(own),
-            unpriced: (price.is_none() || fees.unknown.is_some()) && !passes,
-            lacks_price: (price.is_none() || fees.unknown.is_some()) && !counts_only,
+            unpriced: lacks_price && !passes,
+            lacks_price: lacks_price && !counts_only,
             fees,
-            missing: (price.is_none() && !passes).then(|| Arc::new(missing(&prices, call, fallback))),
+            readers: readers.known,
+            missing: missing.filter(|_| !passes).map(Arc::new),
             output_tokens_said: policy.output_tokens_said(),
             on_no_limit: core.on_no_limit.or(policy.no_limit()).unwrap_or_default(),
             prices: PricingTable::clone(&prices),
@@ -267,8 +273,31 @@ impl Plan {
             }
             None => Usd::ZERO,
         };
-        Ok(Priced { usd, tokens_input, tokens_output })
+        let beside = self.beside(tokens_input)?;
+        Ok(Priced {
+            usd: usd.checked_add(beside.usd)?,
+            tokens_input,
+            tokens_output,
+            beside_input: beside.tokens_input,
+            beside_output: beside.tokens_output,
+        })
     }
+}
+
+/// How long the answer of the table stays what it is.
+fn price_holds_until(
+    prices: &PricingTable,
+    call: &Call,
+    price: Option<&ModelPrice>,
+    now: Timestamp,
+) -> Timestamp {
+    let mut until = price.map_or(Timestamp::MAX, |price| price.holds_until(now));
+    if price.is_none_or(|price| price.model() != call.model) {
+        // The model may get a price of its own later on.
+        let begins = prices.prices().map(|price| price.valid_from()).filter(|from| *from > now);
+        until = until.min(begins.min().unwrap_or(Timestamp::MAX));
+    }
+    until
 }
 
 /// Which publication a price is from.
@@ -306,7 +335,13 @@ fn about(call: &Call, price: CompactString, binding: &Binding, exempt: Option<&B
 /// Whose price is missing, and which may have been meant.
 fn missing(prices: &PricingTable, call: &Call, fallback: Option<&CompactString>) -> MissingPrice {
     let nearest = prices.nearest(call.provider.as_deref(), &call.model);
-    MissingPrice { provider: call.provider.clone(), nearest, fallback: fallback.cloned() }
+    MissingPrice { provider: call.provider.clone(), nearest, fallback: fallback.cloned(), beside: None }
+}
+
+/// The same of a model that the request lets its provider call beside the call's own.
+fn missing_beside(prices: &PricingTable, call: &Call, model: &CompactString) -> MissingPrice {
+    let nearest = prices.nearest(call.provider.as_deref(), model);
+    MissingPrice { provider: call.provider.clone(), nearest, fallback: None, beside: Some(model.clone()) }
 }
 
 /// Plans of calls seen lately: a fixed number of places, so that it never grows.
@@ -382,6 +417,7 @@ impl PlanCache {
         call.use_case.hash(&mut hasher);
         call.conditions.hash(&mut hasher);
         call.uses.hash(&mut hasher);
+        call.readings.hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -6,7 +6,7 @@ use crate::decision::{Judged, Quote, explain};
 use crate::ledger::News;
 use crate::run::set_aside;
 use crate::verdict::{FrozenScope, Observed};
-use crate::{Binding, Decision, Event, ReservationId};
+use crate::{Amount, Binding, Decision, Event, ReservationId};
 
 pub(super) fn refusal(
     plan: &Plan,
@@ -38,14 +38,14 @@ pub(crate) fn frozen_scopes(news: Option<&News>) -> Vec<FrozenScope> {
 
 pub(super) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
     Quote {
-        amount: priced.amount(),
+        amount: Amount::request(priced.usd, priced.tokens_input, priced.tokens_output),
         price: plan.price.clone(),
         unpriced: plan.unpriced,
         input_unsaid: plan.is_unsaid(ask),
         conditions: *plan.conditions(),
         choices: ask.choices,
         excess: plan.excess(ask, priced),
-        fees: plan.fees.clone(),
+        fees: plan.fees_with_readings(priced.tokens_input),
     }
 }
 

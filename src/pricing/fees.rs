@@ -77,7 +77,7 @@ impl ModelPrice {
             lines.push(Fee { meter, uses, assumed, usd, incurred });
         }
         let lines = (!lines.is_empty()).then(|| lines.into());
-        Ok(Fees { lines, usd: sum.rounded_up()?, unknown })
+        Ok(Fees { lines, usd: sum.rounded_up()?, unknown, notes: None })
     }
 
     /// What every call of the model is billed for beside or in place of its tokens.

@@ -172,7 +172,7 @@ impl Open {
             usage,
             beside,
             conditions,
-            priced: Priced { usd: Usd::ZERO, tokens_input: 0, tokens_output: 0 },
+            priced: Priced::default(),
             rank: Rank::Reported,
             served,
             ended_at_our_limit: report.ended_at_limit && self.reach.limit_is_ours,
@@ -197,6 +197,7 @@ impl Open {
             usd: reported.map_or(table, |reported| if is_belied { reported.max(table) } else { reported }),
             tokens_input: sum.count(Meter::Input).unwrap_or(0),
             tokens_output: sum.count(Meter::Output).unwrap_or(0),
+            ..Priced::default()
         };
         charge.rank = if estimated { Rank::Estimated } else { Rank::Reported };
         Ok(charge)

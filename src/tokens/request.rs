@@ -13,6 +13,7 @@ mod modalities;
 mod name;
 mod pieces;
 mod pixels;
+mod readings;
 pub(super) mod sandbox;
 mod schema;
 mod settings;
@@ -32,6 +33,7 @@ use draft::{Draft, Media};
 use language::Language;
 
 use super::document::{Document, Node};
+use crate::fee::Reading;
 use crate::message::{Part, Prompt};
 use crate::{Call, Error, ErrorKind, Meter, SearchContext};
 
@@ -109,6 +111,8 @@ pub struct RequestShape {
     answer: Option<Media>,
     /// How much its searches are to put before the model, where it says so.
     search: Option<SearchContext>,
+    /// What it lets its provider read once more, by its own model or another.
+    readings: Vec<Reading>,
 }
 
 /// A larger body is refused: the largest that a provider takes is 32 MB.
@@ -178,6 +182,7 @@ impl RequestShape {
             media,
             answer: modalities::of(body),
             search: switches::search_context(body),
+            readings: readings::of(body),
         })
     }
 
@@ -233,6 +238,7 @@ impl RequestShape {
         call.echoes |= self.echo;
         call.reasoning = self.reasoning.or(call.reasoning);
         call.inputs = self.inputs;
+        call.readings.extend(self.readings.iter().cloned());
         call.models.extend(self.models.iter().cloned());
         if let (true, Some(first)) = (call.model.is_empty(), self.models.first()) {
             call.model.clone_from(first);

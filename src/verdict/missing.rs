@@ -11,13 +11,18 @@ use crate::name::OneLine;
 pub(crate) struct MissingPrice {
     pub(crate) provider: Option<CompactString>,
     pub(crate) nearest: Vec<CompactString>,
+    /// The model, where it is not the call's own but one that the request lets its provider call.
+    pub(crate) beside: Option<CompactString>,
     /// The model whose price the policy assumes in its place, which has none that could be.
     pub(crate) fallback: Option<CompactString>,
 }
 
 impl fmt::Display for MissingPrice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the model has no price")?;
+        match &self.beside {
+            Some(model) => write!(f, "the request may call {}, which has no price", OneLine(model))?,
+            None => f.write_str("the model has no price")?,
+        }
         if let Some(provider) = &self.provider {
             write!(f, " at {}", OneLine(provider))?;
         }

@@ -197,6 +197,9 @@ impl fmt::Display for Decision {
             for fee in self.fees() {
                 write!(f, "; the call is held for {fee}")?;
             }
+            for note in self.fees.notes.iter().flat_map(|notes| notes.iter()) {
+                write!(f, "; the call is held for {note}")?;
+            }
             if let Some(model) = self.priced_as() {
                 write!(f, "; the model has no price, and that of {} is assumed", OneLine(model))?;
             }

@@ -1,0 +1,135 @@
+//! What is held for what the provider reads once more beside the answer?
+
+use std::sync::Arc;
+
+use compact_str::CompactString;
+
+use super::Plan;
+use crate::fee::Reading;
+use crate::policy::UnknownModel;
+use crate::{Call, Error, Fees, ModelPrice, Policy, PricingTable, Timestamp, Usd};
+
+/// A reading that has a price.
+#[derive(Debug)]
+pub(super) struct Reader {
+    reading: Reading,
+    uses: u64,
+    price: Arc<ModelPrice>,
+}
+
+/// All readings of a call, and the first model among them that has no price.
+#[derive(Debug, Default)]
+pub(super) struct Readers {
+    pub(super) known: Vec<Reader>,
+    pub(super) unpriced: Option<CompactString>,
+}
+
+/// What all of them take together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beside {
+    pub(super) usd: Usd,
+    pub(super) tokens_input: u64,
+    pub(super) tokens_output: u64,
+}
+
+impl Readers {
+    /// Finds who reads, and at which price; the call's own model is `own`.
+    pub(super) fn resolve(
+        call: &Call,
+        own: Option<&Arc<ModelPrice>>,
+        prices: &PricingTable,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Self {
+        let mut readers = Self::default();
+        let sold = |provider: Option<&str>, model: &str| {
+            prices.find(provider, model, now).filter(|price| price.quotes(&call.conditions)).cloned()
+        };
+        for reading in &call.readings {
+            let price = match &reading.model {
+                None => own.cloned(),
+                Some(model) => {
+                    sold(call.provider.as_deref(), model).or_else(|| match policy.unknown_model() {
+                        UnknownModel::PricedAs(other) => sold(None, other).filter(|price| !price.is_free()),
+                        _ => None,
+                    })
+                }
+            };
+            match (price, &reading.model) {
+                (Some(price), _) => {
+                    let uses = reading.uses.unwrap_or(policy.fee_uses_assumed());
+                    readers.known.push(Reader { reading: reading.clone(), uses, price });
+                }
+                (None, Some(model)) if reading.uses != Some(0) => {
+                    readers.unpriced.get_or_insert_with(|| model.clone());
+                }
+                // Without a price of its own the call is refused, or counted, anyway.
+                (None, _) => {}
+            }
+        }
+        readers
+    }
+
+    /// The first instant at which one of the prices may be another.
+    pub(super) fn hold_until(&self, now: Timestamp) -> Timestamp {
+        let ends = self.known.iter().map(|reader| reader.price.holds_until(now));
+        ends.min().unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Reader {
+    /// What it takes of an input of so many tokens: nothing, where that is too short.
+    fn of(&self, call: &Call, tokens_input: u64) -> Result<Beside, Error> {
+        let Reading { output_tokens, from_input_tokens, caches, .. } = self.reading;
+        if tokens_input < from_input_tokens || self.uses == 0 {
+            return Ok(Beside::default());
+        }
+        let read = tokens_input.min(self.price.context_tokens().unwrap_or(u64::MAX));
+        let conditions = if caches { call.conditions.with_cache_writes() } else { call.conditions };
+        // Each is a request of its own, at the rates of its own length.
+        let each = self.price.quote(read, output_tokens, &conditions)?;
+        let times = i64::try_from(self.uses).ok().and_then(|uses| each.nanos().checked_mul(uses));
+        Ok(Beside {
+            usd: Usd::from_nanos(times.ok_or_else(|| Error::overflow("readings of the input"))?),
+            tokens_input: read.saturating_mul(self.uses),
+            tokens_output: output_tokens.saturating_mul(self.uses),
+        })
+    }
+}
+
+impl Plan {
+    /// What is read beside the answer of an input of so many tokens.
+    #[inline]
+    pub(super) fn beside(&self, tokens_input: u64) -> Result<Beside, Error> {
+        if self.readers.is_empty() {
+            return Ok(Beside::default());
+        }
+        self.readers.iter().try_fold(Beside::default(), |sum, reader| {
+            let more = reader.of(&self.call, tokens_input)?;
+            Ok(Beside {
+                usd: sum.usd.checked_add(more.usd)?,
+                tokens_input: sum.tokens_input.saturating_add(more.tokens_input),
+                tokens_output: sum.tokens_output.saturating_add(more.tokens_output),
+            })
+        })
+    }
+
+    /// The fees of a call, with what is read beside its answer.
+    pub(super) fn fees_with_readings(&self, tokens_input: u64) -> Fees {
+        let mut fees = self.fees.clone();
+        let held = self.readers.iter().filter_map(|reader| {
+            let usd = reader.of(&self.call, tokens_input).ok()?.usd;
+            let assumed = if reader.reading.uses.is_none() { ", assumed" } else { "" };
+            let who = reader.reading.model.as_deref().unwrap_or("compaction");
+            (usd > Usd::ZERO)
+                .then(|| (usd, format!("{} × {who}, which reads the input{assumed}: {usd} USD", reader.uses)))
+        });
+        let held: Vec<_> = held.collect();
+        if !held.is_empty() {
+            let sum = held.iter().try_fold(fees.usd, |sum, (usd, _)| sum.checked_add(*usd));
+            fees.usd = sum.unwrap_or(Usd::MAX);
+            fees.notes = Some(held.into_iter().map(|(_, note)| note).collect());
+        }
+        fees
+    }
+}

@@ -1,0 +1,94 @@
+//! Which models does a request let its provider call beside the one that answers, and is its input read again?
+
+use compact_str::CompactString;
+
+use super::name::Name;
+use super::settings::whole_text;
+use super::uses::{of_kind, uses_at_most};
+use crate::fee::Reading;
+use crate::tokens::document::{Kind, Node};
+
+/// Whatever may be read once more for what the body asks.
+pub(super) fn of(body: Node<'_>) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    let calls = body.get("max_tool_calls").and_then(|calls| whole_text(calls.raw()));
+    for field in body.children() {
+        match Name::of(&field).as_str() {
+            "tools" => tools(&mut readings, field, "type", calls),
+            "plugins" => tools(&mut readings, field, "id", calls),
+            "toolconfig" => {
+                field.get("tools").into_iter().for_each(|list| tools(&mut readings, list, "type", calls));
+            }
+            "contextmanagement" => compacted(&mut readings, field),
+            _ => {}
+        }
+    }
+    readings
+}
+
+fn tools(readings: &mut Vec<Reading>, list: Node<'_>, kind: &str, calls: Option<u64>) {
+    let only = Some(list).filter(Node::is_object);
+    let items = list.children().filter(|_| only.is_none());
+    only.into_iter().chain(items).filter(Node::is_object).for_each(|item| tool(readings, item, kind, calls));
+}
+
+/// A tool of the provider's own that names a model: Anthropic's advisor. A tool with a fee of its own is billed by that,
+/// and a function of the caller's calls nobody.
+fn tool(readings: &mut Vec<Reading>, item: Node<'_>, kind: &str, calls: Option<u64>) {
+    let kinds = item.children().filter(|field| field.is_named(kind));
+    let mut kinds = kinds.filter_map(|kind| kind.text());
+    let is_own = |kind: &str| !matches!(kind, "function" | "custom") && of_kind(kind, item).is_none();
+    if !kinds.any(|kind| is_own(&kind)) {
+        return;
+    }
+    // OpenRouter's tools have their settings inside.
+    let inside = item.children().filter(|field| field.is_named("parameters") && field.is_object());
+    for place in std::iter::once(item).chain(inside) {
+        let models = place.children().filter(|field| field.is_named("model") && !field.is_empty());
+        for model in models.map(named) {
+            let uses =
+                uses_at_most(place).map_or(calls, |own| Some(calls.map_or(own, |calls| own.min(calls))));
+            let long = place.children().filter(|field| field.is_named("max_tokens"));
+            let long = long.filter_map(|limit| whole_text(limit.raw())).max();
+            let mut advice = Reading::advice(model, uses);
+            advice.output_tokens = long.unwrap_or(advice.output_tokens);
+            advice.caches = place.get("caching").is_some_and(|caching| !caching.is_null());
+            readings.push(advice);
+        }
+    }
+}
+
+/// A model's name; what is no name is no model that has a price.
+fn named(model: Node<'_>) -> CompactString {
+    model.text().map_or_else(|| model.raw().chars().take(80).collect(), CompactString::from)
+}
+
+/// What a summary of a long conversation is held for: Anthropic's own example has 3,500 tokens.
+const SUMMARY_TOKENS: u64 = 4_096;
+/// From so many input tokens on Anthropic summarises, unless it is told otherwise.
+const COMPACTS_FROM: u64 = 150_000;
+
+/// A conversation that is summarised on the way once it is long is read whole for that, and then for the answer.
+fn compacted(readings: &mut Vec<Reading>, field: Node<'_>) {
+    let edits = if field.kind() == Kind::Array { Some(field) } else { field.get("edits") };
+    let compacting =
+        edits.into_iter().flat_map(|edits| edits.children()).filter(|edit| is_kind(edit, "compact"));
+    let from = compacting.map(|edit| {
+        let said = edit.get("trigger").and_then(|trigger| trigger.get("value"));
+        let said = said.or_else(|| edit.get("compact_threshold")).and_then(|from| whole_text(from.raw()));
+        // OpenAI does not say when it does, unless it is told.
+        let unsaid = if is_kind(&edit, "compact_") { COMPACTS_FROM } else { 0 };
+        said.unwrap_or(unsaid)
+    });
+    readings.extend(from.min().map(|from| Reading {
+        model: None,
+        uses: Some(1),
+        output_tokens: SUMMARY_TOKENS,
+        from_input_tokens: from,
+        caches: false,
+    }));
+}
+
+fn is_kind(edit: &Node<'_>, start: &str) -> bool {
+    edit.get("type").and_then(|kind| kind.text()).is_some_and(|kind| kind.starts_with(start))
+}
