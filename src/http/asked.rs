@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::dialect::Dialect;
 use super::edit::{Edits, Object};
 use super::route::{Route, Want};
@@ -82,13 +84,13 @@ fn ambiguous(body: &Object<'_>, language: &'static Language) -> Option<String> {
         // Two spellings of one name.
         return Some((**second).to_owned());
     }
-    let names = || READ.iter().chain(language.nested).chain(language.limits).chain(language.choices);
+    let names = READ.iter().chain(language.nested).chain(language.limits).chain(language.choices);
+    let names: SmallVec<[&str; 24]> = names.copied().collect();
     let objects = language::ANY.nested.iter().chain(&["stream_options"]).filter_map(|name| body.object(name));
     std::iter::once(*body).chain(objects).find_map(|object| {
-        let is_text = |name: &&str| object.text_of(name).is_some_and(|text| text.starts_with('"'));
-        let number_as_text =
-            language.limits.iter().chain(language.choices).copied().find(is_text).map(Cow::Borrowed);
-        let name = object.doubled().or_else(|| object.misspelt(names().copied())).or(number_as_text)?;
+        let numbers = || language.limits.iter().chain(language.choices).copied();
+        let number_as_text = numbers().find(|name| object.is_text(name)).map(Cow::Borrowed);
+        let name = object.doubled().or_else(|| object.misspelt(&names)).or(number_as_text)?;
         Some(name.into_owned())
     })
 }

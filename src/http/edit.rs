@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::tokens::document::{Document, Node};
+use smallvec::SmallVec;
+
+use crate::tokens::document::{Document, Kind, Node};
 
 /// An object of a body, with the place of every member's value.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +22,13 @@ impl<'d> Object<'d> {
     /// A name that stands here twice: which of both a server reads is its own affair.
     pub(super) fn doubled(&self) -> Option<Cow<'d, str>> {
         let count = self.node.children().count();
-        if count <= FEW {
-            let mut rest = self.node.children();
-            while let Some(one) = rest.next() {
-                if rest.clone().any(|other| is_same(&one, &other)) {
-                    return Some(one.key());
+        if count <= FEW && self.node.children().all(|member| member.has_plain_key()) {
+            let mut before = SmallVec::<[&str; FEW]>::new();
+            for name in self.node.children().map(|member| member.raw_key()) {
+                if before.contains(&name) {
+                    return Some(Cow::Borrowed(name));
                 }
+                before.push(name);
             }
             return None;
         }
@@ -41,14 +44,14 @@ impl<'d> Object<'d> {
     }
 
     /// A name that is one of those but for its case: servers written in Go read it all the same.
-    pub(super) fn misspelt(&self, known: impl Iterator<Item = &'static str> + Clone) -> Option<Cow<'d, str>> {
-        self.node.children().map(|member| member.key()).find(|name| {
-            known.clone().any(|known| {
-                known.len() <= name.len()
-                    && known != name
-                    && name.chars().map(folded).eq(known.chars().map(folded))
-            })
-        })
+    pub(super) fn misspelt(&self, known: &[&str]) -> Option<Cow<'d, str>> {
+        let mut names = self.node.children().map(|member| member.key());
+        names.find(|name| known.iter().any(|known| known != name && is_same_but_for_case(name, known)))
+    }
+
+    /// Whether a member is a text.
+    pub(super) fn is_text(&self, name: &str) -> bool {
+        self.node.get(name).is_some_and(|value| value.kind() == Kind::Text)
     }
 
     /// Where a member's value stands.
@@ -70,8 +73,13 @@ impl<'d> Object<'d> {
 /// So many names are compared with each other one by one.
 const FEW: usize = 32;
 
-fn is_same(one: &Node<'_>, other: &Node<'_>) -> bool {
-    one.raw_key() == other.raw_key() || one.key() == other.key()
+/// Whether a name, spelled however it may be, is one of ours in another case.
+fn is_same_but_for_case(name: &str, known: &str) -> bool {
+    if name.len() == known.len() {
+        return name.eq_ignore_ascii_case(known);
+    }
+    // A letter outside ASCII takes more room than the one that it is read as.
+    known.len() < name.len() && !name.is_ascii() && name.chars().map(folded).eq(known.chars().map(folded))
 }
 
 /// A letter without its case, as Unicode folds it: two signs outside ASCII are letters inside it.
@@ -151,8 +159,8 @@ mod tests {
         let body = "{\"max_tokens\":1,\"max_to\u{212a}en\u{17f}\":2,\"maxTokens\":3}";
         let document = Document::parse(body).expect("JSON");
         let body = Object::of(&document);
-        assert_eq!(body.misspelt(["max_tokens"].into_iter()).as_deref(), Some("max_to\u{212a}en\u{17f}"));
-        assert_eq!(body.misspelt(["model", "n"].into_iter()), None);
+        assert_eq!(body.misspelt(&["max_tokens"]).as_deref(), Some("max_to\u{212a}en\u{17f}"));
+        assert_eq!(body.misspelt(&["model", "n"]), None);
         assert!(Document::parse("{\"a\":1").is_err());
     }
 }

@@ -4,11 +4,14 @@
 //! An entry has twelve bytes. Numbers and the like in a list have none, nor has what is empty, and neither has what lies deeper than
 //! 32 levels, so a text costs at most four times its bytes here, whatever is written in it.
 
+mod names;
 mod parse;
 mod text;
 
 use std::borrow::Cow;
 use std::ops::Range;
+
+use names::Names;
 
 /// A JSON text, and where its values stand.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub(crate) struct Document<'a> {
     text: &'a str,
     entries: Entries,
     first: Entry,
+    /// The names of the outermost object's members, of which every reader asks for many that are not there.
+    names: Names,
     /// Whether something in it is marked to be kept in a cache: Anthropic's mark, or Bedrock's.
     pub(crate) marks_cache: bool,
 }
@@ -26,8 +31,8 @@ pub(crate) const DEPTH_MAX: usize = 32;
 /// Where a value begins, and what comes behind it.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// Where its name begins, behind the quote, in an object.
-    key: u32,
+    /// Its name in an object.
+    key: Key,
     at: u32,
     /// The entry behind it and all that is in it, with its flags in the highest bits.
     next: u32,
@@ -38,6 +43,41 @@ const BARE: u32 = 1 << 31;
 /// What is in it lies too deep.
 const DEEP: u32 = 1 << 30;
 const INDEX: u32 = DEEP - 1;
+
+/// Where a name begins, behind the quote, and how long it is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Key(u32);
+
+impl Key {
+    /// No place is further from the beginning of a text.
+    const PLACE: u32 = (1 << 26) - 1;
+    /// A length for names that are as long or longer, or have an escape in them.
+    const OTHER: usize = 31;
+    /// Its letters are all small, and no stroke is among them.
+    const FOLDED: u32 = 1 << 31;
+
+    /// A name without escapes.
+    fn plain(at: u32, name: &[u8]) -> Self {
+        let length = u32::try_from(name.len().min(Self::OTHER)).unwrap_or(0);
+        let is_folded = !name.iter().any(|byte| *byte == b'_' || byte.is_ascii_uppercase());
+        let folded = if is_folded { Self::FOLDED } else { 0 };
+        Self(at & Self::PLACE | length << 26 | folded)
+    }
+
+    /// Any other name.
+    fn other(at: u32) -> Self {
+        Self(at & Self::PLACE | 31 << 26)
+    }
+
+    fn at(self) -> usize {
+        place(self.0 & Self::PLACE)
+    }
+
+    /// How long a short name without escapes is.
+    fn length(self) -> Option<usize> {
+        Some(place((self.0 & !Self::FOLDED) >> 26)).filter(|length| *length < Self::OTHER)
+    }
+}
 
 /// Entries in pieces of one size, so that a large text is not copied while it is read.
 #[derive(Debug, Default)]
@@ -170,13 +210,28 @@ impl<'d> Node<'d> {
 
     /// Its name in the object around it, as it is written between the quotes.
     pub(crate) fn raw_key(&self) -> &'d str {
-        let at = place(self.entry.key);
-        self.document.text.get(at..text::end(self.bytes(), at)).unwrap_or_default()
+        let at = self.entry.key.at();
+        let end = match self.entry.key.length() {
+            Some(length) => at.saturating_add(length),
+            None => text::end(self.bytes(), at),
+        };
+        self.document.text.get(at..end).unwrap_or_default()
+    }
+
+    /// Whether its name is short and stands there as it is.
+    pub(crate) fn has_plain_key(&self) -> bool {
+        self.entry.key.length().is_some()
+    }
+
+    /// The same, in small letters and without strokes.
+    pub(crate) fn has_folded_key(&self) -> bool {
+        self.entry.key.0 & Key::FOLDED != 0 && self.has_plain_key()
     }
 
     /// Its name in the object around it.
     pub(crate) fn key(&self) -> Cow<'d, str> {
-        text::unescaped(self.raw_key())
+        let raw = self.raw_key();
+        if self.has_plain_key() { Cow::Borrowed(raw) } else { text::unescaped(raw) }
     }
 
     /// Its number, by which its siblings find it with [`numbered`](Self::numbered).
@@ -200,21 +255,22 @@ impl<'d> Node<'d> {
 
     /// The member of that name; the last, where it stands there twice, as most readers take it.
     pub(crate) fn get(&self, name: &str) -> Option<Self> {
-        if !self.is_object() {
+        let is_absent = self.index == 0 && !self.document.names.may_have(name);
+        if is_absent || !self.is_object() {
             return None;
         }
         self.children().filter(|child| child.is_named(name)).last()
     }
 
-    /// Whether that is its name. Asked of every member for every name that is looked for: most differ in their first letter.
+    /// Whether that is its name.
     pub(crate) fn is_named(&self, name: &str) -> bool {
-        let written = self.bytes().get(place(self.entry.key)..).unwrap_or_default();
-        let same = written.iter().zip(name.as_bytes()).take_while(|(one, other)| one == other).count();
-        match written.get(same) {
-            Some(b'"') => same == name.len(),
-            // An escape may stand for the letter that was to come.
-            Some(b'\\') => text::unescaped(self.raw_key()) == name,
-            _ => false,
+        match self.entry.key.length() {
+            Some(length) if length != name.len() => false,
+            Some(length) => {
+                let at = self.entry.key.at();
+                self.bytes().get(at..at.saturating_add(length)) == Some(name.as_bytes())
+            }
+            None => self.key() == name,
         }
     }
 
@@ -232,6 +288,11 @@ impl<'d> Node<'d> {
             Cow::Borrowed(word) => Some(word),
             Cow::Owned(_) => None,
         }
+    }
+
+    /// Where it begins in the text.
+    pub(crate) fn start(&self) -> usize {
+        self.at()
     }
 
     /// Where it stands in the text.
@@ -303,7 +364,9 @@ mod tests {
     /// Names are compared letter by letter as they are written; an escape, wherever it stands, is read first.
     #[test]
     fn a_member_has_the_name_that_its_key_stands_for() {
-        let names = ["", "m", "model", "models", "mode", "Model", "n", "é", "modèle", "\\"];
+        let long = "additional_model_response_field_paths";
+        let names =
+            ["", "m", "model", "models", "mode", "Model", "n", "é", "modèle", "max_tokens", long, "\\"];
         let written =
             ["m\\u006fdel", "\\u006d", "model\\u0073", "\\u00e9", "mod\\u00e8le", "\\\\", "mode\\u006C"];
         for key in names.iter().filter(|name| **name != "\\").chain(&written) {
@@ -312,7 +375,10 @@ mod tests {
             let member = document.root().children().next().unwrap();
             for name in names {
                 assert_eq!(member.is_named(name), member.key() == name, "{key} {name}");
+                assert_eq!(document.root().get(name).is_some(), member.key() == name, "{key} {name}");
             }
+            let is_folded = !key.contains(['_', '\\']) && key.to_ascii_lowercase() == *key && key.len() < 31;
+            assert_eq!(member.has_folded_key(), is_folded, "{key}");
         }
     }
 }

@@ -1,27 +1,35 @@
 //! Where does each value of a JSON text begin?
 
-use super::{BARE, DEEP, DEPTH_MAX, Document, Entries, Entry, INDEX};
+use super::names::Names;
+use super::{BARE, DEEP, DEPTH_MAX, Document, Entries, Entry, Key};
 
 /// A place where the text is no JSON.
 type Wrong = usize;
 
 pub(super) fn parse(text: &str) -> Result<Document<'_>, Wrong> {
-    let mut parser =
-        Parser { bytes: text.as_bytes(), at: 0, entries: Entries::default(), marks_cache: false };
+    let mut parser = Parser {
+        bytes: text.as_bytes(),
+        at: 0,
+        entries: Entries::default(),
+        names: Names::default(),
+        marks_cache: false,
+    };
     parser.space();
-    parser.value(0, 0, false)?;
+    parser.value(Key::default(), 0, false)?;
     parser.space();
     if parser.at < parser.bytes.len() {
         return Err(parser.at);
     }
     let first = *parser.entries.get(0).ok_or(0_usize)?;
-    Ok(Document { text, first, entries: parser.entries, marks_cache: parser.marks_cache })
+    let Parser { entries, names, marks_cache, .. } = parser;
+    Ok(Document { text, first, entries, names, marks_cache })
 }
 
 struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     entries: Entries,
+    names: Names,
     marks_cache: bool,
 }
 
@@ -41,9 +49,9 @@ impl Parser<'_> {
     }
 
     /// Reads one value, written down under that name; tells whether it is written down.
-    fn value(&mut self, key: u32, depth: usize, in_list: bool) -> Result<bool, Wrong> {
+    fn value(&mut self, key: Key, depth: usize, in_list: bool) -> Result<bool, Wrong> {
         let index = self.entries.len();
-        let at = u32::try_from(self.at).ok().filter(|at| *at < INDEX).ok_or(self.at)?;
+        let at = u32::try_from(self.at).ok().filter(|at| *at < Key::PLACE).ok_or(self.at)?;
         let first = self.peek();
         if in_list && !matches!(first, b'{' | b'[' | b'"') {
             self.bare()?;
@@ -86,15 +94,12 @@ impl Parser<'_> {
             return Ok(0);
         }
         loop {
-            let key = self.at.saturating_add(1);
-            self.string()?;
-            let name = self.bytes.get(key..self.at.saturating_sub(1)).unwrap_or_default();
-            let is_mark = name == b"cache_control" || name == b"cachePoint";
+            let (key, is_mark) = self.name(depth == 0)?;
             self.space();
             self.eat(b':')?;
             self.space();
             self.marks_cache |= is_mark && self.peek() != b'n';
-            self.value(u32::try_from(key).unwrap_or(0), depth.saturating_add(1), false)?;
+            self.value(key, depth.saturating_add(1), false)?;
             self.space();
             match self.peek() {
                 b',' => self.step(),
@@ -108,6 +113,31 @@ impl Parser<'_> {
         }
     }
 
+    /// Passes over a member's name; tells where it begins, and whether it marks something for a cache.
+    fn name(&mut self, is_outermost: bool) -> Result<(Key, bool), Wrong> {
+        self.eat(b'"')?;
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        // Most are too short for a search that takes its time to begin.
+        let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        let plain = found.and_then(|length| rest.get(..length)).unwrap_or_default();
+        let at = u32::try_from(self.at).unwrap_or(0);
+        if found.and_then(|length| rest.get(length)) == Some(&b'"') {
+            if is_outermost {
+                self.names.add(plain);
+            }
+            self.at = self.at.saturating_add(plain.len()).saturating_add(1);
+            return Ok((Key::plain(at, plain), is_mark(plain)));
+        }
+        let end = super::text::end(self.bytes, self.at);
+        let raw = self.bytes.get(self.at..end).filter(|_| end < self.bytes.len()).ok_or(self.bytes.len())?;
+        if is_outermost {
+            self.names.add_any();
+        }
+        self.at = end.saturating_add(1);
+        let name = std::str::from_utf8(raw).unwrap_or_default();
+        Ok((Key::other(at), is_mark(super::text::unescaped(name).as_bytes())))
+    }
+
     fn list(&mut self, depth: usize) -> Result<u32, Wrong> {
         self.step();
         self.space();
@@ -117,7 +147,7 @@ impl Parser<'_> {
         }
         let mut flags = 0;
         loop {
-            if !self.value(0, depth.saturating_add(1), true)? {
+            if !self.value(Key::default(), depth.saturating_add(1), true)? {
                 flags = BARE;
             }
             self.space();
@@ -175,6 +205,11 @@ impl Parser<'_> {
         self.at = end;
         Ok(())
     }
+}
+
+/// Anthropic's mark for a cache, and Bedrock's.
+fn is_mark(name: &[u8]) -> bool {
+    name == b"cache_control" || name == b"cachePoint"
 }
 
 fn is_number(word: &[u8]) -> bool {

@@ -1,13 +1,13 @@
 //! Which field of a body says what?
 //!
-//! Every field of a body has a place here, counts as text, or counts as its JSON. The settings that no model
-//! reads are named in `unread` and in the lists beside each object of settings.
+//! Every field of a body has a place here, counts as text, or counts as its JSON. What each is at the top is
+//! told in `fields`; the settings that no model reads inside an object are named beside it.
 
 use smallvec::SmallVec;
 
 use super::draft::Draft;
+use super::fields::Field;
 use super::name::Name;
-use super::unread::{is_long_setting, is_setting};
 use super::{content, schema, tools};
 use crate::message::Part;
 use crate::tokens::document::{Kind, Node};
@@ -22,31 +22,23 @@ pub(super) fn unwrapped(body: Node<'_>) -> Node<'_> {
 /// Reads everything that the model is shown.
 pub(super) fn read(draft: &mut Draft, body: Node<'_>) {
     let mut shown: SmallVec<[(u8, Node<'_>); 8]> = SmallVec::new();
-    for field in body.children() {
-        if let Some(rank) = rank(Name::of(&field).as_str()).filter(|_| shown.len() < SHOWN_MAX) {
-            shown.push((rank, field));
+    for member in body.children() {
+        match Field::of(Name::of(&member).as_str()) {
+            Some(Field::Shown(rank)) if shown.len() < SHOWN_MAX => shown.push((rank, member)),
+            field => aside(draft, member, field),
         }
     }
-    let last = shown.last().map(|(_, field)| field.place().start);
     // In the order of a conversation, whatever the order of a body.
     shown.sort_by_key(|(rank, _)| *rank);
-    for (rank, field) in shown {
+    for (rank, member) in shown {
         match rank {
             ..TURNS => {
                 draft.begin("system", true);
-                content::read(draft, field);
+                content::read(draft, member);
                 draft.end(false);
             }
-            PROMPT if field.is_object() => stored_prompt(draft, field),
-            _ => content::turns(draft, field),
-        }
-    }
-    for field in body.children() {
-        // One that was shown, or one too many of them.
-        let is_shown =
-            rank(Name::of(&field).as_str()).is_some() && last.is_some_and(|last| field.place().start <= last);
-        if !is_shown {
-            aside(draft, field);
+            PROMPT if member.is_object() => stored_prompt(draft, member),
+            _ => content::turns(draft, member),
         }
     }
 }
@@ -56,27 +48,7 @@ const SHOWN_MAX: usize = 32;
 
 /// The first rank of a conversation; what comes before is the system's.
 const TURNS: u8 = 5;
-const PROMPT: u8 = 11;
-
-/// Where a field stands that the model reads as messages.
-fn rank(name: &str) -> Option<u8> {
-    const SHOWN: [&str; 13] = [
-        "system",
-        "instructions",
-        "systeminstruction",
-        "preamble",
-        "developer",
-        "context",
-        "chathistory",
-        "messages",
-        "contents",
-        "input",
-        "inputs",
-        "prompt",
-        "message",
-    ];
-    SHOWN.iter().zip(0..).find(|(shown, _)| **shown == name).map(|(_, rank)| rank)
-}
+pub(super) const PROMPT: u8 = 11;
 
 /// A prompt that the provider keeps, by its id; its variables are sent.
 fn stored_prompt(draft: &mut Draft, prompt: Node<'_>) {
@@ -86,55 +58,43 @@ fn stored_prompt(draft: &mut Draft, prompt: Node<'_>) {
     draft.aside(Part::Text(prompt.json().into()));
 }
 
-fn aside(draft: &mut Draft, field: Node<'_>) {
-    if field.is_null() {
+/// A field that stands beside the conversation.
+fn aside(draft: &mut Draft, member: Node<'_>, field: Option<Field>) {
+    if member.is_null() {
         return;
     }
-    let name = Name::of(&field);
-    match name.as_str() {
-        "tools" | "functions" => tools::list(draft, field),
-        "toolconfig" => inside(draft, field, |draft, field, name| match name {
-            "tools" => tools::list(draft, field),
-            "functioncallingconfig"
-            | "retrievalconfig"
-            | "toolchoice"
-            | "includeserversidetoolinvocations" => {
-                setting(draft, field);
-            }
-            _ => unknown(draft, field),
-        }),
-        "websearchoptions" | "searchparameters" | "mcpservers" | "plugins" | "websearch" | "enablesearch"
-        | "connectors" => tools::switched(draft, field),
-        "responseformat" | "format" | "outputformat" => schema::format(draft, field),
-        "text" if field.is_object() => inside(draft, field, output),
-        "outputconfig" => inside(draft, field, output),
-        "generationconfig" => inside(draft, field, generation),
-        "images" | "image" => images(draft, field),
-        "suffix" | "inputtext" | "query" | "systemprompt" | "template" | "text"
-            if field.kind() == Kind::Text =>
-        {
-            draft.aside(Part::Text(field.text().unwrap_or_default().as_ref().into()));
+    let Some(field) = field else { return unknown(draft, member) };
+    match field {
+        Field::Tools => tools::list(draft, member),
+        Field::ToolConfig => inside(draft, member, tool_config),
+        Field::Switched => tools::switched(draft, member),
+        Field::Format => schema::format(draft, member),
+        Field::Text if member.is_object() => inside(draft, member, output),
+        Field::OutputConfig => inside(draft, member, output),
+        Field::Generation => inside(draft, member, generation),
+        Field::Images => images(draft, member),
+        Field::Text | Field::Words if member.kind() == Kind::Text => {
+            draft.aside(Part::Text(member.text().unwrap_or_default().as_ref().into()));
         }
-        "thinking"
-        | "reasoning"
-        | "inferenceconfig"
-        | "options"
-        | "streamoptions"
-        | "additionalmodelrequestfields"
-        | "chattemplatekwargs" => inside(draft, field, of_settings),
-        // What the provider keeps is read again, and cannot be counted here.
-        "previousresponseid" | "conversation" | "cachedcontent" | "preset" | "agentid" | "threadid" => {
-            draft.opaque();
-        }
-        "container" => {
-            if field.kind() == Kind::Text || !field.is_empty() {
-                draft.opaque();
-            }
-        }
+        Field::Settings => inside(draft, member, of_settings),
+        Field::Kept => draft.opaque(),
+        Field::Container if member.kind() == Kind::Text || !member.is_empty() => draft.opaque(),
         // A model with stored settings, or nothing but those: `@preset/brief`.
-        "model" if field.word().is_some_and(|model| model.contains("@preset/")) => draft.opaque(),
-        name if is_long_setting(name) => {}
-        name if is_setting(name) => setting(draft, field),
+        Field::Model if member.word().is_some_and(|model| model.contains("@preset/")) => draft.opaque(),
+        Field::Model | Field::Setting => setting(draft, member),
+        Field::Container | Field::LongSetting => {}
+        // A conversation too many, or no text where one belongs.
+        Field::Shown(_) | Field::Text | Field::Words => unknown(draft, member),
+    }
+}
+
+/// Which tools may be called, and how; Bedrock's describes them as well.
+fn tool_config(draft: &mut Draft, field: Node<'_>, name: &str) {
+    match name {
+        "tools" => tools::list(draft, field),
+        "functioncallingconfig" | "retrievalconfig" | "toolchoice" | "includeserversidetoolinvocations" => {
+            setting(draft, field);
+        }
         _ => unknown(draft, field),
     }
 }

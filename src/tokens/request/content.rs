@@ -4,6 +4,7 @@
 //! its JSON. What is on the list counts as well where it is longer than a label may be.
 
 use super::draft::Draft;
+use super::members::Use;
 use super::name::Name;
 use super::{calls, media, tools};
 use crate::tokens::document::{Kind, Node};
@@ -165,88 +166,6 @@ fn part(draft: &mut Draft, value: Node<'_>) {
         return draft.json(value.json());
     }
     fields(draft, value, Class::Plain);
-}
-
-/// What is done with a field of a message, an item or a part.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    /// Read as content, whatever it holds.
-    Words,
-    /// Shown with its names: arguments of tools, results as JSON.
-    Json,
-    Thoughts,
-    Image,
-    File,
-    Inline,
-    Calls,
-    Call,
-    Response,
-    Tools,
-    Name,
-    /// No model reads it, or the family's framing covers it.
-    Label,
-    /// A signature: what the model thought, sealed.
-    Seal,
-    Unknown,
-}
-
-impl Use {
-    fn of(name: &str) -> Self {
-        match name {
-            "text"
-            | "content"
-            | "parts"
-            | "message"
-            | "output"
-            | "outputs"
-            | "result"
-            | "results"
-            | "toolresult"
-            | "citationscontent"
-            | "toolreferences"
-            | "toolplan"
-            | "refusal"
-            | "title"
-            | "context"
-            | "stdout"
-            | "stderr"
-            | "logs"
-            | "code"
-            | "error"
-            | "summary"
-            | "query"
-            | "queries"
-            | "url"
-            | "source"
-            | "encryptedcontent"
-            | "executablecode"
-            | "codeexecutionresult"
-            | "searchresult"
-            | "arguments"
-            | "input"
-            | "reason" => Self::Words,
-            "json" | "guardcontent" | "action" | "operation" => Self::Json,
-            "reasoningcontent" | "reasoning" | "thinking" | "reasoningdetails" | "thinkingblocks" => {
-                Self::Thoughts
-            }
-            "image" | "imageurl" | "images" => Self::Image,
-            "document" | "video" | "audio" | "inputaudio" | "audiourl" | "videourl" | "documenturl"
-            | "file" => Self::File,
-            "inlinedata" | "filedata" => Self::Inline,
-            "toolcalls" => Self::Calls,
-            "tooluse" | "functioncall" | "function" => Self::Call,
-            "functionresponse" => Self::Response,
-            "tools" => Self::Tools,
-            "name" => Self::Name,
-            "type" | "id" | "callid" | "toolcallid" | "tooluseid" | "status" | "index" | "cachecontrol"
-            | "cachepoint" | "iserror" | "strict" | "role" | "phase" | "prefix" | "execution"
-            | "serverlabel" | "containerid" | "detail" | "mediaresolution" | "mimetype" | "mediatype"
-            | "format" | "returncode" | "thought" | "caller" | "approvalrequestid" | "approve"
-            | "videometadata" | "toolname" | "namespace" => Self::Label,
-            "signature" | "thoughtsignature" => Self::Seal,
-            _ => Self::Unknown,
-        }
-    }
 }
 
 /// Longer labels are no labels.
