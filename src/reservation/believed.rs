@@ -9,7 +9,7 @@ use super::open::Open;
 use crate::message::Input;
 use crate::tokens::keeps_to_limit;
 use crate::wire::{Purpose, TextSeen, UsageLine};
-use crate::{Meter, Prompt, Usage, Usd};
+use crate::{Meter, Modality, Prompt, Usage, Usd};
 
 /// What is charged of a report.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Open {
         if report.broke_off {
             // Held may be less than the most that the call can use: what is not known is not little.
             let most = self.output_tokens();
-            believed.usage = usage.with_output(most.max(usage.output().unwrap_or(0)));
+            believed.usage = self.of_its_kind(usage.with_output(most.max(usage.output().unwrap_or(0))));
             believed.estimated = true;
             return;
         }
@@ -102,11 +102,30 @@ impl Open {
         let hides = report.hides_thoughts && self.reach.hidden.bounds_nothing();
         if reported.is_none() || is_belied || hides || self.says_nothing(report) {
             let output = self.output_instead(&report.text, report.counted);
-            believed.usage = usage.with_output(output.max(usage.output().unwrap_or(0)));
+            believed.usage = self.of_its_kind(usage.with_output(output.max(usage.output().unwrap_or(0))));
             believed.estimated = true;
             believed.is_belied |= is_belied;
             believed.unknown = true;
         }
+    }
+
+    /// Where the request asks for sound or images, an output that is not known is of the dearest of these, as it was held.
+    fn of_its_kind(&self, usage: Usage) -> Usage {
+        const KINDS: [(Modality, Meter); 3] = [
+            (Modality::Audio, Meter::OutputAudio),
+            (Modality::Image, Meter::OutputImage),
+            (Modality::Video, Meter::OutputVideo),
+        ];
+        let (conditions, Some(price)) = (self.plan.conditions(), &self.plan.price) else { return usage };
+        if KINDS.iter().any(|(_, meter)| usage.count(*meter).is_some()) {
+            return usage;
+        }
+        let rate = |meter: Meter| price.rate(meter, usage.input().unwrap_or(0), conditions);
+        let asked = KINDS.into_iter().filter(|(kind, _)| conditions.has_output(*kind));
+        let dearest = asked.map(|(_, meter)| meter).max_by_key(|meter| rate(*meter));
+        // Reasoning is text, whatever is made of it.
+        let made = usage.output().unwrap_or(0).saturating_sub(usage.reasoning().unwrap_or(0));
+        dearest.map_or(usage, |meter| usage.with(meter, made))
     }
 
     /// The tokens that an answer of that usage shows: its output, and before it the prompt where that is echoed.

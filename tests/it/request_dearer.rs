@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
 use token_budget::{
     Budget, BudgetEnforcedClient, Call, CallError, Decision, Enforcer, JsonClient, Policy, PriceRow,
-    PricingTable, RequestShape, Usd, Window,
+    PricingTable, Report, RequestShape, Usd, Window,
 };
 
 use crate::support::{ready, team, usd};
@@ -152,6 +152,18 @@ fn an_answer_of_sound_or_images_is_held_at_their_rate() {
     // Whoever sells images by the token makes them unasked; sound is made where it is asked for.
     assert_eq!(millions(&json!({"model": "draws", "contents": []})), Usd::dollars(31));
     assert_eq!(millions(&json!({"model": "speaks", "messages": []})), Usd::dollars(11));
+}
+
+/// Sound of which nobody says how much there was is no text.
+#[test]
+fn sound_that_no_usage_tells_of_is_charged_as_it_was_held() {
+    let body = json!({"model": "speaks", "messages": [], "modalities": ["text", "audio"]});
+    let shape = RequestShape::parse(body.to_string().as_bytes()).unwrap();
+    let call = shape.describe(charge()).input_tokens(1_000).output_tokens(1_000);
+    let reservation = enforcer(Usd::dollars(1)).reserve_now(&call).unwrap().or_refusal().unwrap();
+    let held = reservation.quoted();
+    let receipt = reservation.send().reconcile_now(Report::default()).unwrap();
+    assert_eq!((receipt.cost(), held), (usd("0.081"), usd("0.081")));
 }
 
 /// An image that is shown made all text of the answer as dear as images.
