@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use token_budget::ledger::{Note, OnExpiry, Outcome, SqliteLedger};
-use token_budget::{Clock, ReservationId, SystemClock};
+use token_budget::ledger::{Note, OnExpiry, Outcome, Signature, SqliteLedger};
+use token_budget::{Clock, Enforcer, ReservationId, RunGuard, SystemClock, Usage};
 
-use super::support::{charge, reserve};
+use super::support::{charge, reserve, wait};
 use crate::books::team;
+use crate::support::{call, open_purse, prices, usd};
 
 /// A process that plays a part, and what it says.
 pub(crate) struct Player {
@@ -78,8 +79,32 @@ fn plays_a_part() {
     match part.as_str() {
         "admit" => admit(Path::new(&path)),
         "write" => write(Path::new(&path)),
+        "run" => continue_run(Path::new(&path)),
         other => panic!("no part is called {other}"),
     }
+}
+
+/// Opens the run of another process by its id, says how it stands, spends of it, and stops it.
+fn continue_run(path: &Path) {
+    let ledger = SqliteLedger::open(path).expect("a ledger");
+    let enforcer = Enforcer::builder().policy(open_purse()).prices(prices()).ledger(ledger).build();
+    let other = RunGuard::builder("trip").usd(usd("100"));
+    say(&format!("other limits {:?}", wait(other.open(&enforcer)).expect_err("a conflict").kind()));
+    let run = wait(RunGuard::builder("trip").open(&enforcer)).expect("the run");
+    let report = wait(run.report()).expect("a report");
+    say(&format!("spent {} in {} rounds", report.spent_usd, report.iterations));
+    let round = |tokens: u64| {
+        let held = wait(run.reserve(&call("milli", tokens))).expect("an answer").or_refusal().ok()?;
+        Some(wait(held.send().reconcile(Usage::of(0, tokens))).expect("a receipt").cost())
+    };
+    say(&format!("700 tokens {:?}", round(700)));
+    say(&format!("500 tokens {:?}", round(500)));
+    let child = wait(run.child("search").open()).expect("an answer").or_refusal().expect("a child");
+    drop(child);
+    wait(run.stop(Signature::new("grace", "it loops"))).expect("a stop");
+    drop(run);
+    wait(enforcer.flush()).expect("a ledger");
+    say("stopped");
 }
 
 pub(crate) const ROOM: i64 = 400;
