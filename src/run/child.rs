@@ -178,16 +178,7 @@ impl ChildBuilder<'_> {
         }
         let opening = Opening { saved: saved.as_deref(), was_restored, is_passing };
         let guard = RunGuard::begin(enforcer, run, opening).await?;
-        if let Some((birth, amounts)) = birth {
-            birth.charge(amounts, Note::default());
-        }
-        held.into_iter().for_each(Held::keep);
-        guard.join_family();
-        if enforcer.undelivered() > 0 {
-            // Another process may be told at once to open it: what only waits in the outbox of this one is in flight
-            // there. Where the ledger is away, it goes out with the next command.
-            drop(enforcer.flush().await);
-        }
+        guard.stand(birth, held).await;
         Ok(ChildAdmission::Opened(guard))
     }
 
@@ -281,6 +272,20 @@ impl ChildBuilder<'_> {
 }
 
 impl RunGuard {
+    /// Has its birth charged and its part kept, now that nothing refuses it any more.
+    async fn stand(&self, birth: Option<(Held, post::Amounts)>, part: Option<Held>) {
+        if let Some((birth, amounts)) = birth {
+            birth.charge(amounts, Note::default());
+        }
+        part.into_iter().for_each(Held::keep);
+        self.join_family();
+        if self.enforcer.undelivered() > 0 {
+            // Another process may be told at once to open it: what only waits in the outbox of this one is in flight
+            // there. Where the ledger is away, it goes out with the next command.
+            drop(self.enforcer.flush().await);
+        }
+    }
+
     /// Tells the runs above that this one is there.
     fn join_family(&self) {
         if let Some(parent) = &self.run.parent {
