@@ -4,7 +4,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{Account, Claim, Period, Timestamp, Usd, Window};
+use crate::{Account, Claim, Period, ScopeKind, Timestamp, Usd, Window};
 
 /// What a policy says about one call at one instant, resolved for the ledger.
 ///
@@ -36,6 +36,8 @@ pub struct Binding {
     pub unbound: Option<Unbound>,
     /// The policy has no budget at all: there is none to name, only a policy to give.
     pub policy_is_empty: bool,
+    /// The kind of scope with a budget that is nearest to those of a call without one.
+    pub(crate) nearest_kind: Option<ScopeKind>,
     /// This binding holds up to this instant: a window ends, or a raise begins or ends.
     pub valid_until: Timestamp,
 }

@@ -204,6 +204,7 @@ pub(crate) fn explain(
         missing: None,
         priced_as: None,
         unsaid: quote.input_unsaid,
+        output_tokens_unsaid: None,
         affordable_output_tokens,
         excess: quote.excess,
         fees: quote.fees.clone(),

@@ -128,7 +128,7 @@ impl FromStr for Usd {
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
         let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         if !plain(whole) || !plain(fraction) {
-            return Err(wrong("is not a plain decimal number"));
+            return Err(wrong(&format!("is not a plain decimal number{}", without_sign(text))));
         }
         let fraction = fraction.trim_end_matches('0');
         if fraction.len() > 9 {
@@ -141,6 +141,21 @@ impl FromStr for Usd {
             .and_then(|nanos| nanos.checked_mul(sign))
             .map(Self)
             .ok_or_else(|| wrong("is more than 9.2 billion dollars"))
+    }
+}
+
+/// How to write what bears a sign or a word of its currency.
+fn without_sign(text: &str) -> String {
+    let mut lower = text.to_ascii_lowercase();
+    if text.len() > 64 || !["$", "usd", "dollar"].iter().any(|sign| lower.contains(sign)) {
+        return String::new();
+    }
+    for sign in ["us$", "$", "usd", "dollars", "dollar", ",", "_", " "] {
+        lower = lower.replace(sign, "");
+    }
+    match lower.parse::<Usd>() {
+        Ok(_) => format!("; write it as {lower}, without a sign of the currency"),
+        Err(_) => "; write dollars as 5.00, without a sign of the currency".to_owned(),
     }
 }
 
@@ -211,5 +226,19 @@ mod tests {
         assert_eq!(Usd::from_decimal_rounded_up(dollars("0.0000000010001")).expect("fits").nanos(), 2);
         assert_eq!(Usd::from_decimal_rounded_up(dollars("0.000000001")).expect("fits").nanos(), 1);
         assert!(Usd::from_decimal_rounded_up(dollars("9300000000")).is_err());
+    }
+
+    // People write dollars with their sign, and were told only that this is no number.
+    #[test]
+    fn what_bears_a_sign_of_the_currency_is_told_how_to_be_written() {
+        let told = |text: &str| text.parse::<Usd>().expect_err(text).to_string();
+        let five = "is not a plain decimal number; write it as 5, without a sign of the currency";
+        for text in ["$5", "5 USD", "US$5", "usd 5", "5 dollars"] {
+            assert_eq!(told(text), format!("dollars: {text:?} {five}"));
+        }
+        assert!(told("$1,000.50").contains("; write it as 1000.50,"));
+        assert!(told("$five").ends_with("; write dollars as 5.00, without a sign of the currency"));
+        assert_eq!(told("1_000"), "dollars: \"1_000\" is not a plain decimal number");
+        assert_eq!(told("five"), "dollars: \"five\" is not a plain decimal number");
     }
 }

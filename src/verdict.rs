@@ -53,6 +53,11 @@ pub enum RefusalKind {
     NeverFits,
     /// The model has no price.
     Unpriced,
+    /// The request may incur a fee beside its tokens, and nobody knows the model's rate of it.
+    UnpricedFee {
+        /// What the fee is counted by, as a price row names it: `web_search`.
+        meter: CompactString,
+    },
     /// The scope is frozen.
     Frozen {
         /// By whom and why.
@@ -70,6 +75,9 @@ pub enum RefusalKind {
         scopes: Vec<Scope>,
         /// There is no budget at all: no policy was given, or an empty one.
         policy_is_empty: bool,
+        /// The kind of scope nearest to the call's that has a budget, where the call names none of that kind.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        nearest: Option<ScopeKind>,
     },
     /// The call's input was never said, and a limit counts tokens or dollars.
     InputNotSaid,
@@ -151,6 +159,8 @@ pub struct Decision {
     pub(crate) priced_as: Option<CompactString>,
     /// Nobody said what goes in, and a limit counts it.
     pub(crate) unsaid: bool,
+    /// What is held of output for a call that names no limit.
+    pub(crate) output_tokens_unsaid: Option<u64>,
     pub(crate) affordable_output_tokens: Option<u64>,
     pub(crate) excess: Excess,
     pub(crate) fees: Fees,
@@ -248,6 +258,15 @@ impl Decision {
         self.affordable_output_tokens
     }
 
+    /// The output tokens of each choice that are held for a call that names no limit; `None` where it names one.
+    ///
+    /// A small budget refuses such a call for what it may generate: name a limit, or say by
+    /// [`OnNoLimit`](crate::OnNoLimit) what is held.
+    #[must_use]
+    pub fn output_tokens_unsaid(&self) -> Option<u64> {
+        self.output_tokens_unsaid
+    }
+
     /// What the call may cost above what would be held for it: nothing, unless its output is
     /// sized by what was learned ([`OutputSizing`](crate::OutputSizing)).
     #[must_use]
@@ -317,13 +336,18 @@ impl Decision {
         });
         let by_nobody = unbound.then(|| {
             let scopes = self.binding.claim.scopes_all().cloned().collect();
-            let kind = RefusalKind::Unbound { scopes, policy_is_empty: self.binding.policy_is_empty };
+            let (policy_is_empty, nearest) =
+                (self.binding.policy_is_empty, self.binding.nearest_kind.clone());
+            let kind = RefusalKind::Unbound { scopes, policy_is_empty, nearest };
             Refusal::without_budget(None, kind)
         });
-        // A refusal for want of a price names the fee that has none, if it is one.
-        let fee = self.fees.unknown.map(Meter::name).unwrap_or_default();
-        let unpriced = unpriced
-            .then(|| Refusal { budget: fee.into(), ..Refusal::without_budget(None, RefusalKind::Unpriced) });
+        let unpriced = unpriced.then(|| {
+            let kind = match self.fees.unknown.map(Meter::name) {
+                Some(meter) => RefusalKind::UnpricedFee { meter: meter.into() },
+                None => RefusalKind::Unpriced,
+            };
+            Refusal::without_budget(None, kind)
+        });
         let unsaid = unsaid.then(|| Refusal::without_budget(None, RefusalKind::InputNotSaid));
         by_scope.chain(by_nobody).chain(unpriced).chain(unsaid).chain(extra).collect()
     }

@@ -4,6 +4,7 @@ use super::admission::Ask;
 use super::{Core, Plan, Priced};
 use crate::decision::{Judged, Quote, explain};
 use crate::ledger::News;
+use crate::no_limit::ApiLimit;
 use crate::run::set_aside;
 use crate::verdict::{FrozenScope, Observed};
 use crate::{Amount, Binding, Decision, Event, ReservationId};
@@ -22,7 +23,15 @@ pub(super) fn refusal(
     decision.set_aside_by(|account| set_aside(&plan.core.runs, account));
     decision.missing.clone_from(&plan.missing);
     decision.priced_as.clone_from(&plan.priced_as);
+    decision.output_tokens_unsaid = output_unsaid(plan, ask);
     Box::new(decision)
+}
+
+/// The output of each choice that is held for a call that names no limit, though it could.
+pub(super) fn output_unsaid(plan: &Plan, ask: &Ask<'_>) -> Option<u64> {
+    let is_unsaid = ask.output.is_none() || ask.terms.is_unsaid;
+    let held = plan.output_held(ask);
+    (is_unsaid && held > 0 && ask.terms.api != ApiLimit::Media).then_some(held)
 }
 
 /// The frozen scopes that a ledger's reply names, in people's words.

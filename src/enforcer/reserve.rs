@@ -352,5 +352,6 @@ async fn advise(
     }
     decision.missing.clone_from(&plan.missing);
     decision.priced_as.clone_from(&plan.priced_as);
+    decision.output_tokens_unsaid = refuse::output_unsaid(plan, ask);
     Ok(decision)
 }

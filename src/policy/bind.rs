@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::budget::{EXEMPTION_PREFIX, UNBOUND};
 use super::{Budget, Exemption, OfRun, Policy, Resolved, Tiers, is_run_line};
+use crate::name::nearest;
 use crate::{
     Account, Binding, Bound, Call, Caps, Claim, Error, Line, Mark, Root, Scope, ScopeKind, TierAction,
     Timestamp, Unbound, Unit, Window,
@@ -122,6 +123,7 @@ impl Policy {
             observes_only,
             unbound,
             policy_is_empty: self.0.budgets.is_empty(),
+            nearest_kind: if unbound.is_some() { self.nearest_kind(call) } else { None },
             valid_until,
         })
     }
@@ -139,6 +141,24 @@ impl Policy {
             || own.iter().any(|budget| budget.of_run.binds_calls)
             || call.scopes().iter().any(has_budget);
         (!is_bound).then(|| self.unbound_calls())
+    }
+
+    /// Of the kinds of scope that have a budget the one that a call without one most likely meant: spelt alike, else
+    /// next to one of its own; none where the call names a scope of a kind that has budgets.
+    fn nearest_kind(&self, call: &Call) -> Option<ScopeKind> {
+        let kinds = &self.0.kinds;
+        let named = || call.scopes().iter().map(Scope::kind);
+        if named().any(|kind| kinds.contains(kind)) {
+            return None;
+        }
+        let spelt = |kind: &ScopeKind| {
+            let near = nearest(kind.as_str(), kinds.iter().map(ScopeKind::as_str));
+            kinds.iter().find(|known| near.first() == Some(&known.as_str()))
+        };
+        // Levels are in order from the organisation down: the next one above pays for it, too.
+        let above = |kind: &ScopeKind| kinds.iter().rfind(|known| *known < kind);
+        let found = named().find_map(spelt).or_else(|| named().find_map(above));
+        found.or_else(|| kinds.first()).cloned()
     }
 
     fn budgets_of<'a>(

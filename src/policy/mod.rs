@@ -57,6 +57,8 @@ struct Inner {
     budgets: Vec<Arc<Budget>>,
     by_scope: HashMap<Scope, Vec<usize>>,
     by_kind: HashMap<ScopeKind, Vec<usize>>,
+    /// The kinds of scope that have a budget, from the organisation down.
+    kinds: Vec<ScopeKind>,
     exemptions: Vec<Exemption>,
     ladder: Vec<CompactString>,
     unknown_model: UnknownModel,
@@ -132,7 +134,10 @@ impl Policy {
                 Selector::Each(kind) => by_kind.entry(kind.clone()).or_default().push(place),
             }
         }
-        Ok(Self(Arc::new(Inner { budgets, by_scope, by_kind, ..Inner::default() })))
+        let mut kinds: Vec<_> = by_scope.keys().map(Scope::kind).chain(by_kind.keys()).cloned().collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        Ok(Self(Arc::new(Inner { budgets, by_scope, by_kind, kinds, ..Inner::default() })))
     }
 
     /// The same policy with one more budget; all else stays as it is.
@@ -158,6 +163,7 @@ impl Policy {
             inner.budgets.clone_from(&longer.0.budgets);
             inner.by_scope.clone_from(&longer.0.by_scope);
             inner.by_kind.clone_from(&longer.0.by_kind);
+            inner.kinds.clone_from(&longer.0.kinds);
         }))
     }
 
@@ -379,6 +385,7 @@ impl Policy {
             budgets: shared.budgets.clone(),
             by_scope: shared.by_scope.clone(),
             by_kind: shared.by_kind.clone(),
+            kinds: shared.kinds.clone(),
             exemptions: shared.exemptions.clone(),
             ladder: shared.ladder.clone(),
             unknown_model: shared.unknown_model.clone(),
@@ -409,6 +416,7 @@ impl Default for Inner {
             budgets: Vec::new(),
             by_scope: HashMap::new(),
             by_kind: HashMap::new(),
+            kinds: Vec::new(),
             exemptions: Vec::new(),
             ladder: Vec::new(),
             unknown_model: UnknownModel::default(),

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::{BudgetState, Decision, Refusal, RefusalKind, Verdict};
 use crate::amount::Figure;
 use crate::name::OneLine;
-use crate::{Scope, Unit};
+use crate::{Scope, ScopeKind, Unit};
 
 impl fmt::Display for Refusal {
     /// `budget team/search month 2026-11: 482.10 of 500.00 USD used, call needs 21.75; resets 2026-12-01T00:00:00Z`
@@ -17,26 +17,40 @@ impl fmt::Display for Refusal {
                 self.name_scope(f)?;
                 write!(f, "is frozen by {}: {}; reopen it to go on", OneLine(by), OneLine(reason))
             }
-            RefusalKind::Unpriced if !self.budget.is_empty() => {
-                let meter = &self.budget;
-                write!(
-                    f,
-                    "the request may use {meter}, whose fee is not known for this model; name {meter} in a price row"
-                )
-            }
+            RefusalKind::UnpricedFee { meter } => write!(
+                f,
+                "the request may use {meter}, whose fee is not known for this model; name {meter} in a price row"
+            ),
             RefusalKind::Unpriced => f
                 .write_str("the model has no price; add a price row, or name a fallback price in the policy"),
             RefusalKind::Deadline { at } => {
                 self.name_scope(f)?;
                 write!(f, "had until {at}; the run ends here")
             }
-            RefusalKind::Unbound { scopes, policy_is_empty } => unbound(f, scopes, *policy_is_empty),
+            RefusalKind::Unbound { scopes, policy_is_empty, nearest } => {
+                unbound(f, scopes, *policy_is_empty, nearest.as_ref())
+            }
             RefusalKind::InputNotSaid => f.write_str(
                 "the call does not say what goes in, and its budgets count that; give it input_tokens, a prompt \
                  or a message (input_tokens(0) is said)",
             ),
             _ => self.by_figures(f),
         }
+    }
+}
+
+impl RefusalKind {
+    /// Whether a budget refuses by what was used, held and asked for.
+    fn is_by_figures(&self) -> bool {
+        matches!(
+            self,
+            Self::Exhausted { .. }
+                | Self::InFlight
+                | Self::HeldForChild { .. }
+                | Self::NeverFits
+                | Self::RunLimit
+                | Self::KeptBack
+        )
     }
 }
 
@@ -143,7 +157,12 @@ impl Serialize for BudgetState {
 }
 
 /// Whom no budget binds, and both ways on.
-fn unbound(f: &mut fmt::Formatter<'_>, scopes: &[Scope], policy_is_empty: bool) -> fmt::Result {
+fn unbound(
+    f: &mut fmt::Formatter<'_>,
+    scopes: &[Scope],
+    policy_is_empty: bool,
+    nearest: Option<&ScopeKind>,
+) -> fmt::Result {
     if policy_is_empty {
         return f.write_str(
             "there is no budget at all; give the enforcer a policy with budgets, or let calls without one pass by \
@@ -159,7 +178,12 @@ fn unbound(f: &mut fmt::Formatter<'_>, scopes: &[Scope], policy_is_empty: bool) 
         [_] => " has none; give it one",
         _ => " have none; give one of them a budget",
     })?;
-    f.write_str(", or let such calls pass by name: unbound = \"allow\" in the policy")
+    if let Some(kind) = nearest {
+        write!(f, ", charge the call to one of kind {kind}, which has a budget,")?;
+    } else {
+        f.write_str(",")?;
+    }
+    f.write_str(" or let such calls pass by name: unbound = \"allow\" in the policy")
 }
 
 impl fmt::Display for Verdict {
@@ -211,6 +235,16 @@ impl fmt::Display for Decision {
                 )?;
             }
         }
+        let counts_output = |refusal: &Refusal| {
+            refusal.kind.is_by_figures()
+                && matches!(refusal.unit, Unit::Usd | Unit::Tokens | Unit::TokensOutput)
+        };
+        if let Some(tokens) = self.output_tokens_unsaid.filter(|_| refusals.iter().any(counts_output)) {
+            write!(
+                f,
+                "; the call names no output limit, so that {tokens} output tokens are held for it: name a lower one"
+            )?;
+        }
         match (self.next_rung(), self.affordable_output_tokens) {
             (Some(rung), _) => write!(f, "; try {rung}"),
             (None, Some(tokens)) if tokens > 0 => write!(f, "; an output of {tokens} tokens would fit"),
@@ -228,7 +262,7 @@ impl fmt::Debug for Decision {
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Decision", 15)?;
+        let mut fields = serializer.serialize_struct("Decision", 16)?;
         fields.serialize_field("verdict", &self.verdict)?;
         fields.serialize_field("model", self.model())?;
         fields.serialize_field("at", &self.now)?;
@@ -236,6 +270,7 @@ impl Serialize for Decision {
         fields.serialize_field("budgets", &self.budgets())?;
         fields.serialize_field("refusals", &self.refusals())?;
         fields.serialize_field("affordable_output_tokens", &self.affordable_output_tokens)?;
+        fields.serialize_field("output_tokens_unsaid", &self.output_tokens_unsaid)?;
         fields.serialize_field("worst_case_excess", &self.excess)?;
         fields.serialize_field("fees", self.fees())?;
         fields.serialize_field("tier_without_rate", &self.tier_without_rate)?;

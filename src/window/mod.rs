@@ -233,7 +233,7 @@ impl Window {
     /// database lacks, or a window that follows no calendar.
     pub fn in_zone(self, name: &str) -> Result<Self, Error> {
         let zone = name.parse().map_err(|_| {
-            let hint = did_you_mean(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+            let hint = zone_hint(name);
             Error::invalid(
                 "zone",
                 format!("{name:?} is not in the zone database; write one as Europe/Berlin{hint}"),
@@ -459,6 +459,18 @@ fn remainder(nanos: i64, length: i64) -> i64 {
     nanos.checked_rem_euclid(length).unwrap_or(0)
 }
 
+/// Which zone was most likely meant: that of a city (`Berlin`, `new york`), or one spelt alike.
+fn zone_hint(name: &str) -> String {
+    let zones = || chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+    let city = name.trim().replace([' ', '-'], "_");
+    let is_its = |zone: &&str| zone.rsplit('/').next().is_some_and(|end| end.eq_ignore_ascii_case(&city));
+    let of_city: Vec<&str> = zones().filter(is_its).take(3).collect();
+    match of_city.as_slice() {
+        [] => did_you_mean(name, zones()),
+        found => format!("; did you mean {}?", found.join(" or ")),
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may panic where its sums overflow")]
 mod tests {
@@ -588,5 +600,15 @@ mod tests {
             let window = Window(Kind::Fixed(length, Timestamp::EPOCH));
             prop_assert!(window.label(number).contains(" from "));
         }
+    }
+
+    // Whoever wrote the city alone was shown how a zone is spelt, and had to find its own.
+    #[test]
+    fn a_zone_that_is_named_by_its_city_is_told_in_full() {
+        let told = |name: &str| Window::day().in_zone(name).expect_err(name).to_string();
+        assert!(told("Berlin").ends_with("; did you mean Europe/Berlin?"), "{}", told("Berlin"));
+        assert!(told("new york").ends_with("; did you mean America/New_York?"), "{}", told("new york"));
+        assert!(told("Europe/Berln").ends_with("; did you mean Europe/Berlin?"), "{}", told("Europe/Berln"));
+        assert!(told("Atlantis").ends_with("write one as Europe/Berlin"), "{}", told("Atlantis"));
     }
 }

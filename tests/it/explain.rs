@@ -388,3 +388,23 @@ fn a_call_without_room_for_a_long_time_names_the_longest_wait() {
         "{decision}"
     );
 }
+
+// Five cents refused a call of "hello": nobody was told that 16,384 tokens of output were held for it.
+#[test]
+fn a_refusal_says_what_is_held_for_a_call_that_names_no_limit() {
+    let house = House::of([Budget::usd("day", team(), usd("0.05"), Window::day())]);
+    let unsaid = Call::new("milli").team("search").input_tokens(0);
+    let decision = house.refuse(&unsaid);
+    assert_eq!(decision.output_tokens_unsaid(), Some(16_384));
+    let text = decision.to_string();
+    let said =
+        "; the call names no output limit, so that 16384 output tokens are held for it: name a lower one";
+    assert!(text.contains(said) && text.ends_with("; an output of 50 tokens would fit"), "{text}");
+    assert_eq!(serde_json::to_value(&*decision).unwrap()["output_tokens_unsaid"], 16_384);
+    // Advice says it, too; a call that names a limit, and a refusal of another kind, do not.
+    assert!(ready(house.enforcer.check(&unsaid)).unwrap().to_string().contains(said));
+    let named = house.refuse(&unsaid.clone().output_tokens(100));
+    assert!(named.output_tokens_unsaid().is_none() && !named.to_string().contains("names no output limit"));
+    let requests = Budget::count("n", team(), Unit::Requests, 0, Window::day());
+    assert!(!House::of([requests]).refuse(&unsaid).to_string().contains("names no output limit"));
+}

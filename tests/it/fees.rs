@@ -6,8 +6,8 @@ use token_budget::pricing::Import;
 use token_budget::wire::extract;
 use token_budget::{
     Amount, Balance, Budget, Call, Conditions, Enforcer, Meter, Policy, PriceRow, PriceSource, PricingTable,
-    Quote, Rank, Rates, Region, Report, RequestShape, SearchContext, ServiceTier, Timestamp, Usage, Usd,
-    Window, check_budget,
+    Quote, Rank, Rates, RefusalKind, Region, Report, RequestShape, SearchContext, ServiceTier, Timestamp,
+    Usage, Usd, Window, check_budget,
 };
 
 use crate::support::{team, usd};
@@ -231,6 +231,11 @@ fn a_fee_that_nobody_knows_is_named_in_the_refusal_and_can_be_named_in_a_row() {
     let call = of("acme/chat").input_tokens(1_000).may_use_unlimited(Meter::FileSearch);
     let refused = enforcer(listed(), Usd::dollars(9)).reserve_now(&call).unwrap().or_refusal().unwrap_err();
     assert!(refused.to_string().contains("may use file_search, whose fee is not known"), "{refused}");
+    // The meter stood where a budget's id stands, and the model seemed to have no price.
+    let refusal = &refused.refusals()[0];
+    assert_eq!(refusal.kind, RefusalKind::UnpricedFee { meter: "file_search".into() });
+    assert_eq!(refusal.budget, "");
+    assert_eq!(serde_json::to_value(refusal).unwrap()["kind"], "unpriced_fee");
     let row = r#"[{"provider": "acme", "model": "chat", "standard": {"file_search": "0.002"}}]"#;
     let table = listed().with_rows(PriceRow::list_from_json(row).unwrap()).unwrap();
     assert_eq!(enforcer(table, Usd::dollars(9)).quote(&call).unwrap(), Some(usd("0.021")));

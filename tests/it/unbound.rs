@@ -22,7 +22,7 @@ fn a_call_none_of_whose_scopes_has_a_budget_is_refused_with_its_scopes_and_both_
     let house = House::of([day()]);
     let decision = house.refuse(&typo().user("ada"));
     let [refusal] = &decision.refusals()[..] else { panic!("one reason") };
-    let RefusalKind::Unbound { scopes, policy_is_empty: false } = &refusal.kind else {
+    let RefusalKind::Unbound { scopes, policy_is_empty: false, nearest: None } = &refusal.kind else {
         panic!("{refusal:?}")
     };
     assert_eq!(scopes.iter().map(Scope::to_string).collect::<Vec<_>>(), ["team/serach", "user/ada"]);
@@ -307,4 +307,35 @@ fn a_guardrail_that_can_never_bind_is_an_error_that_names_budget_and_field() {
     assert!(month(5_000, Tiers::warnings_only()).is_ok());
     let books = Budget::new("books", team().into(), Unit::Usd, None, Window::month());
     assert!(Policy::new([books.guardrail(Usd::dollars(9), Window::day())]).is_ok());
+}
+
+// Who charged a user where teams have budgets was told to make a budget, and not whom to name.
+#[test]
+fn a_refusal_names_the_nearest_kind_of_scope_that_has_a_budget() {
+    let told = |budgets: Vec<Budget>, call: Call| {
+        let decision = House::of(budgets).refuse(&call);
+        let [refusal] = &decision.refusals()[..] else { panic!("one reason") };
+        let RefusalKind::Unbound { nearest, .. } = &refusal.kind else { panic!("{refusal:?}") };
+        (nearest.clone(), refusal.to_string())
+    };
+    let each = |kind: ScopeKind| Budget::each_usd("each", kind, Usd::dollars(1), Window::day());
+    let asks = || Call::new("milli").input_tokens(0).output_tokens(1);
+    let custom = |kind: &str| Scope::new(kind.parse().unwrap(), "a").unwrap();
+
+    let (kind, text) = told(vec![day()], asks().user("ada"));
+    assert_eq!(kind, Some(ScopeKind::Team));
+    assert_eq!(
+        text,
+        "no budget binds the call: user/ada has none; give it one, charge the call to one of kind team, which has a \
+         budget, or let such calls pass by name: unbound = \"allow\" in the policy"
+    );
+    let two = || {
+        vec![day(), Budget::each_usd("tenants", "tenant".parse().unwrap(), Usd::dollars(1), Window::day())]
+    };
+    // Spelt alike goes before the level above.
+    assert_eq!(told(two(), asks().scope(custom("tenent"))).0, Some("tenant".parse().unwrap()));
+    assert_eq!(told(two(), asks().user("ada")).0, Some(ScopeKind::Team));
+    assert_eq!(told(vec![each(ScopeKind::Agent)], asks().user("ada")).0, Some(ScopeKind::Agent));
+    // A name of a kind that has budgets is not known: that kind was meant.
+    assert_eq!(told(vec![day()], typo()).0, None);
 }

@@ -104,6 +104,7 @@ impl Letter {
             unbound_observed: false,
             unbound: None,
             policy_is_empty: false,
+            nearest_kind: None,
             valid_until: Timestamp::EPOCH,
         });
         let note = Note { about: about.map(Arc::new), usage, ended };
