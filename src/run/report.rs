@@ -54,6 +54,8 @@ pub struct RunReport {
     pub ends_at: Option<Timestamp>,
     /// Why it cannot go on; `None` while it can.
     pub over: Option<String>,
+    /// Why it could not go on, were the limits, the time and the stop enforced of the runs that only observe.
+    pub would_be_over: Option<String>,
     /// What the caller attached.
     pub attached: BTreeMap<CompactString, Value>,
 }
@@ -116,6 +118,7 @@ impl RunGuard {
             open_for: time.saturating_add(now.since(self.since)),
             ends_at: run.end.as_ref().map(|end| end.at),
             over: self.over(&figures, now),
+            would_be_over: self.would_be_over(&figures, now),
             attached: self.attached.lock().clone(),
         })
     }
@@ -130,12 +133,23 @@ impl RunGuard {
 
     /// Why the run cannot go on: a mark, its time, a limit that is used up, or the last call that it refused.
     fn over(&self, figures: &Figures, now: Timestamp) -> Option<String> {
-        let marked = self.run.chain().find_map(|run| run.level.mark());
+        let enforcing = || self.run.chain().filter(|run| !run.observes);
+        let marked = enforcing().find_map(|run| run.level.mark());
         let marked = marked.map(|mark| mark_text(&mark, self.scope()));
         let late = || self.seat().out_of_time(now).map(|refusal| refusal.to_string());
-        let used_up = || self.run.chain().find_map(|run| used_up(run, figures));
+        let used_up = || enforcing().find_map(|run| used_up(run, figures));
         let short = || self.run.chain().find_map(|run| still_short(run, figures));
         marked.or_else(late).or_else(short).or_else(used_up)
+    }
+
+    /// The same of runs that only observe, which go on all the same.
+    fn would_be_over(&self, figures: &Figures, now: Timestamp) -> Option<String> {
+        let observing = || self.run.chain().filter(|run| run.observes);
+        let marked = observing().find_map(|run| run.level.mark());
+        let marked = marked.map(|mark| mark_text(&mark, self.scope()));
+        let late = || observing().find_map(|run| run.end_observed.as_ref()?.refusal(now));
+        let used_up = || observing().find_map(|run| used_up(run, figures));
+        marked.or_else(|| late().map(|refusal| refusal.to_string())).or_else(used_up)
     }
 }
 

@@ -371,3 +371,29 @@ fn a_run_that_cannot_go_on_answers_at_once_with_a_report() {
         assert!(over.contains("2 of 2 iterations used"), "{over}");
     }
 }
+
+// A report said of a run that observes that it is over, while its calls went out.
+#[test]
+fn a_run_that_observes_is_not_over_and_says_why_it_would_be() {
+    for books in Books::all() {
+        let enforcer = books.enforcer();
+        let watched = RunGuard::builder("w").iterations(1).time_limit(Duration::from_secs(60)).observe();
+        let run = open(watched, &enforcer);
+        let told = report(&run);
+        assert_eq!((told.over, told.would_be_over), (None, None));
+        assert!(spend(&run, 1).is_ok() && spend(&run, 1).is_ok());
+        let told = report(&again("w", &books.enforcer()));
+        assert_eq!(told.over, None);
+        let would = told.would_be_over.expect("its limit is used up");
+        assert!(would.contains("2 of 1 iterations used"), "{would}");
+        books.clock.advance(Duration::from_secs(60));
+        assert!(report(&run).over.is_none() && spend(&run, 1).is_ok());
+        block_on(run.stop(signed("ops", "enough"))).unwrap();
+        let told = report(&run);
+        assert_eq!((told.over, told.would_be_over.as_deref()), (None, Some("stopped by ops: enough")));
+        // A run below that enforces is not stopped by it, and is over by its own limit alone.
+        let child = block_on(run.child("c").iterations(1).open()).unwrap().or_refusal().unwrap();
+        assert!(report(&child).over.is_none() && spend(&child, 1).is_ok() && spend(&child, 1).is_err());
+        assert!(report(&child).over.expect("its own limit").contains("1 of 1 iterations used"));
+    }
+}
