@@ -65,8 +65,12 @@ impl Output {
 
     /// Counts the text anew as well as it can be, once no more comes; what was held for it meanwhile was more.
     pub(super) fn recount(&mut self, most: u64) {
-        let Some(by_family) = self.by_family.as_mut().filter(|_| !self.is_count) else { return };
-        let text = by_family.count();
+        let Some(by_family) = self.by_family.as_mut() else { return };
+        let text = match by_family.counted() {
+            // Pieces that were counted one by one are more tokens than their text: blanks, and words that were cut.
+            own if self.is_count => own.map_or(self.counted, |own| own.min(self.counted)),
+            own => own.unwrap_or_else(|| by_family.at_most()),
+        };
         self.tokens = self.within(text, most).max(self.reported);
     }
 

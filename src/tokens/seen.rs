@@ -98,14 +98,21 @@ impl SeenText {
     /// The first count of a vocabulary in a process loads it, see
     /// [`TiktokenEstimator`](super::TiktokenEstimator).
     pub(crate) fn count(&mut self) -> u64 {
-        let at_most = self.at_most();
+        self.counted().unwrap_or_else(|| self.at_most())
+    }
+
+    /// The same where it is counted by the model's own vocabulary, and nothing else.
+    pub(crate) fn counted(&mut self) -> Option<u64> {
         #[cfg(feature = "tiktoken")]
-        if let Some(own) = &mut self.own {
+        {
+            let at_most = self.at_most();
+            let own = self.own.as_mut()?;
             own.count();
             // A vocabulary takes what it could not cut at its bytes.
-            return own.counted.min(at_most);
+            Some(own.counted.min(at_most))
         }
-        at_most
+        #[cfg(not(feature = "tiktoken"))]
+        None
     }
 
     fn add(&mut self, character: char) {

@@ -102,6 +102,8 @@ mod streams_choices;
 #[cfg(feature = "testing")]
 mod streams_crowd;
 mod streams_mended;
+#[cfg(feature = "tiktoken")]
+mod streams_pieces;
 mod told;
 mod tools_unheard;
 mod unbound;
