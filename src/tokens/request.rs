@@ -137,7 +137,7 @@ impl RequestShape {
     /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, is larger than 32 MiB, or
     /// names more than 64 models that may answer.
     pub fn read(body: &Value) -> Result<Self, Error> {
-        Self::parse(body.to_string().as_bytes())
+        Self::parse(written(body).as_bytes())
     }
 
     /// Reads a body that is sent to an API whose language is known.
@@ -149,7 +149,7 @@ impl RequestShape {
     pub(crate) fn read_for(provider: Option<&str>, body: &Value) -> Result<Self, Error> {
         let language = body.as_object().and_then(|body| Language::of_provider(provider, body));
         match language {
-            Some(language) => Self::of_document(language, &parsed(&body.to_string())?),
+            Some(language) => Self::of_document(language, &parsed(&written(body))?),
             None => Self::read(body),
         }
     }
@@ -262,6 +262,13 @@ pub(crate) fn text(body: &[u8]) -> Result<&str, Error> {
     }
     std::str::from_utf8(body)
         .map_err(|error| unreadable(format!("is not UTF-8 at byte {}", error.valid_up_to())))
+}
+
+/// The body as text, without the room that was left over as it grew: that may be as much again.
+fn written(body: &Value) -> String {
+    let mut text = body.to_string();
+    text.shrink_to_fit();
+    text
 }
 
 /// Where everything stands in it. What is wrong is told by its place: a piece of the prompt would be told otherwise.

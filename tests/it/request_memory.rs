@@ -99,3 +99,84 @@ fn an_estimate_of_many_small_things_costs_no_more() {
         );
     }
 }
+
+/// A client that is handed a body as a value writes it out once to read it. The value is its own; what was written
+/// grew to twice its length beside all that is read of it.
+#[test]
+fn a_json_client_costs_no_more_than_the_body() {
+    use token_budget::{Call, JsonClient, LlmClient};
+    let client =
+        JsonClient::new("openai", |_: serde_json::Value| async { Ok::<_, std::io::Error>(Vec::new()) });
+    // Those that cost the most where a text is read; smaller bodies have a fixed part beside.
+    let most = ["\"\"", "[[[[]]]]", "{\"a\":0}"];
+    for (item, body) in bodies(1 << 20).into_iter().filter(|(item, _)| most.contains(item)) {
+        // A value of the same member twice, or deeper than its own parser goes, cannot be made.
+        let Ok(value) = serde_json::from_str::<serde_json::Value>(&body) else { continue };
+        let bytes = value.to_string().len() as u64;
+        let call = Call::charging().team("search");
+        let measured = allocation_counter::measure(|| drop(client.describe(&value, call.clone())));
+        assert!(measured.bytes_max <= 8 * bytes, "{} of {bytes} bytes of {item}", measured.bytes_max);
+    }
+}
+
+/// Answers of that size, made of the smallest things that are read in one.
+fn answers(size: usize) -> Vec<String> {
+    let many = |item: &str, between: &str| vec![item; size / (item.len() + between.len())].join(between);
+    let items = [
+        "{}",
+        "{\"index\":1}",
+        "{\"index\":1,\"message\":{\"content\":\"a\"}}",
+        "{\"type\":\"web_search_call\"}",
+        "{\"text\":\"a\"}",
+        "{\"content\":{\"parts\":[{\"text\":\"a\",\"thought\":true}]}}",
+        "{\"groundingMetadata\":{\"webSearchQueries\":[\"a\",\"b\"]}}",
+        "{\"type\":\"compaction\",\"input_tokens\":1,\"output_tokens\":1}",
+    ];
+    let places = [
+        "{\"choices\":[@]}",
+        "{\"output\":[@]}",
+        "{\"content\":[@]}",
+        "{\"candidates\":[@]}",
+        "{\"usage\":{\"input_tokens\":1,\"iterations\":[@]}}",
+        "{\"type\":\"response.completed\",\"response\":{\"output\":[@]}}",
+    ];
+    let mut all = Vec::new();
+    for item in items {
+        all.extend(places.iter().map(|place| place.replace('@', &many(item, ","))));
+        all.push(many(item, "\n"));
+    }
+    all.push(format!("{{\"choices\":[{{\"message\":{{\"content\":\"{}\"}}}}]}}", "\\n".repeat(size / 2)));
+    all
+}
+
+#[test]
+fn reading_an_answer_costs_at_most_eight_times_its_bytes() {
+    use token_budget::wire::{StreamMeter, extract};
+    use token_budget::{StreamReader, StreamSeen, WireReader};
+    let mut worst = 0;
+    for body in answers(1 << 18) {
+        let bytes = body.len() as u64;
+        let whole = allocation_counter::measure(|| drop(extract(None, body.as_bytes(), [])));
+        let metered = allocation_counter::measure(|| {
+            let mut meter = StreamMeter::new(None);
+            meter.push(format!("data: {body}\n\n").as_bytes());
+            drop(meter.finish());
+        });
+        let heard = allocation_counter::measure(|| {
+            let (mut reader, mut seen) = (WireReader::new(None), StreamSeen::default());
+            reader.read(&format!("data: {body}\n\n"), &mut seen);
+            StreamReader::<String>::finish(&mut reader, &mut seen, true);
+        });
+        for (how, measured) in [("whole", whole), ("metered", metered), ("heard", heard)] {
+            worst = worst.max(measured.bytes_max * 10 / bytes);
+            // The body itself is the eighth.
+            assert!(
+                measured.bytes_max <= 7 * bytes,
+                "{how}: {} of {bytes} bytes: {}",
+                measured.bytes_max,
+                &body[..60]
+            );
+        }
+    }
+    println!("at most {}.{} times the bytes", worst / 10, worst % 10);
+}
