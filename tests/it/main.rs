@@ -108,6 +108,7 @@ mod told;
 mod tools_unheard;
 mod unbound;
 mod usage_believed;
+#[cfg(feature = "tiktoken")]
 mod usage_apis;
 #[cfg(feature = "tiktoken")]
 mod usage_properties;
