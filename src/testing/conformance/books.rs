@@ -139,6 +139,14 @@ impl Books {
         }
     }
 
+    /// The clock of an enforcer over these books.
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        match &self.shared.clock {
+            Some(clock) => Arc::clone(clock) as Arc<dyn Clock>,
+            None => Arc::new(SystemClock),
+        }
+    }
+
     /// Moves the clock, for all handles.
     pub(super) fn set(&self, instant: Timestamp) -> Held {
         if let Some(clock) = &self.shared.clock {

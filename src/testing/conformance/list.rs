@@ -166,6 +166,11 @@ list_of_laws! {
     scopes::a_close_after_a_freeze_counts_and_is_opened_by_one_reopen []
     scopes::marks_are_read_as_they_stand_and_an_open_scope_has_none [Time]
     scopes::reopening_what_is_open_changes_nothing [Journal]
+    scopes::a_frozen_scope_that_only_observes_is_named_and_refuses_nothing []
+
+    runs::a_run_opened_again_has_the_limits_and_the_figures_that_it_was_left_with []
+    runs::a_run_observes_in_every_process_or_in_none_as_it_was_first_opened []
+    runs::a_stop_of_a_run_is_known_to_every_process_and_refuses_unless_the_run_observes []
 
     journal::every_confirmed_change_is_one_entry_numbered_without_gaps [Journal]
     journal::an_expiry_is_an_entry_of_its_own [Time, Journal]

@@ -32,6 +32,7 @@ pub(super) enum Bug {
     RefusesAtTheCeiling,
     FiresOnlyAboveTheLevel,
     ForgetsToRelease,
+    FreezesWhatObserves,
 }
 
 /// A ledger in memory with one mistake around it.
@@ -76,6 +77,11 @@ impl Planted {
                     line.marks.iter().map(|mark| Mark { at: mark.at.saturating_add(1), ..*mark }).collect();
                 Line { marks, ..line }
             }),
+            Bug::FreezesWhatObserves => {
+                let scopes: Vec<Scope> =
+                    claim.scopes().iter().chain(claim.scopes_observed()).cloned().collect();
+                Claim::new(claim.root().clone(), &scopes, claim.lines().to_vec()).expect("the same accounts")
+            }
             _ => claim.clone(),
         }
     }

@@ -94,6 +94,13 @@ fn a_release_that_leaks_is_caught() {
     caught(Bug::ForgetsToRelease, "a_release_gives_the_hold_back_on_every_line");
 }
 
+#[test]
+fn a_freeze_that_refuses_what_only_observes_is_caught() {
+    caught(Bug::FreezesWhatObserves, "a_frozen_scope_that_only_observes_is_named_and_refuses_nothing");
+    let law = "a_stop_of_a_run_is_known_to_every_process_and_refuses_unless_the_run_observes";
+    caught(Bug::FreezesWhatObserves, law);
+}
+
 /// That law is broken by that slip.
 fn slip_is_caught(slip: Slip, law: &str) {
     let law = conformance::law(law).expect("a law of that name");

@@ -18,6 +18,7 @@ pub(super) mod races;
 pub(super) mod ranks;
 pub(super) mod resizing;
 pub(super) mod rivals;
+pub(super) mod runs;
 pub(super) mod scopes;
 mod together;
 pub(super) mod windows;

@@ -173,3 +173,26 @@ pub(crate) fn reopening_what_is_open_changes_nothing(ground: &Ground<'_>) -> Hel
     equal!(books.journal()?.len(), 0);
     Ok(())
 }
+
+pub(crate) fn a_frozen_scope_that_only_observes_is_named_and_refuses_nothing(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let (search, ada) = (scope("team", "search"), scope("user", "ada"));
+    let watched = two(10, 10).observing(|scope| *scope == search);
+    books.mark(&search, Freeze, "holidays")?;
+    let id = books.id();
+
+    let held = books.reserve(id, &watched, &[4, 4])?;
+    let grown = books.resize(id, &watched, &[5, 5], None)?;
+
+    equal!((held.outcome, grown.outcome), (Outcome::Applied, Outcome::Applied));
+    told!(books; reasons(&held), ["holidays"]);
+    equal!(books.balances(&watched)?, [(0, 5), (0, 5)]);
+    // The scope beside it enforces.
+    books.mark(&ada, Stop, "she left")?;
+    let refused = books.reserve(books.id(), &watched, &[1, 1])?;
+    equal!(refused.outcome, Outcome::Refused);
+    equal!(books.balances(&watched)?, [(0, 5), (0, 5)]);
+    // Whoever carries the same scope and enforces is refused by it.
+    equal!(books.reserve(books.id(), &team(10), &[1])?.outcome, Outcome::Refused);
+    Ok(())
+}
