@@ -55,9 +55,7 @@ impl ModelPrice {
             if is_known_once(*meter) {
                 return (*meter, 1, false);
             }
-            // A document has as many pages as it likes, whatever else its model bills.
-            let is_document = matches!(meter, Meter::Page | Meter::AnnotatedPage);
-            let unsaid = if bills_tokens || is_document { assumed_of(*meter) } else { 1 };
+            let unsaid = if bills_tokens { assumed_of(*meter) } else { 1 };
             // A search that is switched on is no less than what such a model searches unasked.
             let least = if self.searches_much && incurred.contains(meter) { unsaid } else { 1 };
             count.map_or((*meter, unsaid, true), |count| (*meter, count.max(least), count < least))

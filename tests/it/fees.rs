@@ -137,8 +137,8 @@ fn a_request_is_held_for_as_many_pieces_as_it_asks_for() {
         ("mistral/ocr", r#"{"document": {"document_url": "u"}, "pages": [0, 1, 2]}"#, "0.012"),
         ("mistral/ocr", r#"{"document": {"document_url": "u"}, "pages": "0-4, 7"}"#, "0.024"),
         ("mistral/ocr", r#"{"document": {"image_url": "u"}}"#, "0.004"),
-        // Nobody knows how many pages it has: ten.
-        ("mistral/ocr", r#"{"document": {"document_url": "u"}}"#, "0.04"),
+        // Nobody knows how many pages it has, and its model has no price but that of a page: one.
+        ("mistral/ocr", r#"{"document": {"document_url": "u"}}"#, "0.004"),
         (
             "mistral/ocr",
             r#"{"document": {"document_url": "u"}, "pages": [1, 2], "bbox_annotation_format": {"type": "text"}}"#,

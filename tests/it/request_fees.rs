@@ -192,20 +192,20 @@ fn a_sandbox_is_held_by_its_size_and_so_is_a_shell_of_the_providers() {
     assert_eq!(with(json!({"type": "shell"})), Usd::ZERO);
 }
 
-/// A book was held for its first page.
+/// Where a model has no price but that of a page, a book of nobody knows how many is held for one.
 #[test]
-fn a_document_of_nobody_knows_how_many_pages_is_held_for_ten() {
+fn a_document_is_held_for_the_pages_that_it_names() {
     let document = json!({"document_url": "https://example.com/book.pdf"});
     let book = json!({"model": "ocr", "document": document});
-    assert_eq!(fees(&book), usd("0.02"));
-    assert_eq!(fees_of(&book.to_string(), 300), usd("0.6"));
+    assert_eq!(fees(&book), usd("0.002"));
     let annotated =
         json!({"model": "ocr", "document": document, "document_annotation_format": {"type": "text"}});
-    assert_eq!(fees(&annotated), usd("0.05"));
-    assert_eq!(fees(&json!({"model": "ocr", "document": document, "pages": [0]})), usd("0.002"));
+    assert_eq!(fees(&annotated), usd("0.005"));
+    let named = json!({"model": "ocr", "document": document, "pages": [0, 1, 2]});
+    assert_eq!(fees(&named), usd("0.006"));
     assert_eq!(fees(&json!({"model": "ocr", "document": {"image_url": "u"}})), usd("0.002"));
     let held = enforcer(10).reserve_now(&call(&book.to_string(), 0, 0)).unwrap().or_refusal().unwrap();
-    assert_eq!(held.decision().fees()[0].to_string(), "10 × page, assumed: 0.02 USD");
+    assert_eq!(held.decision().fees()[0].to_string(), "1 × page, assumed: 0.002 USD");
 }
 
 /// Ten were held for what is billed once an answer.

@@ -128,6 +128,7 @@ fn a_folder_and_a_name_with_nul_are_no_files_and_an_empty_file_is_a_new_ledger()
 
     assert_eq!((of_folder.kind(), of_nul.kind()), (ErrorKind::LedgerUnavailable, ErrorKind::Invalid));
     assert_eq!(nowhere.kind(), ErrorKind::Damaged);
+    assert!(!std::path::Path::new(":memory:").exists(), "a file that nobody asked for");
     hold(&open_at(&empty, 0), &team(10), &[5], 3_600);
 }
 
