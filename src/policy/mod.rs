@@ -237,7 +237,7 @@ impl Policy {
 
     /// The same policy, giving calls that name no output limit that one, also where the model reasons unseen.
     ///
-    /// It is written into the request where that can be done ([`OnNoLimit`](crate::OnNoLimit)), and held. Unless set,
+    /// It is written into the request where that can be done ([`OnNoLimit`]), and held. Unless set,
     /// it is 16,384 tokens, and 65,536 where the model may reason unseen. A limit that the request names stands.
     #[must_use]
     pub fn with_output_tokens_default(self, tokens: u64) -> Self {
