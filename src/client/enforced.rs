@@ -317,14 +317,17 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         let mut first: Option<Box<Decision>> = None;
         let mut walked = 0_usize;
         loop {
-            let call = self.enforcer.of_dearest(self.describe(request, charge))?;
+            let described = self.describe(request, charge);
+            // The dearest of its models stays with the request; the ladder goes on below the one that it names.
+            let own = described.model.clone();
+            let call = self.enforcer.of_dearest(described)?;
             let refused = match self.hold_fitting(gate, call.clone(), request).await? {
                 Admission::Admitted(reservation) => return Ok(reservation),
                 Admission::Refused(decision) => decision,
             };
             let first = &mut *first.get_or_insert(refused);
             walked = walked.saturating_add(1);
-            let below = self.rung_below(call.model(), walked);
+            let below = self.rung_below(&own, walked);
             if !below.is_some_and(|model| self.client.set_model(request, &model)) {
                 return Err(CallError::Refused(first.clone()));
             }
@@ -400,7 +403,11 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     fn rung_below(&self, model: &str, tried: usize) -> Option<CompactString> {
         match &self.ladder {
             Ladder::Stays => None,
-            Ladder::Policy => self.enforcer.policy().next_rung(model),
+            Ladder::Policy => {
+                let policy = self.enforcer.policy();
+                // A client that is told of another model and goes on naming the same has tried them all by then.
+                policy.next_rung(model).filter(|_| tried < policy.rungs())
+            }
             Ladder::Own(models) => models.get(tried.checked_sub(1)?).cloned(),
         }
     }

@@ -190,6 +190,11 @@ impl Policy {
         let rung = self.0.ladder.iter().position(|rung| rung == model)?;
         self.0.ladder.get(rung.saturating_add(1)).cloned()
     }
+
+    /// How many models stand on the ladder.
+    pub(crate) fn rungs(&self) -> usize {
+        self.0.ladder.len()
+    }
 }
 
 /// Collects lines for one call.

@@ -345,6 +345,60 @@ fn the_policys_ladder_is_walked_where_that_was_asked_for() {
     assert_eq!(receipt.cost(), usd("0.5"));
 }
 
+/// The rung below was asked of the dearest model that the body lists, for ever, since that never changed.
+#[test]
+fn a_ladder_ends_where_the_body_lists_models_of_its_own() {
+    let budget = Budget::usd("day", team(), usd("1"), Window::day());
+    let policy = Policy::new([budget]).expect("a policy").with_ladder(["large", "medium", "small"]);
+    let house = House::new(policy);
+    let asked = Arc::new(Mutex::new(0));
+    let kept = Arc::clone(&asked);
+    let post = move |_: Value| {
+        *kept.lock() += 1;
+        at_once(Ok::<_, ()>(answer("large", 100)))
+    };
+    let client = BudgetEnforcedClient::new(post, house.enforcer.clone(), charge()).degrade();
+    for first in ["large", "medium", "small"] {
+        let mut body = body(first, 100);
+        body["models"] = json!(["large", "small"]);
+        // A hundred tokens of `large` are two dollars, whichever is asked first.
+        assert!(matches!(block_on(client.call(body)), Err(CallError::Refused(_))), "{first}");
+    }
+    assert_eq!(*asked.lock(), 0);
+}
+
+/// A client of one's own may take a model and send another all the same.
+#[test]
+fn a_ladder_ends_where_a_client_goes_on_naming_one_model() {
+    struct Stubborn;
+    impl LlmClient for Stubborn {
+        type Request = ();
+        type Response = ();
+        type Error = ();
+
+        fn describe(&self, (): &(), call: Call) -> Call {
+            call.with_model("large").input_tokens(0).output_tokens(100)
+        }
+
+        async fn call(&self, (): ()) -> Result<(), ()> {
+            Ok(())
+        }
+
+        fn report(&self, (): &()) -> Report {
+            Report::default()
+        }
+
+        fn set_model(&self, (): &mut (), _: &str) -> bool {
+            true
+        }
+    }
+    let budget = Budget::usd("day", team(), usd("1"), Window::day());
+    let policy = Policy::new([budget]).expect("a policy").with_ladder(["large", "medium", "small"]);
+    let client = BudgetEnforcedClient::new(Stubborn, House::new(policy).enforcer.clone(), charge()).degrade();
+    assert!(matches!(block_on(client.call(())), Err(CallError::Refused(_))));
+    assert_eq!(ready(client.rungs(&())).expect("advice").len(), 3);
+}
+
 #[test]
 fn every_rung_says_what_it_costs_and_whether_it_fits() {
     let house = House::of([Budget::usd("day", team(), usd("1"), Window::day())]);
