@@ -101,9 +101,8 @@ fn unreadable(problem: &str) -> Error {
 
 /// The call: who pays by the charge, everything else by the request.
 fn complete(route: &Route, shape: RequestShape, charge: Call) -> Call {
-    // A model that the charge names stands, whatever the request says.
-    let is_named = !charge.model.is_empty();
     let mut call = charge;
+    // A model that the charge names stands, whatever the request says; others that its body lists may still answer.
     if call.model.is_empty() {
         call.model = route.model.clone().or(shape.model.clone()).unwrap_or_default();
     }
@@ -114,9 +113,6 @@ fn complete(route: &Route, shape: RequestShape, charge: Call) -> Call {
         call.conditions = call.conditions.with_region(route.region);
     }
     call = shape.terms(call);
-    if is_named {
-        call.models.clear();
-    }
     call.input = Input::Prompt(shape.prompt);
     call.choices = shape.choices.max(1);
     call.output_terms.is_unsaid = route.want != Want::Vectors && shape.output_tokens_max.is_none();

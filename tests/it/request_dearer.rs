@@ -92,6 +92,24 @@ fn any_of_the_models_that_a_request_names_may_answer_and_the_dearest_is_held() {
     assert!(unknown.to_string().contains("no price"), "{unknown}");
 }
 
+/// The list was dropped where whoever pays named the model, though the body was sent with it.
+#[test]
+fn a_model_that_the_charge_names_hides_none_that_the_body_lists() {
+    let head = RequestHead::new("POST", "openrouter.ai", "/api/v1/chat/completions", &[("", ""); 0]);
+    let held = |body: Value| {
+        let gate = HttpBudget::new(enforcer(Usd::dollars(1_000)), |_| Ok(charge().with_model("cheap")));
+        match ready(gate.admit(&head, body.to_string().as_bytes())) {
+            Ruling::Admitted(admitted) => admitted.reservation().model().to_owned(),
+            other => panic!("not admitted: {other:?}"),
+        }
+    };
+    assert_eq!(held(json!({"model": "dear", "max_tokens": 100, "messages": []})), "cheap");
+    for list in ["models", "fallbacks"] {
+        let body = json!({"model": "cheap", list: ["cheap", "dear"], "max_tokens": 100, "messages": []});
+        assert_eq!(held(body), "dear", "{list}");
+    }
+}
+
 #[test]
 fn a_client_of_json_is_held_for_the_dearest_model_and_sends_its_body_as_it_is() {
     let sent = Arc::new(Mutex::new(Vec::new()));
