@@ -148,8 +148,9 @@ fn billed(segments: &[&str], path: &[&str]) -> Option<Route> {
     use Dialect::{Anthropic, Bedrock, Cohere, Ollama, OpenAi};
     let named = |back: usize| segments.len().checked_sub(back).and_then(|at| segments.get(at)).copied();
     let open_ai = |want| {
-        // Azure names its deployment in front, and does not look at the body's model.
-        let at = path.iter().position(|segment| *segment == "deployments").and_then(|at| at.checked_add(1));
+        // Azure names its deployment in front, and does not look at the body's model; so did OpenAI its engine.
+        let names = |segment: &&str| matches!(*segment, "deployments" | "engines");
+        let at = path.iter().position(names).and_then(|at| at.checked_add(1));
         match at.and_then(|at| segments.get(at)) {
             Some(deployment) => Route::to(OpenAi, want).model(deployment),
             None => Route::to(OpenAi, want),

@@ -157,6 +157,9 @@ fn the_path_names_the_model_whatever_the_body_says() {
         "/v1beta/models/large:generateContent",
         "/model/large/converse",
         "/openai/deployments/large/completions",
+        "/openai/deployments/large/chat/completions",
+        "/engines/large/completions",
+        "/v1/engines/large/chat/completions",
     ] {
         // Ten tokens at two cents.
         let held = admitted(&gate, path, cheap);
