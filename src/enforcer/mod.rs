@@ -29,6 +29,7 @@ pub(crate) use growing::GrowingPlace;
 pub use outbox::OutboxFile;
 pub(crate) use outbox::{Pending, is_undelivered};
 pub(crate) use plan::{Plan, Priced, assumed_version, learned_key, price_version};
+pub(crate) use readings::Beside;
 pub(crate) use refuse::frozen_scopes;
 
 use self::admission::Ask;

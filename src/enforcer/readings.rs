@@ -26,10 +26,10 @@ pub(super) struct Readers {
 
 /// What all of them take together.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Beside {
-    pub(super) usd: Usd,
-    pub(super) tokens_input: u64,
-    pub(super) tokens_output: u64,
+pub(crate) struct Beside {
+    pub(crate) usd: Usd,
+    pub(crate) tokens_input: u64,
+    pub(crate) tokens_output: u64,
 }
 
 impl Readers {
@@ -100,7 +100,7 @@ impl Reader {
 impl Plan {
     /// What is read beside the answer of an input of so many tokens.
     #[inline]
-    pub(super) fn beside(&self, tokens_input: u64) -> Result<Beside, Error> {
+    pub(crate) fn beside(&self, tokens_input: u64) -> Result<Beside, Error> {
         if self.readers.is_empty() {
             return Ok(Beside::default());
         }

@@ -8,11 +8,12 @@ use smallvec::SmallVec;
 use super::open::Open;
 use super::{InFlight, Reservation};
 use crate::decision::amounts;
-use crate::enforcer::{Abandoned, Pending};
+use crate::enforcer::{Abandoned, Beside, Pending};
 use crate::ledger::{Ended, Rank};
 use crate::message::Input;
 use crate::pricing::Unseen;
 use crate::tokens::{OwnTool, recounted};
+use crate::wire::{Purpose, UsageLine};
 use crate::{Conditions, Error, EstimateKind, Meter, ModelPrice, Timestamp, Usage, Usd};
 
 /// What a provider may generate of one call that nobody sees.
@@ -167,10 +168,22 @@ impl Open {
         amounts(self.binding(), &priced.amount()).ok()
     }
 
-    /// Whether the provider runs tools of its own for the request.
+    /// Whether the provider runs tools of its own for the request, or may let a model read its input once more.
     fn runs_tools(&self) -> bool {
         let may_run = |(meter, count): &(Meter, Option<u64>)| meter.is_of_tool() && *count != Some(0);
-        self.plan.call.uses.iter().any(may_run) || self.prompt.as_deref().is_some_and(OwnTool::runs_in)
+        self.plan.call.uses.iter().any(may_run)
+            || self.priced.beside_input > 0
+            || self.prompt.as_deref().is_some_and(OwnTool::runs_in)
+    }
+
+    /// What is held for readings of the input, where nobody says whether there were any: where the usage is
+    /// unknown, or what the provider ran went unseen, and no line tells of one.
+    pub(super) fn readings_unseen(&self, unknown: bool, beside: &[UsageLine]) -> Result<Beside, Error> {
+        let is_reading = |line: &UsageLine| matches!(line.purpose, Purpose::Advisor | Purpose::Compaction);
+        if !(unknown || self.tools_unseen) || beside.iter().any(is_reading) {
+            return Ok(Beside::default());
+        }
+        self.plan.beside(self.priced.tokens_input)
     }
 
     /// What is held for tools whose end was not seen, as far as the model's own row has no rate for them.

@@ -185,6 +185,8 @@ impl Open {
         if let Some(price) = self.price_of(charge.served.as_deref()) {
             table = table.checked_add(self.fees_of_tools_unseen(price, &charge.conditions)?)?;
         }
+        let readings = self.readings_unseen(unknown, &charge.beside)?;
+        table = table.checked_add(readings.usd)?;
         estimated |= by_table.is_none_or(|sum| !sum.is_complete);
         // A provider's own zero on a model that costs is no price.
         let reported =
@@ -197,7 +199,8 @@ impl Open {
             usd: reported.map_or(table, |reported| if is_belied { reported.max(table) } else { reported }),
             tokens_input: sum.count(Meter::Input).unwrap_or(0),
             tokens_output: sum.count(Meter::Output).unwrap_or(0),
-            ..Priced::default()
+            beside_input: readings.tokens_input,
+            beside_output: readings.tokens_output,
         };
         charge.rank = if estimated { Rank::Estimated } else { Rank::Reported };
         Ok(charge)

@@ -374,6 +374,8 @@ impl StreamHold {
             return None;
         }
         let is_whole = is_whole(end, &report);
+        // Nothing was said of its usage: what the provider's tools did is as unknown as where it was left.
+        let is_untold = report.lines.is_empty();
         let output = self.output_used(&in_flight, is_whole, &report);
         let mut report = report;
         if report.lines.is_empty() {
@@ -387,10 +389,8 @@ impl StreamHold {
         // What broke off was counted here, so that it need not be taken at its worst.
         report.estimated |= report.broke_off;
         report.broke_off = false;
-        if !is_whole
-            && in_flight.abandoned() == Abandoned::Hold
-            && let Some(usage) = in_flight.with_tools_unseen(report.usage)
-        {
+        let is_held = is_untold && is_whole || !is_whole && in_flight.abandoned() == Abandoned::Hold;
+        if is_held && let Some(usage) = in_flight.with_tools_unseen(report.usage) {
             report.usage = usage;
             report.estimated = true;
         }

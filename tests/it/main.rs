@@ -109,6 +109,7 @@ mod tools_unheard;
 mod unbound;
 mod usage_believed;
 #[cfg(feature = "tiktoken")]
+mod untold;
 mod usage_apis;
 #[cfg(feature = "tiktoken")]
 mod usage_properties;
