@@ -20,6 +20,7 @@ mod signal;
 mod state;
 mod tools;
 mod written;
+mod written_names;
 
 use std::collections::BTreeMap;
 use std::fmt;

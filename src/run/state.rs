@@ -12,6 +12,7 @@ use super::limits::{BELOW, GIVEN, GRANTED, ITERATIONS, KNOWN, TIME, TOKENS, USD,
 use super::opened::Opened;
 use super::post::{self, Terms, amounts, bind, under};
 use super::written::{self, OPENED, is_written};
+use super::written_names::WrittenNames;
 use super::{RunGuard, tools};
 use crate::enforcer::at_once;
 use crate::ledger::{Frozen, MarkAction, Note, Rank, Reconcile, Signature};
@@ -112,6 +113,9 @@ impl RunState {
         let was_opened = birth.get(scope, OPENED, &Unit::Requests).used() > 0;
         let others = self.lines.iter().filter(|saved| !known.contains(&saved.line.as_str()));
         let others = others.filter(|saved| !(was_opened && is_written(&saved.line)));
+        let limited: Vec<CompactString> =
+            self.lines.iter().filter(|saved| is_written(&saved.line)).filter_map(tool).collect();
+        WrittenNames::of(&limited).write(enforcer, run).await?;
         lines.extend(others.map(|saved| line(&saved.line, scope, saved.unit.clone(), None)));
         lines.push(line(RESTORED, scope, Unit::Requests, None));
         let call = run.call_for([scope.clone()]);

@@ -4,13 +4,17 @@
 //! zero is none: whoever opens the run later, from any process, is held to
 //! them. Only a grant raises them, and that has a line of its own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use compact_str::CompactString;
 
 use super::figures::Figures;
 use super::limits::{KeptBack, RunLimits, line, signed};
 use super::opened::Opened;
 use super::part::RunPart;
 use super::post::{self, Terms, amounts, bind, reconcile, under};
+use super::written_names::{self, KEY, WrittenNames, read_names};
 use crate::policy::is_run_line;
 use crate::{Enforcer, Error, ErrorKind, ReservationId, Scope, Timestamp, Unit, Usd};
 
@@ -86,7 +90,8 @@ impl Asked<'_> {
         if self.observes {
             self.compare_lines(&known, &scope, [(OBSERVES, Unit::Requests)])?;
         }
-        let (limits, share) = self.standing(&known, &scope)?;
+        let tools = self.tools(enforcer, run, &known).await?;
+        let (limits, share) = standing(&known, &scope, tools);
         run.observes = known.get(&scope, OBSERVES, &Unit::Requests).used() > 0;
         run.is_unlimited = limits == RunLimits::none();
         run.limits = limits;
@@ -97,6 +102,7 @@ impl Asked<'_> {
     /// theirs.
     pub(super) async fn write_once(&self, enforcer: &Enforcer, run: &Opened) -> Result<(), Error> {
         let scope = run.scope();
+        WrittenNames::of(self.limits.tools.keys()).write(enforcer, run).await?;
         for _ in 0..LOOKS_MAX {
             if self.write(enforcer, run).await? {
                 return Ok(());
@@ -173,10 +179,11 @@ impl Asked<'_> {
             (SHARE, Unit::Requests, self.share.and_then(percent)),
             (OBSERVES, Unit::Requests, self.observes.then_some(1)),
         ];
-        let of_tool = |(name, limit): (&compact_str::CompactString, &u64)| {
-            (TOOL, Unit::Tool(name.clone()), Some(signed(*limit)))
-        };
-        let all = plain.into_iter().chain(tools.iter().map(of_tool));
+        let of_tool =
+            |(name, limit): (&CompactString, &u64)| (TOOL, Unit::Tool(name.clone()), Some(signed(*limit)));
+        let names = WrittenNames::of(tools.keys()).figures().into_iter().flatten();
+        let names = names.map(|(id, figure)| (id, Unit::Requests, Some(figure)));
+        let all = plain.into_iter().chain(names).chain(tools.iter().map(of_tool));
         all.filter_map(|(id, unit, limit)| Some((id, unit, limit?.clamp(0, FIGURE_MAX).saturating_add(1))))
             .collect()
     }
@@ -184,7 +191,9 @@ impl Asked<'_> {
     /// Refuses an opening with other limits, and says which is another.
     fn compare(&self, known: &Figures, scope: &Scope) -> Result<(), Error> {
         let tools = self.limits.tools.keys().map(|name| (TOOL, Unit::Tool(name.clone())));
-        self.compare_lines(known, scope, lines().into_iter().filter(|(id, _)| *id != OPENED).chain(tools))
+        // The tools are compared one by one; how their names are written is nobody's word.
+        let plain = lines().into_iter().filter(|(id, _)| ![OPENED, KEY, written_names::PIECES].contains(id));
+        self.compare_lines(known, scope, plain.chain(tools))
     }
 
     fn compare_lines(
@@ -212,38 +221,62 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// The limits that stand, for an opening that names none.
-    fn standing(&self, known: &Figures, scope: &Scope) -> Result<(RunLimits, Option<u32>), Error> {
-        let of = |id: &str, unit: Unit| {
-            known.get(scope, id, &unit).used().checked_sub(1).filter(|limit| *limit >= 0)
-        };
-        let count = |id: &str, unit: Unit| of(id, unit).and_then(|limit| u64::try_from(limit).ok());
-        if let Some(tools) = of(TOOLS, Unit::Requests).filter(|_| !self.without_tools) {
+    /// The limits of single tools that stand, for an opening that names none.
+    async fn tools(
+        &self,
+        enforcer: &Enforcer,
+        run: &Opened,
+        known: &Figures,
+    ) -> Result<BTreeMap<CompactString, u64>, Error> {
+        let scope = run.scope();
+        let of = |id: &str| written(known, scope, id, Unit::Requests);
+        let Some(count) = of(TOOLS).filter(|_| !self.without_tools) else { return Ok(BTreeMap::new()) };
+        let Some(place) = of(KEY).zip(of(written_names::PIECES)) else {
             let problem = format!(
-                "has limits on {tools} tools, which its books do not name: open it with all its limits"
+                "has limits on {count} tools, which its books do not name: open it with all its limits"
             );
             return Err(Error::invalid(&scope_text(scope), problem));
-        }
-        let limits = RunLimits {
-            usd: of(LIMIT, Unit::Usd).map(Usd::from_nanos),
-            tokens: count(LIMIT, Unit::Tokens),
-            iterations: count(LIMIT, Unit::Iterations),
-            output_tokens_per_iteration: count(LIMIT, Unit::TokensOutput),
-            time: count(LIMIT, Unit::TimeMs).map(Duration::from_millis),
-            deadline: of(UNTIL, Unit::TimeMs).map(from_millis),
-            tool_calls: count(LIMIT, Unit::ToolCalls),
-            tools: std::collections::BTreeMap::new(),
-            children: count(LIMIT, Unit::Children),
-            depth: count(LIMIT, Unit::Depth),
-            kept_back: KeptBack {
-                usd: of(KEPT, Unit::Usd).map(Usd::from_nanos).unwrap_or_default(),
-                tokens: count(KEPT, Unit::Tokens).unwrap_or(0),
-                iterations: count(KEPT, Unit::Iterations).unwrap_or(0),
-            },
         };
-        let share = of(SHARE, Unit::Requests).and_then(|percent| u32::try_from(percent).ok());
-        Ok((limits, share))
+        let names = read_names(enforcer, run, place).await?;
+        let lines = names.iter().map(|name| line(TOOL, scope, Unit::Tool(name.clone()), None)).collect();
+        let known = Figures::read_lines(enforcer, run, std::slice::from_ref(scope), lines).await?;
+        let limit = |name: CompactString| {
+            let limit = written(&known, scope, TOOL, Unit::Tool(name.clone()));
+            // A name without a limit stands there by mistake, and nothing is let through.
+            (name, limit.and_then(|limit| u64::try_from(limit).ok()).unwrap_or(0))
+        };
+        Ok(names.into_iter().map(limit).collect())
     }
+}
+
+/// The limit on that line, where there is one.
+fn written(known: &Figures, scope: &Scope, id: &str, unit: Unit) -> Option<i64> {
+    known.get(scope, id, &unit).used().checked_sub(1).filter(|limit| *limit >= 0)
+}
+
+/// The limits that stand, with those of single tools, for an opening that names none.
+fn standing(known: &Figures, scope: &Scope, tools: BTreeMap<CompactString, u64>) -> (RunLimits, Option<u32>) {
+    let of = |id: &str, unit: Unit| written(known, scope, id, unit);
+    let count = |id: &str, unit: Unit| of(id, unit).and_then(|limit| u64::try_from(limit).ok());
+    let limits = RunLimits {
+        usd: of(LIMIT, Unit::Usd).map(Usd::from_nanos),
+        tokens: count(LIMIT, Unit::Tokens),
+        iterations: count(LIMIT, Unit::Iterations),
+        output_tokens_per_iteration: count(LIMIT, Unit::TokensOutput),
+        time: count(LIMIT, Unit::TimeMs).map(Duration::from_millis),
+        deadline: of(UNTIL, Unit::TimeMs).map(from_millis),
+        tool_calls: count(LIMIT, Unit::ToolCalls),
+        tools,
+        children: count(LIMIT, Unit::Children),
+        depth: count(LIMIT, Unit::Depth),
+        kept_back: KeptBack {
+            usd: of(KEPT, Unit::Usd).map(Usd::from_nanos).unwrap_or_default(),
+            tokens: count(KEPT, Unit::Tokens).unwrap_or(0),
+            iterations: count(KEPT, Unit::Iterations).unwrap_or(0),
+        },
+    };
+    let share = of(SHARE, Unit::Requests).and_then(|percent| u32::try_from(percent).ok());
+    (limits, share)
 }
 
 /// Every line on which a limit may stand, but for those of single tools.
@@ -265,6 +298,8 @@ pub(super) fn lines() -> Vec<(&'static str, Unit)> {
         (KEPT, Unit::Tokens),
         (KEPT, Unit::Iterations),
         (TOOLS, Unit::Requests),
+        (KEY, Unit::Requests),
+        (written_names::PIECES, Unit::Requests),
         (PART, Unit::Usd),
         (PART, Unit::Tokens),
         (PART, Unit::Requests),
@@ -275,7 +310,7 @@ pub(super) fn lines() -> Vec<(&'static str, Unit)> {
 }
 
 /// The line of a single tool's limit.
-pub(super) fn tool_line(name: &compact_str::CompactString) -> (&'static str, Unit) {
+pub(super) fn tool_line(name: &CompactString) -> (&'static str, Unit) {
     (TOOL, Unit::Tool(name.clone()))
 }
 
@@ -292,7 +327,7 @@ fn from_millis(milliseconds: i64) -> Timestamp {
     Timestamp::from_nanos(milliseconds.saturating_mul(1_000_000))
 }
 
-fn scope_text(scope: &Scope) -> String {
+pub(super) fn scope_text(scope: &Scope) -> String {
     format!("run {}", scope.name())
 }
 

@@ -95,9 +95,10 @@ fn every_limit_is_held_to() {
         let error = other.open_now(&house.enforcer).unwrap_err().to_string();
         assert!(error.contains(name), "{name}: {error}");
     }
-    // Which tools are limited is not in the books by name.
-    let error = RunGuard::builder("r").open_now(&house.enforcer).unwrap_err().to_string();
-    assert!(error.contains("limits on 1 tools"), "{error}");
+    // Who names none has them all from the books.
+    let again = RunGuard::builder("r").open_now(&house.enforcer).unwrap();
+    assert_eq!(again.limits(), all(60).open_now(&house.enforcer).unwrap().limits());
+    assert_eq!(again.limits().tools["search"], 3);
 }
 
 #[test]

@@ -167,6 +167,80 @@ fn a_run_that_is_opened_elsewhere_goes_on_as_it_was() {
     }
 }
 
+// Such a run was refused in every other process: its books had the limits and not the names.
+#[test]
+fn a_run_with_limits_on_single_tools_goes_on_by_its_id() {
+    // As many as may be, as long as may be: 128 names of 128 bytes are more than one claim can carry.
+    let long = |at: usize| format!("{at:03}-{}", "ü".repeat(62));
+    let few = [("search".to_owned(), 3), ("fetch".to_owned(), 0)];
+    let many: Vec<(String, u64)> = (0..128).map(|at| (long(at), at as u64)).collect();
+    for tools in [few.to_vec(), many] {
+        let limited = |id: &'static str| {
+            tools.iter().fold(RunGuard::builder(id).usd(usd("1.00")), |builder, (name, limit)| {
+                builder.tool(name.as_str(), *limit)
+            })
+        };
+        for books in Books::all() {
+            let (here, there) = (books.enforcer(), books.enforcer());
+            let run = open(limited("r"), &here);
+            let (name, limit) = tools.last().unwrap();
+            let all = vec![name.clone(); *limit as usize];
+            if !all.is_empty() {
+                block_on(run.tools(all)).unwrap().or_refusal().unwrap().start();
+            }
+            leave(run, &here);
+
+            let run = again("r", &there);
+            let names = |run: &RunGuard| {
+                let tools = run.limits().tools.iter();
+                tools.map(|(name, limit)| (name.to_string(), *limit)).collect::<Vec<_>>()
+            };
+            let mut sorted = tools.clone();
+            sorted.sort();
+            assert_eq!(names(&run), sorted);
+            let refused = block_on(run.tools([name.as_str()])).unwrap().or_refusal().unwrap_err();
+            assert!(refused.decision.to_string().contains(&format!("{limit} of {limit} calls")), "{refused}");
+            // The same limits are still no others, and others still are.
+            drop(open(limited("r"), &there));
+            let other = RunGuard::builder("r").usd(usd("1.00")).tool("more", 1);
+            conflict(other, &there, "tools limited by name: it was opened with");
+            // So do those below it.
+            let child = open(RunGuard::builder("r/child").tool("look", 1), &there);
+            leave(child, &there);
+            assert_eq!(names(&again("r/child", &books.enforcer())), [("look".to_owned(), 1)]);
+        }
+    }
+}
+
+// Whoever opens a run with other limits at the same instant leaves names behind that nobody reads.
+#[test]
+fn of_two_who_open_a_run_at_once_the_tools_of_one_stand() {
+    for books in Books::all() {
+        let race = |name: &'static str| {
+            let enforcer = books.enforcer();
+            std::thread::spawn(move || block_on(RunGuard::builder("r").tool(name, 1).open(&enforcer)).is_ok())
+        };
+        let opened: Vec<bool> =
+            ["one", "other"].map(race).into_iter().map(|race| race.join().unwrap()).collect();
+        let won = opened.iter().position(|opened| *opened).expect("one of them opens it");
+        assert!(!opened[1 - won], "the other is told of other limits");
+        let run = again("r", &books.enforcer());
+        assert_eq!(run.limits().tools.keys().collect::<Vec<_>>(), [["one", "other"][won]]);
+    }
+}
+
+#[test]
+fn a_saved_run_with_limits_on_single_tools_goes_on_by_its_id_on_other_books() {
+    for (before, after) in Books::all().into_iter().zip(Books::all()) {
+        let limited = || RunGuard::builder("r").usd(usd("1.00")).tool("search", 3);
+        let run = open(limited(), &before.enforcer());
+        let state = block_on(run.save()).unwrap();
+        drop(open(limited().resume(state), &after.enforcer()));
+        let run = again("r", &after.enforcer());
+        assert_eq!(run.limits().tools.get("search"), Some(&3));
+    }
+}
+
 #[test]
 fn a_child_that_is_opened_by_its_id_has_its_parents() {
     for books in Books::all() {

@@ -1,0 +1,125 @@
+//! Which tools does a run limit by name, as its books have it?
+//!
+//! Books keep a figure for each line and are asked by a line's name, so that a name which nobody says is never found.
+//! The names are therefore written as figures: seven bytes of their text in each, under a key that is a hash of all of
+//! them. They are written before the limits; where an opening breaks off in between or somebody else's limits are
+//! first, they stand under a key that no limits name, and nobody reads them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use compact_str::CompactString;
+
+use super::figures::Figures;
+use super::limits::line;
+use super::opened::Opened;
+use super::post::{self, Terms, amounts, bind, reconcile, under};
+use super::written::scope_text;
+use crate::policy::{Budget, is_run_line};
+use crate::{Enforcer, Error, ErrorKind, ReservationId, Scope, Unit};
+
+/// The lines that say under which key the names stand, and in how many figures.
+pub(super) const KEY: &str = "run limit names";
+pub(super) const PIECES: &str = "run limit names in";
+/// One of those figures.
+const PIECE: &str = "run limit name";
+
+/// What divides names, none of which has a control character.
+const BETWEEN: &str = "\n";
+
+/// How many bytes one figure carries: their sum with one stays below the largest figure of a run.
+const BYTES: usize = 7;
+
+/// How many figures are written or read at once, below the most that one claim carries.
+const AT_ONCE: usize = 200;
+
+/// Names of tools as the figures that carry them.
+#[derive(Debug)]
+pub(super) struct WrittenNames {
+    key: i64,
+    pieces: Vec<i64>,
+}
+
+impl WrittenNames {
+    pub(super) fn of<'a>(names: impl IntoIterator<Item = &'a CompactString>) -> Self {
+        let sorted: BTreeSet<&str> = names.into_iter().map(CompactString::as_str).collect();
+        let text = sorted.into_iter().collect::<Vec<_>>().join(BETWEEN);
+        Self { key: key(&text), pieces: text.as_bytes().chunks(BYTES).map(piece).collect() }
+    }
+
+    /// What stands beside the limits, so that the names are found; nothing where there is no name.
+    pub(super) fn figures(&self) -> Option<[(&'static str, i64); 2]> {
+        let count = i64::try_from(self.pieces.len()).unwrap_or(i64::MAX);
+        (count > 0).then_some([(KEY, self.key), (PIECES, count)])
+    }
+
+    /// Writes the names, unless they stand there already.
+    pub(super) async fn write(&self, enforcer: &Enforcer, run: &Opened) -> Result<(), Error> {
+        let (core, scope) = (enforcer.core(), run.scope());
+        let figures: BTreeMap<String, i64> =
+            ids(self.key, self.pieces.len()).zip(self.pieces.clone()).collect();
+        for ids in figures.keys().collect::<Vec<_>>().chunks(AT_ONCE) {
+            let lines = ids.iter().map(|id| piece_line(id, scope)).collect();
+            let call = run.call_for([scope.clone()]);
+            let binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
+            let asked = amounts(&binding, |account| figures.get(account.budget()).copied().unwrap_or(0));
+            // Who finds them written is refused: the same key has the same names.
+            let claim = under(&binding, &[], |account| figures.get(account.budget()).copied().unwrap_or(0))?;
+            let now = core.now();
+            let terms = Terms { expires_at: now + core.hold_grace, charged: true };
+            let (_, held) = post::hold(core, ReservationId::generate(now), &claim, &asked, terms).await?;
+            if let Some(held) = held {
+                reconcile(core, held.id(), &claim, &asked).await?;
+                held.keep();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names that stand under that key, in so many figures.
+pub(super) async fn read_names(
+    enforcer: &Enforcer,
+    run: &Opened,
+    (key, pieces): (i64, i64),
+) -> Result<Vec<CompactString>, Error> {
+    let scope = run.scope();
+    let mut bytes = Vec::new();
+    let ids: Vec<String> = ids(key, usize::try_from(pieces).unwrap_or(0)).collect();
+    for ids in ids.chunks(AT_ONCE) {
+        let lines = ids.iter().map(|id| piece_line(id, scope)).collect();
+        let figures = Figures::read_lines(enforcer, run, std::slice::from_ref(scope), lines).await?;
+        let figures = ids.iter().map(|id| figures.get(scope, id, &Unit::Requests).used());
+        bytes.extend(figures.flat_map(|figure| figure.to_be_bytes().into_iter().skip(1)));
+    }
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    let text = text.trim_end_matches('\0');
+    if self::key(text) != key {
+        let text =
+            format!("{}: the names of the tools that it limits are not what was written", scope_text(scope));
+        return Err(Error::new(ErrorKind::Damaged, text));
+    }
+    Ok(text.split(BETWEEN).map(Into::into).collect())
+}
+
+fn ids(key: i64, pieces: usize) -> impl Iterator<Item = String> {
+    // Of one width, so that their order is that of the text.
+    (0..pieces).map(move |place| format!("{PIECE} {key:014x} {place:04}"))
+}
+
+fn piece_line(id: &str, scope: &Scope) -> Budget {
+    line(id, scope, Unit::Requests, None)
+}
+
+fn piece(bytes: &[u8]) -> i64 {
+    let mut figure = [0; 8];
+    figure.iter_mut().skip(1).zip(bytes).for_each(|(to, from)| *to = *from);
+    i64::from_be_bytes(figure)
+}
+
+/// A hash of the text (FNV-1a) of as many bytes as a figure carries: the same in every process and every build.
+fn key(text: &str) -> i64 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    i64::try_from(hash.wrapping_shr(8)).unwrap_or(i64::MAX)
+}
