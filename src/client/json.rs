@@ -292,7 +292,7 @@ fn describe(provider: Option<&str>, request: &Value, call: Call) -> Call {
         Err(error) => call.unusable(error.to_string()),
     };
     if let Value::Object(body) = request {
-        call.output_terms = output_terms(provider, body, call.output_terms);
+        call.output_terms = output_terms(provider, body, &call);
     }
     call
 }

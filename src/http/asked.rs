@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use super::dialect::Dialect;
@@ -17,15 +18,18 @@ use crate::{Call, Error, ErrorKind, Region};
 pub(super) struct Asked<'a> {
     pub(super) body: &'a str,
     document: Document<'a>,
+    /// The words that its API reads for the size of its answers.
+    pub(super) language: &'static Language,
     pub(super) streams: bool,
 }
 
 impl<'a> Asked<'a> {
     /// Reads a body, and completes the call that says who pays by what it asks for.
     pub(super) fn read(route: &Route, body: &'a [u8], charge: Call) -> Result<(Self, Call), Error> {
-        let language = route.language();
         let body = request_text(body)?;
         let document = request_document(body)?;
+        let named = document.root().get("model").and_then(|model| model.text().map(CompactString::from));
+        let language = route.language(named.as_deref().unwrap_or_default(), &charge.model);
         let shape = RequestShape::of_document(language, &document)?;
         let object = Object::of(&document);
         if let Some(name) = ambiguous(&object, language) {
@@ -43,7 +47,7 @@ impl<'a> Asked<'a> {
         if call.model.is_empty() {
             return Err(unreadable("names no model"));
         }
-        Ok((Self { body, document, streams }, call))
+        Ok((Self { body, document, language, streams }, call))
     }
 
     /// The body, as an object whose fields can be changed.
@@ -113,12 +117,13 @@ fn complete(route: &Route, shape: RequestShape, charge: Call) -> Call {
         call.conditions = call.conditions.with_region(route.region);
     }
     call = shape.terms(call);
+    let wanted = shape.output_tokens_wanted();
     call.input = Input::Prompt(shape.prompt);
     call.choices = shape.choices.max(1);
     call.output_terms.is_unsaid = route.want != Want::Vectors && shape.output_tokens_max.is_none();
     call.output_requested = match route.want {
         Want::Vectors => Some(0),
-        _ => shape.output_tokens_max.or(call.output_requested),
+        _ => wanted.or(call.output_requested),
     };
     call
 }

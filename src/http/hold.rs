@@ -35,11 +35,11 @@ impl HttpBudget {
         if asks_for_a_million(head, body) {
             call = call.context_tokens(MILLION);
         }
+        call.output_terms = self.output_terms(head, &asked, route, &call);
         let dearest = self.enforcer.of_dearest(call).map_err(|error| HttpRefusal::failed(dialect, &error));
         let mut call = dearest?;
         // It is settled: asking again would bring the same.
         call.models.clear();
-        call.output_terms = self.output_terms(head, &asked, route, &call);
         let reservation = self.reserve(route, &call).await?;
         let mut edits = Edits::default();
         let mut reservation = self.limit(&mut edits, &asked, route, &call, reservation)?;

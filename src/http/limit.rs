@@ -1,5 +1,7 @@
 //! How is a request told how much it may generate, and which cannot be told?
 
+use compact_str::CompactString;
+
 use super::asked::Asked;
 use super::dialect::Dialect;
 use super::edit::{Edits, Object};
@@ -8,6 +10,7 @@ use super::head::RequestHead;
 use super::refusal::HttpRefusal;
 use super::route::{Route, Want};
 use crate::no_limit::{ApiLimit, OutputTerms};
+use crate::tokens::unsaid::{self, Said};
 use crate::tokens::{Language, language, whole_text};
 use crate::{Call, Reservation};
 
@@ -76,29 +79,21 @@ impl Route {
 impl Asked<'_> {
     /// What the API makes of this request, where it names no limit.
     fn api_limit(&self, route: &Route, call: &Call) -> ApiLimit {
-        let language = route.language();
-        if language.is_media() {
-            return ApiLimit::Media;
-        }
-        if self.predicts(route) {
-            return ApiLimit::Unwritable;
-        }
-        if language.limits.iter().any(|name| self.object().text_of(name) == Some("0"))
-            && language.takes_none(route.provider.as_deref())
-        {
-            return ApiLimit::Stops(0);
-        }
-        if self.names_a_limit(language) {
-            // One that bounds nothing: it is lowered where it stands.
-            return if language.written.is_some() { ApiLimit::Writable } else { ApiLimit::Unwritable };
-        }
-        language::api_limit(language, route.provider.as_deref(), &call.model)
+        let language = self.language;
+        let is_zero = |name: &&str| self.object().text_of(name).and_then(whole_text) == Some(0);
+        let said = Said {
+            media: false,
+            prediction: is_said(&self.object(), "prediction"),
+            zero: language.limits.iter().any(is_zero),
+            limit: self.names_a_limit(language),
+        };
+        let models = std::iter::once(&call.model).chain(&call.models).map(CompactString::as_str);
+        unsaid::api_limit(language, route.provider.as_deref(), models, said)
     }
 
     /// Whether it holds a prediction, beside which no limit may be written in.
     fn predicts(&self, route: &Route) -> bool {
-        route.language().leaves_predictions(route.provider.as_deref())
-            && is_said(&self.object(), "prediction")
+        self.language.leaves_predictions(route.provider.as_deref()) && is_said(&self.object(), "prediction")
     }
 
     fn names_a_limit(&self, language: &'static Language) -> bool {
@@ -122,7 +117,7 @@ impl Asked<'_> {
         if route.want == Want::Vectors {
             return true;
         }
-        let language = route.language();
+        let language = self.language;
         let mut is_limited = false;
         let body = self.object();
         for object in language.places(body, move |name| body.object(name)) {

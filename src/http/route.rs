@@ -9,7 +9,7 @@ use super::head::RequestHead;
 use super::sellers::{region, seller};
 use super::unmetered::Unmetered;
 use crate::Region;
-use crate::tokens::{Language, language};
+use crate::tokens::{Language, language, makers};
 
 /// What a request wants, and in which language.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,12 +83,12 @@ impl Route {
         Self { provider, region, ..route }
     }
 
-    /// The words that the API reads for the size of its answers.
-    pub(super) fn language(&self) -> &'static Language {
-        let is_openai = matches!(self.provider.as_deref(), Some("openai" | "azure"));
+    /// The words that the API reads for the size of its answers to that model: the one that is asked for, or the one
+    /// that whoever pays says stands behind its name.
+    pub(super) fn language(&self, asked: &str, paid: &str) -> &'static Language {
+        let model = self.model.as_deref().unwrap_or(asked);
         match (self.dialect, self.want) {
-            (Dialect::OpenAi, Want::Chat) if is_openai => &language::OPENAI_CHAT,
-            (Dialect::OpenAi, Want::Chat) => &language::CHAT,
+            (Dialect::OpenAi, Want::Chat) => Language::chat_of(self.provider.as_deref(), model),
             (Dialect::OpenAi, Want::Completion) => &language::COMPLETIONS,
             (Dialect::OpenAi, Want::Response) => &language::RESPONSES,
             (Dialect::OpenAi, Want::Compaction) => &language::COMPACTION,
@@ -99,7 +99,9 @@ impl Route {
             (Dialect::Gemini, _) => &language::GEMINI,
             (Dialect::Ollama, _) => &language::OLLAMA,
             (Dialect::Bedrock, Want::Chat) => &language::CONVERSE,
-            (Dialect::Bedrock, _) => &language::INVOKE,
+            (Dialect::Bedrock, _) => {
+                makers::of_model(model).or_else(|| makers::of_model(paid)).unwrap_or(makers::unknown())
+            }
         }
     }
 

@@ -34,6 +34,7 @@ pub(crate) use recount::recounted;
 pub use request::RequestShape;
 pub(crate) use request::language::{self, Language};
 pub(crate) use request::{limit_output, output_terms, parsed as request_document, text as request_text};
+pub(crate) use request::{makers, unsaid};
 pub(crate) use request::{whole_text, with_dearer};
 pub(crate) use seen::{SeenText, keeps_to_limit};
 #[cfg(feature = "tiktoken")]

@@ -9,6 +9,7 @@ mod fields;
 mod inputs;
 pub(crate) mod language;
 mod limit;
+pub(crate) mod makers;
 mod media;
 mod modalities;
 mod members;
@@ -21,6 +22,7 @@ mod schema;
 mod settings;
 mod switches;
 mod tools;
+pub(crate) mod unsaid;
 mod uses;
 mod words;
 
@@ -82,6 +84,8 @@ pub struct RequestShape {
     pub prompt: Prompt,
     /// The most output tokens that were asked for, of one answer.
     pub output_tokens_max: Option<u64>,
+    /// The same in a word that its API does not read: what is wanted, and no limit.
+    output_tokens_wished: Option<u64>,
     /// How many answers were asked for at once, those of every prompt of a list together; one unless said.
     pub choices: u32,
     /// Whether the answer is to be streamed.
@@ -169,6 +173,7 @@ impl RequestShape {
             model: settings::model(body),
             prompt: draft.finish(),
             output_tokens_max: settings::output_tokens_max(body, language),
+            output_tokens_wished: settings::output_tokens_wished(body, language),
             choices: settings::choices(body, language),
             stream: body.get("stream").and_then(|stream| stream.switch()).unwrap_or(false),
             service_tier: settings::service_tier(body),
@@ -223,14 +228,19 @@ impl RequestShape {
     pub fn describe(self, call: Call) -> Call {
         let call = self.terms(call);
         let mut call = call.choices(self.choices);
+        if let Some(tokens) = self.output_tokens_wanted() {
+            call = call.output_tokens(tokens);
+        }
         if let Some(model) = self.model {
             call = call.with_model(model);
         }
-        if let Some(tokens) = self.output_tokens_max {
-            call = call.output_tokens(tokens);
-        }
         call.output_terms.is_unsaid = self.output_tokens_max.is_none();
         call.prompt(self.prompt)
+    }
+
+    /// The output that is asked for, whether its API reads that or is still to be told.
+    pub(crate) fn output_tokens_wanted(&self) -> Option<u64> {
+        self.output_tokens_max.or(self.output_tokens_wished)
     }
 
     /// What the request says about its price, beside its model and its size.

@@ -37,7 +37,7 @@ fn what_is_billed_is_held_for_what_is_free_passes_and_what_nobody_knows_is_refus
         ("POST", "/v1beta/models/milli:streamGenerateContent?alt=sse", "admitted"),
         ("POST", "/v1/projects/p/locations/l/publishers/anthropic/models/milli:rawPredict", "admitted"),
         ("POST", "/model/milli/converse", "admitted"),
-        ("POST", "/model/milli/invoke-with-response-stream", "admitted"),
+        ("POST", "/model/pair/invoke-with-response-stream", "admitted"),
         ("POST", "/v2/chat", "admitted"),
         ("POST", "/v2/rerank", "admitted"),
         ("POST", "/api/chat", "admitted"),

@@ -73,6 +73,7 @@ mod public_cases;
 mod request_dearer;
 mod request_fees;
 mod request_held;
+mod request_limits;
 mod request_memory;
 mod request_places;
 mod requests;

@@ -2,8 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::no_limit::ApiLimit;
-
 /// The words of one API for the size of its answers. Words of other APIs are no limit to it.
 #[derive(Debug)]
 pub(crate) struct Language {
@@ -13,6 +11,8 @@ pub(crate) struct Language {
     pub(crate) nested: &'static [&'static str],
     /// What an output limit is called.
     pub(crate) limits: &'static [&'static str],
+    /// What others call one, and this API does not read: it says what is wanted, and limits nothing.
+    pub(super) wishes: &'static [&'static str],
     /// What the number of answers is called.
     pub(crate) choices: &'static [&'static str],
     /// The limit to write where none stands: the object that it belongs into, and its name.
@@ -23,16 +23,16 @@ pub(crate) struct Language {
 
 impl Language {
     /// A language whose words all stand at the top, and whose first limit is the one to write.
-    const fn flat(limits: &'static [&'static str], choices: &'static [&'static str]) -> Self {
+    pub(super) const fn flat(limits: &'static [&'static str], choices: &'static [&'static str]) -> Self {
         let written = match limits {
             [first, ..] => Some((None, *first)),
             [] => None,
         };
-        Self { at_top: true, nested: &[], limits, choices, written, thinking: &[] }
+        Self { at_top: true, nested: &[], limits, wishes: &[], choices, written, thinking: &[] }
     }
 
     /// A language whose words all stand in one object, which may have two names.
-    const fn inside(
+    pub(super) const fn inside(
         nested: &'static [&'static str],
         limits: &'static [&'static str],
         choices: &'static [&'static str],
@@ -41,12 +41,24 @@ impl Language {
             ([object, ..], [first, ..]) => Some((Some(*object), *first)),
             _ => None,
         };
-        Self { at_top: false, nested, limits, choices, written, thinking: &[] }
+        Self { at_top: false, nested, limits, wishes: &[], choices, written, thinking: &[] }
     }
 
     /// The same, switching reasoning off by those words alone.
     const fn thinking(mut self, words: &'static [&'static str]) -> Self {
         self.thinking = words;
+        self
+    }
+
+    /// The same, where those words only say what is wanted.
+    const fn wishing(mut self, words: &'static [&'static str]) -> Self {
+        self.wishes = words;
+        self
+    }
+
+    /// The same, where nobody knows how to write a limit in.
+    pub(super) const fn unwritten(mut self) -> Self {
+        self.written = None;
         self
     }
 
@@ -63,9 +75,9 @@ impl Language {
     /// Whether nothing may be written into a request that holds a prediction: OpenAI's chat does not take its limit
     /// beside one, and nobody knows whether others do who speak like it.
     pub(crate) fn leaves_predictions(&'static self, provider: Option<&str>) -> bool {
+        let is_chat = std::ptr::eq(self, &raw const CHAT) || std::ptr::eq(self, &raw const OLD_CHAT);
         std::ptr::eq(self, &raw const OPENAI_CHAT)
-            || std::ptr::eq(self, &raw const CHAT)
-                && matches!(provider, None | Some("openai" | "azure" | "azure_ai"))
+            || is_chat && matches!(provider, None | Some("openai" | "azure" | "azure_ai"))
     }
 
     /// Whether what it makes is no text, and has no limit.
@@ -91,16 +103,56 @@ impl Language {
             "ollama" => &OLLAMA,
             "cohere" => &COHERE,
             "google" | "gemini" | "vertex_ai" if says("contents") => &GEMINI,
-            "openai" | "azure" if says("messages") => &OPENAI_CHAT,
             "openai" | "azure" if is_media(body) => &MEDIA,
             "openai" | "azure" | "xai" | "openrouter" if says("input") => &RESPONSES,
             "openai" | "azure" if body.get("prompt").is_some_and(|prompt| !prompt.is_object()) => {
                 &COMPLETIONS
             }
-            "mistral" | "groq" | "deepseek" | "xai" | "openrouter" if says("messages") => &CHAT,
+            seller if says("messages") && speaks_chat(seller) => {
+                let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+                Self::chat_of(provider, model)
+            }
             _ => return None,
         })
     }
+
+    /// The chat of that seller, by the names under which it reads a limit.
+    ///
+    /// Where a host is not known both names count: a proxy in front of OpenAI refuses a request that has both, so none
+    /// can be written in beside the other.
+    pub(crate) fn chat_of(provider: Option<&str>, model: &str) -> &'static Self {
+        match provider {
+            Some("openai" | "azure") => &OPENAI_CHAT,
+            // Models of OpenAI's refuse what has both names, here too.
+            Some("azure_ai") if is_of_openai(model) => &CHAT,
+            Some(seller) if READ_OLD_NAME.contains(&seller) => &OLD_CHAT,
+            _ => &CHAT,
+        }
+    }
+}
+
+/// Sellers of chat by OpenAI's form whose references name `max_tokens` alone. DeepSeek ignores the other name.
+const READ_OLD_NAME: [&str; 13] = [
+    "azure_ai",
+    "cohere",
+    "dashscope",
+    "deepseek",
+    "huggingface",
+    "mistral",
+    "nvidia_nim",
+    "ollama",
+    "perplexity",
+    "sambanova",
+    "together",
+    "together_ai",
+    "zai",
+];
+
+/// Whether a body with messages is read by that seller as OpenAI's chat is, and in no other way.
+fn speaks_chat(seller: &str) -> bool {
+    const READ_BOTH: [&str; 9] =
+        ["openai", "azure", "groq", "cerebras", "openrouter", "xai", "fireworks", "fireworks_ai", "moonshot"];
+    READ_BOTH.contains(&seller) || READ_OLD_NAME.contains(&seller)
 }
 
 /// Whether a body asks OpenAI for vectors, images or speech, and not for text: `input` and `prompt` stand in both.
@@ -137,37 +189,6 @@ pub(crate) const THINKING: [&[&str]; 9] = [
     &["reasoning", "max_tokens"],
 ];
 
-/// What an API makes of a request that names no limit.
-pub(crate) fn api_limit(language: &'static Language, provider: Option<&str>, model: &str) -> ApiLimit {
-    if std::ptr::eq(language, &raw const COMPLETIONS) {
-        // OpenAI documents 16 tokens of each answer; vLLM, which others serve models by, keeps to it.
-        let is_of_openai = matches!(provider, Some("openai" | "azure" | "vllm" | "hosted_vllm"));
-        let is_their_model = ["gpt-3.5-turbo-instruct", "davinci-002", "babbage-002"].iter().any(|known| {
-            model.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        });
-        return if is_of_openai || is_their_model { ApiLimit::Stops(16) } else { ApiLimit::Writable };
-    }
-    if std::ptr::eq(language, &raw const INVOKE) {
-        return invoked(model);
-    }
-    match language.written {
-        Some(_) => ApiLimit::Writable,
-        None => ApiLimit::Unwritable,
-    }
-}
-
-/// The same of models behind Bedrock's Invoke, by their maker: the defaults that AWS documents.
-fn invoked(model: &str) -> ApiLimit {
-    let is = |maker: &str| model.contains(maker);
-    match () {
-        () if is("amazon.titan-text") => ApiLimit::Stops(512),
-        () if is("meta.llama") => ApiLimit::Stops(512),
-        () if is("mistral.mistral-7b") || is("mistral.mixtral") => ApiLimit::Stops(512),
-        () if is("mistral.mistral-large-2402") || is("mistral.mistral-small-2402") => ApiLimit::Stops(8_192),
-        () => ApiLimit::Unwritable,
-    }
-}
-
 /// What a limit is called for that model: OpenAI's models that reason refuse the old name, also behind an address
 /// that nobody knows.
 pub(crate) fn name_for(
@@ -185,6 +206,12 @@ pub(crate) fn name_for(
     }
 }
 
+/// Whether OpenAI made the model, by its name.
+fn is_of_openai(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    takes_new_name_only(model) || ["gpt-", "chatgpt-"].iter().any(|start| name.starts_with(start))
+}
+
 /// OpenAI's o-series, and GPT from the fifth on.
 fn takes_new_name_only(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
@@ -198,6 +225,9 @@ pub(crate) static OPENAI_CHAT: Language =
     Language::flat(&["max_completion_tokens", "max_tokens"], &["n"]).thinking(&["reasoning_effort"]);
 /// The chat of others who speak like OpenAI: most take the old name only.
 pub(crate) static CHAT: Language = Language::flat(&["max_tokens", "max_completion_tokens"], &["n"]);
+/// The same where the new name is not read: what it asks for is written in under the old one.
+pub(crate) static OLD_CHAT: Language =
+    Language::flat(&["max_tokens"], &["n"]).wishing(&["max_completion_tokens"]);
 /// OpenAI's completions: of `best_of` answers all are billed.
 pub(crate) static COMPLETIONS: Language = Language::flat(&["max_tokens"], &["n", "best_of"]);
 pub(crate) static RESPONSES: Language = Language::flat(&["max_output_tokens"], &[]).thinking(&["reasoning"]);
@@ -220,23 +250,6 @@ pub(crate) static GEMINI: Language = Language::inside(
     &["candidateCount", "candidate_count"],
 )
 .thinking(&["google"]);
-/// Bedrock's Invoke: every maker's models have words of their own, and refuse those of others.
-pub(crate) static INVOKE: Language = Language {
-    at_top: true,
-    nested: &["inferenceConfig", "textGenerationConfig"],
-    limits: &[
-        "max_tokens",
-        "max_completion_tokens",
-        "max_tokens_to_sample",
-        "maxTokens",
-        "max_new_tokens",
-        "max_gen_len",
-        "maxTokenCount",
-    ],
-    choices: &["n", "num_generations"],
-    written: None,
-    thinking: &[],
-};
 /// All of them at once, where nobody knows which is spoken.
 pub(crate) static ANY: Language = Language {
     at_top: true,
@@ -253,6 +266,7 @@ pub(crate) static ANY: Language = Language {
         "max_gen_len",
         "maxTokenCount",
     ],
+    wishes: &[],
     choices: &["n", "candidateCount", "candidate_count", "num_generations", "best_of"],
     written: None,
     thinking: &[],

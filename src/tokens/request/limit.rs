@@ -1,10 +1,13 @@
 //! How is a request told to ask for less output?
 
+use compact_str::CompactString;
 use serde_json::{Map, Value};
 
 use super::language::{self, Language};
 use super::settings::whole;
-use crate::no_limit::{ApiLimit, OutputTerms};
+use super::unsaid::{self, Said};
+use crate::Call;
+use crate::no_limit::OutputTerms;
 
 /// Lets a request ask for at most so many output tokens of each answer: every limit in it that its provider
 /// reads is lowered, and one is added in the provider's own words where it has none. False where there are none,
@@ -19,10 +22,10 @@ pub(crate) fn limit_output(body: &mut Map<String, Value>, provider: Option<&str>
         return false;
     }
     let language = known.unwrap_or(&language::ANY);
-    let mut is_limited = language.at_top && lower(body, language, tokens);
+    let mut is_limited = language.at_top && lower(body, language, own, tokens);
     for field in language.nested {
         if let Some(Value::Object(settings)) = body.get_mut(*field) {
-            is_limited |= lower(settings, language, tokens);
+            is_limited |= lower(settings, language, own, tokens);
         }
     }
     is_limited || add(body, own, provider, tokens)
@@ -55,24 +58,24 @@ fn add(body: &mut Map<String, Value>, own: &'static Language, provider: Option<&
     true
 }
 
-/// What is known of a request's output, for that provider, beside the limit that it names.
-pub(crate) fn output_terms(
-    provider: Option<&str>,
-    body: &Map<String, Value>,
-    terms: OutputTerms,
-) -> OutputTerms {
-    let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+/// What is known of a call's output beside the limit that its request names, for that provider.
+pub(crate) fn output_terms(provider: Option<&str>, body: &Map<String, Value>, call: &Call) -> OutputTerms {
     let known = Language::of_provider(provider, body);
     // Whose words they are is told by the body, which is how a limit is written into it.
     let language = known.unwrap_or_else(|| by_shape(body));
-    let is_zero = |name: &&str| body.get(*name).and_then(whole) == Some(0);
-    let api = match () {
-        () if language.is_media() || known.is_none() && language::is_media(body) => ApiLimit::Media,
-        () if predicts(language, provider, body) => ApiLimit::Unwritable,
-        () if language.takes_none(provider) && language.limits.iter().any(is_zero) => ApiLimit::Stops(0),
-        () => language::api_limit(language, provider, model),
+    let read = known.unwrap_or(&language::ANY);
+    let places = read.places(body, |name| body.get(name).and_then(Value::as_object));
+    let said = Said {
+        media: known.is_none() && language::is_media(body),
+        prediction: body.get("prediction").is_some_and(|prediction| !prediction.is_null()),
+        zero: language.limits.iter().any(|name| body.get(*name).and_then(whole) == Some(0)),
+        limit: places
+            .flat_map(|place| read.limits.iter().filter_map(|name| place.get(*name)))
+            .any(|limit| !limit.is_null()),
     };
-    OutputTerms { api, thinking: thinking(body), ..terms }
+    let models = std::iter::once(&call.model).chain(&call.models).map(CompactString::as_str);
+    let api = unsaid::api_limit(language, provider, models, said);
+    OutputTerms { api, thinking: thinking(body), ..call.output_terms }
 }
 
 /// Whether it holds a prediction, beside which no limit may be written in.
@@ -91,14 +94,21 @@ fn thinking(body: &Map<String, Value>) -> u64 {
     language::THINKING.iter().filter_map(|path| inside(path)).max().unwrap_or(0)
 }
 
-fn lower(settings: &mut Map<String, Value>, language: &'static Language, tokens: u64) -> bool {
+/// Lowers every limit that stands there. One that bounds nothing is written anew, and is a limit from then on where
+/// `own`, the language that the body looks to be in, has it.
+fn lower(
+    settings: &mut Map<String, Value>,
+    language: &'static Language,
+    own: &'static Language,
+    tokens: u64,
+) -> bool {
     let mut found = false;
     for field in language.limits {
-        // What is no whole number is no limit that its provider would understand.
-        let Some(asked) = settings.get(*field).and_then(whole) else { continue };
-        found = true;
-        if asked == 0 || asked > tokens {
-            settings.insert((*field).to_owned(), tokens.into());
+        let Some(limit) = settings.get_mut(*field).filter(|limit| !limit.is_null()) else { continue };
+        let asked = whole(limit).filter(|asked| *asked > 0);
+        found |= asked.is_some() || own.limits.contains(field);
+        if asked.is_none_or(|asked| asked > tokens) {
+            *limit = tokens.into();
         }
     }
     found

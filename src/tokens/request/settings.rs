@@ -69,6 +69,12 @@ pub(super) fn output_tokens_max(body: Node<'_>, language: &'static Language) -> 
     )?
 }
 
+/// The largest of what is wanted in words that the language does not read.
+pub(super) fn output_tokens_wished(body: Node<'_>, language: &'static Language) -> Option<u64> {
+    let wishes = settings(body, language, language.wishes);
+    wishes.filter_map(|wish| whole_text(wish.raw())).filter(|tokens| *tokens > 0).max()
+}
+
 pub(super) fn choices(body: Node<'_>, language: &'static Language) -> u32 {
     let asked =
         settings(body, language, language.choices).filter_map(|n| whole_text(n.raw())).max().unwrap_or(1);
