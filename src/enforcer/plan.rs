@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(super) lacks_price: bool,
     /// What is said of that.
     pub(crate) missing: Option<Arc<MissingPrice>>,
+    /// Its answer may be more than text.
+    is_more_than_text: bool,
     /// The policy's own figure for calls that name no output limit, where it has one.
     pub(crate) output_tokens_said: Option<u64>,
     /// What becomes of a call without a limit that says nothing of it itself.
@@ -138,6 +140,7 @@ impl Plan {
             call: call.without_input(),
             own: Arc::clone(own),
             unpriced: lacks_price && !passes,
+            is_more_than_text: may_be_more_than_text(price.as_deref(), call),
             lacks_price: lacks_price && !counts_only,
             fees,
             readers: readers.known,
@@ -228,7 +231,8 @@ impl Plan {
     pub(crate) fn hidden(&self, ask: &super::Ask<'_>) -> Hidden {
         let of_row = || self.price.as_deref().map(ModelPrice::unseen);
         let speed = self.core.unseen.or_else(of_row).unwrap_or_default();
-        Hidden { in_background: ask.in_background, reasons: self.reasons_unseen(ask), speed }
+        let (reasons, is_more_than_text) = (self.reasons_unseen(ask), self.is_more_than_text);
+        Hidden { in_background: ask.in_background, reasons, is_more_than_text, speed }
     }
 
     /// Whether the model may reason unseen: never, where the request switches it on, or always. What nobody says
@@ -282,6 +286,10 @@ impl Plan {
             beside_output: beside.tokens_output,
         })
     }
+}
+
+fn may_be_more_than_text(price: Option<&ModelPrice>, call: &Call) -> bool {
+    price.is_some_and(|price| price.dearest_kind(0, &call.conditions).is_some())
 }
 
 /// How long the answer of the table stays what it is.

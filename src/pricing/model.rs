@@ -190,6 +190,12 @@ impl ModelPrice {
         set.rate(meter, conditions.search_context()).and_then(|rate| usd_rate(meter, rate))
     }
 
+    /// What an answer may be made of beside text, at the dearest rate: sound, images or video that the request asks
+    /// for, or images of a model that draws unasked. `None` where it is text alone.
+    pub(crate) fn dearest_kind(&self, input_tokens: u64, conditions: &Conditions) -> Option<Meter> {
+        self.set(self.band(input_tokens), conditions)?.dearest_kind(conditions)
+    }
+
     /// Whether the price of a call is known under these conditions, so that it can be held.
     ///
     /// Known is a rate for input, or a fee that every call incurs in its place

@@ -90,6 +90,8 @@ struct QuoteRates {
     output: u64,
     /// With the images that a model makes unasked which sells them by the token.
     output_unsaid: u64,
+    /// It sells images by the token.
+    draws: bool,
     request: u64,
     /// Input and output of sound, images, video.
     modal: [(u64, u64); 3],
@@ -186,7 +188,7 @@ impl RateSet {
             (false, true) => rates.input_kept,
             (false, false) => rates.input,
         };
-        let output = if conditions.says_output() { rates.output } else { rates.output_unsaid };
+        let output = if self.draws_unasked(conditions) { rates.output_unsaid } else { rates.output };
         let mut dearest = Dearest { input, output, request: rates.request };
         if conditions.is_multimodal() {
             for (modality, (input, output)) in
@@ -201,6 +203,25 @@ impl RateSet {
             }
         }
         dearest
+    }
+
+    /// What an answer may be made of beside text, at the dearest rate: whatever is asked for, and what is drawn unasked.
+    pub(super) fn dearest_kind(&self, conditions: &Conditions) -> Option<Meter> {
+        const KINDS: [(Modality, Meter); 3] = [
+            (Modality::Audio, Meter::OutputAudio),
+            (Modality::Image, Meter::OutputImage),
+            (Modality::Video, Meter::OutputVideo),
+        ];
+        let drawn = self.draws_unasked(conditions).then_some(Meter::OutputImage);
+        let asked =
+            KINDS.into_iter().filter(|(kind, _)| conditions.has_output(*kind)).map(|(_, meter)| meter);
+        asked.chain(drawn).max_by_key(|meter| self.rate(*meter, SearchContext::Medium))
+    }
+
+    /// Whether the model sells images by the token, and nobody says that the answer has none.
+    #[inline]
+    fn draws_unasked(&self, conditions: &Conditions) -> bool {
+        self.quote.draws && !conditions.says_output()
     }
 
     fn find(&self, meter: Meter) -> Option<u128> {
@@ -219,6 +240,7 @@ impl RateSet {
             input_written: input.max(most(&[Meter::CacheWrite5m, Meter::CacheWrite1h])),
             output: most(&[Meter::Output, Meter::Reasoning]),
             output_unsaid: most(&[Meter::Output, Meter::Reasoning, Meter::OutputImage]),
+            draws: self.is_priced(Meter::OutputImage),
             request: at(rates, Meter::Request).map_or(0, atto_rounded_up),
             modal: [
                 (

@@ -23,6 +23,8 @@ pub(crate) struct Hidden {
     pub(crate) in_background: bool,
     /// The model may reason unseen, so that what was seen of its answer says little.
     pub(crate) reasons: bool,
+    /// The answer may be sound or images, of which text tells nothing.
+    pub(crate) is_more_than_text: bool,
     /// How fast the model generates what nobody sees.
     pub(crate) speed: Unseen,
 }
@@ -33,6 +35,11 @@ const NOTICED_AFTER: Duration = Duration::from_secs(5);
 impl Hidden {
     /// Whether what was seen of an answer says little of what it will cost.
     pub(crate) fn bounds_nothing(self) -> bool {
+        self.reasons || self.in_background || self.is_more_than_text
+    }
+
+    /// Whether it may have reasoned beside the output that was said.
+    pub(crate) fn thinks(self) -> bool {
         self.reasons || self.in_background
     }
 

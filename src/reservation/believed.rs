@@ -9,7 +9,7 @@ use super::open::Open;
 use crate::message::Input;
 use crate::tokens::keeps_to_limit;
 use crate::wire::{Purpose, TextSeen, UsageLine};
-use crate::{Meter, Modality, Prompt, Usage, Usd};
+use crate::{Meter, Prompt, Usage, Usd};
 
 /// What is charged of a report.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Open {
         for line in &mut believed.beside {
             if line.purpose == Purpose::Answer && is_short(self.shown(&line.usage), &line.text) {
                 let output = self.output_instead(&line.text, None).max(line.usage.output().unwrap_or(0));
-                line.usage = line.usage.with_output(output);
+                line.usage = self.of_its_kind(line.usage.with_output(output));
                 believed.estimated = true;
                 believed.is_belied = true;
             }
@@ -99,32 +99,28 @@ impl Open {
         let shown = self.shown(&usage);
         let counted = report.counted.is_some_and(|counted| shown.unwrap_or(0) < counted.div_ceil(2));
         let is_belied = reported.is_some() && !is_other && (counted || is_short(shown, &report.text));
-        let hides = report.hides_thoughts && self.reach.hidden.bounds_nothing();
+        let hides = report.hides_thoughts && self.reach.hidden.thinks();
         if reported.is_none() || is_belied || hides || self.says_nothing(report) {
             let output = self.output_instead(&report.text, report.counted);
             believed.usage = self.of_its_kind(usage.with_output(output.max(usage.output().unwrap_or(0))));
             believed.estimated = true;
             believed.is_belied |= is_belied;
             believed.unknown = true;
+        } else if report.estimated {
+            believed.usage = self.of_its_kind(usage);
         }
     }
 
-    /// Where the request asks for sound or images, an output that is not known is of the dearest of these, as it was held.
+    /// Where the answer may be sound or images, an output that is not known is of the dearest of these, as it was held.
     fn of_its_kind(&self, usage: Usage) -> Usage {
-        const KINDS: [(Modality, Meter); 3] = [
-            (Modality::Audio, Meter::OutputAudio),
-            (Modality::Image, Meter::OutputImage),
-            (Modality::Video, Meter::OutputVideo),
-        ];
+        const KINDS: [Meter; 3] = [Meter::OutputAudio, Meter::OutputImage, Meter::OutputVideo];
         let (conditions, Some(price)) = (self.plan.conditions(), &self.plan.price) else { return usage };
-        if KINDS.iter().any(|(_, meter)| usage.count(*meter).is_some()) {
-            return usage;
-        }
-        let rate = |meter: Meter| price.rate(meter, usage.input().unwrap_or(0), conditions);
-        let asked = KINDS.into_iter().filter(|(kind, _)| conditions.has_output(*kind));
-        let dearest = asked.map(|(_, meter)| meter).max_by_key(|meter| rate(*meter));
         // Reasoning is text, whatever is made of it.
         let made = usage.output().unwrap_or(0).saturating_sub(usage.reasoning().unwrap_or(0));
+        if made == 0 || KINDS.iter().any(|meter| usage.count(*meter).is_some()) {
+            return usage;
+        }
+        let dearest = price.dearest_kind(usage.input().unwrap_or(0), conditions);
         dearest.map_or(usage, |meter| usage.with(meter, made))
     }
 

@@ -15,7 +15,8 @@ const ROWS: &str = r#"[
 ]"#;
 
 fn enforcer() -> Enforcer {
-    let table = PricingTable::empty().with_rows(PriceRow::list_from_json(ROWS).unwrap()).unwrap();
+    let rows = [ROWS, MORE_THAN_TEXT].map(|rows| PriceRow::list_from_json(rows).unwrap()).concat();
+    let table = PricingTable::empty().with_rows(rows).unwrap();
     let policy = Policy::new([Budget::usd("search", team(), usd("1000"), Window::day())]).unwrap();
     Enforcer::builder().policy(policy).prices(table).build()
 }
@@ -171,4 +172,73 @@ fn a_stream_pays_for_the_advice_it_may_have_had_where_it_was_left_or_says_nothin
 
     let whole = vec![started(), ended(json!({"input_tokens": 1003, "output_tokens": 4})), stop];
     assert_eq!(exchanged(&advised(2, true), Answer::Events(whole)).1, usd("0.001007"));
+}
+
+const MORE_THAN_TEXT: &str = r#"[
+    {"provider": "own", "model": "speaks", "reasoning": "never", "standard": {"input": "1", "output": "10", "output_audio": "8000"}},
+    {"provider": "google", "model": "gemini-9-flash-image", "reasoning": "never", "output_tokens_max": 8192,
+        "standard": {"input": "1", "output": "2.5", "output_image": "30"}}
+]"#;
+
+fn more_than_text(host: &'static str, path: &'static str, body: Value) -> Asked<'static> {
+    Asked { host, path, body }
+}
+
+fn spoken(stream: bool) -> Asked<'static> {
+    let body = json!({"model": "speaks", "max_tokens": 1000, "stream": stream, "modalities": ["text", "audio"],
+        "audio": {"voice": "alloy", "format": "pcm16"}, "messages": [{"role": "user", "content": "hi"}]});
+    more_than_text("proxy.example.com", "/v1/chat/completions", body)
+}
+
+/// A picture, asked for or not.
+fn drawn(asked: Option<&str>) -> Asked<'static> {
+    let mut body =
+        json!({"contents": [{"parts": [{"text": "draw"}]}], "generationConfig": {"maxOutputTokens": 2000}});
+    if let Some(asked) = asked {
+        body["generationConfig"]["responseModalities"] = json!(asked.split(' ').collect::<Vec<_>>());
+    }
+    let path = "/v1beta/models/gemini-9-flash-image:generateContent";
+    more_than_text("generativelanguage.googleapis.com", path, body)
+}
+
+#[test]
+fn sound_without_usage_is_no_cheaper_than_it_was_held_whatever_its_transcript_says() {
+    // 1,000 tokens at $8,000 a million were held; eleven bytes of transcript were charged as text.
+    let sound = json!({"id": "a", "data": "AAAA".repeat(500), "transcript": "hello there"});
+    let chunk = json!({"id": "c", "object": "chat.completion.chunk", "model": "speaks", "choices": [{"index": 0, "delta": {"audio": sound}}]});
+    let stop = json!({"id": "c", "object": "chat.completion.chunk", "model": "speaks", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    let whole = json!({"id": "c", "object": "chat.completion", "model": "speaks", "choices": [{"index": 0, "finish_reason": "stop",
+        "message": {"role": "assistant", "content": null, "audio": sound}}]});
+    for answer in [Answer::Left(vec![chunk.clone(); 20]), Answer::Events(vec![chunk, stop])] {
+        let (held, charged) = exchanged(&spoken(true), answer);
+        assert!(charged >= usd("8") && charged <= held, "{charged} of {held}");
+    }
+    let (held, charged) = exchanged(&spoken(false), Answer::Whole(whole.clone()));
+    assert!(charged >= usd("8") && charged <= held, "{charged} of {held}");
+
+    // What is reported is charged as reported: 20 tokens of sound and ten of text.
+    let mut told = whole;
+    told["usage"] = json!({"prompt_tokens": 10, "completion_tokens": 30, "total_tokens": 40, "completion_tokens_details": {"audio_tokens": 20, "text_tokens": 10}});
+    assert_eq!(exchanged(&spoken(false), Answer::Whole(told)).1, usd("0.16011"));
+}
+
+#[test]
+fn a_picture_without_usage_is_charged_as_it_was_held_whether_or_not_it_was_asked_for() {
+    // 2,000 tokens at $30 a million; a line of text beside the picture once bounded them, at $2.50.
+    let picture = json!({"inlineData": {"mimeType": "image/png", "data": "AAAA".repeat(5000)}});
+    let answer = |parts: Value| json!({"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}]});
+    for asked in [None, Some("IMAGE"), Some("TEXT IMAGE")] {
+        for parts in [json!([picture]), json!([picture, {"text": "Here it is."}])] {
+            let (held, charged) = exchanged(&drawn(asked), Answer::Whole(answer(parts)));
+            assert!(charged >= usd("0.06") && charged <= held, "{asked:?}: {charged} of {held}");
+        }
+    }
+    // Who asks for text alone gets no picture, and text is bounded by its bytes.
+    let (_, text) = exchanged(&drawn(Some("TEXT")), Answer::Whole(answer(json!([{"text": "I cannot."}]))));
+    assert!(text < usd("0.0001"), "{text}");
+
+    let mut told = answer(json!([picture]));
+    told["usageMetadata"] = json!({"promptTokenCount": 10, "candidatesTokenCount": 1290, "totalTokenCount": 1300,
+        "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}]});
+    assert_eq!(exchanged(&drawn(None), Answer::Whole(told)).1, usd("0.03871"));
 }
