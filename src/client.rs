@@ -15,7 +15,7 @@ pub use enforced::{BudgetEnforcedClient, ClientStream, FailedAttempt, Next, Rung
 pub use json::{ClassifyFailure, JsonClient, ReadError};
 
 use crate::wire::{UsageReport, extract};
-use crate::{Call, Decision, Error, InFlight, Receipt, Report, StreamReader, Usage};
+use crate::{Call, Decision, Error, InFlight, Receipt, Report, StreamReader, Usage, Usd};
 
 /// A client that a team already has, as far as budgets need to know it.
 ///
@@ -102,6 +102,9 @@ pub enum Failure {
     /// The provider refused the prompt and bills its input all the same, as Azure's content filter does: the input is
     /// charged as it was estimated, and no output.
     InputBilled,
+    /// The provider refused the request and bills a fee for that alone, as xAI does where it violates its guidelines:
+    /// the fee is charged, and no tokens.
+    FeeBilled(Usd),
     /// A time-out, a reset, a 5xx, an unreadable answer: it may be billed, so it is charged what it holds.
     #[default]
     Unknown,
@@ -128,6 +131,10 @@ impl Failure {
     /// let filtered = br#"{"error": {"code": "content_filter", "message": "the prompt was filtered"}}"#;
     /// assert_eq!(Failure::of_answer(400, filtered), Failure::InputBilled);
     /// assert_eq!(Failure::of_answer(400, b"{}"), Failure::NotBilled);
+    /// // xAI: five cents for a request that it refuses by its guidelines.
+    /// let refused = br#"{"error": "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"}"#;
+    /// assert_eq!(Failure::of_answer(403, refused), Failure::FeeBilled("0.05".parse()?));
+    /// # Ok::<(), token_budget::Error>(())
     /// ```
     #[must_use]
     pub fn of_answer(status: u16, body: &[u8]) -> Self {
@@ -137,15 +144,30 @@ impl Failure {
     /// The same, of a body that was read: one rule for the gate and for every client.
     pub(crate) fn of_report(status: u16, read: Option<&UsageReport>) -> Self {
         match read {
-            Some(report) if report.filtered && report.lines.is_empty() => Self::InputBilled,
+            Some(report) if !report.lines.is_empty() => Self::of_status(status),
+            Some(report) if report.violates => Self::FeeBilled(VIOLATION_FEE),
+            Some(report) if report.filtered => Self::InputBilled,
             _ => Self::of_status(status),
         }
     }
 }
 
-/// What a prompt is charged that was refused and billed: its input, as it was estimated.
-pub(crate) fn input_alone(in_flight: &InFlight) -> Report {
-    Report { estimated: true, ..Usage::of(in_flight.reached().input, 0).into() }
+/// What xAI states for a request that it refuses before it generates anything.
+const VIOLATION_FEE: Usd = Usd::from_nanos(50_000_000);
+
+/// What a request is charged that was refused and billed: its input, as it was estimated, or a fee. `None` of a
+/// failure of any other class.
+pub(crate) fn refused_and_billed(failure: Failure, in_flight: &InFlight) -> Option<Report> {
+    match failure {
+        Failure::InputBilled => {
+            Some(Report { estimated: true, ..Usage::of(in_flight.reached().input, 0).into() })
+        }
+        Failure::FeeBilled(fee) => {
+            let nothing = Report::from(Usage::of(0, 0));
+            Some(Report { estimated: true, unbilled: true, cost: Some(fee), ..nothing })
+        }
+        Failure::NotSent | Failure::NotBilled | Failure::Unknown => None,
+    }
 }
 
 /// Why an enforced call brought no response.
@@ -235,13 +257,9 @@ fn is_little(report: &Report) -> bool {
 
 /// Settles a call that failed. What cannot be delivered waits in the outbox; the client's error matters more.
 async fn fail(in_flight: InFlight, failure: Failure, report: Option<Report>) {
-    match (report, failure) {
+    match (report.or_else(|| refused_and_billed(failure, &in_flight)), failure) {
         (Some(report), _) => drop(in_flight.reconcile(report).await),
         (None, Failure::NotSent | Failure::NotBilled) => drop(in_flight.release().await),
-        (None, Failure::InputBilled) => {
-            let report = input_alone(&in_flight);
-            drop(in_flight.reconcile(report).await);
-        }
-        (None, Failure::Unknown) => drop(in_flight),
+        (None, _) => drop(in_flight),
     }
 }

@@ -10,7 +10,7 @@ use super::dialect::Dialect;
 use super::head::Headers;
 use super::piece::Piece;
 use super::route::Want;
-use crate::client::input_alone;
+use crate::client::refused_and_billed;
 use crate::{Failure, InFlight, Reservation, StreamOptions};
 
 use futures_core::Stream;
@@ -81,13 +81,10 @@ impl Exchange {
     /// The request brought no answer: one that was never sent, or is known not to be billed, gives its room
     /// back; any other is charged what it holds.
     pub fn failed(self, failure: Failure) {
-        match failure {
-            Failure::NotSent | Failure::NotBilled => self.in_flight.release_now(),
-            Failure::InputBilled => {
-                let report = input_alone(&self.in_flight);
-                drop(self.in_flight.reconcile_dropped(report));
-            }
-            Failure::Unknown => drop(self.in_flight),
+        match (refused_and_billed(failure, &self.in_flight), failure) {
+            (Some(report), _) => drop(self.in_flight.reconcile_dropped(report)),
+            (None, Failure::NotSent | Failure::NotBilled) => self.in_flight.release_now(),
+            (None, _) => drop(self.in_flight),
         }
     }
 

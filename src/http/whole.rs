@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::piece::Piece;
-use crate::client::input_alone;
+use crate::client::refused_and_billed;
 use crate::wire::{UsageReport, extract, heard};
 use crate::{Failure, InFlight, Receipt, Report};
 
@@ -115,8 +115,10 @@ impl<S, T> Whole<S, T> {
         let counts = counts.iter().map(|(name, value)| (*name, value.as_str()));
         let read = self.copy.as_deref().and_then(|body| extract(provider.as_deref(), body, counts).ok());
         let failure = (!succeeded).then(|| Failure::of_report(*status, read.as_ref()));
+        if let Some(report) = failure.and_then(|failure| refused_and_billed(failure, in_flight)) {
+            return Settle::Reconcile(Box::new(report));
+        }
         match read {
-            _ if failure == Some(Failure::InputBilled) => Settle::Reconcile(Box::new(input_alone(in_flight))),
             Some(report) if !report.lines.is_empty() && (is_complete || !report.damaged) => {
                 Settle::Reconcile(Box::new(self.counted(in_flight, report)))
             }

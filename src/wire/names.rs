@@ -36,6 +36,7 @@ impl Reader {
         self.filtered |= name == Name::Error && text.bytes == b"content_filter";
         match name {
             Name::Id => self.named(text),
+            Name::Complaint => self.complained(text),
             Name::Filter => self.filtered |= text.bytes == b"ResponsibleAIPolicyViolation",
             Name::Blocked => {
                 if text.bytes != b"BLOCK_REASON_UNSPECIFIED" {
@@ -89,10 +90,17 @@ impl Reader {
             Kind::Object => self.enter(At::Error, value),
             Kind::Text => {
                 self.error.get_or_insert_with(|| "error".into());
-                value.skip()
+                self.complained(value.text()?);
+                Some(())
             }
             _ => value.skip(),
         }
+    }
+
+    /// What an error says to people: xAI alone names its checks so, whoever the provider is said to be.
+    fn complained(&mut self, text: Raw<'_>) {
+        let says = |words: &str| memchr::memmem::find(text.bytes, words.as_bytes()).is_some();
+        self.violates |= says("Content violates usage guidelines") || says("Failed check: SAFETY_CHECK_TYPE");
     }
 
     /// An object without a member is how some say that there was none.

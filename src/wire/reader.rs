@@ -73,6 +73,8 @@ pub(super) struct Reader {
     pub(super) blocked: bool,
     /// The filter of Azure refused the prompt, which is billed.
     pub(super) filtered: bool,
+    /// The request violates xAI's guidelines, for which a fee is billed.
+    pub(super) violates: bool,
     /// The figures are Google's, which leave zeros out.
     pub(super) is_google: bool,
     /// Candidates for an answer came, so that there is output.
@@ -157,6 +159,7 @@ impl Reader {
             is_over: false,
             blocked: false,
             filtered: false,
+            violates: false,
             is_google: false,
             has_candidates: false,
             counting: false,
@@ -212,6 +215,7 @@ impl Reader {
             blocked: self.blocked && !self.has_candidates,
             hides_thoughts: self.hides_thoughts(),
             filtered: self.filtered,
+            violates: self.violates,
             damaged: self.damaged,
         }
     }

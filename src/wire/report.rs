@@ -64,6 +64,9 @@ pub struct UsageReport {
     pub blocked: bool,
     /// An error says that the provider's filter refused the prompt, which Azure bills as input.
     pub filtered: bool,
+    /// An error says that the request violates xAI's guidelines, for which it bills a fee.
+    #[serde(skip)]
+    pub(crate) violates: bool,
     /// The output may have been more by what was thought: a part of the figures was left out.
     #[serde(skip)]
     pub(crate) hides_thoughts: bool,

@@ -108,6 +108,8 @@ pub(super) enum Name {
     /// The name of a provider's tool.
     OfTool,
     Error,
+    /// What an error says to people.
+    Complaint,
     /// The filter's own word, inside an error.
     Filter,
     /// Why a prompt was refused.
@@ -206,6 +208,7 @@ pub(super) fn meaning(at: At, key: &[u8]) -> Then {
         At::InputDetails | At::CachedDetails | At::OutputDetails => details(at, key),
         At::Choice | At::Delta | At::ToolCall | At::Thinking | At::Item => generated(at, key),
         At::Candidate | At::GeminiContent | At::Grounding | At::Live => gemini(at, key),
+        At::Error | At::InnerError => of_error(at, key),
         _ => small(at, key),
     }
 }
@@ -491,10 +494,6 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::Result, b"outputText" | b"generated_text") => Then::Text,
         (At::Result, b"completionReason") => Then::Name(Name::Finish),
         (At::Session, b"model") => Then::Name(Name::Model),
-        (At::Error, b"type" | b"code" | b"status") => Then::Name(Name::Error),
-        (At::Error, b"innererror" | b"inner_error") => Then::Into(At::InnerError),
-        (At::InnerError, b"content_filter_result" | b"content_filter_results") => Then::FilterResult,
-        (At::InnerError, b"code") => Then::Name(Name::Filter),
         (At::Feedback, b"blockReason" | b"block_reason") => Then::Name(Name::Blocked),
         (At::GroundingChunk, b"maps") => Then::Maps,
         (At::Arguments, b"queries") => Then::Queries,
@@ -504,6 +503,17 @@ fn small(at: At, key: &[u8]) -> Then {
         // What a search found was not generated.
         (At::Action, b"sources" | b"results" | b"output" | b"outputs") => Then::Skip,
         (At::Action, _) => Then::Hidden,
+        _ => Then::Skip,
+    }
+}
+
+fn of_error(at: At, key: &[u8]) -> Then {
+    match (at, key) {
+        (At::Error, b"type" | b"code" | b"status") => Then::Name(Name::Error),
+        (At::Error, b"message") => Then::Name(Name::Complaint),
+        (At::Error, b"innererror" | b"inner_error") => Then::Into(At::InnerError),
+        (At::InnerError, b"content_filter_result" | b"content_filter_results") => Then::FilterResult,
+        (At::InnerError, b"code") => Then::Name(Name::Filter),
         _ => Then::Skip,
     }
 }

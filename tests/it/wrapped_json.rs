@@ -115,6 +115,29 @@ fn an_error_that_is_billed_costs_by_a_json_client_what_it_costs_at_the_gate() {
     assert_eq!(charged_by_both(429, "no JSON"), [Usd::ZERO; 2]);
 }
 
+// xAI bills five cents for a request that it refuses by its guidelines; all that was held went back.
+#[test]
+fn a_request_that_violates_the_guidelines_of_xai_costs_its_fee_by_a_client_and_at_the_gate() {
+    let refused = [
+        // As its chat answers, and as its Responses may.
+        r#"{"code":"The caller does not have permission to execute the specified operation","error":"Content violates usage guidelines. Team: t, API key ID: k, Model: grok-4-0709, Failed check: SAFETY_CHECK_TYPE_BIO"}"#,
+        r#"{"error":{"message":"Failed check: SAFETY_CHECK_TYPE_CSAM","type":"invalid_request_error"}}"#,
+    ];
+    for (status, body) in refused.into_iter().flat_map(|body| [(403, body), (400, body)]) {
+        assert_eq!(charged_by_both(status, body), [usd("0.05"); 2], "{status} {body}");
+    }
+    for other in [
+        r#"{"error":"Incorrect API key provided: SAFETY"}"#,
+        r#"{"error":{"code":"Content violates usage guidelines","message":"no"}}"#,
+        r#"{"error":{"message":"no","param":"Content violates usage guidelines"}}"#,
+    ] {
+        assert_eq!(charged_by_both(403, other), [Usd::ZERO; 2], "{other}");
+    }
+    // Usage that came with it is what it costs: the request was generated for.
+    let used = r#"{"error":"Content violates usage guidelines.","usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12}}"#;
+    assert_eq!(charged_by_both(403, used), [usd("0.012"); 2]);
+}
+
 // Any client may say that a refused prompt is billed: the closure's, a client of one's own, a stream's.
 #[test]
 fn a_client_of_ones_own_says_that_a_refused_prompt_is_billed() {
