@@ -36,6 +36,12 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 /// | 400, 413 | a body that cannot be read, can be read in two ways, cannot be limited, or is too large |
 /// | 400, 401, 403 | the application's own [`Denial`]; 403 also a path whose cost nobody here can tell (the message says why), or that servers read in different ways ([`fold_path`](super::fold_path)), and a header that asks for another method |
 ///
+/// Where all observe ([`Policy::observes_only`](crate::Policy::observes_only)), a path whose cost cannot be told and a
+/// body that cannot be held for pass unmetered, with an event
+/// ([`Event::WouldRefuse`](crate::Event::WouldRefuse)), and nothing is written into a body. What stays refused is what
+/// no budget decides: the application's own denial, a body too large to be read, a path or header that servers read in
+/// different ways; and what is charged to a run, whose own limits hold all the same.
+///
 /// Official clients retry 429 and 503. Every other refusal says `x-should-retry: false`, and they heed it.
 ///
 /// # Example: who pays is read off a header
@@ -74,7 +80,8 @@ pub struct HttpBudget {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnknownPath {
-    /// It is refused with 403: whatever costs money behind it would be in no book.
+    /// It is refused with 403: whatever costs money behind it would be in no book. Where all observe, it passes with an
+    /// event.
     #[default]
     Refuse,
     /// It passes, unmetered.

@@ -8,14 +8,15 @@ use super::asked::Asked;
 use super::dialect::Dialect;
 use super::edit::Edits;
 use super::exchange::{Admitted, Terms};
-use super::gate::HttpBudget;
+use super::gate::{HttpBudget, Ruling};
 use super::head::RequestHead;
 use super::payer::Payer;
 use super::refusal::{HttpRefusal, problem_of_refusal};
 use super::route::{Route, Want};
 use super::sellers::is_host;
+use crate::run::names_run;
 use crate::tokens::with_dearer;
-use crate::{Admission, Call, Reservation};
+use crate::{Admission, Call, Error, Reservation};
 
 impl HttpBudget {
     pub(super) async fn hold(
@@ -23,10 +24,13 @@ impl HttpBudget {
         head: &RequestHead<'_>,
         Payer { route, charge, .. }: Payer,
         body: &[u8],
-    ) -> Result<Admitted, HttpRefusal> {
+    ) -> Result<Ruling, HttpRefusal> {
         let (route, dialect) = (&route, route.dialect);
-        let read = Asked::read(route, body, charge);
-        let (asked, mut call) = read.map_err(|error| HttpRefusal::failed(dialect, &error))?;
+        let is_of_run = names_run(&charge);
+        let (asked, mut call) = match Asked::read(route, body, charge) {
+            Ok(read) => read,
+            Err(error) => return self.unheld(route, is_of_run, &error),
+        };
         if asked.streams {
             call = self.streams.holding(call);
         }
@@ -36,8 +40,10 @@ impl HttpBudget {
             call = call.context_tokens(MILLION);
         }
         call.output_terms = self.output_terms(head, &asked, route, &call);
-        let dearest = self.enforcer.of_dearest(call).map_err(|error| HttpRefusal::failed(dialect, &error));
-        let mut call = dearest?;
+        let mut call = match self.enforcer.of_dearest(call) {
+            Ok(dearest) => dearest,
+            Err(error) => return self.unheld(route, is_of_run, &error),
+        };
         // It is settled: asking again would bring the same.
         call.models.clear();
         let reservation = self.reserve(route, &call).await?;
@@ -45,6 +51,8 @@ impl HttpBudget {
         let mut reservation = self.limit(&mut edits, &asked, route, &call, reservation)?;
         let takes_options = || self.usage_hosts.iter().any(|known| is_host(head.host(), known));
         let hides_usage = asked.streams
+            // What only observes rewrites nothing: a stream that says no usage is charged as it was counted.
+            && !reservation.binding().observes_only
             && dialect == Dialect::OpenAi
             && matches!(route.want, Want::Chat | Want::Completion)
             && !call.output_terms.is_sealed
@@ -61,7 +69,16 @@ impl HttpBudget {
             options: self.streams.clone(),
             answer_bytes_max: self.body_bytes_max,
         };
-        Ok(Admitted { reservation, body: asked.edited(edits), terms })
+        Ok(Ruling::Admitted(Box::new(Admitted { reservation, body: asked.edited(edits), terms })))
+    }
+
+    /// What becomes of a request that cannot be held for: refused, or passed unmetered where all observe.
+    fn unheld(&self, route: &Route, is_of_run: bool, error: &Error) -> Result<Ruling, HttpRefusal> {
+        if is_of_run || !self.observes_only() {
+            return Err(HttpRefusal::failed(route.dialect, error));
+        }
+        self.tell_would_refuse(route.model.as_deref(), error.to_string());
+        Ok(Ruling::Pass)
     }
 
     /// Room for the call, with its output shortened where that was asked for.

@@ -7,7 +7,8 @@ use super::head::RequestHead;
 use super::path;
 use super::refusal::{Denial, HttpRefusal};
 use super::route::{Route, Want};
-use crate::Call;
+use crate::run::names_run;
+use crate::{Call, Event, ReservationId};
 
 /// What a request's head alone decides. See [`HttpBudget::who_pays`].
 #[derive(Debug)]
@@ -64,7 +65,19 @@ impl HttpBudget {
         match route.want {
             Want::Ambiguous => return denied(path::twofold("is another one where its slash is decoded")),
             Want::Unmetered(why) if self.unknown_paths == UnknownPath::Refuse => {
-                return HeadRuling::Refused(why.refusal(route.dialect));
+                let refused = || HeadRuling::Refused(why.refusal(route.dialect));
+                if !self.observes_only() || !path::is_plain(head.path()) {
+                    return refused();
+                }
+                // Asked all the same: whoever may not send anything is not let out because nothing is enforced.
+                return match (self.charging)(head) {
+                    Err(denial) => denied(denial),
+                    Ok(charge) if names_run(&charge) => refused(),
+                    Ok(_) => {
+                        self.tell_would_refuse(route.model.as_deref(), why.text());
+                        HeadRuling::Pass
+                    }
+                };
             }
             // What is billed is held for as what it folds to; what passes goes wherever a server takes it.
             Want::Nothing | Want::Unmetered(_) if !path::is_plain(head.path()) => {
@@ -86,10 +99,20 @@ impl HttpBudget {
         if body.len() > payer.bytes_max {
             return Ruling::Refused(self.too_large(head));
         }
-        match self.hold(head, *payer, body).await {
-            Ok(admitted) => Ruling::Admitted(Box::new(admitted)),
-            Err(refusal) => Ruling::Refused(refusal),
-        }
+        self.hold(head, *payer, body).await.unwrap_or_else(Ruling::Refused)
+    }
+
+    /// Whether nothing is enforced, so that what cannot be metered passes and is told. A run's own limits hold all the
+    /// same: what is charged to one is not let past them.
+    pub(super) fn observes_only(&self) -> bool {
+        self.enforcer.policy().observes_only()
+    }
+
+    /// Tells of a request that passes unmetered and that enforcement would have refused.
+    pub(super) fn tell_would_refuse(&self, model: Option<&str>, reason: String) {
+        let core = self.enforcer.core();
+        let (id, model) = (ReservationId::generate(core.now()), model.unwrap_or_default().into());
+        core.tell(&Event::WouldRefuse { id, model, reason });
     }
 }
 

@@ -53,12 +53,17 @@ impl Unmetered {
         }
     }
 
+    /// What becomes of its requests, for people.
+    pub(super) fn text(self) -> String {
+        format!("this path {}; no budget can be kept on it", self.why())
+    }
+
     /// Refused rather than passed: a path that costs money and is in no book is a hole in every budget.
     pub(super) fn refusal(self, dialect: Dialect) -> HttpRefusal {
-        let why = self.why();
         let text = format!(
-            "this path {why}; no budget can be kept on it, and nothing was sent \
-             (`HttpBudget::unknown_paths(UnknownPath::Pass)` lets such requests out, in no book)"
+            "{}, and nothing was sent (`HttpBudget::unknown_paths(UnknownPath::Pass)` lets such requests out, in no \
+             book)",
+            self.text()
         );
         HttpRefusal::plain(dialect, 403, "unmetered_path", text)
     }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use token_budget::http::{Denial, HttpBudget, RequestHead, Ruling};
 use token_budget::ledger::Signature;
 use token_budget::{
     Budget, Call, Caps, Enforcer, Event, ManualClock, MemoryLedger, Message, Policy, RefusalKind, RunGuard,
     Scope, Unbound, Unit, Usage, Usd, Verdict, Window,
 };
 
+use crate::http_support::{EVENTS, Pieces, chat_events, json, post, read, refused};
 use crate::support::{FarLedger, House, Link, NOON, at, block_on, call, nanos, prices, ready, team, usd};
 
 fn watched() -> Budget {
@@ -231,4 +233,85 @@ fn a_runs_time_and_stop_hold_unless_the_run_says_observe() {
     assert!(!strict.reserve_now(&call("milli", 10)).unwrap().is_admitted());
     assert!(watched.reserve_now(&call("milli", 10)).unwrap().is_admitted());
     assert!(would(&house).iter().any(|reason| reason.contains("run/watched is frozen by grace: enough")));
+}
+
+// At the gate, a policy that only observed refused what it could not meter.
+#[test]
+fn what_a_gate_cannot_meter_passes_where_all_observe_and_is_told() {
+    let list = |count| {
+        let models = vec!["milli"; count];
+        serde_json::json!({"model": "milli", "max_tokens": 1, "messages": [], "models": models}).to_string()
+    };
+    let table = [
+        ("/v1/batches", "{}".to_owned(), "begins a batch"),
+        ("/v1/nobody-knows", "{}".to_owned(), "is not known here"),
+        ("/v1/chat/completions", "{".to_owned(), "request"),
+        ("/v1/chat/completions", r#"{"model":"milli","Model":"pair","messages":[]}"#.to_owned(), "two ways"),
+        ("/v1/chat/completions", r#"{"messages":[]}"#.to_owned(), "names no model"),
+        ("/v1/chat/completions", list(65), "models"),
+    ];
+    let gate = |house: &House| {
+        HttpBudget::new(house.enforcer.clone(), |head: &RequestHead<'_>| match head.api_key() {
+            Some("nobody") => Err(Denial::unauthorized("not known")),
+            Some(run) => Ok(Call::charging().team("search").scope(Scope::run(run).unwrap())),
+            None => Ok(Call::charging().team("search")),
+        })
+    };
+    for policy in all_observe() {
+        for (path, body, reason) in &table {
+            let house = House::new(policy.clone());
+            let gate = gate(&house);
+            let ruling = ready(gate.admit(&post("api.openai.com", path), body.as_bytes()));
+            assert!(matches!(ruling, Ruling::Pass), "{path} {reason}");
+            let told = would(&house);
+            assert!(told.len() == 1 && told[0].contains(reason), "{reason}: {told:?}");
+            // Who may send nothing is denied, and a run's own limits hold.
+            for (key, status) in [("Bearer nobody", 401), ("Bearer r", 0)] {
+                let headers = [("authorization", key)];
+                let head = RequestHead::new("POST", "api.openai.com", path, &headers);
+                let refusal = refused(ready(gate.admit(&head, body.as_bytes())));
+                assert!(refusal.status == status || (status == 0 && matches!(refusal.status, 400 | 403)));
+            }
+            assert_eq!(would(&house).len(), 1, "a refusal is not told as what would be one");
+        }
+    }
+    // One budget that enforces, and all of them are refused as before.
+    let enforced = Budget::usd("month", team(), Usd::dollars(1), Window::month());
+    let house = House::of([watched(), enforced]);
+    for (path, body, _) in &table {
+        let refusal = refused(ready(gate(&house).admit(&post("api.openai.com", path), body.as_bytes())));
+        assert!(matches!(refusal.status, 400 | 403), "{path}: {}", refusal.status);
+    }
+    assert_eq!(would(&house), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_written_into_a_stream_that_is_only_observed() {
+    let body = r#"{"model":"milli","stream":true,"max_tokens":100,"messages":[]}"#;
+    let head = post("api.openai.com", "/v1/chat/completions");
+    let admit = |house: &House| {
+        let gate =
+            HttpBudget::new(house.enforcer.clone(), |_| Ok(Call::charging().team("search").provider("own")));
+        match ready(gate.admit(&head, body.as_bytes())) {
+            Ruling::Admitted(admitted) => admitted,
+            other => panic!("{other:?}"),
+        }
+    };
+    for policy in all_observe() {
+        let house = House::new(policy);
+        let mut admitted = admit(&house);
+        assert_eq!(admitted.take_body(), None);
+        // Usage that nobody asked for does not come: the text is counted, at most a token for each of its eleven bytes.
+        let events = chat_events(&["hello", " world"], None).concat().replace("pair", "milli");
+        let heard = read(admitted.send().answered(200, &EVENTS), Pieces::of([&events]));
+        assert_eq!(heard.text(), events);
+        let (spent, reserved) = house.dollars(&call("milli", 0));
+        assert!(
+            spent >= usd("0.002") && spent <= usd("0.011") && reserved == Usd::ZERO,
+            "{spent} {reserved}"
+        );
+    }
+    let enforced = Budget::usd("month", team(), Usd::dollars(10), Window::month());
+    let sent = json(&admit(&House::of([enforced])).take_body().expect("it asks for usage"));
+    assert_eq!(sent["stream_options"]["include_usage"], true);
 }
