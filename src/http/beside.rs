@@ -6,8 +6,18 @@ use super::unmetered::Unmetered;
 
 /// What a POST to that path wants, where it is none of those that are metered; the segments are in small letters.
 pub(super) fn beside(path: &[&str], provider: Option<&str>) -> Option<(Dialect, Want)> {
-    let want = stored(resource(path), provider).or_else(|| by_end(path))?;
+    let resource = resource(path);
+    let want = stored(resource, provider)
+        .or_else(|| stored_further_on(resource, provider))
+        .or_else(|| by_end(path))?;
     Some((dialect(path), want))
+}
+
+/// A thing that is kept and cannot be metered, behind a base that is not known: `llm/vector_stores/vs/files` is storage
+/// before it is a file.
+fn stored_further_on(resource: &[&str], provider: Option<&str>) -> Option<Want> {
+    let mut further = (1..resource.len()).filter_map(|at| stored(resource.get(at..)?, provider));
+    further.find(|want| matches!(want, Want::Unmetered(_)))
 }
 
 /// What Google's verbs want that are not metered: `batches/b1:cancel`.

@@ -97,6 +97,20 @@ fn what_is_stored_is_read_and_deleted_at_no_cost() {
 }
 
 #[test]
+fn files_pass_behind_any_base() {
+    let paths = [
+        "/llm/files",
+        "/llm/containers/c/files",
+        "/containers/v1/files",
+        "/vector_stores/v1/files",
+        "/llm/uploads/u/parts",
+    ];
+    for path in paths {
+        assert_eq!(told(&gate(&house("1")), "POST", path), None, "{path}");
+    }
+}
+
+#[test]
 fn what_costs_and_cannot_be_held_says_why_and_names_the_switch() {
     let gate = gate(&house("1"));
     for (path, why) in [
@@ -123,6 +137,13 @@ fn what_costs_and_cannot_be_held_says_why_and_names_the_switch() {
         ("/v1/audio/transcriptions", "a form"),
         ("/v1/fine_tuning/jobs", "trains a model"),
         ("/v1/nobody/knows/this", "is not known here"),
+        // Behind a base without a version, and behind one with a version of its own, storage is storage before it is
+        // a file.
+        ("/llm/vector_stores/vs/files", "time for which it is kept"),
+        ("/v1/account/gateway/openai/vector_stores/vs/files", "time for which it is kept"),
+        ("/assistants/vector_stores/vs/files", "time for which it is kept"),
+        ("/llm/fine_tuning/files", "trains a model"),
+        ("/llm/threads/t/runs", "a stored thread"),
         // An id that looks like the beginning of another path.
         ("/v1/threads/v1/runs", "a stored thread"),
         ("/v1/threads/openai/runs", "a stored thread"),
