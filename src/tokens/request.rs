@@ -2,6 +2,7 @@
 
 mod body;
 mod calls;
+mod claimed;
 mod conditions;
 mod content;
 mod draft;

@@ -70,6 +70,7 @@ mod prices;
 #[cfg(unix)]
 mod private;
 mod public_cases;
+mod request_claimed;
 mod request_dearer;
 mod request_fees;
 mod request_held;

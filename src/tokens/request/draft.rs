@@ -137,8 +137,13 @@ impl Draft {
         self.jostle(arguments);
     }
 
+    /// An image, or what only says that it is one.
     pub(super) fn image(&mut self, image: Part) {
         self.media.picture = true;
+        if image == Part::Opaque {
+            self.media.film = true;
+            return self.opaque();
+        }
         if self.has_place() && self.takes(PART_BYTES) { self.lay(image) } else { self.opaque() }
     }
 

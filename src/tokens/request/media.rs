@@ -1,5 +1,6 @@
 //! What in a request is no text: images, sounds, files?
 
+use super::claimed;
 use super::content::{self, Class};
 use super::draft::Draft;
 use super::name::Name;
@@ -23,6 +24,9 @@ pub(super) fn images(draft: &mut Draft, value: Node<'_>, around: Node<'_>) {
 
 /// The image that an object is, however it is built.
 pub(super) fn image_of(value: Node<'_>) -> Part {
+    if claimed::is_other(value) {
+        return Part::Opaque;
+    }
     let within =
         ["image_url", "source", "image", "data", "url", "result"].iter().find_map(|field| value.get(field));
     match within {
@@ -38,6 +42,9 @@ fn sized(value: Node<'_>, around: Option<Detail>) -> Part {
     // At most `{image: {source: {bytes}}}`.
     for _ in 0..3 {
         let Some(inner) = at.filter(Node::is_object) else { break };
+        if claimed::is_other(inner) {
+            return Part::Opaque;
+        }
         looked = looked.or_else(|| detail(inner));
         at = ["url", "source", "data", "bytes", "base64"].iter().find_map(|field| inner.get(field));
     }
@@ -140,18 +147,11 @@ fn opaque(draft: &mut Draft, value: Node<'_>) {
 
 /// Data of a stated kind: an image, or what cannot be counted.
 pub(super) fn inline(draft: &mut Draft, value: Node<'_>) {
-    let mime =
-        ["mimeType", "mime_type"].iter().find_map(|field| value.get(field)).and_then(|mime| mime.word());
-    match mime {
-        Some(mime) if mime.starts_with("image/") => {
-            let data = value.get("data").and_then(|data| data.text());
-            draft.image(data.map_or(Part::Image, |data| pixels::image(&data)));
+    match claimed::of(draft, value) {
+        Part::Opaque => draft.opaque(),
+        image => {
+            draft.image(image);
             beside_image(draft, value);
-        }
-        mime => {
-            draft.media.sound |= mime.is_some_and(|mime| mime.starts_with("audio/"));
-            draft.media.film |= mime.is_some_and(|mime| mime.starts_with("video/"));
-            draft.opaque();
         }
     }
 }

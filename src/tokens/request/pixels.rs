@@ -2,19 +2,56 @@
 
 use crate::message::{Detail, Part, Picture};
 
-/// An image by its base64 text: sized where its header tells the size.
+/// An image by its base64 text or its address: sized where its header tells the size; [`Part::Opaque`] where it is a
+/// film, a sound or a document by what it says or by its first bytes.
 pub(super) fn image(text: &str) -> Part {
-    let data = match text.split_once(";base64,") {
-        Some((_, data)) => data,
-        None => text,
-    };
-    let head = decoded(data);
+    if text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+        && !text.get(5..).is_some_and(super::claimed::is_image_kind)
+    {
+        return Part::Opaque;
+    }
+    let head = decoded(base64(text));
+    if is_other(&head) {
+        return Part::Opaque;
+    }
     match size(&head) {
         Some((width, height)) if width > 0 && height > 0 => {
             Part::Picture(Picture { width, height, detail: Detail::Auto })
         }
         _ => Part::Image,
     }
+}
+
+/// Whether base64 text begins as an image does, of whatever format.
+pub(super) fn is_image(text: &str) -> bool {
+    let head = base64(text);
+    let head = decoded(head.get(..HEAD_CHARACTERS.min(head.len())).unwrap_or_default());
+    let starts = |start: &[u8]| head.starts_with(start);
+    [&b"\x89PNG"[..], b"GIF8", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*"].iter().any(|start| starts(start))
+        || starts(b"RIFF") && head.get(8..12) == Some(b"WEBP")
+        || is_still(&head)
+}
+
+/// As many characters as the longest of those beginnings, in whole groups.
+const HEAD_CHARACTERS: usize = 32;
+
+/// A still image in the box in which films are kept as well: HEIC, HEIF, AVIF.
+fn is_still(head: &[u8]) -> bool {
+    const BRANDS: [&[u8]; 6] = [b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif"];
+    head.get(4..8) == Some(b"ftyp") && head.get(8..12).is_some_and(|brand| BRANDS.contains(&brand))
+}
+
+/// Whether it begins as a film, a sound or a document does.
+fn is_other(head: &[u8]) -> bool {
+    let is_box = head.get(4..8) == Some(b"ftyp") && !is_still(head);
+    let is_wave = head.starts_with(b"RIFF") && head.get(8..12).is_some_and(|kind| kind != b"WEBP");
+    let known: [&[u8]; 6] = [b"%PDF", b"\x1a\x45\xdf\xa3", b"OggS", b"ID3", b"fLaC", b"\0\0\x01\xba"];
+    is_box || is_wave || known.iter().any(|start| head.starts_with(start))
+}
+
+/// Base64 text without the `data:image/png;base64,` before it.
+fn base64(text: &str) -> &str {
+    text.split_once(";base64,").map_or(text, |(_, data)| data)
 }
 
 /// A size stands in the first bytes, in a photograph behind its preview.
