@@ -81,15 +81,14 @@ impl<'a> Asked<'a> {
 /// A name of which a server may see another value than was read here: it stands in an object twice, stands
 /// there in another case, which some servers take for the same, or has a number written as text.
 fn ambiguous(body: &Object<'_>, language: &'static Language) -> Option<String> {
-    const READ: [&str; 6] =
-        ["model", "stream", "stream_options", "include_usage", "service_tier", "serviceTier"];
     let nested: Vec<_> = language.nested.iter().filter(|name| body.place_of(name).is_some()).collect();
     if let [_, second, ..] = nested.as_slice() {
         // Two spellings of one name.
         return Some((**second).to_owned());
     }
-    let names = READ.iter().chain(language.nested).chain(language.limits).chain(language.choices);
-    let names: SmallVec<[&str; 24]> = names.copied().collect();
+    let names =
+        READ.iter().chain(&FIELDS).chain(language.nested).chain(language.limits).chain(language.choices);
+    let names: SmallVec<[&str; 96]> = names.copied().collect();
     let objects = language::ANY.nested.iter().chain(&["stream_options"]).filter_map(|name| body.object(name));
     std::iter::once(*body).chain(objects).find_map(|object| {
         let numbers = || language.limits.iter().chain(language.choices).copied();
@@ -98,6 +97,60 @@ fn ambiguous(body: &Object<'_>, language: &'static Language) -> Option<String> {
         Some(name.into_owned())
     })
 }
+
+/// Names by which anything is decided, at the top or inside.
+const READ: [&str; 6] = ["model", "stream", "stream_options", "include_usage", "service_tier", "serviceTier"];
+
+/// Fields of a body that are read by exactly these names: what is read by the model, how often, by which models, and
+/// for which fees.
+const FIELDS: [&str; 46] = [
+    "messages",
+    "message",
+    "contents",
+    "chat_history",
+    "input",
+    "inputs",
+    "prompt",
+    "query",
+    "texts",
+    "documents",
+    "passages",
+    "document",
+    "images",
+    "requests",
+    "instances",
+    "tools",
+    "toolConfig",
+    "models",
+    "fallbacks",
+    "modelId",
+    "background",
+    "echo",
+    "prediction",
+    "max_tool_calls",
+    "reasoning",
+    "reasoning_effort",
+    "thinking",
+    "additionalModelRequestFields",
+    "speed",
+    "performanceConfig",
+    "inference_geo",
+    "modalities",
+    "voice",
+    "pages",
+    "n",
+    "num_images",
+    "numberOfImages",
+    "sampleCount",
+    "seconds",
+    "duration",
+    "max_tokens_per_doc",
+    "imageGenerationConfig",
+    "textToImageParams",
+    "taskType",
+    "parameters",
+    "search_options",
+];
 
 fn unreadable(problem: &str) -> Error {
     Error::new(ErrorKind::Unreadable, format!("request: {problem}"))

@@ -145,6 +145,13 @@ fn a_body_that_two_servers_read_in_two_ways_is_refused() {
         (CHAT, r#""max_tokens":1,"N":8"#),
         (CHAT, r#""max_tokens":1,"n":"8""#),
         (CHAT, r#""max_tokens":1,"max_completion_tokens":"16000""#),
+        // What is read, how often, and by whom.
+        (CHAT, r#""max_tokens":1,"messages":[],"Messages":[{"role":"user","content":"long"}]"#),
+        (CHAT, r#""max_tokens":1,"Tools":[{"type":"web_search"}]"#),
+        (CHAT, r#""max_tokens":1,"Models":["large"]"#),
+        (CHAT, r#""max_tokens":1,"Background":true"#),
+        ("/v1/completions", r#""max_tokens":1,"Prompt":["a","b"]"#),
+        ("/v1/completions", r#""max_tokens":1,"Query":"q","Documents":["a","b"]"#),
         ("/api/chat", r#""Options":{"num_predict":16000}"#),
         ("/api/chat", r#""options":{"num_predict":1,"Num_Predict":16000}"#),
         (
