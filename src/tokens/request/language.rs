@@ -97,7 +97,7 @@ impl Language {
 
     /// The language of a provider whose API is told by the body; `None` where it speaks several, or is not known.
     pub(super) fn of_provider(provider: Option<&str>, body: &Map<String, Value>) -> Option<&'static Self> {
-        let says = |field: &str| body.contains_key(field);
+        let says = |field: &str| says(body, field);
         Some(match provider? {
             "anthropic" if says("messages") => &MESSAGES,
             "ollama" => &OLLAMA,
@@ -105,9 +105,7 @@ impl Language {
             "google" | "gemini" | "vertex_ai" if says("contents") => &GEMINI,
             "openai" | "azure" if is_media(body) => &MEDIA,
             "openai" | "azure" | "xai" | "openrouter" if says("input") => &RESPONSES,
-            "openai" | "azure" if body.get("prompt").is_some_and(|prompt| !prompt.is_object()) => {
-                &COMPLETIONS
-            }
+            "openai" | "azure" if body.get("prompt").is_some_and(is_sent) => &COMPLETIONS,
             seller if says("messages") && speaks_chat(seller) => {
                 let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
                 Self::chat_of(provider, model)
@@ -172,7 +170,17 @@ pub(super) fn is_media(body: &Map<String, Value>) -> bool {
     let is_named = ["embed", "rerank", "moderation", "tts", "image", "dall-e", "whisper", "sora"]
         .iter()
         .any(|word| model.contains(word));
-    !body.contains_key("messages") && (is_named || FIELDS.iter().any(|field| body.contains_key(*field)))
+    !says(body, "messages") && (is_named || FIELDS.iter().any(|field| says(body, field)))
+}
+
+/// Whether a field stands in a body and says something: a null is the same as none.
+pub(super) fn says(body: &Map<String, Value>, field: &str) -> bool {
+    body.get(field).is_some_and(|value| !value.is_null())
+}
+
+/// Whether a prompt is sent, and not kept at the provider.
+pub(super) fn is_sent(prompt: &Value) -> bool {
+    !prompt.is_object() && !prompt.is_null()
 }
 
 /// Where thinking is given a budget that counts inside the limit: Anthropic's names, alone and inside Converse's,
@@ -267,7 +275,7 @@ pub(crate) static ANY: Language = Language {
         "maxTokenCount",
     ],
     wishes: &[],
-    choices: &["n", "candidateCount", "candidate_count", "num_generations", "best_of"],
+    choices: &["n", "candidateCount", "candidate_count", "num_generations", "best_of", "numResults"],
     written: None,
     thinking: &[],
 };

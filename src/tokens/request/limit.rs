@@ -116,13 +116,13 @@ fn lower(
 
 /// The language that a body looks to be in, whoever it is sent to.
 fn by_shape(body: &Map<String, Value>) -> &'static Language {
-    let says = |field: &str| body.contains_key(field);
+    let says = |field: &str| language::says(body, field);
     match () {
         () if says("contents") => &language::GEMINI,
         () if says("inferenceConfig") => &language::CONVERSE,
         () if says("options") || says("keep_alive") => &language::OLLAMA,
         () if says("input") && !says("messages") => &language::RESPONSES,
-        () if body.get("prompt").is_some_and(|prompt| !prompt.is_object()) && !says("messages") => {
+        () if body.get("prompt").is_some_and(language::is_sent) && !says("messages") => {
             &language::COMPLETIONS
         }
         () => &language::CHAT,

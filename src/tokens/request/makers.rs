@@ -19,7 +19,7 @@ static TITAN: Language = inside(&["textGenerationConfig"], &["maxTokenCount"]);
 static UNKNOWN: Language = of(&[]);
 
 const fn of(limits: &'static [&'static str]) -> Language {
-    Language::flat(limits, &["n", "num_generations"]).unwritten()
+    Language::flat(limits, &["n", "num_generations", "numResults"]).unwritten()
 }
 
 const fn inside(objects: &'static [&'static str], limits: &'static [&'static str]) -> Language {

@@ -10,15 +10,16 @@ use crate::tokens::document::{Kind, Node};
 
 /// Of all that a body with messages may ask for, nothing is billed by the piece.
 pub(super) fn of(uses: &mut Vec<(Meter, Option<u64>)>, body: Node<'_>) {
-    if body.get("messages").or_else(|| body.get("contents")).is_some() {
+    let said = |name: &str| body.get(name).filter(|field| !field.is_null());
+    if said("messages").or_else(|| said("contents")).is_some() {
         return;
     }
     let text = |name: &str| body.get(name).filter(|field| field.kind() == Kind::Text);
-    if let (Some(text), Some(_)) = (text("input"), body.get("voice")) {
+    if let (Some(text), Some(_)) = (text("input"), said("voice")) {
         let characters = text.text().map_or(0, |text| text.chars().count());
         add(uses, Meter::CharacterIn, u64::try_from(characters).ok());
     }
-    if let Some(list) = ["documents", "texts"].iter().find_map(|name| body.get(name))
+    if let Some(list) = ["documents", "texts"].iter().find_map(|name| said(name))
         && let (Some(query), Kind::Array) = (text("query"), list.kind())
     {
         add(uses, Meter::SearchUnit, Some(search_units(body, query, list)));
@@ -28,7 +29,7 @@ pub(super) fn of(uses: &mut Vec<(Meter, Option<u64>)>, body: Node<'_>) {
     }
     made(uses, body, Meter::ImageOut, &IMAGES, 1);
     made(uses, body, Meter::VideoOutMs, &SECONDS, 1_000);
-    if body.get("inputImage").is_some_and(|image| !image.is_null()) {
+    if said("inputImage").is_some() {
         add(uses, Meter::ImageIn, Some(1));
     }
 }
@@ -40,7 +41,10 @@ const SECONDS: [&str; 4] = ["seconds", "duration", "duration_seconds", "duration
 
 /// The largest figure under one of these names, of what is made by a prompt.
 fn made(uses: &mut Vec<(Meter, Option<u64>)>, body: Node<'_>, meter: Meter, names: &[&str], each: u64) {
-    if !["prompt", "textToImageParams", "taskType"].iter().any(|name| body.get(name).is_some()) {
+    if !["prompt", "textToImageParams", "taskType"]
+        .iter()
+        .any(|name| body.get(name).is_some_and(|field| !field.is_null()))
+    {
         return;
     }
     let settings = ["imageGenerationConfig", "parameters"].iter().filter_map(|name| body.get(name));
@@ -83,7 +87,10 @@ fn search_units(body: Node<'_>, query: Node<'_>, documents: Node<'_>) -> u64 {
 /// Mistral's OCR: the pages that are listed, the one of an image, else nobody knows how many.
 fn pages(uses: &mut Vec<(Meter, Option<u64>)>, body: Node<'_>, document: Node<'_>) {
     let listed = body.get("pages").filter(|pages| !pages.is_null()).and_then(listed);
-    let pages = if document.get("image_url").is_some() { Some(1) } else { listed };
+    // One that is an image and a document is the document.
+    let said = |name: &str| document.get(name).is_some_and(|field| !field.is_empty());
+    let is_image = said("image_url") && !said("document_url") && !said("file_id") && !said("file");
+    let pages = if is_image { Some(1) } else { listed };
     add(uses, Meter::Page, pages);
     let annotates = ["document_annotation_format", "bbox_annotation_format"];
     if annotates.iter().any(|name| body.get(name).is_some_and(|format| !format.is_null())) {
@@ -91,12 +98,12 @@ fn pages(uses: &mut Vec<(Meter, Option<u64>)>, body: Node<'_>, document: Node<'_
     }
 }
 
-/// A list of pages, or `"0-4,7"`.
+/// A list of pages, or `"0-4,7"`; one in which nothing stands says nothing.
 fn listed(pages: Node<'_>) -> Option<u64> {
     if pages.kind() == Kind::Array {
         let inside = pages.raw().trim_start_matches('[').trim_end_matches(']');
         let count = inside.split(',').filter(|page| !page.trim().is_empty()).count();
-        return u64::try_from(count).ok();
+        return u64::try_from(count).ok().filter(|count| *count > 0);
     }
     let text = pages.text();
     text.as_deref().unwrap_or(pages.raw()).split(',').try_fold(0_u64, |sum, part| {
