@@ -247,6 +247,10 @@ impl Call {
             return Err(Error::invalid("call: model", "the name is empty"));
         }
         name::check("call: model", name::problem_of_model(&self.model))?;
+        let readers = self.readings.iter().filter_map(|reading| reading.model.as_ref());
+        for model in self.models.iter().chain(readers) {
+            name::check("call: model", name::problem_of_model(model))?;
+        }
         if let Some(provider) = &self.provider {
             name::check("call: provider", name::problem_of_model(provider))?;
         }

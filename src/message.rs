@@ -70,8 +70,18 @@ pub enum Part {
     Schema(Arc<str>),
     /// Thinking is switched on: some providers put a text of their own in front for it.
     Thinking,
+    /// Text that the model reads and no request carries, of about so many tokens at most: a thought that the provider
+    /// keeps under an id, a query that is read once more for each document. It makes an estimate a guess.
+    Unseen(u64),
     /// Something that cannot be counted here, such as a file id: taken at the model's largest input.
     Opaque,
+}
+
+impl Part {
+    /// Input tokens that are held for each thought, summary or find that the provider keeps and a request only names:
+    /// an allowance, no bound. OpenAI advises to leave 25,000 tokens for what is thought and written at first, and
+    /// documents 20 pieces of 800 tokens for a search in files.
+    pub const STORED_TOKENS: u64 = 16_384;
 }
 
 /// An image's size, and how closely the model is asked to look.
@@ -153,6 +163,7 @@ impl fmt::Debug for Part {
             Self::Reasoning(text) => write!(f, "Reasoning({} bytes)", text.len()),
             Self::Schema(text) => write!(f, "Schema({} bytes)", text.len()),
             Self::Thinking => f.write_str("Thinking"),
+            Self::Unseen(tokens) => write!(f, "Unseen({tokens} tokens)"),
             Self::Opaque => f.write_str("Opaque"),
         }
     }

@@ -196,5 +196,9 @@ fn likely(input: &Estimate, context: u64) -> u64 {
 /// Whether a part of the prompt is only named: a file, an earlier answer.
 fn is_opaque(input: &Input) -> bool {
     let Input::Prompt(prompt) = input else { return false };
-    prompt.messages.iter().flat_map(|message| &message.parts).any(|part| matches!(part, Part::Opaque))
+    prompt
+        .messages
+        .iter()
+        .flat_map(|message| &message.parts)
+        .any(|part| matches!(part, Part::Opaque | Part::Unseen(_)))
 }

@@ -105,6 +105,7 @@ pub(super) fn sum(
                 Part::Schema(text) => Estimate::bound(bytes(text).saturating_add(allowance.tools)),
                 Part::Thinking => Estimate::bound(allowance.thinking),
                 Part::Image | Part::Picture(_) => Estimate::guess(allowance.image),
+                Part::Unseen(tokens) => Estimate::guess(*tokens),
                 Part::Opaque => Estimate::opaque(),
             });
         }

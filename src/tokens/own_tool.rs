@@ -65,7 +65,11 @@ impl OwnTool {
             Self::Nothing if kind == "shell" && is_hosted(envelope) => Self::Code,
             own => own,
         });
-        if let Some(own) = known.max_by_key(|own| own.tokens()) {
+        // A namespace is a list of tools under one name.
+        let inside = envelope.children().filter(|field| field.is_named("tools"));
+        let inside = inside.flat_map(|list| list.children()).filter(Node::is_object).map(Self::of);
+        let inside = inside.filter(|own| own.reads_something());
+        if let Some(own) = known.chain(inside).max_by_key(|own| own.tokens()) {
             return own;
         }
         // Google's are named by the field that switches them on.
@@ -95,7 +99,16 @@ impl OwnTool {
         match () {
             () if matches!(kind, "function" | "custom") => Self::Nothing,
             () if has(&["web_fetch", "url_context"]) => Self::Pages,
-            () if has(&["file_search", "collections_search", "document_library"]) => Self::Files,
+            () if has(&[
+                "file_search",
+                "collections_search",
+                "document_library",
+                "data_sources",
+                "dataSources",
+            ]) =>
+            {
+                Self::Files
+            }
             () if has(&["tool_search"]) => Self::Nothing,
             () if has(&["search", "connectors"]) => Self::Search,
             () if has(&["code_interpreter", "code_execution"]) => Self::Code,

@@ -21,6 +21,7 @@ mod readings;
 pub(super) mod sandbox;
 mod schema;
 mod settings;
+mod stored;
 mod switches;
 mod tools;
 pub(crate) mod unsaid;
@@ -130,7 +131,7 @@ impl RequestShape {
     ///
     /// # Errors
     /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, is larger than 32 MiB, or
-    /// names more than 64 models that may answer.
+    /// names more than 64 models that may answer, or that may read it beside the one that does.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
         let document = parsed(text(body)?)?;
         Self::spoken(body::unwrapped(object(&document)?), &language::ANY)
@@ -140,7 +141,7 @@ impl RequestShape {
     ///
     /// # Errors
     /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, is larger than 32 MiB, or
-    /// names more than 64 models that may answer.
+    /// names more than 64 models that may answer, or that may read it beside the one that does.
     pub fn read(body: &Value) -> Result<Self, Error> {
         Self::parse(written(body).as_bytes())
     }
@@ -168,6 +169,7 @@ impl RequestShape {
         if settings::drafts(body) {
             draft.opaque();
         }
+        draft.unseen(inputs::queries(body));
         let media = draft.media;
         let uses = std::mem::take(&mut draft.uses);
         Ok(Self {
@@ -184,13 +186,13 @@ impl RequestShape {
             speed: settings::speed(body),
             region: settings::text(body, &["inference_geo"]),
             models: settings::models(body)?,
-            uses: uses::of(body, &uses),
+            uses: uses::of(body, language, &uses),
             echo: body.get("echo").is_some_and(|echo| echo.switch() == Some(true)),
             inputs: inputs::of(body, language),
             media,
             answer: modalities::of(body),
             search: switches::search_context(body),
-            readings: readings::of(body),
+            readings: readings::of(body, language)?,
         })
     }
 

@@ -251,7 +251,7 @@ fn of_two_members_of_one_name_in_a_tool_nothing_is_overlooked() {
     for tool in [
         r#"{"type": "web_search", "type": "function", "name": "look"}"#,
         r#"{"type": "function", "type": "web_search", "name": "look"}"#,
-        r#"{"type": "web_search", "max_uses": 20, "max_uses": null, "max_uses": 1}"#,
+        r#"{"type": "web_search_20250305", "max_uses": 20, "max_uses": null, "max_uses": 1}"#,
         r#"{"type": "function", "typ\u0065": "web_search"}"#,
     ] {
         assert!(with(tool) >= usd("0.1"), "{tool}");

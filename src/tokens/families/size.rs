@@ -29,6 +29,7 @@ pub(super) struct Size {
     reading: u64,
     pictures: u64,
     unsized_pictures: u64,
+    unseen: u64,
     opaque: bool,
 }
 
@@ -80,6 +81,7 @@ impl Size {
                 }
                 Part::Image => self.unsized_pictures = self.unsized_pictures.saturating_add(1),
                 Part::Thinking => self.thinks = true,
+                Part::Unseen(tokens) => self.unseen = self.unseen.saturating_add(*tokens),
                 Part::Opaque => self.opaque = true,
             }
         }
@@ -125,12 +127,19 @@ impl Size {
         let plain = sum(&[profile.prompt, self.framing, text, schemas, thinking, self.pictures]);
         let tools = self.tool_tokens(profile);
         let unsized_most = self.unsized_pictures.saturating_mul(profile.pictures.most());
-        let expected = sum(&[plain, tools, unsized_most / 2]);
+        let expected = sum(&[plain, tools, unsized_most / 2, self.unseen / 4]);
         // A call was seen to take three tokens more, where its notation is closed its text again.
         let notation = if profile.is_exact { 0 } else { self.call_text };
         let calls = self.calls.saturating_mul(3).saturating_add(notation);
-        let mut most =
-            sum(&[plain, tools, unsized_most, calls, added(plain, profile.margin), added(text, rough)]);
+        let mut most = sum(&[
+            plain,
+            tools,
+            unsized_most,
+            self.unseen,
+            calls,
+            added(plain, profile.margin),
+            added(text, rough),
+        ]);
         if self.tools > 0 {
             most = sum(&[most, added(tools, profile.tools_margin), added(tools, rough)]);
             let own = profile.own_tool_most.saturating_sub(profile.own_tool);
@@ -156,6 +165,7 @@ impl Size {
             || self.own_tools > 0
             || self.pictures > 0
             || self.unsized_pictures > 0
+            || self.unseen > 0
             || self.opaque;
         let estimate = Estimate::likely(expected, most, CONFIDENCE_PPM);
         if is_guessed {

@@ -6,6 +6,7 @@
 use super::draft::Draft;
 use super::members::Use;
 use super::name::Name;
+use super::stored::{self, LABEL_BYTES};
 use super::{calls, media, tools};
 use crate::tokens::document::{Kind, Node};
 
@@ -55,27 +56,14 @@ fn message(draft: &mut Draft, value: Node<'_>) {
     };
     // What names neither who speaks nor what it is gets no frame from any provider.
     draft.begin(role(value, kind), kind.is_some() || is_message());
+    let is_named = stored::read(draft, value, kind);
     match kind {
-        Some("item_reference") => draft.opaque(),
-        // A reference need not say that it is one.
-        None | Some("message") if is_reference(value) => draft.opaque(),
+        _ if is_named => {}
         Some("message") => fields(draft, value, Class::Plain),
         None if is_message() => fields(draft, value, Class::Plain),
         _ => part(draft, value),
     }
     draft.end(true);
-}
-
-/// Whether it names something by its id and holds nothing that could be content.
-fn is_reference(value: Node<'_>) -> bool {
-    let is_content = |field: Node<'_>| match Use::of(Name::of(&field).as_str()) {
-        _ if field.is_null() => false,
-        Use::Label | Use::Name | Use::Seal => field.raw().len() > LABEL_BYTES,
-        Use::Unknown => field.kind() != Kind::Bare && !field.is_empty(),
-        // Even what is empty says that it is no reference.
-        _ => true,
-    };
-    value.get("id").is_some_and(|id| !id.is_empty()) && !value.children().any(is_content)
 }
 
 fn role<'d>(value: Node<'d>, kind: Option<&str>) -> &'d str {
@@ -157,19 +145,24 @@ fn part(draft: &mut Draft, value: Node<'_>) {
     if let Some(kind) = kind {
         return match Class::of(&kind.text().unwrap_or_default()) {
             Some(class) => fields(draft, value, class),
-            None => draft.json(value.json()),
+            None => unknown(draft, value),
         };
     }
     let name = |field: &Node<'_>| Use::of(Name::of(field).as_str());
     let is_mark = || value.get("cachePoint").is_some() || value.get("cache_point").is_some();
     if !value.children().any(|field| !matches!(name(&field), Use::Label | Use::Unknown)) && !is_mark() {
-        return draft.json(value.json());
+        return unknown(draft, value);
     }
     fields(draft, value, Class::Plain);
 }
 
-/// Longer labels are no labels.
-const LABEL_BYTES: usize = 256;
+/// A part of which nobody knows what it is: what is written there, and the file that it names.
+fn unknown(draft: &mut Draft, value: Node<'_>) {
+    if stored::names_file(value) {
+        draft.opaque();
+    }
+    draft.json(value.json());
+}
 
 /// Reads every field of an object.
 pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {

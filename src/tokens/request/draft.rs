@@ -22,6 +22,8 @@ pub(super) struct Draft {
     crowd: String,
     crowded: Vec<Part>,
     is_opaque: bool,
+    /// Tokens that are read and do not stand in the request.
+    unseen: u64,
     /// Whether it shows pictures, sounds, films.
     pub(super) media: Media,
     /// Fees of the tools that are announced in the conversation.
@@ -60,6 +62,7 @@ impl Draft {
             crowd: String::new(),
             crowded: Vec::new(),
             is_opaque: false,
+            unseen: 0,
             media: Media::default(),
             uses: Vec::new(),
         }
@@ -158,6 +161,11 @@ impl Draft {
         }
     }
 
+    /// Tokens that are read beside what stands in the request.
+    pub(super) fn unseen(&mut self, tokens: u64) {
+        self.unseen = self.unseen.saturating_add(tokens);
+    }
+
     /// What is shown beside the conversation.
     pub(super) fn aside(&mut self, part: Part) {
         let bytes = match &part {
@@ -218,6 +226,9 @@ impl Draft {
 
     /// The prompt, whole.
     pub(super) fn finish(mut self) -> Prompt {
+        if self.unseen > 0 {
+            self.asides.push(Part::Unseen(self.unseen));
+        }
         if !self.crowd.is_empty() {
             self.crowded.push(Part::Text(self.crowd.as_str().into()));
         }

@@ -60,7 +60,8 @@ const NAMES: [(Field, &str); 28] = [
     (Field::ToolConfig, "toolconfig"),
     (
         Field::Switched,
-        "websearchoptions searchparameters mcpservers plugins websearch enablesearch connectors",
+        "websearchoptions searchparameters mcpservers plugins websearch enablesearch connectors \
+         datasources",
     ),
     (Field::Format, "responseformat format outputformat"),
     (Field::Text, "text"),
@@ -73,7 +74,7 @@ const NAMES: [(Field, &str); 28] = [
         "thinking reasoning inferenceconfig options streamoptions additionalmodelrequestfields \
          chattemplatekwargs",
     ),
-    (Field::Kept, "previousresponseid conversation cachedcontent preset agentid threadid"),
+    (Field::Kept, "previousresponseid conversation conversationid cachedcontent preset agentid threadid"),
     (Field::Container, "container"),
     (Field::Model, "model"),
     (Field::LongSetting, "metadata requestmetadata labels logitbias stop stopsequences"),

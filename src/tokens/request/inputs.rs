@@ -10,19 +10,31 @@ pub(super) fn of(body: Node<'_>, language: &'static Language) -> u32 {
     let says = |field: &str| body.get(field).is_some_and(|value| !value.is_null());
     let is_conversation = ["messages", "message", "contents", "chat_history"].iter().any(|field| says(field));
     let lists = ["prompt", "texts", "inputs", "requests", "instances"];
-    let mut count = lists.iter().filter_map(|field| body.get(field)).map(items).fold(0, u32::saturating_add);
+    let said = |field: &&str| body.get(field).filter(|list| !list.is_null());
+    let mut count = lists.iter().filter_map(said).map(items).fold(0, u32::saturating_add);
     if let Some(input) = body.get("input") {
         count = count.saturating_add(inputs(input, language));
     }
     if !is_conversation && !says("prompt") {
-        count = count.saturating_add(body.get("images").map_or(0, items));
+        count = count.saturating_add(body.get("images").filter(|images| !images.is_null()).map_or(0, items));
     }
     if !is_conversation && says("query") {
-        // Each is ranked beside the query.
-        let documents = ["documents", "passages"].iter().filter_map(|field| body.get(field));
-        count = documents.map(items).fold(count, u32::saturating_add);
+        count = count.saturating_add(ranked(body));
     }
     count.max(1)
+}
+
+/// How many documents are ranked, each beside the query.
+fn ranked(body: Node<'_>) -> u32 {
+    let documents = ["documents", "passages"].iter().filter_map(|field| body.get(field));
+    documents.filter(|list| !list.is_null()).map(items).fold(0, u32::saturating_add)
+}
+
+/// Tokens of a query that is read once more for each document after the first: at most its bytes each time.
+pub(super) fn queries(body: Node<'_>) -> u64 {
+    let bytes = body.get("query").filter(|query| !query.is_null()).map_or(0, |query| query.raw().len());
+    let more = u64::from(ranked(body).saturating_sub(1));
+    u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(more)
 }
 
 /// `input` is a list of texts to embed, or one conversation in items.

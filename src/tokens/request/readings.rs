@@ -2,16 +2,21 @@
 
 use compact_str::CompactString;
 
+use super::language::Language;
 use super::name::Name;
 use super::settings::whole_text;
-use super::uses::{of_kind, uses_at_most};
+use super::uses::{calls_at_most, heeds_uses, of_kind, uses_at_most};
+use crate::Error;
 use crate::fee::Reading;
 use crate::tokens::document::{Kind, Node};
 
 /// Whatever may be read once more for what the body asks.
-pub(super) fn of(body: Node<'_>) -> Vec<Reading> {
+///
+/// # Errors
+/// More of them than any request has: each is priced by itself.
+pub(super) fn of(body: Node<'_>, language: &'static Language) -> Result<Vec<Reading>, Error> {
     let mut readings = Vec::new();
-    let calls = body.get("max_tool_calls").and_then(|calls| whole_text(calls.raw()));
+    let calls = calls_at_most(body, language);
     for field in body.children() {
         match Name::of(&field).as_str() {
             "tools" => tools(&mut readings, field, "type", calls),
@@ -22,14 +27,27 @@ pub(super) fn of(body: Node<'_>) -> Vec<Reading> {
             "contextmanagement" => compacted(&mut readings, field),
             _ => {}
         }
+        if readings.len() > MOST {
+            let name = field.key();
+            return Err(super::unreadable(format!(
+                "{name}: lets more than {MOST} models read it, which are the most that can"
+            )));
+        }
     }
-    readings
+    Ok(readings)
 }
+
+/// As many as may answer in place of another.
+const MOST: usize = 64;
 
 fn tools(readings: &mut Vec<Reading>, list: Node<'_>, kind: &str, calls: Option<u64>) {
     let only = Some(list).filter(Node::is_object);
     let items = list.children().filter(|_| only.is_none());
-    only.into_iter().chain(items).filter(Node::is_object).for_each(|item| tool(readings, item, kind, calls));
+    for item in only.into_iter().chain(items).filter(Node::is_object) {
+        tool(readings, item, kind, calls);
+        let inside = item.children().filter(|field| field.is_named("tools"));
+        inside.for_each(|inside| tools(readings, inside, kind, calls));
+    }
 }
 
 /// A tool of the provider's own that names a model: Anthropic's advisor. A tool with a fee of its own is billed by that,
@@ -41,13 +59,17 @@ fn tool(readings: &mut Vec<Reading>, item: Node<'_>, kind: &str, calls: Option<u
     if !kinds.any(|kind| is_own(&kind)) {
         return;
     }
+    let is_heeded = kind == "id" || heeds_uses(item, kind);
+    let own = |place| uses_at_most(place).filter(|_| is_heeded);
     // OpenRouter's tools have their settings inside.
     let inside = item.children().filter(|field| field.is_named("parameters") && field.is_object());
     for place in std::iter::once(item).chain(inside) {
         let models = place.children().filter(|field| field.is_named("model") && !field.is_empty());
         for model in models.map(named) {
-            let uses =
-                uses_at_most(place).map_or(calls, |own| Some(calls.map_or(own, |calls| own.min(calls))));
+            if readings.len() > MOST {
+                return;
+            }
+            let uses = own(place).map_or(calls, |own| Some(calls.map_or(own, |calls| own.min(calls))));
             let long = place.children().filter(|field| field.is_named("max_tokens"));
             let long = long.filter_map(|limit| whole_text(limit.raw())).max();
             let mut advice = Reading::advice(model, uses);

@@ -3,7 +3,7 @@
 use compact_str::CompactString;
 use serde_json::Value;
 
-use super::language::Language;
+use super::language::{ANY, Language};
 use super::{conditions, inputs};
 use crate::Error;
 use crate::tokens::document::Node;
@@ -76,8 +76,11 @@ pub(super) fn output_tokens_wished(body: Node<'_>, language: &'static Language) 
 }
 
 pub(super) fn choices(body: Node<'_>, language: &'static Language) -> u32 {
-    let asked =
-        settings(body, language, language.choices).filter_map(|n| whole_text(n.raw())).max().unwrap_or(1);
+    // Converse hands these to the model as they are.
+    let extra = body.get("additionalModelRequestFields").into_iter();
+    let extra = extra.flat_map(|extra| ANY.choices.iter().filter_map(move |name| extra.get(name)));
+    let asked = settings(body, language, language.choices).chain(extra);
+    let asked = asked.filter_map(|n| whole_text(n.raw())).max().unwrap_or(1);
     let each = u32::try_from(asked).unwrap_or(u32::MAX).max(1);
     // Each prompt of a list is answered.
     each.saturating_mul(body.get("prompt").map_or(1, inputs::items))

@@ -1,5 +1,6 @@
 //! Which fees may a request incur, and how often at most?
 
+use super::language::{self, Language};
 use super::name::Name;
 use super::settings::whole_text;
 use super::{pieces, sandbox, switches};
@@ -7,10 +8,13 @@ use crate::Meter;
 use crate::tokens::document::Node;
 
 /// Every fee that the body names a way to incur, beside those of the tools that its conversation announces.
-pub(super) fn of(body: Node<'_>, announced: &[(Meter, Option<u64>)]) -> Vec<(Meter, Option<u64>)> {
+pub(super) fn of(
+    body: Node<'_>,
+    language: &'static Language,
+    announced: &[(Meter, Option<u64>)],
+) -> Vec<(Meter, Option<u64>)> {
     let mut uses = Vec::new();
-    // What bounds all tools together: OpenAI's.
-    let calls = body.get("max_tool_calls").and_then(|calls| whole_text(calls.raw()));
+    let calls = calls_at_most(body, language);
     for field in body.children() {
         match Name::of(&field).as_str() {
             "tools" => tools(&mut uses, field, calls),
@@ -30,6 +34,15 @@ pub(super) fn of(body: Node<'_>, announced: &[(Meter, Option<u64>)]) -> Vec<(Met
     uses
 }
 
+/// What bounds all tools together: a word of OpenAI's Responses, which no other API reads.
+pub(super) fn calls_at_most(body: Node<'_>, language: &'static Language) -> Option<u64> {
+    let says = |field: &&str| body.get(field).is_some_and(|value| !value.is_null());
+    let is_read = std::ptr::eq(language, &raw const language::RESPONSES)
+        || std::ptr::eq(language, &raw const language::ANY)
+            && !["messages", "contents"].iter().any(|field| says(&field));
+    body.get("max_tool_calls").filter(|_| is_read).and_then(|calls| whole_text(calls.raw()))
+}
+
 pub(super) fn add(uses: &mut Vec<(Meter, Option<u64>)>, meter: Meter, count: Option<u64>) {
     match uses.iter_mut().find(|(known, _)| *known == meter) {
         // Two tools may be used one after the other.
@@ -39,15 +52,18 @@ pub(super) fn add(uses: &mut Vec<(Meter, Option<u64>)>, meter: Meter, count: Opt
 }
 
 fn tools(uses: &mut Vec<(Meter, Option<u64>)>, list: Node<'_>, calls: Option<u64>) {
-    if list.is_object() {
-        return tool(uses, list, calls);
+    let only = Some(list).filter(Node::is_object);
+    let items = list.children().filter(|_| only.is_none());
+    for item in only.into_iter().chain(items).filter(Node::is_object) {
+        tool(uses, item, calls);
+        // A namespace is a list of tools under one name.
+        item.children().filter(|field| field.is_named("tools")).for_each(|inside| tools(uses, inside, calls));
     }
-    list.children().filter(Node::is_object).for_each(|item| tool(uses, item, calls));
 }
 
 /// Of two members of one name both count, whichever of them the provider takes.
 pub(super) fn tool(uses: &mut Vec<(Meter, Option<u64>)>, item: Node<'_>, calls: Option<u64>) {
-    let own = uses_at_most(item);
+    let own = uses_at_most(item).filter(|_| heeds_uses(item, "type"));
     let most = match (own, calls) {
         (Some(own), Some(calls)) => Some(own.min(calls)),
         (own, calls) => own.or(calls),
@@ -67,6 +83,17 @@ pub(super) fn tool(uses: &mut Vec<(Meter, Option<u64>)>, item: Node<'_>, calls: 
             add(uses, meter, most);
         }
     }
+}
+
+/// Whether a tool's API reads `max_uses`: Anthropic, whose tools have their date behind their names, and OpenRouter,
+/// whose tools and plugins have its name before theirs. To others it bounds nothing.
+pub(super) fn heeds_uses(item: Node<'_>, kind: &str) -> bool {
+    let is_date = |word: &str| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut kinds = item.children().filter(|field| field.is_named(kind));
+    kinds.all(|kind| {
+        let kind = kind.text().unwrap_or_default();
+        kind.contains(':') || kind.rsplit('_').next().is_some_and(is_date)
+    })
 }
 
 /// How often a tool may be used at most, where it says so; nothing where a word for it cannot be read.
