@@ -3,6 +3,7 @@
 use super::Plan;
 use super::admission::Ask;
 use crate::no_limit::{ApiLimit, OnNoLimit};
+use crate::pricing::{Reasoning, thinks_beside_limit};
 use crate::{Error, Estimate, EstimateKind, Input, Part, Unit, Usd};
 
 /// What is written into a request where nothing else limits it.
@@ -45,6 +46,12 @@ impl Plan {
     fn of_asked(&self, ask: &Ask<'_>, asked: u64) -> Limit {
         // Where a table's maximum is too low, a request that cannot be lowered to it may use all that it asks for.
         let model_max = if ask.terms.is_sealed { u64::MAX } else { self.model_max().unwrap_or(u64::MAX) };
+        let asked = if self.thinks_beside_limit() {
+            // The limit bounds the answer alone.
+            self.model_max().or(self.context()).unwrap_or(asked).max(asked)
+        } else {
+            asked
+        };
         Limit::of(asked.min(model_max).min(self.cap()))
     }
 
@@ -174,6 +181,11 @@ impl Plan {
 
     fn context(&self) -> Option<u64> {
         self.price.as_ref().and_then(|price| price.context_tokens())
+    }
+
+    fn thinks_beside_limit(&self) -> bool {
+        let always = self.price.as_ref().is_some_and(|price| price.reasoning() == Reasoning::Always);
+        always && thinks_beside_limit(&self.call.model)
     }
 
     fn cap(&self) -> u64 {

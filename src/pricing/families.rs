@@ -214,6 +214,12 @@ pub(super) fn searches(model: &str) -> u64 {
     u64::from(once.into_iter().any(|word| model.contains(word)))
 }
 
+/// Whether a model thinks beside its output limit: Perplexity's research reasons over what it found before it answers,
+/// and bills that apart.
+pub(crate) fn thinks_beside_limit(model: &str) -> bool {
+    model.contains("sonar-deep-research")
+}
+
 /// Whether Google bills a search of that model once for each answer that searched: up to Gemini 2.5. From Gemini 3 on
 /// it bills every search.
 pub(crate) fn is_grounded_once(model: &str) -> bool {

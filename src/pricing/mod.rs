@@ -42,7 +42,7 @@ mod tests;
 pub use cost::{Cost, CostLine};
 pub use exact::ExactUsd;
 pub use extras::Allowance;
-pub(crate) use families::is_grounded_once;
+pub(crate) use families::{is_grounded_once, thinks_beside_limit};
 pub use import::{Import, ImportReport};
 pub use model::ModelPrice;
 pub use rates::Rates;
