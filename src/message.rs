@@ -94,7 +94,7 @@ impl Part {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Picture {
-    /// Pixels from left to right.
+    /// Pixels from left to right; zero in both directions where the size is not known.
     pub width: u32,
     /// Pixels from top to bottom.
     pub height: u32,
@@ -113,6 +113,9 @@ pub enum Detail {
     Auto,
     /// Closely.
     High,
+    /// At its own size, which some models take for several times as many tokens: OpenAI's `original`, Google's
+    /// `ultra_high`, Alibaba's `vl_high_resolution_images`.
+    Original,
 }
 
 impl Message {

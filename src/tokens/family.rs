@@ -1,5 +1,7 @@
 //! Which family is a model of, and what does its provider add to a text?
 
+use super::picture::ORIGINAL_MOST;
+
 /// Models that share a tokenizer and a way of framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
@@ -79,6 +81,18 @@ impl Family {
         match self {
             Self::OpenAi { encoding, .. } => Some(encoding),
             Self::Anthropic | Self::Google | Self::Other => None,
+        }
+    }
+
+    /// For an image in its own size.
+    pub(super) const fn image_original(self) -> u64 {
+        let [openai, google, others] = ORIGINAL_MOST;
+        match self {
+            Self::OpenAi { .. } => openai,
+            Self::Google => google,
+            // Anthropic knows no such word, and looks at every image as closely as it does.
+            Self::Anthropic => 0,
+            Self::Other => others,
         }
     }
 

@@ -19,9 +19,23 @@ pub(super) enum Pictures {
     Flat(u64),
 }
 
+/// Patches of an image that OpenAI is asked to look at in its own size.
+const PATCHES_ORIGINAL: u64 = 10_000;
+/// Google's figure for its highest resolution.
+const GOOGLE_ORIGINAL: u64 = 2_240;
+/// Alibaba's for an image in high resolution; squares of 28 pixels are a token.
+const OTHERS_ORIGINAL: u64 = 16_384;
+
+/// The most that an image in its own size takes of the models that know such a word, where its size is not looked at.
+pub(super) const ORIGINAL_MOST: [u64; 3] = [PATCHES_ORIGINAL * 12 / 10, GOOGLE_ORIGINAL, OTHERS_ORIGINAL];
+
 impl Pictures {
     /// Tokens of an image of that size.
     pub(super) fn tokens(self, picture: Picture) -> u64 {
+        if picture.width == 0 && picture.height == 0 {
+            return self.unsized_tokens(picture.detail);
+        }
+        let is_original = picture.detail == Detail::Original;
         let (width, height) = (u64::from(picture.width).max(1), u64::from(picture.height).max(1));
         match self {
             Self::Tiles { base, .. } if picture.detail == Detail::Low => base,
@@ -37,6 +51,7 @@ impl Pictures {
                 base.saturating_add(tile.saturating_mul(tiles))
             }
             Self::Patches { most, hundredths } => {
+                let most = if is_original { most.max(PATCHES_ORIGINAL) } else { most };
                 let patches = width.div_ceil(32).saturating_mul(height.div_ceil(32)).min(most);
                 patches.saturating_mul(hundredths).div_ceil(100)
             }
@@ -45,13 +60,33 @@ impl Pictures {
                 width.saturating_mul(height).div_ceil(750).min(most)
             }
             Self::Levels if picture.detail == Detail::Low => 280,
-            Self::Crops if picture.detail == Detail::Low || width.max(height) <= 384 => 258,
+            Self::Levels if is_original => GOOGLE_ORIGINAL,
+            Self::Crops if width.max(height) <= 384 => 258,
             Self::Crops => {
                 let tiles = width.div_ceil(768).saturating_mul(height.div_ceil(768));
                 tiles.saturating_mul(258)
             }
             Self::Levels => 1_120,
+            Self::Flat(tokens) if is_original => {
+                width.saturating_mul(height).div_ceil(28 * 28).clamp(tokens, OTHERS_ORIGINAL.max(tokens))
+            }
             Self::Flat(tokens) => tokens,
+        }
+    }
+
+    /// Tokens of an image of a size that is not known, looked at in that way: not all heed each of them.
+    pub(super) fn unsized_tokens(self, detail: Detail) -> u64 {
+        match (self, detail) {
+            (Self::Tiles { base, .. }, Detail::Low) => base,
+            // Scaled to 512 pixels.
+            (Self::Patches { hundredths, .. }, Detail::Low) => hundredths.saturating_mul(256).div_ceil(100),
+            (Self::Levels, Detail::Low) => 280,
+            (Self::Patches { most, hundredths }, Detail::Original) => {
+                most.max(PATCHES_ORIGINAL).saturating_mul(hundredths).div_ceil(100)
+            }
+            (Self::Levels, Detail::Original) => GOOGLE_ORIGINAL,
+            (Self::Flat(tokens), Detail::Original) => tokens.max(OTHERS_ORIGINAL),
+            _ => self.most(),
         }
     }
 

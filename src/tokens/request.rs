@@ -162,6 +162,7 @@ impl RequestShape {
 
     fn spoken(body: Node<'_>, language: &'static Language) -> Result<Self, Error> {
         let mut draft = Draft::new(body.document_bytes());
+        draft.looks_closest = settings::looks_closest(body);
         body::read(&mut draft, body);
         if settings::shows_thinking(body) {
             draft.aside(Part::Thinking);

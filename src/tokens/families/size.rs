@@ -28,7 +28,8 @@ pub(super) struct Size {
     own_tools: u64,
     reading: u64,
     pictures: u64,
-    unsized_pictures: u64,
+    /// What images of no known size take at most.
+    unsized_most: u64,
     unseen: u64,
     opaque: bool,
 }
@@ -79,7 +80,7 @@ impl Size {
                 Part::Picture(picture) => {
                     self.pictures = self.pictures.saturating_add(profile.pictures.tokens(*picture));
                 }
-                Part::Image => self.unsized_pictures = self.unsized_pictures.saturating_add(1),
+                Part::Image => self.unsized_most = self.unsized_most.saturating_add(profile.pictures.most()),
                 Part::Thinking => self.thinks = true,
                 Part::Unseen(tokens) => self.unseen = self.unseen.saturating_add(*tokens),
                 Part::Opaque => self.opaque = true,
@@ -126,15 +127,14 @@ impl Size {
         let thinking = if self.thinks { profile.thinking } else { 0 };
         let plain = sum(&[profile.prompt, self.framing, text, schemas, thinking, self.pictures]);
         let tools = self.tool_tokens(profile);
-        let unsized_most = self.unsized_pictures.saturating_mul(profile.pictures.most());
-        let expected = sum(&[plain, tools, unsized_most / 2, self.unseen / 4]);
+        let expected = sum(&[plain, tools, self.unsized_most / 2, self.unseen / 4]);
         // A call was seen to take three tokens more, where its notation is closed its text again.
         let notation = if profile.is_exact { 0 } else { self.call_text };
         let calls = self.calls.saturating_mul(3).saturating_add(notation);
         let mut most = sum(&[
             plain,
             tools,
-            unsized_most,
+            self.unsized_most,
             self.unseen,
             calls,
             added(plain, profile.margin),
@@ -164,7 +164,7 @@ impl Size {
         let is_guessed = profile.name == "other"
             || self.own_tools > 0
             || self.pictures > 0
-            || self.unsized_pictures > 0
+            || self.unsized_most > 0
             || self.unseen > 0
             || self.opaque;
         let estimate = Estimate::likely(expected, most, CONFIDENCE_PPM);

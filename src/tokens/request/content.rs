@@ -194,7 +194,7 @@ pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {
             Use::Json => draft.json(field.json()),
             Use::Image => media::images(draft, field, value),
             Use::File => media::document(draft, field),
-            Use::Inline => media::inline(draft, field),
+            Use::Inline => media::inline(draft, field, value),
             Use::Calls => calls::list(draft, field),
             Use::Call => calls::named(draft, field),
             Use::Response => response(draft, field),

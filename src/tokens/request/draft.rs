@@ -5,7 +5,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 
 use crate::Meter;
-use crate::message::{Message, Part, Prompt};
+use crate::message::{Detail, Message, Part, Picture, Prompt};
 
 /// A prompt in the making.
 ///
@@ -22,6 +22,8 @@ pub(super) struct Draft {
     crowd: String,
     crowded: Vec<Part>,
     is_opaque: bool,
+    /// Whether every image is looked at in its own size.
+    pub(super) looks_closest: bool,
     /// Tokens that are read and do not stand in the request.
     unseen: u64,
     /// Whether it shows pictures, sounds, films.
@@ -62,6 +64,7 @@ impl Draft {
             crowd: String::new(),
             crowded: Vec::new(),
             is_opaque: false,
+            looks_closest: false,
             unseen: 0,
             media: Media::default(),
             uses: Vec::new(),
@@ -147,6 +150,12 @@ impl Draft {
             self.media.film = true;
             return self.opaque();
         }
+        let detail = Detail::Original;
+        let image = match image {
+            Part::Image if self.looks_closest => Part::Picture(Picture { width: 0, height: 0, detail }),
+            Part::Picture(picture) if self.looks_closest => Part::Picture(Picture { detail, ..picture }),
+            image => image,
+        };
         if self.has_place() && self.takes(PART_BYTES) { self.lay(image) } else { self.opaque() }
     }
 

@@ -55,23 +55,34 @@ fn sized(value: Node<'_>, around: Option<Detail>) -> Part {
 fn looked_at(image: Part, detail: Option<Detail>) -> Part {
     match (image, detail) {
         (Part::Picture(picture), Some(detail)) => Part::Picture(Picture { detail, ..picture }),
-        // Coarse images are of one size whatever they show.
-        (Part::Image, Some(Detail::Low)) => {
-            Part::Picture(Picture { width: 512, height: 512, detail: Detail::Low })
+        // Of no known size; who heeds the word is known by its family.
+        (Part::Image, Some(detail @ (Detail::Low | Detail::Original))) => {
+            Part::Picture(Picture { width: 0, height: 0, detail })
         }
         (image, _) => image,
     }
 }
 
+/// How closely an object asks to look; of several words the closest.
 fn detail(value: Node<'_>) -> Option<Detail> {
-    let named =
-        ["detail", "mediaResolution", "media_resolution"].iter().find_map(|field| value.get(field))?;
-    let level = if named.is_object() { named.get("level")? } else { named };
-    match level.word()?.rsplit('_').next()? {
-        "low" | "LOW" => Some(Detail::Low),
-        "high" | "HIGH" => Some(Detail::High),
-        _ => Some(Detail::Auto),
-    }
+    let named = ["detail", "mediaResolution", "media_resolution"].iter().filter_map(|field| value.get(field));
+    let levels = named.filter_map(|named| if named.is_object() { named.get("level") } else { Some(named) });
+    let known = levels.filter(|level| !level.is_null()).map(|level| {
+        let word = level.text().unwrap_or_default().to_ascii_lowercase();
+        match word.rsplit('_').next() {
+            _ if word.ends_with("ultra_high") => Detail::Original,
+            Some("original") => Detail::Original,
+            Some("low") => Detail::Low,
+            Some("high") => Detail::High,
+            _ => Detail::Auto,
+        }
+    });
+    known.max_by_key(|detail| match detail {
+        Detail::Low => 0,
+        Detail::Auto => 1,
+        Detail::High => 2,
+        Detail::Original => 3,
+    })
 }
 
 /// What stands in an image's object and is no image.
@@ -146,11 +157,11 @@ fn opaque(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// Data of a stated kind: an image, or what cannot be counted.
-pub(super) fn inline(draft: &mut Draft, value: Node<'_>) {
+pub(super) fn inline(draft: &mut Draft, value: Node<'_>, around: Node<'_>) {
     match claimed::of(draft, value) {
         Part::Opaque => draft.opaque(),
         image => {
-            draft.image(image);
+            draft.image(looked_at(image, detail(around)));
             beside_image(draft, value);
         }
     }

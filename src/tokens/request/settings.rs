@@ -151,6 +151,13 @@ pub(super) fn shows_thinking(body: Node<'_>) -> bool {
         })
 }
 
+/// Whether all images are to be looked at in their own size: Alibaba's word, in both of its APIs.
+pub(super) fn looks_closest(body: Node<'_>) -> bool {
+    let places = [Some(body), body.get("parameters")];
+    let words = places.into_iter().flatten().filter_map(|place| place.get("vl_high_resolution_images"));
+    words.into_iter().any(|word| !word.is_null() && word.switch() != Some(false))
+}
+
 /// Whether several drafts read the prompt: 1,549 tokens were billed for 18.
 pub(super) fn drafts(body: Node<'_>) -> bool {
     body.get("reasoning").and_then(|reasoning| reasoning.get("mode")?.word()) == Some("pro")

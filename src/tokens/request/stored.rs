@@ -15,7 +15,7 @@ pub(super) fn read(draft: &mut Draft, item: Node<'_>, kind: Option<&str>) -> boo
         draft.opaque();
         return true;
     }
-    if !item.get("id").is_some_and(|id| !id.is_empty()) {
+    if item.get("id").is_none_or(|id| id.is_empty()) {
         return false;
     }
     // What a client library sends back of each step, without what was thought or found: a share of a context each.

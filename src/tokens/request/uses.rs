@@ -36,10 +36,10 @@ pub(super) fn of(
 
 /// What bounds all tools together: a word of OpenAI's Responses, which no other API reads.
 pub(super) fn calls_at_most(body: Node<'_>, language: &'static Language) -> Option<u64> {
-    let says = |field: &&str| body.get(field).is_some_and(|value| !value.is_null());
+    let says = |field: &str| body.get(field).is_some_and(|value| !value.is_null());
     let is_read = std::ptr::eq(language, &raw const language::RESPONSES)
         || std::ptr::eq(language, &raw const language::ANY)
-            && !["messages", "contents"].iter().any(|field| says(&field));
+            && !["messages", "contents"].iter().any(|field| says(field));
     body.get("max_tool_calls").filter(|_| is_read).and_then(|calls| whole_text(calls.raw()))
 }
 
