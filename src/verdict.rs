@@ -352,6 +352,14 @@ impl Decision {
         by_scope.chain(by_nobody).chain(unpriced).chain(unsaid).chain(extra).collect()
     }
 
+    /// The model that has no price, where that refuses: the call's own, or one that the request lets its provider call,
+    /// such as an advisor.
+    #[must_use]
+    pub fn model_without_price(&self) -> Option<&str> {
+        let missing = self.missing.as_ref()?;
+        Some(missing.beside.as_deref().unwrap_or(self.model()))
+    }
+
     /// Whether nothing refuses but that the model has no price.
     pub(crate) fn lacks_price_alone(&self) -> bool {
         self.missing.is_some() && self.refusals().iter().all(|refusal| refusal.kind == RefusalKind::Unpriced)

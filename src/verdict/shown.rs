@@ -262,7 +262,7 @@ impl fmt::Debug for Decision {
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Decision", 16)?;
+        let mut fields = serializer.serialize_struct("Decision", 17)?;
         fields.serialize_field("verdict", &self.verdict)?;
         fields.serialize_field("model", self.model())?;
         fields.serialize_field("at", &self.now)?;
@@ -275,6 +275,7 @@ impl Serialize for Decision {
         fields.serialize_field("fees", self.fees())?;
         fields.serialize_field("tier_without_rate", &self.tier_without_rate)?;
         fields.serialize_field("priced_as", &self.priced_as())?;
+        fields.serialize_field("model_without_price", &self.model_without_price())?;
         fields.serialize_field("retry_at", &self.retry_at())?;
         fields.serialize_field("next_rung", &self.next_rung())?;
         fields.serialize_field("would_be", &self.would_be())?;

@@ -83,6 +83,11 @@ fn a_model_that_a_tool_calls_is_held_at_its_own_price() {
         refused(&with(json!({"type": "advisor_20260301", "name": "advisor", "model": "nobody-knows"})));
     let text = unknown.to_string();
     assert!(text.contains("no price") && text.contains("nobody-knows"), "{text}");
+    // A program that reads the refusal is told the same: the call's own model has a price.
+    let told = serde_json::to_value(&*unknown).unwrap();
+    assert_eq!((&told["model"], &told["model_without_price"]), (&json!("plain"), &json!("nobody-knows")));
+    let own = serde_json::to_value(&*refused(&json!({"model": "who", "messages": []}))).unwrap();
+    assert_eq!(own["model_without_price"], "who");
     // A function of the caller's calls nobody, whatever its words are.
     for own in [
         json!({"type": "function", "function": {"name": "look", "parameters": {"properties": {"model": {}}}}}),
