@@ -1,4 +1,4 @@
-//! What is held for what the provider reads once more beside the answer?
+//! What is held where the provider reads the input again: for an advisor that its model asks, or to make it shorter?
 
 use std::sync::Arc;
 

@@ -231,8 +231,8 @@ pub(super) fn bills_search_once(provider: &str, model: &str) -> bool {
     matches!(provider, "google" | "vertex_ai") && is_grounded_once(model)
 }
 
-/// What a seller asks for one use of its tools, where its rows do not say it: published by November 2026, in
-/// millionths of a dollar. Held for, and never charged by it: an answer that counts such a use is not complete.
+/// What a seller asks for one use of its tools, where its rows do not say it: typed in from price lists and memory, and
+/// compared with no published file, in millionths of a dollar. Held for, and never charged by it: an answer that counts such a use is not complete.
 const TOOL_FEES: [(&str, Meter, u128); 40] = [
     ("openai", Meter::WebSearch, 25_000),
     ("openai", Meter::FileSearch, 2_500),

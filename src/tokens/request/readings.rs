@@ -1,4 +1,4 @@
-//! Which models does a request let its provider call beside the one that answers, and is its input read again?
+//! Which advisors may the answering model ask, and may the provider read the input again to make it shorter?
 
 use compact_str::CompactString;
 
