@@ -98,7 +98,8 @@ impl Open {
         let is_other = OTHER_INPUT.iter().any(|meter| usage.count(*meter).unwrap_or(0) > 0);
         let shown = self.shown(&usage);
         let counted = report.counted.is_some_and(|counted| shown.unwrap_or(0) < counted.div_ceil(2));
-        let is_belied = reported.is_some() && !is_other && (counted || is_short(shown, &report.text));
+        let is_short = counted || is_short(shown, &report.text) || self.is_short_of_images(report);
+        let is_belied = reported.is_some() && !is_other && is_short;
         let hides = report.hides_thoughts && self.reach.hidden.thinks();
         if reported.is_none() || is_belied || hides || self.says_nothing(report) {
             let output = self.output_instead(&report.text, report.counted);
@@ -109,6 +110,14 @@ impl Open {
         } else if report.estimated {
             believed.usage = self.of_its_kind(usage);
         }
+    }
+
+    /// Fewer tokens than the images that were shown can have, of a model that sells them by the token.
+    fn is_short_of_images(&self, report: &Report) -> bool {
+        let least = report.images.saturating_mul(TOKENS_OF_AN_IMAGE_LEAST);
+        self.reach.hidden.is_more_than_text
+            && report.cost.is_none()
+            && report.usage.output().is_some_and(|output| output < least)
     }
 
     /// Where the answer may be sound or images, an output that is not known is of the dearest of these, as it was held.
@@ -157,6 +166,9 @@ impl Open {
         counted.unwrap_or(bound).max(text.tokens_at_least())
     }
 }
+
+/// Far below what is stated for the smallest images: 272 tokens at OpenAI, hundreds at Google.
+const TOKENS_OF_AN_IMAGE_LEAST: u64 = 64;
 
 /// Fewer tokens than the text that was seen can have been.
 fn is_short(shown: Option<u64>, text: &TextSeen) -> bool {

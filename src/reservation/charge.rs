@@ -49,6 +49,8 @@ pub struct Report {
     pub beside: Vec<UsageLine>,
     /// The text of the answer that was seen, by which an output is judged that cannot be so little.
     pub text: TextSeen,
+    /// Images that the answer shows whole: none of a model that sells them by the token has fewer than 64.
+    pub images: u64,
     /// The output as it was counted here with the model's own vocabulary, where it was.
     pub counted: Option<u64>,
     /// The output leaves out what may have been thought unseen: of a model that reasons it is unknown.
@@ -73,6 +75,8 @@ impl From<UsageReport> for Report {
     fn from(report: UsageReport) -> Self {
         let (mut tier, ended_at_limit) = (report.tier(), report.ended_at_limit());
         let unbilled = report.is_unbilled();
+        // Of several answers nobody knows which showed them.
+        let images = if report.lines.len() > 1 { 0 } else { report.pictures };
         let tiers: Vec<_> = report.lines.iter().map(|line| report.tier_of(line)).collect();
         let mut lines = report.lines;
         for (line, tier) in lines.iter_mut().zip(&tiers) {
@@ -90,6 +94,7 @@ impl From<UsageReport> for Report {
             usage: if report.counting { Usage::new() } else { usage },
             model: model.or(report.model),
             text,
+            images,
             counted: None,
             hides_thoughts: report.hides_thoughts,
             unbilled,

@@ -77,6 +77,8 @@ pub(super) struct Reader {
     pub(super) violates: bool,
     /// The figures are Google's, which leave zeros out.
     pub(super) is_google: bool,
+    /// Images that were shown whole.
+    pub(super) pictures: u64,
     /// Candidates for an answer came, so that there is output.
     pub(super) has_candidates: bool,
     pub(super) counting: bool,
@@ -161,6 +163,7 @@ impl Reader {
             filtered: false,
             violates: false,
             is_google: false,
+            pictures: 0,
             has_candidates: false,
             counting: false,
             clamped: false,
@@ -216,6 +219,7 @@ impl Reader {
             hides_thoughts: self.hides_thoughts(),
             filtered: self.filtered,
             violates: self.violates,
+            pictures: self.pictures,
             damaged: self.damaged,
         }
     }

@@ -67,6 +67,9 @@ pub struct UsageReport {
     /// An error says that the request violates xAI's guidelines, for which it bills a fee.
     #[serde(skip)]
     pub(crate) violates: bool,
+    /// Images that were shown whole.
+    #[serde(skip)]
+    pub(crate) pictures: u64,
     /// The output may have been more by what was thought: a part of the figures was left out.
     #[serde(skip)]
     pub(crate) hides_thoughts: bool,

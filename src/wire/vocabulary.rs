@@ -71,6 +71,8 @@ pub(super) enum At {
     /// Google's list of a batch's answers.
     Inlined,
     CostDetails,
+    /// What OpenAI's images API made.
+    Drawn,
 }
 
 /// A list of objects, each of which yields one pair.
@@ -173,6 +175,8 @@ pub(super) enum Then {
     Error,
     /// Vectors come in place of text.
     Embeds,
+    /// An image that is shown whole.
+    Picture,
     /// A part of Gemini's answer that is reasoning.
     IsThought,
     /// A frame inside a frame, in base64.
@@ -236,6 +240,7 @@ fn root(key: &[u8]) -> Then {
         b"modelOutput" => Then::Into(At::Response),
         b"object" => Then::Name(Name::Object),
         b"embedding" | b"embeddings" => Then::Embeds,
+        b"data" => Then::Into(At::Drawn),
         b"promptFeedback" | b"prompt_feedback" => Then::Into(At::Feedback),
         b"item" | b"content_block" | b"part" => Then::Into(At::EndedItem),
         b"arguments" | b"refusal" | b"transcript" | b"code" | b"input" => Then::Shown,
@@ -421,7 +426,9 @@ fn generated(at: At, key: &[u8]) -> Then {
         (At::Item, b"name") => Then::Name(Name::OfTool),
         (At::Item | At::Delta, b"type") => Then::Name(Name::Type),
         // What a tool was asked; what it found or printed stands under other names.
-        (At::Item, b"action") => Then::Into(At::Action),
+        (At::Item, b"action" | b"actions") => Then::Into(At::Action),
+        // Converse puts a text that cites in a block of its own.
+        (At::Item, b"citationsContent") => Then::Into(At::Item),
         (At::Item, b"thinking" | b"operation" | b"code" | b"queries") => Then::Hidden,
         (_, b"content" | b"summary") => Then::Content,
         (At::Delta | At::Item, b"message") => Then::Into(At::Delta),
@@ -437,7 +444,11 @@ fn gemini(at: At, key: &[u8]) -> Then {
         (At::GeminiContent, b"parts") => Then::Into(At::GeminiContent),
         (At::GeminiContent, b"text") => Then::Text,
         (At::GeminiContent, b"thought") => Then::IsThought,
-        (At::GeminiContent, b"functionCall" | b"function_call" | b"executableCode") => Then::Hidden,
+        (
+            At::GeminiContent,
+            b"functionCall" | b"function_call" | b"executableCode" | b"toolCall" | b"tool_call",
+        ) => Then::Hidden,
+        (At::GeminiContent, b"inlineData" | b"inline_data") => Then::Picture,
         (At::Grounding, b"webSearchQueries" | b"web_search_queries") => Then::Queries,
         (At::Grounding, b"groundingChunks" | b"grounding_chunks") => Then::Into(At::GroundingChunk),
         (At::Grounding, b"googleMapsWidgetContextToken") => Then::Maps,
@@ -499,6 +510,7 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::Arguments, b"queries") => Then::Queries,
         (At::Inlined, b"inlinedResponses") => Then::Into(At::Inlined),
         (At::CostDetails, b"upstream_inference_cost") => Then::Cost,
+        (At::Drawn, b"b64_json") => Then::Picture,
         (At::Reason, b"reason") => Then::Name(Name::Reason),
         // What a search found was not generated.
         (At::Action, b"sources" | b"results" | b"output" | b"outputs") => Then::Skip,

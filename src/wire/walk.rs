@@ -185,6 +185,9 @@ impl Reader {
             Then::Embeds => self.embeds = true,
             Then::Live => self.is_live = true,
             Then::FilterResult => self.filtered |= value.kind()? == Kind::Object,
+            Then::Picture if !self.frame.quiet && is_picture(*value) => {
+                self.pictures = self.pictures.saturating_add(1);
+            }
             Then::Maps if matches!(value.kind()?, Kind::Object | Kind::Text) => self.items.saw_map(),
             _ => {}
         }
@@ -290,4 +293,24 @@ impl Reader {
         }
         Some(())
     }
+}
+
+/// Whether it is the data of an image: bare, or beside its type. What breaks off is none.
+fn is_picture(mut value: Cursor<'_>) -> bool {
+    if value.kind() == Some(Kind::Text) {
+        return value.text().is_some_and(|data| !data.bytes.is_empty());
+    }
+    let (mut is_image, mut has_data) = (false, false);
+    let read = value.members(|key, value| match (key, value.kind()?) {
+        (b"mimeType" | b"mime_type", Kind::Text) => {
+            is_image = value.text()?.bytes.starts_with(b"image");
+            Some(())
+        }
+        (b"data", Kind::Text) => {
+            has_data = !value.text()?.bytes.is_empty();
+            Some(())
+        }
+        _ => value.skip(),
+    });
+    read.is_some() && is_image && has_data
 }

@@ -240,5 +240,12 @@ fn a_picture_without_usage_is_charged_as_it_was_held_whether_or_not_it_was_asked
     let mut told = answer(json!([picture]));
     told["usageMetadata"] = json!({"promptTokenCount": 10, "candidatesTokenCount": 1290, "totalTokenCount": 1300,
         "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}]});
-    assert_eq!(exchanged(&drawn(None), Answer::Whole(told)).1, usd("0.03871"));
+    assert_eq!(exchanged(&drawn(None), Answer::Whole(told.clone())).1, usd("0.03871"));
+
+    // Five tokens are no picture: as held. Of text alone they are what they are.
+    told["usageMetadata"] = json!({"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15});
+    let (held, charged) = exchanged(&drawn(None), Answer::Whole(told.clone()));
+    assert!(charged >= usd("0.06") && charged <= held, "{charged} of {held}");
+    told["candidates"][0]["content"]["parts"] = json!([{"text": "I cannot."}]);
+    assert_eq!(exchanged(&drawn(None), Answer::Whole(told)).1, usd("0.0000225"));
 }

@@ -94,3 +94,16 @@ fn each_answer_of_a_session_is_told_anew() {
 fn a_thought_beside_a_streamed_response_is_seen() {
     assert_eq!(seen(&[r#"{"response":"","thinking":"Hm."}"#, r#"{"response":"Ahoy"}"#]), (4, 3));
 }
+
+#[test]
+fn what_a_tool_is_told_and_what_cites_is_seen_in_every_form() {
+    let typed = r#"{"id":"r","object":"response","status":"failed","usage":null,"output":[{"type":"computer_call","actions":[{"type":"click","x":1},{"type":"type","text":"a long text"}]}]}"#;
+    let ended = format!(r#"{{"type":"response.failed","response":{typed}}}"#);
+    assert_eq!(seen(&[&ended]), (0, 11), "several actions of one call, also where it failed");
+    let whole = |body: &str| token_budget::wire::extract(None, body.as_bytes(), []).unwrap().text;
+    assert_eq!(whole(typed).hidden_bytes, 11);
+    let cites = r#"{"output":{"message":{"role":"assistant","content":[{"citationsContent":{"content":[{"text":"Moin moin"}],"citations":[{"title":"a source","sourceContent":[{"text":"not generated"}]}]}}]}},"stopReason":"end_turn"}"#;
+    assert_eq!((whole(cites).bytes, whole(cites).hidden_bytes), (9, 0));
+    let called = r#"{"candidates":[{"content":{"parts":[{"toolCall":{"args":{"a":1}}}]}}]}"#;
+    assert_eq!(whole(called).hidden_bytes, 16);
+}
