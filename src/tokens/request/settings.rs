@@ -17,12 +17,21 @@ fn word(value: Node<'_>) -> Option<CompactString> {
 }
 
 /// Other models that may answer in place of the one that is named: OpenRouter's list, and that of LiteLLM's proxy,
-/// whose entries may be requests of their own. A list that is no list of fallbacks is refused, not cut.
+/// whose entries may be requests of their own. A list that is no list of fallbacks is refused, not cut, and so is an
+/// entry that asks for more answers, longer ones, or anything else that has a price: none of that is held for it.
 pub(super) fn models(body: Node<'_>) -> Result<Vec<CompactString>, Error> {
     /// The most that OpenRouter takes is three.
     const MOST: usize = 64;
     let mut models = Vec::new();
     for list in body.children().filter(|field| field.is_named("models") || field.is_named("fallbacks")) {
+        for key in list.children().filter(Node::is_object).flat_map(|entry| entry.children()) {
+            if !key.is_null() && !OF_A_FALLBACK.contains(&key.key().as_ref()) {
+                let (name, key): (_, String) = (list.key(), key.key().chars().take(80).collect());
+                return Err(super::unreadable(format!(
+                    "{name}: {key:?} of an entry cannot be held for: say it of the whole request"
+                )));
+            }
+        }
         models.extend(list.children().filter_map(|entry| word(entry).or_else(|| word(entry.get("model")?))));
         if models.len() > MOST {
             let (name, count) = (list.key(), models.len());
@@ -33,6 +42,30 @@ pub(super) fn models(body: Node<'_>) -> Result<Vec<CompactString>, Error> {
     }
     Ok(models)
 }
+
+/// What an entry may say of a fallback without making it dearer than its model is; its messages count as text.
+const OF_A_FALLBACK: [&str; 20] = [
+    "api_base",
+    "api_key",
+    "api_version",
+    "base_url",
+    "custom_llm_provider",
+    "frequency_penalty",
+    "messages",
+    "metadata",
+    "model",
+    "organization",
+    "presence_penalty",
+    "prompt",
+    "seed",
+    "stop",
+    "system",
+    "temperature",
+    "timeout",
+    "top_k",
+    "top_p",
+    "user",
+];
 
 /// The tier that is asked for; of two words the dearer, as nobody knows which one the provider reads.
 pub(super) fn service_tier(body: Node<'_>) -> Option<CompactString> {
