@@ -38,6 +38,8 @@ pub struct Call {
     pub(crate) model: CompactString,
     /// Others that may answer in its place, of which the dearest is held; no plan has any.
     pub(crate) models: Vec<CompactString>,
+    /// What those take and write, where one of them is held and any may answer.
+    pub(crate) span: Option<Span>,
     pub(crate) provider: Option<CompactString>,
     pub(crate) scopes: SmallVec<[Scope; 4]>,
     pub(crate) tags: SmallVec<[(CompactString, CompactString); 2]>,
@@ -64,6 +66,30 @@ pub struct Call {
     pub(crate) timeout: Option<Duration>,
     pub(crate) context_tokens: Option<u64>,
     pub(crate) problem: Option<Box<Problem>>,
+}
+
+/// How much the models take and write that may answer one call, beside the dearest of them, which is held.
+///
+/// The dearest in money may take and write less than another: money is held for the dearest, tokens for the largest.
+/// Of what nobody knows a figure is the largest number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Span {
+    /// The most input that the dearest is billed for.
+    pub(crate) own_input: u64,
+    /// The most output that it is billed for, of all choices together.
+    pub(crate) own_output: u64,
+    /// The most that any of them takes of one input.
+    pub(crate) input: u64,
+    /// The largest answer of any of them.
+    pub(crate) output: u64,
+    /// What any of them writes at most beside the limit that it is told.
+    pub(crate) beside: u64,
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self { own_input: u64::MAX, own_output: u64::MAX, input: 0, output: 0, beside: 0 }
+    }
 }
 
 /// A name that could not be used, kept until a command asks.
@@ -290,6 +316,7 @@ impl Call {
     pub(crate) fn without_input(&self) -> Self {
         Self {
             model: self.model.clone(),
+            span: self.span,
             provider: self.provider.clone(),
             scopes: self.scopes.clone(),
             tags: self.tags.clone(),
@@ -305,6 +332,11 @@ impl Call {
 
     /// Whether both are charged alike: same payers, model, tags, use case and conditions.
     pub(crate) fn same_charge(&self, other: &Self) -> bool {
+        self.span == other.span && self.pays_alike(other)
+    }
+
+    /// The same, whatever other models may answer.
+    pub(crate) fn pays_alike(&self, other: &Self) -> bool {
         self.model == other.model
             && self.scopes == other.scopes
             && self.provider == other.provider

@@ -171,7 +171,7 @@ impl Prepared {
     /// # Errors
     /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
     pub async fn reserve_call(&self, call: &Call) -> Result<Admission, Error> {
-        if !self.plan.load().call.same_charge(call) {
+        if !self.plan.load().call.pays_alike(call) {
             let text = "pays or asks for something else than this was prepared for: scopes, model, tags or conditions";
             return Err(Error::invalid("call", text));
         }

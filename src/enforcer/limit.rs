@@ -45,14 +45,14 @@ impl Plan {
     #[inline]
     fn of_asked(&self, ask: &Ask<'_>, asked: u64) -> Limit {
         // Where a table's maximum is too low, a request that cannot be lowered to it may use all that it asks for.
-        let model_max = if ask.terms.is_sealed { u64::MAX } else { self.model_max().unwrap_or(u64::MAX) };
-        let asked = if self.thinks_beside_limit() {
-            // The limit bounds the answer alone.
-            self.model_max().or(self.context()).unwrap_or(asked).max(asked)
-        } else {
-            asked
+        let largest = match self.call.span {
+            Some(span) => span.output,
+            None if ask.terms.is_sealed => u64::MAX,
+            None => self.model_max().unwrap_or(u64::MAX),
         };
-        Limit::of(asked.min(model_max).min(self.cap()))
+        // Where a model thinks beside its limit, that bounds the answer alone.
+        let beside = self.call.span.map_or(0, |span| span.beside).max(self.thought_beside_limit());
+        Limit::of(asked.max(beside).min(largest).min(self.cap()))
     }
 
     /// Written in, or what its API, its model or the policy makes of it; a cap on a single call binds all of these.
@@ -60,16 +60,18 @@ impl Plan {
     /// A figure that stands beside the request, and not in it, goes before the policy's.
     fn of_unsaid(&self, ask: &Ask<'_>, beside: Option<u64>, input: &Estimate) -> Result<Limit, Error> {
         let model_max = self.model_max().unwrap_or(u64::MAX);
+        // What is not written stops no other model that may answer.
+        let largest = self.call.span.map_or(model_max, |span| span.output);
         let choice = ask.terms.on_no_limit.unwrap_or(self.on_no_limit);
         let default = beside.unwrap_or_else(|| self.output_tokens_default());
-        let default = Limit { stops: false, ..Limit::of(default.min(model_max)) };
+        let default = Limit { stops: false, ..Limit::of(default.min(largest)) };
         let limit = match (choice, ask.terms.api, beside) {
             (OnNoLimit::LeaveAlone, ApiLimit::Writable | ApiLimit::Unwritable, _) => default,
             (_, ApiLimit::Media, _) => default,
             (_, ApiLimit::Stops(tokens), Some(beside)) if beside < tokens => {
                 Limit::written(beside.min(model_max))
             }
-            (_, ApiLimit::Stops(tokens), _) => Limit::of(tokens.min(model_max)),
+            (_, ApiLimit::Stops(tokens), _) => Limit::of(tokens.min(largest)),
             (_, ApiLimit::Writable, Some(beside)) => Limit::written(beside.min(model_max)),
             (OnNoLimit::HoldMost, ..) | (_, ApiLimit::Unwritable, _) => self.most()?,
             (OnNoLimit::WriteIn, ApiLimit::Writable, None) => self.written(ask, input)?,
@@ -129,7 +131,9 @@ impl Plan {
     /// The most that the model can generate, where nothing tells it to stop before.
     fn most(&self) -> Result<Limit, Error> {
         if let Some(most) = self.model_max().or(self.context()) {
-            return Ok(Limit::of(most));
+            // One of several that nobody knows a figure of is refused as it is by itself.
+            let others = self.call.span.map(|span| span.output).filter(|output| *output != u64::MAX);
+            return Ok(Limit::of(most.max(others.unwrap_or(0))));
         }
         if self.unpriced || self.binding.observes_only || !self.counts_output()? {
             return Ok(Limit { stops: false, ..Limit::of(self.output_tokens_default()) });
@@ -170,8 +174,29 @@ impl Plan {
     }
 
     /// The most that the model takes of one input of this call: what its row says, or the more that the request asks for.
-    fn largest_input(&self, ask: &Ask<'_>) -> Option<u64> {
+    pub(super) fn largest_input(&self, ask: &Ask<'_>) -> Option<u64> {
         self.context().map(|row| row.max(ask.context_tokens.unwrap_or(0)))
+    }
+
+    /// The largest answer of this model to such a request; `None` where nobody knows.
+    pub(super) fn largest_answer(&self, ask: &Ask<'_>) -> Option<u64> {
+        // Where a table's maximum is too low, a request that cannot be lowered to it may use all that it asks for.
+        let is_sealed = ask.terms.is_sealed && !ask.terms.is_unsaid;
+        self.model_max().or(self.context()).filter(|_| !is_sealed)
+    }
+
+    /// The most that is held of an input: what the largest of the models takes that may answer.
+    pub(super) fn largest_held(&self, ask: &Ask<'_>) -> Option<u64> {
+        let others = self.call.span.map_or(0, |span| span.input.saturating_mul(u64::from(ask.inputs.max(1))));
+        self.largest_inputs(ask).map(|own| own.max(others))
+    }
+
+    /// What this model is billed for, of an input and an output that may be another's.
+    #[inline]
+    pub(super) fn billed(&self, input: u64, output: u64) -> (u64, u64) {
+        self.call
+            .span
+            .map_or((input, output), |span| (input.min(span.own_input), output.min(span.own_output)))
     }
 
     /// The same of all its inputs together, each of which may fill the context.
@@ -183,9 +208,11 @@ impl Plan {
         self.price.as_ref().and_then(|price| price.context_tokens())
     }
 
-    fn thinks_beside_limit(&self) -> bool {
+    /// The most that it writes whatever its limit says: nothing, but where it thinks beside that.
+    pub(super) fn thought_beside_limit(&self) -> u64 {
         let always = self.price.as_ref().is_some_and(|price| price.reasoning() == Reasoning::Always);
-        always && thinks_beside_limit(&self.call.model)
+        let most = || self.model_max().or(self.context()).unwrap_or(0);
+        if always && thinks_beside_limit(&self.call.model) { most() } else { 0 }
     }
 
     fn cap(&self) -> u64 {

@@ -34,6 +34,7 @@ pub(crate) use refuse::frozen_scopes;
 
 use self::admission::Ask;
 use self::plan::PlanCache;
+use crate::call::Span;
 use crate::ledger::{MarkAction, MarkScope, Signature};
 use crate::policy::Budget;
 use crate::run::{names_run, prepared_in_its_run, reserve_in_its_run, run_lines};
@@ -173,7 +174,10 @@ impl Enforcer {
     /// ledger, which knows its limits, needs to be waited for.
     pub fn prepare(&self, call: &Call) -> Result<Prepared, Error> {
         if !call.models.is_empty() {
-            return self.prepare(&*self.of_one_model(call)?);
+            let mut one = self.of_one_model(call)?;
+            // Other calls are made of it, of more answers and inputs: what the model is billed for of this one bounds none.
+            one.span = one.span.map(|span| Span { own_input: u64::MAX, own_output: u64::MAX, ..span });
+            return self.prepare(&one);
         }
         let own = run_lines(self, call)?;
         if own.is_empty()

@@ -273,7 +273,8 @@ impl Plan {
             output.checked_mul(u64::from(choices)).ok_or_else(|| Error::overflow("output tokens"))?;
         let usd = match &self.price {
             Some(price) => {
-                price.quote(tokens_input, tokens_output, &self.call.conditions)?.checked_add(self.fees.usd)?
+                let (input, output) = self.billed(tokens_input, tokens_output);
+                price.quote(input, output, &self.call.conditions)?.checked_add(self.fees.usd)?
             }
             None => Usd::ZERO,
         };
@@ -419,6 +420,7 @@ impl PlanCache {
     fn hash(&self, call: &Call) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         call.model.hash(&mut hasher);
+        call.span.hash(&mut hasher);
         call.provider.hash(&mut hasher);
         call.scopes.hash(&mut hasher);
         call.tags.hash(&mut hasher);

@@ -180,22 +180,24 @@ fn estimate(plan: &Plan, ask: &Ask<'_>) -> Result<Estimate, Error> {
         Input::Tokens(tokens) => Ok(Estimate::count(*tokens)),
         Input::Prompt(prompt) => {
             let bound = plan.core.estimator.bound(&plan.call.model, prompt);
-            within_model(plan.largest_inputs(ask), bound)
+            within_model(plan, ask, bound)
         }
     }
 }
 
 /// What cannot be counted is taken at the most that the model reads for this call, and nothing is taken for more.
-fn within_model(largest: Option<u64>, estimate: Estimate) -> Result<Estimate, Error> {
+fn within_model(plan: &Plan, ask: &Ask<'_>, estimate: Estimate) -> Result<Estimate, Error> {
     if !estimate.needs_model_maximum() {
-        let most = largest.unwrap_or(u64::MAX);
+        let most = plan.largest_held(ask).unwrap_or(u64::MAX);
         return Ok(Estimate {
             tokens: estimate.tokens.min(most),
             expected: estimate.expected.min(most),
             ..estimate
         });
     }
-    let largest = largest.ok_or_else(|| {
+    // Where nobody knows what another of its models takes, it is taken at what is known of this one.
+    let known = plan.largest_held(ask).filter(|largest| *largest != u64::MAX);
+    let largest = known.or(plan.largest_inputs(ask)).ok_or_else(|| {
         Error::invalid(
             "call: input",
             "has a part that cannot be counted, and the model's largest input is not known",
@@ -283,7 +285,7 @@ fn counted(plan: &Plan, ask: &Ask<'_>, bound: Estimate) -> Result<Option<Estimat
         return Ok(None);
     }
     let count = plan.core.estimator.count(&plan.call.model, prompt);
-    let count = within_model(plan.largest_inputs(ask), count)?;
+    let count = within_model(plan, ask, count)?;
     Ok((count.tokens < bound.tokens).then_some(count))
 }
 

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
+use token_budget::policy::Selector;
 use token_budget::{
-    Budget, BudgetEnforcedClient, Call, CallError, Decision, Enforcer, JsonClient, Policy, PriceRow,
-    PricingTable, Report, RequestShape, Usd, Window,
+    Budget, BudgetEnforcedClient, Call, CallError, Decision, Enforcer, JsonClient, Message, OnNoLimit,
+    Policy, PriceRow, PricingTable, Report, RequestShape, Unit, Usd, Window,
 };
 
 use crate::support::{ready, team, usd};
@@ -133,6 +134,71 @@ fn a_client_of_json_is_held_for_the_dearest_model_and_sends_its_body_as_it_is() 
     let (body, answer) = ask(usd("1.01"));
     assert!(answer.is_ok(), "{answer:?}");
     assert_eq!(*sent.lock().unwrap(), [body]);
+}
+
+/// The dearest in money wrote a thousand tokens at most, and took four thousand: a budget of tokens was held for those,
+/// whichever model answered.
+#[test]
+fn of_several_models_money_is_held_for_the_dearest_and_tokens_for_the_largest() {
+    let rows = r#"[
+        {"provider": "own", "model": "narrow", "reasoning": "never", "context_tokens": 4000, "output_tokens_max": 1000,
+            "standard": {"input": "100", "output": "1000"}},
+        {"provider": "own", "model": "wide", "reasoning": "never", "context_tokens": 1000000,
+            "output_tokens_max": 100000, "standard": {"input": "1", "output": "1"}}
+    ]"#;
+    let table = PricingTable::empty().with_rows(PriceRow::list_from_json(rows).unwrap()).unwrap();
+    let tokens =
+        |name: &str, unit| Budget::new(name, Selector::Scope(team()), unit, Some(10_000_000), Window::day());
+    let budgets = [
+        Budget::usd("usd", team(), Usd::dollars(100), Window::day()),
+        tokens("in", Unit::TokensInput),
+        tokens("out", Unit::TokensOutput),
+    ];
+    let enforcer = Enforcer::builder().policy(Policy::new(budgets).unwrap()).prices(table).build();
+    let held = |call: &Call| {
+        let reservation = enforcer.reserve_now(call).unwrap().or_refusal().unwrap();
+        let of = |name: &str| {
+            let lines = reservation.decision().budgets();
+            lines.iter().find(|line| line.budget == name).map(|line| line.requested).unwrap()
+        };
+        (of("in"), of("out"), reservation.quoted())
+    };
+    let prompt = Message::user("x".repeat(200_000));
+    for (first, other) in [("narrow", "wide"), ("wide", "narrow")] {
+        let call = charge().with_model(first).or_model(other).message(prompt.clone());
+        let (input, output, usd) = held(&call.clone().output_tokens(50_000).choices(2));
+        assert!((200_000..300_000).contains(&input), "{input}");
+        assert_eq!(output, 100_000);
+        // 4,000 × $100 and 2,000 × $1,000 a million: more is no bill of the dearest.
+        assert_eq!(usd, "2.4".parse().unwrap());
+        let (_, output, _) = held(&call.clone().on_no_limit(OnNoLimit::HoldMost));
+        assert_eq!(output, 100_000, "nothing is written, so the larger may write all it can");
+        let (_, output, _) = held(&charge().with_model(first).or_model(other).message(Message::user("hi")));
+        assert_eq!(output, 1_000, "a limit is written, and all of them are told");
+    }
+}
+
+/// It was held for the limit and the one answer of the request around it.
+#[test]
+fn a_fallback_that_asks_for_more_than_its_request_is_refused_by_what_it_asks_for() {
+    for (key, value) in [
+        ("max_tokens", json!(30_000)),
+        ("n", json!(5)),
+        ("service_tier", json!("priority")),
+        ("tools", json!([{"type": "web_search"}])),
+        ("generationConfig", json!({"maxOutputTokens": 30_000})),
+        ("Max_Tokens", json!(30_000)),
+    ] {
+        let body = json!({"model": "cheap", "max_tokens": 5, "messages": [],
+            "fallbacks": ["dear", {"model": "dear", key: value}]})
+        .to_string();
+        let error = RequestShape::parse(body.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("fallbacks") && error.contains(key), "{error}");
+        assert_eq!(status(&body), 400, "{key}");
+    }
+    let honest = json!({"model": "cheap", "max_tokens": 5, "messages": [], "fallbacks": [
+        {"model": "dear", "api_key": "k", "temperature": 0, "n": null, "messages": [{"role": "user", "content": "hi"}]}]});
+    assert_eq!(RequestShape::parse(honest.to_string().as_bytes()).unwrap().models, ["dear"]);
 }
 
 /// What stood behind the sixty-fourth was not looked at.
