@@ -69,6 +69,7 @@ mod refusal;
 mod route;
 mod sellers;
 mod unmetered;
+mod want;
 mod whole;
 
 #[cfg(any(feature = "tower", feature = "reqwest-middleware"))]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::dialect::{Dialect, Problem};
-use super::route::Want;
+use super::want::Want;
 
 /// An event larger than this is handed on in parts; a few times the largest image that is streamed.
 const HELD_BYTES_MAX: usize = 32 << 20;

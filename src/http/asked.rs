@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 
 use super::dialect::Dialect;
 use super::edit::{Edits, Object};
-use super::route::{Route, Want};
+use super::route::Route;
+use super::want::Want;
 use crate::message::Input;
 use crate::tokens::document::Document;
 use crate::tokens::{Language, RequestShape, language, request_document, request_text};

@@ -1,8 +1,8 @@
 //! What do the paths want that generate nothing by themselves, and those whose cost no answer tells?
 
 use super::dialect::Dialect;
-use super::route::Want;
 use super::unmetered::Unmetered;
+use super::want::Want;
 
 /// What a POST to that path wants, where it is none of those that are metered; the segments are in small letters.
 pub(super) fn beside(path: &[&str], provider: Option<&str>) -> Option<(Dialect, Want)> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::aws;
-use super::route::Want;
+use super::want::Want;
 use crate::Decision;
 
 /// The language of an API, as far as its errors go.

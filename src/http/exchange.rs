@@ -9,7 +9,7 @@ use super::answer::{Closing, MeteredAnswer};
 use super::dialect::Dialect;
 use super::head::Headers;
 use super::piece::Piece;
-use super::route::Want;
+use super::want::Want;
 use crate::client::refused_and_billed;
 use crate::{Failure, InFlight, Reservation, StreamOptions};
 

@@ -6,7 +6,8 @@ use super::gate::{HttpBudget, Ruling, UnknownPath};
 use super::head::RequestHead;
 use super::path;
 use super::refusal::{Denial, HttpRefusal};
-use super::route::{Route, Want};
+use super::route::Route;
+use super::want::Want;
 use crate::run::names_run;
 use crate::{Call, Event, ReservationId};
 

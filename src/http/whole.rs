@@ -31,7 +31,7 @@ pub(super) struct Closing {
 }
 
 /// How a call is to be settled.
-enum Settle {
+enum Ending {
     Reconcile(Box<Report>),
     Release,
     Abandon,
@@ -92,9 +92,9 @@ impl<S, T> Whole<S, T> {
     fn begin_settling(&mut self, is_complete: bool) {
         let Some(in_flight) = self.in_flight.take() else { return };
         match self.settle(&in_flight, is_complete) {
-            Settle::Release => in_flight.release_now(),
-            Settle::Abandon => drop(in_flight),
-            Settle::Reconcile(report) => {
+            Ending::Release => in_flight.release_now(),
+            Ending::Abandon => drop(in_flight),
+            Ending::Reconcile(report) => {
                 let hear = self.hear.take();
                 self.settling = Some(Box::pin(async move {
                     // Where it could not be charged, the call stands charged as it was held.
@@ -109,28 +109,28 @@ impl<S, T> Whole<S, T> {
     }
 
     /// Usage that came is charged whatever the status; without any, the status decides.
-    fn settle(&self, in_flight: &InFlight, is_complete: bool) -> Settle {
+    fn settle(&self, in_flight: &InFlight, is_complete: bool) -> Ending {
         let Closing { status, provider, counts, .. } = &self.closing;
         let succeeded = (200..300).contains(status);
         let counts = counts.iter().map(|(name, value)| (*name, value.as_str()));
         let read = self.copy.as_deref().and_then(|body| extract(provider.as_deref(), body, counts).ok());
         let failure = (!succeeded).then(|| Failure::of_report(*status, read.as_ref()));
         if let Some(report) = failure.and_then(|failure| refused_and_billed(failure, in_flight)) {
-            return Settle::Reconcile(Box::new(report));
+            return Ending::Reconcile(Box::new(report));
         }
         match read {
             Some(report) if !report.lines.is_empty() && (is_complete || !report.damaged) => {
-                Settle::Reconcile(Box::new(self.counted(in_flight, report)))
+                Ending::Reconcile(Box::new(self.counted(in_flight, report)))
             }
             Some(report) if succeeded && is_complete && (report.error.is_none() || report.blocked) => {
-                Settle::Reconcile(Box::new(self.counted(in_flight, report)))
+                Ending::Reconcile(Box::new(self.counted(in_flight, report)))
             }
-            _ if failure == Some(Failure::NotBilled) => Settle::Release,
+            _ if failure == Some(Failure::NotBilled) => Ending::Release,
             // It came whole and says nothing that can be read: it may have used all that it was let.
-            None if succeeded && is_complete => Settle::Reconcile(Box::default()),
+            None if succeeded && is_complete => Ending::Reconcile(Box::default()),
             // The same, of a stream, whose hold is but a slice.
-            _ if succeeded && self.closing.holds_a_slice => Settle::Reconcile(Box::default()),
-            _ => Settle::Abandon,
+            _ if succeeded && self.closing.holds_a_slice => Ending::Reconcile(Box::default()),
+            _ => Ending::Abandon,
         }
     }
 
@@ -195,12 +195,12 @@ impl<S, T> Whole<S, T> {
     fn settle_now(&mut self) {
         let Some(in_flight) = self.in_flight.take() else { return };
         match self.settle(&in_flight, false) {
-            Settle::Reconcile(report) => {
+            Ending::Reconcile(report) => {
                 let receipt = in_flight.reconcile_dropped(*report).ok();
                 return self.tell(receipt.as_ref());
             }
-            Settle::Release => in_flight.release_now(),
-            Settle::Abandon => drop(in_flight),
+            Ending::Release => in_flight.release_now(),
+            Ending::Abandon => drop(in_flight),
         }
         self.tell(None);
     }
