@@ -21,6 +21,7 @@ mod state;
 mod tools;
 mod written;
 mod written_names;
+mod written_shown;
 
 use std::collections::BTreeMap;
 use std::fmt;

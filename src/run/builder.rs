@@ -12,7 +12,7 @@ use super::figures::Figures;
 use super::limits::{GRANTED, KeptBack, OnLimit, RunLimits, TIME};
 use super::opened::{End, Opened, Rungs};
 use super::state::RunState;
-use super::written::Asked;
+use super::written::AskedLimits;
 use crate::enforcer::at_once;
 use crate::{Call, Enforcer, Error, Event, Scope, Timestamp, Unit, Usd};
 
@@ -216,7 +216,7 @@ impl RunGuardBuilder {
         let saved = self.saved.take();
         let mut run = self.run(enforcer, scope, None)?;
         let was_restored = restore(saved.as_deref(), enforcer, &run).await?;
-        let asked = Asked { without_tools: is_passing, ..self.asked() };
+        let asked = AskedLimits { without_tools: is_passing, ..self.asked() };
         if asked.look(enforcer, &mut run).await?.is_new {
             asked.write_once(enforcer, &run).await?;
         }
@@ -227,9 +227,9 @@ impl RunGuardBuilder {
         RunGuard::begin(enforcer, run, opening).await
     }
 
-    fn asked(&self) -> Asked<'_> {
+    fn asked(&self) -> AskedLimits<'_> {
         let (limits, observes) = (&self.limits, self.observes);
-        Asked { limits, part: None, share: None, observes, may_be_first: false, without_tools: false }
+        AskedLimits { limits, part: None, share: None, observes, may_be_first: false, without_tools: false }
     }
 
     /// The same without a runtime, for ledgers that answer at once.

@@ -15,7 +15,7 @@ use super::opened::{End, Opened};
 use super::part::{RunPart, room, share_of};
 use super::post::{self, Held, Terms, amounts, bind};
 use super::refuse::{refusal, unasked};
-use super::written::Asked;
+use super::written::AskedLimits;
 use crate::enforcer::at_once;
 use crate::ledger::{MarkAction, Note};
 use crate::policy::is_run_line;
@@ -140,7 +140,7 @@ impl ChildBuilder<'_> {
         let saved = self.saved.take();
         let mut run = self.run(enforcer, scope.clone(), Some(Arc::clone(&parent.run)))?;
         let limits = self.limits.clone();
-        let asked = Asked {
+        let asked = AskedLimits {
             limits: &limits,
             part: self.place.part,
             share: self.place.percent,

@@ -15,22 +15,23 @@ use super::opened::Opened;
 use super::part::RunPart;
 use super::post::{self, Terms, amounts, bind, reconcile, under};
 use super::written_names::{self, KEY, WrittenNames, read_names};
+use super::written_shown::{label, scope_text, shown};
 use crate::policy::is_run_line;
 use crate::{Enforcer, Error, ErrorKind, ReservationId, Scope, Timestamp, Unit, Usd};
 
 /// That the run was opened: once, whoever does it.
 pub(super) const OPENED: &str = "run opened";
 const LIMIT: &str = "run limit";
-const UNTIL: &str = "run limit until";
-const KEPT: &str = "run limit kept";
+pub(super) const UNTIL: &str = "run limit until";
+pub(super) const KEPT: &str = "run limit kept";
 /// How many tools have a limit of their own, and each of them.
-const TOOLS: &str = "run limit tools";
-const TOOL: &str = "run limit tool";
+pub(super) const TOOLS: &str = "run limit tools";
+pub(super) const TOOL: &str = "run limit tool";
 /// What a run below is given of its parent: a part for itself, a share as its limit.
-const PART: &str = "run limit part";
-const SHARE: &str = "run limit share";
+pub(super) const PART: &str = "run limit part";
+pub(super) const SHARE: &str = "run limit share";
 /// That its limits refuse nothing.
-const OBSERVES: &str = "run limit observes";
+pub(super) const OBSERVES: &str = "run limit observes";
 
 /// How often the books are looked at again where somebody else opens the same run.
 const LOOKS_MAX: usize = 8;
@@ -43,7 +44,7 @@ pub(super) const TOOLS_MAX: usize = 128;
 
 /// What an opening asks for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct AskedLimits<'a> {
     pub(super) limits: &'a RunLimits,
     pub(super) part: Option<RunPart>,
     pub(super) share: Option<u32>,
@@ -57,7 +58,7 @@ pub(super) struct Asked<'a> {
 
 /// What the books said of an opening.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+pub(super) struct Standing {
     /// The run was never opened: its limits are still to be written.
     pub(super) is_new: bool,
     /// The share of its parent that is its limit.
@@ -66,26 +67,26 @@ pub(super) struct Look {
 
 type Figure = (&'static str, Unit, i64);
 
-impl Asked<'_> {
+impl AskedLimits<'_> {
     /// Whether it says anything: an opening that does not takes the run as it stands.
     fn is_said(&self, run: &Opened) -> bool {
         run.is_unlimited || *self.limits != RunLimits::none() || self.part.is_some() || self.share.is_some()
     }
 
     /// Holds this opening to the limits that stand: to all of them, or takes them over where it names none.
-    pub(super) async fn look(&self, enforcer: &Enforcer, run: &mut Opened) -> Result<Look, Error> {
+    pub(super) async fn look(&self, enforcer: &Enforcer, run: &mut Opened) -> Result<Standing, Error> {
         let scope = run.scope().clone();
         let known = self.read(enforcer, run).await?;
         if known.get(&scope, OPENED, &Unit::Requests).used() == 0 {
             if self.is_said(run) || self.may_be_first {
-                return Ok(Look { is_new: true, share: self.share });
+                return Ok(Standing { is_new: true, share: self.share });
             }
             let problem = "has no limit; give it dollars, tokens, rounds or time, or name it: .limits(RunLimits::none())";
             return Err(Error::invalid(&scope_text(&scope), problem));
         }
         if self.is_said(run) {
             self.compare(&known, &scope)?;
-            return Ok(Look { is_new: false, share: self.share });
+            return Ok(Standing { is_new: false, share: self.share });
         }
         if self.observes {
             self.compare_lines(&known, &scope, [(OBSERVES, Unit::Requests)])?;
@@ -95,7 +96,7 @@ impl Asked<'_> {
         run.observes = known.get(&scope, OBSERVES, &Unit::Requests).used() > 0;
         run.is_unlimited = limits == RunLimits::none();
         run.limits = limits;
-        Ok(Look { is_new: false, share })
+        Ok(Standing { is_new: false, share })
     }
 
     /// Writes the limits of a run that is opened for the first time, unless somebody else does: then it is held to
@@ -323,38 +324,6 @@ fn milliseconds(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn from_millis(milliseconds: i64) -> Timestamp {
+pub(super) fn from_millis(milliseconds: i64) -> Timestamp {
     Timestamp::from_nanos(milliseconds.saturating_mul(1_000_000))
-}
-
-pub(super) fn scope_text(scope: &Scope) -> String {
-    format!("run {}", scope.name())
-}
-
-fn label(id: &str, unit: &Unit) -> String {
-    match (id, unit) {
-        (UNTIL, _) => "deadline".into(),
-        (KEPT, _) => format!("kept back, {unit}"),
-        (TOOLS, _) => "tools limited by name".into(),
-        (TOOL, Unit::Tool(name)) => format!("tool {name}"),
-        (PART, _) => "carved part".into(),
-        (SHARE, _) => "share of its parent".into(),
-        (OBSERVES, _) => "enforcement".into(),
-        (_, Unit::TimeMs) => "time limit".into(),
-        (_, Unit::TokensOutput) => "output tokens per iteration".into(),
-        _ => unit.to_string(),
-    }
-}
-
-fn shown(id: &str, unit: &Unit, figure: i64) -> String {
-    if id == OBSERVES {
-        return if figure > 0 { "limits that only observe" } else { "limits that refuse" }.into();
-    }
-    let Some(limit) = figure.checked_sub(1).filter(|limit| *limit >= 0) else { return "none".into() };
-    match (id, unit) {
-        (UNTIL, _) => from_millis(limit).to_string(),
-        (TOOLS, _) => limit.to_string(),
-        (SHARE, _) | (PART, Unit::Requests) => format!("{limit} %"),
-        _ => unit.show(limit),
-    }
 }

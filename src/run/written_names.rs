@@ -13,7 +13,7 @@ use super::figures::Figures;
 use super::limits::line;
 use super::opened::Opened;
 use super::post::{self, Terms, amounts, bind, reconcile, under};
-use super::written::scope_text;
+use super::written_shown::scope_text;
 use crate::policy::{Budget, is_run_line};
 use crate::{Enforcer, Error, ErrorKind, ReservationId, Scope, Unit};
 
