@@ -112,6 +112,7 @@ mod unbound;
 mod usage_believed;
 #[cfg(feature = "tiktoken")]
 mod untold;
+#[cfg(feature = "tiktoken")]
 mod usage_apis;
 #[cfg(feature = "tiktoken")]
 mod usage_properties;
