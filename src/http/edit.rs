@@ -46,7 +46,14 @@ impl<'d> Object<'d> {
     /// A name that is one of those but for its case: servers written in Go read it all the same.
     pub(super) fn misspelt(&self, known: &[&str]) -> Option<Cow<'d, str>> {
         let mut names = self.node.children().map(|member| member.key());
-        names.find(|name| known.iter().any(|known| known != name && is_same_but_for_case(name, known)))
+        names.find(|name| {
+            // A letter outside ASCII takes more room than the one that it is read as.
+            let is_plain = name.is_ascii();
+            let may_be = |known: &str| {
+                if is_plain { known.len() == name.len() } else { known.len() < name.len() }
+            };
+            known.iter().any(|known| may_be(known) && is_same_but_for_case(name, known) && known != name)
+        })
     }
 
     /// Whether a member is a text.
@@ -78,8 +85,7 @@ fn is_same_but_for_case(name: &str, known: &str) -> bool {
     if name.len() == known.len() {
         return name.eq_ignore_ascii_case(known);
     }
-    // A letter outside ASCII takes more room than the one that it is read as.
-    known.len() < name.len() && !name.is_ascii() && name.chars().map(folded).eq(known.chars().map(folded))
+    name.chars().map(folded).eq(known.chars().map(folded))
 }
 
 /// A letter without its case, as Unicode folds it: two signs outside ASCII are letters inside it.
