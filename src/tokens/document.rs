@@ -154,7 +154,8 @@ impl<'d> Node<'d> {
         self.document.text.as_bytes()
     }
 
-    fn at(&self) -> usize {
+    /// Where it begins in the text.
+    pub(crate) fn at(&self) -> usize {
         place(self.entry.at)
     }
 
@@ -288,11 +289,6 @@ impl<'d> Node<'d> {
             Cow::Borrowed(word) => Some(word),
             Cow::Owned(_) => None,
         }
-    }
-
-    /// Where it begins in the text.
-    pub(crate) fn start(&self) -> usize {
-        self.at()
     }
 
     /// Where it stands in the text.

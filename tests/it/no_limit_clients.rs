@@ -86,8 +86,8 @@ fn a_json_client_is_told_in_the_words_of_its_provider_or_of_its_body() {
 }
 
 /// A client whose requests are priced by the house's own table, whatever provider's words they are in.
-struct Priced<C> {
-    client: C,
+pub(crate) struct Priced<C> {
+    pub(crate) client: C,
 }
 
 impl<C: LlmClient<Request = Value>> LlmClient for Priced<C>

@@ -8,6 +8,7 @@ use token_budget::{
     Budget, BudgetEnforcedClient, Call, Enforcer, JsonClient, Policy, PriceRow, PricingTable, Usd, Window,
 };
 
+use crate::no_limit_clients::Priced;
 use crate::support::{ready, team};
 
 /// A token out is a tenth of a cent, and no model writes more than eight thousand.
@@ -49,40 +50,14 @@ fn at_gate(host: &str, path: &str, seller: Option<&'static str>, charge: Call, b
 
 /// What a client of JSON is charged by a provider that says nothing of usage, in tokens of output, and what it sends.
 fn by_client(seller: &'static str, body: &Value) -> (i64, Value) {
-    struct Own<C>(C);
-    impl<C: token_budget::LlmClient<Request = Value>> token_budget::LlmClient for Own<C>
-    where
-        C::Response: Send,
-        C::Error: Send,
-    {
-        type Request = Value;
-        type Response = C::Response;
-        type Error = C::Error;
-
-        fn describe(&self, request: &Value, call: Call) -> Call {
-            // The words are the seller's, the prices the house's own.
-            self.0.describe(request, call).provider("own")
-        }
-
-        async fn call(&self, request: Value) -> Result<C::Response, C::Error> {
-            self.0.call(request).await
-        }
-
-        fn report(&self, response: &C::Response) -> token_budget::Report {
-            self.0.report(response)
-        }
-
-        fn clamp(&self, request: &mut Value, tokens: u64) -> bool {
-            self.0.clamp(request, tokens)
-        }
-    }
     let sent = Arc::new(Mutex::new(Value::Null));
     let kept = Arc::clone(&sent);
     let post = move |body: Value| {
         *kept.lock().unwrap() = body;
         async { Ok::<_, String>("{}") }
     };
-    let client = BudgetEnforcedClient::new(Own(JsonClient::new(seller, post)), enforcer(), charge());
+    let client =
+        BudgetEnforcedClient::new(Priced { client: JsonClient::new(seller, post) }, enforcer(), charge());
     let receipt = ready(client.call(body.clone())).unwrap().receipt.unwrap();
     let sent = sent.lock().unwrap().clone();
     (receipt.cost().nanos() / 1_000_000, sent)

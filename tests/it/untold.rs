@@ -94,16 +94,17 @@ fn started() -> Value {
     json!({"type": "message_start", "message": {"id": "m", "model": "claude-x", "usage": {"input_tokens": 1003, "output_tokens": 1}}})
 }
 
+/// A call whose provider may ask a dearer model twice.
+fn consulting() -> Call {
+    let call = Call::new("plain").provider("own").team("search");
+    call.input_tokens(1000).output_tokens(100).may_consult("dear", 2)
+}
+
 #[test]
 fn advice_that_nobody_tells_of_is_charged_as_it_was_held() {
     // Two times (1,000 × $10 + 2,048 × $10) a million were held and given back where the report said nothing.
     let enforcer = enforcer();
-    let call = Call::new("plain")
-        .provider("own")
-        .team("search")
-        .input_tokens(1000)
-        .output_tokens(100)
-        .may_consult("dear", 2);
+    let call = consulting();
     let held = || enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
     assert_eq!(held().quoted(), usd("0.06206"));
 
@@ -120,12 +121,7 @@ fn advice_counts_in_tokens_as_it_does_in_dollars_where_nobody_tells_of_it() {
     let table = PricingTable::empty().with_rows(PriceRow::list_from_json(ROWS).unwrap()).unwrap();
     let tokens = Budget::new("search", Selector::Scope(team()), Unit::Tokens, Some(1_000_000), Window::day());
     let enforcer = Enforcer::builder().policy(Policy::new([tokens]).unwrap()).prices(table).build();
-    let call = Call::new("plain")
-        .provider("own")
-        .team("search")
-        .input_tokens(1000)
-        .output_tokens(100)
-        .may_consult("dear", 2);
+    let call = consulting();
     let reservation = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
 
     let receipt = ready(reservation.send().reconcile(Usage::new())).unwrap();

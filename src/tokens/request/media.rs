@@ -144,7 +144,7 @@ pub(super) fn document(draft: &mut Draft, value: Node<'_>) {
 
 /// Whether the source is the part itself.
 fn field_of_part(value: Node<'_>, source: Node<'_>) -> bool {
-    value.start() == source.start()
+    value.at() == source.at()
 }
 
 fn opaque(draft: &mut Draft, value: Node<'_>) {

@@ -5,7 +5,7 @@ use compact_str::CompactString;
 use super::language::Language;
 use super::name::Name;
 use super::settings::whole_text;
-use super::uses::{calls_at_most, heeds_uses, of_kind, uses_at_most};
+use super::uses::{calls_at_most, each_tool, fewer, heeds_uses, of_kind, uses_at_most};
 use crate::Error;
 use crate::fee::Reading;
 use crate::tokens::document::{Kind, Node};
@@ -41,13 +41,7 @@ pub(super) fn of(body: Node<'_>, language: &'static Language) -> Result<Vec<Read
 const MOST: usize = 64;
 
 fn tools(readings: &mut Vec<Reading>, list: Node<'_>, kind: &str, calls: Option<u64>) {
-    let only = Some(list).filter(Node::is_object);
-    let items = list.children().filter(|_| only.is_none());
-    for item in only.into_iter().chain(items).filter(Node::is_object) {
-        tool(readings, item, kind, calls);
-        let inside = item.children().filter(|field| field.is_named("tools"));
-        inside.for_each(|inside| tools(readings, inside, kind, calls));
-    }
+    each_tool(list, &mut |item| tool(readings, item, kind, calls));
 }
 
 /// A tool of the provider's own that names a model: Anthropic's advisor. A tool with a fee of its own is billed by that,
@@ -69,7 +63,7 @@ fn tool(readings: &mut Vec<Reading>, item: Node<'_>, kind: &str, calls: Option<u
             if readings.len() > MOST {
                 return;
             }
-            let uses = own(place).map_or(calls, |own| Some(calls.map_or(own, |calls| own.min(calls))));
+            let uses = fewer(own(place), calls);
             let long = place.children().filter(|field| field.is_named("max_tokens"));
             let long = long.filter_map(|limit| whole_text(limit.raw())).max();
             let mut advice = Reading::advice(model, uses);

@@ -27,8 +27,7 @@ pub(super) fn of(
         }
     }
     for (meter, own) in announced {
-        let most = own.map_or(calls, |own| Some(calls.map_or(own, |calls| own.min(calls))));
-        add(&mut uses, *meter, most);
+        add(&mut uses, *meter, fewer(*own, calls));
     }
     pieces::of(&mut uses, body);
     uses
@@ -52,22 +51,31 @@ pub(super) fn add(uses: &mut Vec<(Meter, Option<u64>)>, meter: Meter, count: Opt
 }
 
 fn tools(uses: &mut Vec<(Meter, Option<u64>)>, list: Node<'_>, calls: Option<u64>) {
+    each_tool(list, &mut |item| tool(uses, item, calls));
+}
+
+/// Goes through the tools of a list, or the only one. A namespace is a list of tools under one name.
+pub(super) fn each_tool(list: Node<'_>, each: &mut dyn FnMut(Node<'_>)) {
     let only = Some(list).filter(Node::is_object);
     let items = list.children().filter(|_| only.is_none());
     for item in only.into_iter().chain(items).filter(Node::is_object) {
-        tool(uses, item, calls);
-        // A namespace is a list of tools under one name.
-        item.children().filter(|field| field.is_named("tools")).for_each(|inside| tools(uses, inside, calls));
+        each(item);
+        item.children().filter(|field| field.is_named("tools")).for_each(|inside| each_tool(inside, each));
+    }
+}
+
+/// The smaller of what bounds one tool and what bounds all of them together, where either does.
+pub(super) fn fewer(own: Option<u64>, calls: Option<u64>) -> Option<u64> {
+    match (own, calls) {
+        (Some(own), Some(calls)) => Some(own.min(calls)),
+        (own, calls) => own.or(calls),
     }
 }
 
 /// Of two members of one name both count, whichever of them the provider takes.
 pub(super) fn tool(uses: &mut Vec<(Meter, Option<u64>)>, item: Node<'_>, calls: Option<u64>) {
     let own = uses_at_most(item).filter(|_| heeds_uses(item, "type"));
-    let most = match (own, calls) {
-        (Some(own), Some(calls)) => Some(own.min(calls)),
-        (own, calls) => own.or(calls),
-    };
+    let most = fewer(own, calls);
     let kinds = item.children().filter(|field| field.is_named("type")).filter_map(|kind| kind.text());
     let mut is_known = false;
     for meter in kinds.filter_map(|kind| of_kind(&kind, item)) {
