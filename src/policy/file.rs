@@ -114,17 +114,33 @@
 //! # Ok::<(), token_budget::Error>(())
 //! ```
 //!
-//! # Limits that a gateway keeps for a team
-//! Entries of `teams`, or a file that is one such entry, in LiteLLM's names:
+//! # Limits that a gateway keeps for a team, a user, a customer or an organization
+//! Entries of `teams`, `users`, `customers` and `organizations` (and of `keys`), or a file that is one such entry, in
+//! LiteLLM's names. `null` is a field that is not set, and numbers may be quoted.
 //!
 //! | Field (also written) | Becomes |
 //! |---|---|
-//! | `team_alias` (`team_id`, `name`) | the scope `team/NAME` |
+//! | `name`, `team_alias`, else `team_id` | the scope `team/NAME` |
+//! | `name`, `user_id`, else `user_alias` | the scope `user/NAME`; of `customers`, with `alias`, `customer/NAME` |
+//! | `name`, `organization_alias`, else `organization_id` | the scope `organization/NAME` |
 //! | `max_budget` | a budget in dollars |
-//! | `budget_duration` (`duration`) | its window: `30d` **rolls**; left out, it is the lifetime |
+//! | `budget_duration` (of a team also `duration`) | its window: `1mo` is the calendar month in UTC, `30d` **rolls**; left out, null or `"None"`, it is the lifetime |
 //! | `soft_budget` | a warning from there on; `max_budget` then blocks the call that would reach it |
 //! | `tpm_limit`, `rpm_limit` | budgets of tokens and of requests in a rolling minute |
-//! | `metadata` | metadata, of text, numbers and true or false |
+//! | `budget_limits` | a list of budgets in dollars, each with its `max_budget` and `budget_duration`; all bind |
+//! | `model_max_budget` | by model, a budget: a figure, or `max_budget` (`budget_limit`), `budget_duration` (`time_period`), `tpm_limit`, `rpm_limit` |
+//! | `model_tpm_limit`, `model_rpm_limit` | by model, budgets of tokens and of requests in a rolling minute |
+//! | `litellm_budget_table` | the budgets that stand under a `budget_id`, beside the entry's own |
+//! | `metadata` | metadata, of text, numbers and true or false; lists and tables in it are left out |
+//!
+//! A model binds calls that write it alike; `openai/gpt-4o` also binds those that write `gpt-4o`.
+//!
+//! LiteLLM begins some durations by the calendar (`24h` at midnight, `7d` on Monday, `30d` on the first of a month);
+//! here they roll, so that no stretch of that length passes more. Passed over are figures of the past (`spend`), who
+//! made an entry and when, and what else a gateway does. Refused, with what to write instead: `budget_id` without
+//! its table, `max_parallel_requests`, `models` that are not empty, `blocked` that is true, `temp_budget_increase`,
+//! `team_member_budget` and its like, other months than one, and a gateway's own configuration (`litellm_settings`,
+//! `provider_budget_config`).
 //!
 //! ```
 //! use token_budget::Policy;
@@ -140,12 +156,23 @@
 //! # Ok::<(), token_budget::Error>(())
 //! ```
 //!
-//! Keys and teams share these fields, and take `observe` and `restart` as
+//! All entries share these fields, and take `observe` and `restart` as
 //! budgets do; only `duration` is a team's alone.
+//!
+//! ```
+//! use token_budget::Policy;
+//!
+//! let policy = Policy::from_json(r#"{"keys": [{"key_alias": "bot", "max_budget": null, "budget_limits": [
+//!     {"budget_duration": "24h", "max_budget": 10}, {"budget_duration": "1mo", "max_budget": 100}]}]}"#)?;
+//! let windows: Vec<_> = policy.budgets().iter().map(|budget| budget.window().to_string()).collect();
+//! assert_eq!(windows, ["1d", "month"]);
+//! # Ok::<(), token_budget::Error>(())
+//! ```
 //!
 //! # What is refused
 //! Besides what is said above: an unknown field, unit, zone or kind, a field
-//! or an id that stands twice, a duration without its unit, `null`, text or
+//! or an id that stands twice, a duration without its unit, `null` in an entry of
+//! budgets or exemptions, text or
 //! names of more than 4,096 bytes, lists of more than 10,000 entries, nesting
 //! of more than 16 levels, and more than 16 MiB in all. A file without any
 //! list of budgets, keys or teams is refused, too: it was cut off or emptied by
@@ -157,6 +184,7 @@ mod document;
 mod budget;
 mod exemption;
 mod gateway;
+mod litellm;
 mod value;
 mod tree;
 mod json;

@@ -15,7 +15,8 @@ pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
         let (document, unbound) = take_unbound(document)?;
         return Ok(Policy::new(held(&document, 1, holder)?)?.change(|inner| inner.unbound = unbound));
     }
-    let lists = ["budgets", "keys", "api_keys", "teams"];
+    refuse_config(document)?;
+    let lists = ["budgets", "keys", "api_keys", "teams", "users", "customers", "organizations"];
     let fields = Fields::of(document, &[&["policy", "exemptions", "unbound"][..], &lists].concat())?;
     if !lists.iter().any(|list| fields.has(list)) {
         return Err(no_budgets());
@@ -31,7 +32,13 @@ pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
         let budget = budget::budget(node, kinds);
         budgets.push(budget.map_err(|error| error.within(&place("budget", &["id"], node, number)))?);
     }
-    for (lists, holder) in [(&["keys", "api_keys"][..], &gateway::KEY), (&["teams"], &gateway::TEAM)] {
+    for (lists, holder) in [
+        (&["keys", "api_keys"][..], &gateway::KEY),
+        (&["teams"], &gateway::TEAM),
+        (&["users"], &gateway::USER),
+        (&["customers"], &gateway::CUSTOMER),
+        (&["organizations"], &gateway::ORGANIZATION),
+    ] {
         for (node, number) in entries(&fields, lists)? {
             budgets.extend(held(node, number, holder)?);
         }
@@ -52,6 +59,30 @@ pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
 
 pub(super) fn no_budgets() -> Error {
     wrong("no budgets, keys or teams: a policy without any says so by an empty list of budgets")
+}
+
+/// Parts of a gateway's own configuration, in which limits stand that nothing here would keep.
+const CONFIG: [(&str, &str); 5] = [
+    (
+        "litellm_settings",
+        "write its max_budget as a budget of your organization, and defaults of users with each = \"user\"",
+    ),
+    ("general_settings", "limits stand in budgets, keys, teams, users, customers and organizations"),
+    ("router_settings", "write limits of a provider or model as a budget with providers or models"),
+    ("provider_budget_config", "write a budget with providers = [...] for each"),
+    ("model_list", "write limits of a model as a budget with models = [...]"),
+];
+
+fn refuse_config(document: &Node) -> Result<(), Error> {
+    let found = CONFIG.iter().find(|(name, _)| {
+        document.table().is_ok_and(|entries| entries.iter().any(|(field, _)| field == name))
+    });
+    match found {
+        Some((field, instead)) => {
+            Err(wrong(format!("is a gateway's own configuration and no policy; {instead}")).within(field))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The word on unbound calls in a file that is one key or one team, and what is left of it without that.
@@ -92,7 +123,7 @@ fn place(noun: &str, names: &[&str], node: &Node, number: u32) -> String {
 
 fn held(node: &Node, number: u32, holder: &Holder) -> Result<Vec<Budget>, Error> {
     gateway::budgets(node, holder)
-        .map_err(|error| error.within(&place(holder.noun, holder.names, node, number)))
+        .map_err(|error| error.within(&place(holder.noun, &holder.called(), node, number)))
 }
 
 fn exemptions(fields: &Fields<'_>, kinds: &[ScopeKind], budgets: &[Budget]) -> Result<Vec<Exemption>, Error> {

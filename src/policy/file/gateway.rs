@@ -7,32 +7,76 @@ use super::super::budget::Guardrail;
 use super::super::{Budget, Selector, Tier, Tiers};
 use super::budget::rising;
 use super::tree::{Fields, Node, wrong};
-use super::value;
+use super::{litellm, value};
 use crate::{Error, Scope, ScopeKind, TierAction, Unit, Usd, Window};
 
 /// For whom a gateway keeps limits.
 pub(super) struct Holder {
     /// What an entry is called in errors.
     pub(super) noun: &'static str,
-    /// The fields that may name it.
+    /// The fields that may name it; of these one stands, beside the id or not.
     pub(super) names: &'static [&'static str],
+    /// The gateway's own id, which names it where nothing else does.
+    pub(super) id: Option<&'static str>,
     kind: ScopeKind,
     durations: &'static [&'static str],
+    /// The fields that say to whom it belongs; a call says so itself.
+    pub(super) owners: &'static [&'static str],
+}
+
+impl Holder {
+    /// Every field that may name it.
+    pub(super) fn called(&self) -> Vec<&'static str> {
+        self.names.iter().copied().chain(self.id).collect()
+    }
 }
 
 /// In LiteLLM a key's own `duration` is how long the key is valid, so it is none of a budget's names here.
 pub(super) const KEY: Holder = Holder {
     noun: "key",
     names: &["name", "key", "key_alias"],
+    id: None,
     kind: ScopeKind::ApiKey,
     durations: &["budget_duration"],
+    owners: &["team_id", "user_id", "organization_id", "project_id", "agent_id"],
 };
 
 pub(super) const TEAM: Holder = Holder {
     noun: "team",
-    names: &["name", "team_alias", "team_id"],
+    names: &["name", "team_alias"],
+    id: Some("team_id"),
     kind: ScopeKind::Team,
     durations: &["budget_duration", "duration"],
+    owners: &["organization_id"],
+};
+
+pub(super) const ORGANIZATION: Holder = Holder {
+    noun: "organization",
+    names: &["name", "organization_alias"],
+    id: Some("organization_id"),
+    kind: ScopeKind::Organization,
+    durations: &["budget_duration"],
+    owners: &[],
+};
+
+/// Calls carry the id of a user, so it goes before the alias, which is then a description.
+pub(super) const USER: Holder = Holder {
+    noun: "user",
+    names: &["name", "user_id"],
+    id: Some("user_alias"),
+    kind: ScopeKind::User,
+    durations: &["budget_duration"],
+    owners: &["organization_id"],
+};
+
+/// Those on whose behalf an application calls; the scope is of the kind `customer`.
+pub(super) const CUSTOMER: Holder = Holder {
+    noun: "customer",
+    names: &["name", "user_id"],
+    id: Some("alias"),
+    kind: ScopeKind::Custom(CompactString::const_new("customer")),
+    durations: &["budget_duration"],
+    owners: &[],
 };
 
 const MONTHLY: [&str; 2] = ["monthly_limit", "monthly_limit_usd"];
@@ -46,36 +90,52 @@ const REST: [&str; 7] =
 /// Rates of a gateway: the field, and what it counts in a rolling minute.
 const RATES: [(&str, Unit); 2] = [("tpm_limit", Unit::Tokens), ("rpm_limit", Unit::Requests)];
 
-/// Whether a whole file is one key or one team, as a gateway's own interface writes it.
+/// Whether a whole file is one entry, as a gateway's own interface writes it.
+///
+/// A key may say to which team it belongs, and a team to which organisation, so the smallest is asked for first.
 pub(super) fn alone(document: &Node) -> Result<Option<&'static Holder>, Error> {
     let names = document.table()?;
     let any = |fields: &[&str]| names.iter().any(|(name, _)| fields.contains(&name.as_str()));
-    Ok(if any(&["team_alias", "team_id"]) {
-        Some(&TEAM)
-    } else if any(&MONTHLY) || any(&["key_alias"]) {
+    Ok(if any(&["key_alias"]) {
         Some(&KEY)
+    } else if any(&["team_alias", "team_id"]) {
+        Some(&TEAM)
+    } else if any(&MONTHLY) {
+        Some(&KEY)
+    } else if any(&["user_id"]) {
+        Some(&USER)
+    } else if any(&["organization_alias", "organization_id"]) {
+        Some(&ORGANIZATION)
     } else {
         None
     })
 }
 
-/// The budgets of one key or team, each named after its scope and the field that it comes from.
+/// The budgets of one entry, each named after its scope and the field that it comes from.
 pub(super) fn budgets(node: &Node, holder: &Holder) -> Result<Vec<Budget>, Error> {
+    let said = litellm::without_nulls(node)?;
     let groups =
-        [holder.names, &MONTHLY, &DAILY, &THRESHOLDS, &HARD_STOP, &CHANNELS, holder.durations, &REST];
-    let fields = Fields::of(node, &groups.concat())?;
-    let name = fields.find_any(holder.names, name)?.ok_or_else(|| missing(holder.names))?;
-    let scope = Scope::new(holder.kind.clone(), name)?;
-    let mut budgets: Vec<_> = dollars(&fields, holder, &scope)?.into_iter().collect();
+        [&holder.called(), &MONTHLY[..], &DAILY, &THRESHOLDS, &HARD_STOP, &CHANNELS, holder.durations, &REST];
+    let groups = [&groups.concat()[..], &litellm::LIMITS, &litellm::PASSED_OVER, holder.owners].concat();
+    litellm::refuse(&said)?;
+    let fields = Fields::of(&said, &groups)?;
+    let scope = Scope::new(holder.kind.clone(), called(&fields, holder)?)?;
+    let unlimited =
+        node.table()?.iter().any(|(field, node)| field == "max_budget" && matches!(node, Node::Null));
+    let mut budgets: Vec<_> = dollars(&fields, holder, &scope, unlimited)?.into_iter().collect();
     for (field, unit) in RATES {
         if let Some(limit) = fields.find(field, |node| value::figure(node, &unit))? {
             budgets.push(of_field(&scope, field, unit, limit, Window::rolling_minute()));
         }
     }
+    budgets.extend(litellm::more(&fields, &scope)?);
     if budgets.is_empty() {
-        return Err(wrong("has no limit: expected one of monthly_limit, max_budget, tpm_limit, rpm_limit"));
+        return Err(wrong(
+            "has no limit: expected one of monthly_limit, max_budget, tpm_limit, rpm_limit; \
+             who has none stands among budgets, with limit = \"none\"",
+        ));
     }
-    let metadata = fields.find("metadata", value::metadata)?.unwrap_or_default();
+    let metadata = fields.find("metadata", litellm::metadata)?.unwrap_or_default();
     let channels = fields.find_any(&CHANNELS, value::channels)?.unwrap_or_default();
     let (observe, restart) = (fields.flag("observe")?, fields.flag("restart")?);
     for budget in &mut budgets {
@@ -84,6 +144,15 @@ pub(super) fn budgets(node: &Node, holder: &Holder) -> Result<Vec<Budget>, Error
         (budget.observe, budget.restart) = (observe, restart);
     }
     Ok(budgets)
+}
+
+/// What the entry is called: by its name, else by the gateway's id.
+fn called(fields: &Fields<'_>, holder: &Holder) -> Result<CompactString, Error> {
+    let by_id = || holder.id.map_or(Ok(None), |id| fields.find(id, name));
+    match fields.find_any(holder.names, name)? {
+        Some(name) => Ok(name),
+        None => by_id()?.ok_or_else(|| missing(&holder.called())),
+    }
 }
 
 /// A name that may be shown. Who writes the key itself would have it in every report.
@@ -104,15 +173,22 @@ fn missing(names: &[&str]) -> Error {
     wrong(format!("has no name: expected one of {}", names.join(", ")))
 }
 
-fn of_field(scope: &Scope, field: &str, unit: Unit, limit: i64, window: Window) -> Budget {
+pub(super) fn of_field(scope: &Scope, field: &str, unit: Unit, limit: i64, window: Window) -> Budget {
     Budget::new(format_compact!("{scope} {field}"), Selector::Scope(scope.clone()), unit, Some(limit), window)
 }
 
 /// The budget in dollars, if there is one, with its guardrail and tiers.
-fn dollars(fields: &Fields<'_>, holder: &Holder, scope: &Scope) -> Result<Option<Budget>, Error> {
+///
+/// `unlimited` says that the entry has a budget of null: then a duration says nothing.
+fn dollars(
+    fields: &Fields<'_>,
+    holder: &Holder,
+    scope: &Scope,
+    unlimited: bool,
+) -> Result<Option<Budget>, Error> {
     let monthly = fields.find_any(&MONTHLY, value::money)?;
     let max = fields.find("max_budget", value::money)?;
-    let window = fields.find_any(holder.durations, value::window)?;
+    let window = fields.find_any(holder.durations, litellm::window)?.flatten();
     let (field, limit, window) = match (monthly, max, window) {
         (Some(limit), None, None) => ("monthly_limit", limit, Window::month()),
         // Without a duration a gateway never resets it.
@@ -120,6 +196,7 @@ fn dollars(fields: &Fields<'_>, holder: &Holder, scope: &Scope) -> Result<Option
         (Some(_), Some(_), _) => {
             return Err(Error::invalid("max_budget", "stands beside monthly_limit; keep one of them"));
         }
+        (None, None, Some(_)) if unlimited => return without_dollars(fields),
         (_, None, Some(_)) => return Err(Error::invalid("budget_duration", "stands without max_budget")),
         (None, None, None) => return without_dollars(fields),
     };

@@ -1,6 +1,7 @@
 //! Is every field read as told, and everything else refused by name?
 
 mod gateway;
+mod litellm;
 #[cfg(feature = "toml")]
 mod toml;
 
@@ -403,7 +404,8 @@ fn a_word_about_the_whole_policy_that_cannot_be_read_is_named() {
     }
     assert_eq!(
         error(r#"{"budgets": [], "ladder": []}"#),
-        "ladder: unknown field, expected one of policy, exemptions, unbound, budgets, keys, api_keys, teams"
+        "ladder: unknown field, expected one of policy, exemptions, unbound, budgets, keys, api_keys, teams, users, customers, \
+         organizations"
     );
 }
 

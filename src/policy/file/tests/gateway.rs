@@ -101,7 +101,8 @@ fn a_key_that_cannot_be_read_is_named() {
         ),
         (
             key(r#""metadata": {}"#),
-            "key bot: has no limit: expected one of monthly_limit, max_budget, tpm_limit, rpm_limit",
+            "key bot: has no limit: expected one of monthly_limit, max_budget, tpm_limit, rpm_limit; \
+             who has none stands among budgets, with limit = \"none\"",
         ),
     ] {
         assert_eq!(told, answer);
@@ -118,8 +119,8 @@ fn a_team_that_cannot_be_read_is_named() {
             "team a: budget_duration: expected text, found a number",
         ),
         (
-            team(r#""max_budget": 800, "budget_duration": "1mo""#),
-            "team a: budget_duration: rolling: \"1mo\" is not one whole number and a unit: s, m (minutes), h, d or w, such as 90m or 30d",
+            team(r#""max_budget": 800, "budget_duration": "30""#),
+            "team a: budget_duration: rolling: \"30\" lacks a unit: s, m (minutes), h, d or w",
         ),
         (
             team(r#""budget_duration": "30d", "tpm_limit": 1"#),
@@ -134,7 +135,11 @@ fn a_team_that_cannot_be_read_is_named() {
             "team a: soft_budget: stands beside thresholds; keep one of them",
         ),
         (team(r#""tpm_limit": "1,000,000""#), "team a: tpm_limit: \"1,000,000\" is not a plain whole number"),
-        (team(r#""max_budget": null"#), "team a: max_budget: expected a number, found null"),
+        (
+            team(r#""max_budget": null"#),
+            "team a: has no limit: expected one of monthly_limit, max_budget, tpm_limit, rpm_limit; \
+             who has none stands among budgets, with limit = \"none\"",
+        ),
         (
             error(r#"{"teams": [{"max_budget": 8}]}"#),
             "team 1: has no name: expected one of name, team_alias, team_id",
