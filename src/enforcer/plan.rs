@@ -309,12 +309,16 @@ fn price_holds_until(
     until
 }
 
-/// Which publication a price is from.
+/// Which publication a price is from, and by what its figures were multiplied.
 pub(crate) fn price_version(price: &ModelPrice) -> CompactString {
     let source = price.source();
     let version = source.version().unwrap_or_default();
     let date = source.date().map_or(CompactString::default(), |date| date.to_compact_string());
-    compact_str::format_compact!("{} {version} {date}", source.name())
+    let published = compact_str::format_compact!("{} {version} {date}", source.name());
+    source
+        .factors()
+        .iter()
+        .fold(published, |version, factor| compact_str::format_compact!("{} {factor}", version.trim_end()))
 }
 
 /// The same of a price that is assumed to be that of the model named.

@@ -80,7 +80,7 @@ pub(super) fn compile(row: &PriceRow, times: Option<&Rates>) -> Result<Compiled,
                 } else {
                     rates(tier)
                 };
-                scale("region_factors", &mut filled.rates, factor)?;
+                scale("region_factors", &mut filled.rates, factor, row.is_factored())?;
                 let set = RateSet::of(&filled, &shared);
                 places.push(place(&mut sets, set)?);
             }
@@ -145,7 +145,7 @@ fn band<'a>(
         .into_iter()
         .map(|tier| {
             let mut scaled = base;
-            scale(&format!("{}_factor", tier.name()), &mut scaled, row.factor(tier))?;
+            scale(&format!("{}_factor", tier.name()), &mut scaled, row.factor(tier), row.is_factored())?;
             Ok([read(tier)?, scaled])
         })
         .collect()
@@ -250,7 +250,9 @@ pub(super) fn units(meter: Meter, rate: Decimal) -> Result<u128, String> {
 }
 
 /// Multiplies the rates of tokens, exactly; fees of tools have no discount.
-fn scale(field: &str, rates: &mut Given, factor: Option<Decimal>) -> Result<(), Error> {
+///
+/// A row under a factor of the whole table has rates that nobody wrote, with more decimals: their products are rounded up.
+fn scale(field: &str, rates: &mut Given, factor: Option<Decimal>, round_up: bool) -> Result<(), Error> {
     let Some(factor) = factor.map(|factor| factor.normalize()) else { return Ok(()) };
     if (factor.is_sign_negative() && !factor.is_zero()) || factor > Decimal::from(FACTOR_MAX) {
         return Err(Error::invalid(field, format!("{factor} is not between 0 and {FACTOR_MAX}")));
@@ -260,18 +262,20 @@ fn scale(field: &str, rates: &mut Given, factor: Option<Decimal>) -> Result<(), 
     }
     for (slot, meter) in rates.iter_mut().zip(Meter::ALL).filter(|(_, meter)| meter.counts_tokens()) {
         let Some(rate) = *slot else { continue };
-        let product = multiplied(rate, factor).ok_or_else(|| {
-            Error::invalid(field, format!("{factor} times the {meter} rate cannot be kept exactly"))
-        })?;
+        let (product, _) = multiplied(rate, factor)
+            .filter(|(product, is_exact)| *product <= TOKEN_MAX && (*is_exact || round_up))
+            .ok_or_else(|| {
+                Error::invalid(field, format!("{factor} times the {meter} rate cannot be kept exactly"))
+            })?;
         *slot = Some(product);
     }
     Ok(())
 }
 
-fn multiplied(rate: u128, factor: Decimal) -> Option<u128> {
+/// The product in whole units, rounded up, and whether that is all of it; `None` beyond 128 bits.
+pub(super) fn multiplied(rate: u128, factor: Decimal) -> Option<(u128, bool)> {
     let unit = 10_u128.checked_pow(factor.scale())?;
     let product = rate.checked_mul(factor.mantissa().unsigned_abs())?;
-    let whole = product.checked_div(unit)?;
-    let exact = whole.checked_mul(unit)? == product;
-    (exact && whole <= TOKEN_MAX).then_some(whole)
+    let whole = product.div_ceil(unit);
+    Some((whole, whole.checked_mul(unit)? == product))
 }

@@ -8,6 +8,9 @@
 //! second needs the request; who reads it says so by
 //! [`Call::may_use`](crate::Call::may_use).
 
+use rust_decimal::Decimal;
+
+use super::compile::multiplied;
 use super::cost::amount;
 use super::exact::ExactUsd;
 use super::families;
@@ -109,7 +112,10 @@ impl ModelPrice {
         let rates = self
             .dearest_sets(conditions)
             .filter_map(|set| Some((set.rate(meter, size)?, set.minimum(meter))));
-        rates.max().or_else(|| families::tool_fee(self.provider(), meter).map(|rate| (rate, 0)))
+        // A fee that no row names is multiplied like those that one does.
+        let times = |rate: u128, factor: &Decimal| multiplied(rate, *factor).map_or(rate, |(rate, _)| rate);
+        let unnamed = || families::tool_fee(self.provider(), meter);
+        rates.max().or_else(|| unnamed().map(|rate| (self.factors.iter().fold(rate, times), 0)))
     }
 }
 

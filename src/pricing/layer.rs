@@ -56,7 +56,11 @@ pub(super) struct Span {
 
 impl Span {
     pub(super) fn of(row: &PriceRow) -> Self {
-        Self { from: row.from.unwrap_or(Timestamp::MIN), until: row.until.unwrap_or(Timestamp::MAX) }
+        Self::between(row.from, row.until)
+    }
+
+    pub(super) fn between(from: Option<Timestamp>, until: Option<Timestamp>) -> Self {
+        Self { from: from.unwrap_or(Timestamp::MIN), until: until.unwrap_or(Timestamp::MAX) }
     }
 
     pub(super) fn is_empty(self) -> bool {
@@ -112,6 +116,26 @@ pub(super) fn overlaid(
         // Nothing to complete the row with: compiling it as it is says what it lacks.
         None if !replaced => versions.push(Version::compiled(upper.clone(), source)?),
         None => {}
+    }
+    versions.sort_by_key(|version| version.price.valid_from());
+    Ok(versions)
+}
+
+/// The same versions with other rates inside `span`; what lies outside it stays.
+pub(super) fn repriced(
+    lower: &[Version],
+    span: Span,
+    change: impl Fn(&PriceRow) -> Result<PriceRow, Error>,
+    source: impl Fn(&PriceSource) -> PriceSource,
+) -> Result<Vec<Version>, Error> {
+    let mut versions = Vec::new();
+    for version in lower {
+        versions.extend(version.within(span.before()).transpose()?);
+        if let Some(part) = Span::of(&version.row).and(span) {
+            let source = Arc::new(source(version.price.source()));
+            versions.push(Version::compiled(part.cut(&change(&version.row)?), &source)?);
+        }
+        versions.extend(version.within(span.after()).transpose()?);
     }
     versions.sort_by_key(|version| version.price.valid_from());
     Ok(versions)

@@ -61,6 +61,8 @@ pub struct ModelPrice {
     /// The windows of the week at whose edges another price of the same version begins or ends.
     windows: Arc<[Windows]>,
     allowances: Arc<[Allowance]>,
+    /// By what a tool's fee is multiplied that the row does not name.
+    pub(super) factors: Arc<[Decimal]>,
     compiled: Compiled,
 }
 
@@ -91,6 +93,7 @@ impl ModelPrice {
             source: Arc::clone(source),
             windows: Arc::clone(&windows),
             allowances: row.allowances.as_slice().into(),
+            factors: row.factors.as_slice().into(),
             compiled: compile(row, None)?,
         };
         let timed = row.times.iter().zip(windows.iter()).map(|(times, windows)| {

@@ -122,6 +122,11 @@ pub struct PriceRow {
     pub(super) free: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) unknown: bool,
+    /// By which factors of a table its rates have been multiplied, tools' fees included.
+    #[serde(skip)]
+    pub(super) factors: Vec<Decimal>,
+    #[serde(skip)]
+    pub(super) is_product: bool,
 }
 
 impl PriceRow {
@@ -320,6 +325,11 @@ impl PriceRow {
 
     pub(super) fn rates_mut(&mut self, tier: ServiceTier) -> &mut Rates {
         rates_of!(&mut self, tier)
+    }
+
+    /// Whether some of its rates have been multiplied, so that they may have more decimals than anybody wrote.
+    pub(super) fn is_factored(&self) -> bool {
+        self.is_product
     }
 
     /// Whether it names a rate anywhere, be it zero.

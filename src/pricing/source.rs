@@ -18,13 +18,16 @@ pub struct PriceSource {
     version: Option<CompactString>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     date: Option<NaiveDate>,
+    /// By what the figures were multiplied, in that order, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    factors: Vec<CompactString>,
 }
 
 impl PriceSource {
     /// A source of that name: `"contract 2026/17"`.
     #[must_use]
     pub fn new(name: impl Into<CompactString>) -> Self {
-        Self { name: name.into(), version: None, date: None }
+        Self { name: name.into(), version: None, date: None, factors: Vec::new() }
     }
 
     /// With the version that was read.
@@ -39,6 +42,18 @@ impl PriceSource {
     pub fn with_date(mut self, date: NaiveDate) -> Self {
         self.date = Some(date);
         self
+    }
+
+    /// The same figures, multiplied once more.
+    pub(super) fn times(mut self, factor: CompactString) -> Self {
+        self.factors.push(factor);
+        self
+    }
+
+    /// By what the published figures were multiplied, in the order in which that was done: `× 0.85 (contract 2026/17)`.
+    #[must_use]
+    pub fn factors(&self) -> &[CompactString] {
+        &self.factors
     }
 
     /// Who published it.
@@ -69,6 +84,6 @@ impl fmt::Display for PriceSource {
         if let Some(date) = self.date {
             write!(f, " of {date}")?;
         }
-        Ok(())
+        self.factors.iter().try_for_each(|factor| write!(f, " {factor}"))
     }
 }

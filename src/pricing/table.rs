@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::catalog;
 use super::clause::Clause;
+use super::factor::PriceFactor;
 use super::import::Import;
 use super::layer::{Span, Version, overlaid};
 use super::matching::{canonical_provider, split_provider, undated};
@@ -157,6 +158,32 @@ impl PricingTable {
             clauses.insert(canonical_provider(provider).into(), known.collect());
         }
         Ok(Self::of(models, aliases, clauses))
+    }
+
+    /// This table with the prices that it has now multiplied by a factor.
+    ///
+    /// Layers and factors lie in the order in which they are added: a row laid over
+    /// the result afterwards stands as it is written, and another factor multiplies once more.
+    /// See [`PriceFactor`] for what is multiplied, and when.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the field, for a factor that is not above zero,
+    /// above 1,000 or finer than nine decimals, an end that does not lie after its beginning, and a
+    /// provider or models of which the table has no row; naming the model, where a product is too large.
+    pub fn with_factor(&self, factor: &PriceFactor) -> Result<Self, Error> {
+        factor.check()?;
+        let mut models = self.0.models.clone();
+        let selected = |model: &&mut Model| factor.selects(&model.name.provider, &model.name.model);
+        let mut found = false;
+        for model in models.iter_mut().filter(selected) {
+            found = true;
+            let place = format!("price factor ({:?}/{:?})", model.name.provider, model.name.model);
+            model.versions = factor.applied(&model.versions).map_err(|error| error.within(&place))?;
+        }
+        if !found {
+            return Err(factor.selects_nothing());
+        }
+        Ok(Self::of(models, self.0.aliases.clone(), self.0.clauses.clone()))
     }
 
     /// This table with another name for a model that it knows.

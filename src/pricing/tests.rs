@@ -1,6 +1,7 @@
 //! Do prices come out as published and as written?
 
 mod conditions;
+mod factor;
 mod imports;
 mod money;
 mod published;

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use token_budget::pricing::{Import, TimeRates};
+use token_budget::pricing::{Import, PriceFactor, TimeRates};
+use token_budget::wire::extract;
 use token_budget::{
-    Budget, Call, Policy, PriceRow, PriceSource, PricingTable, Rates, RefusalKind, ServiceTier, Usage, Usd,
-    Window,
+    Budget, BudgetLedger, Call, Policy, PriceRow, PriceSource, PricingTable, Rates, RefusalKind, Root,
+    ServiceTier, Usage, Usd, Window,
 };
 
-use crate::support::{House, at, call, team, usd};
+use crate::support::{House, at, call, ready, team, usd};
 
 // The tool's own code, so that what it says is what is tested.
 #[allow(dead_code, reason = "its main is not called")]
@@ -113,6 +114,62 @@ fn a_prepared_charge_set_sees_the_edge_too() {
     assert_eq!(quoted(), usd("4"));
     house.go_to("2026-11-02T16:30:00Z");
     assert_eq!(quoted(), usd("1"));
+}
+
+/// Four dollars a million, and from December on 15 percent less.
+fn discounted() -> PricingTable {
+    let row = PriceRow::new("acme", "steady");
+    let row = row.with_rates(ServiceTier::Standard, Rates::per_million("4", "4").unwrap());
+    let contract = PriceFactor::new("0.85".parse().unwrap()).named("contract 2026/17");
+    let table = PricingTable::empty().with_rows([row]).unwrap();
+    table.with_factor(&contract.with_from(at("2026-12-01T00:00:00Z"))).unwrap()
+}
+
+#[test]
+fn a_discount_begins_for_quotes_charges_and_kept_plans_and_each_charge_remembers_it() {
+    let policy = Policy::new([Budget::usd("search", team(), Usd::dollars(100), Window::lifetime())]).unwrap();
+    let house = House::with(policy, |builder| builder.prices(discounted()));
+    let million = call("steady", 1_000_000);
+    house.go_to("2026-11-30T23:59:59.999999999Z");
+    let prepared = house.enforcer.prepare(&call("steady", 0)).unwrap();
+    let quoted = || prepared.reserve_now(0, 1_000_000).unwrap().or_refusal().unwrap().quoted();
+    // Each is asked twice and more, so that the second answer comes from what was kept.
+    for _ in 0..3 {
+        assert_eq!((house.admit(&million).quoted(), quoted()), (usd("4"), usd("4")));
+        assert_eq!(house.enforcer.quote(&million).unwrap(), Some(usd("4")));
+    }
+    let sent = house.admit(&million).send();
+    house.go_to("2026-12-01T00:00:00Z");
+    for _ in 0..3 {
+        assert_eq!((house.admit(&million).quoted(), quoted()), (usd("3.4"), usd("3.4")));
+        assert_eq!(house.enforcer.quote(&million).unwrap(), Some(usd("3.4")));
+    }
+    // A call of November is charged at November's price, and December's at its own.
+    assert_eq!(sent.reconcile_now(Usage::of(0, 1_000_000)).unwrap().cost(), usd("4"));
+    let receipt = house.admit(&million).send().reconcile_now(Usage::of(500_000, 1_000_000)).unwrap();
+    assert_eq!(receipt.cost(), usd("5.1")); // 1.5 million × 4 × 0.85
+    let entries = ready(house.ledger.entries(&Root::unnamed(), 0, 1_000)).unwrap();
+    let named = entries.iter().filter_map(|entry| entry.note.about.as_ref());
+    let mut versions: Vec<_> = named.map(|about| about.price.to_string()).collect();
+    versions.sort();
+    versions.dedup();
+    assert_eq!(versions, ["own rows  ", "own rows × 0.85 (contract 2026/17)"]);
+}
+
+#[test]
+fn a_cost_that_the_seller_reports_is_charged_as_it_stands() {
+    let row = PriceRow::new("openrouter", "m");
+    let row = row.with_rates(ServiceTier::Standard, Rates::per_million("1", "1").unwrap());
+    let premium = PriceFactor::new("1.10".parse().unwrap());
+    let table = PricingTable::empty().with_rows([row]).unwrap().with_factor(&premium).unwrap();
+    let house = House::with(monthly(), |builder| builder.prices(table));
+    let charged = |usage: &str| {
+        let body = format!(r#"{{"id": "a", "model": "m", "usage": {usage}}}"#);
+        let sent = house.admit(&call("m", 1_000_000).provider("openrouter")).send();
+        sent.reconcile_now(extract(Some("openrouter"), body.as_bytes(), []).unwrap()).unwrap().cost()
+    };
+    assert_eq!(charged(r#"{"prompt_tokens": 0, "completion_tokens": 1000000, "cost": 1.05}"#), usd("1.05"));
+    assert_eq!(charged(r#"{"prompt_tokens": 0, "completion_tokens": 1000000}"#), usd("1.10"));
 }
 
 #[test]
