@@ -209,7 +209,21 @@ pub struct Conditions {
     shown: u8,
     /// Kinds that come out beside text, and whether the request says which.
     asked: u8,
-    cache_writes: bool,
+    cache: CacheWrites,
+}
+
+/// What a request lets its provider write to a cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum CacheWrites {
+    /// Whatever the provider writes by itself, for its default lifetime.
+    #[default]
+    ByItself,
+    /// Nothing: the request switches that off.
+    Nothing,
+    /// What the request marks, for the default lifetime.
+    Marked,
+    /// What the request marks, for a longer lifetime, or nobody knows for which.
+    ForLong,
 }
 
 /// The bit of an answer whose kinds of content are said.
@@ -225,7 +239,7 @@ impl Conditions {
             search_context: SearchContext::Medium,
             shown: 0,
             asked: 0,
-            cache_writes: false,
+            cache: CacheWrites::ByItself,
         }
     }
 
@@ -282,14 +296,46 @@ impl Conditions {
         self
     }
 
-    /// With input that may be written to a cache, which a quote then allows for.
+    /// With input that may be written to a cache, for whichever lifetime is dearest; a quote then allows for that.
     ///
-    /// A charge needs no such hint: it prices the writes that were reported.
-    /// Where a provider caches by itself and bills the writing, set it always.
+    /// What a provider writes by itself and bills is held without this word: OpenAI's from gpt-5.6 on, at 1.25 times
+    /// the input rate. A charge needs no such hint: it prices the writes that were reported.
     #[must_use]
-    pub const fn with_cache_writes(mut self) -> Self {
-        self.cache_writes = true;
+    pub const fn with_cache_writes(self) -> Self {
+        self.with_cache(CacheWrites::ForLong)
+    }
+
+    /// With a request that keeps its provider from writing to a cache by itself, so that a quote does not allow for it.
+    ///
+    /// OpenAI writes nothing where a request says `"prompt_cache_options": {"mode": "explicit"}` and marks nothing
+    /// (from gpt-5.6 on). Where it is said and not true, a call may cost more than was held.
+    ///
+    /// ```
+    /// use token_budget::{Call, Conditions, Enforcer};
+    ///
+    /// let enforcer = Enforcer::builder().build();
+    /// let call = Call::new("gpt-5.6-luna").input_tokens(300_000).output_tokens(16);
+    /// // More than 272,000 tokens: $0.50 a million written, $0.40 read, and 16 × $1.80.
+    /// assert_eq!(enforcer.quote(&call)?, Some("0.1500288".parse()?));
+    /// let call = call.conditions(Conditions::new().without_cache_writes());
+    /// assert_eq!(enforcer.quote(&call)?, Some("0.1200288".parse()?));
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn without_cache_writes(self) -> Self {
+        self.with_cache(CacheWrites::Nothing)
+    }
+
+    #[must_use]
+    pub(crate) const fn with_cache(mut self, cache: CacheWrites) -> Self {
+        self.cache = cache;
         self
+    }
+
+    /// What may be written to a cache.
+    #[inline]
+    pub(crate) const fn cache(&self) -> CacheWrites {
+        self.cache
     }
 
     /// The processing asked for.
@@ -338,9 +384,9 @@ impl Conditions {
         (self.shown | self.asked) & !SAID != 0
     }
 
-    /// Whether input may be written to a cache.
+    /// Whether the request asks for input to be written to a cache.
     #[must_use]
     pub const fn cache_writes(&self) -> bool {
-        self.cache_writes
+        matches!(self.cache, CacheWrites::Marked | CacheWrites::ForLong)
     }
 }

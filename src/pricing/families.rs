@@ -214,6 +214,17 @@ pub(super) fn searches(model: &str) -> u64 {
     u64::from(once.into_iter().any(|word| model.contains(word)))
 }
 
+/// Whether what is written to a cache without being asked for is billed at the write rate, where a row has one.
+///
+/// OpenAI's models do so from gpt-5.6 on, at 1.25 times the input rate (its prompt caching guide, November 2026), with
+/// every seller that lists the rate. Of unknown ones it is taken for granted. Anthropic's write only what
+/// `cache_control` or a `cachePoint` marks; Alibaba's and `MiniMax`'s bill as plain input what they keep by
+/// themselves, and Google's bill storage (their caching pages, October 2026).
+pub(super) fn caches_by_itself(model: &str) -> bool {
+    let model = model.to_ascii_lowercase();
+    !["claude", "qwen", "minimax", "gemini"].into_iter().any(|family| model.contains(family))
+}
+
 /// Whether a model thinks beside its output limit: Perplexity's research reasons over what it found before it answers,
 /// and bills that apart.
 pub(crate) fn thinks_beside_limit(model: &str) -> bool {

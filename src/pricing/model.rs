@@ -57,6 +57,8 @@ pub struct ModelPrice {
     /// It searches the web without being asked to, and maybe often.
     pub(super) searches: bool,
     pub(super) searches_much: bool,
+    /// Its provider writes input to a cache without being asked to.
+    caches_by_itself: bool,
     source: Arc<PriceSource>,
     /// The windows of the week at whose edges another price of the same version begins or ends.
     windows: Arc<[Windows]>,
@@ -90,6 +92,7 @@ impl ModelPrice {
             unknown: row.unknown,
             searches: families::searches(&row.model) > 0,
             searches_much: families::searches(&row.model) > 1,
+            caches_by_itself: families::caches_by_itself(&row.model),
             source: Arc::clone(source),
             windows: Arc::clone(&windows),
             allowances: row.allowances.as_slice().into(),
@@ -139,7 +142,8 @@ impl ModelPrice {
     /// The most that a call with at most these tokens can cost, however they are classed.
     ///
     /// All input is priced at the dearest of input and cached input (and of
-    /// cache writes, if [`Conditions::cache_writes`], and of sound, images and
+    /// cache writes that the provider makes by itself, or the request asks for,
+    /// see [`Conditions::with_cache_writes`], and of sound, images and
     /// video, where [`Conditions::with_modality`] says so), all output at the
     /// dearest of output and reasoning; the fee of the request is contained. A
     /// shorter input can be dearer where a tier has no rates for long ones, so
@@ -372,9 +376,8 @@ impl ModelPrice {
     /// Every band that an input up to that length may lie in, with its largest input and dearest rates.
     #[inline]
     fn reachable(&self, input_tokens: u64, conditions: &Conditions) -> impl Iterator<Item = (u64, Dearest)> {
-        // OpenAI writes caches by itself, and bills that where the row has a rate for it; for its longer
-        // lifetime it waits to be asked.
-        let (conditions, keeps) = (*conditions, self.provider == "openai");
+        // What is written by itself is billed where the row has a rate for it; a longer lifetime waits to be asked.
+        let (conditions, keeps) = (*conditions, self.caches_by_itself);
         (0..=self.band(input_tokens)).filter_map(move |band| {
             let last = self.compiled.edges.get(band).map_or(u64::MAX, |next| next.saturating_sub(1));
             Some((input_tokens.min(last), self.set(band, &conditions)?.dearest(&conditions, keeps)))

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use super::compile::{Filled, Given, at, units};
 use super::fees::{self, Side};
 use super::row::PriceRow;
+use crate::conditions::CacheWrites;
 use crate::{Conditions, Error, Meter, Modality, SearchContext};
 
 /// Units in an atto-dollar, in which the common rates fit 64 bits.
@@ -83,7 +84,7 @@ pub(super) struct RateSet {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct QuoteRates {
     input: u64,
-    /// With what a provider may write to a cache by itself, at its default lifetime.
+    /// With what is written to a cache for its default lifetime, by the provider itself or where a request marks it.
     input_kept: u64,
     /// With what is written to a cache for longer, where the request asks for that.
     input_written: u64,
@@ -183,10 +184,10 @@ impl RateSet {
     #[inline]
     pub(super) fn dearest(&self, conditions: &Conditions, keeps: bool) -> Dearest {
         let rates = &self.quote;
-        let input = match (conditions.cache_writes(), keeps) {
-            (true, _) => rates.input_written,
-            (false, true) => rates.input_kept,
-            (false, false) => rates.input,
+        let input = match (conditions.cache(), keeps) {
+            (CacheWrites::ForLong, _) => rates.input_written,
+            (CacheWrites::Marked, _) | (CacheWrites::ByItself, true) => rates.input_kept,
+            (CacheWrites::Nothing, _) | (CacheWrites::ByItself, false) => rates.input,
         };
         let output = if self.draws_unasked(conditions) { rates.output_unsaid } else { rates.output };
         let mut dearest = Dearest { input, output, request: rates.request };

@@ -21,8 +21,18 @@ pub(crate) struct Document<'a> {
     first: Entry,
     /// The names of the outermost object's members, of which every reader asks for many that are not there.
     names: Names,
-    /// Whether something in it is marked to be kept in a cache: Anthropic's mark, or Bedrock's.
-    pub(crate) marks_cache: bool,
+    marks: CacheMarks,
+}
+
+/// What a text says of caches, wherever it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CacheMarks {
+    /// Something is marked to be kept: Anthropic's mark, or Bedrock's.
+    pub(crate) writes: bool,
+    /// Something is marked as the end of what is to be kept: OpenAI's mark.
+    pub(crate) breaks: bool,
+    /// A lifetime is named, and it is none that is the default.
+    pub(crate) lasts: bool,
 }
 
 /// Deeper values are passed over.
@@ -164,9 +174,9 @@ impl<'d> Node<'d> {
         self.document.text.len()
     }
 
-    /// Whether anything in the whole text is marked for a cache.
-    pub(crate) fn document_marks_cache(&self) -> bool {
-        self.document.marks_cache
+    /// What the whole text says of caches.
+    pub(crate) fn document_marks(&self) -> CacheMarks {
+        self.document.marks
     }
 
     pub(crate) fn kind(&self) -> Kind {

@@ -1,6 +1,7 @@
 //! What does a request ask for, read off its JSON body?
 
 mod body;
+mod caches;
 mod calls;
 mod claimed;
 mod conditions;
@@ -39,6 +40,7 @@ use draft::{Draft, Media};
 use language::Language;
 
 use super::document::{Document, Node};
+use crate::conditions::CacheWrites;
 use crate::fee::Reading;
 use crate::message::{Part, Prompt};
 use crate::{Call, Error, ErrorKind, Meter, SearchContext};
@@ -111,6 +113,8 @@ pub struct RequestShape {
     pub uses: Vec<(Meter, Option<u64>)>,
     /// Whether the answer begins with the prompt: the `echo` of legacy completions.
     pub echo: bool,
+    /// What it lets its provider write to a cache.
+    cache: CacheWrites,
     /// How many inputs it holds that the model reads each by itself: texts to embed, prompts to complete.
     inputs: u32,
     /// What it shows beside text.
@@ -171,7 +175,7 @@ impl RequestShape {
             draft.opaque();
         }
         draft.unseen(inputs::queries(body));
-        let media = draft.media;
+        let (media, cache) = (draft.media, caches::of(body));
         let uses = std::mem::take(&mut draft.uses);
         Ok(Self {
             model: settings::model(body),
@@ -181,7 +185,8 @@ impl RequestShape {
             choices: settings::choices(body, language),
             stream: body.get("stream").and_then(|stream| stream.switch()).unwrap_or(false),
             service_tier: settings::service_tier(body),
-            writes_cache: body.document_marks_cache(),
+            writes_cache: matches!(cache, CacheWrites::Marked | CacheWrites::ForLong),
+            cache,
             background: settings::background(body),
             reasoning: settings::reasoning(body, language),
             speed: settings::speed(body),

@@ -21,6 +21,7 @@ mod architecture;
 mod assumed;
 mod attack_cases;
 mod billed;
+mod caches;
 mod cancel;
 mod cost_of;
 #[cfg(feature = "testing")]

@@ -1,7 +1,7 @@
 //! Where does each value of a JSON text begin?
 
 use super::names::Names;
-use super::{BARE, DEEP, DEPTH_MAX, Document, Entries, Entry, Key};
+use super::{BARE, CacheMarks, DEEP, DEPTH_MAX, Document, Entries, Entry, Key};
 
 /// A place where the text is no JSON.
 type Wrong = usize;
@@ -12,7 +12,7 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Wrong> {
         at: 0,
         entries: Entries::default(),
         names: Names::default(),
-        marks_cache: false,
+        marks: CacheMarks::default(),
     };
     parser.space();
     parser.value(Key::default(), 0, false)?;
@@ -21,16 +21,19 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Wrong> {
         return Err(parser.at);
     }
     let first = *parser.entries.get(0).ok_or(0_usize)?;
-    let Parser { entries, names, marks_cache, .. } = parser;
-    Ok(Document { text, first, entries, names, marks_cache })
+    let Parser { entries, names, marks, .. } = parser;
+    Ok(Document { text, first, entries, names, marks })
 }
+
+/// The lifetimes that a cache has by default: Anthropic's and Bedrock's, and `OpenAI`'s.
+const DEFAULTS: [&[u8]; 2] = [b"\"5m\"", b"\"30m\""];
 
 struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     entries: Entries,
     names: Names,
-    marks_cache: bool,
+    marks: CacheMarks,
 }
 
 impl Parser<'_> {
@@ -94,11 +97,13 @@ impl Parser<'_> {
             return Ok(0);
         }
         loop {
-            let (key, is_mark) = self.name(depth == 0)?;
+            let (key, mark) = self.name(depth == 0)?;
             self.space();
             self.eat(b':')?;
             self.space();
-            self.marks_cache |= is_mark && self.peek() != b'n';
+            if let Some(mark) = mark {
+                self.marked(mark);
+            }
             self.value(key, depth.saturating_add(1), false)?;
             self.space();
             match self.peek() {
@@ -114,7 +119,7 @@ impl Parser<'_> {
     }
 
     /// Passes over a member's name; tells where it begins, and whether it marks something for a cache.
-    fn name(&mut self, is_outermost: bool) -> Result<(Key, bool), Wrong> {
+    fn name(&mut self, is_outermost: bool) -> Result<(Key, Option<Mark>), Wrong> {
         self.eat(b'"')?;
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         // Most are too short for a search that takes its time to begin.
@@ -126,7 +131,7 @@ impl Parser<'_> {
                 self.names.add(plain);
             }
             self.at = self.at.saturating_add(plain.len()).saturating_add(1);
-            return Ok((Key::plain(at, plain), is_mark(plain)));
+            return Ok((Key::plain(at, plain), mark(plain)));
         }
         let end = super::text::end(self.bytes, self.at);
         let raw = self.bytes.get(self.at..end).filter(|_| end < self.bytes.len()).ok_or(self.bytes.len())?;
@@ -135,7 +140,7 @@ impl Parser<'_> {
         }
         self.at = end.saturating_add(1);
         let name = std::str::from_utf8(raw).unwrap_or_default();
-        Ok((Key::other(at), is_mark(super::text::unescaped(name).as_bytes())))
+        Ok((Key::other(at), mark(super::text::unescaped(name).as_bytes())))
     }
 
     fn list(&mut self, depth: usize) -> Result<u32, Wrong> {
@@ -195,9 +200,20 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Keeps what the value says of a cache that begins here; null says nothing.
+    fn marked(&mut self, mark: Mark) {
+        let value = self.bytes.get(self.at..).unwrap_or_default();
+        let says = !value.starts_with(b"null");
+        match mark {
+            Mark::Writes => self.marks.writes |= says,
+            Mark::Breaks => self.marks.breaks |= says,
+            Mark::Lasts => self.marks.lasts |= says && !DEFAULTS.iter().any(|word| value.starts_with(word)),
+        }
+    }
+
     /// Passes over what lies too deep: it is checked for balance, not for grammar, and counts as marked for a cache.
     fn pass_over(&mut self) -> Result<(), Wrong> {
-        self.marks_cache = true;
+        self.marks = CacheMarks { writes: true, breaks: true, lasts: true };
         let end = super::text::end_of_value(self.bytes, self.at);
         if end > self.bytes.len() {
             return Err(self.bytes.len());
@@ -207,9 +223,22 @@ impl Parser<'_> {
     }
 }
 
-/// Anthropic's mark for a cache, and Bedrock's.
-fn is_mark(name: &[u8]) -> bool {
-    name == b"cache_control" || name == b"cachePoint"
+/// What a member's name says of caches.
+#[derive(Clone, Copy)]
+enum Mark {
+    Writes,
+    Breaks,
+    Lasts,
+}
+
+/// Anthropic's mark for a cache, Bedrock's, and where `LiteLLM` is to put such marks; `OpenAI`'s; and a lifetime.
+fn mark(name: &[u8]) -> Option<Mark> {
+    match name {
+        b"cache_control" | b"cachePoint" | b"cache_control_injection_points" => Some(Mark::Writes),
+        b"prompt_cache_breakpoint" => Some(Mark::Breaks),
+        b"ttl" => Some(Mark::Lasts),
+        _ => None,
+    }
 }
 
 fn is_number(word: &[u8]) -> bool {

@@ -2,6 +2,7 @@
 
 use super::RequestShape;
 use super::draft::Media;
+use crate::conditions::CacheWrites;
 use crate::{Conditions, Modality, Region, ServiceTier};
 
 /// What the request asks for, on top of what the caller says: the dearer of both.
@@ -20,8 +21,14 @@ pub(super) fn of(shape: &RequestShape, mut conditions: Conditions) -> Conditions
     if let Some(size) = shape.search {
         conditions = conditions.with_search_context(size);
     }
-    if shape.writes_cache {
-        conditions = conditions.with_cache_writes();
+    // What the caller says of all is believed, and so is a field of the shape that was changed since.
+    let cache = match (shape.writes_cache, shape.cache) {
+        (true, CacheWrites::ByItself | CacheWrites::Nothing) => CacheWrites::ForLong,
+        (false, CacheWrites::Marked | CacheWrites::ForLong) => CacheWrites::ByItself,
+        (_, cache) => cache,
+    };
+    if cache != CacheWrites::ByItself && conditions.cache() != CacheWrites::ForLong {
+        conditions = conditions.with_cache(cache);
     }
     let conditions = kinds(shape.media).fold(conditions, Conditions::with_input_modality);
     match shape.answer {

@@ -84,7 +84,7 @@ const NAMES: [(Field, &str); 28] = [
          topk p k minp topa typicalp seed maxtokens maxcompletiontokens maxoutputtokens \
          maxtokenstosample maxnewtokens numpredict maxtoolcalls frequencypenalty presencepenalty \
          repetitionpenalty logprobs toplogprobs echo raw user userid safetyidentifier promptcachekey \
-         promptcacheretention store paralleltoolcalls toolchoice functioncall servicetier speed \
+         promptcacheretention promptcacheoptions store paralleltoolcalls toolchoice functioncall servicetier speed \
          inferencegeo region include truncation background reasoningeffort reasoningformat \
          includereasoning enablethinking thinkingbudget think verbosity modalities audio voice prefix \
          safetysettings safetymode safemode safemodel safeprompt safetymodel guardrailconfig \

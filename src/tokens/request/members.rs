@@ -55,7 +55,7 @@ const NAMES: [(Use, &str); 13] = [
     (Use::Name, "name"),
     (
         Use::Label,
-        "type id callid toolcallid tooluseid status index cachecontrol cachepoint iserror strict role \
+        "type id callid toolcallid tooluseid status index cachecontrol cachepoint promptcachebreakpoint iserror strict role \
          phase prefix execution serverlabel containerid detail mediaresolution mimetype mediatype \
          format returncode thought caller approvalrequestid approve videometadata toolname namespace",
     ),
