@@ -73,6 +73,13 @@ pub enum Part {
     /// Text that the model reads and no request carries, of about so many tokens at most: a thought that the provider
     /// keeps under an id, a query that is read once more for each document. It makes an estimate a guess.
     Unseen(u64),
+    /// A PDF that stands in the request, by its pages: a guess, and the model's largest input where nobody says what
+    /// its family takes for a page.
+    Pages(Pages),
+    /// Sound that stands in the request, by its length.
+    Sound(Sound),
+    /// A film that stands in the request, by its length.
+    Film(Film),
     /// Something that cannot be counted here, such as a file id: taken at the model's largest input.
     Opaque,
 }
@@ -116,6 +123,76 @@ pub enum Detail {
     /// At its own size, which some models take for several times as many tokens: OpenAI's `original`, Google's
     /// `ultra_high`, Alibaba's `vl_high_resolution_images`.
     Original,
+}
+
+/// A PDF's pages, and the text that they show.
+///
+/// A provider shows its model each page as an image, and some the text beside it.
+///
+/// # Example: a PDF is held by its pages
+/// ```
+/// use token_budget::{Detail, FamilyEstimator, Message, Pages, Part, Prompt, TokenEstimator};
+///
+/// // Ten pages of a report: 3,000 letters each, at half a token a letter.
+/// let pages = Pages { count: 10, text_tokens: Some(15_000), detail: Detail::Auto };
+/// let tokens = |model, parts| {
+///     let message = Message { role: "user".into(), parts };
+///     FamilyEstimator::new().count(model, &Prompt { messages: vec![message], tools: vec![] }).tokens
+/// };
+/// let held = |model| tokens(model, vec![Part::Pages(pages)]) - tokens(model, vec![]);
+///
+/// // 258 a page, and as much again for its text, which Google's guide lists beside it.
+/// assert_eq!(held("gemini-2.5-flash"), 10 * 258 * 2);
+/// // 560 a page: from Gemini 3 on the text of a PDF is not billed.
+/// assert_eq!(held("gemini-3-flash"), 10 * 560);
+/// // An image of 1,600 a page, and the text at 1.06 of OpenAI's tokens; since Claude 4.7 at 1.36.
+/// assert_eq!(held("claude-sonnet-4-5"), 10 * 1_600 + 15_900);
+/// assert_eq!(held("claude-opus-4-8"), 10 * 1_600 + 20_400);
+/// // An image in high detail of 1,445 a page, and the text.
+/// assert_eq!(held("gpt-4o"), 10 * 1_445 + 15_000);
+/// // Nobody says what these take: 3,200 a page, the most that is known of an image of others, and the text.
+/// assert_eq!(held("nova-pro"), 10 * 3_200 + 15_000);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pages {
+    /// Pages, by the largest of all readings of the file.
+    pub count: u64,
+    /// Tokens that the text of all pages comes to at most: half a token for a Latin letter or a blank, a whole one for
+    /// any other byte of what they show. `None` where it cannot be read: the file is encrypted, cut, damaged, or packed
+    /// beyond what is unpacked here.
+    pub text_tokens: Option<u64>,
+    /// How closely the model looks.
+    pub detail: Detail,
+}
+
+/// A piece of sound.
+///
+/// ```
+/// use token_budget::{FamilyEstimator, Message, Part, Prompt, Sound, TokenEstimator};
+///
+/// let tokens = |parts| {
+///     let message = Message { role: "user".into(), parts };
+///     FamilyEstimator::new().count("gemini-2.5-flash", &Prompt { messages: vec![message], tools: vec![] }).tokens
+/// };
+/// let minute = Part::Sound(Sound { length_ms: 60_000 });
+/// // 32 tokens for each second that has begun, and for one more.
+/// assert_eq!(tokens(vec![minute]) - tokens(vec![]), 61 * 32);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sound {
+    /// How long it plays, in milliseconds.
+    pub length_ms: u64,
+}
+
+/// A film, with or without sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Film {
+    /// How long it plays, in milliseconds.
+    pub length_ms: u64,
+    /// Images of it that the model is shown: one a second, unless the request asks for more.
+    pub frames: u64,
+    /// How closely the model looks.
+    pub detail: Detail,
 }
 
 impl Message {
@@ -167,6 +244,9 @@ impl fmt::Debug for Part {
             Self::Schema(text) => write!(f, "Schema({} bytes)", text.len()),
             Self::Thinking => f.write_str("Thinking"),
             Self::Unseen(tokens) => write!(f, "Unseen({tokens} tokens)"),
+            Self::Pages(pages) => write!(f, "{pages:?}"),
+            Self::Sound(sound) => write!(f, "{sound:?}"),
+            Self::Film(film) => write!(f, "{film:?}"),
             Self::Opaque => f.write_str("Opaque"),
         }
     }

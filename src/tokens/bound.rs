@@ -3,6 +3,7 @@
 use super::TokenEstimator;
 use super::estimate::Estimate;
 use super::family::{Allowance, Family};
+use super::media::{self, Held};
 use super::own_tool::OwnTool;
 use crate::message::{Detail, Part, Prompt};
 
@@ -111,11 +112,22 @@ pub(super) fn sum(
                 }
                 Part::Image | Part::Picture(_) => Estimate::guess(allowance.image),
                 Part::Unseen(tokens) => Estimate::guess(*tokens),
+                Part::Pages(pages) => medium(media::in_family(family).pages(pages)),
+                Part::Sound(sound) => medium(media::in_family(family).sound(*sound)),
+                Part::Film(film) => medium(media::in_family(family).film(*film)),
                 Part::Opaque => Estimate::opaque(),
             });
         }
     }
     sum
+}
+
+/// What is held for a file by its pages or its length; a part that cannot be counted where nobody says how much that is.
+fn medium(held: Option<Held>) -> Estimate {
+    held.map_or_else(Estimate::opaque, |held| Estimate {
+        expected: held.expected,
+        ..Estimate::guess(held.most)
+    })
 }
 
 /// Descriptions stay at their bytes even where text is counted: a provider

@@ -8,10 +8,12 @@ mod families;
 mod family;
 #[cfg(feature = "tiktoken")]
 mod fast;
+mod media;
 #[cfg(feature = "tiktoken")]
 mod memo;
 mod output;
 mod own_tool;
+mod pdf;
 mod picture;
 mod profile;
 mod recount;

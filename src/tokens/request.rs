@@ -7,7 +7,9 @@ mod claimed;
 mod conditions;
 mod content;
 mod draft;
+mod encoded;
 mod fields;
+mod files;
 mod inputs;
 pub(crate) mod language;
 mod limit;
@@ -54,7 +56,7 @@ use crate::{Call, Error, ErrorKind, Meter, SearchContext};
 /// in a body, the largest counts; who knows the API, as the HTTP gate does, heeds its own words alone.
 ///
 /// Nothing that may cost tokens is dropped silently. A part of an unknown kind
-/// counts as the text of its JSON, a file that is only named is
+/// counts as the text of its JSON, a PDF that stands in it is read for its pages, a file that is only named is
 /// [`Part::Opaque`](crate::Part::Opaque), and what is nested more than 32 levels deep is too.
 /// Settings that a model never reads (`temperature`, `metadata`, …) are left out.
 ///
@@ -167,6 +169,7 @@ impl RequestShape {
     fn spoken(body: Node<'_>, language: &'static Language) -> Result<Self, Error> {
         let mut draft = Draft::new(body.document_bytes());
         draft.looks_closest = settings::looks_closest(body);
+        draft.looks = settings::looks(body);
         body::read(&mut draft, body);
         if settings::shows_thinking(body) {
             draft.aside(Part::Thinking);

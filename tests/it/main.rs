@@ -74,6 +74,7 @@ mod public_cases;
 mod request_claimed;
 mod request_dearer;
 mod request_fees;
+mod request_files;
 mod request_held;
 mod request_limits;
 mod request_memory;

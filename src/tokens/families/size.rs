@@ -4,6 +4,7 @@ use super::CONFIDENCE_PPM;
 use crate::message::{Message, Part, Prompt};
 use crate::tokens::document::Document;
 use crate::tokens::estimate::Estimate;
+use crate::tokens::media::{self, Held};
 use crate::tokens::own_tool::OwnTool;
 use crate::tokens::profile::{Margin, Notation, Profile};
 use crate::tokens::tool_text::Tool;
@@ -31,6 +32,8 @@ pub(super) struct Size {
     /// What images of no known size take at most.
     unsized_most: u64,
     unseen: u64,
+    /// PDFs, sounds and films.
+    media: Held,
     opaque: bool,
 }
 
@@ -83,8 +86,19 @@ impl Size {
                 Part::Image => self.unsized_most = self.unsized_most.saturating_add(profile.pictures.most()),
                 Part::Thinking => self.thinks = true,
                 Part::Unseen(tokens) => self.unseen = self.unseen.saturating_add(*tokens),
+                Part::Pages(pages) => self.medium(media::of(profile).pages(pages)),
+                Part::Sound(sound) => self.medium(media::of(profile).sound(*sound)),
+                Part::Film(film) => self.medium(media::of(profile).film(*film)),
                 Part::Opaque => self.opaque = true,
             }
+        }
+    }
+
+    /// A file by its pages or its length.
+    fn medium(&mut self, held: Option<Held>) {
+        match held {
+            Some(held) => self.media = self.media.plus(held),
+            None => self.opaque = true,
         }
     }
 
@@ -127,7 +141,7 @@ impl Size {
         let thinking = if self.thinks { profile.thinking } else { 0 };
         let plain = sum(&[profile.prompt, self.framing, text, schemas, thinking, self.pictures]);
         let tools = self.tool_tokens(profile);
-        let expected = sum(&[plain, tools, self.unsized_most / 2, self.unseen / 4]);
+        let expected = sum(&[plain, tools, self.unsized_most / 2, self.unseen / 4, self.media.expected]);
         // A call was seen to take three tokens more, where its notation is closed its text again.
         let notation = if profile.is_exact { 0 } else { self.call_text };
         let calls = self.calls.saturating_mul(3).saturating_add(notation);
@@ -136,6 +150,7 @@ impl Size {
             tools,
             self.unsized_most,
             self.unseen,
+            self.media.most,
             calls,
             added(plain, profile.margin),
             added(text, rough),
@@ -166,6 +181,7 @@ impl Size {
             || self.pictures > 0
             || self.unsized_most > 0
             || self.unseen > 0
+            || self.media.most > 0
             || self.opaque;
         let estimate = Estimate::likely(expected, most, CONFIDENCE_PPM);
         if is_guessed {

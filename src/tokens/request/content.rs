@@ -169,7 +169,7 @@ pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {
     match class {
         Class::Call => calls::item(draft, value),
         Class::Image => draft.image(media::image_of(value)),
-        Class::File => media::document(draft, value),
+        Class::File => media::document(draft, value, true),
         Class::Plain | Class::Thought => {}
     }
     let thinks =
@@ -193,7 +193,7 @@ pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {
             Use::Words => read(draft, field),
             Use::Json => draft.json(field.json()),
             Use::Image => media::images(draft, field, value),
-            Use::File => media::document(draft, field),
+            Use::File => media::document(draft, field, false),
             Use::Inline => media::inline(draft, field, value),
             Use::Calls => calls::list(draft, field),
             Use::Call => calls::named(draft, field),

@@ -24,6 +24,8 @@ pub(super) struct Draft {
     is_opaque: bool,
     /// Whether every image is looked at in its own size.
     pub(super) looks_closest: bool,
+    /// How closely PDFs and films are looked at, where the body says it of all of them.
+    pub(super) looks: Option<Detail>,
     /// Tokens that are read and do not stand in the request.
     unseen: u64,
     /// Whether it shows pictures, sounds, films.
@@ -65,6 +67,7 @@ impl Draft {
             crowded: Vec::new(),
             is_opaque: false,
             looks_closest: false,
+            looks: None,
             unseen: 0,
             media: Media::default(),
             uses: Vec::new(),
@@ -157,6 +160,15 @@ impl Draft {
             image => image,
         };
         if self.has_place() && self.takes(PART_BYTES) { self.lay(image) } else { self.opaque() }
+    }
+
+    /// A file by its pages or its length. It is priced as what it may be billed as: a page as an image, a film
+    /// as sound as well.
+    pub(super) fn file(&mut self, part: Part) {
+        self.media.picture |= matches!(part, Part::Pages(_));
+        self.media.sound |= matches!(part, Part::Sound(_) | Part::Film(_));
+        self.media.film |= matches!(part, Part::Film(_));
+        if self.has_place() && self.takes(PART_BYTES) { self.lay(part) } else { self.opaque() }
     }
 
     /// Something that cannot be counted here.

@@ -3,6 +3,7 @@
 use super::claimed;
 use super::content::{self, Class};
 use super::draft::Draft;
+use super::files;
 use super::name::Name;
 use super::pixels;
 use crate::message::{Detail, Part, Picture};
@@ -64,8 +65,10 @@ fn looked_at(image: Part, detail: Option<Detail>) -> Part {
 }
 
 /// How closely an object asks to look; of several words the closest.
-fn detail(value: Node<'_>) -> Option<Detail> {
-    let named = ["detail", "mediaResolution", "media_resolution"].iter().filter_map(|field| value.get(field));
+pub(super) fn detail(value: Node<'_>) -> Option<Detail> {
+    let named = ["detail", "mediaResolution", "media_resolution", "resolution"]
+        .iter()
+        .filter_map(|field| value.get(field));
     let levels = named.filter_map(|named| if named.is_object() { named.get("level") } else { Some(named) });
     let known = levels.filter(|level| !level.is_null()).map(|level| {
         let word = level.text().unwrap_or_default().to_ascii_lowercase();
@@ -77,12 +80,17 @@ fn detail(value: Node<'_>) -> Option<Detail> {
             _ => Detail::Auto,
         }
     });
-    known.max_by_key(|detail| match detail {
+    known.max_by_key(|detail| closeness(*detail))
+}
+
+/// How close a look is, beside others.
+pub(super) fn closeness(detail: Detail) -> u8 {
+    match detail {
         Detail::Low => 0,
         Detail::Auto => 1,
         Detail::High => 2,
         Detail::Original => 3,
-    })
+    }
 }
 
 /// What stands in an image's object and is no image.
@@ -105,10 +113,11 @@ pub(super) fn beside(draft: &mut Draft, class: Class, field: Node<'_>) {
     }
 }
 
-/// A document whose text stands in the request is its text; any other cannot be counted here.
-pub(super) fn document(draft: &mut Draft, value: Node<'_>) {
+/// A document whose text stands in the request is its text; any other is what its bytes tell, else it cannot be
+/// counted here.
+pub(super) fn document(draft: &mut Draft, value: Node<'_>, is_part: bool) {
     if !value.is_object() {
-        return opaque(draft, value);
+        return elsewhere(draft, value, is_part);
     }
     let source =
         value.get("source").or_else(|| value.get("document")).filter(Node::is_object).unwrap_or(value);
@@ -118,7 +127,7 @@ pub(super) fn document(draft: &mut Draft, value: Node<'_>) {
     let has_more =
         ["bytes", "s3Location", "url", "file_id", "id"].iter().any(|field| source.get(field).is_some());
     if said.is_none() || (has_more && data.is_none()) {
-        return opaque(draft, value);
+        return elsewhere(draft, value, is_part);
     }
     for field in source.children().filter(|field| !field.is_empty()) {
         match Name::of(&field).as_str() {
@@ -147,7 +156,10 @@ fn field_of_part(value: Node<'_>, source: Node<'_>) -> bool {
     value.at() == source.at()
 }
 
-fn opaque(draft: &mut Draft, value: Node<'_>) {
+fn elsewhere(draft: &mut Draft, value: Node<'_>, is_part: bool) {
+    if files::read(draft, value, value, is_part) {
+        return;
+    }
     let kind = Name::of(&value);
     let word = value.get("type").and_then(|kind| kind.word()).unwrap_or_default();
     let is = |media: &str| word.contains(media) || kind.as_str().contains(media);
@@ -158,6 +170,9 @@ fn opaque(draft: &mut Draft, value: Node<'_>) {
 
 /// Data of a stated kind: an image, or what cannot be counted.
 pub(super) fn inline(draft: &mut Draft, value: Node<'_>, around: Node<'_>) {
+    if files::read(draft, value, around, false) {
+        return;
+    }
     match claimed::of(draft, value) {
         Part::Opaque => draft.opaque(),
         image => {

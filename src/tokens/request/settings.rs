@@ -4,8 +4,10 @@ use compact_str::CompactString;
 use serde_json::Value;
 
 use super::language::{ANY, Language};
-use super::{conditions, inputs};
+use super::name::Name;
+use super::{conditions, inputs, media};
 use crate::Error;
+use crate::message::Detail;
 use crate::tokens::document::Node;
 
 pub(super) fn model(body: Node<'_>) -> Option<CompactString> {
@@ -189,6 +191,15 @@ pub(super) fn looks_closest(body: Node<'_>) -> bool {
     let places = [Some(body), body.get("parameters")];
     let words = places.into_iter().flatten().filter_map(|place| place.get("vl_high_resolution_images"));
     words.into_iter().any(|word| !word.is_null() && word.switch() != Some(false))
+}
+
+/// How closely Google's models look at PDFs and films, where the settings say so.
+pub(super) fn looks(body: Node<'_>) -> Option<Detail> {
+    let settings = body.children().filter(|field| Name::of(field).as_str() == "generationconfig");
+    std::iter::once(body)
+        .chain(settings)
+        .filter_map(media::detail)
+        .max_by_key(|detail| media::closeness(*detail))
 }
 
 /// Whether several drafts read the prompt: 1,549 tokens were billed for 18.

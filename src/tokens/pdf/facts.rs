@@ -1,0 +1,132 @@
+//! What does a dictionary of a PDF say, as far as its pages go?
+
+use super::lexer::is_named;
+use super::objects::Run;
+
+/// How a stream is packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Packed {
+    #[default]
+    Not,
+    Flate,
+    /// In another way, or in several.
+    Otherwise,
+}
+
+/// What a dictionary says, as far as it matters here.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) kind: Kind,
+    pub(super) kids: Option<Run>,
+    pub(super) count: Option<u64>,
+    pub(super) contents: Run,
+    pub(super) length: Option<u64>,
+    pub(super) packed: Packed,
+    pub(super) first: Option<u64>,
+    pub(super) objects: Option<u64>,
+    pub(super) is_form: bool,
+    pub(super) is_predicted: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    #[default]
+    Other,
+    Page,
+    Pages,
+    ObjectStream,
+}
+
+/// A dictionary or a list that has begun.
+#[derive(Debug, Default)]
+pub(super) struct Frame {
+    pub(super) is_dict: bool,
+    /// The name whose value is awaited; of a list, the name that it is the value of.
+    pub(super) key: Key,
+    /// The last whole numbers: of `7 0 R`.
+    pub(super) wholes: [Option<u64>; 2],
+    /// Where a list's links begin.
+    pub(super) from: usize,
+    pub(super) facts: Facts,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Nothing is awaited.
+    #[default]
+    None,
+    Type,
+    Subtype,
+    Kids,
+    Count,
+    Contents,
+    Length,
+    Filter,
+    First,
+    Objects,
+    Predictor,
+    Encrypt,
+    Written,
+    Other,
+}
+
+const KEYS: [(&[u8], Key); 15] = [
+    (b"Type", Key::Type),
+    (b"Subtype", Key::Subtype),
+    (b"Kids", Key::Kids),
+    (b"Count", Key::Count),
+    (b"Contents", Key::Contents),
+    (b"Length", Key::Length),
+    (b"Filter", Key::Filter),
+    (b"First", Key::First),
+    (b"N", Key::Objects),
+    (b"Predictor", Key::Predictor),
+    (b"Encrypt", Key::Encrypt),
+    (b"V", Key::Written),
+    (b"DV", Key::Written),
+    (b"RC", Key::Written),
+    (b"ActualText", Key::Written),
+];
+
+impl Key {
+    /// What a name stands for, however it is spelled.
+    pub(super) fn of(name: &[u8]) -> Self {
+        let known = KEYS.iter().find(|(plain, _)| is_named(name, plain));
+        known.map_or(Self::Other, |(_, key)| *key)
+    }
+}
+
+impl Frame {
+    /// The value that was awaited is a name.
+    pub(super) fn named(&mut self, name: &[u8]) {
+        let is = |plain: &[u8]| is_named(name, plain);
+        match self.key {
+            Key::Type if is(b"Page") => self.facts.kind = Kind::Page,
+            Key::Type if is(b"Pages") => self.facts.kind = Kind::Pages,
+            Key::Type if is(b"ObjStm") => self.facts.kind = Kind::ObjectStream,
+            Key::Subtype => self.facts.is_form |= is(b"Form"),
+            Key::Filter => {
+                let is_flate = self.facts.packed == Packed::Not && (is(b"FlateDecode") || is(b"Fl"));
+                self.facts.packed = if is_flate { Packed::Flate } else { Packed::Otherwise };
+            }
+            _ => {}
+        }
+    }
+
+    /// A whole number that was no part of a reference was the value.
+    pub(super) fn settle(&mut self) {
+        let number = self.wholes[1].take();
+        self.wholes = [None, None];
+        match self.key {
+            Key::Count => self.facts.count = self.facts.count.max(number),
+            Key::Length => self.facts.length = number,
+            Key::First => self.facts.first = number,
+            Key::Objects => self.facts.objects = number,
+            Key::Predictor => self.facts.is_predicted |= number.is_some_and(|number| number > 1),
+            _ => {}
+        }
+        if self.is_dict {
+            self.key = Key::None;
+        }
+    }
+}

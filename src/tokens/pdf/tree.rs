@@ -1,0 +1,76 @@
+//! How many pages does the tree of pages come to?
+
+use std::collections::HashMap;
+
+use super::objects::{Node, Objects};
+
+/// The most leaves below any node.
+///
+/// What a node names twice counts twice, so that a tree that repeats a branch is as large as a reader finds it; a node
+/// that stands below itself adds nothing there. Each link is followed twice, however the nodes name one another.
+pub(super) fn pages(objects: &Objects) -> u64 {
+    // A list of kids may be an object of its own; no tree begins there.
+    let mut nodes: Vec<&Node> = objects.nodes.iter().chain(&objects.lists).collect();
+    nodes.sort_by_key(|node| node.number);
+    let mut tree = Tree { objects, groups: HashMap::new() };
+    for group in nodes.chunk_by(|one, other| one.number == other.number) {
+        let Some(first) = group.first() else { continue };
+        tree.groups.insert(first.number, (group, Sum::Unknown));
+    }
+    objects.nodes.iter().map(|node| tree.sum(node.number)).max().unwrap_or(0)
+}
+
+struct Tree<'a> {
+    objects: &'a Objects,
+    /// The nodes of each number: where several have one, the largest counts.
+    groups: HashMap<u32, (&'a [&'a Node], Sum)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sum {
+    Unknown,
+    /// Being added up.
+    Open,
+    Known(u64),
+}
+
+impl Tree<'_> {
+    fn sum(&mut self, root: u32) -> u64 {
+        // A stack of its own: a tree may be as deep as the file is long.
+        let mut open = vec![root];
+        while let Some(number) = open.last().copied() {
+            let Some((nodes, sum)) = self.groups.get(&number).copied() else { break };
+            if sum == Sum::Unknown {
+                self.set(number, Sum::Open);
+                let kids = nodes.iter().flat_map(|node| self.objects.linked(node.kids));
+                open.extend(kids.filter(|kid| matches!(self.groups.get(kid), Some((_, Sum::Unknown)))));
+                continue;
+            }
+            open.pop();
+            if sum == Sum::Open {
+                let leaves = nodes.iter().map(|node| self.leaves(node)).max().unwrap_or(0);
+                self.set(number, Sum::Known(leaves));
+            }
+        }
+        self.known(root)
+    }
+
+    fn leaves(&self, node: &Node) -> u64 {
+        self.objects.linked(node.kids).map(|kid| self.known(kid)).fold(0, u64::saturating_add)
+    }
+
+    /// What is no node is a page.
+    fn known(&self, number: u32) -> u64 {
+        match self.groups.get(&number) {
+            Some((_, Sum::Known(leaves))) => *leaves,
+            Some(_) => 0,
+            None => 1,
+        }
+    }
+
+    fn set(&mut self, number: u32, sum: Sum) {
+        if let Some((_, slot)) = self.groups.get_mut(&number) {
+            *slot = sum;
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What is a file whose bytes stand in the request?
+//!
+//! A file is what its bytes and all words beside it agree on. Where two words contradict each other, where a second
+//! file or an address stands beside it, or where the bytes are not what they are said to be, nothing is believed.
+
+use super::draft::Draft;
+use super::media::{closeness, detail};
+use super::name::Name;
+use super::{content, encoded};
+use crate::message::{Detail, Pages, Part};
+use crate::tokens::document::{Kind, Node};
+use crate::tokens::pdf;
+
+/// Files may stand as deep: `{document: {source: {bytes}}}`.
+const DEPTH_MAX: u8 = 3;
+
+/// Adds the one file that stands in an object, and what stands beside it; `false` where it cannot be told what it is.
+/// `around` may say how closely to look at it; the fields of a part are read with the part.
+pub(super) fn read(draft: &mut Draft, value: Node<'_>, around: Node<'_>, is_part: bool) -> bool {
+    let mut found = Found::default();
+    found.look(value, DEPTH_MAX);
+    let Some(data) = found.data.filter(|_| !found.is_elsewhere) else { return false };
+    let text = data.text().unwrap_or_default();
+    if let Some((kind, _)) = encoded::data_url(&text) {
+        found.say(kind);
+    }
+    let asked = [value, around].into_iter().filter_map(detail).chain(draft.looks);
+    let asked = asked.max_by_key(|detail| closeness(*detail)).unwrap_or_default();
+    match found.said {
+        // OpenAI puts a summary of its own beside a table.
+        Said::Table if Name::of(&data).as_str() == "filedata" => return false,
+        Said::Text | Said::Table => match encoded::bytes(&text) {
+            Some(bytes) => draft.text(&String::from_utf8_lossy(&bytes)),
+            None => return false,
+        },
+        Said::Pdf | Said::Nothing => match pages(&text, found.said, asked) {
+            Some(pages) => draft.file(Part::Pages(pages)),
+            None => return false,
+        },
+        Said::Other => return false,
+    }
+    beside(draft, value, is_part, DEPTH_MAX);
+    true
+}
+
+/// The pages of a PDF, which nobody need say that it is where it begins with those words.
+fn pages(text: &str, said: Said, detail: Detail) -> Option<Pages> {
+    const BEGINNING: &str = "JVBERi0";
+    if said == Said::Nothing && !encoded::data(text)?.starts_with(BEGINNING) {
+        return None;
+    }
+    let bytes = encoded::bytes(text).filter(|bytes| pdf::is_pdf(bytes))?;
+    let pdf = pdf::read(&bytes)?;
+    Some(Pages { count: pdf.pages, text_tokens: pdf.text_tokens, detail })
+}
+
+/// The file of an object, and what is said of it.
+#[derive(Default)]
+struct Found<'d> {
+    data: Option<Node<'d>>,
+    /// Something is there that is read as well, and not here.
+    is_elsewhere: bool,
+    said: Said,
+}
+
+/// What a file is said to be, by all words together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Said {
+    #[default]
+    Nothing,
+    Pdf,
+    Text,
+    Table,
+    /// Of another kind, or of two.
+    Other,
+}
+
+impl<'d> Found<'d> {
+    fn look(&mut self, value: Node<'d>, depth: u8) {
+        for field in value.children().filter(|field| !field.is_empty()) {
+            match Use::of(&field) {
+                Use::Data if self.data.is_none() => self.data = Some(field),
+                Use::Data | Use::Elsewhere => self.is_elsewhere = true,
+                Use::Around => match depth.checked_sub(1) {
+                    Some(depth) => self.look(field, depth),
+                    None => self.is_elsewhere = true,
+                },
+                Use::Kind => self.say(&field.text().unwrap_or_default()),
+                Use::Beside => {}
+            }
+        }
+    }
+
+    fn say(&mut self, kind: &str) {
+        let said = Said::of(kind);
+        let is_new = self.said == Said::Nothing || said == Said::Nothing || self.said == said;
+        self.said = match is_new {
+            true if said == Said::Nothing => self.said,
+            true => said,
+            false => Said::Other,
+        };
+    }
+}
+
+impl Said {
+    /// By a media type, or by a format in one word.
+    fn of(kind: &str) -> Self {
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match kind.as_str() {
+            "" | "base64" | "application/octet-stream" => Self::Nothing,
+            "pdf" | "application/pdf" | "application/x-pdf" => Self::Pdf,
+            "csv" | "text/csv" | "text/tab-separated-values" | "text/x-iif" => Self::Table,
+            "txt" | "md" | "html" => Self::Text,
+            "application/json"
+            | "application/xml"
+            | "application/javascript"
+            | "application/x-javascript"
+            | "application/x-python"
+            | "application/x-typescript"
+            | "application/yaml"
+            | "application/x-yaml" => Self::Text,
+            // Read page by page, or with its pictures.
+            "text/rtf" => Self::Other,
+            _ if kind.starts_with("text/") => Self::Text,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What a field of a file's object is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Data,
+    /// An object with the file in it.
+    Around,
+    Elsewhere,
+    Kind,
+    Beside,
+}
+
+impl Use {
+    fn of(field: &Node<'_>) -> Self {
+        match Name::of(field).as_str() {
+            "data" | "bytes" | "base64" | "filedata" | "url" | "documenturl" | "audiourl" | "videourl"
+            | "fileurl" | "file" | "source" | "document" | "inputaudio" | "audio" | "video"
+            | "inputvideo" => match field.kind() {
+                Kind::Text => Self::Data,
+                Kind::Object => Self::Around,
+                _ => Self::Elsewhere,
+            },
+            "fileid" | "fileids" | "fileuri" | "s3location" | "content" | "text" | "contents" => {
+                Self::Elsewhere
+            }
+            "mimetype" | "mediatype" | "format" => Self::Kind,
+            _ => Self::Beside,
+        }
+    }
+}
+
+/// What stands beside a file in its objects; of a part, its own fields are read with it.
+fn beside(draft: &mut Draft, value: Node<'_>, is_part: bool, depth: u8) {
+    for field in value.children().filter(|field| !field.is_empty()) {
+        match (Use::of(&field), Name::of(&field).as_str()) {
+            (Use::Around, _) if depth > 0 => beside(draft, field, false, depth.saturating_sub(1)),
+            (Use::Data, _) => {}
+            (_, "filename") => content::label(draft, field),
+            _ if is_part => {}
+            (Use::Kind, _)
+            | (_, "type" | "name" | "displayname" | "detail" | "mediaresolution" | "cachecontrol") => {
+                content::label(draft, field);
+            }
+            _ => draft.json(field.member_json()),
+        }
+    }
+}
