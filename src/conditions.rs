@@ -215,8 +215,10 @@ pub struct Conditions {
 /// What a request lets its provider write to a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum CacheWrites {
-    /// Whatever the provider writes by itself, for its default lifetime.
+    /// Nobody says, because no request was read.
     #[default]
+    Unsaid,
+    /// Whatever the provider writes by itself, for its default lifetime.
     ByItself,
     /// Nothing: the request switches that off.
     Nothing,
@@ -239,7 +241,7 @@ impl Conditions {
             search_context: SearchContext::Medium,
             shown: 0,
             asked: 0,
-            cache: CacheWrites::ByItself,
+            cache: CacheWrites::Unsaid,
         }
     }
 
@@ -298,29 +300,40 @@ impl Conditions {
 
     /// With input that may be written to a cache, for whichever lifetime is dearest; a quote then allows for that.
     ///
-    /// What a provider writes by itself and bills is held without this word: OpenAI's from gpt-5.6 on, at 1.25 times
-    /// the input rate. A charge needs no such hint: it prices the writes that were reported.
+    /// A charge needs no such hint: it prices the writes that were reported.
     #[must_use]
     pub const fn with_cache_writes(self) -> Self {
         self.with_cache(CacheWrites::ForLong)
     }
 
-    /// With a request that keeps its provider from writing to a cache by itself, so that a quote does not allow for it.
+    /// With input that the provider may write to a cache by itself, for its default lifetime.
     ///
-    /// OpenAI writes nothing where a request says `"prompt_cache_options": {"mode": "explicit"}` and marks nothing
-    /// (from gpt-5.6 on). Where it is said and not true, a call may cost more than was held.
+    /// OpenAI does so from gpt-5.6 on, and bills it at 1.25 times the input rate (its prompt caching guide, November
+    /// 2026). A request body that is read says this by itself where it sets nothing else. A [`Call`](crate::Call) with
+    /// stated tokens and without this word is held at the input rate, so that its charge may be a quarter of its
+    /// input above its hold; other models are held at the same rate with or without it.
     ///
+    /// # Example: what is written costs a quarter more than what is read
     /// ```
     /// use token_budget::{Call, Conditions, Enforcer};
     ///
     /// let enforcer = Enforcer::builder().build();
     /// let call = Call::new("gpt-5.6-luna").input_tokens(300_000).output_tokens(16);
-    /// // More than 272,000 tokens: $0.50 a million written, $0.40 read, and 16 × $1.80.
-    /// assert_eq!(enforcer.quote(&call)?, Some("0.1500288".parse()?));
-    /// let call = call.conditions(Conditions::new().without_cache_writes());
+    /// // More than 272,000 tokens: $0.40 a million read, $0.50 written, and 16 × $1.80.
     /// assert_eq!(enforcer.quote(&call)?, Some("0.1200288".parse()?));
+    /// let call = call.conditions(Conditions::new().with_automatic_cache_writes());
+    /// assert_eq!(enforcer.quote(&call)?, Some("0.1500288".parse()?));
     /// # Ok::<(), token_budget::Error>(())
     /// ```
+    #[must_use]
+    pub const fn with_automatic_cache_writes(self) -> Self {
+        self.with_cache(CacheWrites::ByItself)
+    }
+
+    /// With a request that keeps its provider from writing to a cache by itself, whatever its body leaves unsaid.
+    ///
+    /// OpenAI writes nothing where a request says `"prompt_cache_options": {"mode": "explicit"}` and marks nothing
+    /// (from gpt-5.6 on). Where it is said and not true, a call may cost more than was held.
     #[must_use]
     pub const fn without_cache_writes(self) -> Self {
         self.with_cache(CacheWrites::Nothing)

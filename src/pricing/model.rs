@@ -142,8 +142,8 @@ impl ModelPrice {
     /// The most that a call with at most these tokens can cost, however they are classed.
     ///
     /// All input is priced at the dearest of input and cached input (and of
-    /// cache writes that the provider makes by itself, or the request asks for,
-    /// see [`Conditions::with_cache_writes`], and of sound, images and
+    /// cache writes, where [`Conditions::with_cache_writes`] or
+    /// [`Conditions::with_automatic_cache_writes`] says so, and of sound, images and
     /// video, where [`Conditions::with_modality`] says so), all output at the
     /// dearest of output and reasoning; the fee of the request is contained. A
     /// shorter input can be dearer where a tier has no rates for long ones, so

@@ -187,7 +187,7 @@ impl RateSet {
         let input = match (conditions.cache(), keeps) {
             (CacheWrites::ForLong, _) => rates.input_written,
             (CacheWrites::Marked, _) | (CacheWrites::ByItself, true) => rates.input_kept,
-            (CacheWrites::Nothing, _) | (CacheWrites::ByItself, false) => rates.input,
+            (CacheWrites::Unsaid | CacheWrites::Nothing, _) | (CacheWrites::ByItself, false) => rates.input,
         };
         let output = if self.draws_unasked(conditions) { rates.output_unsaid } else { rates.output };
         let mut dearest = Dearest { input, output, request: rates.request };

@@ -46,13 +46,36 @@ fn admitted_of_five(conditions: Conditions) -> (usize, Usd) {
 
 /// All five were held at the rate of a cache for twelve hours, which none had asked for, and one was admitted.
 #[test]
-fn a_call_is_held_for_the_cache_that_its_provider_writes_by_itself_and_for_none_that_is_switched_off() {
-    // 300,000 × $0.50 for what OpenAI writes unasked and 16 × $1.80 a million: a third would be 0.4500864.
-    assert_eq!(admitted_of_five(Conditions::new()), (2, usd("0.3000576")));
-    // 300,000 × $0.40 where the request switches that off.
+fn stated_tokens_are_held_at_the_rate_of_a_cache_only_where_that_is_said() {
+    // 300,000 × $0.40 and 16 × $1.80 a million: a fourth would be 0.4801152.
+    assert_eq!(admitted_of_five(Conditions::new()), (3, usd("0.3600864")));
     assert_eq!(admitted_of_five(Conditions::new().without_cache_writes()), (3, usd("0.3600864")));
+    // 300,000 × $0.50 for what OpenAI writes unasked: a third would be 0.4500864.
+    assert_eq!(admitted_of_five(Conditions::new().with_automatic_cache_writes()), (2, usd("0.3000576")));
     // 300,000 × $1.00 where it asks for the long lifetime.
     assert_eq!(admitted_of_five(Conditions::new().with_cache_writes()), (1, usd("0.3000288")));
+}
+
+#[test]
+fn what_the_caller_says_of_caches_stands_beside_what_a_body_says() {
+    let body = |more: Value| {
+        let mut body = json!({"max_tokens": 10, "messages": [{"role": "user", "content": "hi"}]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let enforcer = Enforcer::builder().prices(table("openai", "gpt-5.6")).unbound(Unbound::Allow).build();
+    let held = |said: Conditions, more: Value| {
+        let call = Call::new("gpt-5.6").provider("openai").conditions(said);
+        let call = RequestShape::read(&body(more)).unwrap().describe(call).input_tokens(1_000_000);
+        enforcer.quote(&call).unwrap().unwrap().nanos() / 1_000_000_000
+    };
+    let (plain, long) = (json!({}), json!({"prompt_cache_retention": "24h"}));
+
+    assert_eq!(held(Conditions::new(), plain.clone()), 5);
+    assert_eq!(held(Conditions::new().without_cache_writes(), plain.clone()), 4);
+    assert_eq!(held(Conditions::new().without_cache_writes(), long.clone()), 10);
+    assert_eq!(held(Conditions::new().with_automatic_cache_writes(), long), 10);
+    assert_eq!(held(Conditions::new().with_cache_writes(), plain), 10);
 }
 
 #[test]

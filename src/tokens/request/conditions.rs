@@ -23,13 +23,14 @@ pub(super) fn of(shape: &RequestShape, mut conditions: Conditions) -> Conditions
     }
     // What the caller says of all is believed, and so is a field of the shape that was changed since.
     let cache = match (shape.writes_cache, shape.cache) {
-        (true, CacheWrites::ByItself | CacheWrites::Nothing) => CacheWrites::ForLong,
+        (true, CacheWrites::Unsaid | CacheWrites::ByItself | CacheWrites::Nothing) => CacheWrites::ForLong,
         (false, CacheWrites::Marked | CacheWrites::ForLong) => CacheWrites::ByItself,
         (_, cache) => cache,
     };
-    if cache != CacheWrites::ByItself && conditions.cache() != CacheWrites::ForLong {
-        conditions = conditions.with_cache(cache);
-    }
+    conditions = match (conditions.cache(), cache) {
+        (CacheWrites::ForLong, _) | (CacheWrites::Nothing, CacheWrites::ByItself) => conditions,
+        _ => conditions.with_cache(cache),
+    };
     let conditions = kinds(shape.media).fold(conditions, Conditions::with_input_modality);
     match shape.answer {
         Some(answer) => kinds(answer).fold(conditions.with_output_said(), Conditions::with_output_modality),
