@@ -56,7 +56,6 @@ mod asked;
 mod aws;
 mod beside;
 mod dialect;
-mod edit;
 mod exchange;
 mod gate;
 mod head;

@@ -6,11 +6,11 @@ use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use super::dialect::Dialect;
-use super::edit::{Edits, Object};
 use super::route::Route;
 use super::want::Want;
 use crate::message::Input;
 use crate::tokens::document::Document;
+use crate::tokens::document::edit::{Edits, Object};
 use crate::tokens::{Language, RequestShape, language, request_document, request_text};
 use crate::{Call, Error, ErrorKind, Region};
 

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::asked::Asked;
 use super::dialect::Dialect;
-use super::edit::Edits;
+use crate::tokens::document::edit::Edits;
 use super::exchange::{Admitted, Terms};
 use super::gate::{HttpBudget, Ruling};
 use super::head::RequestHead;

@@ -4,13 +4,13 @@ use compact_str::CompactString;
 
 use super::asked::Asked;
 use super::dialect::Dialect;
-use super::edit::{Edits, Object};
 use super::gate::HttpBudget;
 use super::head::RequestHead;
 use super::refusal::HttpRefusal;
 use super::route::Route;
 use super::want::Want;
 use crate::no_limit::{ApiLimit, OutputTerms};
+use crate::tokens::document::edit::{Edits, Object};
 use crate::tokens::unsaid::{self, Said};
 use crate::tokens::{Language, language, whole_text};
 use crate::{Call, Reservation};

@@ -4,6 +4,7 @@
 //! An entry has twelve bytes. Numbers and the like in a list have none, nor has what is empty, and neither has what lies deeper than
 //! 32 levels, so a text costs at most four times its bytes here, whatever is written in it.
 
+pub(crate) mod edit;
 mod names;
 mod parse;
 mod text;

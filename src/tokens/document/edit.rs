@@ -5,22 +5,27 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::tokens::document::{Document, Kind, Node};
+use super::{Document, Kind, Node};
 
 /// An object of a body, with the place of every member's value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Object<'d> {
+pub(crate) struct Object<'d> {
     node: Node<'d>,
 }
 
 impl<'d> Object<'d> {
     /// The object that a whole body is; one without members where it is none.
-    pub(super) fn of(document: &'d Document<'_>) -> Self {
+    pub(crate) fn of(document: &'d Document<'_>) -> Self {
         Self { node: document.root() }
     }
 
+    /// The object that a value inside a body is; one without members where it is none.
+    pub(crate) fn at(node: Node<'d>) -> Self {
+        Self { node }
+    }
+
     /// A name that stands here twice: which of both a server reads is its own affair.
-    pub(super) fn doubled(&self) -> Option<Cow<'d, str>> {
+    pub(crate) fn doubled(&self) -> Option<Cow<'d, str>> {
         let count = self.node.children().count();
         if count <= FEW && self.node.children().all(|member| member.has_plain_key()) {
             let mut before = SmallVec::<[&str; FEW]>::new();
@@ -44,7 +49,7 @@ impl<'d> Object<'d> {
     }
 
     /// A name that is one of those but for its case: servers written in Go read it all the same.
-    pub(super) fn misspelt(&self, known: &[&str]) -> Option<Cow<'d, str>> {
+    pub(crate) fn misspelt(&self, known: &[&str]) -> Option<Cow<'d, str>> {
         let mut names = self.node.children().map(|member| member.key());
         names.find(|name| {
             // A letter outside ASCII takes more room than the one that it is read as.
@@ -57,22 +62,22 @@ impl<'d> Object<'d> {
     }
 
     /// Whether a member is a text.
-    pub(super) fn is_text(&self, name: &str) -> bool {
+    pub(crate) fn is_text(&self, name: &str) -> bool {
         self.node.get(name).is_some_and(|value| value.kind() == Kind::Text)
     }
 
     /// Where a member's value stands.
-    pub(super) fn place_of(&self, name: &str) -> Option<Range<usize>> {
+    pub(crate) fn place_of(&self, name: &str) -> Option<Range<usize>> {
         self.node.get(name).map(|value| value.place())
     }
 
     /// A member's value, as it is written.
-    pub(super) fn text_of(&self, name: &str) -> Option<&'d str> {
+    pub(crate) fn text_of(&self, name: &str) -> Option<&'d str> {
         self.node.get(name).map(|value| value.raw())
     }
 
     /// A member that is an object itself.
-    pub(super) fn object(&self, name: &str) -> Option<Self> {
+    pub(crate) fn object(&self, name: &str) -> Option<Self> {
         self.node.get(name).filter(Node::is_object).map(|node| Self { node })
     }
 }
@@ -99,26 +104,26 @@ fn folded(letter: char) -> char {
 
 /// Changes to a body, made all at once.
 #[derive(Debug, Default)]
-pub(super) struct Edits(Vec<(Range<usize>, String)>);
+pub(crate) struct Edits(Vec<(Range<usize>, String)>);
 
 impl Edits {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn replace(&mut self, place: Range<usize>, text: impl Into<String>) {
+    pub(crate) fn replace(&mut self, place: Range<usize>, text: impl Into<String>) {
         self.0.push((place, text.into()));
     }
 
     /// Adds a member behind all others.
-    pub(super) fn add(&mut self, object: &Object<'_>, name: &str, value: &str) {
+    pub(crate) fn add(&mut self, object: &Object<'_>, name: &str, value: &str) {
         let end = object.node.place().end.saturating_sub(1);
         let comma = if object.node.is_empty() { "" } else { "," };
         self.0.push((end..end, format!("{comma}\"{name}\":{value}")));
     }
 
     /// The body with all changes; every other byte is as it was.
-    pub(super) fn apply(mut self, body: &str) -> String {
+    pub(crate) fn apply(mut self, body: &str) -> String {
         self.0.sort_by_key(|(place, _)| place.start);
         let mut edited = String::with_capacity(body.len().saturating_add(64));
         let mut from = 0;
