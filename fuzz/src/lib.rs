@@ -5,10 +5,11 @@
 //! broken. `tests/it/fuzzed.rs` drives the same functions without a fuzzer.
 
 use token_budget::pricing::Import;
+use token_budget::tokens::{Trim, TrimTarget, Trimming};
 use token_budget::wire::{RateLimitState, StreamMeter, UsageReport, extract};
 use token_budget::{
-    Calibration, Conditions, Estimate, FamilyEstimator, LearnedOutput, Policy, PriceRow, PriceSource,
-    PricingTable, RequestShape, Timestamp, TokenEstimator, Usage,
+    ByteBound, Calibration, Conditions, Estimate, FamilyEstimator, LearnedOutput, Policy, PriceRow,
+    PriceSource, PricingTable, RequestShape, Timestamp, TokenEstimator, Usage,
 };
 
 /// A target's name, and what it does with any bytes.
@@ -32,6 +33,22 @@ pub fn request(data: &[u8]) {
     let estimate = FamilyEstimator::new().count("gpt-5", &shape.prompt);
     assert!(estimate.expected <= estimate.tokens, "{estimate}");
     let _ = shape.into_call("gpt-5").check();
+    for how in [Trim::OldestFirst, Trim::Middle, Trim::Tools] {
+        trimmed(data, how);
+    }
+}
+
+/// A request that is trimmed is a request that fits; any other is as it was.
+fn trimmed(data: &[u8], how: Trim) {
+    let mut body = data.to_vec();
+    match RequestShape::trim(&mut body, &TrimTarget::new(60, how, "gpt-5", &ByteBound)) {
+        Ok(Trimming::Shorter(trimmed)) => {
+            let shape = RequestShape::parse(&body).expect("a request");
+            let tokens = ByteBound.count("gpt-5", &shape.prompt).tokens;
+            assert!(tokens <= 60 && tokens == trimmed.after.tokens && body.len() < data.len(), "{trimmed}");
+        }
+        _ => assert!(body == data, "what is not trimmed is unchanged"),
+    }
 }
 
 /// What was learned is read back whole or refused, and goes on learning.

@@ -23,6 +23,7 @@ mod seen;
 #[cfg(feature = "tiktoken")]
 mod tiktoken;
 mod tool_text;
+mod trim;
 
 use std::fmt;
 
@@ -41,6 +42,7 @@ pub(crate) use request::{whole_text, with_dearer};
 pub(crate) use seen::{SeenText, keeps_to_limit};
 #[cfg(feature = "tiktoken")]
 pub use tiktoken::TiktokenEstimator;
+pub use trim::{LeftOut, Trim, TrimTarget, Trimmed, Trimming};
 
 use crate::message::Prompt;
 use family::Family;

@@ -1,0 +1,125 @@
+//! Which part of a conversation is left out, so that its prompt fits?
+
+mod conversation;
+mod item;
+mod links;
+mod order;
+mod search;
+mod told;
+
+use serde_json::Value;
+
+use conversation::Conversation;
+pub use told::{LeftOut, Trim, TrimTarget, Trimmed, Trimming};
+
+use super::document::Document;
+use super::request::{RequestShape, parsed, text};
+use crate::Error;
+use crate::message::Prompt;
+
+impl RequestShape {
+    /// Leaves old parts of a request's conversation out, until its prompt fits.
+    ///
+    /// `body` is a request's JSON as it is sent, of OpenAI's chat or Responses, Anthropic's Messages, Gemini, Bedrock's
+    /// Converse, Cohere's second chat, or whoever speaks one of those languages. Whole messages are removed with their
+    /// commas, and no other byte changes. The answer is exact: the new body was measured, and with the part that was left
+    /// out last it was measured too, and did not fit. [`Trim`] says what is left out first.
+    ///
+    /// Always kept are the system's and developer's messages wherever they stand, tool definitions, and the last turn: the
+    /// last messages of the user with all that follows, open tool calls included. A turn begins with a message of the
+    /// user that does not follow another one, and that answers no tool call. A call and its results go or stay
+    /// together: turns that share one are one. An image goes with its message, a thought with what follows it. A
+    /// turn that holds a summary made by the provider (`compaction`) stays.
+    ///
+    /// Nothing is left out of a body that is not trimmed: it stays as it is, byte for byte, also where even the least
+    /// does not fit. That is an answer, [`Trimming::NeverFits`]. What a provider keeps under an id
+    /// (`previous_response_id`) is neither seen nor trimmed, and no such request fits by its estimate.
+    ///
+    /// It reads the body a few times, at most about twice the logarithm of the number of turns: 500 messages of 500 kB
+    /// take a millisecond with [`ByteBound`](crate::ByteBound), 5,000 some thirty.
+    ///
+    /// A cache that the provider keeps of the prompt's beginning is of no use behind the first message that is missing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where the body is not a JSON object, is larger than 32
+    /// MiB, or can be read in two ways: a name stands twice in it. [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) where it
+    /// holds no conversation that is known here: no single list of messages, more than 100,000 of them, an unknown role.
+    ///
+    /// # Example: the oldest turns are left out until the prompt fits
+    /// ```
+    /// use token_budget::tokens::{Trim, TrimTarget, Trimming};
+    /// use token_budget::{ByteBound, RequestShape};
+    ///
+    /// let mut body = br#"{"model": "gpt-4o", "messages": [
+    ///     {"role": "system", "content": "Be brief."},
+    ///     {"role": "user", "content": "Who was Ada?"},
+    ///     {"role": "assistant", "content": "A mathematician."},
+    ///     {"role": "user", "content": "And Grace?"}
+    /// ]}"#.to_vec();
+    ///
+    /// // 9 + 12 + 16 + 10 bytes of text, 4 tokens around each message, 3 around all.
+    /// let target = TrimTarget::new(40, Trim::OldestFirst, "gpt-4o", &ByteBound);
+    /// let Trimming::Shorter(trimmed) = RequestShape::trim(&mut body, &target)? else { panic!("66 tokens") };
+    /// assert_eq!((trimmed.before.tokens, trimmed.after.tokens), (66, 30));
+    /// assert_eq!(trimmed.messages.iter().map(|left_out| left_out.index).collect::<Vec<_>>(), [1, 2]);
+    /// assert_eq!(body, br#"{"model": "gpt-4o", "messages": [
+    ///     {"role": "system", "content": "Be brief."},
+    ///     {"role": "user", "content": "And Grace?"}
+    /// ]}"#);
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
+    pub fn trim(body: &mut Vec<u8>, target: &TrimTarget<'_>) -> Result<Trimming, Error> {
+        let text = text(body)?;
+        let document = parsed(text)?;
+        let conversation = Conversation::read(&document)?;
+        let before = target.measure(&Self::prompt_in(&document)?);
+        if target.fits(before) {
+            return Ok(Trimming::Fits(before));
+        }
+        let parts = order::parts(&conversation, target.how());
+        let without = |parts: &[order::Span]| conversation.without(parts).apply(text);
+        let measured = |parts: &[order::Span]| {
+            let shorter = without(parts);
+            let prompt = Self::prompt_in(&parsed(&shorter)?)?;
+            Ok(target.measure(&prompt))
+        };
+        let found = search::fewest(&parts, before, target.tokens(), measured)?;
+        let (count, after) = match found {
+            search::Found::Fits { count, after } => (count, after),
+            search::Found::Never { least } => return Ok(Trimming::NeverFits(least)),
+        };
+        let left_out = parts.get(..count).unwrap_or_default();
+        let trimmed = conversation.told(left_out, target.how(), before, after);
+        let shorter = without(left_out).into_bytes();
+        *body = shorter;
+        Ok(Trimming::Shorter(trimmed))
+    }
+
+    /// The same of a body that was parsed before: whole messages are removed from its list, and nothing else changes.
+    ///
+    /// # Errors
+    /// As [`trim`](Self::trim).
+    pub fn trim_value(body: &mut Value, target: &TrimTarget<'_>) -> Result<Trimming, Error> {
+        let mut text = body.to_string().into_bytes();
+        let trimming = Self::trim(&mut text, target)?;
+        if let Trimming::Shorter(trimmed) = &trimming {
+            // A body that was trimmed has one of them.
+            let mut names = conversation::LISTS.iter().map(|(name, _)| *name);
+            let name = names.find(|name| body.get(name).is_some_and(Value::is_array));
+            if let Some(messages) = name.and_then(|name| body.get_mut(name)).and_then(Value::as_array_mut) {
+                let mut index = 0_usize;
+                messages.retain(|_| {
+                    let stays =
+                        trimmed.messages.binary_search_by_key(&index, |left_out| left_out.index).is_err();
+                    index = index.saturating_add(1);
+                    stays
+                });
+            }
+        }
+        Ok(trimming)
+    }
+
+    fn prompt_in(document: &Document<'_>) -> Result<Prompt, Error> {
+        Self::of_document(&super::language::ANY, document).map(|shape| shape.prompt)
+    }
+}

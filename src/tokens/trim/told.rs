@@ -1,0 +1,181 @@
+//! What is to be left out of a conversation, and what was?
+
+use std::fmt;
+
+use compact_str::CompactString;
+use serde::Serialize;
+
+use super::super::{Estimate, TokenEstimator};
+use crate::message::Prompt;
+
+/// Which part of a conversation is left out first.
+///
+/// | | left out | always kept beside the system's text and the last turn |
+/// |---|---|---|
+/// | [`OldestFirst`](Self::OldestFirst) | whole turns | |
+/// | [`Middle`](Self::Middle) | whole turns | the first turn |
+/// | [`Tools`](Self::Tools) | tool calls with their results | what users said, and answers without calls |
+///
+/// Tool definitions are never left out: without one the model would do something else than it was asked. That is what
+/// others do who trim: Anthropic's `clear_tool_uses`, OpenAI's `truncation`, LangChain's `trim_messages`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Trim {
+    /// The oldest turn goes first, then the next.
+    #[default]
+    OldestFirst,
+    /// The first turn stays, in which many say what the whole is about. Of those between it and the last, the one nearest to
+    /// the middle goes first; of two equally near the older one.
+    Middle,
+    /// Tool calls of earlier turns go, the oldest first, each round whole: what the model thought, said and called in
+    /// one answer, with all results. A round that somebody has spoken in, or of which a call has no result,
+    /// stays, and so do the rounds of the last turn.
+    Tools,
+}
+
+impl Trim {
+    /// Its name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OldestFirst => "oldest_first",
+            Self::Middle => "middle",
+            Self::Tools => "tools",
+        }
+    }
+}
+
+/// How large a prompt may be, what is left out of it first, and who measures it.
+pub struct TrimTarget<'a> {
+    tokens: u64,
+    how: Trim,
+    measure: Box<dyn Fn(&Prompt) -> Estimate + Send + Sync + 'a>,
+}
+
+impl<'a> TrimTarget<'a> {
+    /// At most so many tokens of that model, as the estimator counts them ([`TokenEstimator::count`]).
+    pub fn new(tokens: u64, how: Trim, model: &'a str, estimator: &'a dyn TokenEstimator) -> Self {
+        Self::measured(tokens, how, move |prompt| estimator.count(model, prompt))
+    }
+
+    /// At most so many tokens, by that measure.
+    pub(crate) fn measured(
+        tokens: u64,
+        how: Trim,
+        measure: impl Fn(&Prompt) -> Estimate + Send + Sync + 'a,
+    ) -> Self {
+        Self { tokens, how, measure: Box::new(measure) }
+    }
+
+    /// The most tokens that the prompt may have.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// What is left out first.
+    #[must_use]
+    pub fn how(&self) -> Trim {
+        self.how
+    }
+
+    /// The tokens of a prompt.
+    #[must_use]
+    pub fn measure(&self, prompt: &Prompt) -> Estimate {
+        (self.measure)(prompt)
+    }
+
+    /// Whether a prompt of that estimate is small enough; one with parts that cannot be counted is not known to be.
+    #[must_use]
+    pub fn fits(&self, estimate: Estimate) -> bool {
+        !estimate.needs_model_maximum() && estimate.tokens <= self.tokens
+    }
+}
+
+impl fmt::Debug for TrimTarget<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TrimTarget({} tokens, {})", self.tokens, self.how.name())
+    }
+}
+
+/// What became of a request that was to be trimmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a request that does not fit is not trimmed"]
+pub enum Trimming {
+    /// It fits as it is, and is unchanged.
+    Fits(Estimate),
+    /// It was made shorter, and fits.
+    Shorter(Trimmed),
+    /// Even what is always kept does not fit: so many tokens. It is unchanged.
+    NeverFits(Estimate),
+}
+
+/// What was left out of a request so that it fitted.
+///
+/// Of the conversation it names places, roles and tools, and no text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Trimmed {
+    /// What was left out first.
+    pub how: Trim,
+    /// The messages that were left out, in their order.
+    pub messages: Vec<LeftOut>,
+    /// How many whole turns were left out.
+    pub turns: usize,
+    /// The tools whose calls were left out, each once, in the order of their first calls; names that are longer than
+    /// 128 bytes are missing.
+    pub tools: Vec<CompactString>,
+    /// The prompt's tokens before.
+    pub before: Estimate,
+    /// The prompt's tokens as it is sent.
+    pub after: Estimate,
+}
+
+/// A message that was left out of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// Its place in the request's list as it was, from 0.
+    pub index: usize,
+    /// Who spoke, in the request's own word; the kind of an item that has no role.
+    pub role: CompactString,
+}
+
+impl Trimmed {
+    /// Of so many tokens before and so many after; what was left out is still to be named, by a client that trims requests
+    /// of its own form ([`LlmClient::trim`](crate::LlmClient::trim)).
+    ///
+    /// ```
+    /// use token_budget::Estimate;
+    /// use token_budget::tokens::{LeftOut, Trim, Trimmed};
+    ///
+    /// let mut trimmed = Trimmed::new(Trim::OldestFirst, Estimate::count(900), Estimate::count(300));
+    /// trimmed.messages = vec![LeftOut::new(0, "user"), LeftOut::new(1, "assistant")];
+    /// trimmed.turns = 1;
+    /// assert_eq!(trimmed.to_string(), "2 messages of 1 turn left out: 900 tokens before, 300 sent");
+    /// ```
+    #[must_use]
+    pub fn new(how: Trim, before: Estimate, after: Estimate) -> Self {
+        Self { how, messages: Vec::new(), turns: 0, tools: Vec::new(), before, after }
+    }
+}
+
+impl LeftOut {
+    /// The message at that place, from 0, of that role.
+    pub fn new(index: usize, role: impl Into<CompactString>) -> Self {
+        Self { index, role: role.into() }
+    }
+}
+
+impl fmt::Display for Trimmed {
+    /// `12 messages of 5 turns left out: 8123 tokens before, 3900 sent`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let many = |count: usize| if count == 1 { "" } else { "s" };
+        write!(f, "{} message{}", self.messages.len(), many(self.messages.len()))?;
+        if self.turns > 0 {
+            write!(f, " of {} turn{}", self.turns, many(self.turns))?;
+        }
+        write!(f, " left out: {} tokens before, {} sent", self.before.tokens, self.after.tokens)
+    }
+}
