@@ -14,8 +14,9 @@ pub use closure::Permit;
 pub use enforced::{BudgetEnforcedClient, ClientStream, FailedAttempt, Next, Rung};
 pub use json::{ClassifyFailure, JsonClient, ReadError};
 
+use crate::tokens::{TrimTarget, Trimming};
 use crate::wire::{UsageReport, extract};
-use crate::{Call, Decision, Error, InFlight, Receipt, Report, StreamReader, Usage, Usd};
+use crate::{Call, Decision, Error, ErrorKind, InFlight, Receipt, Report, StreamReader, Usage, Usd};
 
 /// A client that a team already has, as far as budgets need to know it.
 ///
@@ -67,6 +68,18 @@ pub trait LlmClient: Send + Sync {
     /// that cannot do it has such requests held for the most that their model generates.
     fn clamp(&self, _request: &mut Self::Request, _output_tokens: u64) -> bool {
         false
+    }
+
+    /// Leaves old parts of the request's conversation out until it fits, as
+    /// [`RequestShape::trim`](crate::RequestShape::trim) does with JSON; unchanged unless it answers
+    /// [`Trimming::Shorter`]. Asked only where the caller wants it
+    /// ([`BudgetEnforcedClient::trim_to_room`]) and the request has no room; it is described again afterwards. The target
+    /// measures a prompt as its hold will.
+    ///
+    /// # Errors
+    /// `Unsupported` where the client cannot trim that request: it is refused then, and the refusal says why.
+    fn trim(&self, _request: &mut Self::Request, _target: &TrimTarget<'_>) -> Result<Trimming, Error> {
+        Err(Error::new(ErrorKind::Unsupported, "the client cannot trim its requests"))
     }
 
     /// Asks another model, and says whether it could; asked only where the caller wants fallbacks.

@@ -206,6 +206,7 @@ pub(crate) fn explain(
         unsaid: quote.input_unsaid,
         output_tokens_unsaid: None,
         affordable_output_tokens,
+        untrimmed: None,
         excess: quote.excess,
         fees: quote.fees.clone(),
         tier_without_rate: quote

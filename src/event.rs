@@ -118,6 +118,22 @@ pub enum Event {
         /// The limit of each choice, in output tokens.
         output_tokens: u64,
     },
+    /// A call was admitted once old parts of its prompt were left out: its client asked for that
+    /// ([`HttpBudget::trim_to_room`](crate::http::HttpBudget::trim_to_room)).
+    Trimmed {
+        /// The call.
+        id: ReservationId,
+        /// Its model.
+        model: CompactString,
+        /// How many messages were left out.
+        messages: usize,
+        /// How many whole turns they were.
+        turns: usize,
+        /// The prompt's tokens before, as they were estimated.
+        tokens_before: u64,
+        /// The prompt's tokens as it is sent.
+        tokens: u64,
+    },
     /// A model without a price was asked for.
     Unpriced {
         /// The model.

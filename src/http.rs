@@ -67,6 +67,7 @@ mod piece;
 mod refusal;
 mod route;
 mod sellers;
+mod trimmed;
 mod unmetered;
 mod want;
 mod whole;

@@ -24,6 +24,7 @@ pub(crate) use streamed::Reached;
 
 use crate::decision::{Judged, Quote, explain};
 use crate::enforcer::{Plan, Priced};
+use crate::tokens::Trimmed;
 use crate::verdict::Observed;
 use crate::{
     Amount, Balance, Binding, Decision, Error, Estimate, Excess, Refusal, ReservationId, Timestamp, Usd,
@@ -115,6 +116,7 @@ impl Reservation {
             place: None,
             prompt: None,
             observed: None,
+            trimmed: None,
         };
         Self { open: Some(Box::new(open)) }
     }
@@ -261,6 +263,18 @@ impl Reservation {
     /// The request is sent with a limit that it did not name: an answer that ends there says so.
     pub(crate) fn limited_by_us(mut self) -> Self {
         self.change(|open| open.reach.limit_is_ours = true);
+        self
+    }
+
+    /// What was left out of the request's prompt so that it fitted, where its client asked for that.
+    #[must_use]
+    pub fn trimmed(&self) -> Option<&Trimmed> {
+        self.open().trimmed.as_deref()
+    }
+
+    /// Notes what was left out of the prompt.
+    pub(crate) fn noting(mut self, trimmed: Trimmed) -> Self {
+        self.change(|open| open.trimmed = Some(Box::new(trimmed)));
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod missing;
 mod shown;
+mod untrimmed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 pub(crate) use missing::MissingPrice;
+pub(crate) use untrimmed::Untrimmed;
 
 use crate::{
     Account, Balance, Binding, Bound, Fee, Fees, Meter, Scope, ScopeKind, ServiceTier, Timestamp, Unit, Usd,
@@ -162,6 +164,8 @@ pub struct Decision {
     /// What is held of output for a call that names no limit.
     pub(crate) output_tokens_unsaid: Option<u64>,
     pub(crate) affordable_output_tokens: Option<u64>,
+    /// Why trimming the prompt did not help, where that was asked for.
+    pub(crate) untrimmed: Option<Box<Untrimmed>>,
     pub(crate) excess: Excess,
     pub(crate) fees: Fees,
     pub(crate) tier_without_rate: Option<ServiceTier>,
@@ -256,6 +260,13 @@ impl Decision {
     #[must_use]
     pub fn affordable_output_tokens(&self) -> Option<u64> {
         self.affordable_output_tokens
+    }
+
+    /// The tokens of the prompt trimmed as far as it may be ([`HttpBudget::trim_to_room`](crate::http::HttpBudget::trim_to_room)),
+    /// where even that had no room; `None` where nobody asked to trim, and where it could not be done.
+    #[must_use]
+    pub fn prompt_tokens_least(&self) -> Option<u64> {
+        self.untrimmed.as_ref().and_then(|untrimmed| untrimmed.tokens())
     }
 
     /// The output tokens of each choice that are held for a call that names no limit; `None` where it names one.

@@ -1,5 +1,7 @@
 //! A client whose calls are held, made, and charged.
 
+mod trimmed;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use compact_str::CompactString;
 use super::{Answer, CallError, Failure, LlmClient, StreamingClient, fail, finish};
 use crate::enforcer::Fitting;
 use crate::no_limit::ApiLimit;
+use crate::tokens::Trim;
 use crate::{
     Admission, Call, Decision, Enforcer, Error, ErrorKind, MeteredStream, OnNoLimit, Reservation, RunGuard,
     StreamOptions, Usd,
@@ -144,6 +147,19 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     #[must_use]
     pub fn fit_to_room(mut self, output_tokens_min: u64) -> Self {
         self.fitting = self.fitting.to_room(output_tokens_min);
+        self
+    }
+
+    /// Where a request has no room even so, leaves old parts of its conversation out until it fits, by
+    /// [`LlmClient::trim`].
+    ///
+    /// Its output is shortened first, where [`fit_to_room`](Self::fit_to_room) allows that; beside the shorter prompt it
+    /// gets what is left. What was left out is named by [`Receipt::trimmed`](crate::Receipt::trimmed) and an event
+    /// ([`Event::Trimmed`](crate::Event::Trimmed)). A ladder's weaker model is asked only where trimming did not
+    /// help; with the shorter prompt, where other calls took the room that was there for it.
+    #[must_use]
+    pub fn trim_to_room(mut self, how: Trim) -> Self {
+        self.fitting = self.fitting.trimming(how);
         self
     }
 
@@ -316,15 +332,23 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     ) -> Result<Reservation, CallError<C::Error>> {
         let mut first: Option<Box<Decision>> = None;
         let mut walked = 0_usize;
+        let mut trimmed = None;
         loop {
             let described = self.describe(request, charge);
             // The dearest of its models stays with the request; the ladder goes on below the one that it names.
             let own = described.model.clone();
             let call = self.enforcer.of_dearest(described)?;
-            let refused = match self.hold_fitting(gate, call.clone(), request).await? {
-                Admission::Admitted(reservation) => return Ok(reservation),
+            let mut refused = match self.hold_fitting(gate, call.clone(), None, request).await? {
+                Admission::Admitted(reservation) => return Ok(reservation.with_trimmed(trimmed)),
                 Admission::Refused(decision) => decision,
             };
+            if trimmed.is_none() {
+                let held =
+                    self.hold_trimmed(gate, charge, &call, request, &mut refused, &mut trimmed).await?;
+                if let Some(reservation) = held {
+                    return Ok(reservation.with_trimmed(trimmed));
+                }
+            }
             let first = &mut *first.get_or_insert(refused);
             walked = walked.saturating_add(1);
             let below = self.rung_below(&own, walked);
@@ -334,8 +358,12 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         }
     }
 
-    /// Room for one model's call, with its output shortened where that was asked for.
-    async fn hold(&self, gate: Gate<'_>, call: &Call) -> Result<Admission, Error> {
+    /// Room for one model's call, with its output shortened where that was asked for; for `sized`, where somebody has
+    /// found out already what fits.
+    async fn hold(&self, gate: Gate<'_>, call: &Call, sized: Option<&Call>) -> Result<Admission, Error> {
+        if let Some(sized) = sized {
+            return gate.reserve(sized).await;
+        }
         let refused = match gate.reserve(call).await? {
             Admission::Refused(decision) => decision,
             admitted => return Ok(admitted),
@@ -359,10 +387,11 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         &self,
         gate: Gate<'_>,
         mut call: Call,
+        mut sized: Option<Call>,
         request: &mut C::Request,
     ) -> Result<Admission, CallError<C::Error>> {
         loop {
-            let reservation = match self.hold(gate, &call).await? {
+            let reservation = match self.hold(gate, &call, sized.as_ref()).await? {
                 Admission::Admitted(reservation) => reservation,
                 refused => return Ok(refused),
             };
@@ -372,6 +401,9 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
             }
             // Nothing can be written into this request, so it is held for the most that it may generate.
             call.output_terms.api = ApiLimit::Unwritable;
+            if let Some(sized) = &mut sized {
+                sized.output_terms.api = ApiLimit::Unwritable;
+            }
         }
     }
 

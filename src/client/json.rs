@@ -8,9 +8,9 @@ use futures_core::Stream;
 use serde_json::{Map, Value};
 
 use super::{Failure, LlmClient, StreamingClient};
-use crate::tokens::{RequestShape, limit_output, output_terms};
+use crate::tokens::{RequestShape, TrimTarget, Trimming, limit_output, output_terms};
 use crate::wire::{extract, heard};
-use crate::{Call, Report, StreamReader, WireReader};
+use crate::{Call, Error, Report, StreamReader, WireReader};
 
 /// A client that sends JSON bodies and answers with bytes as they came.
 ///
@@ -202,6 +202,10 @@ where
         clamp(self.provider.as_deref(), request, output_tokens)
     }
 
+    fn trim(&self, request: &mut Value, target: &TrimTarget<'_>) -> Result<Trimming, Error> {
+        RequestShape::trim_value(request, target)
+    }
+
     fn set_model(&self, request: &mut Value, model: &str) -> bool {
         set_model(request, model)
     }
@@ -279,6 +283,10 @@ where
 
     fn clamp(&self, request: &mut Value, output_tokens: u64) -> bool {
         clamp(None, request, output_tokens)
+    }
+
+    fn trim(&self, request: &mut Value, target: &TrimTarget<'_>) -> Result<Trimming, Error> {
+        RequestShape::trim_value(request, target)
     }
 
     fn set_model(&self, request: &mut Value, model: &str) -> bool {

@@ -1,5 +1,6 @@
 //! How is a request's output brought down to what is held for it?
 
+use crate::tokens::Trim;
 use crate::{Call, Decision, Reservation};
 
 /// What an application lets happen to the output limit of its requests. By default what a cap
@@ -10,6 +11,8 @@ pub(crate) struct Fitting {
     pub(crate) clamps: bool,
     /// A request without room is shortened to what is affordable, but not below so many tokens.
     pub(crate) fits_from: Option<u64>,
+    /// A request that has no room even so has its prompt shortened, in that way.
+    pub(crate) trims: Option<Trim>,
 }
 
 impl Fitting {
@@ -22,11 +25,26 @@ impl Fitting {
         Self { fits_from: Some(output_tokens_min.max(1)), ..self.clamping() }
     }
 
+    pub(crate) fn trimming(self, how: Trim) -> Self {
+        Self { trims: Some(how), ..self }
+    }
+
+    /// The same call with as little output as it may have.
+    pub(crate) fn shortest(self, call: &Call) -> Call {
+        let Some(least) = self.least(call) else { return call.clone() };
+        let asks_less = call.output_requested.is_some_and(|asked| asked <= least);
+        if asks_less { call.clone() } else { call.clone().output_tokens(least) }
+    }
+
+    /// The least output of each choice to which a request is shortened.
+    fn least(self, call: &Call) -> Option<u64> {
+        // What its own thinking uses up leaves no answer.
+        self.fits_from.map(|least| least.max(call.output_terms.thinking.saturating_add(1)))
+    }
+
     /// The same call with as much output as is affordable, where it may be asked for in place of the refused one.
     pub(crate) fn shortened(self, call: &Call, refused: &Decision) -> Option<Call> {
-        let least = self.fits_from?;
-        // What its own thinking uses up leaves no answer.
-        let least = least.max(call.output_terms.thinking.saturating_add(1));
+        let least = self.least(call)?;
         let affordable = refused.affordable_output_tokens().filter(|tokens| *tokens >= least)?;
         Some(call.clone().output_tokens(affordable))
     }

@@ -14,6 +14,7 @@ mod plan;
 mod readings;
 mod refuse;
 mod reserve;
+mod room;
 mod told;
 
 use std::fmt;
@@ -31,6 +32,7 @@ pub(crate) use outbox::{Pending, is_undelivered};
 pub(crate) use plan::{Plan, Priced, assumed_version, learned_key, price_version};
 pub(crate) use readings::Beside;
 pub(crate) use refuse::frozen_scopes;
+pub(crate) use room::Room;
 
 use self::admission::Ask;
 use self::plan::PlanCache;

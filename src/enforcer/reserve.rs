@@ -186,7 +186,7 @@ fn estimate(plan: &Plan, ask: &Ask<'_>) -> Result<Estimate, Error> {
 }
 
 /// What cannot be counted is taken at the most that the model reads for this call, and nothing is taken for more.
-fn within_model(plan: &Plan, ask: &Ask<'_>, estimate: Estimate) -> Result<Estimate, Error> {
+pub(super) fn within_model(plan: &Plan, ask: &Ask<'_>, estimate: Estimate) -> Result<Estimate, Error> {
     if !estimate.needs_model_maximum() {
         let most = plan.largest_held(ask).unwrap_or(u64::MAX);
         return Ok(Estimate {

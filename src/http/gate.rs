@@ -13,6 +13,7 @@ use super::refusal::{Denial, HttpRefusal};
 use super::route::Route;
 use super::sellers::TAKE_STREAM_OPTIONS;
 use crate::enforcer::Fitting;
+use crate::tokens::Trim;
 use crate::{Call, Enforcer, OnNoLimit, StreamOptions};
 
 type Charging = dyn Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync;
@@ -161,6 +162,47 @@ impl HttpBudget {
     #[must_use]
     pub fn largest_body(mut self, bytes: usize) -> Self {
         self.body_bytes_max = bytes.min(Self::BODY_BYTES);
+        self
+    }
+
+    /// Where a request has no room even so, leaves old parts of its conversation out until it fits.
+    ///
+    /// Its output is shortened first, where [`fit_to_room`](Self::fit_to_room) allows that; beside the shorter prompt it
+    /// gets what is left. [`RequestShape::trim`](crate::RequestShape::trim) says what stays; what was left out is named by
+    /// [`Receipt::trimmed`](crate::Receipt::trimmed) and an event ([`Event::Trimmed`](crate::Event::Trimmed)). What is
+    /// signed, and Bedrock's Invoke, are never changed, and where all observe nothing is. A refusal says why trimming did
+    /// not help.
+    ///
+    /// ```
+    /// # use token_budget::http::{HttpBudget, RequestHead, Ruling};
+    /// # use token_budget::tokens::Trim;
+    /// # use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
+    /// let day = Budget::usd("search", Scope::team("search")?, "0.001".parse()?, Window::day());
+    /// let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+    /// let gate = HttpBudget::new(enforcer, |_| Ok(Call::charging().team("search"))).trim_to_room(Trim::OldestFirst);
+    ///
+    /// // A tenth of a cent pays for 200 tokens of input beside 50 of output: $2.50 and $10 a million.
+    /// let body = format!(
+    ///     r#"{{"model": "gpt-4o", "max_tokens": 50, "messages": [
+    ///         {{"role": "user", "content": "{}"}},
+    ///         {{"role": "assistant", "content": "I see."}},
+    ///         {{"role": "user", "content": "Go on."}}]}}"#,
+    ///     "Once upon a time. ".repeat(100)
+    /// );
+    /// let head = RequestHead::new("POST", "api.openai.com", "/v1/chat/completions", &[("", ""); 0]);
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let Ruling::Admitted(mut admitted) = gate.admit(&head, body.as_bytes()).await else { panic!("it fits") };
+    /// assert_eq!(admitted.reservation().trimmed().map(|trimmed| trimmed.messages.len()), Some(2));
+    /// let sent = String::from_utf8(admitted.take_body().ok_or("a shorter body")?)?;
+    /// assert!(!sent.contains("Once upon a time") && sent.contains("Go on."));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn trim_to_room(mut self, how: Trim) -> Self {
+        self.fitting = self.fitting.trimming(how);
         self
     }
 

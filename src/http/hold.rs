@@ -6,7 +6,6 @@ use smallvec::SmallVec;
 
 use super::asked::Asked;
 use super::dialect::Dialect;
-use crate::tokens::document::edit::Edits;
 use super::exchange::{Admitted, Terms};
 use super::gate::{HttpBudget, Ruling};
 use super::head::RequestHead;
@@ -15,9 +14,23 @@ use super::refusal::{HttpRefusal, problem_of_refusal};
 use super::route::Route;
 use super::sellers::is_host;
 use super::want::Want;
+use crate::enforcer::Room;
 use crate::run::names_run;
-use crate::tokens::with_dearer;
-use crate::{Admission, Call, Error, Reservation};
+use crate::tokens::document::edit::Edits;
+use crate::tokens::{Trimmed, with_dearer};
+use crate::{Admission, Call, Decision, Error};
+
+/// What became of asking for room.
+pub(super) enum Held {
+    Ruled(Ruling),
+    Refused(Box<NoRoom>),
+}
+
+/// A call without room, and why it has none.
+pub(super) struct NoRoom {
+    pub(super) call: Call,
+    pub(super) decision: Box<Decision>,
+}
 
 impl HttpBudget {
     pub(super) async fn hold(
@@ -26,7 +39,28 @@ impl HttpBudget {
         Payer { route, charge, .. }: Payer,
         body: &[u8],
     ) -> Result<Ruling, HttpRefusal> {
-        let (route, dialect) = (&route, route.dialect);
+        // Copied only for who may ask twice.
+        let again = self.fitting.trims.is_some().then(|| charge.clone());
+        let refused = match self.hold_body(head, &route, charge, body, None).await? {
+            Held::Ruled(ruling) => return Ok(ruling),
+            Held::Refused(refused) => refused,
+        };
+        match again {
+            Some(charge) => self.hold_trimmed(head, &route, charge, body, *refused).await,
+            None => Err(self.no_room(&route, &refused.decision)),
+        }
+    }
+
+    /// Room for a body as it stands; for one that was trimmed, in the room that was found for it.
+    pub(super) async fn hold_body(
+        &self,
+        head: &RequestHead<'_>,
+        route: &Route,
+        charge: Call,
+        body: &[u8],
+        trimmed: Option<(&Room<'_>, Trimmed)>,
+    ) -> Result<Held, HttpRefusal> {
+        let dialect = route.dialect;
         let is_of_run = names_run(&charge);
         let (asked, mut call) = match Asked::read(route, body, charge) {
             Ok(read) => read,
@@ -47,7 +81,11 @@ impl HttpBudget {
         };
         // It is settled: asking again would bring the same.
         call.models.clear();
-        let reservation = self.reserve(route, &call).await?;
+        let (room, trimmed) = trimmed.unzip();
+        let reservation = match self.reserve(route, &call, room.zip(trimmed.as_ref())).await? {
+            Admission::Admitted(reservation) => reservation,
+            Admission::Refused(decision) => return Ok(Held::Refused(Box::new(NoRoom { call, decision }))),
+        };
         let mut edits = Edits::default();
         let mut reservation = self.limit(&mut edits, &asked, route, &call, reservation)?;
         let takes_options = || self.usage_hosts.iter().any(|known| is_host(head.host(), known));
@@ -70,32 +108,44 @@ impl HttpBudget {
             options: self.streams.clone(),
             answer_bytes_max: self.body_bytes_max,
         };
-        Ok(Ruling::Admitted(Box::new(Admitted { reservation, body: asked.edited(edits), terms })))
+        let sent = asked.edited(edits).or_else(|| trimmed.is_some().then(|| body.to_vec()));
+        let reservation = reservation.with_trimmed(trimmed);
+        Ok(Held::Ruled(Ruling::Admitted(Box::new(Admitted { reservation, body: sent, terms }))))
     }
 
     /// What becomes of a request that cannot be held for: refused, or passed unmetered where all observe.
-    fn unheld(&self, route: &Route, is_of_run: bool, error: &Error) -> Result<Ruling, HttpRefusal> {
+    fn unheld(&self, route: &Route, is_of_run: bool, error: &Error) -> Result<Held, HttpRefusal> {
         if is_of_run || !self.observes_only() {
             return Err(HttpRefusal::failed(route.dialect, error));
         }
         self.tell_would_refuse(route.model.as_deref(), error.to_string());
-        Ok(Ruling::Pass)
+        Ok(Held::Ruled(Ruling::Pass))
     }
 
-    /// Room for the call, with its output shortened where that was asked for.
-    async fn reserve(&self, route: &Route, call: &Call) -> Result<Reservation, HttpRefusal> {
+    /// The answer to a call without room.
+    pub(super) fn no_room(&self, route: &Route, decision: &Decision) -> HttpRefusal {
+        HttpRefusal::of(route.dialect, &problem_of_refusal(decision, self.retry_within))
+    }
+
+    /// Room for the call, with its output shortened where that was asked for, or to what is left beside a trimmed prompt.
+    async fn reserve(
+        &self,
+        route: &Route,
+        call: &Call,
+        trimmed: Option<(&Room<'_>, &Trimmed)>,
+    ) -> Result<Admission, HttpRefusal> {
         let failed = |error| HttpRefusal::failed(route.dialect, &error);
-        let refused =
-            |decision: &_| HttpRefusal::of(route.dialect, &problem_of_refusal(decision, self.retry_within));
+        if let Some((room, trimmed)) = trimmed {
+            let call = room.with_output(call.clone(), trimmed.after).map_err(failed)?;
+            return self.enforcer.reserve(&call).await.map_err(failed);
+        }
         let decision = match self.enforcer.reserve(call).await.map_err(failed)? {
-            Admission::Admitted(reservation) => return Ok(reservation),
             Admission::Refused(decision) => decision,
+            admitted => return Ok(admitted),
         };
-        let shorter = self.fitting.shortened(call, &decision);
-        let Some(shorter) = shorter else { return Err(refused(&decision)) };
-        match self.enforcer.reserve(&shorter).await.map_err(failed)? {
-            Admission::Admitted(reservation) => Ok(reservation),
-            Admission::Refused(decision) => Err(refused(&decision)),
+        match self.fitting.shortened(call, &decision) {
+            Some(shorter) => self.enforcer.reserve(&shorter).await.map_err(failed),
+            None => Ok(Admission::Refused(decision)),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::decision::amounts;
 use crate::enforcer::{Core, GrowingPlace, Pending, Plan, Priced, is_undelivered, learned_key};
 use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
 use crate::message::Prompt;
+use crate::tokens::Trimmed;
 use crate::verdict::Observed;
 use crate::{
     Balance, Binding, Error, ErrorKind, Estimate, Excess, OutputSizing, ReservationId, Timestamp, Usage,
@@ -53,6 +54,8 @@ pub(super) struct Open {
     pub(super) prompt: Option<Arc<Prompt>>,
     /// What would have refused it beside the budgets, were it enforced.
     pub(super) observed: Option<Box<Observed>>,
+    /// What was left out of its prompt so that it fitted.
+    pub(super) trimmed: Option<Box<Trimmed>>,
 }
 
 impl fmt::Debug for Open {

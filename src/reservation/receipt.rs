@@ -11,6 +11,7 @@ use crate::amount::Figure;
 use crate::decision::amounts;
 use crate::ledger::Rank;
 use crate::name::OneLine;
+use crate::tokens::Trimmed;
 use crate::wire::UsageLine;
 use crate::{Cost, Event, ReservationId, Scope, Unit, Usage, Usd};
 
@@ -169,6 +170,13 @@ impl Receipt {
         self.charge.ended_at_our_limit
     }
 
+    /// What was left out of the request's prompt so that it fitted its budgets
+    /// ([`HttpBudget::trim_to_room`](crate::http::HttpBudget::trim_to_room)); `None` where it was sent whole.
+    #[must_use]
+    pub fn trimmed(&self) -> Option<&Trimmed> {
+        self.call.trimmed.as_deref()
+    }
+
     /// The ledger has not confirmed it yet: the report waits in the outbox.
     #[must_use]
     pub fn is_pending(&self) -> bool {
@@ -237,13 +245,14 @@ impl Serialize for ReceiptLine {
 impl Serialize for Receipt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Receipt", 10)?;
+        let mut fields = serializer.serialize_struct("Receipt", 11)?;
         fields.serialize_field("id", &self.call.id)?;
         fields.serialize_field("cost_usd", &self.cost())?;
         fields.serialize_field("usage", &self.charge.usage)?;
         fields.serialize_field("rank", &self.charge.rank)?;
         fields.serialize_field("overrun_usd", &self.overrun())?;
         fields.serialize_field("ended_at_limit", &self.ended_at_limit())?;
+        fields.serialize_field("trimmed", &self.trimmed())?;
         fields.serialize_field("pending", &self.pending)?;
         fields.serialize_field("other_model", &self.other_model())?;
         fields.serialize_field("priced_as", &self.priced_as())?;

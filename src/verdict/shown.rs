@@ -245,6 +245,9 @@ impl fmt::Display for Decision {
                 "; the call names no output limit, so that {tokens} output tokens are held for it: name a lower one"
             )?;
         }
+        if let Some(untrimmed) = &self.untrimmed {
+            write!(f, "; {untrimmed}")?;
+        }
         match (self.next_rung(), self.affordable_output_tokens) {
             (Some(rung), _) => write!(f, "; try {rung}"),
             (None, Some(tokens)) if tokens > 0 => write!(f, "; an output of {tokens} tokens would fit"),
@@ -262,7 +265,7 @@ impl fmt::Debug for Decision {
 impl Serialize for Decision {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Decision", 17)?;
+        let mut fields = serializer.serialize_struct("Decision", 18)?;
         fields.serialize_field("verdict", &self.verdict)?;
         fields.serialize_field("model", self.model())?;
         fields.serialize_field("at", &self.now)?;
@@ -270,6 +273,7 @@ impl Serialize for Decision {
         fields.serialize_field("budgets", &self.budgets())?;
         fields.serialize_field("refusals", &self.refusals())?;
         fields.serialize_field("affordable_output_tokens", &self.affordable_output_tokens)?;
+        fields.serialize_field("prompt_tokens_least", &self.prompt_tokens_least())?;
         fields.serialize_field("output_tokens_unsaid", &self.output_tokens_unsaid)?;
         fields.serialize_field("worst_case_excess", &self.excess)?;
         fields.serialize_field("fees", self.fees())?;

@@ -110,6 +110,10 @@ mod streams_mended;
 mod streams_pieces;
 mod told;
 mod tools_unheard;
+mod trim_dialects;
+mod trim_properties;
+mod trim_room;
+mod trim_support;
 mod unbound;
 mod usage_believed;
 #[cfg(feature = "tiktoken")]

@@ -1,0 +1,154 @@
+//! How large may the prompt of a refused call be?
+
+use std::sync::Arc;
+
+use super::fitting::Fitting;
+use super::reserve::within_model;
+use super::{Ask, Enforcer, Plan};
+use crate::decision::{amounts, judge, over_cap};
+use crate::tokens::{Trim, TrimTarget, Trimmed, Trimming};
+use crate::verdict::Untrimmed;
+use crate::{Call, Decision, Error, Estimate, EstimateKind, Input, RefusalKind, Reservation, Verdict};
+
+/// The room that a refusal saw, as far as a shorter prompt is concerned.
+///
+/// It judges as a reserve does, by the balances of the refusal: what it says is advice, and the next reserve decides.
+#[derive(Debug)]
+pub(crate) struct Room<'a> {
+    plan: Arc<Plan>,
+    refused: &'a Decision,
+    /// The call, with as little output as it may have.
+    least: Call,
+    how: Trim,
+    /// The largest input that fits with it.
+    pub(crate) tokens_input: u64,
+}
+
+impl Enforcer {
+    /// The room for a shorter prompt; `None` where none was asked for, or a shorter prompt would not help.
+    pub(crate) fn room<'a>(
+        &self,
+        fitting: Fitting,
+        call: &Call,
+        refused: &'a Decision,
+    ) -> Result<Option<Room<'a>>, Error> {
+        let (Some(how), Input::Prompt(prompt)) = (fitting.trims, &call.input) else { return Ok(None) };
+        if !call.models.is_empty() {
+            return self.room(fitting, &*self.of_one_model(call)?, refused);
+        }
+        if is_refused_whatever_its_size(refused) {
+            return Ok(None);
+        }
+        let plan = self.plan(call, self.core().now())?;
+        let least = fitting.shortest(call);
+        let mut room = Room { plan, refused, least, how, tokens_input: 0 };
+        let whole = room.estimate(prompt).tokens;
+        if !room.fits(&room.least, 0)? || room.fits(&room.least, whole)? {
+            return Ok(None);
+        }
+        let (mut fits, mut is_too_large) = (0, whole);
+        while is_too_large.saturating_sub(fits) > 1 {
+            let middle = fits.midpoint(is_too_large);
+            match room.fits(&room.least, middle)? {
+                true => fits = middle,
+                false => is_too_large = middle,
+            }
+        }
+        room.tokens_input = fits;
+        Ok(Some(room))
+    }
+}
+
+/// Whether something else refuses than figures: a scope, a model, a run's time. And where all observe nothing is rewritten.
+fn is_refused_whatever_its_size(refused: &Decision) -> bool {
+    let by_other = refused.extra.as_ref().is_some_and(|extra| extra.kind != RefusalKind::NeverFits);
+    by_other
+        || !refused.frozen.is_empty()
+        || refused.unpriced
+        || refused.unsaid
+        || refused.binding.refuses_unbound()
+        || refused.binding.observes_only
+}
+
+impl Room<'_> {
+    /// What the prompt is to be trimmed to, measured as a reserve will measure it.
+    pub(crate) fn target(&self) -> TrimTarget<'_> {
+        TrimTarget::measured(self.tokens_input, self.how, |prompt| self.estimate(prompt))
+    }
+
+    /// The trimmed call with the output that fits beside its prompt: all that it asks for, or what is left, but not less than
+    /// the least.
+    pub(crate) fn with_output(&self, call: Call, after: Estimate) -> Result<Call, Error> {
+        if self.fits(&call, after.tokens)? {
+            return Ok(call);
+        }
+        let most = self.plan.limited(&Ask::of(&call), &after)?.limit.tokens;
+        let (mut fits, mut is_too_large) = (self.least.output_requested.unwrap_or(0), most);
+        while is_too_large.saturating_sub(fits) > 1 {
+            let middle = fits.midpoint(is_too_large);
+            match self.fits(&call.clone().output_tokens(middle), after.tokens)? {
+                true => fits = middle,
+                false => is_too_large = middle,
+            }
+        }
+        Ok(call.output_tokens(fits))
+    }
+
+    /// What was left out, or why trimming did not help.
+    pub(crate) fn outcome(&self, outcome: Result<Trimming, Error>) -> Result<Trimmed, Untrimmed> {
+        let impossible = |why: String| Err(Untrimmed::Impossible { why: why.into() });
+        match outcome {
+            Ok(Trimming::Shorter(trimmed)) => Ok(trimmed),
+            Ok(Trimming::Fits(estimate)) => Err(Untrimmed::Overtaken { tokens: estimate.tokens }),
+            Ok(Trimming::NeverFits(least)) if least.needs_model_maximum() => {
+                impossible("a part of it that must stay cannot be counted".to_owned())
+            }
+            Ok(Trimming::NeverFits(least)) => {
+                Err(Untrimmed::Least { tokens: least.tokens, fits: self.tokens_input })
+            }
+            Err(error) => impossible(error.to_string()),
+        }
+    }
+
+    /// The input that a reserve would hold for a prompt: its bound, or the count where that is less.
+    fn estimate(&self, prompt: &crate::Prompt) -> Estimate {
+        let (estimator, model) = (&self.plan.core.estimator, &self.plan.call.model);
+        let ask = Ask::of(&self.least);
+        let within = |estimate| within_model(&self.plan, &ask, estimate).unwrap_or(Estimate::opaque());
+        let bound = within(estimator.bound(model, prompt));
+        if bound.kind != EstimateKind::Bound {
+            return bound;
+        }
+        let count = within(estimator.count(model, prompt));
+        if count.tokens < bound.tokens { count } else { bound }
+    }
+
+    /// Whether the call would be admitted with so many input tokens, were the balances still what they were.
+    fn fits(&self, call: &Call, tokens_input: u64) -> Result<bool, Error> {
+        let (plan, binding) = (&self.plan, &self.refused.binding);
+        let ask = &plan.limited(&Ask::of(call), &Estimate::count(tokens_input))?;
+        let priced = plan.price(tokens_input, plan.output_held(ask), ask.choices)?;
+        if over_cap(&binding.caps, tokens_input, plan.usd_at_most(ask, priced), ask.output).is_some() {
+            return Ok(false);
+        }
+        let requested = amounts(binding, &priced.amount())?;
+        Ok(judge(binding, &self.refused.balances, &requested) < Verdict::Degrade)
+    }
+}
+
+impl Reservation {
+    /// Notes what was left out of the prompt that is held for, and tells observers.
+    pub(crate) fn with_trimmed(self, trimmed: Option<Trimmed>) -> Self {
+        let Some(trimmed) = trimmed else { return self };
+        let event = crate::Event::Trimmed {
+            id: self.id(),
+            model: self.model().into(),
+            messages: trimmed.messages.len(),
+            turns: trimmed.turns,
+            tokens_before: trimmed.before.tokens,
+            tokens: trimmed.after.tokens,
+        };
+        self.plan().core.tell(&event);
+        self.noting(trimmed)
+    }
+}
