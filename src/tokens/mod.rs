@@ -20,6 +20,7 @@ mod recount;
 mod request;
 mod rough;
 mod seen;
+mod sound;
 #[cfg(feature = "tiktoken")]
 mod tiktoken;
 mod tool_text;

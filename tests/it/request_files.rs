@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use token_budget::{
-    Budget, ByteBound, Detail, Enforcer, FamilyEstimator, Pages, Part, Policy, RequestShape, Scope,
+    Budget, ByteBound, Detail, Enforcer, FamilyEstimator, Pages, Part, Policy, RequestShape, Scope, Sound,
     TokenEstimator, Window,
 };
 
@@ -139,6 +139,37 @@ fn a_text_in_base64_is_its_text() {
         let is_text = matches!(&parts(&body)[..], [Part::Text(text)] if &**text == "Ada,1\nGrace,2");
         assert!(is_text, "{body}");
     }
+}
+
+/// A second of silence, in the words of each API that takes sound.
+#[test]
+fn a_sound_is_held_by_its_length() {
+    let mut wave =
+        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\0\0\0\x02\0\x10\0data\0\0\0\0".to_vec();
+    // 24 bytes behind the format are taken for sound as well.
+    wave.extend([0; 32_000 - 24]);
+    let data = STANDARD.encode(wave);
+    let user = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
+    for body in [
+        json!({"contents": [{"parts": [{"inlineData": {"mimeType": "audio/wav", "data": data}}]}]}),
+        user(json!({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}})),
+        user(json!({"audio": {"format": "wav", "source": {"bytes": data}}})),
+        json!({"input": [{"type": "audio", "data": data, "mime_type": "audio/wav"}]}),
+    ] {
+        assert_eq!(parts(&body), [Part::Sound(Sound { length_ms: 1_000 })], "{body}");
+        let prompt = shape(&body).prompt;
+        let held = |model| {
+            let estimate = FamilyEstimator::new().count(model, &prompt);
+            (!estimate.opaque).then_some(estimate.tokens)
+        };
+        // Two seconds of 32, of ten; nobody says what Claude would hear. The frame of a message is a few.
+        assert!(held("gemini-2.5-flash").is_some_and(|held| (64..70).contains(&held)), "{body}");
+        assert!(held("gpt-audio").is_some_and(|held| (20..40).contains(&held)), "{body}");
+        assert_eq!(held("claude-opus-4-8"), None);
+    }
+    let webm =
+        json!({"contents": [{"parts": [{"inlineData": {"mimeType": "video/webm", "data": "GkXfow=="}}]}]});
+    assert_eq!(parts(&webm), [Part::Opaque]);
 }
 
 /// Ten pages of 3,000 letters, by each family: what stands in the documentation of `Pages`, from the bytes on.

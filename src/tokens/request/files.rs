@@ -6,10 +6,10 @@
 use super::draft::Draft;
 use super::media::{closeness, detail};
 use super::name::Name;
-use super::{content, encoded};
-use crate::message::{Detail, Pages, Part};
+use super::{content, encoded, pieces};
+use crate::message::{Detail, Film, Pages, Part, Sound};
 use crate::tokens::document::{Kind, Node};
-use crate::tokens::pdf;
+use crate::tokens::{pdf, sound};
 
 /// Files may stand as deep: `{document: {source: {bytes}}}`.
 const DEPTH_MAX: u8 = 3;
@@ -37,10 +37,35 @@ pub(super) fn read(draft: &mut Draft, value: Node<'_>, around: Node<'_>, is_part
             Some(pages) => draft.file(Part::Pages(pages)),
             None => return false,
         },
+        Said::Sound | Said::Film => {
+            let Some(clip) = encoded::bytes(&text).and_then(|bytes| sound::read(&bytes)) else {
+                return false;
+            };
+            let is_film = clip.is_film || found.said == Said::Film;
+            draft.file(if is_film {
+                let frames =
+                    clip.length_ms.div_ceil(1_000).saturating_mul(frames_each_second([value, around]));
+                Part::Film(Film { length_ms: clip.length_ms, frames, detail: asked })
+            } else {
+                Part::Sound(Sound { length_ms: clip.length_ms })
+            });
+        }
         Said::Other => return false,
     }
     beside(draft, value, is_part, DEPTH_MAX);
     true
+}
+
+/// How many images of a film are asked for; one, unless said otherwise.
+fn frames_each_second(places: [Node<'_>; 2]) -> u64 {
+    let mut most = 1;
+    for place in places {
+        let settings = place.children().filter(|field| Name::of(field).as_str() == "videometadata");
+        for settings in settings.chain([place]) {
+            most = most.max(settings.get("fps").and_then(pieces::figure).unwrap_or(1));
+        }
+    }
+    most
 }
 
 /// The pages of a PDF, which nobody need say that it is where it begins with those words.
@@ -71,6 +96,8 @@ enum Said {
     Pdf,
     Text,
     Table,
+    Sound,
+    Film,
     /// Of another kind, or of two.
     Other,
 }
@@ -119,6 +146,10 @@ impl Said {
             | "application/x-typescript"
             | "application/yaml"
             | "application/x-yaml" => Self::Text,
+            "wav" | "mp3" | "flac" | "ogg" | "opus" | "aac" | "m4a" => Self::Sound,
+            "mp4" | "mov" | "application/mp4" => Self::Film,
+            _ if kind.starts_with("audio/") => Self::Sound,
+            _ if kind.starts_with("video/") => Self::Film,
             // Read page by page, or with its pictures.
             "text/rtf" => Self::Other,
             _ if kind.starts_with("text/") => Self::Text,

@@ -1,0 +1,59 @@
+//! How long does a sound or a film play, by its own bytes?
+//!
+//! Where the bytes themselves say how long they play (samples of a known width, frames that each say their length),
+//! all that are there count, whatever a header claims. A container that keeps the times of its samples in a table is
+//! held to the longest of all its tables, which is what a player goes by. What is not known here (WebM, free formats,
+//! other codecs) has no length.
+
+mod boxes;
+mod flac;
+mod mpeg;
+mod ogg;
+mod wave;
+
+/// How long a file plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clip {
+    pub(crate) length_ms: u64,
+    /// Whether there may be images in it.
+    pub(crate) is_film: bool,
+}
+
+/// Reads a file; `None` where nobody can say how long it plays.
+pub(crate) fn read(bytes: &[u8]) -> Option<Clip> {
+    let sound = |length_ms| Clip { length_ms, is_film: false };
+    let starts = |start: &[u8]| bytes.starts_with(start);
+    if starts(b"RIFF") && bytes.get(8..12) == Some(b"WAVE") {
+        wave::length_ms(bytes).map(sound)
+    } else if starts(b"fLaC") {
+        flac::length_ms(bytes).map(sound)
+    } else if starts(b"OggS") {
+        ogg::length_ms(bytes).map(sound)
+    } else if bytes.get(4..8) == Some(b"ftyp") {
+        boxes::clip(bytes)
+    } else if starts(b"ID3") || starts(b"\xff") {
+        mpeg::length_ms(bytes).map(sound)
+    } else {
+        None
+    }
+}
+
+/// So many samples at that many a second, in milliseconds; what is begun counts whole.
+fn milliseconds(samples: u64, rate: u64) -> Option<u64> {
+    (rate > 0).then(|| samples.saturating_mul(1_000).div_ceil(rate))
+}
+
+/// A number of so many bytes, the first the highest.
+fn big(bytes: &[u8], at: usize, count: usize) -> Option<u64> {
+    let bytes = bytes.get(at..at.checked_add(count)?)?;
+    Some(bytes.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
+}
+
+/// The same, the first the lowest.
+fn little(bytes: &[u8], at: usize, count: usize) -> Option<u64> {
+    let bytes = bytes.get(at..at.checked_add(count)?)?;
+    Some(bytes.iter().rev().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests;
