@@ -11,8 +11,8 @@ use super::estimate::Estimate;
 use super::estimate::EstimateKind;
 use super::family::Encoding;
 use super::own_tool::OwnTool;
-use super::profile::{Margin, Profile};
-use super::rough;
+use super::profile::Profile;
+use super::rough::{self, Tokens};
 use super::{TokenEstimator, bound};
 use crate::message::Prompt;
 use size::{Size, added, share};
@@ -36,6 +36,13 @@ use size::{Size, added, share};
 /// # What it reads
 /// Unlike the byte bound it reads all text, at some 100 MB a second, so
 /// it is asked once and answers with the same number to `bound` and `count`.
+///
+/// # Text without a vocabulary
+/// [`new`](Self::new) counts nothing. It knows some 18,000 words of English and code that are one token each, and
+/// bounds everything else by what a vocabulary cannot leave apart: no text out of a million made ones (40 scripts,
+/// blanks, base64, emoji, code, random words) was more tokens of `o200k` or `cl100k`. On English the bound is
+/// 1.2 to 1.5 of the count, on German 2.2, on Chinese 1.3, and on Russian, Greek or Arabic 2.4 to 5, where bytes
+/// are 4 to 8.
 ///
 /// # Example: a bound near the truth for a closed tokenizer
 /// ```
@@ -68,8 +75,12 @@ enum Counter {
 /// What is claimed: 504 of 506 recorded requests stayed below the bound, but its figures were made from them.
 const CONFIDENCE_PPM: u32 = 980_000;
 
-/// Without a vocabulary a text may come out a tenth too low.
-const ROUGH: Margin = Margin { ppm: 100_000, tokens: 1 };
+/// What text may take beyond what was expected of it, because it was not counted.
+#[derive(Debug, Default)]
+struct Unsure {
+    text: Tokens,
+    tools: Tokens,
+}
 
 impl FamilyEstimator {
     /// Estimates text by its kinds of characters: the same in every build.
@@ -112,15 +123,20 @@ impl FamilyEstimator {
         let profile = Profile::of(model);
         let mut work = self.counter.work();
         let mut size = Size::default();
+        let mut unsure = Unsure::default();
         for message in &prompt.messages {
             size.message(message, &profile, &mut |text| {
-                self.counter.tokens(profile.encoding, text, &mut work)
+                let tokens = self.counter.tokens(profile.encoding, text, &mut work);
+                unsure.text.add(tokens)
             });
         }
-        let mut count = |text: &str| self.counter.tokens(profile.encoding, text, &mut work);
+        let mut count = |text: &str| {
+            let tokens = self.counter.tokens(profile.encoding, text, &mut work);
+            unsure.tools.add(tokens)
+        };
         let reading = |own| self.tool_reading(model, own);
         size.tools(prompt, &profile, &reading, &mut count);
-        size.estimate(&profile, self.counter.margin())
+        size.estimate(&profile, &unsure)
     }
 }
 
@@ -140,7 +156,8 @@ impl TokenEstimator for FamilyEstimator {
     fn count_text(&self, model: &str, text: &str) -> Estimate {
         let profile = Profile::of(model);
         let mut work = self.counter.work();
-        let tokens = share(self.counter.tokens(profile.encoding, text, &mut work), profile.text_ppm);
+        let text_tokens = self.counter.tokens(profile.encoding, text, &mut work);
+        let tokens = share(text_tokens.expected, profile.text_ppm);
         // A text too long to be counted whole is no count: the estimator says which it was.
         #[cfg(feature = "tiktoken")]
         if let (true, Counter::Vocabulary(estimator)) = (profile.is_exact, &self.counter) {
@@ -151,7 +168,7 @@ impl TokenEstimator for FamilyEstimator {
         }
         let most = tokens
             .saturating_add(added(tokens, profile.margin))
-            .saturating_add(added(tokens, self.counter.margin()));
+            .saturating_add(text_tokens.beyond(profile.text_ppm));
         Estimate::likely(tokens, most, CONFIDENCE_PPM)
     }
 
@@ -192,10 +209,6 @@ impl Counter {
         !matches!(self, Self::Rough)
     }
 
-    fn margin(&self) -> Margin {
-        if self.is_exact() { Margin { ppm: 0, tokens: 0 } } else { ROUGH }
-    }
-
     #[cfg(feature = "tiktoken")]
     fn work(&self) -> usize {
         super::tiktoken::WORK_PER_CALL
@@ -210,11 +223,14 @@ impl Counter {
         not(feature = "tiktoken"),
         expect(unused_variables, reason = "only a vocabulary works for its count")
     )]
-    fn tokens(&self, encoding: Encoding, text: &str, work: &mut usize) -> u64 {
+    fn tokens(&self, encoding: Encoding, text: &str, work: &mut usize) -> Tokens {
         match self {
-            Self::Rough => rough::tokens(text),
+            Self::Rough => rough::tokens(encoding, text),
             #[cfg(feature = "tiktoken")]
-            Self::Vocabulary(estimator) => estimator.text(encoding, text, work).tokens,
+            Self::Vocabulary(estimator) => {
+                let tokens = estimator.text(encoding, text, work).tokens;
+                Tokens { expected: tokens, most: tokens }
+            }
         }
     }
 }

@@ -53,6 +53,23 @@ impl Counter {
     }
 }
 
+/// The tokens of a text of any length, in tests.
+#[cfg(test)]
+pub(super) fn count(encoding: Encoding, text: &str) -> u64 {
+    let counter = Counter::of(encoding);
+    splitter(encoding, text).fold(0, |sum, piece| counter.piece(piece).saturating_add(sum))
+}
+
+/// Every token but the special ones, in tests.
+#[cfg(test)]
+pub(super) fn all(encoding: Encoding) -> impl Iterator<Item = Vec<u8>> {
+    let tokenizer = match encoding {
+        Encoding::O200k => tiktoken_rs::o200k_base_singleton(),
+        Encoding::Cl100k => tiktoken_rs::cl100k_base_singleton(),
+    };
+    (0..u32::MAX).map_while(|rank| tokenizer.decode_bytes(&[rank]).ok())
+}
+
 /// Special words such as `<|endoftext|>` are ordinary text in a message.
 pub(super) fn encode(encoding: Encoding, text: &str) -> Vec<u32> {
     match encoding {

@@ -1,6 +1,6 @@
 //! What is a prompt made of, and what does its family make of that?
 
-use super::CONFIDENCE_PPM;
+use super::{CONFIDENCE_PPM, Unsure};
 use crate::message::{Message, Part, Prompt};
 use crate::tokens::document::Document;
 use crate::tokens::estimate::Estimate;
@@ -126,7 +126,7 @@ impl Size {
         }
     }
 
-    pub(super) fn estimate(&self, profile: &Profile, rough: Margin) -> Estimate {
+    pub(super) fn estimate(&self, profile: &Profile, unsure: &Unsure) -> Estimate {
         let sum = |numbers: &[u64]| numbers.iter().fold(0_u64, |sum, number| sum.saturating_add(*number));
         let text = sum(&[
             share(self.text, profile.text_ppm),
@@ -153,10 +153,11 @@ impl Size {
             self.media.most,
             calls,
             added(plain, profile.margin),
-            added(text, rough),
+            unsure.text.beyond(profile.text_ppm),
+            unsure.tools.beyond(profile.tools_ppm),
         ]);
         if self.tools > 0 {
-            most = sum(&[most, added(tools, profile.tools_margin), added(tools, rough)]);
+            most = most.saturating_add(added(tools, profile.tools_margin));
             let own = profile.own_tool_most.saturating_sub(profile.own_tool);
             most = most.saturating_add(self.own_tools.saturating_mul(own));
             most = most.saturating_add(self.reading);

@@ -1,0 +1,113 @@
+//! Into how many tokens can a text be cut at most, if no two neighbours are one token together?
+
+use super::known::Facts;
+
+/// Goes through a text and keeps the most tokens that can begin in it so far.
+///
+/// A vocabulary joins neighbours as long as the two are one token together. So of all cuts only those can be the
+/// result in which no such pair is left; of these the one with most tokens is kept, by the length of its last token.
+/// Where nothing is known about characters, any cut is allowed: the bound gets wider, and stays sound.
+pub(super) struct Cuts {
+    facts: &'static Facts,
+    /// Cuts that end at the last character, and at the one before it.
+    last: Last,
+    before: Last,
+    /// The most tokens up to the third character from the end, and up to any before that.
+    third: i64,
+    fourth: i64,
+    one_back: u8,
+    two_back: u8,
+}
+
+/// The most tokens of a cut by the length of its last token: one character, two, or more.
+#[derive(Clone, Copy)]
+struct Last {
+    one: i64,
+    two: i64,
+    more: i64,
+}
+
+/// There is no such cut.
+const NEVER: i64 = i64::MIN / 2;
+/// A character of which nothing is known.
+const UNKNOWN: u8 = 0x80;
+
+impl Last {
+    const NEVER: Self = Self { one: NEVER, two: NEVER, more: NEVER };
+
+    #[inline]
+    fn most(self) -> i64 {
+        self.one.max(self.two).max(self.more)
+    }
+}
+
+impl Cuts {
+    pub(super) fn new(facts: &'static Facts) -> Self {
+        let mut cuts = Self {
+            facts,
+            last: Last { more: 0, ..Last::NEVER },
+            before: Last::NEVER,
+            third: NEVER,
+            fourth: NEVER,
+            one_back: UNKNOWN,
+            two_back: UNKNOWN,
+        };
+        cuts.close(0);
+        cuts
+    }
+
+    /// A further character of ASCII, perhaps in one token with those before it.
+    #[inline]
+    pub(super) fn push(&mut self, byte: u8) {
+        let (one_back, two_back) = (self.one_back, self.two_back);
+        let is_known = one_back != UNKNOWN;
+        let is_pair = is_known && self.facts.is_pair(one_back, byte);
+        let triple = if two_back == UNKNOWN { None } else { self.facts.is_triple(two_back, one_back, byte) };
+        let unless = |is_token: bool, tokens: i64| if is_token { NEVER } else { tokens };
+        let is_triple = triple == Some(true);
+        let one = self.last.more.max(unless(is_pair, self.last.one)).max(unless(is_triple, self.last.two));
+        let two = self.before.more.max(self.before.two).max(unless(is_triple, self.before.one));
+        let two = unless(is_known && !is_pair, two);
+        let more = unless(triple == Some(false), self.third).max(self.fourth);
+        self.fourth = self.fourth.max(self.third);
+        self.third = self.before.most();
+        self.before = self.last;
+        let [one, two, more] = [one, two, more].map(|tokens| tokens.saturating_add(1));
+        self.last = Last { one, two, more };
+        (self.two_back, self.one_back) = (one_back, byte);
+    }
+
+    /// From here on nothing is known of the characters so far: pieces may be cut here, or not.
+    #[inline]
+    pub(super) fn forget(&mut self) {
+        (self.two_back, self.one_back) = (UNKNOWN, UNKNOWN);
+    }
+
+    /// No token goes on beyond here, and so many follow.
+    #[inline]
+    pub(super) fn close(&mut self, tokens: u64) {
+        self.start(self.last.most(), tokens);
+    }
+
+    /// A token may go on beyond here, and so many begin in what follows.
+    #[inline]
+    pub(super) fn open(&mut self, tokens: u64) {
+        // What goes on begins at the last character, or before it.
+        let begun = self.before.most().max(self.third).max(self.fourth).saturating_add(1);
+        self.start(self.last.most().max(begun), tokens);
+    }
+
+    #[inline]
+    fn start(&mut self, so_far: i64, tokens: u64) {
+        let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
+        self.last = Last { more: so_far.saturating_add(tokens), ..Last::NEVER };
+        self.before = Last::NEVER;
+        (self.third, self.fourth) = (NEVER, NEVER);
+        self.forget();
+    }
+
+    /// The most tokens of all that was seen.
+    pub(super) fn most(&self) -> u64 {
+        u64::try_from(self.last.most()).unwrap_or(0)
+    }
+}
