@@ -24,7 +24,7 @@ pub(crate) use streamed::Reached;
 
 use crate::decision::{Judged, Quote, explain};
 use crate::enforcer::{Plan, Priced};
-use crate::tokens::Trimmed;
+use crate::tokens::{Dropping, Trimmed};
 use crate::verdict::Observed;
 use crate::{
     Amount, Balance, Binding, Decision, Error, Estimate, Excess, Refusal, ReservationId, Timestamp, Usd,
@@ -405,6 +405,7 @@ fn settled_before() -> Error {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        let _here = Dropping::here();
         if let Some(open) = self.open.take() {
             let pending = open.pending_abandoned();
             open.plan.core.end_without_waiting(pending);

@@ -21,6 +21,7 @@ pub use reader::{StreamReader, StreamSeen, WireReader};
 pub use tokio::TokioBackground;
 
 use self::hold::{Stop, StreamHold};
+use crate::tokens::Dropping;
 use crate::wire::TextSeen;
 use crate::{Call, Decision, Error, InFlight, Receipt};
 
@@ -452,6 +453,7 @@ impl<S, T> Drop for Flow<S, T> {
         if self.hold.is_ended() {
             return;
         }
+        let _here = Dropping::here();
         let gone = if self.waits { StreamEnd::Cancelled } else { StreamEnd::Dropped };
         if self.end.is_none() {
             self.close(gone);

@@ -3,6 +3,7 @@
 mod bound;
 mod calibration;
 pub(crate) mod document;
+mod dropping;
 mod estimate;
 mod families;
 mod family;
@@ -30,6 +31,7 @@ use std::fmt;
 
 pub use bound::ByteBound;
 pub use calibration::{Calibration, CalibrationReport};
+pub(crate) use dropping::Dropping;
 pub use estimate::{Estimate, EstimateKind};
 pub use families::FamilyEstimator;
 pub use output::{LearnedOutput, OutputSizing};

@@ -82,7 +82,7 @@ impl SeenText {
         if let Some(own) = &mut self.own {
             own.text.push_str(piece);
             if own.text.len() > STRETCH_BYTES {
-                own.count();
+                let _ = own.count();
             }
         }
     }
@@ -96,7 +96,7 @@ impl SeenText {
     /// Tokens in all: by the model's own vocabulary, where that is built in.
     ///
     /// The first count of a vocabulary in a process loads it, see
-    /// [`TiktokenEstimator`](super::TiktokenEstimator).
+    /// [`TiktokenEstimator`](super::TiktokenEstimator); but in a `Drop` nothing is loaded.
     pub(crate) fn count(&mut self) -> u64 {
         self.counted().unwrap_or_else(|| self.at_most())
     }
@@ -107,7 +107,7 @@ impl SeenText {
         {
             let at_most = self.at_most();
             let own = self.own.as_mut()?;
-            own.count();
+            own.count()?;
             // A vocabulary takes what it could not cut at its bytes.
             Some(own.counted.min(at_most))
         }
@@ -166,10 +166,12 @@ fn single(character: char) -> u64 {
 
 #[cfg(feature = "tiktoken")]
 impl Own {
-    fn count(&mut self) {
-        let tokens = super::tiktoken::tokens(self.encoding, &self.text);
+    /// `None` in a `Drop` before the vocabulary was loaded.
+    fn count(&mut self) -> Option<()> {
+        let tokens = super::tiktoken::tokens(self.encoding, &self.text)?;
         self.counted = self.counted.saturating_add(tokens);
         self.text.clear();
+        Some(())
     }
 }
 

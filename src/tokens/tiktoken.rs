@@ -1,5 +1,8 @@
 //! How many tokens does an OpenAI model read? Counted with its own vocabulary.
 
+use std::fmt;
+use std::sync::OnceLock;
+
 use super::estimate::Estimate;
 use super::family::{Encoding, Family};
 use super::memo::Memo;
@@ -24,9 +27,8 @@ use crate::message::Prompt;
 ///
 /// # Hostile text
 /// A call counts as much as takes tens of milliseconds: 500 KB of prose that was
-/// not seen before, less of text that is slow to count. What lies beyond is
-/// taken at its bytes, and so is a run of more than 1,024 bytes that cannot be
-/// cut, such as a page of spaces or of one letter. The estimate is then a
+/// not seen before, less of text that is slow to count: 40 KB of one run that cannot be cut, such as Chinese
+/// without a sign, spaces, or one letter. What lies beyond is taken at its bytes. The estimate is then a
 /// [`Bound`](crate::EstimateKind::Bound). A conversation that was too long to
 /// count at once is counted further with each call, and only gets lower.
 ///
@@ -45,13 +47,12 @@ use crate::message::Prompt;
 /// // Nobody outside Anthropic can count these: 29 bytes, and 25 of framing.
 /// assert_eq!(estimator.count("claude-opus-4-8", &prompt), Estimate::bound(54));
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct TiktokenEstimator {
-    memo: Memo,
+    /// Made with the first count: half a megabyte that a byte bound does not need.
+    memo: OnceLock<Memo>,
 }
 
-// A longer run is not shown to the regular expression: it fails on a megabyte.
-const PIECE_BYTES_MAX: usize = 1_024;
 // What is too long to be counted is passed over at some 200 MB a second.
 const BYTES_PASSED_PER_UNIT: usize = 20;
 
@@ -73,8 +74,8 @@ impl TiktokenEstimator {
 
     /// Loads the vocabulary of that model now rather than at its first count.
     ///
-    /// A server calls it before it serves: a stream that is left is counted as it is dropped, and the
-    /// first such count would keep the connection to its provider open for as long as loading takes.
+    /// A server calls it before it serves: the first call whose bound does not fit its budgets waits for the
+    /// vocabulary. A stream that is dropped never loads one: until then it is charged a bound of what was seen.
     /// Vocabularies are shared by all estimators of the process. Nothing
     /// happens for a model whose vocabulary is not included.
     pub fn preload(&self, model: &str) {
@@ -85,15 +86,18 @@ impl TiktokenEstimator {
     }
 
     pub(super) fn text(&self, encoding: Encoding, text: &str, work: &mut usize) -> Estimate {
-        let key = self.memo.key(encoding, text);
-        if let Some(known) = self.memo.get(key) {
+        let memo = self.memo.get_or_init(Memo::new);
+        let key = memo.key(encoding, text);
+        if let Some(known) = memo.get(key) {
             return known;
         }
         let is_first = *work == WORK_PER_CALL;
-        let Tally { estimate, is_complete } = tally(encoding, text, work);
+        let Some(Tally { estimate, is_complete }) = tally(encoding, text, work) else {
+            return at_bytes(text.len());
+        };
         // What was cut short by earlier texts may be counted at the next call.
         if is_complete || is_first {
-            self.memo.put(key, estimate);
+            memo.put(key, estimate);
         }
         estimate
     }
@@ -120,9 +124,16 @@ impl TokenEstimator for TiktokenEstimator {
     }
 }
 
-/// Tokens of a stretch of generated text, which nobody is likely to count again.
-pub(super) fn tokens(encoding: Encoding, text: &str) -> u64 {
-    tally(encoding, text, &mut { WORK_PER_CALL }).estimate.tokens
+impl fmt::Debug for TiktokenEstimator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TiktokenEstimator")
+    }
+}
+
+/// Tokens of a stretch of generated text, which nobody is likely to count again; `None` in a `Drop` before the
+/// vocabulary was loaded.
+pub(super) fn tokens(encoding: Encoding, text: &str) -> Option<u64> {
+    Some(tally(encoding, text, &mut { WORK_PER_CALL })?.estimate.tokens)
 }
 
 struct Tally {
@@ -131,24 +142,27 @@ struct Tally {
     is_complete: bool,
 }
 
-/// Counts a text piece by piece, as far as the work goes.
-fn tally(encoding: Encoding, text: &str, work: &mut usize) -> Tally {
-    let counter = fast::Counter::of(encoding);
+/// Counts a text piece by piece, as far as the work goes; `None` in a `Drop` before the vocabulary was loaded.
+fn tally(encoding: Encoding, text: &str, work: &mut usize) -> Option<Tally> {
+    let counter = fast::Counter::of(encoding)?;
     let mut pieces = fast::splitter(encoding, text);
-    let (mut counted, mut bounded) = (0_u64, 0_usize);
+    let (mut counted, mut bounded, mut is_cut_short) = (0_u64, 0_usize, false);
     while *work > 0 {
         let Some(piece) = pieces.next() else { break };
-        if piece.len() > PIECE_BYTES_MAX {
+        // One that would take more than what is left is too long; those behind it may still be counted.
+        let needed = work_of(piece);
+        if needed > *work {
+            is_cut_short |= needed <= WORK_PER_CALL;
             bounded = bounded.saturating_add(piece.len());
             *work = work.saturating_sub(piece.len() / BYTES_PASSED_PER_UNIT);
             continue;
         }
-        *work = work.saturating_sub(work_of(piece));
+        *work = work.saturating_sub(needed);
         counted = counted.saturating_add(counter.piece(piece));
     }
     let rest = pieces.rest();
     let estimate = Estimate::count(counted).plus(at_bytes(bounded.saturating_add(rest.len())));
-    Tally { estimate, is_complete: rest.is_empty() }
+    Some(Tally { estimate, is_complete: rest.is_empty() && !is_cut_short })
 }
 
 fn work_of(piece: &str) -> usize {

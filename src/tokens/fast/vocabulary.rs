@@ -8,6 +8,7 @@ use tiktoken_rs::CoreBPE;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::super::family::Encoding;
+use super::long;
 
 /// The tokens of an encoding by their bytes, with their ranks.
 pub(super) struct Vocabulary {
@@ -23,12 +24,12 @@ pub(super) struct Vocabulary {
     long: HashMap<Box<[u8]>, u32, foldhash::fast::RandomState>,
 }
 
-/// Longer pieces are not merged here.
+/// Of longer pieces not every pair is looked at again for each merge.
 const MERGED_BYTES_MAX: usize = 128;
 /// Bytes that fit a key beside their number.
 const KEY_BYTES: usize = 15;
 /// No token, and no merge.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 impl Vocabulary {
     /// Reads the tokens out of the tokenizer: the first number without a token ends them.
@@ -130,16 +131,16 @@ impl Vocabulary {
         }
     }
 
-    /// The tokens of a piece; none where it is too long to be merged here.
+    /// The tokens of a piece.
     #[inline]
-    pub(super) fn tokens(&self, encoding: Encoding, piece: &[u8]) -> Option<u64> {
-        if piece.len() > MERGED_BYTES_MAX {
-            return None;
-        }
+    pub(super) fn tokens(&self, encoding: Encoding, piece: &[u8]) -> u64 {
         if self.contains(piece) {
-            return Some(1);
+            return 1;
         }
-        Some(u64::from(remembered(encoding, piece, || self.merged(piece))))
+        if piece.len() > MERGED_BYTES_MAX {
+            return long::merged(self, piece);
+        }
+        u64::from(remembered(encoding, piece, || self.merged(piece)))
     }
 
     /// Merges the pair of lowest rank until no pair is a token, and counts what is left.
@@ -174,7 +175,7 @@ impl Vocabulary {
     }
 
     #[inline]
-    fn joined(&self, piece: &[u8], from: usize, to: usize) -> u32 {
+    pub(super) fn joined(&self, piece: &[u8], from: usize, to: usize) -> u32 {
         piece.get(from..to).map_or(NONE, |bytes| self.rank(bytes))
     }
 }

