@@ -1,14 +1,17 @@
-//! How is the bundled catalog made from LiteLLM's public tables?
+//! How is the bundled catalog made from public tables?
 //!
 //! ```text
 //! cargo run --release --example make_catalog -- 1.75.3==OLD.json.gz 1.109.1=2026-11-22=NEW.json.gz \
-//!     > src/pricing/catalog.json
+//!     openrouter:0.2.3==GENAI.json.gz > src/pricing/catalog.json
 //! ```
 //!
-//! Each table is given with its version and date, where that is known, the
-//! newest last; a model that a later table has lost stays as the earlier one had it. Taken are text models
-//! of providers who sell their own or host open ones, at every condition of the
-//! table. Left out, and named on the standard error: a model with any field that
+//! Each of LiteLLM's tables is given with its version and date, where that is known, the
+//! newest last; a model that a later table has lost stays as the earlier one had it, but for those
+//! of resellers, whom nobody asks for retired models. The last file is genai-prices' data, of which
+//! the models of one seller are taken. Taken are text models
+//! at every condition of the table. A dated name that equals its undated one has no row, and a name that
+//! differs in its place alone is written as its equal. A row that does not say whether its model reasons
+//! takes what others say of that name. Left out, and named on the standard error: a model with any field that
 //! bears on its cost and is not understood; one whose output may be sound, images
 //! or video, as a hold for text would be too small; one without a rate for input,
 //! or for output where it has any; and one that is listed at nothing, which
@@ -31,7 +34,7 @@ use token_budget::{Meter, PriceRow, PriceSource, PricingTable, ServiceTier};
 type Failure = Box<dyn Error>;
 
 /// As the table calls them, and as we do; who stands first answers where nobody asked for a provider.
-const PROVIDERS: [(&str, &str); 22] = [
+const PROVIDERS: [(&str, &str); 29] = [
     ("openai", "openai"),
     ("text-completion-openai", "openai"),
     ("anthropic", "anthropic"),
@@ -54,6 +57,35 @@ const PROVIDERS: [(&str, &str); 22] = [
     ("ai21", "ai21"),
     ("sambanova", "sambanova"),
     ("codestral", "codestral"),
+    ("azure", "azure"),
+    ("azure_text", "azure"),
+    ("azure_ai", "azure_ai"),
+    ("bedrock_converse", "bedrock"),
+    ("bedrock", "bedrock"),
+    ("bedrock_mantle", "bedrock_mantle"),
+    ("vertex_ai", "vertex_ai"),
+];
+
+/// Who sells what others made; of these only the newest table is taken.
+const RESELLERS: [&str; 5] = ["azure", "azure_ai", "bedrock", "bedrock_mantle", "vertex_ai"];
+
+/// What a name says of the place that serves it, before a dot (Bedrock) or a slash (Azure, Bedrock).
+const PLACES: [&str; 15] = [
+    "us",
+    "eu",
+    "apac",
+    "jp",
+    "au",
+    "ca",
+    "sa",
+    "me",
+    "af",
+    "il",
+    "mx",
+    "global",
+    "global-standard",
+    "us-gov",
+    "invoke",
 ];
 
 const MODES: [&str; 4] = ["chat", "responses", "completion", "embedding"];
@@ -63,28 +95,40 @@ type Name = (usize, String);
 /// Rows by name, so that the file is the same whenever it is made.
 type Rows = BTreeMap<Name, Value>;
 
-/// One table: its version, its date, what is taken of it, and whatever else it names.
+/// One table: its source, what is taken of it, and whatever else it names.
 struct Table {
-    version: String,
-    date: String,
+    source: Value,
     rows: Rows,
     names: BTreeSet<Name>,
 }
 
+/// A provider, another name, and the model that it stands for.
+type Alias = (String, String, String);
+
 fn main() -> Result<(), Failure> {
     let mut tables = Vec::new();
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let newest = words.last().and_then(|word| word.splitn(3, '=').nth(2)).ok_or("name at least one table")?;
+    let is_ours = |word: &&String| !word.starts_with("openrouter:");
+    let newest = words.iter().rfind(is_ours).ok_or("name at least one table of LiteLLM")?;
+    let path = newest.splitn(3, '=').nth(2).ok_or("each table is VERSION=DATE=PATH")?;
     // The fee of a code interpreter is an entry of its own, in the newer table alone.
-    let container = serde_json::from_str::<Value>(&unpacked(newest)?)?;
+    let container = serde_json::from_str::<Value>(&unpacked(path)?)?;
     let container = &container["openai/container"]["code_interpreter_cost_per_session"];
-    for word in words {
+    for word in &words {
         let mut parts = word.splitn(3, '=');
         let (Some(version), Some(date), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
             return Err("each table is VERSION=DATE=PATH".into());
         };
-        let (rows, names) = selected(path, container)?;
-        tables.push(Table { version: version.to_owned(), date: date.to_owned(), rows, names });
+        let date = Some(date).filter(|date| !date.is_empty());
+        let (name, version, (rows, names)) = match version.split_once(':') {
+            Some((seller, version)) => ("genai-prices", version, of_seller(path, seller)?),
+            None => {
+                let is_newest = word == newest;
+                ("LiteLLM model_prices_and_context_window", version, selected(path, container, is_newest)?)
+            }
+        };
+        let source = serde_json::json!({"name": name, "version": version, "date": date});
+        tables.push(Table { source, rows, names });
     }
     let mut later = BTreeSet::new();
     for table in tables.iter_mut().rev() {
@@ -92,8 +136,65 @@ fn main() -> Result<(), Failure> {
         table.rows.retain(|name, _| !later.contains(name));
         later.append(&mut table.names);
     }
+    let equals: Vec<Alias> = tables.iter_mut().flat_map(|table| drop_places(&mut table.rows)).collect();
+    inherit_reasoning(&mut tables);
     check(&tables)?;
-    print(&tables)
+    print(&tables, &equals)
+}
+
+/// A row that does not say whether its model reasons takes the most cautious of what others say of that name.
+fn inherit_reasoning(tables: &mut [Table]) {
+    const WORDS: [&str; 3] = ["never", "on_request", "always"];
+    // `anthropic/claude-sonnet-5:batch`, `us.anthropic.claude-sonnet-5`, `claude-sonnet-5`.
+    let bare = |row: &Value| {
+        let name = row["model"].as_str().unwrap_or_default().to_ascii_lowercase();
+        let name = name.rsplit('/').next().unwrap_or_default();
+        let name = name.rsplit_once("anthropic.").map_or(name, |(_, name)| name);
+        name.trim_end_matches(":batch").replace('.', "-")
+    };
+    let mut said: BTreeMap<String, usize> = BTreeMap::new();
+    for row in tables.iter().flat_map(|table| table.rows.values()) {
+        if let Some(rank) = WORDS.iter().position(|word| row["reasoning"] == *word) {
+            let most = said.entry(bare(row)).or_default();
+            *most = rank.max(*most);
+        }
+    }
+    for row in tables.iter_mut().flat_map(|table| table.rows.values_mut()) {
+        let word = said.get(&bare(row)).and_then(|rank| WORDS.get(*rank));
+        if let Some(word) = word.filter(|_| row["reasoning"].is_null()) {
+            row["reasoning"] = (*word).into();
+        }
+    }
+}
+
+/// The rows of one seller in genai-prices' data; those of a model with dated prices in their order.
+fn of_seller(path: &str, seller: &str) -> Result<(Rows, BTreeSet<Name>), Failure> {
+    let import = Import::read(unpacked(path)?.as_bytes())?;
+    let mut rows = Rows::new();
+    let made = [Meter::OutputAudio, Meter::OutputImage, Meter::OutputVideo, Meter::ImageOut];
+    let gaps: BTreeSet<&str> = import.report().not_understood().map(|gap| gap.entry.as_str()).collect();
+    for row in import.rows().iter().filter(|row| row.provider() == seller) {
+        let (model, standard) = (row.model(), row.rates(ServiceTier::Standard));
+        // Bare names are those of years ago, a tilde is an alias that moves, and what is free is so for a while.
+        let is_current = model.contains('/') && !model.starts_with('~') && !model.ends_with(":free");
+        let is_text = made.into_iter().all(|meter| standard.get(meter).is_none());
+        let is_priced = standard.get(Meter::Input).is_some() && standard.get(Meter::Output).is_some();
+        let entry = format!("{seller}/{model}");
+        // Of these the data name no rate for what they draw or say.
+        let draws =
+            ["image", "omni", "banana", "audio", "lyria", "-live"].iter().any(|word| model.contains(word));
+        if draws || !is_current || !is_text || !is_priced || is_free(row) || gaps.contains(entry.as_str()) {
+            eprintln!("{entry}: left out");
+            continue;
+        }
+        let mut row_json = serde_json::to_value(row)?;
+        if let Some(fields) = row_json.as_object_mut() {
+            fields.remove("complete");
+        }
+        let from = row_json["from"].as_str().unwrap_or_default().to_owned();
+        rows.insert((PROVIDERS.len(), format!("{model} {from}")), row_json);
+    }
+    Ok((rows, BTreeSet::new()))
 }
 
 fn unpacked(path: &str) -> Result<String, Failure> {
@@ -103,7 +204,7 @@ fn unpacked(path: &str) -> Result<String, Failure> {
 }
 
 /// The rows of one table, and every name it has.
-fn selected(path: &str, container: &Value) -> Result<(Rows, BTreeSet<Name>), Failure> {
+fn selected(path: &str, container: &Value, is_newest: bool) -> Result<(Rows, BTreeSet<Name>), Failure> {
     let text = unpacked(path)?;
     let import = Import::litellm(text.as_bytes())?;
     let entries: Map<String, Value> = serde_json::from_str(&text)?;
@@ -112,18 +213,20 @@ fn selected(path: &str, container: &Value) -> Result<(Rows, BTreeSet<Name>), Fai
     let (mut rows, mut names) = (Rows::new(), BTreeSet::new());
     for (key, entry) in &entries {
         let word = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default();
-        let rank = PROVIDERS.iter().position(|(theirs, _)| *theirs == word("litellm_provider"));
-        let Some((rank, (theirs, ours))) = rank.and_then(|rank| Some((rank, *PROVIDERS.get(rank)?))) else {
-            continue;
-        };
-        let short = key.strip_prefix(theirs).and_then(|rest| rest.strip_prefix('/')).unwrap_or(key);
+        let raw = word("litellm_provider");
+        let theirs = if raw.starts_with("vertex_ai-") { "vertex_ai" } else { raw };
+        let ours = PROVIDERS.iter().find(|(name, _)| *name == theirs).map(|(_, ours)| *ours);
+        let Some(ours) = ours.filter(|ours| is_newest || !RESELLERS.contains(ours)) else { continue };
+        let rank = PROVIDERS.iter().position(|(_, name)| *name == ours).unwrap_or(PROVIDERS.len());
+        let bare = |seller: &str| key.strip_prefix(seller).and_then(|rest| rest.strip_prefix('/'));
+        let short = bare(theirs).or_else(|| bare(ours)).unwrap_or(key);
         names.insert((rank, short.to_owned()));
-        let row = by_name.get(&(theirs, key.as_str())).or_else(|| by_name.get(&(theirs, short)));
+        let row = by_name.get(&(raw, key.as_str())).or_else(|| by_name.get(&(raw, short)));
         let Some(row) = row.filter(|_| MODES.contains(&word("mode"))) else { continue };
         let embeds = word("mode") == "embedding";
         // A model that is listed twice, once at nothing, has no price that one could know.
         let prefixed = format!("{theirs}/{short}");
-        let twins = [(theirs, prefixed.as_str()), (theirs, short)].map(|name| by_name.get(&name));
+        let twins = [(raw, prefixed.as_str()), (raw, short)].map(|name| by_name.get(&name));
         let reason = if twins.into_iter().flatten().any(|row| is_free(row)) {
             Some("is listed at nothing".to_owned())
         } else if makes_more_than_text(key, entry) {
@@ -225,9 +328,42 @@ fn drop_dated(rows: &mut Rows) {
     }
 }
 
-/// The name without `-2024-08-06` or `-20240806`.
+/// Names that differ in their place alone, and equal another in everything, are written as that.
+fn drop_places(rows: &mut Rows) -> Vec<Alias> {
+    let mut equal: BTreeMap<(usize, String, String), Vec<String>> = BTreeMap::new();
+    for ((rank, name), row) in &*rows {
+        let mut content = row.clone();
+        content["model"] = Value::Null;
+        let group = (*rank, placeless(name).unwrap_or(name).to_owned(), content.to_string());
+        equal.entry(group).or_default().push(name.clone());
+    }
+    let mut aliases = Vec::new();
+    for ((rank, base, _), names) in equal {
+        let kept = names.iter().find(|name| **name == base).or_else(|| names.first()).cloned();
+        for name in names.iter().filter(|name| Some(*name) != kept.as_ref()) {
+            let Some(row) = rows.remove(&(rank, name.clone())) else { continue };
+            let provider = row["provider"].as_str().unwrap_or_default().to_owned();
+            aliases.push((provider, name.clone(), kept.clone().unwrap_or_default()));
+        }
+    }
+    aliases.sort();
+    aliases
+}
+
+/// The name without the place that serves it: a word before a dot or a slash, or a region.
+fn placeless(name: &str) -> Option<&str> {
+    let is_region = |word: &str| word.contains('-') && word.ends_with(|last: char| last.is_ascii_digit());
+    let (slash, dot) = (name.split_once('/'), name.split_once('.'));
+    let slash = slash.filter(|(place, _)| PLACES.contains(place) || is_region(place));
+    slash.or(dot.filter(|(place, _)| PLACES.contains(place))).map(|(_, rest)| rest)
+}
+
+/// The name without `-2024-08-06`, `-20240806`, `@20240806` or `@default`.
 fn undated(name: &str) -> Option<String> {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some((front, last)) = name.rsplit_once('@') {
+        return (last == "default" || (last.len() == 8 && digits(last))).then(|| front.to_owned());
+    }
     let (front, last) = name.rsplit_once('-')?;
     if last.len() == 8 && digits(last) {
         return Some(front.to_owned());
@@ -242,23 +378,19 @@ fn undated(name: &str) -> Option<String> {
 /// Builds the table, so that nothing is written that cannot be read.
 fn check(tables: &[Table]) -> Result<(), Failure> {
     let mut table = PricingTable::empty();
-    for Table { version, rows, .. } in tables {
+    for Table { source, rows, .. } in tables {
         let list = serde_json::to_string(&rows.values().collect::<Vec<_>>())?;
-        let rows = PriceRow::list_from_json(&list)?;
-        eprintln!("{version}: {} models", rows.len());
-        table = table.with_rows_from(PriceSource::new("check").with_version(version.as_str()), rows)?;
+        let list = PriceRow::list_from_json(&list)?;
+        eprintln!("{source}: {} rows", list.len());
+        table = table.with_rows_from(serde_json::from_value::<PriceSource>(source.clone())?, list)?;
     }
     Ok(())
 }
 
 /// One row a line, those of the newest table first among providers and all in the order of their names.
-fn print(tables: &[Table]) -> Result<(), Failure> {
+fn print(tables: &[Table], equals: &[Alias]) -> Result<(), Failure> {
     println!("{{\"layers\": [");
-    for (Table { version, date, rows, .. }, number) in tables.iter().zip(1_usize..) {
-        let source = serde_json::json!({
-            "name": "LiteLLM model_prices_and_context_window", "version": version,
-            "date": Some(date).filter(|date| !date.is_empty()),
-        });
+    for (Table { source, rows, .. }, number) in tables.iter().zip(1_usize..) {
         println!("{{\"source\": {source}, \"rows\": [");
         for (row, at) in rows.values().zip(1_usize..) {
             let row: PriceRow = serde_json::from_value(row.clone())?;
@@ -266,12 +398,16 @@ fn print(tables: &[Table]) -> Result<(), Failure> {
         }
         println!("]}}{}", if number < tables.len() { "," } else { "" });
     }
-    let aliases = [
-        ("claude-sonnet-4-0", "anthropic/claude-sonnet-4-20250514"),
-        ("claude-opus-4-0", "anthropic/claude-opus-4-20250514"),
+    let aliases: [Alias; 2] = [
+        ("anthropic".into(), "claude-sonnet-4-0".into(), "claude-sonnet-4-20250514".into()),
+        ("anthropic".into(), "claude-opus-4-0".into(), "claude-opus-4-20250514".into()),
     ];
-    let aliases: Vec<_> =
-        aliases.map(|(alias, model)| serde_json::json!({"alias": alias, "model": model})).into();
-    println!("], \"aliases\": {}}}", serde_json::to_string(&aliases)?);
+    for (list, word, end) in [(equals, "equals", ","), (&aliases, "aliases", "}")] {
+        println!("{}\"{word}\": [", if word == "equals" { "], " } else { "" });
+        for (alias, number) in list.iter().zip(1_usize..) {
+            println!("{}{}", serde_json::to_string(alias)?, if number < list.len() { "," } else { "" });
+        }
+        println!("]{end}");
+    }
     Ok(())
 }

@@ -133,7 +133,7 @@ pub(crate) fn did_you_mean<'a>(text: &str, known: impl IntoIterator<Item = &'a s
 }
 
 /// How many letters must be put in, left out or changed to make one of the other; nothing above `max`.
-fn strokes(one: &[u8], other: &[u8], max: usize) -> Option<usize> {
+pub(crate) fn strokes(one: &[u8], other: &[u8], max: usize) -> Option<usize> {
     if one.len().abs_diff(other.len()) > max {
         return None;
     }

@@ -12,7 +12,7 @@ use super::Core;
 use super::readings::{Reader, Readers};
 use crate::ledger::{About, Note};
 use crate::policy::{Budget, UnknownModel};
-use crate::pricing::Reasoning;
+use crate::pricing::{Reasoning, unknowable};
 use crate::reservation::Hidden;
 use crate::verdict::MissingPrice;
 use crate::{
@@ -303,8 +303,7 @@ fn price_holds_until(
     let mut until = price.map_or(Timestamp::MAX, |price| price.holds_until(now));
     if price.is_none_or(|price| price.model() != call.model) {
         // The model may get a price of its own later on.
-        let begins = prices.prices().map(|price| price.valid_from()).filter(|from| *from > now);
-        until = until.min(begins.min().unwrap_or(Timestamp::MAX));
+        until = until.min(prices.next_start(now));
     }
     until
 }
@@ -347,14 +346,21 @@ fn about(call: &Call, price: CompactString, binding: &Binding, exempt: Option<&B
 
 /// Whose price is missing, and which may have been meant.
 fn missing(prices: &PricingTable, call: &Call, fallback: Option<&CompactString>) -> MissingPrice {
-    let nearest = prices.nearest(call.provider.as_deref(), &call.model);
-    MissingPrice { provider: call.provider.clone(), nearest, fallback: fallback.cloned(), beside: None }
+    MissingPrice { fallback: fallback.cloned(), ..missing_of(prices, call, &call.model) }
 }
 
 /// The same of a model that the request lets its provider call beside the call's own.
 fn missing_beside(prices: &PricingTable, call: &Call, model: &CompactString) -> MissingPrice {
-    let nearest = prices.nearest(call.provider.as_deref(), model);
-    MissingPrice { provider: call.provider.clone(), nearest, fallback: None, beside: Some(model.clone()) }
+    MissingPrice { beside: Some(model.clone()), ..missing_of(prices, call, model) }
+}
+
+fn missing_of(prices: &PricingTable, call: &Call, model: &str) -> MissingPrice {
+    MissingPrice {
+        provider: call.provider.clone(),
+        nearest: prices.nearest(call.provider.as_deref(), model),
+        unknowable: unknowable(model),
+        ..MissingPrice::default()
+    }
 }
 
 /// Plans of calls seen lately: a fixed number of places, so that it never grows.

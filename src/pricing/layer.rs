@@ -36,6 +36,14 @@ impl Version {
         open.map_or(&self.price, |(_, price)| price)
     }
 
+    /// Whether both cost the same at every time and under all conditions.
+    pub(super) fn costs_as(&self, other: &Self) -> bool {
+        let timed = self.timed.iter().zip(other.timed.iter());
+        self.price.costs_as(&other.price)
+            && self.timed.len() == other.timed.len()
+            && timed.into_iter().all(|((_, one), (_, other))| one.costs_as(other))
+    }
+
     /// The part of this version inside `span`, if any.
     fn within(&self, span: Span) -> Option<Result<Self, Error>> {
         let own = Span::of(&self.row);

@@ -2,7 +2,8 @@
 //!
 //! Only forms that cannot change the price: a provider in front, a date or
 //! `-latest` behind. A word is never dropped: `gpt-4o-mini` and
-//! `gpt-4o-audio-preview` are other models than `gpt-4o`.
+//! `gpt-4o-audio-preview` are other models than `gpt-4o`. What else may be
+//! written otherwise is in [`spelling`](super::spelling), asked after these.
 
 /// The name a provider's rows are kept under.
 ///
@@ -12,8 +13,8 @@
 pub(super) fn canonical_provider(provider: &str) -> &str {
     match provider {
         "gemini" | "gcp.gemini" => "google",
-        "gcp.vertex_ai" => "vertex_ai",
-        "bedrock_converse" | "aws.bedrock" | "aws" => "bedrock",
+        "gcp.vertex_ai" | "google-vertex" => "vertex_ai",
+        "bedrock_converse" | "aws.bedrock" | "aws" | "amazon-bedrock" => "bedrock",
         "azure.ai.openai" => "azure",
         "text-completion-openai" => "openai",
         "cohere_chat" => "cohere",
@@ -26,6 +27,11 @@ pub(super) fn canonical_provider(provider: &str) -> &str {
         _ if provider.starts_with("vertex_ai-") => "vertex_ai",
         _ => provider,
     }
+}
+
+/// Whether a provider sells what others make, and so comes after them where nobody asked for one.
+pub(super) fn resells(provider: &str) -> bool {
+    matches!(provider, "azure" | "azure_ai" | "bedrock" | "bedrock_mantle" | "vertex_ai" | "openrouter")
 }
 
 /// Splits `openai/gpt-4o` and `models/gemini-2.5-pro` into provider and model.
@@ -60,18 +66,30 @@ fn fine_tuned_base(model: &str) -> Option<&str> {
 
 /// Without `-2024-08-06` or `-20250929`.
 fn without_full_date(model: &str) -> Option<&str> {
-    let (name, last) = model.rsplit_once('-')?;
-    match *last.as_bytes() {
-        [y1, y2, y3, y4, m1, m2, d1, d2] => {
-            (is_year(&[y1, y2, y3, y4]) && is_month(&[m1, m2]) && is_day(&[d1, d2])).then_some(name)
-        }
-        [_, _] if is_day(last.as_bytes()) => {
+    split_date(model, '-').map(|(name, _)| name)
+}
+
+/// A name without the date behind it, and the date as `20250929`; Vertex writes `@20250929`.
+pub(super) fn full_date(model: &str) -> Option<(&str, u32)> {
+    let (name, [year, month, day]) = split_date(model, '-').or_else(|| split_date(model, '@'))?;
+    let date = [year, month, day].concat().parse::<u32>().ok()?;
+    (!name.is_empty()).then_some((name, date))
+}
+
+/// A name, and the year, month and day of the date behind it.
+fn split_date(model: &str, before: char) -> Option<(&str, [&str; 3])> {
+    let (name, last) = model.rsplit_once(before)?;
+    let (name, [year, month, day]) = match last.len() {
+        8 => (name, [last.get(..4)?, last.get(4..6)?, last.get(6..)?]),
+        2 if before == '-' => {
             let (name, month) = name.rsplit_once('-')?;
             let (name, year) = name.rsplit_once('-')?;
-            (is_month(month.as_bytes()) && is_year(year.as_bytes())).then_some(name)
+            (name, [year, month, last])
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let dated = is_year(year.as_bytes()) && is_month(month.as_bytes()) && is_day(day.as_bytes());
+    dated.then_some((name, [year, month, day]))
 }
 
 /// Without the `-05-06` of `…-preview-05-06`, or the `-09-2025` of `…-preview-09-2025`.

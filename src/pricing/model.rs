@@ -246,6 +246,22 @@ impl ModelPrice {
         self.compiled.sets.iter().any(|set| !set.is_empty())
     }
 
+    /// Whether both cost the same at every time and under all conditions, whatever they are called.
+    pub(super) fn costs_as(&self, other: &Self) -> bool {
+        (self.from, self.until, self.free, self.unknown)
+            == (other.from, other.until, other.free, other.unknown)
+            && (self.searches, self.searches_much) == (other.searches, other.searches_much)
+            && self.windows == other.windows
+            && self.allowances == other.allowances
+            && self.compiled == other.compiled
+    }
+
+    /// Whether any region has a factor of its own.
+    pub(super) fn varies_by_region(&self) -> bool {
+        let bands = self.compiled.edges.len().saturating_add(1);
+        self.compiled.places.len() > bands.saturating_mul(ServiceTier::ALL.len())
+    }
+
     /// The provider, in its canonical name.
     #[must_use]
     pub fn provider(&self) -> &str {

@@ -10,6 +10,9 @@ pub(super) use crate::name::MODEL_BYTES_MAX as NAME_BYTES_MAX;
 /// Stands for any provider in an index of models; no row may be its own.
 pub(super) const ANY_PROVIDER: &str = "*";
 
+/// Stands for any provider of a name that another seller's name in front may yet claim: `anthropic/claude-…`.
+pub(super) const ANY_OTHER: &str = "*/";
+
 /// An index of models by name, to be asked with a [`NameRef`].
 pub(super) type ByName = HashMap<Name, usize, foldhash::fast::RandomState>;
 
@@ -27,9 +30,15 @@ pub(super) struct NameRef<'a> {
     pub(super) model: &'a str,
 }
 
+impl NameRef<'_> {
+    pub(super) fn is(&self, name: &Name) -> bool {
+        self.model == name.model && self.provider == name.provider
+    }
+}
+
 impl Equivalent<Name> for NameRef<'_> {
     fn equivalent(&self, name: &Name) -> bool {
-        self.model == name.model && self.provider == name.provider
+        self.is(name)
     }
 }
 
@@ -38,7 +47,7 @@ pub(super) fn check_name(field: &str, name: &str) -> Result<(), Error> {
     if name.is_empty() {
         return Err(Error::invalid(field, "is empty"));
     }
-    if name == ANY_PROVIDER {
+    if name == ANY_PROVIDER || name == ANY_OTHER {
         return Err(Error::invalid(field, format!("{name:?} is not a name")));
     }
     name::check(field, name::problem_of_model(name))

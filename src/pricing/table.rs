@@ -7,16 +7,16 @@ use compact_str::CompactString;
 use hashbrown::HashMap;
 
 use super::catalog;
-use super::clause::Clause;
 use super::factor::PriceFactor;
 use super::import::Import;
-use super::layer::{Span, Version, overlaid};
-use super::matching::{canonical_provider, split_provider, undated};
+use super::index::{Clauses, Index};
+use super::kept::Model;
+use super::layer::{Span, overlaid};
+use super::matching::canonical_provider;
 use super::model::ModelPrice;
-use super::names::{ANY_PROVIDER, ByName, NAME_BYTES_MAX, Name, NameRef, check_name, shown};
+use super::names::{ANY_PROVIDER, ByName, Name, NameRef, check_name, shown};
 use super::row::PriceRow;
 use super::source::PriceSource;
-use crate::name::nearest;
 use crate::{Error, Timestamp};
 
 /// Rows in one layer, four times the largest public table; as many aliases.
@@ -44,29 +44,13 @@ const VERSIONS_MAX: usize = 100;
 /// assert_eq!(cost("gpt-4o-2024-08-06")?, Usd::dollars(10));
 /// assert_eq!(cost("gpt-4.1-nano")?, Usd::cents(40));
 /// assert!(table.find(Some("openai"), "gpt-4o-audio-preview", now).is_none()); // not gpt-4o
-/// assert!(table.find(Some("azure"), "gpt-4o", now).is_none()); // not at OpenAI's price
+/// assert!(table.find(Some("groq"), "gpt-4o", now).is_none()); // not at OpenAI's price
+/// let azure = table.find(Some("azure"), "eu/GPT-5-2", now).expect("a row of Azure's own");
+/// assert_eq!((azure.provider(), azure.model()), ("azure", "eu/gpt-5.2"));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct PricingTable(Arc<Inner>);
-
-#[derive(Clone, Default)]
-struct Inner {
-    models: Vec<Model>,
-    aliases: Vec<(CompactString, usize)>,
-    /// From a provider, or any, and a name to an index of `models`.
-    names: ByName,
-    /// By provider, the clauses by which its publication names models, in its order.
-    clauses: Clauses,
-}
-
-type Clauses = HashMap<CompactString, Arc<[(Clause, usize)]>, foldhash::fast::RandomState>;
-
-#[derive(Clone)]
-struct Model {
-    name: Name,
-    versions: Vec<Version>,
-}
+pub struct PricingTable(Arc<Index>);
 
 impl PricingTable {
     /// A table that knows no model.
@@ -79,9 +63,10 @@ impl PricingTable {
     ///
     /// Text and embedding models, current and retired, of OpenAI, Anthropic,
     /// Google (the Gemini API), Mistral, `DeepSeek`, xAI, Groq, Cohere, Perplexity,
-    /// Together, Fireworks and others who sell directly; resellers (Azure,
-    /// Bedrock, Vertex AI) come with [`with_import`](Self::with_import).
-    /// [`ModelPrice::source`] names the publication of each.
+    /// Together, Fireworks and others who sell directly, and of resellers at their
+    /// own prices: Azure, Bedrock, Vertex AI and `OpenRouter`.
+    /// [`ModelPrice::source`] names the publication of each. The first use reads
+    /// the names; a model's figures are compiled when it is first found.
     #[must_use]
     pub fn bundled() -> Self {
         catalog::bundled()
@@ -121,7 +106,7 @@ impl PricingTable {
             let place = format!("price row {number} ({:?}/{:?})", shown(&row.provider), shown(&row.model));
             add(&mut models, &mut index, &mut given, &source, row).map_err(|error| error.within(&place))?;
         }
-        Ok(Self::of(models, self.0.aliases.clone(), self.0.clauses.clone()))
+        Ok(Self::from_parts(models, self.0.aliases.clone(), self.0.clauses.clone()))
     }
 
     /// This table under everything that a public table says, in whole or not at all.
@@ -157,7 +142,7 @@ impl PricingTable {
             let known = said.iter().filter_map(|(clause, model)| Some((clause.clone(), exactly(model)?)));
             clauses.insert(canonical_provider(provider).into(), known.collect());
         }
-        Ok(Self::of(models, aliases, clauses))
+        Ok(Self::from_parts(models, aliases, clauses))
     }
 
     /// This table with the prices that it has now multiplied by a factor.
@@ -178,12 +163,12 @@ impl PricingTable {
         for model in models.iter_mut().filter(selected) {
             found = true;
             let place = format!("price factor ({:?}/{:?})", model.name.provider, model.name.model);
-            model.versions = factor.applied(&model.versions).map_err(|error| error.within(&place))?;
+            model.set_versions(factor.applied(model.versions()).map_err(|error| error.within(&place))?);
         }
         if !found {
             return Err(factor.selects_nothing());
         }
-        Ok(Self::of(models, self.0.aliases.clone(), self.0.clauses.clone()))
+        Ok(Self::from_parts(models, self.0.aliases.clone(), self.0.clauses.clone()))
     }
 
     /// This table with another name for a model that it knows.
@@ -197,8 +182,11 @@ impl PricingTable {
     /// row or an alias of that provider, or cannot be a name.
     pub fn with_alias(&self, alias: &str, model: &str) -> Result<Self, Error> {
         check_name("alias", alias)?;
-        let target = self.resolve(None, model).ok_or_else(|| {
-            Error::invalid("alias", format!("{alias:?} stands for {model:?}, which is unknown"))
+        let target = self.0.resolve(None, model).ok_or_else(|| {
+            let nearest = self.nearest(None, model);
+            let nearest =
+                if nearest.is_empty() { String::new() } else { format!("; nearest: {}", nearest.join(", ")) };
+            Error::invalid("alias", format!("{alias:?} stands for {model:?}, which is unknown{nearest}"))
         })?;
         let provider = self.0.models.get(target).map_or(ANY_PROVIDER, |model| model.name.provider.as_str());
         if self.0.names.contains_key(&NameRef { provider, model: alias }) {
@@ -209,113 +197,92 @@ impl PricingTable {
         }
         let mut aliases = self.0.aliases.clone();
         aliases.push((alias.into(), target));
-        Ok(Self::of(self.0.models.clone(), aliases, self.0.clauses.clone()))
+        Ok(Self::from_parts(self.0.models.clone(), aliases, self.0.clauses.clone()))
     }
 
     /// The price of a model at an instant; `None` is unknown, not free.
     ///
     /// Tried in turn: the name itself, an alias, the clauses by which an
     /// imported publication names the provider's models, the name without its
-    /// date or `-latest`, and all of these without a provider in front
-    /// (`openai/gpt-4o`, `models/gemini-2.5-pro`), which goes first where no
-    /// provider was asked for. A model that is known but has no price at that
+    /// date or `-latest`, another spelling of it, and all of these without a
+    /// provider in front (`openai/gpt-4o`, `models/gemini-2.5-pro`), which goes
+    /// first where no provider was asked for.
+    ///
+    /// Another spelling differs in letter case, in a dot for a dash between
+    /// numbers (`gpt-5-2`), in a date, or in what a seller puts around a name:
+    /// Bedrock's `-v1:0`, profiles and ARNs, Azure's regions, Vertex AI's
+    /// resource names, `[1m]`. It never drops a word, never crosses sellers,
+    /// and never takes the price of another place: where rows of different
+    /// prices could be meant, none is, and [`nearest`](Self::nearest) names
+    /// them. `docs/PROVIDERS.md` has the table of spellings. A model that is known but has no price at that
     /// instant is not replaced by another. Who keeps the answer asks it how long
     /// it holds: [`ModelPrice::holds_until`].
     ///
     /// With a provider only its own rows answer (`gemini` is `google`). Without
     /// one, where several sell the same name, the one that entered the table
     /// first does: OpenAI, Anthropic, Google and the other bundled ones, then
-    /// one's own in their order.
+    /// one's own in their order; resellers (Azure, Bedrock, Vertex AI,
+    /// `OpenRouter`) come after everybody else.
     #[must_use]
     #[inline]
     pub fn find(&self, provider: Option<&str>, model: &str, at: Timestamp) -> Option<&Arc<ModelPrice>> {
-        let model = self.0.models.get(self.resolve(provider, model)?)?;
-        model.versions.iter().find(|version| version.price.is_in_force(at)).map(|version| version.at(at))
+        let model = self.0.models.get(self.0.resolve(provider, model)?)?;
+        model.versions().iter().find(|version| version.price.is_in_force(at)).map(|version| version.at(at))
     }
 
-    /// The models that were most likely meant by a name that has no price: that provider's first.
-    pub(crate) fn nearest(&self, provider: Option<&str>, model: &str) -> Vec<CompactString> {
-        let sold = |by: Option<&str>| {
-            let rows = self.0.models.iter().map(|model| (&model.name.provider, &model.name.model));
-            let aliases =
-                self.0.aliases.iter().filter_map(|(alias, at)| {
-                    self.0.models.get(*at).map(|model| (&model.name.provider, alias))
-                });
-            let names = rows.chain(aliases).filter(|(seller, _)| by.is_none_or(|by| seller.as_str() == by));
-            nearest(model, names.map(|(_, name)| name.as_str()))
-                .into_iter()
-                .map(CompactString::from)
-                .collect()
+    /// The rows that were most likely meant by a name that [`find`](Self::find) does not know, nearest first.
+    ///
+    /// At most three, as a refusal shows them: with their seller, and what a
+    /// million tokens cost where the row says it. They are of the provider that
+    /// was asked for, else of others, marked as such; none is ever taken in the
+    /// place of the name. The move is a row for the name, or an
+    /// [alias](Self::with_alias).
+    ///
+    /// # Example: another seller's row is a hint, not a price
+    /// ```
+    /// use token_budget::{PricingTable, Timestamp};
+    ///
+    /// let table = PricingTable::bundled();
+    /// assert!(table.find(Some("openai"), "gpt-4o-maxi", Timestamp::EPOCH).is_none());
+    /// let nearest = table.nearest(Some("openai"), "gpt-4o-maxi");
+    /// assert_eq!(nearest[0], "openai/gpt-4o-mini ($0.15 in, $0.6 out a million tokens)");
+    /// let nearest = table.nearest(Some("acme"), "gpt-4o-mini");
+    /// assert!(nearest[0].ends_with("a million tokens; another seller)"));
+    /// ```
+    #[must_use]
+    pub fn nearest(&self, provider: Option<&str>, model: &str) -> Vec<String> {
+        let (theirs, others) = self.0.nearest(provider, model);
+        let shown = |rows: Vec<usize>, remark: &str| -> Vec<String> {
+            rows.into_iter().filter_map(|row| Some(self.0.models.get(row)?.shown(remark))).collect()
         };
-        let theirs: Vec<CompactString> = provider.map_or_else(Vec::new, |by| sold(Some(by)));
-        if theirs.is_empty() { sold(None) } else { theirs }
+        if theirs.is_empty() { shown(others, "; another seller") } else { shown(theirs, "") }
     }
 
     /// Every price in the table: models in the order of the table, versions by date.
     ///
     /// Of a version with prices by the time of the week it is the one outside all windows.
     pub fn prices(&self) -> impl Iterator<Item = &Arc<ModelPrice>> {
-        self.0.models.iter().flat_map(|model| &model.versions).map(|version| &version.price)
+        self.0.models.iter().flat_map(Model::versions).map(|version| &version.price)
     }
 
-    fn of(models: Vec<Model>, aliases: Vec<(CompactString, usize)>, clauses: Clauses) -> Self {
-        let mut names = HashMap::default();
-        for (at, model) in models.iter().enumerate() {
-            names.insert(model.name.clone(), at);
-        }
-        let any = |model: &CompactString| Name { provider: ANY_PROVIDER.into(), model: model.clone() };
-        for (at, model) in models.iter().enumerate() {
-            names.entry(any(&model.name.model)).or_insert(at);
-        }
-        // Aliases come last, so that no row is hidden by one.
-        for (alias, at) in &aliases {
-            if let Some(model) = models.get(*at) {
-                let name = Name { provider: model.name.provider.clone(), model: alias.clone() };
-                names.entry(name).or_insert(*at);
-                names.entry(any(alias)).or_insert(*at);
-            }
-        }
-        let mut table = Inner { models, aliases, names, clauses };
-        // Who names a provider in front means that one, though another sells a model under the whole name.
-        let slashed =
-            table.names.keys().filter(|name| name.provider == ANY_PROVIDER && name.model.contains('/'));
-        let slashed: Vec<_> = slashed.cloned().collect();
-        let built = Self(Arc::new(table.clone()));
-        for name in slashed {
-            if let Some(at) = built.split(None, &name.model) {
-                table.names.insert(name, at);
-            }
-        }
-        Self(Arc::new(table))
+    pub(super) fn from_parts(
+        models: Vec<Model>,
+        aliases: Vec<(CompactString, usize)>,
+        clauses: Clauses,
+    ) -> Self {
+        Self(Arc::new(Index::of(models, aliases, clauses)))
     }
 
-    fn resolve(&self, provider: Option<&str>, model: &str) -> Option<usize> {
-        let asked = provider.map(canonical_provider);
-        if asked == Some(ANY_PROVIDER) {
-            return None; // a key of the index, not a provider that anyone may ask for
-        }
-        self.named(asked.unwrap_or(ANY_PROVIDER), model).or_else(|| self.split(asked, model))
+    /// Whether a publication's own clause names the provider's model so.
+    #[cfg(test)]
+    pub(super) fn has_clause_for(&self, provider: &str, model: &str) -> bool {
+        self.0.meant(provider, model).is_some()
     }
 
-    /// By the provider in front of the name.
-    fn split(&self, asked: Option<&str>, model: &str) -> Option<usize> {
-        let (provider, model) = split_provider(asked, model)?;
-        (provider != ANY_PROVIDER).then(|| self.named(provider, model)).flatten()
-    }
-
-    fn named(&self, provider: &str, model: &str) -> Option<usize> {
-        let exactly = |model: &str| self.0.names.get(&NameRef { provider, model }).copied();
-        exactly(model)
-            .or_else(|| self.meant(provider, model))
-            .or_else(|| undated(model).into_iter().flatten().find_map(exactly))
-    }
-
-    /// By the clauses of the provider's publication, which know no capitals.
-    fn meant(&self, provider: &str, model: &str) -> Option<usize> {
-        let clauses = self.0.clauses.get(provider).filter(|_| model.len() <= NAME_BYTES_MAX)?;
-        let model = &*model.to_lowercase();
-        let by_clause = || clauses.iter().find(|(clause, _)| clause.holds(model)).map(|(_, at)| *at);
-        self.0.names.get(&NameRef { provider, model }).copied().or_else(by_clause)
+    /// The first instant after `now` at which any price of the table begins.
+    pub(crate) fn next_start(&self, now: Timestamp) -> Timestamp {
+        let starts = self.0.models.iter().flat_map(Model::starts).filter(|from| *from > now);
+        starts.min().unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -344,7 +311,7 @@ fn add(
     }
     let name = Name { provider: row.provider.clone(), model: row.model.clone() };
     let at = *index.entry(name.clone()).or_insert_with(|| {
-        models.push(Model { name, versions: Vec::new() });
+        models.push(Model::new(name, Vec::new()));
         models.len().saturating_sub(1)
     });
     let spans = given.entry(at).or_default();
@@ -356,7 +323,7 @@ fn add(
     }
     spans.push(span);
     if let Some(model) = models.get_mut(at) {
-        model.versions = overlaid(&model.versions, &row, source)?;
+        model.set_versions(overlaid(model.versions(), &row, source)?);
     }
     Ok(())
 }

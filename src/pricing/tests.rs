@@ -7,6 +7,7 @@ mod money;
 mod published;
 mod rows;
 mod search;
+mod spelled;
 mod unseen;
 
 use std::sync::Arc;

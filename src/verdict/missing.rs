@@ -10,7 +10,10 @@ use crate::name::OneLine;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MissingPrice {
     pub(crate) provider: Option<CompactString>,
-    pub(crate) nearest: Vec<CompactString>,
+    /// Rows that may have been meant, as people read them.
+    pub(crate) nearest: Vec<String>,
+    /// Why no row can be of that name, where none can.
+    pub(crate) unknowable: Option<&'static str>,
     /// The model, where it is not the call's own but one that the request lets its provider call.
     pub(crate) beside: Option<CompactString>,
     /// The model whose price the policy assumes in its place, which has none that could be.
@@ -26,14 +29,17 @@ impl fmt::Display for MissingPrice {
         if let Some(provider) = &self.provider {
             write!(f, " at {}", OneLine(provider))?;
         }
-        f.write_str("; add a price row, or name a fallback price in the policy")?;
-        if let Some(fallback) = &self.fallback {
-            write!(f, " that is known and not free: that of {} is not", OneLine(fallback))?;
+        if let Some(why) = self.unknowable {
+            write!(f, "; {why}")?;
+        } else if !self.nearest.is_empty() {
+            write!(f, "; nearest: {}", self.nearest.join(", "))?;
         }
-        if self.nearest.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "; did you mean {}?", self.nearest.join(" or "))
+        f.write_str("; add a price row or an alias, or name a fallback price in the policy")?;
+        match &self.fallback {
+            Some(fallback) => {
+                write!(f, " that is known and not free: that of {} is not", OneLine(fallback))
+            }
+            None => Ok(()),
         }
     }
 }

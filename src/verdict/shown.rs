@@ -22,7 +22,7 @@ impl fmt::Display for Refusal {
                 "the request may use {meter}, whose fee is not known for this model; name {meter} in a price row"
             ),
             RefusalKind::Unpriced => f
-                .write_str("the model has no price; add a price row, or name a fallback price in the policy"),
+                .write_str("the model has no price; add a price row or an alias, or name a fallback price in the policy"),
             RefusalKind::Deadline { at } => {
                 self.name_scope(f)?;
                 write!(f, "had until {at}; the run ends here")

@@ -252,7 +252,7 @@ fn an_unknown_model_is_refused_unless_the_policy_says_otherwise() {
     let decision = refusing.refuse(&call("nobody-knows", 10));
     let kinds: Vec<_> = decision.refusals().into_iter().map(|refusal| refusal.kind).collect();
     assert_eq!(kinds, [RefusalKind::Unpriced]);
-    let text = "the model has no price; add a price row, or name a fallback price in the policy";
+    let text = "the model has no price; add a price row or an alias, or name a fallback price in the policy";
     assert_eq!(decision.to_string(), format!("block nobody-knows; {text}"));
     assert_eq!(decision.affordable_output_tokens(), None);
     assert_eq!(ready(refusing.enforcer.check(&call("nobody-knows", 10))).unwrap().verdict(), Verdict::Block);

@@ -297,7 +297,8 @@ fn a_model_without_a_price_is_not_found_and_the_nearest_is_named() {
     let body = json(&refusal.body);
     assert_eq!((refusal.status, &body["error"]["code"]), (404, &"model_not_found".into()));
     let text = body["error"]["message"].as_str().unwrap();
-    assert!(text.contains("no price at acme") && text.ends_with("did you mean milli?"), "{text}");
+    assert!(text.contains("no price at acme; nearest: own/milli ($"), "{text}");
+    assert!(text.ends_with("add a price row or an alias, or name a fallback price in the policy"), "{text}");
     let refusal = refused(rule(&gate, MESSAGES, asked));
     assert_eq!((refusal.status, &json(&refusal.body)["error"]["type"]), (404, &"not_found_error".into()));
 }

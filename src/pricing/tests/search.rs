@@ -20,6 +20,38 @@ fn the_bundled_catalog_is_well_formed_and_sourced() {
 }
 
 #[test]
+fn every_bundled_row_is_well_formed() {
+    // Each is compiled only when it is first asked for, so that this test asks for all.
+    let table = PricingTable::bundled();
+    let mut versions = std::collections::BTreeSet::new();
+    for price in table.prices() {
+        versions.insert(price.source().version().expect("a version"));
+        let found = table.find(Some(price.provider()), price.model(), price.valid_from());
+        assert_eq!(found.map(|found| found.model()), Some(price.model()));
+    }
+    assert_eq!(Vec::from_iter(versions), ["0.2.3", "1.109.1", "1.75.3"]);
+}
+
+#[test]
+fn resellers_answer_with_their_own_rows() {
+    for (provider, model, answered) in [
+        ("azure", "gpt-5-2", "azure/gpt-5.2"),
+        ("azure", "eu/gpt-5-2", "azure/eu/gpt-5.2"),
+        ("bedrock", "us.anthropic.claude-opus-4-6-v1:0", "bedrock/us.anthropic.claude-opus-4-6-v1"),
+        ("vertex_ai", "claude-opus-4-6@default", "vertex_ai/claude-opus-4-6"),
+        ("openrouter", "anthropic/claude-sonnet-4.5", "openrouter/anthropic/claude-sonnet-4.5"),
+    ] {
+        let named = named(Some(provider), model);
+        assert_eq!(named.as_deref(), Some(answered), "{provider} {model}");
+    }
+    // A maker's name in front means the maker, in any spelling; its resellers are asked for by their own name.
+    assert_eq!(named(None, "anthropic/claude-sonnet-4.5").as_deref(), Some("anthropic/claude-sonnet-4-5"));
+    assert_eq!(named(None, "gpt-4o").as_deref(), Some("openai/gpt-4o"));
+    // Free is what a row says is free.
+    assert_eq!(named(Some("openrouter"), "openai/gpt-oss-20b:free"), None);
+}
+
+#[test]
 fn a_dated_name_without_a_row_is_its_undated_one() {
     for (asked, answered) in [
         ("gpt-4o-2024-08-06", "openai/gpt-4o"),
@@ -48,16 +80,17 @@ fn an_unknown_model_has_no_price() {
         "gpt-4o-maxi",
         "gpt-4o-",
         "gpt-4",
-        "GPT-4o",
+        "GPT 4o",
         "4o",
         "",
         "/",
         "/gpt-4o",
         "*/gpt-4o",
         "openai/",
-        "openrouter/openai/gpt-4o",
-        "anthropic.claude-3-5-sonnet-20241022-v2:0",
-        "claude-sonnet-4-5@20250929",
+        "openrouter/openai/gpt-4o-maxi",
+        "openai/gpt-4o:nitro",
+        "anthropic.claude-3-5-sonnet-20241022-v3:0",
+        "claude-sonnet-4-5@20250929x",
     ] {
         let expected = (model == "gpt-4").then(|| "openai/gpt-4".to_owned());
         assert_eq!(named(None, model), expected, "{model:?}");
@@ -67,7 +100,7 @@ fn an_unknown_model_has_no_price() {
 #[test]
 fn a_provider_never_answers_for_another() {
     assert_eq!(named(Some("openai"), "gpt-4o-mini").as_deref(), Some("openai/gpt-4o-mini"));
-    for provider in ["azure", "anthropic", "google", "vertex_ai", "openrouter", "OpenAI", "", "*"] {
+    for provider in ["anthropic", "google", "vertex_ai", "bedrock", "groq", "", "*", "*/"] {
         for model in ["gpt-4o-mini", "openai/gpt-4o-mini", "gpt-4o-2024-08-06"] {
             assert_eq!(named(Some(provider), model), None, "{provider:?} {model}");
         }

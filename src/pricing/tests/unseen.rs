@@ -34,7 +34,7 @@ fn the_bundled_prices_say_what_is_known_of_each_family() {
 #[test]
 fn fast_sellers_state_their_speed_and_no_speed_is_zero() {
     for price in PricingTable::bundled().prices() {
-        let fast = ["cerebras", "groq", "sambanova", "fireworks"].contains(&price.provider());
+        let fast = ["cerebras", "groq", "sambanova", "fireworks", "openrouter"].contains(&price.provider());
         let Unseen::TokensPerSecond(speed) = price.unseen() else { panic!("{price:?}") };
         assert!(if fast { speed > 1_000 } else { speed == 500 }, "{} {speed}", price.model());
     }

@@ -1,0 +1,173 @@
+//! Which row is meant by another spelling of its name?
+//!
+//! Asked only where the name itself, an alias and a publication's own clauses
+//! found nothing. Rows are kept by the key of their name
+//! ([`spelling`](super::spelling)); what two names say beside it decides:
+//!
+//! - **Date, version**: where both say one, it is the same. A name without a
+//!   date means the row without one, else all dated rows, which then agree in
+//!   their price. A dated name means the row of that date, else the undated one.
+//! - **Place**: a row of that place. Global has the lowest price wherever it is
+//!   sold, so its price answers for no other place; a place without a row is
+//!   answered only where another place has one and all agree. Government
+//!   regions answer for themselves alone.
+//! - **`[1m]`**: only a row whose context is a million tokens or unknown, since
+//!   an input is never held above the context of its row.
+//!
+//! Where rows of different prices are left, none is taken.
+
+use compact_str::CompactString;
+use hashbrown::HashMap;
+
+use super::names::{ANY_PROVIDER, Name, NameRef};
+use super::spelling::{Dialect, Spelling};
+
+/// The context that `[1m]` asks for.
+const LONG_CONTEXT: u64 = 1_000_000;
+
+/// What a choice between rows looks at beside their names.
+pub(super) trait Rows {
+    /// Whether both cost the same at every time and under all conditions.
+    fn same_price(&self, one: usize, other: usize) -> bool;
+    /// The most that fits into the row's context, where that is known.
+    fn context_tokens(&self, row: usize) -> Option<u64>;
+    /// Whether the row's price depends on where it is served.
+    fn varies_by_region(&self, row: usize) -> bool;
+    /// Who sells it.
+    fn provider(&self, row: usize) -> &str;
+}
+
+/// Rows by the key of each of their names.
+#[derive(Clone, Default)]
+pub(super) struct Loose(HashMap<Name, Vec<Entry>, foldhash::fast::RandomState>);
+
+/// One name of a row, taken apart.
+#[derive(Clone)]
+struct Entry {
+    row: usize,
+    date: Option<u32>,
+    version: [Option<u32>; 2],
+    place: CompactString,
+}
+
+impl Loose {
+    /// An index of these names, each with its provider and its row; the order decides between sellers.
+    pub(super) fn of<'a>(names: impl Iterator<Item = (&'a str, &'a str, usize)>) -> Self {
+        let mut index = Self::default();
+        for (provider, model, row) in names {
+            let Some(spelling) = Spelling::of(Dialect::of(provider), model) else { continue };
+            for seller in [provider, ANY_PROVIDER] {
+                let name = Name { provider: seller.into(), model: spelling.key().into() };
+                let entry = Entry {
+                    row,
+                    date: spelling.date,
+                    version: spelling.version,
+                    place: spelling.place.to_ascii_lowercase().into(),
+                };
+                index.0.entry(name).or_default().push(entry);
+            }
+        }
+        index
+    }
+
+    /// The row that is meant, if it is one, or several of one price.
+    pub(super) fn find(&self, provider: &str, model: &str, rows: &impl Rows) -> Option<usize> {
+        let (seller, dialect) = match Dialect::of(provider) {
+            _ if provider == ANY_PROVIDER => match Dialect::seen_in(model) {
+                Dialect::Bedrock => ("bedrock", Dialect::Bedrock),
+                Dialect::Vertex => ("vertex_ai", Dialect::Vertex),
+                other => (ANY_PROVIDER, other),
+            },
+            dialect => (provider, dialect),
+        };
+        let asked = Spelling::of(dialect, model)?;
+        if let Some(entries) = self.0.get(&NameRef { provider: seller, model: asked.key() }) {
+            return choose_seller(&asked, entries, seller, rows);
+        }
+        // Vertex keeps some publishers' models with the publisher in front.
+        let publisher = model.rsplit_once("publishers/").and_then(|(_, path)| path.split_once("/models/"));
+        let (publisher, _) = publisher.filter(|_| dialect == Dialect::Vertex)?;
+        let whole = format!("{publisher}/{}", asked.key());
+        choose(&asked, self.0.get(&NameRef { provider: seller, model: &whole })?.iter(), rows)
+    }
+}
+
+/// Of several sellers the first that has such a row.
+fn choose_seller(asked: &Spelling<'_>, entries: &[Entry], seller: &str, rows: &impl Rows) -> Option<usize> {
+    if seller != ANY_PROVIDER {
+        return choose(asked, entries.iter(), rows);
+    }
+    let first = rows.provider(entries.first()?.row);
+    choose(asked, entries.iter().filter(|entry| rows.provider(entry.row) == first), rows)
+}
+
+fn choose<'a>(
+    asked: &Spelling<'_>,
+    entries: impl Iterator<Item = &'a Entry> + Clone,
+    rows: &impl Rows,
+) -> Option<usize> {
+    let fits = |entry: &&Entry| {
+        let version = asked.version.iter().zip(&entry.version);
+        let mut apart = version.filter(|(asked, known)| asked.is_some() && known.is_some() && asked != known);
+        let dated = entry.date.is_none() || asked.date.is_none() || entry.date == asked.date;
+        dated && apart.next().is_none()
+    };
+    let entries = entries.filter(fits);
+    let here = |entry: &&Entry| entry.place.eq_ignore_ascii_case(asked.place);
+    let row = if entries.clone().any(|entry| here(&entry)) {
+        dated(asked, entries.filter(here), rows)?
+    } else if asked.is_address {
+        addressed(asked, entries, rows)?
+    } else if asked.place == "global" {
+        // Nowhere dearer than what has no place in its name.
+        dated(asked, entries.filter(|entry| entry.place.is_empty()), rows)?
+    } else if is_government(asked.place) {
+        return None;
+    } else {
+        let entries = entries.filter(|entry| !is_government(&entry.place));
+        let mut places = entries.clone().map(|entry| entry.place.as_str());
+        if !places.any(|place| !place.is_empty() && place != "global") {
+            return None;
+        }
+        agreed(entries, rows)?
+    };
+    let context = rows.context_tokens(row);
+    (!asked.is_long || context.is_none_or(|tokens| tokens >= LONG_CONTEXT)).then_some(row)
+}
+
+/// The row of that date, else the undated one, else what all dated ones agree on.
+fn dated<'a>(
+    asked: &Spelling<'_>,
+    entries: impl Iterator<Item = &'a Entry> + Clone,
+    rows: &impl Rows,
+) -> Option<usize> {
+    for date in [asked.date, None] {
+        let of_date = entries.clone().filter(|entry| entry.date == date);
+        if of_date.clone().next().is_some() {
+            return agreed(of_date, rows);
+        }
+    }
+    agreed(entries, rows)
+}
+
+/// A region's own model, where no row names a region's price that is another.
+fn addressed<'a>(
+    asked: &Spelling<'_>,
+    entries: impl Iterator<Item = &'a Entry> + Clone,
+    rows: &impl Rows,
+) -> Option<usize> {
+    let row = dated(asked, entries.clone().filter(|entry| entry.place.is_empty()), rows)?;
+    let mut regions = entries.filter(|entry| entry.place.bytes().any(|byte| byte.is_ascii_digit()));
+    let agree = regions.all(|entry| is_government(&entry.place) || rows.same_price(entry.row, row));
+    (agree && !is_government(asked.place) && !rows.varies_by_region(row)).then_some(row)
+}
+
+/// The first row, if all cost the same.
+fn agreed<'a>(mut entries: impl Iterator<Item = &'a Entry>, rows: &impl Rows) -> Option<usize> {
+    let first = entries.next()?.row;
+    entries.all(|entry| entry.row == first || rows.same_price(entry.row, first)).then_some(first)
+}
+
+fn is_government(place: &str) -> bool {
+    place.starts_with("us-gov")
+}
