@@ -145,9 +145,9 @@ pub enum Detail {
 /// assert_eq!(held("gemini-2.5-flash"), 10 * 258 * 2);
 /// // 560 a page: from Gemini 3 on the text of a PDF is not billed.
 /// assert_eq!(held("gemini-3-flash"), 10 * 560);
-/// // An image of 1,600 a page, and the text at 1.06 of OpenAI's tokens; since Claude 4.7 at 1.36.
-/// assert_eq!(held("claude-sonnet-4-5"), 10 * 1_600 + 15_900);
-/// assert_eq!(held("claude-opus-4-8"), 10 * 1_600 + 20_400);
+/// // An image of 1,600 a page, and the text at 1.05 of OpenAI's tokens; since Claude 4.7 at 1.365.
+/// assert_eq!(held("claude-sonnet-4-5"), 10 * 1_600 + 15_750);
+/// assert_eq!(held("claude-opus-4-8"), 10 * 1_600 + 20_475);
 /// // An image in high detail of 1,445 a page, and the text.
 /// assert_eq!(held("gpt-4o"), 10 * 1_445 + 15_000);
 /// // Nobody says what these take: 3,200 a page, the most that is known of an image of others, and the text.

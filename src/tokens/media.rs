@@ -82,9 +82,9 @@ pub(super) fn of(profile: &Profile) -> Media {
         hears,
     };
     match (profile.name, profile.pictures) {
-        ("gemini", Pictures::Crops) => Media::Gemini,
-        ("gemini", _) => Media::Gemini3,
-        ("openai" | "openai-reasoning", pictures) => {
+        ("gemini-2.0" | "gemini-2.5", _) => Media::Gemini,
+        ("gemini-3", _) => Media::Gemini3,
+        ("openai" | "openai-reasoning" | "openai-text" | "o1-mini", pictures) => {
             shown(pictures.most(), pictures.unsized_tokens(Detail::Original), true)
         }
         (_, Pictures::Area { .. }) => shown(PAGE_CLAUDE, PAGE_CLAUDE, false),

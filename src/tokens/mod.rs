@@ -22,6 +22,7 @@ mod request;
 mod rough;
 mod seen;
 mod sound;
+mod table;
 #[cfg(feature = "tiktoken")]
 mod tiktoken;
 mod tool_text;
@@ -33,7 +34,7 @@ pub use bound::ByteBound;
 pub use calibration::{Calibration, CalibrationReport};
 pub(crate) use dropping::Dropping;
 pub use estimate::{Estimate, EstimateKind};
-pub use families::FamilyEstimator;
+pub use families::{Explanation, FamilyEstimator, PartEstimate};
 pub use output::{LearnedOutput, OutputSizing};
 pub use own_tool::OwnTool;
 pub(crate) use recount::recounted;
@@ -43,6 +44,7 @@ pub(crate) use request::{limit_output, output_terms, parsed as request_document,
 pub(crate) use request::{makers, unsaid};
 pub(crate) use request::{whole_text, with_dearer};
 pub(crate) use seen::{SeenText, keeps_to_limit};
+pub use table::{FamilyTable, Figure, PartUnits, PromptPart};
 #[cfg(feature = "tiktoken")]
 pub use tiktoken::TiktokenEstimator;
 pub use trim::{LeftOut, Trim, TrimTarget, Trimmed, Trimming};

@@ -26,8 +26,8 @@ fn prompt(text: &str) -> Prompt {
 #[test]
 fn framing_is_the_familys() {
     let hello = prompt("hello");
-    // One token; 3 and 4 around it at OpenAI, 2 and 4 with reasoning models, nothing at Gemini.
-    for (model, expected) in [("gpt-4o", 8), ("gpt-5", 7), ("gemini-2.5-pro", 1), ("claude-sonnet-4-5", 8)] {
+    // One token; 3 and 4 around it at OpenAI, 2 and 4 with reasoning models, nothing at Gemini, 4 and 4 at Claude.
+    for (model, expected) in [("gpt-4o", 8), ("gpt-5", 7), ("gemini-2.5-pro", 1), ("claude-sonnet-4-5", 9)] {
         assert_eq!(estimator().count(model, &hello).expected, expected, "{model}");
     }
 }
@@ -38,8 +38,8 @@ fn tools_are_counted_in_the_notation_that_the_model_reads() {
     let tool = r#"{"type":"function","name":"now","parameters":{"type":"object","properties":{}}}"#;
     let with_tool = Prompt { tools: vec![tool.into()], ..prompt("hello") };
     let estimate = estimator().count("gpt-4o", &with_tool);
-    // 8 as above, 2 and 15 around the tools, and `type now = () => any;` with two line ends: 7.
-    assert_eq!(estimate.expected, 8 + 2 + 15 + 7);
+    // 8 as above, 15 around the tools, and `type now = () => any;` with two line ends: 7.
+    assert_eq!(estimate.expected, 8 + 15 + 7);
     assert!(estimate.has_tools && estimate.kind == EstimateKind::Likely);
 }
 
@@ -52,6 +52,63 @@ fn what_nobody_measured_is_a_guess() {
     assert_eq!(estimator().count("gpt-4o", &image).kind, EstimateKind::Guess);
     let file = Prompt { messages: vec![Message::user("hi").with_part(Part::Opaque)], tools: Vec::new() };
     assert!(estimator().count("gpt-4o", &file).needs_model_maximum());
+}
+
+const LOOK: &str = r#"{"name":"look","description":"Looks.","parameters":{"type":"object"}}"#;
+
+fn with_tool(text: &str) -> Prompt {
+    Prompt { tools: vec![LOOK.into()], ..prompt(text) }
+}
+
+fn with_part(part: Part) -> Prompt {
+    Prompt { messages: vec![Message::user("hi").with_part(part)], tools: Vec::new() }
+}
+
+/// What a prompt adds to the same prompt without it: expected, and held.
+fn beside(model: &str, more: &Prompt) -> (u64, u64) {
+    let (with, without) = (estimator().count(model, more), estimator().count(model, &prompt("hi")));
+    (with.expected - without.expected, with.tokens - without.tokens)
+}
+
+#[test]
+fn tools_of_nova_2_are_held_though_only_nova_1_was_recorded_with_tools_alone() {
+    // Some 515 tokens were seen beside the schemas, on requests that the table was not made from.
+    assert!(beside("us.amazon.nova-2-lite-v1:0", &with_tool("hi")).1 >= 515);
+    assert_eq!(estimator().count("us.amazon.nova-2-lite-v1:0", &with_tool("hi")).kind, EstimateKind::Guess);
+    assert_eq!(estimator().count("amazon.nova-lite-v1:0", &with_tool("hi")).kind, EstimateKind::Likely);
+}
+
+#[test]
+fn thinking_and_a_schema_of_claude_are_held_with_the_text_that_anthropic_puts_in_front() {
+    // 17 to 28 tokens were seen for thinking, some hundreds for a schema.
+    let (expected, held) = beside("claude-sonnet-4-5", &with_part(Part::Thinking));
+    assert!((17..=30).contains(&expected) && held >= 28, "{expected}, {held}");
+    let schema = Part::Schema(r#"{"type":"object","properties":{"city":{"type":"string"}}}"#.into());
+    let (expected, held) = beside("claude-sonnet-4-5", &with_part(schema));
+    assert!((100..=400).contains(&expected) && held > expected, "{expected}, {held}");
+}
+
+#[test]
+fn a_kind_that_was_recorded_for_no_file_of_a_family_is_a_guess_and_held_as_the_dearest() {
+    let estimate = estimator().count("gemma3:1b", &with_tool("hi"));
+    // No tools of Gemma were recorded. Llama 4 at Groq put 667 tokens in front: half as much again is held.
+    assert_eq!(estimate.kind, EstimateKind::Guess);
+    assert!(estimate.tokens >= 1_000, "{estimate}");
+    assert_eq!(estimator().count("gemma3:1b", &prompt("hi")).kind, EstimateKind::Likely);
+}
+
+#[test]
+fn an_explanation_adds_up_to_its_estimate() {
+    let search = r#"{"type":"web_search_20250305","name":"web_search"}"#;
+    let mut asked = with_part(Part::Image);
+    asked.tools = vec![LOOK.into(), search.into()];
+    for model in ["claude-sonnet-4-5", "gpt-4o", "groq/compound", "some-new-model"] {
+        let explained = estimator().explain(model, &asked);
+        let sums =
+            explained.parts.iter().fold((0, 0), |sum, part| (sum.0 + part.expected, sum.1 + part.held));
+        assert_eq!(sums, (explained.estimate.expected, explained.estimate.tokens), "{explained}");
+        assert_eq!(explained.estimate, estimator().count(model, &asked));
+    }
 }
 
 #[test]
@@ -113,24 +170,6 @@ fn the_bound_is_exceeded_in_two_of_a_hundred_at_most() {
     assert!(records.len() > 500);
     let (under, median) = judged(&estimator(), records.iter());
     assert!(under <= 20 && median <= 1_500, "{under} ‰, {median} ‰");
-}
-
-#[test]
-fn a_bound_learned_from_one_half_holds_in_the_other() {
-    let Some(records) = records() else { return };
-    let mut under_both = 0;
-    for half in [0, 1] {
-        let calibrated = estimator().calibrated(Arc::new(Calibration::new()));
-        for record in records.iter().skip(half).step_by(2) {
-            let estimate = calibrated.count(&record.model, &record.prompt);
-            calibrated.observe(&record.model, &estimate, record.reported);
-        }
-        let (under, median) = judged(&calibrated, records.iter().skip(1 - half).step_by(2));
-        under_both += under;
-        let aim = if cfg!(feature = "tiktoken") { 1_250 } else { 1_400 };
-        assert!(median <= aim, "{median} ‰");
-    }
-    assert!(under_both <= 20, "{under_both} ‰ of each half together");
 }
 
 #[cfg(feature = "tiktoken")]

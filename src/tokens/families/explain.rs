@@ -1,0 +1,118 @@
+//! Of which parts is an estimate the sum?
+
+use std::fmt;
+
+use super::size::Size;
+use super::{CONFIDENCE_PPM, Unsure};
+use crate::tokens::estimate::Estimate;
+use crate::tokens::profile::Profile;
+use crate::tokens::table::{FamilyTable, PartUnits, PromptPart};
+
+/// An estimate with the parts of which it is the sum.
+///
+/// It prints as a line for each part; no text of the prompt is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The family by which the model is estimated.
+    pub family: &'static str,
+    /// What is held, as far as nothing was learned from calls.
+    pub estimate: Estimate,
+    /// Its parts. Their `expected` and `held` are the estimate's `expected` and `tokens`.
+    pub parts: Vec<PartEstimate>,
+}
+
+/// What is expected and held for one part of a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartEstimate {
+    /// Which part.
+    pub part: PromptPart,
+    /// How often it stands in the prompt, with how much text.
+    pub units: PartUnits,
+    /// Tokens that it will most likely take.
+    pub expected: u64,
+    /// Tokens that are held for it.
+    pub held: u64,
+    /// In how many recorded files the family was seen with it; none makes the estimate a guess.
+    pub files: u32,
+}
+
+impl Explanation {
+    /// Adds up what a prompt of that size takes; `unsure` is how far above it its text may come out.
+    pub(super) fn of(size: &Size, profile: &Profile, table: &FamilyTable, unsure: &Unsure) -> Self {
+        let mut parts = Vec::with_capacity(4);
+        for part in PromptPart::MEASURED {
+            if let Some(units) = size.units(part, profile) {
+                parts.push(measured(part, units, profile, table, unsure));
+            }
+        }
+        let prompt = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.expected));
+        let again = if size.own_tools > 0 && profile.rereads { prompt } else { 0 };
+        let readings = size.reading.saturating_add(profile.reading).saturating_add(again);
+        let most = size.pictures.saturating_add(size.unsized_most);
+        for (part, expected, held) in [
+            (PromptPart::Readings, 0, readings),
+            (PromptPart::Pictures, size.pictures.saturating_add(size.unsized_most / 2), most),
+            (PromptPart::Media, size.media.expected, size.media.most),
+            (PromptPart::Unseen, size.unseen / 4, size.unseen),
+        ] {
+            if held > 0 {
+                parts.push(PartEstimate { part, units: PartUnits::default(), expected, held, files: 0 });
+            }
+        }
+        let estimate = summed(&parts, size, profile);
+        Self { family: profile.name, estimate, parts }
+    }
+}
+
+const WHOLE_PPM: u32 = 1_000_000;
+
+fn measured(
+    part: PromptPart,
+    units: PartUnits,
+    profile: &Profile,
+    table: &FamilyTable,
+    unsure: &Unsure,
+) -> PartEstimate {
+    let figure = table.of(profile, part).unwrap_or_default();
+    let expected = figure.expected(units);
+    let mut held = figure.held(part, units);
+    let is_own = part == PromptPart::OwnTools;
+    if figure.files == 0 || (profile.is_guess && profile.reading == 0) {
+        held = held.max(table.guessed(part, units));
+    } else if is_own {
+        // Each of a provider's own tools has another text: as much as the dearest that was seen.
+        held = held.max(table.dearest(part, units));
+    }
+    let beyond = match part {
+        PromptPart::Text => unsure.text.beyond(figure.ppm.max(WHOLE_PPM)),
+        PromptPart::Tools => unsure.tools.beyond(figure.ppm.max(WHOLE_PPM)),
+        _ => 0,
+    };
+    let held = held.saturating_add(beyond);
+    PartEstimate { part, units, expected, held, files: figure.files }
+}
+
+fn summed(parts: &[PartEstimate], size: &Size, profile: &Profile) -> Estimate {
+    let (expected, held) = parts.iter().fold((0_u64, 0_u64), |(expected, held), part| {
+        (expected.saturating_add(part.expected), held.saturating_add(part.held))
+    });
+    // Readings, pictures, and what is unseen were never measured, so they are among those of no file.
+    let is_guess =
+        profile.is_guess || size.own_tools > 0 || size.opaque || parts.iter().any(|p| p.files == 0);
+    let likely = Estimate::likely(expected, held, CONFIDENCE_PPM);
+    let estimate = if is_guess { Estimate { expected, ..Estimate::guess(likely.tokens) } } else { likely };
+    let has_tools = size.tools > 0 || size.schemas > 0 || size.calls > 0;
+    Estimate { has_tools, opaque: size.opaque, ..estimate }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} by family {}: expected {}", self.estimate, self.family, self.estimate.expected)?;
+        for PartEstimate { part, expected, held, files, .. } in &self.parts {
+            writeln!(f, "  {part}: expected {expected}, held {held}, recorded in {files} files")?;
+        }
+        Ok(())
+    }
+}
