@@ -1,5 +1,6 @@
 //! How far from what was expected do calls really come out?
 
+mod saved;
 mod sketch;
 
 use std::collections::BTreeMap;
@@ -7,29 +8,32 @@ use std::fmt;
 
 use compact_str::{CompactString, ToCompactString};
 use parking_lot::Mutex;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Serialize;
 
 use super::estimate::{Estimate, EstimateKind};
 use super::profile::Profile;
-use crate::Error;
-use sketch::Sketch;
+use sketch::{ONE_IN, ONE_IN_ALL, Sketch};
 
 /// Learns from reconciled calls how large the bound has to be, for each model with and without tools.
 ///
-/// An estimate holds a margin above what is expected. For each of the last 128 calls it
+/// An estimate holds a margin above what is expected. For each of the last 256 calls it
 /// remembers what share of that margin the call used: none where it took what was
-/// expected, all where it took the bound. The margin becomes the largest share seen, and
-/// 15 % more; a share above all of it widens the bound only once it was seen twice.
-/// Where a model has fewer than 12 calls its family's shares decide together with its
-/// own; where the family has fewer than 12 too, the measured margin stands.
-/// `confidence_ppm` is what order statistics say: of `n` shares the largest is
-/// exceeded by the next one in one of `n + 1` calls, if calls stay as they are.
+/// expected or less, all where it took the bound.
+///
+/// * **It narrows** to the share that one call in fifty exceeds, and a twentieth of the margin more, and never on fewer
+///   calls than that claims: 49 of the model, else of its family, else of its maker's families, else of all models with
+///   tools, or of all without. `confidence_ppm` is what order statistics say: of 49 calls the next lies above the
+///   largest in one of 50, if calls stay as they are. A pool of all makers' calls needs 99 and claims 99 of 100, since
+///   they are less alike. No bound goes below what is expected, whatever a provider reports, and none that others'
+///   calls made below what the model's own took.
+/// * **It widens** where two calls of the model, or of its family, lay above the measured margin, to the second of them
+///   and 15 % more, at most to some four margins. One such call is an outlier and no law.
 ///
 /// It holds at most 1,024 models, a kilobyte for each, and then learns only for
 /// families. It is serialisable, and shared by threads behind an `Arc`. A guess
-/// (files, images, the provider's own tools) is neither learned from nor changed.
+/// (files, images, the provider's own tools, a kind that was never recorded) is neither learned from nor changed.
 ///
-/// # Example: twenty calls tighten the bound
+/// # Example: forty-nine calls tighten the bound
 /// ```
 /// use std::sync::Arc;
 /// use token_budget::{Calibration, FamilyEstimator, Message, Prompt, TokenEstimator};
@@ -40,7 +44,7 @@ use sketch::Sketch;
 /// let prompt = Prompt { messages: vec![message], tools: vec![] };
 ///
 /// let before = estimator.count("claude-opus-4-5", &prompt);
-/// for _ in 0..20 {
+/// for _ in 0..49 {
 ///     // Each call takes what was expected.
 ///     estimator.observe("claude-opus-4-5", &before, before.expected);
 /// }
@@ -59,11 +63,15 @@ impl fmt::Debug for Calibration {
     }
 }
 
-/// Shares by model and by family, with and without tools.
+type Sketches = BTreeMap<(CompactString, bool), Sketch>;
+
+/// Shares by model, family, maker and over all, with and without tools.
 #[derive(Clone, Debug, Default)]
 struct Learned {
-    models: BTreeMap<(CompactString, bool), Sketch>,
-    families: BTreeMap<(CompactString, bool), Sketch>,
+    models: Sketches,
+    families: Sketches,
+    makers: Sketches,
+    all: Sketches,
 }
 
 /// How the bounds fared that were issued.
@@ -78,14 +86,28 @@ pub struct CalibrationReport {
     pub models: usize,
 }
 
+/// How the bounds of one model fared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ModelCalibration {
+    /// The model's name, as it was called.
+    pub model: String,
+    /// Whether these are its calls with tools.
+    pub has_tools: bool,
+    /// Calls whose bound was compared with what was reported.
+    pub observed: u64,
+    /// Those of them that took more than the bound that was issued for them.
+    pub under: u64,
+}
+
 /// Models that are learned apart.
 const MODELS_MAX: usize = 1_024;
 /// Bytes of a model's name that tell it from others.
 const NAME_BYTES_MAX: usize = 128;
-/// Fewer calls of a model are judged with their family's.
-const SAMPLES_MIN: usize = 12;
-/// The version of what is serialised.
-const VERSION: u32 = 1;
+/// The version of what is serialised. Version 1 knew shares of other margins.
+const VERSION: u32 = 2;
+/// Under what name all models are pooled.
+const ALL: &str = "all";
 
 impl Calibration {
     /// Nothing learned yet.
@@ -100,17 +122,23 @@ impl Calibration {
         if !is_learned_from(&estimate) {
             return estimate;
         }
-        let family = Profile::of(model).name;
+        let profile = Profile::of(model);
         let learned = self.learned.lock();
-        let none = Sketch::default();
-        let own = learned.models.get(&key(model, estimate.has_tools)).unwrap_or(&none);
-        let shared = learned.families.get(&key(family, estimate.has_tools)).unwrap_or(&none);
-        let (tokens, confidence_ppm) = if own.len() >= SAMPLES_MIN {
-            own.bound(&estimate)
-        } else if shared.len() >= SAMPLES_MIN {
-            let (tokens, confidence_ppm) = shared.bound(&estimate);
-            // The model's own calls are among the family's: what they need is the least.
-            (tokens.max(own.largest(&estimate).min(estimate.uncalibrated)), confidence_ppm)
+        let own = learned.models.get(&key(model, estimate.has_tools));
+        let family = learned.families.get(&key(profile.name, estimate.has_tools));
+        let maker = learned.makers.get(&key(profile.maker, estimate.has_tools));
+        let all = learned.all.get(&key(ALL, estimate.has_tools));
+        let all = || all.and_then(|all| all.narrowed(&estimate, ONE_IN_ALL));
+        let widened = [own, family].into_iter().flatten().find_map(|sketch| sketch.widened(&estimate));
+        let narrowed = |sketch: &Sketch| sketch.narrowed(&estimate, ONE_IN);
+        let pooled = || [family, maker].into_iter().flatten().find_map(narrowed).or_else(all);
+        let (tokens, confidence_ppm) = if let Some(tokens) = widened {
+            (tokens, estimate.confidence_ppm)
+        } else if let Some(narrowed) = own.and_then(narrowed) {
+            narrowed
+        } else if let Some((tokens, confidence_ppm)) = pooled() {
+            // The model's own calls are among the pool's: what they need is the least.
+            (tokens.max(own.map_or(0, |own| own.least(&estimate))), confidence_ppm)
         } else {
             return estimate;
         };
@@ -123,25 +151,49 @@ impl Calibration {
         if !is_learned_from(estimate) || reported == 0 {
             return;
         }
-        let family = Profile::of(model).name;
+        let profile = Profile::of(model);
         let mut learned = self.learned.lock();
-        let has_room = learned.models.len() < MODELS_MAX;
+        let Learned { models, families, makers, all } = &mut *learned;
         let model = key(model, estimate.has_tools);
-        if has_room || learned.models.contains_key(&model) {
-            learned.models.entry(model).or_default().learn(estimate, reported);
+        if models.len() < MODELS_MAX || models.contains_key(&model) {
+            models.entry(model).or_default().learn(estimate, reported);
         }
-        learned.families.entry(key(family, estimate.has_tools)).or_default().learn(estimate, reported);
+        for (pool, name) in [(families, profile.name), (makers, profile.maker), (all, ALL)] {
+            pool.entry(key(name, estimate.has_tools)).or_default().learn(estimate, reported);
+        }
     }
 
     /// How the bounds fared that were issued, over everything observed.
     #[must_use]
     pub fn report(&self) -> CalibrationReport {
         let learned = self.learned.lock();
-        let families = learned.families.values();
-        let (observed, under) = families.fold((0_u64, 0_u64), |(observed, under), sketch| {
+        let (observed, under) = learned.all.values().fold((0_u64, 0_u64), |(observed, under), sketch| {
             (observed.saturating_add(sketch.observed()), under.saturating_add(sketch.under()))
         });
         CalibrationReport { observed, under, models: learned.models.len() }
+    }
+
+    /// The same for each model that is learned apart, with and without tools, by name.
+    ///
+    /// # Example: a model whose bounds are too low shows
+    /// ```
+    /// use token_budget::{Calibration, Estimate};
+    ///
+    /// let calibration = Calibration::new();
+    /// calibration.observe("gpt-4o", &Estimate::likely(100, 120, 980_000), 130);
+    /// let models = calibration.by_model();
+    /// assert_eq!((models[0].model.as_str(), models[0].observed, models[0].under), ("gpt-4o", 1, 1));
+    /// ```
+    #[must_use]
+    pub fn by_model(&self) -> Vec<ModelCalibration> {
+        let learned = self.learned.lock();
+        let each = |((model, has_tools), sketch): (&(CompactString, bool), &Sketch)| ModelCalibration {
+            model: model.to_string(),
+            has_tools: *has_tools,
+            observed: sketch.observed(),
+            under: sketch.under(),
+        };
+        learned.models.iter().map(each).collect()
     }
 }
 
@@ -163,70 +215,6 @@ fn key(name: &str, has_tools: bool) -> (CompactString, bool) {
         end = end.saturating_sub(1);
     }
     (name.get(..end).unwrap_or_default().to_compact_string(), has_tools)
-}
-
-/// What is written down, and read again.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved {
-    version: u32,
-    models: Vec<SavedSketch>,
-    families: Vec<SavedSketch>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SavedSketch {
-    name: CompactString,
-    has_tools: bool,
-    sketch: Sketch,
-}
-
-impl Serialize for Calibration {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let saved = |sketches: &BTreeMap<(CompactString, bool), Sketch>| {
-            let each = |((name, has_tools), sketch): (&(CompactString, bool), &Sketch)| SavedSketch {
-                name: name.clone(),
-                has_tools: *has_tools,
-                sketch: sketch.clone(),
-            };
-            sketches.iter().map(each).collect()
-        };
-        let learned = self.learned.lock().clone();
-        Saved { version: VERSION, models: saved(&learned.models), families: saved(&learned.families) }
-            .serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Calibration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::restored(Saved::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
-
-impl Calibration {
-    fn restored(saved: Saved) -> Result<Self, Error> {
-        if saved.version != VERSION {
-            let text = format!("was written as version {}, this reads version {VERSION}", saved.version);
-            return Err(Error::invalid("calibration", text));
-        }
-        let most = saved.models.len().max(saved.families.len());
-        if most > MODELS_MAX {
-            return Err(Error::invalid(
-                "calibration",
-                format!("holds {most} models, at most {MODELS_MAX} can be"),
-            ));
-        }
-        let sketches = |saved: Vec<SavedSketch>| -> Result<BTreeMap<_, _>, Error> {
-            let each = |saved: SavedSketch| {
-                saved.sketch.check()?;
-                Ok((key(&saved.name, saved.has_tools), saved.sketch))
-            };
-            saved.into_iter().map(each).collect()
-        };
-        let learned = Learned { models: sketches(saved.models)?, families: sketches(saved.families)? };
-        Ok(Self { learned: Mutex::new(learned) })
-    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ mod trim;
 use std::fmt;
 
 pub use bound::ByteBound;
-pub use calibration::{Calibration, CalibrationReport};
+pub use calibration::{Calibration, CalibrationReport, ModelCalibration};
 pub(crate) use dropping::Dropping;
 pub use estimate::{Estimate, EstimateKind};
 pub use families::{Explanation, FamilyEstimator, PartEstimate};

@@ -18,17 +18,17 @@ pub(super) struct Sketch {
 }
 
 /// Calls that are remembered.
-const SHARES_MAX: usize = 128;
-/// From so many on, one in a hundred may lie above the bound.
-const MANY: usize = 100;
-/// Three twentieths of the margin, for what was not seen yet.
-const UNSEEN: u32 = 150;
+const SHARES_MAX: usize = 256;
+/// One call in so many may lie above the bound: 98 of 100 are claimed.
+pub(super) const ONE_IN: usize = 50;
+/// The same of calls of all makers together, which are less alike.
+pub(super) const ONE_IN_ALL: usize = 100;
+/// A twentieth of the margin, for what was not seen yet.
+const UNSEEN: u32 = 50;
+/// Three twentieths, where the margin proved too small.
+const UNSEEN_ABOVE: u32 = 150;
 
 impl Sketch {
-    pub(super) fn len(&self) -> usize {
-        self.shares.len()
-    }
-
     pub(super) fn observed(&self) -> u64 {
         self.observed
     }
@@ -51,24 +51,33 @@ impl Sketch {
         self.next = self.next.saturating_add(1).checked_rem(SHARES_MAX).unwrap_or(0);
     }
 
-    /// The bound that these calls ask for, and in how many of a million calls it should hold.
-    pub(super) fn bound(&self, estimate: &Estimate) -> (u64, u32) {
-        let mut shares = self.shares.clone();
-        shares.sort_unstable_by(|a, b| b.cmp(a));
-        let at = |place: usize| shares.get(place).copied().unwrap_or(0).saturating_add(UNSEEN);
-        // The largest, or where there are many the one above which one in a hundred lies.
-        let rank = shares.len().saturating_sub(MANY).saturating_add(50) / MANY;
-        if at(rank) <= WHOLE {
-            return (within(estimate, at(rank)), confidence(shares.len(), rank));
-        }
-        // Above the measured margin only what came twice counts.
-        let second = rank.saturating_add(1);
-        (within(estimate, at(second).max(WHOLE)), confidence(shares.len(), second))
+    /// A bound within the measured margin, with its confidence in millionths; `None` of fewer calls than it claims.
+    ///
+    /// Of 49 exchangeable calls the next lies above the largest in one of 50.
+    pub(super) fn narrowed(&self, estimate: &Estimate, one_in: usize) -> Option<(u64, u32)> {
+        let rank = self.shares.len().saturating_add(1).checked_div(one_in)?;
+        let share = self.largest(rank.checked_sub(1)?)?.saturating_add(UNSEEN).min(WHOLE);
+        Some((within(estimate, share), confidence(self.shares.len(), rank)))
     }
 
-    /// What the largest share asks for.
-    pub(super) fn largest(&self, estimate: &Estimate) -> u64 {
-        self.shares.iter().max().map_or(0, |share| within(estimate, share.saturating_add(UNSEEN)))
+    /// A bound above the measured margin; `None` where no second call was above it: one is an outlier and no law.
+    pub(super) fn widened(&self, estimate: &Estimate) -> Option<u64> {
+        let second = self.largest(1).filter(|share| *share > WHOLE)?;
+        Some(within(estimate, second.saturating_add(UNSEEN_ABOVE)))
+    }
+
+    /// What the largest share asks for, within the measured margin.
+    pub(super) fn least(&self, estimate: &Estimate) -> u64 {
+        self.largest(0).map_or(0, |share| within(estimate, share.saturating_add(UNSEEN).min(WHOLE)))
+    }
+
+    /// The share that so many are not below, counted from 0.
+    fn largest(&self, place: usize) -> Option<u32> {
+        let mut shares = self.shares.clone();
+        if place >= shares.len() {
+            return None;
+        }
+        Some(*shares.select_nth_unstable_by(place, |a, b| b.cmp(a)).1)
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
@@ -86,6 +95,7 @@ fn margin(estimate: &Estimate) -> u64 {
     estimate.uncalibrated.saturating_sub(estimate.expected).max(1)
 }
 
+/// Zero for a call that took less than expected: no bound goes below that, whatever a provider says.
 fn share(estimate: &Estimate, reported: u64) -> u32 {
     let used = reported.saturating_sub(estimate.expected).saturating_mul(u64::from(WHOLE));
     u32::try_from(used.div_ceil(margin(estimate))).unwrap_or(SHARE_MAX).min(SHARE_MAX)
@@ -96,10 +106,10 @@ fn within(estimate: &Estimate, share: u32) -> u64 {
     estimate.expected.saturating_add(held)
 }
 
-/// The next of `count` exchangeable shares lies above the one of that rank in `rank + 1` of `count + 1` calls.
+/// The next of `count` exchangeable calls lies above the `rank` largest in `rank` of `count + 1` calls.
 fn confidence(count: usize, rank: usize) -> u32 {
-    let kept = u64::try_from(count.saturating_sub(rank)).unwrap_or(0);
     let all = u64::try_from(count.saturating_add(1)).unwrap_or(u64::MAX);
+    let kept = all.saturating_sub(u64::try_from(rank).unwrap_or(u64::MAX));
     let ppm = kept.saturating_mul(1_000_000).checked_div(all).unwrap_or(0);
     u32::try_from(ppm).unwrap_or(0)
 }

@@ -16,18 +16,28 @@ fn learned(reported: impl IntoIterator<Item = u64>) -> Calibration {
 }
 
 #[test]
-fn eleven_calls_change_nothing_and_twelve_do() {
-    assert_eq!(learned([1_000; 11]).applied("gpt-4o", estimate()), estimate());
-    let applied = learned([1_000; 12]).applied("gpt-4o", estimate());
-    // 15 % of the margin of 500; 12 of 13 calls.
-    assert_eq!((applied.tokens, applied.confidence_ppm), (1_075, 923_076));
+fn forty_eight_calls_change_nothing_and_forty_nine_do() {
+    assert_eq!(learned([1_000; 48]).applied("gpt-4o", estimate()), estimate());
+    let applied = learned([1_000; 49]).applied("gpt-4o", estimate());
+    // A twentieth of the margin of 500; 49 of 50 calls.
+    assert_eq!((applied.tokens, applied.confidence_ppm), (1_025, 980_000));
 }
 
 #[test]
 fn the_largest_share_makes_the_bound() {
-    let applied = learned((0..16).map(|call| 1_000 + call * 10)).applied("gpt-4o", estimate());
-    // 150 of 500 are 300 thousandths, and 150 more.
-    assert_eq!(applied.tokens, 1_225);
+    let applied = learned((0..49).map(|call| 1_000 + call * 5)).applied("gpt-4o", estimate());
+    // 240 of 500 are 480 thousandths, and 50 more: 265.
+    assert_eq!(applied.tokens, 1_265);
+}
+
+#[test]
+fn of_ninety_nine_calls_one_outlier_does_not_keep_the_bound_wide() {
+    let with_outlier = |calm: usize| learned(std::iter::repeat_n(1_100, calm).chain([9_000]));
+    // The largest of 98 is the outlier: the measured margin stands.
+    assert_eq!(with_outlier(97).applied("gpt-4o", estimate()).tokens, 1_500);
+    // The second of 99 took 100 of 500: 200 thousandths, and 50 more.
+    let applied = with_outlier(98).applied("gpt-4o", estimate());
+    assert_eq!((applied.tokens, applied.confidence_ppm), (1_125, 980_000));
 }
 
 #[test]
@@ -42,12 +52,47 @@ fn one_call_above_the_margin_does_not_widen_it_and_two_do() {
 }
 
 #[test]
-fn a_model_without_calls_of_its_own_is_judged_by_its_family_and_no_other() {
-    let calibration = learned([1_000; 16]);
-    assert_eq!(calibration.applied("gpt-4.1", estimate()).tokens, 1_075);
-    assert_eq!(calibration.applied("claude-sonnet-4-5", estimate()), estimate());
+fn figures_that_are_too_low_narrow_no_bound_below_what_is_expected() {
+    for reported in [1, 999] {
+        let applied = learned([reported; 60]).applied("gpt-4o", estimate());
+        assert_eq!(applied.tokens, 1_025, "{reported}");
+    }
+}
+
+#[test]
+fn a_model_without_calls_of_its_own_is_judged_by_its_family_then_its_maker_then_all() {
+    let calibration = learned([1_000; 98]);
+    for (model, tokens) in [("gpt-4.1", 1_025), ("gpt-5", 1_025), ("claude-sonnet-4-5", 1_500)] {
+        assert_eq!(calibration.applied(model, estimate()).tokens, tokens, "{model}");
+    }
+    // Of all makers together 99 are needed, for 99 of 100.
+    let applied = learned([1_000; 99]).applied("claude-sonnet-4-5", estimate());
+    assert_eq!((applied.tokens, applied.confidence_ppm), (1_025, 990_000));
     let with_tools = Estimate { has_tools: true, ..estimate() };
-    assert_eq!(calibration.applied("gpt-4o", with_tools), with_tools);
+    assert_eq!(learned([1_000; 99]).applied("gpt-4o", with_tools), with_tools);
+}
+
+#[test]
+fn a_pool_does_not_narrow_a_model_below_what_its_own_calls_took() {
+    let calibration = learned([1_000; 99]);
+    calibration.observe("gpt-4.1", &estimate(), 1_300);
+    // 300 of 500 are 600 thousandths, and 50 more.
+    assert_eq!(calibration.applied("gpt-4.1", estimate()).tokens, 1_325);
+}
+
+#[test]
+fn each_model_tells_how_its_bounds_fared_as_they_were_issued() {
+    let calibration = learned([1_000; 49]);
+    let issued = calibration.applied("gpt-4o", estimate());
+    // 1,025 were held: 1,026 are above what was issued, and below what would have been without learning.
+    calibration.observe("gpt-4o", &issued, 1_025);
+    calibration.observe("gpt-4o", &issued, 1_026);
+
+    let [model] = &calibration.by_model()[..] else { panic!("one model was called") };
+    assert_eq!(
+        (model.model.as_str(), model.has_tools, model.observed, model.under),
+        ("gpt-4o", false, 51, 1)
+    );
 }
 
 #[test]
@@ -60,14 +105,17 @@ fn a_guess_is_neither_learned_nor_changed() {
 
 #[test]
 fn what_was_learned_survives_being_written_down() {
-    let calibration = learned([1_000; 20]);
+    let calibration = learned([1_000; 60]);
     let text = serde_json::to_string(&calibration).unwrap();
     let restored: Calibration = serde_json::from_str(&text).unwrap();
     assert_eq!(restored.applied("gpt-4o", estimate()), calibration.applied("gpt-4o", estimate()));
     assert_eq!(serde_json::to_string(&restored).unwrap(), text);
-    let newer = text.replace("\"version\":1", "\"version\":2");
-    let error = serde_json::from_str::<Calibration>(&newer).unwrap_err().to_string();
-    assert!(error.contains("version 2"), "{error}");
+    for (other, says) in
+        [(r#"{"version":1,"models":[],"families":[]}"#, "version 1"), (r#"{"models":[]}"#, "version none")]
+    {
+        let error = serde_json::from_str::<Calibration>(other).unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains("learn it anew"), "{error}");
+    }
 }
 
 #[test]

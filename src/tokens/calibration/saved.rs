@@ -1,0 +1,94 @@
+//! How is what was learned written down, and read again?
+
+use compact_str::CompactString;
+use parking_lot::Mutex;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::sketch::Sketch;
+use super::{Calibration, Learned, MODELS_MAX, Sketches, VERSION, key};
+use crate::Error;
+
+/// What is written down, and read again.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    version: u32,
+    models: Vec<SavedSketch>,
+    families: Vec<SavedSketch>,
+    makers: Vec<SavedSketch>,
+    all: Vec<SavedSketch>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedSketch {
+    name: CompactString,
+    has_tools: bool,
+    sketch: Sketch,
+}
+
+impl Serialize for Calibration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let saved = |sketches: &Sketches| {
+            let each = |((name, has_tools), sketch): (&(CompactString, bool), &Sketch)| SavedSketch {
+                name: name.clone(),
+                has_tools: *has_tools,
+                sketch: sketch.clone(),
+            };
+            sketches.iter().map(each).collect()
+        };
+        let learned = self.learned.lock().clone();
+        let Learned { models, families, makers, all } = &learned;
+        Saved {
+            version: VERSION,
+            models: saved(models),
+            families: saved(families),
+            makers: saved(makers),
+            all: saved(all),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Calibration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The version first: what another version wrote has other fields.
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let version = value.get("version").and_then(serde_json::Value::as_u64);
+        if version != Some(u64::from(VERSION)) {
+            let written = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+            let text =
+                format!("was written as version {written}, this reads version {VERSION}: learn it anew");
+            return Err(serde::de::Error::custom(Error::invalid("calibration", text)));
+        }
+        let saved: Saved = serde_json::from_value(value).map_err(serde::de::Error::custom)?;
+        Self::restored(saved).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Calibration {
+    fn restored(saved: Saved) -> Result<Self, Error> {
+        let pools = [&saved.models, &saved.families, &saved.makers, &saved.all];
+        let most = pools.iter().map(|pool| pool.len()).max().unwrap_or(0);
+        if most > MODELS_MAX {
+            return Err(Error::invalid(
+                "calibration",
+                format!("holds {most} models, at most {MODELS_MAX} can be"),
+            ));
+        }
+        let sketches = |saved: Vec<SavedSketch>| -> Result<Sketches, Error> {
+            let each = |saved: SavedSketch| {
+                saved.sketch.check()?;
+                Ok((key(&saved.name, saved.has_tools), saved.sketch))
+            };
+            saved.into_iter().map(each).collect()
+        };
+        let learned = Learned {
+            models: sketches(saved.models)?,
+            families: sketches(saved.families)?,
+            makers: sketches(saved.makers)?,
+            all: sketches(saved.all)?,
+        };
+        Ok(Self { learned: Mutex::new(learned) })
+    }
+}
