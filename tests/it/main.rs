@@ -55,6 +55,7 @@ mod http_support;
 mod lasting;
 mod lazy;
 mod ledger_guide;
+mod left_out;
 mod mended;
 mod no_limit;
 mod no_limit_clients;
