@@ -73,7 +73,8 @@ fn is_refused_whatever_its_size(refused: &Decision) -> bool {
 impl Room<'_> {
     /// What the prompt is to be trimmed to, measured as a reserve will measure it.
     pub(crate) fn target(&self) -> TrimTarget<'_> {
-        TrimTarget::measured(self.tokens_input, self.how, |prompt| self.estimate(prompt))
+        let model = &self.plan.call.model;
+        TrimTarget::measured(self.tokens_input, self.how, model, |prompt| self.estimate(prompt))
     }
 
     /// The trimmed call with the output that fits beside its prompt: all that it asks for, or what is left, but not less than

@@ -1,5 +1,6 @@
 //! Which part of a conversation is left out, so that its prompt fits?
 
+mod bound;
 mod conversation;
 mod item;
 mod links;
@@ -9,13 +10,14 @@ mod told;
 
 use serde_json::Value;
 
+use bound::Bound;
 use conversation::Conversation;
 pub use told::{LeftOut, Trim, TrimTarget, Trimmed, Trimming};
 
 use super::document::Document;
 use super::request::{RequestShape, parsed, text};
-use crate::Error;
 use crate::message::Prompt;
+use crate::{Error, ErrorKind};
 
 impl RequestShape {
     /// Leaves old parts of a request's conversation out, until its prompt fits.
@@ -23,13 +25,20 @@ impl RequestShape {
     /// `body` is a request's JSON as it is sent, of OpenAI's chat or Responses, Anthropic's Messages, Gemini, Bedrock's
     /// Converse, Cohere's second chat, or whoever speaks one of those languages. Whole messages are removed with their
     /// commas, and no other byte changes. The answer is exact: the new body was measured, and with the part that was left
-    /// out last it was measured too, and did not fit. [`Trim`] says what is left out first.
+    /// out last it was measured too, and did not fit, or its API would not have taken it. [`Trim`] says what is left out
+    /// first.
     ///
     /// Always kept are the system's and developer's messages wherever they stand, tool definitions, and the last turn: the
-    /// last messages of the user with all that follows, open tool calls included. A turn begins with a message of the
+    /// last messages of the user with all that follows, open tool calls included; [`Trim::Tools`] alone leaves answered
+    /// rounds of it out, and keeps the newest three. A turn begins with a message of the
     /// user that does not follow another one, and that answers no tool call. A call and its results go or stay
     /// together: turns that share one are one. An image goes with its message, a thought with what follows it. A
     /// turn that holds a summary made by the provider (`compaction`) stays.
+    ///
+    /// Two rules are Anthropic's. A turn in which its system speaks in mid-conversation stays, because that message must
+    /// stand between the user's and the model's. And from version 5.1 on Claude's thoughts are bound to what stands before
+    /// them: none is left behind a gap. Then more is left out until no such thought is, and where one stands in the last
+    /// turn nothing can be, unless the request says `"drop_block"` in `thinking.block_binding.prefix_mismatch_behavior`.
     ///
     /// Nothing is left out of a body that is not trimmed: it stays as it is, byte for byte, also where even the least
     /// does not fit. That is an answer, [`Trimming::NeverFits`]. What a provider keeps under an id
@@ -43,7 +52,8 @@ impl RequestShape {
     /// # Errors
     /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where the body is not a JSON object, is larger than 32
     /// MiB, or can be read in two ways: a name stands twice in it. [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) where it
-    /// holds no conversation that is known here: no single list of messages, more than 100,000 of them, an unknown role.
+    /// holds no conversation that is known here: no single list of messages, more than 100,000 of them, an unknown role;
+    /// and where a thought that stays is bound to what would have to go.
     ///
     /// # Example: the oldest turns are left out until the prompt fits
     /// ```
@@ -84,11 +94,14 @@ impl RequestShape {
             Ok(target.measure(&prompt))
         };
         let found = search::fewest(&parts, before, target.tokens(), measured)?;
-        let (count, after) = match found {
+        let (fewest, after) = match found {
             search::Found::Fits { count, after } => (count, after),
             search::Found::Never { least } => return Ok(Trimming::NeverFits(least)),
         };
+        let bound = Bound::read(&document, &conversation.items, target.model());
+        let count = bound.sound(&parts, fewest).ok_or_else(bound_by_thoughts)?;
         let left_out = parts.get(..count).unwrap_or_default();
+        let after = if count == fewest { after } else { measured(left_out)? };
         let trimmed = conversation.told(left_out, target.how(), before, after);
         let shorter = without(left_out).into_bytes();
         *body = shorter;
@@ -122,4 +135,12 @@ impl RequestShape {
     fn prompt_in(document: &Document<'_>) -> Result<Prompt, Error> {
         Self::of_document(&super::language::ANY, document).map(|shape| shape.prompt)
     }
+}
+
+fn bound_by_thoughts() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "request: cannot be trimmed: its later thoughts are signed for what stands before them; \
+         let Anthropic drop those (thinking.block_binding.prefix_mismatch_behavior)",
+    )
 }

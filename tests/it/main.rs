@@ -115,6 +115,7 @@ mod trim_dialects;
 mod trim_properties;
 mod trim_room;
 mod trim_support;
+mod trim_taken;
 mod unbound;
 mod usage_believed;
 #[cfg(feature = "tiktoken")]

@@ -278,6 +278,36 @@ fn the_limits_of_a_run_are_room_as_well() {
 }
 
 #[test]
+fn an_agents_only_turn_is_trimmed_to_what_its_run_has_left() {
+    // The question and six rounds of two messages, with ten tokens of output: 0.023, and two cents are left.
+    let mut messages = vec![json!({"role": "user", "content": "find it"})];
+    for at in 0..6 {
+        let call = json!({"id": at.to_string(), "type": "function", "function": {"name": "find", "arguments": "{}"}});
+        messages.push(json!({"role": "assistant", "content": null, "tool_calls": [call]}));
+        messages.push(json!({"role": "tool", "tool_call_id": at.to_string(), "content": "nothing"}));
+    }
+    let request = json!({"model": "pair", "max_tokens": 10, "messages": messages});
+    let house = house("1");
+    let posted = Posted::default();
+    let client = client(&house, &posted).trim_to_room(Trim::Tools);
+    let run = RunGuard::builder("run-1").usd(usd("0.02")).open_now(&house.enforcer).expect("a run");
+    let answer = block_on(client.call_in(&run, request)).expect("an answer");
+    // Ten fit, and rounds go whole: nine are sent.
+    let receipt = answer.receipt.expect("a receipt");
+    let trimmed = receipt.trimmed().expect("what was left out");
+    assert_eq!(
+        (trimmed.messages.len(), trimmed.turns, trimmed.tools.as_slice()),
+        (4, 0, &["find".into()][..])
+    );
+    assert_eq!(receipt.cost(), usd("0.011"), "nine in, two out");
+    let sent = posted.lock()[0]["messages"].as_array().expect("messages").clone();
+    assert_eq!(
+        (sent.len(), &sent[0]["content"], &sent[2]["tool_call_id"]),
+        (9, &json!("find it"), &json!("2"))
+    );
+}
+
+#[test]
 fn a_weaker_model_is_asked_only_where_trimming_did_not_help() {
     // The least are two messages, with ten tokens of output 0.012 of pair.
     let house = house("0.011");

@@ -36,6 +36,8 @@ pub(super) struct Turn {
     pub(super) count: usize,
     /// It holds what must not be left out.
     pub(super) is_pinned: bool,
+    /// Anthropic's system speaks in it, and must do so behind the user and before the model.
+    pub(super) is_directed: bool,
 }
 
 /// Anthropic documents that it takes no more messages in a request, and no other API is known to.
@@ -68,7 +70,7 @@ impl<'d> Conversation<'d> {
             items.push(Item { node, part });
         }
         let links = Links::read(items.iter().map(|item| (item.node, item.part)));
-        let turns = joined(turns(&items), &links);
+        let turns = joined(turns(&items, is_anthropics(document)), &links);
         Ok(Self { items, links, turns })
     }
 
@@ -153,20 +155,29 @@ fn list<'d>(document: &'d Document<'_>) -> Result<(Node<'d>, List), Error> {
     }
 }
 
+/// Whether a body is in Anthropic's language, as far as it shows: where else it is taken for one, less is left out.
+fn is_anthropics(document: &Document<'_>) -> bool {
+    let body = document.root();
+    let model = body.get("model").and_then(|model| model.text());
+    model.is_some_and(|model| model.contains("claude"))
+        || ["system", "anthropic_version"].into_iter().any(|name| body.get(name).is_some())
+}
+
 /// What stands before the first question belongs to it.
-fn turns(items: &[Item<'_>]) -> Vec<Turn> {
+fn turns(items: &[Item<'_>], is_anthropics: bool) -> Vec<Turn> {
     let mut turns: Vec<Turn> = Vec::new();
     let mut before = None;
     for (index, item) in items.iter().enumerate() {
         if item.part == Part::Asked && before != Some(Part::Asked) {
             let from = if turns.is_empty() { 0 } else { index };
-            turns.push(Turn { items: from..index, count: 1, is_pinned: false });
+            turns.push(Turn { items: from..index, count: 1, is_pinned: false, is_directed: false });
         }
         if item.part != Part::Kept {
             before = Some(item.part);
         }
         if let Some(turn) = turns.last_mut() {
             turn.items.end = index.saturating_add(1);
+            turn.is_directed |= item.part == Part::Kept && is_anthropics;
             turn.is_pinned |= item.part == Part::Said && item::parts(item.node).any(item::is_summary);
         }
     }
@@ -192,6 +203,7 @@ fn joined(turns: Vec<Turn>, links: &Links) -> Vec<Turn> {
                 last.items.end = turn.items.end;
                 last.count = last.count.saturating_add(turn.count);
                 last.is_pinned |= turn.is_pinned;
+                last.is_directed |= turn.is_directed;
             }
             None => joined.push(turn),
         }

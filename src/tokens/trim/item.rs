@@ -57,9 +57,9 @@ fn of_kind(kind: &str) -> Option<Part> {
         // What came before in a sealed form, and definitions of tools.
         "compaction" | "compaction_summary" | "mcp_list_tools" | "additional_tools" => Part::Kept,
         "reasoning" | "mcp_approval_request" => Part::Said,
-        "mcp_approval_response" => Part::Results,
         kind if kind.ends_with("_call") => Part::Said,
         kind if kind.ends_with("_output") => Part::Results,
+        // What a person approved (`mcp_approval_response`) was said by somebody, and the call that it let run names it.
         _ => Part::Other,
     })
 }
@@ -82,7 +82,11 @@ fn of_user(item: Node<'_>) -> Part {
 
 /// The objects that a message is made of.
 pub(super) fn parts<'d>(item: Node<'d>) -> impl Iterator<Item = Node<'d>> {
-    let lists = ["content", "parts"].into_iter().filter_map(move |name| item.get(name));
+    listed(item, ["content", "parts"])
+}
+
+fn listed<'d>(item: Node<'d>, names: [&'static str; 2]) -> impl Iterator<Item = Node<'d>> {
+    let lists = names.into_iter().filter_map(move |name| item.get(name));
     lists.filter(|list| list.kind() == Kind::Array).flat_map(|list| list.children()).filter(Node::is_object)
 }
 
@@ -103,6 +107,33 @@ pub(super) fn call_of<'d>(part: Node<'d>) -> Option<Node<'d>> {
     }
     // Tools that the provider runs are answered in the same message.
     is_kind(part, |kind| kind == "tool_use").then_some(part)
+}
+
+/// Whether a message of the model holds a thought: Anthropic's, OpenAI's, Converse's, or one of a router to them.
+pub(super) fn thinks(item: Node<'_>) -> bool {
+    is_kind(item, |kind| kind == "reasoning") || thoughts(item).next().is_some()
+}
+
+/// Whether a message of the model holds a thought that was signed, as Claude's are.
+pub(super) fn is_signed(item: Node<'_>) -> bool {
+    let says = |node: Node<'_>, name: &str| node.get(name).is_some_and(|value| value.kind() == Kind::Text);
+    let is_signed = |part: Node<'_>| match part.get("reasoningContent") {
+        Some(thought) => {
+            let text = thought.get("reasoningText").unwrap_or(thought);
+            says(text, "signature") || says(thought, "redactedContent")
+        }
+        None => says(part, "signature") || is_kind(part, |kind| kind == "redacted_thinking"),
+    };
+    thoughts(item).any(is_signed)
+}
+
+fn thoughts<'d>(item: Node<'d>) -> impl Iterator<Item = Node<'d>> {
+    let is_thought = |part: &Node<'_>| {
+        part.get("reasoningContent").is_some()
+            || is_kind(*part, |kind| matches!(kind, "thinking" | "redacted_thinking"))
+    };
+    // LiteLLM and OpenRouter hand them on beside the text.
+    parts(item).filter(is_thought).chain(listed(item, ["thinking_blocks", "reasoning_details"]))
 }
 
 /// Whether a part is a summary of everything before it.

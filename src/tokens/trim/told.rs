@@ -1,11 +1,13 @@
 //! What is to be left out of a conversation, and what was?
 
 use std::fmt;
+use std::str::FromStr;
 
 use compact_str::CompactString;
 use serde::Serialize;
 
 use super::super::{Estimate, TokenEstimator};
+use crate::Error;
 use crate::message::Prompt;
 
 /// Which part of a conversation is left out first.
@@ -15,6 +17,8 @@ use crate::message::Prompt;
 /// | [`OldestFirst`](Self::OldestFirst) | whole turns | |
 /// | [`Middle`](Self::Middle) | whole turns | the first turn |
 /// | [`Tools`](Self::Tools) | tool calls with their results | what users said, and answers without calls |
+///
+/// An agent that works long on one question has a single turn: only `Tools` makes that shorter.
 ///
 /// Tool definitions are never left out: without one the model would do something else than it was asked. That is what
 /// others do who trim: Anthropic's `clear_tool_uses`, OpenAI's `truncation`, LangChain's `trim_messages`.
@@ -28,10 +32,31 @@ pub enum Trim {
     /// The first turn stays, in which many say what the whole is about. Of those between it and the last, the one nearest to
     /// the middle goes first; of two equally near the older one.
     Middle,
-    /// Tool calls of earlier turns go, the oldest first, each round whole: what the model thought, said and called in
-    /// one answer, with all results. A round that somebody has spoken in, or of which a call has no result,
-    /// stays, and so do the rounds of the last turn.
+    /// Tool calls go, the oldest first, each round whole: what the model thought, said and called in one answer, with all
+    /// results. Of the last turn the newest three rounds stay, as with Anthropic's `clear_tool_uses`. A round that
+    /// somebody has spoken in, or of which a call has no result, stays. So does a round with a thought as long as a later
+    /// one without stays, because its calls may have come from that thought.
+    ///
+    /// The model no longer sees that it made those calls, and may make one again: give an agent that is trimmed so a
+    /// limit of its own ([`RunGuard`](crate::RunGuard)).
     Tools,
+}
+
+impl FromStr for Trim {
+    type Err = Error;
+
+    /// Reads `oldest_first` (or `oldest`), `middle` or `tools`, with an underscore or a hyphen.
+    fn from_str(word: &str) -> Result<Self, Error> {
+        match word {
+            "oldest_first" | "oldest-first" | "oldest" => Ok(Self::OldestFirst),
+            "middle" => Ok(Self::Middle),
+            "tools" => Ok(Self::Tools),
+            other => {
+                let shown: String = other.chars().take(40).collect();
+                Err(Error::invalid("trim", format!("{shown:?} is none of oldest_first, middle and tools")))
+            }
+        }
+    }
 }
 
 impl Trim {
@@ -50,22 +75,24 @@ impl Trim {
 pub struct TrimTarget<'a> {
     tokens: u64,
     how: Trim,
+    model: &'a str,
     measure: Box<dyn Fn(&Prompt) -> Estimate + Send + Sync + 'a>,
 }
 
 impl<'a> TrimTarget<'a> {
     /// At most so many tokens of that model, as the estimator counts them ([`TokenEstimator::count`]).
     pub fn new(tokens: u64, how: Trim, model: &'a str, estimator: &'a dyn TokenEstimator) -> Self {
-        Self::measured(tokens, how, move |prompt| estimator.count(model, prompt))
+        Self::measured(tokens, how, model, move |prompt| estimator.count(model, prompt))
     }
 
     /// At most so many tokens, by that measure.
     pub(crate) fn measured(
         tokens: u64,
         how: Trim,
+        model: &'a str,
         measure: impl Fn(&Prompt) -> Estimate + Send + Sync + 'a,
     ) -> Self {
-        Self { tokens, how, measure: Box::new(measure) }
+        Self { tokens, how, model, measure: Box::new(measure) }
     }
 
     /// The most tokens that the prompt may have.
@@ -78,6 +105,12 @@ impl<'a> TrimTarget<'a> {
     #[must_use]
     pub fn how(&self) -> Trim {
         self.how
+    }
+
+    /// The model that the request is for.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        self.model
     }
 
     /// The tokens of a prompt.
@@ -177,5 +210,23 @@ impl fmt::Display for Trimmed {
             write!(f, " of {} turn{}", self.turns, many(self.turns))?;
         }
         write!(f, " left out: {} tokens before, {} sent", self.before.tokens, self.after.tokens)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_is_read_by_its_name_and_no_other_word_is() {
+        for how in [Trim::OldestFirst, Trim::Middle, Trim::Tools] {
+            assert_eq!(how.name().parse::<Trim>().ok(), Some(how));
+        }
+        assert_eq!("oldest".parse::<Trim>().ok(), Some(Trim::OldestFirst));
+        let error = "newest".parse::<Trim>().expect_err("no way to trim");
+        assert!(
+            error.to_string().contains("\"newest\" is none of oldest_first, middle and tools"),
+            "{error}"
+        );
     }
 }
