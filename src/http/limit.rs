@@ -65,8 +65,9 @@ fn is_signed(head: &RequestHead<'_>) -> bool {
     let starts = |value: &str, known: &str| {
         value.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known))
     };
+    const DIGESTS: [&str; 4] = ["content-digest", "repr-digest", "digest", "content-md5"];
     head.header("authorization").is_some_and(|value| starts(value, "AWS4-"))
-        || head.has_header("content-digest")
+        || DIGESTS.into_iter().any(|name| head.has_header(name))
         || head.header("x-amz-content-sha256").is_some_and(|hash| !starts(hash, "UNSIGNED-PAYLOAD"))
 }
 

@@ -134,11 +134,25 @@ fn where_no_prompt_would_fit_nothing_is_tried() {
 fn a_signed_body_is_never_trimmed() {
     let house = house("0.015");
     let gate = gate(&house).trim_to_room(Trim::OldestFirst);
-    let headers = [("content-digest", "sha-256=:x:")];
-    let head = RequestHead::new("POST", HOST, CHAT, &headers);
-    let refusal = said(ready(gate.admit(&head, body(10).as_bytes())));
+    for name in ["content-digest", "repr-digest", "digest", "content-md5"] {
+        let headers = [(name, "sha-256=:x:")];
+        let head = RequestHead::new("POST", HOST, CHAT, &headers);
+        let refusal = said(ready(gate.admit(&head, body(10).as_bytes())));
+        let message = refusal["error"]["message"].as_str().expect("a message");
+        assert!(message.contains("the prompt was not trimmed: its body is signed"), "{name}: {message}");
+    }
+}
+
+#[test]
+fn a_refusal_says_that_a_signed_thought_keeps_the_prompt_long() {
+    let house = house("0.015");
+    let mut body = conversation(10);
+    let thought = json!([{"type": "thinking", "thinking": "", "signature": "s"}]);
+    let messages = body["messages"].as_array_mut().expect("messages");
+    messages.push(json!({"role": "assistant", "content": thought}));
+    let refusal = said(rule(&gate(&house).trim_to_room(Trim::OldestFirst), CHAT, &body.to_string()));
     let message = refusal["error"]["message"].as_str().expect("a message");
-    assert!(message.contains("the prompt was not trimmed: its body is signed"), "{message}");
+    assert!(message.contains("signed for what stands before them"), "{message}");
 }
 
 #[test]
