@@ -71,7 +71,11 @@ pub enum Event {
         /// Why.
         reason: CompactString,
     },
-    /// A call was refused.
+    /// An attempt at a call was refused.
+    ///
+    /// Its caller need not have seen that: where the client may shorten the output, trim the prompt or fall back to another
+    /// model, each of those is an attempt of its own, and the call may be admitted after this event
+    /// ([`Trimmed`](Self::Trimmed) names one that was). Count refused callers by what the gate or the client returns.
     Refused {
         /// The attempt.
         id: ReservationId,

@@ -38,6 +38,7 @@
 //! | to stream, held whole or by slices that stop at the ceiling | [`BudgetEnforcedClient::stream`], [`MeteredStream`] |
 //! | to post JSON | [`JsonClient`] |
 //! | to put budgets before any HTTP client or proxy | [`http`]: [`http::HttpBudget`], `BudgetLayer`, `BudgetMiddleware` |
+//! | to send a long conversation shorter where there is no room | [`BudgetEnforcedClient::trim_to_room`], `HttpBudget::trim_to_room`, [`RequestShape::trim`], [`tokens::Trim`] |
 //! | to put an agent on a leash | [`RunGuard`] |
 //! | to say what may be spent | [`Budget`], [`Tiers`], [`policy`] |
 //! | to know why a call was refused | [`Decision`], [`Refusal`] |
