@@ -22,7 +22,7 @@ mod keys;
 mod load;
 #[path = "../../examples/gateway/log.rs"]
 mod log;
-#[expect(dead_code, reason = "a bench writes no log")]
+#[expect(dead_code, reason = "a bench writes no log and trims nothing")]
 #[path = "../../examples/gateway/proxy.rs"]
 mod proxy;
 #[path = "../../examples/gateway/upstream.rs"]

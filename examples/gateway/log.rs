@@ -13,6 +13,8 @@ pub(crate) struct Line {
     method: String,
     path: String,
     pub(crate) model: Option<String>,
+    /// Messages of the conversation for which there was no room.
+    pub(crate) left_out: Option<usize>,
     pub(crate) status: u16,
     /// Tokens in, tokens out, dollars, and how sure they are.
     charged: Option<(Option<u64>, Option<u64>, String, String)>,
@@ -28,6 +30,7 @@ impl Line {
             method: plain(method),
             path: plain(path),
             model: None,
+            left_out: None,
             status: 0,
             charged: None,
         }
@@ -51,7 +54,7 @@ impl Drop for Line {
         // Names were checked when they were read; JSON escapes the rest.
         let line = json!({
             "time": began.to_string(), "key": self.key, "method": self.method, "path": self.path, "model": self.model,
-            "status": self.status, "input": input, "output": output, "usd": usd, "charge": rank,
+            "left_out": self.left_out, "status": self.status, "input": input, "output": output, "usd": usd, "charge": rank,
             "ms": u64::try_from(SystemClock.now().since(began).as_millis()).unwrap_or(u64::MAX),
         });
         // Whoever read the log may be gone; the gateway goes on.

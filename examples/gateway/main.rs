@@ -18,6 +18,9 @@
 //! `--no-limit write-in|hold-most|leave-alone` says what becomes of requests that name no output limit, whatever the
 //! policy says: one is written in, the most that the model generates is held, or they are left as they are.
 //!
+//! `--trim oldest|middle|tools` leaves old parts of a conversation out where there is no room for the whole; the log says
+//! how many messages (`left_out`). Without, such a request is refused.
+//!
 //! `--books` keeps the books in a file that survives the process, readable by its owner alone (cargo is asked to
 //! build the feature `sqlite` in); without, they are in memory. Each request writes a line of JSON: when, which
 //! key, what for, how it was answered and what it cost; no secret, and nothing of a prompt. `proxy.rs` is what
@@ -35,6 +38,7 @@ use std::error::Error;
 use std::future::IntoFuture;
 
 use token_budget::pricing::Unseen;
+use token_budget::tokens::Trim;
 use token_budget::{Enforcer, EnforcerBuilder, OnNoLimit, Policy};
 use tokio::net::TcpListener;
 
@@ -74,7 +78,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     preload();
-    let gateway = Gateway::new(enforcer.clone(), keys, upstreams, flags.drain).logging();
+    let gateway = Gateway::new(enforcer.clone(), keys, upstreams, flags.drain);
+    let gateway = match flags.trim {
+        Some(how) => gateway.trimming(how),
+        None => gateway,
+    };
+    let gateway = gateway.logging();
     let listener = TcpListener::bind(&flags.listen).await?;
     tell(&format!("http://{}", listener.local_addr()?));
     serve::serve(listener, gateway.router(), stopped()).await?;
@@ -93,6 +102,7 @@ struct Flags {
     keys: Option<String>,
     books: Option<String>,
     no_limit: Option<OnNoLimit>,
+    trim: Option<Trim>,
     unseen_hold: bool,
     drain: bool,
 }
@@ -107,6 +117,7 @@ impl Flags {
             keys: None,
             books: None,
             no_limit: None,
+            trim: None,
             unseen_hold: false,
             drain: false,
         };
@@ -127,6 +138,7 @@ impl Flags {
                     let choice = value.parse().map_err(|error| format!("--no-limit: {error}"))?;
                     flags.no_limit = Some(choice);
                 }
+                "--trim" => flags.trim = Some(value.parse().map_err(|error| format!("--trim: {error}"))?),
                 "--unseen" if value == "hold" => flags.unseen_hold = true,
                 _ => {
                     return Err(

@@ -21,6 +21,7 @@ use serde_json::json;
 use token_budget::http::{
     Denial, Exchange, HeadRuling, Headers, HttpBudget, HttpRefusal, Piece, RequestHead, Ruling, fold_path,
 };
+use token_budget::tokens::Trim;
 use token_budget::{Background, Drain, Enforcer, Failure, StreamOptions};
 use tokio::time::timeout;
 
@@ -64,6 +65,12 @@ impl Gateway {
         let tls = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1();
         let client = Client::builder(TokioExecutor::new()).build(tls.wrap_connector(tcp));
         Self { gate, keys, upstreams, client, logs: false }
+    }
+
+    /// Leaves old parts of a conversation out where there is no room for the whole.
+    pub(crate) fn trimming(mut self, how: Trim) -> Self {
+        self.gate = self.gate.trim_to_room(how);
+        self
     }
 
     /// Writes a line for each request.
@@ -121,6 +128,8 @@ impl Gateway {
                     Ruling::Pass => (body, None),
                     Ruling::Admitted(mut admitted) => {
                         line.model = Some(admitted.reservation().model().to_owned());
+                        line.left_out =
+                            admitted.reservation().trimmed().map(|trimmed| trimmed.messages.len());
                         (admitted.take_body().map_or(body, Bytes::from), Some(admitted.send()))
                     }
                 }
