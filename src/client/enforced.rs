@@ -305,7 +305,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
             let decision = self.enforcer.check(&call).await?;
             let quote = self.enforcer.quote(&call)?;
             rungs.push(Rung { model: call.model().into(), quote, decision });
-            let next = self.rung_below(call.model(), rungs.len());
+            let next = self.rung_below(&call, rungs.len());
             if !next.is_some_and(|model| self.client.set_model(&mut request, &model)) {
                 return Ok(rungs);
             }
@@ -336,7 +336,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         loop {
             let described = self.describe(request, charge);
             // The dearest of its models stays with the request; the ladder goes on below the one that it names.
-            let own = described.model.clone();
+            let own = described.without_input();
             let call = self.enforcer.of_dearest(described)?;
             let mut refused = match self.hold_fitting(gate, call.clone(), None, request).await? {
                 Admission::Admitted(reservation) => return Ok(reservation.with_trimmed(trimmed)),
@@ -432,13 +432,13 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     }
 
     /// The model below, after so many were tried.
-    fn rung_below(&self, model: &str, tried: usize) -> Option<CompactString> {
+    fn rung_below(&self, call: &Call, tried: usize) -> Option<CompactString> {
         match &self.ladder {
             Ladder::Stays => None,
             Ladder::Policy => {
                 let policy = self.enforcer.policy();
                 // A client that is told of another model and goes on naming the same has tried them all by then.
-                policy.next_rung(model).filter(|_| tried < policy.rungs())
+                self.enforcer.next_rung(call).filter(|_| tried < policy.rungs())
             }
             Ladder::Own(models) => models.get(tried.checked_sub(1)?).cloned(),
         }

@@ -20,6 +20,7 @@ mod told;
 use std::fmt;
 use std::sync::Arc;
 
+use compact_str::CompactString;
 use parking_lot::Mutex;
 
 pub use admission::{Admission, Prepared};
@@ -39,6 +40,7 @@ use self::plan::PlanCache;
 use crate::call::Span;
 use crate::ledger::{MarkAction, MarkScope, Signature};
 use crate::policy::Budget;
+use crate::pricing::Asked;
 use crate::run::{names_run, prepared_in_its_run, reserve_in_its_run, run_lines};
 use crate::{
     BudgetLedger, Call, Decision, Error, Policy, PricingTable, Root, Scope, ScopeKind, Timestamp, Usd,
@@ -155,13 +157,13 @@ impl Enforcer {
             Admission::Refused(decision) => decision,
             admitted => return Ok(admitted),
         };
-        let mut rung = self.policy().next_rung(call.model());
+        let mut rung = self.next_rung(call);
         while let Some(model) = rung {
             let weaker = call.clone().with_model(model);
             if let Admission::Admitted(reservation) = self.reserve(&weaker).await? {
                 return Ok(Admission::Admitted(reservation));
             }
-            rung = self.policy().next_rung(weaker.model());
+            rung = self.next_rung(&weaker);
         }
         Ok(Admission::Refused(first))
     }
@@ -336,6 +338,11 @@ impl Enforcer {
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
         self.core().policy.load_full()
+    }
+
+    /// The model below the call's own on the policy's ladder, where the policy means it by one of its rungs.
+    pub(crate) fn next_rung(&self, call: &Call) -> Option<CompactString> {
+        self.policy().next_rung(Asked::of(call, Some(&self.prices())))
     }
 
     /// The prices in force.

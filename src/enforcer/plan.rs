@@ -97,8 +97,8 @@ impl Plan {
         let epoch = core.epoch.load(Ordering::Acquire);
         let policy = core.policy.load_full();
         let prices = core.prices.load_full();
-        let binding = Arc::new(policy.bind_with(call, own, now)?);
-        let exempt = policy.bind_exempt(call, own, now)?.map(Arc::new);
+        let binding = Arc::new(policy.bind_with(call, own, Some(&prices), now)?);
+        let exempt = policy.bind_exempt(call, own, Some(&prices), now)?.map(Arc::new);
         let own_row = prices.find(call.provider.as_deref(), &call.model, now);
         let mut price = own_row.filter(|price| price.quotes(&call.conditions)).cloned();
         let fallback = match policy.unknown_model() {

@@ -8,22 +8,25 @@ use smallvec::SmallVec;
 use super::budget::{EXEMPTION_PREFIX, UNBOUND};
 use super::{Budget, Exemption, OfRun, Policy, Resolved, Tiers, is_run_line};
 use crate::name::nearest;
+use crate::pricing::Asked;
 use crate::{
-    Account, Binding, Bound, Call, Caps, Claim, Error, Line, Mark, Root, Scope, ScopeKind, TierAction,
-    Timestamp, Unbound, Unit, Window,
+    Account, Binding, Bound, Call, Caps, Claim, Error, Line, Mark, PricingTable, Root, Scope, ScopeKind,
+    TierAction, Timestamp, Unbound, Unit, Window,
 };
 
 impl Policy {
     /// Resolves the budgets that bind this call at that instant.
     ///
     /// A budget of a scope and a template for its kind both bind. Lines stand
-    /// in charge-set order, and inside a scope shorter windows first.
+    /// in charge-set order, and inside a scope shorter windows first. Models and
+    /// providers that budgets name are compared by spelling alone; an enforcer
+    /// also looks at the rows of its prices.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a name in the call that cannot be used, or more
     /// than 255 lines; `Overflow` where a raised limit does not fit.
     pub fn bind(&self, call: &Call, now: Timestamp) -> Result<Binding, Error> {
-        self.bind_with(call, &[], now)
+        self.bind_with(call, &[], None, now)
     }
 
     /// The same with budgets of the caller's own beside the policy's: a run's.
@@ -31,9 +34,10 @@ impl Policy {
         &self,
         call: &Call,
         own: &[Arc<Budget>],
+        prices: Option<&PricingTable>,
         now: Timestamp,
     ) -> Result<Binding, Error> {
-        self.resolve(call, own, None, now)
+        self.resolve(call, own, None, prices, now)
     }
 
     /// The binding with the lines that a live exemption for the call's use case replaces, if there is one.
@@ -43,6 +47,7 @@ impl Policy {
         &self,
         call: &Call,
         own: &[Arc<Budget>],
+        prices: Option<&PricingTable>,
         now: Timestamp,
     ) -> Result<Option<Binding>, Error> {
         let Some(use_case) = &call.use_case else { return Ok(None) };
@@ -52,7 +57,7 @@ impl Policy {
                 && call.scopes().contains(&exemption.scope)
         };
         match self.0.exemptions.iter().find(serves) {
-            Some(exemption) => self.resolve(call, own, Some(exemption), now).map(Some),
+            Some(exemption) => self.resolve(call, own, Some(exemption), prices, now).map(Some),
             None => Ok(None),
         }
     }
@@ -62,20 +67,13 @@ impl Policy {
         call: &Call,
         own: &[Arc<Budget>],
         exempt: Option<&Exemption>,
+        prices: Option<&PricingTable>,
         now: Timestamp,
     ) -> Result<Binding, Error> {
         call.check()?;
         let root = self.root_of(call);
-        let mut resolver = Resolver {
-            policy: self,
-            root: &root,
-            now,
-            call,
-            valid_until: Timestamp::MAX,
-            found: Vec::new(),
-            exemptions: Vec::new(),
-            next_rung: self.next_rung(&call.model),
-        };
+        let asked = Asked::of(call, prices);
+        let mut resolver = Resolver::new(self, &root, asked, now);
         // What only observes refuses nothing and clamps nothing.
         let all_observe = self.observes_only();
         let (mut caps, mut caps_observed) =
@@ -83,7 +81,7 @@ impl Policy {
         let unbound = self.unbound_of(call, own, exempt);
         for scope in call.scopes() {
             let first = resolver.found.len();
-            for budget in self.budgets_of(scope, own).filter(|budget| budget.selects(call)) {
+            for budget in self.budgets_of(scope, own).filter(|budget| budget.selects(call, asked)) {
                 let caps = if self.observes(budget) { &mut caps_observed } else { &mut caps };
                 *caps = caps.tightest(budget.caps);
                 resolver.add(budget, scope, exempt)?;
@@ -186,9 +184,8 @@ impl Policy {
     }
 
     /// The model one rung further down, where this one is on the ladder.
-    pub(crate) fn next_rung(&self, model: &str) -> Option<CompactString> {
-        let rung = self.0.ladder.iter().position(|rung| rung == model)?;
-        self.0.ladder.get(rung.saturating_add(1)).cloned()
+    pub(crate) fn next_rung(&self, asked: Asked<'_>) -> Option<CompactString> {
+        self.0.ladder.get(asked.rung(&self.0.ladder)?.saturating_add(1)).cloned()
     }
 
     /// How many models stand on the ladder.
@@ -202,7 +199,8 @@ struct Resolver<'a> {
     policy: &'a Policy,
     root: &'a Root,
     now: Timestamp,
-    call: &'a Call,
+    /// A weaker model stands below the call's on the policy's ladder.
+    on_ladder: bool,
     valid_until: Timestamp,
     found: Vec<(Line, Bound)>,
     exemptions: Vec<CompactString>,
@@ -226,14 +224,21 @@ struct Source<'a> {
     exemption: Option<CompactString>,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    fn new(policy: &'a Policy, root: &'a Root, asked: Asked<'_>, now: Timestamp) -> Self {
+        let next_rung = policy.next_rung(asked);
+        let on_ladder = next_rung.is_some();
+        let (found, exemptions) = (Vec::new(), Vec::new());
+        Self { policy, root, now, on_ladder, valid_until: Timestamp::MAX, found, exemptions, next_rung }
+    }
+
     fn add(&mut self, budget: &Budget, scope: &Scope, exempt: Option<&Exemption>) -> Result<(), Error> {
         // A call that an exemption serves is charged there instead of on the lines it stands for.
         if exempt.is_some_and(|exemption| exemption.raises(&budget.id, scope, &budget.unit)) {
             return Ok(());
         }
         let raised = self.raise_of(budget, scope)?;
-        let degrades = budget.has_degrade() && self.policy.next_rung(&self.call.model).is_some();
+        let degrades = budget.has_degrade() && self.on_ladder;
         let observe = self.policy.observes(budget);
         if let Some(guardrail) = &budget.guardrail {
             self.add_line(&Source {

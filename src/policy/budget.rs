@@ -4,6 +4,7 @@ use compact_str::CompactString;
 
 use super::Tiers;
 use super::guardrail::never_binds;
+use crate::pricing::Asked;
 use crate::{Call, Caps, Error, Scope, ScopeKind, TierAction, Unit, Usd, Window, name};
 
 /// A limit on what a level, or each level of a kind, may spend in a window.
@@ -174,6 +175,11 @@ impl Budget {
     }
 
     /// Selects only calls of that model; given again, of any of them.
+    ///
+    /// An enforcer compares it with the name that a call writes and with the row whose price the call has, so that no
+    /// spelling passes by the budget: `gpt-4o` also selects `openai/gpt-4o`, `GPT-4o`, `gpt-4o-2024-08-06` and an
+    /// alias of it. A date (`gpt-4o-2024-08-06`) selects that version alone, and an alias the calls that write it.
+    /// `gpt-4o-mini` is another model. There are no patterns: one budget without models selects all.
     #[must_use]
     pub fn model(mut self, model: impl Into<CompactString>) -> Self {
         self.filter.models.push(model.into());
@@ -181,6 +187,8 @@ impl Budget {
     }
 
     /// Selects only calls to that provider; given again, to any of them.
+    ///
+    /// For an enforcer, a call that names no provider goes to the one whose price it has.
     #[must_use]
     pub fn provider(mut self, provider: impl Into<CompactString>) -> Self {
         self.filter.providers.push(provider.into());
@@ -341,12 +349,10 @@ impl Budget {
     }
 
     /// Whether the call's model, provider and tags are among those this budget selects.
-    pub(crate) fn selects(&self, call: &Call) -> bool {
+    pub(crate) fn selects(&self, call: &Call, asked: Asked<'_>) -> bool {
         let filter = &self.filter;
-        let provider = call.provider.as_deref();
-        (filter.models.is_empty() || filter.models.contains(&call.model))
-            && (filter.providers.is_empty()
-                || filter.providers.iter().any(|name| Some(name.as_str()) == provider))
+        (filter.models.is_empty() || filter.models.iter().any(|model| asked.is_named(model)))
+            && (filter.providers.is_empty() || filter.providers.iter().any(|name| asked.is_sold_by(name)))
             && filter.tags.iter().all(|(key, value)| call.tag_value(key) == Some(value))
     }
 

@@ -12,6 +12,7 @@
 //! and not deducted. Models that mainly bill those have no bundled row, so that
 //! they are unknown and not underpriced.
 
+mod asked;
 mod band;
 mod catalog;
 mod clause;
@@ -46,6 +47,7 @@ mod windows;
 #[expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test, as it should")]
 mod tests;
 
+pub(crate) use asked::Asked;
 pub use cost::{Cost, CostLine};
 pub use exact::ExactUsd;
 pub use extras::Allowance;

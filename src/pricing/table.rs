@@ -273,6 +273,17 @@ impl PricingTable {
         Self(Arc::new(Index::of(models, aliases, clauses)))
     }
 
+    /// Provider and name of the row that a name means, in force or not.
+    pub(super) fn row_of(&self, provider: Option<&str>, model: &str) -> Option<(&str, &str)> {
+        let Name { provider, model } = &self.0.models.get(self.0.resolve(provider, model)?)?.name;
+        Some((provider, model))
+    }
+
+    /// Whether that name is an alias of some row.
+    pub(super) fn has_alias(&self, name: &str) -> bool {
+        self.0.aliases.iter().any(|(alias, _)| alias == name)
+    }
+
     /// Whether a publication's own clause names the provider's model so.
     #[cfg(test)]
     pub(super) fn has_clause_for(&self, provider: &str, model: &str) -> bool {

@@ -7,6 +7,7 @@ use compact_str::CompactString;
 use super::limits::View;
 use super::opened::Opened;
 use crate::policy::is_run_line;
+use crate::pricing::Asked;
 use crate::{
     Admission, Call, Decision, Enforcer, Error, Event, Prepared, Refusal, RefusalKind, Scope, Timestamp, Unit,
 };
@@ -39,13 +40,13 @@ impl Seat<'_> {
             admitted => return Ok(admitted),
         };
         let ends = self.out_of_time(first.at()).is_some() || !first.frozen.is_empty();
-        let mut rung = if ends { None } else { self.next_rung(call.model()) };
+        let mut rung = if ends { None } else { self.next_rung(call) };
         while let Some(model) = rung {
             let weaker = call.clone().with_model(model);
             if let Admission::Admitted(reservation) = self.attempt(&weaker, is_final).await? {
                 return Ok(Admission::Admitted(reservation));
             }
-            rung = self.next_rung(weaker.model());
+            rung = self.next_rung(&weaker);
         }
         self.refused(first).await
     }
@@ -142,13 +143,13 @@ impl Seat<'_> {
     }
 
     /// The model to try after that one, where the run walks a ladder at all.
-    fn next_rung(self, model: &str) -> Option<CompactString> {
+    fn next_rung(self, call: &Call) -> Option<CompactString> {
         let rungs = &self.run.rungs;
         if rungs.ladder.is_empty() {
             self.run.chain().find_map(|run| run.rungs.degrade_at)?;
-            return self.enforcer.policy().next_rung(model);
+            return self.enforcer.next_rung(call);
         }
-        let place = rungs.ladder.iter().position(|rung| rung == model)?;
+        let place = Asked::of(call, Some(&self.enforcer.prices())).rung(&rungs.ladder)?;
         rungs.ladder.get(place.saturating_add(1)).cloned()
     }
 
@@ -176,7 +177,7 @@ impl Seat<'_> {
         if let Some((_, _, prepared)) = resolved.prepared.iter().find(known) {
             return Ok(Arc::clone(prepared));
         }
-        let next_rung = self.next_rung(call.model());
+        let next_rung = self.next_rung(call);
         let view = View { is_final, next_rung: next_rung.as_ref(), ..View::default() };
         let budgets: Arc<[_]> = self.run.call_lines(view).into_iter().map(Arc::new).collect();
         self.run.chain().flat_map(|run| &run.carve).for_each(|carve| carve.watch(&budgets));

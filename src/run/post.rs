@@ -24,7 +24,7 @@ pub(super) fn bind(
 ) -> Result<Binding, Error> {
     budgets.iter().try_for_each(Budget::check)?;
     let own: Vec<Arc<Budget>> = budgets.into_iter().map(Arc::new).collect();
-    let binding = enforcer.policy().bind_with(call, &own, enforcer.now())?;
+    let binding = enforcer.policy().bind_with(call, &own, Some(&enforcer.prices()), enforcer.now())?;
     let lines = binding.claim.lines().iter().cloned().zip(binding.bound);
     let (lines, bound): (Vec<_>, Vec<_>) = lines.filter(|(_, bound)| keep(bound)).unzip();
     let claim = Claim::new(binding.claim.root().clone(), binding.claim.scopes(), lines)?;

@@ -60,6 +60,7 @@ mod mended;
 mod no_limit;
 mod no_limit_clients;
 mod observe;
+mod one_model;
 mod operator;
 #[cfg(feature = "testing")]
 mod oracle;

@@ -7,6 +7,7 @@ mod toml;
 
 use super::super::{Budget, Exemption, Policy, Selector, Tier, Tiers, UnknownModel};
 use super::*;
+use crate::pricing::Asked;
 use crate::{Call, Caps, ErrorKind, Scope, ScopeKind, TierAction, Unit, Usd, Window};
 
 fn error(json: &str) -> String {
@@ -363,7 +364,7 @@ fn the_policy_as_a_whole_is_read() {
         "output_tokens_default": 4096, "no_limit": "hold_most", "fee_uses_assumed": 3, "per_call": {"usd": "5"}, "observe": true, "kinds": ["tenant"]
     }}"#;
     let policy = Policy::from_json(text).expect("policy");
-    assert_eq!(policy.next_rung("large").as_deref(), Some("small"));
+    assert_eq!(policy.next_rung(Asked::of(&Call::new("large"), None)).as_deref(), Some("small"));
     assert_eq!(policy.unknown_model(), &UnknownModel::PricedAs("large".into()));
     assert_eq!(policy.output_tokens_default(), 4096);
     assert_eq!(policy.no_limit(), Some(crate::OnNoLimit::HoldMost));

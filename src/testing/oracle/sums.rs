@@ -26,10 +26,10 @@ pub(super) struct Sum {
 impl Sums {
     pub(super) fn of(enforcer: &Enforcer, charged: &[(Call, Bill)]) -> Result<Self, Error> {
         let mut sums = Self { accounts: Vec::new() };
-        let (policy, now) = (enforcer.policy(), enforcer.now());
+        let (policy, prices, now) = (enforcer.policy(), enforcer.prices(), enforcer.now());
         for (call, bill) in charged {
-            let binding = policy.bind(call, now)?;
-            let exempt = policy.bind_exempt(call, &[], now)?;
+            let binding = policy.bind_with(call, &[], Some(&prices), now)?;
+            let exempt = policy.bind_exempt(call, &[], Some(&prices), now)?;
             for bound in &binding.bound {
                 let instead = exempt.as_ref().and_then(|exempt| instead_of(&bound.account, &binding, exempt));
                 let sum = sums.at(&bound.account, bound.period);
