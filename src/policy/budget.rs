@@ -82,6 +82,17 @@ impl Filter {
     fn check(&self) -> Result<(), Error> {
         for (field, names) in [("models", &self.models), ("providers", &self.providers)] {
             names.iter().try_for_each(|text| name::check(field, name::problem_of_model(text)))?;
+            if let Some(pattern) = names.iter().find(|text| text.contains('*')) {
+                let instead =
+                    "is a pattern, which binds no call; name each model or provider, or none for all";
+                return Err(Error::invalid(field, format!("{pattern:?} {instead}")));
+            }
+            if let Some(blank) = names.iter().find(|text| text.is_empty() || text.trim() != text.as_str()) {
+                return Err(Error::invalid(
+                    field,
+                    format!("{blank:?} is empty, or begins or ends with a blank"),
+                ));
+            }
         }
         let tags = self.tags.iter().flat_map(|(key, value)| [key, value]);
         tags.into_iter().try_for_each(|text| name::check("tags", name::problem_of_tag(text)))

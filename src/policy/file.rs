@@ -19,7 +19,7 @@
 //!     unit = "usd"                      # usd unless told; this and all below may be left out
 //!     tiers = "hybrid"                  # plain unless told; see below
 //!     guardrail = { limit = "75", window = "day@Europe/Berlin" }
-//!     models = ["gpt-4o"]               # selects calls of these only; so do the next two
+//!     models = ["gpt-4o"]               # selects calls of these only, however spelt; so do the next two
 //!     providers = ["openai"]
 //!     tags = { env = "prod" }
 //!     per_call = { tokens_input = 100000, tokens_output = 4000, usd = "1", strict = true }
@@ -133,12 +133,13 @@
 //! | `litellm_budget_table` | the budgets that stand under a `budget_id`, beside the entry's own |
 //! | `metadata` | metadata, of text, numbers and true or false; lists and tables in it are left out |
 //!
-//! A model binds calls that write it alike; `openai/gpt-4o` also binds those that write `gpt-4o`.
+//! A model binds every spelling that has its price, see [`Budget::model`](crate::Budget::model). Patterns
+//! (`openai/*`) are refused.
 //!
 //! LiteLLM begins some durations by the calendar (`24h` at midnight, `7d` on Monday, `30d` on the first of a month);
 //! here they roll, so that no stretch of that length passes more. Passed over are figures of the past (`spend`), who
 //! made an entry and when, and what else a gateway does. Refused, with what to write instead: `budget_id` without
-//! its table, `max_parallel_requests`, `models` that are not empty, `blocked` that is true, `temp_budget_increase`,
+//! its table, a limit inside a field that is passed over, a key's `duration`, `max_parallel_requests`, `models` that are not empty, `blocked` that is true, `temp_budget_increase`,
 //! `team_member_budget` and its like, other months than one, and a gateway's own configuration (`litellm_settings`,
 //! `provider_budget_config`).
 //!
@@ -185,6 +186,7 @@ mod budget;
 mod exemption;
 mod gateway;
 mod litellm;
+mod passed;
 mod value;
 mod tree;
 mod json;
@@ -255,6 +257,9 @@ impl Policy {
             Some("toml") => {
                 Err(Error::new(crate::ErrorKind::Unsupported, "TOML is read with the feature \"toml\""))
             }
+            Some("yaml" | "yml") => Err(unreadable(
+                "YAML is not read; write the same fields as JSON, in a file that ends in .json",
+            )),
             _ => Err(unreadable("the name ends neither in .json nor in .toml")),
         };
         policy.map_err(|error| error.within(&shown(&path.to_string_lossy())))

@@ -7,7 +7,7 @@ use super::super::budget::Guardrail;
 use super::super::{Budget, Selector, Tier, Tiers};
 use super::budget::rising;
 use super::tree::{Fields, Node, wrong};
-use super::{litellm, value};
+use super::{litellm, passed, value};
 use crate::{Error, Scope, ScopeKind, TierAction, Unit, Usd, Window};
 
 /// For whom a gateway keeps limits.
@@ -116,9 +116,10 @@ pub(super) fn budgets(node: &Node, holder: &Holder) -> Result<Vec<Budget>, Error
     let said = litellm::without_nulls(node)?;
     let groups =
         [&holder.called(), &MONTHLY[..], &DAILY, &THRESHOLDS, &HARD_STOP, &CHANNELS, holder.durations, &REST];
-    let groups = [&groups.concat()[..], &litellm::LIMITS, &litellm::PASSED_OVER, holder.owners].concat();
-    litellm::refuse(&said)?;
-    let fields = Fields::of(&said, &groups)?;
+    let known = [&groups.concat()[..], &litellm::LIMITS, holder.owners].concat();
+    passed::refuse(&said)?;
+    refuse_validity(&said, holder)?;
+    let fields = Fields::of_some(&said, &known, &passed::PASSED_OVER)?;
     let scope = Scope::new(holder.kind.clone(), called(&fields, holder)?)?;
     let unlimited =
         node.table()?.iter().any(|(field, node)| field == "max_budget" && matches!(node, Node::Null));
@@ -146,6 +147,18 @@ pub(super) fn budgets(node: &Node, holder: &Holder) -> Result<Vec<Budget>, Error
     Ok(budgets)
 }
 
+/// How long a key is valid is none of a budget's windows, and is easily taken for one.
+fn refuse_validity(said: &Node, holder: &Holder) -> Result<(), Error> {
+    if holder.durations.contains(&"duration") || !said.table()?.iter().any(|(field, _)| field == "duration") {
+        return Ok(());
+    }
+    let noun = holder.noun;
+    let problem = format!(
+        "is how long the {noun} is valid, which no budget is; leave it out, or write budget_duration"
+    );
+    Err(wrong(problem).within("duration"))
+}
+
 /// What the entry is called: by its name, else by the gateway's id.
 fn called(fields: &Fields<'_>, holder: &Holder) -> Result<CompactString, Error> {
     let by_id = || holder.id.map_or(Ok(None), |id| fields.find(id, name));
@@ -158,6 +171,7 @@ fn called(fields: &Fields<'_>, holder: &Holder) -> Result<CompactString, Error> 
 /// A name that may be shown. Who writes the key itself would have it in every report.
 fn name(node: &Node) -> Result<CompactString, Error> {
     let name = value::id(node)?;
+    value::plain_name(&name)?;
     if is_secret(&name) {
         return Err(wrong("looks like the key itself; write a name, and keep the key out of this file"));
     }

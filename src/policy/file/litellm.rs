@@ -8,6 +8,7 @@ use compact_str::{CompactString, format_compact};
 
 use super::super::Budget;
 use super::gateway::of_field;
+use super::passed::{PASSED_OVER, is_limit, refuse, sets};
 use super::tree::{Fields, Node, shown, wrong};
 use super::value;
 use crate::{Error, Scope, Unit, Usd, Window};
@@ -16,108 +17,10 @@ use crate::{Error, Scope, Unit, Usd, Window};
 pub(super) const LIMITS: [&str; 5] =
     ["budget_limits", "model_max_budget", "model_tpm_limit", "model_rpm_limit", "litellm_budget_table"];
 
-/// Fields in which no limit stands: figures of the past, who made the entry and when, what else the gateway does.
-pub(super) const PASSED_OVER: [&str; 45] = [
-    "access_group_ids",
-    "admins",
-    "aliases",
-    "allowed_cache_controls",
-    "allowed_model_region",
-    "allowed_routes",
-    "auto_rotate",
-    "blocked",
-    "budget_id",
-    "budget_reset_at",
-    "config",
-    "created_at",
-    "created_by",
-    "default_model",
-    "expires",
-    "guardrails",
-    "key_name",
-    "key_type",
-    "last_active",
-    "litellm_model_table",
-    "members",
-    "members_with_roles",
-    "model_id",
-    "model_spend",
-    "models",
-    "object_permission",
-    "object_permission_id",
-    "permissions",
-    "policies",
-    "prompts",
-    "reset_at",
-    "rotation_count",
-    "rotation_interval",
-    "soft_budget_cooldown",
-    "spend",
-    "sso_user_id",
-    "tags",
-    "team_member_permissions",
-    "teams",
-    "token",
-    "token_id",
-    "updated_at",
-    "updated_by",
-    "user_email",
-    "user_role",
-];
-
-const MEMBERS: &str = "limits each member of a team; write a budget with each = \"user\" instead";
-const RAISES: &str = "raises a limit for a time; write an exemption instead, with scope, raise and until";
-const MODELS: &str =
-    "says which models may be called, which no budget does; keep it in the gateway and leave it out here";
-const BLOCKED: &str =
-    "is blocked in the gateway; here a max_budget of 0 refuses every call that costs anything";
-const ELSEWHERE: &str = "names limits that stand elsewhere; write them here, or as litellm_budget_table";
-
-/// Fields that limit something which no budget here does, and what to do.
-const REFUSED: [(&str, &str); 10] = [
-    (
-        "max_parallel_requests",
-        "limits how many calls run at once, which no budget does; keep it in the gateway and leave it out here",
-    ),
-    ("temp_budget_increase", RAISES),
-    ("temp_budget_expiry", RAISES),
-    ("max_budget_in_team", MEMBERS),
-    ("team_member_budget", MEMBERS),
-    ("team_member_budget_id", MEMBERS),
-    ("team_member_budget_duration", MEMBERS),
-    ("team_member_tpm_limit", MEMBERS),
-    ("team_member_rpm_limit", MEMBERS),
-    ("tag_budget", "limits a tag; write a budget with a scope and tags instead"),
-];
-
 /// The entry without the fields that are null: they are not set.
 pub(super) fn without_nulls(node: &Node) -> Result<Node, Error> {
     let entries = node.table()?.iter().filter(|(_, node)| !matches!(node, Node::Null));
     Ok(Node::Table(entries.cloned().collect()))
-}
-
-/// Refuses what would let money pass that the gateway stops.
-pub(super) fn refuse(entry: &Node) -> Result<(), Error> {
-    let entries = entry.table()?;
-    let found = |field: &str| entries.iter().find(|(name, _)| name == field).map(|(_, node)| node);
-    for (field, problem) in REFUSED {
-        if found(field).is_some() {
-            return Err(wrong(problem).within(field));
-        }
-    }
-    let conditional = [
-        (
-            "models",
-            found("models").is_some_and(|node| !matches!(node, Node::List(models) if models.is_empty())),
-            MODELS,
-        ),
-        ("blocked", found("blocked").is_some_and(|node| !matches!(node, Node::Flag(false))), BLOCKED),
-        ("budget_id", found("budget_id").is_some() && found("litellm_budget_table").is_none(), ELSEWHERE),
-    ];
-    match conditional.into_iter().find(|(_, stands, _)| *stands) {
-        Some((field, _, problem)) => Err(wrong(problem).within(field)),
-        None => Ok(()),
-    }
 }
 
 /// How long a budget counts; none is for ever, however the gateway's own pages write none.
@@ -138,19 +41,17 @@ pub(super) fn window(node: &Node) -> Result<Option<Window>, Error> {
                  with window = \"quarter\""
             )))
         }
-        _ => value::window(&Node::Text(text.to_owned())).map(Some),
+        _ => value::window(&Node::Text(text.to_owned())).map(Some).map_err(|error| {
+            let is_length = text.starts_with(|first: char| first.is_ascii_digit());
+            if is_length { wrong(format!("{error}; the calendar month is 1mo")) } else { error }
+        }),
     }
 }
 
 /// Metadata as far as it describes. LiteLLM's own limits may stand there, too, and are not passed over.
 pub(super) fn metadata(node: &Node) -> Result<Vec<(CompactString, CompactString)>, Error> {
     let entries = node.table()?;
-    let limits = |name: &str| {
-        LIMITS.contains(&name)
-            || REFUSED.iter().any(|(field, _)| *field == name)
-            || ["max_budget", "tpm_limit", "rpm_limit", "soft_budget"].contains(&name)
-    };
-    if let Some((name, _)) = entries.iter().find(|(name, node)| limits(name) && !matches!(node, Node::Null)) {
+    if let Some((name, _)) = entries.iter().find(|(name, node)| is_limit(name) && sets(node)) {
         return Err(wrong("is a limit; write it beside metadata").within(&shown(name)));
     }
     let plain =
@@ -233,10 +134,20 @@ fn by_model(
 ) -> Result<Vec<Budget>, Error> {
     let mut budgets = Vec::new();
     for (model, node) in node.table()?.iter().filter(|(_, node)| !matches!(node, Node::Null)) {
-        let read = read(model, node).map_err(|error| error.within(&shown(model)))?;
+        let named = check_model(model).and_then(|()| read(model, node));
+        let read = named.map_err(|error| error.within(&shown(model)))?;
         budgets.extend(read.into_iter().map(|budget| of_model(budget, model)));
     }
     Ok(budgets)
+}
+
+/// A name that no call can bear limits nothing.
+fn check_model(model: &str) -> Result<(), Error> {
+    if model.contains('*') {
+        let instead = "write a budget with providers, or one for each model";
+        return Err(wrong(format!("is a pattern, which binds no call; {instead}")));
+    }
+    value::plain_name(model)
 }
 
 /// A model may be written with its provider, and be called without: the budget binds both.

@@ -486,7 +486,9 @@ fn the_file_is_named_first() {
     );
     assert!(told("right.JSON", budget_with(&[]).as_bytes()).is_ok());
     assert_eq!(told("latin.json", b"\xff").unwrap_err(), "latin.json: is not UTF-8 text");
-    assert_eq!(told("a.yaml", b"").unwrap_err(), "a.yaml: the name ends neither in .json nor in .toml");
+    assert_eq!(told("a.txt", b"").unwrap_err(), "a.txt: the name ends neither in .json nor in .toml");
+    let yaml = "config.yaml: YAML is not read; write the same fields as JSON, in a file that ends in .json";
+    assert_eq!(told("config.yaml", b"").unwrap_err(), yaml);
     #[cfg(not(feature = "toml"))]
     assert_eq!(told("a.toml", b"").unwrap_err(), "a.toml: TOML is read with the feature \"toml\"");
     let missing = Policy::from_path(folder.join("missing.json")).unwrap_err();

@@ -61,8 +61,14 @@ pub(super) struct Fields<'a>(&'a [Entry]);
 
 impl<'a> Fields<'a> {
     pub(super) fn of(node: &'a Node, known: &[&str]) -> Result<Self, Error> {
+        Self::of_some(node, known, &[])
+    }
+
+    /// The same with fields that are passed over, and are not among those that an error names.
+    pub(super) fn of_some(node: &'a Node, known: &[&str], passed_over: &[&str]) -> Result<Self, Error> {
         let entries = node.table()?;
-        match entries.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        let is_known = |name: &str| known.contains(&name) || passed_over.contains(&name);
+        match entries.iter().find(|(name, _)| !is_known(name)) {
             Some((name, _)) => {
                 let meant = did_you_mean(name, known.iter().copied());
                 let problem = format!("unknown field, expected one of {}{meant}", known.join(", "));

@@ -31,6 +31,15 @@ pub(super) fn id(node: &Node) -> Result<CompactString, Error> {
     Ok(id.into())
 }
 
+/// Checks a name that calls are to bear: with a blank at its edge it would be another.
+pub(super) fn plain_name(name: &str) -> Result<(), Error> {
+    match name {
+        "" => Err(wrong("is empty")),
+        _ if name.trim() != name => Err(wrong("begins or ends with a blank")),
+        _ => Ok(()),
+    }
+}
+
 /// A list of texts, each of which stands once.
 pub(super) fn names(node: &Node) -> Result<Vec<CompactString>, Error> {
     let mut seen = HashSet::new();

@@ -107,7 +107,7 @@ fn a_key_that_cannot_be_read_is_named() {
     ] {
         assert_eq!(told, answer);
     }
-    assert!(key(r#""duration": "30d""#).starts_with("key bot: duration: unknown field"));
+    assert!(key(r#""duration": "30d""#).starts_with("key bot: duration: is how long the key is valid"));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_team_that_cannot_be_read_is_named() {
         ),
         (
             team(r#""max_budget": 800, "budget_duration": "30""#),
-            "team a: budget_duration: rolling: \"30\" lacks a unit: s, m (minutes), h, d or w",
+            "team a: budget_duration: rolling: \"30\" lacks a unit: s, m (minutes), h, d or w; the calendar month is 1mo",
         ),
         (
             team(r#""budget_duration": "30d", "tpm_limit": 1"#),

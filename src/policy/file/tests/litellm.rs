@@ -236,3 +236,79 @@ fn what_limits_and_is_not_kept_is_refused_by_name() {
         assert!(error(text).starts_with(begins), "{}", error(text));
     }
 }
+
+#[test]
+fn a_limit_that_no_call_would_meet_is_refused() {
+    // Each was read and bound nothing.
+    let models = |name: &str| {
+        error(&format!(r#"{{"teams": [{{"team_alias": "t", "model_max_budget": {{"{name}": 1}}}}]}}"#))
+    };
+    assert_eq!(
+        models("openai/*"),
+        "team t: model_max_budget: openai/*: is a pattern, which binds no call; write a budget with providers, or one \
+         for each model"
+    );
+    assert!(models("*").starts_with("team t: model_max_budget: *: is a pattern"), "{}", models("*"));
+    assert!(models("").ends_with("is empty"), "{}", models(""));
+    assert!(models(" gpt-4o").ends_with("begins or ends with a blank"), "{}", models(" gpt-4o"));
+    assert_eq!(
+        error(r#"{"teams": [{"team_alias": "t ", "max_budget": 1}]}"#),
+        "team t : team_alias: begins or ends with a blank"
+    );
+    assert_eq!(
+        error(&budget_with(&[("models", r#"["openai/*"]"#)])),
+        "budget a: models: \"openai/*\" is a pattern, which binds no call; name each model or provider, or none for all"
+    );
+    assert!(
+        error(&budget_with(&[("providers", r#"["*"]"#)]))
+            .starts_with("budget a: providers: \"*\" is a pattern")
+    );
+    for name in ["", "gpt-4o "] {
+        let wrong =
+            Policy::new([Budget::usd("a", Scope::team("a").expect("scope"), Usd::dollars(1), Window::day())
+                .model(name)]);
+        assert!(wrong.is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn a_limit_inside_what_is_passed_over_is_refused() {
+    // A user's teams may be ids, or be written out whole with limits that nothing here would keep.
+    let user = |fields: &str| format!(r#"{{"users": [{{"user_id": "u", "max_budget": 8, {fields}}}]}}"#);
+    for (fields, begins) in [
+        (
+            r#""teams": [{"team_alias": "a", "max_budget": 3}]"#,
+            "user u: teams: holds \"max_budget\", which is a limit; write it in an entry of its own",
+        ),
+        (
+            r#""members_with_roles": [{"user_id": "v", "max_budget_in_team": 3}]"#,
+            "user u: members_with_roles: holds \"max_budget_in_team\"",
+        ),
+        (r#""config": {"budget_limits": [{"max_budget": 3}]}"#, "user u: config: holds \"budget_limits\""),
+    ] {
+        let told = error(&user(fields));
+        assert!(told.starts_with(begins), "{told}");
+    }
+    let unset = r#""teams": [{"team_alias": "a", "max_budget": null, "model_max_budget": {}}, "b"]"#;
+    assert_eq!(budgets(&user(unset)), [told("user/u max_budget", 8 * USD, "lifetime")]);
+}
+
+#[test]
+fn an_error_says_what_to_write_instead() {
+    let team = |duration: &str| {
+        error(&format!(r#"{{"team_alias": "t", "max_budget": 1, "budget_duration": "{duration}"}}"#))
+    };
+    for duration in ["1month", "1y", "30D", "1M", "30days"] {
+        let told = team(duration);
+        assert!(told.starts_with(&format!("team t: budget_duration: rolling: \"{duration}\"")), "{told}");
+        assert!(told.ends_with("; the calendar month is 1mo"), "{told}");
+    }
+    assert_eq!(
+        error(r#"{"key_alias": "k", "max_budget": 5, "duration": "30d"}"#),
+        "key k: duration: is how long the key is valid, which no budget is; leave it out, or write budget_duration"
+    );
+    // Fields that are passed over are not among those to choose from.
+    let unknown = error(r#"{"key_alias": "k", "max_budgett": 5}"#);
+    assert!(unknown.contains("litellm_budget_table") && !unknown.contains("rotation_count"), "{unknown}");
+    assert!(unknown.ends_with("did you mean max_budget?"), "{unknown}");
+}
