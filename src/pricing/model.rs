@@ -117,6 +117,8 @@ impl ModelPrice {
             unseen: row.map_or(Unseen::default(), |row| row.unseen),
             searches: self.searches || searches > 0,
             searches_much: self.searches_much || searches > 1,
+            // A name that nobody knows may be of a provider that writes caches unasked.
+            caches_by_itself: self.caches_by_itself || families::caches_by_itself(model),
             ..self.clone()
         }
     }

@@ -1,6 +1,7 @@
 //! Is what a provider may write to a cache held at the rate that it bills, and at no dearer one?
 
 use serde_json::{Value, json};
+use token_budget::policy::UnknownModel;
 use token_budget::{
     Budget, BudgetEnforcedClient, Call, Conditions, Enforcer, Policy, PriceRow, PricingTable, RequestShape,
     Unbound, Usd, Window,
@@ -191,4 +192,22 @@ fn the_gate_and_a_client_hold_what_the_shape_says() {
         // The same tokens at 5, 4 and 10 dollars a million.
         assert_eq!((off * 5, long), (plain * 4, plain * 2));
     }
+}
+
+#[test]
+fn an_unknown_model_at_the_price_of_another_is_held_for_what_its_own_provider_may_write() {
+    // Claude's provider writes what a request marks alone; of whom the unknown model is, nobody knows. It was held at
+    // four dollars, and what its answer said of writes was charged at five.
+    let assumed = |model: &str| {
+        let policy =
+            Policy::new([]).unwrap().with_unknown_model(UnknownModel::PricedAs("claude-opus".into()));
+        let prices = table("anthropic", "claude-opus");
+        let enforcer = Enforcer::builder().policy(policy).prices(prices).unbound(Unbound::Allow).build();
+        let automatic = Conditions::new().with_automatic_cache_writes();
+        let call = Call::new(model).input_tokens(1_000_000).output_tokens(10).conditions(automatic);
+        enforcer.quote(&call).unwrap()
+    };
+    assert_eq!(assumed("claude-opus"), Some(Usd::dollars(4)));
+    assert_eq!(assumed("claude-next"), Some(Usd::dollars(4)));
+    assert_eq!(assumed("nobody-knows"), Some(Usd::dollars(5)));
 }
