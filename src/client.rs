@@ -61,6 +61,13 @@ pub trait LlmClient: Send + Sync {
         None
     }
 
+    /// Says both of an attempt at once, for a client that would otherwise read the error's body twice.
+    ///
+    /// Both answers must be those of [`failure`](Self::failure) and [`report_failure`](Self::report_failure).
+    fn failed(&self, error: &Self::Error) -> (Failure, Option<Report>) {
+        (self.failure(error), self.report_failure(error))
+    }
+
     /// Limits the request's output to so many tokens of each choice, and says whether it could: writes the limit where
     /// the request has none, lowers it where it has a larger one.
     ///
@@ -256,7 +263,7 @@ async fn finish<C: LlmClient>(
             Ok(Answer { response, receipt })
         }
         Err(error) => {
-            let (failure, report) = (client.failure(&error), client.report_failure(&error));
+            let (failure, report) = client.failed(&error);
             fail(in_flight, failure, report).await;
             Err(CallError::Client(error))
         }

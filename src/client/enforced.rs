@@ -494,7 +494,7 @@ impl<C: StreamingClient> BudgetEnforcedClient<C> {
                 Ok(MeteredStream::new(in_flight, stream, self.client.reader(), self.streams.clone()))
             }
             Err(error) => {
-                let (failure, report) = (self.client.failure(&error), self.client.report_failure(&error));
+                let (failure, report) = self.client.failed(&error);
                 fail(in_flight, failure, report).await;
                 Err(CallError::Client(error))
             }

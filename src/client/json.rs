@@ -188,14 +188,20 @@ where
     }
 
     fn failure(&self, error: &E) -> Failure {
-        let Some((status, body)) = self.errors.answer(error) else { return self.failing.classify(error) };
-        Failure::of_report(status, extract(self.provider.as_deref(), body, []).ok().as_ref())
+        self.failed(error).0
     }
 
     fn report_failure(&self, error: &E) -> Option<Report> {
-        let (_, body) = self.errors.answer(error)?;
-        let read = extract(self.provider.as_deref(), body, []).ok()?;
-        (!read.lines.is_empty()).then(|| read.into())
+        self.failed(error).1
+    }
+
+    fn failed(&self, error: &E) -> (Failure, Option<Report>) {
+        let Some((status, body)) = self.errors.answer(error) else {
+            return (self.failing.classify(error), None);
+        };
+        let read = extract(self.provider.as_deref(), body, []).ok();
+        let failure = Failure::of_report(status, read.as_ref());
+        (failure, read.filter(|read| !read.lines.is_empty()).map(Report::from))
     }
 
     fn clamp(&self, request: &mut Value, output_tokens: u64) -> bool {

@@ -3,6 +3,7 @@
 use std::future::{Ready, poll_fn, ready as at_once};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -113,6 +114,22 @@ fn an_error_that_is_billed_costs_by_a_json_client_what_it_costs_at_the_gate() {
     assert_eq!(charged_by_both(500, used), [usd("0.012"); 2]);
     assert_eq!(charged_by_both(400, plain), [Usd::ZERO; 2]);
     assert_eq!(charged_by_both(429, "no JSON"), [Usd::ZERO; 2]);
+}
+
+#[test]
+fn the_body_of_an_error_is_read_once() {
+    // Its class and its usage were each read from it.
+    let looks = Arc::new(AtomicU32::new(0));
+    let (house, seen) = (ten_dollars(), Arc::clone(&looks));
+    let post = |_: Value| at_once(Err::<Vec<u8>, _>(Answered(503, "{}".to_owned())));
+    let json = JsonClient::new("own", post).reading_errors(move |error: &Answered| {
+        seen.fetch_add(1, Ordering::Relaxed);
+        Some((error.0, error.1.as_bytes()))
+    });
+    let client = BudgetEnforcedClient::new(json, house.enforcer.clone(), charge());
+    let ask = json!({"model": "pair", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]});
+    assert!(block_on(client.call(ask)).is_err());
+    assert_eq!(looks.load(Ordering::Relaxed), 1);
 }
 
 // xAI bills five cents for a request that it refuses by its guidelines; all that was held went back.
