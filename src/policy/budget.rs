@@ -190,7 +190,8 @@ impl Budget {
     /// An enforcer compares it with the name that a call writes and with the row whose price the call has, so that no
     /// spelling passes by the budget: `gpt-4o` also selects `openai/gpt-4o`, `GPT-4o`, `gpt-4o-2024-08-06` and an
     /// alias of it. A date (`gpt-4o-2024-08-06`) selects that version alone, and an alias the calls that write it.
-    /// `gpt-4o-mini` is another model. There are no patterns: one budget without models selects all.
+    /// `gpt-4o-mini` is another model, and so is a name that a seller alone gives (Bedrock's `anthropic.claude-…`):
+    /// write it beside the other. There are no patterns: one budget without models selects all.
     #[must_use]
     pub fn model(mut self, model: impl Into<CompactString>) -> Self {
         self.filter.models.push(model.into());

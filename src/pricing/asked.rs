@@ -33,12 +33,14 @@ impl<'a> Asked<'a> {
         if is(self.model) {
             return true;
         }
-        let row = self.row().map(|(_, model)| model);
+        // What one seller calls `anthropic/claude-…` is its maker's, too, whose own row has another name.
+        let makers = self.prices.and_then(|prices| prices.row_of(None, self.model));
+        let rows = [self.row(), makers].into_iter().flatten().map(|(_, model)| model);
         let behind = |at: usize| at.checked_add(1).and_then(|begin| self.model.get(begin..));
         let bare = self.model.match_indices('/').filter_map(|(at, _)| behind(at));
-        let mut names = std::iter::once(self.model).chain(bare).chain(row);
+        let mut names = std::iter::once(self.model).chain(bare).chain(rows.clone());
         names.any(|name| is(name) || undated(name).into_iter().flatten().any(is))
-            || row.is_some_and(|row| self.means_row(written, row))
+            || rows.clone().any(|row| self.means_row(written, row))
     }
 
     /// Whether a policy that writes that provider means the one that sells this model.

@@ -121,3 +121,23 @@ fn without_prices_names_are_compared_as_they_are_spelt() {
     assert_eq!(["gpt-4o", "GPT-4o", "openai/gpt-4o", "gpt-4o-2024-08-06"].map(lines), [1; 4]);
     assert_eq!(["gpt-4o-mini", "gpt-4"].map(lines), [0; 2]);
 }
+
+#[test]
+fn another_spelling_of_a_name_does_not_pass_its_budget() {
+    let enforcer = without(closed().model("claude-sonnet-4-5"), PricingTable::bundled());
+    for model in [
+        "Claude-Sonnet-4-5",
+        "claude-sonnet-4.5",
+        "anthropic/claude-sonnet-4.5",
+        "claude-sonnet-4-5@20250929",
+    ] {
+        assert!(!passes(&enforcer, &call(model)), "{model}");
+    }
+    // Sold by others, the name is the same model's.
+    for (provider, model) in
+        [("vertex_ai", "claude-sonnet-4-5@20250929"), ("openrouter", "anthropic/claude-sonnet-4.5")]
+    {
+        assert!(!passes(&enforcer, &call(model).provider(provider)), "{provider}");
+    }
+    assert!(passes(&enforcer, &call("claude-haiku-4.5")));
+}
