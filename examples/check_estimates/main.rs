@@ -53,6 +53,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text =
         std::fs::read_to_string(&arguments.path).map_err(|error| format!("{}: {error}", arguments.path))?;
     let records = Records::read(&text)?;
+    if records.list.is_empty() {
+        return Err(format!("{}: no request can be judged: {:?}", arguments.path, records.left_out).into());
+    }
     if arguments.table {
         print!("{}", report::table(&rule::derived(judge::recorded(&records.list).iter())));
     } else if let Some(path) = &arguments.learn {

@@ -109,6 +109,11 @@ impl PromptPart {
         Self::MEASURED.iter().position(|part| *part == self)
     }
 
+    /// Whether a provider may put a text of its own in front for it, of any length: another host's may be far longer.
+    pub(super) const fn brings_text(self) -> bool {
+        matches!(self, Self::Thinking | Self::Tools | Self::EmptySystem | Self::Schema)
+    }
+
     /// Tokens that are added to a part before its slack is taken: a small part strays by more than its share.
     #[must_use]
     pub const fn steady(self) -> u64 {
@@ -232,13 +237,19 @@ impl FamilyTable {
     #[must_use]
     pub fn dearest(&self, part: PromptPart, units: PartUnits) -> u64 {
         let Some(index) = part.index() else { return 0 };
-        let seen = self.rows.iter().zip(FAMILIES).filter(|(_, profile)| profile.reading == 0);
-        let seen = seen.filter_map(|(row, _)| row.get(index)).filter(|figure| figure.files > 0);
-        seen.map(|figure| figure.expected(units)).max().unwrap_or(0)
+        self.recorded(index).map(|figure| figure.expected(units)).max().unwrap_or(0)
     }
 
-    /// Tokens held for a part of which nothing was recorded.
+    /// What was recorded of a part. An agent's is left out: what it reads on the web is no text of a provider's own.
+    fn recorded(&self, index: usize) -> impl Iterator<Item = &Figure> {
+        let rows = self.rows.iter().zip(FAMILIES).filter(|(_, profile)| profile.reading == 0);
+        rows.filter_map(move |(row, _)| row.get(index)).filter(|figure| figure.files > 0)
+    }
+
+    /// Tokens held for a part of which nothing was recorded of this family; where nothing was of any, as if it were tools.
     pub(super) fn guessed(&self, part: PromptPart, units: PartUnits) -> u64 {
+        let is_recorded = part.index().is_some_and(|part| self.recorded(part).next().is_some());
+        let part = if is_recorded { part } else { PromptPart::Tools };
         self.dearest(part, units).saturating_mul(GUESS_HUNDREDTHS).div_ceil(100)
     }
 }

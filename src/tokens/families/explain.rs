@@ -81,8 +81,9 @@ fn measured(
     let is_own = part == PromptPart::OwnTools;
     if figure.files == 0 || (profile.is_guess && profile.reading == 0) {
         held = held.max(table.guessed(part, units));
-    } else if is_own {
-        // Each of a provider's own tools has another text: as much as the dearest that was seen.
+    } else if is_own || (figure.files == 1 && part.brings_text()) {
+        // Each of a provider's own tools has another text, and what one file showed may be one host's: as much as the
+        // dearest that was seen.
         held = held.max(table.dearest(part, units));
     }
     let beyond = match part {

@@ -44,7 +44,7 @@ pub(in crate::tokens) const MEASURED: [(&str, PromptPart, Figure); 97] = [
     ("claude-4", Thinking, Figure::new(28, 0, 163_000, 4)),
     ("claude-4", Tools, Figure::new(315, 1_500_000, 103_000, 4)),
     ("claude-4", Calls, Figure::new(50, 0, 277_000, 2)),
-    ("claude-4.5", Text, Figure::new(4, 1_000_000, 264_000, 19)),
+    ("claude-4.5", Text, Figure::new(4, 1_000_000, 269_000, 18)),
     ("claude-4.5", Thinking, Figure::new(28, 0, 197_000, 3)),
     ("claude-4.5", Tools, Figure::new(521, 750_000, 470_000, 7)),
     ("claude-4.5", Calls, Figure::new(120, 0, 197_000, 3)),

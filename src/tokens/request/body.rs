@@ -81,11 +81,24 @@ fn aside(draft: &mut Draft, member: Node<'_>, field: Option<Field>) {
         Field::Container if member.kind() == Kind::Text || !member.is_empty() => draft.opaque(),
         // A model with stored settings, or nothing but those: `@preset/brief`.
         Field::Model if member.word().is_some_and(|model| model.contains("@preset/")) => draft.opaque(),
+        Field::Management => managed(draft, member),
         Field::Model | Field::Setting => setting(draft, member),
         Field::Container | Field::LongSetting => {}
         // A conversation too many, or no text where one belongs.
         Field::Shown(_) | Field::Text | Field::Words => unknown(draft, member),
     }
+}
+
+/// Tokens that Anthropic puts in front of a conversation that it may summarise: 80 were billed beside the text of the
+/// one such request that we saw recorded (Claude Sonnet 4.6, 2026), and twice that is held.
+const COMPACTION_TOKENS: u64 = 160;
+
+/// What becomes of a conversation that grows long: a setting, for which Anthropic shows a text of its own.
+fn managed(draft: &mut Draft, member: Node<'_>) {
+    if super::readings::compacts(member) {
+        draft.unseen(COMPACTION_TOKENS);
+    }
+    setting(draft, member);
 }
 
 /// Which tools may be called, and how; Bedrock's describes them as well.

@@ -28,6 +28,8 @@ pub(super) enum Field {
     Kept,
     Container,
     Model,
+    /// What becomes of a conversation that grows long.
+    Management,
     /// Settings that may be of any length: labels of the caller's, and what steers the choice of tokens.
     LongSetting,
     /// A setting that no model reads, or a field that is read elsewhere.
@@ -42,7 +44,7 @@ impl Field {
     }
 }
 
-const NAMES: [(Field, &str); 28] = [
+const NAMES: [(Field, &str); 29] = [
     (Field::Shown(0), "system"),
     (Field::Shown(1), "instructions"),
     (Field::Shown(2), "systeminstruction"),
@@ -77,6 +79,7 @@ const NAMES: [(Field, &str); 28] = [
     (Field::Kept, "previousresponseid conversation conversationid cachedcontent preset agentid threadid"),
     (Field::Container, "container"),
     (Field::Model, "model"),
+    (Field::Management, "contextmanagement"),
     (Field::LongSetting, "metadata requestmetadata labels logitbias stop stopsequences"),
     (
         Field::Setting,
@@ -88,7 +91,7 @@ const NAMES: [(Field, &str); 28] = [
          inferencegeo region include truncation background reasoningeffort reasoningformat \
          includereasoning enablethinking thinkingbudget think verbosity modalities audio voice prefix \
          safetysettings safetymode safemode safemodel safeprompt safetymodel guardrailconfig \
-         modelarmorconfig moderation cachecontrol contextmanagement searchsettings searchmode \
+         modelarmorconfig moderation cachecontrol searchsettings searchmode \
          searchdomainfilter searchrecencyfilter searchcontextsize returnimages returnrelatedquestions \
          transforms performanceconfig usage keepalive truncate dimensions outputdimension \
          outputdimensionality outputdtype encodingformat embeddingtypes inputtype tasktype topn \

@@ -86,10 +86,7 @@ const COMPACTS_FROM: u64 = 150_000;
 
 /// A conversation that is summarised on the way once it is long is read whole for that, and then for the answer.
 fn compacted(readings: &mut Vec<Reading>, field: Node<'_>) {
-    let edits = if field.kind() == Kind::Array { Some(field) } else { field.get("edits") };
-    let compacting =
-        edits.into_iter().flat_map(|edits| edits.children()).filter(|edit| is_kind(edit, "compact"));
-    let from = compacting.map(|edit| {
+    let from = edits(field).filter(|edit| is_kind(edit, "compact")).map(|edit| {
         let said = edit.get("trigger").and_then(|trigger| trigger.get("value"));
         let said = said.or_else(|| edit.get("compact_threshold")).and_then(|from| whole_text(from.raw()));
         // OpenAI does not say when it does, unless it is told.
@@ -103,6 +100,16 @@ fn compacted(readings: &mut Vec<Reading>, field: Node<'_>) {
         from_input_tokens: from,
         caches: false,
     }));
+}
+
+/// Whether Anthropic is to summarise the conversation once it is long.
+pub(super) fn compacts(field: Node<'_>) -> bool {
+    edits(field).any(|edit| is_kind(&edit, "compact_"))
+}
+
+fn edits(field: Node<'_>) -> impl Iterator<Item = Node<'_>> {
+    let edits = if field.kind() == Kind::Array { Some(field) } else { field.get("edits") };
+    edits.into_iter().flat_map(|edits| edits.children())
 }
 
 fn is_kind(edit: &Node<'_>, start: &str) -> bool {
