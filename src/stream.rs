@@ -419,6 +419,7 @@ impl<S, T> Flow<S, T> {
         self.reader.finish(&mut self.seen, end == StreamEnd::Finished);
         self.hold.saw("", self.seen.output_reported);
         self.hold.saw_unread(self.seen.unread);
+        self.seen.weigh();
         self.hold.count(&self.seen);
         let broke_off = !self.seen.report.finished || self.seen.report.error.is_some();
         self.end = Some(if end == StreamEnd::Finished && broke_off { StreamEnd::BrokeOff } else { end });

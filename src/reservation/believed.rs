@@ -153,11 +153,11 @@ impl Open {
     }
 
     /// The output in place of one that is not known: as it was counted, or its text bounds it; as it was held,
-    /// where no text was seen or the model may have generated more than was shown.
+    /// where no text was seen (which counts as nothing, and says nothing) or the model may have generated more than was shown.
     fn output_instead(&self, text: &TextSeen, counted: Option<u64>) -> u64 {
         let most = self.output_tokens();
         let bytes = text.bytes_all();
-        if self.reach.hidden.bounds_nothing() || (bytes == 0 && counted.is_none()) {
+        if self.reach.hidden.bounds_nothing() || (bytes == 0 && counted.unwrap_or(0) == 0) {
             return most.max(counted.unwrap_or(0)).max(text.tokens_at_least());
         }
         // No token stands for less than a byte, and a provider that keeps to the limit sends no more than it.

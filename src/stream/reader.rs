@@ -105,6 +105,13 @@ impl StreamSeen {
         self.keep(choice, text);
     }
 
+    /// Looks for runs of one sign in all that was kept, where its figure seems too little for it.
+    pub(super) fn weigh(&mut self) {
+        let whole = self.choices.is_empty().then_some(&self.answer);
+        let texts = self.choices.iter().chain(whole).map(String::as_str);
+        self.report.weigh_whole(texts);
+    }
+
     fn keep(&mut self, choice: u32, text: &str) {
         if self.forgets || self.answer.len() >= ANSWER_BYTES_MAX {
             return;

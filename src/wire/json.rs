@@ -235,36 +235,7 @@ impl Raw<'_> {
     /// Bytes to leave out where the text is weighed: every long run of one sign that is neither letter
     /// nor digit counts as a byte for four of them. Vocabularies have tokens for a hundred blanks, dashes or lines of a box.
     pub(super) fn runs(&self) -> u64 {
-        const RUN_MIN: u64 = 16;
-        let (mut before, mut run, mut sum): (&[u8], u64, u64) = (&[], 0, 0);
-        let mut rest = self.bytes;
-        let ended = |sign: &[u8], run: u64| {
-            // An escape stands for one byte.
-            let each = if sign.first() == Some(&b'\\') { 1 } else { sign.len() };
-            let bytes = run.saturating_mul(u64::try_from(each).unwrap_or(1));
-            if run < RUN_MIN { 0 } else { bytes.saturating_sub(run.div_ceil(4)) }
-        };
-        while let Some(first) = rest.first() {
-            let length = match first {
-                b'\\' => escaped(rest).0,
-                0..=0x7F => 1,
-                0x80..=0xDF => 2,
-                0xE0..=0xEF => 3,
-                _ => 4,
-            };
-            let (sign, next) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-            rest = next;
-            if sign == before {
-                run = run.saturating_add(1);
-                continue;
-            }
-            sum = sum.saturating_add(ended(before, run));
-            (before, run) = (sign, u64::from(!is_letter(sign)));
-            if run == 0 {
-                before = &[];
-            }
-        }
-        sum.saturating_add(ended(before, run))
+        runs(self.bytes, true)
     }
 
     /// Writes out what the string stands for. What no string can stand for is written as it came.
@@ -276,6 +247,44 @@ impl Raw<'_> {
         }
         out.push_str(&String::from_utf8_lossy(self.bytes));
     }
+}
+
+/// The same of a text that is written plainly.
+pub(super) fn runs_of(text: &str) -> u64 {
+    runs(text.as_bytes(), false)
+}
+
+fn runs(bytes: &[u8], has_escapes: bool) -> u64 {
+    const RUN_MIN: u64 = 16;
+    let (mut before, mut run, mut sum): (&[u8], u64, u64) = (&[], 0, 0);
+    let mut rest = bytes;
+    let ended = |sign: &[u8], run: u64| {
+        // An escape stands for one byte.
+        let each = if has_escapes && sign.first() == Some(&b'\\') { 1 } else { sign.len() };
+        let bytes = run.saturating_mul(u64::try_from(each).unwrap_or(1));
+        if run < RUN_MIN { 0 } else { bytes.saturating_sub(run.div_ceil(4)) }
+    };
+    while let Some(first) = rest.first() {
+        let length = match first {
+            b'\\' if has_escapes => escaped(rest).0,
+            0..=0x7F => 1,
+            0x80..=0xDF => 2,
+            0xE0..=0xEF => 3,
+            _ => 4,
+        };
+        let (sign, next) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        rest = next;
+        if sign == before {
+            run = run.saturating_add(1);
+            continue;
+        }
+        sum = sum.saturating_add(ended(before, run));
+        (before, run) = (sign, u64::from(!is_letter(sign)));
+        if run == 0 {
+            before = &[];
+        }
+    }
+    sum.saturating_add(ended(before, run))
 }
 
 /// Whether a sign as written may be a letter or a digit.

@@ -4,6 +4,7 @@ use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
+use super::json::runs_of;
 use crate::{ServiceTier, Usage};
 
 /// What a response or a stream said about its own bill.
@@ -206,6 +207,20 @@ impl UsageReport {
         self.lines
             .iter()
             .any(|line| line.usage.output().is_some_and(|output| output < line.text.tokens_at_least()))
+    }
+
+    /// Weighs runs of one sign anew in the whole text, where what was reported seems too little for it.
+    ///
+    /// A stream shows its text in pieces, and each may be too short to be a run.
+    pub(crate) fn weigh_whole<'a>(&mut self, texts: impl Iterator<Item = &'a str> + Clone) {
+        let is_short = self.is_short_of_output();
+        let [line] = self.lines.as_mut_slice() else { return };
+        let length = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let bytes = texts.clone().map(length).fold(0, u64::saturating_add);
+        // Text that belongs to another figure makes no room in this one.
+        if is_short && bytes <= line.text.bytes_all() {
+            line.text.runs = line.text.runs.max(texts.map(runs_of).fold(0, u64::saturating_add));
+        }
     }
 
     /// Takes this for the usage of the answer, in place of what was reported of it before.

@@ -224,3 +224,53 @@ fn an_honest_answer_passes_the_count_by_its_models_own_vocabulary() {
         }
     }
 }
+
+/// What a chat with gpt-4o is charged whose answer goes through the gate in those pieces.
+fn spent_on(estimator: impl TokenEstimator, kind: &str, pieces: Vec<String>) -> i64 {
+    use token_budget::http::{HttpBudget, RequestHead, Ruling};
+    let enforcer = enforcer(estimator);
+    let gate = HttpBudget::new(enforcer.clone(), |_| Ok(Call::charging().team("search")));
+    let headers = [("content-type", kind)];
+    let head = RequestHead::new("POST", "api.openai.com", "/v1/chat/completions", &headers);
+    let request = br#"{"model":"gpt-4o","max_tokens":1000,"messages":[{"role":"user","content":"hi"}]}"#;
+    let Ruling::Admitted(admitted) = ready(gate.admit(&head, request)) else { panic!("it was not admitted") };
+    read_some(admitted.send().answered(200, &headers), Pieces::of(pieces), usize::MAX);
+    ready(enforcer.flush()).unwrap();
+    let none = Call::new("gpt-4o").team("search").input_tokens(0).output_tokens(0);
+    ready(enforcer.check(&none)).unwrap().budgets()[0].spent
+}
+
+/// Each blank came in a frame of its own, too short to be a run: 6,006 bytes seemed 94 tokens at least, and the 50
+/// that were reported were not believed.
+#[test]
+fn blanks_that_came_one_by_one_are_weighed_together() {
+    let text = format!("from{}to", " ".repeat(6_000));
+    let frames = || {
+        let delta = |piece: char| {
+            let piece = piece.to_string();
+            let frame = serde_json::json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
+            format!("data: {frame}\n\n")
+        };
+        let usage = r#"data: {"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":50}}"#;
+        text.chars().map(delta).chain([format!("{usage}\n\ndata: [DONE]\n\n")]).collect()
+    };
+
+    // 12 tokens at 2,500 nano-dollars and 50 at 10,000.
+    assert_eq!(spent_on(FamilyEstimator::new(), "text/event-stream", frames()), 530_000);
+    assert_eq!(spent_on(TiktokenEstimator::new(), "text/event-stream", frames()), 530_000);
+}
+
+/// The vocabulary counted the answer as no tokens, since no text was seen, and the call was all but free.
+#[test]
+fn an_answer_without_text_is_charged_as_it_was_held_whoever_counts() {
+    let answer = || vec![r#"{"input_tokens":5}"#.to_owned()];
+
+    for spent in [
+        spent_on(FamilyEstimator::new(), "application/json", answer()),
+        spent_on(token_budget::ByteBound, "application/json", answer()),
+        spent_on(TiktokenEstimator::new(), "application/json", answer()),
+    ] {
+        // 1,000 tokens of output at 10,000 nano-dollars, and at most 30 of input at 2,500.
+        assert!((10_000_000..=10_075_000).contains(&spent), "{spent}");
+    }
+}
