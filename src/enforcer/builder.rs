@@ -15,8 +15,8 @@ use super::{Enforcer, Swaps};
 use crate::pricing::Unseen;
 use crate::run::Levels;
 use crate::{
-    BudgetLedger, ByteBound, Clock, MemoryLedger, Observer, OnNoLimit, OutputSizing, Policy, PricingTable,
-    SystemClock, TokenEstimator, Unbound, Usd,
+    BudgetLedger, Clock, MemoryLedger, Observer, OnNoLimit, OutputSizing, Policy, PricingTable, SystemClock,
+    TokenEstimator, Unbound, Usd,
 };
 
 /// What a call is charged that was sent and then abandoned: nobody said how it ended.
@@ -87,7 +87,7 @@ impl Default for EnforcerBuilder {
             unbound: None,
             prices: PricingTable::bundled(),
             ledger: None,
-            estimator: Arc::new(ByteBound),
+            estimator: crate::tokens::unnamed_estimator(),
             output_sizing: OutputSizing::default(),
             clock: Arc::new(SystemClock),
             observers: Vec::new(),
@@ -135,7 +135,12 @@ impl EnforcerBuilder {
         self
     }
 
-    /// Counts tokens with that estimator; without, by the byte bound, in every build.
+    /// Estimates tokens with that estimator, instead of bounding prompts by their bytes.
+    ///
+    /// With the feature `tiktoken`, which is on by default, a prompt to one of OpenAI's models is also counted where its bound was
+    /// refused or changes the verdict, so that a call passes which its bytes alone would refuse. The first count in
+    /// a process loads a vocabulary (a quarter of a second, 60 MB): a server calls
+    /// `TiktokenEstimator::preload` before it serves. Name [`ByteBound`](crate::ByteBound) to count nothing in any build.
     pub fn estimator(mut self, estimator: impl TokenEstimator) -> Self {
         self.estimator = Arc::new(estimator);
         self

@@ -9,8 +9,8 @@ use crate::message::{Detail, Part, Prompt};
 
 /// Bounds a prompt by its bytes: needs no tables, and reads no text.
 ///
-/// The constant default in every build, so that a Cargo feature never changes
-/// a verdict.
+/// What an enforcer bounds by where nobody names an estimator; with the feature
+/// `tiktoken` it then also counts where the bound does not do.
 ///
 /// # What is claimed
 /// A token of a byte-level vocabulary stands for at least one byte, so a text

@@ -26,6 +26,7 @@ mod table;
 #[cfg(feature = "tiktoken")]
 mod tiktoken;
 mod tool_text;
+mod unnamed;
 mod trim;
 
 use std::fmt;
@@ -48,6 +49,7 @@ pub use table::{FamilyTable, Figure, PartUnits, PromptPart};
 #[cfg(feature = "tiktoken")]
 pub use tiktoken::TiktokenEstimator;
 pub use trim::{LeftOut, Trim, TrimTarget, Trimmed, Trimming};
+pub(crate) use unnamed::estimator as unnamed_estimator;
 
 use crate::message::Prompt;
 use family::Family;

@@ -346,8 +346,8 @@ fn a_cache_that_was_not_asked_for_is_not_held_for() {
     let enforcer = enforcer.build();
     let call = Call::new("gpt-5.6-luna").team("search").input_tokens(300_000).output_tokens(16);
     let keeping = call.clone().conditions(Conditions::new().with_cache_writes());
-    // 300,000 × $0.50 for what may be kept by itself, $1.00 for what is kept for long; 16 × $1.80 a million.
-    assert_eq!(enforcer.quote(&call).unwrap(), Some(usd("0.1500288")));
+    // 300,000 × $0.40 that are read, $1.00 for what is kept for long; 16 × $1.80 a million.
+    assert_eq!(enforcer.quote(&call).unwrap(), Some(usd("0.1200288")));
     assert_eq!(enforcer.quote(&keeping).unwrap(), Some(usd("0.3000288")));
 }
 

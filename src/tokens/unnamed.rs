@@ -1,0 +1,37 @@
+//! With what does an enforcer estimate where nobody named an estimator?
+
+use std::sync::Arc;
+
+use super::TokenEstimator;
+
+/// The byte bound; with the feature `tiktoken`, one that counts the prompts of `OpenAI`'s models beside it.
+///
+/// An enforcer asks for the bound first and for a count only where the bound was refused or changes the verdict, so
+/// that most calls load no vocabulary. Answers stay bounded by their bytes: they are told off piece by piece, and
+/// counting each piece would load the vocabulary in every stream.
+pub(crate) fn estimator() -> Arc<dyn TokenEstimator> {
+    #[cfg(feature = "tiktoken")]
+    return Arc::new(counting::PromptCounter::default());
+    #[cfg(not(feature = "tiktoken"))]
+    Arc::new(super::ByteBound)
+}
+
+#[cfg(feature = "tiktoken")]
+mod counting {
+    use crate::message::Prompt;
+    use crate::tokens::{Estimate, TiktokenEstimator, TokenEstimator};
+
+    /// Counts prompts as [`TiktokenEstimator`] does, and bounds single texts by their bytes.
+    #[derive(Debug, Default)]
+    pub(super) struct PromptCounter(TiktokenEstimator);
+
+    impl TokenEstimator for PromptCounter {
+        fn knows(&self, model: &str) -> bool {
+            self.0.knows(model)
+        }
+
+        fn count(&self, model: &str, prompt: &Prompt) -> Estimate {
+            self.0.count(model, prompt)
+        }
+    }
+}
