@@ -25,7 +25,7 @@ const WORDS: [(&str, Reasoning); 10] = [
 ];
 
 /// How the names of families begin, the longer before the shorter.
-const FAMILIES: [(&str, Reasoning); 113] = [
+const FAMILIES: [(&str, Reasoning); 149] = [
     // OpenAI: what came before gpt-5 and is no o-model does not reason; of gpt-5.1, 5.2 and 5.4 the table
     // says that they do not by themselves.
     ("gpt-3.5", Never),
@@ -50,6 +50,7 @@ const FAMILIES: [(&str, Reasoning); 113] = [
     ("claude-opus-4", OnRequest),
     // Google: 2.5 thinks unless its budget is set to 0.
     ("gemini-1", Never),
+    ("gemini-flash-1.5", Never),
     ("gemini-2.0-flash", Never),
     ("gemini-pro-latest", Always),
     ("gemini-pro", Never),
@@ -73,7 +74,11 @@ const FAMILIES: [(&str, Reasoning); 113] = [
     ("mistral-nemo", Never),
     ("mistral-saba", Never),
     ("mistral-small-24b", Never),
+    ("mistral-small-3.", Never),
+    ("mistral-small-2402", Never),
+    ("mistral-small-2503", Never),
     ("mistral-large-2", Never),
+    ("mistral-large@2", Never),
     ("mistral-large-3", Never),
     ("mistral-large-latest", Never),
     ("mistral-medium-2312", Never),
@@ -150,6 +155,37 @@ const FAMILIES: [(&str, Reasoning); 113] = [
     ("starcoder", Never),
     ("stablecode", Never),
     ("yi-", Never),
+    ("wizardlm-2", Never),
+    ("goliath", Never),
+    ("midnight-rose", Never),
+    ("mythalion", Never),
+    ("toppy", Never),
+    ("remm-slerp", Never),
+    ("xwin-lm", Never),
+    ("magnum-", Never),
+    ("noromaid", Never),
+    ("airoboros", Never),
+    ("chronos-hermes", Never),
+    ("fimbulvetr", Never),
+    ("pythia", Never),
+    ("palm-2", Never),
+    ("text-unicorn", Never),
+    ("pplx-", Never),
+    ("inflection-3", Never),
+    ("l3-lunaris", Never),
+    ("l3-euryale", Never),
+    ("l3.1-euryale", Never),
+    ("hermes-3", Never),
+    ("lfm-7b", Never),
+    ("lfm-40b", Never),
+    ("lfm-3b", Never),
+    ("minimax-01", Never),
+    ("sorcererlm", Never),
+    ("llemma", Never),
+    ("dolphin-mixtral", Never),
+    ("eva-llama", Never),
+    ("eva-qwen-2.5", Never),
+    ("phi-4", Never),
 ];
 
 /// What is known of a model by its name alone; none where its family is not known.

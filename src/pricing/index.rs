@@ -12,7 +12,7 @@ use hashbrown::{HashMap, HashSet};
 use super::clause::Clause;
 use super::kept::Model;
 use super::loose::{Loose, Rows};
-use super::matching::{canonical_provider, resells, split_provider, undated};
+use super::matching::{canonical_provider, redated, resells, split_provider, undated};
 use super::memo::Memo;
 use super::names::{ANY_OTHER, ANY_PROVIDER, ByName, NAME_BYTES_MAX, Name, NameRef};
 use super::near::{Near, TOLD};
@@ -111,7 +111,7 @@ impl Index {
         })
     }
 
-    /// The rows nearest to a name that is not found: of the provider asked for, and of others.
+    /// The rows nearest to a name that is not found: of the provider asked for, else of others.
     pub(super) fn nearest(&self, provider: Option<&str>, model: &str) -> (Vec<usize>, Vec<usize>) {
         let lowered = provider.and_then(lower);
         let asked = lowered.as_deref().or(provider).map(canonical_provider);
@@ -139,10 +139,7 @@ impl Index {
     }
 
     fn sold_by_anyone(&self, model: &str) -> Option<usize> {
-        let exactly = |by: &str| {
-            let dated = || undated(model).into_iter().flatten().find_map(|model| self.named(by, model));
-            self.named(by, model).or_else(dated)
-        };
+        let exactly = |by: &str| self.named(by, model).or_else(|| self.of_date(by, model));
         self.split(None, model).or_else(|| exactly(ANY_PROVIDER)).or_else(|| exactly(ANY_OTHER)).or_else(
             || match model.split_once('/').and_then(|(front, rest)| Some((lower(front)?, rest))) {
                 Some((provider, rest)) => self.resolve(None, &format!("{provider}/{rest}")),
@@ -160,8 +157,14 @@ impl Index {
     fn any_spelling(&self, provider: &str, model: &str) -> Option<usize> {
         self.named(provider, model)
             .or_else(|| self.meant(provider, model))
-            .or_else(|| undated(model).into_iter().flatten().find_map(|model| self.named(provider, model)))
+            .or_else(|| self.of_date(provider, model))
             .or_else(|| self.loosely(provider, model))
+    }
+
+    /// The row of that date, however both write it, else the undated one.
+    fn of_date(&self, provider: &str, model: &str) -> Option<usize> {
+        let dated = redated(model).and_then(|names| names.iter().find_map(|name| self.named(provider, name)));
+        dated.or_else(|| undated(model).into_iter().flatten().find_map(|model| self.named(provider, model)))
     }
 
     #[inline]

@@ -7,7 +7,8 @@
 //! - **Date, version**: where both say one, it is the same. A name without a
 //!   date means the row without one, else all dated rows, which then agree in
 //!   their price. A dated name means the row of that date, else the undated one.
-//! - **Place**: a row of that place. Global has the lowest price wherever it is
+//! - **Place**: a row of that place; a region's own model is answered by its
+//!   part of the world (`us-east-1` by `us.…`), which costs the same. Global has the lowest price wherever it is
 //!   sold, so its price answers for no other place; a place without a row is
 //!   answered only where another place has one and all agree. Government
 //!   regions answer for themselves alone.
@@ -150,16 +151,35 @@ fn dated<'a>(
     agreed(entries, rows)
 }
 
-/// A region's own model, where no row names a region's price that is another.
+/// A region's own model: the row of its part of the world, which is billed at the price of the region that is called,
+/// else the row without a place. No other region may have another price; and the row without a place, which may be the
+/// global one, answers only where no part of the world has another.
 fn addressed<'a>(
     asked: &Spelling<'_>,
     entries: impl Iterator<Item = &'a Entry> + Clone,
     rows: &impl Rows,
 ) -> Option<usize> {
-    let row = dated(asked, entries.clone().filter(|entry| entry.place.is_empty()), rows)?;
-    let mut regions = entries.filter(|entry| entry.place.bytes().any(|byte| byte.is_ascii_digit()));
-    let agree = regions.all(|entry| is_government(&entry.place) || rows.same_price(entry.row, row));
+    let is_region = |entry: &&Entry| entry.place.bytes().any(|byte| byte.is_ascii_digit());
+    let mut others = entries
+        .clone()
+        .filter(|entry| !entry.place.is_empty() && !is_government(&entry.place) && entry.place != "global");
+    let around = others.clone().filter(|entry| !is_region(entry) && covers(&entry.place, asked.place));
+    let is_around = around.clone().next().is_some();
+    let row = if is_around {
+        dated(asked, around, rows)?
+    } else {
+        dated(asked, entries.filter(|entry| entry.place.is_empty()), rows)?
+    };
+    let agree = others.all(|entry| (is_around && !is_region(&entry)) || rows.same_price(entry.row, row));
     (agree && !is_government(asked.place) && !rows.varies_by_region(row)).then_some(row)
+}
+
+/// Whether a profile's prefix names the part of the world that a region lies in.
+fn covers(prefix: &str, region: &str) -> bool {
+    match region.split('-').next() {
+        Some("ap") => matches!(prefix, "apac" | "jp" | "au"),
+        part => part == Some(prefix),
+    }
 }
 
 /// The first row, if all cost the same.

@@ -32,6 +32,7 @@ pub(super) fn canonical_provider(provider: &str) -> &str {
 /// Whether a provider sells what others make, and so comes after them where nobody asked for one.
 pub(super) fn resells(provider: &str) -> bool {
     matches!(provider, "azure" | "azure_ai" | "bedrock" | "bedrock_mantle" | "vertex_ai" | "openrouter")
+        || matches!(provider, "github-copilot" | "github_copilot" | "vercel_ai_gateway")
 }
 
 /// Splits `openai/gpt-4o` and `models/gemini-2.5-pro` into provider and model.
@@ -67,6 +68,17 @@ fn fine_tuned_base(model: &str) -> Option<&str> {
 /// Without `-2024-08-06` or `-20250929`.
 fn without_full_date(model: &str) -> Option<&str> {
     split_date(model, '-').map(|(name, _)| name)
+}
+
+/// The same name with its date written in the other ways: a row may have it as `…-2024-05-13` and be asked for as
+/// `…-20240513`, and no undated row may answer before that one.
+pub(super) fn redated(model: &str) -> Option<[String; 3]> {
+    let (name, [year, month, day]) = split_date(model, '-').or_else(|| split_date(model, '@'))?;
+    Some([
+        format!("{name}-{year}-{month}-{day}"),
+        format!("{name}-{year}{month}{day}"),
+        format!("{name}@{year}{month}{day}"),
+    ])
 }
 
 /// A name without the date behind it, and the date as `20250929`; Vertex writes `@20250929`.

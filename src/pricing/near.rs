@@ -73,7 +73,7 @@ impl Near {
         near
     }
 
-    /// The rows nearest to a name: of sellers that `sells` takes, which is asked of a row, and of others.
+    /// The rows nearest to a name: of sellers that `sells` takes, which is asked of a row, else of others.
     pub(super) fn rows(
         &self,
         dialect: Dialect,
@@ -94,10 +94,13 @@ impl Near {
             sold = Some((known.seller, is_sold));
             (if is_sold { &mut theirs } else { &mut others }).add(part, known.at);
         };
-        for (known, count) in self.names.iter().zip(&shared) {
+        // What shares less than this cannot share enough, however short its name. Most names end here, by one byte.
+        let least = u8::try_from(used.wrapping_mul(SHARED_SOME).div_ceil(200)).unwrap_or(u8::MAX).max(1);
+        for (at, count) in shared.iter().enumerate().filter(|(_, count)| **count >= least) {
+            let Some(known) = self.names.get(at) else { continue };
             let count = usize::from(*count).wrapping_mul(200);
             let both = known.groups.saturating_add(used);
-            if count > 0 && count >= both.wrapping_mul(SHARED_SOME) {
+            if count >= both.wrapping_mul(SHARED_SOME) {
                 take(known, count.checked_div(both).unwrap_or(0));
             }
         }
@@ -106,7 +109,10 @@ impl Near {
                 take(known, 0);
             }
         }
-        (self.told(key, &theirs), self.told(key, &others))
+        match self.told(key, &theirs) {
+            told if told.is_empty() => (told, self.told(key, &others)),
+            told => (told, Vec::new()),
+        }
     }
 
     /// How many of these groups each name has.
@@ -127,13 +133,14 @@ impl Near {
             5..=9 => 2,
             _ => 3,
         };
-        let plain = |name: &str| name.bytes().filter(u8::is_ascii_alphanumeric).collect::<Vec<u8>>();
-        let (letters, ordered) = (plain(asked), words(asked));
+        let ordered = words(asked);
         let mut ranked = Vec::with_capacity(best.1);
         for (part, at) in best.0.iter().take(best.1) {
             let Some(known) = self.names.get(usize::try_from(*at).unwrap_or(usize::MAX)) else { continue };
             let part = *part;
-            let far = if plain(&known.key) == letters || words(&known.key) == ordered {
+            // Only what is as long can have the same words in another order.
+            let reordered = || known.key.len() == asked.len() && words(&known.key) == ordered;
+            let far = if letters(&known.key).eq(letters(asked)) || reordered() {
                 Some(0)
             } else {
                 strokes(asked.as_bytes(), known.key.as_bytes(), strokes_max)
@@ -163,6 +170,9 @@ struct Best([(usize, u32); COMPARED], usize);
 impl Best {
     fn add(&mut self, part: usize, at: u32) {
         let Self(best, used) = self;
+        if *used == COMPARED && best.last().is_some_and(|(least, _)| *least >= part) {
+            return;
+        }
         let place = best.iter().take(*used).take_while(|(other, _)| *other >= part).count();
         if best.iter().take(*used).any(|(_, other)| *other == at) {
             return;
@@ -175,6 +185,11 @@ impl Best {
             *used = used.saturating_add(1).min(COMPARED);
         }
     }
+}
+
+/// A name without what stands between its words.
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(u8::is_ascii_alphanumeric)
 }
 
 /// The words of a name in the order of the alphabet.

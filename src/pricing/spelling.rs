@@ -114,8 +114,10 @@ impl<'a> Spelling<'a> {
             let (_, service, region) = (parts.next()?, parts.next()?, parts.next()?);
             let (kind, id) = parts.nth(1)?.split_once('/')?;
             match (service, kind) {
-                ("bedrock", "foundation-model") => (self.place, self.is_address) = (region, true),
-                ("bedrock", "inference-profile") => {}
+                // A profile's id mostly begins with its own place, which goes first below.
+                ("bedrock", "foundation-model" | "inference-profile") => {
+                    (self.place, self.is_address) = (region, true);
+                }
                 // What stands behind the id of a profile of one's own, or of a model of one's own, nobody can tell.
                 _ => return None,
             }

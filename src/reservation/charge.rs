@@ -8,6 +8,7 @@ use super::believed::Believed;
 use super::open::Open;
 use crate::enforcer::{Priced, assumed_version, price_version};
 use crate::ledger::{About, Rank};
+use crate::pricing::placed;
 use crate::wire::{Purpose, TextSeen, UsageLine, UsageReport};
 use crate::{Conditions, Error, ExactUsd, Meter, ModelPrice, Region, ServiceTier, Usage, Usd};
 
@@ -293,9 +294,10 @@ impl Open {
     fn find(&self, model: &str, conditions: &Conditions) -> Option<Arc<ModelPrice>> {
         // Who sells the model of an assumed price need not sell this one.
         let reserved = self.plan.price.as_deref().filter(|_| self.plan.priced_as.is_none());
-        let reserved = reserved.map(ModelPrice::provider);
-        let seller = self.plan.call.provider.as_deref().or(reserved);
-        let found = self.plan.prices.find(seller, model, self.now);
+        let seller = self.plan.call.provider.as_deref().or(reserved.map(ModelPrice::provider));
+        // Answers name the bare model, whose price may be lower than that of the place that was asked.
+        let at_place = reserved.and_then(|row| placed(row.provider(), row.model(), model));
+        let found = self.plan.prices.find(seller, at_place.as_deref().unwrap_or(model), self.now);
         // An answer in tokens says nothing to a price by the second.
         let by_token = self.plan.price.as_deref().is_none_or(|price| price.is_by_token(conditions));
         let fits = |price: &&Arc<ModelPrice>| {
