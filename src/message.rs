@@ -157,7 +157,7 @@ pub enum Detail {
 pub struct Pages {
     /// Pages, by the largest of all readings of the file.
     pub count: u64,
-    /// Tokens that the text of all pages comes to at most: half a token for a Latin letter or a blank, a whole one for
+    /// Tokens that the text of all pages comes to at most: half a token for a small Latin letter or a blank, a whole one for
     /// any other byte of what they show. `None` where it cannot be read: the file is encrypted, cut, damaged, or packed
     /// beyond what is unpacked here.
     pub text_tokens: Option<u64>,

@@ -9,7 +9,9 @@ mod content;
 mod facts;
 mod inflate;
 mod lexer;
+mod letters;
 mod objects;
+mod reader;
 mod text;
 mod tree;
 
@@ -41,12 +43,14 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Pdf> {
     let objects = Objects::read(bytes, &mut inflater);
     // One that stands where no reader of ours came by may be what the file's own table points to.
     let object_streams = count(memmem::find_iter(bytes, b"/ObjStm").count());
-    if objects.is_unsure || object_streams > objects.object_streams {
+    // What was packed and then locked would look damaged, unless it was made to look otherwise.
+    let is_locked = objects.is_encrypted && objects.object_streams > 0;
+    if objects.is_unsure || is_locked || object_streams > objects.object_streams {
         return None;
     }
     let found = count(objects.pages.len());
     let pages = [found, plain_pages(bytes), objects.count_most, tree::pages(&objects)].into_iter().max()?;
-    let is_read = found > 0 && !objects.is_encrypted && !objects.is_cut;
+    let is_read = found > 0 && !objects.is_encrypted && !objects.is_cut && !objects.has_long_names;
     let halves = is_read.then(|| text::halves(bytes, &objects, &mut inflater, pages)).flatten();
     (pages > 0).then_some(Pdf { pages, text_tokens: halves.map(|halves| halves.div_ceil(2)) })
 }

@@ -1,10 +1,10 @@
 //! How much text does a page's stream show?
 //!
 //! A letter is one byte or two in a code of the page's own font, which nobody looks up here. So text is held by the
-//! bytes of its strings: half a token for a Latin letter or a blank, and for each byte of a code in hexadecimal, of
+//! bytes of its strings: half a token for a small Latin letter or a blank, and for each byte of a code in hexadecimal, of
 //! which most are two; a whole token for any other byte. Prose has four or five letters a token, a table of numbers
 //! two digits, Chinese one sign of two bytes: a guess on the safe side of all of them. Letters without a sense, such
-//! as base64, come to three quarters a byte on some vocabularies.
+//! as base64, come to three quarters a byte on some vocabularies, which is why a capital counts whole.
 
 use memchr::memchr2;
 
@@ -69,6 +69,8 @@ impl Shown {
             State::Angle if byte == b'<' => State::Outside,
             State::Angle | State::Code => match byte {
                 b'>' => State::Outside,
+                // It was none: in a comment, or among the bytes of an image.
+                b'(' => State::Text(0),
                 _ => {
                     self.digits = self.digits.saturating_add(u64::from(byte.is_ascii_hexdigit()));
                     State::Code
@@ -101,7 +103,7 @@ impl Shown {
 fn weight(byte: u8) -> u64 {
     match byte {
         0 => 0,
-        b' ' | b'a'..=b'z' | b'A'..=b'Z' => 1,
+        b' ' | b'a'..=b'z' => 1,
         _ => 2,
     }
 }
@@ -126,8 +128,11 @@ mod tests {
         // A bracket that is escaped, one that is nested, and a number of three digits: 1 + 2 + 1 + 2 + 1 + 2 + 2.
         assert_eq!(halves(&[br"(a\)b(c)\101) Tj"]), 11);
         // The upper halves of two codes weigh nothing.
-        assert_eq!(halves(&[b"(\0H\0e) Tj"]), 2);
+        assert_eq!(halves(&[b"(\0h\0e) Tj"]), 2);
         assert_eq!(halves(&[b"1 0 0 1 72 720 cm"]), 0);
+        // A capital is a whole one; a bracket in a comment hides no text.
+        assert_eq!(halves(&[b"(Ab) Tj"]), 3);
+        assert_eq!(halves(&[b"% <\n(hello) Tj"]), 5);
     }
 
     #[test]

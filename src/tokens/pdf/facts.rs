@@ -18,6 +18,8 @@ pub(super) enum Packed {
 pub(super) struct Facts {
     pub(super) kind: Kind,
     pub(super) kids: Option<Run>,
+    /// Dictionaries that stand among them.
+    pub(super) inline: u64,
     pub(super) count: Option<u64>,
     pub(super) contents: Run,
     pub(super) length: Option<u64>,
@@ -47,6 +49,11 @@ pub(super) struct Frame {
     pub(super) wholes: [Option<u64>; 2],
     /// Where a list's links begin.
     pub(super) from: usize,
+    /// Dictionaries that stand in it.
+    pub(super) inline: u64,
+    /// Says twice what counts once: the readers do not agree on which of the two does.
+    pub(super) is_doubled: bool,
+    pub(super) seen: [bool; 4],
     pub(super) facts: Facts,
 }
 
@@ -67,10 +74,12 @@ pub(super) enum Key {
     Predictor,
     Encrypt,
     Written,
+    Pages,
+    ToUnicode,
     Other,
 }
 
-const KEYS: [(&[u8], Key); 15] = [
+const KEYS: [(&[u8], Key); 17] = [
     (b"Type", Key::Type),
     (b"Subtype", Key::Subtype),
     (b"Kids", Key::Kids),
@@ -82,6 +91,8 @@ const KEYS: [(&[u8], Key); 15] = [
     (b"N", Key::Objects),
     (b"Predictor", Key::Predictor),
     (b"Encrypt", Key::Encrypt),
+    (b"Pages", Key::Pages),
+    (b"ToUnicode", Key::ToUnicode),
     (b"V", Key::Written),
     (b"DV", Key::Written),
     (b"RC", Key::Written),
@@ -97,6 +108,17 @@ impl Key {
 }
 
 impl Frame {
+    /// The value of that name is awaited.
+    pub(super) fn begin(&mut self, key: Key) {
+        self.key = key;
+        let once = [Key::Kids, Key::Contents, Key::First, Key::Objects];
+        if let Some(at) = once.iter().position(|one| *one == key)
+            && let Some(seen) = self.seen.get_mut(at)
+        {
+            self.is_doubled |= std::mem::replace(seen, true);
+        }
+    }
+
     /// The value that was awaited is a name.
     pub(super) fn named(&mut self, name: &[u8]) {
         let is = |plain: &[u8]| is_named(name, plain);

@@ -12,7 +12,9 @@ pub(super) enum Token<'a> {
     ListStart,
     ListEnd,
     Word(&'a [u8]),
-    /// A fraction, a code in hexadecimal, a stray bracket.
+    /// A string in hexadecimal of so many digits.
+    Code(u64),
+    /// A fraction, a stray bracket.
     Other,
     /// A string that does not end.
     Open,
@@ -78,12 +80,13 @@ impl<'a> Lexer<'a> {
             self.step();
             return Token::DictStart;
         }
-        self.skip(|byte| byte != b'>');
+        let code = self.skip(|byte| byte != b'>');
         if self.peek().is_none() {
             return Token::Open;
         }
         self.step();
-        Token::Other
+        let digits = code.iter().filter(|byte| byte.is_ascii_hexdigit()).count();
+        Token::Code(u64::try_from(digits).unwrap_or(u64::MAX))
     }
 
     /// A number, or a word; `0obj` is one of each, and so is `endobj7`.
@@ -192,7 +195,7 @@ mod tests {
             Token::Name(b"A"),
             Token::Text(b"b(c)\\)"),
             Token::Name(b"B"),
-            Token::Other,
+            Token::Code(2),
             Token::Name(b"C"),
             Token::Other,
             Token::DictEnd,

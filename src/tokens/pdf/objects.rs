@@ -4,16 +4,16 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::content::Shown;
-use super::facts::{Facts, Frame, Key, Kind, Packed};
+use super::facts::{Facts, Kind, Packed};
 use super::inflate::Inflater;
-use super::lexer::{Lexer, Token};
+use super::lexer::{Lexer, Token, is_regular};
+use super::reader::Reader;
 
 /// What was found in a file, in its order.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     /// Numbers of objects that the pages, the nodes and the lists name, one run behind the other.
-    links: Vec<u32>,
+    pub(super) links: Vec<u32>,
     /// What each page names as its contents.
     pub(super) pages: Vec<Run>,
     /// The tree of pages.
@@ -26,6 +26,14 @@ pub(super) struct Objects {
     /// Half tokens of what is written in fields and notes.
     pub(super) loose_halves: u64,
     pub(super) object_streams: u64,
+    /// Numbers of streams that say which letters a font's codes stand for.
+    pub(super) maps: Vec<u32>,
+    /// Trees of pages that a catalog names.
+    pub(super) roots: Vec<u32>,
+    /// Where the word stands with which an object begins.
+    heads: Vec<usize>,
+    /// A code may stand for a long text.
+    pub(super) has_long_names: bool,
     pub(super) is_encrypted: bool,
     /// It ends within a stream.
     pub(super) is_cut: bool,
@@ -36,8 +44,8 @@ pub(super) struct Objects {
 /// A part of [`Objects::links`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Run {
-    from: usize,
-    length: usize,
+    pub(super) from: usize,
+    pub(super) length: usize,
 }
 
 /// An object that names others: a node of the tree, or a list.
@@ -45,6 +53,8 @@ pub(super) struct Run {
 pub(super) struct Node {
     pub(super) number: u32,
     pub(super) kids: Run,
+    /// Dictionaries that stand among its kids.
+    pub(super) inline: u64,
 }
 
 /// Bytes of a file that belong to an object.
@@ -55,20 +65,6 @@ pub(super) struct Stream {
     pub(super) packed: Packed,
     /// A drawing that pages may show.
     pub(super) is_form: bool,
-}
-
-/// Objects are nested a few deep.
-const DEPTH_MAX: usize = 64;
-
-/// The state of reading one text of objects.
-#[derive(Debug, Default)]
-struct Reader {
-    number: u32,
-    frames: Vec<Frame>,
-    /// Numbers outside of any object: of `7 0 obj`.
-    wholes: [Option<u64>; 2],
-    /// The dictionary that was read last, of the object that is read.
-    closed: Option<Facts>,
 }
 
 impl Objects {
@@ -87,8 +83,12 @@ impl Objects {
                 objects.stream(bytes, reader.number, facts, place, inflater);
                 continue;
             }
+            if token == Token::Word(OBJ) {
+                objects.heads.push(lexer.at().saturating_sub(OBJ.len()));
+            }
             objects.token(&mut reader, token);
         }
+        objects.is_unsure |= !reader.frames.is_empty() || !objects.has_all_heads(bytes);
         objects
     }
 
@@ -96,6 +96,16 @@ impl Objects {
     pub(super) fn linked(&self, run: Run) -> impl Iterator<Item = u32> + '_ {
         let end = run.from.saturating_add(run.length);
         self.links.get(run.from..end).unwrap_or_default().iter().copied()
+    }
+
+    /// Whether every object was come by that a table of places could point to: what stands in a comment, a string or
+    /// another's stream is one to whoever looks it up there.
+    fn has_all_heads(&self, bytes: &[u8]) -> bool {
+        let mut known = self.heads.iter().peekable();
+        memmem::find_iter(bytes, OBJ).all(|at| {
+            while known.next_if(|head| **head < at).is_some() {}
+            known.next_if(|head| **head == at).is_some() || !may_be_head(bytes.get(..at).unwrap_or_default())
+        })
     }
 
     fn stream(
@@ -142,7 +152,7 @@ impl Objects {
         for ((from, number), end) in places.into_iter().zip(ends) {
             // Two numbers at one place, or a place beyond the end.
             let object = data.get(from..end).filter(|object| !object.is_empty())?;
-            let mut reader = Reader { number, ..Reader::default() };
+            let mut reader = Reader::of(number);
             Lexer::new(object).for_each(|token| self.token(&mut reader, token));
             if !reader.frames.is_empty() {
                 return None;
@@ -150,132 +160,28 @@ impl Objects {
         }
         Some(())
     }
-
-    fn token(&mut self, reader: &mut Reader, token: Token<'_>) {
-        match token {
-            Token::DictStart | Token::ListStart => self.open(reader, token == Token::DictStart),
-            Token::DictEnd => self.close(reader, true),
-            Token::ListEnd => self.close(reader, false),
-            Token::Name(name) => self.name(reader, name),
-            Token::Whole(number) => {
-                let wholes = reader.frames.last_mut().map_or(&mut reader.wholes, |frame| &mut frame.wholes);
-                *wholes = [wholes[1], Some(number)];
-            }
-            Token::Text(text) => {
-                let key = reader.frames.last().map_or(Key::None, |frame| frame.key);
-                if matches!(key, Key::Contents | Key::Written) {
-                    self.loose_halves = self.loose_halves.saturating_add(Shown::text(text));
-                }
-                done(reader);
-            }
-            Token::Word(b"R") => self.reference(reader),
-            Token::Word(b"obj") => {
-                let wholes = reader.frames.last().map_or(reader.wholes, |frame| frame.wholes);
-                let number = wholes[0].and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
-                *reader = Reader { number, ..Reader::default() };
-            }
-            Token::Word(_) | Token::Other => done(reader),
-            Token::Open => self.is_unsure = true,
-        }
-    }
-
-    fn open(&mut self, reader: &mut Reader, is_dict: bool) {
-        self.is_unsure |= reader.frames.len() >= DEPTH_MAX;
-        let key = reader.frames.last().map_or(Key::None, |frame| frame.key);
-        if reader.frames.len() < DEPTH_MAX {
-            let key = if is_dict { Key::None } else { key };
-            reader.frames.push(Frame { is_dict, key, from: self.links.len(), ..Frame::default() });
-        }
-    }
-
-    fn close(&mut self, reader: &mut Reader, is_dict: bool) {
-        let Some(mut frame) = reader.frames.pop_if(|frame| frame.is_dict == is_dict) else { return };
-        frame.settle();
-        if is_dict {
-            return self.dictionary(reader, frame.facts);
-        }
-        let run = Run { from: frame.from, length: self.links.len().saturating_sub(frame.from) };
-        let Some(around) = reader.frames.last_mut() else {
-            if run.length > 0 {
-                self.lists.push(Node { number: reader.number, kids: run });
-            }
-            return;
-        };
-        match around.key {
-            Key::Kids if around.is_dict => around.facts.kids = Some(run),
-            Key::Contents if around.is_dict => around.facts.contents = run,
-            Key::Filter if around.is_dict => around.facts.packed = frame.facts.packed,
-            _ => {}
-        }
-        around.facts.is_predicted |= frame.facts.is_predicted;
-        done(reader);
-    }
-
-    /// What a dictionary was.
-    fn dictionary(&mut self, reader: &mut Reader, facts: Facts) {
-        if facts.kind == Kind::Page || facts.contents.length > 0 {
-            self.pages.push(facts.contents);
-        }
-        if facts.kind == Kind::Pages || facts.kids.is_some() && facts.count.is_some() {
-            self.count_most = self.count_most.max(facts.count.unwrap_or(0));
-            let number = reader.number;
-            self.nodes.push(Node { number, kids: facts.kids.unwrap_or_default() });
-        }
-        match reader.frames.last_mut() {
-            Some(around) => {
-                around.facts.is_predicted |= facts.is_predicted;
-                self.is_encrypted |= around.is_dict && around.key == Key::Encrypt;
-                done(reader);
-            }
-            None => reader.closed = Some(facts),
-        }
-    }
-
-    fn name(&mut self, reader: &mut Reader, name: &[u8]) {
-        let Some(frame) = reader.frames.last_mut() else { return };
-        if frame.is_dict && (frame.key == Key::None || frame.wholes[1].is_some()) {
-            frame.settle();
-            frame.key = Key::of(name);
-            return;
-        }
-        frame.named(name);
-        done(reader);
-    }
-
-    /// `7 0 R`: the object of that number.
-    fn reference(&mut self, reader: &mut Reader) {
-        let Some(frame) = reader.frames.last_mut() else { return };
-        let number = frame.wholes[0].take().and_then(|number| u32::try_from(number).ok());
-        frame.wholes = [None, None];
-        let Some(number) = number else { return done(reader) };
-        let run = Run { from: self.links.len(), length: 1 };
-        match (frame.key, frame.is_dict) {
-            (Key::Kids, true) => {
-                frame.facts.kids = Some(run);
-                self.links.push(number);
-            }
-            (Key::Contents, true) => {
-                frame.facts.contents = run;
-                self.links.push(number);
-            }
-            (Key::Kids | Key::Contents | Key::None, false) => self.links.push(number),
-            (Key::Filter, _) => frame.facts.packed = Packed::Otherwise,
-            (Key::Encrypt, true) => self.is_encrypted = true,
-            _ => {}
-        }
-        done(reader);
-    }
 }
 
-/// The value that was awaited has come.
-fn done(reader: &mut Reader) {
-    if let Some(frame) = reader.frames.last_mut() {
-        frame.wholes = [None, None];
-        if frame.is_dict {
-            frame.key = Key::None;
-        }
+const OBJ: &[u8] = b"obj";
+
+/// Whether behind these bytes an object may begin: a number, or the end of a comment.
+fn may_be_head(before: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    let near = before.get(before.len().saturating_sub(NEAR)..).unwrap_or_default();
+    let bare = near.trim_ascii_end();
+    let gap = near.get(bare.len()..).unwrap_or_default();
+    if gap.is_empty() {
+        // `7 0obj`.
+        let digits = near.iter().rev().take_while(|byte| is_digit(byte)).count();
+        let ahead = near.len().checked_sub(digits).and_then(|at| near.get(..at)).and_then(<[u8]>::last);
+        return near.last() == Some(&0) || digits > 0 && ahead.is_none_or(|byte| !is_regular(*byte));
     }
+    bare.last().is_none_or(|byte| is_digit(byte) || *byte == 0)
+        || gap.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
 }
+
+/// A number has no more digits, and no more blanks behind it, that anybody is known to write.
+const NEAR: usize = 64;
 
 const END: &[u8] = b"endstream";
 /// Between a stream's last byte and that word stands the end of a line.

@@ -1,11 +1,12 @@
 //! How much text do a PDF's pages show together?
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::content::Shown;
 use super::count;
 use super::facts::Packed;
 use super::inflate::Inflater;
+use super::letters;
 use super::objects::{Objects, Stream};
 
 /// Half tokens of all text: that of each page by what it names as its contents, and that of drawings, fields and
@@ -16,7 +17,13 @@ use super::objects::{Objects, Stream};
 pub(super) fn halves(bytes: &[u8], objects: &Objects, inflater: &mut Inflater, pages: u64) -> Option<u64> {
     let mut texts = Texts::named(objects);
     let mut sum = objects.loose_halves;
+    let maps: HashSet<u32> = objects.maps.iter().copied().collect();
     for stream in &objects.streams {
+        if maps.contains(&stream.number)
+            && !letters::are_plain(bytes.get(stream.place.clone())?, stream.packed, inflater)?
+        {
+            return None;
+        }
         let is_named = texts.streams.contains_key(&stream.number);
         if !is_named && !stream.is_form {
             continue;

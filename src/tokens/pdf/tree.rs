@@ -9,7 +9,7 @@ use super::objects::{Node, Objects};
 /// What a node names twice counts twice, so that a tree that repeats a branch is as large as a reader finds it; a node
 /// that stands below itself adds nothing there. Each link is followed twice, however the nodes name one another.
 pub(super) fn pages(objects: &Objects) -> u64 {
-    // A list of kids may be an object of its own; no tree begins there.
+    // A list of kids may be an object of its own, and a branch may say nothing of itself: no tree begins there.
     let mut nodes: Vec<&Node> = objects.nodes.iter().chain(&objects.lists).collect();
     nodes.sort_by_key(|node| node.number);
     let mut tree = Tree { objects, groups: HashMap::new() };
@@ -17,7 +17,10 @@ pub(super) fn pages(objects: &Objects) -> u64 {
         let Some(first) = group.first() else { continue };
         tree.groups.insert(first.number, (group, Sum::Unknown));
     }
-    objects.nodes.iter().map(|node| tree.sum(node.number)).max().unwrap_or(0)
+    let roots =
+        objects.roots.iter().copied().filter(|root| tree.groups.contains_key(root)).collect::<Vec<_>>();
+    let numbers = objects.nodes.iter().map(|node| node.number).chain(roots);
+    numbers.map(|number| tree.sum(number)).max().unwrap_or(0)
 }
 
 struct Tree<'a> {
@@ -56,7 +59,7 @@ impl Tree<'_> {
     }
 
     fn leaves(&self, node: &Node) -> u64 {
-        self.objects.linked(node.kids).map(|kid| self.known(kid)).fold(0, u64::saturating_add)
+        self.objects.linked(node.kids).map(|kid| self.known(kid)).fold(node.inline, u64::saturating_add)
     }
 
     /// What is no node is a page.
