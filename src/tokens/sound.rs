@@ -38,6 +38,9 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Clip> {
     }
 }
 
+/// No sound that people send has more samples a second.
+const RATE_MOST: u64 = 192_000;
+
 /// So many samples at that many a second, in milliseconds; what is begun counts whole.
 fn milliseconds(samples: u64, rate: u64) -> Option<u64> {
     (rate > 0).then(|| samples.saturating_mul(1_000).div_ceil(rate))

@@ -52,8 +52,10 @@ impl Found {
                     self.walk(inside, depth.saturating_add(1))?;
                 }
                 b"moof" | b"mvex" | b"cmov" => return None,
-                b"mvhd" => self.scale = self.header(inside)?,
-                b"mdhd" => self.track.scale = self.header(inside)?,
+                // Of two the readers would not take the same.
+                b"mvhd" if self.scale == 0 => self.scale = self.header(inside)?,
+                b"mdhd" if self.track.scale == 0 => self.track.scale = self.header(inside)?,
+                b"mvhd" | b"mdhd" => return None,
                 b"hdlr" => {
                     self.track.is_sound = inside.get(8..12) == Some(b"soun");
                     self.is_film |= inside.get(8..12).is_some_and(|kind| kind == b"vide");

@@ -2,20 +2,27 @@
 
 use memchr::memchr_iter;
 
-use super::{big, milliseconds};
+use super::{RATE_MOST, big, milliseconds};
 
 /// By the larger of what its header says and what its frames say of themselves. What looks like a frame by chance
-/// adds a fifth or so.
+/// adds half as much or so.
 pub(super) fn length_ms(bytes: &[u8]) -> Option<u64> {
-    let rate = big(bytes, 18, 3)? >> 4;
+    let rate = big(bytes, 18, 3).map(|rate| rate >> 4).filter(|rate| (1..=RATE_MOST).contains(rate))?;
     let said = (big(bytes, 21, 1)? & 0xf) << 32 | big(bytes, 22, 4)?;
-    let found =
-        memchr_iter(0xff, bytes).filter_map(|at| samples(bytes.get(at..)?)).fold(0, u64::saturating_add);
-    milliseconds(said.max(found), rate)
+    let frames = memchr_iter(0xff, bytes).filter_map(|at| nanoseconds(bytes.get(at..)?, rate));
+    let found = frames.fold(0, u64::saturating_add).div_ceil(1_000_000);
+    Some(milliseconds(said, rate)?.max(found))
 }
 
-/// Samples of the frame that begins there; of a length that stands elsewhere, the most that it may be.
-fn samples(frame: &[u8]) -> Option<u64> {
+/// By the fourth bits of the third byte, where they say it; the header's own where they say that.
+const RATES: [u64; 12] =
+    [u64::MAX, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000];
+/// Where it stands elsewhere.
+const RATE_LEAST: u64 = 8_000;
+
+/// How long the frame plays that begins there: of a length that stands elsewhere the most that it may be, at the
+/// lower of its own rate and the header's.
+fn nanoseconds(frame: &[u8], header: u64) -> Option<u64> {
     let [_, sync, sizes, channels, ..] = frame else { return None };
     let is_frame = sync & 0xfe == 0xf8 && sizes & 0xf != 0xf && channels >> 4 <= 10 && channels & 1 == 0;
     let code = u32::from(sizes >> 4);
@@ -27,5 +34,7 @@ fn samples(frame: &[u8]) -> Option<u64> {
         7 => 65_536,
         _ => 256_u64 << code.saturating_sub(8),
     };
-    is_frame.then_some(length)
+    let own = usize::from(sizes & 0xf);
+    let rate = RATES.get(own).copied().unwrap_or(RATE_LEAST).min(header);
+    length.saturating_mul(1_000_000_000).checked_div(rate).filter(|_| is_frame)
 }

@@ -19,7 +19,11 @@ pub(super) fn length_ms(bytes: &[u8]) -> Option<u64> {
         }
         at = at.saturating_add(length);
     }
-    (framed >= sound.len().div_ceil(2) && framed > 0).then(|| nanoseconds.div_ceil(1_000_000))
+    // What is none of these may be a frame without a stated rate, of which the lowest is eight kilobits: a byte a
+    // millisecond.
+    let others = u64::try_from(sound.len().saturating_sub(framed)).ok()?;
+    let is_framed = framed >= sound.len().div_ceil(2) && framed > 0;
+    is_framed.then(|| nanoseconds.div_ceil(1_000_000).saturating_add(others))
 }
 
 /// The length of the tag in front, of which seven bits of each byte count.

@@ -14,13 +14,18 @@ const HEAD: usize = 27;
 /// by its bytes at the lowest rate, if that is longer.
 pub(super) fn length_ms(bytes: &[u8]) -> Option<u64> {
     let first = bytes.get(HEAD.checked_add(usize::try_from(big(bytes, 26, 1)?).ok()?)?..)?;
-    let (mut at, mut said, mut packed) = (0, 0, 0_u64);
+    let (mut at, mut said, mut packed, mut begun) = (0, 0, 0_u64, 0_u8);
     while let Some(gap) = bytes.get(at..).and_then(|rest| memmem::find(rest, PAGE)) {
         let page = bytes.get(at.saturating_add(gap)..)?;
         // All ones is a page on which no packet ends.
         said = said.max(little(page, 6, 8).filter(|granule| *granule != u64::MAX).unwrap_or(0));
+        begun = begun.saturating_add(page.get(5).map_or(0, |flags| (flags >> 1) & 1));
         let length = samples(page, &mut packed);
         at = at.saturating_add(gap).saturating_add(length.max(PAGE.len()));
+    }
+    // Several sounds, one behind the other, each count from the beginning.
+    if begun > 1 {
+        return None;
     }
     if first.starts_with(b"OpusHead") {
         return milliseconds(said.max(packed), OPUS_RATE);

@@ -39,6 +39,10 @@ fn a_wave_plays_as_long_as_its_bytes() {
     assert_eq!(length(&wave(1, 1, 0, 16, 0, 32_000)), None);
     assert_eq!(length(&[wave(1, 1, 16_000, 16, 0, 8), b"fmt ".to_vec()].concat()), None);
     assert_eq!(length(b"RIFF\0\0\0\0WAVEfmt "), None);
+    // A rate, channels and a width that would make an hour a moment.
+    assert_eq!(length(&wave(1, 1, 192_001, 16, 0, 32_000)), None);
+    assert_eq!(length(&wave(1, 9, 16_000, 16, 0, 32_000)), None);
+    assert_eq!(length(&wave(1, 1, 16_000, 72, 0, 32_000)), None);
 }
 
 #[test]
@@ -53,6 +57,8 @@ fn an_mp3_plays_as_long_as_its_frames() {
     // AAC at 44,100, a hundred bytes each: 1,024 samples, 23.219 ms.
     let aac = [&b"\xff\xf1\x50\x80\x0c\x9f\xfc"[..], &[0; 93]].concat();
     assert_eq!(length(&aac.repeat(100)), Some(2_322));
+    // A hundred bytes of no frame may be ones of a free rate: a millisecond a byte.
+    assert_eq!(length(&[frame.clone(), vec![0; 100]].concat()), Some(127));
     // What is no frames for the most part; a rate that each frame would have to show.
     assert_eq!(length(&[frame.clone(), vec![0; 1_000]].concat()), None);
     assert_eq!(length(&[&b"\xff\xfb\x00\x00"[..], &[0; 413]].concat()), None);
@@ -70,6 +76,11 @@ fn a_flac_file_plays_what_its_header_or_its_frames_say() {
     // Code 12: 4,096 samples in each of eleven frames.
     let frames = b"\xff\xf8\xc9\x18\0\0\0\0".repeat(11);
     assert_eq!(length(&[head(1), frames].concat()), Some(1_022));
+    // The same at 8,000 a second by their own word: 512 ms each. Eleven that keep it elsewhere are held as long.
+    for own in [0xc4, 0xcc] {
+        let frames = [0xff, 0xf8, own, 0x18, 0, 0, 0, 0].repeat(11);
+        assert_eq!(length(&[head(1), frames].concat()), Some(5_632));
+    }
 }
 
 /// A page of Ogg with those packets, each shorter than 255 bytes.
@@ -94,6 +105,11 @@ fn an_opus_file_plays_what_its_pages_or_its_packets_say() {
     let vorbis = page(0, &[b"\x01vorbis\0\0\0\0\x01\x80\xbb\0\0"]);
     assert_eq!(length(&[vorbis, page(48_000, &[&[0; 250]])].concat()), Some(1_000));
     assert_eq!(length(&page(0, &[b"Speex   "])), None);
+    // Two sounds, one behind the other.
+    let mut begins = page(0, &[b"\x01vorbis\0\0\0\0\x01\x80\xbb\0\0"]);
+    begins[5] = 2;
+    assert_eq!(length(&[begins.clone(), page(48_000, &[&[0; 250]])].concat()), Some(1_000));
+    assert_eq!(length(&[begins.clone(), page(48_000, &[]), begins, page(48_000, &[])].concat()), None);
 }
 
 fn boxed(name: &[u8; 4], inside: &[u8]) -> Vec<u8> {
@@ -120,6 +136,12 @@ fn a_film_plays_as_long_as_the_longest_of_its_tables() {
     assert_eq!(read(&film(b"vide", 20_000, 1_000, 250, 40)), Some(Clip { length_ms: 20_000, is_film: true }));
     // 100 packets of 1,024 samples at 44,100, however short it calls them.
     assert_eq!(read(&film(b"soun", 1, 44_100, 100, 1)), Some(Clip { length_ms: 2_322, is_film: false }));
+    // A track with two scales.
+    let mut twice = boxed(b"ftyp", b"isom");
+    let scales = [header(b"mdhd", 1, 0), header(b"mdhd", 1_000_000, 0)].concat();
+    twice.extend(boxed(b"moov", &boxed(b"trak", &boxed(b"mdia", &scales))));
+    twice.extend(boxed(b"moov", &header(b"mvhd", 1_000, 60_000)));
+    assert_eq!(read(&twice), None);
     let fragments = [film(b"vide", 1, 1_000, 250, 40), boxed(b"moof", b"")].concat();
     assert_eq!((read(&fragments), read(&boxed(b"ftyp", b"isom"))), (None, None));
     assert_eq!(read(b"\x1a\x45\xdf\xa3 webm"), None);

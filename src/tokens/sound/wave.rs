@@ -2,7 +2,11 @@
 
 use memchr::memmem;
 
-use super::{little, milliseconds};
+use super::{RATE_MOST, little, milliseconds};
+
+/// Sound of more channels, or of wider samples, is not known to be sent.
+const CHANNELS_MOST: u64 = 8;
+const BITS_MOST: u64 = 64;
 
 /// By all bytes behind the words on its format: how many of them its header calls data makes no difference.
 pub(super) fn length_ms(bytes: &[u8]) -> Option<u64> {
@@ -16,6 +20,10 @@ pub(super) fn length_ms(bytes: &[u8]) -> Option<u64> {
     let format = bytes.get(at.checked_add(8)?..)?;
     let (tag, channels, rate) = (little(format, 0, 2)?, little(format, 2, 2)?, little(format, 4, 4)?);
     let (block, bits) = (little(format, 12, 2)?, little(format, 14, 2)?);
+    // A sample of more channels, or more of them a second, would make any file short.
+    if channels > CHANNELS_MOST || bits > BITS_MOST || rate > RATE_MOST {
+        return None;
+    }
     const EXTENSIBLE: u64 = 0xfffe;
     let tag = if tag == EXTENSIBLE { little(format, 24, 2)? } else { tag };
     // Whole samples, fractions, and the two laws of telephony; others are packed.
