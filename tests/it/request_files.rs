@@ -104,6 +104,54 @@ fn a_file_that_contradicts_itself_or_stands_elsewhere_stays_opaque() {
     }
 }
 
+/// Each of these was held for the text that its bytes spell.
+#[test]
+fn what_is_no_text_is_not_held_as_one() {
+    let user = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
+    let text = |data: &str| json!({"contents": [{"parts": [{"inlineData": {"mimeType": "text/plain", "data": data}}]}]});
+    let named = |name: &str, data: &str| {
+        let url = format!("data:text/plain;base64,{data}");
+        user(json!({"type": "file", "file": {"filename": name, "file_data": url}}))
+    };
+    let plain = STANDARD.encode("a,b");
+    for body in [
+        text(&pdf(2, "abc")),
+        text(&STANDARD.encode(b"PK\x03\x04\x14\0\0\0")),
+        named("a.pdf", &pdf(2, "abc")),
+        named("A.CSV", &plain),
+    ] {
+        assert_eq!(parts(&body), [Part::Opaque], "{body}");
+    }
+    assert!(matches!(&parts(&named("a.txt", &plain))[..], [Part::Text(text)] if &**text == "a,b"));
+}
+
+/// `2.4e1` images a second were held as three.
+#[test]
+fn a_film_shows_as_many_images_as_are_asked_for_however_that_is_written() {
+    let boxed = |name: &[u8; 4], inside: &[u8]| {
+        let length = u32::try_from(inside.len() + 8).unwrap();
+        [&length.to_be_bytes(), &name[..], inside].concat()
+    };
+    // A thousand units a second, two thousand units.
+    let head = [&[0; 12][..], &1_000_u32.to_be_bytes(), &2_000_u32.to_be_bytes()].concat();
+    let film = [boxed(b"ftyp", b"isom"), boxed(b"moov", &boxed(b"mvhd", &head))].concat();
+    let data = STANDARD.encode(film);
+    let frames = |fps: &str| {
+        let part = format!(
+            r#"{{"inlineData": {{"mimeType": "video/mp4", "data": "{data}"}}, "videoMetadata": {{"fps": {fps}}}}}"#
+        );
+        let body = serde_json::from_str(&format!(r#"{{"contents": [{{"parts": [{part}]}}]}}"#)).unwrap();
+        match &parts(&body)[..] {
+            [Part::Film(film), ..] => film.frames,
+            other => panic!("{other:?}"),
+        }
+    };
+    // Two seconds; what is begun counts whole.
+    assert_eq!((frames("1"), frames("24.0"), frames("23.5"), frames("0.1")), (2, 48, 48, 2));
+    let text = |fps: &str| frames(&format!("\"{fps}\""));
+    assert_eq!((text("2.4e1"), text("3e1")), (2 * 24, 2 * 30));
+}
+
 #[test]
 fn what_stands_beside_a_file_counts() {
     let data = pdf(1, "");

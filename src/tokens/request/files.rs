@@ -30,8 +30,8 @@ pub(super) fn read(draft: &mut Draft, value: Node<'_>, around: Node<'_>, is_part
         // OpenAI puts a summary of its own beside a table.
         Said::Table if Name::of(&data).as_str() == "filedata" => return false,
         Said::Text | Said::Table => match encoded::bytes(&text) {
-            Some(bytes) => draft.text(&String::from_utf8_lossy(&bytes)),
-            None => return false,
+            Some(bytes) if is_text(&bytes) => draft.text(&String::from_utf8_lossy(&bytes)),
+            _ => return false,
         },
         Said::Pdf | Said::Nothing => match pages(&text, found.said, asked) {
             Some(pages) => draft.file(Part::Pages(pages)),
@@ -54,6 +54,12 @@ pub(super) fn read(draft: &mut Draft, value: Node<'_>, around: Node<'_>, is_part
     }
     beside(draft, value, is_part, DEPTH_MAX);
     true
+}
+
+/// Whether bytes may be the text that they are said to be: a provider that looks at them itself would find a PDF, or
+/// what is packed, in others.
+fn is_text(bytes: &[u8]) -> bool {
+    !pdf::is_pdf(bytes) && memchr::memchr(0, bytes).is_none()
 }
 
 /// How many images of a film are asked for; one, unless said otherwise.
@@ -88,6 +94,9 @@ struct Found<'d> {
     said: Said,
 }
 
+/// How a table's name ends.
+const TABLES: [&str; 5] = [".csv", ".tsv", ".xls", ".xlsx", ".iif"];
+
 /// What a file is said to be, by all words together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Said {
@@ -113,6 +122,12 @@ impl<'d> Found<'d> {
                     None => self.is_elsewhere = true,
                 },
                 Use::Kind => self.say(&field.text().unwrap_or_default()),
+                Use::Beside if Name::of(&field).as_str() == "filename" => {
+                    // OpenAI tells a table by it as well.
+                    let name = field.text().unwrap_or_default().to_ascii_lowercase();
+                    let is_table = TABLES.iter().any(|end| name.ends_with(end));
+                    self.say(if is_table { "csv" } else { "" });
+                }
                 Use::Beside => {}
             }
         }

@@ -60,12 +60,7 @@ fn made(uses: &mut Vec<(Meter, Option<u64>)>, body: Node<'_>, meter: Meter, name
 pub(super) fn figure(field: Node<'_>) -> Option<u64> {
     let text = field.text();
     let text = text.as_deref().unwrap_or(field.raw());
-    let whole = text.split('.').next().and_then(whole_text);
-    if text.contains('.') && !text.ends_with(".0") {
-        whole.map(|whole| whole.saturating_add(1))
-    } else {
-        whole
-    }
+    whole_text(text)
 }
 
 /// Cohere's search units: up to a hundred documents each, of which one longer than 500 tokens with its query
