@@ -6,14 +6,18 @@
 //! two digits, Chinese one sign of two bytes: a guess on the safe side of all of them. Letters without a sense, such
 //! as base64, come to three quarters a byte on some vocabularies, which is why a capital counts whole.
 
-use memchr::memchr2;
+use memchr::{memchr2, memmem};
 
 /// The strings of a stream, pushed in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     halves: u64,
     digits: u64,
+    /// How often it shows a drawing or an image: a name with those letters counts as one more.
+    drawn: u64,
     state: State,
+    /// A piece ended between the two letters of that word.
+    is_half_drawn: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,10 +47,16 @@ impl Shown {
         self.halves.saturating_add(self.digits.div_ceil(2))
     }
 
+    pub(super) fn drawn(&self) -> u64 {
+        self.drawn
+    }
+
     pub(super) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.state == State::Outside {
-                let Some(at) = memchr2(b'(', b'<', bytes) else { return };
+                let at = memchr2(b'(', b'<', bytes);
+                self.draw(bytes.get(..at.unwrap_or(bytes.len())).unwrap_or_default());
+                let Some(at) = at else { return };
                 let found = bytes.get(at).copied();
                 self.state = if found == Some(b'(') { State::Text(0) } else { State::Angle };
                 bytes = bytes.get(at.saturating_add(1)..).unwrap_or_default();
@@ -61,6 +71,15 @@ impl Shown {
             }
             bytes = bytes.get(read..).unwrap_or_default();
         }
+    }
+
+    /// Counts what operators draw.
+    fn draw(&mut self, operators: &[u8]) {
+        const DRAW: &[u8] = b"Do";
+        let rest = u64::from(self.is_half_drawn && operators.first() == Some(&b'o'));
+        let found = u64::try_from(memmem::find_iter(operators, DRAW).count()).unwrap_or(u64::MAX);
+        self.drawn = self.drawn.saturating_add(rest).saturating_add(found);
+        self.is_half_drawn = operators.last() == Some(&b'D');
     }
 
     fn step(&mut self, byte: u8) -> State {
@@ -113,9 +132,13 @@ mod tests {
     use super::*;
 
     fn halves(pieces: &[&[u8]]) -> u64 {
+        shown(pieces).halves()
+    }
+
+    fn shown(pieces: &[&[u8]]) -> Shown {
         let mut shown = Shown::default();
         pieces.iter().for_each(|piece| shown.push(piece));
-        shown.halves()
+        shown
     }
 
     #[test]
@@ -137,11 +160,11 @@ mod tests {
 
     #[test]
     fn text_is_the_same_wherever_it_is_cut_into_pieces() {
-        let stream = br"(a\)b(c)\101) Tj <</A 1>> <0048> Tj (12) Tj";
+        let stream = br"(a\)b(c)\101) Tj /Fm0 Do <</A 1>> <0048> Tj (12) Tj /Fm1 Do";
         let whole = halves(&[stream]);
         for at in 0..stream.len() {
             let (before, after) = stream.split_at(at);
-            assert_eq!(halves(&[before, after]), whole, "{at}");
+            assert_eq!((halves(&[before, after]), shown(&[before, after]).drawn()), (whole, 2), "{at}");
         }
     }
 }

@@ -27,6 +27,7 @@ pub(super) struct Facts {
     pub(super) first: Option<u64>,
     pub(super) objects: Option<u64>,
     pub(super) is_form: bool,
+    pub(super) is_image: bool,
     pub(super) is_predicted: bool,
 }
 
@@ -126,7 +127,10 @@ impl Frame {
             Key::Type if is(b"Page") => self.facts.kind = Kind::Page,
             Key::Type if is(b"Pages") => self.facts.kind = Kind::Pages,
             Key::Type if is(b"ObjStm") => self.facts.kind = Kind::ObjectStream,
-            Key::Subtype => self.facts.is_form |= is(b"Form"),
+            Key::Subtype => {
+                self.facts.is_form |= is(b"Form");
+                self.facts.is_image |= is(b"Image");
+            }
             Key::Filter => {
                 let is_flate = self.facts.packed == Packed::Not && (is(b"FlateDecode") || is(b"Fl"));
                 self.facts.packed = if is_flate { Packed::Flate } else { Packed::Otherwise };

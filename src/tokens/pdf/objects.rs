@@ -26,6 +26,8 @@ pub(super) struct Objects {
     /// Half tokens of what is written in fields and notes.
     pub(super) loose_halves: u64,
     pub(super) object_streams: u64,
+    /// Drawings and images that a page may show.
+    pub(super) drawings: u64,
     /// Numbers of streams that say which letters a font's codes stand for.
     pub(super) maps: Vec<u32>,
     /// Trees of pages that a catalog names.
@@ -119,6 +121,7 @@ impl Objects {
         let lists_objects =
             facts.kind == Kind::ObjectStream || facts.first.is_some() && facts.objects.is_some();
         if !lists_objects {
+            self.drawings = self.drawings.saturating_add(u64::from(facts.is_form || facts.is_image));
             let packed = if facts.is_predicted { Packed::Otherwise } else { facts.packed };
             return self.streams.push(Stream { number, place, packed, is_form: facts.is_form });
         }

@@ -232,6 +232,13 @@ fn text_is_found_wherever_a_page_may_have_it() {
     assert_eq!(text(&base(stream(4, "/Subtype/Image/Width 1", b"(abcd) Tj"))), Some(2));
     let form = [stream(4, "", b"/Fm0 Do"), stream(6, "/Subtype/Form", b"(abcd) Tj")].concat();
     assert_eq!(text(&base(form)), Some(2));
+    // One drawing that is shown ten times; and one that draws another, each shown three times by its page.
+    let stamped = [stream(4, "", &b"/Fm0 Do ".repeat(10)), stream(6, "/Subtype/Form", b"(abcd) Tj")].concat();
+    assert_eq!(text(&base(stamped)), Some(20));
+    let nested =
+        [stream(4, "", &b"/A Do ".repeat(3)), stream(6, "/Subtype/Form", b"/B Do /B Do /B Do")].concat();
+    let nested = [nested, stream(7, "/Subtype/Form", b"(abcd) Tj")].concat();
+    assert_eq!(text(&base(nested)), Some(2 + 4 * 2));
     let note =
         [stream(4, "", b""), b"6 0 obj<</Subtype/Text/Contents(abcd)/T(name)>>endobj".to_vec()].concat();
     assert_eq!(text(&base(note)), Some(2));

@@ -7,60 +7,91 @@ use super::count;
 use super::facts::Packed;
 use super::inflate::Inflater;
 use super::letters;
-use super::objects::{Objects, Stream};
+use super::objects::Objects;
 
 /// Half tokens of all text: that of each page by what it names as its contents, and that of drawings, fields and
 /// notes once; `None` where a part of it cannot be read.
 ///
-/// Pages beyond those that were found, which a tree may repeat or a figure claim, show as much as the fullest. A
-/// drawing that stands on several pages counts once: page headers are short.
+/// Pages beyond those that were found, which a tree may repeat or a figure claim, show as much as the fullest. Which
+/// drawing is meant by a name is not looked up: each counts once, and where more is drawn than there are drawings and
+/// images, all beyond that is the fullest of them, or all of them where drawings draw.
 pub(super) fn halves(bytes: &[u8], objects: &Objects, inflater: &mut Inflater, pages: u64) -> Option<u64> {
     let mut texts = Texts::named(objects);
-    let mut sum = objects.loose_halves;
     let maps: HashSet<u32> = objects.maps.iter().copied().collect();
+    let (mut drawings, mut fullest_drawing) = (Text::default(), 0);
     for stream in &objects.streams {
-        if maps.contains(&stream.number)
-            && !letters::are_plain(bytes.get(stream.place.clone())?, stream.packed, inflater)?
-        {
+        let data = bytes.get(stream.place.clone())?;
+        if maps.contains(&stream.number) && !letters::are_plain(data, stream.packed, inflater)? {
             return None;
         }
         let is_named = texts.streams.contains_key(&stream.number);
         if !is_named && !stream.is_form {
             continue;
         }
-        let halves = shown(bytes, stream, inflater)?;
+        let text = shown(data, stream.packed, inflater)?;
         match texts.streams.get_mut(&stream.number) {
-            Some(known) => *known = Some(known.unwrap_or(0).saturating_add(halves)),
-            None => sum = sum.saturating_add(halves),
+            Some(known) => *known = Some(known.unwrap_or_default().plus(text)),
+            None => {
+                drawings = drawings.plus(text);
+                fullest_drawing = text.halves.max(fullest_drawing);
+            }
         }
     }
     texts.add_up_lists(objects)?;
-    let mut fullest = 0;
+    let (mut sum, mut fullest) = (Text::default(), Text::default());
     for contents in &objects.pages {
         let page = total(objects.linked(*contents).map(|number| texts.of(number)))?;
-        sum = sum.saturating_add(page);
-        fullest = fullest.max(page);
+        sum = sum.plus(page);
+        fullest = fullest.largest(page);
     }
-    let more = pages.saturating_sub(count(objects.pages.len()));
-    Some(sum.saturating_add(more.saturating_mul(fullest)))
+    sum = sum.plus(fullest.times(pages.saturating_sub(count(objects.pages.len()))));
+    let again = sum.drawn.saturating_add(drawings.drawn).saturating_sub(objects.drawings);
+    let each = if drawings.drawn == 0 { fullest_drawing } else { drawings.halves };
+    let more = [sum.halves, drawings.halves, again.saturating_mul(each)];
+    Some(more.into_iter().fold(objects.loose_halves, u64::saturating_add))
 }
 
-/// Half tokens of what pages name as their contents, by the number of the object.
+/// What a stream shows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Text {
+    halves: u64,
+    /// How often it shows a drawing or an image.
+    drawn: u64,
+}
+
+impl Text {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            halves: self.halves.saturating_add(other.halves),
+            drawn: self.drawn.saturating_add(other.drawn),
+        }
+    }
+
+    fn times(self, times: u64) -> Self {
+        Self { halves: self.halves.saturating_mul(times), drawn: self.drawn.saturating_mul(times) }
+    }
+
+    fn largest(self, other: Self) -> Self {
+        Self { halves: self.halves.max(other.halves), drawn: self.drawn.max(other.drawn) }
+    }
+}
+
+/// What pages name as their contents, by the number of the object.
 struct Texts {
     /// `None` until it was found.
-    streams: HashMap<u32, Option<u64>>,
+    streams: HashMap<u32, Option<Text>>,
     /// Contents may be a list of streams, which is an object of its own.
-    lists: HashMap<u32, u64>,
+    lists: HashMap<u32, Text>,
 }
 
 impl Texts {
     fn named(objects: &Objects) -> Self {
         let contents = objects.pages.iter().flat_map(|run| objects.linked(*run));
-        let mut streams: HashMap<u32, Option<u64>> = contents.map(|number| (number, None)).collect();
+        let mut streams: HashMap<u32, Option<Text>> = contents.map(|number| (number, None)).collect();
         let mut lists = HashMap::new();
         for list in &objects.lists {
             if streams.contains_key(&list.number) {
-                lists.insert(list.number, 0);
+                lists.insert(list.number, Text::default());
             }
         }
         for list in objects.lists.iter().filter(|list| lists.contains_key(&list.number)) {
@@ -73,33 +104,32 @@ impl Texts {
         for list in &objects.lists {
             if let Some(known) = self.lists.get_mut(&list.number) {
                 let found = |number| self.streams.get(&number).copied().flatten();
-                *known = known.saturating_add(total(objects.linked(list.kids).map(found))?);
+                *known = known.plus(total(objects.linked(list.kids).map(found))?);
             }
         }
         Some(())
     }
 
     /// What a page names and nobody found may stand somewhere else.
-    fn of(&self, number: u32) -> Option<u64> {
+    fn of(&self, number: u32) -> Option<Text> {
         let stream = self.streams.get(&number).copied().flatten();
         match self.lists.get(&number) {
-            Some(list) => Some(list.saturating_add(stream.unwrap_or(0))),
+            Some(list) => Some(list.plus(stream.unwrap_or_default())),
             None => stream,
         }
     }
 }
 
-fn total(mut all: impl Iterator<Item = Option<u64>>) -> Option<u64> {
-    all.try_fold(0_u64, |sum, one| Some(sum.saturating_add(one?)))
+fn total(mut all: impl Iterator<Item = Option<Text>>) -> Option<Text> {
+    all.try_fold(Text::default(), |sum, one| Some(sum.plus(one?)))
 }
 
-fn shown(bytes: &[u8], stream: &Stream, inflater: &mut Inflater) -> Option<u64> {
-    let data = bytes.get(stream.place.clone())?;
+fn shown(data: &[u8], packed: Packed, inflater: &mut Inflater) -> Option<Text> {
     let mut text = Shown::default();
-    match stream.packed {
+    match packed {
         Packed::Not => text.push(data),
         Packed::Flate => inflater.each(data, |piece| text.push(piece))?,
         Packed::Otherwise => return None,
     }
-    Some(text.halves())
+    Some(Text { halves: text.halves(), drawn: text.drawn() })
 }
