@@ -135,7 +135,7 @@ pub use fee::{Fee, Fees};
 #[cfg(feature = "sqlite")]
 pub use ledger::SqliteLedger;
 pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger, Rank, Signature};
-pub use message::{Detail, Film, Input, Message, Pages, Part, Picture, Prompt, Sound};
+pub use message::{Detail, Input, Message, Part, Picture, Prompt};
 pub use meter::{Meter, MeterUnit};
 pub use money::Usd;
 pub use no_limit::OnNoLimit;

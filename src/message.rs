@@ -131,7 +131,8 @@ pub enum Detail {
 ///
 /// # Example: a PDF is held by its pages
 /// ```
-/// use token_budget::{Detail, FamilyEstimator, Message, Pages, Part, Prompt, TokenEstimator};
+/// use token_budget::tokens::Pages;
+/// use token_budget::{Detail, FamilyEstimator, Message, Part, Prompt, TokenEstimator};
 ///
 /// // Ten pages of a report: 3,000 letters each, at half a token a letter.
 /// let pages = Pages { count: 10, text_tokens: Some(15_000), detail: Detail::Auto };
@@ -168,7 +169,8 @@ pub struct Pages {
 /// A piece of sound.
 ///
 /// ```
-/// use token_budget::{FamilyEstimator, Message, Part, Prompt, Sound, TokenEstimator};
+/// use token_budget::tokens::Sound;
+/// use token_budget::{FamilyEstimator, Message, Part, Prompt, TokenEstimator};
 ///
 /// let tokens = |parts| {
 ///     let message = Message { role: "user".into(), parts };

@@ -31,6 +31,7 @@ mod trim;
 
 use std::fmt;
 
+pub use crate::message::{Film, Pages, Sound};
 pub use bound::ByteBound;
 pub use calibration::{Calibration, CalibrationReport, ModelCalibration};
 pub(crate) use dropping::Dropping;

@@ -3,9 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use token_budget::tokens::{Pages, RequestShape, Sound};
 use token_budget::{
-    Budget, ByteBound, Detail, Enforcer, FamilyEstimator, Pages, Part, Policy, RequestShape, Scope, Sound,
-    TokenEstimator, Window,
+    Budget, ByteBound, Detail, Enforcer, FamilyEstimator, Part, Policy, Scope, TokenEstimator, Window,
 };
 
 use crate::support::usd;
