@@ -36,6 +36,7 @@ mod names;
 mod near;
 mod placed;
 mod rates;
+mod reasons;
 mod row;
 mod sets;
 mod source;

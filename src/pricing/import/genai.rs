@@ -14,11 +14,11 @@ use super::json::{Json, Map, get};
 use super::{Import, ImportReport, unreadable};
 use crate::pricing::band::Band;
 use crate::pricing::clause::Clause;
-use crate::pricing::families;
 use crate::pricing::names::{Name, check_name};
 use crate::pricing::rates::Rates;
 use crate::pricing::row::PriceRow;
 use crate::pricing::windows::{TimeRates, time_of_day};
+use crate::pricing::{families, reasons};
 use crate::{Error, Meter, Region, SearchContext, ServiceTier, Timestamp};
 
 /// Models that are read; the largest real file has 2,330.
@@ -87,7 +87,7 @@ fn model(provider: &str, fields: &Map<'_>, import: &mut Import) -> Result<Option
         let Some((standard, timed)) = in_force(&prices, from) else { continue };
         let mut row = PriceRow::new(provider, id.as_str()).completely();
         (row.from, row.until, row.context_tokens) = (from, until, context);
-        row.reasoning = families::reasoning(&id);
+        row.reasoning = reasons::reasoning(&id);
         row.unseen_tokens_per_second = families::tokens_per_second(provider);
         fill(&mut row, standard, &variants);
         elsewhere(&entry, &mut row, standard, &variants, &mut import.report);

@@ -9,10 +9,10 @@ use super::json::{Json, Map, get};
 use super::litellm::wrong;
 use super::litellm_fields::{CostField, bears_cost};
 use crate::pricing::band::Band;
-use crate::pricing::families;
 use crate::pricing::rates::Rates;
 use crate::pricing::row::PriceRow;
 use crate::pricing::unseen::Reasoning;
+use crate::pricing::{families, reasons};
 use crate::{Error, Meter, ServiceTier};
 
 /// Rates of one length of input, by tier.
@@ -133,7 +133,7 @@ impl<'a> Entry<'a> {
             "audio_speech",
             "video_generation",
         ];
-        let known = families::reasoning(self.key);
+        let known = reasons::reasoning(self.key);
         self.row.reasoning = if silent.contains(&self.mode.as_str()) {
             Some(Reasoning::Never)
         } else if is("thinking_always_on", "true") {
