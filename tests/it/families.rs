@@ -78,6 +78,20 @@ fn tools_of_nova_2_are_held_though_only_nova_1_was_recorded_with_tools_alone() {
     assert_eq!(estimator().count("amazon.nova-lite-v1:0", &with_tool("hi")).kind, EstimateKind::Likely);
 }
 
+/// Short schemas alone were recorded of Claude, so one figure fitted them, and a long one was held at half of its own text.
+#[test]
+fn a_long_schema_of_claude_is_held_with_all_of_its_text() {
+    let properties: Vec<String> =
+        (0..60).map(|n| format!(r#""field number {n}":{{"type":"string"}}"#)).collect();
+    let text = format!(r#"{{"type":"object","properties":{{{}}}}}"#, properties.join(","));
+    let own = estimator().count_text("claude-sonnet-4-5", &text).expected;
+    let (expected, held) = beside("claude-sonnet-4-5", &with_part(Part::Schema(text.into())));
+    assert!(
+        own > 500 && held >= expected + own,
+        "{held} held for a schema of {own} and what stands around it"
+    );
+}
+
 #[test]
 fn thinking_and_a_schema_of_claude_are_held_with_the_text_that_anthropic_puts_in_front() {
     // 17 to 28 tokens were seen for thinking, some hundreds for a schema.

@@ -6,7 +6,7 @@ use super::size::Size;
 use super::{CONFIDENCE_PPM, Unsure};
 use crate::tokens::estimate::Estimate;
 use crate::tokens::profile::Profile;
-use crate::tokens::table::{FamilyTable, PartUnits, PromptPart};
+use crate::tokens::table::{FamilyTable, PartUnits, PromptPart, share};
 
 /// An estimate with the parts of which it is the sum.
 ///
@@ -85,6 +85,11 @@ fn measured(
         // Each of a provider's own tools has another text, and what one file showed may be one host's: as much as the
         // dearest that was seen.
         held = held.max(table.dearest(part, units));
+    }
+    let fits_short = figure.ppm == 0 && figure.tokens >= part.steady();
+    if part == PromptPart::Schema && fits_short && units.text > figure.tokens / 2 {
+        // One figure fitted the short schemas that were recorded: a longer one brings its own text beside it.
+        held = held.max(expected.saturating_add(share(units.text, profile.text_ppm.max(WHOLE_PPM))));
     }
     let beyond = match part {
         PromptPart::Text => unsure.text.beyond(figure.ppm.max(WHOLE_PPM)),
