@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use token_budget::{
-    Budget, Call, Caps, Estimate, EstimateKind, Message, Part, Policy, Prompt, RefusalKind, Tiers,
-    TokenEstimator, Usd, Verdict, Window,
+    Budget, Call, Caps, Enforcer, Estimate, EstimateKind, Message, Part, Policy, Prompt, RefusalKind, Tiers,
+    TokenEstimator, Unit, Usd, Verdict, Window,
 };
 
 use crate::support::{House, call, nanos, ready, team, usd};
@@ -60,6 +60,23 @@ fn a_bound_that_fits_is_not_counted() {
     let reservation = house.admit(&ask(1_000));
     assert_eq!(reservation.estimate(), Estimate::bound(4_000));
     assert_eq!((reservation.quoted(), counted(&fake)), (usd("5"), 0));
+}
+
+/// Nobody names an estimator: 2,700 bytes and 7 of framing are at most 2,707 tokens, and 300 words some 310.
+#[test]
+fn without_a_named_estimator_a_refused_bound_is_counted_where_a_vocabulary_is_built_in() {
+    let day = Budget::count("search", team(), Unit::TokensInput, 1_000, Window::day());
+    let enforcer = Enforcer::builder().policy(Policy::new([day]).unwrap()).build();
+    let prompt = |model: &str| {
+        Call::new(model).team("search").output_tokens(100).message(Message::user("mountain ".repeat(300)))
+    };
+    let held = |call: Call| enforcer.reserve_now(&call).unwrap().or_refusal().map(|held| held.estimate());
+
+    let openai = held(prompt("gpt-4o"));
+    assert_eq!(openai.is_ok(), cfg!(feature = "tiktoken"), "{openai:?}");
+    assert!(openai.map_or(300, |estimate| estimate.tokens).abs_diff(310) <= 15);
+    // Nobody has Claude's vocabulary.
+    assert!(held(prompt("claude-sonnet-4-5")).is_err());
 }
 
 #[test]
