@@ -8,6 +8,7 @@ use super::refuse;
 use super::{Plan, Priced};
 use crate::decision::{Judged, amounts, explain, judge, over_cap};
 use crate::ledger::{Outcome, Resize};
+use crate::message::Prompt;
 use crate::reservation::Reservation;
 use crate::{
     Decision, Error, ErrorKind, Estimate, EstimateKind, Event, Input, Refusal, ReservationId, Timestamp, Usd,
@@ -281,6 +282,16 @@ async fn settle_bound(reservation: Reservation, ask: &Ask<'_>, bound: Estimate) 
 /// The exact count of a prompt, where it says more than the bound did.
 fn counted(plan: &Plan, ask: &Ask<'_>, bound: Estimate) -> Result<Option<Estimate>, Error> {
     let Input::Prompt(prompt) = ask.input else { return Ok(None) };
+    count_of(plan, ask, prompt, bound)
+}
+
+/// The same of a prompt that stands in the place of the call's own.
+pub(super) fn count_of(
+    plan: &Plan,
+    ask: &Ask<'_>,
+    prompt: &Prompt,
+    bound: Estimate,
+) -> Result<Option<Estimate>, Error> {
     if bound.kind != EstimateKind::Bound {
         return Ok(None);
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::fitting::Fitting;
-use super::reserve::within_model;
+use super::reserve::{count_of, within_model};
 use super::{Ask, Enforcer, Plan};
 use crate::decision::{amounts, judge, over_cap};
 use crate::tokens::{Trim, TrimTarget, Trimmed, Trimming};
 use crate::verdict::Untrimmed;
-use crate::{Call, Decision, Error, Estimate, EstimateKind, Input, RefusalKind, Reservation, Verdict};
+use crate::{Call, Decision, Error, Estimate, Input, RefusalKind, Reservation, Verdict};
 
 /// The room that a refusal saw, as far as a shorter prompt is concerned.
 ///
@@ -46,15 +46,7 @@ impl Enforcer {
         if !room.fits(&room.least, 0)? || room.fits(&room.least, whole)? {
             return Ok(None);
         }
-        let (mut fits, mut is_too_large) = (0, whole);
-        while is_too_large.saturating_sub(fits) > 1 {
-            let middle = fits.midpoint(is_too_large);
-            match room.fits(&room.least, middle)? {
-                true => fits = middle,
-                false => is_too_large = middle,
-            }
-        }
-        room.tokens_input = fits;
+        room.tokens_input = largest(0, whole, |tokens| room.fits(&room.least, tokens))?;
         Ok(Some(room))
     }
 }
@@ -84,15 +76,10 @@ impl Room<'_> {
             return Ok(call);
         }
         let most = self.plan.limited(&Ask::of(&call), &after)?.limit.tokens;
-        let (mut fits, mut is_too_large) = (self.least.output_requested.unwrap_or(0), most);
-        while is_too_large.saturating_sub(fits) > 1 {
-            let middle = fits.midpoint(is_too_large);
-            match self.fits(&call.clone().output_tokens(middle), after.tokens)? {
-                true => fits = middle,
-                false => is_too_large = middle,
-            }
-        }
-        Ok(call.output_tokens(fits))
+        let least = self.least.output_requested.unwrap_or(0);
+        let fits = |output| self.fits(&call.clone().output_tokens(output), after.tokens);
+        let output = largest(least, most, fits)?;
+        Ok(call.output_tokens(output))
     }
 
     /// What was left out, or why trimming did not help.
@@ -113,15 +100,11 @@ impl Room<'_> {
 
     /// The input that a reserve would hold for a prompt: its bound, or the count where that is less.
     fn estimate(&self, prompt: &crate::Prompt) -> Estimate {
-        let (estimator, model) = (&self.plan.core.estimator, &self.plan.call.model);
-        let ask = Ask::of(&self.least);
-        let within = |estimate| within_model(&self.plan, &ask, estimate).unwrap_or(Estimate::opaque());
-        let bound = within(estimator.bound(model, prompt));
-        if bound.kind != EstimateKind::Bound {
-            return bound;
-        }
-        let count = within(estimator.count(model, prompt));
-        if count.tokens < bound.tokens { count } else { bound }
+        let (plan, ask) = (&self.plan, &Ask::of(&self.least));
+        let bound = plan.core.estimator.bound(&plan.call.model, prompt);
+        let held = within_model(plan, ask, bound)
+            .and_then(|bound| Ok(count_of(plan, ask, prompt, bound)?.unwrap_or(bound)));
+        held.unwrap_or(Estimate::opaque())
     }
 
     /// Whether the call would be admitted with so many input tokens, were the balances still what they were.
@@ -135,6 +118,22 @@ impl Room<'_> {
         let requested = amounts(binding, &priced.amount())?;
         Ok(judge(binding, &self.refused.balances, &requested) < Verdict::Degrade)
     }
+}
+
+/// The largest number below `is_too_large` that fits; `fits` is taken to.
+fn largest(
+    mut fits: u64,
+    mut is_too_large: u64,
+    holds: impl Fn(u64) -> Result<bool, Error>,
+) -> Result<u64, Error> {
+    while is_too_large.saturating_sub(fits) > 1 {
+        let middle = fits.midpoint(is_too_large);
+        match holds(middle)? {
+            true => fits = middle,
+            false => is_too_large = middle,
+        }
+    }
+    Ok(fits)
 }
 
 impl Reservation {
