@@ -124,11 +124,7 @@ pub(super) fn budgets(node: &Node, holder: &Holder) -> Result<Vec<Budget>, Error
     let unlimited =
         node.table()?.iter().any(|(field, node)| field == "max_budget" && matches!(node, Node::Null));
     let mut budgets: Vec<_> = dollars(&fields, holder, &scope, unlimited)?.into_iter().collect();
-    for (field, unit) in RATES {
-        if let Some(limit) = fields.find(field, |node| value::figure(node, &unit))? {
-            budgets.push(of_field(&scope, field, unit, limit, Window::rolling_minute()));
-        }
-    }
+    budgets.extend(rates(&fields, &scope, |rate| rate.into())?);
     budgets.extend(litellm::more(&fields, &scope)?);
     if budgets.is_empty() {
         return Err(wrong(
@@ -185,6 +181,21 @@ pub(super) fn is_secret(name: &str) -> bool {
 
 fn missing(names: &[&str]) -> Error {
     wrong(format!("has no name: expected one of {}", names.join(", ")))
+}
+
+/// A budget for each rate that is said, named after what `name` makes of its field.
+pub(super) fn rates(
+    fields: &Fields<'_>,
+    scope: &Scope,
+    name: impl Fn(&str) -> CompactString,
+) -> Result<Vec<Budget>, Error> {
+    let mut budgets = Vec::new();
+    for (rate, unit) in RATES {
+        if let Some(limit) = fields.find(rate, |node| value::figure(node, &unit))? {
+            budgets.push(of_field(scope, &name(rate), unit, limit, Window::rolling_minute()));
+        }
+    }
+    Ok(budgets)
 }
 
 pub(super) fn of_field(scope: &Scope, field: &str, unit: Unit, limit: i64, window: Window) -> Budget {

@@ -7,7 +7,7 @@
 use compact_str::{CompactString, format_compact};
 
 use super::super::Budget;
-use super::gateway::of_field;
+use super::gateway::{of_field, rates};
 use super::passed::{PASSED_OVER, is_limit, refuse, sets};
 use super::tree::{Fields, Node, shown, wrong};
 use super::value;
@@ -188,12 +188,7 @@ fn limits(fields: &Fields<'_>, scope: &Scope, field: &str) -> Result<Vec<Budget>
         (None, Some(_)) => return Err(Error::invalid("budget_duration", "stands without max_budget")),
         (None, None) => {}
     }
-    for (rate, unit) in [("tpm_limit", Unit::Tokens), ("rpm_limit", Unit::Requests)] {
-        if let Some(limit) = fields.find(rate, |node| value::figure(node, &unit))? {
-            let field = format_compact!("{field} {rate}");
-            budgets.push(of_field(scope, &field, unit, limit, Window::rolling_minute()));
-        }
-    }
+    budgets.extend(rates(fields, scope, |rate| format_compact!("{field} {rate}"))?);
     Ok(budgets)
 }
 
