@@ -1,6 +1,7 @@
 //! How many input tokens will a prompt be? What every estimator can be asked.
 
 mod bound;
+mod bytes;
 mod calibration;
 pub(crate) mod document;
 mod dropping;
@@ -26,8 +27,8 @@ mod table;
 #[cfg(feature = "tiktoken")]
 mod tiktoken;
 mod tool_text;
-mod unnamed;
 mod trim;
+mod unnamed;
 
 use std::fmt;
 

@@ -46,17 +46,5 @@ fn milliseconds(samples: u64, rate: u64) -> Option<u64> {
     (rate > 0).then(|| samples.saturating_mul(1_000).div_ceil(rate))
 }
 
-/// A number of so many bytes, the first the highest.
-fn big(bytes: &[u8], at: usize, count: usize) -> Option<u64> {
-    let bytes = bytes.get(at..at.checked_add(count)?)?;
-    Some(bytes.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
-}
-
-/// The same, the first the lowest.
-fn little(bytes: &[u8], at: usize, count: usize) -> Option<u64> {
-    let bytes = bytes.get(at..at.checked_add(count)?)?;
-    Some(bytes.iter().rev().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
-}
-
 #[cfg(test)]
 mod tests;

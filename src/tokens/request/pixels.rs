@@ -1,13 +1,14 @@
 //! How large is an image, by the first bytes of its data?
 
+use super::claimed::is_image_kind;
+use super::encoded;
 use crate::message::{Detail, Part, Picture};
+use crate::tokens::bytes;
 
 /// An image by its base64 text or its address: sized where its header tells the size; [`Part::Opaque`] where it is a
 /// film, a sound or a document by what it says or by its first bytes.
 pub(super) fn image(text: &str) -> Part {
-    if text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
-        && !text.get(5..).is_some_and(super::claimed::is_image_kind)
-    {
+    if encoded::data_url(text).is_some_and(|(kind, _)| !is_image_kind(kind)) {
         return Part::Opaque;
     }
     let head = decoded(base64(text));
@@ -125,14 +126,12 @@ fn jpeg(head: &[u8]) -> Option<(u32, u32)> {
     None
 }
 
-fn big(bytes: &[u8], at: usize, count: usize) -> Option<u32> {
-    let bytes = bytes.get(at..at.saturating_add(count))?;
-    Some(bytes.iter().fold(0, |sum, byte| (sum << 8) | u32::from(*byte)))
+fn big(head: &[u8], at: usize, count: usize) -> Option<u32> {
+    bytes::big(head, at, count).and_then(|number| u32::try_from(number).ok())
 }
 
-fn little(bytes: &[u8], at: usize, count: usize) -> Option<u32> {
-    let bytes = bytes.get(at..at.saturating_add(count))?;
-    Some(bytes.iter().rev().fold(0, |sum, byte| (sum << 8) | u32::from(*byte)))
+fn little(head: &[u8], at: usize, count: usize) -> Option<u32> {
+    bytes::little(head, at, count).and_then(|number| u32::try_from(number).ok())
 }
 
 #[cfg(test)]

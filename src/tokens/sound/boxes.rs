@@ -1,6 +1,7 @@
 //! How long does an MP4 or a QuickTime file play, with or without images?
 
-use super::{Clip, big, milliseconds};
+use super::{Clip, milliseconds};
+use crate::tokens::bytes::big;
 
 /// By the longest of all its tables; `None` where the times stand elsewhere: in fragments, or packed.
 pub(super) fn clip(bytes: &[u8]) -> Option<Clip> {

@@ -2,7 +2,8 @@
 
 use memchr::memchr_iter;
 
-use super::{RATE_MOST, big, milliseconds};
+use super::{RATE_MOST, milliseconds};
+use crate::tokens::bytes::big;
 
 /// By the larger of what its header says and what its frames say of themselves. What looks like a frame by chance
 /// adds half as much or so.

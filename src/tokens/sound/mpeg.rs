@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::big;
+use crate::tokens::bytes::big;
 
 /// The sum of its frames, each of which says how long it is and plays. Nothing is said of a file that is not
 /// frames for the most part.

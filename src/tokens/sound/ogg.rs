@@ -2,7 +2,8 @@
 
 use memchr::memmem;
 
-use super::{big, little, milliseconds};
+use super::milliseconds;
+use crate::tokens::bytes::{big, little};
 
 const OPUS_RATE: u64 = 48_000;
 /// Vorbis keeps above sixteen kilobits a second.

@@ -2,7 +2,8 @@
 
 use memchr::memmem;
 
-use super::{RATE_MOST, little, milliseconds};
+use super::{RATE_MOST, milliseconds};
+use crate::tokens::bytes::little;
 
 /// Sound of more channels, or of wider samples, is not known to be sent.
 const CHANNELS_MOST: u64 = 8;
