@@ -11,12 +11,16 @@
 
 #![expect(clippy::indexing_slicing, reason = "places are found in the bytes that they index")]
 
+#[path = "../src/tokens/rough/straddling.rs"]
+mod straddling;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::error::Error;
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
+use straddling::{back, front};
 use tiktoken_rs::CoreBPE;
 
 /// What stands before a word in one piece with it, and is a token by itself.
@@ -167,30 +171,6 @@ struct Straddling {
     fronts: HashSet<Vec<u8>>,
     /// By the part at the token's end.
     backs: HashSet<Vec<u8>>,
-}
-
-fn is_inner(byte: u8) -> bool {
-    byte & 0xc0 == 0x80
-}
-
-/// Bytes at the front of a token that belong to a character begun before.
-fn front(token: &[u8]) -> usize {
-    let inner = token.iter().take_while(|byte| is_inner(**byte)).count();
-    if inner < token.len() { inner } else { 0 }
-}
-
-/// Bytes at the end of a token whose character goes on.
-fn back(token: &[u8]) -> usize {
-    let inner = token.iter().rev().take_while(|byte| is_inner(**byte)).count();
-    let have = inner.saturating_add(1);
-    let Some(at) = token.len().checked_sub(have).filter(|at| *at > 0) else { return 0 };
-    let need = match token[at] {
-        0xc2..=0xdf => 2,
-        0xe0..=0xef => 3,
-        0xf0..=0xf4 => 4,
-        _ => 1,
-    };
-    if have < need { have } else { 0 }
 }
 
 impl Straddling {

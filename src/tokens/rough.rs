@@ -3,6 +3,7 @@
 mod cuts;
 mod known;
 mod space;
+mod straddling;
 
 use cuts::Cuts;
 use known::{Form, Known};

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use flate2::read::DeflateDecoder;
 
+use super::straddling::{back, front};
 use crate::tokens::family::Encoding;
 
 /// Facts about `o200k` and `cl100k`, unpacked with the first estimate in a process: 0.8 MB, in some milliseconds.
@@ -213,29 +214,6 @@ fn letter(byte: u8) -> Option<usize> {
 /// Up to three bytes and their number in one.
 fn packed(part: &[u8]) -> u32 {
     part.iter().fold(1, |packed, byte| packed << 8 | u32::from(*byte))
-}
-
-fn is_inner(byte: &u8) -> bool {
-    byte & 0xc0 == 0x80
-}
-
-/// Bytes at the front of a token that belong to a character begun before it.
-fn front(token: &[u8]) -> usize {
-    let inner = token.iter().take_while(|byte| is_inner(byte)).count();
-    if inner < token.len() { inner } else { 0 }
-}
-
-/// Bytes at the end of a token whose character goes on behind it.
-fn back(token: &[u8]) -> usize {
-    let have = token.iter().rev().take_while(|byte| is_inner(byte)).count().saturating_add(1);
-    let lead = token.len().checked_sub(have).filter(|at| *at > 0).and_then(|at| token.get(at));
-    let need = match lead {
-        Some(0xc2..=0xdf) => 2,
-        Some(0xe0..=0xef) => 3,
-        Some(0xf0..=0xf4) => 4,
-        _ => 1,
-    };
-    if have < need { have } else { 0 }
 }
 
 /// What of the unpacked file is not read yet.
