@@ -33,11 +33,9 @@ pub(crate) struct Judged {
 
 impl Judged {
     pub(crate) fn of(records: &[Record]) -> Self {
-        let plain: Vec<Outcome> = recorded(records)
-            .iter()
-            .map(|recorded| outcome(&recorded.explained, recorded.reported))
-            .collect();
-        let explained = left_out(records);
+        let recorded = recorded(records);
+        let plain = plain(&recorded);
+        let explained = left_out(records, &recorded);
         let pairs = explained.iter().zip(records);
         let left_out: Vec<Outcome> =
             pairs.map(|(explained, record)| outcome(explained, record.reported)).collect();
@@ -56,8 +54,13 @@ pub(crate) fn estimator() -> FamilyEstimator {
     FamilyEstimator::new()
 }
 
-pub(crate) fn outcome(explained: &Explanation, reported: u64) -> Outcome {
+fn outcome(explained: &Explanation, reported: u64) -> Outcome {
     Outcome { family: explained.family, estimate: explained.estimate, reported }
+}
+
+/// Every request by the table that is built in.
+pub(crate) fn plain(recorded: &[Recorded]) -> Vec<Outcome> {
+    recorded.iter().map(|recorded| outcome(&recorded.explained, recorded.reported)).collect()
 }
 
 /// Every request by its parts.
@@ -72,8 +75,7 @@ pub(crate) fn recorded(records: &[Record]) -> Vec<Recorded> {
 }
 
 /// Every request by a table that knows nothing of its file.
-fn left_out(records: &[Record]) -> Vec<Explanation> {
-    let recorded = recorded(records);
+fn left_out(records: &[Record], recorded: &[Recorded]) -> Vec<Explanation> {
     let mut tables: BTreeMap<&str, FamilyEstimator> = BTreeMap::new();
     for record in records {
         tables.entry(&record.file).or_insert_with(|| {

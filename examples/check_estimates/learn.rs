@@ -7,7 +7,7 @@ use std::sync::Arc;
 use token_budget::{Calibration, Clock, Conditions, PricingTable, SystemClock, Usd};
 
 use super::figures::Figures;
-use super::judge::{Outcome, applied, by_others, outcome, recorded, taught};
+use super::judge::{Outcome, applied, by_others, plain, recorded, taught};
 use super::records::{Record, Records};
 
 /// Learns from all requests, writes that down, and prints what the other files' calls would have made of each.
@@ -15,7 +15,7 @@ use super::records::{Record, Records};
 /// # Errors
 /// The file cannot be written.
 pub(crate) fn learn(records: &Records, path: &Path) -> Result<(), Box<dyn Error>> {
-    let plain = plain(&records.list);
+    let plain = plain(&recorded(&records.list));
     let calibration = taught(&records.list, &plain, None);
     let text = serde_json::to_string(&*calibration)?;
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -40,14 +40,10 @@ pub(crate) fn judge(records: &Records, path: &Path) -> Result<(), Box<dyn Error>
     let calibration: Calibration =
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     let calibration = Arc::new(calibration);
-    let plain = plain(&records.list);
+    let plain = plain(&recorded(&records.list));
     let with = applied(&records.list, &plain, |_| Arc::clone(&calibration));
     compare(records, &plain, &with, "calibrated");
     Ok(())
-}
-
-fn plain(records: &[Record]) -> Vec<Outcome> {
-    recorded(records).iter().map(|recorded| outcome(&recorded.explained, recorded.reported)).collect()
 }
 
 fn compare(records: &Records, without: &[Outcome], with: &[Outcome], name: &str) {
