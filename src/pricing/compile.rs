@@ -80,7 +80,7 @@ pub(super) fn compile(row: &PriceRow, times: Option<&Rates>) -> Result<Compiled,
                 } else {
                     rates(tier)
                 };
-                scale("region_factors", &mut filled.rates, factor, row.is_factored())?;
+                scale("region_factors", &mut filled.rates, factor, row.is_factored)?;
                 let set = RateSet::of(&filled, &shared);
                 places.push(place(&mut sets, set)?);
             }
@@ -145,7 +145,7 @@ fn band<'a>(
         .into_iter()
         .map(|tier| {
             let mut scaled = base;
-            scale(&format!("{}_factor", tier.name()), &mut scaled, row.factor(tier), row.is_factored())?;
+            scale(&format!("{}_factor", tier.name()), &mut scaled, row.factor(tier), row.is_factored)?;
             Ok([read(tier)?, scaled])
         })
         .collect()

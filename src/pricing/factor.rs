@@ -214,7 +214,7 @@ impl PriceFactor {
         if !self.without_tools {
             row.factors.push(self.factor.normalize());
         }
-        row.is_product = true;
+        row.is_factored = true;
         Ok(row)
     }
 

@@ -125,8 +125,9 @@ pub struct PriceRow {
     /// By which factors of a table its rates have been multiplied, tools' fees included.
     #[serde(skip)]
     pub(super) factors: Vec<Decimal>,
+    /// Whether its rates have been multiplied, so that they may have more decimals than anybody wrote.
     #[serde(skip)]
-    pub(super) is_product: bool,
+    pub(super) is_factored: bool,
 }
 
 impl PriceRow {
@@ -325,11 +326,6 @@ impl PriceRow {
 
     pub(super) fn rates_mut(&mut self, tier: ServiceTier) -> &mut Rates {
         rates_of!(&mut self, tier)
-    }
-
-    /// Whether some of its rates have been multiplied, so that they may have more decimals than anybody wrote.
-    pub(super) fn is_factored(&self) -> bool {
-        self.is_product
     }
 
     /// Whether it names a rate anywhere, be it zero.

@@ -155,7 +155,7 @@ impl<'a> Spelling<'a> {
     /// Writes the key: in lower case, a dot between numbers as a dash, `gpt-35` as `gpt-3-5`.
     fn write(&mut self, name: &str) -> Option<()> {
         let name = match name.as_bytes().get(..6) {
-            Some(start) if start.eq_ignore_ascii_case(b"gpt-35") && !digit_at(name, 6) => {
+            Some(start) if start.eq_ignore_ascii_case(b"gpt-35") && !goes_on_at(name, 6) => {
                 self.push(b"gpt-3-5")?;
                 name.get(6..)?
             }
@@ -242,7 +242,7 @@ fn is_number_behind(name: &str, dot: usize) -> bool {
     (1..=2).contains(&digits) && behind.get(digits).is_none_or(|byte| !byte.is_ascii_alphanumeric())
 }
 
-fn digit_at(name: &str, at: usize) -> bool {
+fn goes_on_at(name: &str, at: usize) -> bool {
     name.as_bytes().get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'.')
 }
 
