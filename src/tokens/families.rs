@@ -198,10 +198,6 @@ impl TokenEstimator for FamilyEstimator {
 
     fn count_text(&self, model: &str, text: &str) -> Estimate {
         let profile = Profile::of(model);
-        let mut work = self.counter.work();
-        let tokens = self.counter.tokens(profile.encoding, text, &mut work);
-        let units = PartUnits::new(0, tokens.expected, 0);
-        let figure = self.table().of(&profile, PromptPart::Text).unwrap_or_default();
         // A text too long to be counted whole is no count: the estimator says which it was.
         #[cfg(feature = "tiktoken")]
         if let (true, Counter::Vocabulary(estimator)) = (profile.is_exact, &self.counter) {
@@ -210,6 +206,9 @@ impl TokenEstimator for FamilyEstimator {
                 return counted;
             }
         }
+        let tokens = self.counter.tokens(profile.encoding, text, &mut self.counter.work());
+        let units = PartUnits::new(0, tokens.expected, 0);
+        let figure = self.table().of(&profile, PromptPart::Text).unwrap_or_default();
         let most = figure.held(PromptPart::Text, units).saturating_add(tokens.beyond(figure.ppm));
         let expected = figure.expected(units);
         if profile.is_guess || figure.files == 0 {

@@ -39,8 +39,9 @@ pub(super) fn fewest(
     if !fits(&after) {
         return Ok(Found::Never { least: after });
     }
-    let tokens = if before.needs_model_maximum() { u64::MAX } else { before.tokens };
-    let mut above = Measured { count: 0, tokens };
+    // What cannot be counted is larger than anything that can.
+    let size = |estimate: Estimate| if estimate.needs_model_maximum() { u64::MAX } else { estimate.tokens };
+    let mut above = Measured { count: 0, tokens: size(before) };
     let mut below = Measured { count: parts.len(), tokens: after.tokens };
     let mut halves = false;
     while below.count.saturating_sub(above.count) > 1 {
@@ -49,8 +50,7 @@ pub(super) fn fewest(
         if fits(&estimate) {
             (below, after) = (Measured { count, tokens: estimate.tokens }, estimate);
         } else {
-            let tokens = if estimate.needs_model_maximum() { u64::MAX } else { estimate.tokens };
-            above = Measured { count, tokens };
+            above = Measured { count, tokens: size(estimate) };
         }
         halves = !halves;
     }
