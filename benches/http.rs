@@ -23,8 +23,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::server::conn::http1;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use token_budget::call::ScopeKind;
 use token_budget::http::{BudgetLayer, HttpBudget};
-use token_budget::{Budget, Call, Enforcer, Policy, Scope, ScopeKind, Usd, Window};
+use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
 use tower::{Layer, Service, ServiceExt};
 
 /// Frames of one streamed answer.

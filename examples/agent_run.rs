@@ -20,11 +20,9 @@
 
 use std::error::Error;
 
-use token_budget::ledger::Signature;
-use token_budget::{
-    Budget, Call, Enforcer, InFlight, KeptBack, OnLimit, Policy, RunGuard, RunPart, RunReport, Scope, Turn,
-    Usage, Usd, Window,
-};
+use token_budget::ledger::Attribution;
+use token_budget::run::{KeptBack, OnLimit, RunPart, RunReport, Turn};
+use token_budget::{Budget, Call, Enforcer, InFlight, Policy, RunGuard, Scope, Usage, Usd, Window};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let month = Budget::usd("agents", Scope::team("agents")?, Usd::dollars(200), Window::month());
@@ -145,13 +143,13 @@ fn people_grant_and_stop(enforcer: &Enforcer) -> Result<(), Box<dyn Error>> {
         "4. The run waits for {} more dollars; an application awaits `paused.answer()`",
         paused.missing()
     );
-    run.grant_now(paused.missing(), Signature::new("ada", "it is nearly done"))?;
+    run.grant_now(paused.missing(), Attribution::new("ada", "it is nearly done"))?;
 
     let in_flight: InFlight = run.reserve_now(&call)?.or_refusal()?.send();
     let signal = run.stopped(); // awaited beside the running call, in a select
-    run.stop_now(Signature::new("grace", "it edits the wrong repository"))?;
+    run.stop_now(Attribution::new("grace", "it edits the wrong repository"))?;
     let stop = signal.reason().ok_or("the call has not heard of it")?;
-    println!("   the running call hears: {} by {}", stop.signature.reason, stop.signature.by);
+    println!("   the running call hears: {} by {}", stop.attribution.reason, stop.attribution.by);
     // It was sent, so it is recorded all the same.
     let _receipt = in_flight.reconcile_now(Usage::of(0, 15_000))?;
     show("   Stopped", &run.report_now()?);

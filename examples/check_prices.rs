@@ -15,11 +15,11 @@ use std::process::ExitCode;
 
 use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value, json};
-use token_budget::pricing::Import;
-use token_budget::{
-    Conditions, ExactUsd, Meter, PriceSource, PricingTable, Region, SearchContext, ServiceTier, Timestamp,
-    Usage,
-};
+use token_budget::call::{Conditions, Region, SearchContext, ServiceTier};
+use token_budget::pricing::{ExactUsd, Import, PriceSource};
+use token_budget::time::Timestamp;
+use token_budget::usage::Meter;
+use token_budget::{PricingTable, Usage};
 
 type Failure = Box<dyn Error>;
 

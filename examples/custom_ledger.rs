@@ -12,14 +12,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Capabilities, Ended, Entry, EntryKind, EntryLine, Expired, Frozen, MarkScope, News, Note, OnExpiry,
-    Outcome, PendingEvent, Rank, Reconcile, Record, Release, Reply, Reserve, Resize, Signature,
+    Account, Attribution, Balance, Capabilities, Certainty, Claim, ClaimLine, Effects, Ended, Entry,
+    EntryKind, EntryLine, Expired, Frozen, ImmediateLedger, MarkScope, Note, OnExpiry, Outcome, PendingEvent,
+    Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
 };
 use token_budget::testing::conformance::{self, Maker, Offers, Standing};
-use token_budget::{
-    Account, Balance, BudgetLedger, Claim, Clock, Error, ErrorKind, ImmediateLedger, Line, Period,
-    ReservationId, Root, Scope, Timestamp,
-};
+use token_budget::time::{Period, Timestamp};
+use token_budget::{BudgetLedger, Clock, Error, ErrorKind, Scope};
 
 /// Books in one map, under one lock.
 #[derive(Debug)]
@@ -46,7 +45,7 @@ type Key = (String, ReservationId);
 #[derive(Clone, Debug)]
 struct Known {
     stage: Stage,
-    lines: Vec<Line>,
+    lines: Vec<ClaimLine>,
     /// What its first command asked for: a repeat must ask for the same.
     asked: Vec<i64>,
     /// What it holds, or what it is charged.
@@ -61,7 +60,7 @@ struct Known {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Held,
-    Charged(Rank),
+    Charged(Certainty),
     Released,
     Refused,
     Tombstone,
@@ -101,7 +100,7 @@ impl Books {
             let charge = known.on_expiry.clone().unwrap_or_else(|| known.amounts.clone());
             let accounts = known.lines.iter().map(|line| line.account.clone());
             let charged = accounts.zip(charge.iter().copied()).collect();
-            self.end(&key, &known, (Stage::Charged(Rank::Expired), charge), (&note, None))?;
+            self.end(&key, &known, (Stage::Charged(Certainty::Expired), charge), (&note, None))?;
             self.untold.entry(key.0).or_default().push(Expired { id, due, charged });
         }
         Ok(())
@@ -115,7 +114,7 @@ impl Books {
             OnExpiry::Hold => None,
             OnExpiry::Amounts(charge) => check(claim, charge).map(|()| Some(charge.to_vec()))?,
         };
-        let key = (name(claim.root()), id);
+        let key = (name(claim.tenant()), id);
         let before = self.balances_of(claim.lines());
         if let Some(known) = self.known.get(&key) {
             let first = known.first_outcome(id, claim, amounts)?;
@@ -139,26 +138,28 @@ impl Books {
     }
 
     fn reconcile(&mut self, command: &Reconcile<'_>) -> Result<Reply, Error> {
-        let Reconcile { id, claim, amounts, rank, note } = *command;
+        let Reconcile { id, claim, amounts, certainty, note } = *command;
         check(claim, amounts)?;
-        let key = (name(claim.root()), id);
+        let key = (name(claim.tenant()), id);
         let known = self.known.get(&key).cloned();
         let held = known.filter(|known| !matches!(known.stage, Stage::Refused | Stage::Tombstone));
         let Some(known) = held else { return self.charge_unheld(&key, command) };
         if !known.is_about(claim) {
             return Err(conflict(id, &known));
         }
-        let stands = if let Stage::Charged(rank) = known.stage { Some(rank) } else { None };
+        let stands = if let Stage::Charged(certainty) = known.stage { Some(certainty) } else { None };
         let (outcome, repeated) = match stands {
-            Some(stands) if rank == stands && known.amounts != amounts => return Err(conflict(id, &known)),
-            Some(stands) if rank == stands => (Outcome::Applied, true),
-            Some(stands) if rank < stands => (Outcome::Ignored, false),
+            Some(stands) if certainty == stands && known.amounts != amounts => {
+                return Err(conflict(id, &known));
+            }
+            Some(stands) if certainty == stands => (Outcome::Applied, true),
+            Some(stands) if certainty < stands => (Outcome::Ignored, false),
             _ => {
-                self.end(&key, &known, (Stage::Charged(rank), amounts.to_vec()), (note, None))?;
+                self.end(&key, &known, (Stage::Charged(certainty), amounts.to_vec()), (note, None))?;
                 (Outcome::Applied, false)
             }
         };
-        let replaced = stands.filter(|stands| *stands < rank);
+        let replaced = stands.filter(|stands| *stands < certainty);
         let after = self.balances_of(claim.lines());
         Ok(Reply { repeated, replaced, unheld: known.unheld, ..self.reply(&key.0, outcome, after) })
     }
@@ -167,8 +168,8 @@ impl Books {
     fn charge_unheld(&mut self, key: &Key, command: &Reconcile<'_>) -> Result<Reply, Error> {
         let (lines, amounts) = (command.claim.lines().to_vec(), command.amounts.to_vec());
         let changes = amounts.iter().map(|amount| (*amount, 0)).collect();
-        self.post(key, &lines, changes, (EntryKind::Unheld(command.rank), command.note, None))?;
-        let (stage, asked, expires_at) = (Stage::Charged(command.rank), amounts.clone(), Timestamp::MAX);
+        self.post(key, &lines, changes, (EntryKind::Unheld(command.certainty), command.note, None))?;
+        let (stage, asked, expires_at) = (Stage::Charged(command.certainty), amounts.clone(), Timestamp::MAX);
         let known = Known { stage, lines, asked, amounts, expires_at, on_expiry: None, unheld: true };
         self.known.insert(key.clone(), known);
         let after = self.balances_of(command.claim.lines());
@@ -176,16 +177,17 @@ impl Books {
     }
 
     fn release(&mut self, command: &Release<'_>) -> Result<Reply, Error> {
-        let key = (name(command.root), command.id);
+        let key = (name(command.tenant), command.id);
         let Some(known) = self.known.get(&key).cloned() else {
             // A delayed reserve must not come alive.
             self.known.insert(key.clone(), Known::tombstone());
             return Ok(self.reply(&key.0, Outcome::Applied, Vec::new()));
         };
         match known.stage {
-            Stage::Held | Stage::Charged(Rank::Expired | Rank::Provisional | Rank::Estimated) => {
+            Stage::Held
+            | Stage::Charged(Certainty::Expired | Certainty::Provisional | Certainty::Estimated) => {
                 let nothing = vec![0; known.amounts.len()];
-                self.end(&key, &known, (Stage::Released, nothing), (command.note, command.signature))?;
+                self.end(&key, &known, (Stage::Released, nothing), (command.note, command.attribution))?;
                 let after = self.balances_of(&known.lines);
                 Ok(self.reply(&key.0, Outcome::Applied, after))
             }
@@ -193,7 +195,9 @@ impl Books {
                 let after = self.balances_of(&known.lines);
                 Ok(Reply { repeated: true, ..self.reply(&key.0, Outcome::Applied, after) })
             }
-            Stage::Charged(Rank::Reported) => Err(state(command.id, "is charged what the provider reported")),
+            Stage::Charged(Certainty::Reported) => {
+                Err(state(command.id, "is charged what the provider reported"))
+            }
             Stage::Refused => Err(state(command.id, "was refused")),
         }
     }
@@ -201,7 +205,7 @@ impl Books {
     fn resize(&mut self, command: &Resize<'_>) -> Result<Reply, Error> {
         let Resize { id, claim, amounts, expires_at } = *command;
         check(claim, amounts)?;
-        let key = (name(claim.root()), id);
+        let key = (name(claim.tenant()), id);
         let held = self.known.get(&key).filter(|known| known.stage == Stage::Held).cloned();
         let known = held.ok_or_else(|| state(id, "is not held"))?;
         if !known.is_about(claim) {
@@ -228,7 +232,7 @@ impl Books {
         key: &Key,
         known: &Known,
         (stage, amounts): (Stage, Vec<i64>),
-        (note, signature): (&Note, Option<&Signature>),
+        (note, attribution): (&Note, Option<&Attribution>),
     ) -> Result<(), Error> {
         let change = |(new, old): (&i64, &i64)| match known.stage {
             Stage::Held => (*new, old.saturating_neg()),
@@ -236,10 +240,10 @@ impl Books {
         };
         let changes = amounts.iter().zip(&known.amounts).map(change).collect();
         let kind = match stage {
-            Stage::Charged(rank) => EntryKind::Reconciled(rank),
+            Stage::Charged(certainty) => EntryKind::Reconciled(certainty),
             _ => EntryKind::Released,
         };
-        self.post(key, &known.lines, changes, (kind, note, signature))?;
+        self.post(key, &known.lines, changes, (kind, note, attribution))?;
         self.known.insert(key.clone(), Known { stage, amounts, ..known.clone() });
         Ok(())
     }
@@ -248,9 +252,9 @@ impl Books {
     fn post(
         &mut self,
         key: &Key,
-        lines: &[Line],
+        lines: &[ClaimLine],
         changes: Vec<(i64, i64)>,
-        (kind, note, signature): (EntryKind, &Note, Option<&Signature>),
+        (kind, note, attribution): (EntryKind, &Note, Option<&Attribution>),
     ) -> Result<(), Error> {
         let mut new = Vec::new();
         for ((line, (spent, reserved)), old) in lines.iter().zip(&changes).zip(self.balances_of(lines)) {
@@ -274,12 +278,12 @@ impl Books {
             kind,
             lines: lines.collect(),
             note: note.clone(),
-            signature: signature.cloned(),
+            attribution: attribution.cloned(),
         });
         Ok(())
     }
 
-    fn balances_of(&self, lines: &[Line]) -> Vec<Balance> {
+    fn balances_of(&self, lines: &[ClaimLine]) -> Vec<Balance> {
         lines.iter().map(|line| self.balance(&line.account, &line.period)).collect()
     }
 
@@ -288,11 +292,11 @@ impl Books {
     }
 
     /// An answer, with the expiries that nobody heard of yet.
-    fn reply(&mut self, root: &str, outcome: Outcome, balances: Vec<Balance>) -> Reply {
-        let expired = self.untold.remove(root);
-        let news = expired.map(|expired| Box::new(News { expired, ..News::default() }));
+    fn reply(&mut self, tenant: &str, outcome: Outcome, balances: Vec<Balance>) -> Reply {
+        let expired = self.untold.remove(tenant);
+        let effects = expired.map(|expired| Box::new(Effects { expired, ..Effects::default() }));
         let (repeated, unheld, replaced, now) = (false, false, None, self.now);
-        Reply { outcome, repeated, unheld, replaced, now, balances: balances.into_iter().collect(), news }
+        Reply { outcome, repeated, unheld, replaced, now, balances: balances.into_iter().collect(), effects }
     }
 }
 
@@ -322,7 +326,7 @@ impl Known {
 }
 
 /// The one inequality, on every line. A line that does not grow always fits.
-fn all_fit(lines: &[Line], balances: &[Balance], amounts: &[i64]) -> Result<bool, Error> {
+fn all_fit(lines: &[ClaimLine], balances: &[Balance], amounts: &[i64]) -> Result<bool, Error> {
     let mut fits = true;
     for ((line, balance), amount) in lines.iter().zip(balances).zip(amounts) {
         let used = balance.used().checked_add(*amount);
@@ -339,7 +343,7 @@ fn check(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
     if claim.lines().iter().any(|line| line.period.span > 1) {
         return Err(not_offered("rolling windows"));
     }
-    if claim.lines().iter().any(|line| !line.marks.is_empty()) {
+    if claim.lines().iter().any(|line| !line.thresholds.is_empty()) {
         return Err(not_offered("levels"));
     }
     if claim.lines().len() != amounts.len() || amounts.iter().any(|amount| *amount < 0) {
@@ -348,8 +352,8 @@ fn check(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
     Ok(())
 }
 
-fn name(root: &Root) -> String {
-    root.name().to_owned()
+fn name(tenant: &Tenant) -> String {
+    tenant.name().to_owned()
 }
 
 /// Where the map keeps an account's period. The root is part of the name: two roots are separate books.
@@ -361,7 +365,7 @@ fn not_offered(what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{what} are not offered"))
 }
 
-fn overflow(line: &Line) -> Error {
+fn overflow(line: &ClaimLine) -> Error {
     Error::overflow(&line.account.to_string())
 }
 
@@ -400,7 +404,7 @@ impl BudgetLedger for OneMap {
         Err(not_offered("marks"))
     }
 
-    async fn marks(&self, _: &Root, _: &[Scope]) -> Result<Vec<Frozen>, Error> {
+    async fn marks(&self, _: &Tenant, _: &[Scope]) -> Result<Vec<Frozen>, Error> {
         Ok(Vec::new())
     }
 
@@ -410,9 +414,9 @@ impl BudgetLedger for OneMap {
         })
     }
 
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         let books = self.books.lock();
-        let journal = books.journal.get(root.name()).into_iter().flatten();
+        let journal = books.journal.get(tenant.name()).into_iter().flatten();
         Ok(journal.filter(|entry| entry.sequence >= from).take(limit).cloned().collect())
     }
 

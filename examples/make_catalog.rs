@@ -28,8 +28,10 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value};
-use token_budget::pricing::Import;
-use token_budget::{Meter, PriceRow, PriceSource, PricingTable, ServiceTier};
+use token_budget::PricingTable;
+use token_budget::call::ServiceTier;
+use token_budget::pricing::{Import, PriceRow, PriceSource};
+use token_budget::usage::Meter;
 
 type Failure = Box<dyn Error>;
 
@@ -154,13 +156,13 @@ fn inherit_reasoning(tables: &mut [Table]) {
     };
     let mut said: BTreeMap<String, usize> = BTreeMap::new();
     for row in tables.iter().flat_map(|table| table.rows.values()) {
-        if let Some(rank) = WORDS.iter().position(|word| row["reasoning"] == *word) {
+        if let Some(certainty) = WORDS.iter().position(|word| row["reasoning"] == *word) {
             let most = said.entry(bare(row)).or_default();
-            *most = rank.max(*most);
+            *most = certainty.max(*most);
         }
     }
     for row in tables.iter_mut().flat_map(|table| table.rows.values_mut()) {
-        let word = said.get(&bare(row)).and_then(|rank| WORDS.get(*rank));
+        let word = said.get(&bare(row)).and_then(|certainty| WORDS.get(*certainty));
         if let Some(word) = word.filter(|_| row["reasoning"].is_null()) {
             row["reasoning"] = (*word).into();
         }
@@ -217,10 +219,10 @@ fn selected(path: &str, container: &Value, is_newest: bool) -> Result<(Rows, BTr
         let theirs = if raw.starts_with("vertex_ai-") { "vertex_ai" } else { raw };
         let ours = PROVIDERS.iter().find(|(name, _)| *name == theirs).map(|(_, ours)| *ours);
         let Some(ours) = ours.filter(|ours| is_newest || !RESELLERS.contains(ours)) else { continue };
-        let rank = PROVIDERS.iter().position(|(_, name)| *name == ours).unwrap_or(PROVIDERS.len());
+        let certainty = PROVIDERS.iter().position(|(_, name)| *name == ours).unwrap_or(PROVIDERS.len());
         let bare = |seller: &str| key.strip_prefix(seller).and_then(|rest| rest.strip_prefix('/'));
         let short = bare(theirs).or_else(|| bare(ours)).unwrap_or(key);
-        names.insert((rank, short.to_owned()));
+        names.insert((certainty, short.to_owned()));
         let row = by_name.get(&(raw, key.as_str())).or_else(|| by_name.get(&(raw, short)));
         let Some(row) = row.filter(|_| MODES.contains(&word("mode"))) else { continue };
         let embeds = word("mode") == "embedding";
@@ -246,7 +248,7 @@ fn selected(path: &str, container: &Value, is_newest: bool) -> Result<(Rows, BTr
         if ours == "perplexity" && name.contains('/') {
             eprintln!("{key}: resold");
         } else if name != *key || !name.starts_with(&format!("{theirs}/")) {
-            rows.entry((rank, name)).or_insert(row);
+            rows.entry((certainty, name)).or_insert(row);
         }
     }
     drop_dated(&mut rows);
@@ -317,9 +319,9 @@ fn drop_dated(rows: &mut Rows) {
         row["model"] = Value::Null;
         row
     };
-    let same = |rows: &Rows, (rank, name): &(usize, String)| {
+    let same = |rows: &Rows, (certainty, name): &(usize, String)| {
         let undated = undated(name)?;
-        let (dated, undated) = (rows.get(&(*rank, name.clone()))?, rows.get(&(*rank, undated))?);
+        let (dated, undated) = (rows.get(&(*certainty, name.clone()))?, rows.get(&(*certainty, undated))?);
         Some(nameless(dated) == nameless(undated))
     };
     let dated: Vec<_> = rows.keys().filter(|name| same(rows, name) == Some(true)).cloned().collect();
@@ -331,17 +333,17 @@ fn drop_dated(rows: &mut Rows) {
 /// Names that differ in their place alone, and equal another in everything, are written as that.
 fn drop_places(rows: &mut Rows) -> Vec<Alias> {
     let mut equal: BTreeMap<(usize, String, String), Vec<String>> = BTreeMap::new();
-    for ((rank, name), row) in &*rows {
+    for ((certainty, name), row) in &*rows {
         let mut content = row.clone();
         content["model"] = Value::Null;
-        let group = (*rank, placeless(name).unwrap_or(name).to_owned(), content.to_string());
+        let group = (*certainty, placeless(name).unwrap_or(name).to_owned(), content.to_string());
         equal.entry(group).or_default().push(name.clone());
     }
     let mut aliases = Vec::new();
-    for ((rank, base, _), names) in equal {
+    for ((certainty, base, _), names) in equal {
         let kept = names.iter().find(|name| **name == base).or_else(|| names.first()).cloned();
         for name in names.iter().filter(|name| Some(*name) != kept.as_ref()) {
-            let Some(row) = rows.remove(&(rank, name.clone())) else { continue };
+            let Some(row) = rows.remove(&(certainty, name.clone())) else { continue };
             let provider = row["provider"].as_str().unwrap_or_default().to_owned();
             aliases.push((provider, name.clone(), kept.clone().unwrap_or_default()));
         }

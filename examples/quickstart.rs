@@ -18,9 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use token_budget::ledger::Signature;
+use token_budget::ledger::Attribution;
+use token_budget::usage::Unit;
 use token_budget::{
-    Budget, Call, Enforcer, Event, Observer, Policy, RunGuard, Scope, Tiers, Unit, Usage, Usd, Window,
+    Budget, Call, Enforcer, Event, Observer, Policy, RunGuard, Scope, Tiers, Usage, Usd, Window,
 };
 
 #[tokio::main]
@@ -71,7 +72,7 @@ fn an_agent_goes_wild(enforcer: &Enforcer, provider: &Provider) -> Result<(), Bo
     };
     println!("   {refused}");
 
-    leash.stop_now(Signature::new("ada", "it never reads the error message"))?;
+    leash.stop_now(Attribution::new("ada", "it never reads the error message"))?;
     let report = leash.report_now()?;
     println!("   {} rounds, ${} spent of ${}\n", report.iterations, report.spent_usd, Usd::dollars(1));
     Ok(())
@@ -141,7 +142,7 @@ struct PrintCrossings;
 
 impl Observer for PrintCrossings {
     fn observe(&self, event: &Event) {
-        if let Event::Crossed { budget, window, spent, unit, .. } = event {
+        if let Event::Reached { budget, window, spent, unit, .. } = event {
             println!("   told once: budget {budget} {window} has reached {}", unit.show(*spent));
         }
     }

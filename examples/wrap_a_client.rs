@@ -18,9 +18,12 @@
 use std::error::Error;
 use std::fmt;
 
+use token_budget::call::Message;
+use token_budget::client::{CallError, Failure};
+use token_budget::enforcer::Actual;
+use token_budget::policy::Caps;
 use token_budget::{
-    Budget, BudgetEnforcedClient, Call, CallError, Caps, Enforcer, Failure, LlmClient, Message, Policy,
-    Report, Scope, Usage, Usd, Window,
+    Budget, BudgetEnforcedClient, Call, Enforcer, LlmClient, Policy, Scope, Usage, Usd, Window,
 };
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -108,11 +111,11 @@ impl LlmClient for ChatClient {
         self.post(request).await
     }
 
-    fn report(&self, response: &ChatResponse) -> Report {
-        Report {
+    fn report(&self, response: &ChatResponse) -> Actual {
+        Actual {
             usage: Usage::of(response.prompt_tokens, response.completion_tokens),
             model: Some(response.model.as_str().into()),
-            ..Report::default()
+            ..Actual::default()
         }
     }
 
@@ -198,7 +201,7 @@ async fn a_request_without_room_is_shortened(client: &BudgetEnforcedClient<ChatC
 async fn a_closure_will_do(enforcer: &Enforcer) -> Outcome {
     let call = Call::new("gpt-4o").team("search").message(Message::user("sum it up")).output_tokens(300);
     let answer = enforcer
-        .run(&call, |permit| async move {
+        .guard(&call, |permit| async move {
             let request =
                 ChatRequest { model: "gpt-4o", prompt: "sum it up", max_tokens: permit.output_tokens };
             let response = ChatClient.post(request).await?;

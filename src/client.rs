@@ -11,12 +11,14 @@ use std::future::Future;
 use futures_core::Stream;
 
 pub use closure::Permit;
-pub use enforced::{BudgetEnforcedClient, ClientStream, FailedAttempt, Next, Rung};
+pub use enforced::{AfterFailure, BudgetEnforcedClient, ClientStream, FailedAttempt, Rung};
 pub use json::{ClassifyFailure, JsonClient, ReadError};
 
+use crate::reservation::Actual;
+use crate::stream::StreamReader;
 use crate::tokens::{TrimTarget, Trimming};
 use crate::wire::{UsageReport, extract};
-use crate::{Call, Decision, Error, ErrorKind, InFlight, Receipt, Report, StreamReader, Usage, Usd};
+use crate::{Call, Decision, Error, ErrorKind, InFlight, Receipt, Usage, Usd};
 
 /// A client that a team already has, as far as budgets need to know it.
 ///
@@ -43,7 +45,7 @@ pub trait LlmClient: Send + Sync {
     ) -> impl Future<Output = Result<Self::Response, Self::Error>> + Send;
 
     /// Reads what the response used. What it does not say stays missing, and is charged as held.
-    fn report(&self, response: &Self::Response) -> Report;
+    fn report(&self, response: &Self::Response) -> Actual;
 
     /// All text that the response brought, where reading it again is cheap: asked only where the report says so few
     /// output tokens for it that they are counted once more.
@@ -57,28 +59,28 @@ pub trait LlmClient: Send + Sync {
     }
 
     /// Reads what an attempt used that failed all the same, where its error says so: that is charged.
-    fn report_failure(&self, _error: &Self::Error) -> Option<Report> {
+    fn report_failure(&self, _error: &Self::Error) -> Option<Actual> {
         None
     }
 
     /// Says both of an attempt at once, for a client that would otherwise read the error's body twice.
     ///
     /// Both answers must be those of [`failure`](Self::failure) and [`report_failure`](Self::report_failure).
-    fn failed(&self, error: &Self::Error) -> (Failure, Option<Report>) {
+    fn failed(&self, error: &Self::Error) -> (Failure, Option<Actual>) {
         (self.failure(error), self.report_failure(error))
     }
 
     /// Limits the request's output to so many tokens of each choice, and says whether it could: writes the limit where
     /// the request has none, lowers it where it has a larger one.
     ///
-    /// Asked where the request names no limit ([`OnNoLimit`](crate::OnNoLimit)) or asks for more than is held. A client
+    /// Asked where the request names no limit ([`OnNoLimit`](crate::values::OnNoLimit)) or asks for more than is held. A client
     /// that cannot do it has such requests held for the most that their model generates.
     fn clamp(&self, _request: &mut Self::Request, _output_tokens: u64) -> bool {
         false
     }
 
     /// Leaves old parts of the request's conversation out until it fits, as
-    /// [`RequestShape::trim`](crate::RequestShape::trim) does with JSON; unchanged unless it answers
+    /// [`RequestShape::trim`](crate::tokens::RequestShape::trim) does with JSON; unchanged unless it answers
     /// [`Trimming::Shorter`]. Asked only where the caller wants it
     /// ([`BudgetEnforcedClient::trim_to_room`]) and the request has no room; it is described again afterwards. The target
     /// measures a prompt as its hold will.
@@ -146,7 +148,7 @@ impl Failure {
     /// Usage that such a body may bring is charged whatever its class; [`JsonClient::reading_errors`] reads both.
     ///
     /// ```
-    /// use token_budget::Failure;
+    /// use token_budget::client::Failure;
     ///
     /// let filtered = br#"{"error": {"code": "content_filter", "message": "the prompt was filtered"}}"#;
     /// assert_eq!(Failure::of_answer(400, filtered), Failure::InputBilled);
@@ -177,14 +179,14 @@ const VIOLATION_FEE: Usd = Usd::from_nanos(50_000_000);
 
 /// What a request is charged that was refused and billed: its input, as it was estimated, or a fee. `None` of a
 /// failure of any other class.
-pub(crate) fn refused_and_billed(failure: Failure, in_flight: &InFlight) -> Option<Report> {
+pub(crate) fn refused_and_billed(failure: Failure, in_flight: &InFlight) -> Option<Actual> {
     match failure {
         Failure::InputBilled => {
-            Some(Report { estimated: true, ..Usage::of(in_flight.reached().input, 0).into() })
+            Some(Actual { estimated: true, ..Usage::of(in_flight.reached().input, 0).into() })
         }
         Failure::FeeBilled(fee) => {
-            let nothing = Report::from(Usage::of(0, 0));
-            Some(Report { estimated: true, unbilled: true, cost: Some(fee), ..nothing })
+            let nothing = Actual::from(Usage::of(0, 0));
+            Some(Actual { estimated: true, unbilled: true, cost: Some(fee), ..nothing })
         }
         Failure::NotSent | Failure::NotBilled | Failure::Unknown => None,
     }
@@ -230,16 +232,16 @@ impl<E> From<Error> for CallError<E> {
 }
 
 /// A response and what it was charged.
-pub struct Answer<T> {
+pub struct Completed<T> {
     /// What the client answered.
     pub response: T,
     /// What the call was charged. A response is handed over even where charging it failed.
     pub receipt: Result<Receipt, Error>,
 }
 
-impl<T> fmt::Debug for Answer<T> {
+impl<T> fmt::Debug for Completed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer({:?})", self.receipt)
+        write!(f, "Completed({:?})", self.receipt)
     }
 }
 
@@ -248,7 +250,7 @@ async fn finish<C: LlmClient>(
     client: &C,
     in_flight: InFlight,
     response: Result<C::Response, C::Error>,
-) -> Result<Answer<C::Response>, CallError<C::Error>> {
+) -> Result<Completed<C::Response>, CallError<C::Error>> {
     match response {
         Ok(response) => {
             let mut report = client.report(&response);
@@ -260,7 +262,7 @@ async fn finish<C: LlmClient>(
                 report.counted = client.text(&response).and_then(|text| in_flight.count_text(&text));
             }
             let receipt = in_flight.reconcile(report).await;
-            Ok(Answer { response, receipt })
+            Ok(Completed { response, receipt })
         }
         Err(error) => {
             let (failure, report) = client.failed(&error);
@@ -271,12 +273,12 @@ async fn finish<C: LlmClient>(
 }
 
 /// Fewer tokens for the text than are written in any language but of long words: worth a count.
-fn is_little(report: &Report) -> bool {
+fn is_little(report: &Actual) -> bool {
     report.usage.output().is_some_and(|output| output < report.text.bytes_all() / 8)
 }
 
 /// Settles a call that failed. What cannot be delivered waits in the outbox; the client's error matters more.
-async fn fail(in_flight: InFlight, failure: Failure, report: Option<Report>) {
+async fn fail(in_flight: InFlight, failure: Failure, report: Option<Actual>) {
     match (report.or_else(|| refused_and_billed(failure, &in_flight)), failure) {
         (Some(report), _) => drop(in_flight.reconcile(report).await),
         (None, Failure::NotSent | Failure::NotBilled) => drop(in_flight.release().await),

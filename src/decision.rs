@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub use crate::values::binding::{Binding, Terms, TierAction};
+pub use crate::values::verdict::{BudgetState, Excess, FrozenScope, Refusal, RefusalKind};
+
 use crate::policy::Policy;
-use crate::verdict::{FrozenScope, JudgedLine, Observed};
-use crate::{
-    Amount, Balance, Binding, Call, Caps, Conditions, Decision, Error, Excess, Fees, ModelPrice, Refusal,
-    RefusalKind, Timestamp, Unit, Usd, Verdict,
-};
+use crate::pricing::ModelPrice;
+use crate::values::verdict::{JudgedLine, Observed};
+use crate::values::{Balance, Caps, Conditions, Fees, Timestamp, Unit};
+use crate::{Amount, Call, Decision, Error, Usd, Verdict};
 
 /// What a call is estimated and priced at, before it is made.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +57,10 @@ impl Quote {
 ///
 /// # Example: eighty percent is a warning, a hundred and twenty the end
 /// ```
-/// use token_budget::{Amount, Balance, Budget, Call, Policy, Quote, Scope, Tiers, Timestamp, Usd, Verdict, Window};
-/// use token_budget::check_budget;
+/// use token_budget::decision::Quote;
+/// use token_budget::ledger::Balance;
+/// use token_budget::time::Timestamp;
+/// use token_budget::{check_budget, Amount, Budget, Call, Policy, Scope, Tiers, Usd, Verdict, Window};
 ///
 /// let month = Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month())
 ///     .tiers(Tiers::soft_hard(80, 120)?);
@@ -75,7 +79,7 @@ impl Quote {
 pub fn check_budget(
     policy: &Policy,
     call: &Call,
-    balance: impl Fn(&crate::Account) -> Balance,
+    balance: impl Fn(&crate::values::Account) -> Balance,
     quote: &Quote,
     now: Timestamp,
 ) -> Result<Decision, Error> {
@@ -87,7 +91,7 @@ pub fn check_budget(
     let most = quote.amount.usd.checked_add(quote.excess.usd).unwrap_or(Usd::MAX);
     let extra = over_cap(&binding.caps, quote.amount.tokens_input, most, output);
     let (quote, observed) = observed(&binding, quote, most, output);
-    let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
+    let judged = Judged { binding, balances, requested, frees_up: Vec::new(), now };
     Ok(explain(judged, &quote, Vec::new(), extra, true).observing(observed))
 }
 
@@ -134,7 +138,7 @@ pub(crate) struct Judged {
     pub(crate) balances: SmallVec<[Balance; 8]>,
     pub(crate) requested: SmallVec<[i64; 8]>,
     /// Rolling lines that refuse, and after how many further sub-periods each has room.
-    pub(crate) frees: Vec<(usize, u32)>,
+    pub(crate) frees_up: Vec<(usize, u32)>,
     pub(crate) now: Timestamp,
 }
 
@@ -174,7 +178,7 @@ pub(crate) fn explain(
     extra: Option<Refusal>,
     advice: bool,
 ) -> Decision {
-    let Judged { binding, balances, requested, frees, now } = judged;
+    let Judged { binding, balances, requested, frees_up, now } = judged;
     let mut verdict = judge(&binding, &balances, &requested);
     // Where not the output but the scope, the model or the call itself refuses, no size of it would fit.
     let is_refused_whole = !frozen.is_empty()
@@ -195,7 +199,7 @@ pub(crate) fn explain(
         binding,
         balances,
         requested,
-        frees,
+        frees_up,
         set_aside: Vec::new(),
         frozen,
         extra,

@@ -87,7 +87,7 @@ pub use answer::MeteredAnswer;
 #[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
 pub use body::MeteredBody;
 pub use exchange::{Admitted, Answered, Exchange, failure_of};
-pub use gate::{HttpBudget, Ruling, UnknownPath};
+pub use gate::{HttpBudget, OnUnknownPath, Ruling};
 pub use head::{Headers, RequestHead};
 #[cfg(feature = "reqwest-middleware")]
 pub use middleware::BudgetMiddleware;

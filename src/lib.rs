@@ -34,27 +34,27 @@
 //! # Where to go on
 //! | you want | read |
 //! | --- | --- |
-//! | to wrap a client | [`BudgetEnforcedClient`], or [`Enforcer::run`] for a closure |
+//! | to wrap a client | [`BudgetEnforcedClient`], or [`Enforcer::guard`] for a closure |
 //! | to stream, held whole or by slices that stop at the ceiling | [`BudgetEnforcedClient::stream`], [`MeteredStream`] |
-//! | to post JSON | [`JsonClient`] |
+//! | to post JSON | [`client::JsonClient`] |
 //! | to put budgets before any HTTP client or proxy | [`http`]: [`http::HttpBudget`], `BudgetLayer`, `BudgetMiddleware` |
-//! | to send a long conversation shorter where there is no room | [`BudgetEnforcedClient::trim_to_room`], `HttpBudget::trim_to_room`, [`RequestShape::trim`], [`tokens::Trim`] |
+//! | to send a long conversation shorter where there is no room | [`BudgetEnforcedClient::trim_to_room`], `HttpBudget::trim_to_room`, [`tokens::RequestShape::trim`], [`tokens::Trim`] |
 //! | to put an agent on a leash | [`RunGuard`] |
 //! | to say what may be spent | [`Budget`], [`Tiers`], [`policy`] |
-//! | to know why a call was refused | [`Decision`], [`Refusal`] |
-//! | what passes without a budget | [`Unbound`] |
-//! | requests that name no output limit | [`OnNoLimit`], [`Reservation::must_send_limit`] |
+//! | to know why a call was refused | [`Decision`], [`decision::Refusal`] |
+//! | what passes without a budget | [`policy::Unbound`] |
+//! | requests that name no output limit | [`policy::OnNoLimit`], [`Reservation::must_send_limit`] |
 //! | what an abandoned call is charged | [`InFlight::watched`], [`pricing::Unseen`] |
 //! | your own prices, or a public price table | [`PricingTable`], [`pricing::Import`] |
 //! | exact token counts | [`TokenEstimator`], `TiktokenEstimator` |
-//! | tighter holds for any model | [`FamilyEstimator`], [`Calibration`], [`OutputSizing`] |
-//! | a call read off its JSON body | [`RequestShape`] |
+//! | tighter holds for any model | [`tokens::FamilyEstimator`], [`tokens::Calibration`], [`tokens::OutputSizing`] |
+//! | a call read off its JSON body | [`tokens::RequestShape`] |
 //! | many calls of one key, fast | [`Enforcer::prepare`] |
 //! | usage out of a response or a stream | [`wire`]: [`wire::extract`], [`wire::StreamMeter`] |
 //! | what a provider still lets through | [`wire::RateLimitState`] |
 //! | to hear of crossings and overruns | [`Observer`], [`Event`] |
 //! | books that survive the process, shared by several | `SqliteLedger` (feature `sqlite`) |
-//! | reports that survive it while the ledger is away | [`OutboxFile`] |
+//! | reports that survive it while the ledger is away | [`enforcer::OutboxFile`] |
 //! | levels told that a process did not live to tell | [`Enforcer::tell_pending`] |
 //! | to keep the books elsewhere | [`ledger`], [`BudgetLedger`] |
 //! | to test your own calls, faults and all | `testing`: `ScriptedProvider`, `Oracle` |
@@ -81,88 +81,44 @@
 //! for it, and what is left to later calls, may differ.
 
 mod sync;
-mod error;
-mod name;
-mod private;
-mod money;
-mod meter;
-mod usage;
-mod amount;
-mod scope;
-mod clock;
-mod window;
-mod conditions;
-mod message;
-mod no_limit;
-mod call;
-mod account;
-mod claim;
-mod binding;
-mod fee;
-mod verdict;
-mod event;
+mod values;
+pub mod client;
+pub mod decision;
+pub mod enforcer;
+pub mod http;
+pub mod ledger;
 pub mod policy;
 pub mod pricing;
-pub mod tokens;
-pub mod wire;
-mod decision;
-pub mod ledger;
-mod enforcer;
 mod reservation;
-mod stream;
-mod client;
-mod run;
-pub mod http;
+pub mod run;
+pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tokens;
+pub mod wire;
 
-pub use account::{Account, Balance, Book, ReservationId, Root};
-pub use amount::{Amount, Unit};
-pub use binding::{Binding, Bound, Caps, TierAction, Unbound};
-pub use call::Call;
-pub use claim::{Claim, Line, Mark};
-pub use client::{
-    Answer, BudgetEnforcedClient, CallError, ClassifyFailure, ClientStream, FailedAttempt, Failure,
-    JsonClient, LlmClient, Next, Permit, ReadError, Rung, StreamingClient,
-};
-pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use conditions::{Conditions, Modality, Region, SearchContext, ServiceTier};
-pub use decision::{Quote, check_budget};
-pub use enforcer::{Abandoned, Admission, Enforcer, EnforcerBuilder, LedgerAway, OutboxFile, Prepared};
-pub use error::{Error, ErrorKind};
-pub use event::{Event, Observer};
-pub use fee::{Fee, Fees};
-#[cfg(feature = "sqlite")]
-pub use ledger::SqliteLedger;
-pub use ledger::{BudgetLedger, ImmediateLedger, MemoryLedger, Rank, Signature};
-pub use message::{Detail, Input, Message, Part, Picture, Prompt};
-pub use meter::{Meter, MeterUnit};
-pub use money::Usd;
-pub use no_limit::OnNoLimit;
-pub use policy::{Budget, Exemption, Policy, Tiers};
-pub use pricing::{Cost, CostLine, ExactUsd, ModelPrice, PriceRow, PriceSource, PricingTable, Rates};
-pub use reservation::{InFlight, Receipt, ReceiptLine, Report, Reservation, Resized};
-pub use run::{
-    Below, ChildAdmission, ChildBuilder, ChildFigures, KeptBack, OnLimit, PauseAnswer, Paused, RunFigures,
-    RunGuard, RunGuardBuilder, RunLimits, RunPart, RunReport, RunState, StopSignal, ToolAdmission,
-    ToolRefusal, ToolReservation, Turn,
-};
-pub use scope::{Scope, ScopeKind};
-#[cfg(feature = "tokio")]
-pub use stream::TokioBackground;
-pub use stream::{
-    AtCeiling, Background, CutOff, Drain, MeteredStream, StreamEnd, StreamError, StreamOptions,
-    StreamOutcome, StreamReader, StreamSeen, WireReader,
-};
-#[cfg(feature = "tiktoken")]
-pub use tokens::TiktokenEstimator;
-pub use tokens::{
-    ByteBound, Calibration, Estimate, EstimateKind, FamilyEstimator, LearnedOutput, OutputSizing,
-    RequestShape, TokenEstimator,
-};
-pub use usage::Usage;
-pub use verdict::{BudgetState, Decision, Excess, FrozenScope, Refusal, RefusalKind, Verdict};
-pub use window::{Period, Window};
+pub use values::{call, time, usage};
+
+pub use client::{BudgetEnforcedClient, LlmClient};
+pub use decision::check_budget;
+pub use enforcer::{Admission, Enforcer};
+pub use ledger::{BudgetLedger, MemoryLedger};
+pub use policy::{Budget, Policy, Tiers};
+pub use pricing::PricingTable;
+pub use reservation::{InFlight, Receipt, Reservation};
+pub use run::RunGuard;
+pub use stream::MeteredStream;
+pub use tokens::TokenEstimator;
+pub use values::amount::Amount;
+pub use values::call::Call;
+pub use values::error::{Error, ErrorKind};
+pub use values::event::{Event, Observer};
+pub use values::money::Usd;
+pub use values::scope::Scope;
+pub use values::time::clock::Clock;
+pub use values::time::window::Window;
+pub use values::usage::Usage;
+pub use values::verdict::{Decision, Verdict};
 
 // The README's example is compiled and run with the others.
 #[cfg(doctest)]

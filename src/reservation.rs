@@ -15,7 +15,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub(crate) use abandoned::Hidden;
-pub use charge::Report;
+pub use charge::Actual;
 pub(crate) use growing::Grown;
 pub(crate) use open::Reach;
 pub use receipt::{Receipt, ReceiptLine};
@@ -24,12 +24,10 @@ pub(crate) use streamed::Reached;
 
 use crate::decision::{Judged, Quote, explain};
 use crate::enforcer::{Plan, Priced};
-use crate::tokens::{Dropping, Trimmed};
-use crate::verdict::Observed;
-use crate::{
-    Amount, Balance, Binding, Decision, Error, Estimate, Excess, Refusal, ReservationId, Timestamp, Usd,
-    Verdict,
-};
+use crate::tokens::{Dropping, Estimate, Trimmed};
+use crate::values::verdict::Observed;
+use crate::values::{Balance, Binding, Excess, Refusal, ReservationId, Timestamp};
+use crate::{Amount, Decision, Error, Usd, Verdict};
 use open::Open;
 
 /// Room that is held for a call not yet sent.
@@ -56,7 +54,8 @@ impl fmt::Debug for Reservation {
 ///
 /// # Example: what was never sent is free, what was sent is not
 /// ```
-/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Unit, Window};
+/// use token_budget::usage::Unit;
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Window};
 ///
 /// let one = Budget::count("search", Scope::team("search")?, Unit::Requests, 1, Window::day());
 /// let enforcer = Enforcer::builder().policy(Policy::new([one])?).build();
@@ -254,7 +253,7 @@ impl Reservation {
     /// Whether the request names no limit of its own, so that it must be sent with
     /// [`output_tokens_each`](Self::output_tokens_each): else it may generate more than is held.
     ///
-    /// See [`OnNoLimit`](crate::OnNoLimit). Gates and clients write it in by themselves.
+    /// See [`OnNoLimit`](crate::values::OnNoLimit). Gates and clients write it in by themselves.
     #[must_use]
     pub fn must_send_limit(&self) -> bool {
         self.open().reach.is_written
@@ -304,7 +303,7 @@ impl Reservation {
             binding: Arc::clone(open.binding()),
             balances: open.balances.clone(),
             requested: open.amounts.clone(),
-            frees: Vec::new(),
+            frees_up: Vec::new(),
             now: open.now,
         };
         let price = open.plan.price.clone();
@@ -360,7 +359,7 @@ impl InFlight {
     ///
     /// # Errors
     /// `Overflow` where a sum does not fit; `State` or `Conflict` where the hold was ended in another way.
-    pub async fn reconcile(self, report: impl Into<Report>) -> Result<Receipt, Error> {
+    pub async fn reconcile(self, report: impl Into<Actual>) -> Result<Receipt, Error> {
         let mut in_flight = self;
         match in_flight.open.take() {
             Some(open) => open.settle(report.into()).await,
@@ -372,7 +371,7 @@ impl InFlight {
     ///
     /// # Errors
     /// As [`reconcile`](Self::reconcile).
-    pub fn reconcile_now(mut self, report: impl Into<Report>) -> Result<Receipt, Error> {
+    pub fn reconcile_now(mut self, report: impl Into<Actual>) -> Result<Receipt, Error> {
         match self.open.take() {
             Some(open) => open.settle_at_once(&report.into()).inspect(Receipt::save_pending),
             None => Err(settled_before()),
@@ -380,7 +379,7 @@ impl InFlight {
     }
 
     /// The same for a drop: what could not be delivered is saved by the next command.
-    pub(crate) fn reconcile_dropped(mut self, report: impl Into<Report>) -> Result<Receipt, Error> {
+    pub(crate) fn reconcile_dropped(mut self, report: impl Into<Actual>) -> Result<Receipt, Error> {
         match self.open.take() {
             Some(open) => open.settle_at_once(&report.into()),
             None => Err(settled_before()),

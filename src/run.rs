@@ -33,7 +33,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use self::admit::Seat;
-pub use self::builder::RunGuardBuilder;
+pub use self::builder::Builder;
 pub(crate) use self::carve::set_aside;
 pub use self::child::{Below, ChildAdmission, ChildBuilder};
 pub(crate) use self::level::Levels;
@@ -49,9 +49,10 @@ pub use self::signal::StopSignal;
 pub use self::state::RunState;
 pub use self::tools::{ToolAdmission, ToolRefusal, ToolReservation};
 use crate::enforcer::{Pending, at_once};
-use crate::ledger::{MarkAction, Note, Rank, Signature};
+use crate::ledger::{Attribution, Certainty, MarkAction, Note};
 use crate::policy::is_run_line;
-use crate::{Admission, Call, Enforcer, Error, ReservationId, Scope, Timestamp, Unit};
+use crate::values::{ReservationId, Timestamp, Unit};
+use crate::{Admission, Call, Enforcer, Error, Scope};
 
 /// A leash for one run of an agent: dollars, tokens, rounds, tools, and time.
 ///
@@ -108,8 +109,8 @@ impl fmt::Debug for RunGuard {
 
 impl RunGuard {
     /// Begins a guard for the run of that id.
-    pub fn builder(id: impl Into<CompactString>) -> RunGuardBuilder {
-        RunGuardBuilder::new(id.into(), ())
+    pub fn builder(id: impl Into<CompactString>) -> Builder {
+        Builder::new(id.into(), ())
     }
 
     /// The run's id.
@@ -124,7 +125,7 @@ impl RunGuard {
         &self.run.limits
     }
 
-    /// Whether a [saved state](RunGuardBuilder::resume) was put on the books when this guard opened the run.
+    /// Whether a [saved state](Builder::resume) was put on the books when this guard opened the run.
     #[must_use]
     pub fn was_restored(&self) -> bool {
         self.was_restored
@@ -133,7 +134,7 @@ impl RunGuard {
     /// Holds room for a call of the run: in its own limits, in those of every run above it, and in every
     /// budget that binds the call.
     ///
-    /// The levels named by [`charging`](RunGuardBuilder::charging) pay beside those that the call names. Where
+    /// The levels named by [`charging`](Builder::charging) pay beside those that the call names. Where
     /// the run has a ladder, the strongest of its models that fits is held: send
     /// [`Reservation::model`](crate::Reservation::model). Each call begins at its own model again, so that it
     /// is back with the strong one as soon as there is room.
@@ -152,7 +153,7 @@ impl RunGuard {
         at_once(self.reserve(call))?
     }
 
-    /// Holds room for the run's last word, which may use what was [kept back](RunGuardBuilder::keep_back).
+    /// Holds room for the run's last word, which may use what was [kept back](Builder::keep_back).
     ///
     /// The caller says which call is the last; should it fail, its retry is one, too. Only this run's own part
     /// opens: what a run above keeps back stays with that run.
@@ -213,16 +214,16 @@ impl RunGuard {
     ///
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached.
-    pub async fn stop(&self, signature: Signature) -> Result<(), Error> {
-        self.mark(MarkAction::Stop, &signature).await
+    pub async fn stop(&self, attribution: Attribution) -> Result<(), Error> {
+        self.mark(MarkAction::Stop, &attribution).await
     }
 
     /// The same without a runtime, for ledgers that answer at once.
     ///
     /// # Errors
     /// As [`stop`](Self::stop), and `Unsupported` where the ledger needs to be waited for.
-    pub fn stop_now(&self, signature: Signature) -> Result<(), Error> {
-        at_once(self.stop(signature))?
+    pub fn stop_now(&self, attribution: Attribution) -> Result<(), Error> {
+        at_once(self.stop(attribution))?
     }
 
     /// What running calls may wait for: it resolves when this run or one above it is stopped.
@@ -246,7 +247,7 @@ impl RunGuard {
     /// `LedgerUnavailable` when the ledger cannot be reached.
     pub async fn close(self) -> Result<RunReport, Error> {
         let report = self.report().await?;
-        self.mark(MarkAction::Close, &Signature::new("run", "the run was closed")).await?;
+        self.mark(MarkAction::Close, &Attribution::new("run", "the run was closed")).await?;
         self.seat().end_carves();
         self.seat().settle_ended().await?;
         Ok(report)
@@ -270,9 +271,9 @@ impl RunGuard {
         self.run.scope()
     }
 
-    async fn mark(&self, action: MarkAction, signature: &Signature) -> Result<(), Error> {
+    async fn mark(&self, action: MarkAction, attribution: &Attribution) -> Result<(), Error> {
         let organization = self.run.charge.organization_name();
-        self.enforcer.mark(organization, self.scope(), action, signature).await.map(|_| ())
+        self.enforcer.mark(organization, self.scope(), action, attribution).await.map(|_| ())
     }
 }
 
@@ -296,7 +297,7 @@ impl Drop for RunGuard {
             amounts: SmallVec::from_elem(open, 1),
             held: SmallVec::new(),
             correction: None,
-            rank: Rank::Reported,
+            certainty: Certainty::Reported,
             note: Note::default(),
         });
     }

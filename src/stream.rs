@@ -32,10 +32,10 @@ use crate::{Call, Decision, Error, InFlight, Receipt};
 /// at once, and let the youngest wait or be cut where all of it does not fit.
 ///
 /// ```
-/// use token_budget::{AtCeiling, StreamOptions};
+/// use token_budget::stream::{OnCeiling, StreamOptions};
 ///
 /// assert!(StreamOptions::default().holds_whole());
-/// let options = StreamOptions::slices(100).at_ceiling(AtCeiling::Finish);
+/// let options = StreamOptions::slices(100).at_ceiling(OnCeiling::Finish);
 /// assert_eq!(options.slice(), 100);
 /// ```
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ use crate::{Call, Decision, Error, InFlight, Receipt};
 pub struct StreamOptions {
     /// `None` holds the whole limit.
     slice: Option<u64>,
-    at_ceiling: AtCeiling,
+    at_ceiling: OnCeiling,
     keeps_text: bool,
     drain: Option<Drain>,
 }
@@ -51,7 +51,7 @@ pub struct StreamOptions {
 /// What happens to a stream whose answer no longer fits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum AtCeiling {
+pub enum OnCeiling {
     /// It ends with a refusal that carries what came so far.
     #[default]
     Stop,
@@ -61,7 +61,7 @@ pub enum AtCeiling {
 
 impl Default for StreamOptions {
     fn default() -> Self {
-        Self { slice: None, at_ceiling: AtCeiling::Stop, keeps_text: true, drain: None }
+        Self { slice: None, at_ceiling: OnCeiling::Stop, keeps_text: true, drain: None }
     }
 }
 
@@ -89,7 +89,7 @@ impl StreamOptions {
     }
 
     /// Stops at the ceiling, or lets an answer that was begun finish.
-    pub fn at_ceiling(mut self, at_ceiling: AtCeiling) -> Self {
+    pub fn at_ceiling(mut self, at_ceiling: OnCeiling) -> Self {
         self.at_ceiling = at_ceiling;
         self
     }
@@ -217,7 +217,7 @@ impl<E: StdError + 'static> StdError for StreamError<E> {
 /// read. Where no more fits it ends with a refusal: the item that did not fit is the last
 /// one handed on. At its end it is charged by the provider's usage, else by the text that
 /// was seen. Where it breaks off or is dropped it is charged its input and the output seen,
-/// and what its model may have reasoned unseen meanwhile ([`Abandoned`](crate::Abandoned)).
+/// and what its model may have reasoned unseen meanwhile ([`OnAbandon`](crate::enforcer::OnAbandon)).
 /// Items are handed on one by one as they come, unchanged; what is not asked for is not read.
 ///
 /// # Example: a story that outgrows its budget
@@ -226,8 +226,9 @@ impl<E: StdError + 'static> StdError for StreamError<E> {
 /// use std::pin::pin;
 /// use std::task::{Context, Poll, Waker};
 /// use futures_core::Stream;
-/// use token_budget::{Budget, Call, Enforcer, MeteredStream, Policy, Scope, StreamError, StreamOptions, Usd, Window};
-/// use token_budget::{StreamSeen, Unit};
+/// use token_budget::stream::{StreamError, StreamOptions, StreamSeen};
+/// use token_budget::usage::Unit;
+/// use token_budget::{Budget, Call, Enforcer, MeteredStream, Policy, Scope, Usd, Window};
 ///
 /// /// A provider that never comes to an end: two words and a comma an item.
 /// struct Endless;

@@ -21,8 +21,8 @@ mod books;
 use std::sync::Arc;
 
 use shuttle::thread;
-use token_budget::ledger::{OnExpiry, Outcome, Rank};
-use token_budget::{Claim, ReservationId, Timestamp};
+use token_budget::ledger::{Certainty, Claim, OnExpiry, Outcome, ReservationId};
+use token_budget::time::Timestamp;
 
 use self::books::{Books, always, claim, line};
 
@@ -104,7 +104,7 @@ fn a_doomed_amount_never_refuses_one_that_fits() {
                 let claim = two_lines(4);
                 let id = books.id();
                 let one = admitted(books, id, &claim, 2);
-                books.reconcile(id, &claim, &[1, 1], Rank::Reported).expect("never refused");
+                books.reconcile(id, &claim, &[1, 1], Certainty::Reported).expect("never refused");
                 one
             })
         };
@@ -123,11 +123,11 @@ fn a_report_stands_whoever_releases_expires_or_estimates_before_or_after() {
         let expiry = (Timestamp::from_secs(10), OnExpiry::Hold);
         books.reserve_until(id, &claim, &[6, 6], expiry).expect("no error");
         let reports: Work = Box::new(move |books| {
-            books.reconcile(id, &two_lines(10), &[4, 4], Rank::Reported).expect("never refused");
+            books.reconcile(id, &two_lines(10), &[4, 4], Certainty::Reported).expect("never refused");
             0
         });
         let estimates: Work = Box::new(move |books| {
-            books.reconcile(id, &two_lines(10), &[5, 5], Rank::Estimated).expect("never refused");
+            books.reconcile(id, &two_lines(10), &[5, 5], Certainty::Estimated).expect("never refused");
             0
         });
         let releases: Work = Box::new(move |books| i64::from(books.release(id).is_ok()));
@@ -174,7 +174,7 @@ fn retries_of_one_call_are_charged_once() {
             Box::new(move |books| {
                 let claim = two_lines(10);
                 let first = books.reserve(id, &claim, &[6, 6]);
-                books.reconcile(id, &claim, &[5, 5], Rank::Reported).expect("never refused");
+                books.reconcile(id, &claim, &[5, 5], Certainty::Reported).expect("never refused");
                 i64::from(!first.expect("held before it is charged").repeated)
             })
         };
@@ -202,7 +202,7 @@ fn a_lowered_limit_and_growing_holds_never_pass_the_limit_they_were_given() {
                 if grown.outcome == Outcome::Applied {
                     assert!(grown.balances[0].used() + 2 <= ceiling);
                 }
-                books.reconcile(id, &claim, &[used, used], Rank::Reported).expect("never refused");
+                books.reconcile(id, &claim, &[used, used], Certainty::Reported).expect("never refused");
                 used
             })
         };

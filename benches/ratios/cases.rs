@@ -4,38 +4,44 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use token_budget::ledger::{Note, OnExpiry, Outcome, Rank, Reconcile, Reserve};
-use token_budget::{
-    Account, Book, Budget, Call, Claim, Clock, Enforcer, Line, Mark, MemoryLedger, Period, Policy,
-    PricingTable, Root, Scope, ScopeKind, SystemClock, Timestamp, Unit, Usage, Usd, Window,
+use token_budget::call::{Message, Prompt, ScopeKind};
+use token_budget::ledger::{
+    Account, BudgetKey, Certainty, Claim, ClaimLine, Note, OnExpiry, Outcome, Reconcile, ReservationId,
+    Reserve, Tenant, Threshold,
 };
-use token_budget::{BudgetLedger, ByteBound, Message, Prompt, ReservationId, TokenEstimator};
+use token_budget::time::{Period, SystemClock, Timestamp};
+use token_budget::tokens::ByteBoundEstimator;
+use token_budget::usage::Unit;
+use token_budget::{
+    Budget, BudgetLedger, Call, Clock, Enforcer, MemoryLedger, Policy, PricingTable, Scope, TokenEstimator,
+    Usage, Usd, Window,
+};
 
 use crate::peers::Random;
 use crate::timing::Work;
 
-fn root(number: usize) -> Root {
-    Root::organization(&Scope::organization(format!("acme-{number}")).unwrap())
+fn tenant(number: usize) -> Tenant {
+    Tenant::organization(&Scope::organization(format!("acme-{number}")).unwrap())
 }
 
-fn book(root: &Root, level: usize) -> Arc<Book> {
-    Arc::new(Book {
-        root: root.clone(),
+fn book(tenant: &Tenant, level: usize) -> Arc<BudgetKey> {
+    Arc::new(BudgetKey {
+        tenant: tenant.clone(),
         budget: format!("budget-{level}").into(),
         unit: Unit::Usd,
         window: "day".into(),
     })
 }
 
-fn line(account: Account, ceiling: i64) -> Line {
+fn line(account: Account, ceiling: i64) -> ClaimLine {
     let period = Period { number: 7, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 };
     // Two tiers ahead, as a budget with warnings has.
-    let marks = [Mark { at: i64::MAX / 4, tier: 0 }, Mark { at: i64::MAX / 3, tier: 1 }];
-    Line { account, period, ceiling, marks: marks.into_iter().collect() }
+    let thresholds = [Threshold { at: i64::MAX / 4, tier: 0 }, Threshold { at: i64::MAX / 3, tier: 1 }];
+    ClaimLine { account, period, ceiling, thresholds: thresholds.into_iter().collect() }
 }
 
 /// One line for each of `levels` users, the last of them `leaf`.
-pub fn claim(root: &Root, books: &[Arc<Book>], leaf: usize, ceiling: i64) -> Claim {
+pub fn claim(tenant: &Tenant, books: &[Arc<BudgetKey>], leaf: usize, ceiling: i64) -> Claim {
     let scope = |level: usize| {
         let name = if level + 1 == books.len() { format!("leaf-{leaf}") } else { format!("level-{level}") };
         Scope::user(name).unwrap()
@@ -43,11 +49,11 @@ pub fn claim(root: &Root, books: &[Arc<Book>], leaf: usize, ceiling: i64) -> Cla
     let lines = books.iter().enumerate();
     let lines =
         lines.map(|(level, book)| line(Account::new(Arc::clone(book), scope(level)), ceiling)).collect();
-    Claim::new(root.clone(), &[], lines).unwrap()
+    Claim::new(tenant.clone(), &[], lines).unwrap()
 }
 
-pub fn books(root: &Root, levels: usize) -> Vec<Arc<Book>> {
-    (0..levels).map(|level| book(root, level)).collect()
+pub fn books(tenant: &Tenant, levels: usize) -> Vec<Arc<BudgetKey>> {
+    (0..levels).map(|level| book(tenant, level)).collect()
 }
 
 /// One reserve and its reconcile.
@@ -61,17 +67,17 @@ fn pair(ledger: &MemoryLedger, claim: &Claim, amounts: &[i64], note: &Note) {
     let held = ledger.reserve(now, reserve).unwrap();
     assert!(held.outcome == Outcome::Applied);
     let now = ledger.now();
-    let reconcile = Reconcile { id, claim, amounts, rank: Rank::Reported, note };
+    let reconcile = Reconcile { id, claim, amounts, certainty: Certainty::Reported, note };
     black_box(ledger.reconcile(now, reconcile).unwrap());
 }
 
 /// Pairs on one hot path; threads share a root, or each has its own.
-pub fn ledger_pair(levels: usize, roots: usize, threads: usize) -> Vec<Work> {
+pub fn ledger_pair(levels: usize, tenants: usize, threads: usize) -> Vec<Work> {
     let ledger = MemoryLedger::new();
-    let roots: Vec<Root> = (0..roots).map(root).collect();
+    let tenants: Vec<Tenant> = (0..tenants).map(tenant).collect();
     let work = |thread: usize| -> Work {
-        let root = &roots[thread % roots.len()];
-        let claim = claim(root, &books(root, levels), 0, i64::MAX);
+        let tenant = &tenants[thread % tenants.len()];
+        let claim = claim(tenant, &books(tenant, levels), 0, i64::MAX);
         let (ledger, amounts, note) = (ledger.clone(), vec![1_000; levels], Note::default());
         Box::new(move |iterations| (0..iterations).for_each(|_| pair(&ledger, &claim, &amounts, &note)))
     };
@@ -82,8 +88,8 @@ pub fn ledger_pair(levels: usize, roots: usize, threads: usize) -> Vec<Work> {
 pub fn ledger_refusal(levels: usize, threads: usize) -> Vec<Work> {
     let ledger = MemoryLedger::new();
     let work = |_| -> Work {
-        let root = root(0);
-        let claim = claim(&root, &books(&root, levels), 0, 999);
+        let tenant = tenant(0);
+        let claim = claim(&tenant, &books(&tenant, levels), 0, 999);
         let (ledger, amounts, note) = (ledger.clone(), vec![1_000; levels], Note::default());
         Box::new(move |iterations| {
             for _ in 0..iterations {
@@ -104,9 +110,9 @@ pub fn ledger_refusal(levels: usize, threads: usize) -> Vec<Work> {
 /// Pairs whose last line is one of so many accounts.
 pub fn ledger_random(accounts: usize) -> Vec<Work> {
     let ledger = MemoryLedger::new();
-    let root = root(0);
-    let books = books(&root, 4);
-    let claims: Vec<Claim> = (0..accounts).map(|leaf| claim(&root, &books, leaf, i64::MAX)).collect();
+    let tenant = tenant(0);
+    let books = books(&tenant, 4);
+    let claims: Vec<Claim> = (0..accounts).map(|leaf| claim(&tenant, &books, leaf, i64::MAX)).collect();
     let note = Note::default();
     for claim in &claims {
         pair(&ledger, claim, &[1; 4], &note);
@@ -253,7 +259,7 @@ pub fn byte_bound() -> Vec<Work> {
     let prompt = conversation(100, 10_000);
     vec![Box::new(move |iterations| {
         for _ in 0..iterations {
-            black_box(ByteBound.bound("gpt-4o", black_box(&prompt)));
+            black_box(ByteBoundEstimator.bound("gpt-4o", black_box(&prompt)));
         }
     })]
 }
@@ -261,7 +267,7 @@ pub fn byte_bound() -> Vec<Work> {
 #[cfg(feature = "tiktoken")]
 pub fn estimate_again() -> Vec<Work> {
     let prompt = conversation(100, 1_000);
-    let estimator = token_budget::TiktokenEstimator::new();
+    let estimator = token_budget::tokens::TiktokenEstimator::new();
     black_box(estimator.count("gpt-4o", &prompt));
     vec![Box::new(move |iterations| {
         // A hundredth of the iterations, weighed as one: hashing 100 KB takes microseconds.

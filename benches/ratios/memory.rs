@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use token_budget::ledger::{Note, OnExpiry, Reserve};
-use token_budget::{
-    BudgetLedger, Call, Enforcer, MemoryLedger, Policy, ReservationId, Root, ScopeKind, Usage, Usd, Window,
-};
+use token_budget::call::ScopeKind;
+use token_budget::ledger::{Note, OnExpiry, ReservationId, Reserve, Tenant};
+use token_budget::{BudgetLedger, Call, Enforcer, MemoryLedger, Policy, Usage, Usd, Window};
 
 use crate::cases::{books, claim};
 use crate::timing::Run;
@@ -49,8 +48,8 @@ fn make_call(enforcer: &Enforcer, user: &str) {
 
 fn holds(count: usize) -> i64 {
     let ledger = MemoryLedger::new();
-    let root = Root::unnamed();
-    let claim = claim(&root, &books(&root, 4), 0, i64::MAX);
+    let tenant = Tenant::unnamed();
+    let claim = claim(&tenant, &books(&tenant, 4), 0, i64::MAX);
     let note = Note::default();
     let immediate = ledger.immediate().unwrap();
     let hold = |_| {

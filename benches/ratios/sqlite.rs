@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
-use token_budget::ledger::{Note, OnExpiry, Outcome, Rank, Reconcile, Reserve, SqliteLedger};
-use token_budget::{BudgetLedger, Claim, Clock, ReservationId, Root, SystemClock};
+use token_budget::ledger::{
+    Certainty, Claim, Note, OnExpiry, Outcome, Reconcile, ReservationId, Reserve, SqliteLedger, Tenant,
+};
+use token_budget::time::SystemClock;
+use token_budget::{BudgetLedger, Clock};
 
 use crate::cases::{books, claim};
 use crate::timing::Run;
@@ -81,8 +84,8 @@ fn one_by_one(ledger: &SqliteLedger, pairs: usize) -> f64 {
 }
 
 fn hot_path() -> Claim {
-    let root = Root::unnamed();
-    claim(&root, &books(&root, LINES as usize), 0, i64::MAX)
+    let tenant = Tenant::unnamed();
+    claim(&tenant, &books(&tenant, LINES as usize), 0, i64::MAX)
 }
 
 async fn pair(ledger: &SqliteLedger, claim: &Claim) {
@@ -90,7 +93,7 @@ async fn pair(ledger: &SqliteLedger, claim: &Claim) {
     let (id, expires_at) = (ReservationId::generate(now), now + Duration::from_secs(300));
     let reserve = Reserve { id, claim, amounts, expires_at, on_expiry: OnExpiry::Hold, note };
     assert!(ledger.reserve(reserve).await.unwrap().outcome == Outcome::Applied);
-    ledger.reconcile(Reconcile { id, claim, amounts, rank: Rank::Reported, note }).await.unwrap();
+    ledger.reconcile(Reconcile { id, claim, amounts, certainty: Certainty::Reported, note }).await.unwrap();
 }
 
 /// The same tables, written by SQL alone.

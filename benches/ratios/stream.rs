@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
+use token_budget::stream::{StreamOptions, WireReader};
 use token_budget::wire::StreamMeter;
-use token_budget::{
-    Budget, Call, Enforcer, MeteredStream, Policy, Scope, StreamOptions, Usd, Window, WireReader,
-};
+use token_budget::{Budget, Call, Enforcer, MeteredStream, Policy, Scope, Usd, Window};
 
 use crate::timing::{Bench, Run, Work};
 

@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 
-use token_budget::{FamilyEstimator, TiktokenEstimator, TokenEstimator};
+use token_budget::TokenEstimator;
+use token_budget::tokens::{FamilyEstimator, TiktokenEstimator};
 
 use crate::peers::Random;
 use crate::timing::Work;
@@ -143,7 +144,7 @@ pub fn counted(text: &str) -> Vec<Work> {
     vec![Box::new(move |iterations| {
         for _ in 0..iterations {
             let estimate = estimator.count_text("gpt-4o", black_box(unseen.next()));
-            assert_eq!(estimate.kind, token_budget::EstimateKind::Count);
+            assert_eq!(estimate.kind, token_budget::tokens::EstimateKind::Count);
         }
     })]
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use token_budget::tokens::Explanation;
-use token_budget::{Calibration, Estimate, FamilyEstimator};
+use token_budget::tokens::{Calibration, Estimate, Explanation, FamilyEstimator};
 
 use super::records::Record;
 use super::rule::{Recorded, derived};
@@ -49,7 +48,7 @@ impl Judged {
 /// The family's estimator, with OpenAI's vocabularies where they are built in.
 pub(crate) fn estimator() -> FamilyEstimator {
     #[cfg(feature = "tiktoken")]
-    return FamilyEstimator::counting(token_budget::TiktokenEstimator::new());
+    return FamilyEstimator::counting(token_budget::tokens::TiktokenEstimator::new());
     #[cfg(not(feature = "tiktoken"))]
     FamilyEstimator::new()
 }

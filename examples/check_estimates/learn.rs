@@ -4,7 +4,10 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use token_budget::{Calibration, Clock, Conditions, PricingTable, SystemClock, Usd};
+use token_budget::call::Conditions;
+use token_budget::time::SystemClock;
+use token_budget::tokens::Calibration;
+use token_budget::{Clock, PricingTable, Usd};
 
 use super::figures::Figures;
 use super::judge::{Outcome, applied, by_others, plain, recorded, taught};

@@ -18,7 +18,7 @@
 //! of requests not seen. Of a log that the built-in table has never seen, its first line is out of sample too.
 //!
 //! `--rows` prints every request, `--explain` the parts of each that was under its bound when left out, `--table` the
-//! table as `src/tokens/profile/measured.rs` has it. `--learn` writes what a [`Calibration`](token_budget::Calibration)
+//! table as `src/tokens/profile/measured.rs` has it. `--learn` writes what a [`Calibration`](token_budget::tokens::Calibration)
 //! learns from the file, and prints what would have been held with and without it; `--calibration` judges by one.
 //!
 //! Left out, and counted: lines where the provider counted nothing, and requests with a file

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use serde_json::{Value, json};
+use token_budget::TokenEstimator;
+use token_budget::call::Prompt;
+use token_budget::tokens::{FamilyEstimator, RequestShape};
 use token_budget::wire::extract;
-use token_budget::{FamilyEstimator, Prompt, RequestShape, TokenEstimator};
 
 /// A request, and the input tokens that its provider counted.
 pub(crate) struct Record {

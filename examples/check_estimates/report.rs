@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
-use token_budget::Estimate;
-use token_budget::tokens::{FamilyTable, PromptPart};
+use token_budget::tokens::{Estimate, FamilyTable, PromptPart};
 
 use super::figures::{Figures, HEAD};
 use super::judge::{Judged, Outcome};

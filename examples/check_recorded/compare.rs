@@ -2,8 +2,9 @@
 
 use rust_decimal::Decimal;
 use serde_json::Value;
+use token_budget::Usage;
+use token_budget::usage::Meter;
 use token_budget::wire::{Purpose, UsageReport};
-use token_budget::{Meter, Usage};
 
 use super::recorded::{Cuts, Entry};
 

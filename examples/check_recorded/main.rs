@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
-use token_budget::{Clock, SystemClock};
+use token_budget::Clock;
+use token_budget::time::SystemClock;
 
 use recorded::{Cuts, Entry};
 

@@ -15,8 +15,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use token_budget::pricing::Import;
-use token_budget::{Clock, PriceSource, PricingTable, ServiceTier, SystemClock, Timestamp};
+use token_budget::call::ServiceTier;
+use token_budget::pricing::{Import, PriceSource};
+use token_budget::time::{SystemClock, Timestamp};
+use token_budget::{Clock, PricingTable};
 
 use told::{Told, tell};
 

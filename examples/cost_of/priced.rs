@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use token_budget::call::{Conditions, Region};
+use token_budget::pricing::Cost;
 use token_budget::wire::{Purpose, StreamMeter, UsageReport, extract};
-use token_budget::{Conditions, Cost, PricingTable, Region, Usage};
+use token_budget::{PricingTable, Usage};
 
 use super::Asked;
 
@@ -152,7 +154,7 @@ impl Line {
             Priced::Unknown(why) => (None, None, Some(why)),
         };
         let parts = cost.map(|cost| {
-            let part = |part: token_budget::CostLine| {
+            let part = |part: token_budget::pricing::CostLine| {
                 let text = |number: Option<Decimal>| number.map(|number| number.normalize().to_string());
                 json!({"meter": part.meter.name(), "quantity": part.quantity,
                     "rate": text(part.rate), "usd": part.amount.map(|usd| usd.to_string())})

@@ -4,7 +4,8 @@ use std::io::{ErrorKind, Write};
 
 use rust_decimal::Decimal;
 use serde_json::json;
-use token_budget::{Meter, MeterUnit, PricingTable};
+use token_budget::PricingTable;
+use token_budget::usage::{Meter, MeterUnit};
 
 use super::Asked;
 use super::priced::{Bill, Priced};

@@ -8,8 +8,10 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::{IntoResponse, Json};
 use serde_json::{Value, json};
+use token_budget::decision::BudgetState;
 use token_budget::http::RequestHead;
-use token_budget::{BudgetState, Error, ErrorKind, Unit, Usd};
+use token_budget::usage::Unit;
+use token_budget::{Error, ErrorKind, Usd};
 
 use crate::keys::Holder;
 use crate::log::Line;

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use std::io::{Write, stdout};
-use token_budget::{Clock, Receipt, SystemClock, Timestamp};
+use token_budget::time::{SystemClock, Timestamp};
+use token_budget::{Clock, Receipt};
 
 /// One request, written as a line of JSON when it is dropped: when its answer has ended, however that came.
 #[derive(Default)]
@@ -39,8 +40,8 @@ impl Line {
     /// What the call was charged; nothing where nobody said what it used, so that it was charged what it held.
     pub(crate) fn charged(&mut self, receipt: Option<&Receipt>) {
         self.charged = receipt.map(|receipt| {
-            let (usage, rank) = (receipt.usage(), format!("{:?}", receipt.rank()).to_lowercase());
-            (usage.input(), usage.output(), receipt.cost().to_string(), rank)
+            let (usage, certainty) = (receipt.usage(), format!("{:?}", receipt.certainty()).to_lowercase());
+            (usage.input(), usage.output(), receipt.cost().to_string(), certainty)
         });
     }
 }
@@ -48,13 +49,14 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         let Some(began) = self.began else { return };
-        let (input, output, usd, rank) = self.charged.take().map_or((None, None, None, None), |charged| {
-            (charged.0, charged.1, Some(charged.2), Some(charged.3))
-        });
+        let (input, output, usd, certainty) =
+            self.charged.take().map_or((None, None, None, None), |charged| {
+                (charged.0, charged.1, Some(charged.2), Some(charged.3))
+            });
         // Names were checked when they were read; JSON escapes the rest.
         let line = json!({
             "time": began.to_string(), "key": self.key, "method": self.method, "path": self.path, "model": self.model,
-            "left_out": self.left_out, "status": self.status, "input": input, "output": output, "usd": usd, "charge": rank,
+            "left_out": self.left_out, "status": self.status, "input": input, "output": output, "usd": usd, "charge": certainty,
             "ms": u64::try_from(SystemClock.now().since(began).as_millis()).unwrap_or(u64::MAX),
         });
         // Whoever read the log may be gone; the gateway goes on.

@@ -37,9 +37,11 @@ mod upstream;
 use std::error::Error;
 use std::future::IntoFuture;
 
+use token_budget::enforcer::EnforcerBuilder;
+use token_budget::policy::OnNoLimit;
 use token_budget::pricing::Unseen;
 use token_budget::tokens::Trim;
-use token_budget::{Enforcer, EnforcerBuilder, OnNoLimit, Policy};
+use token_budget::{Enforcer, Policy};
 use tokio::net::TcpListener;
 
 use crate::keys::Keys;
@@ -158,14 +160,14 @@ impl Flags {
 fn preload() {
     #[cfg(feature = "tiktoken")]
     for model in ["gpt-4o", "gpt-4"] {
-        token_budget::TiktokenEstimator::new().preload(model);
+        token_budget::tokens::TiktokenEstimator::new().preload(model);
     }
 }
 
 /// Keeps the books in that file.
 #[cfg(feature = "sqlite")]
 fn kept(builder: EnforcerBuilder, path: &str) -> Result<EnforcerBuilder, Box<dyn Error>> {
-    Ok(builder.ledger(token_budget::SqliteLedger::open(path)?))
+    Ok(builder.ledger(token_budget::ledger::SqliteLedger::open(path)?))
 }
 
 /// Books in a file need the feature `sqlite`: cargo is asked to build it in, and to run this again in this one's place.

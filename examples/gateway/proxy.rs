@@ -18,11 +18,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
+use token_budget::Enforcer;
+use token_budget::client::Failure;
 use token_budget::http::{
     Denial, Exchange, HeadRuling, Headers, HttpBudget, HttpRefusal, Piece, RequestHead, Ruling, fold_path,
 };
+use token_budget::stream::{Background, Drain, StreamOptions};
 use token_budget::tokens::Trim;
-use token_budget::{Background, Drain, Enforcer, Failure, StreamOptions};
 use tokio::time::timeout;
 
 use crate::books;

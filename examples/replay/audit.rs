@@ -7,9 +7,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use token_budget::{
-    Account, Amount, BudgetState, Call, Error, Period, Policy, ReceiptLine, Timestamp, Unit, Verdict,
-};
+use token_budget::decision::BudgetState;
+use token_budget::enforcer::ReceiptLine;
+use token_budget::ledger::Account;
+use token_budget::time::{Period, Timestamp};
+use token_budget::usage::Unit;
+use token_budget::{Amount, Call, Error, Policy, Verdict};
 
 /// What all workers' auditors share.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use std::time::Duration;
 use chrono::NaiveDateTime;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use token_budget::{Scope, Timestamp};
+use token_budget::Scope;
+use token_budget::time::Timestamp;
 
 use crate::trace::{DAY, Request, later};
 

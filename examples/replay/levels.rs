@@ -1,7 +1,8 @@
 //! Which levels pay for a client's calls?
 
+use token_budget::call::ScopeKind;
 use token_budget::policy::Selector;
-use token_budget::{Call, Error, Policy, Scope, ScopeKind};
+use token_budget::{Call, Error, Policy, Scope};
 
 use crate::trace::Trace;
 

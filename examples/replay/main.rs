@@ -43,7 +43,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use token_budget::{Enforcer, ManualClock, MemoryLedger, PricingTable};
+use token_budget::time::ManualClock;
+use token_budget::{Enforcer, MemoryLedger, PricingTable};
 
 use arguments::Arguments;
 use policy::Cut;

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use token_budget::{Budget, Error, Policy, Scope, ScopeKind, Tiers, Unit, Usd, Window};
+use token_budget::call::ScopeKind;
+use token_budget::usage::Unit;
+use token_budget::{Budget, Error, Policy, Scope, Tiers, Usd, Window};
 
 use crate::provider::Provider;
 use crate::trace::Trace;

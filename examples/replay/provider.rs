@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
-use token_budget::{Conditions, Error, Meter, ModelPrice, PricingTable, Usd};
+use token_budget::call::Conditions;
+use token_budget::pricing::ModelPrice;
+use token_budget::usage::Meter;
+use token_budget::{Error, PricingTable, Usd};
 
 use crate::trace::{Request, Trace};
 

@@ -5,7 +5,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use token_budget::{Account, Enforcer, Period, Unit, Usd};
+use token_budget::ledger::Account;
+use token_budget::time::Period;
+use token_budget::usage::Unit;
+use token_budget::{Enforcer, Usd};
 
 use crate::arguments::Arguments;
 use crate::audit::{LineName, LineTally};

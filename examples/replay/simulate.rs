@@ -5,9 +5,9 @@ use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-use token_budget::{
-    Admission, Amount, Enforcer, Error, InFlight, ManualClock, Prepared, Reservation, Timestamp, Usd, Verdict,
-};
+use token_budget::enforcer::Prepared;
+use token_budget::time::{ManualClock, Timestamp};
+use token_budget::{Admission, Amount, Enforcer, Error, InFlight, Reservation, Usd, Verdict};
 
 use crate::audit::{Audit, Auditor, Bound, LineName, LineTally};
 use crate::levels;

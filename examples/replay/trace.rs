@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
-use token_budget::{Timestamp, Usage};
+use token_budget::Usage;
+use token_budget::time::Timestamp;
 
 use crate::csv::{Columns, Rows, Unreadable};
 

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use token_budget::ledger::sqlite::{SqliteLedger, SqliteOptions};
-use token_budget::ledger::{BudgetLedger, EntryKind, Rank};
-use token_budget::{
-    Budget, Call, Clock, Enforcer, ManualClock, Policy, Root, Scope, SystemClock, Unit, Usage, Usd, Window,
-};
+use token_budget::ledger::{BudgetLedger, Certainty, EntryKind, Tenant};
+use token_budget::time::{ManualClock, SystemClock};
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, Clock, Enforcer, Policy, Scope, Usage, Usd, Window};
 
 use super::Outcome;
 
@@ -141,11 +141,11 @@ fn compare(path: &Path, told: &Told) -> Outcome<usize> {
     let ledger = SqliteLedger::open(path)?;
     ledger.verify()?;
     let (mut held, mut charged) = (HashSet::new(), HashMap::new());
-    for entry in wait(ledger.entries(&Root::unnamed(), 1, usize::MAX))?? {
+    for entry in wait(ledger.entries(&Tenant::unnamed(), 1, usize::MAX))?? {
         let dollars = entry.lines.iter().find(|line| *line.account.unit() == Unit::Usd);
         match entry.kind {
             EntryKind::Reserved => _ = held.insert(entry.id.to_string()),
-            EntryKind::Reconciled(Rank::Reported) => {
+            EntryKind::Reconciled(Certainty::Reported) => {
                 _ = charged.insert(entry.id.to_string(), dollars.map_or(0, |line| line.spent));
             }
             other => return Err(format!("{other:?} was never asked for").into()),
@@ -164,8 +164,9 @@ fn compare(path: &Path, told: &Told) -> Outcome<usize> {
 fn end_by_age(path: &Path) -> Outcome<usize> {
     let later = ManualClock::at(SystemClock.now() + Duration::from_secs(3_600));
     let ledger = SqliteLedger::with_options(path, Arc::new(later), SqliteOptions::default())?;
-    let entries = wait(ledger.entries(&Root::unnamed(), 1, usize::MAX))??;
-    let ended = entries.iter().filter(|entry| entry.kind == EntryKind::Reconciled(Rank::Expired)).count();
+    let entries = wait(ledger.entries(&Tenant::unnamed(), 1, usize::MAX))??;
+    let ended =
+        entries.iter().filter(|entry| entry.kind == EntryKind::Reconciled(Certainty::Expired)).count();
     let lines: Vec<_> = entries.iter().flat_map(|entry| &entry.lines).collect();
     let (reserved, spent) =
         lines.iter().fold((0, 0), |(reserved, spent), line| (reserved + line.reserved, spent + line.spent));

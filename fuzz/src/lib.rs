@@ -4,13 +4,15 @@
 //! Each takes whatever the fuzzer thinks of, and panics where a promise is
 //! broken. `tests/it/fuzzed.rs` drives the same functions without a fuzzer.
 
-use token_budget::pricing::Import;
-use token_budget::tokens::{Trim, TrimTarget, Trimming};
-use token_budget::wire::{RateLimitState, StreamMeter, UsageReport, extract};
-use token_budget::{
-    ByteBound, Calibration, Conditions, Estimate, FamilyEstimator, LearnedOutput, Policy, PriceRow,
-    PriceSource, PricingTable, RequestShape, Timestamp, TokenEstimator, Usage,
+use token_budget::call::Conditions;
+use token_budget::pricing::{Import, PriceRow, PriceSource};
+use token_budget::time::Timestamp;
+use token_budget::tokens::{
+    ByteBoundEstimator, Calibration, Estimate, FamilyEstimator, LearnedOutput, RequestShape, Trim,
+    TrimTarget, Trimming,
 };
+use token_budget::wire::{RateLimitState, StreamMeter, UsageReport, extract};
+use token_budget::{Policy, PricingTable, TokenEstimator, Usage};
 
 /// A target's name, and what it does with any bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -41,10 +43,10 @@ pub fn request(data: &[u8]) {
 /// A request that is trimmed is a request that fits; any other is as it was.
 fn trimmed(data: &[u8], how: Trim) {
     let mut body = data.to_vec();
-    match RequestShape::trim(&mut body, &TrimTarget::new(60, how, "gpt-5", &ByteBound)) {
+    match RequestShape::trim(&mut body, &TrimTarget::new(60, how, "gpt-5", &ByteBoundEstimator)) {
         Ok(Trimming::Shorter(trimmed)) => {
             let shape = RequestShape::parse(&body).expect("a request");
-            let tokens = ByteBound.count("gpt-5", &shape.prompt).tokens;
+            let tokens = ByteBoundEstimator.count("gpt-5", &shape.prompt).tokens;
             assert!(tokens <= 60 && tokens == trimmed.after.tokens && body.len() < data.len(), "{trimmed}");
         }
         _ => assert!(body == data, "what is not trimmed is unchanged"),

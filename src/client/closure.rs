@@ -4,11 +4,11 @@ use std::future::Future;
 
 use futures_core::Stream;
 
-use super::{Answer, CallError, Failure, fail};
-use crate::{
-    Call, Enforcer, InFlight, MeteredStream, Report, Reservation, ReservationId, StreamOptions, StreamReader,
-    Verdict,
-};
+use super::{CallError, Completed, Failure, fail};
+use crate::reservation::Actual;
+use crate::stream::{StreamOptions, StreamReader};
+use crate::values::ReservationId;
+use crate::{Call, Enforcer, InFlight, MeteredStream, Reservation, Verdict};
 
 /// What a call in a closure may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Enforcer {
     /// Makes a call in a closure: reserves, runs it, and settles by what it says was used.
     ///
     /// An error of the closure may have been billed, so it is charged what it
-    /// held; say otherwise with [`run_classified`](Self::run_classified). A
+    /// held; say otherwise with [`guard_classified`](Self::guard_classified). A
     /// future dropped before the closure ends is charged likewise.
     ///
     /// # Errors
@@ -54,10 +54,12 @@ impl Enforcer {
     /// # Example: an answer is charged what it used, an error what was held
     /// ```
     /// use std::io;
-    /// use token_budget::{Budget, Call, CallError, Enforcer, Permit, Policy, Report, Scope, Usage, Usd, Window};
+    /// use token_budget::client::{CallError, Permit};
+    /// use token_budget::enforcer::Actual;
+    /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Usd, Window};
     ///
     /// /// The call that the team already makes.
-    /// async fn ask(prompt: &str, permit: Permit) -> io::Result<(String, Report)> {
+    /// async fn ask(prompt: &str, permit: Permit) -> io::Result<(String, Actual)> {
     ///     assert_eq!(permit.output_tokens, 500); // send no larger limit than this
     ///     if prompt.is_empty() {
     ///         return Err(io::ErrorKind::TimedOut.into());
@@ -70,10 +72,10 @@ impl Enforcer {
     /// let call = Call::new("gpt-4o").team("search").input_tokens(1_200).output_tokens(500);
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     /// # runtime.block_on(async {
-    /// let answer = enforcer.run(&call, |permit| ask("how much?", permit)).await?;
+    /// let answer = enforcer.guard(&call, |permit| ask("how much?", permit)).await?;
     /// assert_eq!(answer.receipt?.cost(), "0.0065".parse()?); // 1,200 × $2.50 and 350 × $10 a million
     ///
-    /// let failed = enforcer.run(&call, |permit| ask("", permit)).await;
+    /// let failed = enforcer.guard(&call, |permit| ask("", permit)).await;
     /// assert!(matches!(failed, Err(CallError::Client(_)))); // the error as it came
     /// let advice = enforcer.check(&call).await?;
     /// assert_eq!(advice.budgets()[0].spent, 6_500_000 + 8_000_000); // nano-dollars: all 500 tokens are charged
@@ -81,32 +83,32 @@ impl Enforcer {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn run<T, E, F, W>(&self, call: &Call, work: F) -> Result<Answer<T>, CallError<E>>
+    pub async fn guard<T, E, F, W>(&self, call: &Call, work: F) -> Result<Completed<T>, CallError<E>>
     where
         F: FnOnce(Permit) -> W,
-        W: Future<Output = Result<(T, Report), E>>,
+        W: Future<Output = Result<(T, Actual), E>>,
     {
-        self.run_classified(call, work, |_| Failure::Unknown).await
+        self.guard_classified(call, work, |_| Failure::Unknown).await
     }
 
     /// The same with the caller's own word on how an error is to be charged.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
-    pub async fn run_classified<T, E, F, W>(
+    /// As [`guard`](Self::guard).
+    pub async fn guard_classified<T, E, F, W>(
         &self,
         call: &Call,
         work: F,
         failure: impl FnOnce(&E) -> Failure,
-    ) -> Result<Answer<T>, CallError<E>>
+    ) -> Result<Completed<T>, CallError<E>>
     where
         F: FnOnce(Permit) -> W,
-        W: Future<Output = Result<(T, Report), E>>,
+        W: Future<Output = Result<(T, Actual), E>>,
     {
         let reservation = self.reserve(call).await?.or_refusal().map_err(CallError::Refused)?;
         let (permit, in_flight) = Permit::taken(reservation);
         match work(permit).await {
-            Ok((response, report)) => Ok(Answer { response, receipt: in_flight.reconcile(report).await }),
+            Ok((response, report)) => Ok(Completed { response, receipt: in_flight.reconcile(report).await }),
             Err(error) => {
                 fail(in_flight, failure(&error), None).await;
                 Err(CallError::Client(error))
@@ -124,7 +126,9 @@ impl Enforcer {
     ///
     /// # Example: bytes as they come from a provider
     /// ```
-    /// use token_budget::{Call, Enforcer, StreamOptions, Unbound, WireReader};
+    /// use token_budget::policy::Unbound;
+    /// use token_budget::stream::{StreamOptions, WireReader};
+    /// use token_budget::{Call, Enforcer};
     /// # use std::pin::Pin;
     /// # use std::task::{Context, Poll};
     /// # struct Body(Option<&'static [u8]>);
@@ -144,7 +148,7 @@ impl Enforcer {
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     /// # runtime.block_on(async {
     /// let reader = WireReader::new(Some("openai"));
-    /// let body = enforcer.run_stream(&call, StreamOptions::default(), reader, |_permit| post()).await?;
+    /// let body = enforcer.guard_stream(&call, StreamOptions::default(), reader, |_permit| post()).await?;
     /// let mut body = body.on_settled(|outcome| println!("{:?}", outcome.receipt));
     /// while let Some(bytes) = std::future::poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
     ///     assert!(!bytes?.is_empty());
@@ -154,7 +158,7 @@ impl Enforcer {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn run_stream<S, T, E, F, W>(
+    pub async fn guard_stream<S, T, E, F, W>(
         &self,
         call: &Call,
         options: StreamOptions,

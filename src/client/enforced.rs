@@ -8,21 +8,23 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use super::{Answer, CallError, Failure, LlmClient, StreamingClient, fail, finish};
+use super::{CallError, Completed, Failure, LlmClient, StreamingClient, fail, finish};
 use crate::enforcer::Fitting;
-use crate::no_limit::ApiLimit;
+use crate::stream::StreamOptions;
 use crate::tokens::Trim;
+use crate::values::OnNoLimit;
+use crate::values::no_limit::ApiLimit;
 use crate::{
-    Admission, Call, Decision, Enforcer, Error, ErrorKind, MeteredStream, OnNoLimit, Reservation, RunGuard,
-    StreamOptions, Usd,
+    Admission, Call, Decision, Enforcer, Error, ErrorKind, MeteredStream, Reservation, RunGuard, Usd,
 };
 
 /// A client whose every call is held in all budgets before it is sent and charged after it.
 ///
 /// # Example: wrapping a client in one line
 /// ```
-/// use token_budget::{Budget, BudgetEnforcedClient, Call, CallError, Enforcer, LlmClient, Policy, Report};
-/// use token_budget::{Scope, Usage, Usd, Window};
+/// use token_budget::client::CallError;
+/// use token_budget::enforcer::Actual;
+/// use token_budget::{Budget, BudgetEnforcedClient, Call, Enforcer, LlmClient, Policy, Scope, Usage, Usd, Window};
 ///
 /// struct Mine;
 ///
@@ -37,7 +39,7 @@ use crate::{
 ///     async fn call(&self, request: String) -> std::io::Result<String> {
 ///         Ok(request.to_uppercase())
 ///     }
-///     fn report(&self, response: &String) -> Report {
+///     fn report(&self, response: &String) -> Actual {
 ///         Usage::of(response.len() as u64, 20).into()
 ///     }
 /// }
@@ -111,7 +113,7 @@ pub struct FailedAttempt<'a, E> {
 
 /// What is done after an attempt that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum AfterFailure {
     /// The client's error is handed on.
     GiveUp,
     /// The same request is sent again.
@@ -200,7 +202,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     /// [`CallError::Refused`] where a budget has none; [`CallError::Client`] with the client's own error.
     /// [`CallError::Ledger`] where nothing was sent for another reason: the ledger is away, `Invalid` for a
     /// request that cannot be read, `Unsupported` for one that the client cannot bring down to its hold.
-    pub async fn call(&self, request: C::Request) -> Result<Answer<C::Response>, CallError<C::Error>> {
+    pub async fn call(&self, request: C::Request) -> Result<Completed<C::Response>, CallError<C::Error>> {
         self.call_by(Gate::Enforcer(&self.enforcer), &self.charge, request).await
     }
 
@@ -212,7 +214,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         &self,
         charge: Call,
         request: C::Request,
-    ) -> Result<Answer<C::Response>, CallError<C::Error>> {
+    ) -> Result<Completed<C::Response>, CallError<C::Error>> {
         self.call_by(Gate::Enforcer(&self.enforcer), &charge, request).await
     }
 
@@ -224,7 +226,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         &self,
         run: &RunGuard,
         request: C::Request,
-    ) -> Result<Answer<C::Response>, CallError<C::Error>> {
+    ) -> Result<Completed<C::Response>, CallError<C::Error>> {
         self.call_by(Gate::Run(run), &self.charge, request).await
     }
 
@@ -238,7 +240,9 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     ///
     /// # Example: twice at most, then the small model
     /// ```
-    /// # use token_budget::{BudgetEnforcedClient, Call, Enforcer, Failure, FailedAttempt, Next, Unbound};
+    /// # use token_budget::client::{FailedAttempt, Failure, AfterFailure};
+    /// # use token_budget::policy::Unbound;
+    /// # use token_budget::{BudgetEnforcedClient, Call, Enforcer};
     /// # use std::future::ready;
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     /// # runtime.block_on(async {
@@ -250,9 +254,9 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     /// let outcome = client.call_retrying(body, |failed: FailedAttempt<'_, &str>| {
     ///     models.push((failed.attempt, *failed.error));
     ///     ready(match failed.attempt {
-    ///         1 => Next::Again, // sleep first, in a service
-    ///         2 => Next::With("gpt-4o-mini".into()),
-    ///         _ => Next::GiveUp,
+    ///         1 => AfterFailure::Again, // sleep first, in a service
+    ///         2 => AfterFailure::With("gpt-4o-mini".into()),
+    ///         _ => AfterFailure::GiveUp,
     ///     })
     /// });
     /// assert!(outcome.await.is_err());
@@ -260,11 +264,11 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     /// # });
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub async fn call_retrying<W: Future<Output = Next>>(
+    pub async fn call_retrying<W: Future<Output = AfterFailure>>(
         &self,
         request: C::Request,
         mut next: impl FnMut(FailedAttempt<'_, C::Error>) -> W,
-    ) -> Result<Answer<C::Response>, CallError<C::Error>>
+    ) -> Result<Completed<C::Response>, CallError<C::Error>>
     where
         C::Request: Clone,
     {
@@ -279,9 +283,9 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
             let failure = self.client.failure(&error);
             let waits = next(FailedAttempt { attempt, error: &error, failure });
             match waits.await {
-                Next::GiveUp => return Err(CallError::Client(error)),
-                Next::Again => {}
-                Next::With(model) => {
+                AfterFailure::GiveUp => return Err(CallError::Client(error)),
+                AfterFailure::Again => {}
+                AfterFailure::With(model) => {
                     if !self.client.set_model(&mut request, &model) {
                         return Err(CallError::Client(error));
                     }
@@ -317,7 +321,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         gate: Gate<'_>,
         charge: &Call,
         mut request: C::Request,
-    ) -> Result<Answer<C::Response>, CallError<C::Error>> {
+    ) -> Result<Completed<C::Response>, CallError<C::Error>> {
         let in_flight = self.admit(gate, charge, &mut request).await?.send().watched();
         let response = self.client.call(request).await;
         finish(&self.client, in_flight, response).await

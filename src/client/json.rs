@@ -8,9 +8,11 @@ use futures_core::Stream;
 use serde_json::{Map, Value};
 
 use super::{Failure, LlmClient, StreamingClient};
+use crate::reservation::Actual;
+use crate::stream::{StreamReader, WireReader};
 use crate::tokens::{RequestShape, TrimTarget, Trimming, limit_output, output_terms};
 use crate::wire::{extract, heard};
-use crate::{Call, Error, Report, StreamReader, WireReader};
+use crate::{Call, Error};
 
 /// A client that sends JSON bodies and answers with bytes as they came.
 ///
@@ -24,7 +26,8 @@ use crate::{Call, Error, Report, StreamReader, WireReader};
 /// # Example: a function that posts JSON, five lines from being enforced
 /// ```
 /// use serde_json::{Value, json};
-/// use token_budget::{Budget, BudgetEnforcedClient, Call, Enforcer, Failure, JsonClient, Policy, Scope, Usd, Window};
+/// use token_budget::client::{Failure, JsonClient};
+/// use token_budget::{Budget, BudgetEnforcedClient, Call, Enforcer, Policy, Scope, Usd, Window};
 ///
 /// #[derive(Debug)]
 /// struct Refused(u16);
@@ -96,7 +99,8 @@ impl<F, G, D, R> JsonClient<F, G, D, R> {
     ///
     /// ```
     /// use serde_json::Value;
-    /// use token_budget::{Failure, JsonClient, LlmClient};
+    /// use token_budget::client::{Failure, JsonClient};
+    /// use token_budget::LlmClient;
     ///
     /// struct Answered { status: u16, body: Vec<u8> }
     ///
@@ -179,7 +183,7 @@ where
         (self.send)(request).await
     }
 
-    fn report(&self, response: &B) -> Report {
+    fn report(&self, response: &B) -> Actual {
         report(self.provider.as_deref(), response.as_ref())
     }
 
@@ -191,17 +195,17 @@ where
         self.failed(error).0
     }
 
-    fn report_failure(&self, error: &E) -> Option<Report> {
+    fn report_failure(&self, error: &E) -> Option<Actual> {
         self.failed(error).1
     }
 
-    fn failed(&self, error: &E) -> (Failure, Option<Report>) {
+    fn failed(&self, error: &E) -> (Failure, Option<Actual>) {
         let Some((status, body)) = self.errors.answer(error) else {
             return (self.failing.classify(error), None);
         };
         let read = extract(self.provider.as_deref(), body, []).ok();
         let failure = Failure::of_report(status, read.as_ref());
-        (failure, read.filter(|read| !read.lines.is_empty()).map(Report::from))
+        (failure, read.filter(|read| !read.lines.is_empty()).map(Actual::from))
     }
 
     fn clamp(&self, request: &mut Value, output_tokens: u64) -> bool {
@@ -279,7 +283,7 @@ where
         self(request).await
     }
 
-    fn report(&self, response: &B) -> Report {
+    fn report(&self, response: &B) -> Actual {
         report(None, response.as_ref())
     }
 
@@ -312,8 +316,8 @@ fn describe(provider: Option<&str>, request: &Value, call: Call) -> Call {
 }
 
 /// An answer that cannot be read has used an unknown amount, and is charged as it was held.
-fn report(provider: Option<&str>, body: &[u8]) -> Report {
-    extract(provider, body, []).map_or_else(|_| Report::default(), Report::from)
+fn report(provider: Option<&str>, body: &[u8]) -> Actual {
+    extract(provider, body, []).map_or_else(|_| Actual::default(), Actual::from)
 }
 
 fn clamp(provider: Option<&str>, request: &mut Value, output_tokens: u64) -> bool {

@@ -9,10 +9,11 @@ use arc_swap::ArcSwap;
 use super::limit::Limit;
 use super::reserve::{check, refuse_unasked, reserve, reserve_at_once};
 use super::{Core, Plan, Priced, at_once};
-use crate::no_limit::OutputTerms;
 use crate::policy::Budget;
 use crate::reservation::Reservation;
-use crate::{Call, Decision, Error, Input, Refusal, Timestamp};
+use crate::values::no_limit::OutputTerms;
+use crate::values::{Input, Refusal, Timestamp};
+use crate::{Call, Decision, Error};
 
 /// What became of asking for room.
 #[derive(Debug)]
@@ -111,7 +112,8 @@ impl<'a> Ask<'a> {
 /// It refreshes itself when a window ends or policy or prices are swapped.
 ///
 /// ```
-/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Unit, Usage, Window};
+/// use token_budget::usage::Unit;
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Window};
 ///
 /// let two = Budget::count("key", Scope::api_key("k1")?, Unit::Requests, 2, Window::day());
 /// let enforcer = Enforcer::builder().policy(Policy::new([two])?).build();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::admission::Ask;
-use super::builder::Abandoned;
+use super::builder::OnAbandon;
 use super::observed::with_frozen;
 use super::outbox::Pending;
 use super::refuse::refusal;
@@ -13,8 +13,9 @@ use super::{Core, Plan, Priced};
 use crate::decision::{Judged, amounts, judge};
 use crate::ledger::{Note, OnExpiry, Outcome, Reply, Reserve};
 use crate::reservation::{Reach, Reservation};
-use crate::verdict::Observed;
-use crate::{Binding, Decision, Error, ReservationId, Timestamp};
+use crate::values::verdict::Observed;
+use crate::values::{Binding, ReservationId, Timestamp};
+use crate::{Decision, Error};
 
 /// What one trip to the ledger brought.
 pub(super) enum Attempt {
@@ -69,7 +70,7 @@ impl<'a> Draft<'a> {
                 expires_at: now + life,
             },
             observed: plan.observed(exempt, ask, priced),
-            floor: if core.abandoned == Abandoned::InputFloor && !ask.in_background {
+            floor: if core.abandoned == OnAbandon::InputFloor && !ask.in_background {
                 Some(floor(plan, binding, priced)?)
             } else {
                 None
@@ -85,7 +86,7 @@ impl<'a> Draft<'a> {
     pub(super) fn command(&self) -> Reserve<'_> {
         let on_expiry = match (&self.floor, self.plan.core.abandoned) {
             (Some(floor), _) => OnExpiry::Amounts(floor),
-            (None, Abandoned::Release) if !self.reach.hidden.in_background => OnExpiry::Nothing,
+            (None, OnAbandon::Release) if !self.reach.hidden.in_background => OnExpiry::Nothing,
             (None, _) => OnExpiry::Hold,
         };
         Reserve {
@@ -108,8 +109,8 @@ impl<'a> Draft<'a> {
     #[inline]
     pub(super) fn conclude(self, ask: &Ask<'_>, reply: Result<Reply, Error>) -> Result<Attempt, Error> {
         match reply {
-            Ok(Reply { outcome: Outcome::Applied, now, balances, news, .. }) => {
-                Ok(Attempt::Admitted(self.admitted(now, balances, news)))
+            Ok(Reply { outcome: Outcome::Applied, now, balances, effects, .. }) => {
+                Ok(Attempt::Admitted(self.admitted(now, balances, effects)))
             }
             Ok(reply) => Ok(self.not_applied(ask, reply)),
             Err(error) => self.failed(error),
@@ -120,17 +121,17 @@ impl<'a> Draft<'a> {
     fn admitted(
         self,
         now: Timestamp,
-        balances: SmallVec<[crate::Balance; 8]>,
-        news: Option<Box<crate::ledger::News>>,
+        balances: SmallVec<[crate::values::Balance; 8]>,
+        effects: Option<Box<crate::ledger::Effects>>,
     ) -> Reservation {
         let Self { plan, exempt, id, amounts, priced, reach, observed, .. } = self;
-        let observed = with_frozen(observed, news.as_deref());
+        let observed = with_frozen(observed, effects.as_deref());
         let verdict = judge(plan.binding(exempt), &balances, &amounts);
         let reservation = Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now)
             .reaching(reach)
             .observing(observed);
         // Told once the hold has its owner: an observer that panics leaks nothing.
-        plan.core.tell_news(plan.binding(exempt), news);
+        plan.core.tell_news(plan.binding(exempt), effects);
         if plan.binding(exempt).passes_unbound() {
             plan.core.tell_unbound(id, plan.binding(exempt));
         }
@@ -142,17 +143,17 @@ impl<'a> Draft<'a> {
 
     #[cold]
     fn not_applied(self, ask: &Ask<'_>, reply: Reply) -> Attempt {
-        let Reply { outcome, now, balances, news, .. } = reply;
+        let Reply { outcome, now, balances, effects, .. } = reply;
         let core = &*self.plan.core;
         if outcome == Outcome::Stale {
-            core.tell_news(self.binding(), news);
+            core.tell_news(self.binding(), effects);
             return Attempt::Stale(now);
         }
-        let frees = news.iter().flat_map(|news| &news.frees);
-        let frees = frees.map(|frees| (frees.line, frees.periods)).collect();
+        let frees_up = effects.iter().flat_map(|effects| &effects.frees_up);
+        let frees_up = frees_up.map(|frees_up| (frees_up.line, frees_up.periods)).collect();
         let binding = Arc::clone(self.binding());
-        let judged = Judged { binding, balances, requested: self.amounts, frees, now };
-        let decision = refusal(self.plan, ask, judged, self.priced, news, self.observed);
+        let judged = Judged { binding, balances, requested: self.amounts, frees_up, now };
+        let decision = refusal(self.plan, ask, judged, self.priced, effects, self.observed);
         core.tell_refused(self.id, &decision);
         Attempt::Refused(decision)
     }

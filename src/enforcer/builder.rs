@@ -14,17 +14,16 @@ use super::told::Told;
 use super::{Enforcer, Swaps};
 use crate::pricing::Unseen;
 use crate::run::Levels;
-use crate::{
-    BudgetLedger, Clock, MemoryLedger, Observer, OnNoLimit, OutputSizing, Policy, PricingTable, SystemClock,
-    TokenEstimator, Unbound, Usd,
-};
+use crate::tokens::OutputSizing;
+use crate::values::{OnNoLimit, SystemClock, Unbound};
+use crate::{BudgetLedger, Clock, MemoryLedger, Observer, Policy, PricingTable, TokenEstimator, Usd};
 
 /// What a call is charged that was sent and then abandoned: nobody said how it ended.
 ///
 /// A call made in the background goes on unheard, and is charged what it holds whatever is chosen here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Abandoned {
+pub enum OnAbandon {
     /// What it may have used, at most what it holds.
     ///
     /// - Where nobody watched (the process died, the hold ended by age, an [`InFlight`](crate::InFlight) was
@@ -32,7 +31,7 @@ pub enum Abandoned {
     /// - A stream that was metered: its input and the output seen, with what its model may have reasoned unseen.
     /// - Any other call whose connection closed: its input, and what its model may have generated since it was sent.
     ///
-    /// How much that is, is said by [`ModelPrice::unseen`](crate::ModelPrice::unseen).
+    /// How much that is, is said by [`ModelPrice::unseen`](crate::pricing::ModelPrice::unseen).
     #[default]
     Hold,
     /// Its input, one request and the output seen: for providers known to stop generating at once.
@@ -44,7 +43,7 @@ pub enum Abandoned {
 /// What happens to a call while the ledger cannot be reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LedgerAway {
+pub enum OnOutage {
     /// It fails with `LedgerUnavailable`.
     #[default]
     FailClosed,
@@ -66,10 +65,10 @@ pub struct EnforcerBuilder {
     output_sizing: OutputSizing,
     clock: Arc<dyn Clock>,
     observers: Vec<Arc<dyn Observer>>,
-    abandoned: Abandoned,
+    abandoned: OnAbandon,
     on_no_limit: Option<OnNoLimit>,
     unseen: Option<Unseen>,
-    ledger_away: LedgerAway,
+    ledger_away: OnOutage,
     hold_grace: Duration,
     outbox: Outbox,
 }
@@ -91,10 +90,10 @@ impl Default for EnforcerBuilder {
             output_sizing: OutputSizing::default(),
             clock: Arc::new(SystemClock),
             observers: Vec::new(),
-            abandoned: Abandoned::default(),
+            abandoned: OnAbandon::default(),
             on_no_limit: None,
             unseen: None,
-            ledger_away: LedgerAway::default(),
+            ledger_away: OnOutage::default(),
             hold_grace: Duration::from_secs(300),
             outbox: Outbox::default(),
         }
@@ -140,7 +139,7 @@ impl EnforcerBuilder {
     /// With the feature `tiktoken`, which is on by default, a prompt to one of OpenAI's models is also counted where its bound was
     /// refused or changes the verdict, so that a call passes which its bytes alone would refuse. The first count in
     /// a process loads a vocabulary (a quarter of a second, 60 MB): a server calls
-    /// `TiktokenEstimator::preload` before it serves. Name [`ByteBound`](crate::ByteBound) to count nothing in any build.
+    /// `TiktokenEstimator::preload` before it serves. Name [`ByteBoundEstimator`](crate::tokens::ByteBoundEstimator) to count nothing in any build.
     pub fn estimator(mut self, estimator: impl TokenEstimator) -> Self {
         self.estimator = Arc::new(estimator);
         self
@@ -169,7 +168,7 @@ impl EnforcerBuilder {
     }
 
     /// Charges abandoned calls another way than what they may have used.
-    pub fn abandoned(mut self, abandoned: Abandoned) -> Self {
+    pub fn abandoned(mut self, abandoned: OnAbandon) -> Self {
         self.abandoned = abandoned;
         self
     }
@@ -195,7 +194,7 @@ impl EnforcerBuilder {
     }
 
     /// Does something else than fail while the ledger cannot be reached.
-    pub fn ledger_away(mut self, ledger_away: LedgerAway) -> Self {
+    pub fn ledger_away(mut self, ledger_away: OnOutage) -> Self {
         self.ledger_away = ledger_away;
         self
     }

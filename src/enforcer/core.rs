@@ -12,16 +12,17 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::Swaps;
-use super::builder::{Abandoned, LedgerAway};
+use super::builder::{OnAbandon, OnOutage};
 use super::growing::Growing;
 use super::outbox::Outbox;
 use super::told::Told;
-use crate::ledger::{Expired, Frozen, News, Reconcile, Release, Reply, Reserve, Resize};
+use crate::ledger::{Effects, Expired, Frozen, ImmediateLedger, Reconcile, Release, Reply, Reserve, Resize};
 use crate::pricing::Unseen;
 use crate::run::Levels;
+use crate::tokens::OutputSizing;
+use crate::values::{Binding, OnNoLimit, Tenant, Timestamp, Unit};
 use crate::{
-    Binding, BudgetLedger, Clock, Error, ErrorKind, Event, ImmediateLedger, Observer, OnNoLimit,
-    OutputSizing, Policy, PricingTable, Root, Scope, Timestamp, TokenEstimator, Unit, Usd,
+    BudgetLedger, Clock, Error, ErrorKind, Event, Observer, Policy, PricingTable, Scope, TokenEstimator, Usd,
 };
 
 /// What every clone of an enforcer and every open reservation shares.
@@ -38,7 +39,7 @@ pub(crate) struct Core {
     pub(crate) clock_offset: AtomicI64,
     pub(crate) clock_behind: AtomicBool,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
-    pub(crate) abandoned: Abandoned,
+    pub(crate) abandoned: OnAbandon,
     pub(crate) on_no_limit: Option<OnNoLimit>,
     /// How fast models generate unseen, whatever their rows say.
     pub(crate) unseen: Option<Unseen>,
@@ -62,18 +63,18 @@ impl fmt::Debug for Core {
 /// How much was let through while the ledger was away.
 #[derive(Debug)]
 pub(crate) struct Outage {
-    away: LedgerAway,
+    away: OnOutage,
     admitted_nanos: AtomicI64,
 }
 
 impl Outage {
-    pub(crate) fn new(away: LedgerAway) -> Self {
+    pub(crate) fn new(away: OnOutage) -> Self {
         Self { away, admitted_nanos: AtomicI64::new(0) }
     }
 
     /// Whether a call quoted at that much may be made without the ledger.
     pub(crate) fn admits(&self, usd: Usd) -> bool {
-        let LedgerAway::FailOpen { at_most } = self.away else { return false };
+        let OnOutage::FailOpen { at_most } = self.away else { return false };
         let step = |sum: i64| sum.checked_add(usd.nanos()).filter(|sum| *sum <= at_most.nanos());
         self.admitted_nanos.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).is_ok()
     }
@@ -161,10 +162,10 @@ impl Core {
         }
     }
 
-    pub(crate) async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+    pub(crate) async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
         match self.ledger.immediate() {
-            Some(ledger) => ledger.marks(ledger.now(), root, scopes),
-            None => self.ledger.marks(root, scopes).await,
+            Some(ledger) => ledger.marks(ledger.now(), tenant, scopes),
+            None => self.ledger.marks(tenant, scopes).await,
         }
     }
 
@@ -203,16 +204,16 @@ impl Core {
 
     /// Tells observers what a command brought to light.
     #[inline]
-    pub(crate) fn tell_news(&self, binding: &Binding, news: Option<Box<News>>) {
-        if let Some(news) = news.filter(|_| !self.observers.is_empty()) {
-            self.tell_all(Some(binding), &news);
+    pub(crate) fn tell_news(&self, binding: &Binding, effects: Option<Box<Effects>>) {
+        if let Some(effects) = effects.filter(|_| !self.observers.is_empty()) {
+            self.tell_all(Some(binding), &effects);
         }
     }
 
     /// Tells observers what came to light while a command without lines was obeyed.
-    pub(crate) fn tell_news_without_lines(&self, news: Option<Box<News>>) {
-        if let Some(news) = news.filter(|_| !self.observers.is_empty()) {
-            self.tell_all(None, &news);
+    pub(crate) fn tell_news_without_lines(&self, effects: Option<Box<Effects>>) {
+        if let Some(effects) = effects.filter(|_| !self.observers.is_empty()) {
+            self.tell_all(None, &effects);
         }
     }
 
@@ -223,12 +224,12 @@ impl Core {
     }
 
     #[cold]
-    fn tell_all(&self, binding: Option<&Binding>, news: &News) {
-        news.expired.iter().for_each(|expired| self.tell_expiry(expired));
-        for crossed in &news.crossed {
-            self.tell(&self.crossing(binding, crossed));
+    fn tell_all(&self, binding: Option<&Binding>, effects: &Effects) {
+        effects.expired.iter().for_each(|expired| self.tell_expiry(expired));
+        for reached in &effects.reached {
+            self.tell(&self.crossing(binding, reached));
             if self.ledger.capabilities().durable {
-                self.told.note(crossed);
+                self.told.note(reached);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Ask, Enforcer, Plan, reserve};
-use crate::call::Span;
+use crate::values::call::Span;
 use crate::{Call, Error, Usd};
 
 impl Enforcer {
@@ -32,12 +32,12 @@ impl Enforcer {
             let candidate = Call { span: None, ..call.without_input() }.with_model(model.clone());
             let plan = self.plan(&candidate, now)?;
             let usd = reserve::quote(&plan, &ask)?.unwrap_or(Usd::ZERO);
-            let rank = (plan.lacks_price, usd);
+            let certainty = (plan.lacks_price, usd);
             let own = alone(&plan, &ask);
             (input, output) = (own.input.max(input), own.output.max(output));
             beside = own.beside.max(beside);
-            if dearest.as_ref().is_none_or(|(known, ..)| rank > *known) {
-                dearest = Some((rank, candidate, own));
+            if dearest.as_ref().is_none_or(|(known, ..)| certainty > *known) {
+                dearest = Some((certainty, candidate, own));
             }
         }
         let all = |own: Span| Span { input, output, beside, ..own };

@@ -4,7 +4,7 @@ use crate::tokens::Trim;
 use crate::{Call, Decision, Reservation};
 
 /// What an application lets happen to the output limit of its requests. By default what a cap
-/// and [`OnNoLimit`](crate::OnNoLimit) demand.
+/// and [`OnNoLimit`](crate::values::OnNoLimit) demand.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fitting {
     /// Every request is limited to what its hold covers.

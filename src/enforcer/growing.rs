@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::Core;
-use crate::{Binding, ReservationId};
+use crate::values::{Binding, ReservationId};
 
 /// The open streams that are held by slices, in the order in which they were reserved: ids are made in it.
 ///

@@ -2,9 +2,11 @@
 
 use super::Plan;
 use super::admission::Ask;
-use crate::no_limit::{ApiLimit, OnNoLimit};
 use crate::pricing::{Reasoning, thinks_beside_limit};
-use crate::{Error, Estimate, EstimateKind, Input, Part, Unit, Usd};
+use crate::tokens::{Estimate, EstimateKind};
+use crate::values::no_limit::ApiLimit;
+use crate::values::{Input, OnNoLimit, Part, Unit};
+use crate::{Error, Usd};
 
 /// What is written into a request where nothing else limits it.
 const WRITTEN: u64 = 16_384;

@@ -24,11 +24,14 @@ use compact_str::CompactString;
 use parking_lot::Mutex;
 
 pub use admission::{Admission, Prepared};
-pub use builder::{Abandoned, EnforcerBuilder, LedgerAway};
+pub use builder::{EnforcerBuilder, OnAbandon, OnOutage};
 pub(crate) use core::{Core, at_once};
 pub(crate) use fitting::Fitting;
 pub(crate) use growing::GrowingPlace;
 pub use outbox::OutboxFile;
+
+pub use crate::reservation::{Actual, ReceiptLine, Resized};
+
 pub(crate) use outbox::{Pending, is_undelivered};
 pub(crate) use plan::{Plan, Priced, assumed_version, learned_key, price_version};
 pub(crate) use readings::Beside;
@@ -37,14 +40,13 @@ pub(crate) use room::Room;
 
 use self::admission::Ask;
 use self::plan::PlanCache;
-use crate::call::Span;
-use crate::ledger::{MarkAction, MarkScope, Signature};
+use crate::ledger::{Attribution, MarkAction, MarkScope};
 use crate::policy::Budget;
 use crate::pricing::Asked;
 use crate::run::{names_run, prepared_in_its_run, reserve_in_its_run, run_lines};
-use crate::{
-    BudgetLedger, Call, Decision, Error, Policy, PricingTable, Root, Scope, ScopeKind, Timestamp, Usd,
-};
+use crate::values::call::Span;
+use crate::values::{ScopeKind, Tenant, Timestamp};
+use crate::{BudgetLedger, Call, Decision, Error, Policy, PricingTable, Scope, Usd};
 
 /// Enforces a policy on calls: the handle that an application passes around.
 ///
@@ -238,9 +240,9 @@ impl Enforcer {
         &self,
         call_root: Option<&str>,
         scope: &Scope,
-        signature: Signature,
+        attribution: Attribution,
     ) -> Result<(), Error> {
-        self.mark(call_root, scope, MarkAction::Freeze, &signature).await.map(|_| ())
+        self.mark(call_root, scope, MarkAction::Freeze, &attribution).await.map(|_| ())
     }
 
     /// The same without a runtime, for ledgers that answer at once.
@@ -251,9 +253,9 @@ impl Enforcer {
         &self,
         call_root: Option<&str>,
         scope: &Scope,
-        signature: Signature,
+        attribution: Attribution,
     ) -> Result<(), Error> {
-        at_once(self.freeze(call_root, scope, signature))?
+        at_once(self.freeze(call_root, scope, attribution))?
     }
 
     /// Admits calls that carry `scope` again.
@@ -264,9 +266,9 @@ impl Enforcer {
         &self,
         call_root: Option<&str>,
         scope: &Scope,
-        signature: Signature,
+        attribution: Attribution,
     ) -> Result<(), Error> {
-        self.mark(call_root, scope, MarkAction::Reopen, &signature).await.map(|_| ())
+        self.mark(call_root, scope, MarkAction::Reopen, &attribution).await.map(|_| ())
     }
 
     /// The same without a runtime, for ledgers that answer at once.
@@ -277,9 +279,9 @@ impl Enforcer {
         &self,
         call_root: Option<&str>,
         scope: &Scope,
-        signature: Signature,
+        attribution: Attribution,
     ) -> Result<(), Error> {
-        at_once(self.reopen(call_root, scope, signature))?
+        at_once(self.reopen(call_root, scope, attribution))?
     }
 
     pub(crate) async fn mark(
@@ -287,23 +289,23 @@ impl Enforcer {
         organization: Option<&str>,
         scope: &Scope,
         action: MarkAction,
-        signature: &Signature,
+        attribution: &Attribution,
     ) -> Result<crate::ledger::Reply, Error> {
-        let root = match organization {
-            Some(name) => Root::organization(&Scope::new(ScopeKind::Organization, name)?),
-            None => Root::unnamed(),
+        let tenant = match organization {
+            Some(name) => Tenant::organization(&Scope::new(ScopeKind::Organization, name)?),
+            None => Tenant::unnamed(),
         };
-        let command = MarkScope { root: &root, scope, action, signature };
+        let command = MarkScope { tenant: &tenant, scope, action, attribution };
         let core = self.core();
         let mut reply = match core.ledger.immediate() {
             Some(ledger) => ledger.mark(ledger.now(), command)?,
             None => core.ledger.mark(command).await?,
         };
         // Holds that were due have ended on the way, and may have crossed levels; nobody else will hear of it.
-        core.tell_news_without_lines(reply.news.take());
-        if let Some(run) = core.runs.find(&root, scope) {
+        core.tell_news_without_lines(reply.effects.take());
+        if let Some(run) = core.runs.find(&tenant, scope) {
             // The first stop's reason stays, so a repeat must ask which it was.
-            run.learn(core.marks(&root, std::slice::from_ref(scope)).await?.pop());
+            run.learn(core.marks(&tenant, std::slice::from_ref(scope)).await?.pop());
         }
         Ok(reply)
     }

@@ -2,10 +2,11 @@
 
 use super::{Ask, Core, Plan, Priced};
 use crate::decision::over_cap;
-use crate::ledger::News;
+use crate::ledger::Effects;
 use crate::reservation::Reservation;
-use crate::verdict::Observed;
-use crate::{Decision, Event, Input, Refusal, ReservationId};
+use crate::values::verdict::Observed;
+use crate::values::{Input, Refusal, ReservationId};
+use crate::{Decision, Event};
 
 impl Plan {
     /// What would refuse this attempt beside the budgets; `None` where nothing observes.
@@ -33,9 +34,12 @@ impl Plan {
 }
 
 /// The same with the scopes that the ledger found frozen and passed by.
-pub(super) fn with_frozen(observed: Option<Box<Observed>>, news: Option<&News>) -> Option<Box<Observed>> {
+pub(super) fn with_frozen(
+    observed: Option<Box<Observed>>,
+    effects: Option<&Effects>,
+) -> Option<Box<Observed>> {
     let mut observed = observed?;
-    observed.frozen = super::frozen_scopes(news);
+    observed.frozen = super::frozen_scopes(effects);
     Some(observed)
 }
 

@@ -11,14 +11,13 @@ use parking_lot::Mutex;
 use super::Core;
 use super::readings::{Reader, Readers};
 use crate::ledger::{About, Note};
-use crate::policy::{Budget, UnknownModel};
-use crate::pricing::{Reasoning, unknowable};
+use crate::policy::{Budget, OnUnknownModel};
+use crate::pricing::{ModelPrice, Reasoning, unknowable};
 use crate::reservation::Hidden;
-use crate::verdict::MissingPrice;
-use crate::{
-    Binding, Bound, Call, Conditions, Error, Excess, Fees, Input, ModelPrice, OnNoLimit, OutputSizing,
-    PricingTable, Timestamp, Unit, Usd,
-};
+use crate::tokens::OutputSizing;
+use crate::values::verdict::MissingPrice;
+use crate::values::{Binding, Conditions, Excess, Fees, Input, OnNoLimit, Terms, Timestamp, Unit};
+use crate::{Call, Error, PricingTable, Usd};
 
 /// Everything about a charge set that does not depend on the call's size.
 pub(crate) struct Plan {
@@ -102,7 +101,7 @@ impl Plan {
         let own_row = prices.find(call.provider.as_deref(), &call.model, now);
         let mut price = own_row.filter(|price| price.quotes(&call.conditions)).cloned();
         let fallback = match policy.unknown_model() {
-            UnknownModel::PricedAs(model) if price.is_none() => Some(model),
+            OnUnknownModel::PricedAs(model) if price.is_none() => Some(model),
             _ => None,
         };
         if let Some(model) = fallback {
@@ -118,7 +117,7 @@ impl Plan {
         let fees = fees.unwrap_or_default();
         let readers = Readers::resolve(call, price.as_ref(), &prices, &policy, now);
         let lacks_price = price.is_none() || fees.unknown.is_some() || readers.unpriced.is_some();
-        let counts_only = policy.unknown_model() == &UnknownModel::CountOnly;
+        let counts_only = policy.unknown_model() == &OnUnknownModel::CountOnly;
         let passes = counts_only || binding.observes_only;
         let until = price_holds_until(&prices, call, price.as_deref(), now).min(readers.hold_until(now));
         let valid_until = binding.valid_until.min(until);
@@ -186,7 +185,7 @@ impl Plan {
     pub(super) fn counts_input(&self, observed: bool) -> bool {
         // Where the model takes nothing for its input, dollars do not depend on it.
         let costs = self.price(1_000_000, 0, 1).map_or(true, |priced| priced.usd > Usd::ZERO);
-        let counts = |bound: &Bound| {
+        let counts = |bound: &Terms| {
             bound.limit.is_some()
                 && bound.observe == observed
                 && match bound.account.unit() {

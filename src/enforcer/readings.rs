@@ -5,9 +5,11 @@ use std::sync::Arc;
 use compact_str::CompactString;
 
 use super::Plan;
-use crate::fee::Reading;
-use crate::policy::UnknownModel;
-use crate::{Call, Error, Fees, ModelPrice, Policy, PricingTable, Timestamp, Usd};
+use crate::policy::OnUnknownModel;
+use crate::pricing::ModelPrice;
+use crate::values::call::fee::Reading;
+use crate::values::{Fees, Timestamp};
+use crate::{Call, Error, Policy, PricingTable, Usd};
 
 /// A reading that has a price.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ impl Readers {
                 None => own.cloned(),
                 Some(model) => {
                     sold(call.provider.as_deref(), model).or_else(|| match policy.unknown_model() {
-                        UnknownModel::PricedAs(other) => sold(None, other).filter(|price| !price.is_free()),
+                        OnUnknownModel::PricedAs(other) => sold(None, other).filter(|price| !price.is_free()),
                         _ => None,
                     })
                 }

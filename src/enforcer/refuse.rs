@@ -3,22 +3,23 @@
 use super::admission::Ask;
 use super::{Core, Plan, Priced};
 use crate::decision::{Judged, Quote, explain};
-use crate::ledger::News;
-use crate::no_limit::ApiLimit;
+use crate::ledger::Effects;
 use crate::run::set_aside;
-use crate::verdict::{FrozenScope, Observed};
-use crate::{Amount, Binding, Decision, Event, ReservationId};
+use crate::values::no_limit::ApiLimit;
+use crate::values::verdict::Observed;
+use crate::values::{Binding, FrozenScope, ReservationId};
+use crate::{Amount, Decision, Event};
 
 pub(super) fn refusal(
     plan: &Plan,
     ask: &Ask<'_>,
     judged: Judged,
     priced: Priced,
-    news: Option<Box<News>>,
+    effects: Option<Box<Effects>>,
     observed: Option<Box<Observed>>,
 ) -> Box<Decision> {
-    let frozen = frozen_scopes(news.as_deref());
-    plan.core.tell_news(&judged.binding, news);
+    let frozen = frozen_scopes(effects.as_deref());
+    plan.core.tell_news(&judged.binding, effects);
     let mut decision = explain(judged, &quote(plan, ask, priced), frozen, None, false).observing(observed);
     decision.set_aside_by(|account| set_aside(&plan.core.runs, account));
     decision.missing.clone_from(&plan.missing);
@@ -35,12 +36,12 @@ pub(super) fn output_unsaid(plan: &Plan, ask: &Ask<'_>) -> Option<u64> {
 }
 
 /// The frozen scopes that a ledger's reply names, in people's words.
-pub(crate) fn frozen_scopes(news: Option<&News>) -> Vec<FrozenScope> {
-    let frozen = news.map_or(&[][..], |news| &news.frozen);
+pub(crate) fn frozen_scopes(effects: Option<&Effects>) -> Vec<FrozenScope> {
+    let frozen = effects.map_or(&[][..], |effects| &effects.frozen);
     let words = |frozen: &crate::ledger::Frozen| FrozenScope {
         scope: frozen.scope.clone(),
-        by: frozen.signature.by.clone(),
-        reason: frozen.signature.reason.clone(),
+        by: frozen.attribution.by.clone(),
+        reason: frozen.attribution.reason.clone(),
     };
     frozen.iter().map(words).collect()
 }

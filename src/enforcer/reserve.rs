@@ -8,12 +8,10 @@ use super::refuse;
 use super::{Plan, Priced};
 use crate::decision::{Judged, amounts, explain, judge, over_cap};
 use crate::ledger::{Outcome, Resize};
-use crate::message::Prompt;
 use crate::reservation::Reservation;
-use crate::{
-    Decision, Error, ErrorKind, Estimate, EstimateKind, Event, Input, Refusal, ReservationId, Timestamp, Usd,
-    Verdict,
-};
+use crate::tokens::{Estimate, EstimateKind};
+use crate::values::{Input, Prompt, Refusal, ReservationId, Timestamp};
+use crate::{Decision, Error, ErrorKind, Event, Usd, Verdict};
 
 /// How often a plan may turn out stale before the clocks are called unusable.
 const STALE_MAX: usize = 100;
@@ -267,7 +265,7 @@ async fn settle_bound(reservation: Reservation, ask: &Ask<'_>, bound: Estimate) 
     let command = Resize { id: reservation.id(), claim, amounts: &smaller, expires_at: None };
     match plan.core.send_resize(plan.core.now(), command).await {
         Ok(reply) => {
-            plan.core.tell_news(reservation.binding(), reply.news);
+            plan.core.tell_news(reservation.binding(), reply.effects);
             match reply.outcome {
                 Outcome::Applied => Ok(Admission::Admitted(reservation.shrunk(smaller, priced, count))),
                 _ => Ok(Admission::Admitted(reservation)),
@@ -356,7 +354,7 @@ async fn advise(
     };
     let requested = amounts(binding, &priced.amount())?;
     let (binding, balances) = (Arc::clone(binding), balances.into());
-    let judged = Judged { binding, balances, requested, frees: Vec::new(), now };
+    let judged = Judged { binding, balances, requested, frees_up: Vec::new(), now };
     let observed = plan.observed(exempt, ask, priced);
     let quote = refuse::quote(plan, ask, priced);
     let mut decision = explain(judged, &quote, Vec::new(), extra, true).observing(observed);

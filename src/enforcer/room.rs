@@ -6,9 +6,10 @@ use super::fitting::Fitting;
 use super::reserve::{count_of, within_model};
 use super::{Ask, Enforcer, Plan};
 use crate::decision::{amounts, judge, over_cap};
-use crate::tokens::{Trim, TrimTarget, Trimmed, Trimming};
-use crate::verdict::Untrimmed;
-use crate::{Call, Decision, Error, Estimate, Input, RefusalKind, Reservation, Verdict};
+use crate::tokens::{Estimate, Trim, TrimTarget, Trimmed, Trimming};
+use crate::values::verdict::Untrimmed;
+use crate::values::{Input, RefusalKind};
+use crate::{Call, Decision, Error, Reservation, Verdict};
 
 /// The room that a refusal saw, as far as a shorter prompt is concerned.
 ///
@@ -99,7 +100,7 @@ impl Room<'_> {
     }
 
     /// The input that a reserve would hold for a prompt: its bound, or the count where that is less.
-    fn estimate(&self, prompt: &crate::Prompt) -> Estimate {
+    fn estimate(&self, prompt: &crate::values::Prompt) -> Estimate {
         let (plan, ask) = (&self.plan, &Ask::of(&self.least));
         let bound = plan.core.estimator.bound(&plan.call.model, prompt);
         let held = within_model(plan, ask, bound)

@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 
 use super::Core;
-use crate::ledger::{Crossed, PendingEvent};
-use crate::verdict::period_text;
-use crate::{Account, Binding, Error, Event, TierAction, Window};
+use crate::ledger::{PendingEvent, Reached};
+use crate::values::verdict::period_text;
+use crate::values::{Account, Binding, TierAction};
+use crate::{Error, Event, Window};
 
 /// How many events are read from the ledger at a time.
 const PAGE: usize = 100;
@@ -21,16 +22,16 @@ pub(crate) struct Told(Mutex<VecDeque<(Account, i64, u8)>>);
 
 impl Told {
     /// Notes that it is told here, and forgets the oldest where these are too many.
-    pub(super) fn note(&self, crossed: &Crossed) {
-        self.note_new(crossed);
+    pub(super) fn note(&self, reached: &Reached) {
+        self.note_new(reached);
         let mut told = self.0.lock();
         let surplus = told.len().saturating_sub(TOLD_MAX);
         told.drain(..surplus);
     }
 
     /// The same for what is about to be confirmed: it may be one page more. Says whether it was not noted before.
-    fn note_new(&self, crossed: &Crossed) -> bool {
-        let (key, mut told) = (key(crossed), self.0.lock());
+    fn note_new(&self, reached: &Reached) -> bool {
+        let (key, mut told) = (key(reached), self.0.lock());
         let is_new = !told.contains(&key);
         if is_new {
             told.push_back(key);
@@ -39,16 +40,16 @@ impl Told {
     }
 
     /// The ledger knows that it was told: it need not be remembered here.
-    fn strike(&self, crossed: &Crossed) {
-        let (key, mut told) = (key(crossed), self.0.lock());
+    fn strike(&self, reached: &Reached) {
+        let (key, mut told) = (key(reached), self.0.lock());
         if let Some(place) = told.iter().position(|told| *told == key) {
             told.remove(place);
         }
     }
 }
 
-fn key(crossed: &Crossed) -> (Account, i64, u8) {
-    (crossed.account.clone(), crossed.period, crossed.tier)
+fn key(reached: &Reached) -> (Account, i64, u8) {
+    (reached.account.clone(), reached.period, reached.tier)
 }
 
 impl Core {
@@ -58,15 +59,15 @@ impl Core {
         // Where nobody listens, nobody was told.
         while !self.observers.is_empty() {
             let events = self.ledger.pending_events(PAGE).await?;
-            for PendingEvent { crossed, .. } in &events {
-                if self.told.note_new(crossed) {
-                    self.tell(&self.crossing(None, crossed));
+            for PendingEvent { reached, .. } in &events {
+                if self.told.note_new(reached) {
+                    self.tell(&self.crossing(None, reached));
                     told = told.saturating_add(1);
                 }
             }
             // Remembered until that is confirmed, so that a ledger that goes away now has nothing told twice.
             self.ledger.delivered(&events).await?;
-            events.iter().for_each(|event| self.told.strike(&event.crossed));
+            events.iter().for_each(|event| self.told.strike(&event.reached));
             if events.len() < PAGE {
                 break;
             }
@@ -78,37 +79,37 @@ impl Core {
     ///
     /// In the words of the call whose command found it, where it was found on that call's lines; else
     /// as the policy of now has them.
-    pub(super) fn crossing(&self, found_by: Option<&Binding>, crossed: &Crossed) -> Event {
-        let account = &crossed.account;
+    pub(super) fn crossing(&self, found_by: Option<&Binding>, reached: &Reached) -> Event {
+        let account = &reached.account;
         let lines = found_by.map_or(&[][..], |binding| &binding.bound);
         let bound = lines.iter().find(|bound| bound.account == *account);
         let window = match bound {
             Some(bound) => Some(bound.window.clone()),
             None => account.book().window.parse::<Window>().ok(),
         };
-        let tier = bound.and_then(|bound| bound.tiers.get(usize::from(crossed.tier)));
-        Event::Crossed {
+        let tier = bound.and_then(|bound| bound.tiers.get(usize::from(reached.tier)));
+        Event::Reached {
             budget: account.budget().into(),
             scope: account.scope().clone(),
             // The period that was charged: a late report or an expiry may belong to one before the call's own.
             window: window.map_or_else(
                 || account.book().window.to_string(),
-                |window| period_text(&window, crossed.period),
+                |window| period_text(&window, reached.period),
             ),
-            action: tier.map_or_else(|| self.action_by_policy(crossed), |(action, _)| *action),
-            at: crossed.at,
-            spent: crossed.spent,
+            action: tier.map_or_else(|| self.action_by_policy(reached), |(action, _)| *action),
+            at: reached.at,
+            spent: reached.spent,
             unit: account.unit().clone(),
         }
     }
 
     /// What the policy does at that level; where it does not say, as for runs and exemptions, the level is the limit.
-    fn action_by_policy(&self, crossed: &Crossed) -> TierAction {
-        let book = crossed.account.book();
+    fn action_by_policy(&self, reached: &Reached) -> TierAction {
+        let book = reached.account.book();
         let policy = self.policy.load();
         let mut budgets = policy.budgets().iter();
         let budget = budgets.find(|one| one.id() == book.budget && one.window().to_string() == book.window);
         let tiers = budget.map_or(&[][..], |budget| budget.tiers.as_slice());
-        tiers.get(usize::from(crossed.tier)).map_or(TierAction::Block, |tier| tier.action)
+        tiers.get(usize::from(reached.tier)).map_or(TierAction::Block, |tier| tier.action)
     }
 }

@@ -7,12 +7,13 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::aligned::{Aligned, Passed};
-use super::exchange::Terms;
+use super::exchange::ReadingTerms;
 use super::piece::Piece;
 use super::refusal::{problem_of_error, problem_of_refusal};
 pub(super) use super::whole::Closing;
 use super::whole::Whole;
-use crate::{InFlight, MeteredStream, Receipt, StreamError, StreamReader, StreamSeen, WireReader};
+use crate::stream::{StreamError, StreamReader, StreamSeen, WireReader};
+use crate::{InFlight, MeteredStream, Receipt};
 
 /// The body of an answer, piece by piece, charged when it ends, breaks off or is dropped.
 ///
@@ -31,7 +32,7 @@ enum Flow<S, T> {
 struct Streaming<S, T> {
     metered: MeteredStream<S, T>,
     aligned: Aligned,
-    terms: Terms,
+    terms: ReadingTerms,
     /// Waits behind what was held back before it.
     next: Option<T>,
     has_ended: bool,
@@ -66,7 +67,7 @@ where
     S: Stream<Item = Result<T, E>> + Send + 'static,
     T: Piece,
 {
-    pub(super) fn stream(in_flight: InFlight, body: S, aligned: Aligned, terms: Terms) -> Self {
+    pub(super) fn stream(in_flight: InFlight, body: S, aligned: Aligned, terms: ReadingTerms) -> Self {
         let reader = PieceReader(WireReader::new(terms.provider.as_deref()));
         let metered = MeteredStream::new(in_flight, body, reader, terms.options.clone());
         Self {
@@ -142,13 +143,13 @@ where
                     return Poll::Ready(Some(Err(error)));
                 }
                 Some(Err(StreamError::Refused(cut_off))) => {
-                    let Terms { dialect, want, .. } = self.terms;
+                    let ReadingTerms { dialect, want, .. } = self.terms;
                     // The status is told already: this is how it is said afterwards.
                     let problem = problem_of_refusal(&cut_off.decision, std::time::Duration::ZERO);
                     Some(self.aligned.end_with(dialect, want, &problem))
                 }
                 Some(Err(StreamError::Ledger(error))) => {
-                    let Terms { dialect, want, .. } = self.terms;
+                    let ReadingTerms { dialect, want, .. } = self.terms;
                     let problem = problem_of_error(&error, "the answer ends here");
                     Some(self.aligned.end_with(dialect, want, &problem))
                 }

@@ -8,11 +8,11 @@ use smallvec::SmallVec;
 use super::dialect::Dialect;
 use super::route::Route;
 use super::want::Want;
-use crate::message::Input;
 use crate::tokens::document::Document;
 use crate::tokens::document::edit::{Edits, Object};
 use crate::tokens::{Language, RequestShape, language, request_document, request_text};
-use crate::{Call, Error, ErrorKind, Region};
+use crate::values::{Input, Region};
+use crate::{Call, Error, ErrorKind};
 
 /// A body that was read.
 #[derive(Debug)]

@@ -10,8 +10,9 @@ use super::dialect::Dialect;
 use super::head::Headers;
 use super::piece::Piece;
 use super::want::Want;
-use crate::client::refused_and_billed;
-use crate::{Failure, InFlight, Reservation, StreamOptions};
+use crate::client::{Failure, refused_and_billed};
+use crate::stream::StreamOptions;
+use crate::{InFlight, Reservation};
 
 use futures_core::Stream;
 
@@ -20,7 +21,7 @@ use futures_core::Stream;
 pub struct Admitted {
     pub(super) reservation: Reservation,
     pub(super) body: Option<Vec<u8>>,
-    pub(super) terms: Terms,
+    pub(super) terms: ReadingTerms,
 }
 
 impl fmt::Debug for Admitted {
@@ -31,7 +32,7 @@ impl fmt::Debug for Admitted {
 
 /// What was agreed on before sending, and is needed afterwards.
 #[derive(Debug)]
-pub(super) struct Terms {
+pub(super) struct ReadingTerms {
     pub(super) dialect: Dialect,
     pub(super) want: Want,
     pub(super) provider: Option<String>,
@@ -68,7 +69,7 @@ impl Admitted {
 #[must_use = "dropping an exchange charges all that it holds"]
 pub struct Exchange {
     in_flight: InFlight,
-    terms: Terms,
+    terms: ReadingTerms,
 }
 
 impl fmt::Debug for Exchange {
@@ -129,7 +130,7 @@ const COUNTS: [&str; 4] = [
 #[must_use = "dropping an answer charges all that its call holds"]
 pub struct Answered {
     in_flight: InFlight,
-    terms: Terms,
+    terms: ReadingTerms,
     streams: bool,
     closing: Closing,
 }
@@ -169,7 +170,7 @@ impl Answered {
 ///
 /// ```
 /// use std::io;
-/// use token_budget::Failure;
+/// use token_budget::client::Failure;
 /// use token_budget::http::failure_of;
 ///
 /// assert_eq!(failure_of(&io::Error::from(io::ErrorKind::ConnectionRefused)), Failure::NotSent);

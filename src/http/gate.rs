@@ -13,8 +13,10 @@ use super::refusal::{Denial, HttpRefusal};
 use super::route::Route;
 use super::sellers::TAKE_STREAM_OPTIONS;
 use crate::enforcer::Fitting;
+use crate::stream::StreamOptions;
 use crate::tokens::Trim;
-use crate::{Call, Enforcer, OnNoLimit, StreamOptions};
+use crate::values::OnNoLimit;
+use crate::{Call, Enforcer};
 
 type Charging = dyn Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync;
 type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
@@ -47,8 +49,10 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 ///
 /// # Example: who pays is read off a header
 /// ```
+/// use token_budget::call::ScopeKind;
 /// use token_budget::http::{Denial, HttpBudget};
-/// use token_budget::{Budget, Call, Enforcer, Policy, ScopeKind, StreamOptions, Usd, Window};
+/// use token_budget::stream::StreamOptions;
+/// use token_budget::{Budget, Call, Enforcer, Policy, Usd, Window};
 ///
 /// let users = Budget::each_usd("users", ScopeKind::User, Usd::dollars(5), Window::day());
 /// let enforcer = Enforcer::builder().policy(Policy::new([users])?).build();
@@ -69,7 +73,7 @@ pub struct HttpBudget {
     pub(super) fitting: Fitting,
     pub(super) on_no_limit: Option<OnNoLimit>,
     pub(super) body_bytes_max: usize,
-    pub(super) unknown_paths: UnknownPath,
+    pub(super) unknown_paths: OnUnknownPath,
     pub(super) retry_within: Duration,
     pub(super) usage_hosts: Arc<[CompactString]>,
 }
@@ -80,7 +84,7 @@ pub struct HttpBudget {
 /// `docs/PROVIDERS.md` lists which paths are known, and why each is metered, passed or refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum UnknownPath {
+pub enum OnUnknownPath {
     /// It is refused with 403: whatever costs money behind it would be in no book. Where all observe, it passes with an
     /// event.
     #[default]
@@ -121,7 +125,7 @@ impl HttpBudget {
             fitting: Fitting::default(),
             on_no_limit: None,
             body_bytes_max: Self::BODY_BYTES,
-            unknown_paths: UnknownPath::default(),
+            unknown_paths: OnUnknownPath::default(),
             retry_within: Duration::from_secs(60),
             usage_hosts: TAKE_STREAM_OPTIONS.iter().map(|host| CompactString::from(*host)).collect(),
         }
@@ -168,7 +172,7 @@ impl HttpBudget {
     /// Where a request has no room even so, leaves old parts of its conversation out until it fits.
     ///
     /// Its output is shortened first, where [`fit_to_room`](Self::fit_to_room) allows that; beside the shorter prompt it
-    /// gets what is left. [`RequestShape::trim`](crate::RequestShape::trim) says what stays; what was left out is named by
+    /// gets what is left. [`RequestShape::trim`](crate::tokens::RequestShape::trim) says what stays; what was left out is named by
     /// [`Receipt::trimmed`](crate::Receipt::trimmed) and an event ([`Event::Trimmed`](crate::Event::Trimmed)). What is
     /// signed, and Bedrock's Invoke, are never changed, and where all observe nothing is. A refusal says why trimming did
     /// not help.
@@ -208,7 +212,7 @@ impl HttpBudget {
 
     /// Says what becomes of paths that nobody here knows.
     #[must_use]
-    pub fn unknown_paths(mut self, choice: UnknownPath) -> Self {
+    pub fn unknown_paths(mut self, choice: OnUnknownPath) -> Self {
         self.unknown_paths = choice;
         self
     }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::asked::Asked;
 use super::dialect::Dialect;
-use super::exchange::{Admitted, Terms};
+use super::exchange::{Admitted, ReadingTerms};
 use super::gate::{HttpBudget, Ruling};
 use super::head::RequestHead;
 use super::payer::Payer;
@@ -99,7 +99,7 @@ impl HttpBudget {
             && asked.ask_for_usage(&mut edits);
         let provider = call.provider.as_ref().map(CompactString::to_string);
         reservation.remember(call.input);
-        let terms = Terms {
+        let terms = ReadingTerms {
             dialect,
             want: route.want,
             provider,

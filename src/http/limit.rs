@@ -9,10 +9,10 @@ use super::head::RequestHead;
 use super::refusal::HttpRefusal;
 use super::route::Route;
 use super::want::Want;
-use crate::no_limit::{ApiLimit, OutputTerms};
 use crate::tokens::document::edit::{Edits, Object};
 use crate::tokens::unsaid::{self, Said};
 use crate::tokens::{Language, language, whole_text};
+use crate::values::no_limit::{ApiLimit, OutputTerms};
 use crate::{Call, Reservation};
 
 impl HttpBudget {

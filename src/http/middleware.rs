@@ -13,7 +13,7 @@ use super::gate::HttpBudget;
 use super::messages;
 use super::refusal::HttpRefusal;
 use super::rule::{Ruled, rule};
-use crate::Failure;
+use crate::client::Failure;
 
 /// Keeps budgets on every request of a `reqwest_middleware` client.
 ///

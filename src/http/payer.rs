@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use super::gate::{HttpBudget, Ruling, UnknownPath};
+use super::gate::{HttpBudget, OnUnknownPath, Ruling};
 use super::head::RequestHead;
 use super::path;
 use super::refusal::{Denial, HttpRefusal};
 use super::route::Route;
 use super::want::Want;
 use crate::run::names_run;
-use crate::{Call, Event, ReservationId};
+use crate::values::ReservationId;
+use crate::{Call, Event};
 
 /// What a request's head alone decides. See [`HttpBudget::who_pays`].
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl HttpBudget {
         }
         match route.want {
             Want::Ambiguous => return denied(path::twofold("is another one where its slash is decoded")),
-            Want::Unmetered(why) if self.unknown_paths == UnknownPath::Refuse => {
+            Want::Unmetered(why) if self.unknown_paths == OnUnknownPath::Refuse => {
                 let refused = || HeadRuling::Refused(why.refusal(route.dialect));
                 if !self.observes_only() || !path::is_plain(head.path()) {
                     return refused();

@@ -9,8 +9,8 @@ use super::head::RequestHead;
 use super::sellers::{region, seller};
 use super::unmetered::Unmetered;
 use super::want::Want;
-use crate::Region;
 use crate::tokens::{Language, language, makers};
+use crate::values::Region;
 
 /// What a request wants, and in which language.
 #[derive(Clone, Debug, PartialEq, Eq)]

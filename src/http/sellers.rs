@@ -1,6 +1,6 @@
 //! Who sells at that host, and what is known of them?
 
-use crate::Region;
+use crate::values::Region;
 
 /// Hosts of providers, by their end, under the names that price tables give them.
 const SELLERS: [(&str, &str); 29] = [

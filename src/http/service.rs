@@ -16,7 +16,7 @@ use super::body::MeteredBody;
 use super::gate::HttpBudget;
 use super::messages;
 use super::rule::{Ruled, rule};
-use crate::Failure;
+use crate::client::Failure;
 
 /// Puts budgets before any HTTP service: a client's, or a proxy's.
 ///
@@ -30,7 +30,8 @@ use crate::Failure;
 /// use http::{Request, Response};
 /// use http_body_util::{BodyExt, Full};
 /// use token_budget::http::{BudgetLayer, HttpBudget};
-/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Unit, Window};
+/// use token_budget::usage::Unit;
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Window};
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -8,7 +8,7 @@ use super::refusal::HttpRefusal;
 use super::route::Route;
 use super::want::Want;
 use crate::tokens::RequestShape;
-use crate::verdict::Untrimmed;
+use crate::values::verdict::Untrimmed;
 use crate::{Call, Error, ErrorKind};
 
 impl HttpBudget {

@@ -61,7 +61,7 @@ impl Unmetered {
     /// Refused rather than passed: a path that costs money and is in no book is a hole in every budget.
     pub(super) fn refusal(self, dialect: Dialect) -> HttpRefusal {
         let text = format!(
-            "{}, and nothing was sent (`HttpBudget::unknown_paths(UnknownPath::Pass)` lets such requests out, in no \
+            "{}, and nothing was sent (`HttpBudget::unknown_paths(OnUnknownPath::Pass)` lets such requests out, in no \
              book)",
             self.text()
         );

@@ -7,9 +7,10 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::piece::Piece;
-use crate::client::refused_and_billed;
+use crate::client::{Failure, refused_and_billed};
+use crate::reservation::Actual;
 use crate::wire::{UsageReport, extract, heard};
-use crate::{Failure, InFlight, Receipt, Report};
+use crate::{InFlight, Receipt};
 
 type Settling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -32,7 +33,7 @@ pub(super) struct Closing {
 
 /// How a call is to be settled.
 enum Ending {
-    Reconcile(Box<Report>),
+    Reconcile(Box<Actual>),
     Release,
     Abandon,
 }
@@ -136,8 +137,8 @@ impl<S, T> Whole<S, T> {
 
     /// The report, and its output counted with the model's own vocabulary, where there is one and the
     /// figure that came may be too little.
-    fn counted(&self, in_flight: &InFlight, report: UsageReport) -> Report {
-        let report = Report::from(report);
+    fn counted(&self, in_flight: &InFlight, report: UsageReport) -> Actual {
+        let report = Actual::from(report);
         let bytes = report.text.bytes_all();
         let may_be_short = report.usage.output().is_none_or(|output| output < bytes.div_ceil(2));
         let counted = match &self.copy {
@@ -146,7 +147,7 @@ impl<S, T> Whole<S, T> {
             }
             _ => None,
         };
-        Report { counted, ..report }
+        Actual { counted, ..report }
     }
 }
 

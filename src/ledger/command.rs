@@ -5,7 +5,8 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Claim, ReservationId, Root, Scope, Timestamp, Usage};
+use crate::values::{Claim, ReservationId, Tenant, Timestamp};
+use crate::{Scope, Usage};
 
 /// Hold these amounts on all lines of the claim, or change nothing.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +47,7 @@ pub struct Reconcile<'a> {
     /// What was used on each line.
     pub amounts: &'a [i64],
     /// How sure the figures are: a surer report replaces a less sure one.
-    pub rank: Rank,
+    pub certainty: Certainty,
     /// Kept in the journal, never read.
     pub note: &'a Note,
 }
@@ -54,7 +55,7 @@ pub struct Reconcile<'a> {
 /// How sure a charge is. A later report of a higher rank replaces it in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Rank {
+pub enum Certainty {
     /// The hold ended by age.
     Expired,
     /// The call was abandoned, and is charged what it held.
@@ -71,9 +72,9 @@ pub struct Release<'a> {
     /// The hold's id.
     pub id: ReservationId,
     /// Whose books it is in.
-    pub root: &'a Root,
+    pub tenant: &'a Tenant,
     /// Who decided it and why, where a person did.
-    pub signature: Option<&'a Signature>,
+    pub attribution: Option<&'a Attribution>,
     /// Kept in the journal, never read.
     pub note: &'a Note,
 }
@@ -103,7 +104,7 @@ pub struct Record<'a> {
     /// The charge that is corrected; a refund must name it and cannot exceed it.
     pub corrects: Option<ReservationId>,
     /// Who posts it and why.
-    pub signature: &'a Signature,
+    pub attribution: &'a Attribution,
     /// Kept in the journal, never read.
     pub note: &'a Note,
 }
@@ -112,13 +113,13 @@ pub struct Record<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct MarkScope<'a> {
     /// Whose books.
-    pub root: &'a Root,
+    pub tenant: &'a Tenant,
     /// The scope that is marked: every call that carries it is affected.
     pub scope: &'a Scope,
     /// What happens to it.
     pub action: MarkAction,
     /// Who decided it and why; callers that are refused hear the reason.
-    pub signature: &'a Signature,
+    pub attribution: &'a Attribution,
 }
 
 /// What a mark does to a scope.
@@ -138,14 +139,14 @@ pub enum MarkAction {
 
 /// Who decided something, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Signature {
+pub struct Attribution {
     /// Who.
     pub by: CompactString,
     /// Why.
     pub reason: CompactString,
 }
 
-impl Signature {
+impl Attribution {
     /// A decision of `by`, for that reason.
     pub fn new(by: impl Into<CompactString>, reason: impl Into<CompactString>) -> Self {
         Self { by: by.into(), reason: reason.into() }

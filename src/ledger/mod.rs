@@ -33,18 +33,22 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 pub use command::{
-    About, Ended, MarkAction, MarkScope, Note, OnExpiry, Rank, Reconcile, Record, Release, Reserve, Resize,
-    Signature,
+    About, Attribution, Certainty, Ended, MarkAction, MarkScope, Note, OnExpiry, Reconcile, Record, Release,
+    Reserve, Resize,
 };
 pub use memory::{MemoryLedger, MemoryOptions};
 pub use reply::{
-    Capabilities, Crossed, Entry, EntryKind, EntryLine, Expired, Frees, Frozen, News, Outcome, PendingEvent,
-    Reply,
+    Capabilities, Effects, Entry, EntryKind, EntryLine, Expired, FreesUp, Frozen, Outcome, PendingEvent,
+    Reached, Reply,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteLedger, SqliteOptions};
 
-use crate::{Account, Balance, Error, Period, Root, Scope, Timestamp};
+pub use crate::values::account::{Account, Balance, BudgetKey, ReservationId, Tenant};
+pub use crate::values::claim::{Claim, ClaimLine, Threshold};
+
+use crate::values::{Period, Timestamp};
+use crate::{Error, Scope};
 
 /// Keeps balances, holds and the journal; decides each claim atomically.
 ///
@@ -75,11 +79,11 @@ pub trait BudgetLedger: Debug + Send + Sync + 'static {
     /// Freezes, stops, reopens or closes a scope.
     async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error>;
     /// Reads which of these scopes admit nothing and why, in their order; one that is open is left out.
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error>;
+    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error>;
     /// Reads balances; an account never seen is empty.
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error>;
     /// Reads the journal of one root, from that number on, oldest first.
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error>;
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error>;
     /// Reads the crossings that nobody confirmed to have told, oldest first.
     ///
     /// A reply tells each crossing, too. These are what a crash kept from being told; a ledger that
@@ -117,7 +121,7 @@ pub trait ImmediateLedger: Debug + Send + Sync {
     /// See [`BudgetLedger::mark`].
     fn mark(&self, now: Timestamp, command: MarkScope<'_>) -> Result<Reply, Error>;
     /// See [`BudgetLedger::marks`].
-    fn marks(&self, now: Timestamp, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error>;
+    fn marks(&self, now: Timestamp, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error>;
     /// See [`BudgetLedger::balances`].
     fn balances(&self, now: Timestamp, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error>;
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::{MarkAction, Note, Rank, Signature};
-use crate::{Account, Balance, ReservationId, Root, Scope, Timestamp};
+use super::{Attribution, Certainty, MarkAction, Note};
+use crate::Scope;
+use crate::values::{Account, Balance, ReservationId, Tenant, Timestamp};
 
 /// What a ledger answers to a command.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,13 +19,13 @@ pub struct Reply {
     /// Charged without a hold of that id ever having been seen.
     pub unheld: bool,
     /// The rank of the charge that a reconcile replaced; `None` where a live hold ended.
-    pub replaced: Option<Rank>,
+    pub replaced: Option<Certainty>,
     /// The ledger's instant.
     pub now: Timestamp,
     /// One for each line: just before a reserve or resize, just after anything else.
     pub balances: SmallVec<[Balance; 8]>,
     /// What else came to light; mostly nothing.
-    pub news: Option<Box<News>>,
+    pub effects: Option<Box<Effects>>,
 }
 
 /// What became of a command.
@@ -42,20 +43,20 @@ pub enum Outcome {
 
 /// What a command brought to light beside its own answer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct News {
+pub struct Effects {
     /// Levels that spent money has reached for the first time in their period.
-    pub crossed: Vec<Crossed>,
+    pub reached: Vec<Reached>,
     /// Holds that ended by age.
     pub expired: Vec<Expired>,
     /// Scopes of the claim that are frozen, and why.
     pub frozen: Vec<Frozen>,
     /// Rolling lines that refused and will have room again, in the claim's order.
-    pub frees: Vec<Frees>,
+    pub frees_up: Vec<FreesUp>,
 }
 
 /// When a rolling line without room has some again, if nothing else happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frees {
+pub struct FreesUp {
     /// Which line of the claim, from zero.
     pub line: usize,
     /// After how many further sub-periods enough has aged out.
@@ -64,7 +65,7 @@ pub struct Frees {
 
 /// A level that was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Crossed {
+pub struct Reached {
     /// Where.
     pub account: Account,
     /// In which period.
@@ -79,18 +80,18 @@ pub struct Crossed {
 
 /// A level that was reached and that nobody confirmed to have told yet.
 ///
-/// `root` and `sequence`, its number in the journal, name it for ever: a
+/// `tenant` and `sequence`, its number in the journal, name it for ever: a
 /// receiver that sees both twice has heard it before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingEvent {
     /// Whose books.
-    pub root: Root,
+    pub tenant: Tenant,
     /// The journal entry that tells it.
     pub sequence: u64,
     /// When it was found.
     pub at: Timestamp,
     /// What was reached.
-    pub crossed: Crossed,
+    pub reached: Reached,
 }
 
 /// A hold that ended by age.
@@ -114,7 +115,7 @@ pub struct Frozen {
     /// Since when.
     pub since: Timestamp,
     /// By whom, and why.
-    pub signature: Signature,
+    pub attribution: Attribution,
 }
 
 /// One confirmed change, as the journal keeps it.
@@ -133,7 +134,7 @@ pub struct Entry {
     /// What the command said about its call.
     pub note: Note,
     /// Who decided it and why, where a person did.
-    pub signature: Option<Signature>,
+    pub attribution: Option<Attribution>,
 }
 
 /// What a journal entry tells.
@@ -146,15 +147,15 @@ pub enum EntryKind {
     /// A hold was changed.
     Resized,
     /// A charge was made or replaced.
-    Reconciled(Rank),
+    Reconciled(Certainty),
     /// A charge was made on an id that had no hold.
-    Unheld(Rank),
+    Unheld(Certainty),
     /// A hold was given back, or a charge withdrawn.
     Released,
     /// A refund, a correction, an import.
     Recorded,
     /// Spent money reached a level.
-    Crossed(u8),
+    Reached(u8),
     /// A scope was marked.
     Marked(MarkAction),
 }

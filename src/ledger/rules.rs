@@ -1,7 +1,8 @@
 //! What does every ledger of this crate judge alike?
 
-use super::{MarkAction, Rank};
-use crate::{Account, Balance, Claim, Error, ErrorKind, Line, ReservationId};
+use super::{Certainty, MarkAction};
+use crate::values::{Account, Balance, Claim, ClaimLine, ReservationId};
+use crate::{Error, ErrorKind};
 
 /// How far an id has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +10,7 @@ pub(super) enum State {
     /// Room is held.
     Held,
     /// A charge stands, of that rank.
-    Charged(Rank),
+    Charged(Certainty),
     /// Given back, or a charge withdrawn.
     Released,
     /// Refused when it was asked for.
@@ -25,10 +26,10 @@ impl State {
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Held => "is still open",
-            Self::Charged(Rank::Expired) => "has expired",
-            Self::Charged(Rank::Provisional) => "was abandoned and is charged what it held",
-            Self::Charged(Rank::Estimated) => "is charged what was counted",
-            Self::Charged(Rank::Reported) => "is charged what the provider reported",
+            Self::Charged(Certainty::Expired) => "has expired",
+            Self::Charged(Certainty::Provisional) => "was abandoned and is charged what it held",
+            Self::Charged(Certainty::Estimated) => "is charged what was counted",
+            Self::Charged(Certainty::Reported) => "is charged what the provider reported",
             Self::Released => "was released",
             Self::Refused => "was refused",
             Self::Tombstone => "was released before it arrived",
@@ -39,7 +40,7 @@ impl State {
 
 /// The one inequality. A line of amount zero always has room.
 #[inline]
-pub(super) fn has_room(line: &Line, balance: &Balance, amount: i64) -> Result<bool, Error> {
+pub(super) fn has_room(line: &ClaimLine, balance: &Balance, amount: i64) -> Result<bool, Error> {
     if amount == 0 {
         return Ok(true);
     }

@@ -7,12 +7,13 @@ use smallvec::SmallVec;
 
 use super::budget::{EXEMPTION_PREFIX, UNBOUND};
 use super::{Budget, Exemption, OfRun, Policy, Resolved, Tiers, is_run_line};
-use crate::name::nearest;
 use crate::pricing::Asked;
-use crate::{
-    Account, Binding, Bound, Call, Caps, Claim, Error, Line, Mark, PricingTable, Root, Scope, ScopeKind,
-    TierAction, Timestamp, Unbound, Unit, Window,
+use crate::values::name::nearest;
+use crate::values::{
+    Account, Binding, Caps, Claim, ClaimLine, ScopeKind, Tenant, Terms, Threshold, TierAction, Timestamp,
+    Unbound, Unit,
 };
+use crate::{Call, Error, PricingTable, Scope, Window};
 
 impl Policy {
     /// Resolves the budgets that bind this call at that instant.
@@ -71,9 +72,9 @@ impl Policy {
         now: Timestamp,
     ) -> Result<Binding, Error> {
         call.check()?;
-        let root = self.root_of(call);
+        let tenant = self.root_of(call);
         let asked = Asked::of(call, prices);
-        let mut resolver = Resolver::new(self, &root, asked, now);
+        let mut resolver = Resolver::new(self, &tenant, asked, now);
         // What only observes refuses nothing and clamps nothing.
         let all_observe = self.observes_only();
         let (mut caps, mut caps_observed) =
@@ -102,13 +103,13 @@ impl Policy {
         let valid_until = resolver.valid_until;
         let exemptions = std::mem::take(&mut resolver.exemptions);
         let next_rung = resolver.next_rung.take();
-        let (lines, bound): (Vec<Line>, Vec<Bound>) = resolver.found.into_iter().unzip();
+        let (lines, bound): (Vec<ClaimLine>, Vec<Terms>) = resolver.found.into_iter().unzip();
         // A run's own limits may enforce where no budget of the policy does.
         let observes_only = all_observe
             && caps == Caps::default()
             && bound.iter().all(|bound| bound.observe || bound.limit.is_none());
         Ok(Binding {
-            claim: Claim::new(root, call.scopes(), lines)?
+            claim: Claim::new(tenant, call.scopes(), lines)?
                 .observing(|scope| observes_freeze(own, scope, all_observe)),
             observes_some: all_observe || bound.iter().any(|bound| bound.observe),
             caps_observed,
@@ -171,16 +172,16 @@ impl Policy {
             .chain(own.iter().filter(move |budget| budget.selector == super::Selector::Scope(scope.clone())))
     }
 
-    fn root_of(&self, call: &Call) -> Root {
+    fn root_of(&self, call: &Call) -> Tenant {
         let name = call.organization_name().unwrap_or_default();
-        if let Some(root) = self.0.roots.get(name) {
-            return root.clone();
+        if let Some(tenant) = self.0.tenants.get(name) {
+            return tenant.clone();
         }
-        let root = match call.scopes().first().filter(|scope| scope.kind() == &ScopeKind::Organization) {
-            Some(organization) => Root::organization(organization),
-            None => Root::unnamed(),
+        let tenant = match call.scopes().first().filter(|scope| scope.kind() == &ScopeKind::Organization) {
+            Some(organization) => Tenant::organization(organization),
+            None => Tenant::unnamed(),
         };
-        self.0.roots.entry(name.into()).or_insert(root).clone()
+        self.0.tenants.entry(name.into()).or_insert(tenant).clone()
     }
 
     /// The model one rung further down, where this one is on the ladder.
@@ -197,12 +198,12 @@ impl Policy {
 /// Collects lines for one call.
 struct Resolver<'a> {
     policy: &'a Policy,
-    root: &'a Root,
+    tenant: &'a Tenant,
     now: Timestamp,
     /// A weaker model stands below the call's on the policy's ladder.
     on_ladder: bool,
     valid_until: Timestamp,
-    found: Vec<(Line, Bound)>,
+    found: Vec<(ClaimLine, Terms)>,
     exemptions: Vec<CompactString>,
     /// By the policy's ladder, or by that of a run whose own line degrades.
     next_rung: Option<CompactString>,
@@ -225,11 +226,11 @@ struct Source<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    fn new(policy: &'a Policy, root: &'a Root, asked: Asked<'_>, now: Timestamp) -> Self {
+    fn new(policy: &'a Policy, tenant: &'a Tenant, asked: Asked<'_>, now: Timestamp) -> Self {
         let next_rung = policy.next_rung(asked);
         let on_ladder = next_rung.is_some();
         let (found, exemptions) = (Vec::new(), Vec::new());
-        Self { policy, root, now, on_ladder, valid_until: Timestamp::MAX, found, exemptions, next_rung }
+        Self { policy, tenant, now, on_ladder, valid_until: Timestamp::MAX, found, exemptions, next_rung }
     }
 
     fn add(&mut self, budget: &Budget, scope: &Scope, exempt: Option<&Exemption>) -> Result<(), Error> {
@@ -358,7 +359,7 @@ impl<'a> Resolver<'a> {
         let degrade_ceiling = degrade.map_or(i64::MAX, |level| level.saturating_sub(1));
         let warns = [TierAction::Warn, TierAction::Critical].map(|action| level_of(&levels, action));
         let about = (source.unit, source.window);
-        let shelf = self.policy.shelf(self.root, source.budget, source.guardrail, about);
+        let shelf = self.policy.shelf(self.tenant, source.budget, source.guardrail, about);
         let account = Account::new(Arc::clone(&shelf.book), source.scope.clone());
         let Resolved { period, resets_at } = shelf.resolve(source.window, self.now);
         self.valid_until = self.valid_until.min(period.until);
@@ -367,13 +368,13 @@ impl<'a> Resolver<'a> {
             // Last, whatever its level: a tier's place is its name in the ledger, and those named keep theirs.
             tiers.extend(limit.map(|limit| (TierAction::Block, limit)));
         }
-        let line = Line {
+        let line = ClaimLine {
             account: account.clone(),
             period,
             ceiling: if source.observe { i64::MAX } else { ceiling.min(degrade_ceiling) },
-            marks: marks(&tiers),
+            thresholds: thresholds(&tiers),
         };
-        let bound = Bound {
+        let bound = Terms {
             account,
             window: source.window.clone(),
             period,
@@ -402,13 +403,13 @@ fn observes_freeze(own: &[Arc<Budget>], scope: &Scope, all_observe: bool) -> boo
 }
 
 /// A tier's place in its budget is its name in the ledger: it fires once, even where its level moved.
-fn marks(tiers: &[(TierAction, i64)]) -> SmallVec<[Mark; 4]> {
+fn thresholds(tiers: &[(TierAction, i64)]) -> SmallVec<[Threshold; 4]> {
     // A limit of zero is reached before anything is spent, which is no news.
     let numbered = tiers.iter().zip(0_u8..).filter(|((_, level), _)| *level > 0);
-    let mut marks: SmallVec<[Mark; 4]> =
-        numbered.map(|((_, level), tier)| Mark { at: *level, tier }).collect();
-    marks.sort_by_key(|mark| mark.at);
-    marks
+    let mut thresholds: SmallVec<[Threshold; 4]> =
+        numbered.map(|((_, level), tier)| Threshold { at: *level, tier }).collect();
+    thresholds.sort_by_key(|threshold| threshold.at);
+    thresholds
 }
 
 fn level_of(levels: &[(TierAction, i64)], action: TierAction) -> Option<i64> {
@@ -416,6 +417,6 @@ fn level_of(levels: &[(TierAction, i64)], action: TierAction) -> Option<i64> {
 }
 
 /// By which lines of one scope are ordered: how long their window is.
-fn window_length(line: &Line, window: &Window) -> std::time::Duration {
+fn window_length(line: &ClaimLine, window: &Window) -> std::time::Duration {
     window.rolling_length().unwrap_or_else(|| line.period.until.since(line.period.from))
 }

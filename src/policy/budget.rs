@@ -5,7 +5,8 @@ use compact_str::CompactString;
 use super::Tiers;
 use super::guardrail::never_binds;
 use crate::pricing::Asked;
-use crate::{Call, Caps, Error, Scope, ScopeKind, TierAction, Unit, Usd, Window, name};
+use crate::values::{Caps, ScopeKind, TierAction, Unit, name};
+use crate::{Call, Error, Scope, Usd, Window};
 
 /// A limit on what a level, or each level of a kind, may spend in a window.
 ///
@@ -16,7 +17,7 @@ use crate::{Call, Caps, Error, Scope, ScopeKind, TierAction, Unit, Usd, Window, 
 /// let team = Budget::usd("search-month", Scope::team("search")?, Usd::dollars(500), Window::month())
 ///     .tiers(Tiers::hybrid())
 ///     .guardrail(Usd::dollars(75), Window::day());
-/// let users = Budget::each_usd("users", token_budget::ScopeKind::User, Usd::dollars(5), Window::day());
+/// let users = Budget::each_usd("users", token_budget::call::ScopeKind::User, Usd::dollars(5), Window::day());
 /// Policy::new([team, users])?;
 ///
 /// let negative = Budget::usd("wrong", Scope::team("search")?, Usd::from_nanos(-1), Window::month());

@@ -3,7 +3,8 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Event, Scope, Timestamp, Unit, name};
+use crate::values::{Timestamp, Unit, name};
+use crate::{Error, Event, Scope};
 
 /// A temporary raise of a scope's limits, with who asked, who approved, and why.
 ///
@@ -12,7 +13,9 @@ use crate::{Error, Event, Scope, Timestamp, Unit, name};
 ///
 /// # Example: the day of the launch
 /// ```
-/// use token_budget::{Exemption, Scope, Unit, Usd};
+/// use token_budget::policy::Exemption;
+/// use token_budget::usage::Unit;
+/// use token_budget::{Scope, Usd};
 ///
 /// let launch = Exemption::new("launch", Scope::team("search")?, Unit::Usd, Usd::dollars(200).nanos())
 ///     .between("2026-11-22T00:00:00Z".parse()?, "2026-11-23T00:00:00Z".parse()?)

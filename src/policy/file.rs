@@ -70,9 +70,9 @@
 //! `unknown_model` is `"refuse"` (unless told), `"count_only"` or a model to
 //! price as. `unbound` says what becomes of calls none of whose scopes has a
 //! budget: `"refuse"` (unless told; where all observes, `"count"`), `"count"`
-//! or `"allow"`, see [`Unbound`](crate::Unbound); it may also stand at the top
+//! or `"allow"`, see [`Unbound`](crate::values::Unbound); it may also stand at the top
 //! of the file, beside `budgets`, `keys` or `teams`. `no_limit` says what becomes of calls that name no output limit:
-//! `"write_in"` (unless told), `"hold_most"` or `"leave_alone"`, see [`OnNoLimit`](crate::OnNoLimit). `kinds` lists kinds of scope of your own: any other kind is an
+//! `"write_in"` (unless told), `"hold_most"` or `"leave_alone"`, see [`OnNoLimit`](crate::values::OnNoLimit). `kinds` lists kinds of scope of your own: any other kind is an
 //! error, since a budget of `taem/search` would never bind. An exemption may
 //! also have a `unit`, `budgets`, a `use_case` and `emergency`.
 //!

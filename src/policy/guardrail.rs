@@ -1,7 +1,8 @@
 //! Can a guardrail ever bind before the budget that it guards?
 
 use super::budget::Guardrail;
-use crate::{Timestamp, Window};
+use crate::Window;
+use crate::values::Timestamp;
 
 /// How many of the budget's periods are looked at: more than any calendar takes to show how it lies in another.
 const LOOKS: usize = 48;

@@ -20,10 +20,11 @@ pub(crate) use budget::{OfRun, is_run_line};
 pub use exemption::Exemption;
 pub use tiers::{Tier, Tiers};
 
-pub use crate::binding::Unbound;
+pub use crate::values::binding::{Caps, Unbound};
+pub use crate::values::no_limit::OnNoLimit;
 
-use crate::account::Book;
-use crate::{Caps, Error, Event, OnNoLimit, Period, Root, Scope, ScopeKind, Timestamp, Unit, Window};
+use crate::values::{BudgetKey, Period, ScopeKind, Tenant, Timestamp, Unit};
+use crate::{Error, Event, Scope, Window};
 
 /// The output that is held for a call that names none, in tokens.
 pub const OUTPUT_TOKENS_DEFAULT: u64 = 16_384;
@@ -38,7 +39,9 @@ pub const POLICY_ENTRIES_MAX: usize = 10_000;
 ///
 /// # Example: what binds a call
 /// ```
-/// use token_budget::{Budget, Call, Policy, Scope, ScopeKind, Timestamp, Usd, Window};
+/// use token_budget::call::ScopeKind;
+/// use token_budget::time::Timestamp;
+/// use token_budget::{Budget, Call, Policy, Scope, Usd, Window};
 ///
 /// let policy = Policy::new([
 ///     Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month()),
@@ -61,7 +64,7 @@ struct Inner {
     kinds: Vec<ScopeKind>,
     exemptions: Vec<Exemption>,
     ladder: Vec<CompactString>,
-    unknown_model: UnknownModel,
+    unknown_model: OnUnknownModel,
     unbound: Option<Unbound>,
     /// `None` where nobody said.
     output_tokens_default: Option<u64>,
@@ -71,17 +74,17 @@ struct Inner {
     caps: Caps,
     observe: bool,
     /// Names made once for each root, so that a million accounts share them.
-    roots: DashMap<CompactString, Root>,
+    tenants: DashMap<CompactString, Tenant>,
     shelves: DashMap<ShelfKey, Arc<Shelf>, foldhash::fast::RandomState>,
 }
 
 /// Whose book of which budget, and whether it is the guardrail's.
-type ShelfKey = (Root, CompactString, bool, Unit);
+type ShelfKey = (Tenant, CompactString, bool, Unit);
 
 /// What all calls that one budget binds under one root share.
 #[derive(Debug)]
 struct Shelf {
-    book: Arc<Book>,
+    book: Arc<BudgetKey>,
     /// The period last resolved, which mostly is the present one: a zoned month costs as much as a whole reserve.
     last: Mutex<Option<Resolved>>,
 }
@@ -96,7 +99,7 @@ struct Resolved {
 /// What happens to a call of a model without a price.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum UnknownModel {
+pub enum OnUnknownModel {
     /// It is refused: an unknown price is never zero.
     #[default]
     Refuse,
@@ -147,7 +150,8 @@ impl Policy {
     ///
     /// # Example: books for a policy that was read from a file
     /// ```
-    /// use token_budget::{Budget, Policy, Scope, Unit, Window};
+    /// use token_budget::usage::Unit;
+    /// use token_budget::{Budget, Policy, Scope, Window};
     ///
     /// let text = r#"{"budgets": [{"id": "search", "scope": "team/search", "limit": "500", "window": "month"}]}"#;
     /// let acme = Scope::organization("acme")?.into();
@@ -204,7 +208,7 @@ impl Policy {
 
     /// The same policy with another treatment of models without a price.
     #[must_use]
-    pub fn with_unknown_model(self, unknown_model: UnknownModel) -> Self {
+    pub fn with_unknown_model(self, unknown_model: OnUnknownModel) -> Self {
         self.change(|inner| inner.unknown_model = unknown_model)
     }
 
@@ -287,7 +291,7 @@ impl Policy {
 
     /// What happens to models without a price.
     #[must_use]
-    pub fn unknown_model(&self) -> &UnknownModel {
+    pub fn unknown_model(&self) -> &OnUnknownModel {
         &self.0.unknown_model
     }
 
@@ -364,18 +368,18 @@ impl Policy {
     /// The shelf of that budget under that root.
     fn shelf(
         &self,
-        root: &Root,
+        tenant: &Tenant,
         budget: &CompactString,
         guardrail: bool,
         about: (&Unit, &Window),
     ) -> Arc<Shelf> {
-        let key = (root.clone(), budget.clone(), guardrail, about.0.clone());
+        let key = (tenant.clone(), budget.clone(), guardrail, about.0.clone());
         if let Some(shelf) = self.0.shelves.get(&key) {
             return Arc::clone(&shelf);
         }
         let (unit, window) = about;
         let (budget, window) = (budget.clone(), window.to_compact_string());
-        let book = Arc::new(Book { root: root.clone(), budget, unit: unit.clone(), window });
+        let book = Arc::new(BudgetKey { tenant: tenant.clone(), budget, unit: unit.clone(), window });
         let shelf = Shelf { book, last: Mutex::new(None) };
         Arc::clone(&self.0.shelves.entry(key).or_insert_with(|| Arc::new(shelf)))
     }
@@ -395,7 +399,7 @@ impl Policy {
             fee_uses_assumed: shared.fee_uses_assumed,
             caps: shared.caps,
             observe: shared.observe,
-            roots: shared.roots.clone(),
+            tenants: shared.tenants.clone(),
             shelves: shared.shelves.clone(),
         });
         edit(&mut inner);
@@ -419,14 +423,14 @@ impl Default for Inner {
             kinds: Vec::new(),
             exemptions: Vec::new(),
             ladder: Vec::new(),
-            unknown_model: UnknownModel::default(),
+            unknown_model: OnUnknownModel::default(),
             unbound: None,
             output_tokens_default: None,
             no_limit: None,
             fee_uses_assumed: FEE_USES_ASSUMED,
             caps: Caps::default(),
             observe: false,
-            roots: DashMap::new(),
+            tenants: DashMap::new(),
             shelves: DashMap::default(),
         }
     }

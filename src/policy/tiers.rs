@@ -5,7 +5,8 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{Error, TierAction};
+use crate::Error;
+use crate::values::TierAction;
 
 /// A share of a limit, and what happens there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,8 @@ pub struct Tier {
 ///
 /// # Example: a hybrid budget of $500
 /// ```
-/// use token_budget::{TierAction, Tiers};
+/// use token_budget::decision::TierAction;
+/// use token_budget::Tiers;
 ///
 /// let levels = Tiers::hybrid().levels(500_000_000_000)?; // nano-dollars
 /// assert_eq!(levels[1], (TierAction::Warn, 400_000_000_000));
@@ -73,7 +75,8 @@ impl Tiers {
     ///
     /// # Example: warned, and never stopped
     /// ```
-    /// use token_budget::{Budget, Call, Policy, Scope, Tiers, Timestamp, Usd, Window};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::{Budget, Call, Policy, Scope, Tiers, Usd, Window};
     ///
     /// let month = |tiers| {
     ///     let budget = Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month());

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::rates::Rates;
-use crate::{Error, ServiceTier};
+use crate::Error;
+use crate::values::ServiceTier;
 
 /// Rates for requests whose whole input reaches a number of tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

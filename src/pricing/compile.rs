@@ -13,7 +13,8 @@ use rust_decimal::Decimal;
 use super::rates::Rates;
 use super::row::PriceRow;
 use super::sets::{RateSet, Shared};
-use crate::{Error, Meter, MeterUnit, Region, ServiceTier};
+use crate::Error;
+use crate::values::{Meter, MeterUnit, Region, ServiceTier};
 
 /// One dollar in the units of [`ExactUsd`](super::ExactUsd).
 const USD: u128 = 1_000_000_000_000_000_000_000_000_000;

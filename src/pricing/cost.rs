@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 use super::compile::unit_digits;
 use super::exact::ExactUsd;
 use super::sets::{COMMON, RateSet};
-use crate::{Error, Meter, MeterUnit, SearchContext, Usage, Usd};
+use crate::values::{Meter, MeterUnit, SearchContext};
+use crate::{Error, Usage, Usd};
 
 /// Atto-dollars in a nano-dollar.
 const ATTOS_PER_NANO: u64 = 1_000_000_000;
@@ -22,7 +23,10 @@ const HOUR_MS: u128 = 3_600_000;
 ///
 /// # Example: cached input is billed once, at its own rate
 /// ```
-/// use token_budget::{Conditions, Meter, PricingTable, Timestamp, Usage};
+/// use token_budget::call::Conditions;
+/// use token_budget::time::Timestamp;
+/// use token_budget::usage::Meter;
+/// use token_budget::{PricingTable, Usage};
 ///
 /// let table = PricingTable::bundled();
 /// let price = table.find(Some("openai"), "gpt-4o", Timestamp::EPOCH).expect("a bundled model");

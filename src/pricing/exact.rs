@@ -19,7 +19,7 @@ const PER_NANO: u128 = 1_000_000_000_000_000_000;
 /// Reaches 340 billion dollars. Shown as plain digits, as many as it needs.
 ///
 /// ```
-/// use token_budget::ExactUsd;
+/// use token_budget::pricing::ExactUsd;
 ///
 /// let exact: ExactUsd = "0.0028136599999999999668".parse()?;
 /// assert_eq!(exact.to_string(), "0.0028136599999999999668");

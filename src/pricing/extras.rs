@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::decimal;
-use crate::{Meter, Region};
+use crate::values::{Meter, Region};
 
 /// Multipliers of all rates of tokens, by where a request is processed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,8 @@ use super::layer::{Span, Version, repriced};
 use super::matching::canonical_provider;
 use super::rates::Rates;
 use super::row::PriceRow;
-use crate::{Error, Meter, ServiceTier, Timestamp};
+use crate::Error;
+use crate::values::{Meter, ServiceTier, Timestamp};
 
 /// The largest factor: beyond it a percentage was taken for one.
 const FACTOR_MAX: i64 = 1_000;
@@ -39,8 +40,9 @@ const FACTOR_DIGITS: u32 = 9;
 ///
 /// # Example: fifteen percent off from the first of December
 /// ```
+/// use token_budget::call::Conditions;
 /// use token_budget::pricing::PriceFactor;
-/// use token_budget::{Conditions, PricingTable, Usage, Usd};
+/// use token_budget::{PricingTable, Usage, Usd};
 ///
 /// let contract = PriceFactor::new("0.85".parse().unwrap())
 ///     .named("contract 2026/17")
@@ -149,7 +151,7 @@ impl PriceFactor {
         if factor.scale() > FACTOR_DIGITS {
             return Err(Error::invalid("factor", format!("{factor} has more than {FACTOR_DIGITS} decimals")));
         }
-        if let Some(problem) = self.name.as_deref().and_then(crate::name::problem_of_id) {
+        if let Some(problem) = self.name.as_deref().and_then(crate::values::name::problem_of_id) {
             return Err(Error::invalid("name", problem));
         }
         if self.span().is_empty() {

@@ -1,7 +1,7 @@
 //! Which sellers are known to be fast, what is known to be free, and which tools bring which fee?
 
 use super::matching::canonical_provider;
-use crate::Meter;
+use crate::values::Meter;
 
 /// Tokens a second of sellers known to be faster than 500, and of those who pass calls on to them.
 ///

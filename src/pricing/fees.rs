@@ -16,8 +16,8 @@ use super::exact::ExactUsd;
 use super::families;
 use super::model::ModelPrice;
 use super::sets::RateSet;
-use crate::fee::{Fee, Fees};
-use crate::{Conditions, Error, Meter, MeterUnit};
+use crate::Error;
+use crate::values::{Conditions, Fee, Fees, Meter, MeterUnit};
 
 impl ModelPrice {
     /// What is held for the fees that a call may incur.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::layer::Version;
 use super::loose::Rows;
 use super::names::Name;
-use crate::{Conditions, Meter, Timestamp};
+use crate::values::{Conditions, Meter, Timestamp};
 
 /// A model and its prices, in the order of their dates.
 #[derive(Clone)]

@@ -12,7 +12,8 @@ use super::rates::Rates;
 use super::row::PriceRow;
 use super::source::PriceSource;
 use super::windows::Windows;
-use crate::{Error, Meter, ServiceTier, Timestamp};
+use crate::Error;
+use crate::values::{Meter, ServiceTier, Timestamp};
 
 /// One version of a model's price: as written and merged, and compiled.
 #[derive(Clone, Debug)]

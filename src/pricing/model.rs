@@ -14,8 +14,8 @@ use super::sets::{Dearest, RateSet};
 use super::source::PriceSource;
 use super::unseen::{Reasoning, Unseen, unseen};
 use super::windows::Windows;
-use crate::{Conditions, Region, ServiceTier};
-use crate::{Error, Meter, Timestamp, Usage, Usd};
+use crate::values::{Conditions, Meter, Region, ServiceTier, Timestamp};
+use crate::{Error, Usage, Usd};
 
 /// Prices by the time of the week in one row; the most that is published is three.
 const TIMES_MAX: usize = 32;
@@ -29,7 +29,9 @@ const ATTOS_PER_NANO: u128 = 1_000_000_000;
 ///
 /// # Example: quote before the call, cost after it
 /// ```
-/// use token_budget::{Conditions, PricingTable, Timestamp, Usage, Usd};
+/// use token_budget::call::Conditions;
+/// use token_budget::time::Timestamp;
+/// use token_budget::{PricingTable, Usage, Usd};
 ///
 /// let table = PricingTable::bundled();
 /// let price = table.find(Some("openai"), "gpt-4.1-nano", Timestamp::EPOCH).expect("a bundled model");
@@ -317,7 +319,8 @@ impl ModelPrice {
     ///
     /// ```
     /// use token_budget::pricing::{Reasoning, Unseen};
-    /// use token_budget::{PricingTable, Timestamp};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::PricingTable;
     ///
     /// let table = PricingTable::bundled();
     /// let price = |model| table.find(None, model, Timestamp::EPOCH).expect("a bundled model");

@@ -3,9 +3,10 @@
 use compact_str::CompactString;
 use hashbrown::{Equivalent, HashMap};
 
-use crate::{Error, name};
+use crate::Error;
+use crate::values::name;
 
-pub(super) use crate::name::MODEL_BYTES_MAX as NAME_BYTES_MAX;
+pub(super) use crate::values::name::MODEL_BYTES_MAX as NAME_BYTES_MAX;
 
 /// Stands for any provider in an index of models; no row may be its own.
 pub(super) const ANY_PROVIDER: &str = "*";

@@ -10,7 +10,7 @@ use compact_str::CompactString;
 
 use super::names::NAME_BYTES_MAX;
 use super::spelling::{Dialect, Spelling};
-use crate::name::strokes;
+use crate::values::name::strokes;
 
 /// Where groups of three letters are kept: as many lists, each of few of the thousands that occur.
 const LISTS: usize = 4_096;

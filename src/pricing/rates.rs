@@ -9,7 +9,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::decimal;
-use crate::{Error, Meter};
+use crate::Error;
+use crate::values::Meter;
 
 /// Rates by [`Meter`]: USD per million tokens or characters, per request, page or image, per hour of sound or video.
 ///
@@ -25,7 +26,8 @@ use crate::{Error, Meter};
 ///
 /// # Example: figures stay as written
 /// ```
-/// use token_budget::{Meter, Rates};
+/// use token_budget::pricing::Rates;
+/// use token_budget::usage::Meter;
 ///
 /// let rates = Rates::new().with(Meter::Input, "0.003625".parse().unwrap());
 /// assert_eq!(serde_json::to_string(&rates).unwrap(), r#"{"input":"0.003625"}"#);

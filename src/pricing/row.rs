@@ -11,8 +11,8 @@ use super::extras::{Allowance, Minimum, RegionFactors, SearchRates};
 use super::rates::Rates;
 use super::unseen::{Reasoning, Unseen, UnseenWord};
 use super::windows::TimeRates;
-use crate::ServiceTier;
-use crate::{Error, ErrorKind, Meter, Region, Timestamp};
+use crate::values::{Meter, Region, ServiceTier, Timestamp};
+use crate::{Error, ErrorKind};
 
 /// The longest text of rows that is read: 16 MiB, several times the largest public table.
 const TEXT_BYTES_MAX: usize = 16 << 20;
@@ -50,7 +50,10 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 ///
 /// # Example: a negotiated output price keeps the listed input price
 /// ```
-/// use token_budget::{Conditions, PriceRow, PricingTable, Timestamp, Usage};
+/// use token_budget::call::Conditions;
+/// use token_budget::pricing::PriceRow;
+/// use token_budget::time::Timestamp;
+/// use token_budget::{PricingTable, Usage};
 ///
 /// let rows = PriceRow::list_from_json(
 ///     r#"[{"provider": "openai", "model": "gpt-4o", "standard": {"output": "8"}}]"#,

@@ -7,8 +7,9 @@ use rust_decimal::Decimal;
 use super::compile::{Filled, Given, at, units};
 use super::fees::{self, Side};
 use super::row::PriceRow;
-use crate::conditions::CacheWrites;
-use crate::{Conditions, Error, Meter, Modality, SearchContext};
+use crate::Error;
+use crate::values::call::conditions::CacheWrites;
+use crate::values::{Conditions, Meter, Modality, SearchContext};
 
 /// Units in an atto-dollar, in which the common rates fit 64 bits.
 const PER_ATTO: u128 = 1_000_000_000;

@@ -17,7 +17,8 @@ use super::model::ModelPrice;
 use super::names::{ANY_PROVIDER, ByName, Name, NameRef, check_name, shown};
 use super::row::PriceRow;
 use super::source::PriceSource;
-use crate::{Error, Timestamp};
+use crate::Error;
+use crate::values::Timestamp;
 
 /// Rows in one layer, four times the largest public table; as many aliases.
 const ROWS_MAX: usize = 20_000;
@@ -32,7 +33,9 @@ const VERSIONS_MAX: usize = 100;
 ///
 /// # Example: a dollar buys 25 times as many tokens on the small model
 /// ```
-/// use token_budget::{Conditions, PricingTable, Timestamp, Usage, Usd};
+/// use token_budget::call::Conditions;
+/// use token_budget::time::Timestamp;
+/// use token_budget::{PricingTable, Usage, Usd};
 ///
 /// let table = PricingTable::bundled();
 /// let now: Timestamp = "2026-11-22T12:00:00Z".parse()?;
@@ -240,7 +243,8 @@ impl PricingTable {
     ///
     /// # Example: another seller's row is a hint, not a price
     /// ```
-    /// use token_budget::{PricingTable, Timestamp};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::PricingTable;
     ///
     /// let table = PricingTable::bundled();
     /// assert!(table.find(Some("openai"), "gpt-4o-maxi", Timestamp::EPOCH).is_none());

@@ -13,9 +13,8 @@ mod unseen;
 use std::sync::Arc;
 
 use super::{Allowance, ExactUsd, Import, ModelPrice, PriceRow, PriceSource, PricingTable, Rates, TimeRates};
-use crate::Meter;
-use crate::{Conditions, Modality, Region, SearchContext, ServiceTier};
-use crate::{Error, ErrorKind, Timestamp, Usage, Usd};
+use crate::values::{Conditions, Meter, Modality, Region, SearchContext, ServiceTier, Timestamp};
+use crate::{Error, ErrorKind, Usage, Usd};
 
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 

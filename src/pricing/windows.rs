@@ -8,7 +8,8 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::rates::Rates;
-use crate::{Error, Timestamp};
+use crate::Error;
+use crate::values::Timestamp;
 
 const DAY: i64 = 86_400;
 /// Seconds in a week and a day: every window has opened and closed within them.

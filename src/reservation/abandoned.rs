@@ -8,13 +8,13 @@ use smallvec::SmallVec;
 use super::open::Open;
 use super::{InFlight, Reservation};
 use crate::decision::amounts;
-use crate::enforcer::{Abandoned, Beside, Pending};
-use crate::ledger::{Ended, Rank};
-use crate::message::Input;
-use crate::pricing::Unseen;
-use crate::tokens::{OwnTool, recounted};
+use crate::enforcer::{Beside, OnAbandon, Pending};
+use crate::ledger::{Certainty, Ended};
+use crate::pricing::{ModelPrice, Unseen};
+use crate::tokens::{EstimateKind, OwnTool, recounted};
+use crate::values::{Conditions, Input, Meter, Timestamp};
 use crate::wire::{Purpose, UsageLine};
-use crate::{Conditions, Error, EstimateKind, Meter, ModelPrice, Timestamp, Usage, Usd};
+use crate::{Error, Usage, Usd};
 
 /// What a provider may generate of one call that nobody sees.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,7 +57,7 @@ impl InFlight {
     /// Says that whoever drops this call closes its connection by that.
     ///
     /// The provider then stops within seconds, and the call is charged what it may have generated until then:
-    /// its input, and the speed of its model ([`ModelPrice::unseen`](crate::ModelPrice::unseen)) for the time
+    /// its input, and the speed of its model ([`ModelPrice::unseen`](crate::pricing::ModelPrice::unseen)) for the time
     /// since it was sent and five seconds, at most what it holds. Without this word a dropped call is charged
     /// all that it holds, since it may run on. The clients, streams and the gate of this crate say it
     /// themselves. It makes no difference to a call in the background.
@@ -96,8 +96,8 @@ impl InFlight {
     }
 
     /// What the operator wants charged for a call that nobody saw the end of.
-    pub(crate) fn abandoned(&self) -> Abandoned {
-        self.open.as_ref().map_or(Abandoned::Hold, |open| open.abandoned())
+    pub(crate) fn abandoned(&self) -> OnAbandon {
+        self.open.as_ref().map_or(OnAbandon::Hold, |open| open.abandoned())
     }
 
     /// The input: what is held for it, or less where the prompt is kept and a count of it says so.
@@ -126,30 +126,30 @@ impl Reservation {
 
 impl Open {
     /// What is charged for a call that nobody saw the end of. What goes on unheard is no matter of choice.
-    pub(super) fn abandoned(&self) -> Abandoned {
-        if self.reach.hidden.in_background { Abandoned::Hold } else { self.plan.core.abandoned }
+    pub(super) fn abandoned(&self) -> OnAbandon {
+        if self.reach.hidden.in_background { OnAbandon::Hold } else { self.plan.core.abandoned }
     }
 
     /// What an abandoned call is charged, by the enforcer's choice and by who watched.
     pub(super) fn pending_abandoned(&self) -> Pending {
         let amounts = match self.abandoned() {
-            Abandoned::Release => return self.pending_release(),
-            Abandoned::InputFloor => self.expired_amounts(),
-            Abandoned::Hold => self.watched_amounts().unwrap_or_else(|| self.amounts.clone()),
+            OnAbandon::Release => return self.pending_release(),
+            OnAbandon::InputFloor => self.expired_amounts(),
+            OnAbandon::Hold => self.watched_amounts().unwrap_or_else(|| self.amounts.clone()),
         };
         let note = self.note(None, self.ended.unwrap_or(Ended::Abandoned));
-        self.pending_reconcile(amounts, Rank::Provisional, note)
+        self.pending_reconcile(amounts, Certainty::Provisional, note)
     }
 
     /// What the call is charged if nobody ever says how it ended: by its hold's age.
     pub(super) fn expired_amounts(&self) -> SmallVec<[i64; 8]> {
         match self.abandoned() {
-            Abandoned::Release => SmallVec::new(),
+            OnAbandon::Release => SmallVec::new(),
             // Where even the floor cannot be priced, all that is held stands.
-            Abandoned::InputFloor => {
+            OnAbandon::InputFloor => {
                 self.amounts_at(self.priced.tokens_input, 0).unwrap_or_else(|| self.amounts.clone())
             }
-            Abandoned::Hold => self.amounts.clone(),
+            OnAbandon::Hold => self.amounts.clone(),
         }
     }
 

@@ -4,12 +4,12 @@
 //! is no report: what was counted is charged in its place, and where nothing was counted, or the model may
 //! have generated what nobody saw, all that was held. The charge is then an estimate, never nothing.
 
-use super::charge::Report;
+use super::charge::Actual;
 use super::open::Open;
-use crate::message::Input;
 use crate::tokens::keeps_to_limit;
+use crate::values::{Input, Meter, Prompt};
 use crate::wire::{Purpose, TextSeen, UsageLine};
-use crate::{Meter, Prompt, Usage, Usd};
+use crate::{Usage, Usd};
 
 /// What is charged of a report.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ const OTHER_INPUT: [Meter; 7] = [
 
 impl Open {
     /// The usage to charge; what was not reported, or cannot be, is taken as it was counted or held.
-    pub(super) fn believed(&self, report: &Report) -> Believed {
+    pub(super) fn believed(&self, report: &Actual) -> Believed {
         let (usage, clamped) = report.usage.clamped();
         let mut believed = Believed {
             usage,
@@ -65,7 +65,7 @@ impl Open {
 
     /// A whole that was not reported is not told by its parts: it is at least what was held for. A prompt that
     /// was sent has tokens, unless it is billed by something else.
-    fn believe_input(&self, report: &Report, believed: &mut Believed) {
+    fn believe_input(&self, report: &Actual, believed: &mut Believed) {
         let usage = believed.usage;
         let is_other = OTHER_INPUT.iter().any(|meter| usage.count(*meter).unwrap_or(0) > 0);
         let is_belied = usage.input() == Some(0) && self.sent_a_prompt() && !is_other;
@@ -84,7 +84,7 @@ impl Open {
             && !matches!(&self.plan.call.input, Input::Prompt(prompt) if is_empty(prompt))
     }
 
-    fn believe_output(&self, report: &Report, believed: &mut Believed) {
+    fn believe_output(&self, report: &Actual, believed: &mut Believed) {
         let reported = report.usage.output();
         let usage = believed.usage;
         if report.broke_off {
@@ -113,7 +113,7 @@ impl Open {
     }
 
     /// Fewer tokens than the images that were shown can have, of a model that sells them by the token.
-    fn is_short_of_images(&self, report: &Report) -> bool {
+    fn is_short_of_images(&self, report: &Actual) -> bool {
         let least = report.images.saturating_mul(TOKENS_OF_AN_IMAGE_LEAST);
         self.reach.hidden.is_more_than_text
             && report.cost.is_none()
@@ -144,7 +144,7 @@ impl Open {
     }
 
     /// Nothing used of what was held for is a report that is missing, not a call that was free.
-    fn says_nothing(&self, report: &Report) -> bool {
+    fn says_nothing(&self, report: &Actual) -> bool {
         !self.is_counted
             && report.beside.is_empty()
             && report.usage.is_complete()

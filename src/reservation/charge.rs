@@ -7,10 +7,11 @@ use compact_str::CompactString;
 use super::believed::Believed;
 use super::open::Open;
 use crate::enforcer::{Priced, assumed_version, price_version};
-use crate::ledger::{About, Rank};
-use crate::pricing::placed;
+use crate::ledger::{About, Certainty};
+use crate::pricing::{ExactUsd, ModelPrice, placed};
+use crate::values::{Conditions, Meter, Region, ServiceTier};
 use crate::wire::{Purpose, TextSeen, UsageLine, UsageReport};
-use crate::{Conditions, Error, ExactUsd, Meter, ModelPrice, Region, ServiceTier, Usage, Usd};
+use crate::{Error, Usage, Usd};
 
 /// What is known about how a call ended.
 ///
@@ -18,18 +19,19 @@ use crate::{Conditions, Error, ExactUsd, Meter, ModelPrice, Region, ServiceTier,
 ///
 /// # Example: what the provider said, charged as it said it
 /// ```
+/// use token_budget::call::ServiceTier;
+/// use token_budget::enforcer::Actual;
 /// use token_budget::wire::extract;
-/// use token_budget::{Report, ServiceTier};
 ///
 /// let body = br#"{"model": "gpt-4o-2024-08-06", "service_tier": "priority",
 ///     "usage": {"prompt_tokens": 120, "completion_tokens": 30, "total_tokens": 150}}"#;
-/// let report = Report::from(extract(Some("openai"), body, [])?);
+/// let report = Actual::from(extract(Some("openai"), body, [])?);
 /// assert_eq!(report.usage.total(), Some(150));
 /// assert_eq!(report.tier, Some(ServiceTier::Priority));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
+pub struct Actual {
     /// What it used; of a report in several lines the answer's own.
     pub usage: Usage,
     /// The model that the provider says it served, where that is known.
@@ -60,7 +62,7 @@ pub struct Report {
     pub unbilled: bool,
 }
 
-impl From<Usage> for Report {
+impl From<Usage> for Actual {
     fn from(usage: Usage) -> Self {
         Self { usage, ..Self::default() }
     }
@@ -69,7 +71,7 @@ impl From<Usage> for Report {
 /// The tier of a line that is charged by what the call asked for.
 const AS_ASKED: &str = "auto";
 
-impl From<UsageReport> for Report {
+impl From<UsageReport> for Actual {
     /// Takes over all that is charged. Usage that is missing stays missing: it
     /// is charged as it was held. For an error that was not billed, or an answer
     /// that only counted tokens, release the call instead; a report cannot know.
@@ -121,7 +123,7 @@ pub(super) struct Charge {
     pub(super) beside: Vec<UsageLine>,
     pub(super) conditions: Conditions,
     pub(super) priced: Priced,
-    pub(super) rank: Rank,
+    pub(super) certainty: Certainty,
     /// The model that was served in place of the reserved one, and its price if it has one.
     pub(super) served: Option<Box<Served>>,
     /// The answer ended at a limit that the request itself did not name.
@@ -166,7 +168,7 @@ impl Charge {
 
 impl Open {
     /// Prices what was used; what was not reported is taken as it was held.
-    pub(super) fn charge(&self, report: &Report) -> Result<Charge, Error> {
+    pub(super) fn charge(&self, report: &Actual) -> Result<Charge, Error> {
         let Believed { usage, beside, mut estimated, is_belied, unknown } = self.believed(report);
         // Who is billed by the search or page is billed for one at least, whether or not the answer counts it.
         let (usage, fees_missing) =
@@ -179,7 +181,7 @@ impl Open {
             beside,
             conditions,
             priced: Priced::default(),
-            rank: Rank::Reported,
+            certainty: Certainty::Reported,
             served,
             ended_at_our_limit: report.ended_at_limit && self.reach.limit_is_ours,
             priced_as: None,
@@ -208,7 +210,7 @@ impl Open {
             beside_input: readings.tokens_input,
             beside_output: readings.tokens_output,
         };
-        charge.rank = if estimated { Rank::Estimated } else { Rank::Reported };
+        charge.certainty = if estimated { Certainty::Estimated } else { Certainty::Reported };
         Ok(charge)
     }
 
@@ -242,7 +244,7 @@ impl Open {
     }
 
     /// What the provider says of tier and region goes before what the call asked for.
-    fn conditions_of(&self, report: &Report) -> Conditions {
+    fn conditions_of(&self, report: &Actual) -> Conditions {
         let tiered = self.tiered(report.tier);
         report.region.map_or(tiered, |region| tiered.with_region(region))
     }
@@ -275,7 +277,7 @@ impl Open {
     }
 
     /// The model that was served in place of the reserved one, and its price if it has one.
-    fn served_instead(&self, report: &Report) -> Option<Box<Served>> {
+    fn served_instead(&self, report: &Actual) -> Option<Box<Served>> {
         let asked = self.plan.call.model.as_str();
         // A seller in front of the name is not told back.
         let is_asked = |model: &str| asked == model || asked.rsplit('/').next() == Some(model);

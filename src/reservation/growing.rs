@@ -9,7 +9,8 @@ use super::open::Open;
 use super::{InFlight, Resized};
 use crate::decision::amounts;
 use crate::enforcer::GrowingPlace;
-use crate::{Claim, Decision, Error, Line};
+use crate::values::{Claim, ClaimLine};
+use crate::{Decision, Error};
 
 /// What became of asking for room that older streams may still need.
 #[derive(Debug)]
@@ -115,7 +116,7 @@ impl Open {
 
     /// The claim with the ceilings lowered by what older streams may still take.
     pub(super) fn behind(claim: &Claim, ahead: &[i64]) -> Result<Claim, Error> {
-        let lowered = |(line, ahead): (&Line, &i64)| Line {
+        let lowered = |(line, ahead): (&ClaimLine, &i64)| ClaimLine {
             ceiling: if line.ceiling == i64::MAX { i64::MAX } else { line.ceiling.saturating_sub(*ahead) },
             ..line.clone()
         };

@@ -7,18 +7,15 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::abandoned::Hidden;
-use super::charge::{Charge, Report};
+use super::charge::{Actual, Charge};
 use super::receipt::Receipt;
 use crate::decision::amounts;
 use crate::enforcer::{Core, GrowingPlace, Pending, Plan, Priced, is_undelivered, learned_key};
-use crate::ledger::{Ended, Note, Rank, Reconcile, Release, Reply};
-use crate::message::Prompt;
-use crate::tokens::Trimmed;
-use crate::verdict::Observed;
-use crate::{
-    Balance, Binding, Error, ErrorKind, Estimate, Excess, OutputSizing, ReservationId, Timestamp, Usage,
-    Verdict,
-};
+use crate::ledger::{Certainty, Ended, Note, Reconcile, Release, Reply};
+use crate::tokens::{Estimate, OutputSizing, Trimmed};
+use crate::values::verdict::Observed;
+use crate::values::{Balance, Binding, Excess, Prompt, ReservationId, Timestamp};
+use crate::{Error, ErrorKind, Usage, Verdict};
 
 /// What both states of an open call know.
 #[derive(Clone)]
@@ -146,19 +143,24 @@ impl Open {
     pub(super) fn pending_uncountable(&self) -> Pending {
         self.pending_reconcile(
             self.amounts.clone(),
-            Rank::Provisional,
+            Certainty::Provisional,
             self.note(None, self.ended.unwrap_or(Ended::Abandoned)),
         )
     }
 
-    pub(super) fn pending_reconcile(&self, amounts: SmallVec<[i64; 8]>, rank: Rank, note: Note) -> Pending {
+    pub(super) fn pending_reconcile(
+        &self,
+        amounts: SmallVec<[i64; 8]>,
+        certainty: Certainty,
+        note: Note,
+    ) -> Pending {
         let held = if self.held { self.expired_amounts() } else { SmallVec::new() };
         Pending::Reconcile {
             id: self.id,
             binding: Arc::clone(self.binding()),
             amounts,
             held,
-            rank,
+            certainty,
             note,
             correction: None,
         }
@@ -169,7 +171,7 @@ impl Open {
         let mut unconfirmed = Unconfirmed { core: &core, pending: Some(self.pending_release()) };
         let note = self.note(None, Ended::Released);
         let command =
-            Release { id: self.id, root: self.binding().claim.root(), signature: None, note: &note };
+            Release { id: self.id, tenant: self.binding().claim.tenant(), attribution: None, note: &note };
         let reply = core.send_release(core.now(), command).await;
         if matches!(&reply, Err(error) if is_undelivered(error)) {
             drop(unconfirmed);
@@ -177,11 +179,11 @@ impl Open {
         } else {
             unconfirmed.pending = None;
         }
-        reply.map(|reply| core.tell_news(self.binding(), reply.news))
+        reply.map(|reply| core.tell_news(self.binding(), reply.effects))
     }
 
     /// Charges the call, on a ledger that may need to be waited for.
-    pub(super) async fn settle(self: Box<Self>, report: Report) -> Result<Receipt, Error> {
+    pub(super) async fn settle(self: Box<Self>, report: Actual) -> Result<Receipt, Error> {
         if self.plan.core.ledger.immediate().is_some() {
             return self.settle_at_once(&report);
         }
@@ -193,12 +195,12 @@ impl Open {
         settled
     }
 
-    async fn settle_waiting(self: Box<Self>, core: &Core, report: &Report) -> Result<Receipt, Error> {
+    async fn settle_waiting(self: Box<Self>, core: &Core, report: &Actual) -> Result<Receipt, Error> {
         let now = core.now();
         let (charge, charged) = self.charge_or_abandon(report)?;
         let note = self.charge_note(&charge);
         // Until the ledger confirms, a cancelled future still charges the call.
-        let pending = Some(self.pending_reconcile(charged.clone(), charge.rank, note.clone()));
+        let pending = Some(self.pending_reconcile(charged.clone(), charge.certainty, note.clone()));
         let mut unconfirmed = Unconfirmed { core, pending };
         let reply = core.send_reconcile(now, self.reconcile(&charge, &charged, &note)).await;
         unconfirmed.pending = None;
@@ -208,7 +210,7 @@ impl Open {
 
     /// The same without waiting: nothing can be cancelled halfway. Dropped streams end here, so this writes no file.
     #[inline]
-    pub(super) fn settle_at_once(self: Box<Self>, report: &Report) -> Result<Receipt, Error> {
+    pub(super) fn settle_at_once(self: Box<Self>, report: &Actual) -> Result<Receipt, Error> {
         let core = &*self.plan.core;
         let now = core.now();
         let (charge, charged) = self.charge_or_abandon(report)?;
@@ -222,7 +224,7 @@ impl Open {
 
     /// A report that cannot be priced leaves the call charged as abandoned.
     #[inline]
-    pub(super) fn charge_or_abandon(&self, report: &Report) -> Result<(Charge, SmallVec<[i64; 8]>), Error> {
+    pub(super) fn charge_or_abandon(&self, report: &Actual) -> Result<(Charge, SmallVec<[i64; 8]>), Error> {
         let charge = self.charge(report);
         let charged = charge.and_then(|charge| {
             let charged = amounts(self.binding(), &charge.priced.amount())?;
@@ -236,7 +238,8 @@ impl Open {
 
     #[inline]
     pub(super) fn charge_note(&self, charge: &Charge) -> Note {
-        let by_rank = if charge.rank == Rank::Reported { Ended::Reported } else { Ended::Estimated };
+        let by_rank =
+            if charge.certainty == Certainty::Reported { Ended::Reported } else { Ended::Estimated };
         let note = self.note(Some(charge.sum()), self.ended.unwrap_or(by_rank));
         match &charge.served {
             // The books name what was served, and the price that it was charged at.
@@ -252,7 +255,13 @@ impl Open {
         charged: &'a [i64],
         note: &'a Note,
     ) -> Reconcile<'a> {
-        Reconcile { id: self.id, claim: &self.binding().claim, amounts: charged, rank: charge.rank, note }
+        Reconcile {
+            id: self.id,
+            claim: &self.binding().claim,
+            amounts: charged,
+            certainty: charge.certainty,
+            note,
+        }
     }
 
     /// What the ledger's reply means: a receipt, also where the report could not be delivered.
@@ -267,11 +276,11 @@ impl Open {
         match reply {
             Ok(reply) => Ok(self.receipt(charge, reply)),
             Err(error) if is_undelivered(&error) => {
-                self.plan.core.defer(self.pending_reconcile(charged, charge.rank, note.clone()));
+                self.plan.core.defer(self.pending_reconcile(charged, charge.certainty, note.clone()));
                 Ok(self.pending_receipt(charge))
             }
             Err(error) if error.kind() == ErrorKind::Forgotten => {
-                let pending = self.pending_reconcile(charged, charge.rank, note.clone());
+                let pending = self.pending_reconcile(charged, charge.certainty, note.clone());
                 self.plan.core.end_without_waiting(pending);
                 Ok(self.pending_receipt(charge))
             }
@@ -289,12 +298,12 @@ impl Open {
     pub(super) fn receipt(mut self: Box<Self>, charge: Charge, reply: Reply) -> Receipt {
         self.place = None;
         self.teach(&charge);
-        let Reply { balances, news, unheld, replaced, .. } = reply;
+        let Reply { balances, effects, unheld, replaced, .. } = reply;
         self.balances = balances;
         let receipt = Receipt { call: self, charge, pending: false, unheld };
         let core = &receipt.call.plan.core;
         if !core.observers.is_empty() {
-            core.tell_news(receipt.call.binding(), news);
+            core.tell_news(receipt.call.binding(), effects);
             receipt.tell(replaced);
         }
         receipt
@@ -304,7 +313,7 @@ impl Open {
     #[inline]
     pub(super) fn teach(&self, charge: &Charge) {
         let core = &self.plan.core;
-        if charge.rank != Rank::Reported || charge.served.is_some() {
+        if charge.certainty != Certainty::Reported || charge.served.is_some() {
             return;
         }
         let call = &self.plan.call;

@@ -7,13 +7,15 @@ use serde::{Serialize, Serializer};
 
 use super::charge::Charge;
 use super::open::Open;
-use crate::amount::Figure;
 use crate::decision::amounts;
-use crate::ledger::Rank;
-use crate::name::OneLine;
+use crate::ledger::Certainty;
+use crate::pricing::Cost;
 use crate::tokens::Trimmed;
+use crate::values::amount::Figure;
+use crate::values::name::OneLine;
+use crate::values::{ReservationId, Unit};
 use crate::wire::UsageLine;
-use crate::{Cost, Event, ReservationId, Scope, Unit, Usage, Usd};
+use crate::{Event, Scope, Usage, Usd};
 
 /// What a settled call was charged, and what that did to its budgets.
 #[derive(Clone)]
@@ -33,7 +35,7 @@ impl fmt::Debug for Receipt {
             self.call.id,
             self.call.binding().model,
             self.cost(),
-            self.rank()
+            self.certainty()
         )?;
         match self.priced_as() {
             Some(model) => write!(f, ", priced as {})", OneLine(model)),
@@ -69,7 +71,7 @@ pub struct ReceiptLine {
 
 impl Receipt {
     /// Tells observers of an overrun, of an answer cut short here, and of usage that came after its hold had expired.
-    pub(super) fn tell(&self, replaced: Option<Rank>) {
+    pub(super) fn tell(&self, replaced: Option<Certainty>) {
         let (core, id) = (&self.call.plan.core, self.call.id);
         let (usd, tokens) = (self.overrun(), self.overrun_tokens());
         if usd > Usd::ZERO || tokens > 0 {
@@ -84,7 +86,7 @@ impl Receipt {
             let (model, as_model) = (self.other_model().unwrap_or_default().into(), as_model.clone());
             core.tell(&Event::PricedAs { id, model, as_model });
         }
-        if replaced == Some(Rank::Expired) {
+        if replaced == Some(Certainty::Expired) {
             core.tell(&Event::Late { id });
         }
     }
@@ -137,14 +139,14 @@ impl Receipt {
 
     /// How sure the charge is.
     #[must_use]
-    pub fn rank(&self) -> Rank {
-        self.charge.rank
+    pub fn certainty(&self) -> Certainty {
+        self.charge.certainty
     }
 
     /// Whether the provider reported everything the charge is made from.
     #[must_use]
     pub fn is_reported(&self) -> bool {
-        self.charge.rank == Rank::Reported
+        self.charge.certainty == Certainty::Reported
     }
 
     /// Dollars charged above what was held; zero where it was not more.
@@ -162,7 +164,7 @@ impl Receipt {
     }
 
     /// Whether the answer was cut short by a limit that its request did not name: written in where the request
-    /// named none ([`OnNoLimit`](crate::OnNoLimit)), or lowered to a cap or to what fitted.
+    /// named none ([`OnNoLimit`](crate::values::OnNoLimit)), or lowered to a cap or to what fitted.
     ///
     /// False where the request's own limit ended it, and where nobody said how it ended.
     #[must_use]
@@ -196,7 +198,7 @@ impl Receipt {
     }
 
     /// The model at whose price the call was charged, where the one that answered has none: the policy's
-    /// ([`UnknownModel::PricedAs`](crate::policy::UnknownModel::PricedAs)), or the one that was held for.
+    /// ([`OnUnknownModel::PricedAs`](crate::policy::OnUnknownModel::PricedAs)), or the one that was held for.
     #[must_use]
     pub fn priced_as(&self) -> Option<&str> {
         self.charge.priced_as.as_deref()
@@ -249,7 +251,7 @@ impl Serialize for Receipt {
         fields.serialize_field("id", &self.call.id)?;
         fields.serialize_field("cost_usd", &self.cost())?;
         fields.serialize_field("usage", &self.charge.usage)?;
-        fields.serialize_field("rank", &self.charge.rank)?;
+        fields.serialize_field("rank", &self.charge.certainty)?;
         fields.serialize_field("overrun_usd", &self.overrun())?;
         fields.serialize_field("ended_at_limit", &self.ended_at_limit())?;
         fields.serialize_field("trimmed", &self.trimmed())?;

@@ -10,7 +10,8 @@ use super::open::Open;
 use crate::decision::{Judged, Quote, amounts, explain};
 use crate::enforcer::{Priced, at_once, frozen_scopes};
 use crate::ledger::{Outcome, Reply, Resize};
-use crate::{Claim, Decision, Error, ErrorKind, Excess, Line, Timestamp, Usd};
+use crate::values::{Claim, ClaimLine, Excess, Timestamp};
+use crate::{Decision, Error, ErrorKind, Usd};
 
 /// What became of asking for another hold.
 #[derive(Debug)]
@@ -43,7 +44,8 @@ impl InFlight {
     ///
     /// # Example: an answer that outgrows its budget
     /// ```
-    /// use token_budget::{Budget, Call, Enforcer, Policy, Resized, Scope, Usage, Usd, Window};
+    /// use token_budget::enforcer::Resized;
+    /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Usd, Window};
     ///
     /// let cent = Budget::usd("search", Scope::team("search")?, Usd::cents(1), Window::day());
     /// let enforcer = Enforcer::builder().policy(Policy::new([cent])?).build();
@@ -101,7 +103,7 @@ impl Open {
             Resize { id: self.id, claim, amounts: &draft.amounts, expires_at: Some(draft.expires_at) };
         let reply = core.send_resize(now, command).await?;
         if reply.outcome == Outcome::Applied {
-            core.tell_news(self.plan.binding(self.exempt), reply.news);
+            core.tell_news(self.plan.binding(self.exempt), reply.effects);
             self.take_over(draft.priced, draft.amounts, draft.excess, draft.expires_at);
             self.tell_growing();
             return Ok(Grown::Done);
@@ -109,7 +111,7 @@ impl Open {
         let (priced, amounts, excess, expires_at) = before;
         self.take_over(priced, amounts, excess, expires_at);
         if !ahead.is_empty() && self.may_come_back(&draft, &reply, ahead) {
-            core.tell_news(self.binding(), reply.news);
+            core.tell_news(self.binding(), reply.effects);
             return Ok(Grown::Waits);
         }
         Ok(Grown::Refused(self.refused(&draft, reply)))
@@ -118,7 +120,7 @@ impl Open {
     /// Whether others may give back the room that is lacking: on each line that has too little, or because it is
     /// kept for those who are older.
     fn may_come_back(&self, draft: &Draft, reply: &Reply, ahead: &[i64]) -> bool {
-        if reply.news.as_deref().is_some_and(|news| !news.frozen.is_empty()) {
+        if reply.effects.as_deref().is_some_and(|effects| !effects.frozen.is_empty()) {
             return false;
         }
         let claim = draft.claim.as_ref().unwrap_or(&self.binding().claim);
@@ -177,12 +179,12 @@ impl Open {
         let plan = self.plan.again(now)?;
         let current = plan.binding(self.exempt).claim.lines();
         let held = &self.binding().claim;
-        let ceiling = |line: &Line| {
+        let ceiling = |line: &ClaimLine| {
             // A budget that is gone keeps the last word it had.
             let same = current.iter().find(|other| other.account == line.account);
             same.map_or(line.ceiling, |other| other.ceiling)
         };
-        let lines = held.lines().iter().map(|line| Line { ceiling: ceiling(line), ..line.clone() });
+        let lines = held.lines().iter().map(|line| ClaimLine { ceiling: ceiling(line), ..line.clone() });
         held.over(lines.collect()).map(Some)
     }
 
@@ -200,19 +202,19 @@ impl Open {
     /// Why the hold may not grow: what is asked for is what it would hold more.
     fn refused(&self, draft: &Draft, reply: Reply) -> Box<Decision> {
         let growth = draft.amounts.iter().zip(&self.amounts).map(|(asked, held)| asked.saturating_sub(*held));
-        let frozen = frozen_scopes(reply.news.as_deref());
+        let frozen = frozen_scopes(reply.effects.as_deref());
         let core = &self.plan.core;
         let binding = match &draft.claim {
             // The decision shows the ceilings that it was judged by.
             Some(claim) => self.binding_under(claim),
             None => Arc::clone(self.binding()),
         };
-        core.tell_news(&binding, reply.news);
+        core.tell_news(&binding, reply.effects);
         let judged = Judged {
             binding,
             balances: reply.balances,
             requested: growth.collect(),
-            frees: Vec::new(),
+            frees_up: Vec::new(),
             now: reply.now,
         };
         let quote = Quote {
@@ -229,7 +231,7 @@ impl Open {
     }
 
     /// The binding of the reserve, judged by the ceilings of now.
-    fn binding_under(&self, claim: &Claim) -> Arc<crate::Binding> {
+    fn binding_under(&self, claim: &Claim) -> Arc<crate::values::Binding> {
         let mut binding = (**self.binding()).clone();
         for (bound, line) in binding.bound.iter_mut().zip(claim.lines()) {
             if !bound.observe && bound.enforced_ceiling() != line.ceiling {

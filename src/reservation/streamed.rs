@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::InFlight;
 use super::open::Open;
+use crate::Usd;
 use crate::enforcer::Plan;
 use crate::ledger::Ended;
-use crate::{EstimateKind, Timestamp, Usd};
+use crate::tokens::EstimateKind;
+use crate::values::Timestamp;
 
 /// How far a call under way has come, and how far it may.
 #[derive(Clone, Copy, Debug, Default)]

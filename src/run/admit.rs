@@ -6,11 +6,11 @@ use compact_str::CompactString;
 
 use super::limits::View;
 use super::opened::Opened;
+use crate::enforcer::Prepared;
 use crate::policy::is_run_line;
 use crate::pricing::Asked;
-use crate::{
-    Admission, Call, Decision, Enforcer, Error, Event, Prepared, Refusal, RefusalKind, Scope, Timestamp, Unit,
-};
+use crate::values::{Refusal, RefusalKind, Timestamp, Unit};
+use crate::{Admission, Call, Decision, Enforcer, Error, Event, Scope};
 
 /// Charge sets that the run has used.
 #[derive(Default)]

@@ -14,12 +14,13 @@ use super::opened::{End, Opened, Rungs};
 use super::state::RunState;
 use super::written::AskedLimits;
 use crate::enforcer::at_once;
-use crate::{Call, Enforcer, Error, Event, Scope, Timestamp, Unit, Usd};
+use crate::values::{Timestamp, Unit};
+use crate::{Call, Enforcer, Error, Event, Scope, Usd};
 
 /// Says what a run may take.
 #[derive(Clone)]
 #[must_use]
-pub struct RunGuardBuilder<P = ()> {
+pub struct Builder<P = ()> {
     pub(super) id: CompactString,
     pub(super) charge: Call,
     pub(super) limits: RunLimits,
@@ -33,13 +34,13 @@ pub struct RunGuardBuilder<P = ()> {
     pub(super) place: P,
 }
 
-impl<P> fmt::Debug for RunGuardBuilder<P> {
+impl<P> fmt::Debug for Builder<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RunGuardBuilder({:?})", self.id)
+        write!(f, "Builder({:?})", self.id)
     }
 }
 
-impl<P> RunGuardBuilder<P> {
+impl<P> Builder<P> {
     pub(super) fn new(id: CompactString, place: P) -> Self {
         Self {
             id,
@@ -183,7 +184,7 @@ impl<P> RunGuardBuilder<P> {
     }
 }
 
-impl RunGuardBuilder {
+impl Builder {
     /// Opens the run, or continues it where the ledger knows its id.
     ///
     /// Its limits are written into its books when it is first opened. Whoever opens it later, from any process, names
@@ -241,7 +242,7 @@ impl RunGuardBuilder {
     }
 }
 
-impl<P> RunGuardBuilder<P> {
+impl<P> Builder<P> {
     /// The run of that scope, at the top or below another, without what the ledger says of it.
     pub(super) fn run(
         &self,
@@ -252,10 +253,10 @@ impl<P> RunGuardBuilder<P> {
         self.limits.check()?;
         // A name that cannot be used is found here, not at the first call.
         let charge = self.charge.clone().with_model("-");
-        let root = enforcer.policy().bind(&charge, enforcer.now())?.claim.root().clone();
+        let tenant = enforcer.policy().bind(&charge, enforcer.now())?.claim.tenant().clone();
         Ok(Opened {
-            level: enforcer.core().runs.find_or_make(&root, &scope),
-            root,
+            level: enforcer.core().runs.find_or_make(&tenant, &scope),
+            tenant,
             limits: self.limits.clone(),
             is_unlimited: self.names_all && self.limits == RunLimits::none(),
             observes: self.observes,

@@ -16,13 +16,12 @@ use super::level::Levels;
 use super::limits::line;
 use super::named::above;
 use super::opened::Opened;
-use super::post::{self, Held, Terms, amounts, bind, under};
+use super::post::{self, Held, HoldTerms, amounts, bind, under};
 use super::refuse::refusal;
 use super::settle::Look;
 use crate::policy::{Budget, is_run_line};
-use crate::{
-    Account, Binding, Decision, Enforcer, Error, ReservationId, Root, Scope, ScopeKind, Timestamp, Unit,
-};
+use crate::values::{Account, Binding, ReservationId, ScopeKind, Tenant, Timestamp, Unit};
+use crate::{Decision, Enforcer, Error, Scope};
 
 pub(super) const CARVED: &str = "run carved";
 pub(super) const POSTED: &str = "run posted";
@@ -80,7 +79,7 @@ impl Carve {
             let look = Look::at(enforcer, &binding, child, &unit).await?;
             let number = look.numbered.used();
             if number > 0 {
-                let id = id_of(number, &parent.root, child);
+                let id = id_of(number, &parent.tenant, child);
                 let ended = AtomicBool::new(look.numbered.spent > 0 && look.carved.used() == 0);
                 let part = look.carved.used();
                 return Ok(Some(Arc::new(Self {
@@ -119,8 +118,8 @@ impl Carve {
         };
         let claim = under(&binding, binding.claim.scopes(), ceiling)?;
         let asked = Self::amounts_of(&claim, &unit, Parts { above: part, carved: part, posted: 0 }, number);
-        let id = id_of(number, &parent.root, child);
-        let terms = Terms { expires_at: until, charged: true };
+        let id = id_of(number, &parent.tenant, child);
+        let terms = HoldTerms { expires_at: until, charged: true };
         let (reply, held) = post::hold(core, id, &claim, &asked, terms).await?;
         if held.is_none() {
             return match Self::find(enforcer, parent, child).await? {
@@ -128,7 +127,7 @@ impl Carve {
                 None => Ok(Taken::Refused(refusal(core, &binding, asked, reply))),
             };
         }
-        core.tell_news(&claim, reply.news);
+        core.tell_news(&claim, reply.effects);
         let ended = AtomicBool::new(false);
         let carve =
             Self { child: child.clone(), unit, part, number, id, binding, ended, calls: Mutex::default() };
@@ -200,11 +199,11 @@ fn new_number(now: Timestamp) -> i64 {
 }
 
 /// The id of a child's hold, made again from the number that its books tell.
-fn id_of(number: i64, root: &Root, child: &Scope) -> ReservationId {
+fn id_of(number: i64, tenant: &Tenant, child: &Scope) -> ReservationId {
     // FNV-1a with 128 bits: the same in every process, unlike the standard library's.
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let name = root.name().bytes().chain([0]).chain(child.name().bytes());
+    let name = tenant.name().bytes().chain([0]).chain(child.name().bytes());
     let bytes = name.chain(number.to_be_bytes());
     let hash = bytes.fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
     let millis = u128::try_from(number.wrapping_shr(NUMBER_BITS)).unwrap_or(0);
@@ -219,7 +218,7 @@ pub(crate) fn set_aside(levels: &Levels, account: &Account) -> Option<(Scope, i6
     }
     // Parts are kept at the topmost run, whichever of those above this one that is.
     let family = std::iter::once(own.clone()).chain(above(own));
-    let carves = family.filter_map(|scope| levels.find(account.root(), &scope));
+    let carves = family.filter_map(|scope| levels.find(account.tenant(), &scope));
     let carves = carves.flat_map(|level| level.look(|state| state.carves.clone()));
     let is_on_it = |carve: &Arc<Carve>| {
         let mut lines = carve.binding.bound.iter();

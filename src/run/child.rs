@@ -7,22 +7,23 @@ use std::time::Duration;
 use compact_str::CompactString;
 
 use super::RunGuard;
-use super::builder::{Opening, RunGuardBuilder, restore};
+use super::builder::{Builder, Opening, restore};
 use super::figures::Figures;
 use super::level::Level;
 use super::limits::{CHILDREN, GIVEN, KNOWN, line, signed};
 use super::opened::{End, Opened};
 use super::part::{RunPart, room, share_of};
-use super::post::{self, Held, Terms, amounts, bind};
+use super::post::{self, Held, HoldTerms, amounts, bind};
 use super::refuse::{refusal, unasked};
 use super::written::AskedLimits;
 use crate::enforcer::at_once;
 use crate::ledger::{MarkAction, Note};
 use crate::policy::is_run_line;
-use crate::{Binding, Call, Decision, Error, Refusal, RefusalKind, ReservationId, Scope, Unit, Usd};
+use crate::values::{Binding, Refusal, RefusalKind, ReservationId, Unit};
+use crate::{Call, Decision, Error, Scope, Usd};
 
 /// Says what a run below another may take. See [`RunGuard::child`].
-pub type ChildBuilder<'a> = RunGuardBuilder<Below<'a>>;
+pub type ChildBuilder<'a> = Builder<Below<'a>>;
 
 /// Where a run stands that is begun below another, and what it is given there.
 #[derive(Clone)]
@@ -71,7 +72,8 @@ impl RunGuard {
     ///
     /// # Example: an agent that delegates
     /// ```
-    /// use token_budget::{Call, Enforcer, RunPart, RunGuard, Usage, Usd};
+    /// use token_budget::run::RunPart;
+    /// use token_budget::{Call, Enforcer, RunGuard, Usage, Usd};
     ///
     /// let enforcer = Enforcer::builder().build();
     /// let run = RunGuard::builder("trip").usd(Usd::dollars(10)).open_now(&enforcer)?;
@@ -91,7 +93,7 @@ impl RunGuard {
     /// ```
     pub fn child(&self, name: impl Into<CompactString>) -> ChildBuilder<'_> {
         let place = Below { parent: self, part: None, percent: None };
-        RunGuardBuilder::new(name.into(), place)
+        Builder::new(name.into(), place)
     }
 }
 
@@ -255,14 +257,14 @@ impl ChildBuilder<'_> {
             _ => 1,
         });
         let now = core.now();
-        let terms = Terms { expires_at: now + core.hold_grace, charged: false };
+        let terms = HoldTerms { expires_at: now + core.hold_grace, charged: false };
         match post::hold(core, ReservationId::generate(now), above, &asked, terms).await? {
             (_, Some(held)) => Ok(Ok(Some((held, asked)))),
             (reply, None) => {
                 let known = above.bound.iter().zip(&reply.balances);
                 let mut known = known.filter(|(bound, _)| bound.account.budget() == KNOWN);
                 // It stands by now, and is counted. What is only held may be given back: no ground to stand on.
-                if known.any(|(_, balance)| balance.spent > 0) && reply.news.is_none() {
+                if known.any(|(_, balance)| balance.spent > 0) && reply.effects.is_none() {
                     return Ok(Ok(None));
                 }
                 Ok(Err(refusal(core, above, asked, reply)))

@@ -8,7 +8,8 @@ use super::limits::{
 use super::opened::Opened;
 use super::post::{bind, read};
 use crate::policy::{Budget, is_run_line};
-use crate::{Account, Balance, Enforcer, Error, Scope, Unit};
+use crate::values::{Account, Balance, Unit};
+use crate::{Enforcer, Error, Scope};
 
 /// Balances of runs' own lines, as they stood at one reading.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use super::carve::Carve;
 use super::figures::Figures;
 use super::limits::{GRANTED, line};
 use crate::ledger::MarkAction;
-use crate::{Error, Scope, Unit};
+use crate::values::Unit;
+use crate::{Error, Scope};
 
 impl Seat<'_> {
     /// Brings the books, and what is known of them, to the present.
@@ -57,7 +58,7 @@ impl Seat<'_> {
                 scopes.extend(Scope::run(id).ok().filter(|scope| !scopes.contains(scope)));
             }
         }
-        let marks = self.enforcer.core().marks(&self.run.root, &scopes).await?;
+        let marks = self.enforcer.core().marks(&self.run.tenant, &scopes).await?;
         for run in self.run.chain() {
             let mark = marks.iter().find(|mark| &mark.scope == run.scope()).cloned();
             if run.level.mark() != mark {

@@ -11,8 +11,9 @@ use parking_lot::Mutex;
 
 use super::carve::Carve;
 use super::opened::Opened;
+use crate::Scope;
 use crate::ledger::{Frozen, MarkAction};
-use crate::{Refusal, Root, Scope, Timestamp};
+use crate::values::{Refusal, Tenant, Timestamp};
 
 /// The runs that have a guard in this process, by whose books they are in.
 #[derive(Default)]
@@ -20,7 +21,7 @@ pub(crate) struct Levels(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    levels: HashMap<(Root, Scope), Weak<Level>>,
+    levels: HashMap<(Tenant, Scope), Weak<Level>>,
     /// At how many entries those that nobody holds any more are dropped.
     sweep_at: usize,
 }
@@ -91,9 +92,9 @@ impl State {
 
 impl Levels {
     /// The run of that scope, shared with every other guard of it.
-    pub(super) fn find_or_make(&self, root: &Root, scope: &Scope) -> Arc<Level> {
+    pub(super) fn find_or_make(&self, tenant: &Tenant, scope: &Scope) -> Arc<Level> {
         let mut known = self.0.lock();
-        let key = (root.clone(), scope.clone());
+        let key = (tenant.clone(), scope.clone());
         if let Some(level) = known.levels.get(&key).and_then(Weak::upgrade) {
             return level;
         }
@@ -107,8 +108,8 @@ impl Levels {
     }
 
     /// The run of that scope, where it has a guard here.
-    pub(crate) fn find(&self, root: &Root, scope: &Scope) -> Option<Arc<Level>> {
-        self.0.lock().levels.get(&(root.clone(), scope.clone())).and_then(Weak::upgrade)
+    pub(crate) fn find(&self, tenant: &Tenant, scope: &Scope) -> Option<Arc<Level>> {
+        self.0.lock().levels.get(&(tenant.clone(), scope.clone())).and_then(Weak::upgrade)
     }
 }
 

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::written::TOOLS_MAX;
 use crate::policy::{Budget, OfRun};
-use crate::{Caps, Error, Scope, Timestamp, Unit, Usd, Window, name};
+use crate::values::{Caps, Timestamp, Unit, name};
+use crate::{Error, Scope, Usd, Window};
 
 /// What a run may take; `None` is no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -97,13 +98,14 @@ pub(super) fn signed(count: u64) -> i64 {
 }
 
 impl RunLimits {
-    /// No limit at all, by name: for [`RunGuardBuilder::limits`](super::RunGuardBuilder::limits).
+    /// No limit at all, by name: for [`Builder::limits`](super::Builder::limits).
     ///
     /// A run that says nothing is refused, because nobody meant its purse to be open. One that says this is opened,
     /// which is an event ([`Event::Unlimited`](crate::Event::Unlimited)); its figures are kept as for any other.
     ///
     /// ```
-    /// use token_budget::{Enforcer, RunGuard, RunLimits};
+    /// use token_budget::run::RunLimits;
+    /// use token_budget::{Enforcer, RunGuard};
     /// # use token_budget::{Budget, Policy, Scope, Usd, Window};
     /// # let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
     /// # let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();

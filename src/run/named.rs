@@ -9,15 +9,17 @@ use std::sync::Arc;
 use compact_str::CompactString;
 
 use super::admit::Seat;
-use super::builder::RunGuardBuilder;
+use super::builder::Builder;
 use super::child::{Below, ChildAdmission};
 use super::limits::{View, line};
 use super::opened::Opened;
 use super::post::{bind, read};
 use super::written::OPENED;
 use super::{RunGuard, State};
+use crate::enforcer::Prepared;
 use crate::policy::{Budget, is_run_line};
-use crate::{Admission, Call, Enforcer, Error, ErrorKind, Prepared, Root, Scope, ScopeKind, Unit};
+use crate::values::{ScopeKind, Tenant, Unit};
+use crate::{Admission, Call, Enforcer, Error, ErrorKind, Scope};
 
 /// A run that a call names: open here, or opened for this call.
 enum Named {
@@ -61,8 +63,8 @@ pub(crate) fn run_lines(enforcer: &Enforcer, call: &Call) -> Result<Arc<[Arc<Bud
     if !names_run(call) {
         return Ok(Arc::from([]));
     }
-    let root = root_of(call)?;
-    let run = names(call).iter().find_map(|scope| open_here(enforcer, &root, scope));
+    let tenant = root_of(call)?;
+    let run = names(call).iter().find_map(|scope| open_here(enforcer, &tenant, scope));
     let lines = run.map(|run| run.call_lines(View::default())).unwrap_or_default();
     Ok(lines.into_iter().map(Arc::new).collect())
 }
@@ -70,9 +72,10 @@ pub(crate) fn run_lines(enforcer: &Enforcer, call: &Call) -> Result<Arc<[Arc<Bud
 /// The run that the call belongs to: the lowest that it names, or that lies above one that it names.
 async fn find(enforcer: &Enforcer, call: &Call) -> Result<Option<Named>, Error> {
     call.check()?;
-    let root = root_of(call)?;
+    let tenant = root_of(call)?;
     let names = names(call);
-    let open: Vec<Arc<Opened>> = names.iter().filter_map(|scope| open_here(enforcer, &root, scope)).collect();
+    let open: Vec<Arc<Opened>> =
+        names.iter().filter_map(|scope| open_here(enforcer, &tenant, scope)).collect();
     let is_open = |scope: &&Scope| open.iter().any(|run| run.scope() == *scope);
     let closed: Vec<Scope> = names.iter().filter(|scope| !is_open(scope)).cloned().collect();
     let known = known(enforcer, call, &closed).await?;
@@ -81,7 +84,7 @@ async fn find(enforcer: &Enforcer, call: &Call) -> Result<Option<Named>, Error> 
     let named = match open.iter().find(|run| run.scope() == lowest) {
         Some(run) => Named::Open(Arc::clone(run)),
         None => {
-            let builder = RunGuardBuilder::new(lowest.name().into(), ()).charging(without_runs(call));
+            let builder = Builder::new(lowest.name().into(), ()).charging(without_runs(call));
             Named::Reopened(Box::new(builder.open_by_id(enforcer, true).await?))
         }
     };
@@ -115,8 +118,8 @@ pub(super) fn above(scope: &Scope) -> impl Iterator<Item = Scope> {
     names.into_iter()
 }
 
-fn open_here(enforcer: &Enforcer, root: &Root, scope: &Scope) -> Option<Arc<Opened>> {
-    enforcer.core().runs.find(root, scope)?.look(State::opened)
+fn open_here(enforcer: &Enforcer, tenant: &Tenant, scope: &Scope) -> Option<Arc<Opened>> {
+    enforcer.core().runs.find(tenant, scope)?.look(State::opened)
 }
 
 /// Those of the runs that the ledger knows as opened.
@@ -133,10 +136,10 @@ async fn known(enforcer: &Enforcer, call: &Call, runs: &[Scope]) -> Result<Vec<S
     Ok(opened.map(|(bound, _)| bound.account.scope().clone()).collect())
 }
 
-fn root_of(call: &Call) -> Result<Root, Error> {
+fn root_of(call: &Call) -> Result<Tenant, Error> {
     match call.organization_name() {
-        Some(name) => Ok(Root::organization(&Scope::new(ScopeKind::Organization, name)?)),
-        None => Ok(Root::unnamed()),
+        Some(name) => Ok(Tenant::organization(&Scope::new(ScopeKind::Organization, name)?)),
+        None => Ok(Tenant::unnamed()),
     }
 }
 
@@ -146,7 +149,7 @@ fn without_runs(call: &Call) -> Call {
     others.fold(Call::charging(), Call::scope)
 }
 
-impl RunGuardBuilder {
+impl Builder {
     /// The run above the one of that name, where one was ever opened; those in between are begun.
     pub(super) async fn run_above(
         &self,
@@ -155,26 +158,25 @@ impl RunGuardBuilder {
         is_passing: bool,
     ) -> Result<Option<RunGuard>, Error> {
         let above: Vec<Scope> = above(scope).collect();
-        let root = root_of(&self.charge)?;
+        let tenant = root_of(&self.charge)?;
         let known = known(enforcer, &self.charge, &above).await?;
         let Some(top) = above.iter().rev().find(|scope| known.contains(scope)) else { return Ok(None) };
-        let mut guard = match open_here(enforcer, &root, top) {
+        let mut guard = match open_here(enforcer, &tenant, top) {
             Some(run) => RunGuard::beside(enforcer, run),
             None => {
-                let builder =
-                    RunGuardBuilder::new(top.name().into(), ()).charging(without_runs(&self.charge));
+                let builder = Builder::new(top.name().into(), ()).charging(without_runs(&self.charge));
                 builder.open_top(enforcer, top.clone(), is_passing).await?
             }
         };
         for between in above.iter().rev().skip_while(|scope| *scope != top).skip(1) {
-            guard = match open_here(enforcer, &root, between) {
+            guard = match open_here(enforcer, &tenant, between) {
                 Some(run) => {
                     let mut next = RunGuard::beside(enforcer, run);
                     next.above = Some(Box::new(guard));
                     next
                 }
                 None => {
-                    let builder = RunGuardBuilder::new(between.name().into(), ());
+                    let builder = Builder::new(between.name().into(), ());
                     builder.open_below(guard, is_passing).await?
                 }
             };
@@ -188,8 +190,7 @@ impl RunGuardBuilder {
         let name: CompactString = id.rsplit('/').next().unwrap_or_default().into();
         let Self { charge, limits, names_all, observes, rungs, on_limit, saved, .. } = self;
         let place = Below { parent: &parent, part: None, percent: None };
-        let child =
-            RunGuardBuilder { id: name, charge, limits, names_all, observes, rungs, on_limit, saved, place };
+        let child = Builder { id: name, charge, limits, names_all, observes, rungs, on_limit, saved, place };
         match child.open_here(is_passing).await? {
             ChildAdmission::Opened(mut guard) => {
                 guard.above = Some(Box::new(parent));

@@ -12,12 +12,13 @@ use super::carve::Carve;
 use super::level::Level;
 use super::limits::{self, BELOW, OnLimit, RunLimits, View};
 use crate::policy::Budget;
-use crate::{Call, Refusal, RefusalKind, Root, Scope, ScopeKind, Timestamp, Unit};
+use crate::values::{Refusal, RefusalKind, ScopeKind, Tenant, Timestamp, Unit};
+use crate::{Call, Scope};
 
 /// One opened run, as its guard and the runs below it see it.
 pub(super) struct Opened {
     pub(super) level: Arc<Level>,
-    pub(super) root: Root,
+    pub(super) tenant: Tenant,
     pub(super) limits: RunLimits,
     /// It was opened without limits by name.
     pub(super) is_unlimited: bool,

@@ -6,7 +6,8 @@ use super::figures::Figures;
 use super::limits::{TOKENS, USD, signed};
 use super::opened::Opened;
 use super::post::{Held, bind, read};
-use crate::{Balance, Decision, Enforcer, Error, Scope, Timestamp, Unit, Usd};
+use crate::values::{Balance, Timestamp, Unit};
+use crate::{Decision, Enforcer, Error, Scope, Usd};
 
 /// A part of its parent that a run is given for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

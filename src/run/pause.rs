@@ -12,9 +12,10 @@ use super::limits::{GRANTED, OnLimit, USD, line};
 use super::post::{amounts, bind, record};
 use super::report::RunReport;
 use crate::enforcer::at_once;
-use crate::ledger::{Frozen, Signature};
+use crate::ledger::{Attribution, Frozen};
 use crate::policy::is_run_line;
-use crate::{Admission, Call, Decision, Error, Event, Refusal, RefusalKind, Reservation, Scope, Unit, Usd};
+use crate::values::{Refusal, RefusalKind, Unit};
+use crate::{Admission, Call, Decision, Error, Event, Reservation, Scope, Usd};
 
 /// What an agent's next step may be.
 #[derive(Debug)]
@@ -34,8 +35,9 @@ pub enum Turn {
 ///
 /// # Example: a person grants what is missing
 /// ```
-/// use token_budget::ledger::Signature;
-/// use token_budget::{Call, Enforcer, OnLimit, RunGuard, Turn, Usd};
+/// use token_budget::ledger::Attribution;
+/// use token_budget::run::{OnLimit, Turn};
+/// use token_budget::{Call, Enforcer, RunGuard, Usd};
 ///
 /// let enforcer = Enforcer::builder().build();
 /// let run = RunGuard::builder("run-42").usd(Usd::cents(10)).on_limit(OnLimit::Ask).open_now(&enforcer)?;
@@ -43,7 +45,7 @@ pub enum Turn {
 ///
 /// let Turn::Ask(paused) = run.turn_now(&call)? else { panic!("ten cents do not suffice") };
 /// assert_eq!(paused.missing(), Usd::cents(5));
-/// run.grant_now(paused.missing(), Signature::new("ada", "it is nearly done"))?; // elsewhere: `paused.answer().await`
+/// run.grant_now(paused.missing(), Attribution::new("ada", "it is nearly done"))?; // elsewhere: `paused.answer().await`
 /// assert!(matches!(run.turn_now(&call)?, Turn::Go(_)));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
@@ -155,7 +157,7 @@ impl RunGuard {
     /// # Errors
     /// `Invalid` for a raise that is not above zero, and for a run without a dollar limit or with carved dollars;
     /// `LedgerUnavailable` when the ledger cannot be reached.
-    pub async fn grant(&self, raise: Usd, signature: Signature) -> Result<(), Error> {
+    pub async fn grant(&self, raise: Usd, attribution: Attribution) -> Result<(), Error> {
         let is_carved = self.run.carve.as_ref().is_some_and(|carve| carve.unit == Unit::Usd);
         let problem = if raise <= Usd::ZERO {
             Some("is not above zero")
@@ -175,8 +177,8 @@ impl RunGuard {
         let binding = bind(&self.enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
         let core = self.enforcer.core();
         let posted = amounts(&binding, |_| raise.nanos());
-        record(core, &binding, &posted, None, &signature).await?;
-        let Signature { by, reason } = signature;
+        record(core, &binding, &posted, None, &attribution).await?;
+        let Attribution { by, reason } = attribution;
         core.tell(&Event::Granted { scope: scope.clone(), usd: raise, by, reason });
         self.seat().learn_grants().await
     }
@@ -185,8 +187,8 @@ impl RunGuard {
     ///
     /// # Errors
     /// As [`grant`](Self::grant), and `Unsupported` where the ledger needs to be waited for.
-    pub fn grant_now(&self, raise: Usd, signature: Signature) -> Result<(), Error> {
-        at_once(self.grant(raise, signature))?
+    pub fn grant_now(&self, raise: Usd, attribution: Attribution) -> Result<(), Error> {
+        at_once(self.grant(raise, attribution))?
     }
 }
 

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::enforcer::{Core, Pending};
-use crate::ledger::{Note, OnExpiry, Rank, Reconcile, Record, Reply, Reserve, Resize, Signature};
+use crate::ledger::{Attribution, Certainty, Note, OnExpiry, Reconcile, Record, Reply, Reserve, Resize};
 use crate::policy::Budget;
-use crate::{
-    Account, Balance, Binding, Bound, Call, Claim, Enforcer, Error, ErrorKind, Period, ReservationId, Scope,
-    Timestamp,
-};
+use crate::values::{Account, Balance, Binding, Claim, Period, ReservationId, Terms, Timestamp};
+use crate::{Call, Enforcer, Error, ErrorKind, Scope};
 
 pub(super) type Amounts = SmallVec<[i64; 8]>;
 
@@ -20,14 +18,14 @@ pub(super) fn bind(
     enforcer: &Enforcer,
     call: &Call,
     budgets: Vec<Budget>,
-    keep: impl Fn(&Bound) -> bool,
+    keep: impl Fn(&Terms) -> bool,
 ) -> Result<Binding, Error> {
     budgets.iter().try_for_each(Budget::check)?;
     let own: Vec<Arc<Budget>> = budgets.into_iter().map(Arc::new).collect();
     let binding = enforcer.policy().bind_with(call, &own, Some(&enforcer.prices()), enforcer.now())?;
     let lines = binding.claim.lines().iter().cloned().zip(binding.bound);
     let (lines, bound): (Vec<_>, Vec<_>) = lines.filter(|(_, bound)| keep(bound)).unzip();
-    let claim = Claim::new(binding.claim.root().clone(), binding.claim.scopes(), lines)?;
+    let claim = Claim::new(binding.claim.tenant().clone(), binding.claim.scopes(), lines)?;
     // What a run posts for itself is no call.
     Ok(Binding { claim, bound, unbound: None, ..binding })
 }
@@ -40,7 +38,7 @@ pub(super) fn under(
 ) -> Result<Arc<Binding>, Error> {
     let mut lines = binding.claim.lines().to_vec();
     lines.iter_mut().for_each(|line| line.ceiling = ceiling(&line.account));
-    let claim = Claim::new(binding.claim.root().clone(), scopes, lines)?;
+    let claim = Claim::new(binding.claim.tenant().clone(), scopes, lines)?;
     Ok(Arc::new(Binding { claim, ..binding.clone() }))
 }
 
@@ -50,7 +48,7 @@ pub(super) fn amounts(binding: &Binding, amount: impl Fn(&Account) -> i64) -> Am
 }
 
 /// Balances of lines, in their order.
-pub(super) async fn read(core: &Core, bound: &[Bound]) -> Result<Vec<Balance>, Error> {
+pub(super) async fn read(core: &Core, bound: &[Terms]) -> Result<Vec<Balance>, Error> {
     let lines: Vec<(Account, Period)> =
         bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
     match core.ledger.immediate() {
@@ -92,7 +90,7 @@ impl Held {
             binding: Arc::clone(&self.binding),
             amounts,
             held: SmallVec::new(),
-            rank: Rank::Reported,
+            certainty: Certainty::Reported,
             note,
             correction: None,
         });
@@ -113,7 +111,7 @@ impl Drop for Held {
 
 /// When a hold ends by itself, and whether it is charged then.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct HoldTerms {
     pub(super) expires_at: Timestamp,
     pub(super) charged: bool,
 }
@@ -124,7 +122,7 @@ pub(super) async fn hold(
     id: ReservationId,
     binding: &Arc<Binding>,
     amounts: &[i64],
-    terms: Terms,
+    terms: HoldTerms,
 ) -> Result<(Reply, Option<Held>), Error> {
     if core.outbox.len() > 0 {
         // What waits is sent first, so that this sees the room it gives back.
@@ -152,9 +150,9 @@ pub(super) async fn reconcile(
     amounts: &[i64],
 ) -> Result<(), Error> {
     let note = &Note::default();
-    let command = Reconcile { id, claim: &binding.claim, amounts, rank: Rank::Reported, note };
+    let command = Reconcile { id, claim: &binding.claim, amounts, certainty: Certainty::Reported, note };
     let reply = core.send_reconcile(core.now(), command).await?;
-    core.tell_news(binding, reply.news);
+    core.tell_news(binding, reply.effects);
     Ok(())
 }
 
@@ -167,7 +165,7 @@ pub(super) async fn shrink(
 ) -> Result<(), Error> {
     let command = Resize { id, claim: &binding.claim, amounts, expires_at: None };
     let reply = core.send_resize(core.now(), command).await?;
-    core.tell_news(binding, reply.news);
+    core.tell_news(binding, reply.effects);
     Ok(())
 }
 
@@ -177,16 +175,16 @@ pub(super) async fn record(
     binding: &Binding,
     amounts: &[i64],
     corrects: Option<ReservationId>,
-    signature: &Signature,
+    attribution: &Attribution,
 ) -> Result<(), Error> {
     let now = core.now();
     let (id, note) = (ReservationId::generate(now), &Note::default());
-    let command = Record { id, claim: &binding.claim, amounts, corrects, signature, note };
+    let command = Record { id, claim: &binding.claim, amounts, corrects, attribution, note };
     let reply = match core.ledger.immediate() {
         Some(ledger) => ledger.record(now, command)?,
         None => core.ledger.record(command).await?,
     };
-    core.tell_news(binding, reply.news);
+    core.tell_news(binding, reply.effects);
     Ok(())
 }
 

@@ -9,15 +9,17 @@ use super::post::Amounts;
 use crate::decision::{Judged, Quote, explain};
 use crate::enforcer::{Core, frozen_scopes};
 use crate::ledger::Reply;
-use crate::verdict::Observed;
-use crate::{Binding, Decision, Event, Refusal, ReservationId, Timestamp};
+use crate::values::verdict::Observed;
+use crate::values::{Binding, Refusal, ReservationId, Timestamp};
+use crate::{Decision, Event};
 
 /// What the ledger's refusal means.
 pub(super) fn refusal(core: &Core, binding: &Arc<Binding>, asked: Amounts, reply: Reply) -> Box<Decision> {
-    let Reply { balances, news, now, .. } = reply;
-    let frozen = frozen_scopes(news.as_deref());
-    core.tell_news(binding, news);
-    let judged = Judged { binding: Arc::clone(binding), balances, requested: asked, frees: Vec::new(), now };
+    let Reply { balances, effects, now, .. } = reply;
+    let frozen = frozen_scopes(effects.as_deref());
+    core.tell_news(binding, effects);
+    let judged =
+        Judged { binding: Arc::clone(binding), balances, requested: asked, frees_up: Vec::new(), now };
     let mut decision = explain(judged, &Quote::default(), frozen, None, false);
     decision.set_aside_by(|account| set_aside(&core.runs, account));
     told(core, decision)
@@ -38,10 +40,10 @@ pub(super) fn observed(
         binding: Arc::clone(binding),
         balances: reply.balances.clone(),
         requested: asked.clone(),
-        frees: Vec::new(),
+        frees_up: Vec::new(),
         now: reply.now,
     };
-    let observed = Observed { frozen: frozen_scopes(reply.news.as_deref()), ..Observed::default() };
+    let observed = Observed { frozen: frozen_scopes(reply.effects.as_deref()), ..Observed::default() };
     let decision = explain(judged, &Quote::default(), Vec::new(), None, false);
     core.tell_would_refuse(id, &decision.observing(Some(Box::new(observed))));
 }
@@ -58,7 +60,7 @@ pub(super) fn unasked(
         binding: Arc::new(empty),
         balances: SmallVec::new(),
         requested: SmallVec::new(),
-        frees: Vec::new(),
+        frees_up: Vec::new(),
         now,
     };
     told(core, explain(judged, &Quote::default(), Vec::new(), Some(refusal), false))

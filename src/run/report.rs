@@ -13,7 +13,8 @@ use super::opened::Opened;
 use super::{RunGuard, tools};
 use crate::enforcer::at_once;
 use crate::ledger::{Frozen, MarkAction};
-use crate::{Error, Refusal, RefusalKind, Scope, Timestamp, Unit, Usd};
+use crate::values::{Refusal, RefusalKind, Timestamp, Unit};
+use crate::{Error, Scope, Usd};
 
 /// How a report counts, in a sentence for people.
 const COUNTING: &str = "an iteration is an attempt that was sent and not released, of the run or of one below it; \
@@ -154,13 +155,13 @@ impl RunGuard {
 }
 
 fn mark_text(mark: &Frozen, own: &Scope) -> String {
-    let Frozen { scope, action, signature, .. } = mark;
+    let Frozen { scope, action, attribution, .. } = mark;
     let verb = match action {
         MarkAction::Stop => "stopped",
         MarkAction::Close => "closed",
         _ => "frozen",
     };
-    let text = format!("{verb} by {}: {}", signature.by, signature.reason);
+    let text = format!("{verb} by {}: {}", attribution.by, attribution.reason);
     if scope == own { text } else { format!("{scope} was {text}") }
 }
 

@@ -2,10 +2,11 @@
 
 use super::carve::{CARVED, Carve, POSTED, Parts};
 use super::limits::{TOKENS, USD, line};
-use super::post::{self, Terms, amounts, bind, read, reconcile, record, shrink, under, was_beaten};
-use crate::ledger::Signature;
+use super::post::{self, HoldTerms, amounts, bind, read, reconcile, record, shrink, under, was_beaten};
+use crate::ledger::Attribution;
 use crate::policy::is_run_line;
-use crate::{Account, Balance, Binding, Call, Enforcer, Error, ErrorKind, ReservationId, Scope, Unit};
+use crate::values::{Account, Balance, Binding, ReservationId, Unit};
+use crate::{Call, Enforcer, Error, ErrorKind, Scope};
 
 /// How often the books are looked at again where somebody else was faster.
 const LOOKS_MAX: usize = 8;
@@ -84,7 +85,7 @@ impl Carve {
             _ => missing,
         });
         let now = core.now();
-        let terms = Terms { expires_at: now + core.hold_grace, charged: false };
+        let terms = HoldTerms { expires_at: now + core.hold_grace, charged: false };
         match post::hold(core, ReservationId::generate(now), &claim, &asked, terms).await? {
             (_, Some(held)) => {
                 reconcile(core, held.id(), &claim, &asked).await?;
@@ -99,8 +100,8 @@ impl Carve {
     async fn refund(&self, enforcer: &Enforcer, excess: i64) -> Result<(), Error> {
         let claim = under(&self.binding, &[], |_| i64::MAX)?;
         let taken = amounts(&claim, |account| if account.budget() == CARVED { 0 } else { excess });
-        let signature = Signature::new("run", "a charge below was lowered after the run's end");
-        match record(enforcer.core(), &claim, &taken, Some(self.id), &signature).await {
+        let attribution = Attribution::new("run", "a charge below was lowered after the run's end");
+        match record(enforcer.core(), &claim, &taken, Some(self.id), &attribution).await {
             Err(error) if error.is_retryable() => Err(error),
             _ => Ok(()),
         }

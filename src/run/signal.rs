@@ -18,14 +18,14 @@ use crate::ledger::Frozen;
 ///
 /// # Example: a call in flight hears of the stop
 /// ```
-/// use token_budget::ledger::Signature;
+/// use token_budget::ledger::Attribution;
 /// use token_budget::{Enforcer, RunGuard};
 ///
 /// let enforcer = Enforcer::builder().build();
 /// let run = RunGuard::builder("run-42").iterations(50).open_now(&enforcer)?;
 /// let signal = run.stopped(); // `signal.await` beside the call, in a select
 /// assert!(signal.reason().is_none());
-/// run.stop_now(Signature::new("ada", "it loops"))?;
+/// run.stop_now(Attribution::new("ada", "it loops"))?;
 /// assert_eq!(signal.reason().unwrap().signature.reason, "it loops");
 /// # Ok::<(), token_budget::Error>(())
 /// ```

@@ -10,14 +10,15 @@ use serde_json::Value;
 use super::figures::{Figures, own_lines};
 use super::limits::{BELOW, GIVEN, GRANTED, ITERATIONS, KNOWN, TIME, TOKENS, USD, View, line};
 use super::opened::Opened;
-use super::post::{self, Terms, amounts, bind, under};
+use super::post::{self, HoldTerms, amounts, bind, under};
 use super::written::{self, OPENED, is_written};
 use super::written_names::WrittenNames;
 use super::{RunGuard, tools};
 use crate::enforcer::at_once;
-use crate::ledger::{Frozen, MarkAction, Note, Rank, Reconcile, Signature};
+use crate::ledger::{Attribution, Certainty, Frozen, MarkAction, Note, Reconcile};
 use crate::policy::is_run_line;
-use crate::{Account, Enforcer, Error, ReservationId, Scope, Unit};
+use crate::values::{Account, ReservationId, Unit};
+use crate::{Enforcer, Error, Scope};
 
 /// The form in which states are written.
 const VERSION: u32 = 1;
@@ -34,7 +35,8 @@ const RESTORED: &str = "run restored";
 ///
 /// # Example: a run goes on in another process
 /// ```
-/// use token_budget::{Call, Enforcer, RunGuard, RunState, Usage, Usd};
+/// use token_budget::run::RunState;
+/// use token_budget::{Call, Enforcer, RunGuard, Usage, Usd};
 ///
 /// let (before, after) = (Enforcer::builder().build(), Enforcer::builder().build());
 /// let builder = || RunGuard::builder("run-42").usd(Usd::dollars(1));
@@ -60,7 +62,7 @@ pub struct RunState {
     /// What each of its lines counts.
     lines: Vec<StateLine>,
     /// How it was stopped, closed or frozen.
-    mark: Option<(MarkAction, Signature)>,
+    mark: Option<(MarkAction, Attribution)>,
     pub(super) attached: BTreeMap<CompactString, Value>,
 }
 
@@ -92,15 +94,15 @@ impl RunState {
             self.lines.iter().filter(|saved| !is_written(&saved.line)).filter_map(tool).collect();
         let figures = Figures::read(enforcer, run, std::slice::from_ref(scope), &tools).await?;
         let core = enforcer.core();
-        let marks = core.marks(&run.root, std::slice::from_ref(scope)).await?;
+        let marks = core.marks(&run.tenant, std::slice::from_ref(scope)).await?;
         // A mark like the saved one may be what an attempt that broke off has left.
-        let is_ours = |mark: &Frozen| self.mark == Some((mark.action, mark.signature.clone()));
+        let is_ours = |mark: &Frozen| self.mark == Some((mark.action, mark.attribution.clone()));
         if figures.knows_more_than_its_birth(scope) || !marks.iter().all(is_ours) {
             return Ok(false);
         }
         // The mark goes first: once the figures are there, the run is known, and nobody would stop it again.
-        if let Some((action, signature)) = &self.mark {
-            enforcer.mark(run.charge.organization_name(), scope, *action, signature).await?;
+        if let Some((action, attribution)) = &self.mark {
+            enforcer.mark(run.charge.organization_name(), scope, *action, attribution).await?;
         }
         run.level.note(|state| state.tools.extend(tools));
         // Its limits are named, so that levels which had fired do not fire again.
@@ -129,12 +131,17 @@ impl RunState {
         let asked =
             amounts(&claim, |account| if account.budget() == RESTORED { 1 } else { self.figure(account) });
         let now = core.now();
-        let terms = Terms { expires_at: now + core.hold_grace, charged: false };
+        let terms = HoldTerms { expires_at: now + core.hold_grace, charged: false };
         let (_, held) = post::hold(core, ReservationId::generate(now), &claim, &asked, terms).await?;
         let Some(held) = held else { return Ok(false) };
         let note = &Note::default();
-        let command =
-            Reconcile { id: held.id(), claim: &claim.claim, amounts: &asked, rank: Rank::Reported, note };
+        let command = Reconcile {
+            id: held.id(),
+            claim: &claim.claim,
+            amounts: &asked,
+            certainty: Certainty::Reported,
+            note,
+        };
         // Whatever levels this crosses were told when they were first reached.
         core.send_reconcile(now, command).await?;
         held.keep();
@@ -190,7 +197,7 @@ impl RunGuard {
                 lines.push(StateLine { line: id.into(), unit, figure });
             }
         }
-        let mark = run.level.mark().map(|mark| (mark.action, mark.signature));
+        let mark = run.level.mark().map(|mark| (mark.action, mark.attribution));
         let attached = self.attached.lock().clone();
         Ok(RunState { version: VERSION, run: self.id().into(), lines, mark, attached })
     }

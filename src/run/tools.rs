@@ -9,11 +9,12 @@ use serde::Serialize;
 
 use super::RunGuard;
 use super::limits::{BELOW, TOOL, TOOLS, check_tool, line, signed};
-use super::post::{self, Amounts, Held, Terms, amounts, bind};
+use super::post::{self, Amounts, Held, HoldTerms, amounts, bind};
 use super::refuse::{observed, refusal, unasked};
 use crate::enforcer::at_once;
 use crate::ledger::{Note, Outcome};
-use crate::{Account, Amount, Balance, Binding, Decision, Error, ErrorKind, ReservationId, Unit};
+use crate::values::{Account, Balance, Binding, ReservationId, Unit};
+use crate::{Amount, Decision, Error, ErrorKind};
 
 /// How many tools of a run are counted by name, beside those with a limit of their own.
 const NAMES_MAX: usize = 64;
@@ -138,11 +139,11 @@ impl RunGuard {
             let amounts = amounts(&binding, calls);
             // However long a person thinks, nobody else gets the room: with age the calls are counted, and a
             // drop withdraws that.
-            let terms = Terms { expires_at: now + core.hold_grace, charged: true };
+            let terms = HoldTerms { expires_at: now + core.hold_grace, charged: true };
             match post::hold(core, ReservationId::generate(now), &binding, &amounts, terms).await? {
                 (reply, Some(held)) => {
                     observed(core, held.id(), &binding, &amounts, &reply);
-                    core.tell_news(&binding, reply.news);
+                    core.tell_news(&binding, reply.effects);
                     return Ok(ToolAdmission::Admitted(ToolReservation { held, amounts, batch }));
                 }
                 (reply, None) if reply.outcome == Outcome::Stale => {}

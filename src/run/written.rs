@@ -13,11 +13,12 @@ use super::figures::Figures;
 use super::limits::{KeptBack, RunLimits, line, signed};
 use super::opened::Opened;
 use super::part::RunPart;
-use super::post::{self, Terms, amounts, bind, reconcile, under};
+use super::post::{self, HoldTerms, amounts, bind, reconcile, under};
 use super::written_names::{self, KEY, WrittenNames, read_names};
 use super::written_shown::{label, scope_text, shown};
 use crate::policy::is_run_line;
-use crate::{Enforcer, Error, ErrorKind, ReservationId, Scope, Timestamp, Unit, Usd};
+use crate::values::{ReservationId, Timestamp, Unit};
+use crate::{Enforcer, Error, ErrorKind, Scope, Usd};
 
 /// That the run was opened: once, whoever does it.
 pub(super) const OPENED: &str = "run opened";
@@ -140,7 +141,7 @@ impl AskedLimits<'_> {
             its.next().map_or(0, |(_, _, figure)| *figure)
         });
         let now = core.now();
-        let terms = Terms { expires_at: now + core.hold_grace, charged: true };
+        let terms = HoldTerms { expires_at: now + core.hold_grace, charged: true };
         let (_, held) = post::hold(core, ReservationId::generate(now), &claim, &asked, terms).await?;
         let Some(held) = held else { return Ok(false) };
         reconcile(core, held.id(), &claim, &asked).await?;

@@ -12,10 +12,11 @@ use compact_str::CompactString;
 use super::figures::Figures;
 use super::limits::line;
 use super::opened::Opened;
-use super::post::{self, Terms, amounts, bind, reconcile, under};
+use super::post::{self, HoldTerms, amounts, bind, reconcile, under};
 use super::written_shown::scope_text;
 use crate::policy::{Budget, is_run_line};
-use crate::{Enforcer, Error, ErrorKind, ReservationId, Scope, Unit};
+use crate::values::{ReservationId, Unit};
+use crate::{Enforcer, Error, ErrorKind, Scope};
 
 /// The lines that say under which key the names stand, and in how many figures.
 pub(super) const KEY: &str = "run limit names";
@@ -65,7 +66,7 @@ impl WrittenNames {
             // Who finds them written is refused: the same key has the same names.
             let claim = under(&binding, &[], |account| figures.get(account.budget()).copied().unwrap_or(0))?;
             let now = core.now();
-            let terms = Terms { expires_at: now + core.hold_grace, charged: true };
+            let terms = HoldTerms { expires_at: now + core.hold_grace, charged: true };
             let (_, held) = post::hold(core, ReservationId::generate(now), &claim, &asked, terms).await?;
             if let Some(held) = held {
                 reconcile(core, held.id(), &claim, &asked).await?;

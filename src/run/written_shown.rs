@@ -1,7 +1,8 @@
 //! How are the limits shown that a run was first opened with?
 
 use super::written::{KEPT, OBSERVES, PART, SHARE, TOOL, TOOLS, UNTIL, from_millis};
-use crate::{Scope, Unit};
+use crate::Scope;
+use crate::values::Unit;
 
 pub(super) fn scope_text(scope: &Scope) -> String {
     format!("run {}", scope.name())

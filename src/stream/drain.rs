@@ -19,7 +19,7 @@ use super::Flow;
 /// use std::future::Future;
 /// use std::pin::Pin;
 /// use std::time::Duration;
-/// use token_budget::Background;
+/// use token_budget::stream::Background;
 ///
 /// #[derive(Debug)]
 /// struct OnTokio;

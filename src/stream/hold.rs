@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::output::Output;
-use super::{AtCeiling, StreamEnd, StreamOptions, StreamSeen};
-use crate::enforcer::Abandoned;
+use super::{OnCeiling, StreamEnd, StreamOptions, StreamSeen};
+use crate::enforcer::OnAbandon;
 use crate::ledger::Ended;
-use crate::reservation::{Grown, Reached};
+use crate::reservation::{Actual, Grown, Reached};
+use crate::values::Timestamp;
 use crate::wire::UsageReport;
-use crate::{Decision, Error, InFlight, Receipt, Report, Timestamp, Usage, Usd};
+use crate::{Decision, Error, InFlight, Receipt, Usage, Usd};
 
 type Growing = Pin<Box<dyn Future<Output = (InFlight, Result<Grown, Error>)> + Send>>;
 type Settling = Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>>;
@@ -36,7 +37,7 @@ pub(super) struct StreamHold {
     /// Held ahead of what was seen; where the whole limit is held, only beyond that.
     slice: u64,
     seen: Output,
-    at_ceiling: AtCeiling,
+    at_ceiling: OnCeiling,
     tried: Tried,
     last_refusal: Option<Stop>,
     /// The answer by its model's own vocabulary.
@@ -91,8 +92,8 @@ enum Tried {
 }
 
 impl StreamHold {
-    pub(super) fn new(mut in_flight: InFlight, slice: Option<u64>, at_ceiling: AtCeiling) -> Self {
-        let is_patient = slice.is_some() && at_ceiling == AtCeiling::Stop;
+    pub(super) fn new(mut in_flight: InFlight, slice: Option<u64>, at_ceiling: OnCeiling) -> Self {
+        let is_patient = slice.is_some() && at_ceiling == OnCeiling::Stop;
         let may_begin = in_flight.begin_growing(slice.is_some());
         let reached = in_flight.reached();
         let seen = Output::of(in_flight.plan());
@@ -212,7 +213,7 @@ impl StreamHold {
     /// No growth is under way: may the stream go on with what is held?
     fn verdict(&mut self) -> Result<(), Stop> {
         let is_used_up = self.is_used_up() || (self.has_waited && self.is_at_its_end());
-        if !is_used_up || self.at_ceiling == AtCeiling::Finish {
+        if !is_used_up || self.at_ceiling == OnCeiling::Finish {
             return Ok(());
         }
         self.last_refusal.take().map_or(Ok(()), Err)
@@ -366,7 +367,7 @@ impl StreamHold {
         mut in_flight: InFlight,
         end: StreamEnd,
         report: UsageReport,
-    ) -> Option<(InFlight, Report)> {
+    ) -> Option<(InFlight, Actual)> {
         if !is_whole(end, &report) {
             in_flight.note_end(end.into());
         }
@@ -385,11 +386,11 @@ impl StreamHold {
                 in_flight.note_counted();
             }
         }
-        let mut report = Report::from(report.or_estimated(self.reached.input, output));
+        let mut report = Actual::from(report.or_estimated(self.reached.input, output));
         // What broke off was counted here, so that it need not be taken at its worst.
         report.estimated |= report.broke_off;
         report.broke_off = false;
-        let is_held = is_untold && is_whole || !is_whole && in_flight.abandoned() == Abandoned::Hold;
+        let is_held = is_untold && is_whole || !is_whole && in_flight.abandoned() == OnAbandon::Hold;
         if is_held && let Some(usage) = in_flight.with_tools_unseen(report.usage) {
             report.usage = usage;
             report.estimated = true;
@@ -405,7 +406,7 @@ impl StreamHold {
         }
         let (seen, held) = (self.seen.tokens(), self.reached.output);
         let hidden = in_flight.hidden();
-        if !hidden.bounds_nothing() || in_flight.abandoned() != Abandoned::Hold {
+        if !hidden.bounds_nothing() || in_flight.abandoned() != OnAbandon::Hold {
             return seen;
         }
         // What was thought unseen comes beside what was seen; of a whole answer nobody knows how much it was.
@@ -416,9 +417,9 @@ impl StreamHold {
     /// Nobody said anything of its usage, and what it held or nothing is charged, whatever was seen.
     fn is_abandoned(&self, in_flight: &InFlight, end: StreamEnd, report: &UsageReport) -> bool {
         let by_hold = match in_flight.abandoned() {
-            Abandoned::Hold => in_flight.hidden().in_background && !self.is_used_up(),
-            Abandoned::InputFloor => false,
-            Abandoned::Release => true,
+            OnAbandon::Hold => in_flight.hidden().in_background && !self.is_used_up(),
+            OnAbandon::InputFloor => false,
+            OnAbandon::Release => true,
         };
         report.lines.is_empty() && by_hold && !is_whole(end, report)
     }

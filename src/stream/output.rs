@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::EstimateKind;
 use crate::enforcer::Plan;
-use crate::tokens::{SeenText, keeps_to_limit};
+use crate::tokens::{EstimateKind, SeenText, keeps_to_limit};
 
 /// Output tokens of a stream, by its text and by what its provider said.
 pub(super) struct Output {

@@ -14,7 +14,8 @@ use crate::wire::{StreamMeter, UsageReport};
 ///
 /// # Example: a client with items of its own
 /// ```
-/// use token_budget::{StreamReader, StreamSeen, Usage};
+/// use token_budget::stream::{StreamReader, StreamSeen};
+/// use token_budget::Usage;
 ///
 /// enum Item {
 ///     Text(String),
@@ -93,7 +94,7 @@ impl StreamSeen {
     /// The same of one of several choices, counted from zero: each is judged by its own text.
     ///
     /// ```
-    /// use token_budget::StreamSeen;
+    /// use token_budget::stream::StreamSeen;
     ///
     /// let mut seen = StreamSeen::default();
     /// seen.text_of(0, "Ahoy");

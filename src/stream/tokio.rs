@@ -12,7 +12,7 @@ use super::drain::Background;
 /// A stream dropped outside a runtime is not drained, unless a handle was given: it is charged as it stands.
 ///
 /// ```
-/// use token_budget::{Drain, StreamOptions, TokioBackground};
+/// use token_budget::stream::{Drain, StreamOptions, TokioBackground};
 ///
 /// let options = StreamOptions::default().drain(Drain::new(TokioBackground::default()));
 /// # let _ = options;

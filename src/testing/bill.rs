@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use crate::{Conditions, ModelPrice, Usage, Usd};
+use crate::pricing::ModelPrice;
+use crate::values::Conditions;
+use crate::{Usage, Usd};
 
 /// The provider's own bill: what the books are held against.
 ///

@@ -10,9 +10,10 @@
 //!
 //! # Example: wrap a client, let a call go wrong, hold the books against the bill
 //! ```
+//! use token_budget::enforcer::Actual;
 //! use token_budget::testing::{Oracle, Reply, ScriptedFault, ScriptedProvider, ScriptedResponse};
-//! use token_budget::{Budget, BudgetEnforcedClient, Call, Enforcer, LlmClient, Policy, Report, RequestShape};
-//! use token_budget::{Scope, Usd, Window, wire};
+//! use token_budget::tokens::RequestShape;
+//! use token_budget::{wire, Budget, BudgetEnforcedClient, Call, Enforcer, LlmClient, Policy, Scope, Usd, Window};
 //!
 //! struct Mine(ScriptedProvider);
 //!
@@ -29,8 +30,8 @@
 //!     async fn call(&self, request: Vec<u8>) -> Result<ScriptedResponse, ScriptedFault> {
 //!         self.0.call("/v1/chat/completions", &request).await
 //!     }
-//!     fn report(&self, response: &ScriptedResponse) -> Report {
-//!         wire::extract(Some("openai"), &response.body, response.headers()).map(Report::from).unwrap_or_default()
+//!     fn report(&self, response: &ScriptedResponse) -> Actual {
+//!         wire::extract(Some("openai"), &response.body, response.headers()).map(Actual::from).unwrap_or_default()
 //!     }
 //! }
 //!
@@ -84,4 +85,4 @@ pub use retrying::Retrying;
 pub use server::ScriptedServer;
 pub use stream::{ScriptedFault, ScriptedResponse, ScriptedStream};
 
-pub use crate::ManualClock;
+pub use crate::values::time::ManualClock;

@@ -14,7 +14,8 @@ use super::rendered::{Rendered, Repeated};
 use super::reply::Reply;
 use super::request::{Dialect, Door, Request};
 use super::stream::{Open, ScriptedFault, ScriptedResponse, ScriptedStream};
-use crate::{Clock, Conditions, PricingTable, ServiceTier, SystemClock};
+use crate::values::{Conditions, ServiceTier, SystemClock};
+use crate::{Clock, PricingTable};
 
 /// An LLM provider that never leaves the machine, does what it is told, and keeps its own bill.
 ///
@@ -32,7 +33,7 @@ use crate::{Clock, Conditions, PricingTable, ServiceTier, SystemClock};
 /// # Example: the books agree with the provider's bill
 /// ```
 /// use token_budget::testing::{Oracle, Reply, ScriptedProvider};
-/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window, wire};
+/// use token_budget::{wire, Budget, Call, Enforcer, Policy, Scope, Usd, Window};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {

@@ -202,7 +202,7 @@ impl Reply {
     /// use std::sync::Arc;
     /// use std::time::Duration;
     /// use token_budget::testing::{Reply, ScriptedProvider};
-    /// use token_budget::{ManualClock, Timestamp};
+    /// use token_budget::time::{ManualClock, Timestamp};
     ///
     /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     /// # runtime.block_on(async {

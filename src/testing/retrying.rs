@@ -12,7 +12,8 @@ use crate::ledger::{
     BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, PendingEvent, Reconcile, Record,
     Release, Reply, Reserve, Resize,
 };
-use crate::{Account, Balance, Error, Period, Root, Scope};
+use crate::values::{Account, Balance, Period, Tenant};
+use crate::{Error, Scope};
 
 /// Sends each command, word for word, until it is answered or enough attempts have failed.
 ///
@@ -26,15 +27,16 @@ use crate::{Account, Balance, Error, Period, Root, Scope};
 /// # Example: three attempts, and then the failure is the caller's
 /// ```
 /// use std::sync::Arc;
+/// use token_budget::ledger::Tenant;
 /// use token_budget::testing::{FaultyLedger, Odds, Retrying};
-/// use token_budget::{BudgetLedger, MemoryLedger, Root};
+/// use token_budget::{BudgetLedger, MemoryLedger};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
 /// let away = FaultyLedger::new(Arc::new(MemoryLedger::new()), 7).with_odds(Odds::AWAY);
 /// let client = Retrying::new(away.clone()).attempts(3);
 ///
-/// let error = client.marks(&Root::unnamed(), &[]).await.unwrap_err();
+/// let error = client.marks(&Tenant::unnamed(), &[]).await.unwrap_err();
 /// assert!(error.is_retryable());
 /// assert_eq!(away.sent(), 3);
 /// # });
@@ -119,16 +121,16 @@ impl<L: BudgetLedger> BudgetLedger for Retrying<L> {
         self.until_answered(|| self.ledger.mark(command)).await
     }
 
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        self.until_answered(|| self.ledger.marks(root, scopes)).await
+    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        self.until_answered(|| self.ledger.marks(tenant, scopes)).await
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
         self.until_answered(|| self.ledger.balances(lines)).await
     }
 
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.until_answered(|| self.ledger.entries(root, from, limit)).await
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.until_answered(|| self.ledger.entries(tenant, from, limit)).await
     }
 
     async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {

@@ -16,8 +16,9 @@ use super::bill::{BilledCall, CallEnd, Customer};
 use super::free::Free;
 use super::provider::{Settings, State};
 use super::rendered::{Gone, Rendered};
+use crate::Clock;
 use crate::pricing::Unseen;
-use crate::{Clock, Timestamp};
+use crate::values::Timestamp;
 
 /// A whole answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

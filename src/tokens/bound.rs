@@ -5,7 +5,7 @@ use super::estimate::Estimate;
 use super::family::{Allowance, Family};
 use super::media::{self, Held};
 use super::own_tool::OwnTool;
-use crate::message::{Detail, Part, Prompt};
+use crate::values::{Detail, Part, Prompt};
 
 /// Bounds a prompt by its bytes: needs no tables, and reads no text.
 ///
@@ -21,7 +21,7 @@ use crate::message::{Detail, Part, Prompt};
 ///   bound is sound as long as that is so.
 /// - Claude's tokenizer is closed: that it obeys the same rule is observed in
 ///   every request we have, not proven.
-/// - Any other model is a [`Guess`](crate::EstimateKind::Guess): its provider
+/// - Any other model is a [`Guess`](crate::tokens::EstimateKind::Guess): its provider
 ///   may put a text of its own in front. For `gpt-oss` we saw 68 tokens, for
 ///   an agent behind a model's name 5,000.
 ///
@@ -43,27 +43,29 @@ use crate::message::{Detail, Part, Prompt};
 ///   figures are 2048 × 768 pixels in high detail (85 + 8 × 170) and 1,536 patches at 2.46, Anthropic's
 ///   the largest image since Claude 4.7 (2576 pixels, width × height / 750; 1,600 before), Google's
 ///   one image in high resolution, as their guides said in November 2026. Larger ones cost more on some models.
-/// - An image that is to be looked at in its own size ([`Detail::Original`](crate::Detail::Original)) is held for 12,000
+/// - An image that is to be looked at in its own size ([`Detail::Original`](crate::values::Detail::Original)) is held for 12,000
 ///   tokens of OpenAI's models (10,000 patches at 1.2), 2,240 of Google's, and 16,384 of others' (Alibaba's).
 /// - A tool of the provider's own, such as a web search, reads text that no request carries: it is held for
 ///   [`OwnTool::tokens`](super::OwnTool::tokens) beside its description, and makes the estimate a guess.
 ///
 /// # Example: a bound for text, a guess with an image
 /// ```
-/// use token_budget::{ByteBound, Estimate, Message, Part, Prompt, TokenEstimator};
+/// use token_budget::call::{Message, Part, Prompt};
+/// use token_budget::tokens::{ByteBoundEstimator, Estimate};
+/// use token_budget::TokenEstimator;
 ///
 /// let hello = Message::user("hello");
 /// let prompt = Prompt { messages: vec![hello.clone()], tools: vec![] };
 /// // 5 bytes, 3 for the message, 1 for its role, 3 for the prompt.
-/// assert_eq!(ByteBound.count("gpt-4o", &prompt), Estimate::bound(12));
+/// assert_eq!(ByteBoundEstimator.count("gpt-4o", &prompt), Estimate::bound(12));
 ///
 /// let prompt = Prompt { messages: vec![hello.with_part(Part::Image)], tools: vec![] };
-/// assert_eq!(ByteBound.count("gpt-4o", &prompt), Estimate::guess(12 + 1_445));
+/// assert_eq!(ByteBoundEstimator.count("gpt-4o", &prompt), Estimate::guess(12 + 1_445));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ByteBound;
+pub struct ByteBoundEstimator;
 
-impl TokenEstimator for ByteBound {
+impl TokenEstimator for ByteBoundEstimator {
     fn knows(&self, _model: &str) -> bool {
         false
     }
@@ -160,7 +162,7 @@ fn bytes(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Message;
+    use crate::values::Message;
 
     fn prompt(messages: Vec<Message>) -> Prompt {
         Prompt { messages, tools: Vec::new() }
@@ -171,9 +173,9 @@ mod tests {
         let prompt = prompt(vec![Message::system("be kind"), Message::user("hi")]);
 
         // 7 + 2 bytes; OpenAI 2 × (3 + 1) + 3, Anthropic 2 × (8 + 1) + 16, Google 2 × (4 + 1) + 8.
-        assert_eq!(ByteBound.bound("gpt-4", &prompt), Estimate::bound(20));
-        assert_eq!(ByteBound.bound("claude-opus-4-8", &prompt), Estimate::bound(43));
-        assert_eq!(ByteBound.bound("gemini-2.5-pro", &prompt), Estimate::bound(27));
+        assert_eq!(ByteBoundEstimator.bound("gpt-4", &prompt), Estimate::bound(20));
+        assert_eq!(ByteBoundEstimator.bound("claude-opus-4-8", &prompt), Estimate::bound(43));
+        assert_eq!(ByteBoundEstimator.bound("gemini-2.5-pro", &prompt), Estimate::bound(27));
     }
 
     #[test]
@@ -181,8 +183,8 @@ mod tests {
         let prompt = prompt(vec![Message::user("hi")]);
 
         // 2 bytes, 16 + 1 for the message, 128 for the prompt.
-        assert_eq!(ByteBound.bound("llama-4", &prompt), Estimate::guess(147));
-        assert_eq!(ByteBound.bound_text("llama-4", "hi"), Estimate::guess(2));
+        assert_eq!(ByteBoundEstimator.bound("llama-4", &prompt), Estimate::guess(147));
+        assert_eq!(ByteBoundEstimator.bound_text("llama-4", "hi"), Estimate::guess(2));
     }
 
     #[test]
@@ -192,28 +194,28 @@ mod tests {
         prompt.tools = vec![schema.into()];
 
         // 30 bytes, 32 for the tool, 16 for tools, 3 for the prompt.
-        assert_eq!(ByteBound.bound("gpt-5", &prompt), Estimate::bound(81));
+        assert_eq!(ByteBoundEstimator.bound("gpt-5", &prompt), Estimate::bound(81));
 
         prompt.tools = vec![r#"{"type":"web_search"}"#.into()];
         // 21 bytes in place of 30, and what a search reads.
-        assert_eq!(ByteBound.bound("gpt-5", &prompt), Estimate::guess(72 + 15_000));
+        assert_eq!(ByteBoundEstimator.bound("gpt-5", &prompt), Estimate::guess(72 + 15_000));
         // What Google finds is not billed as input: 32 for tools, 32 for the tool, 8 for the prompt.
         prompt.tools = vec![r#"{"googleSearch":{}}"#.into()];
-        assert_eq!(ByteBound.bound("gemini-2.5-pro", &prompt), Estimate::guess(19 + 72));
+        assert_eq!(ByteBoundEstimator.bound("gemini-2.5-pro", &prompt), Estimate::guess(19 + 72));
     }
 
     #[test]
     fn an_unusual_role_counts_its_bytes() {
         let prompt = prompt(vec![Message::text("narrator", "hi")]);
 
-        assert_eq!(ByteBound.bound("gpt-4o", &prompt), Estimate::bound(2 + 3 + 8 + 3));
+        assert_eq!(ByteBoundEstimator.bound("gpt-4o", &prompt), Estimate::bound(2 + 3 + 8 + 3));
     }
 
     #[test]
     fn a_part_that_cannot_be_counted_is_told() {
         let prompt = prompt(vec![Message::user("read this").with_part(Part::Opaque)]);
 
-        let estimate = ByteBound.count("claude-sonnet-4-5", &prompt);
+        let estimate = ByteBoundEstimator.count("claude-sonnet-4-5", &prompt);
 
         assert!(estimate.needs_model_maximum());
         assert_eq!(estimate.tokens, 9 + 8 + 1 + 16);

@@ -36,7 +36,9 @@ use sketch::{ONE_IN, ONE_IN_ALL, Sketch};
 /// # Example: forty-nine calls tighten the bound
 /// ```
 /// use std::sync::Arc;
-/// use token_budget::{Calibration, FamilyEstimator, Message, Prompt, TokenEstimator};
+/// use token_budget::call::{Message, Prompt};
+/// use token_budget::tokens::{Calibration, FamilyEstimator};
+/// use token_budget::TokenEstimator;
 ///
 /// let calibration = Arc::new(Calibration::new());
 /// let estimator = FamilyEstimator::new().calibrated(Arc::clone(&calibration));
@@ -177,7 +179,7 @@ impl Calibration {
     ///
     /// # Example: a model whose bounds are too low shows
     /// ```
-    /// use token_budget::{Calibration, Estimate};
+    /// use token_budget::tokens::{Calibration, Estimate};
     ///
     /// let calibration = Calibration::new();
     /// calibration.observe("gpt-4o", &Estimate::likely(100, 120, 980_000), 130);

@@ -44,8 +44,8 @@ impl Drop for Dropping {
 #[cfg(feature = "tiktoken")]
 mod tests {
     use super::*;
-    use crate::tokens::SeenText;
-    use crate::{Estimate, TiktokenEstimator, TokenEstimator};
+    use crate::TokenEstimator;
+    use crate::tokens::{Estimate, SeenText, TiktokenEstimator};
 
     const FRESH: &str = "TOKEN_BUDGET_FRESH_PROCESS";
 

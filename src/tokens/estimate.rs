@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A number of input tokens, with what is known about it.
 ///
 /// ```
-/// use token_budget::{Estimate, EstimateKind};
+/// use token_budget::tokens::{Estimate, EstimateKind};
 ///
 /// let sum = Estimate::count(120).plus(Estimate::bound(2_048));
 /// assert_eq!(sum, Estimate::bound(2_168));
@@ -21,7 +21,7 @@ pub struct Estimate {
     pub tokens: u64,
     /// What the real number will most likely be; the same where nothing better is known.
     pub expected: u64,
-    /// What would be held had nothing been learned: see [`Calibration`](crate::Calibration).
+    /// What would be held had nothing been learned: see [`Calibration`](crate::tokens::Calibration).
     pub uncalibrated: u64,
     /// What is known about `tokens`.
     pub kind: EstimateKind,
@@ -87,7 +87,7 @@ impl Estimate {
     /// `tokens` is never below `expected`.
     ///
     /// ```
-    /// use token_budget::Estimate;
+    /// use token_budget::tokens::Estimate;
     ///
     /// let estimate = Estimate::likely(1_000, 1_150, 980_000);
     /// assert_eq!((estimate.expected, estimate.tokens), (1_000, 1_150));
@@ -121,11 +121,13 @@ impl Estimate {
     /// some part of it cannot be counted here.
     ///
     /// ```
-    /// use token_budget::{ByteBound, Message, Part, Prompt, TokenEstimator};
+    /// use token_budget::call::{Message, Part, Prompt};
+    /// use token_budget::tokens::ByteBoundEstimator;
+    /// use token_budget::TokenEstimator;
     ///
     /// let message = Message::user("summarise this file").with_part(Part::Opaque);
     /// let prompt = Prompt { messages: vec![message], tools: vec![] };
-    /// assert!(ByteBound.bound("gpt-4o", &prompt).needs_model_maximum());
+    /// assert!(ByteBoundEstimator.bound("gpt-4o", &prompt).needs_model_maximum());
     /// ```
     #[must_use]
     pub const fn needs_model_maximum(self) -> bool {

@@ -16,13 +16,13 @@ use super::profile::Profile;
 use super::rough::{self, Tokens};
 use super::table::{FamilyTable, PartUnits, PromptPart};
 use super::{TokenEstimator, bound};
-use crate::message::Prompt;
+use crate::values::Prompt;
 pub use explain::{Explanation, PartEstimate};
 use size::Size;
 
 /// Estimates by the family of the model: the tokens to expect, and a bound with a stated confidence.
 ///
-/// Where [`ByteBound`](super::ByteBound) takes four times too much of English, this
+/// Where [`ByteBoundEstimator`](super::ByteBoundEstimator) takes four times too much of English, this
 /// takes what the family was seen to make of a prompt: its framing, its
 /// notation of tools and schemas, its tokens for each of OpenAI's. Give it to the
 /// builder by name; nothing uses it unless told to.
@@ -37,7 +37,7 @@ use size::Size;
 /// rule itself were written with all recordings at hand, so expect some more misses on a kind that is new to all of them.
 ///
 /// What was recorded for a family in no file (tools of a model that was only asked plainly, thinking, a schema) is held
-/// at half as much again as the dearest family takes, and makes it a [`Guess`](crate::EstimateKind::Guess): nothing is
+/// at half as much again as the dearest family takes, and makes it a [`Guess`](crate::tokens::EstimateKind::Guess): nothing is
 /// claimed. So do a model of another family, an image, a file, and one of the provider's own tools, behind which the
 /// whole prompt is held once more, because most providers bill what is read again. A file still takes the model's
 /// largest input. [`explain`](Self::explain) says which part is held at how much. Text of OpenAI models is exact with
@@ -56,7 +56,9 @@ use size::Size;
 ///
 /// # Example: a bound near the truth for a closed tokenizer
 /// ```
-/// use token_budget::{EstimateKind, FamilyEstimator, Message, Prompt, TokenEstimator};
+/// use token_budget::call::{Message, Prompt};
+/// use token_budget::tokens::{EstimateKind, FamilyEstimator};
+/// use token_budget::TokenEstimator;
 ///
 /// let message = Message::user("What is the tallest mountain?");
 /// let prompt = Prompt { messages: vec![message], tools: vec![] };
@@ -146,8 +148,8 @@ impl FamilyEstimator {
     ///
     /// # Example: what tools bring that no request carries
     /// ```
-    /// use token_budget::tokens::PromptPart;
-    /// use token_budget::{FamilyEstimator, Message, Prompt};
+    /// use token_budget::call::{Message, Prompt};
+    /// use token_budget::tokens::{FamilyEstimator, PromptPart};
     ///
     /// let tool = r#"{"name":"now","description":"Tells the time.","input_schema":{"type":"object"}}"#;
     /// let prompt = Prompt { messages: vec![Message::user("How late is it?")], tools: vec![tool.into()] };

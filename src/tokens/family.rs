@@ -96,7 +96,7 @@ impl Family {
         }
     }
 
-    /// The figures are explained, with their sources, at [`ByteBound`](super::ByteBound).
+    /// The figures are explained, with their sources, at [`ByteBoundEstimator`](super::ByteBoundEstimator).
     pub(super) const fn allowance(self) -> Allowance {
         match self {
             Self::OpenAi { image, .. } => {

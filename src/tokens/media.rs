@@ -19,7 +19,8 @@
 use super::family::Family;
 use super::picture::{ORIGINAL_MOST, Pictures};
 use super::profile::Profile;
-use crate::message::{Detail, Film, Pages, Sound};
+use crate::values::Detail;
+use crate::values::call::message::{Film, Pages, Sound};
 
 /// Tokens to expect, and those that are held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

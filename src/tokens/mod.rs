@@ -32,8 +32,7 @@ mod unnamed;
 
 use std::fmt;
 
-pub use crate::message::{Film, Pages, Sound};
-pub use bound::ByteBound;
+pub use bound::ByteBoundEstimator;
 pub use calibration::{Calibration, CalibrationReport, ModelCalibration};
 pub(crate) use dropping::Dropping;
 pub use estimate::{Estimate, EstimateKind};
@@ -53,7 +52,7 @@ pub use tiktoken::TiktokenEstimator;
 pub use trim::{LeftOut, Trim, TrimTarget, Trimmed, Trimming};
 pub(crate) use unnamed::estimator as unnamed_estimator;
 
-use crate::message::Prompt;
+use crate::values::Prompt;
 use family::Family;
 
 /// Estimates the input tokens of a prompt before it is sent.
@@ -65,7 +64,9 @@ use family::Family;
 ///
 /// # Example: an estimator for a model of your own
 /// ```
-/// use token_budget::{Estimate, EstimateKind, Message, Prompt, TokenEstimator};
+/// use token_budget::call::{Message, Prompt};
+/// use token_budget::tokens::{Estimate, EstimateKind};
+/// use token_budget::TokenEstimator;
 ///
 /// /// Our model reads one token per byte, without any framing.
 /// #[derive(Debug)]
@@ -107,7 +108,7 @@ pub trait TokenEstimator: fmt::Debug + Send + Sync + 'static {
 
     /// What to hold before anything is counted.
     ///
-    /// By default the estimate of [`ByteBound`], from the lengths of the parts
+    /// By default the estimate of [`ByteBoundEstimator`], from the lengths of the parts
     /// alone: no text is read, and it is nearly free. An estimator may answer
     /// otherwise, as [`FamilyEstimator`] does, which reads all text; the
     /// answer's kind says what is claimed.

@@ -14,7 +14,7 @@ use crate::Error;
 ///
 /// # Example: the default holds the worst case
 /// ```
-/// use token_budget::OutputSizing;
+/// use token_budget::tokens::OutputSizing;
 ///
 /// assert!(matches!(OutputSizing::default(), OutputSizing::WorstCase));
 /// ```
@@ -42,7 +42,7 @@ pub enum OutputSizing {
 ///
 /// # Example: nineteen short answers make the twentieth cheap to hold
 /// ```
-/// use token_budget::LearnedOutput;
+/// use token_budget::tokens::LearnedOutput;
 ///
 /// let learned = LearnedOutput::new(950_000)?;
 /// for answer in 1..=19 {

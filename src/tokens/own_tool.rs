@@ -6,7 +6,7 @@ use super::document::{Document, Node};
 use super::family::Family;
 use super::request::sandbox::is_hosted;
 use super::tool_text::Tool;
-use crate::message::Prompt;
+use crate::values::Prompt;
 
 /// A tool that the provider runs by itself, by what it reads: text that no request carries, billed as input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +34,7 @@ impl OwnTool {
     ///
     /// A search was seen to take 14,100 tokens. OpenAI documents 20 pieces of 800 tokens for each search in files,
     /// Anthropic 25,000 tokens for a large page. What code prints and a server answers is a guess. None is a bound:
-    /// an estimate with such a tool is a [`Guess`](crate::EstimateKind::Guess).
+    /// an estimate with such a tool is a [`Guess`](crate::tokens::EstimateKind::Guess).
     #[must_use]
     pub const fn tokens(self) -> u64 {
         match self {

@@ -1,6 +1,6 @@
 //! How many tokens is an image of that size?
 
-use crate::message::{Detail, Picture};
+use crate::values::{Detail, Picture};
 
 /// How a family bills images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

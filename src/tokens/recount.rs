@@ -3,7 +3,7 @@
 use super::estimate::Estimate;
 use super::family::Family;
 use super::{SeenText, bound};
-use crate::message::Prompt;
+use crate::values::Prompt;
 
 /// The prompt's tokens at most: the framing of the byte bound, and its text by what the model's family makes of
 /// it. `None` where nobody measured that, or a part cannot be counted.
@@ -28,7 +28,7 @@ pub(crate) fn recounted(model: &str, prompt: &Prompt) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Message, Part};
+    use crate::values::{Message, Part};
 
     fn prompt(message: Message) -> Prompt {
         Prompt { messages: vec![message], tools: Vec::new() }

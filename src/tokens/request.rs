@@ -42,10 +42,10 @@ use draft::{Draft, Media};
 use language::Language;
 
 use super::document::{Document, Node};
-use crate::conditions::CacheWrites;
-use crate::fee::Reading;
-use crate::message::{Part, Prompt};
-use crate::{Call, Error, ErrorKind, Meter, SearchContext};
+use crate::values::call::conditions::CacheWrites;
+use crate::values::call::fee::Reading;
+use crate::values::{Meter, Part, Prompt, SearchContext};
+use crate::{Call, Error, ErrorKind};
 
 /// What a request says about its size and price, read off its JSON body.
 ///
@@ -57,7 +57,7 @@ use crate::{Call, Error, ErrorKind, Meter, SearchContext};
 ///
 /// Nothing that may cost tokens is dropped silently. A part of an unknown kind
 /// counts as the text of its JSON, a PDF that stands in it is read for its pages, a file that is only named is
-/// [`Part::Opaque`](crate::Part::Opaque), and what is nested more than 32 levels deep is too.
+/// [`Part::Opaque`](crate::values::Part::Opaque), and what is nested more than 32 levels deep is too.
 /// Settings that a model never reads (`temperature`, `metadata`, …) are left out.
 ///
 /// # Example: a tool, a schema, and a picture
@@ -211,7 +211,7 @@ impl RequestShape {
     /// sound or images that the answer is to be made of.
     ///
     /// ```
-    /// use token_budget::RequestShape;
+    /// use token_budget::tokens::RequestShape;
     ///
     /// let body = br#"{"model": "gpt-5.4", "service_tier": "priority", "messages": [{"role": "user", "content": "hi"}]}"#;
     /// let call = RequestShape::parse(body)?.into_call("gpt-5.4").organization("acme");
@@ -228,7 +228,8 @@ impl RequestShape {
     /// What the call says beside that stays: its tags, its use case, its time-out, and every other condition.
     ///
     /// ```
-    /// use token_budget::{Call, RequestShape};
+    /// use token_budget::tokens::RequestShape;
+    /// use token_budget::Call;
     ///
     /// let charge = Call::charging().team("search").tag("feature", "summary");
     /// let body = br#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}"#;

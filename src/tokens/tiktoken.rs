@@ -7,12 +7,12 @@ use super::estimate::Estimate;
 use super::family::{Encoding, Family};
 use super::memo::Memo;
 use super::{TokenEstimator, bound, fast};
-use crate::message::Prompt;
+use crate::values::Prompt;
 
 /// Counts the text of OpenAI models exactly, and bounds the rest by its bytes.
 ///
 /// `o200k` serves GPT-4o, 4.1, 4.5, 5 and the o-series, `cl100k` GPT-4, 3.5
-/// and embeddings. For every other model, and for tools, [`ByteBound`](super::ByteBound)
+/// and embeddings. For every other model, and for tools, [`ByteBoundEstimator`](super::ByteBoundEstimator)
 /// stands: Claude's tokenizer is closed, and Gemini's is not included.
 ///
 /// Of 49 recorded OpenAI requests of plain text this gave the reported number
@@ -29,12 +29,14 @@ use crate::message::Prompt;
 /// A call counts as much as takes tens of milliseconds: 500 KB of prose that was
 /// not seen before, less of text that is slow to count: 40 KB of one run that cannot be cut, such as Chinese
 /// without a sign, spaces, or one letter. What lies beyond is taken at its bytes. The estimate is then a
-/// [`Bound`](crate::EstimateKind::Bound). A conversation that was too long to
+/// [`Bound`](crate::tokens::EstimateKind::Bound). A conversation that was too long to
 /// count at once is counted further with each call, and only gets lower.
 ///
 /// # Example: a count is a quarter of the bound
 /// ```
-/// use token_budget::{Estimate, Message, Prompt, TiktokenEstimator, TokenEstimator};
+/// use token_budget::call::{Message, Prompt};
+/// use token_budget::tokens::{Estimate, TiktokenEstimator};
+/// use token_budget::TokenEstimator;
 ///
 /// let estimator = TiktokenEstimator::new();
 /// let message = Message::user("What is the tallest mountain?");

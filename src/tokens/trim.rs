@@ -16,7 +16,7 @@ pub use told::{LeftOut, Trim, TrimTarget, Trimmed, Trimming};
 
 use super::document::Document;
 use super::request::{RequestShape, parsed, text};
-use crate::message::Prompt;
+use crate::values::Prompt;
 use crate::{Error, ErrorKind};
 
 impl RequestShape {
@@ -45,7 +45,7 @@ impl RequestShape {
     /// (`previous_response_id`) is neither seen nor trimmed, and no such request fits by its estimate.
     ///
     /// It reads the body a few times, at most about twice the logarithm of the number of turns: 500 messages of 500 kB
-    /// take a millisecond with [`ByteBound`](crate::ByteBound), 5,000 some thirty.
+    /// take a millisecond with [`ByteBoundEstimator`](crate::tokens::ByteBoundEstimator), 5,000 some thirty.
     ///
     /// A cache that the provider keeps of the prompt's beginning is of no use behind the first message that is missing.
     ///
@@ -57,8 +57,7 @@ impl RequestShape {
     ///
     /// # Example: the oldest turns are left out until the prompt fits
     /// ```
-    /// use token_budget::tokens::{Trim, TrimTarget, Trimming};
-    /// use token_budget::{ByteBound, RequestShape};
+    /// use token_budget::tokens::{ByteBoundEstimator, RequestShape, Trim, TrimTarget, Trimming};
     ///
     /// let mut body = br#"{"model": "gpt-4o", "messages": [
     ///     {"role": "system", "content": "Be brief."},
@@ -68,7 +67,7 @@ impl RequestShape {
     /// ]}"#.to_vec();
     ///
     /// // 9 + 12 + 16 + 10 bytes of text, 4 tokens around each message, 3 around all.
-    /// let target = TrimTarget::new(40, Trim::OldestFirst, "gpt-4o", &ByteBound);
+    /// let target = TrimTarget::new(40, Trim::OldestFirst, "gpt-4o", &ByteBoundEstimator);
     /// let Trimming::Shorter(trimmed) = RequestShape::trim(&mut body, &target)? else { panic!("66 tokens") };
     /// assert_eq!((trimmed.before.tokens, trimmed.after.tokens), (66, 30));
     /// assert_eq!(trimmed.messages.iter().map(|left_out| left_out.index).collect::<Vec<_>>(), [1, 2]);

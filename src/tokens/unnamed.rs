@@ -13,13 +13,13 @@ pub(crate) fn estimator() -> Arc<dyn TokenEstimator> {
     #[cfg(feature = "tiktoken")]
     return Arc::new(counting::PromptCounter::default());
     #[cfg(not(feature = "tiktoken"))]
-    Arc::new(super::ByteBound)
+    Arc::new(super::ByteBoundEstimator)
 }
 
 #[cfg(feature = "tiktoken")]
 mod counting {
-    use crate::message::Prompt;
     use crate::tokens::{Estimate, TiktokenEstimator, TokenEstimator};
+    use crate::values::Prompt;
 
     /// Counts prompts as [`TiktokenEstimator`] does, and bounds single texts by their bytes.
     #[derive(Debug, Default)]

@@ -130,7 +130,7 @@ fn read_list(reader: &mut Reader, body: &[u8]) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Meter;
+    use crate::values::Meter;
     use crate::wire::Purpose;
 
     fn read(body: &str) -> UsageReport {

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use crate::Timestamp;
+use crate::values::Timestamp;
 use names::{Field, Meaning, Slot};
 use waits::Wait;
 
@@ -38,7 +38,7 @@ const BODY_BYTES_MAX: usize = 65_536;
 ///
 /// # Example: no request is left, and tokens are of no help
 /// ```
-/// use token_budget::Timestamp;
+/// use token_budget::time::Timestamp;
 /// use token_budget::wire::{RateLimitKind, RateLimitState};
 ///
 /// let received: Timestamp = "2026-11-22T12:00:00Z".parse()?;

@@ -6,7 +6,8 @@
 
 use super::fields::{Field, Figures};
 use super::generations::settled;
-use crate::{Meter, Usage};
+use crate::Usage;
+use crate::values::Meter;
 
 /// The usage that figures mean, and whether they had to be cut to fit each other.
 pub(super) fn usage(figures: &Figures) -> (Usage, bool) {

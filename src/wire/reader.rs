@@ -18,7 +18,8 @@ use super::report::{Purpose, TextSeen, UsageLine, UsageReport};
 use super::shown::{Place, ShownAt, Told};
 use super::tools::ToolItems;
 use super::vocabulary::At;
-use crate::{Meter, Usage};
+use crate::Usage;
+use crate::values::Meter;
 
 /// Everything that was read, before it is a report.
 #[derive(Clone, Debug)]

@@ -5,7 +5,8 @@ use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
 use super::json::runs_of;
-use crate::{ServiceTier, Usage};
+use crate::Usage;
+use crate::values::ServiceTier;
 
 /// What a response or a stream said about its own bill.
 ///
@@ -178,7 +179,7 @@ impl UsageReport {
     /// The tier of one line, where it is known: what the line's answer says, else what is said of all.
     ///
     /// ```
-    /// use token_budget::ServiceTier;
+    /// use token_budget::call::ServiceTier;
     /// use token_budget::wire::extract;
     ///
     /// let log = br#"

@@ -2,8 +2,8 @@
 
 use super::json::Cursor;
 use super::reader::EventName;
-use crate::Meter;
 use crate::pricing::is_grounded_once;
+use crate::values::Meter;
 
 /// Searches that are told apart; who sends more is billed for each.
 const QUERIES_MAX: usize = 1_024;

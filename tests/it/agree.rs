@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
+use token_budget::call::ScopeKind;
+use token_budget::decision::{Quote, RefusalKind, TierAction};
+use token_budget::ledger::{Account, Balance, ImmediateLedger};
 use token_budget::policy::Tier;
+use token_budget::usage::Unit;
 use token_budget::{
-    Account, Amount, Balance, Budget, Call, Decision, ImmediateLedger, Policy, Quote, RefusalKind, Scope,
-    ScopeKind, TierAction, Tiers, Unit, Usage, Usd, Verdict, Window, check_budget,
+    Amount, Budget, Call, Decision, Policy, Scope, Tiers, Usage, Usd, Verdict, Window, check_budget,
 };
 
 use crate::support::{Dice, House, call};
@@ -21,7 +24,7 @@ fn window(dice: &mut Dice) -> Window {
         Window::hour().in_zone("Asia/Kolkata").unwrap(),
         Window::lifetime(),
         Window::rolling_minute(),
-        Window::fixed(Duration::from_secs(7_200), token_budget::Timestamp::EPOCH).unwrap(),
+        Window::fixed(Duration::from_secs(7_200), token_budget::time::Timestamp::EPOCH).unwrap(),
     ];
     dice.pick(&windows).clone()
 }
@@ -108,7 +111,7 @@ type Refused = (String, Option<Scope>, [i64; 3], Discriminant<RefusalKind>);
 struct Answer {
     verdict: Verdict,
     would_be: Verdict,
-    budgets: Vec<token_budget::BudgetState>,
+    budgets: Vec<token_budget::decision::BudgetState>,
     refusals: Vec<Refused>,
     affordable: Option<u64>,
     next_rung: Option<String>,
@@ -145,7 +148,7 @@ fn pure(house: &House, call: &Call, output: u64, choices: u32) -> Decision {
         lines.into_iter().map(|(account, _)| account).zip(balances).collect();
     let price = house.enforcer.prices().find(None, call.model(), now).cloned().unwrap();
     let tokens = output * u64::from(choices);
-    let usd = price.quote(0, tokens, &token_budget::Conditions::new()).unwrap();
+    let usd = price.quote(0, tokens, &token_budget::call::Conditions::new()).unwrap();
     let quote = Quote { price: Some(price), choices, ..Quote::of(Amount::request(usd, 0, tokens)) };
     let balance = |account: &Account| known.iter().find(|(known, _)| known == account).unwrap().1;
     check_budget(&policy, call, balance, &quote, now).unwrap()

@@ -1,6 +1,8 @@
 //! The hot path takes one box from the heap for each call, and gives it back.
 
-use token_budget::{Budget, Call, Enforcer, Policy, Prepared, ScopeKind, Usage, Usd, Window};
+use token_budget::call::ScopeKind;
+use token_budget::enforcer::Prepared;
+use token_budget::{Budget, Call, Enforcer, Policy, Usage, Usd, Window};
 
 /// Four scopes, each with a day and a month: eight lines, the most that stand inline.
 fn prepared() -> Prepared {

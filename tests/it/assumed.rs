@@ -1,18 +1,18 @@
 //! Is it said wherever a charge is made at a price that is not the model's own?
 
-use token_budget::ledger::{Entry, Rank};
-use token_budget::policy::UnknownModel;
-use token_budget::{
-    Budget, BudgetLedger, Call, Enforcer, Event, Policy, PriceRow, RefusalKind, Report, Root, Usage, Usd,
-    Window,
-};
+use token_budget::decision::RefusalKind;
+use token_budget::enforcer::Actual;
+use token_budget::ledger::{Certainty, Entry, Tenant};
+use token_budget::policy::OnUnknownModel;
+use token_budget::pricing::PriceRow;
+use token_budget::{Budget, BudgetLedger, Call, Enforcer, Event, Policy, Usage, Usd, Window};
 
 use crate::support::{Ears, House, block_on, call, prices, ready, team, usd};
 
 /// Calls of models without a price are held as `short`: it never reasons, and answers with 500 tokens at most.
 fn policy(fallback: &str) -> Policy {
     let dollars = Budget::usd("dollars", team(), Usd::dollars(100), Window::day());
-    Policy::new([dollars]).unwrap().with_unknown_model(UnknownModel::PricedAs(fallback.into()))
+    Policy::new([dollars]).unwrap().with_unknown_model(OnUnknownModel::PricedAs(fallback.into()))
 }
 
 /// The prices that a journal names, entry by entry.
@@ -29,7 +29,7 @@ fn charge_and_listen(enforcer: &Enforcer, ears: &Ears, entries: impl Fn() -> Vec
     let event = Event::PricedAs { id, model: "nobody-knows".into(), as_model: "short".into() };
     assert_eq!(ears.count(|heard| *heard == event), 1);
     let receipt = block_on(reservation.send().reconcile(Usage::of(0, 60))).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.06"), Rank::Estimated));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.06"), Certainty::Estimated));
     assert_eq!(receipt.priced_as(), Some("short"));
     assert!(format!("{receipt:?}").ends_with(", priced as short)"), "{receipt:?}");
     assert_eq!(serde_json::to_value(&receipt).unwrap()["priced_as"], "short");
@@ -45,7 +45,7 @@ fn charge_and_listen(enforcer: &Enforcer, ears: &Ears, entries: impl Fn() -> Vec
 #[test]
 fn a_charge_at_an_assumed_price_says_so_in_receipt_journal_and_event() {
     let house = House::new(policy("short"));
-    let entries = || ready(house.ledger.entries(&Root::unnamed(), 0, 100)).unwrap();
+    let entries = || ready(house.ledger.entries(&Tenant::unnamed(), 0, 100)).unwrap();
     charge_and_listen(&house.enforcer, &house.ears, entries);
 }
 
@@ -53,20 +53,20 @@ fn a_charge_at_an_assumed_price_says_so_in_receipt_journal_and_event() {
 #[test]
 fn a_charge_at_an_assumed_price_says_so_in_the_journal_of_a_file() {
     let folder = crate::sqlite::support::Folder::in_memory();
-    let ledger = token_budget::SqliteLedger::open(folder.file("books")).unwrap();
+    let ledger = token_budget::ledger::SqliteLedger::open(folder.file("books")).unwrap();
     let ears = Ears::default();
     let enforcer = Enforcer::builder().policy(policy("short")).prices(prices()).ledger(ledger.clone());
     let enforcer = enforcer.observer(ears.clone()).build();
-    charge_and_listen(&enforcer, &ears, || block_on(ledger.entries(&Root::unnamed(), 0, 100)).unwrap());
+    charge_and_listen(&enforcer, &ears, || block_on(ledger.entries(&Tenant::unnamed(), 0, 100)).unwrap());
 }
 
 #[test]
 fn a_price_of_its_own_is_assumed_nowhere() {
     let house = House::new(policy("short"));
     let receipt = house.admit(&call("milli", 100)).send().reconcile_now(Usage::of(0, 60)).unwrap();
-    assert_eq!((receipt.priced_as(), receipt.rank()), (None, Rank::Reported));
+    assert_eq!((receipt.priced_as(), receipt.certainty()), (None, Certainty::Reported));
     assert_eq!(house.ears.count(|event| matches!(event, Event::PricedAs { .. })), 0);
-    let entries = ready(house.ledger.entries(&Root::unnamed(), 0, 100)).unwrap();
+    let entries = ready(house.ledger.entries(&Tenant::unnamed(), 0, 100)).unwrap();
     assert!(named(&entries).iter().all(|(_, price)| !price.contains("assumed")));
 }
 
@@ -129,12 +129,12 @@ fn a_refusal_in_dollars_names_the_model_whose_price_is_assumed() {
 #[test]
 fn an_unknown_model_that_answered_is_told_too() {
     let house = House::new(policy("short"));
-    let report = Report { model: Some("somebody-else".into()), ..Report::from(Usage::of(0, 60)) };
+    let report = Actual { model: Some("somebody-else".into()), ..Actual::from(Usage::of(0, 60)) };
     let receipt = house.admit(&call("milli", 100)).send().reconcile_now(report).unwrap();
     assert_eq!((receipt.priced_as(), receipt.other_model()), (Some("milli"), Some("somebody-else")));
     let told = |event: &Event| matches!(event, Event::PricedAs { model, .. } if model == "somebody-else");
     assert_eq!(house.ears.count(told), 1);
-    let entries = ready(house.ledger.entries(&Root::unnamed(), 0, 100)).unwrap();
+    let entries = ready(house.ledger.entries(&Tenant::unnamed(), 0, 100)).unwrap();
     let last = named(&entries).pop().unwrap();
     assert_eq!(last.0, "somebody-else");
     assert!(last.1.starts_with("assumed as milli: "), "{last:?}");
@@ -144,7 +144,10 @@ fn an_unknown_model_that_answered_is_told_too() {
 #[test]
 fn a_cost_from_the_provider_is_charged_as_it_stands() {
     let house = House::new(policy("short"));
-    let report = Report { cost: Some(usd("0.02")), ..Report::from(Usage::of(0, 60)) };
+    let report = Actual { cost: Some(usd("0.02")), ..Actual::from(Usage::of(0, 60)) };
     let receipt = house.admit(&call("nobody-knows", 100)).send().reconcile_now(report).unwrap();
-    assert_eq!((receipt.cost(), receipt.priced_as(), receipt.rank()), (usd("0.02"), None, Rank::Reported));
+    assert_eq!(
+        (receipt.cost(), receipt.priced_as(), receipt.certainty()),
+        (usd("0.02"), None, Certainty::Reported)
+    );
 }

@@ -9,7 +9,8 @@ use std::fs;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
-use token_budget::{Budget, Call, Enforcer, FamilyEstimator, Policy, Scope, Usd, Window};
+use token_budget::tokens::FamilyEstimator;
+use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
 
 use crate::http_support::{End, Pieces, read_some};
 use crate::support::ready;
@@ -159,11 +160,11 @@ fn enforcer(case: &Case) -> Enforcer {
         None => builder.build(),
         Some("family") => builder.estimator(FamilyEstimator::new()).build(),
         #[cfg(feature = "tiktoken")]
-        Some("family_tt") => {
-            builder.estimator(FamilyEstimator::counting(token_budget::TiktokenEstimator::new())).build()
-        }
+        Some("family_tt") => builder
+            .estimator(FamilyEstimator::counting(token_budget::tokens::TiktokenEstimator::new()))
+            .build(),
         #[cfg(feature = "tiktoken")]
-        Some("tt") => builder.estimator(token_budget::TiktokenEstimator::new()).build(),
+        Some("tt") => builder.estimator(token_budget::tokens::TiktokenEstimator::new()).build(),
         Some(other) => panic!("a case names the estimator {other}, which this build does not have"),
     }
 }

@@ -1,8 +1,12 @@
 //! Is a call charged what the provider's own report says, line by line?
 
-use token_budget::ledger::Rank;
+use token_budget::call::ServiceTier;
+use token_budget::enforcer::Actual;
+use token_budget::ledger::Certainty;
+use token_budget::pricing::{PriceRow, Rates};
+use token_budget::usage::Meter;
 use token_budget::wire::{StreamMeter, UsageReport, extract};
-use token_budget::{Budget, Meter, Policy, PriceRow, PricingTable, Rates, Report, ServiceTier, Usd, Window};
+use token_budget::{Budget, Policy, PricingTable, Usd, Window};
 
 use crate::support::{House, call, team, usd};
 
@@ -27,7 +31,7 @@ fn another_model_that_advised_is_charged_at_its_own_price() {
     let receipt = in_flight.reconcile_now(report).unwrap();
 
     // 100 × $0.001 for the answer, 50 × $0.02 for the advice.
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("1.10"), Rank::Reported));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("1.10"), Certainty::Reported));
     assert_eq!(receipt.beside().len(), 1);
     assert_eq!(receipt.overrun(), usd("0.10"));
     assert_eq!(house.dollars(&call("small", 0)), (usd("1.10"), Usd::ZERO));
@@ -62,7 +66,7 @@ fn a_line_for_an_unknown_model_is_charged_like_the_answer_and_marked() {
     );
 
     let receipt = in_flight.reconcile_now(report).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.15"), Rank::Estimated));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.15"), Certainty::Estimated));
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn the_tier_that_was_served_sets_the_price() {
     let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
     let charged = |body: &str| {
         let asked = call("tiered", 1_000)
-            .conditions(token_budget::Conditions::new().with_tier(ServiceTier::Priority));
+            .conditions(token_budget::call::Conditions::new().with_tier(ServiceTier::Priority));
         let in_flight = enforcer.reserve_now(&asked).unwrap().or_refusal().unwrap().send();
         in_flight.reconcile_now(read(body)).unwrap().cost()
     };
@@ -100,12 +104,12 @@ fn a_stream_that_broke_off_is_charged_and_never_free() {
     let counted = report.clone().or_estimated(10, report.text.bytes_all());
 
     let receipt = in_flight.reconcile_now(counted).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.014"), Rank::Estimated));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.014"), Certainty::Estimated));
 
     // Nobody counted: charged as it was held.
     let in_flight = house.admit(&call("milli", 1_000)).send();
     let receipt = in_flight.reconcile_now(report).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("1"), Rank::Estimated));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("1"), Certainty::Estimated));
 }
 
 #[test]
@@ -119,7 +123,7 @@ fn usage_from_the_beginning_of_a_stream_is_not_charged_as_the_whole() {
     let receipt = in_flight.reconcile_now(meter.finish()).unwrap();
 
     // As held for, until somebody counts or the provider says more.
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("1"), Rank::Estimated));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("1"), Certainty::Estimated));
     assert_eq!(receipt.usage().input(), Some(25));
 }
 
@@ -132,7 +136,7 @@ fn a_pass_beside_an_empty_answer_is_charged_alone() {
             {"type": "compaction", "input_tokens": 5, "output_tokens": 50}]}}"#,
     );
     let receipt = in_flight.reconcile_now(report).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.05"), Rank::Reported));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.05"), Certainty::Reported));
 }
 
 #[test]
@@ -143,7 +147,7 @@ fn a_cost_from_a_provider_known_to_report_it_is_charged_in_place_of_the_tables()
         br#"{"usage": {"prompt_tokens": 1, "completion_tokens": 100, "total_tokens": 101, "cost": 0.0123}}"#;
 
     let receipt = in_flight.reconcile_now(extract(Some("openrouter"), body, []).unwrap()).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.0123"), Rank::Reported));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.0123"), Certainty::Reported));
     assert_eq!(receipt.cost_by_table().unwrap().total(), usd("0.10"));
 
     let in_flight = house.admit(&call("milli", 1_000)).send();
@@ -153,11 +157,11 @@ fn a_cost_from_a_provider_known_to_report_it_is_charged_in_place_of_the_tables()
 
 #[test]
 fn anthropics_region_and_speed_are_taken_over() {
-    let report = Report::from(read(
+    let report = Actual::from(read(
         r#"{"usage": {"input_tokens": 1, "output_tokens": 1, "inference_geo": "us", "speed": "fast",
             "service_tier": "standard"}}"#,
     ));
-    assert_eq!(report.region, Some(token_budget::Region::Us));
+    assert_eq!(report.region, Some(token_budget::call::Region::Us));
     assert_eq!(report.tier, Some(ServiceTier::Fast));
 }
 
@@ -196,7 +200,7 @@ fn a_model_without_a_rate_that_was_served_costs_what_was_held_for() {
     );
 
     let receipt = in_flight.reconcile_now(report).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("2"), Rank::Estimated));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("2"), Certainty::Estimated));
 }
 
 #[test]
@@ -209,7 +213,7 @@ fn a_batch_that_says_default_of_itself_is_charged_as_a_batch() {
     let policy = Policy::new([Budget::usd("search", team(), Usd::dollars(9), Window::month())]).unwrap();
     let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
     let asked =
-        call("tiered", 1_000).conditions(token_budget::Conditions::new().with_tier(ServiceTier::Batch));
+        call("tiered", 1_000).conditions(token_budget::call::Conditions::new().with_tier(ServiceTier::Batch));
     let in_flight = enforcer.reserve_now(&asked).unwrap().or_refusal().unwrap().send();
     let report =
         read(r#"{"service_tier": "default", "usage": {"prompt_tokens": 0, "completion_tokens": 1000}}"#);
@@ -230,5 +234,5 @@ fn another_seller_of_the_same_name_sets_no_price() {
         r#"{"model": "twin", "usage": {"prompt_tokens": 0, "completion_tokens": 1000, "total_tokens": 1000}}"#,
     );
     let receipt = in_flight.reconcile_now(report).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("1"), Rank::Reported));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("1"), Certainty::Reported));
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use token_budget::call::ScopeKind;
 use token_budget::ledger::{
-    MemoryOptions, Note, OnExpiry, Rank, Reconcile, Record, Release, Reply, Reserve, Resize, Signature,
+    Account, Attribution, BudgetKey, Certainty, Claim, ClaimLine, ImmediateLedger, MemoryOptions, Note,
+    OnExpiry, Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant, Threshold,
 };
-use token_budget::{
-    Account, Book, BudgetLedger, Claim, Clock, Error, ImmediateLedger, Line, ManualClock, Mark, MemoryLedger,
-    Period, ReservationId, Root, Scope, ScopeKind, Timestamp, Unit,
-};
+use token_budget::time::{ManualClock, Period, Timestamp};
+use token_budget::usage::Unit;
+use token_budget::{BudgetLedger, Clock, Error, MemoryLedger, Scope};
 
 /// A ledger whose clock begins at the epoch and moves when told to.
 pub(crate) struct Books {
@@ -78,7 +79,7 @@ impl Books {
     /// A new charge, as reported by a provider.
     pub(crate) fn charged(&self, claim: &Claim, amounts: &[i64]) -> ReservationId {
         let id = self.held(claim, &vec![0; amounts.len()]);
-        self.reconcile(id, claim, amounts, Rank::Reported).expect("no error");
+        self.reconcile(id, claim, amounts, Certainty::Reported).expect("no error");
         id
     }
 
@@ -87,15 +88,19 @@ impl Books {
         id: ReservationId,
         claim: &Claim,
         amounts: &[i64],
-        rank: Rank,
+        certainty: Certainty,
     ) -> Result<Reply, Error> {
         let note = &Note::default();
-        ImmediateLedger::reconcile(&self.ledger, self.now(), Reconcile { id, claim, amounts, rank, note })
+        ImmediateLedger::reconcile(
+            &self.ledger,
+            self.now(),
+            Reconcile { id, claim, amounts, certainty, note },
+        )
     }
 
     pub(crate) fn release(&self, id: ReservationId) -> Result<Reply, Error> {
-        let (root, note) = (&root(), &Note::default());
-        ImmediateLedger::release(&self.ledger, self.now(), Release { id, root, signature: None, note })
+        let (tenant, note) = (&tenant(), &Note::default());
+        ImmediateLedger::release(&self.ledger, self.now(), Release { id, tenant, attribution: None, note })
     }
 
     pub(crate) fn resize(
@@ -115,8 +120,8 @@ impl Books {
         amounts: &[i64],
         corrects: Option<ReservationId>,
     ) -> Result<Reply, Error> {
-        let (signature, note) = (&signed("an audit"), &Note::default());
-        let command = Record { id, claim, amounts, corrects, signature, note };
+        let (attribution, note) = (&signed("an audit"), &Note::default());
+        let command = Record { id, claim, amounts, corrects, attribution, note };
         ImmediateLedger::record(&self.ledger, self.now(), command)
     }
 
@@ -129,8 +134,8 @@ impl Books {
     }
 
     /// The numbers and kinds of the journal entries kept.
-    pub(crate) fn journal(&self, root: &Root) -> Vec<token_budget::ledger::Entry> {
-        ready(BudgetLedger::entries(&self.ledger, root, 0, usize::MAX)).expect("reading does not fail")
+    pub(crate) fn journal(&self, tenant: &Tenant) -> Vec<token_budget::ledger::Entry> {
+        ready(BudgetLedger::entries(&self.ledger, tenant, 0, usize::MAX)).expect("reading does not fail")
     }
 
     pub(crate) fn verify(&self) {
@@ -148,17 +153,17 @@ pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-pub(crate) fn signed(reason: &str) -> Signature {
-    Signature::new("ops", reason)
+pub(crate) fn signed(reason: &str) -> Attribution {
+    Attribution::new("ops", reason)
 }
 
 /// The books of most tests.
-pub(crate) fn root() -> Root {
+pub(crate) fn tenant() -> Tenant {
     root_of("acme")
 }
 
-pub(crate) fn root_of(name: &str) -> Root {
-    Root::organization(&Scope::organization(name).expect("a plain name"))
+pub(crate) fn root_of(name: &str) -> Tenant {
+    Tenant::organization(&Scope::organization(name).expect("a plain name"))
 }
 
 /// `team/search`, `user/ada`.
@@ -168,12 +173,13 @@ pub(crate) fn scope(kind: &str, name: &str) -> Scope {
 
 /// The account of the scope with that text, in a budget of the same name.
 pub(crate) fn account(text: &str) -> Account {
-    account_in(&root(), text)
+    account_in(&tenant(), text)
 }
 
-pub(crate) fn account_in(root: &Root, text: &str) -> Account {
+pub(crate) fn account_in(tenant: &Tenant, text: &str) -> Account {
     let (kind, name) = text.split_once('/').expect("kind/name");
-    let book = Book { root: root.clone(), budget: kind.into(), unit: Unit::Usd, window: "day".into() };
+    let book =
+        BudgetKey { tenant: tenant.clone(), budget: kind.into(), unit: Unit::Usd, window: "day".into() };
     Account::new(Arc::new(book), scope(kind, name))
 }
 
@@ -188,24 +194,24 @@ pub(crate) fn always() -> Period {
     Period { number: 0, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 }
 }
 
-pub(crate) fn line(text: &str, period: Period, ceiling: i64) -> Line {
-    Line { account: account(text), period, ceiling, marks: [].into_iter().collect() }
+pub(crate) fn line(text: &str, period: Period, ceiling: i64) -> ClaimLine {
+    ClaimLine { account: account(text), period, ceiling, thresholds: [].into_iter().collect() }
 }
 
 /// The same line with levels, as (level, tier).
-pub(crate) fn with_marks(line: Line, marks: &[(i64, u8)]) -> Line {
-    let marks = marks.iter().map(|(at, tier)| Mark { at: *at, tier: *tier }).collect();
-    Line { marks, ..line }
+pub(crate) fn with_thresholds(line: ClaimLine, thresholds: &[(i64, u8)]) -> ClaimLine {
+    let thresholds = thresholds.iter().map(|(at, tier)| Threshold { at: *at, tier: *tier }).collect();
+    ClaimLine { thresholds, ..line }
 }
 
 /// A claim over these lines, naming their scopes.
-pub(crate) fn claim(lines: Vec<Line>) -> Claim {
-    claim_in(&root(), lines)
+pub(crate) fn claim(lines: Vec<ClaimLine>) -> Claim {
+    claim_in(&tenant(), lines)
 }
 
-pub(crate) fn claim_in(root: &Root, lines: Vec<Line>) -> Claim {
+pub(crate) fn claim_in(tenant: &Tenant, lines: Vec<ClaimLine>) -> Claim {
     let scopes: Vec<Scope> = lines.iter().map(|line| line.account.scope().clone()).collect();
-    Claim::new(root.clone(), &scopes, lines).expect("a sound claim")
+    Claim::new(tenant.clone(), &scopes, lines).expect("a sound claim")
 }
 
 /// One line of `team/search` without a window.

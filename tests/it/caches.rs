@@ -1,11 +1,11 @@
 //! Is what a provider may write to a cache held at the rate that it bills, and at no dearer one?
 
 use serde_json::{Value, json};
-use token_budget::policy::UnknownModel;
-use token_budget::{
-    Budget, BudgetEnforcedClient, Call, Conditions, Enforcer, Policy, PriceRow, PricingTable, RequestShape,
-    Unbound, Usd, Window,
-};
+use token_budget::call::Conditions;
+use token_budget::policy::{OnUnknownModel, Unbound};
+use token_budget::pricing::PriceRow;
+use token_budget::tokens::RequestShape;
+use token_budget::{Budget, BudgetEnforcedClient, Call, Enforcer, Policy, PricingTable, Usd, Window};
 
 use crate::http_support::{CHAT, admitted, gate};
 use crate::support::{House, block_on, call, team, usd};
@@ -200,7 +200,7 @@ fn an_unknown_model_at_the_price_of_another_is_held_for_what_its_own_provider_ma
     // four dollars, and what its answer said of writes was charged at five.
     let assumed = |model: &str| {
         let policy =
-            Policy::new([]).unwrap().with_unknown_model(UnknownModel::PricedAs("claude-opus".into()));
+            Policy::new([]).unwrap().with_unknown_model(OnUnknownModel::PricedAs("claude-opus".into()));
         let prices = table("anthropic", "claude-opus");
         let enforcer = Enforcer::builder().policy(policy).prices(prices).unbound(Unbound::Allow).build();
         let automatic = Conditions::new().with_automatic_cache_writes();

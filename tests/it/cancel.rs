@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use token_budget::enforcer::Actual;
+use token_budget::time::ManualClock;
+use token_budget::usage::Unit;
 use token_budget::{
-    Budget, BudgetEnforcedClient, Call, Enforcer, LlmClient, ManualClock, MemoryLedger, Policy, Report,
-    Tiers, Unit, Usage, Usd, Window,
+    Budget, BudgetEnforcedClient, Call, Enforcer, LlmClient, MemoryLedger, Policy, Tiers, Usage, Usd, Window,
 };
 
 use crate::support::{Dice, FarLedger, NOON, at, block_on, call, prices, team};
@@ -43,7 +45,7 @@ impl LlmClient for Provider {
         Ok(tokens)
     }
 
-    fn report(&self, response: &u64) -> Report {
+    fn report(&self, response: &u64) -> Actual {
         Usage::of(0, *response).into()
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use token_budget::ledger::MemoryOptions;
 use token_budget::testing::conformance::{self, Differential, Maker, Offers, OverFaultyWire, Played};
-use token_budget::{Clock, MemoryLedger, SystemClock, Timestamp};
+use token_budget::time::{SystemClock, Timestamp};
+use token_budget::{Clock, MemoryLedger};
 
 use crate::support::setting;
 

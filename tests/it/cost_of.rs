@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use serde_json::Value;
-use token_budget::pricing::Import;
-use token_budget::{PriceSource, PricingTable};
+use token_budget::PricingTable;
+use token_budget::pricing::{Import, PriceSource};
 
 use crate::support::at;
 

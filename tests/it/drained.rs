@@ -1,8 +1,7 @@
 //! Does tokio read a dropped stream on to its usage?
 
-use token_budget::{
-    Drain, MeteredStream, StreamEnd, StreamOptions, StreamOutcome, TokioBackground, WireReader,
-};
+use token_budget::MeteredStream;
+use token_budget::stream::{Drain, StreamEnd, StreamOptions, StreamOutcome, TokioBackground, WireReader};
 
 use crate::http_support::{End, Pieces, books, chat_events, house};
 use crate::support::{House, block_on, call};

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::task::{Context, Poll, Wake};
 
 use futures_core::Stream;
+use token_budget::stream::{StreamOptions, StreamSeen};
 use token_budget::testing::{FaultyLedger, Odds, Retrying};
+use token_budget::usage::Unit;
 use token_budget::{
-    Budget, BudgetLedger, Call, Enforcer, MemoryLedger, MeteredStream, Policy, StreamOptions, StreamSeen,
-    Unit, Usage, Usd, Window,
+    Budget, BudgetLedger, Call, Enforcer, MemoryLedger, MeteredStream, Policy, Usage, Usd, Window,
 };
 
 use crate::support::{Dice, FarLedger, block_on, call, prices, setting, team};

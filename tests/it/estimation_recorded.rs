@@ -4,7 +4,9 @@
 use std::fs;
 
 use serde_json::Value;
-use token_budget::{ByteBound, EstimateKind, Message, Prompt, TokenEstimator};
+use token_budget::TokenEstimator;
+use token_budget::call::{Message, Prompt};
+use token_budget::tokens::{ByteBoundEstimator, EstimateKind};
 
 #[test]
 fn no_recorded_text_has_more_tokens_than_its_estimate() {
@@ -38,14 +40,14 @@ fn no_recorded_text_has_more_tokens_than_its_estimate() {
 }
 
 #[cfg(feature = "tiktoken")]
-fn estimates(model: &str, prompt: &Prompt) -> Vec<token_budget::Estimate> {
-    let counting = token_budget::TiktokenEstimator::new();
-    vec![ByteBound.bound(model, prompt), counting.count(model, prompt)]
+fn estimates(model: &str, prompt: &Prompt) -> Vec<token_budget::tokens::Estimate> {
+    let counting = token_budget::tokens::TiktokenEstimator::new();
+    vec![ByteBoundEstimator.bound(model, prompt), counting.count(model, prompt)]
 }
 
 #[cfg(not(feature = "tiktoken"))]
-fn estimates(model: &str, prompt: &Prompt) -> Vec<token_budget::Estimate> {
-    vec![ByteBound.bound(model, prompt)]
+fn estimates(model: &str, prompt: &Prompt) -> Vec<token_budget::tokens::Estimate> {
+    vec![ByteBoundEstimator.bound(model, prompt)]
 }
 
 /// The prompt of a request that has nothing but text in it.
@@ -97,7 +99,7 @@ fn text_only(request: &Value) -> Option<Prompt> {
 fn message(role: &str, value: &Value) -> Option<Message> {
     let mut message = Message { role: role.into(), parts: Vec::new() };
     for text in texts(value)? {
-        message = message.with_part(token_budget::Part::Text(text.into()));
+        message = message.with_part(token_budget::call::Part::Text(text.into()));
     }
     Some(message)
 }

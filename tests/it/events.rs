@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use token_budget::ledger::Signature;
+use token_budget::ledger::Attribution;
+use token_budget::time::ManualClock;
+use token_budget::usage::Unit;
 use token_budget::{
-    Budget, Call, Enforcer, Event, ManualClock, MemoryLedger, Observer, Policy, Scope, Unit, Usage, Usd,
-    Window,
+    Budget, Call, Enforcer, Event, MemoryLedger, Observer, Policy, Scope, Usage, Usd, Window,
 };
 
 use crate::support::{House, call, team};
@@ -61,12 +62,12 @@ fn a_hold_whose_age_a_freeze_finds_is_told_to_have_expired() {
     house.clock.advance(Duration::from_secs(300));
 
     let agent = Scope::agent("scout").unwrap();
-    house.enforcer.freeze_now(None, &agent, Signature::new("grace", "it loops")).unwrap();
+    house.enforcer.freeze_now(None, &agent, Attribution::new("grace", "it loops")).unwrap();
 
     let told = |event: &Event| matches!(event, Event::Expired { usd, .. } if *usd == Usd::cents(10));
     assert_eq!(house.ears.count(told), 1);
     drop(abandoned);
     assert!(!house.enforcer.reserve_now(&call("milli", 1).agent("scout")).unwrap().is_admitted());
-    house.enforcer.reopen_now(None, &agent, Signature::new("grace", "fixed")).unwrap();
+    house.enforcer.reopen_now(None, &agent, Attribution::new("grace", "fixed")).unwrap();
     assert!(house.enforcer.reserve_now(&call("milli", 1).agent("scout")).unwrap().is_admitted());
 }

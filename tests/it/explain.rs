@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use token_budget::ledger::Signature;
-use token_budget::policy::UnknownModel;
-use token_budget::{
-    Amount, Budget, Call, Caps, ErrorKind, Event, Policy, Quote, RefusalKind, Scope, ScopeKind, Unit, Usage,
-    Usd, Verdict, Window,
-};
+use token_budget::call::ScopeKind;
+use token_budget::decision::{Quote, RefusalKind};
+use token_budget::ledger::Attribution;
+use token_budget::policy::{Caps, OnUnknownModel};
+use token_budget::usage::Unit;
+use token_budget::{Amount, Budget, Call, ErrorKind, Event, Policy, Scope, Usage, Usd, Verdict, Window};
 
 use crate::support::{House, at, call, nanos, ready, team, usd};
 
@@ -78,7 +78,7 @@ fn a_frozen_scope_says_by_whom_and_why() {
     let house = House::of([Budget::usd("day", team(), Usd::dollars(10), Window::day())]);
     let agent = Scope::agent("scout").unwrap();
     let running = house.admit(&call("milli", 1_000).agent("scout")).send();
-    ready(house.enforcer.freeze(None, &agent, Signature::new("grace", "it loops"))).unwrap();
+    ready(house.enforcer.freeze(None, &agent, Attribution::new("grace", "it loops"))).unwrap();
 
     let decision = house.refuse(&call("milli", 1_000).agent("scout"));
 
@@ -93,7 +93,7 @@ fn a_frozen_scope_says_by_whom_and_why() {
     drop(house.admit(&call("milli", 1_000)));
     drop(house.refuse(&call("free", 1_000).agent("scout")));
     assert_eq!(running.reconcile_now(Usage::of(0, 500)).unwrap().cost(), usd("0.50"));
-    ready(house.enforcer.reopen(None, &agent, Signature::new("grace", "fixed"))).unwrap();
+    ready(house.enforcer.reopen(None, &agent, Attribution::new("grace", "fixed"))).unwrap();
     drop(house.admit(&call("milli", 1_000).agent("scout")));
 }
 
@@ -257,12 +257,12 @@ fn an_unknown_model_is_refused_unless_the_policy_says_otherwise() {
     assert_eq!(decision.affordable_output_tokens(), None);
     assert_eq!(ready(refusing.enforcer.check(&call("nobody-knows", 10))).unwrap().verdict(), Verdict::Block);
 
-    let priced = policy.clone().with_unknown_model(UnknownModel::PricedAs("milli".into()));
+    let priced = policy.clone().with_unknown_model(OnUnknownModel::PricedAs("milli".into()));
     let priced = House::new(priced);
     assert_eq!(priced.admit(&call("nobody-knows", 10)).quoted(), usd("0.01"));
     drop(priced.refuse(&call("nobody-knows", 1_001)));
 
-    let counted = House::new(policy.with_unknown_model(UnknownModel::CountOnly));
+    let counted = House::new(policy.with_unknown_model(OnUnknownModel::CountOnly));
     drop(counted.admit(&call("nobody-knows", 1_000)));
     let decision = counted.refuse(&call("nobody-knows", 1_001));
     assert_eq!(decision.refusals()[0].unit, Unit::Tokens);
@@ -271,7 +271,7 @@ fn an_unknown_model_is_refused_unless_the_policy_says_otherwise() {
 
 #[test]
 fn a_fallback_price_that_is_unknown_too_refuses() {
-    let policy = crate::support::open_purse().with_unknown_model(UnknownModel::PricedAs("no-such".into()));
+    let policy = crate::support::open_purse().with_unknown_model(OnUnknownModel::PricedAs("no-such".into()));
     let decision = House::new(policy).refuse(&call("nobody-knows", 10));
     assert_eq!(decision.refusals()[0].kind, RefusalKind::Unpriced);
 }

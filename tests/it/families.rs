@@ -4,16 +4,17 @@ use std::fs;
 use std::sync::Arc;
 
 use serde_json::Value;
-use token_budget::{
-    Budget, Calibration, Estimate, EstimateKind, FamilyEstimator, LearnedOutput, Message, OutputSizing, Part,
-    Policy, Prompt, RequestShape, TokenEstimator, Usage, Usd, Window,
+use token_budget::call::{Message, Part, Prompt};
+use token_budget::tokens::{
+    Calibration, Estimate, EstimateKind, FamilyEstimator, LearnedOutput, OutputSizing, RequestShape,
 };
+use token_budget::{Budget, Policy, TokenEstimator, Usage, Usd, Window};
 
 use crate::support::{House, call, ready, team, usd};
 
 fn estimator() -> FamilyEstimator {
     #[cfg(feature = "tiktoken")]
-    return FamilyEstimator::counting(token_budget::TiktokenEstimator::new());
+    return FamilyEstimator::counting(token_budget::tokens::TiktokenEstimator::new());
     #[cfg(not(feature = "tiktoken"))]
     FamilyEstimator::new()
 }
@@ -325,7 +326,7 @@ fn output_is_held_as_learned_and_the_decision_tells_the_excess() {
 fn a_cap_on_a_call_is_about_what_it_may_cost_and_not_about_what_is_held() {
     let learned = Arc::new(LearnedOutput::new(900_000).unwrap());
     let sizing = OutputSizing::Learned(Arc::clone(&learned));
-    let caps = token_budget::Caps { usd: Some(usd("0.50")), ..token_budget::Caps::default() };
+    let caps = token_budget::policy::Caps { usd: Some(usd("0.50")), ..token_budget::policy::Caps::default() };
     let house = House::with(ten_dollars().with_caps(caps), |builder| builder.output_sizing(sizing));
     let small = call("milli", 100).input_tokens(0);
     for _ in 0..9 {

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use token_budget::ledger::{
-    MarkAction, MarkScope, OnExpiry, Outcome, Rank, Reconcile, Release, Reserve, Resize,
+    Certainty, MarkAction, MarkScope, OnExpiry, Outcome, Reconcile, Release, ReservationId, Reserve, Resize,
 };
 use token_budget::testing::conformance::Fault;
 use token_budget::testing::{FaultyLedger, Odds, Retrying};
-use token_budget::{
-    Budget, BudgetLedger, Enforcer, ErrorKind, MemoryLedger, Policy, ReservationId, Timestamp, Unit, Usage,
-    Window,
-};
+use token_budget::time::Timestamp;
+use token_budget::usage::Unit;
+use token_budget::{Budget, BudgetLedger, Enforcer, ErrorKind, MemoryLedger, Policy, Usage, Window};
 
-use crate::books::{always, line, root, scope, signed, team};
+use crate::books::{always, line, scope, signed, team, tenant};
 use crate::support::{Dice, block_on, call, prices, ready};
 
 /// A reserve of one unit of ten, until for ever.
@@ -25,7 +24,7 @@ async fn reserve(ledger: &impl BudgetLedger, id: ReservationId) -> Result<Outcom
 }
 
 async fn release(ledger: &impl BudgetLedger, id: ReservationId) -> Result<Outcome, ErrorKind> {
-    let command = Release { id, root: &root(), signature: None, note: &Default::default() };
+    let command = Release { id, tenant: &tenant(), attribution: None, note: &Default::default() };
     ledger.release(command).await.map(|reply| reply.outcome).map_err(|error| error.kind())
 }
 
@@ -35,7 +34,7 @@ fn wire(odds: Odds) -> (MemoryLedger, FaultyLedger) {
 }
 
 fn id() -> ReservationId {
-    ReservationId::generate(token_budget::Clock::now(&token_budget::SystemClock))
+    ReservationId::generate(token_budget::Clock::now(&token_budget::time::SystemClock))
 }
 
 #[test]
@@ -97,13 +96,14 @@ async fn resize(ledger: &impl BudgetLedger, id: ReservationId, amount: i64) -> R
 /// Charges two units, as they were counted.
 async fn report(ledger: &impl BudgetLedger, id: ReservationId) -> Result<Outcome, ErrorKind> {
     let (claim, note) = (team(10), Default::default());
-    let command = Reconcile { id, claim: &claim, amounts: &[2], rank: Rank::Estimated, note: &note };
+    let command =
+        Reconcile { id, claim: &claim, amounts: &[2], certainty: Certainty::Estimated, note: &note };
     ledger.reconcile(command).await.map(|reply| reply.outcome).map_err(|error| error.kind())
 }
 
 async fn mark(ledger: &impl BudgetLedger, action: MarkAction) {
-    let (root, scope, signature) = (root(), scope("team", "search"), signed("a whim"));
-    let command = MarkScope { root: &root, scope: &scope, action, signature: &signature };
+    let (tenant, scope, attribution) = (tenant(), scope("team", "search"), signed("a whim"));
+    let command = MarkScope { tenant: &tenant, scope: &scope, action, attribution: &attribution };
     let _ = ledger.mark(command).await;
 }
 
@@ -131,7 +131,7 @@ fn a_late_resize_or_mark_is_not_overtaken_by_the_next() {
         ready(wire.arrive());
 
         assert_eq!(stands(&books), (0, 3), "seed {seed}");
-        assert_eq!(ready(BudgetLedger::marks(&books, &root(), &[scope("team", "search")])).unwrap(), []);
+        assert_eq!(ready(BudgetLedger::marks(&books, &tenant(), &[scope("team", "search")])).unwrap(), []);
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use token_budget::pricing::Import;
+use token_budget::call::{Conditions, Region, SearchContext, ServiceTier};
+use token_budget::decision::{Quote, RefusalKind};
+use token_budget::enforcer::Actual;
+use token_budget::ledger::{Balance, Certainty};
+use token_budget::pricing::{Import, PriceRow, PriceSource, Rates};
+use token_budget::time::Timestamp;
+use token_budget::tokens::RequestShape;
+use token_budget::usage::Meter;
 use token_budget::wire::extract;
-use token_budget::{
-    Amount, Balance, Budget, Call, Conditions, Enforcer, Meter, Policy, PriceRow, PriceSource, PricingTable,
-    Quote, Rank, Rates, RefusalKind, Region, Report, RequestShape, SearchContext, ServiceTier, Timestamp,
-    Usage, Usd, Window, check_budget,
-};
+use token_budget::{Amount, Budget, Call, Enforcer, Policy, PricingTable, Usage, Usd, Window, check_budget};
 
 use crate::support::{team, usd};
 
@@ -99,7 +102,7 @@ fn an_answer_that_counts_none_of_what_it_bills_is_charged_for_one() {
         for usage in [Usage::of(0, 0), Usage::of(0, 0).with(Meter::SearchUnit, 0)] {
             let held = enforcer.reserve_now(&of(model)).unwrap().or_refusal().unwrap();
             let receipt = held.send().reconcile_now(usage).unwrap();
-            assert_eq!((receipt.cost(), receipt.rank()), (usd(cost), Rank::Estimated), "{model}");
+            assert_eq!((receipt.cost(), receipt.certainty()), (usd(cost), Certainty::Estimated), "{model}");
         }
         drop(held);
     }
@@ -113,7 +116,7 @@ fn what_the_request_says_is_held_and_what_the_answer_counts_is_charged() {
     assert_eq!(held.quoted(), usd("0.40")); // who says pages says that nothing else is asked for
     assert!(!held.decision().fees()[0].assumed);
     let receipt = held.send().reconcile_now(Usage::of(0, 0).with(Meter::Page, 42)).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.168"), Rank::Reported));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.168"), Certainty::Reported));
 
     let clip = of("gemini/veo").may_use(Meter::VideoOutMs, 8_000);
     assert_eq!(enforcer.quote(&clip).unwrap(), Some(usd("3.2")));
@@ -197,7 +200,7 @@ fn a_row_is_not_free_beside_a_price() {
     let enforcer = enforcer(table, Usd::ZERO);
     let held = enforcer.reserve_now(&of("m").input_tokens(9).may_use_unlimited(Meter::WebSearch)).unwrap();
     let receipt = held.or_refusal().unwrap().send().reconcile_now(Usage::of(9, 9)).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (Usd::ZERO, Rank::Reported));
+    assert_eq!((receipt.cost(), receipt.certainty()), (Usd::ZERO, Certainty::Reported));
 }
 
 #[test]
@@ -222,8 +225,8 @@ fn a_tool_is_held_for_only_where_the_request_may_use_it() {
     assert_eq!(held.send().reconcile_now(Usage::of(1_000, 0)).unwrap().cost(), usd("0.001"));
     // Nobody knows what it used: it may have searched.
     let held = enforcer.reserve_now(&searching).unwrap().or_refusal().unwrap();
-    let receipt = held.send().reconcile_now(Report::default()).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.061"), Rank::Estimated));
+    let receipt = held.send().reconcile_now(Actual::default()).unwrap();
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.061"), Certainty::Estimated));
 }
 
 #[test]
@@ -304,25 +307,25 @@ fn a_dearer_tier_without_a_rate_is_held_and_charged_at_the_dearest_known_and_is_
     let enforcer = enforcer(table, Usd::dollars(9));
     let at =
         |tier| of("m").input_tokens(1_000).output_tokens(1_000).conditions(Conditions::new().with_tier(tier));
-    for (tier, cost, rank, without_rate) in [
-        (ServiceTier::Standard, "0.011", Rank::Reported, false),
-        (ServiceTier::Batch, "0.0055", Rank::Reported, false),
-        (ServiceTier::Flex, "0.011", Rank::Reported, false), // cheaper, and without a rate
-        (ServiceTier::Priority, "0.023", Rank::Reported, false),
-        (ServiceTier::Fast, "0.023", Rank::Reported, false), // priority by another name
-        (ServiceTier::Ultrafast, "0.023", Rank::Estimated, true),
+    for (tier, cost, certainty, without_rate) in [
+        (ServiceTier::Standard, "0.011", Certainty::Reported, false),
+        (ServiceTier::Batch, "0.0055", Certainty::Reported, false),
+        (ServiceTier::Flex, "0.011", Certainty::Reported, false), // cheaper, and without a rate
+        (ServiceTier::Priority, "0.023", Certainty::Reported, false),
+        (ServiceTier::Fast, "0.023", Certainty::Reported, false), // priority by another name
+        (ServiceTier::Ultrafast, "0.023", Certainty::Estimated, true),
     ] {
         let held = enforcer.reserve_now(&at(tier)).unwrap().or_refusal().unwrap();
         assert_eq!(held.quoted(), usd(cost), "{tier:?}");
         assert_eq!(held.decision().tier_without_rate(), without_rate.then_some(tier));
         let receipt = held.send().reconcile_now(Usage::of(1_000, 1_000)).unwrap();
-        assert_eq!((receipt.cost(), receipt.rank()), (usd(cost), rank), "{tier:?}");
+        assert_eq!((receipt.cost(), receipt.certainty()), (usd(cost), certainty), "{tier:?}");
     }
     // Asked for as standard and served faster.
     let held = enforcer.reserve_now(&at(ServiceTier::Standard)).unwrap().or_refusal().unwrap();
-    let served = Report { tier: Some(ServiceTier::Ultrafast), ..Report::from(Usage::of(1_000, 1_000)) };
+    let served = Actual { tier: Some(ServiceTier::Ultrafast), ..Actual::from(Usage::of(1_000, 1_000)) };
     let receipt = held.send().reconcile_now(served).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.023"), Rank::Estimated));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.023"), Certainty::Estimated));
 }
 
 #[test]

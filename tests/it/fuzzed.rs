@@ -63,10 +63,10 @@ fn promises_hold_for_damaged_input() {
 
 /// The target's own seeds, and the invented responses for those that read responses.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("fuzz/seeds").join(target)];
+    let tenant = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![tenant.join("fuzz/seeds").join(target)];
     if ["meter", "extract"].contains(&target) {
-        folders.push(root.join("tests/fixtures/wire"));
+        folders.push(tenant.join("tests/fixtures/wire"));
     }
     let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();

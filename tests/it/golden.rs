@@ -1,10 +1,14 @@
 //! Do the requirement's own numbers come out, on both sides of each edge?
 
-use token_budget::policy::Tier;
+use token_budget::call::{Conditions, ScopeKind, ServiceTier};
+use token_budget::decision::{Quote, RefusalKind, TierAction};
+use token_budget::ledger::Balance;
+use token_budget::policy::{Caps, Exemption, Tier};
+use token_budget::time::Timestamp;
+use token_budget::usage::Unit;
 use token_budget::{
-    Amount, Balance, Budget, Call, Caps, Conditions, Event, Exemption, Policy, PricingTable, Quote,
-    RefusalKind, RunGuard, Scope, ScopeKind, ServiceTier, TierAction, Tiers, Timestamp, Unit, Usage, Usd,
-    Verdict, Window, check_budget,
+    Amount, Budget, Call, Event, Policy, PricingTable, RunGuard, Scope, Tiers, Usage, Usd, Verdict, Window,
+    check_budget,
 };
 
 use crate::support::{House, NOON, at, call, nanos, team, usd};
@@ -51,7 +55,7 @@ fn tokens(dollars: &str) -> u64 {
 fn section_1_holds_for_the_pure_function() {
     let policy = section_one();
     for (month, day, estimate, verdict, windows) in ROWS {
-        let balance = |account: &token_budget::Account| {
+        let balance = |account: &token_budget::ledger::Account| {
             let spent = if account.book().window.starts_with("day") { day } else { month };
             Balance { spent: nanos(spent), ..Balance::default() }
         };
@@ -68,7 +72,7 @@ fn section_1_holds_for_half_the_money_held_for_calls_in_flight() {
     // "both including live holds": the same rows with half of each balance reserved.
     let policy = section_one();
     for (month, day, estimate, verdict, windows) in ROWS {
-        let balance = |account: &token_budget::Account| {
+        let balance = |account: &token_budget::ledger::Account| {
             let used = nanos(if account.book().window.starts_with("day") { day } else { month });
             Balance { spent: used - used / 2, reserved: used / 2 }
         };
@@ -149,7 +153,7 @@ fn a_hybrid_500_dollars_speaks_at_250_400_500_and_stops_at_600() {
         let crossings = || -> Vec<_> {
             let heard = house.ears.take();
             let levels = heard.iter().filter_map(|event| match event {
-                Event::Crossed { action, at, spent, .. } => Some((*action, *at, *spent)),
+                Event::Reached { action, at, spent, .. } => Some((*action, *at, *spent)),
                 _ => None,
             });
             levels.collect()
@@ -261,7 +265,7 @@ fn section_3_an_agent_that_costs_a_cent_a_round_stops_at_50() {
 }
 
 /// An agent with $200 a month, $10 a run, 50 rounds of at most 4,000 output tokens.
-fn agent(tokens_each: u64) -> (u32, token_budget::RunReport) {
+fn agent(tokens_each: u64) -> (u32, token_budget::run::RunReport) {
     let agents = Budget::each_usd("agents", ScopeKind::Agent, Usd::dollars(200), Window::month());
     let house = House::of([agents]);
     let run = RunGuard::builder("r1")

@@ -3,12 +3,15 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use token_budget::ledger::{BudgetLedger, Signature};
-use token_budget::policy::Tier;
+use token_budget::call::{Conditions, Message, Prompt, ScopeKind};
+use token_budget::decision::{Quote, TierAction};
+use token_budget::ledger::{Attribution, Balance, BudgetLedger, ReservationId, Tenant};
+use token_budget::policy::{Caps, Exemption, Tier};
+use token_budget::time::Timestamp;
+use token_budget::usage::Unit;
 use token_budget::{
-    Amount, Balance, Budget, Call, Caps, Conditions, ErrorKind, Exemption, InFlight, Message, Policy, Prompt,
-    Quote, ReservationId, Root, RunGuard, Scope, ScopeKind, TierAction, Tiers, Timestamp, Unit, Usage, Usd,
-    Window, check_budget,
+    Amount, Budget, Call, ErrorKind, InFlight, Policy, RunGuard, Scope, Tiers, Usage, Usd, Window,
+    check_budget,
 };
 
 use crate::support::{House, at, call, ready, team};
@@ -213,7 +216,7 @@ fn the_text_of_a_prompt_is_never_told() {
     told += &format!("{refused} {refused:?} {}", serde_json::to_string(&refused).unwrap());
     told += &format!("{:?}", house.enforcer.reserve_now(&asked.clone().user("")).unwrap_err());
     told += &format!("{:?}", house.enforcer.reserve_now(&asked.output_tokens(u64::MAX)).unwrap_err());
-    told += &format!("{:?}", ready(house.ledger.entries(&Root::unnamed(), 0, 100)).unwrap());
+    told += &format!("{:?}", ready(house.ledger.entries(&Tenant::unnamed(), 0, 100)).unwrap());
     told += &format!("{:?} {:?}", house.ears, house.ledger);
     assert!(!told.contains("sk-live") && !told.contains("secret question"), "{told}");
 }
@@ -306,5 +309,5 @@ fn a_call_with_a_time_out_without_end_is_held_for_ever_and_released() {
     drop(reservation);
     assert_eq!(house.ledger.open_holds(), 0);
     let scope = Scope::team("search").unwrap();
-    ready(house.enforcer.freeze(Some("a\nb"), &scope, Signature::new("", ""))).unwrap_err();
+    ready(house.enforcer.freeze(Some("a\nb"), &scope, Attribution::new("", ""))).unwrap_err();
 }

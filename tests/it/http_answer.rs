@@ -4,8 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
+use token_budget::client::Failure;
+use token_budget::enforcer::OnAbandon;
 use token_budget::http::{Answered, Exchange};
-use token_budget::{Abandoned, AtCeiling, Budget, Failure, Policy, StreamOptions, Window};
+use token_budget::stream::{OnCeiling, StreamOptions};
+use token_budget::{Budget, Policy, Window};
 
 use crate::http_support::{
     CHAT, EVENTS, End, JSON, MESSAGES, Pieces, admitted, books, chat_events, gate, house, json, read,
@@ -143,7 +146,7 @@ fn an_answer_that_cannot_be_read_is_charged_all_that_it_may_have_cost() {
 #[test]
 fn a_whole_answer_that_cannot_be_read_is_no_abandoned_call() {
     let packed = [("content-type", "application/json"), ("content-encoding", "gzip")];
-    for abandoned in [Abandoned::Hold, Abandoned::InputFloor, Abandoned::Release] {
+    for abandoned in [OnAbandon::Hold, OnAbandon::InputFloor, OnAbandon::Release] {
         let policy = Policy::new([Budget::usd("search", team(), usd("1"), Window::day())]).unwrap();
         let paid = |headers: &Vec<(&str, &str)>, path: &str, ask: &str| {
             let house = House::with(policy.clone(), |builder| builder.abandoned(abandoned));
@@ -370,7 +373,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 #[test]
 fn a_stream_may_be_let_finish_over_its_ceiling() {
     let house = house("0.04");
-    let gate = gate(&house).streams(StreamOptions::slices(10).at_ceiling(AtCeiling::Finish));
+    let gate = gate(&house).streams(StreamOptions::slices(10).at_ceiling(OnCeiling::Finish));
     let ask = r#"{"model":"milli","max_tokens":1000,"stream":true,"messages":[]}"#;
     let events = chat_events(&["0123456789"; 10], Some((10, 100)));
     let heard = read(admitted(&gate, CHAT, ask).send().answered(200, &EVENTS), Pieces::of(&events));

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use token_budget::http::{Denial, Headers, HttpBudget, RequestHead, Ruling, UnknownPath};
-use token_budget::{Budget, Call, Caps, Enforcer, Policy, PricingTable, Signature, Unbound, Unit, Window};
+use token_budget::http::{Denial, Headers, HttpBudget, OnUnknownPath, RequestHead, Ruling};
+use token_budget::ledger::Attribution;
+use token_budget::policy::{Caps, Unbound};
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, Enforcer, Policy, PricingTable, Window};
 
 use crate::http_support::{
     CHAT, HOST, MESSAGES, admitted, books, gate, header, house, json, post, refused, rule,
@@ -94,7 +97,7 @@ fn a_socket_and_an_unknown_path_are_passed_only_where_the_operator_says_so() {
         (refusal.status, json(&refusal.body)["error"]["code"].as_str()),
         (403, Some("unmetered_path"))
     );
-    let lenient = gate(&house).unknown_paths(UnknownPath::Pass);
+    let lenient = gate(&house).unknown_paths(OnUnknownPath::Pass);
     assert_eq!(word(&ready(lenient.admit(&socket, &[]))), "pass");
     assert_eq!(word(&rule(&lenient, "/v1/batches", "{}")), "pass");
 }
@@ -280,7 +283,7 @@ fn waiting_is_advised_where_it_helps_within_a_minute() {
 #[test]
 fn what_waiting_cannot_mend_is_answered_with_402() {
     let house = house("0.05");
-    let reason = Signature::new("ops", "an incident");
+    let reason = Attribution::new("ops", "an incident");
     ready(house.enforcer.freeze(None, &team(), reason)).unwrap();
     let frozen = refused(rule(&gate(&house), CHAT, r#"{"model":"milli","max_tokens":1,"messages":[]}"#));
     assert_eq!(frozen.status, 402);

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
-use token_budget::Failure;
+use token_budget::client::Failure;
 use token_budget::http::{BudgetLayer, BudgetService, Denial, HttpBudget, failure_of};
 use tower::{Layer, Service, ServiceExt, service_fn};
 

@@ -1,7 +1,7 @@
 //! Is a request held for what its own API will read in it, and nothing else?
 
-use token_budget::http::Ruling;
-use token_budget::{Usd, http::HttpBudget};
+use token_budget::Usd;
+use token_budget::http::{HttpBudget, Ruling};
 
 use crate::http_support::{
     CHAT, EVENTS, End, HOST, MESSAGES, Pieces, admitted, books, chat_events, gate, house, json, read_some,

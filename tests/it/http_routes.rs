@@ -150,7 +150,7 @@ fn what_costs_and_cannot_be_held_says_why_and_names_the_switch() {
         ("/openai/v1/threads/v1/runs", "a stored thread"),
     ] {
         let said = told(&gate, "POST", path).unwrap_or_else(|| panic!("{path} passed"));
-        assert!(said.contains(why) && said.contains("UnknownPath::Pass"), "{path}: {said}");
+        assert!(said.contains(why) && said.contains("OnUnknownPath::Pass"), "{path}: {said}");
     }
     let said = told(&gate, "PATCH", "/v1beta/cachedContents/c").expect("longer is dearer");
     assert!(said.contains("time for which it is kept"), "{said}");

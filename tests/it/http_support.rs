@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use serde_json::Value;
 use token_budget::http::{Admitted, Answered, HttpBudget, HttpRefusal, RequestHead, Ruling};
-use token_budget::{Budget, Call, Policy, StreamOptions, Usd, Window};
+use token_budget::stream::StreamOptions;
+use token_budget::{Budget, Call, Policy, Usd, Window};
 
 use crate::support::{House, call, ready, team};
 

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release, Reply, Reserve, Resize,
+    Account, Balance, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, PendingEvent, Reconcile,
+    Record, Release, Reply, Reserve, Resize, Tenant,
 };
 use token_budget::testing::conformance::{self, Factory, Fault, Offers, Setup, Standing, Store};
 use token_budget::testing::{FaultyLedger, Odds};
-use token_budget::{
-    Account, Balance, BudgetLedger, Error, ErrorKind, ImmediateLedger, ManualClock, MemoryLedger, Period,
-    Root, Scope,
-};
+use token_budget::time::{ManualClock, Period};
+use token_budget::{BudgetLedger, Error, ErrorKind, MemoryLedger, Scope};
 
 /// Ledgers that say they are durable: some are.
 #[derive(Clone, Copy, Debug)]
@@ -101,16 +100,16 @@ impl BudgetLedger for Handle {
         self.0.mark(command).await
     }
 
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        self.0.marks(root, scopes).await
+    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        self.0.marks(tenant, scopes).await
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
         self.0.balances(lines).await
     }
 
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.0.entries(root, from, limit).await
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.0.entries(tenant, from, limit).await
     }
 
     async fn pending_events(&self, _limit: usize) -> Result<Vec<PendingEvent>, Error> {

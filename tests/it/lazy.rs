@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use token_budget::{
-    Budget, Call, Caps, Enforcer, Estimate, EstimateKind, Message, Part, Policy, Prompt, RefusalKind, Tiers,
-    TokenEstimator, Unit, Usd, Verdict, Window,
-};
+use token_budget::call::{Message, Part, Prompt};
+use token_budget::decision::RefusalKind;
+use token_budget::policy::Caps;
+use token_budget::tokens::{Estimate, EstimateKind};
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, Enforcer, Policy, Tiers, TokenEstimator, Usd, Verdict, Window};
 
 use crate::support::{House, call, nanos, ready, team, usd};
 

@@ -71,7 +71,7 @@ fn every_planted_mistake_is_listed_with_laws_that_exist() {
 fn the_guide_explains_every_table_and_view_of_the_file() {
     let folder = crate::sqlite::support::Folder::in_memory();
     let path = folder.file("books.db");
-    token_budget::SqliteLedger::open(&path).expect("a ledger");
+    token_budget::ledger::SqliteLedger::open(&path).expect("a ledger");
     let file = rusqlite::Connection::open(&path).expect("a connection");
     let mut read_names = file
         .prepare(

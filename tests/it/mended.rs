@@ -2,9 +2,14 @@
 
 use std::io;
 
+use token_budget::call::ServiceTier;
+use token_budget::client::CallError;
+use token_budget::enforcer::Actual;
+use token_budget::policy::Caps;
+use token_budget::pricing::{PriceRow, Rates};
 use token_budget::{
-    Budget, BudgetEnforcedClient, Call, CallError, Caps, Enforcer, ErrorKind, LlmClient, Policy, PriceRow,
-    Rates, Report, RunGuard, Scope, ServiceTier, Usage, Usd, Window,
+    Budget, BudgetEnforcedClient, Call, Enforcer, ErrorKind, LlmClient, Policy, RunGuard, Scope, Usage, Usd,
+    Window,
 };
 
 use crate::support::{House, call, ready, team, usd};
@@ -29,7 +34,7 @@ impl LlmClient for Chatty {
         Ok(request)
     }
 
-    fn report(&self, response: &u64) -> Report {
+    fn report(&self, response: &u64) -> Actual {
         Usage::of(0, *response).into()
     }
 }
@@ -82,7 +87,7 @@ fn a_swap_of_prices_does_not_reprice_a_call_under_way() {
     let in_flight = house.admit(&call("milli", 1_000)).send();
     let dearer = house.enforcer.prices().with_rows([row("9000")]).unwrap();
     house.enforcer.set_prices(dearer);
-    let report = Report { model: Some("milli-2026-01-01".into()), ..Usage::of(0, 1_000).into() };
+    let report = Actual { model: Some("milli-2026-01-01".into()), ..Usage::of(0, 1_000).into() };
     let receipt = in_flight.reconcile_now(report).unwrap();
     assert_eq!((receipt.cost(), receipt.other_model()), (usd("1"), None));
 }

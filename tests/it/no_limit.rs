@@ -1,13 +1,12 @@
 //! What is sent and held for a request that does not say how much it may generate?
 
 use serde_json::{Value, json};
+use token_budget::call::ServiceTier;
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
-use token_budget::policy::UnknownModel;
-use token_budget::pricing::Reasoning;
-use token_budget::{
-    Budget, Call, Caps, Enforcer, OnNoLimit, Policy, PriceRow, PricingTable, Rates, ServiceTier, Unit, Usd,
-    Window,
-};
+use token_budget::policy::{Caps, OnNoLimit, OnUnknownModel};
+use token_budget::pricing::{PriceRow, Rates, Reasoning};
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, Enforcer, Policy, PricingTable, Usd, Window};
 
 use crate::http_support::{CHAT, MESSAGES, admitted, refused, rule};
 use crate::support::{House, ready, team};
@@ -356,13 +355,13 @@ fn a_figure_beside_the_request_is_written_into_it() {
 #[test]
 fn what_costs_nothing_is_not_told_a_limit_that_its_model_may_not_take() {
     // A server of one's own with a small context refuses a limit beyond it, and nothing is at stake.
-    let unpriced = policy("1").with_unknown_model(UnknownModel::CountOnly);
+    let unpriced = policy("1").with_unknown_model(OnUnknownModel::CountOnly);
     let house = house(unpriced);
     let body = r#"{"model":"llama-of-our-own","messages":[]}"#;
     assert_eq!(sent(&gate(&house), CHAT, body).0, body);
     // Where tokens are counted, something is.
     let counted = Budget::count("tokens", team(), Unit::TokensOutput, 100_000, Window::day());
-    let house = self::house(Policy::new([counted]).unwrap().with_unknown_model(UnknownModel::CountOnly));
+    let house = self::house(Policy::new([counted]).unwrap().with_unknown_model(OnUnknownModel::CountOnly));
     assert_ne!(sent(&gate(&house), CHAT, body).0, body);
 }
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use token_budget::client::{CallError, JsonClient, Permit};
+use token_budget::enforcer::Actual;
+use token_budget::policy::{Caps, OnNoLimit};
 use token_budget::{
-    Budget, BudgetEnforcedClient, Call, CallError, Caps, ErrorKind, Event, JsonClient, LlmClient, OnNoLimit,
-    Permit, Policy, Receipt, Report, Usage, Usd, Window,
+    Budget, BudgetEnforcedClient, Call, ErrorKind, Event, LlmClient, Policy, Receipt, Usage, Usd, Window,
 };
 
 use crate::http_support::{CHAT, EVENTS, JSON, Pieces, gate, house, read};
@@ -107,7 +109,7 @@ where
         self.client.call(request).await
     }
 
-    fn report(&self, response: &C::Response) -> Report {
+    fn report(&self, response: &C::Response) -> Actual {
         self.client.report(response)
     }
 
@@ -132,9 +134,9 @@ impl LlmClient for Rigid {
         at_once(Ok(()))
     }
 
-    fn report(&self, (): &()) -> Report {
+    fn report(&self, (): &()) -> Actual {
         // Nobody knows: it is charged as it was held.
-        Report::default()
+        Actual::default()
     }
 }
 
@@ -165,10 +167,10 @@ fn a_closure_hears_by_its_permit_what_it_must_send() {
         let mut permits = Vec::new();
         let work = |permit: Permit| {
             permits.push((permit.output_tokens, permit.must_send_limit));
-            let report = Report { ended_at_limit: true, ..Report::from(Usage::of(0, 9)) };
+            let report = Actual { ended_at_limit: true, ..Actual::from(Usage::of(0, 9)) };
             at_once(Ok::<_, ()>(((), report)))
         };
-        let receipt: Receipt = block_on(house.enforcer.run(&call, work)).unwrap().receipt.unwrap();
+        let receipt: Receipt = block_on(house.enforcer.guard(&call, work)).unwrap().receipt.unwrap();
         (permits[0], receipt.ended_at_limit())
     };
     let unsaid = Call::new("milli").team("search").input_tokens(0);

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use token_budget::call::Message;
+use token_budget::decision::RefusalKind;
 use token_budget::http::{Denial, HttpBudget, RequestHead, Ruling};
-use token_budget::ledger::Signature;
+use token_budget::ledger::Attribution;
+use token_budget::policy::{Caps, Unbound};
+use token_budget::time::ManualClock;
+use token_budget::usage::Unit;
 use token_budget::{
-    Budget, Call, Caps, Enforcer, Event, ManualClock, MemoryLedger, Message, Policy, RefusalKind, RunGuard,
-    Scope, Unbound, Unit, Usage, Usd, Verdict, Window,
+    Budget, Call, Enforcer, Event, MemoryLedger, Policy, RunGuard, Scope, Usage, Usd, Verdict, Window,
 };
 
 use crate::http_support::{EVENTS, Pieces, chat_events, json, post, read, refused};
@@ -68,7 +72,7 @@ fn beside_an_observing_budget_only_the_enforcing_one_refuses() {
     drop(house.admit(&call("milli", 5_000)));
     assert_eq!(would(&house).len(), 1);
     let refused = house.refuse(&call("milli", 11_000));
-    let names = |refusals: Vec<token_budget::Refusal>| {
+    let names = |refusals: Vec<token_budget::decision::Refusal>| {
         refusals.into_iter().map(|refusal| refusal.budget.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names(refused.refusals()), ["month"]);
@@ -80,7 +84,7 @@ fn beside_an_observing_budget_only_the_enforcing_one_refuses() {
 #[test]
 fn a_freeze_is_reported_and_not_enforced_where_all_observe() {
     let freeze = |house: &House, scope: Scope| {
-        house.enforcer.freeze_now(None, &scope, Signature::new("grace", "leak")).unwrap();
+        house.enforcer.freeze_now(None, &scope, Attribution::new("grace", "leak")).unwrap();
     };
     for policy in all_observe() {
         let house = House::new(policy);
@@ -93,7 +97,7 @@ fn a_freeze_is_reported_and_not_enforced_where_all_observe() {
         assert!(reasons[0].contains("team/search is frozen by grace: leak"), "{reasons:?}");
         // It grows, too.
         let mut sent = reservation.send();
-        assert!(matches!(sent.resize_now(20).unwrap(), token_budget::Resized::Done));
+        assert!(matches!(sent.resize_now(20).unwrap(), token_budget::enforcer::Resized::Done));
     }
     // One budget that enforces makes a policy that does, and a freeze of another scope stands as well.
     let enforcing = Budget::usd("month", team(), Usd::dollars(10), Window::month());
@@ -228,8 +232,8 @@ fn a_runs_time_and_stop_hold_unless_the_run_says_observe() {
     assert!(would(&house).iter().any(|reason| reason.contains("run/watched")), "{:?}", would(&house));
 
     let strict = RunGuard::builder("again").iterations(9).open_now(&house.enforcer).unwrap();
-    strict.stop_now(Signature::new("grace", "enough")).unwrap();
-    watched.stop_now(Signature::new("grace", "enough")).unwrap();
+    strict.stop_now(Attribution::new("grace", "enough")).unwrap();
+    watched.stop_now(Attribution::new("grace", "enough")).unwrap();
     assert!(!strict.reserve_now(&call("milli", 10)).unwrap().is_admitted());
     assert!(watched.reserve_now(&call("milli", 10)).unwrap().is_admitted());
     assert!(would(&house).iter().any(|reason| reason.contains("run/watched is frozen by grace: enough")));

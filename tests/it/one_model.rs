@@ -1,9 +1,11 @@
 //! Does no spelling of a model pass by its budget, its provider's or its ladder, and are other models left alone?
 
+use token_budget::decision::{Quote, TierAction};
+use token_budget::ledger::Balance;
+use token_budget::policy::Tier;
 use token_budget::{
-    Admission, Budget, Call, Enforcer, Policy, PricingTable, Tiers, Usd, Window, check_budget, policy::Tier,
+    Admission, Amount, Budget, Call, Enforcer, Policy, PricingTable, Tiers, Usd, Window, check_budget,
 };
-use token_budget::{Amount, Balance, Quote, TierAction};
 
 use crate::support::{at, ready, team, usd};
 

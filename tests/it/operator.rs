@@ -2,9 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use token_budget::call::ScopeKind;
+use token_budget::ledger::Tenant;
+use token_budget::policy::Exemption;
+use token_budget::usage::Unit;
 use token_budget::{
-    Budget, BudgetLedger, Call, Enforcer, Event, Exemption, Policy, Root, Scope, ScopeKind, Tiers, Unit,
-    Usage, Usd, Verdict, Window,
+    Budget, BudgetLedger, Call, Enforcer, Event, Policy, Scope, Tiers, Usage, Usd, Verdict, Window,
 };
 
 use crate::support::{House, at, call, nanos, ready, team, usd};
@@ -55,7 +58,7 @@ fn an_exemption_and_every_call_under_it_are_in_the_audit_trail() {
         panic!("nobody heard of it")
     };
     assert_eq!((exemption.as_str(), requester.as_str(), reason.as_str()), ("launch-day", "ada", "launch"));
-    let entries = ready(BudgetLedger::entries(&house.ledger, &Root::unnamed(), 1, 10)).unwrap();
+    let entries = ready(BudgetLedger::entries(&house.ledger, &Tenant::unnamed(), 1, 10)).unwrap();
     assert!(!entries.is_empty());
     for entry in entries {
         assert_eq!(entry.note.about.unwrap().exemptions, ["launch-day"]);
@@ -220,7 +223,7 @@ fn a_prepared_handle_sees_a_swap_of_policy_and_prices() {
     assert!(quoted(5_001).is_err());
     assert_eq!(quoted(5_000).unwrap(), usd("5"));
     let rows = r#"[{"provider": "own", "model": "milli", "standard": {"output": "2000"}}]"#;
-    let rows = token_budget::PriceRow::list_from_json(rows).unwrap();
+    let rows = token_budget::pricing::PriceRow::list_from_json(rows).unwrap();
     house.enforcer.set_prices(house.enforcer.prices().with_rows(rows).unwrap());
     assert!(quoted(2_501).is_err());
     assert_eq!(quoted(2_500).unwrap(), usd("5"));
@@ -237,7 +240,7 @@ fn a_prepared_handle_sees_both_edges_of_a_raise_and_of_a_price() {
     let house = House::new(policy(month(10)).with_exemption(raise).unwrap());
     let rows = r#"[{"provider": "own", "model": "milli", "from": "2026-11-22T15:00:00Z",
                     "standard": {"input": "0", "output": "2000"}}]"#;
-    let rows = token_budget::PriceRow::list_from_json(rows).unwrap();
+    let rows = token_budget::pricing::PriceRow::list_from_json(rows).unwrap();
     house.enforcer.set_prices(house.enforcer.prices().with_rows(rows).unwrap());
     let prepared = house.enforcer.prepare(&call("milli", 0)).unwrap();
     let admits = |instant: &str, tokens| {

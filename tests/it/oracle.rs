@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_core::Stream;
+use token_budget::call::ScopeKind;
 use token_budget::ledger::{
-    Capabilities, Entry, Frozen, MarkScope, MemoryOptions, PendingEvent, Reconcile, Record, Release,
-    Reply as LedgerReply, Reserve, Resize,
+    Account, Balance, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, MemoryOptions, PendingEvent,
+    Reconcile, Record, Release, Reply as LedgerReply, Reserve, Resize, Tenant,
 };
+use token_budget::policy::Exemption;
 use token_budget::testing::{Bill, DifferenceKind, Oracle, OracleReport, Reply, ScriptedProvider};
+use token_budget::time::{ManualClock, Period};
+use token_budget::usage::Unit;
 use token_budget::wire::{StreamMeter, extract};
 use token_budget::{
-    Account, Balance, Budget, BudgetLedger, Call, Enforcer, Error, Exemption, ImmediateLedger, InFlight,
-    ManualClock, MemoryLedger, Period, Policy, Root, Scope, ScopeKind, Unit, Usage, Usd, Window,
+    Budget, BudgetLedger, Call, Enforcer, Error, InFlight, MemoryLedger, Policy, Scope, Usage, Usd, Window,
 };
 
 use crate::support::{Dice, FarLedger, House, Link, at, block_on, nanos, prices, ready, team, usd};
@@ -274,8 +277,8 @@ impl BudgetLedger for Forger {
         BudgetLedger::mark(&self.inner, command).await
     }
 
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        BudgetLedger::marks(&self.inner, root, scopes).await
+    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        BudgetLedger::marks(&self.inner, tenant, scopes).await
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
@@ -283,8 +286,8 @@ impl BudgetLedger for Forger {
         Ok(balances.into_iter().map(self.forge).collect())
     }
 
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.inner.entries(root, from, limit).await
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.inner.entries(tenant, from, limit).await
     }
 
     async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
@@ -344,7 +347,7 @@ fn a_folded_journal_is_said_and_the_present_period_still_held_against_the_bill()
     let oracle = Oracle::of(&enforcer).billed(&call(), &provider.bill()).exactly();
     let report = ready(oracle.verified_by(|| ledger.verify()).check());
     assert!(report.holds(), "{report}");
-    assert_eq!(report.folded, [Root::unnamed()]);
+    assert_eq!(report.folded, [Tenant::unnamed()]);
     assert!(report.to_string().contains("in the present period only"), "{report}");
 }
 
@@ -424,7 +427,7 @@ async fn make_by_chance(enforcer: &Enforcer, provider: &ScriptedProvider, call: 
 fn the_books_hold_under_chance() {
     let seed = Dice::new("the_books_hold_under_chance").next();
     let options = MemoryOptions { journal_entries_max: 100_000, ..MemoryOptions::default() };
-    let ledger = MemoryLedger::with_options(Arc::new(token_budget::SystemClock), options);
+    let ledger = MemoryLedger::with_options(Arc::new(token_budget::time::SystemClock), options);
     let budgets = [
         Budget::usd("search", team(), Usd::dollars(400), Window::lifetime()),
         Budget::count("tokens", team(), Unit::Tokens, 10_000_000, Window::lifetime()),

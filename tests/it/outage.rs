@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use token_budget::enforcer::OnOutage;
+use token_budget::time::ManualClock;
 use token_budget::{
-    Admission, Budget, Call, Enforcer, ErrorKind, Event, LedgerAway, ManualClock, MemoryLedger, Policy,
-    Usage, Usd, Window,
+    Admission, Budget, Call, Enforcer, ErrorKind, Event, MemoryLedger, Policy, Usage, Usd, Window,
 };
 
 use crate::support::{Ears, FarLedger, Link, NOON, at, block_on, call, nanos, prices, team, usd};
@@ -19,7 +20,7 @@ struct Far {
 }
 
 impl Far {
-    fn new(away: LedgerAway) -> Self {
+    fn new(away: OnOutage) -> Self {
         let clock = Arc::new(ManualClock::at(at(NOON)));
         let books = MemoryLedger::with_clock(clock.clone());
         let far = FarLedger::new(books.clone());
@@ -52,7 +53,7 @@ impl Far {
 
 #[test]
 fn a_ledger_that_is_away_fails_calls_closed_and_never_says_budget_exceeded() {
-    let far = Far::new(LedgerAway::FailClosed);
+    let far = Far::new(OnOutage::FailClosed);
     far.far.set(Link::Away);
     let error = far.reserve(&call("milli", 1_000)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LedgerUnavailable);
@@ -62,7 +63,7 @@ fn a_ledger_that_is_away_fails_calls_closed_and_never_says_budget_exceeded() {
 
 #[test]
 fn a_reserve_whose_answer_was_lost_is_taken_back() {
-    let far = Far::new(LedgerAway::FailClosed);
+    let far = Far::new(OnOutage::FailClosed);
     far.far.set(Link::Deaf);
     assert!(far.reserve(&call("milli", 10_000)).is_err());
     assert_eq!((far.books.open_holds(), far.enforcer.undelivered()), (1, 1));
@@ -77,7 +78,7 @@ fn a_reserve_whose_answer_was_lost_is_taken_back() {
 
 #[test]
 fn failing_open_is_bounded_in_each_outage() {
-    let far = Far::new(LedgerAway::FailOpen { at_most: usd("3") });
+    let far = Far::new(OnOutage::FailOpen { at_most: usd("3") });
     for outage in 1..=2 {
         far.far.set(Link::Away);
         let first = far.admit(&call("milli", 2_000)).send();
@@ -98,7 +99,7 @@ fn failing_open_is_bounded_in_each_outage() {
 
 #[test]
 fn a_call_without_a_hold_says_so() {
-    let far = Far::new(LedgerAway::FailOpen { at_most: usd("3") });
+    let far = Far::new(OnOutage::FailOpen { at_most: usd("3") });
     assert!(far.admit(&call("milli", 1)).is_held());
     far.far.set(Link::Away);
     let reservation = far.admit(&call("milli", 1));
@@ -111,7 +112,7 @@ fn a_call_without_a_hold_says_so() {
 
 #[test]
 fn a_report_that_cannot_be_delivered_waits_and_is_charged_once() {
-    let far = Far::new(LedgerAway::FailClosed);
+    let far = Far::new(OnOutage::FailClosed);
     for link in [Link::Away, Link::Deaf] {
         let before = far.dollars().0;
         let in_flight = far.admit(&call("milli", 2_000)).send();
@@ -132,7 +133,7 @@ fn a_report_that_cannot_be_delivered_waits_and_is_charged_once() {
 
 #[test]
 fn what_is_dropped_waits_in_the_outbox_for_the_next_command() {
-    let far = Far::new(LedgerAway::FailClosed);
+    let far = Far::new(OnOutage::FailClosed);
     drop(far.admit(&call("milli", 4_000)));
     drop(far.admit(&call("milli", 3_000)).send());
     assert_eq!(far.enforcer.undelivered(), 1, "the second reserve delivered the first release");
@@ -145,7 +146,7 @@ fn what_is_dropped_waits_in_the_outbox_for_the_next_command() {
 
 #[test]
 fn an_outage_does_not_make_the_outbox_longer_than_the_calls_then_open() {
-    let far = Far::new(LedgerAway::FailClosed);
+    let far = Far::new(OnOutage::FailClosed);
     let open = far.admit(&call("milli", 1_000)).send();
     far.far.set(Link::Away);
     for _ in 0..100 {
@@ -159,7 +160,7 @@ fn an_outage_does_not_make_the_outbox_longer_than_the_calls_then_open() {
 
 #[test]
 fn a_flush_that_is_cancelled_loses_nothing() {
-    let far = Far::new(LedgerAway::FailClosed);
+    let far = Far::new(OnOutage::FailClosed);
     drop(far.admit(&call("milli", 3_000)).send());
     for polls in 0..3 {
         let mut flush = Box::pin(far.enforcer.flush());
@@ -176,7 +177,7 @@ fn a_flush_that_is_cancelled_loses_nothing() {
 
 #[test]
 fn the_form_without_a_runtime_says_that_it_cannot_wait() {
-    let far = Far::new(LedgerAway::FailClosed);
+    let far = Far::new(OnOutage::FailClosed);
     let error = far.enforcer.reserve_now(&call("milli", 1_000)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     let in_flight = far.admit(&call("milli", 1_000)).send();
@@ -188,7 +189,7 @@ fn the_form_without_a_runtime_says_that_it_cannot_wait() {
 
 #[test]
 fn a_ledger_on_another_clock_is_asked_again_in_its_own_month() {
-    let far = Far::new(LedgerAway::FailClosed);
+    let far = Far::new(OnOutage::FailClosed);
     // This machine's clock is an hour behind the store's, which is in December already.
     let own = Arc::new(ManualClock::at(at("2026-11-30T23:30:00Z")));
     far.clock.set(at("2026-12-01T00:30:00Z"));
@@ -208,7 +209,7 @@ fn a_ledger_on_another_clock_is_asked_again_in_its_own_month() {
 
 #[test]
 fn nothing_is_lost_in_an_outage_longer_than_the_ledger_remembers_ids() {
-    let far = Far::new(LedgerAway::FailOpen { at_most: usd("3") });
+    let far = Far::new(OnOutage::FailOpen { at_most: usd("3") });
     far.far.set(Link::Away);
     let in_flight = far.admit(&call("milli", 2_000)).send();
     let receipt = block_on(in_flight.reconcile(Usage::of(0, 1_500))).unwrap();

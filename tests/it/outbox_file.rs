@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use token_budget::decision::TierAction;
+use token_budget::enforcer::OutboxFile;
 use token_budget::ledger::MemoryOptions;
+use token_budget::time::ManualClock;
 use token_budget::{
-    Budget, Call, Enforcer, ErrorKind, Event, ManualClock, MemoryLedger, OutboxFile, Policy, TierAction,
-    Tiers, Usage, Usd, Window,
+    Budget, Call, Enforcer, ErrorKind, Event, MemoryLedger, Policy, Tiers, Usage, Usd, Window,
 };
 
 use crate::support::{Ears, FarLedger, Link, NOON, at, block_on, call, nanos, prices, team};
@@ -258,11 +260,11 @@ fn a_level_that_is_crossed_by_a_late_report_is_told_although_the_policy_forgot_i
     next.flush();
 
     let told = next.ears.take();
-    let crossed = told.iter().find_map(|event| match event {
-        Event::Crossed { budget, action, at, spent, .. } => Some((budget.as_str(), *action, *at, *spent)),
+    let reached = told.iter().find_map(|event| match event {
+        Event::Reached { budget, action, at, spent, .. } => Some((budget.as_str(), *action, *at, *spent)),
         _ => None,
     });
-    assert_eq!(crossed, Some(("search", TierAction::Warn, nanos("8"), nanos("8"))), "{told:?}");
+    assert_eq!(reached, Some(("search", TierAction::Warn, nanos("8"), nanos("8"))), "{told:?}");
 }
 
 #[test]

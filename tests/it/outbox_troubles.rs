@@ -6,9 +6,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
-use token_budget::{
-    Clock, ErrorKind, MeteredStream, OutboxFile, Prompt, StreamOptions, StreamSeen, SystemClock, Usage,
-};
+use token_budget::call::Prompt;
+use token_budget::enforcer::OutboxFile;
+use token_budget::stream::{StreamOptions, StreamSeen};
+use token_budget::time::SystemClock;
+use token_budget::{Clock, ErrorKind, MeteredStream, Usage};
 
 use crate::outbox_file::{Place, milli};
 use crate::support::{Link, block_on};

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use token_budget::pricing::{Import, PriceFactor, TimeRates};
+use token_budget::call::ServiceTier;
+use token_budget::decision::RefusalKind;
+use token_budget::ledger::Tenant;
+use token_budget::pricing::{Import, PriceFactor, PriceRow, PriceSource, Rates, TimeRates};
 use token_budget::wire::extract;
-use token_budget::{
-    Budget, BudgetLedger, Call, Policy, PriceRow, PriceSource, PricingTable, Rates, RefusalKind, Root,
-    ServiceTier, Usage, Usd, Window,
-};
+use token_budget::{Budget, BudgetLedger, Call, Policy, PricingTable, Usage, Usd, Window};
 
 use crate::support::{House, at, call, ready, team, usd};
 
@@ -148,7 +148,7 @@ fn a_discount_begins_for_quotes_charges_and_kept_plans_and_each_charge_remembers
     assert_eq!(sent.reconcile_now(Usage::of(0, 1_000_000)).unwrap().cost(), usd("4"));
     let receipt = house.admit(&million).send().reconcile_now(Usage::of(500_000, 1_000_000)).unwrap();
     assert_eq!(receipt.cost(), usd("5.1")); // 1.5 million × 4 × 0.85
-    let entries = ready(house.ledger.entries(&Root::unnamed(), 0, 1_000)).unwrap();
+    let entries = ready(house.ledger.entries(&Tenant::unnamed(), 0, 1_000)).unwrap();
     let named = entries.iter().filter_map(|entry| entry.note.about.as_ref());
     let mut versions: Vec<_> = named.map(|about| about.price.to_string()).collect();
     versions.sort();

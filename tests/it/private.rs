@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use token_budget::OutboxFile;
+use token_budget::enforcer::OutboxFile;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -41,7 +41,7 @@ fn a_file_that_is_missing_names_itself_once() {
     assert_eq!(format!("{error:?}").matches("No such file").count(), 1, "{error:?}");
     #[cfg(feature = "sqlite")]
     {
-        let error = token_budget::SqliteLedger::open("/nowhere/books.db").unwrap_err();
+        let error = token_budget::ledger::SqliteLedger::open("/nowhere/books.db").unwrap_err();
         assert_eq!(format!("{error} {error:?}").matches("/nowhere/books.db").count(), 2, "{error:?}");
     }
 }
@@ -49,7 +49,8 @@ fn a_file_that_is_missing_names_itself_once() {
 #[cfg(feature = "sqlite")]
 #[test]
 fn books_in_a_file_are_readable_by_their_owner_alone() {
-    use token_budget::{Budget, Call, Enforcer, Policy, Scope, SqliteLedger, Usd, Window};
+    use token_budget::ledger::SqliteLedger;
+    use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
 
     let folder = folder("books");
     let path = folder.join("books.db");

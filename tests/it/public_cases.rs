@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rust_decimal::Decimal;
-use token_budget::ledger::Rank;
+use token_budget::call::{Conditions, ServiceTier};
+use token_budget::ledger::Certainty;
+use token_budget::usage::Meter;
 use token_budget::wire::{StreamMeter, UsageReport, extract};
-use token_budget::{
-    Budget, Call, Conditions, Enforcer, Meter, Policy, PricingTable, Receipt, Scope, ServiceTier, Usd, Window,
-};
+use token_budget::{Budget, Call, Enforcer, Policy, PricingTable, Receipt, Scope, Usd, Window};
 
 use crate::support::{at, usd};
 
@@ -48,7 +48,11 @@ fn every_public_case_on_usage_is_charged_as_it_should_be() {
             }
             "c1" => {
                 let receipt = charged(None, "gpt-5", 38_829, 1_000, &body());
-                assert_eq!((receipt.cost(), receipt.rank()), (usd("0.04863625"), Rank::Estimated), "{case}");
+                assert_eq!(
+                    (receipt.cost(), receipt.certainty()),
+                    (usd("0.04863625"), Certainty::Estimated),
+                    "{case}"
+                );
             }
             "d1" => {
                 let receipt = charged(Some("openrouter"), "claude-sonnet-4-5", 9_171, 1_000, &body());
@@ -69,14 +73,18 @@ fn every_public_case_on_usage_is_charged_as_it_should_be() {
                 let fast = Conditions::new().with_tier(ServiceTier::Fast);
                 assert!(!price.cost(&report.usage().unwrap(), &fast).unwrap().is_complete(), "{case}");
                 let receipt = charged(None, "claude-opus-4-6", 3_000, 100, &body());
-                assert_eq!(receipt.rank(), Rank::Estimated, "{case}");
+                assert_eq!(receipt.certainty(), Certainty::Estimated, "{case}");
             }
             "h1" => {
                 let report = extract(None, &body(), []).unwrap();
                 assert_eq!(report.usage().unwrap().count(Meter::WebSearch), Some(2), "{case}");
                 let receipt = charged(None, "gpt-5-mini", 1_000, 1_000, &body());
                 // 1,000 × $0.25 and 1,000 × $2 a million, as held, and two searches at a cent.
-                assert_eq!((receipt.cost(), receipt.rank()), (usd("0.02225"), Rank::Estimated), "{case}");
+                assert_eq!(
+                    (receipt.cost(), receipt.certainty()),
+                    (usd("0.02225"), Certainty::Estimated),
+                    "{case}"
+                );
             }
             // Other areas have tests of their own.
             _ => continue,

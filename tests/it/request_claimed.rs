@@ -1,7 +1,10 @@
 //! Is what a request says of itself believed only where nothing in it says otherwise?
 
 use serde_json::{Value, json};
-use token_budget::{ByteBound, Call, EstimateKind, Meter, Part, RequestShape, TokenEstimator};
+use token_budget::call::Part;
+use token_budget::tokens::{ByteBoundEstimator, EstimateKind, RequestShape};
+use token_budget::usage::Meter;
+use token_budget::{Call, TokenEstimator};
 
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAABAAAAAMACAIAAAA=";
 /// The first bytes of a film: `ftypisom`.
@@ -92,7 +95,7 @@ fn what_a_provider_keeps_under_an_id_is_held_for_an_allowance() {
     let of = |items: Value| {
         let body = json!({"model": "gpt-5", "input": items, "max_output_tokens": 16}).to_string();
         let prompt = RequestShape::parse(body.as_bytes()).expect("a request").prompt;
-        ByteBound.bound("gpt-5", &prompt)
+        ByteBoundEstimator.bound("gpt-5", &prompt)
     };
     let thought = json!({"type": "reasoning", "id": "rs_1", "summary": []});
     let hi = json!({"role": "user", "content": "hi"});
@@ -149,7 +152,7 @@ fn what_another_service_looks_up_is_held_as_a_search_in_files() {
     let body = json!({"messages": [{"role": "user", "content": "hi"}], "data_sources": [{"type": "azure_search",
         "parameters": {"endpoint": "https://search.example.com", "index_name": "i"}}]});
     let prompt = RequestShape::parse(body.to_string().as_bytes()).expect("a request").prompt;
-    let held = ByteBound.bound("gpt-4o", &prompt);
+    let held = ByteBoundEstimator.bound("gpt-4o", &prompt);
     assert!(held.tokens >= 16_000 && held.tokens < 16_500 && !held.opaque, "{held}");
 }
 
@@ -159,7 +162,7 @@ fn a_query_is_held_once_for_each_document_that_it_is_ranked_with() {
     let held = |documents: Value| {
         let body = json!({"query": "q".repeat(1_000), "documents": documents}).to_string();
         let prompt = RequestShape::parse(body.as_bytes()).expect("a request").prompt;
-        ByteBound.bound("rerank-2", &prompt).tokens
+        ByteBoundEstimator.bound("rerank-2", &prompt).tokens
     };
     let (one, ten) = (held(json!(["a"])), held(json!(vec!["a"; 10])));
     assert!(ten >= one + 9 * 1_000 && ten < one + 9 * 1_100, "{one} {ten}");

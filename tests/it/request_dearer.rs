@@ -3,11 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use token_budget::call::Message;
+use token_budget::client::{CallError, JsonClient};
+use token_budget::enforcer::Actual;
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
-use token_budget::policy::Selector;
+use token_budget::policy::{OnNoLimit, Selector};
+use token_budget::pricing::PriceRow;
+use token_budget::tokens::RequestShape;
+use token_budget::usage::Unit;
 use token_budget::{
-    Budget, BudgetEnforcedClient, Call, CallError, Decision, Enforcer, JsonClient, Message, OnNoLimit,
-    Policy, PriceRow, PricingTable, Report, RequestShape, Unit, Usd, Window,
+    Budget, BudgetEnforcedClient, Call, Decision, Enforcer, Policy, PricingTable, Usd, Window,
 };
 
 use crate::support::{ready, team, usd};
@@ -246,7 +251,7 @@ fn sound_that_no_usage_tells_of_is_charged_as_it_was_held() {
     let call = shape.describe(charge()).input_tokens(1_000).output_tokens(1_000);
     let reservation = enforcer(Usd::dollars(1)).reserve_now(&call).unwrap().or_refusal().unwrap();
     let held = reservation.quoted();
-    let receipt = reservation.send().reconcile_now(Report::default()).unwrap();
+    let receipt = reservation.send().reconcile_now(Actual::default()).unwrap();
     assert_eq!((receipt.cost(), held), (usd("0.081"), usd("0.081")));
 }
 

@@ -1,9 +1,10 @@
 //! Is a request held for the fees, the second readings and the other models that a switch in it asks for?
 
 use serde_json::{Value, json};
-use token_budget::{
-    Budget, Call, Decision, Enforcer, Policy, PriceRow, PricingTable, RequestShape, Unit, Usd, Window,
-};
+use token_budget::pricing::PriceRow;
+use token_budget::tokens::RequestShape;
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, Decision, Enforcer, Policy, PricingTable, Usd, Window};
 
 use crate::support::{team, usd};
 
@@ -266,7 +267,7 @@ fn of_two_members_of_one_name_in_a_tool_nothing_is_overlooked() {
         let body = format!(r#"{{"model": "gpt-4o", "input": "hi", "tools": [{tool}]}}"#);
         let prompt = RequestShape::parse(body.as_bytes()).unwrap().prompt;
         use token_budget::TokenEstimator;
-        token_budget::FamilyEstimator::new().bound("gpt-4o", &prompt).tokens
+        token_budget::tokens::FamilyEstimator::new().bound("gpt-4o", &prompt).tokens
     };
     let long = "a long description of many words ".repeat(100);
     let table = [

@@ -3,10 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use token_budget::tokens::{Pages, RequestShape, Sound};
-use token_budget::{
-    Budget, ByteBound, Detail, Enforcer, FamilyEstimator, Part, Policy, Scope, TokenEstimator, Window,
-};
+use token_budget::call::{Detail, Pages, Part, Sound};
+use token_budget::tokens::{ByteBoundEstimator, FamilyEstimator, RequestShape};
+use token_budget::{Budget, Enforcer, Policy, Scope, TokenEstimator, Window};
 
 use crate::support::usd;
 
@@ -238,7 +237,7 @@ fn ten_pages_are_held_by_family() {
     ] {
         let held = estimator.count(model, &prompt);
         assert!(!held.opaque && (least..most).contains(&held.tokens), "{model}: {held}");
-        let bound = ByteBound.bound(model, &prompt);
+        let bound = ByteBoundEstimator.bound(model, &prompt);
         assert!(!bound.opaque && bound.tokens >= held.expected, "{model}: {bound}");
     }
 }

@@ -1,11 +1,11 @@
 //! Is a request held for all that its provider may bill of it, however it is written?
 
 use serde_json::{Value, json};
+use token_budget::call::{Part, ServiceTier};
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
-use token_budget::{
-    Budget, Call, FamilyEstimator, Part, Policy, PriceRow, PricingTable, Rates, RequestShape, ServiceTier,
-    TokenEstimator, Usd, Window,
-};
+use token_budget::pricing::{PriceRow, Rates};
+use token_budget::tokens::{FamilyEstimator, RequestShape};
+use token_budget::{Budget, Call, Policy, PricingTable, TokenEstimator, Usd, Window};
 
 use crate::support::{House, ready, team};
 

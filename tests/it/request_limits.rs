@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use token_budget::client::JsonClient;
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
-use token_budget::{
-    Budget, BudgetEnforcedClient, Call, Enforcer, JsonClient, Policy, PriceRow, PricingTable, Usd, Window,
-};
+use token_budget::pricing::PriceRow;
+use token_budget::{Budget, BudgetEnforcedClient, Call, Enforcer, Policy, PricingTable, Usd, Window};
 
 use crate::no_limit_clients::Priced;
 use crate::support::{ready, team};

@@ -1,6 +1,7 @@
 //! What does reading a body cost in memory?
 
-use token_budget::{ByteBound, FamilyEstimator, RequestShape, TokenEstimator};
+use token_budget::TokenEstimator;
+use token_budget::tokens::{ByteBoundEstimator, FamilyEstimator, RequestShape};
 
 /// Of these no request has more than 64.
 const ADVISOR: &str = "{\"type\":\"a\",\"model\":\"m\"}";
@@ -71,7 +72,7 @@ fn a_body_costs_at_most_eight_times_its_bytes() {
         let bytes = body.len() as u64;
         let measured = allocation_counter::measure(|| match RequestShape::parse(body.as_bytes()) {
             Ok(shape) => {
-                let held = ByteBound.bound("gpt-4o", &shape.prompt);
+                let held = ByteBoundEstimator.bound("gpt-4o", &shape.prompt);
                 assert!(held.tokens > 0 || held.opaque);
             }
             Err(error) => assert!(item == ADVISOR, "{error}"),
@@ -116,7 +117,8 @@ fn an_estimate_of_many_small_things_costs_no_more() {
 /// grew to twice its length beside all that is read of it.
 #[test]
 fn a_json_client_costs_no_more_than_the_body() {
-    use token_budget::{Call, JsonClient, LlmClient};
+    use token_budget::client::JsonClient;
+    use token_budget::{Call, LlmClient};
     let client =
         JsonClient::new("openai", |_: serde_json::Value| async { Ok::<_, std::io::Error>(Vec::new()) });
     // Those that cost the most where a text is read; smaller bodies have a fixed part beside.
@@ -163,8 +165,8 @@ fn answers(size: usize) -> Vec<String> {
 
 #[test]
 fn reading_an_answer_costs_at_most_eight_times_its_bytes() {
+    use token_budget::stream::{StreamReader, StreamSeen, WireReader};
     use token_budget::wire::{StreamMeter, extract};
-    use token_budget::{StreamReader, StreamSeen, WireReader};
     let mut worst = 0;
     for body in answers(1 << 18) {
         let bytes = body.len() as u64;

@@ -4,7 +4,8 @@
 //! many cases as one likes; the seed is printed.
 
 use serde_json::{Value, json};
-use token_budget::{ByteBound, EstimateKind, FamilyEstimator, RequestShape, TokenEstimator};
+use token_budget::TokenEstimator;
+use token_budget::tokens::{ByteBoundEstimator, EstimateKind, FamilyEstimator, RequestShape};
 
 /// Valid bodies of each API, each with the fields that clients send.
 #[expect(clippy::too_many_lines, reason = "bodies are data, and read best side by side")]
@@ -219,7 +220,7 @@ fn whatever_stands_anywhere_in_a_request_is_counted() {
             continue;
         }
         let shape = RequestShape::parse(changed.to_string().as_bytes()).expect("an object");
-        let held = ByteBound.bound(model, &shape.prompt);
+        let held = ByteBoundEstimator.bound(model, &shape.prompt);
         let family = FamilyEstimator::new().count(model, &shape.prompt);
         let is_held = held.needs_model_maximum() || held.tokens >= text.len() as u64;
         // A family's share is of its own tokens: no text is taken for less than an eighth of a token a byte.

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use token_budget::{
-    ByteBound, Detail, FamilyEstimator, Message, Part, Picture, Prompt, RequestShape, TokenEstimator,
-};
+use token_budget::TokenEstimator;
+use token_budget::call::{Detail, Message, Part, Picture, Prompt};
+use token_budget::tokens::{ByteBoundEstimator, FamilyEstimator, RequestShape};
 
 fn read(body: Value) -> RequestShape {
     RequestShape::read(&body).unwrap()
@@ -265,7 +265,7 @@ proptest! {
 #[test]
 fn a_request_for_priority_is_priced_as_one() {
     let body = br#"{"model": "gpt-5.4", "service_tier": "priority", "input": "hi", "max_output_tokens": 10}"#;
-    let call = token_budget::RequestShape::parse(body).unwrap().into_call("gpt-5.4").team("search");
+    let call = token_budget::tokens::RequestShape::parse(body).unwrap().into_call("gpt-5.4").team("search");
     let policy = crate::support::open_purse();
     let enforcer = token_budget::Enforcer::builder().policy(policy).build();
     let plain = token_budget::Call::new("gpt-5.4").team("search").input_tokens(1_000).output_tokens(1_000);
@@ -278,10 +278,10 @@ fn a_request_for_priority_is_priced_as_one() {
 fn a_body_names_its_tier_and_leaves_where_the_charge_runs() {
     let body =
         br#"{"model": "gpt-5.4", "service_tier": "priority", "input": "hi", "max_output_tokens": 1000}"#;
-    let in_us = token_budget::Conditions::new().with_region(token_budget::Region::named("us"));
+    let in_us = token_budget::call::Conditions::new().with_region(token_budget::call::Region::named("us"));
     let charge = token_budget::Call::charging().team("search").conditions(in_us);
     let call = RequestShape::parse(body).unwrap().describe(charge).input_tokens(0);
-    let enforcer = token_budget::Enforcer::builder().unbound(token_budget::Unbound::Allow).build();
+    let enforcer = token_budget::Enforcer::builder().unbound(token_budget::policy::Unbound::Allow).build();
     let reservation = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
     assert_eq!(call.scopes(), [token_budget::Scope::team("search").unwrap()]);
     // 1,000 output tokens at $30 a million, and a tenth more in the United States.
@@ -297,7 +297,7 @@ fn a_body_without_a_model_is_a_call_of_the_charge_s() {
 
 #[test]
 fn the_larger_of_two_limits_is_held_and_what_is_kept_elsewhere_is_not_counted() {
-    let shape = |body: &str| token_budget::RequestShape::parse(body.as_bytes()).unwrap();
+    let shape = |body: &str| token_budget::tokens::RequestShape::parse(body.as_bytes()).unwrap();
     let limits = shape(r#"{"max_completion_tokens": 1, "max_tokens": 100000, "n": 1, "best_of": 20}"#);
     assert_eq!((limits.output_tokens_max, limits.choices), (Some(100_000), 20));
     assert_eq!(shape(r#"{"max_tokens": 4096.0}"#).output_tokens_max, Some(4_096));
@@ -306,7 +306,7 @@ fn the_larger_of_two_limits_is_held_and_what_is_kept_elsewhere_is_not_counted() 
         r#"{"contents": [], "cachedContent": "cachedContents/1"}"#,
         r#"{"input": "hi", "prompt": {"id": "pmpt_1"}}"#,
     ] {
-        let estimate = ByteBound.bound("gpt-5", &shape(body).prompt);
+        let estimate = ByteBoundEstimator.bound("gpt-5", &shape(body).prompt);
         assert!(estimate.needs_model_maximum(), "{body}");
     }
 }
@@ -371,8 +371,8 @@ fn a_request_says_whether_it_reasons_and_whether_it_goes_on_alone() {
 }
 
 /// What the byte bound holds of a request to that model.
-fn held(model: &str, body: Value) -> token_budget::Estimate {
-    ByteBound.bound(model, &read(body).prompt)
+fn held(model: &str, body: Value) -> token_budget::tokens::Estimate {
+    ByteBoundEstimator.bound(model, &read(body).prompt)
 }
 
 #[test]
@@ -437,7 +437,8 @@ fn what_is_kept_elsewhere_is_taken_at_the_models_largest_input() {
 
 #[test]
 fn a_dearer_word_is_held_and_a_cheaper_one_is_not_believed() {
-    use token_budget::{Conditions, Meter, Region, ServiceTier};
+    use token_budget::call::{Conditions, Region, ServiceTier};
+    use token_budget::usage::Meter;
     let quoted = |body: Value, model: &str| {
         let call = read(body).into_call(model).input_tokens(1_000).output_tokens(1_000);
         token_budget::Enforcer::builder().build().quote(&call).unwrap().unwrap()
@@ -483,7 +484,10 @@ fn a_dearer_word_is_held_and_a_cheaper_one_is_not_believed() {
 fn a_tool_that_the_provider_runs_is_held_for_what_it_reads() {
     let body = || json!({"input": "hi", "tools": [{"type": "web_search"}]});
     let estimate = held("gpt-5", body());
-    assert!(estimate.tokens > 15_000 && estimate.kind == token_budget::EstimateKind::Guess, "{estimate}");
+    assert!(
+        estimate.tokens > 15_000 && estimate.kind == token_budget::tokens::EstimateKind::Guess,
+        "{estimate}"
+    );
     let with = |estimator: FamilyEstimator| estimator.count("gpt-5", &read(body()).prompt).tokens;
     assert_eq!(with(FamilyEstimator::new()) - with(FamilyEstimator::new().reading_at_most(5_000)), 10_000);
     // A megabyte of them is still one model's largest input.

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use token_budget::ledger::Signature;
-use token_budget::{Budget, Call, RefusalKind, RunGuard, RunLimits, Scope, Unit, Usage, Usd, Window};
+use token_budget::decision::RefusalKind;
+use token_budget::ledger::Attribution;
+use token_budget::run::RunLimits;
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, RunGuard, Scope, Usage, Usd, Window};
 
 use crate::support::{House, call, nanos, team, usd};
 
@@ -96,8 +99,8 @@ fn a_stopped_run_stays_stopped_with_its_first_reason() {
     let open = || RunGuard::builder("r").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     let first = open();
     let running = first.reserve_now(&call("milli", 10)).unwrap().or_refusal().unwrap().send();
-    first.stop_now(Signature::new("grace", "it loops")).unwrap();
-    first.stop_now(Signature::new("ada", "something else")).unwrap();
+    first.stop_now(Attribution::new("grace", "it loops")).unwrap();
+    first.stop_now(Attribution::new("ada", "something else")).unwrap();
 
     let stopped = |run: &RunGuard| {
         let decision = run.reserve_now(&call("milli", 1)).unwrap().or_refusal().unwrap_err();
@@ -119,9 +122,9 @@ fn a_stopped_run_stays_stopped_with_its_first_reason() {
 fn a_second_guard_that_stops_a_stopped_run_reports_the_first_reason() {
     let house = House::of([]);
     let open = || RunGuard::builder("r").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
-    open().stop_now(Signature::new("grace", "it loops")).unwrap();
+    open().stop_now(Attribution::new("grace", "it loops")).unwrap();
     let second = open();
-    second.stop_now(Signature::new("ada", "something else")).unwrap();
+    second.stop_now(Attribution::new("ada", "something else")).unwrap();
     let _ = second.reserve_now(&call("milli", 1)).unwrap().or_refusal().unwrap_err();
     assert!(second.report_now().unwrap().over.unwrap().contains("it loops"));
 }
@@ -186,7 +189,7 @@ fn two_runs_of_one_id_under_two_organisations_are_two_runs() {
     let (acme, other) = (open("acme"), open("other"));
     assert!(round(&acme, 1_000) && !round(&acme, 1));
     assert!(round(&other, 999));
-    acme.stop_now(Signature::new("grace", "enough")).unwrap();
+    acme.stop_now(Attribution::new("grace", "enough")).unwrap();
     assert_eq!(other.report_now().unwrap().over, None);
 }
 

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use token_budget::client::Permit;
+use token_budget::decision::RefusalKind;
+use token_budget::enforcer::Actual;
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
-use token_budget::ledger::Signature;
-use token_budget::{
-    Budget, Call, Enforcer, ErrorKind, KeptBack, Permit, RefusalKind, Report, RunGuard, RunLimits, RunPart,
-    Unbound, Unit, Usage, Usd, Window,
-};
+use token_budget::ledger::Attribution;
+use token_budget::policy::Unbound;
+use token_budget::run::{KeptBack, RunLimits, RunPart};
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, Enforcer, ErrorKind, RunGuard, Usage, Usd, Window};
 
 use crate::support::{FarLedger, House, block_on, call, open_purse, prices, ready, team, usd};
 
@@ -28,7 +31,7 @@ fn elsewhere(house: &House) -> Enforcer {
     builder.ledger(house.ledger.clone()).clock(house.clock.clone()).build()
 }
 
-fn dollars(limit: u32) -> token_budget::RunGuardBuilder {
+fn dollars(limit: u32) -> token_budget::run::Builder {
     RunGuard::builder("r").usd(Usd::dollars(limit))
 }
 
@@ -119,7 +122,7 @@ fn a_limit_of_zero_is_another_than_none() {
 fn a_signed_grant_raises_what_an_opening_cannot() {
     let house = House::of([]);
     let run = dollars(1).open_now(&house.enforcer).unwrap();
-    run.grant_now(Usd::dollars(1), Signature::new("ada", "it is nearly done")).unwrap();
+    run.grant_now(Usd::dollars(1), Attribution::new("ada", "it is nearly done")).unwrap();
     let again = dollars(1).open_now(&elsewhere(&house)).unwrap();
     assert!(round(&again, 2_000) && !round(&again, 1));
 }
@@ -179,7 +182,7 @@ fn a_parents_other_limits_reach_a_child_opened_by_its_id() {
     let stopped = House::of([]);
     let parent = dollars(1).open_now(&stopped.enforcer).unwrap();
     drop(parent.child("c").open_now().unwrap().or_refusal().unwrap());
-    parent.stop_now(Signature::new("ada", "it loops")).unwrap();
+    parent.stop_now(Attribution::new("ada", "it loops")).unwrap();
     let child = RunGuard::builder("r/c").open_now(&elsewhere(&stopped)).unwrap();
     let refused = child.reserve_now(&call("milli", 1)).unwrap().or_refusal().unwrap_err();
     assert!(matches!(refused.refusals()[0].kind, RefusalKind::Frozen { .. }));
@@ -237,10 +240,10 @@ fn naming_the_run_by_its_scope_is_enough_and_so_are_its_books() {
 fn the_closure_form_takes_a_call_of_a_run() {
     let house = House::of([]);
     let run = RunGuard::builder("r").usd(usd("0.015")).open_now(&house.enforcer).unwrap();
-    let ask = async |_: Permit| Ok::<_, std::io::Error>(((), Report::from(Usage::of(0, 10))));
+    let ask = async |_: Permit| Ok::<_, std::io::Error>(((), Actual::from(Usage::of(0, 10))));
     let call = run.call().with_model("milli").input_tokens(0).output_tokens(10);
-    assert!(ready(house.enforcer.run(&call, ask)).is_ok());
-    assert!(ready(house.enforcer.run(&call, ask)).is_err());
+    assert!(ready(house.enforcer.guard(&call, ask)).is_ok());
+    assert!(ready(house.enforcer.guard(&call, ask)).is_err());
     assert!(!ready(house.enforcer.check(&call)).unwrap().is_allowed());
     assert!(!house.enforcer.prepare(&call).unwrap().reserve_now(0, 10).unwrap().is_admitted());
 }
@@ -272,14 +275,15 @@ fn a_runs_time_and_stop_hold_for_calls_that_only_name_it() {
     assert_eq!(house.refuse(&call).refusals()[0].unit, Unit::TimeMs);
     assert!(run.report_now().unwrap().over.is_some());
     let stopped = RunGuard::builder("s").iterations(9).open_now(&house.enforcer).unwrap();
-    stopped.stop_now(Signature::new("ada", "it loops")).unwrap();
+    stopped.stop_now(Attribution::new("ada", "it loops")).unwrap();
     let call = stopped.call().with_model("milli").input_tokens(0).output_tokens(1);
     assert!(matches!(house.refuse(&call).refusals()[0].kind, RefusalKind::Frozen { .. }));
 }
 
 #[test]
 fn budgets_of_each_run_need_no_guard() {
-    let each = Budget::each_usd("runs", token_budget::ScopeKind::Run, Usd::cents(1), Window::lifetime());
+    let each =
+        Budget::each_usd("runs", token_budget::call::ScopeKind::Run, Usd::cents(1), Window::lifetime());
     let house = House::of([each, Budget::usd("search", team(), Usd::dollars(1), Window::day())]);
     drop(house.admit(&call("milli", 10).run("free-standing")));
     let _ = house.refuse(&call("milli", 11).run("free-standing"));

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use token_budget::ledger::Signature;
+use token_budget::decision::RefusalKind;
+use token_budget::ledger::Attribution;
+use token_budget::run::{Builder, RunPart, RunReport};
+use token_budget::time::ManualClock;
+use token_budget::usage::Unit;
 use token_budget::{
-    BudgetLedger, Clock, Decision, Enforcer, ErrorKind, Event, ManualClock, MemoryLedger, RefusalKind,
-    RunGuard, RunGuardBuilder, RunPart, RunReport, Unit, Usage, Usd,
+    BudgetLedger, Clock, Decision, Enforcer, ErrorKind, Event, MemoryLedger, RunGuard, Usage, Usd,
 };
 
 #[cfg(feature = "sqlite")]
@@ -64,11 +67,11 @@ impl Books {
     }
 }
 
-fn signed(by: &str, reason: &str) -> Signature {
-    Signature::new(by, reason)
+fn signed(by: &str, reason: &str) -> Attribution {
+    Attribution::new(by, reason)
 }
 
-fn open(builder: RunGuardBuilder, enforcer: &Enforcer) -> RunGuard {
+fn open(builder: Builder, enforcer: &Enforcer) -> RunGuard {
     block_on(builder.open(enforcer)).unwrap()
 }
 
@@ -95,7 +98,7 @@ fn leave(run: RunGuard, enforcer: &Enforcer) {
 }
 
 /// Opening it that way is a conflict that says so.
-fn conflict(builder: RunGuardBuilder, enforcer: &Enforcer, said: &str) {
+fn conflict(builder: Builder, enforcer: &Enforcer, said: &str) {
     let error = block_on(builder.open(enforcer)).unwrap_err();
     assert!(error.kind() == ErrorKind::Conflict && error.to_string().contains(said), "{error}");
 }
@@ -154,10 +157,10 @@ fn a_run_that_is_opened_elsewhere_goes_on_as_it_was() {
         let refused = block_on(run.tools(["search", "search"])).unwrap().or_refusal().unwrap_err();
         assert_eq!(refused.fits, ["search"]);
         assert!(spend(&run, 100).is_ok(), "the last of its dollar");
-        let crossed = |event: &Event| matches!(event, Event::Crossed { .. });
-        let fired = heard_here.count(crossed) + heard.count(crossed);
+        let reached = |event: &Event| matches!(event, Event::Reached { .. });
+        let fired = heard_here.count(reached) + heard.count(reached);
         assert!(spend(&run, 0).is_ok(), "a call of nothing costs nothing");
-        assert_eq!(heard_here.count(crossed) + heard.count(crossed), fired, "a level fires once");
+        assert_eq!(heard_here.count(reached) + heard.count(reached), fired, "a level fires once");
         books.clock.advance(Duration::from_secs(40));
         let late = spend(&run, 0).unwrap_err();
         assert_eq!(
@@ -257,7 +260,7 @@ fn a_child_that_is_opened_by_its_id_has_its_parents() {
         assert_eq!((told.subtree.usd, told.direct.usd, told.children), (usd("0.70"), Usd::ZERO, 1));
         assert!(spend(&trip, 200).is_ok());
         let refused = spend(&search, 101).unwrap_err();
-        let by_trip = |refusal: &token_budget::Refusal| {
+        let by_trip = |refusal: &token_budget::decision::Refusal| {
             refusal.scope.as_ref().map(|scope| scope.name()) == Some("trip")
         };
         assert!(refused.refusals().iter().any(by_trip), "{refused}");

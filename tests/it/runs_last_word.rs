@@ -1,9 +1,11 @@
 //! Can a run always say its last word, and is it on the strongest model that fits?
 
-use token_budget::ledger::Signature;
+use token_budget::decision::RefusalKind;
+use token_budget::ledger::Attribution;
+use token_budget::run::{KeptBack, RunPart};
+use token_budget::usage::Unit;
 use token_budget::{
-    Admission, Budget, Call, Decision, KeptBack, Policy, RefusalKind, Reservation, RunGuard, RunPart, Tiers,
-    Unit, Usage, Usd, Window,
+    Admission, Budget, Call, Decision, Policy, Reservation, RunGuard, Tiers, Usage, Usd, Window,
 };
 
 use crate::support::{House, call, team, usd};
@@ -125,7 +127,7 @@ fn from_its_share_on_a_run_falls_back_and_returns_when_there_is_room_again() {
     assert_eq!(refused.model(), "large", "where none fits, the answer is the first refusal");
 
     // A raise to thirty moves the half to fifteen.
-    run.grant_now(Usd::dollars(20), Signature::new("ada", "worth it")).unwrap();
+    run.grant_now(Usd::dollars(20), Attribution::new("ada", "worth it")).unwrap();
     assert_eq!(admitted(&run, &call("large", 500)).model(), "large");
 }
 
@@ -151,8 +153,10 @@ fn without_a_ladder_of_its_own_a_run_walks_the_policys() {
 #[test]
 fn a_teams_degrade_tier_is_walked_together_with_the_runs() {
     let tier = |percent: u32, action| token_budget::policy::Tier { percent: percent.into(), action };
-    let tiers =
-        Tiers::new([tier(50, token_budget::TierAction::Degrade), tier(100, token_budget::TierAction::Block)]);
+    let tiers = Tiers::new([
+        tier(50, token_budget::decision::TierAction::Degrade),
+        tier(100, token_budget::decision::TierAction::Block),
+    ]);
     let month = Budget::usd("search", team(), Usd::dollars(4), Window::month()).tiers(tiers.unwrap());
     let house = House::new(Policy::new([month]).unwrap().with_ladder(["large", "medium", "small"]));
     let run = ladder("r", &house);

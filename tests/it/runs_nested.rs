@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use token_budget::ledger::Signature;
-use token_budget::{
-    Budget, Call, ChildAdmission, Decision, Enforcer, KeptBack, Refusal, RefusalKind, RunGuard, RunLimits,
-    RunPart, RunReport, Scope, Unit, Usage, Usd, Window,
-};
+use token_budget::decision::{Refusal, RefusalKind};
+use token_budget::ledger::Attribution;
+use token_budget::run::{ChildAdmission, KeptBack, RunLimits, RunPart, RunReport};
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, Decision, Enforcer, RunGuard, Scope, Usage, Usd, Window};
 
 use crate::support::{Dice, FarLedger, House, at, block_on, call, nanos, prices, ready, team, usd};
 
@@ -322,7 +322,7 @@ fn a_stop_reaches_every_run_below_carved_or_not() {
     let below = opened(part.child("below").open_now().unwrap());
     let running = part.reserve_now(&call("milli", 100)).unwrap().or_refusal().unwrap().send();
 
-    top.stop_now(Signature::new("grace", "it loops")).unwrap();
+    top.stop_now(Attribution::new("grace", "it loops")).unwrap();
 
     let kind = RefusalKind::Frozen { by: "grace".into(), reason: "it loops".into() };
     for run in [&shared, &part, &below] {

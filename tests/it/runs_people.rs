@@ -8,16 +8,15 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use token_budget::ledger::{EntryKind, MarkAction, Signature};
-use token_budget::{
-    Budget, BudgetLedger, Enforcer, Event, Observer, OnLimit, PauseAnswer, Paused, RefusalKind, Root,
-    RunGuard, RunLimits, RunPart, Scope, StopSignal, Turn, Usage, Usd, Window,
-};
+use token_budget::decision::RefusalKind;
+use token_budget::ledger::{Attribution, EntryKind, MarkAction, Tenant};
+use token_budget::run::{OnLimit, PauseAnswer, Paused, RunLimits, RunPart, StopSignal, Turn};
+use token_budget::{Budget, BudgetLedger, Enforcer, Event, Observer, RunGuard, Scope, Usage, Usd, Window};
 
 use crate::support::{FarLedger, House, at, block_on, call, prices, ready, team, usd};
 
-fn signed(by: &str, reason: &str) -> Signature {
-    Signature::new(by, reason)
+fn signed(by: &str, reason: &str) -> Attribution {
+    Attribution::new(by, reason)
 }
 
 /// Another process: it shares the ledger and nothing else.
@@ -144,9 +143,9 @@ fn a_grant_is_signed_in_the_journal_told_and_found_by_every_guard() {
     // The other process was short before; its next call finds the grant.
     assert!(spend(&other, 1_500));
     assert_eq!(other.report_now().unwrap().granted_usd, usd("0.50"));
-    let journal = ready(house.ledger.entries(&Root::unnamed(), 0, 100)).unwrap();
+    let journal = ready(house.ledger.entries(&Tenant::unnamed(), 0, 100)).unwrap();
     let posted = journal.iter().find(|entry| entry.kind == EntryKind::Recorded).unwrap();
-    assert_eq!(posted.signature, Some(signed("ada", "nearly done")));
+    assert_eq!(posted.attribution, Some(signed("ada", "nearly done")));
     let told = |event: &Event| matches!(event, Event::Granted { usd: raise, by, .. } if *raise == usd("0.50") && by == "ada");
     assert_eq!(house.ears.count(told), 1);
     // Whoever opens it later finds it as well.
@@ -177,7 +176,7 @@ fn a_stop_answers_a_run_that_waits() {
     let paused = paused(&child, 1_001);
     top.stop_now(signed("grace", "enough")).unwrap();
     let PauseAnswer::Stopped(mark) = ready(paused.answer()) else { panic!("it was stopped") };
-    assert_eq!((mark.scope, mark.signature), (Scope::run("top").unwrap(), signed("grace", "enough")));
+    assert_eq!((mark.scope, mark.attribution), (Scope::run("top").unwrap(), signed("grace", "enough")));
     let turn = child.turn_now(&call("milli", 1)).unwrap();
     let Turn::Over(report) = turn else { panic!("{turn:?}") };
     assert_eq!(report.over.unwrap(), "run/top was stopped by grace: enough");
@@ -241,7 +240,7 @@ fn running_calls_hear_of_a_stop_of_their_run_or_of_one_above() {
     assert_eq!(bells[2].rung(), before[2]);
     for (signal, bell) in signals.iter_mut().take(2).zip(&bells) {
         let Poll::Ready(mark) = poll(signal, bell) else { panic!("it was stopped") };
-        assert_eq!((mark.action, mark.signature.reason.as_str()), (MarkAction::Stop, "it loops"));
+        assert_eq!((mark.action, mark.attribution.reason.as_str()), (MarkAction::Stop, "it loops"));
     }
     assert_eq!(other.stopped().reason(), None);
 }
@@ -255,11 +254,11 @@ fn a_stop_made_elsewhere_is_heard_with_the_next_refusal_and_told_by_every_report
     other.stop_now(signed("grace", "it loops")).unwrap();
     assert_eq!(signal.reason(), None, "nobody here has heard of it yet");
     assert!(!spend(&run, 1));
-    assert_eq!(signal.reason().unwrap().signature.by, "grace");
+    assert_eq!(signal.reason().unwrap().attribution.by, "grace");
     // A guard that was refused nothing reads it in the ledger.
     let third = RunGuard::builder("r").limits(RunLimits::none()).open_now(&elsewhere(&house)).unwrap();
     assert_eq!(third.report_now().unwrap().over.as_deref(), Some("stopped by grace: it loops"));
-    assert_eq!(third.stopped().reason().unwrap().signature.by, "grace");
+    assert_eq!(third.stopped().reason().unwrap().attribution.by, "grace");
 }
 
 #[test]
@@ -268,14 +267,14 @@ fn a_second_guard_here_hears_of_a_stop_at_once() {
     let (first, second) = (asking(&house.enforcer), asking(&house.enforcer));
     let signal = second.stopped();
     first.stop_now(signed("grace", "it loops")).unwrap();
-    assert_eq!(signal.reason().unwrap().signature.reason, "it loops");
+    assert_eq!(signal.reason().unwrap().attribution.reason, "it loops");
     drop((first, second));
     // A second stop wakes whoever listens, and leaves the first reason.
     let third = RunGuard::builder("t").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
     let signal = third.stopped();
     third.stop_now(signed("ada", "one")).unwrap();
     third.stop_now(signed("bob", "two")).unwrap();
-    assert_eq!(signal.reason().unwrap().signature.by, "ada");
+    assert_eq!(signal.reason().unwrap().attribution.by, "ada");
 }
 
 #[test]
@@ -384,7 +383,7 @@ fn a_far_ledger_serves_runs_as_well() {
         assert_eq!((report.spent_usd, report.reserved_usd), (usd("0.10"), Usd::ZERO));
         let signal = run.stopped();
         run.stop(signed("ada", "done")).await.unwrap();
-        assert_eq!(signal.await.signature.reason, "done");
+        assert_eq!(signal.await.attribution.reason, "done");
         assert!(run.reserve(&call("milli", 1)).await.unwrap().or_refusal().is_err());
         drop(run);
         assert_eq!(enforcer.flush().await.unwrap(), 0);

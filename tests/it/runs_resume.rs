@@ -4,8 +4,9 @@ use std::future::Future;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use token_budget::ledger::Signature;
-use token_budget::{Enforcer, Event, RunGuard, RunPart, RunState, Scope, Usage, Usd};
+use token_budget::ledger::Attribution;
+use token_budget::run::{RunPart, RunState};
+use token_budget::{Enforcer, Event, RunGuard, Scope, Usage, Usd};
 
 use crate::support::{FarLedger, House, block_on, call, prices, usd};
 
@@ -20,7 +21,7 @@ fn spend(run: &RunGuard, tokens: u64) -> bool {
 }
 
 /// The run with its limits, which every later opening must name alike.
-fn limited() -> token_budget::RunGuardBuilder {
+fn limited() -> token_budget::run::Builder {
     let builder = RunGuard::builder("r").usd(usd("1.00")).iterations(10).tool("search", 3);
     builder.time_limit(Duration::from_secs(60))
 }
@@ -51,7 +52,7 @@ fn everything_of_a_run_goes_on_when_its_id_is_opened_again() {
     let first = open(&house, None);
     assert!(spend(&first, 400));
     first.tools_now(["search", "search"]).unwrap().or_refusal().unwrap().start();
-    first.grant_now(usd("0.10"), Signature::new("ada", "more")).unwrap();
+    first.grant_now(usd("0.10"), Attribution::new("ada", "more")).unwrap();
     drop(first.child("c").open_now().unwrap().or_refusal().unwrap());
     house.clock.advance(Duration::from_secs(20));
     drop(first);
@@ -72,7 +73,7 @@ fn a_saved_state_is_put_on_a_ledger_that_does_not_know_the_run() {
     let run = open(&before, None);
     assert!(spend(&run, 300));
     run.tools_now(["search", "fetch"]).unwrap().or_refusal().unwrap().start();
-    run.grant_now(usd("0.25"), Signature::new("ada", "more")).unwrap();
+    run.grant_now(usd("0.25"), Attribution::new("ada", "more")).unwrap();
     run.attach("task", 7);
     let in_flight = run.reserve_now(&call("milli", 200)).unwrap().or_refusal().unwrap().send();
     before.clock.advance(Duration::from_secs(15));
@@ -109,7 +110,7 @@ fn a_state_is_passed_over_where_the_ledger_knows_the_run() {
     // It may know nothing but that it was stopped.
     let stopped = House::of([]);
     let scope = Scope::run("r").unwrap();
-    stopped.enforcer.freeze_now(None, &scope, Signature::new("ops", "no")).unwrap();
+    stopped.enforcer.freeze_now(None, &scope, Attribution::new("ops", "no")).unwrap();
     assert!(!open(&stopped, Some(state.clone())).was_restored());
 
     // Restored twice at once, it counts once.
@@ -128,16 +129,16 @@ fn a_stop_and_the_levels_that_fired_are_restored() {
     let before = House::of([]);
     let run = open(&before, None);
     assert!(spend(&run, 1_000));
-    let crossed = |event: &Event| matches!(event, Event::Crossed { .. });
-    assert_eq!(before.ears.count(crossed), 1);
-    run.stop_now(Signature::new("grace", "it loops")).unwrap();
+    let reached = |event: &Event| matches!(event, Event::Reached { .. });
+    assert_eq!(before.ears.count(reached), 1);
+    run.stop_now(Attribution::new("grace", "it loops")).unwrap();
     let state = run.save_now().unwrap();
 
     let after = House::of([]);
     let run = open(&after, Some(state));
     assert_eq!(run.report_now().unwrap().over.as_deref(), Some("stopped by grace: it loops"));
     assert!(!spend(&run, 0));
-    assert_eq!(after.ears.count(crossed), 0, "it was told before");
+    assert_eq!(after.ears.count(reached), 0, "it was told before");
 }
 
 #[test]
@@ -145,7 +146,7 @@ fn restoring_may_break_off_at_any_point_and_the_next_attempt_restores_figures_an
     let before = House::of([]);
     let run = open(&before, None);
     assert!(spend(&run, 100));
-    run.stop_now(Signature::new("ada", "it loops")).unwrap();
+    run.stop_now(Attribution::new("ada", "it loops")).unwrap();
     let state = run.save_now().unwrap();
     let mut broken_off = 0;
     for polls in 0..60 {

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use token_budget::ledger::Signature;
-use token_budget::{
-    Budget, Call, Enforcer, RefusalKind, RunGuard, RunLimits, Scope, ToolRefusal, ToolReservation, Unit,
-    Window,
-};
+use token_budget::decision::RefusalKind;
+use token_budget::ledger::Attribution;
+use token_budget::run::{RunLimits, ToolRefusal, ToolReservation};
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, Enforcer, RunGuard, Scope, Window};
 
 use crate::support::{FarLedger, House, block_on, prices};
 
@@ -143,7 +143,7 @@ fn a_run_above_counts_the_calls_below_also_where_dollars_are_carved() {
     let house = House::of([]);
     let run = RunGuard::builder("r").usd(token_budget::Usd::dollars(1)).tool("search", 2);
     let run = run.open_now(&house.enforcer).unwrap();
-    let part = token_budget::RunPart::Usd(token_budget::Usd::cents(10));
+    let part = token_budget::run::RunPart::Usd(token_budget::Usd::cents(10));
     let shared = run.child("shared").open_now().unwrap().or_refusal().unwrap();
     let carved = run.child("carved").carve(part).open_now().unwrap().or_refusal().unwrap();
 
@@ -166,7 +166,7 @@ fn a_stopped_run_and_a_run_out_of_time_call_no_tools() {
     assert_eq!((late.decision.refusals()[0].unit.clone(), late.fits.len()), (Unit::TimeMs, 0));
 
     let run = RunGuard::builder("s").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
-    run.stop_now(Signature::new("grace", "it loops")).unwrap();
+    run.stop_now(Attribution::new("grace", "it loops")).unwrap();
     let stopped = refuse(&run, &["search"]);
     assert!(stopped.to_string().contains("it loops"), "{stopped}");
     assert!(stopped.fits.is_empty());

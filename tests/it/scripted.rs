@@ -573,7 +573,9 @@ fn chance_draws_every_kind_of_reply_and_the_same_for_the_same_seed() {
 #[cfg(feature = "tiktoken")]
 #[test]
 fn a_plain_text_is_as_many_tokens_for_openais_vocabulary_as_it_bills() {
-    use token_budget::{Message, Prompt, TiktokenEstimator, TokenEstimator};
+    use token_budget::TokenEstimator;
+    use token_budget::call::{Message, Prompt};
+    use token_budget::tokens::TiktokenEstimator;
     let count = |text: &str| {
         let prompt = Prompt { messages: vec![Message::user(text)], tools: vec![] };
         TiktokenEstimator::default().count("gpt-4o", &prompt).tokens

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
+use token_budget::stream::{StreamOptions, WireReader};
 use token_budget::testing::{BilledCall, CallEnd, Reply, ScriptedFault, ScriptedProvider, ScriptedStream};
-use token_budget::{
-    Budget, Call, Enforcer, ManualClock, Policy, Scope, StreamOptions, Timestamp, Usd, Window, WireReader,
-};
+use token_budget::time::{ManualClock, Timestamp};
+use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
 
 use crate::support::block_on;
 
@@ -152,7 +152,7 @@ fn the_books_cover_what_is_generated_unheard() {
                 let options = StreamOptions::default();
                 let open = |_| provider.stream(CHAT, STREAM.as_bytes());
                 let reader = WireReader::new(Some("openai"));
-                let mut stream = enforcer.run_stream(&call, options, reader, open).await.expect("admitted");
+                let mut stream = enforcer.guard_stream(&call, options, reader, open).await.expect("admitted");
                 for _ in 0..frames {
                     poll_fn(|context| Pin::new(&mut stream).poll_next(context))
                         .await

@@ -3,12 +3,16 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use token_budget::call::{Message, ScopeKind};
+use token_budget::enforcer::OutboxFile;
 use token_budget::http::{Denial, HttpBudget, RequestHead, Ruling};
-use token_budget::ledger::Signature;
+use token_budget::ledger::Attribution;
+use token_budget::stream::{Drain, StreamOptions, StreamSeen};
+use token_budget::tokens::{Calibration, LearnedOutput};
+use token_budget::usage::Unit;
 use token_budget::{
-    Admission, Budget, BudgetEnforcedClient, Calibration, Call, Drain, Enforcer, Event, LearnedOutput,
-    MemoryLedger, Message, MeteredStream, Observer, OutboxFile, Policy, RunGuard, ScopeKind, StreamOptions,
-    StreamSeen, Unit, Usage, Usd, Window,
+    Admission, Budget, BudgetEnforcedClient, Call, Enforcer, Event, MemoryLedger, MeteredStream, Observer,
+    Policy, RunGuard, Usage, Usd, Window,
 };
 
 /// Whoever it belongs to, the name of another user is nobody's business.
@@ -106,7 +110,7 @@ fn runs_streams_and_clients_show_themselves_alone() {
     let tools = run.tools_now(["search"]).unwrap();
     see(&tools);
     see(&run.report_now().unwrap().limits);
-    run.stop_now(Signature::new("ada", "it loops")).unwrap();
+    run.stop_now(Attribution::new("ada", "it loops")).unwrap();
 
     let mut seen = StreamSeen::default();
     seen.text("my prompt, said back");
@@ -126,7 +130,7 @@ fn runs_streams_and_clients_show_themselves_alone() {
 
     #[derive(Debug)]
     struct Nobody;
-    impl token_budget::Background for Nobody {
+    impl token_budget::stream::Background for Nobody {
         fn run(
             &self,
             _: std::pin::Pin<Box<dyn std::future::Future<Output = ()> + Send>>,
@@ -183,7 +187,7 @@ async fn gates_and_what_they_let_through_show_no_body() {
 fn a_ledger_in_a_file_shows_its_file() {
     let folder = std::env::temp_dir().join(format!("token-budget-shown-books-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let ledger = token_budget::SqliteLedger::open(folder.join("books.db")).unwrap();
+    let ledger = token_budget::ledger::SqliteLedger::open(folder.join("books.db")).unwrap();
     see(&ledger);
     assert!(format!("{ledger:?}").contains("books.db"));
     drop(ledger);

@@ -8,13 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use futures_core::Stream;
 use serde_json::{Value, json};
+use token_budget::call::ScopeKind;
+use token_budget::client::{Failure, StreamingClient};
+use token_budget::enforcer::Actual;
+use token_budget::stream::{OnCeiling, StreamError, StreamOptions, StreamReader, WireReader};
 use token_budget::testing::{
     Oracle, Reply, ScriptedFault, ScriptedProvider, ScriptedResponse, ScriptedStream,
 };
+use token_budget::tokens::RequestShape;
+use token_budget::usage::Unit;
 use token_budget::{
-    AtCeiling, Budget, BudgetEnforcedClient, Call, Enforcer, Failure, LlmClient, MemoryLedger, Policy,
-    Report, RequestShape, Scope, ScopeKind, StreamError, StreamOptions, StreamReader, StreamingClient, Unit,
-    Usd, Window, WireReader, wire,
+    Budget, BudgetEnforcedClient, Call, Enforcer, LlmClient, MemoryLedger, Policy, Scope, Usd, Window, wire,
 };
 
 use crate::support::{Dice, FarLedger};
@@ -59,9 +63,9 @@ impl LlmClient for Client {
         if response.status == 200 { Ok((provider, response)) } else { Err(Failed::Status(response.status)) }
     }
 
-    fn report(&self, (provider, response): &Self::Response) -> Report {
+    fn report(&self, (provider, response): &Self::Response) -> Actual {
         wire::extract(Some(provider), &response.body, response.headers())
-            .map(Report::from)
+            .map(Actual::from)
             .unwrap_or_default()
     }
 
@@ -163,9 +167,9 @@ async fn whole(
 ) {
     match patiently(patience, client.call_as(charge, request)).await {
         Some(Ok(_)) => one_more(&met.answered),
-        Some(Err(token_budget::CallError::Refused(_))) => one_more(&met.refused),
-        Some(Err(token_budget::CallError::Ledger(error))) => panic!("{error}"),
-        Some(Err(token_budget::CallError::Client(_))) => one_more(&met.failed),
+        Some(Err(token_budget::client::CallError::Refused(_))) => one_more(&met.refused),
+        Some(Err(token_budget::client::CallError::Ledger(error))) => panic!("{error}"),
+        Some(Err(token_budget::client::CallError::Client(_))) => one_more(&met.failed),
         None => one_more(&met.cancelled),
     }
 }
@@ -180,9 +184,9 @@ async fn streamed(
 ) {
     let mut stream = match patiently(patience, client.stream_as(charge, request)).await {
         Some(Ok(stream)) => stream,
-        Some(Err(token_budget::CallError::Refused(_))) => return one_more(&met.refused),
-        Some(Err(token_budget::CallError::Ledger(error))) => panic!("{error}"),
-        Some(Err(token_budget::CallError::Client(_))) => return one_more(&met.failed),
+        Some(Err(token_budget::client::CallError::Refused(_))) => return one_more(&met.refused),
+        Some(Err(token_budget::client::CallError::Ledger(error))) => panic!("{error}"),
+        Some(Err(token_budget::client::CallError::Client(_))) => return one_more(&met.failed),
         None => return one_more(&met.cancelled),
     };
     let mut frames = 0;
@@ -303,7 +307,7 @@ async fn a_ledger_far_away_holds_the_same() {
     let ledger = MemoryLedger::new();
     let far = FarLedger::new(ledger.clone());
     let enforcer = Enforcer::builder().policy(policy(Usd::dollars(1_000_000))).ledger(far).build();
-    let options = StreamOptions::slices(32).at_ceiling(AtCeiling::Finish);
+    let options = StreamOptions::slices(32).at_ceiling(OnCeiling::Finish);
 
     soak("soak_far", enforcer, &ledger, options, calls() / 4).await;
 }

@@ -8,11 +8,16 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use parking_lot::Mutex;
-use token_budget::ledger::{Ended, EntryKind, Rank};
+use token_budget::enforcer::{OnAbandon, OnOutage};
+use token_budget::ledger::{Attribution, Certainty, Ended, EntryKind, Tenant};
+use token_budget::stream::{
+    Background, Drain, OnCeiling, StreamEnd, StreamError, StreamOptions, StreamOutcome, StreamSeen,
+    WireReader,
+};
+use token_budget::time::ManualClock;
+use token_budget::usage::Unit;
 use token_budget::{
-    Abandoned, AtCeiling, Background, Budget, BudgetLedger, Call, Drain, Enforcer, InFlight, LedgerAway,
-    ManualClock, MemoryLedger, MeteredStream, Policy, Root, Signature, StreamEnd, StreamError, StreamOptions,
-    StreamOutcome, StreamSeen, Unit, Usage, Usd, Window, WireReader,
+    Budget, BudgetLedger, Call, Enforcer, InFlight, MemoryLedger, MeteredStream, Policy, Usage, Usd, Window,
 };
 
 use crate::support::{Dice, FarLedger, House, Link, NOON, at, block_on, call, prices, ready, team, usd};
@@ -118,7 +123,7 @@ pub(crate) fn open(house: &House, call: &Call, options: &StreamOptions) -> InFli
 
 /// How the journal says that the last call ended.
 pub(crate) fn journal_end(house: &House) -> (EntryKind, Option<Ended>) {
-    let entries = ready(BudgetLedger::entries(&house.ledger, &Root::unnamed(), 1, 1_000)).expect("entries");
+    let entries = ready(BudgetLedger::entries(&house.ledger, &Tenant::unnamed(), 1, 1_000)).expect("entries");
     let last = entries.iter().rfind(|entry| entry.note.ended.is_some()).expect("an end");
     (last.kind, last.note.ended)
 }
@@ -159,9 +164,9 @@ fn the_providers_figure_wins_over_the_text() {
     assert_eq!(ready(read_all(&mut stream)).0, 2);
 
     let receipt = outcome.take().receipt.expect("a receipt").expect("settled");
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.009"), Rank::Reported));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.009"), Certainty::Reported));
     assert_eq!(house.dollars(&call), (usd("0.009"), Usd::ZERO));
-    assert_eq!(journal_end(&house), (EntryKind::Reconciled(Rank::Reported), Some(Ended::Reported)));
+    assert_eq!(journal_end(&house), (EntryKind::Reconciled(Certainty::Reported), Some(Ended::Reported)));
 }
 
 #[test]
@@ -175,7 +180,7 @@ fn a_stream_without_usage_is_charged_from_its_text() {
     assert_eq!(block_on(read_all(&mut stream)).0, 2);
 
     let receipt = outcome.take().receipt.expect("a receipt").expect("settled");
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.007"), Rank::Estimated)); // seven bytes
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.007"), Certainty::Estimated)); // seven bytes
 }
 
 #[test]
@@ -206,7 +211,7 @@ fn an_answer_that_no_longer_fits_ends_with_a_refusal_that_carries_it() {
 fn an_answer_may_be_let_finish_and_its_overrun_is_recorded() {
     let house = House::of([Budget::usd("day", team(), usd("0.095"), Window::day())]);
     let call = call("milli", 5_000);
-    let options = slice(20).at_ceiling(AtCeiling::Finish);
+    let options = slice(20).at_ceiling(OnCeiling::Finish);
     let provider = Provider::sends(vec![Sent::Text("0123456789"); 50]);
     let (mut stream, outcome) = metered(open(&house, &call, &options), provider, options);
 
@@ -279,9 +284,9 @@ fn what_an_operator_chose_for_abandoned_calls_holds_for_streams() {
         house.dollars(&call)
     };
 
-    assert_eq!(spent_under(Abandoned::Hold), (usd("0.01"), Usd::ZERO), "the same");
-    assert_eq!(spent_under(Abandoned::InputFloor), (usd("0.01"), Usd::ZERO), "the input, and what was seen");
-    assert_eq!(spent_under(Abandoned::Release), (Usd::ZERO, Usd::ZERO));
+    assert_eq!(spent_under(OnAbandon::Hold), (usd("0.01"), Usd::ZERO), "the same");
+    assert_eq!(spent_under(OnAbandon::InputFloor), (usd("0.01"), Usd::ZERO), "the input, and what was seen");
+    assert_eq!(spent_under(OnAbandon::Release), (Usd::ZERO, Usd::ZERO));
 }
 
 #[test]
@@ -305,7 +310,7 @@ fn usage_seen_before_a_drop_is_charged_as_reported_where_the_answer_was_whole() 
     drop(stream); // before `[DONE]`
 
     assert_eq!(house.dollars(&call), (usd("0.002"), Usd::ZERO));
-    assert_eq!(journal_end(&house), (EntryKind::Reconciled(Rank::Reported), Some(Ended::Reported)));
+    assert_eq!(journal_end(&house), (EntryKind::Reconciled(Certainty::Reported), Some(Ended::Reported)));
 }
 
 /// Bytes as they come from a socket.
@@ -413,8 +418,8 @@ fn a_frozen_scope_stops_its_streams_after_what_they_hold() {
     let provider = Provider::sends(vec![Sent::Text("0123456789"); 50]);
     let (mut stream, _) = metered(open(&house, &call, &options), provider, options);
 
-    let signature = Signature::new("ada", "runs away");
-    ready(house.enforcer.freeze(None, &team(), signature)).expect("frozen");
+    let attribution = Attribution::new("ada", "runs away");
+    ready(house.enforcer.freeze(None, &team(), attribution)).expect("frozen");
     let (items, error) = ready(read_all(&mut stream));
 
     assert_eq!(items, 3);
@@ -513,16 +518,16 @@ fn a_drain_that_runs_out_of_time_is_charged_as_it_stands() {
 }
 
 /// A house whose ledger must be waited for.
-pub(crate) fn far(limit: Usd, away: LedgerAway) -> (Enforcer, FarLedger, MemoryLedger) {
-    let (enforcer, ledger, inner, _) = far_on_a_clock(limit, away, Abandoned::Hold);
+pub(crate) fn far(limit: Usd, away: OnOutage) -> (Enforcer, FarLedger, MemoryLedger) {
+    let (enforcer, ledger, inner, _) = far_on_a_clock(limit, away, OnAbandon::Hold);
     (enforcer, ledger, inner)
 }
 
 /// The same, with its clock.
 pub(crate) fn far_on_a_clock(
     limit: Usd,
-    away: LedgerAway,
-    abandoned: Abandoned,
+    away: OnOutage,
+    abandoned: OnAbandon,
 ) -> (Enforcer, FarLedger, MemoryLedger, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(at(NOON)));
     let inner = MemoryLedger::with_clock(clock.clone());
@@ -547,7 +552,7 @@ pub(crate) async fn dollars(enforcer: &Enforcer) -> (Usd, Usd) {
 
 #[test]
 fn a_ledger_far_away_is_asked_ahead_and_waited_for_only_at_the_brink() {
-    let (enforcer, ledger, inner) = far(usd("0.095"), LedgerAway::FailClosed);
+    let (enforcer, ledger, inner) = far(usd("0.095"), OnOutage::FailClosed);
     block_on(async {
         let options = slice(20);
         let call = call("milli", 5_000).streaming(20);
@@ -568,8 +573,8 @@ fn a_ledger_far_away_is_asked_ahead_and_waited_for_only_at_the_brink() {
 
 #[test]
 fn a_ledger_that_goes_away_ends_a_stream_at_what_it_holds_unless_the_policy_lets_it_pass() {
-    let open_door = LedgerAway::FailOpen { at_most: Usd::dollars(1) };
-    for (away, items_expected) in [(LedgerAway::FailClosed, 6), (open_door, 50)] {
+    let open_door = OnOutage::FailOpen { at_most: Usd::dollars(1) };
+    for (away, items_expected) in [(OnOutage::FailClosed, 6), (open_door, 50)] {
         let (enforcer, ledger, inner) = far(Usd::dollars(10), away);
         block_on(async {
             let options = slice(50);
@@ -583,7 +588,7 @@ fn a_ledger_that_goes_away_ends_a_stream_at_what_it_holds_unless_the_policy_lets
             let (items, error) = read_all(&mut stream).await;
 
             assert_eq!(items, items_expected, "{away:?}: {error:?}");
-            assert_eq!(matches!(error, Some(StreamError::Ledger(_))), away == LedgerAway::FailClosed);
+            assert_eq!(matches!(error, Some(StreamError::Ledger(_))), away == OnOutage::FailClosed);
             ledger.set(Link::Up);
             enforcer.flush().await.expect("delivered");
             let charged = usd("0.01").nanos() * i64::try_from(items).expect("small");
@@ -599,7 +604,7 @@ fn a_ledger_that_goes_away_ends_a_stream_at_what_it_holds_unless_the_policy_lets
 fn streams_dropped_at_random_awaits_leave_no_hold_and_lose_no_money() {
     let mut dice = Dice::new("streams_dropped_at_random_awaits");
     for round in 0..2_000 {
-        let (enforcer, _, inner) = far(Usd::dollars(10), LedgerAway::FailClosed);
+        let (enforcer, _, inner) = far(Usd::dollars(10), OnOutage::FailClosed);
         let options = slice(1 + dice.below(60));
         let length = usize::try_from(dice.below(30)).expect("small");
         let mut script = vec![Sent::Text("0123456789"); length];
@@ -712,7 +717,7 @@ fn what_runs_in_the_background_is_held_whole_and_charged_so_where_nobody_heard_i
 
     assert_eq!(outcome.take().end, StreamEnd::Dropped);
     assert_eq!(house.dollars(&background), (usd("5"), Usd::ZERO));
-    for abandoned in [Abandoned::InputFloor, Abandoned::Release] {
+    for abandoned in [OnAbandon::InputFloor, OnAbandon::Release] {
         let budget = Budget::usd("day", team(), Usd::dollars(10), Window::day());
         let house =
             House::with(Policy::new([budget]).expect("a policy"), |builder| builder.abandoned(abandoned));
@@ -725,10 +730,10 @@ fn what_runs_in_the_background_is_held_whole_and_charged_so_where_nobody_heard_i
 #[test]
 fn a_stream_that_may_think_unseen_pays_the_stated_speed_for_its_time_and_at_most_its_hold() {
     use token_budget::pricing::{Reasoning, Unseen};
-    let rates = token_budget::Rates::per_million("0", "1000").expect("rates");
+    let rates = token_budget::pricing::Rates::per_million("0", "1000").expect("rates");
     let row = |model: &str, reasoning| {
-        let row = token_budget::PriceRow::new("own", model).with_reasoning(reasoning);
-        row.with_rates(token_budget::ServiceTier::Standard, rates.clone())
+        let row = token_budget::pricing::PriceRow::new("own", model).with_reasoning(reasoning);
+        row.with_rates(token_budget::call::ServiceTier::Standard, rates.clone())
     };
     let rows = [
         row("thinks", Reasoning::Always).with_unseen(Unseen::TokensPerSecond(100)),

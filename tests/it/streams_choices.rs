@@ -1,9 +1,10 @@
 //! Is each of several choices in one stream judged by its own text?
 
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
+use token_budget::stream::{StreamOptions, StreamSeen};
+use token_budget::tokens::TiktokenEstimator;
 use token_budget::{
-    Budget, Call, Enforcer, MeteredStream, Policy, Scope, StreamOptions, StreamSeen, TiktokenEstimator,
-    TokenEstimator, Usage, Usd, Window,
+    Budget, Call, Enforcer, MeteredStream, Policy, Scope, TokenEstimator, Usage, Usd, Window,
 };
 
 use crate::http_support::Pieces;

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake};
 
 use futures_core::Stream;
+use token_budget::client::CallError;
+use token_budget::stream::{StreamError, StreamOptions, WireReader};
 use token_budget::testing::{Bill, Reply, ScriptedProvider};
-use token_budget::{
-    Budget, Call, CallError, Enforcer, Policy, Scope, StreamError, StreamOptions, Usd, Window, WireReader,
-};
+use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
 
 use crate::streams::{Metered, Provider, Sent, metered, open, slice};
 use crate::support::{Dice, House, block_on, call, team, usd};
@@ -53,7 +53,7 @@ fn crowd(options: &StreamOptions, tokens: usize) -> (Crowd, Bill, Usd, Usd, Usd)
                     provider.stream("/v1/chat/completions", body.as_bytes()).await
                 };
                 let reader = WireReader::new(Some("openai"));
-                let mut stream = match enforcer.run_stream(&call, options, reader, open).await {
+                let mut stream = match enforcer.guard_stream(&call, options, reader, open).await {
                     Ok(stream) => stream,
                     Err(CallError::Refused(_)) => return crowd.refused.fetch_add(1, Ordering::SeqCst),
                     Err(error) => panic!("{error}"),
@@ -296,13 +296,13 @@ fn streams_of_which_two_in_five_are_left_are_charged_little_more_than_their_bill
                 r#"{{"model": "{model}", "stream": true, "stream_options": {{"include_usage": true}},
                     "max_tokens": 1000, "messages": [{{"role": "user", "content": "How is the sea?"}}]}}"#
             );
-            let shape = token_budget::RequestShape::parse(body.as_bytes()).expect("a request");
+            let shape = token_budget::tokens::RequestShape::parse(body.as_bytes()).expect("a request");
             let call = shape.describe(Call::charging().team("search"));
             let leaves_after = (dice.below(10) < 4).then(|| dice.below(tokens as u64));
             block_on(async {
                 let open = |_| async { provider.stream(path, body.as_bytes()).await };
                 let reader = WireReader::new(Some(provider_name));
-                let opened = enforcer.run_stream(&call, StreamOptions::default(), reader, open).await;
+                let opened = enforcer.guard_stream(&call, StreamOptions::default(), reader, open).await;
                 let mut stream = opened.expect("room");
                 let mut heard = 0;
                 while leaves_after.is_none_or(|after| heard < after) {

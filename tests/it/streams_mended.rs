@@ -5,11 +5,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_core::Stream;
-use token_budget::ledger::{EntryKind, Rank};
-use token_budget::{
-    Abandoned, Budget, Call, Enforcer, Event, LedgerAway, MeteredStream, Observer, Policy, StreamEnd, Usd,
-    Window, WireReader,
-};
+use token_budget::enforcer::{OnAbandon, OnOutage};
+use token_budget::ledger::{Certainty, EntryKind};
+use token_budget::stream::{StreamEnd, WireReader};
+use token_budget::{Budget, Call, Enforcer, Event, MeteredStream, Observer, Policy, Usd, Window};
 
 use crate::streams::{
     Bytes, Provider, Sent, dollars, far, far_on_a_clock, journal_end, metered, next, open, read_all, slice,
@@ -30,8 +29,8 @@ async fn begun(enforcer: &Enforcer, call: &Call, slice: u64) -> token_budget::In
 /// A prolonging that failed was let pass as worth nothing, and asked for again at once, for ever.
 #[test]
 fn a_hold_that_cannot_be_prolonged_is_prolonged_later_and_not_again_and_again() {
-    for away in [LedgerAway::FailClosed, LedgerAway::FailOpen { at_most: Usd::dollars(1) }] {
-        let (enforcer, ledger, _, clock) = far_on_a_clock(Usd::dollars(10), away, Abandoned::Hold);
+    for away in [OnOutage::FailClosed, OnOutage::FailOpen { at_most: Usd::dollars(1) }] {
+        let (enforcer, ledger, _, clock) = far_on_a_clock(Usd::dollars(10), away, OnAbandon::Hold);
         block_on(async {
             let in_flight = begun(&enforcer, &call("milli", 5_000), 100).await;
             let (mut stream, _) = metered(in_flight, Provider::sends(tens(3)), slice(100));
@@ -52,7 +51,7 @@ fn a_hold_that_cannot_be_prolonged_is_prolonged_later_and_not_again_and_again() 
 #[test]
 fn an_outage_that_is_over_does_not_cut_a_stream_that_has_room() {
     let (enforcer, ledger, _, clock) =
-        far_on_a_clock(Usd::dollars(10), LedgerAway::FailClosed, Abandoned::Hold);
+        far_on_a_clock(Usd::dollars(10), OnOutage::FailClosed, OnAbandon::Hold);
     block_on(async {
         let in_flight = begun(&enforcer, &call("milli", 5_000), 100).await;
         let (mut stream, _) = metered(in_flight, Provider::sends(tens(40)), slice(100));
@@ -73,15 +72,15 @@ fn an_outage_that_is_over_does_not_cut_a_stream_that_has_room() {
 /// The call was away with the command for more room, and its usage had nobody to be told to.
 #[test]
 fn usage_that_came_is_charged_also_where_more_room_is_being_asked_for() {
-    for abandoned in [Abandoned::Hold, Abandoned::InputFloor, Abandoned::Release] {
-        let (enforcer, _, inner, _) = far_on_a_clock(Usd::dollars(10), LedgerAway::FailClosed, abandoned);
+    for abandoned in [OnAbandon::Hold, OnAbandon::InputFloor, OnAbandon::Release] {
+        let (enforcer, _, inner, _) = far_on_a_clock(Usd::dollars(10), OnOutage::FailClosed, abandoned);
         block_on(async {
             let in_flight = begun(&enforcer, &call("milli", 5_000), 100).await;
             let mut script = tens(8);
             script.push(Sent::Usage(500));
             let provider = Provider::sends(script);
             // The client says that this is all.
-            let reader = |item: &Sent, seen: &mut token_budget::StreamSeen| match item {
+            let reader = |item: &Sent, seen: &mut token_budget::stream::StreamSeen| match item {
                 Sent::Text(text) => seen.text(text),
                 Sent::Usage(output) => {
                     seen.usage(token_budget::Usage::of(0, *output));
@@ -106,7 +105,7 @@ fn usage_that_came_is_charged_also_where_more_room_is_being_asked_for() {
 /// A call without a hold grew without anybody being asked.
 #[test]
 fn what_may_pass_in_an_outage_bounds_streams_too() {
-    let away = LedgerAway::FailOpen { at_most: usd("0.2") };
+    let away = OnOutage::FailOpen { at_most: usd("0.2") };
     let (enforcer, ledger, _) = far(Usd::dollars(10), away);
     ledger.set(Link::Away);
     block_on(async {
@@ -180,7 +179,7 @@ data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text
 
     // Forty tokens went in, as reported; five bytes were seen. A tenth of a cent each.
     assert_eq!(house.dollars(&call), (usd("0.045"), Usd::ZERO));
-    assert_eq!(journal_end(&house).0, EntryKind::Reconciled(Rank::Estimated));
+    assert_eq!(journal_end(&house).0, EntryKind::Reconciled(Certainty::Estimated));
 }
 
 /// An observer that panics.

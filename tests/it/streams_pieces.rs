@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
-use token_budget::{
-    Budget, Call, Enforcer, EnforcerBuilder, MeteredStream, Policy, Scope, StreamOptions, StreamSeen,
-    TiktokenEstimator, TokenEstimator, Usd, Window,
-};
+use token_budget::enforcer::EnforcerBuilder;
+use token_budget::stream::{StreamOptions, StreamSeen};
+use token_budget::tokens::TiktokenEstimator;
+use token_budget::{Budget, Call, Enforcer, MeteredStream, Policy, Scope, TokenEstimator, Usd, Window};
 
 use crate::http_support::{End, Pieces};
 

@@ -8,14 +8,17 @@ use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use token_budget::call::ServiceTier;
+use token_budget::enforcer::EnforcerBuilder;
 use token_budget::ledger::{
-    Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release, Reply, Reserve, Resize,
+    Account, Balance, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, PendingEvent, Reconcile,
+    Record, Release, Reply, Reserve, Resize, Tenant,
 };
-use token_budget::pricing::Reasoning;
+use token_budget::pricing::{PriceRow, Rates, Reasoning};
+use token_budget::time::{ManualClock, Period, Timestamp};
 use token_budget::{
-    Account, Balance, BudgetLedger, Call, Decision, Enforcer, EnforcerBuilder, Error, ErrorKind, Event,
-    ImmediateLedger, ManualClock, MemoryLedger, Observer, Period, Policy, PriceRow, PricingTable, Rates,
-    Receipt, Reservation, Root, Scope, ServiceTier, Timestamp, Usage, Usd,
+    BudgetLedger, Call, Decision, Enforcer, Error, ErrorKind, Event, MemoryLedger, Observer, Policy,
+    PricingTable, Receipt, Reservation, Scope, Usage, Usd,
 };
 
 /// Sunday noon, in the last third of a month.
@@ -117,7 +120,7 @@ impl Ears {
 
 /// A policy without budgets that lets every call pass, by name.
 pub(crate) fn open_purse() -> Policy {
-    Policy::default().unbound(token_budget::Unbound::Allow)
+    Policy::default().unbound(token_budget::policy::Unbound::Allow)
 }
 
 /// An enforcer over a ledger in memory, on a clock that stands still.
@@ -284,16 +287,16 @@ impl BudgetLedger for FarLedger {
         self.way(BudgetLedger::mark(&self.inner, command)).await
     }
 
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        self.way(BudgetLedger::marks(&self.inner, root, scopes)).await
+    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        self.way(BudgetLedger::marks(&self.inner, tenant, scopes)).await
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
         self.way(BudgetLedger::balances(&self.inner, lines)).await
     }
 
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.way(self.inner.entries(root, from, limit)).await
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.way(self.inner.entries(tenant, from, limit)).await
     }
 
     async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {

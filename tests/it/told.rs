@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use token_budget::ledger::Signature;
-use token_budget::{Budget, Event, Policy, TierAction, Tiers, Usd, Window};
+use token_budget::decision::TierAction;
+use token_budget::ledger::Attribution;
+use token_budget::{Budget, Event, Policy, Tiers, Usd, Window};
 
 use crate::support::{House, call, team};
 
@@ -16,7 +17,7 @@ fn house() -> House {
 /// The windows and actions of the levels that were heard of.
 fn crossings(house: &House) -> Vec<(String, TierAction)> {
     let heard = house.ears.take().into_iter().filter_map(|event| match event {
-        Event::Crossed { window, action, .. } => Some((window, action)),
+        Event::Reached { window, action, .. } => Some((window, action)),
         _ => None,
     });
     heard.collect()
@@ -27,12 +28,12 @@ fn a_level_that_an_expiry_reaches_while_its_scope_is_frozen_is_told_with_the_nex
     let house = house();
     let sent = house.admit(&call("milli", 9_000)).send();
     house.clock.advance(Duration::from_secs(301));
-    let signature = || Signature::new("ada", "too much");
+    let attribution = || Attribution::new("ada", "too much");
 
     // The hold is due: nine dollars are charged on the way.
-    house.enforcer.freeze_now(None, &team(), signature()).unwrap();
+    house.enforcer.freeze_now(None, &team(), attribution()).unwrap();
     assert_eq!(house.ears.count(|event| matches!(event, Event::Expired { .. })), 1);
-    house.enforcer.reopen_now(None, &team(), signature()).unwrap();
+    house.enforcer.reopen_now(None, &team(), attribution()).unwrap();
     drop(house.admit(&call("milli", 1)));
     drop(house.admit(&call("milli", 1)));
 

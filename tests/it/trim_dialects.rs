@@ -1,7 +1,7 @@
 //! Does a conversation stay whole in every language when old parts of it are left out?
 
-use token_budget::tokens::{Trim, Trimming};
-use token_budget::{ErrorKind, RequestShape};
+use token_budget::ErrorKind;
+use token_budget::tokens::{RequestShape, Trim, Trimming};
 
 use crate::trim_support::{Heads, body, kept, trim};
 
@@ -119,7 +119,7 @@ fn a_greeting_belongs_to_the_first_question() {
 /// Anthropic: results stand in the user's messages, and are no turns of their own.
 const MESSAGES: [&str; 9] = [
     r#"{"role":"user","content":"one"}"#,
-    r#"{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"s"},{"type":"tool_use","id":"a","name":"find","input":{}}]}"#,
+    r#"{"role":"assistant","content":[{"type":"thinking","thinking":"hm","attribution":"s"},{"type":"tool_use","id":"a","name":"find","input":{}}]}"#,
     r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1","cache_control":{"type":"ephemeral"}}]}"#,
     r#"{"role":"assistant","content":[{"type":"tool_use","id":"b","name":"sum","input":{}}]}"#,
     r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"b","content":"2"},{"type":"text","text":"hurry"}]}"#,
@@ -298,7 +298,8 @@ fn what_cannot_be_trimmed_safely_stays_as_it_is_with_an_error_that_says_why() {
 fn a_conversation_that_is_kept_elsewhere_does_not_fit_by_being_trimmed_here() {
     let items = INPUT.join(",");
     let body = format!(r#"{{"previous_response_id":"resp_1","input":[{items}]}}"#);
-    let (trimming, _) = trim(&body, Trim::OldestFirst, 1_000, &token_budget::ByteBound).expect("an answer");
+    let (trimming, _) =
+        trim(&body, Trim::OldestFirst, 1_000, &token_budget::tokens::ByteBoundEstimator).expect("an answer");
     assert!(matches!(trimming, Trimming::NeverFits(least) if least.needs_model_maximum()));
 }
 
@@ -309,9 +310,13 @@ fn a_file_that_cannot_be_counted_goes_with_its_turn() {
         r#"{"role":"assistant","content":"read"}"#,
         r#"{"role":"user","content":"and now?"}"#,
     ];
-    let (trimming, _) =
-        trim(&body("messages", &messages), Trim::OldestFirst, 1_000, &token_budget::ByteBound)
-            .expect("an answer");
+    let (trimming, _) = trim(
+        &body("messages", &messages),
+        Trim::OldestFirst,
+        1_000,
+        &token_budget::tokens::ByteBoundEstimator,
+    )
+    .expect("an answer");
     let Trimming::Shorter(trimmed) = trimming else { panic!("{trimming:?}") };
     // 8 bytes, 3 and 1 for the message, 3 for the prompt; the other fields of the body are no text that counts.
     assert!(trimmed.before.needs_model_maximum() && !trimmed.after.needs_model_maximum());

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use token_budget::tokens::{Trim, Trimming};
-use token_budget::{ByteBound, RequestShape, TokenEstimator};
+use token_budget::TokenEstimator;
+use token_budget::tokens::{ByteBoundEstimator, RequestShape, Trim, Trimming};
 
 use crate::trim_support::trim;
 
@@ -118,7 +118,7 @@ impl Language {
                     format!(r#"{{"type":"tool_result","tool_use_id":"{id}","content":"{text}"}}"#)
                 });
                 let thought =
-                    if thinks { r#"{"type":"thinking","thinking":"hm","signature":"s"},"# } else { "" };
+                    if thinks { r#"{"type":"thinking","thinking":"hm","attribution":"s"},"# } else { "" };
                 vec![
                     format!(r#"{{"role":"assistant","content":[{thought}{}]}}"#, calls.join(",")),
                     format!(r#"{{"role":"user","content":[{}]}}"#, results.join(",")),
@@ -257,7 +257,7 @@ fn written(language: Language, items: &[Item], gone: &[usize], gap: &str) -> Str
 
 fn tokens(body: &str) -> u64 {
     let shape = RequestShape::parse(body.as_bytes()).expect("a request");
-    ByteBound.count("gpt-4o", &shape.prompt).tokens
+    ByteBoundEstimator.count("gpt-4o", &shape.prompt).tokens
 }
 
 proptest! {
@@ -288,7 +288,7 @@ proptest! {
             expected = written(language, &items, &gone, gap);
         }
         gone.sort_unstable();
-        let trimmed = trim(&whole, how, limit, &ByteBound);
+        let trimmed = trim(&whole, how, limit, &ByteBoundEstimator);
         if tokens(&expected) <= limit && is_torn(&items, &gone) {
             prop_assert!(trimmed.is_err(), "{:?}", trimmed);
             return Ok(());
@@ -325,7 +325,7 @@ proptest! {
         let at = cut % bytes.len();
         bytes[at] = byte;
         let before = bytes.clone();
-        let target = token_budget::tokens::TrimTarget::new(50, Trim::OldestFirst, "gpt-4o", &ByteBound);
+        let target = token_budget::tokens::TrimTarget::new(50, Trim::OldestFirst, "gpt-4o", &ByteBoundEstimator);
         match RequestShape::trim(&mut bytes, &target) {
             Ok(Trimming::Shorter(_)) => prop_assert!(serde_json::from_slice::<Value>(&bytes).is_ok()),
             _ => prop_assert_eq!(bytes, before),

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use token_budget::client::{CallError, JsonClient};
+use token_budget::enforcer::Actual;
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
+use token_budget::policy::Caps;
+use token_budget::stream::StreamOptions;
 use token_budget::tokens::Trim;
 use token_budget::{
-    Budget, BudgetEnforcedClient, Call, CallError, Caps, Event, JsonClient, LlmClient, Policy, Report,
-    RunGuard, StreamOptions, Usage, Usd, Window,
+    Budget, BudgetEnforcedClient, Call, Event, LlmClient, Policy, RunGuard, Usage, Usd, Window,
 };
 
 use crate::http_support::{CHAT, EVENTS, HOST, Pieces, admitted, chat_events, read, refused, rule};
@@ -179,7 +182,7 @@ fn what_only_observes_trims_nothing() {
 #[test]
 fn a_frozen_scope_refuses_a_shorter_prompt_as_well() {
     let house = house("0.015");
-    let by = token_budget::Signature::new("ann", "spends too much");
+    let by = token_budget::ledger::Attribution::new("ann", "spends too much");
     house.enforcer.freeze_now(None, &team(), by).expect("a mark");
     let refusal = said(rule(&gate(&house).trim_to_room(Trim::OldestFirst), CHAT, &body(10)));
     assert!(!refusal["error"]["message"].as_str().expect("a message").contains("trimmed"));
@@ -347,8 +350,8 @@ impl LlmClient for Plain {
     type Error = ();
 
     fn describe(&self, messages: &u64, call: Call) -> Call {
-        let prompt = token_budget::Prompt {
-            messages: (0..*messages).map(|_| token_budget::Message::user("hi")).collect(),
+        let prompt = token_budget::call::Prompt {
+            messages: (0..*messages).map(|_| token_budget::call::Message::user("hi")).collect(),
             tools: vec![],
         };
         call.with_model("pair").prompt(prompt).output_tokens(10)
@@ -358,7 +361,7 @@ impl LlmClient for Plain {
         panic!("nothing is sent")
     }
 
-    fn report(&self, (): &()) -> Report {
+    fn report(&self, (): &()) -> Actual {
         Usage::of(0, 0).into()
     }
 }

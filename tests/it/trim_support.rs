@@ -1,7 +1,8 @@
 //! What do the tests of trimming share?
 
-use token_budget::tokens::{Trim, TrimTarget, Trimmed, Trimming};
-use token_budget::{Estimate, Prompt, RequestShape, TokenEstimator};
+use token_budget::TokenEstimator;
+use token_budget::call::Prompt;
+use token_budget::tokens::{Estimate, RequestShape, Trim, TrimTarget, Trimmed, Trimming};
 
 /// Counts a token for each message, so that a limit is a number of messages.
 #[derive(Debug)]

@@ -1,10 +1,11 @@
 //! What nobody meant to let through does not pass, and what somebody named does.
 
-use token_budget::policy::{Tier, UnknownModel};
-use token_budget::{
-    Budget, Call, Caps, Enforcer, Event, Exemption, Message, Policy, Prompt, RefusalKind, RunGuard,
-    RunLimits, Scope, ScopeKind, TierAction, Tiers, Unbound, Unit, Usd, Verdict, Window,
-};
+use token_budget::call::{Message, Prompt, ScopeKind};
+use token_budget::decision::{RefusalKind, TierAction};
+use token_budget::policy::{Caps, Exemption, OnUnknownModel, Tier, Unbound};
+use token_budget::run::RunLimits;
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, Enforcer, Event, Policy, RunGuard, Scope, Tiers, Usd, Verdict, Window};
 
 use crate::support::{House, at, call, open_purse, team, usd};
 
@@ -182,7 +183,7 @@ fn where_the_input_costs_nothing_dollars_need_not_know_it() {
 
 #[test]
 fn a_call_that_is_only_counted_because_it_has_no_price_needs_no_input_for_dollars() {
-    let policy = Policy::new([day()]).unwrap().with_unknown_model(UnknownModel::CountOnly);
+    let policy = Policy::new([day()]).unwrap().with_unknown_model(OnUnknownModel::CountOnly);
     drop(House::new(policy).admit(&Call::new("nobody-knows").team("search").output_tokens(10)));
 }
 
@@ -250,9 +251,9 @@ fn tiers_that_name_no_stop_keep_that_of_the_limit() {
     assert_eq!(reservation.verdict(), Verdict::Warn);
     let _ = house.refuse(&call("milli", 1));
     let _ = reservation.send().reconcile_now(token_budget::Usage::of(0, 10_000)).unwrap();
-    let crossed =
-        |action| house.ears.count(|event| matches!(event, Event::Crossed { action: a, .. } if *a == action));
-    assert_eq!([crossed(TierAction::Warn), crossed(TierAction::Block)], [1, 1]);
+    let reached =
+        |action| house.ears.count(|event| matches!(event, Event::Reached { action: a, .. } if *a == action));
+    assert_eq!([reached(TierAction::Warn), reached(TierAction::Block)], [1, 1]);
 
     for named in [Tiers::warnings_only(), Tiers::warnings([tier(80, TierAction::Warn)]).unwrap()] {
         let house = House::of([warned(named)]);

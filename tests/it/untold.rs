@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
-use token_budget::{Budget, Call, Enforcer, Policy, PriceRow, PricingTable, Usage, Usd, Window};
+use token_budget::pricing::PriceRow;
+use token_budget::{Budget, Call, Enforcer, Policy, PricingTable, Usage, Usd, Window};
 
 use crate::http_support::{EVENTS, End, Pieces, read_some};
 use crate::support::{ready, team, usd};
@@ -117,7 +118,8 @@ fn advice_that_nobody_tells_of_is_charged_as_it_was_held() {
 
 #[test]
 fn advice_counts_in_tokens_as_it_does_in_dollars_where_nobody_tells_of_it() {
-    use token_budget::{Unit, policy::Selector};
+    use token_budget::policy::Selector;
+    use token_budget::usage::Unit;
     let table = PricingTable::empty().with_rows(PriceRow::list_from_json(ROWS).unwrap()).unwrap();
     let tokens = Budget::new("search", Selector::Scope(team()), Unit::Tokens, Some(1_000_000), Window::day());
     let enforcer = Enforcer::builder().policy(Policy::new([tokens]).unwrap()).prices(table).build();

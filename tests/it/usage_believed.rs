@@ -1,8 +1,10 @@
 //! Which figures of an answer are believed, and what is charged where they are not?
 
-use token_budget::ledger::Rank;
+use token_budget::enforcer::Actual;
+use token_budget::ledger::Certainty;
+use token_budget::usage::Meter;
 use token_budget::wire::{StreamMeter, UsageReport, extract};
-use token_budget::{Budget, Call, Enforcer, Meter, Policy, Receipt, Report, Scope, Usage, Usd, Window};
+use token_budget::{Budget, Call, Enforcer, Policy, Receipt, Scope, Usage, Usd, Window};
 
 use crate::support::usd;
 
@@ -25,7 +27,7 @@ fn tokens(report: &UsageReport) -> (Option<u64>, Option<u64>) {
 
 /// What a call of so many tokens is charged by a report. Models of the bundled table: `gpt-4o` never reasons
 /// and costs $2.50 and $10 a million, `gpt-5` always does and costs $1.25 and $10.
-fn charged(model: &str, input: u64, output: u64, report: impl Into<Report>) -> Receipt {
+fn charged(model: &str, input: u64, output: u64, report: impl Into<Actual>) -> Receipt {
     let scope = Scope::team("search").unwrap();
     let policy = Policy::new([Budget::usd("search", scope, Usd::dollars(100), Window::day())]).unwrap();
     let enforcer = Enforcer::builder().policy(policy).build();
@@ -45,10 +47,10 @@ fn a_prompt_that_was_sent_has_tokens() {
     let body = said(r#"{"prompt_tokens":0,"completion_tokens":10,"total_tokens":10}"#, "ok");
     let receipt = charged("gpt-4o", 38_829, 1_000, read(&body));
     assert_eq!((receipt.usage().input(), receipt.usage().output()), (Some(38_829), Some(10)));
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.0971725"), Rank::Estimated));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.0971725"), Certainty::Estimated));
     // Nothing was sent, so that nothing is missing.
     let receipt = charged("gpt-4o", 0, 1_000, read(&body));
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.0001"), Rank::Reported));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.0001"), Certainty::Reported));
     // Sound is billed by the second in place of tokens.
     let usage = Usage::of(0, 10).with(Meter::AudioInMs, 1_000);
     assert_eq!(charged("gpt-4o", 100, 1_000, usage).usage().input(), Some(0));
@@ -61,14 +63,14 @@ fn an_output_that_its_text_belies_is_counted_or_held() {
     let body = said(r#"{"prompt_tokens":5,"completion_tokens":99,"total_tokens":104}"#, &text);
     // 6,408 bytes are 100 tokens at the least: no model writes 65 bytes a token. A byte is the bound of a token.
     let receipt = charged("gpt-4o", 5, 10_000, read(&body));
-    assert_eq!((receipt.usage().output(), receipt.rank()), (Some(6_408), Rank::Estimated));
+    assert_eq!((receipt.usage().output(), receipt.certainty()), (Some(6_408), Certainty::Estimated));
     let receipt = charged("gpt-4o", 5, 2_000, read(&body));
     assert_eq!(receipt.usage().output(), Some(2_000), "a provider keeps to the limit");
     // A model that reasons unseen may have used all that it was let.
     assert_eq!(charged("gpt-5", 5, 10_000, read(&body)).usage().output(), Some(10_000));
     let honest = said(r#"{"prompt_tokens":5,"completion_tokens":101,"total_tokens":106}"#, &text);
     let receipt = charged("gpt-4o", 5, 10_000, read(&honest));
-    assert_eq!((receipt.usage().output(), receipt.rank()), (Some(101), Rank::Reported));
+    assert_eq!((receipt.usage().output(), receipt.certainty()), (Some(101), Certainty::Reported));
 }
 
 #[test]
@@ -77,13 +79,13 @@ fn blanks_and_banners_are_few_tokens_and_believed() {
     for run in [" ", "=", "-", r"\n", "─", "*", r"\t"] {
         let text = run.repeat(12_800);
         let body = said(r#"{"prompt_tokens":5,"completion_tokens":100,"total_tokens":105}"#, &text);
-        assert_eq!(charged("gpt-4o", 5, 10_000, read(&body)).rank(), Rank::Reported, "{run}");
+        assert_eq!(charged("gpt-4o", 5, 10_000, read(&body)).certainty(), Certainty::Reported, "{run}");
         let frame = r#"{"choices":[{"delta":{"content":"TEXT"},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":100}}"#;
         let report = streamed(&[&frame.replace("TEXT", &text)]);
-        assert_eq!(charged("gpt-4o", 5, 10_000, report).rank(), Rank::Reported, "{run}");
+        assert_eq!(charged("gpt-4o", 5, 10_000, report).certainty(), Certainty::Reported, "{run}");
     }
     let letters = said(r#"{"prompt_tokens":5,"completion_tokens":100}"#, &"a".repeat(12_800));
-    assert_eq!(charged("gpt-4o", 5, 20_000, read(&letters)).rank(), Rank::Estimated);
+    assert_eq!(charged("gpt-4o", 5, 20_000, read(&letters)).certainty(), Certainty::Estimated);
 }
 
 /// A chat that was answered with a count of tokens was taken for one, and charged nothing.
@@ -91,7 +93,7 @@ fn blanks_and_banners_are_few_tokens_and_believed() {
 fn a_count_of_tokens_is_no_answer_to_a_chat() {
     for count in [r#"{"input_tokens":5}"#, r#"{"totalTokens":5}"#, r#"{"inputTokens":5}"#] {
         let receipt = charged("gpt-4o", 100, 1_000, read(count));
-        assert_eq!((receipt.cost(), receipt.rank()), (usd("0.01025"), Rank::Estimated), "{count}");
+        assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.01025"), Certainty::Estimated), "{count}");
     }
 }
 
@@ -101,8 +103,8 @@ fn half_a_token_and_one_in_quotes_are_no_report() {
         let body = said(&format!(r#"{{"prompt_tokens":5,"completion_tokens":{figure}}}"#), "ok");
         let receipt = charged("gpt-4o", 5, 2_000, read(&body));
         let is_exact = figure.ends_with("e3") || figure.ends_with(".0");
-        let rank = if is_exact { Rank::Reported } else { Rank::Estimated };
-        assert_eq!((receipt.usage().output(), receipt.rank()), (Some(output), rank), "{figure}");
+        let certainty = if is_exact { Certainty::Reported } else { Certainty::Estimated };
+        assert_eq!((receipt.usage().output(), receipt.certainty()), (Some(output), certainty), "{figure}");
     }
 }
 
@@ -117,12 +119,16 @@ fn an_output_that_a_mask_left_out_is_not_zero() {
         "{}",
     ] {
         let receipt = charged("gemini-2.5-pro", 10, 9_000, read(&part.replace("USAGE", usage)));
-        assert_eq!((receipt.usage().output(), receipt.rank()), (Some(9_000), Rank::Estimated), "{usage}");
+        assert_eq!(
+            (receipt.usage().output(), receipt.certainty()),
+            (Some(9_000), Certainty::Estimated),
+            "{usage}"
+        );
     }
     let whole =
         r#"{"promptTokenCount":10,"candidatesTokenCount":1,"thoughtsTokenCount":3,"totalTokenCount":14}"#;
     let receipt = charged("gemini-2.5-pro", 10, 9_000, read(&part.replace("USAGE", whole)));
-    assert_eq!((receipt.usage().output(), receipt.rank()), (Some(4), Rank::Reported));
+    assert_eq!((receipt.usage().output(), receipt.certainty()), (Some(4), Certainty::Reported));
     // An embedding has none, and neither has an answer of which the total says so.
     let embedded = read(r#"{"embedding":{"values":[0.1]},"usageMetadata":{"promptTokenCount":10}}"#);
     assert_eq!(tokens(&embedded), (Some(10), Some(0)));
@@ -136,7 +142,7 @@ fn a_prompt_that_was_blocked_is_charged_what_was_counted_of_it() {
     for usage in ["", r#","usageMetadata":{}"#, r#","usageMetadata":{"trafficType":"ON_DEMAND"}"#] {
         let body = format!(r#"{{"promptFeedback":{{"blockReason":"SAFETY"}}{usage}}}"#);
         let receipt = charged("gemini-2.5-pro", 10, 9_000, read(&body));
-        assert_eq!((receipt.cost(), receipt.rank()), (Usd::ZERO, Rank::Reported), "{usage}");
+        assert_eq!((receipt.cost(), receipt.certainty()), (Usd::ZERO, Certainty::Reported), "{usage}");
         let receipt = charged("gemini-2.5-pro", 10, 9_000, streamed(&[&body]));
         assert_eq!(receipt.cost(), Usd::ZERO, "{usage}");
     }

@@ -1,11 +1,11 @@
 //! Is any answer charged less than it can have been, whatever is reported of it?
 
 use serde_json::{Value, json};
-use token_budget::BudgetEnforcedClient;
+use token_budget::client::JsonClient;
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
+use token_budget::tokens::{EstimateKind, TiktokenEstimator};
 use token_budget::{
-    Budget, Call, Enforcer, EstimateKind, JsonClient, LlmClient, Policy, Scope, TiktokenEstimator,
-    TokenEstimator, Usd, Window,
+    Budget, BudgetEnforcedClient, Call, Enforcer, LlmClient, Policy, Scope, TokenEstimator, Usd, Window,
 };
 
 use crate::http_support::Pieces;

@@ -1,12 +1,13 @@
 //! What is charged where an answer says too little: through a mask, behind a filter, after its end, in several tiers?
 
+use token_budget::call::{Conditions, ServiceTier};
+use token_budget::enforcer::Actual;
 use token_budget::http::{HttpBudget, RequestHead, Ruling};
-use token_budget::ledger::Rank;
+use token_budget::ledger::Certainty;
+use token_budget::stream::{StreamReader, StreamSeen};
+use token_budget::usage::Meter;
 use token_budget::wire::{UsageReport, extract};
-use token_budget::{
-    Budget, Call, Conditions, Enforcer, Meter, Policy, Receipt, Report, Scope, ServiceTier, StreamReader,
-    StreamSeen, Usage, Usd, Window,
-};
+use token_budget::{Budget, Call, Enforcer, Policy, Receipt, Scope, Usage, Usd, Window};
 
 use crate::http_support::{Pieces, read_some};
 use crate::support::{ready, usd};
@@ -21,7 +22,7 @@ fn enforcer() -> Enforcer {
     Enforcer::builder().policy(policy).build()
 }
 
-fn charged(call: Call, report: impl Into<Report>) -> Receipt {
+fn charged(call: Call, report: impl Into<Actual>) -> Receipt {
     let call = call.team("search");
     enforcer().reserve_now(&call).unwrap().or_refusal().unwrap().send().reconcile_now(report).unwrap()
 }
@@ -87,15 +88,15 @@ fn what_a_mask_leaves_out_is_charged_as_held_where_the_total_does_not_tell() {
         for text in [candidates, "", r#""candidates":[{"finishReason":"STOP"}],"#] {
             let receipt =
                 charged(call("gemini-2.5-pro"), read(&format!(r#"{{{text}"usageMetadata":{usage}}}"#)));
-            let usage_charged = (receipt.usage().output(), receipt.rank());
-            assert_eq!(usage_charged, (Some(9_000), Rank::Estimated), "{text} {usage}");
+            let usage_charged = (receipt.usage().output(), receipt.certainty());
+            assert_eq!(usage_charged, (Some(9_000), Certainty::Estimated), "{text} {usage}");
         }
     }
     // A model that does not reason has used what is said of it.
     let body =
         format!(r#"{{{candidates}"usageMetadata":{{"promptTokenCount":10,"candidatesTokenCount":1}}}}"#);
     let receipt = charged(call("gemini-2.0-flash"), read(&body));
-    assert_eq!((receipt.usage().output(), receipt.rank()), (Some(1), Rank::Reported));
+    assert_eq!((receipt.usage().output(), receipt.certainty()), (Some(1), Certainty::Reported));
     // Where the total is there, what was thought is what the others do not tell.
     for (usage, input, output) in [
         (r#"{"promptTokenCount":10,"totalTokenCount":400}"#, 10, 390),
@@ -108,8 +109,8 @@ fn what_a_mask_leaves_out_is_charged_as_held_where_the_total_does_not_tell() {
         (r#"{"promptTokenCount":10,"totalTokenCount":10}"#, 10, 0),
     ] {
         let receipt = charged(call("gemini-2.5-pro"), read(&format!(r#"{{"usageMetadata":{usage}}}"#)));
-        let counts = (receipt.usage().input(), receipt.usage().output(), receipt.rank());
-        assert_eq!(counts, (Some(input), Some(output), Rank::Reported), "{usage}");
+        let counts = (receipt.usage().input(), receipt.usage().output(), receipt.certainty());
+        assert_eq!(counts, (Some(input), Some(output), Certainty::Reported), "{usage}");
     }
 }
 
@@ -183,7 +184,7 @@ fn each_answer_is_priced_at_its_own_tier() {
     ] {
         let log: String = log.into_iter().map(|body| body.replace('\n', " ") + "\n").collect();
         let receipt = charged(call, read(&log));
-        assert_eq!((receipt.cost(), receipt.rank()), (usd(cost), Rank::Reported), "{log}");
+        assert_eq!((receipt.cost(), receipt.certainty()), (usd(cost), Certainty::Reported), "{log}");
     }
     let report = read(&flex);
     assert_eq!(report.lines[0].tier(), Some(ServiceTier::Flex));

@@ -1,11 +1,9 @@
 //! Are honest answers believed, in whatever script and form they are written?
 
-use token_budget::ledger::Rank;
+use token_budget::ledger::Certainty;
+use token_budget::tokens::{FamilyEstimator, TiktokenEstimator};
 use token_budget::wire::{StreamMeter, UsageReport, extract};
-use token_budget::{
-    Budget, Call, Enforcer, FamilyEstimator, Policy, Receipt, Scope, TiktokenEstimator, TokenEstimator, Usd,
-    Window,
-};
+use token_budget::{Budget, Call, Enforcer, Policy, Receipt, Scope, TokenEstimator, Usd, Window};
 
 use crate::http_support::{Pieces, read_some};
 use crate::support::ready;
@@ -163,10 +161,10 @@ fn an_honest_answer_is_charged_as_it_was_reported_whatever_it_is_written_in() {
                 let body = body(model, &text, output);
                 for report in [extract(None, body.as_bytes(), []).unwrap(), streamed(model, &text, output)] {
                     let receipt = charged(&enforcer, model, report);
-                    let found = (receipt.usage().output(), receipt.rank());
+                    let found = (receipt.usage().output(), receipt.certainty());
                     assert_eq!(
                         found,
-                        (Some(output), Rank::Reported),
+                        (Some(output), Certainty::Reported),
                         "{name} by {vocabulary}, {bytes} bytes"
                     );
                 }
@@ -267,7 +265,7 @@ fn an_answer_without_text_is_charged_as_it_was_held_whoever_counts() {
 
     for spent in [
         spent_on(FamilyEstimator::new(), "application/json", answer()),
-        spent_on(token_budget::ByteBound, "application/json", answer()),
+        spent_on(token_budget::tokens::ByteBoundEstimator, "application/json", answer()),
         spent_on(TiktokenEstimator::new(), "application/json", answer()),
     ] {
         // 1,000 tokens of output at 10,000 nano-dollars, and at most 30 of input at 2,500.

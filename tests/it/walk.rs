@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use token_budget::ledger::{EntryKind, Note, Rank, Reconcile};
-use token_budget::{
-    Abandoned, Budget, BudgetLedger, Call, Event, ImmediateLedger, Policy, Report, Root, Unit, Usage, Usd,
-    Verdict, Window,
-};
+use token_budget::enforcer::{Actual, OnAbandon};
+use token_budget::ledger::{Certainty, EntryKind, ImmediateLedger, Note, Reconcile, Tenant};
+use token_budget::usage::Unit;
+use token_budget::{Budget, BudgetLedger, Call, Event, Policy, Usage, Usd, Verdict, Window};
 
 use crate::support::{House, at, call, nanos, ready, team, usd};
 
@@ -53,28 +52,28 @@ fn a_dropped_call_in_flight_is_charged_its_hold_until_a_report_replaces_that() {
     assert_eq!(house.dollars(&asked), (usd("4"), Usd::ZERO));
 
     let binding = house.enforcer.policy().bind(&asked, house.enforcer.now()).unwrap();
-    let report = |tokens: i64, rank| {
+    let report = |tokens: i64, certainty| {
         let note = Note::default();
         let command =
-            Reconcile { id, claim: &binding.claim, amounts: &[tokens * 1_000_000], rank, note: &note };
+            Reconcile { id, claim: &binding.claim, amounts: &[tokens * 1_000_000], certainty, note: &note };
         ImmediateLedger::reconcile(&house.ledger, house.enforcer.now(), command)
     };
-    report(1_500, Rank::Reported).unwrap();
+    report(1_500, Certainty::Reported).unwrap();
     assert_eq!(house.dollars(&asked), (usd("1.50"), Usd::ZERO));
     // What is less sure changes nothing any more.
-    report(3_000, Rank::Estimated).unwrap();
+    report(3_000, Certainty::Estimated).unwrap();
     assert_eq!(house.dollars(&asked), (usd("1.50"), Usd::ZERO));
     let kinds: Vec<_> = journal(&house).into_iter().map(|entry| entry.0).collect();
     let expected = [
         EntryKind::Reserved,
-        EntryKind::Reconciled(Rank::Provisional),
-        EntryKind::Reconciled(Rank::Reported),
+        EntryKind::Reconciled(Certainty::Provisional),
+        EntryKind::Reconciled(Certainty::Reported),
     ];
     assert_eq!(kinds, expected);
 }
 
 fn journal(house: &House) -> Vec<(EntryKind, i64)> {
-    let entries = ready(house.ledger.entries(&Root::unnamed(), 1, 1_000)).unwrap();
+    let entries = ready(house.ledger.entries(&Tenant::unnamed(), 1, 1_000)).unwrap();
     entries.iter().map(|entry| (entry.kind, entry.lines.iter().map(|line| line.spent).sum())).collect()
 }
 
@@ -82,9 +81,9 @@ fn journal(house: &House) -> Vec<(EntryKind, i64)> {
 fn an_abandoned_call_is_charged_as_the_operator_chose() {
     // 1,000 tokens in and 4,000 out at a tenth of a cent: $5 held, $1 of it input.
     let expected = [
-        (Abandoned::Hold, usd("5"), 1),
-        (Abandoned::InputFloor, usd("1"), 1),
-        (Abandoned::Release, Usd::ZERO, 0),
+        (OnAbandon::Hold, usd("5"), 1),
+        (OnAbandon::InputFloor, usd("1"), 1),
+        (OnAbandon::Release, Usd::ZERO, 0),
     ];
     for (abandoned, charged, requests) in expected {
         let dollars = Budget::usd("search", team(), Usd::dollars(10), Window::month());
@@ -146,7 +145,7 @@ fn a_charge_lands_in_the_window_of_its_reserve() {
     let _ = in_flight.reconcile_now(Usage::of(0, 3_000)).unwrap();
 
     assert_eq!(house.dollars(&asked), (Usd::ZERO, Usd::ZERO), "December is empty");
-    let entries = ready(house.ledger.entries(&Root::unnamed(), 1, 10)).unwrap();
+    let entries = ready(house.ledger.entries(&Tenant::unnamed(), 1, 10)).unwrap();
     let line = &entries[1].lines[0];
     assert_eq!((line.period, line.spent), (november.bound[0].period.number, nanos("3")));
 }
@@ -187,13 +186,13 @@ fn a_model_that_was_served_instead_sets_the_price_and_is_flagged() {
     let house = House::new(ten_dollars());
     // 100 tokens of the medium model cost 0.50, of the small one 0.10.
     let in_flight = house.admit(&call("medium", 100)).send();
-    let report = Report { usage: Usage::of(0, 100), model: Some("small".into()), ..Report::default() };
+    let report = Actual { usage: Usage::of(0, 100), model: Some("small".into()), ..Actual::default() };
 
     let receipt = in_flight.reconcile_now(report).unwrap();
 
     assert_eq!((receipt.cost(), receipt.other_model()), (usd("0.10"), Some("small")));
     assert_eq!(house.dollars(&call("milli", 0)), (usd("0.10"), Usd::ZERO));
-    let entries = ready(house.ledger.entries(&Root::unnamed(), 1, 1_000)).unwrap();
+    let entries = ready(house.ledger.entries(&Tenant::unnamed(), 1, 1_000)).unwrap();
     let models: Vec<_> =
         entries.iter().filter_map(|entry| Some(entry.note.about.as_ref()?.model.clone())).collect();
     assert_eq!(models, ["medium", "small"]); // held for, and charged for
@@ -203,7 +202,7 @@ fn a_model_that_was_served_instead_sets_the_price_and_is_flagged() {
 fn an_unknown_model_that_was_served_is_charged_as_the_reserved_one() {
     let house = House::new(ten_dollars());
     let in_flight = house.admit(&call("medium", 100)).send();
-    let report = Report { usage: Usage::of(0, 100), model: Some("nobody-knows".into()), ..Report::default() };
+    let report = Actual { usage: Usage::of(0, 100), model: Some("nobody-knows".into()), ..Actual::default() };
 
     let receipt = in_flight.reconcile_now(report).unwrap();
 
@@ -216,7 +215,7 @@ fn a_cost_that_the_provider_reports_goes_before_the_tables_and_both_are_kept() {
     let house = House::new(ten_dollars());
     let settle = |cost: &str| {
         let in_flight = house.admit(&call("milli", 1_000)).send();
-        let report = Report { usage: Usage::of(0, 1_000), cost: Some(usd(cost)), ..Report::default() };
+        let report = Actual { usage: Usage::of(0, 1_000), cost: Some(usd(cost)), ..Actual::default() };
         in_flight.reconcile_now(report).unwrap()
     };
     let receipt = settle("0.70");
@@ -245,7 +244,7 @@ fn usage_that_is_missing_or_nothing_is_charged_as_held_and_marked() {
         let in_flight = house.admit(&call("pair", 2_000).input_tokens(1_000)).send();
         let receipt = in_flight.reconcile_now(usage).unwrap();
         assert_eq!(receipt.cost(), usd(charged), "{usage:?}");
-        assert_eq!(receipt.rank(), Rank::Estimated, "{usage:?}");
+        assert_eq!(receipt.certainty(), Certainty::Estimated, "{usage:?}");
     }
 }
 
@@ -254,15 +253,16 @@ fn contradicting_usage_is_clamped_and_marked() {
     let house = House::new(ten_dollars());
     let in_flight = house.admit(&call("pair", 2_000).input_tokens(1_000)).send();
     let receipt = in_flight.reconcile_now(Usage::of(1_000, 100).with_reasoning(900)).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("1.10"), Rank::Estimated));
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("1.10"), Certainty::Estimated));
 }
 
 #[test]
 fn a_tool_whose_fee_is_unknown_marks_the_charge_as_estimated() {
     let house = House::new(ten_dollars());
     let in_flight = house.admit(&call("milli", 1_000)).send();
-    let receipt = in_flight.reconcile_now(Usage::of(0, 500).with(token_budget::Meter::WebSearch, 2)).unwrap();
-    assert_eq!((receipt.cost(), receipt.rank()), (usd("0.50"), Rank::Estimated));
+    let receipt =
+        in_flight.reconcile_now(Usage::of(0, 500).with(token_budget::usage::Meter::WebSearch, 2)).unwrap();
+    assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.50"), Certainty::Estimated));
 }
 
 #[test]
@@ -281,12 +281,12 @@ fn a_level_is_crossed_once_however_many_threads_reach_it() {
             });
         }
     });
-    let crossed = house.ears.take();
-    assert_eq!(crossed.len(), 1, "{crossed:?}");
+    let reached = house.ears.take();
+    assert_eq!(reached.len(), 1, "{reached:?}");
     assert!(
-        matches!(&crossed[0], Event::Crossed { at, spent, window, .. }
+        matches!(&reached[0], Event::Reached { at, spent, window, .. }
             if *at == nanos("50") && *spent == nanos("50") && window == "month 2026-11"),
-        "{crossed:?}"
+        "{reached:?}"
     );
     assert_eq!(house.dollars(&call("milli", 0)), (usd("80"), Usd::ZERO));
 }
@@ -297,7 +297,7 @@ fn a_crossed_level_is_not_news_again_before_the_next_window() {
     let month = Budget::usd("search", team(), Usd::dollars(100), Window::month())
         .tiers(Tiers::soft_hard(50, 200).unwrap());
     let house = House::of([month]);
-    let crossings = || house.ears.count(|event| matches!(event, Event::Crossed { .. }));
+    let crossings = || house.ears.count(|event| matches!(event, Event::Reached { .. }));
     let _ = house.spend(&call("milli", 0), 50_000);
     let _ = house.spend(&call("milli", 0), 50_000);
     assert_eq!(crossings(), 1);
@@ -333,7 +333,7 @@ fn prices_that_are_swapped_do_not_reprice_what_was_charged() {
     let asked = call("milli", 1_000);
     let _ = house.admit(&asked).send().reconcile_now(Usage::of(0, 1_000)).unwrap();
     let running = house.admit(&asked).send();
-    let row = token_budget::PriceRow::list_from_json(
+    let row = token_budget::pricing::PriceRow::list_from_json(
         r#"[{"provider": "own", "model": "milli", "standard": {"output": "2000"}}]"#,
     );
     house.enforcer.set_prices(house.enforcer.prices().with_rows(row.unwrap()).unwrap());

@@ -1,12 +1,13 @@
 //! Is every provider's form read as it is meant? The figures were worked out by
 //! hand from the rules in `docs/PROVIDERS.md`.
 
-use token_budget::Meter::{
+use token_budget::Usage;
+use token_budget::usage::Meter;
+use token_budget::usage::Meter::{
     AudioInMs, CacheWrite1h, CacheWrite5m, CachedAudio, CachedInput, Citation, Input, InputAudio, InputImage,
     Output, OutputAudio, Reasoning, SearchUnit, WebFetch, WebSearch,
 };
 use token_budget::wire::{Purpose, StreamMeter, UsageReport, extract};
-use token_budget::{Meter, Usage};
 
 use crate::wire_support::{all, fixture, is_stream};
 

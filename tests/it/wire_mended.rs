@@ -1,7 +1,8 @@
 //! Faults of reading that were found once: none of them comes back.
 
+use token_budget::Usage;
+use token_budget::usage::Meter;
 use token_budget::wire::{Purpose, StreamMeter, UsageReport, extract};
-use token_budget::{Meter, Usage};
 
 fn streamed(frames: &[&str]) -> UsageReport {
     let mut meter = StreamMeter::new(None);

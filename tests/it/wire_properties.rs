@@ -1,8 +1,9 @@
 //! Does reading hold for any cut, any damage, any bytes at all?
 
 use proptest::prelude::*;
+use token_budget::time::Timestamp;
+use token_budget::usage::Meter;
 use token_budget::wire::{RateLimitState, StreamMeter, UsageReport, extract};
-use token_budget::{Meter, Timestamp};
 
 use crate::wire_support::{all, fixture, is_stream};
 

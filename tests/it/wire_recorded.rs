@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use token_budget::Timestamp;
+use token_budget::time::Timestamp;
 use token_budget::wire::{RateLimit, RateLimitState};
 
 #[path = "../../examples/check_recorded/compare.rs"]

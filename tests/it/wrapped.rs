@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use token_budget::{
-    Answer, Budget, BudgetEnforcedClient, Call, CallError, Caps, Failure, LlmClient, Policy, Report, Usage,
-    Usd, Window,
-};
+use token_budget::client::{CallError, Completed, Failure};
+use token_budget::enforcer::Actual;
+use token_budget::policy::Caps;
+use token_budget::{Budget, BudgetEnforcedClient, Call, LlmClient, Policy, Usage, Usd, Window};
 
 use crate::support::{House, block_on, call, nanos, ready, team, usd};
 
@@ -45,7 +45,7 @@ impl LlmClient for Client {
         }
     }
 
-    fn report(&self, response: &u64) -> Report {
+    fn report(&self, response: &u64) -> Actual {
         Usage::of(0, *response).into()
     }
 
@@ -63,7 +63,7 @@ impl LlmClient for Client {
 
 fn wrapped(script: Script, caps: Caps) -> (House, BudgetEnforcedClient<Client>) {
     let budget = Budget::usd("search", team(), Usd::dollars(10), Window::month()).per_call(caps);
-    let house = House::new(Policy::new([budget]).unwrap().unbound(token_budget::Unbound::Allow));
+    let house = House::new(Policy::new([budget]).unwrap().unbound(token_budget::policy::Unbound::Allow));
     let client = Client { script, sent: Arc::default(), can_clamp: true };
     let client = BudgetEnforcedClient::new(client, house.enforcer.clone(), Call::charging().team("search"));
     (house, client)
@@ -76,7 +76,7 @@ fn sent(client: &BudgetEnforcedClient<Client>) -> u64 {
 #[test]
 fn an_answer_comes_with_its_receipt() {
     let (house, client) = wrapped(Script::Answers(700), Caps::default());
-    let Answer { response, receipt } = ready(client.call(1_000)).unwrap();
+    let Completed { response, receipt } = ready(client.call(1_000)).unwrap();
     assert_eq!((response, receipt.unwrap().cost()), (700, usd("0.70")));
     assert_eq!(house.dollars(&call("milli", 0)), (usd("0.70"), Usd::ZERO));
 }
@@ -146,25 +146,25 @@ fn other_levels_may_be_charged_for_one_call() {
 #[test]
 fn a_closure_is_run_under_a_permit_and_settled_by_what_it_says() {
     let (house, _) = wrapped(Script::Answers(0), Caps::default());
-    let work = |permit: token_budget::Permit| async move {
+    let work = |permit: token_budget::client::Permit| async move {
         assert_eq!(permit.output_tokens, 1_000);
-        Ok::<_, Broken>(("hello", Report::from(Usage::of(0, 400))))
+        Ok::<_, Broken>(("hello", Actual::from(Usage::of(0, 400))))
     };
-    let answer = block_on(house.enforcer.run(&call("milli", 1_000), work)).unwrap();
+    let answer = block_on(house.enforcer.guard(&call("milli", 1_000), work)).unwrap();
     assert_eq!((answer.response, answer.receipt.unwrap().cost()), ("hello", usd("0.40")));
 
     // An error may have been billed, unless the caller knows better.
-    let broken = |_| async { Err::<((), Report), _>(Broken(Failure::NotSent)) };
-    let error = block_on(house.enforcer.run(&call("milli", 1_000), broken)).unwrap_err();
+    let broken = |_| async { Err::<((), Actual), _>(Broken(Failure::NotSent)) };
+    let error = block_on(house.enforcer.guard(&call("milli", 1_000), broken)).unwrap_err();
     assert!(matches!(error, CallError::Client(_)));
     assert_eq!(house.dollars(&call("milli", 0)).0, usd("1.40"));
     let asked = call("milli", 1_000);
-    let known = house.enforcer.run_classified(&asked, broken, |error| error.0);
+    let known = house.enforcer.guard_classified(&asked, broken, |error| error.0);
     assert!(matches!(block_on(known), Err(CallError::Client(_))));
     assert_eq!(house.dollars(&call("milli", 0)), (usd("1.40"), Usd::ZERO));
 
     let never = |_| async { unreachable!("a refused call is not run") };
-    let refused = block_on(house.enforcer.run::<(), Broken, _, _>(&call("milli", 9_000), never));
+    let refused = block_on(house.enforcer.guard::<(), Broken, _, _>(&call("milli", 9_000), never));
     assert!(matches!(refused, Err(CallError::Refused(_))));
 }
 
@@ -174,7 +174,7 @@ fn a_client_that_panics_leaves_a_charge_and_no_hold() {
     let asked = call("milli", 1_000);
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let work = |_| async { panic!("the client is broken") };
-        let _ = block_on(house.enforcer.run::<(), Broken, _, _>(&asked, work));
+        let _ = block_on(house.enforcer.guard::<(), Broken, _, _>(&asked, work));
     }));
     assert!(panicked.is_err());
     assert_eq!(house.balances(&asked), [(nanos("1"), 0)]);

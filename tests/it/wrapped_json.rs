@@ -9,10 +9,16 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use token_budget::call::ServiceTier;
+use token_budget::client::{AfterFailure, CallError, FailedAttempt, Failure, JsonClient, StreamingClient};
+use token_budget::enforcer::Actual;
+use token_budget::ledger::Certainty;
+use token_budget::pricing::{PriceRow, Rates};
+use token_budget::stream::{StreamError, StreamOptions, StreamSeen};
+use token_budget::usage::Unit;
 use token_budget::{
-    Budget, BudgetEnforcedClient, Call, CallError, Enforcer, ErrorKind, FailedAttempt, Failure, JsonClient,
-    LlmClient, Next, Policy, PriceRow, PricingTable, Rank, Rates, Report, RunGuard, ServiceTier, StreamError,
-    StreamOptions, StreamSeen, StreamingClient, Unit, Usage, Usd, Window,
+    Budget, BudgetEnforcedClient, Call, Enforcer, ErrorKind, LlmClient, Policy, PricingTable, RunGuard,
+    Usage, Usd, Window,
 };
 
 use crate::http_support::{CHAT, JSON, Pieces, admitted, gate, read};
@@ -164,9 +170,9 @@ fn a_client_of_ones_own_says_that_a_refused_prompt_is_billed() {
     assert_eq!(Failure::of_answer(504, b""), Failure::Unknown);
     let house = ten_dollars();
     let call = Call::new("pair").team("search").input_tokens(30).output_tokens(50);
-    let failed = block_on(house.enforcer.run_classified(
+    let failed = block_on(house.enforcer.guard_classified(
         &call,
-        |_| at_once(Err::<((), Report), ()>(())),
+        |_| at_once(Err::<((), Actual), ()>(())),
         |()| Failure::InputBilled,
     ));
     assert!(matches!(failed, Err(CallError::Client(()))));
@@ -314,7 +320,7 @@ fn each_attempt_is_reserved_and_charged_by_itself() {
     let client = BudgetEnforcedClient::new(post, house.enforcer.clone(), charge());
 
     let answered = block_on(client.call_retrying(body("medium", 100), |failed: FailedAttempt<'_, &str>| {
-        at_once(if failed.attempt < 3 { Next::Again } else { Next::With("small".into()) })
+        at_once(if failed.attempt < 3 { AfterFailure::Again } else { AfterFailure::With("small".into()) })
     }));
 
     assert_eq!(answered.expect("an answer").receipt.expect("a receipt").cost(), usd("0.1"));
@@ -329,7 +335,7 @@ fn a_refusal_ends_the_retries() {
     let post = |_: Value| at_once(Err::<Vec<u8>, &str>("timeout"));
     let client = BudgetEnforcedClient::new(post, house.enforcer.clone(), charge());
 
-    let outcome = block_on(client.call_retrying(body("medium", 100), |_| at_once(Next::Again)));
+    let outcome = block_on(client.call_retrying(body("medium", 100), |_| at_once(AfterFailure::Again)));
 
     assert!(matches!(outcome, Err(CallError::Refused(_))));
     assert_eq!(house.dollars(&call("milli", 1)), (usd("0.5"), Usd::ZERO), "one attempt was made");
@@ -424,8 +430,8 @@ fn a_ladder_ends_where_a_client_goes_on_naming_one_model() {
             Ok(())
         }
 
-        fn report(&self, (): &()) -> Report {
-            Report::default()
+        fn report(&self, (): &()) -> Actual {
+            Actual::default()
         }
 
         fn set_model(&self, (): &mut (), _: &str) -> bool {
@@ -489,15 +495,15 @@ impl LlmClient for Typed {
         Err(Overloaded { output })
     }
 
-    fn report(&self, (): &()) -> Report {
-        Report::default()
+    fn report(&self, (): &()) -> Actual {
+        Actual::default()
     }
 
     fn failure(&self, _: &Overloaded) -> Failure {
         Failure::NotBilled
     }
 
-    fn report_failure(&self, error: &Overloaded) -> Option<Report> {
+    fn report_failure(&self, error: &Overloaded) -> Option<Actual> {
         error.output.map(|output| Usage::of(0, output).into())
     }
 }
@@ -510,7 +516,7 @@ impl StreamingClient for Typed {
         Err(Overloaded { output })
     }
 
-    fn reader(&self) -> impl token_budget::StreamReader<u64> + 'static {
+    fn reader(&self) -> impl token_budget::stream::StreamReader<u64> + 'static {
         |output: &u64, seen: &mut StreamSeen| seen.usage(Usage::of(0, *output))
     }
 }
@@ -526,8 +532,12 @@ fn usage_that_came_with_an_error_is_charged_whatever_the_error() {
     assert_eq!(house.dollars(&call("milli", 1)), (usd("0.007"), Usd::ZERO));
     assert!(block_on(client.stream(Some(5))).is_err());
     assert_eq!(house.dollars(&call("milli", 1)), (usd("0.012"), Usd::ZERO));
-    let last =
-        ready(token_budget::BudgetLedger::entries(&house.ledger, &token_budget::Root::unnamed(), 1, 100));
+    let last = ready(token_budget::BudgetLedger::entries(
+        &house.ledger,
+        &token_budget::ledger::Tenant::unnamed(),
+        1,
+        100,
+    ));
     let last = last.expect("entries").pop().expect("an entry");
-    assert_eq!(last.kind, token_budget::ledger::EntryKind::Reconciled(Rank::Reported));
+    assert_eq!(last.kind, token_budget::ledger::EntryKind::Reconciled(Certainty::Reported));
 }

@@ -155,7 +155,7 @@ async fn a_client_that_leaves_a_stream_pays_for_what_came() {
 
 #[tokio::test]
 async fn a_provider_that_is_not_there_costs_nothing() {
-    // Bound and never listened at: the port is nobody else's, and turns every connection away.
+    // Terms and never listened at: the port is nobody else's, and turns every connection away.
     let closed = TcpSocket::new_v4().expect("a socket");
     closed.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
     let nobody = closed.local_addr().expect("bound");

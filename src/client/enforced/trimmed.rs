@@ -3,7 +3,7 @@
 use super::{BudgetEnforcedClient, Gate};
 use crate::client::{CallError, LlmClient};
 use crate::tokens::Trimmed;
-use crate::verdict::Untrimmed;
+use crate::values::verdict::Untrimmed;
 use crate::{Admission, Call, Decision, Reservation};
 
 impl<C: LlmClient> BudgetEnforcedClient<C> {

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Pending;
 use super::letter::Letter;
-use crate::{Error, ErrorKind, private};
+use crate::values::private;
+use crate::{Error, ErrorKind};
 
 /// A file in which commands wait that the ledger could not be told: reports of what was used, and releases.
 ///
@@ -32,9 +33,9 @@ use crate::{Error, ErrorKind, private};
 /// # #[cfg(feature = "testing")] {
 /// use std::sync::Arc;
 ///
+/// use token_budget::enforcer::OutboxFile;
 /// use token_budget::testing::{FaultyLedger, Odds};
-/// use token_budget::{Budget, BudgetLedger, Call, Enforcer, MemoryLedger, OutboxFile, Policy};
-/// use token_budget::{Scope, Usage, Usd, Window};
+/// use token_budget::{Budget, BudgetLedger, Call, Enforcer, MemoryLedger, Policy, Scope, Usage, Usd, Window};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {

@@ -8,11 +8,12 @@ use smallvec::SmallVec;
 
 use super::Pending;
 use super::file::damaged;
-use crate::ledger::{About, Ended, Note, Rank};
-use crate::{
-    Account, Binding, Book, Bound, Caps, Claim, Error, Line, Mark, Period, ReservationId, Root, Scope,
-    TierAction, Timestamp, Unit, Usage, Window,
+use crate::ledger::{About, Certainty, Ended, Note};
+use crate::values::{
+    Account, Binding, BudgetKey, Caps, Claim, ClaimLine, Period, ReservationId, Tenant, Terms, Threshold,
+    TierAction, Timestamp, Unit,
 };
+use crate::{Error, Scope, Usage, Window};
 
 /// A command with its lines, which a policy may no longer name when it is read.
 #[derive(Serialize, Deserialize)]
@@ -20,7 +21,7 @@ use crate::{
 pub(super) struct Letter {
     id: ReservationId,
     /// The organisation; empty for the default books.
-    root: CompactString,
+    tenant: CompactString,
     scopes: Vec<Scope>,
     lines: Vec<Written>,
     model: CompactString,
@@ -42,7 +43,7 @@ struct Written {
     window: Window,
     period: Period,
     ceiling: i64,
-    marks: Vec<(i64, u8)>,
+    thresholds: Vec<(i64, u8)>,
     tiers: SmallVec<[(TierAction, i64); 4]>,
 }
 
@@ -54,7 +55,7 @@ enum End {
     Reconcile {
         amounts: SmallVec<[i64; 8]>,
         held: SmallVec<[i64; 8]>,
-        rank: Rank,
+        certainty: Certainty,
         correction: Option<ReservationId>,
     },
 }
@@ -63,14 +64,19 @@ impl Letter {
     pub(super) fn of(pending: &Pending) -> Self {
         let (id, binding, note, end) = match pending {
             Pending::Release { id, binding, note } => (id, binding, note, End::Release),
-            Pending::Reconcile { id, binding, amounts, held, rank, note, correction } => {
+            Pending::Reconcile { id, binding, amounts, held, certainty, note, correction } => {
                 let (amounts, held) = (amounts.clone(), held.clone());
-                (id, binding, note, End::Reconcile { amounts, held, rank: *rank, correction: *correction })
+                (
+                    id,
+                    binding,
+                    note,
+                    End::Reconcile { amounts, held, certainty: *certainty, correction: *correction },
+                )
             }
         };
         Self {
             id: *id,
-            root: binding.claim.root().name().into(),
+            tenant: binding.claim.tenant().name().into(),
             scopes: binding.claim.scopes_all().cloned().collect(),
             lines: binding.claim.lines().iter().zip(&binding.bound).map(written).collect(),
             model: binding.model.clone(),
@@ -86,11 +92,12 @@ impl Letter {
     /// # Errors
     /// `Damaged` where its lines make no claim, or its amounts do not stand beside them.
     pub(super) fn open(self) -> Result<Pending, Error> {
-        let Self { id, root, scopes, lines, model, end, about, usage, ended } = self;
-        let root = Root::named(&root).map_err(|error| damaged(&error))?;
-        let (lines, bound): (Vec<Line>, Vec<Bound>) = lines.into_iter().map(|line| line.read(&root)).unzip();
+        let Self { id, tenant, scopes, lines, model, end, about, usage, ended } = self;
+        let tenant = Tenant::named(&tenant).map_err(|error| damaged(&error))?;
+        let (lines, bound): (Vec<ClaimLine>, Vec<Terms>) =
+            lines.into_iter().map(|line| line.read(&tenant)).unzip();
         let count = lines.len();
-        let claim = Claim::new(root, &scopes, lines).map_err(|error| damaged(&error))?;
+        let claim = Claim::new(tenant, &scopes, lines).map_err(|error| damaged(&error))?;
         let binding = Arc::new(Binding {
             claim,
             bound,
@@ -113,14 +120,14 @@ impl Letter {
             End::Reconcile { amounts, .. } if amounts.len() != count => {
                 Err(damaged(&format!("{} amounts for {count} lines", amounts.len())))
             }
-            End::Reconcile { amounts, held, rank, correction } => {
-                Ok(Pending::Reconcile { id, binding, amounts, held, rank, note, correction })
+            End::Reconcile { amounts, held, certainty, correction } => {
+                Ok(Pending::Reconcile { id, binding, amounts, held, certainty, note, correction })
             }
         }
     }
 }
 
-fn written((line, bound): (&Line, &Bound)) -> Written {
+fn written((line, bound): (&ClaimLine, &Terms)) -> Written {
     let book = line.account.book();
     Written {
         budget: book.budget.clone(),
@@ -130,19 +137,21 @@ fn written((line, bound): (&Line, &Bound)) -> Written {
         window: bound.window.clone(),
         period: line.period,
         ceiling: line.ceiling,
-        marks: line.marks.iter().map(|mark| (mark.at, mark.tier)).collect(),
+        thresholds: line.thresholds.iter().map(|threshold| (threshold.at, threshold.tier)).collect(),
         tiers: bound.tiers.clone(),
     }
 }
 
 impl Written {
     /// The line, and as much of its budget as events name.
-    fn read(self, root: &Root) -> (Line, Bound) {
-        let book = Book { root: root.clone(), budget: self.budget, unit: self.unit, window: self.book };
+    fn read(self, tenant: &Tenant) -> (ClaimLine, Terms) {
+        let book =
+            BudgetKey { tenant: tenant.clone(), budget: self.budget, unit: self.unit, window: self.book };
         let account = Account::new(Arc::new(book), self.scope);
-        let marks = self.marks.into_iter().map(|(at, tier)| Mark { at, tier }).collect();
-        let line = Line { account: account.clone(), period: self.period, ceiling: self.ceiling, marks };
-        let bound = Bound {
+        let thresholds = self.thresholds.into_iter().map(|(at, tier)| Threshold { at, tier }).collect();
+        let line =
+            ClaimLine { account: account.clone(), period: self.period, ceiling: self.ceiling, thresholds };
+        let bound = Terms {
             account,
             window: self.window,
             period: self.period,

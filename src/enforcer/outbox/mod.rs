@@ -15,8 +15,9 @@ use smallvec::SmallVec;
 
 pub use self::file::OutboxFile;
 use super::Core;
-use crate::ledger::{Note, Rank, Reconcile, Record, Release, Signature};
-use crate::{Binding, Error, ErrorKind, Event, ReservationId};
+use crate::ledger::{Attribution, Certainty, Note, Reconcile, Record, Release};
+use crate::values::{Binding, ReservationId};
+use crate::{Error, ErrorKind, Event};
 
 /// A command that ends a call, with everything that its repeat needs.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub(crate) enum Pending {
         amounts: SmallVec<[i64; 8]>,
         /// What the hold is charged by its age, should the ledger have forgotten it; nothing where none was made.
         held: SmallVec<[i64; 8]>,
-        rank: Rank,
+        certainty: Certainty,
         note: Note,
         /// The id of the posting that stands for it, once the ledger was found to have forgotten its own.
         correction: Option<ReservationId>,
@@ -199,15 +200,16 @@ impl Core {
         let now = self.now();
         match &waiting.pending {
             Pending::Release { id, binding, note } => {
-                let command = Release { id: *id, root: binding.claim.root(), signature: None, note };
+                let command = Release { id: *id, tenant: binding.claim.tenant(), attribution: None, note };
                 let reply = self.send_release(now, command).await;
-                ended_or(reply.map(|reply| self.tell_news(binding, reply.news)))
+                ended_or(reply.map(|reply| self.tell_news(binding, reply.effects)))
             }
-            Pending::Reconcile { id, binding, amounts, rank, note, .. } => {
-                let command = Reconcile { id: *id, claim: &binding.claim, amounts, rank: *rank, note };
+            Pending::Reconcile { id, binding, amounts, certainty, note, .. } => {
+                let command =
+                    Reconcile { id: *id, claim: &binding.claim, amounts, certainty: *certainty, note };
                 match self.send_reconcile(now, command).await {
                     Err(error) if error.kind() == ErrorKind::Forgotten => self.post_forgotten(waiting).await,
-                    reply => ended_or(reply.map(|reply| self.tell_news(binding, reply.news))),
+                    reply => ended_or(reply.map(|reply| self.tell_news(binding, reply.effects))),
                 }
             }
         }
@@ -248,20 +250,20 @@ impl Core {
         // What the expiry charged too much cannot be told from a refund, and stays on the safe side.
         let missing = amounts.iter().zip(held).map(|(used, held)| used.saturating_sub(held).max(0));
         let missing: SmallVec<[i64; 8]> = missing.collect();
-        let signature = Signature::new("token-budget", "usage that came later than its id is remembered");
+        let attribution = Attribution::new("token-budget", "usage that came later than its id is remembered");
         let command = Record {
             id: *posting,
             claim: &binding.claim,
             amounts: &missing,
             corrects: Some(*id),
-            signature: &signature,
+            attribution: &attribution,
             note,
         };
         let reply = match self.ledger.immediate() {
             Some(ledger) => ledger.record(now, command),
             None => self.ledger.record(command).await,
         };
-        reply.map(|reply| self.tell_news(binding, reply.news))
+        reply.map(|reply| self.tell_news(binding, reply.effects))
     }
 }
 

@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use super::{Outbox, OutboxFile, Pending, Waiting};
 use crate::enforcer::at_once;
-use crate::ledger::{Note, Rank};
-use crate::{
-    Binding, Budget, Call, Clock, Enforcer, ErrorKind, ManualClock, Policy, ReservationId, Scope, Timestamp,
-    Unit, Window,
-};
+use crate::ledger::{Certainty, Note};
+use crate::values::{Binding, ManualClock, ReservationId, Timestamp, Unit};
+use crate::{Budget, Call, Clock, Enforcer, ErrorKind, Policy, Scope, Window};
 
 /// A file for one test.
 struct Place(PathBuf);
@@ -141,7 +139,7 @@ fn a_posting_is_not_sent_before_it_stands_in_the_file() {
         binding: binding(now),
         amounts: [1].into_iter().collect(),
         held: [].into_iter().collect(),
-        rank: Rank::Reported,
+        certainty: Certainty::Reported,
         note: Note::default(),
         correction: None,
     });
@@ -203,7 +201,7 @@ fn a_full_disk_refuses_calls_and_lets_reports_wait_until_there_is_room() {
     let check = runtime.block_on(enforcer.check(&call)).expect("an answer");
     assert_eq!(check.budgets()[0].spent, i64::try_from(calls).expect("few"));
     drop(room);
-    let open = runtime.block_on(ledger.entries(&crate::Root::unnamed(), 1, 1)).expect("a journal");
+    let open = runtime.block_on(ledger.entries(&crate::values::Tenant::unnamed(), 1, 1)).expect("a journal");
     assert_eq!(open.len(), 1);
     ledger.verify().expect("sound books");
 }

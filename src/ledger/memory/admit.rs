@@ -6,10 +6,10 @@ use super::holds::{ExpiryCharge, HoldLine, INLINE, Key};
 use super::journal::KeptLine;
 use super::row::Change;
 use super::rows::NO_ROW;
-use crate::Timestamp;
+use crate::Error;
 use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, has_room, negative};
-use crate::ledger::{EntryKind, Frees, OnExpiry, Outcome, Reply, Reserve};
-use crate::{Claim, Error};
+use crate::ledger::{EntryKind, FreesUp, OnExpiry, Outcome, Reply, Reserve};
+use crate::values::{Claim, Timestamp};
 
 /// What a look at all lines found.
 struct Look {
@@ -106,14 +106,14 @@ impl RootBook {
     #[inline]
     fn hold(&mut self, draft: u32, key: &Key, command: &Reserve<'_>) {
         let entry = self.journal.next();
-        let mut crossed = false;
+        let mut reached = false;
         let mut place = draft;
         for lines in command.claim.lines().chunks(INLINE) {
             let hold = self.holds.get(place);
             for (line, held) in lines.iter().zip(&hold.lines) {
                 let change = Change { spent: 0, reserved: held.amount };
                 let kept = KeptLine { row: held.row, period: line.period.number, change };
-                crossed |= self.rows.hold(kept, line, entry);
+                reached |= self.rows.hold(kept, line, entry);
                 self.journal.add(kept);
             }
             place = hold.more;
@@ -123,7 +123,7 @@ impl RootBook {
         self.holds.schedule(draft, command.expires_at);
         let entry = self.entry(EntryKind::Reserved, command.id, command.note);
         self.journal.write(&entry, &mut self.rows);
-        if crossed {
+        if reached {
             self.cross(draft, command.claim);
         }
     }
@@ -147,7 +147,9 @@ impl RootBook {
         self.holds.name(draft, key, State::Refused);
         // A level may have been lowered below what is spent.
         let mut lines = command.claim.lines().iter().zip(&balances);
-        if lines.any(|(line, balance)| line.marks.first().is_some_and(|lowest| balance.spent >= lowest.at)) {
+        if lines
+            .any(|(line, balance)| line.thresholds.first().is_some_and(|lowest| balance.spent >= lowest.at))
+        {
             self.cross(draft, command.claim);
         }
         self.holds.empty(draft);
@@ -162,7 +164,7 @@ impl RootBook {
             let frozen: Vec<_> =
                 claim.scopes_observed().iter().filter_map(|scope| self.frozen.get(scope)).cloned().collect();
             if !frozen.is_empty() {
-                self.news().frozen = frozen;
+                self.effects().frozen = frozen;
             }
         }
     }
@@ -171,7 +173,7 @@ impl RootBook {
     pub(super) fn name_frozen(&mut self, claim: &Claim) {
         if self.is_frozen(claim) {
             let frozen = claim.scopes_all().filter_map(|scope| self.frozen.get(scope));
-            self.news().frozen = frozen.cloned().collect();
+            self.effects().frozen = frozen.cloned().collect();
         }
     }
 
@@ -186,7 +188,7 @@ impl RootBook {
         {
             let full = held.amount > 0 && balance.used().saturating_add(held.amount) > line.ceiling;
             if full && let Some(periods) = self.rows.frees_in(held.row, held.amount, line.ceiling) {
-                self.news().frees.push(Frees { line: at, periods });
+                self.effects().frees_up.push(FreesUp { line: at, periods });
             }
         }
     }

@@ -11,9 +11,11 @@ use super::row::Change;
 use super::rows::{NO_ROW, Rows};
 use crate::ledger::rules::{State, mark_counts};
 use crate::ledger::{
-    Crossed, Ended, EntryKind, Expired, Frozen, MarkAction, MarkScope, News, Note, Outcome, Rank, Reply,
+    Certainty, Effects, Ended, EntryKind, Expired, Frozen, MarkAction, MarkScope, Note, Outcome, Reached,
+    Reply,
 };
-use crate::{Account, Balance, Claim, Error, ErrorKind, Line, Period, ReservationId, Scope, Timestamp};
+use crate::values::{Account, Balance, Claim, ClaimLine, Period, ReservationId, Timestamp};
+use crate::{Error, ErrorKind, Scope};
 
 /// What the ledger writes about what it did by itself.
 pub(super) const NO_NOTE: Note = Note { about: None, usage: None, ended: None };
@@ -34,7 +36,7 @@ pub(super) struct RootBook {
     pub(super) journal: Journal,
     pub(super) frozen: HashMap<Scope, Frozen>,
     /// What came to light and was not told yet: the next reply takes it along.
-    pub(super) news: Option<Box<News>>,
+    pub(super) effects: Option<Box<Effects>>,
 }
 
 impl RootBook {
@@ -47,7 +49,7 @@ impl RootBook {
             holds: Holds::new(Memory { ended: options.ended_max, unreported: options.unreported_max }),
             journal: Journal::new(options.journal_entries_max),
             frozen: HashMap::new(),
-            news: None,
+            effects: None,
         }
     }
 
@@ -64,14 +66,14 @@ impl RootBook {
     fn expire_due(&mut self) {
         while let Some((place, due)) = self.holds.next_due().filter(|(_, due)| *due <= self.now) {
             let expired = self.expire(place, due);
-            self.news().expired.push(expired);
+            self.effects().expired.push(expired);
         }
         self.holds.forget_tombstones(self.now, &mut self.rows);
     }
 
     /// What the next reply is to tell.
-    pub(super) fn news(&mut self) -> &mut News {
-        self.news.get_or_insert_default()
+    pub(super) fn effects(&mut self) -> &mut Effects {
+        self.effects.get_or_insert_default()
     }
 
     fn expire(&mut self, place: u32, due: Timestamp) -> Expired {
@@ -95,8 +97,8 @@ impl RootBook {
             })
             .collect();
         let note = Note { ended: Some(Ended::Expired), ..Note::default() };
-        self.end(place, State::Charged(Rank::Expired), &charges);
-        self.post(&self.entry(EntryKind::Reconciled(Rank::Expired), id, &note), &changes);
+        self.end(place, State::Charged(Certainty::Expired), &charges);
+        self.post(&self.entry(EntryKind::Reconciled(Certainty::Expired), id, &note), &changes);
         let charged = lines
             .iter()
             .zip(&charges)
@@ -132,7 +134,7 @@ impl RootBook {
     /// A journal entry of now that nobody signed.
     #[inline]
     pub(super) fn entry<'a>(&self, kind: EntryKind, id: ReservationId, note: &'a Note) -> NewEntry<'a> {
-        NewEntry { at: self.now, id, kind, note, signature: None }
+        NewEntry { at: self.now, id, kind, note, attribution: None }
     }
 
     /// Applies changes that were found to fit, writes them into the journal, and says what the balances are then.
@@ -175,15 +177,15 @@ impl RootBook {
         }
     }
 
-    fn report(&mut self, id: ReservationId, at: (&Line, u32), crossings: &[(u8, i64)]) {
+    fn report(&mut self, id: ReservationId, at: (&ClaimLine, u32), crossings: &[(u8, i64)]) {
         let (line, place) = at;
         let period = line.period.number;
         let spent = self.rows.balance(place, period).spent;
         for (tier, level) in crossings {
-            let crossed = Crossed { account: line.account.clone(), period, tier: *tier, at: *level, spent };
-            self.news().crossed.push(crossed);
+            let reached = Reached { account: line.account.clone(), period, tier: *tier, at: *level, spent };
+            self.effects().reached.push(reached);
             let kept = KeptLine { row: place, period, change: Change::default() };
-            self.write(&self.entry(EntryKind::Crossed(*tier), id, &NO_NOTE), &[kept]);
+            self.write(&self.entry(EntryKind::Reached(*tier), id, &NO_NOTE), &[kept]);
         }
     }
 
@@ -238,8 +240,8 @@ impl RootBook {
     /// An answer of now, with all that came to light.
     #[inline]
     pub(super) fn reply(&mut self, outcome: Outcome, balances: Balances) -> Reply {
-        let news = self.news.take();
-        Reply { outcome, repeated: false, unheld: false, replaced: None, now: self.now, balances, news }
+        let effects = self.effects.take();
+        Reply { outcome, repeated: false, unheld: false, replaced: None, now: self.now, balances, effects }
     }
 
     pub(super) fn mark(&mut self, now: Timestamp, command: &MarkScope<'_>) -> Reply {
@@ -254,13 +256,13 @@ impl RootBook {
                     scope: command.scope.clone(),
                     action: command.action,
                     since: self.now,
-                    signature: command.signature.clone(),
+                    attribution: command.attribution.clone(),
                 };
                 self.frozen.insert(command.scope.clone(), frozen);
             }
             let id = ReservationId::generate(self.now);
             let kind = EntryKind::Marked(command.action);
-            let entry = NewEntry { signature: Some(command.signature), ..self.entry(kind, id, &NO_NOTE) };
+            let entry = NewEntry { attribution: Some(command.attribution), ..self.entry(kind, id, &NO_NOTE) };
             self.post(&entry, &[]);
         }
         Reply { repeated, ..self.reply(Outcome::Applied, Balances::new()) }

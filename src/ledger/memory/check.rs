@@ -1,7 +1,7 @@
 //! Is a command the one that came before?
 
 use super::holds::fold;
-use crate::{Claim, Line};
+use crate::values::{Claim, ClaimLine};
 
 /// A hash of what a command asks for, by which its repeat is told from another body.
 ///
@@ -14,7 +14,7 @@ impl Fingerprint {
 
     /// The same with one line more.
     #[inline]
-    pub(super) fn with(self, line: &Line, amount: i64) -> Self {
+    pub(super) fn with(self, line: &ClaimLine, amount: i64) -> Self {
         // The digits of pi keep a small amount in a small period from multiplying to nothing.
         let asked =
             fold(amount as u64 ^ 0x243f_6a88_85a3_08d3, line.period.number as u64 ^ 0x1319_8a2e_0370_7344);
@@ -41,16 +41,22 @@ mod tests {
     use smallvec::smallvec;
 
     use super::*;
-    use crate::{Account, Book, Period, Root, Scope, Timestamp, Unit};
+    use crate::Scope;
+    use crate::values::{Account, BudgetKey, Period, Tenant, Timestamp, Unit};
 
     #[test]
     fn bodies_that_differ_in_an_amount_or_a_period_have_fingerprints_that_differ() {
-        let book = Book { root: Root::unnamed(), budget: "b".into(), unit: Unit::Usd, window: "day".into() };
+        let book = BudgetKey {
+            tenant: Tenant::unnamed(),
+            budget: "b".into(),
+            unit: Unit::Usd,
+            window: "day".into(),
+        };
         let account = Account::new(Arc::new(book), Scope::user("ada").expect("a plain name"));
         let mut seen = HashSet::new();
         for number in 0..8 {
             let period = Period { number, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 };
-            let line = Line { account: account.clone(), period, ceiling: 10, marks: smallvec![] };
+            let line = ClaimLine { account: account.clone(), period, ceiling: 10, thresholds: smallvec![] };
             for amount in 0..16 {
                 seen.insert(Fingerprint::EMPTY.with(&line, amount).finish());
             }

@@ -13,9 +13,9 @@ use smallvec::SmallVec;
 
 use super::chunks::Chunks;
 use super::rows::Rows;
-use crate::ledger::Rank;
+use crate::ledger::Certainty;
 use crate::ledger::rules::State;
-use crate::{ReservationId, Timestamp};
+use crate::values::{ReservationId, Timestamp};
 
 const NONE: u32 = u32::MAX;
 
@@ -270,7 +270,9 @@ impl Holds {
     #[inline]
     pub(super) fn remember(&mut self, place: u32, rows: &mut Rows) {
         let (queue, most) = match self.holds.get(place).state {
-            State::Charged(rank) if rank < Rank::Reported => (&mut self.unreported, self.memory.unreported),
+            State::Charged(certainty) if certainty < Certainty::Reported => {
+                (&mut self.unreported, self.memory.unreported)
+            }
             _ => (&mut self.ended, self.memory.ended),
         };
         queue.push_back(place);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::row::Change;
 use super::rows::Rows;
-use crate::ledger::{EntryKind, Note, Signature};
-use crate::{ReservationId, Timestamp};
+use crate::ledger::{Attribution, EntryKind, Note};
+use crate::values::{ReservationId, Timestamp};
 
 /// An entry as it is kept: its lines stand in a queue of their own.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(super) struct Kept {
     pub(super) kind: EntryKind,
     lines: u8,
     pub(super) note: Note,
-    pub(super) signature: Option<Box<Signature>>,
+    pub(super) attribution: Option<Box<Attribution>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,7 +47,7 @@ pub(super) struct NewEntry<'a> {
     pub(super) id: ReservationId,
     pub(super) kind: EntryKind,
     pub(super) note: &'a Note,
-    pub(super) signature: Option<&'a Signature>,
+    pub(super) attribution: Option<&'a Attribution>,
 }
 
 impl Journal {
@@ -177,7 +177,7 @@ fn kept(entry: &NewEntry<'_>, lines: u8) -> Kept {
         kind: entry.kind,
         lines,
         note: entry.note.clone(),
-        signature: entry.signature.cloned().map(Box::new),
+        attribution: entry.attribution.cloned().map(Box::new),
     }
 }
 
@@ -192,8 +192,8 @@ impl Kept {
             self.note.about.clone_from(&entry.note.about);
         }
         (self.note.usage, self.note.ended) = (entry.note.usage, entry.note.ended);
-        if self.signature.is_some() || entry.signature.is_some() {
-            self.signature = entry.signature.cloned().map(Box::new);
+        if self.attribution.is_some() || entry.attribution.is_some() {
+            self.attribution = entry.attribution.cloned().map(Box::new);
         }
     }
 }
@@ -216,7 +216,7 @@ mod tests {
             let id = ReservationId::from_bits(u128::from(number));
             let at = Timestamp::EPOCH;
             journal.write(
-                &NewEntry { at, id, kind: EntryKind::Reserved, note: &note, signature: None },
+                &NewEntry { at, id, kind: EntryKind::Reserved, note: &note, attribution: None },
                 &mut rows,
             );
         }
@@ -235,16 +235,17 @@ mod tests {
         let mut rows = Rows::default();
         let mut journal = Journal::new(1);
         let about = |model: &str| Some(Arc::new(About { model: model.into(), ..About::default() }));
-        let (small, large, ops) = (about("small"), about("large"), Signature::new("ops", "an audit"));
+        let (small, large, ops) = (about("small"), about("large"), Attribution::new("ops", "an audit"));
         // Each field comes, stays, changes or goes.
         let said =
             [(&small, None), (&small, Some(&ops)), (&large, Some(&ops)), (&None, None), (&large, None)];
-        for (about, signature) in said {
+        for (about, attribution) in said {
             let note = Note { about: about.clone(), ..Note::default() };
             let (at, id) = (Timestamp::EPOCH, ReservationId::from_bits(1));
-            journal.write(&NewEntry { at, id, kind: EntryKind::Recorded, note: &note, signature }, &mut rows);
+            journal
+                .write(&NewEntry { at, id, kind: EntryKind::Recorded, note: &note, attribution }, &mut rows);
             let (_, kept, _) = journal.iter().next().expect("one entry");
-            assert_eq!((&kept.note.about, kept.signature.as_deref()), (about, signature));
+            assert_eq!((&kept.note.about, kept.attribution.as_deref()), (about, attribution));
         }
     }
 }

@@ -34,9 +34,9 @@ use super::{
     BudgetLedger, Capabilities, Entry, EntryLine, Frozen, ImmediateLedger, MarkScope, PendingEvent,
     Reconcile, Record, Release, Reply, Reserve, Resize,
 };
-use crate::account::Book;
 use crate::sync::{AtomicU32, DashMap, Mutex};
-use crate::{Account, Balance, Clock, Error, Period, Root, Scope, SystemClock, Timestamp, Unit};
+use crate::values::{Account, Balance, BudgetKey, Period, SystemClock, Tenant, Timestamp, Unit};
+use crate::{Clock, Error, Scope};
 
 /// Keeps the books in memory, for one process.
 ///
@@ -45,7 +45,8 @@ use crate::{Account, Balance, Clock, Error, Period, Root, Scope, SystemClock, Ti
 ///
 /// # Example: what is held stands in the balance
 /// ```
-/// use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Unit, Window};
+/// use token_budget::usage::Unit;
+/// use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Window};
 ///
 /// let ledger = MemoryLedger::new();
 /// let budget = Budget::count("key", Scope::api_key("k1")?, Unit::Requests, 10, Window::day());
@@ -63,7 +64,7 @@ pub struct MemoryLedger(Arc<Inner>);
 
 impl fmt::Debug for MemoryLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MemoryLedger({} roots)", self.0.roots.load(Ordering::Relaxed))
+        write!(f, "MemoryLedger({} roots)", self.0.tenants.load(Ordering::Relaxed))
     }
 }
 
@@ -71,10 +72,10 @@ struct Inner {
     number: u32,
     options: MemoryOptions,
     clock: Arc<dyn Clock>,
-    by_name: DashMap<Root, u32>,
+    by_name: DashMap<Tenant, u32>,
     /// Books by number, in tables that double: found without a lock, never moved.
     tables: [OnceLock<Box<[OnceLock<Padded>]>>; TABLES],
-    roots: AtomicU32,
+    tenants: AtomicU32,
 }
 
 const TABLES: usize = 26;
@@ -114,7 +115,7 @@ impl MemoryLedger {
             clock,
             by_name: DashMap::new(),
             tables: [const { OnceLock::new() }; TABLES],
-            roots: AtomicU32::new(0),
+            tenants: AtomicU32::new(0),
         }))
     }
 
@@ -139,18 +140,18 @@ impl MemoryLedger {
     }
 
     fn all_books(&self) -> impl Iterator<Item = &Padded> {
-        (0..self.0.roots.load(Ordering::Acquire)).filter_map(|number| self.0.book_at(number))
+        (0..self.0.tenants.load(Ordering::Acquire)).filter_map(|number| self.0.book_at(number))
     }
 
     /// Works on the books of that root, under their lock.
     #[inline]
-    fn with_book<T>(&self, root: &Root, work: impl FnOnce(&mut RootBook) -> T) -> T {
+    fn with_book<T>(&self, tenant: &Tenant, work: impl FnOnce(&mut RootBook) -> T) -> T {
         let inner = &*self.0;
-        let hint = root.hint().load(Ordering::Relaxed);
+        let hint = tenant.hint().load(Ordering::Relaxed);
         let known = if (hint >> 32) as u32 == inner.number { inner.book_at(hint as u32) } else { None };
         let book = match known {
             Some(book) => book,
-            None => inner.book_of(root),
+            None => inner.book_of(tenant),
         };
         work(&mut book.0.lock())
     }
@@ -165,15 +166,15 @@ impl Inner {
 
     /// Finds the books of a root by name, or opens them.
     #[cold]
-    fn book_of(&self, root: &Root) -> &Padded {
-        let number = *self.by_name.entry(root.clone()).or_insert_with(|| self.open_books());
-        root.hint().store(u64::from(self.number) << 32 | u64::from(number), Ordering::Relaxed);
+    fn book_of(&self, tenant: &Tenant) -> &Padded {
+        let number = *self.by_name.entry(tenant.clone()).or_insert_with(|| self.open_books());
+        tenant.hint().store(u64::from(self.number) << 32 | u64::from(number), Ordering::Relaxed);
         #[expect(clippy::expect_used, reason = "open_books fills the place before it names it")]
         self.book_at(number).expect("a number that open_books gave")
     }
 
     fn open_books(&self) -> u32 {
-        let number = self.roots.fetch_add(1, Ordering::AcqRel);
+        let number = self.tenants.fetch_add(1, Ordering::AcqRel);
         let (table, place) = position(number);
         if let Some(cell) = self.tables.get(table) {
             let size = FIRST_TABLE.checked_shl(table as u32).unwrap_or(FIRST_TABLE);
@@ -197,7 +198,12 @@ fn position(number: u32) -> (usize, usize) {
 /// The account of a row that belongs to nobody.
 fn nobody() -> Account {
     static NOBODY: LazyLock<Account> = LazyLock::new(|| {
-        let book = Book { root: Root::unnamed(), budget: "".into(), unit: Unit::Requests, window: "".into() };
+        let book = BudgetKey {
+            tenant: Tenant::unnamed(),
+            budget: "".into(),
+            unit: Unit::Requests,
+            window: "".into(),
+        };
         #[expect(clippy::expect_used, reason = "the name is a constant that scopes accept")]
         Account::new(Arc::new(book), Scope::user("nobody").expect("a plain name"))
     });
@@ -211,38 +217,39 @@ impl ImmediateLedger for MemoryLedger {
     }
 
     fn reserve(&self, now: Timestamp, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.with_book(command.claim.root(), |book| book.reserve(now, &command))
+        self.with_book(command.claim.tenant(), |book| book.reserve(now, &command))
     }
 
     fn reconcile(&self, now: Timestamp, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.with_book(command.claim.root(), |book| book.reconcile(now, &command))
+        self.with_book(command.claim.tenant(), |book| book.reconcile(now, &command))
     }
 
     fn release(&self, now: Timestamp, command: Release<'_>) -> Result<Reply, Error> {
-        self.with_book(command.root, |book| book.release(now, &command))
+        self.with_book(command.tenant, |book| book.release(now, &command))
     }
 
     fn resize(&self, now: Timestamp, command: Resize<'_>) -> Result<Reply, Error> {
-        self.with_book(command.claim.root(), |book| book.resize(now, &command))
+        self.with_book(command.claim.tenant(), |book| book.resize(now, &command))
     }
 
     fn record(&self, now: Timestamp, command: Record<'_>) -> Result<Reply, Error> {
-        self.with_book(command.claim.root(), |book| book.record(now, &command))
+        self.with_book(command.claim.tenant(), |book| book.record(now, &command))
     }
 
     fn mark(&self, now: Timestamp, command: MarkScope<'_>) -> Result<Reply, Error> {
-        Ok(self.with_book(command.root, |book| book.mark(now, &command)))
+        Ok(self.with_book(command.tenant, |book| book.mark(now, &command)))
     }
 
-    fn marks(&self, now: Timestamp, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        Ok(self.with_book(root, |book| book.marks(now, scopes)))
+    fn marks(&self, now: Timestamp, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        Ok(self.with_book(tenant, |book| book.marks(now, scopes)))
     }
 
     fn balances(&self, now: Timestamp, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
         let mut balances = Vec::with_capacity(lines.len());
         for line in lines {
-            balances
-                .extend(self.with_book(line.0.root(), |book| book.balances(now, std::slice::from_ref(line))));
+            balances.extend(
+                self.with_book(line.0.tenant(), |book| book.balances(now, std::slice::from_ref(line))),
+            );
         }
         Ok(balances)
     }
@@ -274,16 +281,16 @@ impl BudgetLedger for MemoryLedger {
         ImmediateLedger::mark(self, self.0.clock.now(), command)
     }
 
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        ImmediateLedger::marks(self, self.0.clock.now(), root, scopes)
+    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        ImmediateLedger::marks(self, self.0.clock.now(), tenant, scopes)
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
         ImmediateLedger::balances(self, self.0.clock.now(), lines)
     }
 
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        Ok(self.with_book(root, |book| {
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        Ok(self.with_book(tenant, |book| {
             let kept = book.journal.iter().filter(|(sequence, _, _)| *sequence >= from).take(limit);
             kept.map(|(sequence, kept, lines)| Entry {
                 sequence,
@@ -299,7 +306,7 @@ impl BudgetLedger for MemoryLedger {
                     })
                     .collect(),
                 note: kept.note.clone(),
-                signature: kept.signature.as_deref().cloned(),
+                attribution: kept.attribution.as_deref().cloned(),
             })
             .collect()
         }))

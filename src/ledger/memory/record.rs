@@ -4,9 +4,10 @@ use super::book::RootBook;
 use super::check::fingerprint;
 use super::journal::NewEntry;
 use super::settle::new_changes;
+use crate::Error;
 use crate::ledger::rules::{State, check_shape, conflict, ended, left_of, negative};
 use crate::ledger::{EntryKind, Outcome, Record, Reply};
-use crate::{Error, Timestamp};
+use crate::values::Timestamp;
 
 impl RootBook {
     pub(super) fn record(&mut self, now: Timestamp, command: &Record<'_>) -> Result<Reply, Error> {
@@ -24,7 +25,7 @@ impl RootBook {
         let place =
             self.insert_ended(command.id, State::Recorded, command.claim, command.amounts, &places)?;
         let entry = self.entry(EntryKind::Recorded, command.id, command.note);
-        let balances = self.post(&NewEntry { signature: Some(command.signature), ..entry }, &changes);
+        let balances = self.post(&NewEntry { attribution: Some(command.attribution), ..entry }, &changes);
         self.cross(place, command.claim);
         self.holds.remember(place, &mut self.rows);
         Ok(self.reply(Outcome::Applied, balances))

@@ -3,9 +3,10 @@
 use super::book::{Balances, KeptLines, NO_NOTE, RootBook};
 use super::journal::KeptLine;
 use super::row::Change;
+use crate::Error;
 use crate::ledger::rules::{State, check_shape, ended, has_room, negative};
 use crate::ledger::{EntryKind, Outcome, Reply, Resize};
-use crate::{Error, ReservationId, Timestamp};
+use crate::values::{ReservationId, Timestamp};
 
 impl RootBook {
     pub(super) fn resize(&mut self, now: Timestamp, command: &Resize<'_>) -> Result<Reply, Error> {

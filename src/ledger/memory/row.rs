@@ -1,6 +1,6 @@
 //! What does one account's row hold, and how does a window roll over it?
 
-use crate::{Account, Balance, Mark, Period, Timestamp};
+use crate::values::{Account, Balance, Period, Threshold, Timestamp};
 
 /// The balances of one account: kept to little more than a cache line.
 #[derive(Debug)]
@@ -43,8 +43,8 @@ pub(super) struct Change {
     pub(super) reserved: i64,
 }
 
-pub(super) fn tier_bit(mark: &Mark) -> u32 {
-    1 << mark.tier.min(31)
+pub(super) fn tier_bit(threshold: &Threshold) -> u32 {
+    1 << threshold.tier.min(31)
 }
 
 /// A rolling account counts for as long again as its span.
@@ -101,9 +101,9 @@ impl Row {
 
     /// Whether spent money has reached a level that has not fired in this period.
     #[inline]
-    pub(super) fn reaches(&self, marks: &[Mark]) -> bool {
-        let mut reached = marks.iter().take_while(|mark| self.spent >= mark.at);
-        reached.any(|mark| self.fired & tier_bit(mark) == 0)
+    pub(super) fn reaches(&self, thresholds: &[Threshold]) -> bool {
+        let mut reached = thresholds.iter().take_while(|threshold| self.spent >= threshold.at);
+        reached.any(|threshold| self.fired & tier_bit(threshold) == 0)
     }
 
     /// Moves a rolling account on to `period`: what leaves the span no longer counts.

@@ -11,7 +11,8 @@ use super::chunks::Chunks;
 use super::holds::HoldLine;
 use super::journal::KeptLine;
 use super::row::{Change, Row, Slot, keep_until, place_in, tier_bit};
-use crate::{Account, Balance, Error, Line, Period, Timestamp};
+use crate::Error;
+use crate::values::{Account, Balance, ClaimLine, Period, Timestamp};
 
 /// Says that an account has no row yet.
 pub(super) const NO_ROW: u32 = u32::MAX;
@@ -49,7 +50,7 @@ impl Rows {
     }
 
     /// The row of that account, made where there is none.
-    pub(super) fn find_or_make(&mut self, ledger: u32, line: &Line) -> Result<u32, Error> {
+    pub(super) fn find_or_make(&mut self, ledger: u32, line: &ClaimLine) -> Result<u32, Error> {
         let account = &line.account;
         let found = self.find(ledger, account);
         if found != NO_ROW {
@@ -76,7 +77,7 @@ impl Rows {
     ///
     /// `None` where the row is in a later period already.
     #[inline]
-    pub(super) fn look(&mut self, ledger: u32, line: &Line) -> Option<(u32, Balance)> {
+    pub(super) fn look(&mut self, ledger: u32, line: &ClaimLine) -> Option<(u32, Balance)> {
         let hint = line.account.hint();
         // The upper half says which ledger wrote the hint, and the row says whether it still holds.
         if (hint >> 32) as u32 == ledger
@@ -90,7 +91,7 @@ impl Rows {
     }
 
     #[cold]
-    fn look_closely(&mut self, ledger: u32, line: &Line) -> Option<(u32, Balance)> {
+    fn look_closely(&mut self, ledger: u32, line: &ClaimLine) -> Option<(u32, Balance)> {
         let place = self.find(ledger, &line.account);
         if place == NO_ROW {
             return Some((place, Balance::default()));
@@ -146,7 +147,7 @@ impl Rows {
 
     /// Whether the held line is that line of a claim.
     #[inline]
-    pub(super) fn is_line(&self, held: &HoldLine, line: &Line) -> bool {
+    pub(super) fn is_line(&self, held: &HoldLine, line: &ClaimLine) -> bool {
         held.period == line.period.number as u32 && self.rows.get(held.row).account.same(&line.account)
     }
 
@@ -175,28 +176,28 @@ impl Rows {
 
     /// The same for a line of a claim; also says whether its marks want a closer look.
     #[inline]
-    pub(super) fn apply_line(&mut self, kept: KeptLine, line: &Line, entry: u64) -> (Balance, bool) {
+    pub(super) fn apply_line(&mut self, kept: KeptLine, line: &ClaimLine, entry: u64) -> (Balance, bool) {
         let row = self.rows.get_mut(kept.row);
         row.written = entry;
         if row.is_present(kept.period) {
             let balance = row.change(kept.change);
-            return (balance, row.reaches(&line.marks));
+            return (balance, row.reaches(&line.thresholds));
         }
-        (self.apply_elsewhere(kept), !line.marks.is_empty())
+        (self.apply_elsewhere(kept), !line.thresholds.is_empty())
     }
 
     /// Applies the line of a new hold, which the row then counts; says whether its marks want a closer look.
     #[inline]
-    pub(super) fn hold(&mut self, kept: KeptLine, line: &Line, entry: u64) -> bool {
+    pub(super) fn hold(&mut self, kept: KeptLine, line: &ClaimLine, entry: u64) -> bool {
         let row = self.rows.get_mut(kept.row);
         row.holds = row.holds.saturating_add(1);
         row.written = entry;
         if row.is_present(kept.period) {
             row.reserved = row.reserved.saturating_add(kept.change.reserved);
-            return row.reaches(&line.marks);
+            return row.reaches(&line.thresholds);
         }
         self.apply_elsewhere(kept);
-        !line.marks.is_empty()
+        !line.thresholds.is_empty()
     }
 
     /// Counts a remembered id that was never open.
@@ -253,7 +254,7 @@ impl Rows {
     }
 
     /// The tiers of the line that spent money now reaches for the first time in the period, as (tier, level).
-    pub(super) fn crossings(&mut self, place: u32, line: &Line) -> Option<Vec<(u8, i64)>> {
+    pub(super) fn crossings(&mut self, place: u32, line: &ClaimLine) -> Option<Vec<(u8, i64)>> {
         let spent = self.balance(place, line.period.number).spent;
         let row = self.rows.get_mut(place);
         let fired = if row.period == line.period.number || row.rolling.is_some() {
@@ -261,15 +262,15 @@ impl Rows {
         } else {
             &mut self.closed.get_mut(&(place, line.period.number))?.fired
         };
-        let mut crossed = Vec::new();
-        for mark in line.marks.iter().take_while(|mark| spent >= mark.at) {
-            let bit = tier_bit(mark);
+        let mut reached = Vec::new();
+        for threshold in line.thresholds.iter().take_while(|threshold| spent >= threshold.at) {
+            let bit = tier_bit(threshold);
             if *fired & bit == 0 {
                 *fired |= bit;
-                crossed.push((mark.tier, mark.at));
+                reached.push((threshold.tier, threshold.at));
             }
         }
-        (!crossed.is_empty()).then_some(crossed)
+        (!reached.is_empty()).then_some(reached)
     }
 
     /// After how many further sub-periods `amount` fits under the ceiling, if nothing else happens.

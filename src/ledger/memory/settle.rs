@@ -9,9 +9,10 @@ use super::holds::{HoldLine, HoldLines, INLINE};
 use super::journal::{KeptLine, NewEntry};
 use super::row::Change;
 use super::rows::NO_ROW;
+use crate::Error;
 use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, left_of, other_lines};
-use crate::ledger::{EntryKind, Outcome, Rank, Reconcile, Release, Reply};
-use crate::{Claim, Error, ReservationId, Timestamp};
+use crate::ledger::{Certainty, EntryKind, Outcome, Reconcile, Release, Reply};
+use crate::values::{Claim, ReservationId, Timestamp};
 
 impl RootBook {
     #[inline]
@@ -25,7 +26,9 @@ impl RootBook {
         };
         match self.holds.get(place).state {
             State::Held => self.charge(place, command),
-            State::Charged(rank) if command.rank <= rank => self.charge_again(place, rank, command),
+            State::Charged(certainty) if command.certainty <= certainty => {
+                self.charge_again(place, certainty, command)
+            }
             State::Charged(_) | State::Released => self.replace(place, command),
             State::Refused | State::Tombstone => self.charge_unheld(command),
             State::Recorded => Err(conflict(command.id, "the id belongs to a posting")),
@@ -38,7 +41,7 @@ impl RootBook {
         self.check_charge(place, command)?;
         let entry = self.journal.next();
         let mut balances = Balances::new();
-        let mut crossed = false;
+        let mut reached = false;
         let mut part = place;
         for (lines, amounts) in command.claim.lines().chunks(INLINE).zip(command.amounts.chunks(INLINE)) {
             let hold = self.holds.get_mut(part);
@@ -47,21 +50,21 @@ impl RootBook {
                 let kept = KeptLine { row: old.row, period: line.period.number, change };
                 let (balance, reaches) = self.rows.apply_line(kept, line, entry);
                 balances.push(balance);
-                crossed |= reaches;
+                reached |= reaches;
                 self.journal.add(kept);
                 old.amount = *amount;
             }
             part = hold.more;
         }
-        let kind = EntryKind::Reconciled(command.rank);
+        let kind = EntryKind::Reconciled(command.certainty);
         self.journal.write(&self.entry(kind, command.id, command.note), &mut self.rows);
-        if crossed {
+        if reached {
             self.cross(place, command.claim);
         }
         if self.rows.any_closed() {
             self.close_periods(place, command.claim);
         }
-        self.close_hold(place, State::Charged(command.rank));
+        self.close_hold(place, State::Charged(command.certainty));
         Ok(self.reply(Outcome::Applied, balances))
     }
 
@@ -81,15 +84,15 @@ impl RootBook {
         self.holds.set_amounts(place, command.amounts);
         let hold = self.holds.get_mut(place);
         let replaced = match hold.state {
-            State::Charged(rank) => Some(rank),
+            State::Charged(certainty) => Some(certainty),
             _ => None,
         };
         // It keeps its turn among the remembered: an ended id is in one queue only.
-        hold.state = State::Charged(command.rank);
+        hold.state = State::Charged(command.certainty);
         let unheld = hold.unheld;
         let kind = match unheld {
-            true => EntryKind::Unheld(command.rank),
-            false => EntryKind::Reconciled(command.rank),
+            true => EntryKind::Unheld(command.certainty),
+            false => EntryKind::Reconciled(command.certainty),
         };
         let balances = self.post(&self.entry(kind, command.id, command.note), &changes);
         self.cross(place, command.claim);
@@ -131,15 +134,20 @@ impl RootBook {
     }
 
     /// The same report again is answered again; another of the same rank is a conflict, a lesser one ignored.
-    fn charge_again(&mut self, place: u32, rank: Rank, command: &Reconcile<'_>) -> Result<Reply, Error> {
+    fn charge_again(
+        &mut self,
+        place: u32,
+        certainty: Certainty,
+        command: &Reconcile<'_>,
+    ) -> Result<Reply, Error> {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let same = lines.iter().map(|line| line.amount).eq(command.amounts.iter().copied());
-        if command.rank == rank && !same {
+        if command.certainty == certainty && !same {
             let first: Vec<i64> = lines.iter().map(|line| line.amount).collect();
             return Err(conflict(command.id, &format!("already reconciled with {first:?}")));
         }
         let places: Places = lines.iter().map(|line| line.row).collect();
-        let repeated = command.rank == rank;
+        let repeated = command.certainty == certainty;
         let outcome = if repeated { Outcome::Applied } else { Outcome::Ignored };
         let unheld = self.holds.get(place).unheld;
         let balances = self.balances_of(command.claim, &places);
@@ -153,9 +161,9 @@ impl RootBook {
         let changes = new_changes(command.claim, &places, command.amounts);
         // A refused or tombstoned id becomes a charged one.
         self.holds.supersede(&self.holds.key(command.id));
-        let state = State::Charged(command.rank);
+        let state = State::Charged(command.certainty);
         let place = self.insert_ended(command.id, state, command.claim, command.amounts, &places)?;
-        let kind = EntryKind::Unheld(command.rank);
+        let kind = EntryKind::Unheld(command.certainty);
         let balances = self.post(&self.entry(kind, command.id, command.note), &changes);
         self.cross(place, command.claim);
         self.holds.remember(place, &mut self.rows);
@@ -213,7 +221,7 @@ impl RootBook {
         let state = self.holds.get(place).state;
         let withdraw = match state {
             State::Held => false,
-            State::Charged(rank) if rank < Rank::Reported => true,
+            State::Charged(certainty) if certainty < Certainty::Reported => true,
             State::Released | State::Tombstone => {
                 return Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, Balances::new()) });
             }
@@ -240,7 +248,7 @@ impl RootBook {
             self.end(place, State::Released, &zeros);
         }
         let entry = self.entry(EntryKind::Released, command.id, command.note);
-        let balances = self.post(&NewEntry { signature: command.signature, ..entry }, &changes);
+        let balances = self.post(&NewEntry { attribution: command.attribution, ..entry }, &changes);
         Ok(self.reply(Outcome::Applied, balances))
     }
 

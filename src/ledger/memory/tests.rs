@@ -6,29 +6,30 @@ use std::time::Duration;
 use super::journal::KeptLine;
 use super::row::Change;
 use super::{MemoryLedger, MemoryOptions};
-use crate::ledger::{Note, OnExpiry, Outcome, Rank, Reconcile, Release, Reserve};
-use crate::{
-    Account, Book, Claim, ErrorKind, ImmediateLedger, Line, ManualClock, Mark, Period, ReservationId, Root,
-    Scope, Timestamp, Unit,
+use crate::ledger::{Certainty, ImmediateLedger, Note, OnExpiry, Outcome, Reconcile, Release, Reserve};
+use crate::values::{
+    Account, BudgetKey, Claim, ClaimLine, ManualClock, Period, ReservationId, Tenant, Threshold, Timestamp,
+    Unit,
 };
+use crate::{ErrorKind, Scope};
 
 const CEILING: i64 = 1_000_000;
 
 /// Lines of `b0` to `b{n-1}`, in the period that began at `from` hundred seconds.
-fn claim(root: &Root, lines: usize, number: i64) -> Claim {
+fn claim(tenant: &Tenant, lines: usize, number: i64) -> Claim {
     let line = |at: usize| {
         let (budget, window) = (format!("b{at}").into(), "hundred".into());
-        let book = Book { root: root.clone(), budget, unit: Unit::Usd, window };
+        let book = BudgetKey { tenant: tenant.clone(), budget, unit: Unit::Usd, window };
         let from = Timestamp::from_secs(number.saturating_mul(100));
         let until = from + Duration::from_secs(100);
-        Line {
+        ClaimLine {
             account: Account::new(Arc::new(book), Scope::user("ada").expect("name")),
             period: Period { number, from, until, span: if at % 3 == 2 { 4 } else { 1 } },
             ceiling: CEILING,
-            marks: [Mark { at: 5_000, tier: 0 }].into_iter().collect(),
+            thresholds: [Threshold { at: 5_000, tier: 0 }].into_iter().collect(),
         }
     };
-    Claim::new(root.clone(), &[], (0..lines).map(line).collect()).expect("claim")
+    Claim::new(tenant.clone(), &[], (0..lines).map(line).collect()).expect("claim")
 }
 
 /// Marsaglia's xorshift: small, and the same everywhere.
@@ -50,7 +51,7 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
             ..MemoryOptions::default()
         };
         let ledger = MemoryLedger::with_options(clock.clone(), options);
-        let (root, note) = (Root::unnamed(), Note::default());
+        let (tenant, note) = (Tenant::unnamed(), Note::default());
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut open: Vec<(ReservationId, Claim)> = Vec::new();
         for step in 0..2_000 {
@@ -60,7 +61,7 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
             let amount = (dice >> 20) as i64 % 1_000;
             if dice % 5 < 2 || open.is_empty() {
                 let lines = [1, 3, 4, 5, 9][(dice >> 8) as usize % 5];
-                let claim = claim(&root, lines, now.as_nanos() / 100_000_000_000);
+                let claim = claim(&tenant, lines, now.as_nanos() / 100_000_000_000);
                 let id = ReservationId::generate(now);
                 let on_expiry = if dice & 64 == 0 { OnExpiry::Hold } else { OnExpiry::Nothing };
                 let amounts = vec![if dice & 1024 == 0 { CEILING + 1 } else { amount }; lines];
@@ -77,12 +78,13 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
                 let (id, claim) = open.swap_remove((dice >> 8) as usize % open.len());
                 // A hold may have expired and been forgotten since: whatever the answer, the books must add up.
                 if dice % 5 == 4 {
-                    let release = Release { id, root: &root, signature: None, note: &note };
+                    let release = Release { id, tenant: &tenant, attribution: None, note: &note };
                     let _ = ImmediateLedger::release(&ledger, now, release);
                 } else {
                     let amounts = vec![amount; claim.lines().len()];
-                    for rank in [Rank::Estimated, Rank::Reported] {
-                        let reconcile = Reconcile { id, claim: &claim, amounts: &amounts, rank, note: &note };
+                    for certainty in [Certainty::Estimated, Certainty::Reported] {
+                        let reconcile =
+                            Reconcile { id, claim: &claim, amounts: &amounts, certainty, note: &note };
                         ImmediateLedger::reconcile(&ledger, now, reconcile).expect("never refused");
                     }
                 }
@@ -93,8 +95,11 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
         clock.advance(Duration::from_secs(400));
         let now = ledger.now();
         let number = now.as_nanos() / 100_000_000_000;
-        let lines: Vec<_> =
-            claim(&root, 9, number).lines().iter().map(|line| (line.account.clone(), line.period)).collect();
+        let lines: Vec<_> = claim(&tenant, 9, number)
+            .lines()
+            .iter()
+            .map(|line| (line.account.clone(), line.period))
+            .collect();
         let balances = ImmediateLedger::balances(&ledger, now, &lines).expect("balances");
         assert!(balances.iter().all(|balance| balance.reserved == 0), "seed {seed}: {balances:?}");
         assert_eq!(ledger.open_holds(), 0, "seed {seed}");
@@ -107,8 +112,8 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
 /// Rows 0 and 1 count a calendar period, row 2 rolls; in each 5 are spent and 7 held.
 fn verdict_after(row: u32, change: Change) -> Option<ErrorKind> {
     let ledger = MemoryLedger::with_clock(Arc::new(ManualClock::at(Timestamp::from_secs(1_000))));
-    let (root, note, now) = (Root::unnamed(), Note::default(), ledger.now());
-    let claim = claim(&root, 3, 10);
+    let (tenant, note, now) = (Tenant::unnamed(), Note::default(), ledger.now());
+    let claim = claim(&tenant, 3, 10);
     let reserve = |amount: i64| {
         let (id, amounts) = (ReservationId::generate(now), [amount; 3]);
         let expires_at = now + Duration::from_secs(60);
@@ -117,12 +122,17 @@ fn verdict_after(row: u32, change: Change) -> Option<ErrorKind> {
         ImmediateLedger::reserve(&ledger, now, command).expect("room");
         id
     };
-    let charged =
-        Reconcile { id: reserve(5), claim: &claim, amounts: &[5; 3], rank: Rank::Reported, note: &note };
+    let charged = Reconcile {
+        id: reserve(5),
+        claim: &claim,
+        amounts: &[5; 3],
+        certainty: Certainty::Reported,
+        note: &note,
+    };
     ImmediateLedger::reconcile(&ledger, now, charged).expect("never refused");
     reserve(7);
 
-    ledger.with_book(&root, |book| book.rows.apply(KeptLine { row, period: 10, change }, 1));
+    ledger.with_book(&tenant, |book| book.rows.apply(KeptLine { row, period: 10, change }, 1));
 
     ledger.verify().err().map(|error| error.kind())
 }
@@ -150,16 +160,16 @@ fn less_may_be_reserved_than_is_held_only_where_a_window_rolls() {
 #[test]
 fn what_a_hold_would_have_been_charged_goes_with_it() {
     let ledger = MemoryLedger::with_clock(Arc::new(ManualClock::at(Timestamp::from_secs(1_000))));
-    let (root, note, now) = (Root::unnamed(), Note::default(), ledger.now());
-    let claim = claim(&root, 1, 10);
-    let kept = || ledger.with_book(&root, |book| book.holds.expiry_amounts.len());
+    let (tenant, note, now) = (Tenant::unnamed(), Note::default(), ledger.now());
+    let claim = claim(&tenant, 1, 10);
+    let kept = || ledger.with_book(&tenant, |book| book.holds.expiry_amounts.len());
     let (id, expires_at) = (ReservationId::generate(now), now + Duration::from_secs(60));
     let on_expiry = OnExpiry::Amounts(&[3]);
     let command = Reserve { id, claim: &claim, amounts: &[7], expires_at, on_expiry, note: &note };
     ImmediateLedger::reserve(&ledger, now, command).expect("room");
     assert_eq!(kept(), 1);
 
-    let release = Release { id, root: &root, signature: None, note: &note };
+    let release = Release { id, tenant: &tenant, attribution: None, note: &note };
     ImmediateLedger::release(&ledger, now, release).expect("it is open");
 
     assert_eq!(kept(), 0);

@@ -8,14 +8,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::{Fault, StoreError, damaged};
 use super::seal::Ink;
 use super::text;
-use crate::account::Book;
-use crate::{Account, Error, Line, Scope, Unit};
+use crate::values::{Account, BudgetKey, ClaimLine, Unit};
+use crate::{Error, Scope};
 
 /// An account, as the sheet has it.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) account: Account,
-    pub(super) root: i64,
+    pub(super) tenant: i64,
     pub(super) span: i64,
     pub(super) newest: i64,
     pub(super) fired: u32,
@@ -25,12 +25,12 @@ pub(super) struct Row {
 }
 
 /// The number of an account that the file knows.
-pub(super) fn find(file: &Connection, root: i64, account: &Account) -> Result<Option<i64>, Fault> {
+pub(super) fn find(file: &Connection, tenant: i64, account: &Account) -> Result<Option<i64>, Fault> {
     let mut find = file.prepare_cached(
         "SELECT account FROM accounts WHERE root = ? AND scope = ? AND budget = ? AND unit = ? AND \"window\" = ?",
     )?;
     let (book, scope) = (account.book(), account.scope().to_string());
-    let name = params![root, scope, book.budget.as_str(), book.unit.code(), book.window.as_str()];
+    let name = params![tenant, scope, book.budget.as_str(), book.unit.code(), book.window.as_str()];
     Ok(find.query_row(name, |row| row.get(0)).optional()?)
 }
 
@@ -44,12 +44,12 @@ pub(super) fn check_name(account: &Account) -> Result<(), Error> {
 }
 
 /// Writes a new account, and says its number.
-pub(super) fn make(file: &Connection, root: i64, line: &Line) -> Result<(i64, Row), Fault> {
+pub(super) fn make(file: &Connection, tenant: i64, line: &ClaimLine) -> Result<(i64, Row), Fault> {
     let next = "SELECT coalesce(max(account), 0) + 1 FROM accounts";
     let number: i64 = file.prepare_cached(next)?.query_row([], |row| row.get(0))?;
     let row = Row {
         account: line.account.clone(),
-        root,
+        tenant,
         span: i64::from(line.period.span.max(1)),
         newest: line.period.number,
         fired: 0,
@@ -62,7 +62,7 @@ pub(super) fn make(file: &Connection, root: i64, line: &Line) -> Result<(i64, Ro
     let (book, scope) = (line.account.book(), line.account.scope().to_string());
     make.execute(params![
         number,
-        root,
+        tenant,
         book.budget.as_str(),
         scope,
         book.unit.code(),
@@ -77,8 +77,8 @@ pub(super) fn make(file: &Connection, root: i64, line: &Line) -> Result<(i64, Ro
 /// An account's row, checked against its seal.
 pub(super) fn read_row(file: &Connection, number: i64) -> Result<Row, Fault> {
     let mut read = file.prepare_cached(
-        "SELECT roots.name, accounts.root, budget, scope, unit, \"window\", span, newest, fired, accounts.seal
-         FROM accounts JOIN roots USING (root) WHERE account = ?",
+        "SELECT tenants.name, accounts.tenant, budget, scope, unit, \"window\", span, newest, fired, accounts.seal
+         FROM accounts JOIN tenants USING (tenant) WHERE account = ?",
     )?;
     let row = read.query_row([number], |row| Ok(read_account(number, row)));
     Ok(row.optional()?.ok_or_else(|| damaged(format!("account {number} has no row")))??)
@@ -88,15 +88,15 @@ pub(super) fn read_row(file: &Connection, number: i64) -> Result<Row, Fault> {
 fn read_account(number: i64, row: &rusqlite::Row<'_>) -> Result<Row, StoreError> {
     let text = |at: usize| row.get::<_, String>(at);
     let wrong = |error: crate::Error| damaged(format!("account {number}: {error}"));
-    let book = Book {
-        root: text::read_root(&text(0)?)?,
+    let book = BudgetKey {
+        tenant: text::read_root(&text(0)?)?,
         budget: text(2)?.into(),
         unit: text(4)?.parse().map_err(wrong)?,
         window: text(5)?.into(),
     };
     let account = Account::new(Arc::new(book), Scope::kept(&text(3)?).map_err(wrong)?);
     let (span, newest, fired) = (row.get(6)?, row.get(7)?, row.get(8)?);
-    let read = Row { account, root: row.get(1)?, span, newest, fired, changed: false, whole: false };
+    let read = Row { account, tenant: row.get(1)?, span, newest, fired, changed: false, whole: false };
     if read.seal(number) != row.get::<_, i64>(9)? {
         return Err(damaged(format!("account {number}, {}: its seal does not fit", read.account)));
     }
@@ -106,8 +106,8 @@ fn read_account(number: i64, row: &rusqlite::Row<'_>) -> Result<Row, StoreError>
 /// Every account, each checked against its seal.
 pub(super) fn all_accounts(file: &Connection) -> Result<HashMap<i64, Account>, StoreError> {
     let mut read = file.prepare(
-        "SELECT roots.name, accounts.root, budget, scope, unit, \"window\", span, newest, fired, accounts.seal, account
-         FROM accounts JOIN roots USING (root) ORDER BY account",
+        "SELECT tenants.name, accounts.tenant, budget, scope, unit, \"window\", span, newest, fired, accounts.seal, account
+         FROM accounts JOIN tenants USING (tenant) ORDER BY account",
     )?;
     let mut rows = read.query([])?;
     let mut accounts = HashMap::new();
@@ -122,7 +122,7 @@ impl Row {
     pub(super) fn seal(&self, number: i64) -> i64 {
         let book = self.account.book();
         let mut ink = Ink::of("account");
-        ink.int(number).int(self.root).text(&book.budget).text(&self.account.scope().to_string());
+        ink.int(number).int(self.tenant).text(&book.budget).text(&self.account.scope().to_string());
         ink.text(&book.unit.code()).text(&book.window);
         ink.int(self.span).int(self.newest).int(i64::from(self.fired));
         ink.seal()

@@ -5,16 +5,17 @@ use super::books::{Balances, Books, Changes};
 use super::fault::Fault;
 use super::holds::{self, ExpiryCharge, Hold, HoldLine, HoldLines};
 use super::post::Told;
-use super::roots::RootRow;
 use super::seal::body_of;
 use super::sheet::Change;
+use super::tenants::RootRow;
 use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, has_room, negative};
-use crate::ledger::{EntryKind, Frees, OnExpiry, Outcome, Reply, Reserve};
-use crate::{Balance, Claim, Error, Period, Scope};
+use crate::ledger::{EntryKind, FreesUp, OnExpiry, Outcome, Reply, Reserve};
+use crate::values::{Balance, Claim, Period};
+use crate::{Error, Scope};
 
 impl Books {
     pub(super) fn reserve(&mut self, command: &Reserve<'_>) -> Result<Reply, Fault> {
-        self.within(command.claim.root(), |books, row| books.reserve_in(row, command))
+        self.within(command.claim.tenant(), |books, row| books.reserve_in(row, command))
     }
 
     fn reserve_in(&mut self, row: &mut RootRow, command: &Reserve<'_>) -> Result<Reply, Fault> {
@@ -141,7 +142,7 @@ impl Books {
             }
             let Some(account) = self.sheet.find(&self.file, row.number, &line.account)? else { continue };
             if let Some(periods) = self.sheet.frees_in(&self.file, account, (*amount, line.ceiling))? {
-                self.news(row).frees.push(Frees { line: at, periods });
+                self.effects(row).frees_up.push(FreesUp { line: at, periods });
             }
         }
         Ok(())
@@ -168,7 +169,7 @@ impl Books {
     ) -> Result<(), Fault> {
         let frozen = self.frozen_of(row, scopes)?;
         if !frozen.is_empty() {
-            self.news(row).frozen = frozen;
+            self.effects(row).frozen = frozen;
         }
         Ok(())
     }

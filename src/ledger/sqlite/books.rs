@@ -11,11 +11,12 @@ use super::SqliteOptions;
 use super::calls::Calls;
 use super::fault::Fault;
 use super::holds::{self, Hold};
-use super::roots::{self, Confirmed, RootRow};
 use super::sheet::{Change, Sheet};
-use crate::ledger::News;
+use super::tenants::{self, Confirmed, RootRow};
+use crate::ledger::Effects;
 use crate::ledger::rules::State;
-use crate::{Balance, Clock, Error, ErrorKind, ReservationId, Root, Timestamp};
+use crate::values::{Balance, ReservationId, Tenant, Timestamp};
+use crate::{Clock, Error, ErrorKind};
 
 pub(super) type Balances = SmallVec<[Balance; 8]>;
 pub(super) type Changes = SmallVec<[Change; 8]>;
@@ -32,13 +33,13 @@ pub(super) struct Books {
     latest: Timestamp,
     pub(super) sheet: Sheet,
     pub(super) calls: Calls,
-    roots: HashMap<Root, RootRow>,
+    tenants: HashMap<Tenant, RootRow>,
     /// What came to light and was not told yet: the next reply takes it along.
-    pub(super) untold: HashMap<i64, News>,
+    pub(super) untold: HashMap<i64, Effects>,
     /// Changes whenever another connection commits.
     version: i64,
     /// The newest entry of each root that was ever seen committed.
-    confirmed: HashMap<Root, Confirmed>,
+    confirmed: HashMap<Tenant, Confirmed>,
     /// When the old ids of each root were last forgotten.
     forgot_at: HashMap<i64, Timestamp>,
 }
@@ -58,7 +59,7 @@ impl Books {
             latest: Timestamp::MIN,
             sheet: Sheet::default(),
             calls: Calls::default(),
-            roots: HashMap::new(),
+            tenants: HashMap::new(),
             untold: HashMap::new(),
             version: 0,
             confirmed: HashMap::new(),
@@ -73,7 +74,7 @@ impl Books {
     }
 
     /// What is not told yet, for the case that the batch fails.
-    pub(super) fn untold(&self) -> HashMap<i64, News> {
+    pub(super) fn untold(&self) -> HashMap<i64, Effects> {
         self.untold.clone()
     }
 
@@ -81,7 +82,7 @@ impl Books {
     pub(super) fn begin(&mut self) -> Result<(), Fault> {
         let version: i64 =
             self.file.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        let full = self.sheet.is_full() || self.roots.len() > ROOTS_MAX;
+        let full = self.sheet.is_full() || self.tenants.len() > ROOTS_MAX;
         if version != self.version || full {
             self.forget_all();
             self.version = version;
@@ -98,7 +99,7 @@ impl Books {
     /// Writes what changed so far: the file is then what this transaction says.
     pub(super) fn write_rows(&mut self) -> Result<(), Fault> {
         self.sheet.write_back(&self.file)?;
-        for row in self.roots.values().filter(|row| row.changed) {
+        for row in self.tenants.values().filter(|row| row.changed) {
             row.write(&self.file)?;
         }
         Ok(())
@@ -106,14 +107,14 @@ impl Books {
 
     /// The commit succeeded.
     pub(super) fn committed(&mut self) {
-        for row in self.roots.values_mut().filter(|row| row.changed) {
+        for row in self.tenants.values_mut().filter(|row| row.changed) {
             row.changed = false;
-            self.confirmed.insert(row.root.clone(), row.confirmed());
+            self.confirmed.insert(row.tenant.clone(), row.confirmed());
         }
     }
 
     /// The batch was rolled back: nothing that it read or told ever was.
-    pub(super) fn rolled_back(&mut self, untold: HashMap<i64, News>) {
+    pub(super) fn rolled_back(&mut self, untold: HashMap<i64, Effects>) {
         self.forget_all();
         self.untold = untold;
     }
@@ -121,11 +122,11 @@ impl Books {
     fn forget_all(&mut self) {
         self.sheet = Sheet::default();
         self.calls = Calls::default();
-        self.roots.clear();
+        self.tenants.clear();
     }
 
     fn forget_old_ids(&mut self) -> Result<(), Fault> {
-        for row in self.roots.values().filter(|row| row.changed) {
+        for row in self.tenants.values().filter(|row| row.changed) {
             let forgot_at = self.forgot_at.get(&row.number);
             if forgot_at.is_some_and(|forgot_at| row.time < *forgot_at + FORGET_EVERY) {
                 continue;
@@ -143,19 +144,19 @@ impl Books {
     /// Time runs on, never back, and what is due is ended first.
     pub(super) fn within<T>(
         &mut self,
-        root: &Root,
+        tenant: &Tenant,
         work: impl FnOnce(&mut Self, &mut RootRow) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        if let Some(row) = self.known_root(root)? {
+        if let Some(row) = self.known_root(tenant)? {
             return self.work(row, work);
         }
-        let row = roots::make(&self.file, root, self.clock.now())?;
+        let row = tenants::make(&self.file, tenant, self.clock.now())?;
         let number = row.number;
         let done = self.work(row, work);
         if let Err(Fault::Answer(_)) = done {
             // After an error nothing has changed: no books either.
-            self.roots.remove(root);
-            roots::unmake(&self.file, number)?;
+            self.tenants.remove(tenant);
+            tenants::unmake(&self.file, number)?;
         }
         done
     }
@@ -163,10 +164,10 @@ impl Books {
     /// The same, for readers: where there are no books, none are opened.
     pub(super) fn reading<T>(
         &mut self,
-        root: &Root,
+        tenant: &Tenant,
         work: impl FnOnce(&mut Self, &mut RootRow) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
-        match self.known_root(root)? {
+        match self.known_root(tenant)? {
             Some(row) => self.work(row, work).map(Some),
             None => Ok(None),
         }
@@ -179,19 +180,19 @@ impl Books {
     ) -> Result<T, Fault> {
         row.time = row.time.max(self.latest);
         let done = self.expire_due(&mut row).and_then(|()| work(self, &mut row));
-        self.roots.insert(row.root.clone(), row);
+        self.tenants.insert(row.tenant.clone(), row);
         done
     }
 
     /// The row of that root, for a command of now: time runs on even where nobody has books yet.
-    fn known_root(&mut self, root: &Root) -> Result<Option<RootRow>, Fault> {
+    fn known_root(&mut self, tenant: &Tenant) -> Result<Option<RootRow>, Fault> {
         self.latest = self.latest.max(self.clock.now());
-        match self.roots.remove(root) {
+        match self.tenants.remove(tenant) {
             Some(row) => Ok(Some(row)),
             None => {
-                let row = roots::read(&self.file, root, self.confirmed.get(root))?;
+                let row = tenants::read(&self.file, tenant, self.confirmed.get(tenant))?;
                 if let Some(row) = &row {
-                    self.confirmed.insert(root.clone(), row.confirmed());
+                    self.confirmed.insert(tenant.clone(), row.confirmed());
                 }
                 Ok(row)
             }

@@ -7,9 +7,9 @@ use rusqlite::Connection;
 use super::calls;
 use super::fault::{StoreError, damaged};
 use super::journal::{Written, first_link};
-use super::roots::seal_root;
 use super::seal::Digest;
 use super::sheet::Change;
+use super::tenants::seal_root;
 use super::text;
 use crate::ledger::MarkAction;
 
@@ -20,15 +20,16 @@ pub(super) type Marks = BTreeMap<String, (String, i64, String, String)>;
 pub(super) fn check_journal(file: &Connection) -> Result<Vec<Chain>, StoreError> {
     let calls = check_calls(file)?;
     let mut chains = Vec::new();
-    let mut roots = file.prepare("SELECT root, name, entries, head, time, seal FROM roots ORDER BY root")?;
-    let mut rows = roots.query([])?;
+    let mut tenants =
+        file.prepare("SELECT root, name, entries, head, time, seal FROM roots ORDER BY root")?;
+    let mut rows = tenants.query([])?;
     while let Some(row) = rows.next()? {
-        let (root, name): (i64, String) = (row.get(0)?, row.get(1)?);
+        let (tenant, name): (i64, String) = (row.get(0)?, row.get(1)?);
         let (entries, head, time): (i64, Digest, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
-        if seal_root(root, &name, entries.unsigned_abs(), &head, time) != row.get::<_, i64>(5)? {
+        if seal_root(tenant, &name, entries.unsigned_abs(), &head, time) != row.get::<_, i64>(5)? {
             return Err(damaged(format!("the books of {name:?}: their seal does not fit")));
         }
-        let mut chain = Chain { root, name, sequence: 0, link: [0; 32], marks: Marks::new() };
+        let mut chain = Chain { tenant, name, sequence: 0, link: [0; 32], marks: Marks::new() };
         chain.walk(file, &calls)?;
         if (chain.sequence, chain.link) != (entries, head) {
             return Err(damaged(format!(
@@ -62,7 +63,7 @@ fn check_calls(file: &Connection) -> Result<HashMap<i64, Digest>, StoreError> {
 
 /// How far the walk along one root's journal has come.
 pub(super) struct Chain {
-    pub(super) root: i64,
+    pub(super) tenant: i64,
     pub(super) name: String,
     sequence: i64,
     link: Digest,
@@ -75,19 +76,19 @@ impl Chain {
         self.link = first_link(&self.name);
         let mut read = file.prepare(
             "SELECT sequence, at, id, kind, detail, scope, call, usage, ended, \"by\", reason, link
-             FROM journal WHERE root = ? ORDER BY sequence",
+             FROM journal WHERE tenant = ? ORDER BY sequence",
         )?;
         let mut lines = file.prepare(
             "SELECT account, period, spent, reserved, line FROM journal_lines
-             WHERE root = ? AND sequence = ? ORDER BY line",
+             WHERE tenant = ? AND sequence = ? ORDER BY line",
         )?;
-        let mut rows = read.query([self.root])?;
+        let mut rows = read.query([self.tenant])?;
         while let Some(row) = rows.next()? {
             let sequence: i64 = row.get(0)?;
             if sequence != self.sequence.saturating_add(1) {
                 return Err(damaged(format!("{:?}: entry {sequence} follows {}", self.name, self.sequence)));
             }
-            let changes = read_changes(lines.query([self.root, sequence])?)?;
+            let changes = read_changes(lines.query([self.tenant, sequence])?)?;
             let changes = changes.ok_or_else(|| damaged(format!("a line of entry {sequence} is missing")))?;
             self.step(sequence, row, calls, &changes)?;
         }

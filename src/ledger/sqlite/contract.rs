@@ -9,7 +9,8 @@ use crate::ledger::{
     BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, OnExpiry, PendingEvent, Reconcile,
     Record, Release, Reply, Reserve, Resize,
 };
-use crate::{Account, Balance, Error, Period, Root, Scope};
+use crate::values::{Account, Balance, Period, Tenant};
+use crate::{Error, Scope};
 
 #[async_trait]
 impl BudgetLedger for SqliteLedger {
@@ -34,20 +35,20 @@ impl BudgetLedger for SqliteLedger {
     }
 
     async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
-        let Reconcile { id, rank, .. } = command;
+        let Reconcile { id, certainty, .. } = command;
         let (claim, amounts, note) = (command.claim.clone(), command.amounts.to_vec(), command.note.clone());
         self.ask(move |books| {
-            books.reconcile(&Reconcile { id, claim: &claim, amounts: &amounts, rank, note: &note })
+            books.reconcile(&Reconcile { id, claim: &claim, amounts: &amounts, certainty, note: &note })
         })
         .await
     }
 
     async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
         let id = command.id;
-        let (root, signature, note) =
-            (command.root.clone(), command.signature.cloned(), command.note.clone());
+        let (tenant, attribution, note) =
+            (command.tenant.clone(), command.attribution.cloned(), command.note.clone());
         self.ask(move |books| {
-            books.release(&Release { id, root: &root, signature: signature.as_ref(), note: &note })
+            books.release(&Release { id, tenant: &tenant, attribution: attribution.as_ref(), note: &note })
         })
         .await
     }
@@ -62,27 +63,27 @@ impl BudgetLedger for SqliteLedger {
     async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
         let Record { id, corrects, .. } = command;
         let (claim, amounts) = (command.claim.clone(), command.amounts.to_vec());
-        let (signature, note) = (command.signature.clone(), command.note.clone());
+        let (attribution, note) = (command.attribution.clone(), command.note.clone());
         self.ask(move |books| {
-            let (claim, amounts, signature, note) = (&claim, amounts.as_slice(), &signature, &note);
-            books.record(&Record { id, claim, amounts, corrects, signature, note })
+            let (claim, amounts, attribution, note) = (&claim, amounts.as_slice(), &attribution, &note);
+            books.record(&Record { id, claim, amounts, corrects, attribution, note })
         })
         .await
     }
 
     async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
         let action = command.action;
-        let (root, scope, signature) =
-            (command.root.clone(), command.scope.clone(), command.signature.clone());
+        let (tenant, scope, attribution) =
+            (command.tenant.clone(), command.scope.clone(), command.attribution.clone());
         self.ask(move |books| {
-            books.mark(&MarkScope { root: &root, scope: &scope, action, signature: &signature })
+            books.mark(&MarkScope { tenant: &tenant, scope: &scope, action, attribution: &attribution })
         })
         .await
     }
 
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        let (root, scopes) = (root.clone(), scopes.to_vec());
-        self.ask(move |books| books.marks(&root, &scopes)).await
+    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
+        self.ask(move |books| books.marks(&tenant, &scopes)).await
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
@@ -90,9 +91,9 @@ impl BudgetLedger for SqliteLedger {
         self.ask(move |books| books.balances(&lines)).await
     }
 
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        let root = root.clone();
-        self.ask(move |books| books.entries(&root, from, limit)).await
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        let tenant = tenant.clone();
+        self.ask(move |books| books.entries(&tenant, from, limit)).await
     }
 
     async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {

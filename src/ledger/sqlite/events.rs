@@ -6,29 +6,29 @@ use super::books::Books;
 use super::fault::Fault;
 use super::seal::Ink;
 use super::text;
-use crate::Timestamp;
-use crate::ledger::{Crossed, PendingEvent};
+use crate::ledger::{PendingEvent, Reached};
+use crate::values::Timestamp;
 
 /// Notes a level that was just reached, in the transaction that found it.
 pub(super) fn write(
     file: &Connection,
-    (root, sequence): (i64, u64),
+    (tenant, sequence): (i64, u64),
     (level, spent): (i64, i64),
 ) -> Result<(), Fault> {
     let mut write = file.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, NULL, ?5)")?;
-    let seal = seal((root, sequence as i64), (level, spent), None);
-    write.execute(params![root, sequence as i64, level, spent, seal])?;
+    let seal = seal((tenant, sequence as i64), (level, spent), None);
+    write.execute(params![tenant, sequence as i64, level, spent, seal])?;
     Ok(())
 }
 
 /// The checksum of an event's row.
 pub(super) fn seal(
-    (root, sequence): (i64, i64),
+    (tenant, sequence): (i64, i64),
     (level, spent): (i64, i64),
     delivered_at: Option<i64>,
 ) -> i64 {
     let mut ink = Ink::of("event");
-    ink.int(root).int(sequence).int(level).int(spent).maybe_int(delivered_at);
+    ink.int(tenant).int(sequence).int(level).int(spent).maybe_int(delivered_at);
     ink.seal()
 }
 
@@ -36,10 +36,10 @@ impl Books {
     /// The oldest events that nobody confirmed to have told.
     pub(super) fn pending_events(&mut self, limit: usize) -> Result<Vec<PendingEvent>, Fault> {
         let mut read = self.file.prepare_cached(
-            "SELECT roots.name, sequence, journal.at, line.account, line.period, CAST(detail AS INTEGER), level, events.spent
-             FROM events JOIN journal USING (root, sequence) JOIN journal_lines AS line USING (root, sequence)
-             JOIN roots USING (root)
-             WHERE delivered_at IS NULL ORDER BY root, sequence LIMIT ?",
+            "SELECT tenants.name, sequence, journal.at, line.account, line.period, CAST(detail AS INTEGER), level, events.spent
+             FROM events JOIN journal USING (tenant, sequence) JOIN journal_lines AS line USING (tenant, sequence)
+             JOIN tenants USING (tenant)
+             WHERE delivered_at IS NULL ORDER BY tenant, sequence LIMIT ?",
         )?;
         let mut rows = read.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
         let mut events = Vec::new();
@@ -48,10 +48,10 @@ impl Books {
             let sequence: i64 = row.get(1)?;
             let account = self.sheet.account(&self.file, row.get(3)?)?;
             events.push(PendingEvent {
-                root: text::read_root(&name)?,
+                tenant: text::read_root(&name)?,
                 sequence: sequence.unsigned_abs(),
                 at: Timestamp::from_nanos(row.get(2)?),
-                crossed: Crossed {
+                reached: Reached {
                     account,
                     period: row.get(4)?,
                     tier: row.get(5)?,
@@ -66,7 +66,7 @@ impl Books {
     /// Notes that these were told.
     pub(super) fn delivered(&mut self, events: &[PendingEvent]) -> Result<(), Fault> {
         for event in events {
-            self.reading(&event.root, |books, row| {
+            self.reading(&event.tenant, |books, row| {
                 let name = (row.number, event.sequence as i64);
                 mark_delivered(&books.file, name, row.time)
             })?;

@@ -6,11 +6,11 @@ use super::books::{Books, Changes};
 use super::fault::Fault;
 use super::holds::{self, Hold};
 use super::post::{NO_NOTE, Told};
-use super::roots::RootRow;
 use super::sheet::Change;
-use crate::Timestamp;
+use super::tenants::RootRow;
 use crate::ledger::rules::State;
-use crate::ledger::{Ended, EntryKind, Expired, Note, Rank};
+use crate::ledger::{Certainty, Ended, EntryKind, Expired, Note};
+use crate::values::Timestamp;
 
 /// Expiries of one root that wait to be told, at most: the journal has all of them, and a process
 /// that only reads has nobody to tell.
@@ -34,11 +34,11 @@ impl Books {
         let changes = self.expiry_changes(&hold)?;
         let charges: SmallVec<[i64; 8]> = changes.iter().map(|change| change.spent).collect();
         let before = hold.lines.clone();
-        self.end(row, &mut hold, State::Charged(Rank::Expired), &charges);
+        self.end(row, &mut hold, State::Charged(Certainty::Expired), &charges);
         holds::update(&self.file, row.number, &hold, &before)?;
         let note = Note { ended: Some(Ended::Expired), ..NO_NOTE };
         let call = self.calls.of_number(&self.file, hold.call)?;
-        let told = Told::new(EntryKind::Reconciled(Rank::Expired), hold.id, &note);
+        let told = Told::new(EntryKind::Reconciled(Certainty::Expired), hold.id, &note);
         self.write_entry(row, &told, call, &changes)?;
         let mut charged = Vec::new();
         for change in &changes {
@@ -46,7 +46,7 @@ impl Books {
             charged.push((self.sheet.account(&self.file, change.account)?, change.spent));
         }
         let expired = Expired { id: hold.id, due: hold.expires_at, charged };
-        let untold = &mut self.news(row).expired;
+        let untold = &mut self.effects(row).expired;
         if untold.len() < EXPIRIES_UNTOLD_MAX {
             untold.push(expired);
         }

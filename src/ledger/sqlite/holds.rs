@@ -7,7 +7,7 @@ use super::fault::{Fault, StoreError, damaged};
 use super::seal::{Ink, id_bytes};
 use super::text;
 use crate::ledger::rules::State;
-use crate::{ReservationId, Timestamp};
+use crate::values::{ReservationId, Timestamp};
 
 /// A known id: an open hold, or the remembered answer of what has ended.
 #[derive(Clone, Debug)]
@@ -79,9 +79,9 @@ impl Hold {
         self.lines.iter_mut().zip(amounts).for_each(|(line, amount)| line.amount = *amount);
     }
 
-    fn seal(&self, root: i64) -> i64 {
+    fn seal(&self, tenant: i64) -> i64 {
         let mut ink = Ink::of("hold");
-        ink.int(root).bytes(&id_bytes(self.id)).text(text::state(self.state)).bytes(&self.body);
+        ink.int(tenant).bytes(&id_bytes(self.id)).text(text::state(self.state)).bytes(&self.body);
         ink.int(self.expires_at.as_nanos()).text(self.on_expiry.text()).int(i64::from(self.unheld));
         ink.maybe_int(self.ended_at.map(Timestamp::as_nanos)).maybe_int(self.call);
         for line in &self.lines {
@@ -122,24 +122,24 @@ macro_rules! select {
 }
 
 /// The hold of that id, with its lines, checked against its seal.
-pub(super) fn find(file: &Connection, root: i64, id: ReservationId) -> Result<Option<Hold>, Fault> {
+pub(super) fn find(file: &Connection, tenant: i64, id: ReservationId) -> Result<Option<Hold>, Fault> {
     let mut find = file.prepare_cached(select!("WHERE root = ? AND id = ?"))?;
-    let found = find.query_row(params![root, id_bytes(id)], |row| Ok(read(file, row))).optional()?;
+    let found = find.query_row(params![tenant, id_bytes(id)], |row| Ok(read(file, row))).optional()?;
     Ok(found.transpose()?)
 }
 
 /// The open hold that ends first.
-pub(super) fn next_due(file: &Connection, root: i64) -> Result<Option<Hold>, Fault> {
+pub(super) fn next_due(file: &Connection, tenant: i64) -> Result<Option<Hold>, Fault> {
     let mut find =
         file.prepare_cached(select!("WHERE root = ? AND state = 'held' ORDER BY expires_at, id LIMIT 1"))?;
-    let found = find.query_row([root], |row| Ok(read(file, row))).optional()?;
+    let found = find.query_row([tenant], |row| Ok(read(file, row))).optional()?;
     Ok(found.transpose()?)
 }
 
 /// The open holds of one root, oldest first.
-pub(super) fn open_of(file: &Connection, root: i64, limit: usize) -> Result<Vec<Hold>, Fault> {
+pub(super) fn open_of(file: &Connection, tenant: i64, limit: usize) -> Result<Vec<Hold>, Fault> {
     let mut find = file.prepare_cached(select!("WHERE root = ? AND state = 'held' ORDER BY id LIMIT ?"))?;
-    let mut rows = find.query(params![root, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut rows = find.query(params![tenant, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     let mut open = Vec::new();
     while let Some(row) = rows.next()? {
         open.push(read(file, row)?);
@@ -158,13 +158,13 @@ pub(super) fn each(file: &Connection, mut each: impl FnMut(Hold)) -> Result<(), 
 }
 
 /// Writes a new id with its lines.
-pub(super) fn insert(file: &Connection, root: i64, hold: &Hold) -> Result<(), Fault> {
+pub(super) fn insert(file: &Connection, tenant: i64, hold: &Hold) -> Result<(), Fault> {
     let mut write = file.prepare_cached(
-        "INSERT INTO holds (root, id, state, body, expires_at, on_expiry, unheld, ended_at, call, seal)
+        "INSERT INTO holds (tenant, id, state, body, expires_at, on_expiry, unheld, ended_at, call, seal)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     let number = write.insert(params![
-        root,
+        tenant,
         id_bytes(hold.id),
         text::state(hold.state),
         hold.body,
@@ -173,7 +173,7 @@ pub(super) fn insert(file: &Connection, root: i64, hold: &Hold) -> Result<(), Fa
         hold.unheld,
         hold.ended_at.map(Timestamp::as_nanos),
         hold.call,
-        hold.seal(root),
+        hold.seal(tenant),
     ])?;
     let mut write = file.prepare_cached("INSERT INTO hold_lines VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
     for (at, line) in hold.lines.iter().enumerate() {
@@ -192,7 +192,7 @@ pub(super) fn insert(file: &Connection, root: i64, hold: &Hold) -> Result<(), Fa
 }
 
 /// Writes what has changed about a known id; `before` tells which lines.
-pub(super) fn update(file: &Connection, root: i64, hold: &Hold, before: &[HoldLine]) -> Result<(), Fault> {
+pub(super) fn update(file: &Connection, tenant: i64, hold: &Hold, before: &[HoldLine]) -> Result<(), Fault> {
     let mut write = file.prepare_cached(
         "UPDATE holds SET state = ?2, expires_at = ?3, unheld = ?4, ended_at = ?5, seal = ?6 WHERE hold = ?1",
     )?;
@@ -202,7 +202,7 @@ pub(super) fn update(file: &Connection, root: i64, hold: &Hold, before: &[HoldLi
         hold.expires_at.as_nanos(),
         hold.unheld,
         hold.ended_at.map(Timestamp::as_nanos),
-        hold.seal(root),
+        hold.seal(tenant),
     ])?;
     let mut write = file
         .prepare_cached("UPDATE hold_lines SET amount = ?3, refunded = ?4 WHERE hold = ?1 AND line = ?2")?;
@@ -221,16 +221,16 @@ pub(super) fn delete(file: &Connection, number: i64) -> Result<(), Fault> {
 }
 
 /// Forgets some ids that ended before `cutoff` and bear a time before it; says whether there may be more.
-pub(super) fn forget_some(file: &Connection, root: i64, cutoff: Timestamp) -> Result<bool, Fault> {
+pub(super) fn forget_some(file: &Connection, tenant: i64, cutoff: Timestamp) -> Result<bool, Fault> {
     const AT_ONCE: usize = 256;
     // The first id that is not yet too old: its time is counted in whole milliseconds, rounded up.
     let millis = cutoff.as_nanos().max(0).saturating_add(999_999).div_euclid(1_000_000);
     let first_kept = u128::from(millis.unsigned_abs()).wrapping_shl(80).to_be_bytes();
     let mut forget = file.prepare_cached(
-        "DELETE FROM holds WHERE hold IN (SELECT hold FROM holds WHERE root = ?1 AND id < ?2
+        "DELETE FROM holds WHERE hold IN (SELECT hold FROM holds WHERE tenant = ?1 AND id < ?2
          AND state <> 'held' AND ended_at < ?3 ORDER BY id LIMIT 256)",
     )?;
-    let forgotten = forget.execute(params![root, first_kept, cutoff.as_nanos()])?;
+    let forgotten = forget.execute(params![tenant, first_kept, cutoff.as_nanos()])?;
     Ok(forgotten == AT_ONCE)
 }
 

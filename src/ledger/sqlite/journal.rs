@@ -6,8 +6,9 @@ use super::fault::{Fault, damaged};
 use super::seal::{Digest, Ink, id_bytes};
 use super::sheet::Change;
 use super::text;
-use crate::ledger::{EntryKind, Note, Signature};
-use crate::{ReservationId, Scope, Timestamp};
+use crate::Scope;
+use crate::ledger::{Attribution, EntryKind, Note};
+use crate::values::{ReservationId, Timestamp};
 
 /// What is written.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +21,12 @@ pub(super) struct NewEntry<'a> {
     pub(super) note: &'a Note,
     /// The call that the note is about, as the file knows it.
     pub(super) call: Option<(i64, Digest)>,
-    pub(super) signature: Option<&'a Signature>,
+    pub(super) attribution: Option<&'a Attribution>,
 }
 
 /// The link before the first entry: no two roots begin alike.
-pub(super) fn first_link(root: &str) -> Digest {
-    Ink::of("token-budget journal 1").text(root).digest()
+pub(super) fn first_link(tenant: &str) -> Digest {
+    Ink::of("token-budget journal 1").text(tenant).digest()
 }
 
 /// Everything of an entry that is hashed, as the file has it.
@@ -60,7 +61,7 @@ impl Written<'_> {
 /// Writes an entry with that number behind that link, and says what its own link is.
 pub(super) fn write(
     file: &Connection,
-    (root, sequence): (i64, u64),
+    (tenant, sequence): (i64, u64),
     before: &Digest,
     entry: &NewEntry<'_>,
     lines: &[Change],
@@ -78,15 +79,15 @@ pub(super) fn write(
         call: entry.call.as_ref().map(|(_, digest)| digest.as_slice()),
         usage: usage.as_deref(),
         ended: entry.note.ended.map(text::ended),
-        by: entry.signature.map(|signature| signature.by.as_str()),
-        reason: entry.signature.map(|signature| signature.reason.as_str()),
+        by: entry.attribution.map(|attribution| attribution.by.as_str()),
+        reason: entry.attribution.map(|attribution| attribution.reason.as_str()),
     };
     let link = written.link(before, sequence, lines);
     let mut write = file.prepare_cached(
         "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     write.execute(params![
-        root,
+        tenant,
         sequence as i64,
         written.at,
         id,
@@ -104,7 +105,7 @@ pub(super) fn write(
     for (at, line) in lines.iter().enumerate() {
         let (spent, reserved) = (line.spent, line.reserved);
         write.execute(params![
-            root,
+            tenant,
             sequence as i64,
             at as i64,
             line.account,

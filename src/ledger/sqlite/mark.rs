@@ -5,15 +5,16 @@ use rusqlite::{OptionalExtension, params};
 use super::books::{Balances, Books};
 use super::fault::{Fault, StoreError, damaged};
 use super::post::{NO_NOTE, Told};
-use super::roots::RootRow;
+use super::tenants::RootRow;
 use super::text;
+use crate::Scope;
 use crate::ledger::rules::mark_counts;
-use crate::ledger::{EntryKind, Frozen, MarkAction, MarkScope, Outcome, Reply, Signature};
-use crate::{ReservationId, Root, Scope, Timestamp};
+use crate::ledger::{Attribution, EntryKind, Frozen, MarkAction, MarkScope, Outcome, Reply};
+use crate::values::{ReservationId, Tenant, Timestamp};
 
 impl Books {
     pub(super) fn mark(&mut self, command: &MarkScope<'_>) -> Result<Reply, Fault> {
-        self.within(command.root, |books, row| books.mark_in(row, command))
+        self.within(command.tenant, |books, row| books.mark_in(row, command))
     }
 
     fn mark_in(&mut self, row: &mut RootRow, command: &MarkScope<'_>) -> Result<Reply, Fault> {
@@ -23,8 +24,8 @@ impl Books {
             self.write_mark(row, command)?;
             let id = ReservationId::generate(row.time);
             let told = Told::new(EntryKind::Marked(command.action), id, &NO_NOTE);
-            let (signature, scope) = (Some(command.signature), Some(command.scope));
-            self.post(row, &Told { signature, scope, ..told }, &[])?;
+            let (attribution, scope) = (Some(command.attribution), Some(command.scope));
+            self.post(row, &Told { attribution, scope, ..told }, &[])?;
         }
         Ok(Reply { repeated: !counts, ..self.reply(row, Outcome::Applied, Balances::new()) })
     }
@@ -38,7 +39,7 @@ impl Books {
         }
         let mut freeze =
             self.file.prepare_cached("INSERT OR REPLACE INTO frozen VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-        let Signature { by, reason } = command.signature;
+        let Attribution { by, reason } = command.attribution;
         let (action, since) = (text::action(command.action), row.time.as_nanos());
         freeze.execute(params![row.number, scope, action, since, by.as_str(), reason.as_str()])?;
         row.any_frozen = true;
@@ -46,12 +47,12 @@ impl Books {
     }
 
     /// The marks that stand on these scopes, in their order.
-    pub(super) fn marks(&mut self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Fault> {
+    pub(super) fn marks(&mut self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Fault> {
         let read = |books: &mut Self, row: &mut RootRow| {
             let each = scopes.iter().map(|scope| books.read_frozen(row, scope));
             each.filter_map(Result::transpose).collect()
         };
-        Ok(self.reading(root, read)?.unwrap_or_default())
+        Ok(self.reading(tenant, read)?.unwrap_or_default())
     }
 
     /// The mark that stands on a scope.
@@ -75,6 +76,6 @@ pub(super) fn read_row(row: &rusqlite::Row<'_>) -> Result<Frozen, StoreError> {
         scope,
         action: text::read_action(&text(1)?)?,
         since: Timestamp::from_nanos(row.get(2)?),
-        signature: Signature::new(text(3)?, text(4)?),
+        attribution: Attribution::new(text(3)?, text(4)?),
     })
 }

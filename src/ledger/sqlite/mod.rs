@@ -28,7 +28,7 @@ mod read;
 mod rebuild;
 mod record;
 mod resize;
-mod roots;
+mod tenants;
 mod seal;
 mod settle;
 mod sheet;
@@ -52,8 +52,9 @@ pub use self::options::SqliteOptions;
 use self::place::Place;
 pub use self::rebuild::Mismatch;
 use self::writer::{Crowd, Job, Writer, ask};
-use super::{Reply, Signature};
-use crate::{Clock, Error, ErrorKind, ReservationId, Root, SystemClock};
+use super::{Attribution, Reply};
+use crate::values::{ReservationId, SystemClock, Tenant};
+use crate::{Clock, Error, ErrorKind};
 
 /// Keeps the books in one SQLite file, for all processes of a machine.
 ///
@@ -77,7 +78,8 @@ use crate::{Clock, Error, ErrorKind, ReservationId, Root, SystemClock};
 ///
 /// # Example: what was spent is still spent when the file is opened again
 /// ```
-/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, SqliteLedger, Usage, Usd, Window};
+/// use token_budget::ledger::SqliteLedger;
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Usd, Window};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -234,9 +236,9 @@ impl SqliteLedger {
     ///
     /// # Errors
     /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
-    pub async fn open_holds(&self, root: &Root, limit: usize) -> Result<Vec<OpenHold>, Error> {
-        let root = root.clone();
-        self.ask(move |books| books.open_holds(&root, limit)).await
+    pub async fn open_holds(&self, tenant: &Tenant, limit: usize) -> Result<Vec<OpenHold>, Error> {
+        let tenant = tenant.clone();
+        self.ask(move |books| books.open_holds(&tenant, limit)).await
     }
 
     /// Ends a hold by hand: gives it back and posts `amounts` instead, in the hold's own order of lines.
@@ -250,13 +252,13 @@ impl SqliteLedger {
     /// given back then.
     pub async fn settle(
         &self,
-        root: &Root,
+        tenant: &Tenant,
         id: ReservationId,
         amounts: &[i64],
-        signature: &Signature,
+        attribution: &Attribution,
     ) -> Result<Reply, Error> {
-        let (root, amounts, signature) = (root.clone(), amounts.to_vec(), signature.clone());
-        self.ask(move |books| books.settle(&root, id, &amounts, &signature)).await
+        let (tenant, amounts, attribution) = (tenant.clone(), amounts.to_vec(), attribution.clone());
+        self.ask(move |books| books.settle(&tenant, id, &amounts, &attribution)).await
     }
 
     async fn ask<T: Send + 'static>(

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::{StoreError, damaged};
 use super::place::Place;
-use crate::private;
+use crate::values::private;
 
 /// `tbud`: tells a ledger from other programs' files.
 pub(super) const APPLICATION_ID: i32 = 0x7462_7564;

@@ -4,11 +4,12 @@ use super::books::{Books, Changes};
 use super::fault::Fault;
 use super::holds::{self, Hold};
 use super::post::NO_NOTE;
-use super::roots::RootRow;
 use super::sheet::Change;
+use super::tenants::RootRow;
+use crate::Error;
 use crate::ledger::rules::{State, check_shape, check_signs, ended, left_of};
-use crate::ledger::{Rank, Record, Release, Reply, Signature};
-use crate::{Account, Claim, Error, Line, Period, ReservationId, Root, Timestamp};
+use crate::ledger::{Attribution, Certainty, Record, Release, Reply};
+use crate::values::{Account, Claim, ClaimLine, Period, ReservationId, Tenant, Timestamp};
 
 /// A hold that is open: a call that runs, or one whose process died.
 ///
@@ -25,8 +26,8 @@ pub struct OpenHold {
 }
 
 impl Books {
-    pub(super) fn open_holds(&mut self, root: &Root, limit: usize) -> Result<Vec<OpenHold>, Fault> {
-        let read = self.reading(root, |books, row| {
+    pub(super) fn open_holds(&mut self, tenant: &Tenant, limit: usize) -> Result<Vec<OpenHold>, Fault> {
+        let read = self.reading(tenant, |books, row| {
             let found = holds::open_of(&books.file, row.number, limit)?;
             found.into_iter().map(|hold| books.shown(hold)).collect()
         })?;
@@ -44,12 +45,12 @@ impl Books {
     /// Gives a hold back and posts what was used instead, both signed; both, or neither.
     pub(super) fn settle(
         &mut self,
-        root: &Root,
+        tenant: &Tenant,
         id: ReservationId,
         amounts: &[i64],
-        signature: &Signature,
+        attribution: &Attribution,
     ) -> Result<Reply, Fault> {
-        self.within(root, |books, row| {
+        self.within(tenant, |books, row| {
             let hold = holds::find(&books.file, row.number, id)?;
             let hold = hold.ok_or_else(|| ended(id, "is not known here"))?;
             let claim = books.claim_of(row, &hold)?;
@@ -59,12 +60,12 @@ impl Books {
             check_signs(&claim, amounts)?;
             books.check_age(row, posting)?;
             books.check_fits(&settled(&hold, amounts)?)?;
-            let release = Release { id, root, signature: Some(signature), note: &NO_NOTE };
+            let release = Release { id, tenant, attribution: Some(attribution), note: &NO_NOTE };
             let released = books.release_in(row, &release)?;
             let record =
-                Record { id: posting, claim: &claim, amounts, corrects: None, signature, note: &NO_NOTE };
+                Record { id: posting, claim: &claim, amounts, corrects: None, attribution, note: &NO_NOTE };
             let recorded = books.record_in(row, &record)?;
-            Ok(Reply { news: released.news.or(recorded.news), ..recorded })
+            Ok(Reply { effects: released.effects.or(recorded.effects), ..recorded })
         })
     }
 
@@ -75,9 +76,14 @@ impl Books {
             let account = self.sheet.account(&self.file, line.account)?;
             let (from, until) = (Timestamp::MIN, Timestamp::MAX);
             let period = Period { number: line.period, from, until, span: 1 };
-            lines.push(Line { account, period, ceiling: i64::MAX, marks: [].into_iter().collect() });
+            lines.push(ClaimLine {
+                account,
+                period,
+                ceiling: i64::MAX,
+                thresholds: [].into_iter().collect(),
+            });
         }
-        Ok(Claim::new(row.root.clone(), &[], lines)?)
+        Ok(Claim::new(row.tenant.clone(), &[], lines)?)
     }
 }
 
@@ -85,7 +91,7 @@ impl Books {
 fn settled(hold: &Hold, amounts: &[i64]) -> Result<Changes, Error> {
     let live = match hold.state {
         State::Held => true,
-        State::Charged(rank) if rank < Rank::Reported => false,
+        State::Charged(certainty) if certainty < Certainty::Reported => false,
         state => return Err(ended(hold.id, state.text())),
     };
     let lines = hold.lines.iter().zip(amounts).map(|(line, amount)| {

@@ -4,11 +4,12 @@ use super::books::{Balances, Books};
 use super::events;
 use super::fault::Fault;
 use super::journal::{self, NewEntry};
-use super::roots::RootRow;
 use super::seal::Digest;
 use super::sheet::Change;
-use crate::ledger::{Crossed, EntryKind, News, Note, Outcome, Reply, Signature};
-use crate::{Balance, Claim, ReservationId, Scope};
+use super::tenants::RootRow;
+use crate::Scope;
+use crate::ledger::{Attribution, Effects, EntryKind, Note, Outcome, Reached, Reply};
+use crate::values::{Balance, Claim, ReservationId};
 
 /// What the ledger writes about what it did by itself.
 pub(super) const NO_NOTE: Note = Note { about: None, usage: None, ended: None };
@@ -19,14 +20,14 @@ pub(super) struct Told<'a> {
     pub(super) kind: EntryKind,
     pub(super) id: ReservationId,
     pub(super) note: &'a Note,
-    pub(super) signature: Option<&'a Signature>,
+    pub(super) attribution: Option<&'a Attribution>,
     pub(super) scope: Option<&'a Scope>,
 }
 
 impl<'a> Told<'a> {
     /// An entry that nobody signed.
     pub(super) fn new(kind: EntryKind, id: ReservationId, note: &'a Note) -> Self {
-        Self { kind, id, note, signature: None, scope: None }
+        Self { kind, id, note, attribution: None, scope: None }
     }
 }
 
@@ -58,7 +59,7 @@ impl Books {
             scope: told.scope,
             note: told.note,
             call,
-            signature: told.signature,
+            attribution: told.attribution,
         };
         row.head = journal::write(&self.file, (row.number, sequence), &row.head, &entry, changes)?;
         row.entries = sequence;
@@ -68,18 +69,18 @@ impl Books {
 
     /// Reports the levels that spent money has reached on the lines of that claim.
     pub(super) fn cross(&mut self, row: &mut RootRow, id: ReservationId, claim: &Claim) -> Result<(), Fault> {
-        for line in claim.lines().iter().filter(|line| !line.marks.is_empty()) {
+        for line in claim.lines().iter().filter(|line| !line.thresholds.is_empty()) {
             // A refusal makes no row, and where there is none nothing is spent.
             let Some(account) = self.sheet.find(&self.file, row.number, &line.account)? else { continue };
             let period = line.period.number;
             for (tier, at) in self.sheet.crossings(&self.file, account, line)? {
                 let spent = self.sheet.balance(&self.file, account, period)?.spent;
                 let change = Change { account, period, spent: 0, reserved: 0 };
-                let told = Told::new(EntryKind::Crossed(tier), id, &NO_NOTE);
+                let told = Told::new(EntryKind::Reached(tier), id, &NO_NOTE);
                 let sequence = self.write_entry(row, &told, None, &[change])?;
                 events::write(&self.file, (row.number, sequence), (at, spent))?;
-                let crossed = Crossed { account: line.account.clone(), period, tier, at, spent };
-                self.news(row).crossed.push(crossed);
+                let reached = Reached { account: line.account.clone(), period, tier, at, spent };
+                self.effects(row).reached.push(reached);
             }
         }
         Ok(())
@@ -98,13 +99,13 @@ impl Books {
     }
 
     /// What the next reply is to tell.
-    pub(super) fn news(&mut self, row: &RootRow) -> &mut News {
+    pub(super) fn effects(&mut self, row: &RootRow) -> &mut Effects {
         self.untold.entry(row.number).or_default()
     }
 
     /// An answer of now, with all that came to light.
     pub(super) fn reply(&mut self, row: &RootRow, outcome: Outcome, balances: Balances) -> Reply {
-        let news = self.untold.remove(&row.number).map(Box::new);
-        Reply { outcome, repeated: false, unheld: false, replaced: None, now: row.time, balances, news }
+        let effects = self.untold.remove(&row.number).map(Box::new);
+        Reply { outcome, repeated: false, unheld: false, replaced: None, now: row.time, balances, effects }
     }
 }

@@ -6,15 +6,15 @@ use super::books::Books;
 use super::calls::read_about;
 use super::fault::{Fault, damaged};
 use super::text;
-use crate::ledger::{Entry, EntryLine, Note, Signature};
-use crate::{Account, Balance, Period, ReservationId, Root, Timestamp};
+use crate::ledger::{Attribution, Entry, EntryLine, Note};
+use crate::values::{Account, Balance, Period, ReservationId, Tenant, Timestamp};
 
 impl Books {
     pub(super) fn balances(&mut self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Fault> {
         let mut balances = Vec::with_capacity(lines.len());
         for (account, period) in lines {
             // What is due is ended; this answer has no room for news, so they wait for the next reply.
-            let read = self.reading(account.root(), |books, row| {
+            let read = self.reading(account.tenant(), |books, row| {
                 let Some(number) = books.sheet.find(&books.file, row.number, account)? else {
                     return Ok(Balance::default());
                 };
@@ -29,8 +29,8 @@ impl Books {
         Ok(balances)
     }
 
-    pub(super) fn entries(&mut self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
-        let read = self.reading(root, |books, row| {
+    pub(super) fn entries(&mut self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
+        let read = self.reading(tenant, |books, row| {
             let mut entries = read_entries(&books.file, row.number, (from, limit))?;
             for (entry, lines) in &mut entries {
                 for line in lines.drain(..) {
@@ -51,20 +51,20 @@ type RawLines = Vec<(i64, i64, i64, i64)>;
 /// Entries of one root, oldest first, with their lines beside them.
 fn read_entries(
     file: &Connection,
-    root: i64,
+    tenant: i64,
     (from, limit): (u64, usize),
 ) -> Result<Vec<(Entry, RawLines)>, Fault> {
     let mut read = file.prepare_cached(
         "SELECT sequence, at, id, kind, detail, usage, ended, \"by\", reason, call FROM journal
-         WHERE root = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
+         WHERE tenant = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
     )?;
     let from = i64::try_from(from).unwrap_or(i64::MAX);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = read.query(params![root, from, limit])?;
+    let mut rows = read.query(params![tenant, from, limit])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         let entry = read_entry(file, row)?;
-        let lines = read_lines(file, root, entry.sequence)?;
+        let lines = read_lines(file, tenant, entry.sequence)?;
         entries.push((entry, lines));
     }
     Ok(entries)
@@ -80,7 +80,7 @@ fn read_entry(file: &Connection, row: &rusqlite::Row<'_>) -> Result<Entry, Fault
         usage: text(5)?.map(|usage| serde_json::from_str(&usage)).transpose().map_err(wrong)?,
         ended: text(6)?.map(|ended| text::read_ended(&ended)).transpose()?,
     };
-    let signature = text(7)?.zip(text(8)?).map(|(by, reason)| Signature::new(by, reason));
+    let attribution = text(7)?.zip(text(8)?).map(|(by, reason)| Attribution::new(by, reason));
     Ok(Entry {
         sequence: sequence.unsigned_abs(),
         at: Timestamp::from_nanos(row.get(1)?),
@@ -88,15 +88,15 @@ fn read_entry(file: &Connection, row: &rusqlite::Row<'_>) -> Result<Entry, Fault
         kind: text::read_kind(&kind, text(4)?.as_deref())?,
         lines: Vec::new(),
         note,
-        signature,
+        attribution,
     })
 }
 
-fn read_lines(file: &Connection, root: i64, sequence: u64) -> Result<RawLines, Fault> {
+fn read_lines(file: &Connection, tenant: i64, sequence: u64) -> Result<RawLines, Fault> {
     let mut read = file.prepare_cached(
         "SELECT account, period, spent, reserved FROM journal_lines WHERE root = ? AND sequence = ? ORDER BY line",
     )?;
-    let lines = read.query_map(params![root, sequence as i64], |row| {
+    let lines = read.query_map(params![tenant, sequence as i64], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
     })?;
     Ok(lines.collect::<Result<_, _>>()?)

@@ -4,7 +4,7 @@ use super::books::Books;
 use super::fault::{Fault, StoreError};
 use super::place::Place;
 use super::{account, chain, open, sheet};
-use crate::{Account, Balance};
+use crate::values::{Account, Balance};
 
 /// A balance that differs from what the journal says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,15 +4,15 @@ use super::books::Books;
 use super::fault::Fault;
 use super::holds::{self, Hold};
 use super::post::Told;
-use super::roots::RootRow;
 use super::seal::body_of;
+use super::tenants::RootRow;
 use crate::Error;
 use crate::ledger::rules::{State, check_shape, conflict, ended, left_of, negative};
 use crate::ledger::{EntryKind, Outcome, Record, Reply};
 
 impl Books {
     pub(super) fn record(&mut self, command: &Record<'_>) -> Result<Reply, Fault> {
-        self.within(command.claim.root(), |books, row| books.record_in(row, command))
+        self.within(command.claim.tenant(), |books, row| books.record_in(row, command))
     }
 
     pub(super) fn record_in(&mut self, row: &mut RootRow, command: &Record<'_>) -> Result<Reply, Fault> {
@@ -30,7 +30,7 @@ impl Books {
         let what = (State::Recorded, command.claim);
         self.insert_ended(row, command.id, what, command.amounts, &changes)?;
         let told = Told::new(EntryKind::Recorded, command.id, command.note);
-        let balances = self.post(row, &Told { signature: Some(command.signature), ..told }, &changes)?;
+        let balances = self.post(row, &Told { attribution: Some(command.attribution), ..told }, &changes)?;
         self.cross(row, command.id, command.claim)?;
         Ok(self.reply(row, Outcome::Applied, balances))
     }

@@ -4,14 +4,14 @@ use super::books::{Balances, Books, Changes};
 use super::fault::Fault;
 use super::holds;
 use super::post::{NO_NOTE, Told};
-use super::roots::RootRow;
 use super::sheet::Change;
+use super::tenants::RootRow;
 use crate::ledger::rules::{State, check_shape, ended, has_room, negative};
 use crate::ledger::{EntryKind, Outcome, Reply, Resize};
 
 impl Books {
     pub(super) fn resize(&mut self, command: &Resize<'_>) -> Result<Reply, Fault> {
-        self.within(command.claim.root(), |books, row| books.resize_in(row, command))
+        self.within(command.claim.tenant(), |books, row| books.resize_in(row, command))
     }
 
     fn resize_in(&mut self, row: &mut RootRow, command: &Resize<'_>) -> Result<Reply, Fault> {

@@ -1,6 +1,6 @@
 //! Which bytes are hashed, so that a changed bit is found?
 
-use crate::{Claim, ReservationId};
+use crate::values::{Claim, ReservationId};
 
 /// A link of the journal's chain, or another whole hash.
 pub(super) type Digest = [u8; 32];

@@ -7,16 +7,17 @@ use super::books::{Balances, Books, Changes};
 use super::fault::Fault;
 use super::holds::{self, Hold, HoldLine, HoldLines};
 use super::post::Told;
-use super::roots::RootRow;
 use super::seal::body_of;
 use super::sheet::Change;
+use super::tenants::RootRow;
+use crate::Error;
 use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, left_of, other_lines};
-use crate::ledger::{EntryKind, Outcome, Rank, Reconcile, Release, Reply};
-use crate::{Claim, Error, ReservationId};
+use crate::ledger::{Certainty, EntryKind, Outcome, Reconcile, Release, Reply};
+use crate::values::{Claim, ReservationId};
 
 impl Books {
     pub(super) fn reconcile(&mut self, command: &Reconcile<'_>) -> Result<Reply, Fault> {
-        self.within(command.claim.root(), |books, row| books.reconcile_in(row, command))
+        self.within(command.claim.tenant(), |books, row| books.reconcile_in(row, command))
     }
 
     fn reconcile_in(&mut self, row: &mut RootRow, command: &Reconcile<'_>) -> Result<Reply, Fault> {
@@ -27,7 +28,9 @@ impl Books {
             return self.charge_unheld(row, None, command);
         };
         match hold.state {
-            State::Charged(rank) if command.rank <= rank => self.charge_again(row, &hold, rank, command),
+            State::Charged(certainty) if command.certainty <= certainty => {
+                self.charge_again(row, &hold, certainty, command)
+            }
             State::Held | State::Charged(_) | State::Released => self.charge(row, hold, command),
             State::Refused | State::Tombstone => self.charge_unheld(row, Some(hold.number), command),
             State::Recorded => Err(conflict(command.id, "the id belongs to a posting").into()),
@@ -38,7 +41,7 @@ impl Books {
     fn charge(&mut self, row: &mut RootRow, mut hold: Hold, command: &Reconcile<'_>) -> Result<Reply, Fault> {
         self.check_lines(row, &hold, command.claim)?;
         let replaced = match hold.state {
-            State::Charged(rank) => Some(rank),
+            State::Charged(certainty) => Some(certainty),
             _ => None,
         };
         let live = hold.state == State::Held;
@@ -54,11 +57,11 @@ impl Books {
         let changes: Changes = hold.lines.iter().zip(command.amounts).map(charge).collect();
         self.check_fits(&changes)?;
         let before = hold.lines.clone();
-        self.end(row, &mut hold, State::Charged(command.rank), command.amounts);
+        self.end(row, &mut hold, State::Charged(command.certainty), command.amounts);
         holds::update(&self.file, row.number, &hold, &before)?;
         let kind = match hold.unheld {
-            true => EntryKind::Unheld(command.rank),
-            false => EntryKind::Reconciled(command.rank),
+            true => EntryKind::Unheld(command.certainty),
+            false => EntryKind::Reconciled(command.certainty),
         };
         let balances = self.post(row, &Told::new(kind, command.id, command.note), &changes)?;
         self.cross(row, command.id, command.claim)?;
@@ -71,12 +74,12 @@ impl Books {
         &mut self,
         row: &mut RootRow,
         hold: &Hold,
-        rank: Rank,
+        certainty: Certainty,
         command: &Reconcile<'_>,
     ) -> Result<Reply, Fault> {
         self.check_lines(row, hold, command.claim)?;
         let first = || hold.lines.iter().map(|line| line.amount);
-        let repeated = command.rank == rank;
+        let repeated = command.certainty == certainty;
         if repeated && !first().eq(command.amounts.iter().copied()) {
             let first: Vec<i64> = first().collect();
             return Err(conflict(command.id, &format!("already reconciled with {first:?}")).into());
@@ -98,16 +101,16 @@ impl Books {
             // A refused or tombstoned id becomes a charged one.
             holds::delete(&self.file, refused)?;
         }
-        let state = State::Charged(command.rank);
+        let state = State::Charged(command.certainty);
         self.insert_ended(row, command.id, (state, command.claim), command.amounts, &changes)?;
-        let kind = EntryKind::Unheld(command.rank);
+        let kind = EntryKind::Unheld(command.certainty);
         let balances = self.post(row, &Told::new(kind, command.id, command.note), &changes)?;
         self.cross(row, command.id, command.claim)?;
         Ok(Reply { unheld: true, ..self.reply(row, Outcome::Applied, balances) })
     }
 
     pub(super) fn release(&mut self, command: &Release<'_>) -> Result<Reply, Fault> {
-        self.within(command.root, |books, row| books.release_in(row, command))
+        self.within(command.tenant, |books, row| books.release_in(row, command))
     }
 
     pub(super) fn release_in(&mut self, row: &mut RootRow, command: &Release<'_>) -> Result<Reply, Fault> {
@@ -118,7 +121,7 @@ impl Books {
         };
         let withdraws = match hold.state {
             State::Held => false,
-            State::Charged(rank) if rank < Rank::Reported => true,
+            State::Charged(certainty) if certainty < Certainty::Reported => true,
             State::Released | State::Tombstone => {
                 let reply = self.reply(row, Outcome::Applied, Balances::new());
                 return Ok(Reply { repeated: true, ..reply });
@@ -141,7 +144,7 @@ impl Books {
         self.end(row, &mut hold, State::Released, &zeros);
         holds::update(&self.file, row.number, &hold, &before)?;
         let told = Told::new(EntryKind::Released, command.id, command.note);
-        let balances = self.post(row, &Told { signature: command.signature, ..told }, &changes)?;
+        let balances = self.post(row, &Told { attribution: command.attribution, ..told }, &changes)?;
         Ok(self.reply(row, Outcome::Applied, balances))
     }
 

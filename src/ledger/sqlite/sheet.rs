@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::account::{self, Row, read_row};
 use super::fault::Fault;
-use crate::{Account, Balance, Line, Mark, Period};
+use crate::values::{Account, Balance, ClaimLine, Period, Threshold};
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -50,13 +50,13 @@ impl Sheet {
     pub(super) fn find(
         &mut self,
         file: &Connection,
-        root: i64,
+        tenant: i64,
         account: &Account,
     ) -> Result<Option<i64>, Fault> {
         if let Some(number) = self.by_name.get(account) {
             return Ok(Some(*number));
         }
-        let found = account::find(file, root, account)?;
+        let found = account::find(file, tenant, account)?;
         if let Some(number) = found {
             self.by_name.insert(account.clone(), number);
         }
@@ -64,11 +64,16 @@ impl Sheet {
     }
 
     /// The account's number, given to it where it has none.
-    pub(super) fn find_or_make(&mut self, file: &Connection, root: i64, line: &Line) -> Result<i64, Fault> {
-        if let Some(number) = self.find(file, root, &line.account)? {
+    pub(super) fn find_or_make(
+        &mut self,
+        file: &Connection,
+        tenant: i64,
+        line: &ClaimLine,
+    ) -> Result<i64, Fault> {
+        if let Some(number) = self.find(file, tenant, &line.account)? {
             return Ok(number);
         }
-        let (number, row) = account::make(file, root, line)?;
+        let (number, row) = account::make(file, tenant, line)?;
         self.by_name.insert(line.account.clone(), number);
         self.rows.insert(number, row);
         Ok(number)
@@ -144,7 +149,7 @@ impl Sheet {
         &mut self,
         file: &Connection,
         number: i64,
-        line: &Line,
+        line: &ClaimLine,
     ) -> Result<Vec<(u8, i64)>, Fault> {
         let period = line.period.number;
         let spent = self.balance(file, number, period)?.spent;
@@ -153,20 +158,20 @@ impl Sheet {
             true => &mut self.row(file, number)?.fired,
             false => &mut self.cell(file, number, period)?.fired,
         };
-        let mut crossed = Vec::new();
-        for mark in line.marks.iter().take_while(|mark| spent >= mark.at) {
-            let bit = tier_bit(mark);
+        let mut reached = Vec::new();
+        for threshold in line.thresholds.iter().take_while(|threshold| spent >= threshold.at) {
+            let bit = tier_bit(threshold);
             if *fired & bit == 0 {
                 *fired |= bit;
-                crossed.push((mark.tier, mark.at));
+                reached.push((threshold.tier, threshold.at));
             }
         }
-        match (crossed.is_empty(), rolls) {
+        match (reached.is_empty(), rolls) {
             (true, _) => {}
             (false, true) => self.note_row(number),
             (false, false) => self.note_cell(number, period),
         }
-        Ok(crossed)
+        Ok(reached)
     }
 
     /// After how many further sub-periods `amount` fits under the ceiling, if nothing else happens.
@@ -278,8 +283,8 @@ impl Sheet {
     }
 }
 
-fn tier_bit(mark: &Mark) -> u32 {
-    1 << mark.tier.min(31)
+fn tier_bit(threshold: &Threshold) -> u32 {
+    1 << threshold.tier.min(31)
 }
 
 impl Cell {

@@ -11,11 +11,9 @@ use std::task::{Context, Poll, Wake};
 use super::failpoint::Fails;
 use super::fault::Fault;
 use super::{SqliteLedger, open};
-use crate::account::Book;
-use crate::ledger::{Note, OnExpiry, Outcome, Rank, Reconcile, Reply, Reserve};
-use crate::{
-    Account, BudgetLedger, Claim, Error, ErrorKind, Line, Period, ReservationId, Root, Scope, Timestamp, Unit,
-};
+use crate::ledger::{Certainty, Note, OnExpiry, Outcome, Reconcile, Reply, Reserve};
+use crate::values::{Account, BudgetKey, Claim, ClaimLine, Period, ReservationId, Tenant, Timestamp, Unit};
+use crate::{BudgetLedger, Error, ErrorKind, Scope};
 
 /// A folder that goes with the test.
 struct Folder(PathBuf);
@@ -62,18 +60,23 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 
 /// One line of a team without a limit.
 fn team() -> Claim {
-    let root = Root::unnamed();
-    let book = Book { root: root.clone(), budget: "team".into(), unit: Unit::Usd, window: "lifetime".into() };
+    let tenant = Tenant::unnamed();
+    let book = BudgetKey {
+        tenant: tenant.clone(),
+        budget: "team".into(),
+        unit: Unit::Usd,
+        window: "lifetime".into(),
+    };
     let scope = Scope::team("search").expect("a name");
     let period = Period { number: 0, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 };
     let account = Account::new(Arc::new(book), scope.clone());
-    let line = Line { account, period, ceiling: i64::MAX, marks: [].into_iter().collect() };
-    Claim::new(root, &[scope], vec![line]).expect("a sound claim")
+    let line = ClaimLine { account, period, ceiling: i64::MAX, thresholds: [].into_iter().collect() };
+    Claim::new(tenant, &[scope], vec![line]).expect("a sound claim")
 }
 
 fn new_id() -> ReservationId {
     use crate::Clock;
-    ReservationId::generate(crate::SystemClock.now())
+    ReservationId::generate(crate::values::SystemClock.now())
 }
 
 fn reserve(ledger: &SqliteLedger, id: ReservationId) -> Result<Reply, Error> {
@@ -84,7 +87,13 @@ fn reserve(ledger: &SqliteLedger, id: ReservationId) -> Result<Reply, Error> {
 
 fn reconcile(ledger: &SqliteLedger, id: ReservationId) -> Result<Reply, Error> {
     let (claim, note) = (team(), Note::default());
-    wait(ledger.reconcile(Reconcile { id, claim: &claim, amounts: &[3], rank: Rank::Reported, note: &note }))
+    wait(ledger.reconcile(Reconcile {
+        id,
+        claim: &claim,
+        amounts: &[3],
+        certainty: Certainty::Reported,
+        note: &note,
+    }))
 }
 
 impl SqliteLedger {
@@ -99,7 +108,7 @@ impl SqliteLedger {
 }
 
 fn entries(ledger: &SqliteLedger) -> usize {
-    wait(ledger.entries(&Root::unnamed(), 1, usize::MAX)).expect("a journal").len()
+    wait(ledger.entries(&Tenant::unnamed(), 1, usize::MAX)).expect("a journal").len()
 }
 
 #[test]
@@ -112,7 +121,7 @@ fn after_a_failed_sync_nothing_is_acknowledged_until_the_ledger_is_opened_again(
 
     let failed = reconcile(&ledger, held).expect_err("the sync fails");
     let later = reserve(&ledger, new_id()).expect_err("it is not tried again");
-    let read = wait(ledger.entries(&Root::unnamed(), 1, 9)).expect_err("nor is anything read");
+    let read = wait(ledger.entries(&Tenant::unnamed(), 1, 9)).expect_err("nor is anything read");
 
     for error in [failed, later, read] {
         assert_eq!(error.kind(), ErrorKind::LedgerUnavailable);
@@ -198,7 +207,7 @@ fn a_process_that_only_reads_keeps_no_more_than_a_stated_number_of_expiries() {
     let folder = Folder::new("reader");
     let ledger = folder.open();
     let untold = wait(ledger.ask(|books| {
-        let (claim, note, now) = (team(), Note::default(), crate::Clock::now(&crate::SystemClock));
+        let (claim, note, now) = (team(), Note::default(), crate::Clock::now(&crate::values::SystemClock));
         let expires_at = now + std::time::Duration::from_secs(3_600);
         for _ in 0..10_050 {
             let (id, amounts, on_expiry) = (new_id(), &[1][..], OnExpiry::Nothing);
@@ -206,8 +215,8 @@ fn a_process_that_only_reads_keeps_no_more_than_a_stated_number_of_expiries() {
         }
         // All are due at once, and a reader's answer has no room to tell them.
         books.skip_to(expires_at);
-        books.marks(&Root::unnamed(), &[])?;
-        Ok(books.untold().values().map(|news| news.expired.len()).collect::<Vec<_>>())
+        books.marks(&Tenant::unnamed(), &[])?;
+        Ok(books.untold().values().map(|effects| effects.expired.len()).collect::<Vec<_>>())
     }));
 
     assert_eq!(untold.expect("an answer"), [10_000]);

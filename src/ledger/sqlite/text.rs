@@ -3,25 +3,26 @@
 use std::borrow::Cow;
 
 use super::fault::{StoreError, damaged};
+use crate::Scope;
 use crate::ledger::rules::State;
-use crate::ledger::{Ended, EntryKind, MarkAction, Rank};
-use crate::{Root, Scope};
+use crate::ledger::{Certainty, Ended, EntryKind, MarkAction};
+use crate::values::Tenant;
 
-pub(super) fn rank(rank: Rank) -> &'static str {
-    match rank {
-        Rank::Expired => "expired",
-        Rank::Provisional => "provisional",
-        Rank::Estimated => "estimated",
-        Rank::Reported => "reported",
+pub(super) fn certainty(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Expired => "expired",
+        Certainty::Provisional => "provisional",
+        Certainty::Estimated => "estimated",
+        Certainty::Reported => "reported",
     }
 }
 
-fn read_rank(text: &str) -> Option<Rank> {
+fn read_rank(text: &str) -> Option<Certainty> {
     Some(match text {
-        "expired" => Rank::Expired,
-        "provisional" => Rank::Provisional,
-        "estimated" => Rank::Estimated,
-        "reported" => Rank::Reported,
+        "expired" => Certainty::Expired,
+        "provisional" => Certainty::Provisional,
+        "estimated" => Certainty::Estimated,
+        "reported" => Certainty::Reported,
         _ => return None,
     })
 }
@@ -29,7 +30,7 @@ fn read_rank(text: &str) -> Option<Rank> {
 pub(super) fn state(state: State) -> &'static str {
     match state {
         State::Held => "held",
-        State::Charged(charged) => rank(charged),
+        State::Charged(charged) => certainty(charged),
         State::Released => "released",
         State::Refused => "refused",
         State::Tombstone => "tombstone",
@@ -72,11 +73,11 @@ pub(super) fn kind(kind: EntryKind) -> (&'static str, Option<Cow<'static, str>>)
     match kind {
         EntryKind::Reserved => ("reserved", None),
         EntryKind::Resized => ("resized", None),
-        EntryKind::Reconciled(charged) => ("reconciled", Some(rank(charged).into())),
-        EntryKind::Unheld(charged) => ("unheld", Some(rank(charged).into())),
+        EntryKind::Reconciled(charged) => ("reconciled", Some(certainty(charged).into())),
+        EntryKind::Unheld(charged) => ("unheld", Some(certainty(charged).into())),
         EntryKind::Released => ("released", None),
         EntryKind::Recorded => ("recorded", None),
-        EntryKind::Crossed(tier) => ("crossed", Some(tier.to_string().into())),
+        EntryKind::Reached(tier) => ("crossed", Some(tier.to_string().into())),
         EntryKind::Marked(marked) => ("marked", Some(action(marked).into())),
     }
 }
@@ -90,7 +91,7 @@ pub(super) fn read_kind(kind: &str, detail: Option<&str>) -> Result<EntryKind, S
         ("unheld", Some(detail)) => EntryKind::Unheld(read_rank(detail).ok_or_else(wrong)?),
         ("released", None) => EntryKind::Released,
         ("recorded", None) => EntryKind::Recorded,
-        ("crossed", Some(detail)) => EntryKind::Crossed(detail.parse().map_err(|_| wrong())?),
+        ("crossed", Some(detail)) => EntryKind::Reached(detail.parse().map_err(|_| wrong())?),
         ("marked", Some(detail)) => EntryKind::Marked(read_action(detail)?),
         _ => return Err(wrong()),
     })
@@ -123,12 +124,12 @@ pub(super) fn read_ended(text: &str) -> Result<Ended, StoreError> {
     })
 }
 
-pub(super) fn read_root(name: &str) -> Result<Root, StoreError> {
+pub(super) fn read_root(name: &str) -> Result<Tenant, StoreError> {
     if name.is_empty() {
-        return Ok(Root::unnamed());
+        return Ok(Tenant::unnamed());
     }
     let scope = Scope::kept(&format!("organization/{name}")).map_err(|error| damaged(error.to_string()))?;
-    Ok(Root::organization(&scope))
+    Ok(Tenant::organization(&scope))
 }
 
 fn unknown(what: &str, text: &str) -> StoreError {

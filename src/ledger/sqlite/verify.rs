@@ -68,11 +68,11 @@ fn check_schema(file: &Connection) -> Result<(), StoreError> {
 /// What is frozen must be what the journal says.
 fn check_marks(file: &Connection, chain: &Chain) -> Result<(), StoreError> {
     let mut read = file.prepare("SELECT scope, action, since, \"by\", reason FROM frozen WHERE root = ?")?;
-    let mut rows = read.query([chain.root])?;
+    let mut rows = read.query([chain.tenant])?;
     let mut found = Marks::new();
     while let Some(row) = rows.next()? {
-        let Frozen { scope, action, since, signature } = mark::read_row(row)?;
-        let (by, reason) = (signature.by.into(), signature.reason.into());
+        let Frozen { scope, action, since, attribution } = mark::read_row(row)?;
+        let (by, reason) = (attribution.by.into(), attribution.reason.into());
         found.insert(scope.to_string(), (text::action(action).into(), since.as_nanos(), by, reason));
     }
     if found == chain.marks {
@@ -126,18 +126,18 @@ fn check_holds(file: &Connection) -> Result<(), StoreError> {
 /// Each crossing of the journal has its event, and each event its crossing.
 fn check_events(file: &Connection) -> Result<(), StoreError> {
     let mut read = file.prepare(
-        "SELECT root, sequence, level, spent, delivered_at, seal, kind FROM journal FULL JOIN events USING (root, sequence)
-         WHERE kind = 'crossed' OR level IS NOT NULL",
+        "SELECT tenant, sequence, level, spent, delivered_at, seal, kind FROM journal FULL JOIN events USING (tenant, sequence)
+         WHERE kind = 'reached' OR level IS NOT NULL",
     )?;
     let mut rows = read.query([])?;
     while let Some(row) = rows.next()? {
-        let (root, sequence): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let wrong = || damaged(format!("the event of entry {sequence} of root {root} does not fit"));
+        let (tenant, sequence): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let wrong = || damaged(format!("the event of entry {sequence} of root {tenant} does not fit"));
         let level: i64 = row.get::<_, Option<i64>>(2)?.ok_or_else(wrong)?;
         let (spent, delivered_at, seal): (i64, Option<i64>, i64) = (row.get(3)?, row.get(4)?, row.get(5)?);
         let kind: Option<String> = row.get(6)?;
         if kind.as_deref() != Some("crossed")
-            || events::seal((root, sequence), (level, spent), delivered_at) != seal
+            || events::seal((tenant, sequence), (level, spent), delivered_at) != seal
         {
             return Err(wrong());
         }

@@ -8,7 +8,8 @@ use super::super::budget::{Filter, Guardrail};
 use super::super::{Budget, Selector, Tier, Tiers};
 use super::tree::{Fields, Node, wrong};
 use super::value;
-use crate::{Caps, Error, ScopeKind, TierAction, Unit};
+use crate::Error;
+use crate::values::{Caps, ScopeKind, TierAction, Unit};
 
 const FIELDS: [&str; 16] = [
     "id",

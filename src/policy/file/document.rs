@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use compact_str::CompactString;
 
-use super::super::{Budget, Exemption, Policy, UnknownModel};
+use super::super::{Budget, Exemption, OnUnknownModel, Policy};
 use super::gateway::{self, Holder};
 use super::tree::{Fields, Node, shown, wrong};
 use super::{budget, exemption, value};
-use crate::{Caps, Error, OnNoLimit, ScopeKind, Unbound};
+use crate::Error;
+use crate::values::{Caps, OnNoLimit, ScopeKind, Unbound};
 
 pub(super) fn policy(document: &Node) -> Result<Policy, Error> {
     if let Some(holder) = gateway::alone(document)? {
@@ -147,7 +148,7 @@ fn exemptions(fields: &Fields<'_>, kinds: &[ScopeKind], budgets: &[Budget]) -> R
 #[derive(Default)]
 struct General {
     ladder: Vec<CompactString>,
-    unknown_model: UnknownModel,
+    unknown_model: OnUnknownModel,
     unbound: Option<Unbound>,
     output_tokens_default: Option<u64>,
     no_limit: Option<OnNoLimit>,
@@ -194,14 +195,14 @@ fn uses(node: &Node) -> Result<u64, Error> {
     }
 }
 
-fn unknown_model(node: &Node) -> Result<UnknownModel, Error> {
+fn unknown_model(node: &Node) -> Result<OnUnknownModel, Error> {
     if matches!(node, Node::Table(_)) {
         let fields = Fields::of(node, &["priced_as"])?;
-        return fields.get("priced_as", value::name).map(UnknownModel::PricedAs);
+        return fields.get("priced_as", value::name).map(OnUnknownModel::PricedAs);
     }
     match value::text(node)? {
-        "refuse" => Ok(UnknownModel::Refuse),
-        "count_only" => Ok(UnknownModel::CountOnly),
+        "refuse" => Ok(OnUnknownModel::Refuse),
+        "count_only" => Ok(OnUnknownModel::CountOnly),
         other => Err(wrong(format!("{other:?} is none of refuse, count_only and {{ priced_as = MODEL }}"))),
     }
 }

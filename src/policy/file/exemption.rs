@@ -3,7 +3,8 @@
 use super::super::Exemption;
 use super::tree::{Fields, Node, wrong};
 use super::value;
-use crate::{Error, ScopeKind, Unit};
+use crate::Error;
+use crate::values::{ScopeKind, Unit};
 
 const FIELDS: [&str; 12] = [
     "id",

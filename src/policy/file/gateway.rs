@@ -8,7 +8,8 @@ use super::super::{Budget, Selector, Tier, Tiers};
 use super::budget::rising;
 use super::tree::{Fields, Node, wrong};
 use super::{litellm, passed, value};
-use crate::{Error, Scope, ScopeKind, TierAction, Unit, Usd, Window};
+use crate::values::{ScopeKind, TierAction, Unit};
+use crate::{Error, Scope, Usd, Window};
 
 /// For whom a gateway keeps limits.
 pub(super) struct Holder {

@@ -11,7 +11,8 @@ use super::gateway::{of_field, rates};
 use super::passed::{PASSED_OVER, is_limit, refuse, sets};
 use super::tree::{Fields, Node, shown, wrong};
 use super::value;
-use crate::{Error, Scope, Unit, Usd, Window};
+use crate::values::Unit;
+use crate::{Error, Scope, Usd, Window};
 
 /// Fields that become further budgets.
 pub(super) const LIMITS: [&str; 5] =

@@ -5,10 +5,11 @@ mod litellm;
 #[cfg(feature = "toml")]
 mod toml;
 
-use super::super::{Budget, Exemption, Policy, Selector, Tier, Tiers, UnknownModel};
+use super::super::{Budget, Exemption, OnUnknownModel, Policy, Selector, Tier, Tiers};
 use super::*;
 use crate::pricing::Asked;
-use crate::{Call, Caps, ErrorKind, Scope, ScopeKind, TierAction, Unit, Usd, Window};
+use crate::values::{Caps, ScopeKind, TierAction, Unit};
+use crate::{Call, ErrorKind, Scope, Usd, Window};
 
 fn error(json: &str) -> String {
     Policy::from_json(json).expect_err(json).to_string()
@@ -365,15 +366,15 @@ fn the_policy_as_a_whole_is_read() {
     }}"#;
     let policy = Policy::from_json(text).expect("policy");
     assert_eq!(policy.next_rung(Asked::of(&Call::new("large"), None)).as_deref(), Some("small"));
-    assert_eq!(policy.unknown_model(), &UnknownModel::PricedAs("large".into()));
+    assert_eq!(policy.unknown_model(), &OnUnknownModel::PricedAs("large".into()));
     assert_eq!(policy.output_tokens_default(), 4096);
-    assert_eq!(policy.no_limit(), Some(crate::OnNoLimit::HoldMost));
+    assert_eq!(policy.no_limit(), Some(crate::values::OnNoLimit::HoldMost));
     assert_eq!(policy.fee_uses_assumed(), 3);
     assert_eq!(policy.0.caps.usd, Some(Usd::dollars(5)));
     assert!(policy.observes_only());
 
     let silent = Policy::from_json(r#"{"budgets": []}"#).expect("policy");
-    assert_eq!(silent.unknown_model(), &UnknownModel::Refuse);
+    assert_eq!(silent.unknown_model(), &OnUnknownModel::Refuse);
     assert_eq!(silent.output_tokens_default(), 16_384);
     assert_eq!(silent.no_limit(), None);
     assert_eq!(silent.fee_uses_assumed(), 10);

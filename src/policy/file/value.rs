@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::tree::{Node, shown, wrong};
-use crate::{Error, Scope, ScopeKind, Timestamp, Unit, Usd, Window, name};
+use crate::values::{ScopeKind, Timestamp, Unit, name};
+use crate::{Error, Scope, Usd, Window};
 
 /// Text that says something.
 pub(super) fn text(node: &Node) -> Result<&str, Error> {

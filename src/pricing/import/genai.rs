@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use super::genai_units::{Tiered, named};
 use super::json::{Json, Map, get};
 use super::{Import, ImportReport, unreadable};
+use crate::Error;
 use crate::pricing::band::Band;
 use crate::pricing::clause::Clause;
 use crate::pricing::names::{Name, check_name};
@@ -19,7 +20,7 @@ use crate::pricing::rates::Rates;
 use crate::pricing::row::PriceRow;
 use crate::pricing::windows::{TimeRates, time_of_day};
 use crate::pricing::{families, reasons};
-use crate::{Error, Meter, Region, SearchContext, ServiceTier, Timestamp};
+use crate::values::{Meter, Region, SearchContext, ServiceTier, Timestamp};
 
 /// Models that are read; the largest real file has 2,330.
 const MODELS_MAX: usize = 10_000;

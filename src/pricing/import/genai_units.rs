@@ -3,8 +3,9 @@
 use rust_decimal::Decimal;
 
 use super::json::{Json, get};
+use crate::Error;
 use crate::pricing::decimal;
-use crate::{Error, Meter};
+use crate::values::Meter;
 
 /// Price keys with their meter, and by which power of ten their unit becomes ours.
 const KEYS: [(&str, Meter, i32); 30] = [

@@ -8,12 +8,13 @@ use super::ImportReport;
 use super::json::{Json, Map, get};
 use super::litellm::wrong;
 use super::litellm_fields::{CostField, bears_cost};
+use crate::Error;
 use crate::pricing::band::Band;
 use crate::pricing::rates::Rates;
 use crate::pricing::row::PriceRow;
 use crate::pricing::unseen::Reasoning;
 use crate::pricing::{families, reasons};
-use crate::{Error, Meter, ServiceTier};
+use crate::values::{Meter, ServiceTier};
 
 /// Rates of one length of input, by tier.
 type ByTier = BTreeMap<ServiceTier, Rates>;

@@ -6,7 +6,7 @@
 use rust_decimal::Decimal;
 
 use super::json::Json;
-use crate::{Meter, ServiceTier};
+use crate::values::{Meter, ServiceTier};
 
 /// One rate that a field gives: for what, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,11 +10,12 @@ use super::json::{Json, Map, get};
 use super::litellm::wrong;
 use super::litellm_entry::Entry;
 use super::litellm_fields::{CostField, bears_cost};
+use crate::Error;
 use crate::pricing::band::Band;
 use crate::pricing::extras::{Allowance, SearchRates};
 use crate::pricing::rates::Rates;
 use crate::pricing::windows::TimeRates;
-use crate::{Error, Meter, Region, ServiceTier};
+use crate::values::{Meter, Region, ServiceTier};
 
 impl Entry<'_> {
     /// Ranges of the input's length, which price the whole request in place of the flat rates.

@@ -40,8 +40,10 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 ///
 /// # Example: a table's price by the length of the input
 /// ```
-/// use token_budget::pricing::Import;
-/// use token_budget::{Conditions, PriceSource, PricingTable, Timestamp};
+/// use token_budget::call::Conditions;
+/// use token_budget::pricing::{Import, PriceSource};
+/// use token_budget::time::Timestamp;
+/// use token_budget::PricingTable;
 ///
 /// let import = Import::litellm(
 ///     br#"{"acme/long": {"litellm_provider": "acme", "input_cost_per_token": 1e-06,

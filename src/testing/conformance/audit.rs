@@ -6,7 +6,7 @@ use super::books::Books;
 use super::claims::always;
 use super::why::{Held, holds};
 use crate::ledger::Entry;
-use crate::{Account, Balance, Period, Root};
+use crate::values::{Account, Balance, Period, Tenant};
 
 impl Books {
     /// The store finds itself sound, nothing is below zero, and the journal, numbered without gaps,
@@ -17,15 +17,15 @@ impl Books {
         let lines = std::mem::take(&mut *self.shared.named.lock());
         // Reading ends what is due, so the journal is read afterwards.
         let balances = self.balances_of(&lines)?;
-        let mut journals: Vec<(Root, Vec<Entry>)> = Vec::new();
+        let mut journals: Vec<(Tenant, Vec<Entry>)> = Vec::new();
         for ((account, period), balance) in lines.iter().zip(&balances) {
             let is_sound = balance.spent >= 0 && balance.reserved >= 0;
             holds!(is_sound, "{account} stands below zero: {balance:?}");
-            let root = account.root();
-            if !journals.iter().any(|(known, _)| known == root) {
-                journals.push((root.clone(), self.numbered(root)?));
+            let tenant = account.tenant();
+            if !journals.iter().any(|(known, _)| known == tenant) {
+                journals.push((tenant.clone(), self.numbered(tenant)?));
             }
-            let journal = journals.iter().find(|(known, _)| known == root).map(|(_, journal)| journal);
+            let journal = journals.iter().find(|(known, _)| known == tenant).map(|(_, journal)| journal);
             // A journal that was folded no longer tells all.
             let whole = journal.filter(|journal| journal.first().is_some_and(|first| first.sequence == 1));
             let stands = (i128::from(balance.spent), i128::from(balance.reserved));
@@ -41,11 +41,11 @@ impl Books {
     }
 
     /// The journal of that root, whose numbers have no gap.
-    fn numbered(&self, root: &Root) -> Held<Vec<Entry>> {
-        let journal = self.entries(root, 0, usize::MAX)?;
+    fn numbered(&self, tenant: &Tenant) -> Held<Vec<Entry>> {
+        let journal = self.entries(tenant, 0, usize::MAX)?;
         let numbers = journal.iter().map(|entry| entry.sequence);
         let gap = numbers.clone().zip(numbers.skip(1)).find(|(one, next)| one.checked_add(1) != Some(*next));
-        holds!(gap.is_none(), "the journal of {root:?} has a gap: {gap:?}");
+        holds!(gap.is_none(), "the journal of {tenant:?} has a gap: {gap:?}");
         Ok(journal)
     }
 }

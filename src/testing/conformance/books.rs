@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::claims::root;
+use super::claims::tenant;
 use super::law::Ground;
 use super::why::{Held, holds};
 use super::{Driver, Fault, Setup, Store};
-use crate::{Account, BudgetLedger, Clock, ManualClock, Period, ReservationId, Root, SystemClock, Timestamp};
+use crate::values::{Account, ManualClock, Period, ReservationId, SystemClock, Tenant, Timestamp};
+use crate::{BudgetLedger, Clock};
 
 /// In which way a ledger is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
     /// Through its futures.
     Waited,
-    /// Through its [`ImmediateLedger`](crate::ImmediateLedger).
+    /// Through its [`ImmediateLedger`](crate::ledger::ImmediateLedger).
     AtOnce,
 }
 
@@ -27,7 +28,7 @@ pub(super) struct Books {
     pub(super) shared: Arc<Shared>,
     pub(super) ledger: Arc<dyn BudgetLedger>,
     pub(super) door: Door,
-    pub(super) root: Root,
+    pub(super) tenant: Tenant,
 }
 
 /// What all handles on the same books share.
@@ -69,18 +70,18 @@ impl Books {
     /// One more handle on those books.
     pub(super) fn open(shared: Arc<Shared>, door: Door) -> Held<Self> {
         let ledger = shared.store.open()?;
-        Ok(Self { shared, ledger, door, root: root() })
+        Ok(Self { shared, ledger, door, tenant: tenant() })
     }
 
     /// One more handle on the same books.
     pub(super) fn another(&self) -> Held<Self> {
         let shared = Arc::clone(&self.shared);
-        Ok(Self { root: self.root.clone(), ..Self::open(shared, self.door)? })
+        Ok(Self { tenant: self.tenant.clone(), ..Self::open(shared, self.door)? })
     }
 
     /// The same handle, for books of that root.
-    pub(super) fn of_root(self, root: Root) -> Self {
-        Self { root, ..self }
+    pub(super) fn of_root(self, tenant: Tenant) -> Self {
+        Self { tenant, ..self }
     }
 
     /// The same handle, spoken to the other way where there is one.
@@ -96,9 +97,9 @@ impl Books {
 
     /// Ends this handle as a killed process would, and opens another.
     pub(super) fn crash(self) -> Held<Self> {
-        let Self { shared, ledger, door, root } = self;
+        let Self { shared, ledger, door, tenant } = self;
         shared.store.crash(ledger);
-        Ok(Self { root, ..Self::open(shared, door)? })
+        Ok(Self { tenant, ..Self::open(shared, door)? })
     }
 
     pub(super) fn fail_at(&self, operation: u64, fault: Fault) {

@@ -2,25 +2,27 @@
 
 use std::sync::Arc;
 
-use crate::{
-    Account, Book, Claim, Line, Mark, Period, Root, Scope, ScopeKind, Timestamp, Unit, ledger::Signature,
+use crate::Scope;
+use crate::ledger::Attribution;
+use crate::values::{
+    Account, BudgetKey, Claim, ClaimLine, Period, ScopeKind, Tenant, Threshold, Timestamp, Unit,
 };
 
 /// A day of the laws lasts a thousand seconds.
 const DAY_SECONDS: i64 = 1_000;
 
-pub(super) fn signed(reason: &str) -> Signature {
-    Signature::new("ops", reason)
+pub(super) fn signed(reason: &str) -> Attribution {
+    Attribution::new("ops", reason)
 }
 
 /// The books of most laws.
-pub(super) fn root() -> Root {
+pub(super) fn tenant() -> Tenant {
     root_of("acme")
 }
 
 #[expect(clippy::expect_used, reason = "the laws' names are constants that scopes accept")]
-pub(super) fn root_of(name: &str) -> Root {
-    Root::organization(&Scope::organization(name).expect("a plain name"))
+pub(super) fn root_of(name: &str) -> Tenant {
+    Tenant::organization(&Scope::organization(name).expect("a plain name"))
 }
 
 /// `team/search`, `user/ada`.
@@ -30,9 +32,10 @@ pub(super) fn scope(kind: &str, name: &str) -> Scope {
 }
 
 /// The account of the scope with that text, in a budget named like its kind.
-pub(super) fn account_in(root: &Root, text: &str) -> Account {
+pub(super) fn account_in(tenant: &Tenant, text: &str) -> Account {
     let (kind, name) = text.split_once('/').unwrap_or(("team", text));
-    let book = Book { root: root.clone(), budget: kind.into(), unit: Unit::Usd, window: "day".into() };
+    let book =
+        BudgetKey { tenant: tenant.clone(), budget: kind.into(), unit: Unit::Usd, window: "day".into() };
     Account::new(Arc::new(book), scope(kind, name))
 }
 
@@ -56,34 +59,34 @@ pub(super) fn always() -> Period {
     Period { number: 0, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 }
 }
 
-pub(super) fn line(text: &str, period: Period, ceiling: i64) -> Line {
-    line_in(&root(), text, period, ceiling)
+pub(super) fn line(text: &str, period: Period, ceiling: i64) -> ClaimLine {
+    line_in(&tenant(), text, period, ceiling)
 }
 
-pub(super) fn line_in(root: &Root, text: &str, period: Period, ceiling: i64) -> Line {
-    Line { account: account_in(root, text), period, ceiling, marks: [].into_iter().collect() }
+pub(super) fn line_in(tenant: &Tenant, text: &str, period: Period, ceiling: i64) -> ClaimLine {
+    ClaimLine { account: account_in(tenant, text), period, ceiling, thresholds: [].into_iter().collect() }
 }
 
 /// The same line with levels, as (level, tier).
-pub(super) fn with_marks(line: Line, marks: &[(i64, u8)]) -> Line {
-    let marks = marks.iter().map(|(at, tier)| Mark { at: *at, tier: *tier }).collect();
-    Line { marks, ..line }
+pub(super) fn with_thresholds(line: ClaimLine, thresholds: &[(i64, u8)]) -> ClaimLine {
+    let thresholds = thresholds.iter().map(|(at, tier)| Threshold { at: *at, tier: *tier }).collect();
+    ClaimLine { thresholds, ..line }
 }
 
 /// A claim over these lines, naming their scopes.
-pub(super) fn claim(lines: Vec<Line>) -> Claim {
-    claim_in(&root(), lines)
+pub(super) fn claim(lines: Vec<ClaimLine>) -> Claim {
+    claim_in(&tenant(), lines)
 }
 
-pub(super) fn claim_in(root: &Root, lines: Vec<Line>) -> Claim {
+pub(super) fn claim_in(tenant: &Tenant, lines: Vec<ClaimLine>) -> Claim {
     let scopes: Vec<Scope> = lines.iter().map(|line| line.account.scope().clone()).collect();
-    claim_of(root, &scopes, lines)
+    claim_of(tenant, &scopes, lines)
 }
 
 /// A claim that names these scopes, whether or not a line is theirs.
 #[expect(clippy::expect_used, reason = "the laws' claims name each account once")]
-pub(super) fn claim_of(root: &Root, scopes: &[Scope], lines: Vec<Line>) -> Claim {
-    Claim::new(root.clone(), scopes, lines).expect("a sound claim")
+pub(super) fn claim_of(tenant: &Tenant, scopes: &[Scope], lines: Vec<ClaimLine>) -> Claim {
+    Claim::new(tenant.clone(), scopes, lines).expect("a sound claim")
 }
 
 /// One line of `team/search` without a window.

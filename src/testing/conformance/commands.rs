@@ -8,10 +8,11 @@ use super::books::{Books, Door};
 use super::claims::signed;
 use super::why::{Held, holds};
 use crate::ledger::{
-    Entry, Frozen, MarkAction, MarkScope, Note, OnExpiry, Outcome, PendingEvent, Rank, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    Certainty, Entry, Frozen, ImmediateLedger, MarkAction, MarkScope, Note, OnExpiry, Outcome, PendingEvent,
+    Reconcile, Record, Release, Reply, Reserve, Resize,
 };
-use crate::{Account, Balance, Claim, Error, ImmediateLedger, Period, ReservationId, Root, Scope, Timestamp};
+use crate::values::{Account, Balance, Claim, Period, ReservationId, Tenant, Timestamp};
+use crate::{Error, Scope};
 
 impl Books {
     /// Reserves for 100 seconds; expiry charges nothing.
@@ -46,7 +47,7 @@ impl Books {
     /// A new charge, as reported by a provider.
     pub(super) fn charged(&self, claim: &Claim, amounts: &[i64]) -> Held<ReservationId> {
         let id = self.held(claim, &vec![0; amounts.len()])?;
-        self.reconcile(id, claim, amounts, Rank::Reported)?;
+        self.reconcile(id, claim, amounts, Certainty::Reported)?;
         Ok(id)
     }
 
@@ -55,9 +56,9 @@ impl Books {
         id: ReservationId,
         claim: &Claim,
         amounts: &[i64],
-        rank: Rank,
+        certainty: Certainty,
     ) -> Result<Reply, Error> {
-        self.reconcile_as(Reconcile { id, claim, amounts, rank, note: &Note::default() })
+        self.reconcile_as(Reconcile { id, claim, amounts, certainty, note: &Note::default() })
     }
 
     pub(super) fn reconcile_as(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
@@ -66,7 +67,7 @@ impl Books {
     }
 
     pub(super) fn release(&self, id: ReservationId) -> Result<Reply, Error> {
-        self.release_as(Release { id, root: &self.root, signature: None, note: &Note::default() })
+        self.release_as(Release { id, tenant: &self.tenant, attribution: None, note: &Note::default() })
     }
 
     pub(super) fn release_as(&self, command: Release<'_>) -> Result<Reply, Error> {
@@ -93,21 +94,21 @@ impl Books {
         corrects: Option<ReservationId>,
     ) -> Result<Reply, Error> {
         self.note(claim);
-        let (signature, note) = (&signed("an audit"), &Note::default());
-        let command = Record { id, claim, amounts, corrects, signature, note };
+        let (attribution, note) = (&signed("an audit"), &Note::default());
+        let command = Record { id, claim, amounts, corrects, attribution, note };
         self.send(|ledger| ledger.record(ledger.now(), command), self.ledger.record(command))
     }
 
     pub(super) fn mark(&self, scope: &Scope, action: MarkAction, reason: &str) -> Result<Reply, Error> {
-        let command = MarkScope { root: &self.root, scope, action, signature: &signed(reason) };
+        let command = MarkScope { tenant: &self.tenant, scope, action, attribution: &signed(reason) };
         self.send(|ledger| ledger.mark(ledger.now(), command), self.ledger.mark(command))
     }
 
     /// The marks that stand on these scopes.
     pub(super) fn marks(&self, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
         self.send(
-            |ledger| ledger.marks(ledger.now(), &self.root, scopes),
-            self.ledger.marks(&self.root, scopes),
+            |ledger| ledger.marks(ledger.now(), &self.tenant, scopes),
+            self.ledger.marks(&self.tenant, scopes),
         )
     }
 
@@ -123,11 +124,11 @@ impl Books {
 
     /// The whole journal of these books.
     pub(super) fn journal(&self) -> Result<Vec<Entry>, Error> {
-        self.entries(&self.root, 0, usize::MAX)
+        self.entries(&self.tenant, 0, usize::MAX)
     }
 
-    pub(super) fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.shared.driver.wait(self.ledger.entries(root, from, limit))
+    pub(super) fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.shared.driver.wait(self.ledger.entries(tenant, from, limit))
     }
 
     pub(super) fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {

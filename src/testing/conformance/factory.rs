@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Driver;
-use crate::{BudgetLedger, Error, ManualClock};
+use crate::values::ManualClock;
+use crate::{BudgetLedger, Error};
 
 /// Makes books for the suite: each law begins with empty ones.
 ///
@@ -128,8 +129,8 @@ pub enum Fault {
 ///
 /// # Example: the in-memory ledger keeps every law it can be held to
 /// ```
-/// use token_budget::MemoryLedger;
 /// use token_budget::testing::conformance::{self, Maker};
+/// use token_budget::MemoryLedger;
 ///
 /// let memory = Maker::new("memory", |clock| MemoryLedger::with_clock(clock))
 ///     .verified_by(MemoryLedger::verify)

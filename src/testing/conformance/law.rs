@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use super::books::{Books, Door, Shared};
 use super::why::{Held, Why};
 use super::{Factory, Setup};
-use crate::{Error, ManualClock};
+use crate::Error;
+use crate::values::ManualClock;
 
 /// A promise that every ledger keeps, with what it takes to be held to it.
 #[derive(Clone, Copy, Debug)]

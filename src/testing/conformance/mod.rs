@@ -15,8 +15,8 @@
 //!
 //! # Example: one law, tried by its name
 //! ```
-//! use token_budget::MemoryLedger;
 //! use token_budget::testing::conformance::{self, Maker, Standing};
+//! use token_budget::MemoryLedger;
 //!
 //! let memory = Maker::new("memory", |clock| MemoryLedger::with_clock(clock));
 //! let law = conformance::law("the_ceiling_itself_is_still_allowed_and_one_more_is_not").expect("a law");

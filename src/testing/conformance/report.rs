@@ -8,8 +8,8 @@ use super::{Factory, Law, Standing, laws};
 ///
 /// # Example: two ledgers side by side
 /// ```
-/// use token_budget::MemoryLedger;
 /// use token_budget::testing::conformance::{self, Maker, OverFaultyWire};
+/// use token_budget::MemoryLedger;
 ///
 /// let memory = Maker::new("memory", |clock| MemoryLedger::with_clock(clock));
 /// let report = conformance::run(&memory).beside(conformance::run(&OverFaultyWire::new(memory).rounds(1)));

@@ -103,7 +103,7 @@ impl FaultyLedger {
 
     /// Counts an answer that nobody hears, if it told something new.
     pub(super) fn drop_answer(&self, answer: &Result<Reply, Error>) {
-        let is_new = answer.as_ref().is_ok_and(|reply| !reply.repeated || reply.news.is_some());
+        let is_new = answer.as_ref().is_ok_and(|reply| !reply.repeated || reply.effects.is_some());
         self.0.unheard.fetch_add(u64::from(is_new), Ordering::SeqCst);
     }
 

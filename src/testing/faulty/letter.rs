@@ -1,27 +1,28 @@
 //! How does a command arrive after its sender gave up? As a copy that owns what the command borrowed.
 
 use crate::ledger::{
-    BudgetLedger, MarkAction, MarkScope, Note, OnExpiry, Outcome, Rank, Reconcile, Record, Release, Reply,
-    Reserve, Resize, Signature,
+    Attribution, BudgetLedger, Certainty, MarkAction, MarkScope, Note, OnExpiry, Outcome, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
-use crate::{Claim, Error, ReservationId, Root, Scope, Timestamp};
+use crate::values::{Claim, ReservationId, Tenant, Timestamp};
+use crate::{Error, Scope};
 
 /// A command under way.
 #[derive(Clone, Debug)]
 pub(super) enum Letter {
     Reserve { body: Body, expires_at: Timestamp, on_expiry: Charge },
-    Reconcile { body: Body, rank: Rank },
-    Release { id: ReservationId, root: Root, signature: Option<Signature>, note: Note },
+    Reconcile { body: Body, certainty: Certainty },
+    Release { id: ReservationId, tenant: Tenant, attribution: Option<Attribution>, note: Note },
     Resize { id: ReservationId, claim: Claim, amounts: Vec<i64>, expires_at: Option<Timestamp> },
-    Record { body: Body, corrects: Option<ReservationId>, signature: Signature },
-    Mark { root: Root, scope: Scope, action: MarkAction, signature: Signature },
+    Record { body: Body, corrects: Option<ReservationId>, attribution: Attribution },
+    Mark { tenant: Tenant, scope: Scope, action: MarkAction, attribution: Attribution },
 }
 
 /// What a command is about: those about the same may have to keep their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
-    Id(Root, ReservationId),
-    Scope(Root, Scope),
+    Id(Tenant, ReservationId),
+    Scope(Tenant, Scope),
 }
 
 #[derive(Clone, Debug)]
@@ -43,11 +44,11 @@ impl Letter {
     pub(super) fn subject(&self) -> Subject {
         match self {
             Self::Reserve { body, .. } | Self::Reconcile { body, .. } | Self::Record { body, .. } => {
-                Subject::Id(body.claim.root().clone(), body.id)
+                Subject::Id(body.claim.tenant().clone(), body.id)
             }
-            Self::Resize { id, claim, .. } => Subject::Id(claim.root().clone(), *id),
-            Self::Release { id, root, .. } => Subject::Id(root.clone(), *id),
-            Self::Mark { root, scope, .. } => Subject::Scope(root.clone(), scope.clone()),
+            Self::Resize { id, claim, .. } => Subject::Id(claim.tenant().clone(), *id),
+            Self::Release { id, tenant, .. } => Subject::Id(tenant.clone(), *id),
+            Self::Mark { tenant, scope, .. } => Subject::Scope(tenant.clone(), scope.clone()),
         }
     }
 
@@ -90,22 +91,22 @@ impl Letter {
                 let (id, expires_at, on_expiry) = (*id, *expires_at, on_expiry.borrowed());
                 ledger.reserve(Reserve { id, claim, amounts, expires_at, on_expiry, note }).await
             }
-            Self::Reconcile { body: Body { id, claim, amounts, note }, rank } => {
-                ledger.reconcile(Reconcile { id: *id, claim, amounts, rank: *rank, note }).await
+            Self::Reconcile { body: Body { id, claim, amounts, note }, certainty } => {
+                ledger.reconcile(Reconcile { id: *id, claim, amounts, certainty: *certainty, note }).await
             }
-            Self::Release { id, root, signature, note } => {
-                ledger.release(Release { id: *id, root, signature: signature.as_ref(), note }).await
+            Self::Release { id, tenant, attribution, note } => {
+                ledger.release(Release { id: *id, tenant, attribution: attribution.as_ref(), note }).await
             }
             Self::Resize { id, claim, amounts, expires_at } => {
                 let (id, expires_at) = (*id, *expires_at);
                 ledger.resize(Resize { id, claim, amounts, expires_at }).await
             }
-            Self::Mark { root, scope, action, signature } => {
-                ledger.mark(MarkScope { root, scope, action: *action, signature }).await
+            Self::Mark { tenant, scope, action, attribution } => {
+                ledger.mark(MarkScope { tenant, scope, action: *action, attribution }).await
             }
-            Self::Record { body: Body { id, claim, amounts, note }, corrects, signature } => {
+            Self::Record { body: Body { id, claim, amounts, note }, corrects, attribution } => {
                 let (id, corrects) = (*id, *corrects);
-                ledger.record(Record { id, claim, amounts, corrects, signature, note }).await
+                ledger.record(Record { id, claim, amounts, corrects, attribution, note }).await
             }
         }
     }
@@ -140,14 +141,14 @@ impl From<Reserve<'_>> for Letter {
 impl From<Reconcile<'_>> for Letter {
     fn from(command: Reconcile<'_>) -> Self {
         let body = body(command.id, command.claim, command.amounts, command.note);
-        Self::Reconcile { body, rank: command.rank }
+        Self::Reconcile { body, certainty: command.certainty }
     }
 }
 
 impl From<Release<'_>> for Letter {
     fn from(command: Release<'_>) -> Self {
-        let Release { id, root, signature, note } = command;
-        Self::Release { id, root: root.clone(), signature: signature.cloned(), note: note.clone() }
+        let Release { id, tenant, attribution, note } = command;
+        Self::Release { id, tenant: tenant.clone(), attribution: attribution.cloned(), note: note.clone() }
     }
 }
 
@@ -160,14 +161,14 @@ impl From<Resize<'_>> for Letter {
 
 impl From<MarkScope<'_>> for Letter {
     fn from(command: MarkScope<'_>) -> Self {
-        let MarkScope { root, scope, action, signature } = command;
-        Self::Mark { root: root.clone(), scope: scope.clone(), action, signature: signature.clone() }
+        let MarkScope { tenant, scope, action, attribution } = command;
+        Self::Mark { tenant: tenant.clone(), scope: scope.clone(), action, attribution: attribution.clone() }
     }
 }
 
 impl From<Record<'_>> for Letter {
     fn from(command: Record<'_>) -> Self {
         let body = body(command.id, command.claim, command.amounts, command.note);
-        Self::Record { body, corrects: command.corrects, signature: command.signature.clone() }
+        Self::Record { body, corrects: command.corrects, attribution: command.attribution.clone() }
     }
 }

@@ -22,7 +22,8 @@ use crate::ledger::{
     BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, PendingEvent, Reconcile, Record,
     Release, Reply, Reserve, Resize,
 };
-use crate::{Account, Balance, Error, Period, Root, Scope};
+use crate::values::{Account, Balance, Period, Tenant};
+use crate::{Error, Scope};
 
 /// A ledger behind an unreliable wire: what it does to commands is drawn from a seed.
 ///
@@ -47,7 +48,8 @@ use crate::{Account, Balance, Error, Period, Root, Scope};
 /// ```
 /// use std::sync::Arc;
 /// use token_budget::testing::{FaultyLedger, Odds, Retrying};
-/// use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Unit, Usage, Window};
+/// use token_budget::usage::Unit;
+/// use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Usage, Window};
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
@@ -201,16 +203,16 @@ impl BudgetLedger for FaultyLedger {
         self.carry(command.into(), || self.0.ledger.mark(command)).await
     }
 
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        self.look(self.0.ledger.marks(root, scopes)).await
+    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        self.look(self.0.ledger.marks(tenant, scopes)).await
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
         self.look(self.0.ledger.balances(lines)).await
     }
 
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.look(self.0.ledger.entries(root, from, limit)).await
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.look(self.0.ledger.entries(tenant, from, limit)).await
     }
 
     async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::report::{DifferenceKind, OracleReport};
-use crate::{Account, Balance, BudgetLedger, Error, Period, Root};
+use crate::values::{Account, Balance, Period, Tenant};
+use crate::{BudgetLedger, Error};
 
 /// Entries that are read at once.
 const PAGE: usize = 1_000;
@@ -16,11 +17,14 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) async fn read(ledger: &std::sync::Arc<dyn BudgetLedger>, root: &Root) -> Result<Self, Error> {
+    pub(super) async fn read(
+        ledger: &std::sync::Arc<dyn BudgetLedger>,
+        tenant: &Tenant,
+    ) -> Result<Self, Error> {
         let mut journal = Self { is_whole: true, sums: HashMap::new() };
         let mut next = 1;
         loop {
-            let entries = ledger.entries(root, next, PAGE).await?;
+            let entries = ledger.entries(tenant, next, PAGE).await?;
             for entry in &entries {
                 journal.is_whole &= entry.sequence == next;
                 next = entry.sequence.saturating_add(1);

@@ -11,7 +11,8 @@ pub use report::{Difference, DifferenceKind, OracleReport};
 use self::journal::Journal;
 use self::sums::{Sum, Sums};
 use super::bill::Bill;
-use crate::{Call, Enforcer, Error, Root, Usd};
+use crate::values::Tenant;
+use crate::{Call, Enforcer, Error, Usd};
 
 /// Holds the books against what a provider billed, in one assertion.
 ///
@@ -157,17 +158,17 @@ impl<'a> Oracle<'a> {
         if sums.is_empty() {
             report.add(None, DifferenceKind::NoBudget);
         }
-        let mut journals: Vec<(&Root, Journal)> = Vec::new();
+        let mut journals: Vec<(&Tenant, Journal)> = Vec::new();
         for sum in &sums.accounts {
-            let root = sum.account.root();
-            if !journals.iter().any(|(known, _)| *known == root) {
-                journals.push((root, Journal::read(self.enforcer.ledger(), root).await?));
+            let tenant = sum.account.tenant();
+            if !journals.iter().any(|(known, _)| *known == tenant) {
+                journals.push((tenant, Journal::read(self.enforcer.ledger(), tenant).await?));
             }
         }
         let lines: Vec<_> = sums.accounts.iter().map(|sum| (sum.account.clone(), sum.period)).collect();
         let balances = self.enforcer.ledger().balances(&lines).await?;
         let booked = |sum: &Sum| {
-            let journal = journals.iter().find(|(root, _)| *root == sum.account.root());
+            let journal = journals.iter().find(|(tenant, _)| *tenant == sum.account.tenant());
             let at = sums.accounts.iter().position(|other| other.account == sum.account);
             let balance = at.and_then(|at| balances.get(at)).copied().unwrap_or_default();
             (balance, journal.map(|(_, journal)| journal))
@@ -182,11 +183,11 @@ impl<'a> Oracle<'a> {
             }
             sum.check_bill(used, self.allowed, self.is_exact, report);
         }
-        for (root, journal) in &journals {
+        for (tenant, journal) in &journals {
             if journal.is_whole {
                 journal.check_rest(&lines, self.is_running, report);
             } else {
-                report.folded.push((*root).clone());
+                report.folded.push((*tenant).clone());
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Account, Root, Unit};
+use crate::values::{Account, Tenant, Unit};
 
 /// What an [`Oracle`](super::Oracle) found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct OracleReport {
     /// Every difference; none where the books hold.
     pub differences: Vec<Difference>,
     /// Books whose journal no longer begins at its beginning: of these, only the present period was compared.
-    pub folded: Vec<Root>,
+    pub folded: Vec<Tenant>,
 }
 
 /// Something that should not be.

@@ -3,7 +3,8 @@
 use super::super::bill::Bill;
 use super::journal::Journal;
 use super::report::{DifferenceKind, OracleReport};
-use crate::{Account, Balance, Binding, Call, Enforcer, Error, Period, Unit, Usd};
+use crate::values::{Account, Balance, Binding, Period, Unit};
+use crate::{Call, Enforcer, Error, Usd};
 
 /// Every account that binds the charge sets.
 pub(super) struct Sums {

@@ -1,12 +1,12 @@
 //! What is a prompt made of?
 
-use crate::message::{Message, Part, Prompt};
 use crate::tokens::document::Document;
 use crate::tokens::media::{self, Held};
 use crate::tokens::own_tool::OwnTool;
 use crate::tokens::profile::{Notation, Profile};
 use crate::tokens::table::{PartUnits, PromptPart, share};
 use crate::tokens::tool_text::Tool;
+use crate::values::{Message, Part, Prompt};
 
 /// What a prompt is made of, in tokens of the vocabulary it was counted with.
 #[derive(Debug, Default)]

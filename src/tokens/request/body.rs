@@ -9,8 +9,8 @@ use super::draft::Draft;
 use super::fields::Field;
 use super::name::Name;
 use super::{content, schema, tools};
-use crate::message::Part;
 use crate::tokens::document::{Kind, Node};
+use crate::values::Part;
 
 /// The request itself where it is wrapped, as for counting tokens on Bedrock, and nothing stands beside it.
 pub(super) fn unwrapped(body: Node<'_>) -> Node<'_> {

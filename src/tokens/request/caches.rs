@@ -1,7 +1,7 @@
 //! What does a request let its provider write to a cache?
 
-use crate::conditions::CacheWrites;
 use crate::tokens::document::Node;
+use crate::values::call::conditions::CacheWrites;
 
 /// What it marks, and for how long; where it marks nothing, whether its provider may write by itself.
 ///

@@ -6,8 +6,8 @@
 use super::draft::{Draft, Media};
 use super::name::Name;
 use super::pixels;
-use crate::message::Part;
 use crate::tokens::document::Node;
+use crate::values::Part;
 
 /// What a file that stands in a request, or is named there by its address, is by its kind and its bytes.
 pub(super) fn of(draft: &mut Draft, value: Node<'_>) -> Part {

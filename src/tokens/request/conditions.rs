@@ -2,8 +2,8 @@
 
 use super::RequestShape;
 use super::draft::Media;
-use crate::conditions::CacheWrites;
-use crate::{Conditions, Modality, Region, ServiceTier};
+use crate::values::call::conditions::CacheWrites;
+use crate::values::{Conditions, Modality, Region, ServiceTier};
 
 /// What the request asks for, on top of what the caller says: the dearer of both.
 ///

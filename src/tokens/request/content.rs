@@ -310,6 +310,6 @@ fn response(draft: &mut Draft, value: Node<'_>) {
 /// The same beside the conversation.
 pub(super) fn label_aside(draft: &mut Draft, field: Node<'_>) {
     if field.raw().len() > LABEL_BYTES {
-        draft.aside(crate::message::Part::Text(field.member_json().into()));
+        draft.aside(crate::values::call::message::Part::Text(field.member_json().into()));
     }
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use crate::Meter;
-use crate::message::{Detail, Message, Part, Picture, Prompt};
+use crate::values::{Detail, Message, Meter, Part, Picture, Prompt};
 
 /// A prompt in the making.
 ///

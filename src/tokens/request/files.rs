@@ -7,9 +7,10 @@ use super::draft::Draft;
 use super::media::{closeness, detail};
 use super::name::Name;
 use super::{content, encoded, pieces};
-use crate::message::{Detail, Film, Pages, Part, Sound};
 use crate::tokens::document::{Kind, Node};
 use crate::tokens::{pdf, sound};
+use crate::values::call::message::{Film, Pages, Sound};
+use crate::values::{Detail, Part};
 
 /// Files may stand as deep: `{document: {source: {bytes}}}`.
 const DEPTH_MAX: u8 = 3;

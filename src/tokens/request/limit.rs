@@ -7,7 +7,7 @@ use super::language::{self, Language};
 use super::settings::whole;
 use super::unsaid::{self, Said};
 use crate::Call;
-use crate::no_limit::OutputTerms;
+use crate::values::no_limit::OutputTerms;
 
 /// Lets a request ask for at most so many output tokens of each answer: every limit in it that its provider
 /// reads is lowered, and one is added in the provider's own words where it has none. False where there are none,

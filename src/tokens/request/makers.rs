@@ -4,7 +4,7 @@
 //! them, so of a maker that is not known no word is believed.
 
 use super::language::Language;
-use crate::no_limit::ApiLimit;
+use crate::values::no_limit::ApiLimit;
 
 /// Messages, and the text completions before them.
 static ANTHROPIC: Language = of(&["max_tokens", "max_tokens_to_sample"]);

@@ -6,8 +6,8 @@ use super::draft::Draft;
 use super::files;
 use super::name::Name;
 use super::pixels;
-use crate::message::{Detail, Part, Picture};
 use crate::tokens::document::{Kind, Node};
+use crate::values::{Detail, Part, Picture};
 
 /// One image, or a list of them, that stands in an object of that detail.
 pub(super) fn images(draft: &mut Draft, value: Node<'_>, around: Node<'_>) {

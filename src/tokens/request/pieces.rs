@@ -5,8 +5,8 @@
 
 use super::settings::whole_text;
 use super::uses::add;
-use crate::Meter;
 use crate::tokens::document::{Kind, Node};
+use crate::values::Meter;
 
 /// Of all that a body with messages may ask for, nothing is billed by the piece.
 pub(super) fn of(uses: &mut Vec<(Meter, Option<u64>)>, body: Node<'_>) {

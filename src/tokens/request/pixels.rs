@@ -2,8 +2,8 @@
 
 use super::claimed::is_image_kind;
 use super::encoded;
-use crate::message::{Detail, Part, Picture};
 use crate::tokens::bytes;
+use crate::values::{Detail, Part, Picture};
 
 /// An image by its base64 text or its address: sized where its header tells the size; [`Part::Opaque`] where it is a
 /// film, a sound or a document by what it says or by its first bytes.

@@ -7,8 +7,8 @@ use super::name::Name;
 use super::settings::whole_text;
 use super::uses::{calls_at_most, each_tool, fewer, heeds_uses, of_kind, uses_at_most};
 use crate::Error;
-use crate::fee::Reading;
 use crate::tokens::document::{Kind, Node};
+use crate::values::call::fee::Reading;
 
 /// Whatever may be read once more for what the body asks.
 ///

@@ -3,8 +3,8 @@
 use super::content;
 use super::draft::Draft;
 use super::name::Name;
-use crate::message::Part;
 use crate::tokens::document::{Kind, Node};
+use crate::values::Part;
 
 /// The form of an answer: a schema by itself, or inside whatever an API puts around it.
 pub(super) fn format(draft: &mut Draft, value: Node<'_>) {

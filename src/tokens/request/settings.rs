@@ -7,8 +7,8 @@ use super::language::{ANY, Language};
 use super::name::Name;
 use super::{conditions, inputs, media};
 use crate::Error;
-use crate::message::Detail;
 use crate::tokens::document::Node;
+use crate::values::Detail;
 
 pub(super) fn model(body: Node<'_>) -> Option<CompactString> {
     ["model", "modelId", "model_id"].iter().find_map(|field| body.get(field)).and_then(|name| word(name))

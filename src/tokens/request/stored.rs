@@ -3,8 +3,8 @@
 use super::draft::Draft;
 use super::members::Use;
 use super::name::Name;
-use crate::message::Part;
 use crate::tokens::document::{Kind, Node};
+use crate::values::Part;
 
 /// Longer labels are no labels.
 pub(super) const LABEL_BYTES: usize = 256;

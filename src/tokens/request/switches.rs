@@ -4,7 +4,7 @@ use super::name::Name;
 use super::pieces::figure;
 use super::uses::add;
 use crate::tokens::document::{Kind, Node};
-use crate::{Meter, SearchContext};
+use crate::values::{Meter, SearchContext};
 
 type Uses = Vec<(Meter, Option<u64>)>;
 

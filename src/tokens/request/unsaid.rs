@@ -2,7 +2,7 @@
 
 use super::language::{COMPLETIONS, Language};
 use super::makers;
-use crate::no_limit::ApiLimit;
+use crate::values::no_limit::ApiLimit;
 
 /// What stands in a request, beside a limit that bounds it.
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,8 +4,8 @@ use super::language::{self, Language};
 use super::name::Name;
 use super::settings::whole_text;
 use super::{pieces, sandbox, switches};
-use crate::Meter;
 use crate::tokens::document::Node;
+use crate::values::Meter;
 
 /// Every fee that the body names a way to incur, beside those of the tools that its conversation announces.
 pub(super) fn of(

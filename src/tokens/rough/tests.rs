@@ -5,9 +5,9 @@ mod texts;
 use texts::Random;
 
 use super::*;
-use crate::message::{Message, Prompt};
-use crate::tokens::fast;
-use crate::{ByteBound, EstimateKind, FamilyEstimator, TiktokenEstimator, TokenEstimator};
+use crate::TokenEstimator;
+use crate::tokens::{ByteBoundEstimator, EstimateKind, FamilyEstimator, TiktokenEstimator, fast};
+use crate::values::{Message, Prompt};
 
 const BOTH: [Encoding; 2] = [Encoding::O200k, Encoding::Cl100k];
 
@@ -61,7 +61,7 @@ fn texts_are_held(texts: u64, seed: u64, half: u64, words: &[String]) {
     let mut random = Random(seed ^ half.rotate_right(1));
     let (plain, counting) = (FamilyEstimator::new(), FamilyEstimator::counting(TiktokenEstimator::new()));
     let counter = TiktokenEstimator::new();
-    let estimators: [&dyn TokenEstimator; 4] = [&plain, &counting, &counter, &ByteBound];
+    let estimators: [&dyn TokenEstimator; 4] = [&plain, &counting, &counter, &ByteBoundEstimator];
     for _ in 0..texts {
         let text = random.text(words);
         assert_sound(&text, seed);

@@ -4,8 +4,8 @@
 
 use super::super::fast::encode;
 use super::*;
-use crate::EstimateKind;
-use crate::message::{Message, Part};
+use crate::tokens::EstimateKind;
+use crate::values::{Message, Part};
 
 const BOTH: [(Encoding, &str); 2] = [(Encoding::O200k, "gpt-4o"), (Encoding::Cl100k, "gpt-4")];
 

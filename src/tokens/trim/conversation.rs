@@ -9,9 +9,10 @@ use super::item::{self, List, Part};
 use super::links::Links;
 use super::order::Span;
 use super::told::{LeftOut, Trim, Trimmed};
+use crate::tokens::Estimate;
 use crate::tokens::document::edit::{Edits, Object};
 use crate::tokens::document::{Document, Kind, Node};
-use crate::{Error, ErrorKind, Estimate};
+use crate::{Error, ErrorKind};
 
 /// The messages of a request, and what holds them together.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! How few parts must be left out?
 
 use super::order::Span;
-use crate::{Error, Estimate};
+use crate::Error;
+use crate::tokens::Estimate;
 
 /// What the search brought.
 #[derive(Debug, PartialEq, Eq)]

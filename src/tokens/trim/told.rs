@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::super::{Estimate, TokenEstimator};
 use crate::Error;
-use crate::message::Prompt;
+use crate::values::Prompt;
 
 /// Which part of a conversation is left out first.
 ///
@@ -180,8 +180,7 @@ impl Trimmed {
     /// of its own form ([`LlmClient::trim`](crate::LlmClient::trim)).
     ///
     /// ```
-    /// use token_budget::Estimate;
-    /// use token_budget::tokens::{LeftOut, Trim, Trimmed};
+    /// use token_budget::tokens::{Estimate, LeftOut, Trim, Trimmed};
     ///
     /// let mut trimmed = Trimmed::new(Trim::OldestFirst, Estimate::count(900), Estimate::count(300));
     /// trimmed.messages = vec![LeftOut::new(0, "user"), LeftOut::new(1, "assistant")];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use compact_str::CompactString;
 use serde::Serialize;
 
-use crate::Timestamp;
+use crate::values::Timestamp;
 
 /// One limit: so many of something within a window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDateTime};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::Timestamp;
+use crate::values::Timestamp;
 
 /// A wait of more than a year is a slip or a trap, and is not read.
 const WAIT_MAX: Duration = Duration::from_secs(366 * 86_400);

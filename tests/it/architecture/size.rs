@@ -16,7 +16,10 @@ const FUNCTION_LINES_MAX: usize = 60;
 const DOCS_PERMILLE_MIN: usize = 167;
 
 /// Names at the crate's root, modules not counted. It may only fall, and should reach 30.
-const ROOT_NAMES: usize = 143;
+const ROOT_NAMES: usize = 30;
+
+/// Modules that stand in a room below the root and open there.
+const DOORS: [&str; 3] = ["call", "time", "usage"];
 
 #[test]
 fn no_file_has_more_code_than_can_be_read_at_once() {
@@ -62,7 +65,8 @@ fn the_share_of_docs_only_rises() {
 #[test]
 fn the_front_door_only_grows_smaller() {
     let lib = library().iter().find(|source| source.name == "lib.rs").unwrap();
-    let names = super::graph::handed_on(&lib.tokens);
+    let mut names = super::graph::handed_on(&lib.tokens);
+    names.retain(|name| !DOORS.contains(&name.as_str()));
     let figure = names.len();
     assert!(figure <= ROOT_NAMES, "{figure} names at the root, at most {ROOT_NAMES}: {names:?}");
     assert_eq!(figure, ROOT_NAMES, "write the new number into ROOT_NAMES");

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use token_budget::ledger::{OnExpiry, Outcome, Rank};
-use token_budget::{ErrorKind, Timestamp};
+use token_budget::ErrorKind;
+use token_budget::ledger::{Certainty, OnExpiry, Outcome};
+use token_budget::time::Timestamp;
 
 use crate::books::{Books, HOUR, claim, day, line, team};
 
@@ -20,7 +21,7 @@ fn an_unknown_id_is_too_old_after_an_hour_and_not_before() {
     assert_eq!(applied.outcome, Outcome::Applied);
     assert_eq!(error.kind(), ErrorKind::Forgotten);
     assert_eq!(
-        books.reconcile(late, &team(10), &[1], Rank::Reported).expect_err("too old").kind(),
+        books.reconcile(late, &team(10), &[1], Certainty::Reported).expect_err("too old").kind(),
         ErrorKind::Forgotten
     );
     assert_eq!(books.release(late).expect_err("too old").kind(), ErrorKind::Forgotten);
@@ -62,7 +63,7 @@ fn growth_in_a_past_day_whose_balance_is_forgotten_is_refused() {
 
     assert_eq!(reply.outcome, Outcome::Refused);
     books.verify();
-    books.reconcile(id, &of(0), &[5], Rank::Reported).expect("what was used is recorded all the same");
+    books.reconcile(id, &of(0), &[5], Certainty::Reported).expect("what was used is recorded all the same");
     assert_eq!(books.balances(&of(1)), [(0, 1)]);
     books.verify();
 }

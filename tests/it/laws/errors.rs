@@ -1,7 +1,7 @@
 //! What do the errors of the ledger in memory say?
 
 use token_budget::ErrorKind;
-use token_budget::ledger::{OnExpiry, Rank};
+use token_budget::ledger::{Certainty, OnExpiry};
 
 use crate::books::{Books, always, claim, line, root_of, team};
 
@@ -11,7 +11,7 @@ fn an_amount_below_zero_is_an_error_that_names_the_field() {
     let two = claim(vec![line("team/search", always(), 10), line("user/ada", always(), 10)]);
 
     let reserved = books.reserve(books.id(), &two, &[1, -1]).expect_err("below zero");
-    let reported = books.reconcile(books.id(), &two, &[1, -1], Rank::Reported);
+    let reported = books.reconcile(books.id(), &two, &[1, -1], Certainty::Reported);
     let expiring = (books.now(), OnExpiry::Amounts(&[1, -1]));
     let expiry = books.reserve_until(books.id(), &two, &[1, 1], expiring).expect_err("below zero");
 
@@ -30,7 +30,7 @@ fn a_conflict_shows_the_first_body() {
 
     let amount = books.reserve(id, &team(10), &[5]).expect_err("another amount");
     let account = books.reserve(id, &other_account, &[6]).expect_err("another account");
-    let charge = books.reconcile(id, &other_account, &[6], Rank::Reported).expect_err("another account");
+    let charge = books.reconcile(id, &other_account, &[6], Certainty::Reported).expect_err("another account");
 
     for error in [&amount, &account, &charge] {
         assert_eq!(error.kind(), ErrorKind::Conflict);
@@ -79,7 +79,8 @@ fn a_release_of_a_reported_charge_says_so() {
 #[test]
 fn a_line_of_another_root_cannot_be_claimed() {
     let stranger = line("team/search", always(), 10);
-    let error = token_budget::Claim::new(root_of("zeta"), &[], vec![stranger]).expect_err("other books");
+    let error =
+        token_budget::ledger::Claim::new(root_of("zeta"), &[], vec![stranger]).expect_err("other books");
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
@@ -91,7 +92,7 @@ fn a_report_on_fewer_or_more_lines_than_are_held_changes_nothing() {
         let books = Books::new();
         let id = books.held(&lines(held), &vec![6; held]);
 
-        let error = books.reconcile(id, &lines(reported), &vec![5; reported], Rank::Reported);
+        let error = books.reconcile(id, &lines(reported), &vec![5; reported], Certainty::Reported);
 
         assert_eq!(error.expect_err("other lines").kind(), ErrorKind::Conflict, "{held}, {reported}");
         assert_eq!(books.balances(&lines(held)), vec![(0, 6); held]);

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use token_budget::ledger::{MemoryOptions, Outcome, Rank};
-use token_budget::{ErrorKind, Period, Timestamp};
+use token_budget::ErrorKind;
+use token_budget::ledger::{Certainty, MemoryOptions, Outcome};
+use token_budget::time::{Period, Timestamp};
 
-use crate::books::{Books, HOUR, always, claim, day, line, root, team};
+use crate::books::{Books, HOUR, always, claim, day, line, team, tenant};
 
 #[test]
 fn the_stated_number_of_ended_ids_is_remembered() {
     let books = Books::with(MemoryOptions { ended_max: 3, ..MemoryOptions::default() });
     let ids: Vec<_> = (0..4).map(|_| books.charged(&team(100), &[1])).collect();
 
-    let repeats = ids[1..].iter().map(|id| books.reconcile(*id, &team(100), &[1], Rank::Reported));
+    let repeats = ids[1..].iter().map(|id| books.reconcile(*id, &team(100), &[1], Certainty::Reported));
     assert!(repeats.into_iter().all(|reply| reply.expect("no error").repeated));
     assert_eq!(books.balances(&team(100)), [(4, 0)]);
     books.verify();
@@ -24,7 +25,7 @@ fn an_id_forgotten_by_number_is_taken_for_a_new_one() {
     let books = Books::with(MemoryOptions { ended_max: 3, ..MemoryOptions::default() });
     let ids: Vec<_> = (0..4).map(|_| books.charged(&team(100), &[1])).collect();
 
-    let again = books.reconcile(ids[0], &team(100), &[1], Rank::Reported).expect("no error");
+    let again = books.reconcile(ids[0], &team(100), &[1], Certainty::Reported).expect("no error");
 
     assert_eq!((again.repeated, again.unheld), (false, true));
     assert_eq!(books.balances(&team(100)), [(5, 0)], "four calls, one of them charged twice");
@@ -35,12 +36,12 @@ fn charges_not_yet_reported_are_remembered_apart_from_the_others() {
     let options = MemoryOptions { ended_max: 1, unreported_max: 2, ..MemoryOptions::default() };
     let books = Books::with(options);
     let provisional = books.held(&team(100), &[5]);
-    books.reconcile(provisional, &team(100), &[5], Rank::Provisional).expect("no error");
+    books.reconcile(provisional, &team(100), &[5], Certainty::Provisional).expect("no error");
     for _ in 0..10 {
         books.charged(&team(100), &[1]);
     }
 
-    let reply = books.reconcile(provisional, &team(100), &[7], Rank::Reported).expect("no error");
+    let reply = books.reconcile(provisional, &team(100), &[7], Certainty::Reported).expect("no error");
 
     assert!(!reply.unheld);
     assert_eq!(books.balances(&team(100)), [(17, 0)]);
@@ -52,12 +53,12 @@ fn a_ledger_that_remembers_nothing_still_keeps_its_balances() {
         MemoryOptions { ended_max: 0, unreported_max: 0, journal_entries_max: 0, ..MemoryOptions::default() };
     let books = Books::with(options);
     let open = books.held(&team(100), &[5]);
-    for rank in [Rank::Estimated, Rank::Reported] {
+    for certainty in [Certainty::Estimated, Certainty::Reported] {
         let id = books.held(&team(100), &[2]);
-        books.reconcile(id, &team(100), &[3], rank).expect("no error");
+        books.reconcile(id, &team(100), &[3], certainty).expect("no error");
         let released = books.held(&team(100), &[2]);
         books.release(released).expect("no error");
-        books.reconcile(books.id(), &team(100), &[4], rank).expect("no error");
+        books.reconcile(books.id(), &team(100), &[4], certainty).expect("no error");
     }
 
     assert_eq!(books.balances(&team(100)), [(14, 5)]);
@@ -122,21 +123,24 @@ fn an_idle_account_is_kept_for_as_long_as_its_rolling_window_counts_it() {
 fn an_account_is_kept_for_as_long_as_a_remembered_charge_names_it() {
     let books = Books::with(MemoryOptions { journal_entries_max: 0, ..MemoryOptions::default() });
     let (posted, held) = (books.id(), claim(vec![line("user/0", day(0), 10)]));
-    books.reconcile(posted, &held, &[4], Rank::Estimated).expect("never seen: posted as it is");
+    books.reconcile(posted, &held, &[4], Certainty::Estimated).expect("never seen: posted as it is");
     let reserved = books.held(&claim(vec![line("user/1", day(0), 10)]), &[5]);
-    books.reconcile(reserved, &claim(vec![line("user/1", day(0), 10)]), &[5], Rank::Estimated).expect("held");
+    books
+        .reconcile(reserved, &claim(vec![line("user/1", day(0), 10)]), &[5], Certainty::Estimated)
+        .expect("held");
     books.at(1_000);
     for user in 2..10 {
         books.charged(&claim(vec![line(&format!("user/{user}"), day(1), 10)]), &[1]);
     }
 
     // The reports come a day late.
-    let one = books.reconcile(posted, &held, &[3], Rank::Reported).expect("on the line that was charged");
-    let two = books.reconcile(reserved, &claim(vec![line("user/1", day(0), 10)]), &[6], Rank::Reported);
+    let one =
+        books.reconcile(posted, &held, &[3], Certainty::Reported).expect("on the line that was charged");
+    let two = books.reconcile(reserved, &claim(vec![line("user/1", day(0), 10)]), &[6], Certainty::Reported);
 
     assert_eq!(
         (one.replaced, two.expect("likewise").replaced),
-        (Some(Rank::Estimated), Some(Rank::Estimated))
+        (Some(Certainty::Estimated), Some(Certainty::Estimated))
     );
     assert_eq!(books.ledger.accounts(), 10);
     books.verify();
@@ -181,7 +185,7 @@ fn an_account_whose_row_was_let_go_begins_anew() {
     }
 
     // The old claim's account still remembers a place, which is another's by now.
-    let today = claim(vec![token_budget::Line { period: day(4), ..idle.lines()[0].clone() }]);
+    let today = claim(vec![token_budget::ledger::ClaimLine { period: day(4), ..idle.lines()[0].clone() }]);
     let reply = books.reserve(books.id(), &today, &[10]).expect("no error");
 
     assert_eq!((reply.outcome, reply.balances[0].used()), (Outcome::Applied, 0));
@@ -197,7 +201,7 @@ fn the_journal_keeps_the_newest_and_its_sum_still_fits_the_balances() {
         books.verify();
     }
 
-    let numbers: Vec<u64> = books.journal(&root()).iter().map(|entry| entry.sequence).collect();
+    let numbers: Vec<u64> = books.journal(&tenant()).iter().map(|entry| entry.sequence).collect();
     // Ten holds and ten charges: entries 16 to 20 are left.
     assert_eq!(numbers, [16, 17, 18, 19, 20]);
     assert_eq!(books.balances(&two), [(30, 0), (40, 0)]);

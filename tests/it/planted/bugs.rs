@@ -8,13 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Capabilities, Entry, Frozen, MarkScope, Outcome, PendingEvent, Rank, Reconcile, Record, Release, Reply,
-    Reserve, Resize,
+    Account, Balance, Capabilities, Certainty, Claim, ClaimLine, Entry, Frozen, ImmediateLedger, MarkScope,
+    Outcome, PendingEvent, Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
+    Threshold,
 };
-use token_budget::{
-    Account, Balance, BudgetLedger, Claim, Clock, Error, ImmediateLedger, Line, ManualClock, Mark,
-    MemoryLedger, Period, ReservationId, Root, Scope, Timestamp,
-};
+use token_budget::time::{ManualClock, Period, Timestamp};
+use token_budget::{BudgetLedger, Clock, Error, MemoryLedger, Scope};
 
 /// A mistake, named after what the ledger does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +47,7 @@ pub(super) struct Planted {
 #[derive(Debug, Default)]
 struct Notes {
     locks: HashMap<String, Arc<Mutex<()>>>,
-    charged: HashMap<ReservationId, (Rank, Vec<i64>)>,
+    charged: HashMap<ReservationId, (Certainty, Vec<i64>)>,
     aliases: HashMap<ReservationId, ReservationId>,
     seen: HashSet<ReservationId>,
     /// Holds that nobody has swept yet, with their end.
@@ -70,17 +69,21 @@ impl Planted {
         match self.bug {
             Bug::RefusesAtTheCeiling => changed(claim, |line| {
                 let at_most = if line.ceiling == i64::MAX { i64::MAX } else { line.ceiling - 1 };
-                Line { ceiling: at_most, ..line }
+                ClaimLine { ceiling: at_most, ..line }
             }),
             Bug::FiresOnlyAboveTheLevel => changed(claim, |line| {
-                let marks =
-                    line.marks.iter().map(|mark| Mark { at: mark.at.saturating_add(1), ..*mark }).collect();
-                Line { marks, ..line }
+                let thresholds = line
+                    .thresholds
+                    .iter()
+                    .map(|threshold| Threshold { at: threshold.at.saturating_add(1), ..*threshold })
+                    .collect();
+                ClaimLine { thresholds, ..line }
             }),
             Bug::FreezesWhatObserves => {
                 let scopes: Vec<Scope> =
                     claim.scopes().iter().chain(claim.scopes_observed()).cloned().collect();
-                Claim::new(claim.root().clone(), &scopes, claim.lines().to_vec()).expect("the same accounts")
+                Claim::new(claim.tenant().clone(), &scopes, claim.lines().to_vec())
+                    .expect("the same accounts")
             }
             _ => claim.clone(),
         }
@@ -94,7 +97,7 @@ impl Planted {
             }
             Bug::CountsAScopeAsOftenAsItIsNamed if amounts.len() == claim.lines().len() => {
                 let times =
-                    |line: &Line| claim.scopes().iter().filter(|it| *it == line.account.scope()).count();
+                    |line: &ClaimLine| claim.scopes().iter().filter(|it| *it == line.account.scope()).count();
                 let times = claim.lines().iter().map(|line| i64::try_from(times(line).max(1)).unwrap());
                 amounts.iter().zip(times).map(|(amount, times)| amount.saturating_mul(times)).collect()
             }
@@ -140,7 +143,7 @@ impl Planted {
         if !fits {
             return BudgetLedger::reserve(&self.inner, command).await;
         }
-        let unlimited = changed(command.claim, |line| Line { ceiling: i64::MAX, ..line });
+        let unlimited = changed(command.claim, |line| ClaimLine { ceiling: i64::MAX, ..line });
         BudgetLedger::reserve(&self.inner, Reserve { claim: &unlimited, ..command }).await
     }
 
@@ -164,14 +167,15 @@ impl Planted {
         let today = self.clock.now().as_nanos().div_euclid(1_000_000_000_000);
         let claim = changed(command.claim, |line| {
             let is_day = line.period.span == 1 && line.period.until != Timestamp::MAX;
-            Line { period: if is_day { crate::books::day(today) } else { line.period }, ..line }
+            ClaimLine { period: if is_day { crate::books::day(today) } else { line.period }, ..line }
         });
         let is_other_day =
             claim.lines().iter().zip(command.claim.lines()).any(|(new, old)| new.period != old.period);
         if !is_other_day {
             return BudgetLedger::reconcile(&self.inner, command).await;
         }
-        let release = Release { id: command.id, root: claim.root(), signature: None, note: command.note };
+        let release =
+            Release { id: command.id, tenant: claim.tenant(), attribution: None, note: command.note };
         BudgetLedger::release(&self.inner, release).await?;
         BudgetLedger::reconcile(&self.inner, Reconcile { claim: &claim, id: self.fresh(), ..command }).await
     }
@@ -180,12 +184,12 @@ impl Planted {
     fn with_floor(&self, command: &Reconcile<'_>) -> Vec<i64> {
         let mut notes = self.notes.lock();
         let mut amounts = command.amounts.to_vec();
-        if let Some((rank, floor)) = notes.charged.get(&command.id)
-            && *rank < command.rank
+        if let Some((certainty, floor)) = notes.charged.get(&command.id)
+            && *certainty < command.certainty
         {
             amounts.iter_mut().zip(floor).for_each(|(amount, floor)| *amount += floor);
         }
-        notes.charged.insert(command.id, (command.rank, amounts.clone()));
+        notes.charged.insert(command.id, (command.certainty, amounts.clone()));
         amounts
     }
 
@@ -194,9 +198,9 @@ impl Planted {
     }
 }
 
-fn changed(claim: &Claim, change: impl Fn(Line) -> Line) -> Claim {
+fn changed(claim: &Claim, change: impl Fn(ClaimLine) -> ClaimLine) -> Claim {
     let lines = claim.lines().iter().cloned().map(change).collect();
-    Claim::new(claim.root().clone(), claim.scopes(), lines).expect("the same accounts")
+    Claim::new(claim.tenant().clone(), claim.scopes(), lines).expect("the same accounts")
 }
 
 #[expect(clippy::float_arithmetic, reason = "this is the mistake")]
@@ -289,16 +293,16 @@ impl BudgetLedger for Planted {
         BudgetLedger::mark(&self.inner, command).await
     }
 
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        BudgetLedger::marks(&self.inner, root, scopes).await
+    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        BudgetLedger::marks(&self.inner, tenant, scopes).await
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
         BudgetLedger::balances(&self.inner, lines).await
     }
 
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.inner.entries(root, from, limit).await
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.inner.entries(tenant, from, limit).await
     }
 
     async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {

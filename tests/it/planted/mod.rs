@@ -9,13 +9,15 @@ mod slips;
 
 use std::sync::Arc;
 
+use token_budget::ledger::Claim;
 use token_budget::testing::Oracle;
 use token_budget::testing::conformance::{self, Differential, Maker, OverFaultyWire, Standing};
-use token_budget::{Budget, Claim, Enforcer, ErrorKind, ManualClock, Policy, Usage, Usd, Window};
+use token_budget::time::ManualClock;
+use token_budget::{Budget, Enforcer, ErrorKind, Policy, Usage, Usd, Window};
 
 use self::bugs::{Bug, Planted};
 use self::slips::{Slip, Slipping};
-use crate::books::{always, line, root};
+use crate::books::{always, line, tenant};
 use crate::support::{House, NOON, at, block_on, call, prices, ready, team};
 
 fn planted(bug: Bug) -> Maker<Planted> {
@@ -207,7 +209,7 @@ fn a_faulty_wire_hides_no_mistake() {
 fn above_the_ledger_a_line_stands_once_and_a_scope_named_twice_is_charged_once() {
     // No client can plant it: a claim refuses an account that stands twice, and a call keeps a set.
     let twice = vec![line("team/search", always(), 10), line("team/search", always(), 10)];
-    assert_eq!(Claim::new(root(), &[], twice).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(Claim::new(tenant(), &[], twice).unwrap_err().kind(), ErrorKind::Invalid);
     let house = House::of([Budget::usd("search", team(), Usd::dollars(10), Window::month())]);
 
     let named_twice = call("milli", 1_000).team("search").team("search");

@@ -13,7 +13,8 @@ use std::time::Duration;
 use futures_core::Stream;
 use serde_json::{Value, json};
 use token_budget::http::{HttpBudget, MeteredAnswer, Ruling};
-use token_budget::{Budget, Call, Enforcer, ManualClock, MemoryLedger, Policy, Scope, Usd, Window};
+use token_budget::time::ManualClock;
+use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Usd, Window};
 
 use self::provider::{Figures, Line, Provider};
 use crate::http_support::{EVENTS, JSON, post};

@@ -5,13 +5,12 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use token_budget::ledger::{EntryKind, Rank, SqliteLedger};
+use token_budget::ledger::{Certainty, EntryKind, SqliteLedger};
 
 use super::part::Player;
 use super::support::{Folder, charge, hold, journal, open_at};
 use crate::books::team;
-use crate::support::Dice;
-use crate::support::setting;
+use crate::support::{Dice, setting};
 
 /// What a killed process had said.
 #[derive(Debug, Default)]
@@ -44,7 +43,7 @@ impl Said {
             assert!(self.tried.contains(&id), "{id} was invented");
             match entry.kind {
                 EntryKind::Reserved => _ = held.insert(id),
-                EntryKind::Reconciled(Rank::Reported) => _ = charged.insert(id, entry.lines[0].spent),
+                EntryKind::Reconciled(Certainty::Reported) => _ = charged.insert(id, entry.lines[0].spent),
                 other => panic!("{other:?} was never asked for"),
             }
         }

@@ -3,18 +3,19 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use token_budget::ledger::{MarkAction, MarkScope, Note, OnExpiry, SqliteLedger};
-use token_budget::{BudgetLedger, ErrorKind, ReservationId, Timestamp};
+use token_budget::ledger::{MarkAction, MarkScope, Note, OnExpiry, ReservationId, SqliteLedger};
+use token_budget::time::Timestamp;
+use token_budget::{BudgetLedger, ErrorKind};
 
 use super::support::{Folder, balance, charge, hold, open_at, reserve, wait};
-use crate::books::{always, claim, line, root, scope, signed, team, with_marks};
+use crate::books::{always, claim, line, scope, signed, team, tenant, with_thresholds};
 use crate::support::{Dice, setting};
 
 /// Books with some of everything: open and ended holds, refusals, tombstones, marks, levels.
 fn write_books(path: &Path) -> SqliteLedger {
     let ledger = open_at(path, 1_000);
     let two = claim(vec![
-        with_marks(line("team/search", always(), 1_000), &[(10, 0), (100, 1)]),
+        with_thresholds(line("team/search", always(), 1_000), &[(10, 0), (100, 1)]),
         line("user/ada", always(), 1_000),
     ]);
     for number in 0..20 {
@@ -24,8 +25,9 @@ fn write_books(path: &Path) -> SqliteLedger {
         }
     }
     hold(&ledger, &team(1), &[500], 9_999);
-    let (root, search) = (&root(), &scope("team", "ads"));
-    let mark = MarkScope { root, scope: search, action: MarkAction::Freeze, signature: &signed("holidays") };
+    let (tenant, search) = (&tenant(), &scope("team", "ads"));
+    let mark =
+        MarkScope { tenant, scope: search, action: MarkAction::Freeze, attribution: &signed("holidays") };
     wait(ledger.mark(mark)).expect("a mark");
     let events = wait(ledger.pending_events(1)).expect("a level was reached");
     wait(ledger.delivered(&events)).expect("it was told");

@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use token_budget::Root;
-use token_budget::ledger::SqliteLedger;
+use token_budget::ledger::{SqliteLedger, Tenant};
 
 use super::support::{Folder, wait};
 use crate::drops::{drops, drops_wanted};
@@ -21,6 +20,6 @@ fn over_a_file_no_hold_is_left_and_every_bill_is_paid() {
     println!("a file: {drops:?}");
     assert!(drops.ended > drops.dropped / 20, "some ended, too: {drops:?}");
     assert!(drops.billed > 0 && drops.under_way > drops.dropped / 20, "some were dropped later: {drops:?}");
-    assert_eq!(wait(ledger.open_holds(&Root::unnamed(), 1)).expect("an answer"), [], "no hold is open");
+    assert_eq!(wait(ledger.open_holds(&Tenant::unnamed(), 1)).expect("an answer"), [], "no hold is open");
     ledger.verify().expect("sound books");
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use token_budget::ledger::SqliteLedger;
-use token_budget::{Budget, BudgetLedger, Enforcer, ErrorKind, OutboxFile, Policy, Root, Usage, Usd, Window};
+use token_budget::enforcer::OutboxFile;
+use token_budget::ledger::{SqliteLedger, Tenant};
+use token_budget::{Budget, BudgetLedger, Enforcer, ErrorKind, Policy, Usage, Usd, Window};
 
 use super::support::{Folder, wait};
 use crate::support::{call, nanos, prices, team};
@@ -58,6 +59,6 @@ fn a_report_that_met_a_damaged_row_is_charged_once_the_row_is_repaired() {
     assert_eq!((enforcer.undelivered(), wait(enforcer.flush()).expect("repaired")), (1, 0));
     let check = wait(enforcer.check(&call("milli", 0))).expect("an answer");
     assert_eq!((check.budgets()[0].spent, check.budgets()[0].reserved), (nanos("3"), 0));
-    assert_eq!(wait(ledger.entries(&Root::unnamed(), 1, 9)).expect("a journal").len(), 2);
+    assert_eq!(wait(ledger.entries(&Tenant::unnamed(), 1, 9)).expect("a journal").len(), 2);
     ledger.verify().expect("sound books");
 }

@@ -5,11 +5,12 @@ use std::sync::Barrier;
 use std::time::Instant;
 
 use rusqlite::Connection;
-use token_budget::ledger::{MarkAction, MarkScope, Note, OnExpiry, SqliteLedger};
-use token_budget::{BudgetLedger, ErrorKind, ReservationId, Timestamp};
+use token_budget::ledger::{MarkAction, MarkScope, Note, OnExpiry, ReservationId, SqliteLedger};
+use token_budget::time::Timestamp;
+use token_budget::{BudgetLedger, ErrorKind};
 
 use super::support::{Folder, balance, charge, hold, open_at, reserve, wait};
-use crate::books::{root, scope, signed, team};
+use crate::books::{scope, signed, team, tenant};
 use crate::support::setting;
 
 fn sql(path: &Path, text: &str) {
@@ -227,11 +228,12 @@ fn the_log_is_short_again_after_a_long_read_beside_it() {
     let (path, log) = (folder.file("books.db"), folder.file("books.db-wal"));
     let ledger = open_at(&path, 0);
     // Entries of a megabyte each fill the log quickly.
-    let signature = signed(&"why ".repeat(250_000));
+    let attribution = signed(&"why ".repeat(250_000));
     let freeze_and_open = || {
         for action in [MarkAction::Freeze, MarkAction::Reopen] {
-            let (root, scope) = (&root(), &scope("team", "ads"));
-            wait(ledger.mark(MarkScope { root, scope, action, signature: &signature })).expect("a mark");
+            let (tenant, scope) = (&tenant(), &scope("team", "ads"));
+            wait(ledger.mark(MarkScope { tenant, scope, action, attribution: &attribution }))
+                .expect("a mark");
         }
     };
     freeze_and_open();
@@ -281,7 +283,9 @@ fn opening_reads_no_entries() {
     println!("{entries} entries: opened in {opened:?}, first balance after {:?}", started.elapsed());
     assert_eq!(read, (i64::try_from(pairs).expect("small"), 0));
     assert_eq!(
-        wait(token_budget::BudgetLedger::entries(&ledger, &crate::books::root(), entries, 9)).unwrap().len(),
+        wait(token_budget::BudgetLedger::entries(&ledger, &crate::books::tenant(), entries, 9))
+            .unwrap()
+            .len(),
         1
     );
     // A scan of a million entries takes seconds; opening runs a handful of statements.

@@ -9,20 +9,24 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use token_budget::ledger::{
-    EntryKind, Note, OnExpiry, Outcome, Rank, Reconcile, Reserve, SqliteLedger, SqliteOptions,
+    Certainty, Claim, ClaimLine, EntryKind, Note, OnExpiry, Outcome, Reconcile, ReservationId, Reserve,
+    SqliteLedger, SqliteOptions,
 };
-use token_budget::{BudgetLedger, Claim, Clock, ErrorKind, Line, ManualClock, ReservationId, Timestamp};
+use token_budget::time::{ManualClock, Timestamp};
+use token_budget::{BudgetLedger, Clock, ErrorKind};
 
 use super::support::{Folder, balance, charge, count, hold, journal, open_at, reserve, wait};
-use crate::books::{account_in, always, claim, claim_in, day, line, root, root_of, signed, team, with_marks};
+use crate::books::{
+    account_in, always, claim, claim_in, day, line, root_of, signed, team, tenant, with_thresholds,
+};
 
 /// Holds one and charges one.
 pub(crate) async fn pair(ledger: &SqliteLedger) {
     let (claim, note, id) = (&team(i64::MAX), &Note::default(), ReservationId::generate(Timestamp::EPOCH));
     let (amounts, expires_at, on_expiry) = (&[1_i64][..], Timestamp::MAX, OnExpiry::Hold);
     ledger.reserve(Reserve { id, claim, amounts, expires_at, on_expiry, note }).await.expect("a hold");
-    let rank = Rank::Reported;
-    ledger.reconcile(Reconcile { id, claim, amounts, rank, note }).await.expect("a charge");
+    let certainty = Certainty::Reported;
+    ledger.reconcile(Reconcile { id, claim, amounts, certainty, note }).await.expect("a charge");
 }
 
 #[test]
@@ -51,7 +55,7 @@ fn a_dead_processs_hold_expires_by_rule() {
     let survivor = open_at(&path, 300);
     let (_, reply) = hold(&survivor, &team(10), &[4], 900);
 
-    let expired = &reply.news.expect("an expiry is news").expired;
+    let expired = &reply.effects.expect("an expiry is news").expired;
     assert_eq!((expired[0].id, expired[0].charged[0].1), (id, 6));
     assert_eq!(balance(&survivor, &team(10)), (6, 4));
 }
@@ -123,7 +127,7 @@ fn ended_ids_are_forgotten_after_thirty_five_days_and_open_ones_never() {
         id: ended,
         claim: &team(i64::MAX),
         amounts: &[5],
-        rank: Rank::Reported,
+        certainty: Certainty::Reported,
         note: &Note::default(),
     };
     assert!(wait(late.reconcile(command)).expect("still known").repeated);
@@ -143,9 +147,9 @@ fn old_ids_of_quiet_books_are_forgotten_beside_busy_ones() {
     let options = SqliteOptions::default();
     let ledger = SqliteLedger::with_options(&path, clock.clone(), options).expect("a ledger");
     let of = |name: &str| {
-        let (root, account) = (root_of(name), account_in(&root_of(name), "team/search"));
-        let marks = [].into_iter().collect();
-        claim_in(&root, vec![Line { account, period: always(), ceiling: i64::MAX, marks }])
+        let (tenant, account) = (root_of(name), account_in(&root_of(name), "team/search"));
+        let thresholds = [].into_iter().collect();
+        claim_in(&tenant, vec![ClaimLine { account, period: always(), ceiling: i64::MAX, thresholds }])
     };
     let (busy, quiet) = (of("busy"), of("quiet"));
     let use_once = |claim: &Claim| {
@@ -188,7 +192,7 @@ fn whoever_stops_waiting_for_a_busy_file_has_asked_nothing() {
     waiting.join().expect("contention is waited out");
 
     let kinds: Vec<_> = journal(&ledger).iter().map(|entry| entry.kind).collect();
-    let reconciled = EntryKind::Reconciled(Rank::Reported);
+    let reconciled = EntryKind::Reconciled(Certainty::Reported);
     assert_eq!(kinds, [EntryKind::Reserved, EntryKind::Reserved, reconciled]);
 }
 
@@ -237,7 +241,7 @@ fn the_thread_ends_with_the_last_clone_even_beside_a_locked_file() {
 fn a_level_waits_for_somebody_who_confirms_to_have_told_it() {
     let folder = Folder::in_memory();
     let path = folder.file("books.db");
-    let marked = claim(vec![with_marks(line("team/search", always(), 100), &[(5, 3)])]);
+    let marked = claim(vec![with_thresholds(line("team/search", always(), 100), &[(5, 3)])]);
     {
         let ledger = open_at(&path, 7);
         let (id, _) = hold(&ledger, &marked, &[6], 3_600);
@@ -251,8 +255,8 @@ fn a_level_waits_for_somebody_who_confirms_to_have_told_it() {
 
     assert_eq!((events.len(), &again), (1, &events), "told until it is confirmed");
     assert_eq!((events[0].sequence, events[0].at), (3, Timestamp::from_secs(7)));
-    let crossed = &events[0].crossed;
-    assert_eq!((crossed.tier, crossed.at, crossed.spent, crossed.period), (3, 5, 6, 0));
+    let reached = &events[0].reached;
+    assert_eq!((reached.tier, reached.at, reached.spent, reached.period), (3, 5, 6, 0));
     assert_eq!(wait(open_at(&path, 8).pending_events(10)).expect("an answer"), []);
     ledger.verify().expect("sound books");
 }
@@ -263,17 +267,17 @@ fn an_operator_ends_a_hold_by_hand_and_signs_it() {
     let ledger = open_at(&folder.file("books.db"), 0);
     let (id, _) = hold(&ledger, &team(100), &[60], 3_600);
     let (other, _) = hold(&ledger, &team(100), &[1], 3_600);
-    let signature = signed("the invoice says four");
+    let attribution = signed("the invoice says four");
 
-    let open = wait(ledger.open_holds(&root(), 10)).expect("an answer");
-    let settled = wait(ledger.settle(&root(), id, &[4], &signature)).expect("an answer");
-    let again = wait(ledger.settle(&root(), id, &[4], &signature)).expect_err("it is settled");
+    let open = wait(ledger.open_holds(&tenant(), 10)).expect("an answer");
+    let settled = wait(ledger.settle(&tenant(), id, &[4], &attribution)).expect("an answer");
+    let again = wait(ledger.settle(&tenant(), id, &[4], &attribution)).expect_err("it is settled");
 
     assert_eq!(open.iter().map(|hold| hold.id).collect::<Vec<_>>(), [id, other]);
     assert_eq!((open[0].lines[0].2, open[0].expires_at), (60, Timestamp::EPOCH + Duration::from_secs(3_600)));
     assert_eq!((settled.outcome, again.kind()), (Outcome::Applied, ErrorKind::State));
     assert_eq!(balance(&ledger, &team(100)), (4, 1));
-    let signed: Vec<_> = journal(&ledger).into_iter().filter_map(|entry| entry.signature).collect();
-    assert_eq!(signed, [signature.clone(), signature]);
+    let signed: Vec<_> = journal(&ledger).into_iter().filter_map(|entry| entry.attribution).collect();
+    assert_eq!(signed, [attribution.clone(), attribution]);
     ledger.verify().expect("sound books");
 }

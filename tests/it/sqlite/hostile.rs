@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use token_budget::ledger::{
-    About, MarkAction, MarkScope, Note, OnExpiry, Outcome, Rank, Reconcile, Release, Signature,
+    About, Account, Attribution, BudgetKey, Certainty, Claim, ClaimLine, MarkAction, MarkScope, Note,
+    OnExpiry, Outcome, Reconcile, Release, ReservationId,
 };
-use token_budget::{
-    Account, Book, BudgetLedger, Claim, ErrorKind, Line, ReservationId, Scope, Timestamp, Unit,
-};
+use token_budget::time::Timestamp;
+use token_budget::usage::Unit;
+use token_budget::{BudgetLedger, ErrorKind, Scope};
 
 use super::support::{Folder, balance, charge, hold, journal, open_at, reserve, wait};
-use crate::books::{always, claim, line, root, team};
+use crate::books::{always, claim, line, team, tenant};
 
-fn line_of(budget: &str, unit: Unit, window: &str, scope: &Scope) -> Line {
-    let book = Book { root: root(), budget: budget.into(), unit, window: window.into() };
+fn line_of(budget: &str, unit: Unit, window: &str, scope: &Scope) -> ClaimLine {
+    let book = BudgetKey { tenant: tenant(), budget: budget.into(), unit, window: window.into() };
     let account = Account::new(Arc::new(book), scope.clone());
-    Line { account, period: always(), ceiling: 1_000, marks: [].into_iter().collect() }
+    ClaimLine { account, period: always(), ceiling: 1_000, thresholds: [].into_iter().collect() }
 }
 
 #[test]
@@ -30,11 +31,11 @@ fn names_that_look_like_sql_or_like_nothing_are_kept_as_they_are() {
         line_of(two, Unit::Usd, "\"day\"", &longest),
         line_of("", Unit::Tool("na\0me:/'".into()), "", &quoted),
     ];
-    let claim = Claim::new(root(), &[longest.clone(), quoted.clone()], lines).expect("a sound claim");
+    let claim = Claim::new(tenant(), &[longest.clone(), quoted.clone()], lines).expect("a sound claim");
     let about =
         About { model: "m\0'--".into(), tags: vec![("\0".into(), "\u{7f}\"]".into())], ..About::default() };
     let note = Note { about: Some(Arc::new(about)), ..Note::default() };
-    let signature = Signature::new("o'ops", "why\0not\n");
+    let attribution = Attribution::new("o'ops", "why\0not\n");
     let read = || {
         let ledger = open_at(&path, 1);
         let lines: Vec<_> = claim.lines().iter().map(|line| (line.account.clone(), line.period)).collect();
@@ -42,7 +43,7 @@ fn names_that_look_like_sql_or_like_nothing_are_kept_as_they_are() {
             wait(ledger.balances(&lines)).expect("balances").iter().map(|it| it.spent).collect();
         (
             spent,
-            wait(ledger.marks(&root(), &[quoted.clone(), longest.clone()])).expect("marks"),
+            wait(ledger.marks(&tenant(), &[quoted.clone(), longest.clone()])).expect("marks"),
             journal(&ledger),
         )
     };
@@ -52,16 +53,18 @@ fn names_that_look_like_sql_or_like_nothing_are_kept_as_they_are() {
         let id = ReservationId::generate(Timestamp::from_secs(1));
         let expiry = (Timestamp::MAX, OnExpiry::Hold);
         reserve(&ledger, (id, &note), (&claim, &[9, 9, 9]), expiry).expect("a hold");
-        let command = Reconcile { id, claim: &claim, amounts: &[1, 2, 3], rank: Rank::Reported, note: &note };
+        let command =
+            Reconcile { id, claim: &claim, amounts: &[1, 2, 3], certainty: Certainty::Reported, note: &note };
         wait(ledger.reconcile(command)).expect("a charge");
-        let (root, action) = (&root(), MarkAction::Freeze);
-        wait(ledger.mark(MarkScope { root, scope: &quoted, action, signature: &signature })).expect("a mark");
+        let (tenant, action) = (&tenant(), MarkAction::Freeze);
+        wait(ledger.mark(MarkScope { tenant, scope: &quoted, action, attribution: &attribution }))
+            .expect("a mark");
         id
     };
 
     let (spent, marks, entries) = read();
     assert_eq!(spent, [1, 2, 3]);
-    assert_eq!((marks.len(), &marks[0].scope, &marks[0].signature), (1, &quoted, &signature));
+    assert_eq!((marks.len(), &marks[0].scope, &marks[0].attribution), (1, &quoted, &attribution));
     assert_eq!((entries[1].id, &entries[1].note), (id, &note));
     let accounts: Vec<_> = entries[1].lines.iter().map(|line| line.account.clone()).collect();
     assert_eq!(accounts, claim.lines().iter().map(|line| line.account.clone()).collect::<Vec<_>>());
@@ -74,12 +77,13 @@ fn a_unit_that_could_not_be_read_back_is_refused_and_stops_nothing() {
     let ledger = open_at(&folder.file("books.db"), 0);
     let scope = Scope::team("search").expect("a name");
     for unit in [Unit::Tool("".into()), Unit::Tool("n".repeat(129).into())] {
-        let claim = Claim::new(root(), &[], vec![line_of("tools", unit, "day", &scope)]).expect("a claim");
+        let claim = Claim::new(tenant(), &[], vec![line_of("tools", unit, "day", &scope)]).expect("a claim");
         let (id, note) = (ReservationId::generate(Timestamp::EPOCH), Note::default());
 
         let expiry = (Timestamp::MAX, OnExpiry::Hold);
         let held = reserve(&ledger, (id, &note), (&claim, &[1]), expiry).expect_err("it cannot be written");
-        let command = Reconcile { id, claim: &claim, amounts: &[1], rank: Rank::Reported, note: &note };
+        let command =
+            Reconcile { id, claim: &claim, amounts: &[1], certainty: Certainty::Reported, note: &note };
         let charged = wait(ledger.reconcile(command)).expect_err("it cannot be written");
 
         assert_eq!((held.kind(), charged.kind()), (ErrorKind::Invalid, ErrorKind::Invalid), "{held}");
@@ -116,7 +120,7 @@ fn the_largest_amount_is_held_and_given_back_again_and_again() {
     for _ in 0..3 {
         let (id, reply) = hold(&ledger, &team(i64::MAX), &[i64::MAX], 3_600);
         assert_eq!(reply.outcome, Outcome::Applied);
-        let release = Release { id, root: &root(), signature: None, note: &Note::default() };
+        let release = Release { id, tenant: &tenant(), attribution: None, note: &Note::default() };
         wait(ledger.release(release)).expect("an answer");
     }
     let (id, _) = hold(&ledger, &team(i64::MAX), &[i64::MAX], 3_600);

@@ -5,7 +5,7 @@ use token_budget::ledger::EntryKind;
 use token_budget::{BudgetLedger, ErrorKind};
 
 use super::support::{Folder, balance, charge, count, hold, journal, open_at, wait};
-use crate::books::{always, claim, line, root, signed, team, with_marks};
+use crate::books::{always, claim, line, signed, team, tenant, with_thresholds};
 
 #[test]
 fn a_settlement_that_does_not_fit_gives_nothing_back() {
@@ -17,11 +17,11 @@ fn a_settlement_that_does_not_fit_gives_nothing_back() {
 
     // One is spent, so that the sum is one too large; the hold must not be given back all the same.
     let error =
-        wait(ledger.settle(&root(), id, &[i64::MAX], &signed("a typing error"))).expect_err("too large");
+        wait(ledger.settle(&tenant(), id, &[i64::MAX], &signed("a typing error"))).expect_err("too large");
 
     assert_eq!(error.kind(), ErrorKind::Overflow, "{error}");
     assert_eq!(balance(&ledger, &team(100)), (1, 60));
-    wait(ledger.settle(&root(), id, &[i64::MAX - 1], &signed("the invoice"))).expect("it just fits");
+    wait(ledger.settle(&tenant(), id, &[i64::MAX - 1], &signed("the invoice"))).expect("it just fits");
     assert_eq!(balance(&ledger, &team(100)), (i64::MAX, 0));
     ledger.verify().expect("sound books");
 }
@@ -30,11 +30,11 @@ fn a_settlement_that_does_not_fit_gives_nothing_back() {
 fn an_event_is_marked_by_its_name_whatever_else_the_caller_says_of_it() {
     let folder = Folder::in_memory();
     let ledger = open_at(&folder.file("books.db"), 0);
-    let marked = claim(vec![with_marks(line("team/search", always(), 100), &[(5, 0)])]);
+    let marked = claim(vec![with_thresholds(line("team/search", always(), 100), &[(5, 0)])]);
     let (id, _) = hold(&ledger, &marked, &[6], 3_600);
     charge(&ledger, id, &marked, &[6]);
     let mut events = wait(ledger.pending_events(10)).expect("a level was reached");
-    events[0].crossed.spent = 7;
+    events[0].reached.spent = 7;
 
     wait(ledger.delivered(&events)).expect("an answer");
 
@@ -48,7 +48,7 @@ fn open_holds_are_listed_oldest_first_and_no_more_than_asked_for() {
     let ledger = open_at(&folder.file("books.db"), 0);
     let ids: Vec<_> = (1..=3).map(|amount| hold(&ledger, &team(100), &[amount], 3_600 - amount).0).collect();
 
-    let open = wait(ledger.open_holds(&root(), 2)).expect("an answer");
+    let open = wait(ledger.open_holds(&tenant(), 2)).expect("an answer");
 
     assert_eq!(open.iter().map(|hold| hold.id).collect::<Vec<_>>(), ids[..2]);
 }
@@ -102,7 +102,7 @@ fn a_command_that_cannot_be_obeyed_opens_no_books() {
     let (known, _) = hold(&open_at(&folder.file("others.db"), 0), &team(100), &[6], 3_600);
 
     let error =
-        wait(ledger.settle(&root(), known, &[1], &signed("the wrong file"))).expect_err("not known here");
+        wait(ledger.settle(&tenant(), known, &[1], &signed("the wrong file"))).expect_err("not known here");
 
     assert_eq!(error.kind(), ErrorKind::State);
     assert_eq!(count(&path, "roots"), 0);

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use token_budget::ledger::{Note, OnExpiry, Outcome, Signature, SqliteLedger};
-use token_budget::{Clock, Enforcer, ReservationId, RunGuard, SystemClock, Usage};
+use token_budget::ledger::{Attribution, Note, OnExpiry, Outcome, ReservationId, SqliteLedger};
+use token_budget::time::SystemClock;
+use token_budget::{Clock, Enforcer, RunGuard, Usage};
 
 use super::support::{charge, reserve, wait};
 use crate::books::team;
@@ -101,7 +102,7 @@ fn continue_run(path: &Path) {
     say(&format!("500 tokens {:?}", round(500)));
     let child = wait(run.child("search").open()).expect("an answer").or_refusal().expect("a child");
     drop(child);
-    wait(run.stop(Signature::new("grace", "it loops"))).expect("a stop");
+    wait(run.stop(Attribution::new("grace", "it loops"))).expect("a stop");
     drop(run);
     wait(enforcer.flush()).expect("a ledger");
     say("stopped");

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use token_budget::ledger::{About, Note, OnExpiry, Rank, Reconcile};
-use token_budget::{BudgetLedger, ReservationId, Timestamp, Usage};
+use token_budget::ledger::{About, Certainty, Note, OnExpiry, Reconcile, ReservationId};
+use token_budget::time::Timestamp;
+use token_budget::{BudgetLedger, Usage};
 
 use super::support::{Folder, open_at, reserve, wait};
 use crate::books::{always, claim, line};
@@ -47,8 +48,8 @@ fn spend_is_told_by_scope_day_model_and_tag() {
         let expiry = (Timestamp::from_secs(second + 60), OnExpiry::Hold);
         reserve(&ledger, (id, &note), (&both, &[9, 9]), expiry).expect("a hold");
         if used > 0 {
-            let (claim, rank) = (&both, Rank::Reported);
-            let command = Reconcile { id, claim, amounts: &[used, used], rank, note: &note };
+            let (claim, certainty) = (&both, Certainty::Reported);
+            let command = Reconcile { id, claim, amounts: &[used, used], certainty, note: &note };
             wait(ledger.reconcile(command)).expect("a charge");
         }
     }
@@ -71,6 +72,6 @@ fn spend_is_told_by_scope_day_model_and_tag() {
         of_team("charges", "day, model, rank, spent"),
         ["1970-01-01 claude reported 7", "1970-01-01 gpt-4o reported 5", "1970-01-02 gpt-4o expired 9"]
     );
-    let entry = &wait(ledger.entries(&crate::books::root(), 2, 1)).expect("an entry")[0];
+    let entry = &wait(ledger.entries(&crate::books::tenant(), 2, 1)).expect("an entry")[0];
     assert_eq!(entry.note, about("gpt-4o", "acme"), "what a command noted is read back whole");
 }

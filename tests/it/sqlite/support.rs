@@ -8,11 +8,13 @@ use std::task::{Context, Poll, Wake};
 
 use rusqlite::Connection;
 use token_budget::ledger::{
-    Entry, Note, OnExpiry, Rank, Reconcile, Reply, Reserve, SqliteLedger, SqliteOptions,
+    Certainty, Claim, Entry, Note, OnExpiry, Reconcile, Reply, ReservationId, Reserve, SqliteLedger,
+    SqliteOptions,
 };
-use token_budget::{BudgetLedger, Claim, Error, ManualClock, ReservationId, Timestamp};
+use token_budget::time::{ManualClock, Timestamp};
+use token_budget::{BudgetLedger, Error};
 
-use crate::books::root;
+use crate::books::tenant;
 
 /// A folder of its own for one test, removed at its end.
 #[derive(Debug)]
@@ -88,8 +90,8 @@ pub(crate) fn reserve(
 
 /// Charges what the provider reported.
 pub(crate) fn charge(ledger: &SqliteLedger, id: ReservationId, claim: &Claim, amounts: &[i64]) -> Reply {
-    let (note, rank) = (&Note::default(), Rank::Reported);
-    wait(ledger.reconcile(Reconcile { id, claim, amounts, rank, note })).expect("an answer")
+    let (note, certainty) = (&Note::default(), Certainty::Reported);
+    wait(ledger.reconcile(Reconcile { id, claim, amounts, certainty, note })).expect("an answer")
 }
 
 /// Spent and reserved of the claim's first line.
@@ -101,7 +103,7 @@ pub(crate) fn balance(ledger: &SqliteLedger, claim: &Claim) -> (i64, i64) {
 
 /// The whole journal of the tests' root.
 pub(crate) fn journal(ledger: &SqliteLedger) -> Vec<Entry> {
-    wait(ledger.entries(&root(), 1, usize::MAX)).expect("a journal")
+    wait(ledger.entries(&tenant(), 1, usize::MAX)).expect("a journal")
 }
 
 /// Runs a future to its end on this thread, which sleeps while there is nothing to do.

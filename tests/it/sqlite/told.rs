@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use token_budget::call::ScopeKind;
+use token_budget::decision::TierAction;
 use token_budget::ledger::SqliteLedger;
-use token_budget::{
-    Budget, Call, Enforcer, Event, Exemption, ManualClock, Policy, RunGuard, ScopeKind, TierAction, Tiers,
-    Unit, Usage, Usd, Window,
-};
+use token_budget::policy::Exemption;
+use token_budget::time::ManualClock;
+use token_budget::usage::Unit;
+use token_budget::{Budget, Call, Enforcer, Event, Policy, RunGuard, Tiers, Usage, Usd, Window};
 
 use super::support::{Folder, wait};
 use crate::support::{Ears, NOON, at, call, nanos, prices, team};
@@ -39,7 +41,7 @@ fn spend(enforcer: &Enforcer, dollars: u64) {
 /// What was heard of crossings: budget, window, action, level.
 fn crossings(ears: &Ears) -> Vec<(String, String, TierAction, i64)> {
     let heard = ears.take().into_iter().filter_map(|event| match event {
-        Event::Crossed { budget, window, action, at, .. } => Some((budget.to_string(), window, action, at)),
+        Event::Reached { budget, window, action, at, .. } => Some((budget.to_string(), window, action, at)),
         _ => None,
     });
     heard.collect()
@@ -100,8 +102,8 @@ fn process_under(path: &std::path::Path, policy: Policy, clock: &Arc<ManualClock
 /// All that was heard of crossings, in an order of its own.
 fn words(ears: &Ears) -> Vec<String> {
     let heard = ears.take();
-    let crossed = heard.iter().filter(|event| matches!(event, Event::Crossed { .. }));
-    let mut words: Vec<_> = crossed.map(|event| format!("{event:?}")).collect();
+    let reached = heard.iter().filter(|event| matches!(event, Event::Reached { .. }));
+    let mut words: Vec<_> = reached.map(|event| format!("{event:?}")).collect();
     words.sort();
     words
 }
@@ -178,7 +180,7 @@ struct Cutter(token_budget::testing::FaultyLedger);
 #[cfg(feature = "testing")]
 impl token_budget::Observer for Cutter {
     fn observe(&self, event: &Event) {
-        if matches!(event, Event::Crossed { .. }) {
+        if matches!(event, Event::Reached { .. }) {
             self.0.set_odds(token_budget::testing::Odds::AWAY);
         }
     }

@@ -8,8 +8,11 @@ use async_openai::types::chat::{
     ChatCompletionRequestUserMessage, CreateChatCompletionRequest, CreateChatCompletionResponse,
 };
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, middleware::ReqwestService};
+use token_budget::client::{CallError, Failure};
+use token_budget::enforcer::Actual;
+use token_budget::tokens::RequestShape;
 use token_budget::wire::extract;
-use token_budget::{BudgetEnforcedClient, Call, CallError, Failure, LlmClient, Report, RequestShape};
+use token_budget::{BudgetEnforcedClient, Call, LlmClient};
 use token_budget_clients::{MODEL, OUTPUT_TOKENS, Outcome, QUESTIONS, base_url, close, enforcer, tell};
 
 #[tokio::main]
@@ -56,9 +59,9 @@ impl LlmClient for Chat {
         self.0.chat().create(request).await
     }
 
-    fn report(&self, response: &Self::Response) -> Report {
+    fn report(&self, response: &Self::Response) -> Actual {
         let body = serde_json::to_vec(response).unwrap_or_default();
-        extract(Some("openai"), &body, []).map(Report::from).unwrap_or_default()
+        extract(Some("openai"), &body, []).map(Actual::from).unwrap_or_default()
     }
 
     fn failure(&self, error: &OpenAIError) -> Failure {

@@ -7,8 +7,11 @@
 use genai::chat::{ChatOptions, ChatRequest, ChatResponse};
 use genai::resolver::{AuthData, Endpoint};
 use genai::{Client, Error, ServiceTarget, webc};
+use token_budget::client::{CallError, Failure, Permit};
+use token_budget::enforcer::Actual;
+use token_budget::tokens::RequestShape;
 use token_budget::wire::extract;
-use token_budget::{Call, CallError, Failure, Permit, Report, RequestShape};
+use token_budget::Call;
 use token_budget_clients::{MODEL, OUTPUT_TOKENS, Outcome, QUESTIONS, base_url, close, enforcer, tell};
 
 #[tokio::main]
@@ -25,7 +28,7 @@ async fn main() -> Outcome {
         let shape = RequestShape::read(&serde_json::to_value(&request)?)?;
         let call = shape.describe(Call::new(MODEL).output_tokens(OUTPUT_TOKENS.into()).team("search"));
         let work = |permit| ask(&client, request.clone(), permit);
-        match enforcer.run_classified(&call, work, how_it_failed).await {
+        match enforcer.guard_classified(&call, work, how_it_failed).await {
             Ok(answer) => tell(&enforcer, answer.receipt).await?,
             Err(CallError::Client(error)) => println!("failed: {error}"),
             // A budget refuses, and says why; or the ledger is away.
@@ -38,13 +41,13 @@ async fn main() -> Outcome {
     close(&enforcer).await
 }
 
-async fn ask(client: &Client, request: ChatRequest, permit: Permit) -> Result<(ChatResponse, Report), Error> {
+async fn ask(client: &Client, request: ChatRequest, permit: Permit) -> Result<(ChatResponse, Actual), Error> {
     let most = u32::try_from(permit.output_tokens).unwrap_or(u32::MAX);
     // Its typed usage knows no tools, tier or cost; the raw body has them all.
     let options = ChatOptions::default().with_max_tokens(most).with_capture_raw_body(true);
     let response = client.exec_chat(MODEL, request, Some(&options)).await?;
     let body = response.captured_raw_body.as_ref().map(ToString::to_string).unwrap_or_default();
-    let report = extract(Some("openai"), body.as_bytes(), []).map(Report::from).unwrap_or_default();
+    let report = extract(Some("openai"), body.as_bytes(), []).map(Actual::from).unwrap_or_default();
     Ok((response, report))
 }
 

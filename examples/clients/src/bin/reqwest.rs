@@ -8,7 +8,9 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use reqwest::{Client, Error};
 use serde_json::{Value, json};
-use token_budget::{BudgetEnforcedClient, Call, CallError, Failure, JsonClient, StreamError};
+use token_budget::client::{CallError, Failure, JsonClient};
+use token_budget::stream::StreamError;
+use token_budget::{BudgetEnforcedClient, Call};
 use token_budget_clients::{MODEL, OUTPUT_TOKENS, Outcome, QUESTIONS, base_url, close, enforcer};
 
 #[tokio::main]

@@ -1,7 +1,7 @@
 //! Which open hold is due next?
 
 use super::{Due, Holds, NONE};
-use crate::Timestamp;
+use crate::values::Timestamp;
 
 /// The heap of open holds, by when they end.
 impl Holds {

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use smallvec::smallvec;
 
 use super::*;
-use crate::{Book, Root, Scope, Unit};
+use crate::Scope;
+use crate::values::{BudgetKey, Tenant, Unit};
 
 fn day(number: i64) -> Period {
     Period { number, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 }
 }
 
 /// A line of one account, in that day.
-fn line(number: i64) -> Line {
-    let book = Book { root: Root::unnamed(), budget: "b".into(), unit: Unit::Usd, window: "day".into() };
+fn line(number: i64) -> ClaimLine {
+    let book =
+        BudgetKey { tenant: Tenant::unnamed(), budget: "b".into(), unit: Unit::Usd, window: "day".into() };
     let account = Account::new(Arc::new(book), Scope::user("ada").expect("a plain name"));
-    Line { account, period: day(number), ceiling: 10, marks: smallvec![] }
+    ClaimLine { account, period: day(number), ceiling: 10, thresholds: smallvec![] }
 }
 
 #[test]

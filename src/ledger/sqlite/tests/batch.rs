@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::super::books::Books;
 use super::super::fault::{Fault, damaged};
 use super::{Folder, SqliteLedger, entries, new_id, team, wait};
-use crate::ledger::{MarkAction, MarkScope, Note, OnExpiry, Rank, Reconcile, Reserve, Signature};
-use crate::{BudgetLedger, Error, ErrorKind, Root, Scope, Timestamp};
+use crate::ledger::{Attribution, Certainty, MarkAction, MarkScope, Note, OnExpiry, Reconcile, Reserve};
+use crate::values::{Tenant, Timestamp};
+use crate::{BudgetLedger, Error, ErrorKind, Scope};
 
 /// Commands that were sent while the ledger's thread was busy, so that one batch takes them all.
 type Sent<'a, T> = Vec<Pin<Box<dyn Future<Output = Result<T, Error>> + 'a>>>;
@@ -21,8 +22,8 @@ fn a_command_that_fails_midway_leaves_the_others_of_its_batch_whole() {
     let (first, second) = (new_id(), new_id());
     let too_much = || async {
         let (id, claim, note) = (new_id(), team(), Note::default());
-        let (amounts, rank) = (&[i64::MAX][..], Rank::Reported);
-        ledger.reconcile(Reconcile { id, claim: &claim, amounts, rank, note: &note }).await
+        let (amounts, certainty) = (&[i64::MAX][..], Certainty::Reported);
+        ledger.reconcile(Reconcile { id, claim: &claim, amounts, certainty, note: &note }).await
     };
     let hold = |id| {
         let ledger = &ledger;
@@ -52,10 +53,10 @@ fn where_the_file_fails_one_command_nobody_of_its_batch_is_told_that_it_was_done
     let mark = |name: &'static str| {
         let ledger = &ledger;
         async move {
-            let (root, scope) = (Root::unnamed(), Scope::team(name)?);
-            let signature = Signature::new("ops", "a test");
+            let (tenant, scope) = (Tenant::unnamed(), Scope::team(name)?);
+            let attribution = Attribution::new("ops", "a test");
             let action = MarkAction::Freeze;
-            let mark = MarkScope { root: &root, scope: &scope, action, signature: &signature };
+            let mark = MarkScope { tenant: &tenant, scope: &scope, action, attribution: &attribution };
             ledger.mark(mark).await.map(drop)
         }
     };

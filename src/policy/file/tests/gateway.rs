@@ -52,7 +52,7 @@ fn a_team_becomes_thirty_rolling_days_and_a_rolling_minute() {
         let policy = Policy::from_json(&text).expect(&text);
         assert_eq!(policy.budgets(), by_hand);
         let call = Call::new("gpt-4o").team("search");
-        assert_eq!(policy.bind(&call, crate::Timestamp::EPOCH).expect("binds").bound.len(), 3);
+        assert_eq!(policy.bind(&call, crate::values::Timestamp::EPOCH).expect("binds").bound.len(), 3);
     }
 }
 

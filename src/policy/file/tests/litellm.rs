@@ -1,7 +1,7 @@
 //! Do LiteLLM's shapes become the budgets that they mean, and is nothing passed over that limits?
 
 use super::*;
-use crate::Timestamp;
+use crate::values::Timestamp;
 
 /// Each budget as its id, its limit and its window.
 fn budgets(json: &str) -> Vec<(String, Option<i64>, String)> {

@@ -1,7 +1,7 @@
 //! What does the model answer, and which part of it does a retry hear?
 
 use super::model::Name;
-use crate::ledger::{Outcome, Rank};
+use crate::ledger::{Certainty, Outcome};
 
 /// What the model answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,15 +9,15 @@ pub(super) struct Answer {
     pub(super) outcome: Outcome,
     pub(super) repeated: bool,
     pub(super) unheld: bool,
-    pub(super) replaced: Option<Rank>,
+    pub(super) replaced: Option<Certainty>,
     /// Spent and reserved.
     pub(super) balances: Vec<(i64, i64)>,
     /// Which rolling lines refused, and after how many sub-periods each has room.
-    pub(super) frees: Vec<(usize, u32)>,
+    pub(super) frees_up: Vec<(usize, u32)>,
     /// The frozen scopes that refused.
     pub(super) frozen: Vec<Name>,
     /// Account, period and spent of each level that fired.
-    pub(super) crossed: Vec<(Name, i64, i64)>,
+    pub(super) reached: Vec<(Name, i64, i64)>,
     pub(super) expired: Vec<u128>,
 }
 
@@ -50,9 +50,9 @@ mod tests {
             unheld: false,
             replaced: None,
             balances: balances.to_vec(),
-            frees: Vec::new(),
+            frees_up: Vec::new(),
             frozen: Vec::new(),
-            crossed: Vec::new(),
+            reached: Vec::new(),
             expired: Vec::new(),
         }
     }

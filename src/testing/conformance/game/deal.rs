@@ -6,7 +6,7 @@ use super::model::{ModelLine, Name};
 use super::play::Game;
 use crate::testing::conformance::claims::{always, day, rolling};
 use crate::testing::conformance::why::Held;
-use crate::{Period, ReservationId, Timestamp};
+use crate::values::{Period, ReservationId, Timestamp};
 
 /// Every ledger remembers what ended within an hour; clocks are set back by less than the rest of it.
 const REMEMBERED: Duration = Duration::from_secs(3_000);

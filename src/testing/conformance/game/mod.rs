@@ -32,8 +32,8 @@ use crate::testing::dice::Dice;
 ///
 /// # Example: ten thousand commands from a seed, on four threads
 /// ```
-/// use token_budget::MemoryLedger;
 /// use token_budget::testing::conformance::{Differential, Maker};
+/// use token_budget::MemoryLedger;
 ///
 /// let memory = Maker::new("memory", |clock| MemoryLedger::with_clock(clock));
 /// let played = Differential::of(&memory).seed(7).commands(10_000).threads(4).run()?;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::answer::Answer;
 use super::tally::narrow;
 use crate::ErrorKind;
-use crate::ledger::{MarkAction, Outcome, Rank};
+use crate::ledger::{Certainty, MarkAction, Outcome};
 
 /// An account by the name of its scope.
 pub(super) type Name = u8;
@@ -36,7 +36,7 @@ pub(super) enum Charge {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Held { expires_at: i64, charge: Charge },
-    Charged(Rank),
+    Charged(Certainty),
     Released,
     Refused,
     Tombstone,
@@ -90,9 +90,9 @@ impl Model {
             unheld: false,
             replaced: None,
             balances: Vec::new(),
-            frees: Vec::new(),
+            frees_up: Vec::new(),
             frozen: Vec::new(),
-            crossed: Vec::new(),
+            reached: Vec::new(),
             expired,
         }
     }
@@ -127,14 +127,14 @@ impl Model {
             }
         }
         let balances = self.balances(lines);
-        let mut frees = Vec::new();
+        let mut frees_up = Vec::new();
         let mut refused = lines.iter().any(|line| self.frozen.contains_key(&line.account));
         for (at, (line, balance)) in lines.iter().zip(&balances).enumerate() {
             let used = i128::from(balance.0) + i128::from(balance.1) + i128::from(line.amount);
             if line.amount > 0 && used > i128::from(line.ceiling) {
                 refused = true;
                 let steps = if line.rolls { self.frees_in(line) } else { None };
-                frees.extend(steps.map(|steps| (at, steps)));
+                frees_up.extend(steps.map(|steps| (at, steps)));
             }
         }
         let amounts = lines.iter().map(|line| line.amount).collect();
@@ -145,16 +145,16 @@ impl Model {
         if refused {
             let known: Vec<_> =
                 lines.iter().filter(|line| self.newest.contains_key(&line.account)).copied().collect();
-            let crossed = self.cross(&known);
+            let reached = self.cross(&known);
             let frozen = self.frozen_of(lines);
-            return Ok(Answer { balances, frees, frozen, crossed, ..self.answer(Outcome::Refused) });
+            return Ok(Answer { balances, frees_up, frozen, reached, ..self.answer(Outcome::Refused) });
         }
         for line in lines {
             self.advance(line);
             self.add(line.account, line.period, 0, line.amount);
         }
-        let crossed = self.cross(lines);
-        Ok(Answer { balances, crossed, ..self.answer(Outcome::Applied) })
+        let reached = self.cross(lines);
+        Ok(Answer { balances, reached, ..self.answer(Outcome::Applied) })
     }
 
     pub(super) fn resize(
@@ -189,9 +189,9 @@ impl Model {
                 *expires_at = until;
             }
         }
-        let crossed = self.cross(lines);
+        let reached = self.cross(lines);
         self.forget_past();
-        Ok(Answer { balances, crossed, ..self.answer(Outcome::Applied) })
+        Ok(Answer { balances, reached, ..self.answer(Outcome::Applied) })
     }
 
     /// Freezes a scope or opens it; says whether that changed nothing.

@@ -6,12 +6,13 @@ use super::answer::Answer;
 use super::deal::{ACCOUNTS, period_of, shown};
 use super::model::{Charge, Model, ModelLine, Name};
 use super::seen::Seen;
-use crate::ledger::{MarkAction, OnExpiry, Rank, Reply};
+use crate::ledger::{Certainty, MarkAction, OnExpiry, Reply};
 use crate::testing::conformance::books::Books;
-use crate::testing::conformance::claims::{claim_in, line_in, scope, with_marks};
+use crate::testing::conformance::claims::{claim_in, line_in, scope, with_thresholds};
 use crate::testing::conformance::why::{Held, Why};
 use crate::testing::dice::Dice;
-use crate::{Account, Claim, Error, ErrorKind, ReservationId, Timestamp};
+use crate::values::{Account, Claim, ReservationId, Timestamp};
+use crate::{Error, ErrorKind};
 
 /// One root's books and their model, from empty books on.
 pub(super) struct Game {
@@ -125,11 +126,17 @@ impl Game {
         if self.random.percent(60) {
             lines.iter_mut().for_each(|line| line.amount = self.random.between(0, 40));
         }
-        let ranks = [Rank::Expired, Rank::Provisional, Rank::Estimated, Rank::Reported, Rank::Reported];
-        let rank = ranks.get(self.random.size(0, 4)).copied().unwrap_or(Rank::Reported);
-        let told = self.books.reconcile(id, &self.claim_of(&lines), &amounts_of(&lines), rank);
-        let expected = self.model.reconcile(self.now(), id.to_bits(), &lines, rank);
-        self.compare(&format!("reconcile {id} {} {rank:?}", shown(&lines)), told, expected)
+        let ranks = [
+            Certainty::Expired,
+            Certainty::Provisional,
+            Certainty::Estimated,
+            Certainty::Reported,
+            Certainty::Reported,
+        ];
+        let certainty = ranks.get(self.random.size(0, 4)).copied().unwrap_or(Certainty::Reported);
+        let told = self.books.reconcile(id, &self.claim_of(&lines), &amounts_of(&lines), certainty);
+        let expected = self.model.reconcile(self.now(), id.to_bits(), &lines, certainty);
+        self.compare(&format!("reconcile {id} {} {certainty:?}", shown(&lines)), told, expected)
     }
 
     fn release(&mut self) -> Held {
@@ -239,18 +246,18 @@ impl Game {
             sure.expired.clear();
         }
         if self.levels_in_doubt {
-            sure.crossed.clear();
+            sure.reached.clear();
         }
         sure
     }
 
     fn claim_of(&self, lines: &[ModelLine]) -> Claim {
-        let root = &self.books.root;
+        let tenant = &self.books.tenant;
         let each = lines.iter().map(|each| {
-            let line = line_in(root, &format!("team/{}", each.account), period_of(each), each.ceiling);
-            with_marks(line, &[(each.mark, 0)])
+            let line = line_in(tenant, &format!("team/{}", each.account), period_of(each), each.ceiling);
+            with_thresholds(line, &[(each.mark, 0)])
         });
-        claim_in(root, each.collect())
+        claim_in(tenant, each.collect())
     }
 }
 
@@ -259,11 +266,11 @@ fn amounts_of(lines: &[ModelLine]) -> Vec<i64> {
 }
 
 fn answer_of(reply: &Reply) -> Answer {
-    let news = reply.news.as_deref();
-    let crossed = news.map(|news| news.crossed.as_slice()).unwrap_or_default();
-    let expired = news.map(|news| news.expired.as_slice()).unwrap_or_default();
-    let frozen = news.map(|news| news.frozen.as_slice()).unwrap_or_default();
-    let frees = news.map(|news| news.frees.as_slice()).unwrap_or_default();
+    let effects = reply.effects.as_deref();
+    let reached = effects.map(|effects| effects.reached.as_slice()).unwrap_or_default();
+    let expired = effects.map(|effects| effects.expired.as_slice()).unwrap_or_default();
+    let frozen = effects.map(|effects| effects.frozen.as_slice()).unwrap_or_default();
+    let frees_up = effects.map(|effects| effects.frees_up.as_slice()).unwrap_or_default();
     let number = |name: &str| name.parse().unwrap_or(Name::MAX);
     let name = |account: &Account| number(account.scope().name());
     Answer {
@@ -272,9 +279,9 @@ fn answer_of(reply: &Reply) -> Answer {
         unheld: reply.unheld,
         replaced: reply.replaced,
         balances: reply.balances.iter().map(|it| (it.spent, it.reserved)).collect(),
-        frees: frees.iter().map(|it| (it.line, it.periods)).collect(),
+        frees_up: frees_up.iter().map(|it| (it.line, it.periods)).collect(),
         frozen: frozen.iter().map(|it| number(it.scope.name())).collect(),
-        crossed: crossed.iter().map(|it| (name(&it.account), it.period, it.spent)).collect(),
+        reached: reached.iter().map(|it| (name(&it.account), it.period, it.spent)).collect(),
         expired: expired.iter().map(|it| it.id.to_bits()).collect(),
     }
 }

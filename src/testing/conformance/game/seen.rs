@@ -21,7 +21,7 @@ pub struct Seen {
     /// Charges without a hold.
     pub unheld: u64,
     /// Levels that were reached.
-    pub crossed: u64,
+    pub reached: u64,
     /// Holds that ended by age.
     pub expired: u64,
     /// Ids that came with another body.
@@ -31,7 +31,7 @@ pub struct Seen {
     /// Other errors.
     pub invalid: u64,
     /// Rolling lines that said when they have room.
-    pub frees: u64,
+    pub frees_up: u64,
 }
 
 impl Seen {
@@ -46,9 +46,9 @@ impl Seen {
                 }
                 self.repeated += u64::from(answer.repeated);
                 self.unheld += u64::from(answer.unheld);
-                self.crossed += answer.crossed.len() as u64;
+                self.reached += answer.reached.len() as u64;
                 self.expired += answer.expired.len() as u64;
-                self.frees += answer.frees.len() as u64;
+                self.frees_up += answer.frees_up.len() as u64;
             }
             Err(ErrorKind::Conflict) => self.conflicts += 1,
             Err(ErrorKind::State) => self.states += 1,
@@ -63,19 +63,19 @@ impl Seen {
         self.ignored += other.ignored;
         self.repeated += other.repeated;
         self.unheld += other.unheld;
-        self.crossed += other.crossed;
+        self.reached += other.reached;
         self.expired += other.expired;
         self.conflicts += other.conflicts;
         self.states += other.states;
         self.invalid += other.invalid;
-        self.frees += other.frees;
+        self.frees_up += other.frees_up;
     }
 
     /// Whether every kind of answer came at least once.
     #[must_use]
     pub fn has_all(&self) -> bool {
         let answers = [self.applied, self.refused, self.stale, self.ignored, self.repeated, self.unheld];
-        let others = [self.crossed, self.expired, self.conflicts, self.states, self.invalid, self.frees];
+        let others = [self.reached, self.expired, self.conflicts, self.states, self.invalid, self.frees_up];
         answers.iter().chain(&others).all(|count| *count > 0)
     }
 }

@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::model::{Known, Model, ModelLine, State, body, same_lines};
 use crate::ErrorKind;
-use crate::ledger::{Outcome, Rank};
+use crate::ledger::{Certainty, Outcome};
 
 impl Model {
     pub(super) fn reconcile(
@@ -11,7 +11,7 @@ impl Model {
         now: i64,
         id: u128,
         lines: &[ModelLine],
-        rank: Rank,
+        certainty: Certainty,
     ) -> Result<Answer, ErrorKind> {
         self.tick(now);
         let amounts: Vec<i64> = lines.iter().map(|line| line.amount).collect();
@@ -20,7 +20,7 @@ impl Model {
         match &known {
             None | Some(Known { state: State::Refused | State::Tombstone, .. }) => {
                 unheld = true;
-                self.post(id, State::Charged(rank), lines);
+                self.post(id, State::Charged(certainty), lines);
             }
             Some(Known { state: State::Recorded, .. }) => return Err(ErrorKind::Conflict),
             Some(known) => {
@@ -28,26 +28,26 @@ impl Model {
                     return Err(ErrorKind::Conflict);
                 }
                 if let State::Charged(stands) = &known.state {
-                    if rank == *stands && amounts != known.amounts {
+                    if certainty == *stands && amounts != known.amounts {
                         return Err(ErrorKind::Conflict);
                     }
-                    if rank <= *stands {
-                        let outcome = if rank == *stands { Outcome::Applied } else { Outcome::Ignored };
+                    if certainty <= *stands {
+                        let outcome = if certainty == *stands { Outcome::Applied } else { Outcome::Ignored };
                         let balances = self.balances(lines);
-                        let repeated = rank == *stands;
+                        let repeated = certainty == *stands;
                         return Ok(Answer { repeated, unheld, balances, ..self.answer(outcome) });
                     }
                 }
-                self.end(id, State::Charged(rank), &amounts);
+                self.end(id, State::Charged(certainty), &amounts);
             }
         }
-        let crossed = self.cross(lines);
+        let reached = self.cross(lines);
         let replaced = match known.map(|known| known.state) {
-            Some(State::Charged(rank)) => Some(rank),
+            Some(State::Charged(certainty)) => Some(certainty),
             _ => None,
         };
         let balances = self.balances(lines);
-        let answer = Answer { unheld, replaced, crossed, balances, ..self.answer(Outcome::Applied) };
+        let answer = Answer { unheld, replaced, reached, balances, ..self.answer(Outcome::Applied) };
         self.forget_past();
         Ok(answer)
     }
@@ -78,7 +78,7 @@ impl Model {
         };
         match known.state {
             State::Held { .. } => {}
-            State::Charged(rank) if rank < Rank::Reported => {}
+            State::Charged(certainty) if certainty < Certainty::Reported => {}
             State::Released | State::Tombstone => {
                 let balances = self.balances_of(&known);
                 return Ok(Answer { repeated: true, balances, ..self.answer(Outcome::Applied) });
@@ -134,7 +134,7 @@ impl Model {
             }
         }
         self.post(id, State::Recorded, lines);
-        let crossed = self.cross(lines);
-        Ok(Answer { crossed, balances: self.balances(lines), ..self.answer(Outcome::Applied) })
+        let reached = self.cross(lines);
+        Ok(Answer { reached, balances: self.balances(lines), ..self.answer(Outcome::Applied) })
     }
 }

@@ -1,7 +1,7 @@
 //! What stands in the model's books? Every period of every account, summed up anew for every question.
 
 use super::model::{Charge, Known, Model, ModelLine, Name, State};
-use crate::ledger::Rank;
+use crate::ledger::Certainty;
 
 const SPAN: i64 = 61;
 
@@ -24,7 +24,7 @@ impl Model {
         }
         due.sort_unstable();
         for (_, id, amounts) in due {
-            self.end(id, State::Charged(Rank::Expired), &amounts);
+            self.end(id, State::Charged(Certainty::Expired), &amounts);
             self.untold.push(id);
         }
         self.forget_past();
@@ -128,16 +128,16 @@ impl Model {
     }
 
     pub(super) fn cross(&mut self, lines: &[ModelLine]) -> Vec<(Name, i64, i64)> {
-        let mut crossed = Vec::new();
+        let mut reached = Vec::new();
         for line in lines {
             let spent = self.balance(line.account, line.period).0;
             let counted = self.counts(line.account, line.period);
             let key = (line.account, if line.rolls { 0 } else { line.period });
             if counted && spent >= i128::from(line.mark) && self.fired.insert(key) {
-                crossed.push((line.account, line.period, narrow(spent)));
+                reached.push((line.account, line.period, narrow(spent)));
             }
         }
-        crossed
+        reached
     }
 }
 

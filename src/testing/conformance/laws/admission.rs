@@ -111,7 +111,7 @@ pub(crate) fn lowering_a_ceiling_below_what_is_spent_refuses_new_calls_only(grou
     let running = books.held(&team(100), &[60])?;
 
     let new = books.reserve(books.id(), &team(50), &[1])?;
-    let late = books.reconcile(running, &team(50), &[60], Rank::Reported)?;
+    let late = books.reconcile(running, &team(50), &[60], Certainty::Reported)?;
 
     equal!(new.outcome, Outcome::Refused);
     equal!(late.outcome, Outcome::Applied);
@@ -124,7 +124,7 @@ pub(crate) fn an_amount_below_zero_is_an_error(ground: &Ground<'_>) -> Held {
     let two = two(10, 10);
 
     let reserved = books.reserve(books.id(), &two, &[1, -1]).fails("below zero")?;
-    let reported = books.reconcile(books.id(), &two, &[1, -1], Rank::Reported);
+    let reported = books.reconcile(books.id(), &two, &[1, -1], Certainty::Reported);
     let expiring = (books.now(), OnExpiry::Amounts(&[1, -1]));
     let expiry = books.reserve_until(books.id(), &two, &[1, 1], expiring).fails("below zero")?;
 
@@ -152,7 +152,7 @@ pub(crate) fn a_sum_that_does_not_fit_is_an_error_and_changes_nothing(ground: &G
     let held = books.held(&unlimited, &[i64::MAX - 1])?;
 
     let reserve = books.reserve(books.id(), &unlimited, &[2]).fails("2^63")?;
-    let reconcile = books.reconcile(books.id(), &unlimited, &[2], Rank::Reported);
+    let reconcile = books.reconcile(books.id(), &unlimited, &[2], Certainty::Reported);
 
     equal!(reserve.kind(), ErrorKind::Overflow);
     equal!(reconcile.fails("2^63")?.kind(), ErrorKind::Overflow);
@@ -180,7 +180,7 @@ pub(crate) fn a_sum_that_does_not_fit_on_the_last_line_changes_no_other(ground: 
 
     let reserve = books.reserve(books.id(), &lines, &[5, 2]).fails("2^63")?;
     let growth = books.resize(small, &lines, &[5, 3], None).fails("2^63")?;
-    let charge = books.reconcile(small, &lines, &[5, 3], Rank::Reported).fails("2^63")?;
+    let charge = books.reconcile(small, &lines, &[5, 3], Certainty::Reported).fails("2^63")?;
 
     for error in [reserve, growth, charge] {
         equal!(error.kind(), ErrorKind::Overflow);
@@ -199,7 +199,7 @@ pub(crate) fn amounts_are_exact_to_the_last_unit(ground: &Ground<'_>) -> Held {
     let id = books.held(&team(odd + 1), &[odd])?;
     let one_more = books.reserve(books.id(), &team(odd + 1), &[1])?;
     let too_much = books.reserve(books.id(), &team(odd + 1), &[1])?;
-    books.reconcile(id, &team(odd), &[odd + 2], Rank::Reported)?;
+    books.reconcile(id, &team(odd), &[odd + 2], Certainty::Reported)?;
 
     equal!((one_more.outcome, too_much.outcome), (Outcome::Applied, Outcome::Refused));
     equal!(books.balances(&team(odd))?, [(odd + 2, 1)]);
@@ -210,11 +210,11 @@ pub(crate) fn a_scope_that_a_claim_names_twice_is_held_once(ground: &Ground<'_>)
     let books = ground.books()?;
     let search = scope("team", "search");
     let lines = vec![line("team/search", always(), 10)];
-    let twice = claim_of(&root(), &[search.clone(), search], lines);
+    let twice = claim_of(&tenant(), &[search.clone(), search], lines);
 
     let id = books.held(&twice, &[6])?;
     equal!(books.balances(&twice)?, [(0, 6)]);
-    books.reconcile(id, &twice, &[6], Rank::Reported)?;
+    books.reconcile(id, &twice, &[6], Certainty::Reported)?;
 
     equal!(books.balances(&twice)?, [(6, 0)]);
     Ok(())

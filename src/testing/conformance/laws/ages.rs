@@ -28,7 +28,7 @@ pub(crate) fn an_open_hold_is_never_too_old(ground: &Ground<'_>) -> Held {
     books.reserve_until(id, &team(10), &[1], for_ever)?;
     books.advance(Duration::from_secs(100 * 86_400))?;
 
-    let reply = books.reconcile(id, &team(10), &[2], Rank::Reported)?;
+    let reply = books.reconcile(id, &team(10), &[2], Certainty::Reported)?;
 
     equal!(reply.unheld, false);
     equal!(books.balances(&team(10))?, [(2, 0)]);
@@ -51,7 +51,7 @@ pub(crate) fn an_ended_id_is_remembered_for_as_long_as_is_said(ground: &Ground<'
         books.charged(&team(i64::MAX), &[0])?;
     }
 
-    let report = books.reconcile(charged, &team(100), &[6], Rank::Reported)?;
+    let report = books.reconcile(charged, &team(100), &[6], Certainty::Reported)?;
     let again = books.reserve(released, &team(100), &[5])?;
     let still = books.reserve(refused, &team(100), &[11])?;
     equal!((report.repeated, again.repeated, still.repeated), (true, true, true));
@@ -74,7 +74,7 @@ pub(crate) fn what_was_forgotten_is_too_old_and_never_executed_again(ground: &Gr
     }
 
     let answers = [
-        books.reconcile(charged, &team(100), &[6], Rank::Reported),
+        books.reconcile(charged, &team(100), &[6], Certainty::Reported),
         books.reserve(released, &team(100), &[5]),
         books.reserve(refused, &team(100), &[11]),
         books.reserve(buried, &team(100), &[1]),

@@ -7,14 +7,14 @@ pub(crate) fn what_was_acknowledged_stands_after_a_crash(ground: &Ground<'_>) ->
     let books = ground.books()?;
     let held = books.held(&two(100, 100), &[6, 5])?;
     let charged = books.held(&two(100, 100), &[9, 9])?;
-    books.reconcile(charged, &two(100, 100), &[4, 3], Rank::Estimated)?;
+    books.reconcile(charged, &two(100, 100), &[4, 3], Certainty::Estimated)?;
     let before = books.journal()?;
 
     let books = books.crash()?;
 
     equal!(books.balances(&two(100, 100))?, [(4, 6), (3, 5)]);
     equal!(books.journal()?, before);
-    books.reconcile(charged, &two(100, 100), &[7, 7], Rank::Reported)?;
+    books.reconcile(charged, &two(100, 100), &[7, 7], Certainty::Reported)?;
     books.release(held)?;
     equal!(books.balances(&two(100, 100))?, [(7, 0), (7, 0)]);
     Ok(())
@@ -80,7 +80,7 @@ pub(crate) fn a_frozen_scope_stays_frozen_over_a_crash(ground: &Ground<'_>) -> H
     equal!(books.reserve(books.id(), &team(10), &[1])?.outcome, Outcome::Refused);
     let standing = books.marks(&[scope("team", "search")])?;
     equal!(
-        standing.iter().map(|mark| mark.signature.reason.as_str()).collect::<Vec<_>>(),
+        standing.iter().map(|mark| mark.attribution.reason.as_str()).collect::<Vec<_>>(),
         ["it went in circles"]
     );
     Ok(())
@@ -88,7 +88,7 @@ pub(crate) fn a_frozen_scope_stays_frozen_over_a_crash(ground: &Ground<'_>) -> H
 
 pub(crate) fn a_level_that_fired_does_not_fire_again_after_a_crash(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
-    let claim = claim(vec![with_marks(line("team/search", always(), i64::MAX), &[(50, 0), (80, 1)])]);
+    let claim = claim(vec![with_thresholds(line("team/search", always(), i64::MAX), &[(50, 0), (80, 1)])]);
     books.charged(&claim, &[60])?;
 
     let books = books.crash()?;
@@ -96,7 +96,7 @@ pub(crate) fn a_level_that_fired_does_not_fire_again_after_a_crash(ground: &Grou
     books.charged(&claim, &[10])?;
 
     let kinds: Vec<_> = books.journal()?.iter().map(|entry| entry.kind).collect();
-    let fired: Vec<_> = kinds.into_iter().filter(|kind| matches!(kind, EntryKind::Crossed(_))).collect();
-    equal!(fired, [EntryKind::Crossed(0), EntryKind::Crossed(1)]);
+    let fired: Vec<_> = kinds.into_iter().filter(|kind| matches!(kind, EntryKind::Reached(_))).collect();
+    equal!(fired, [EntryKind::Reached(0), EntryKind::Reached(1)]);
     Ok(())
 }

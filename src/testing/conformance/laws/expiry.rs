@@ -31,7 +31,7 @@ pub(crate) fn an_expired_hold_is_charged_as_it_was_told(ground: &Ground<'_>) -> 
 
         let reply = books.reserve(books.id(), &two, &[0, 0])?;
 
-        let expired = reply.news.map(|news| news.expired).unwrap_or_default();
+        let expired = reply.effects.map(|effects| effects.expired).unwrap_or_default();
         let told: Vec<_> = expired
             .iter()
             .map(|hold| {
@@ -113,7 +113,7 @@ pub(crate) fn a_hold_that_was_ended_does_not_expire(ground: &Ground<'_>) -> Held
     let books = ground.books()?;
     let id = books.id();
     books.reserve_until(id, &team(10), &[6], (TEN_SECONDS, OnExpiry::Hold))?;
-    books.reconcile(id, &team(10), &[1], Rank::Reported)?;
+    books.reconcile(id, &team(10), &[1], Certainty::Reported)?;
     books.at(20)?;
 
     let reply = books.reserve(books.id(), &team(10), &[0])?;
@@ -157,8 +157,8 @@ pub(crate) fn every_reply_bears_the_ledgers_instant(ground: &Ground<'_>) -> Held
         books.resize(released, &of(1), &[2], None)?,
         books.release(released)?,
         books.release(released)?,
-        books.reconcile(charged, &of(1), &[1], Rank::Estimated)?,
-        books.reconcile(charged, &of(1), &[1], Rank::Provisional)?,
+        books.reconcile(charged, &of(1), &[1], Certainty::Estimated)?,
+        books.reconcile(charged, &of(1), &[1], Certainty::Provisional)?,
     ];
 
     use Outcome::{Applied, Ignored, Refused, Stale};

@@ -1,9 +1,10 @@
 //! What is left when an operation fails midway? Everything or nothing, and the retry finds out which.
 
 use super::*;
+use crate::Error;
 use crate::ledger::MarkAction;
 use crate::testing::conformance::Fault;
-use crate::{Error, ReservationId};
+use crate::values::ReservationId;
 
 /// More operations than the script below can need.
 const OPERATIONS: u64 = 48;
@@ -31,7 +32,7 @@ fn every_operation_fails(ground: &Ground<'_>, fault: Fault) -> Held {
         books = sure(books, |books| books.reserve(charged, &two(100, 100), &[9, 9]))?;
         books = sure(books, |books| books.reserve(refused, &two(10, 10), &[9, 9]))?;
         books = sure(books, |books| books.resize(held, &two(100, 100), &[7, 7], None))?;
-        books = sure(books, |books| books.reconcile(charged, &two(100, 100), &[4, 3], Rank::Reported))?;
+        books = sure(books, |books| books.reconcile(charged, &two(100, 100), &[4, 3], Certainty::Reported))?;
         books = refund(books, charged)?;
         books = sure(books, |books| books.release(held))?;
         books = sure(books, |books| books.mark(&scope("user", "ada"), MarkAction::Freeze, "holidays"))?;

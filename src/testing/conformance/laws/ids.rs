@@ -20,7 +20,7 @@ pub(crate) fn a_reserve_sent_again_gets_its_first_outcome_and_holds_nothing_more
 pub(crate) fn a_reserve_sent_again_after_its_hold_ended_gets_its_first_outcome(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let reconciled = books.held(&team(10), &[6])?;
-    books.reconcile(reconciled, &team(10), &[5], Rank::Reported)?;
+    books.reconcile(reconciled, &team(10), &[5], Certainty::Reported)?;
     let released = books.held(&team(10), &[3])?;
     books.release(released)?;
     let expired = books.held(&team(10), &[2])?;
@@ -58,7 +58,7 @@ pub(crate) fn the_same_id_with_another_body_is_a_conflict_that_changes_nothing(g
 
     let amount = books.reserve(id, &team(10), &[5]).fails("another amount")?;
     let account = books.reserve(id, &other_account, &[6]).fails("another account")?;
-    let charge = books.reconcile(id, &other_account, &[6], Rank::Reported).fails("another account")?;
+    let charge = books.reconcile(id, &other_account, &[6], Certainty::Reported).fails("another account")?;
 
     for error in [&amount, &account, &charge] {
         equal!(error.kind(), ErrorKind::Conflict);
@@ -83,7 +83,7 @@ pub(crate) fn limits_levels_and_deadlines_are_no_part_of_a_body(ground: &Ground<
     // They move between two attempts: a retry that names new ones is the same command.
     let books = ground.books()?;
     let id = books.held(&team(10), &[6])?;
-    let moved = claim(vec![with_marks(line("team/search", always(), 1), &[(5, 0)])]);
+    let moved = claim(vec![with_thresholds(line("team/search", always(), 1), &[(5, 0)])]);
     let later = (books.now() + Duration::from_secs(500), OnExpiry::Amounts(&[2]));
 
     let again = books.reserve_until(id, &moved, &[6], later)?;
@@ -115,7 +115,7 @@ pub(crate) fn the_same_id_in_another_period_is_a_conflict(ground: &Ground<'_>) -
 
     let again = books.reserve(held, &of(1), &[3]).fails("another day")?;
     let refused = books.reserve(refused, &of(1), &[11]).fails("another day")?;
-    let report = books.reconcile(held, &of(1), &[3], Rank::Reported).fails("another day")?;
+    let report = books.reconcile(held, &of(1), &[3], Certainty::Reported).fails("another day")?;
 
     equal!((again.kind(), refused.kind()), (ErrorKind::Conflict, ErrorKind::Conflict));
     equal!(report.kind(), ErrorKind::Conflict);
@@ -137,8 +137,8 @@ pub(crate) fn a_command_on_fewer_or_more_lines_than_were_held_is_a_conflict(grou
         books.reserve(id, &three, &[4, 3, 0]),
         books.resize(id, &team(10), &[5], None),
         books.resize(id, &three, &[5, 3, 0], None),
-        books.reconcile(id, &team(10), &[4], Rank::Reported),
-        books.reconcile(id, &three, &[4, 3, 0], Rank::Reported),
+        books.reconcile(id, &team(10), &[4], Certainty::Reported),
+        books.reconcile(id, &three, &[4, 3, 0], Certainty::Reported),
     ];
 
     for answer in answers {
@@ -169,7 +169,7 @@ pub(crate) fn usage_for_a_tombstone_is_recorded_all_the_same(ground: &Ground<'_>
     let id = books.id();
     books.release(id)?;
 
-    let reply = books.reconcile(id, &team(10), &[7], Rank::Reported)?;
+    let reply = books.reconcile(id, &team(10), &[7], Certainty::Reported)?;
 
     equal!(reply.unheld, true);
     equal!(books.balances(&team(10))?, [(7, 0)]);

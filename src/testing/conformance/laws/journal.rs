@@ -12,8 +12,8 @@ pub(crate) fn every_confirmed_change_is_one_entry_numbered_without_gaps(ground: 
     books.resize(id, &team(10), &[5], None)?;
     books.reserve(books.id(), &team(10), &[9])?;
     books.reserve(id, &team(10), &[4])?;
-    books.reconcile(id, &team(10), &[3], Rank::Estimated)?;
-    books.reconcile(id, &team(10), &[9], Rank::Provisional)?;
+    books.reconcile(id, &team(10), &[3], Certainty::Estimated)?;
+    books.reconcile(id, &team(10), &[9], Certainty::Provisional)?;
     books.release(id)?;
     books.release(id)?;
     let posted = books.id();
@@ -26,13 +26,13 @@ pub(crate) fn every_confirmed_change_is_one_entry_numbered_without_gaps(ground: 
     let expected = [
         (EntryKind::Reserved, 0, 4),
         (EntryKind::Resized, 0, 1),
-        (EntryKind::Reconciled(Rank::Estimated), 3, -5),
+        (EntryKind::Reconciled(Certainty::Estimated), 3, -5),
         (EntryKind::Released, -3, 0),
         (EntryKind::Recorded, 7, 0),
     ];
     equal!(changes(&entries), expected);
-    let signature = entries.last().and_then(|entry| entry.signature.as_ref());
-    equal!(signature.map(|signature| signature.reason.as_str()), Some("an audit"));
+    let attribution = entries.last().and_then(|entry| entry.attribution.as_ref());
+    equal!(attribution.map(|attribution| attribution.reason.as_str()), Some("an audit"));
     Ok(())
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn an_expiry_is_an_entry_of_its_own(ground: &Ground<'_>) -> Held {
     books.balances(&team(10))?;
 
     let entries = books.journal()?;
-    let expected = [(EntryKind::Reserved, 0, 4), (EntryKind::Reconciled(Rank::Expired), 4, -4)];
+    let expected = [(EntryKind::Reserved, 0, 4), (EntryKind::Reconciled(Certainty::Expired), 4, -4)];
     equal!(changes(&entries), expected);
     equal!(entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id, id]);
     equal!(entries.last().and_then(|last| last.note.ended), Some(Ended::Expired));
@@ -57,7 +57,7 @@ pub(crate) fn the_journal_is_read_from_a_number_on(ground: &Ground<'_>) -> Held 
         books.charged(&team(10), &[1])?;
     }
 
-    let some = books.entries(&root(), 3, 2)?;
+    let some = books.entries(&tenant(), 3, 2)?;
 
     equal!(numbers(&some), [3, 4]);
     Ok(())
@@ -68,7 +68,7 @@ pub(crate) fn the_journal_is_read_page_by_page_without_a_gap(ground: &Ground<'_>
     // and one that comes before the root's turn counts the entries of others.
     let books = ground.books()?;
     let zeta = books.another()?.of_root(root_of("zeta"));
-    let theirs = claim_in(&zeta.root, vec![line_in(&zeta.root, "team/search", always(), 10)]);
+    let theirs = claim_in(&zeta.tenant, vec![line_in(&zeta.tenant, "team/search", always(), 10)]);
     for _ in 0..3 {
         zeta.charged(&theirs, &[1])?;
         books.charged(&two(10, 10), &[1, 2])?;
@@ -76,7 +76,7 @@ pub(crate) fn the_journal_is_read_page_by_page_without_a_gap(ground: &Ground<'_>
 
     let mut pages = Vec::new();
     for from in [1, 3, 5, 7] {
-        pages.push(books.entries(&root(), from, 2)?);
+        pages.push(books.entries(&tenant(), from, 2)?);
     }
 
     equal!(
@@ -85,7 +85,7 @@ pub(crate) fn the_journal_is_read_page_by_page_without_a_gap(ground: &Ground<'_>
     );
     let lines: Vec<_> = pages.iter().flatten().map(|entry| entry.lines.len()).collect();
     equal!(lines, [2; 6]);
-    equal!(books.entries(&root(), 1, 0)?, []);
+    equal!(books.entries(&tenant(), 1, 0)?, []);
     Ok(())
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn an_entry_tells_every_line_with_the_period_that_it_changed(ground: 
     books.at(2_000)?;
     // The user's account lives on day 2 by now; the charge is one of day 0.
     books.charged(&claim(vec![line("user/ada", day(2), 10)]), &[1])?;
-    books.reconcile(id, &lines, &[5, 0], Rank::Reported)?;
+    books.reconcile(id, &lines, &[5, 0], Certainty::Reported)?;
 
     let entries = books.journal()?;
     let told: Vec<_> = entries.iter().filter(|entry| entry.id == id).map(lines_of).collect();
@@ -118,17 +118,23 @@ pub(crate) fn an_entry_keeps_the_note_and_the_signature_of_its_command(ground: &
     let about = About { model: "gpt-4o".into(), tags: vec![("job".into(), "7".into())], ..About::default() };
     let asked = Note { about: Some(Arc::new(about)), ..Note::default() };
     let used = Note { usage: Some(Usage::of(7, 3)), ended: Some(Ended::Estimated), ..asked.clone() };
-    let (id, claim, root) = (books.id(), &team(10), &root());
+    let (id, claim, tenant) = (books.id(), &team(10), &tenant());
     let (expires_at, on_expiry) = (books.now() + Duration::from_secs(100), OnExpiry::Nothing);
     let mistake = signed("it was a test");
 
     books.reserve_as(Reserve { id, claim, amounts: &[4], expires_at, on_expiry, note: &asked })?;
-    books.reconcile_as(Reconcile { id, claim, amounts: &[3], rank: Rank::Estimated, note: &used })?;
-    books.release_as(Release { id, root, signature: Some(&mistake), note: &asked })?;
+    books.reconcile_as(Reconcile {
+        id,
+        claim,
+        amounts: &[3],
+        certainty: Certainty::Estimated,
+        note: &used,
+    })?;
+    books.release_as(Release { id, tenant, attribution: Some(&mistake), note: &asked })?;
 
     let entries = books.journal()?;
     equal!(entries.iter().map(|entry| entry.note.clone()).collect::<Vec<_>>(), [asked.clone(), used, asked]);
-    let signatures: Vec<_> = entries.into_iter().map(|entry| entry.signature).collect();
+    let signatures: Vec<_> = entries.into_iter().map(|entry| entry.attribution).collect();
     equal!(signatures, [None, None, Some(mistake)]);
     Ok(())
 }
@@ -141,7 +147,7 @@ pub(crate) fn a_mark_is_an_entry_that_says_who_and_why(ground: &Ground<'_>) -> H
 
     let entries = books.journal()?;
 
-    let told: Vec<_> = entries.into_iter().map(|entry| (entry.kind, entry.signature)).collect();
+    let told: Vec<_> = entries.into_iter().map(|entry| (entry.kind, entry.attribution)).collect();
     let expected = [
         (EntryKind::Marked(MarkAction::Freeze), Some(signed("the bill looks wrong"))),
         (EntryKind::Marked(MarkAction::Reopen), Some(signed("it was right"))),
@@ -154,32 +160,32 @@ pub(crate) fn a_level_that_was_reached_is_told_by_account_and_period(ground: &Gr
     // After a crash whoever waits for events reads them here.
     let books = ground.books()?;
     books.at(1_000)?;
-    let of_levels = |text| with_marks(line(text, day(1), 100), &[(3, 7)]);
+    let of_levels = |text| with_thresholds(line(text, day(1), 100), &[(3, 7)]);
     let claim = claim(vec![line("team/search", always(), 100), of_levels("user/ada"), of_levels("run/1")]);
     let id = books.charged(&claim, &[5, 5, 2])?;
 
     let entries = books.journal()?;
 
-    let crossed: Vec<_> = entries.iter().filter(|entry| entry.kind == EntryKind::Crossed(7)).collect();
+    let reached: Vec<_> = entries.iter().filter(|entry| entry.kind == EntryKind::Reached(7)).collect();
     equal!(
-        crossed.iter().map(|entry| lines_of(entry)).collect::<Vec<_>>(),
+        reached.iter().map(|entry| lines_of(entry)).collect::<Vec<_>>(),
         [[("user/ada".to_owned(), 1, 0, 0)]]
     );
-    equal!(crossed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id]);
+    equal!(reached.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id]);
     Ok(())
 }
 
 pub(crate) fn two_roots_are_separate_books(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let (acme, zeta) = (root_of("acme"), root_of("zeta"));
-    let of = |root| claim_in(root, vec![line_in(root, "team/search", always(), 10)]);
+    let of = |tenant| claim_in(tenant, vec![line_in(tenant, "team/search", always(), 10)]);
     let (one, other) = (of(&acme), of(&zeta));
     let zetas = books.another()?.of_root(zeta);
     let id = books.held(&one, &[10])?;
 
     // The same id, the same team: other books.
     let reply = books.reserve(id, &other, &[9])?;
-    books.reconcile(id, &other, &[8], Rank::Reported)?;
+    books.reconcile(id, &other, &[8], Certainty::Reported)?;
 
     equal!(reply.outcome, Outcome::Applied);
     told!(books; reply.repeated, false);

@@ -23,10 +23,10 @@ pub(crate) fn one_charge_over_several_levels_fires_them_lowest_first(ground: &Gr
     let kinds: Vec<_> = books.journal()?.iter().map(|entry| entry.kind).collect();
     let expected = [
         EntryKind::Reserved,
-        EntryKind::Reconciled(Rank::Reported),
-        EntryKind::Crossed(0),
-        EntryKind::Crossed(1),
-        EntryKind::Crossed(2),
+        EntryKind::Reconciled(Certainty::Reported),
+        EntryKind::Reached(0),
+        EntryKind::Reached(1),
+        EntryKind::Reached(2),
     ];
     equal!(kinds, expected);
     Ok(())
@@ -48,7 +48,7 @@ pub(crate) fn a_level_does_not_fire_again_when_money_moves_back_and_forth(ground
     let books = ground.books()?;
     let day = of_day(0, LEVELS);
     let id = books.held(&day, &[60])?;
-    let first = books.reconcile(id, &day, &[60], Rank::Provisional)?;
+    let first = books.reconcile(id, &day, &[60], Certainty::Provisional)?;
     books.release(id)?;
 
     told!(books; fired(&first), [(0, 50)]);
@@ -82,8 +82,8 @@ pub(crate) fn a_lowered_level_is_found_by_a_reserve_that_is_refused(ground: &Gro
     let books = ground.books()?;
     told!(books; charge(&books, &of_day(0, LEVELS), 40)?, []);
     let lowered = claim(vec![
-        with_marks(line("team/search", day(0), 30), &[(30, 0), (41, 1)]),
-        with_marks(line("user/ada", day(0), 30), &[(1, 0)]),
+        with_thresholds(line("team/search", day(0), 30), &[(30, 0), (41, 1)]),
+        with_thresholds(line("user/ada", day(0), 30), &[(1, 0)]),
     ]);
 
     let refused = books.reserve(books.id(), &lowered, &[1, 1])?;
@@ -112,11 +112,11 @@ pub(crate) fn a_late_charge_fires_in_the_day_of_its_reserve(ground: &Ground<'_>)
     books.at(1_000)?;
     told!(books; charge(&books, &of_day(1, LEVELS), 10)?, []);
 
-    let reply = books.reconcile(id, &of_day(0, LEVELS), &[50], Rank::Reported)?;
+    let reply = books.reconcile(id, &of_day(0, LEVELS), &[50], Certainty::Reported)?;
 
-    let crossed = reply.news.map(|news| news.crossed).unwrap_or_default();
-    let crossed: Vec<_> = crossed.iter().map(|event| (event.period, event.spent)).collect();
-    told!(books; crossed, [(0, 50)]);
+    let reached = reply.effects.map(|effects| effects.reached).unwrap_or_default();
+    let reached: Vec<_> = reached.iter().map(|event| (event.period, event.spent)).collect();
+    told!(books; reached, [(0, 50)]);
     Ok(())
 }
 
@@ -132,26 +132,26 @@ pub(crate) fn an_expiry_charge_is_found_by_the_command_that_ended_it(ground: &Gr
     Ok(())
 }
 
-fn of_day(number: i64, marks: &[(i64, u8)]) -> Claim {
-    claim(vec![with_marks(line("team/search", day(number), i64::MAX), marks)])
+fn of_day(number: i64, thresholds: &[(i64, u8)]) -> Claim {
+    claim(vec![with_thresholds(line("team/search", day(number), i64::MAX), thresholds)])
 }
 
 /// The (tier, level) of each event in the reply.
 fn fired(reply: &Reply) -> Vec<(u8, i64)> {
-    let crossed = reply.news.as_deref().map(|news| news.crossed.as_slice()).unwrap_or_default();
-    crossed.iter().map(|event| (event.tier, event.at)).collect()
+    let reached = reply.effects.as_deref().map(|effects| effects.reached.as_slice()).unwrap_or_default();
+    reached.iter().map(|event| (event.tier, event.at)).collect()
 }
 
 /// Charges `amount`, and says which levels that fired.
 fn charge(books: &Books, claim: &Claim, amount: i64) -> Held<Vec<(u8, i64)>> {
     let id = books.held(claim, &[amount])?;
-    Ok(fired(&books.reconcile(id, claim, &[amount], Rank::Reported)?))
+    Ok(fired(&books.reconcile(id, claim, &[amount], Certainty::Reported)?))
 }
 
 /// The tiers that the journal says were reached, in its order.
 fn crossings(books: &Books) -> Held<Vec<u8>> {
     let tier = |entry: &Entry| match entry.kind {
-        EntryKind::Crossed(tier) => Some(tier),
+        EntryKind::Reached(tier) => Some(tier),
         _ => None,
     };
     Ok(books.journal()?.iter().filter_map(tier).collect())

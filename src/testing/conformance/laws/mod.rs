@@ -27,13 +27,14 @@ use std::time::Duration;
 
 use super::books::Books;
 use super::claims::{
-    always, claim, claim_in, claim_of, day, line, line_in, rolling, root, root_of, scope, signed, team, two,
-    with_marks,
+    always, claim, claim_in, claim_of, day, line, line_in, rolling, root_of, scope, signed, team, tenant,
+    two, with_thresholds,
 };
 use super::law::Ground;
 use super::why::{Fails, Held, Why, equal, holds, told};
-use crate::ledger::{Entry, EntryKind, OnExpiry, Outcome, Rank, Reply};
-use crate::{Claim, ErrorKind, ReservationId, Timestamp};
+use crate::ErrorKind;
+use crate::ledger::{Certainty, Entry, EntryKind, OnExpiry, Outcome, Reply};
+use crate::values::{Claim, ReservationId, Timestamp};
 
 /// Spent and reserved of each line, as a reply says.
 fn sums(reply: &Reply) -> Vec<(i64, i64)> {
@@ -42,12 +43,12 @@ fn sums(reply: &Reply) -> Vec<(i64, i64)> {
 
 /// Why a reply says that scopes are frozen.
 fn reasons(reply: &Reply) -> Vec<&str> {
-    let frozen = reply.news.as_deref().map(|news| news.frozen.as_slice()).unwrap_or_default();
-    frozen.iter().map(|frozen| frozen.signature.reason.as_str()).collect()
+    let frozen = reply.effects.as_deref().map(|effects| effects.frozen.as_slice()).unwrap_or_default();
+    frozen.iter().map(|frozen| frozen.attribution.reason.as_str()).collect()
 }
 
 /// Which holds ended by age, as a reply says.
 fn ended(reply: &Reply) -> Vec<ReservationId> {
-    let expired = reply.news.as_deref().map(|news| news.expired.as_slice()).unwrap_or_default();
+    let expired = reply.effects.as_deref().map(|effects| effects.expired.as_slice()).unwrap_or_default();
     expired.iter().map(|hold| hold.id).collect()
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::Scope;
 use crate::ledger::MarkAction::Freeze;
-use crate::{Account, Book, Line, Root, Scope, Unit};
+use crate::values::{Account, BudgetKey, ClaimLine, Tenant, Unit};
 
 pub(crate) fn accounts_that_differ_in_one_part_are_two_accounts(ground: &Ground<'_>) -> Held {
     // A key that leaves a part out, or joins parts by a mark that a name may contain, mixes two budgets.
@@ -23,9 +24,9 @@ pub(crate) fn accounts_that_differ_in_one_part_are_two_accounts(ground: &Ground<
         ("cap:team", Unit::Usd, "month", &search),
         ("cap|team/search|usd", Unit::Usd, "month", &search),
     ];
-    let lines: Vec<Line> = parts
+    let lines: Vec<ClaimLine> = parts
         .into_iter()
-        .map(|(budget, unit, window, scope)| line_of(account_of(&root(), (budget, unit, window), scope)))
+        .map(|(budget, unit, window, scope)| line_of(account_of(&tenant(), (budget, unit, window), scope)))
         .collect();
     let amounts: Vec<i64> = (1..=10).collect();
 
@@ -43,7 +44,7 @@ pub(crate) fn names_are_told_apart_to_the_last_letter(ground: &Ground<'_>) -> He
         "ada", "Ada", "ada ", " ada", "ádá", "ad_", "ad%", "ada/", "a/da", "ada:1", "ada'", "ada\"", "0",
         "00",
     ];
-    let lines: Vec<Line> = names
+    let lines: Vec<ClaimLine> = names
         .into_iter()
         .chain(longest.iter().map(String::as_str))
         .map(|name| line(&format!("user/{name}"), always(), 1))
@@ -82,12 +83,12 @@ pub(crate) fn ids_are_told_apart_to_the_last_bit(ground: &Ground<'_>) -> Held {
 pub(crate) fn an_id_is_known_under_its_own_root_only(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let zeta = books.another()?.of_root(root_of("zeta"));
-    let theirs = team_of(&zeta.root);
+    let theirs = team_of(&zeta.tenant);
     let id = books.held(&team(10), &[4])?;
 
     let release = zeta.release(id)?;
     let resize = zeta.resize(id, &theirs, &[5], None).fails("another root holds it")?;
-    let usage = zeta.reconcile(id, &theirs, &[7], Rank::Reported)?;
+    let usage = zeta.reconcile(id, &theirs, &[7], Certainty::Reported)?;
 
     // There it leaves a tombstone, and the usage is that of an id never held.
     equal!((release.outcome, usage.unheld), (Outcome::Applied, true));
@@ -103,7 +104,7 @@ pub(crate) fn a_scope_frozen_under_one_root_is_open_under_another(ground: &Groun
     books.mark(&search[0], Freeze, "holidays")?;
 
     let here = books.reserve(books.id(), &team(10), &[1])?;
-    let there = zeta.reserve(zeta.id(), &team_of(&zeta.root), &[1])?;
+    let there = zeta.reserve(zeta.id(), &team_of(&zeta.tenant), &[1])?;
 
     equal!((here.outcome, there.outcome), (Outcome::Refused, Outcome::Applied));
     equal!((books.marks(&search)?.len(), zeta.marks(&search)?.len()), (1, 0));
@@ -114,12 +115,13 @@ pub(crate) fn a_refund_names_a_charge_of_its_own_root(ground: &Ground<'_>) -> He
     let books = ground.books()?;
     let zeta = books.another()?.of_root(root_of("zeta"));
     let charge = books.charged(&team(10), &[6])?;
-    zeta.charged(&team_of(&zeta.root), &[6])?;
+    zeta.charged(&team_of(&zeta.tenant), &[6])?;
 
-    let refund = zeta.record(zeta.id(), &team_of(&zeta.root), &[-1], Some(charge)).fails("another root's")?;
+    let refund =
+        zeta.record(zeta.id(), &team_of(&zeta.tenant), &[-1], Some(charge)).fails("another root's")?;
 
     equal!(refund.kind(), ErrorKind::State);
-    equal!(zeta.balances(&team_of(&zeta.root))?, [(6, 0)]);
+    equal!(zeta.balances(&team_of(&zeta.tenant))?, [(6, 0)]);
     Ok(())
 }
 
@@ -131,7 +133,7 @@ pub(crate) fn both_doors_lead_to_the_same_books(ground: &Ground<'_>) -> Held {
 
     let again = other.reserve(id, &team(10), &[6])?;
     let too_much = other.reserve(other.id(), &team(10), &[5])?;
-    other.reconcile(id, &team(10), &[3], Rank::Reported)?;
+    other.reconcile(id, &team(10), &[3], Certainty::Reported)?;
 
     equal!((again.outcome, again.repeated, too_much.outcome), (Outcome::Applied, true, Outcome::Refused));
     equal!((books.balances(&team(10))?, other.balances(&team(10))?), (vec![(3, 0)], vec![(3, 0)]));
@@ -139,15 +141,15 @@ pub(crate) fn both_doors_lead_to_the_same_books(ground: &Ground<'_>) -> Held {
 }
 
 /// `team/search` of another root.
-fn team_of(root: &Root) -> Claim {
-    claim_in(root, vec![line_in(root, "team/search", always(), 10)])
+fn team_of(tenant: &Tenant) -> Claim {
+    claim_in(tenant, vec![line_in(tenant, "team/search", always(), 10)])
 }
 
-fn account_of(root: &Root, (budget, unit, window): (&str, Unit, &str), scope: &Scope) -> Account {
-    let book = Book { root: root.clone(), budget: budget.into(), unit, window: window.into() };
+fn account_of(tenant: &Tenant, (budget, unit, window): (&str, Unit, &str), scope: &Scope) -> Account {
+    let book = BudgetKey { tenant: tenant.clone(), budget: budget.into(), unit, window: window.into() };
     Account::new(Arc::new(book), scope.clone())
 }
 
-fn line_of(account: Account) -> Line {
-    Line { account, period: always(), ceiling: 100, marks: [].into_iter().collect() }
+fn line_of(account: Account) -> ClaimLine {
+    ClaimLine { account, period: always(), ceiling: 100, thresholds: [].into_iter().collect() }
 }

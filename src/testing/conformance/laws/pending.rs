@@ -6,22 +6,22 @@ pub(crate) fn a_level_is_pending_over_a_crash_until_somebody_confirms_to_have_to
     ground: &Ground<'_>,
 ) -> Held {
     let books = ground.books()?;
-    let claim = claim(vec![with_marks(line("team/search", always(), i64::MAX), &[(50, 0), (80, 1)])]);
+    let claim = claim(vec![with_thresholds(line("team/search", always(), i64::MAX), &[(50, 0), (80, 1)])]);
     books.charged(&claim, &[60])?;
     books.charged(&claim, &[30])?;
 
     let books = books.crash()?;
     let pending = books.pending_events(10)?;
-    let told: Vec<_> = pending.iter().map(|event| (event.crossed.tier, event.crossed.at)).collect();
+    let told: Vec<_> = pending.iter().map(|event| (event.reached.tier, event.reached.at)).collect();
     equal!(told, [(0, 50), (1, 80)]);
-    let spent: Vec<_> = pending.iter().map(|event| (event.crossed.spent, event.crossed.period)).collect();
+    let spent: Vec<_> = pending.iter().map(|event| (event.reached.spent, event.reached.period)).collect();
     equal!(spent, [(60, 0), (90, 0)]);
     let journal = books.journal()?;
     for event in &pending {
         let entry = journal.iter().find(|entry| entry.sequence == event.sequence);
         let kind = entry.map(|entry| (entry.kind, entry.at));
-        equal!(kind, Some((EntryKind::Crossed(event.crossed.tier), event.at)));
-        equal!(event.root, books.root);
+        equal!(kind, Some((EntryKind::Reached(event.reached.tier), event.at)));
+        equal!(event.tenant, books.tenant);
     }
     let (first, rest) = pending.split_at(1);
     equal!(books.pending_events(1)?, first);

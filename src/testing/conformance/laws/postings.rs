@@ -84,7 +84,7 @@ pub(crate) fn withdrawing_a_refunded_charge_gives_back_only_what_is_left_of_it(g
     // a part: the balance fell below zero and the budget grew.
     let books = ground.books()?;
     let id = books.held(&team(10), &[6])?;
-    books.reconcile(id, &team(10), &[6], Rank::Estimated)?;
+    books.reconcile(id, &team(10), &[6], Certainty::Estimated)?;
     books.record(books.id(), &team(10), &[-4], Some(id))?;
 
     books.release(id)?;
@@ -97,12 +97,12 @@ pub(crate) fn a_surer_figure_below_what_was_refunded_leaves_nothing_spent(ground
     // The report replaced 6 by 3 where 4 had been refunded: the balance fell to −1.
     let books = ground.books()?;
     let id = books.held(&team(10), &[6])?;
-    books.reconcile(id, &team(10), &[6], Rank::Provisional)?;
+    books.reconcile(id, &team(10), &[6], Certainty::Provisional)?;
     books.record(books.id(), &team(10), &[-4], Some(id))?;
 
-    books.reconcile(id, &team(10), &[3], Rank::Estimated)?;
+    books.reconcile(id, &team(10), &[3], Certainty::Estimated)?;
     equal!(books.balances(&team(10))?, [(0, 0)]);
-    books.reconcile(id, &team(10), &[9], Rank::Reported)?;
+    books.reconcile(id, &team(10), &[9], Certainty::Reported)?;
 
     // Nine were used, four were refunded.
     equal!(books.balances(&team(10))?, [(5, 0)]);
@@ -136,7 +136,7 @@ pub(crate) fn two_late_lines_of_idle_accounts_are_two_accounts(ground: &Ground<'
     books.advance(Duration::from_secs(100_000))?;
     let late = claim(vec![line("team/search", day(0), 10), line("user/ada", day(0), 10)]);
 
-    books.reconcile(books.id(), &late, &[3, 5], Rank::Reported)?;
+    books.reconcile(books.id(), &late, &[3, 5], Certainty::Reported)?;
 
     equal!(books.balances(&late)?, [(3, 0), (5, 0)]);
     Ok(())
@@ -147,7 +147,7 @@ pub(crate) fn a_charge_whose_sum_does_not_fit_changes_no_line(ground: &Ground<'_
     books.charged(&team(10), &[i64::MAX])?;
     let two = claim(vec![line("user/ada", always(), 10), line("team/search", always(), 10)]);
 
-    let charge = books.reconcile(books.id(), &two, &[1, 1], Rank::Reported).fails("2^63")?;
+    let charge = books.reconcile(books.id(), &two, &[1, 1], Certainty::Reported).fails("2^63")?;
     let import = books.record(books.id(), &two, &[1, 1], None).fails("2^63")?;
 
     equal!((charge.kind(), import.kind()), (ErrorKind::Overflow, ErrorKind::Overflow));

@@ -132,8 +132,8 @@ fn a_doomed_amount_raced(ground: &Ground<'_>) -> Held<bool> {
 pub(crate) fn two_roots_that_race_do_not_see_each_other(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let of = |name: &str| {
-        let root = root_of(name);
-        claim_in(&root, vec![line_in(&root, "team/search", always(), 100)])
+        let tenant = root_of(name);
+        claim_in(&tenant, vec![line_in(&tenant, "team/search", always(), 100)])
     };
 
     let admitted = together(&books, move |thread, books| {
@@ -176,7 +176,7 @@ pub(crate) fn a_report_and_a_release_that_race_leave_the_report_standing(ground:
 
         together(&books, move |thread, books| {
             if thread % 2 == 0 {
-                books.reconcile(id, &two(100, 100), &[50, 1], Rank::Reported)?;
+                books.reconcile(id, &two(100, 100), &[50, 1], Certainty::Reported)?;
             } else {
                 // Before the report it is a release, after it an error: either way the report stands.
                 let _ = books.release(id);
@@ -194,12 +194,12 @@ pub(crate) fn a_level_fires_once_whatever_the_concurrency(ground: &Ground<'_>) -
         let books = ground.books()?;
 
         let fired = together(&books, move |_, books| {
-            let claim = claim(vec![with_marks(line("team/search", always(), 1_000), &[(40, 0)])]);
+            let claim = claim(vec![with_thresholds(line("team/search", always(), 1_000), &[(40, 0)])]);
             let mut fired = 0;
             for _ in 0..10 {
                 let id = books.held(&claim, &[1])?;
-                let reply = books.reconcile(id, &claim, &[1], Rank::Reported)?;
-                fired += reply.news.map_or(0, |news| news.crossed.len());
+                let reply = books.reconcile(id, &claim, &[1], Certainty::Reported)?;
+                fired += reply.effects.map_or(0, |effects| effects.reached.len());
             }
             Ok(fired)
         })?;
@@ -208,7 +208,7 @@ pub(crate) fn a_level_fires_once_whatever_the_concurrency(ground: &Ground<'_>) -
         equal!(books.balances(&team(1_000))?, [(80, 0)]);
         // Also where an answer was lost, the journal has it once, unless it was folded.
         let told = books.journal()?;
-        let crossings = told.iter().filter(|entry| matches!(entry.kind, EntryKind::Crossed(_))).count();
+        let crossings = told.iter().filter(|entry| matches!(entry.kind, EntryKind::Reached(_))).count();
         let is_whole = told.first().is_some_and(|first| first.sequence == 1);
         holds!(!is_whole || crossings == 1, "the journal has the level {crossings} times");
     }
@@ -226,7 +226,7 @@ pub(crate) fn claims_that_name_their_lines_in_opposite_orders_all_end(ground: &G
         let claim = claim(lines);
         for _ in 0..50 {
             let id = books.held(&claim, &[1, 1])?;
-            books.reconcile(id, &claim, &[1, 1], Rank::Reported)?;
+            books.reconcile(id, &claim, &[1, 1], Certainty::Reported)?;
         }
         Ok(())
     })?;

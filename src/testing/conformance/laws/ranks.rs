@@ -1,7 +1,7 @@
 //! Which charge stands? A hold ends once, and a surer figure replaces a less sure one.
 
 use super::*;
-use crate::ledger::Rank::{Estimated, Expired, Provisional, Reported};
+use crate::ledger::Certainty::{Estimated, Expired, Provisional, Reported};
 
 pub(crate) fn a_reconcile_replaces_the_hold_by_what_was_used(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
@@ -31,8 +31,8 @@ pub(crate) fn a_reply_names_the_rank_that_was_replaced_and_none_for_a_live_hold(
     let books = ground.books()?;
     let id = books.held(&team(100), &[9])?;
     let mut replaced = Vec::new();
-    for rank in [Expired, Estimated, Reported, Reported] {
-        replaced.push(books.reconcile(id, &team(100), &[9], rank)?.replaced);
+    for certainty in [Expired, Estimated, Reported, Reported] {
+        replaced.push(books.reconcile(id, &team(100), &[9], certainty)?.replaced);
     }
 
     // The last is a repeat: it replaces nothing.
@@ -44,8 +44,8 @@ pub(crate) fn a_higher_rank_replaces_a_charge_in_full(ground: &Ground<'_>) -> He
     let books = ground.books()?;
     let id = books.held(&team(100), &[9])?;
     // Each figure replaces the one before it: nothing is added up.
-    for (rank, amount) in [(Expired, 9), (Provisional, 8), (Estimated, 20), (Reported, 3)] {
-        let reply = books.reconcile(id, &team(100), &[amount], rank)?;
+    for (certainty, amount) in [(Expired, 9), (Provisional, 8), (Estimated, 20), (Reported, 3)] {
+        let reply = books.reconcile(id, &team(100), &[amount], certainty)?;
         equal!(reply.outcome, Outcome::Applied);
         told!(books; reply.repeated, false);
         equal!(books.balances(&team(100))?, [(amount, 0)]);
@@ -56,7 +56,7 @@ pub(crate) fn a_higher_rank_replaces_a_charge_in_full(ground: &Ground<'_>) -> He
 pub(crate) fn a_lower_rank_is_ignored(ground: &Ground<'_>) -> Held {
     let ranks = [Expired, Provisional, Estimated, Reported];
     for stands in ranks {
-        for lower in ranks.into_iter().filter(|rank| *rank < stands) {
+        for lower in ranks.into_iter().filter(|certainty| *certainty < stands) {
             let books = ground.books()?;
             let id = books.held(&team(10), &[6])?;
             books.reconcile(id, &team(10), &[5], stands)?;
@@ -73,14 +73,14 @@ pub(crate) fn a_lower_rank_is_ignored(ground: &Ground<'_>) -> Held {
 pub(crate) fn the_same_report_again_is_repeated_and_another_of_its_rank_is_a_conflict(
     ground: &Ground<'_>,
 ) -> Held {
-    for rank in [Expired, Provisional, Estimated, Reported] {
+    for certainty in [Expired, Provisional, Estimated, Reported] {
         let books = ground.books()?;
         let id = books.held(&team(10), &[6])?;
-        books.reconcile(id, &team(10), &[5], rank)?;
+        books.reconcile(id, &team(10), &[5], certainty)?;
         let entries = books.journal()?.len();
 
-        let same = books.reconcile(id, &team(10), &[5], rank)?;
-        let other = books.reconcile(id, &team(10), &[4], rank).fails("other figures")?;
+        let same = books.reconcile(id, &team(10), &[5], certainty)?;
+        let other = books.reconcile(id, &team(10), &[4], certainty).fails("other figures")?;
 
         equal!((same.outcome, same.repeated), (Outcome::Applied, true));
         equal!(other.kind(), ErrorKind::Conflict);
@@ -150,10 +150,10 @@ pub(crate) fn a_release_gives_the_hold_back_on_every_line(ground: &Ground<'_>) -
 }
 
 pub(crate) fn a_release_withdraws_a_charge_that_nobody_reported(ground: &Ground<'_>) -> Held {
-    for rank in [Expired, Provisional, Estimated] {
+    for certainty in [Expired, Provisional, Estimated] {
         let books = ground.books()?;
         let id = books.held(&team(10), &[6])?;
-        books.reconcile(id, &team(10), &[6], rank)?;
+        books.reconcile(id, &team(10), &[6], certainty)?;
 
         let reply = books.release(id)?;
 

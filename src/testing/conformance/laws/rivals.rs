@@ -60,7 +60,7 @@ pub(crate) fn usage_of_an_id_never_seen_is_recorded_once_by_many_threads(ground:
         let id = books.id();
 
         let first = together(&books, move |_, books| {
-            let reply = books.reconcile(id, &two(10, 10), &[7, 1], Rank::Reported)?;
+            let reply = books.reconcile(id, &two(10, 10), &[7, 1], Certainty::Reported)?;
             equal!((reply.outcome, reply.unheld), (Outcome::Applied, true));
             Ok(usize::from(!reply.repeated))
         })?;

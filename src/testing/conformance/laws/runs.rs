@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::pricing::{PriceRow, Rates, Reasoning};
-use crate::{Call, Enforcer, Error, PricingTable, RunGuard, ServiceTier, Unbound, Usage, Usd};
+use crate::values::{ServiceTier, Unbound};
+use crate::{Call, Enforcer, Error, PricingTable, RunGuard, Usage, Usd};
 
 /// A process that has these books open, and knows nothing of a run but what stands in them.
 fn process(books: &Books) -> Held<Enforcer> {

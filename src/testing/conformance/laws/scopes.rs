@@ -14,8 +14,8 @@ pub(crate) fn a_frozen_scope_refuses_with_its_reason_until_it_is_reopened(ground
         let admitted = books.reserve(books.id(), &team(10), &[1])?;
 
         equal!((refused.outcome, admitted.outcome), (Outcome::Refused, Outcome::Applied));
-        let frozen = refused.news.map(|news| news.frozen).unwrap_or_default();
-        let told: Vec<_> = frozen.into_iter().map(|it| (it.scope, it.action, it.signature)).collect();
+        let frozen = refused.effects.map(|effects| effects.frozen).unwrap_or_default();
+        let told: Vec<_> = frozen.into_iter().map(|it| (it.scope, it.action, it.attribution)).collect();
         told!(books; told, [(search.clone(), action, signed("the bill looks wrong"))]);
     }
     Ok(())
@@ -36,7 +36,7 @@ pub(crate) fn a_frozen_scope_stops_calls_that_no_budget_of_it_binds(ground: &Gro
     let run = scope("run", "7");
     books.mark(&run, Stop, "it went in circles")?;
     let lines = vec![line("team/search", always(), 10)];
-    let carries = claim_of(&root(), &[scope("team", "search"), run.clone()], lines);
+    let carries = claim_of(&tenant(), &[scope("team", "search"), run.clone()], lines);
 
     equal!(books.reserve(books.id(), &carries, &[1])?.outcome, Outcome::Refused);
     equal!(books.reserve(books.id(), &team(10), &[1])?.outcome, Outcome::Applied);
@@ -61,7 +61,7 @@ pub(crate) fn calls_in_flight_are_recorded_in_a_stopped_scope(ground: &Ground<'_
     let id = books.held(&team(10), &[4])?;
     books.mark(&scope("team", "search"), Stop, "enough")?;
 
-    let reply = books.reconcile(id, &team(10), &[5], Rank::Reported)?;
+    let reply = books.reconcile(id, &team(10), &[5], Certainty::Reported)?;
 
     equal!(reply.outcome, Outcome::Applied);
     equal!(books.balances(&team(10))?, [(5, 0)]);
@@ -119,7 +119,7 @@ pub(crate) fn a_second_stop_changes_nothing(ground: &Ground<'_>) -> Held {
     equal!(refused.outcome, Outcome::Refused);
     let standing = books.marks(&[run])?;
     let standing: Vec<_> =
-        standing.iter().map(|mark| (mark.action, mark.signature.reason.as_str(), mark.since)).collect();
+        standing.iter().map(|mark| (mark.action, mark.attribution.reason.as_str(), mark.since)).collect();
     equal!(standing, [(Stop, "it went in circles", Timestamp::EPOCH)]);
     let kinds: Vec<_> = books.journal()?.iter().map(|entry| entry.kind).collect();
     equal!(kinds, [EntryKind::Marked(Stop)]);

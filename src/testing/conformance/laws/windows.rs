@@ -1,8 +1,8 @@
 //! In which period does money land, and what does a rolling window still count?
 
 use super::*;
-use crate::Line;
 use crate::ledger::MarkAction;
+use crate::values::ClaimLine;
 
 fn of_day(number: i64) -> Claim {
     claim(vec![line("team/search", day(number), 10)])
@@ -29,7 +29,7 @@ pub(crate) fn an_account_that_is_used_again_begins_the_next_day_empty(ground: &G
     let books = ground.books()?;
     let today = line("user/ada", day(0), 10);
     // The very account of yesterday, which may remember where its balance is kept.
-    let tomorrow = claim(vec![Line { period: day(1), ..today.clone() }]);
+    let tomorrow = claim(vec![ClaimLine { period: day(1), ..today.clone() }]);
     books.charged(&claim(vec![today]), &[9])?;
 
     books.at(1_000)?;
@@ -114,7 +114,7 @@ pub(crate) fn a_charge_lands_in_the_day_of_its_reserve(ground: &Ground<'_>) -> H
     books.at(1_000)?;
     books.held(&of_day(1), &[9])?;
 
-    let reply = books.reconcile(id, &of_day(0), &[6], Rank::Reported)?;
+    let reply = books.reconcile(id, &of_day(0), &[6], Certainty::Reported)?;
 
     equal!(sums(&reply), [(6, 1)]);
     equal!(books.balances(&of_day(0))?, [(6, 1)]);
@@ -179,9 +179,9 @@ pub(crate) fn a_rolling_window_never_lets_go_before_its_length(ground: &Ground<'
 }
 
 /// After how many sub-periods the first line has room, if it is one that refused.
-fn frees(reply: &Reply) -> Option<u32> {
-    let frees = reply.news.as_deref()?.frees.iter().find(|frees| frees.line == 0)?;
-    Some(frees.periods)
+fn frees_up(reply: &Reply) -> Option<u32> {
+    let frees_up = reply.effects.as_deref()?.frees_up.iter().find(|frees_up| frees_up.line == 0)?;
+    Some(frees_up.periods)
 }
 
 pub(crate) fn a_rolling_refusal_says_after_how_many_sub_periods_it_would_fit(ground: &Ground<'_>) -> Held {
@@ -193,7 +193,7 @@ pub(crate) fn a_rolling_refusal_says_after_how_many_sub_periods_it_would_fit(gro
     let frees_in = |amount| -> Held<Option<u32>> {
         let reply = books.reserve(books.id(), &of_minute(10, 10), &[amount])?;
         equal!(reply.outcome, Outcome::Refused);
-        Ok(frees(&reply))
+        Ok(frees_up(&reply))
     };
 
     // Nine are spent. In sub-period 61, 51 from now, five leave; in 64 the other four.
@@ -216,7 +216,7 @@ pub(crate) fn a_charge_older_than_a_rolling_window_goes_to_the_journal_only(grou
     books.at(1_000)?;
     books.held(&of_minute(100, 10), &[1])?;
 
-    books.reconcile(id, &of_minute(0, 10), &[9], Rank::Reported)?;
+    books.reconcile(id, &of_minute(0, 10), &[9], Certainty::Reported)?;
 
     equal!(books.balances(&of_minute(100, 10))?, [(0, 1)]);
     let spent: i64 = books.journal()?.iter().flat_map(|entry| &entry.lines).map(|line| line.spent).sum();
@@ -232,6 +232,6 @@ pub(crate) fn a_line_that_did_not_refuse_says_nothing_about_when_it_frees(ground
 
     let reply = books.reserve(books.id(), &of_minute(0, 10), &[0])?;
 
-    equal!((reply.outcome, frees(&reply)), (Outcome::Refused, None));
+    equal!((reply.outcome, frees_up(&reply)), (Outcome::Refused, None));
     Ok(())
 }

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use token_budget::ledger::{
-    Capabilities, Entry, EntryKind, Frozen, MarkScope, Note, OnExpiry, PendingEvent, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    Account, Balance, Capabilities, Claim, Entry, EntryKind, Frozen, ImmediateLedger, MarkScope, Note,
+    OnExpiry, PendingEvent, Reconcile, Record, Release, Reply, Reserve, Resize, Tenant,
 };
-use token_budget::{
-    Account, Balance, BudgetLedger, Claim, Clock, Error, ErrorKind, ImmediateLedger, Period, Root, Scope,
-};
+use token_budget::time::Period;
+use token_budget::{BudgetLedger, Clock, Error, ErrorKind, Scope};
 
 use super::{Slip, Slipping};
 
@@ -32,7 +31,8 @@ impl BudgetLedger for Slipping {
             let frozen = self.notes.lock().frozen.clone();
             for frozen in frozen {
                 let (scope, action) = (&frozen.scope, frozen.action);
-                let mark = MarkScope { root: claim.root(), scope, action, signature: &frozen.signature };
+                let mark =
+                    MarkScope { tenant: claim.tenant(), scope, action, attribution: &frozen.attribution };
                 BudgetLedger::mark(&self.inner, mark).await?;
             }
         }
@@ -55,7 +55,7 @@ impl BudgetLedger for Slipping {
                 if error.kind() == ErrorKind::Overflow && claim.lines().len() > 1 =>
             {
                 let first = vec![claim.lines()[0].clone()];
-                let first = Claim::new(claim.root().clone(), &[], first).expect("one line");
+                let first = Claim::new(claim.tenant().clone(), &[], first).expect("one line");
                 let (id, amounts, on_expiry) = (self.forget(id), &command.amounts[..1], OnExpiry::Nothing);
                 let half = Reserve { id, claim: &first, amounts, on_expiry, ..command };
                 BudgetLedger::reserve(&self.inner, half).await?;
@@ -97,8 +97,8 @@ impl BudgetLedger for Slipping {
     async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
         let id = self.id(command.id);
         self.bury(id);
-        let signature = command.signature.filter(|_| self.slip != Slip::DropsWhoReleased);
-        self.reply(BudgetLedger::release(&self.inner, Release { id, signature, ..command }).await)
+        let attribution = command.attribution.filter(|_| self.slip != Slip::DropsWhoReleased);
+        self.reply(BudgetLedger::release(&self.inner, Release { id, attribution, ..command }).await)
     }
 
     async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
@@ -127,13 +127,13 @@ impl BudgetLedger for Slipping {
     async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
         let reply = BudgetLedger::mark(&self.inner, command).await;
         let standing =
-            BudgetLedger::marks(&self.inner, command.root, std::slice::from_ref(command.scope)).await?;
+            BudgetLedger::marks(&self.inner, command.tenant, std::slice::from_ref(command.scope)).await?;
         self.note_frozen(command.scope, standing);
         self.reply(reply)
     }
 
-    async fn marks(&self, root: &Root, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        BudgetLedger::marks(&self.inner, root, scopes).await
+    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+        BudgetLedger::marks(&self.inner, tenant, scopes).await
     }
 
     async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
@@ -141,8 +141,8 @@ impl BudgetLedger for Slipping {
         BudgetLedger::balances(&self.inner, &lines).await
     }
 
-    async fn entries(&self, root: &Root, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        let mut entries = self.inner.entries(root, from, limit).await?;
+    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        let mut entries = self.inner.entries(tenant, from, limit).await?;
         match self.slip {
             Slip::CountsLinesForEntries => {
                 let mut left = limit;
@@ -160,8 +160,8 @@ impl BudgetLedger for Slipping {
                 }
             }
             Slip::TellsALevelWithoutItsAccount => {
-                let crossed = entries.iter_mut().filter(|it| matches!(it.kind, EntryKind::Crossed(_)));
-                crossed.for_each(|entry| entry.lines.clear());
+                let reached = entries.iter_mut().filter(|it| matches!(it.kind, EntryKind::Reached(_)));
+                reached.for_each(|entry| entry.lines.clear());
             }
             _ => {}
         }

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::thread;
 
 use parking_lot::Mutex;
-use token_budget::ledger::{Frozen, MemoryOptions, News, Outcome, Reply, Reserve, Resize};
-use token_budget::{
-    Account, Book, BudgetLedger, Claim, Clock, Error, ErrorKind, Line, ManualClock, MemoryLedger, Period,
-    ReservationId, Scope, ScopeKind, Timestamp, Unit,
+use token_budget::call::ScopeKind;
+use token_budget::ledger::{
+    Account, BudgetKey, Claim, ClaimLine, Effects, Frozen, MemoryOptions, Outcome, Reply, ReservationId,
+    Reserve, Resize,
 };
+use token_budget::time::{ManualClock, Period, Timestamp};
+use token_budget::usage::Unit;
+use token_budget::{BudgetLedger, Clock, Error, ErrorKind, MemoryLedger, Scope};
 
 /// A mistake, named after what the ledger does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +96,7 @@ impl Slipping {
         let (book, scope) = (account.book(), account.scope());
         match self.slip {
             Slip::CountsEveryUnitOnOneAccount => {
-                Account::new(Arc::new(Book { unit: Unit::Usd, ..Book::clone(book) }), scope.clone())
+                Account::new(Arc::new(BudgetKey { unit: Unit::Usd, ..BudgetKey::clone(book) }), scope.clone())
             }
             Slip::ComparesNamesWithoutTheirCase => Account::new(Arc::clone(book), without_case(scope)),
             _ => account.clone(),
@@ -102,7 +105,7 @@ impl Slipping {
 
     /// The claim as this ledger reads it. Two lines that it mixes up are one, and it keeps the first.
     fn claim(&self, claim: &Claim) -> Claim {
-        let mut lines: Vec<Line> = Vec::new();
+        let mut lines: Vec<ClaimLine> = Vec::new();
         for (at, line) in claim.lines().iter().enumerate() {
             let account = self.account(&line.account);
             let is_known = lines.iter().any(|line| line.account == account);
@@ -117,9 +120,9 @@ impl Slipping {
             let mut notes = self.notes.lock();
             let newest = notes.newest.entry(format!("{account:?}")).or_insert(period.number);
             *newest = (*newest).max(period.number);
-            lines.push(Line { account, period, ..line.clone() });
+            lines.push(ClaimLine { account, period, ..line.clone() });
         }
-        Claim::new(claim.root().clone(), claim.scopes(), lines).expect("accounts that differ")
+        Claim::new(claim.tenant().clone(), claim.scopes(), lines).expect("accounts that differ")
     }
 
     /// The id under which this ledger keeps it.
@@ -148,8 +151,8 @@ impl Slipping {
         match self.slip {
             Slip::AnswersWithTheTimeOfTheMachine => reply.now = self.clock.now(),
             Slip::EndsTiesAsTheyCame => {
-                if let Some(news) = reply.news.as_deref_mut() {
-                    self.in_order_of_arrival(news);
+                if let Some(effects) = reply.effects.as_deref_mut() {
+                    self.in_order_of_arrival(effects);
                 }
             }
             _ => {}
@@ -157,10 +160,10 @@ impl Slipping {
         Ok(reply)
     }
 
-    fn in_order_of_arrival(&self, news: &mut News) {
+    fn in_order_of_arrival(&self, effects: &mut Effects) {
         let notes = self.notes.lock();
         let came = |id: ReservationId| notes.order.iter().position(|known| *known == id);
-        news.expired.sort_by_key(|hold| (hold.due, came(hold.id)));
+        effects.expired.sort_by_key(|hold| (hold.due, came(hold.id)));
     }
 
     /// The reserve that this ledger answers by itself, wrongly; none where it asks the right one.
@@ -178,17 +181,17 @@ impl Slipping {
                 (is_known && command.claim.scopes().iter().any(is_frozen)).then(|| Ok(self.refusal()))
             }
             Slip::AnswersWithTheBalancesOfThen => first.and_then(|first| first.reply).map(|reply| {
-                let (news, now) = (None, self.clock.now());
-                Ok(Reply { repeated: true, news, now, ..reply })
+                let (effects, now) = (None, self.clock.now());
+                Ok(Reply { repeated: true, effects, now, ..reply })
             }),
             _ => None,
         }
     }
 
     fn refusal(&self) -> Reply {
-        let (repeated, unheld, replaced, news) = (false, false, None, None);
+        let (repeated, unheld, replaced, effects) = (false, false, None, None);
         let (outcome, now, balances) = (Outcome::Refused, self.clock.now(), Default::default());
-        Reply { outcome, repeated, unheld, replaced, now, balances, news }
+        Reply { outcome, repeated, unheld, replaced, now, balances, effects }
     }
 
     async fn reserve_rightly(&self, command: Reserve<'_>) -> Result<Reply, Error> {
@@ -218,8 +221,8 @@ impl Slipping {
         if !fits {
             return BudgetLedger::resize(&self.inner, command).await;
         }
-        let lines = command.claim.lines().iter().map(|line| Line { ceiling: i64::MAX, ..line.clone() });
-        let claim = Claim::new(command.claim.root().clone(), command.claim.scopes(), lines.collect());
+        let lines = command.claim.lines().iter().map(|line| ClaimLine { ceiling: i64::MAX, ..line.clone() });
+        let claim = Claim::new(command.claim.tenant().clone(), command.claim.scopes(), lines.collect());
         let claim = claim.expect("the same accounts");
         let reply = BudgetLedger::resize(&self.inner, Resize { claim: &claim, ..command }).await?;
         self.notes.lock().held.insert(command.id, command.amounts.to_vec());

@@ -9,8 +9,9 @@ use axum::routing::get;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use token_budget::client::Failure;
 use token_budget::http::{BudgetLayer, HttpBudget, RequestHead};
-use token_budget::{Budget, Call, Enforcer, Failure, Policy, Scope, Usd, Window};
+use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
 use token_budget_clients::MODEL;
 use tower::{Layer, ServiceExt, service_fn};
 

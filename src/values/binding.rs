@@ -4,18 +4,19 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{Account, Claim, Period, ScopeKind, Timestamp, Usd, Window};
+use crate::values::{Account, Claim, Period, ScopeKind, Timestamp};
+use crate::{Usd, Window};
 
 /// What a policy says about one call at one instant, resolved for the ledger.
 ///
-/// Line *i* of the claim belongs to `bound[i]`: the ledger sees only the
+/// ClaimLine *i* of the claim belongs to `bound[i]`: the ledger sees only the
 /// claim, people and the decision see what it was made from.
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// What the ledger holds and charges.
     pub claim: Claim,
     /// Where each line comes from.
-    pub bound: Vec<Bound>,
+    pub bound: Vec<Terms>,
     /// What a single call may take at most.
     pub caps: Caps,
     /// The model that is judged.
@@ -56,7 +57,7 @@ impl Binding {
 
 /// One budget's say on one call.
 #[derive(Clone, Debug)]
-pub struct Bound {
+pub struct Terms {
     /// The account it is kept in.
     pub account: Account,
     /// Its window, by which people are told the period.
@@ -86,7 +87,7 @@ pub struct Bound {
     pub exemption: Option<CompactString>,
 }
 
-impl Bound {
+impl Terms {
     /// The ceiling that this call meets here, were it enforced.
     #[must_use]
     pub fn enforced_ceiling(&self) -> i64 {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::name::did_you_mean;
+use crate::values::name::did_you_mean;
 use crate::{Error, Usd};
 
 /// What a budget counts.
@@ -168,7 +168,8 @@ impl<'de> Deserialize<'de> for Unit {
 ///
 /// # Example: tokens are counted apart and together
 /// ```
-/// use token_budget::{Amount, Unit, Usd};
+/// use token_budget::usage::Unit;
+/// use token_budget::{Amount, Usd};
 ///
 /// let amount = Amount::request(Usd::cents(3), 1_200, 300);
 /// assert_eq!(amount.of(&Unit::Tokens)?, 1_500);

@@ -5,7 +5,7 @@ use std::fmt;
 /// Something a provider counts and bills: a class of tokens, runs of one of its own tools, pages, seconds.
 ///
 /// One name for the count in a [`Usage`](crate::Usage) and for its rate in
-/// [`Rates`](crate::Rates). In a usage a whole contains its parts (see
+/// [`Rates`](crate::pricing::Rates). In a usage a whole contains its parts (see
 /// [`whole`](Self::whole)); in the lines of a cost every token stands once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -231,7 +231,7 @@ impl Meter {
     /// The meter whose count contains this one in a usage.
     ///
     /// ```
-    /// use token_budget::Meter;
+    /// use token_budget::usage::Meter;
     ///
     /// assert_eq!(Meter::CachedAudio.whole(), Some(Meter::CachedInput));
     /// assert_eq!(Meter::CachedInput.whole(), Some(Meter::Input));

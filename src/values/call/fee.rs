@@ -6,13 +6,16 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde::Serialize;
 
-use crate::{Meter, Usage, Usd};
+use crate::values::Meter;
+use crate::{Usage, Usd};
 
 /// A fee that is held for beside the tokens of a call.
 ///
 /// # Example: a tool without a limit is held for ten uses, and says so
 /// ```
-/// use token_budget::{Call, Enforcer, Meter, Unbound};
+/// use token_budget::policy::Unbound;
+/// use token_budget::usage::Meter;
+/// use token_budget::{Call, Enforcer};
 ///
 /// let call = Call::new("claude-sonnet-4-5").input_tokens(1_000).output_tokens(1_000);
 /// let searching = call.clone().may_use_unlimited(Meter::WebSearch);

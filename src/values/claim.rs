@@ -2,7 +2,8 @@
 
 use smallvec::SmallVec;
 
-use crate::{Account, Error, Period, Root, Scope};
+use crate::values::{Account, Period, Tenant};
+use crate::{Error, Scope};
 
 /// The lines that one command touches, all of one root, with every scope of the call.
 ///
@@ -10,11 +11,11 @@ use crate::{Account, Error, Period, Root, Scope};
 /// stops the call.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    root: Root,
+    tenant: Tenant,
     scopes: SmallVec<[Scope; 4]>,
     /// Those whose freeze is reported and refuses nothing.
     observed: Vec<Scope>,
-    lines: Vec<Line>,
+    lines: Vec<ClaimLine>,
 }
 
 /// One account to be held or charged, with the one inequality that guards it.
@@ -22,7 +23,7 @@ pub struct Claim {
 /// The ledger checks `spent + reserved`, summed over `period.span` consecutive
 /// periods, plus the amount, against the ceiling.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct ClaimLine {
     /// Where it is counted.
     pub account: Account,
     /// The period it lands in, and the interval for which that was resolved.
@@ -30,12 +31,12 @@ pub struct Line {
     /// The most that may be spent and reserved; `i64::MAX` is no limit.
     pub ceiling: i64,
     /// Levels of spent money that are worth an event, lowest first.
-    pub marks: SmallVec<[Mark; 4]>,
+    pub thresholds: SmallVec<[Threshold; 4]>,
 }
 
 /// A level that fires once in a period when spent money first reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Threshold {
     /// Fires when spent is at least this.
     pub at: i64,
     /// Which tier of the budget it is, 0 to 31: the same tier fires once, even where its level moved.
@@ -51,28 +52,30 @@ impl Claim {
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where a line belongs to another root, an account
     /// stands twice, a tier is above 31, or there are more than 255 lines.
-    pub fn new(root: Root, scopes: &[Scope], lines: Vec<Line>) -> Result<Self, Error> {
+    pub fn new(tenant: Tenant, scopes: &[Scope], lines: Vec<ClaimLine>) -> Result<Self, Error> {
         if lines.len() > CLAIM_LINES_MAX {
             return Err(Error::invalid("claim", format!("{} budgets bind one call, 255 can", lines.len())));
         }
         for (place, line) in lines.iter().enumerate() {
-            if line.account.root() != &root {
+            if line.account.tenant() != &tenant {
                 return Err(Error::invalid("claim", format!("{} belongs to other books", line.account)));
             }
             if lines.iter().take(place).any(|earlier| earlier.account == line.account) {
                 return Err(Error::invalid("claim", format!("{} stands twice", line.account)));
             }
-            if line.marks.iter().any(|mark| mark.tier > 31) || !line.marks.is_sorted_by_key(|mark| mark.at) {
+            if line.thresholds.iter().any(|threshold| threshold.tier > 31)
+                || !line.thresholds.is_sorted_by_key(|threshold| threshold.at)
+            {
                 return Err(Error::invalid("claim", format!("{} has marks that do not rise", line.account)));
             }
         }
-        Ok(Self { root, scopes: scopes.iter().cloned().collect(), observed: Vec::new(), lines })
+        Ok(Self { tenant, scopes: scopes.iter().cloned().collect(), observed: Vec::new(), lines })
     }
 
     /// Whose books are touched.
     #[must_use]
-    pub fn root(&self) -> &Root {
-        &self.root
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
     }
 
     /// The scopes of the call whose freeze refuses it: all, but those that only observe.
@@ -101,14 +104,14 @@ impl Claim {
     }
 
     /// The same scopes over other lines.
-    pub(crate) fn over(&self, lines: Vec<Line>) -> Result<Self, Error> {
+    pub(crate) fn over(&self, lines: Vec<ClaimLine>) -> Result<Self, Error> {
         let observed = self.observed.clone();
-        Ok(Self { observed, ..Self::new(self.root.clone(), &self.scopes, lines)? })
+        Ok(Self { observed, ..Self::new(self.tenant.clone(), &self.scopes, lines)? })
     }
 
     /// The lines, in charge-set order and inside a scope shorter windows first.
     #[must_use]
-    pub fn lines(&self) -> &[Line] {
+    pub fn lines(&self) -> &[ClaimLine] {
         &self.lines
     }
 }

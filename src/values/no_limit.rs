@@ -9,7 +9,7 @@ use crate::Error;
 /// Its provider may then generate as much as the model can, and bills all of it. Whatever is chosen here, what
 /// an API limits by itself is held at that limit, and nothing is written: OpenAI's completions stop after 16 tokens.
 ///
-/// Set it for all calls with [`EnforcerBuilder::on_no_limit`](crate::EnforcerBuilder::on_no_limit) or in the policy
+/// Set it for all calls with [`EnforcerBuilder::on_no_limit`](crate::enforcer::EnforcerBuilder::on_no_limit) or in the policy
 /// ([`Policy::with_no_limit`](crate::Policy::with_no_limit), `no_limit` in its file), for a gate with
 /// [`HttpBudget::on_no_limit`](crate::http::HttpBudget::on_no_limit), for a client with
 /// [`BudgetEnforcedClient::on_no_limit`](crate::BudgetEnforcedClient::on_no_limit), for one call with
@@ -18,7 +18,8 @@ use crate::Error;
 ///
 /// # Example: a limit is written in, or the most is held
 /// ```
-/// use token_budget::{Call, Enforcer, OnNoLimit, Unbound};
+/// use token_budget::policy::{OnNoLimit, Unbound};
+/// use token_budget::{Call, Enforcer};
 ///
 /// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
 /// let call = Call::new("gpt-5").input_tokens(1_000); // its answers reason, and have at most 128,000 tokens

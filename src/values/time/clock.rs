@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 ///
 /// ```
 /// use std::time::Duration;
-/// use token_budget::Timestamp;
+/// use token_budget::time::Timestamp;
 ///
 /// let noon: Timestamp = "2026-11-22T12:00:00Z".parse()?;
 /// assert_eq!((noon + Duration::from_secs(90)).to_string(), "2026-11-22T12:01:30Z");
@@ -224,7 +224,8 @@ fn wall_clock() -> Timestamp {
 ///
 /// ```
 /// use std::time::Duration;
-/// use token_budget::{Clock, ManualClock, Timestamp};
+/// use token_budget::time::{ManualClock, Timestamp};
+/// use token_budget::Clock;
 ///
 /// let clock = ManualClock::at(Timestamp::from_secs(100));
 /// clock.advance(Duration::from_secs(20));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, Timelike, Weekday};
 use chrono_tz::Tz;
 
-use crate::Timestamp;
+use crate::values::Timestamp;
 
 use super::Period;
 use super::local::{LocalClock, offset_in};

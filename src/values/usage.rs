@@ -6,7 +6,10 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Error, Meter};
+pub use crate::values::amount::Unit;
+pub use crate::values::meter::{Meter, MeterUnit};
+
+use crate::Error;
 
 /// The meters whose counts are kept in 64 bits; they come first in `Meter::ALL`.
 const WIDE: usize = 6;
@@ -19,7 +22,8 @@ const WIDE: usize = 6;
 ///
 /// # Example: reasoning is a part of the output
 /// ```
-/// use token_budget::{Meter, Usage};
+/// use token_budget::usage::Meter;
+/// use token_budget::Usage;
 ///
 /// let usage = Usage::new().with_input(1_200).with_cached_input(1_000).with_output(300).with_reasoning(250);
 /// assert_eq!(usage.total(), Some(1_500));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use compact_str::CompactString;
 
-use crate::name::OneLine;
+use crate::values::name::OneLine;
 
 /// Where a price was looked for, and what is there instead.
 #[derive(Clone, Debug, Default)]

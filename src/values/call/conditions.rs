@@ -75,7 +75,7 @@ impl ServiceTier {
     /// paid otherwise); the caller decides what then.
     ///
     /// ```
-    /// use token_budget::ServiceTier;
+    /// use token_budget::call::ServiceTier;
     ///
     /// assert_eq!(ServiceTier::named("default"), Some(ServiceTier::Standard));
     /// assert_eq!(ServiceTier::named("ON_DEMAND_FLEX"), Some(ServiceTier::Flex));
@@ -130,7 +130,7 @@ impl Region {
     /// Any place that is neither global nor one of the two is another one.
     ///
     /// ```
-    /// use token_budget::Region;
+    /// use token_budget::call::Region;
     ///
     /// assert_eq!(Region::named("not_available"), Region::Global);
     /// assert_eq!(Region::named("US"), Region::Us);
@@ -194,7 +194,7 @@ impl Modality {
 /// input is belongs to the tokens, and is not repeated here.
 ///
 /// ```
-/// use token_budget::{Conditions, Region, ServiceTier};
+/// use token_budget::call::{Conditions, Region, ServiceTier};
 ///
 /// let nightly = Conditions::new().with_tier(ServiceTier::Batch).with_region(Region::Eu);
 /// assert_eq!(nightly.tier(), ServiceTier::Batch);
@@ -315,7 +315,8 @@ impl Conditions {
     ///
     /// # Example: what is written costs a quarter more than what is read
     /// ```
-    /// use token_budget::{Call, Conditions, Enforcer};
+    /// use token_budget::call::Conditions;
+    /// use token_budget::{Call, Enforcer};
     ///
     /// let enforcer = Enforcer::builder().build();
     /// let call = Call::new("gpt-5.6-luna").input_tokens(300_000).output_tokens(16);

@@ -9,14 +9,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Scope, Timestamp, Unit};
+use crate::values::{Timestamp, Unit};
+use crate::{Error, Scope};
 
 /// The books that a call belongs to: its organisation's, else the ledger's default.
 ///
 /// No command spans two roots, so the same user under two organisations has
 /// two accounts.
 #[derive(Clone)]
-pub struct Root(Arc<Named<CompactString>>);
+pub struct Tenant(Arc<Named<CompactString>>);
 
 /// One line of the books: a budget's count for one scope under one root.
 ///
@@ -35,15 +36,15 @@ struct Named<T> {
 
 #[derive(PartialEq, Eq, Hash)]
 struct AccountName {
-    book: Arc<Book>,
+    book: Arc<BudgetKey>,
     scope: Scope,
 }
 
 /// What all accounts of one budget share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Book {
+pub struct BudgetKey {
     /// Whose books these are.
-    pub root: Root,
+    pub tenant: Tenant,
     /// The budget's id.
     pub budget: CompactString,
     /// What it counts.
@@ -66,7 +67,7 @@ fn seed() -> &'static foldhash::quality::RandomState {
     &SEED
 }
 
-impl Root {
+impl Tenant {
     /// The books of that organisation.
     #[must_use]
     pub fn organization(scope: &Scope) -> Self {
@@ -106,20 +107,20 @@ impl Root {
 impl Account {
     /// The account of that budget for that scope.
     #[must_use]
-    pub fn new(book: Arc<Book>, scope: Scope) -> Self {
+    pub fn new(book: Arc<BudgetKey>, scope: Scope) -> Self {
         Self(Arc::new(Named::new(AccountName { book, scope })))
     }
 
     /// What it shares with the budget's other accounts.
     #[must_use]
-    pub fn book(&self) -> &Arc<Book> {
+    pub fn book(&self) -> &Arc<BudgetKey> {
         &self.0.name.book
     }
 
     /// Whose books it belongs to.
     #[must_use]
-    pub fn root(&self) -> &Root {
-        &self.book().root
+    pub fn tenant(&self) -> &Tenant {
+        &self.book().tenant
     }
 
     /// The budget's id.
@@ -183,25 +184,25 @@ impl fmt::Display for Account {
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {self}", self.root())
+        write!(f, "{:?} {self}", self.tenant())
     }
 }
 
-impl PartialEq for Root {
+impl PartialEq for Tenant {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0.name == other.0.name
     }
 }
 
-impl Eq for Root {}
+impl Eq for Tenant {}
 
-impl Hash for Root {
+impl Hash for Tenant {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.0.hash);
     }
 }
 
-impl fmt::Debug for Root {
+impl fmt::Debug for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.name.is_empty() { f.write_str("(default)") } else { f.write_str(&self.0.name) }
     }
@@ -340,12 +341,17 @@ mod tests {
 
     #[test]
     fn accounts_are_equal_by_name_wherever_they_were_made() {
-        let book = |root: &Root| {
-            Arc::new(Book { root: root.clone(), budget: "b".into(), unit: Unit::Usd, window: "day".into() })
+        let book = |tenant: &Tenant| {
+            Arc::new(BudgetKey {
+                tenant: tenant.clone(),
+                budget: "b".into(),
+                unit: Unit::Usd,
+                window: "day".into(),
+            })
         };
-        let acme = Root::organization(&Scope::organization("acme").expect("name"));
+        let acme = Tenant::organization(&Scope::organization("acme").expect("name"));
         let user = Scope::user("ada").expect("name");
         assert_eq!(Account::new(book(&acme), user.clone()), Account::new(book(&acme), user.clone()));
-        assert_ne!(Account::new(book(&acme), user.clone()), Account::new(book(&Root::unnamed()), user));
+        assert_ne!(Account::new(book(&acme), user.clone()), Account::new(book(&Tenant::unnamed()), user));
     }
 }

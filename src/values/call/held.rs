@@ -3,8 +3,8 @@
 use compact_str::CompactString;
 
 use super::Call;
-use crate::Meter;
-use crate::fee::Reading;
+use crate::values::Meter;
+use crate::values::call::fee::Reading;
 
 impl Call {
     /// States that the request may incur so many uses of a fee at most: searches, pages, images, milliseconds.
@@ -41,7 +41,8 @@ impl Call {
     ///
     /// # Example: two pieces of advice by a dearer model
     /// ```
-    /// use token_budget::{Call, Enforcer, Unbound};
+    /// use token_budget::policy::Unbound;
+    /// use token_budget::{Call, Enforcer};
     ///
     /// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
     /// let call = Call::new("claude-haiku-4-5").input_tokens(1_000).output_tokens(0);
@@ -72,7 +73,8 @@ impl Call {
     ///
     /// # Example: the dear fallback is held, though the cheap model may answer
     /// ```
-    /// use token_budget::{Call, Enforcer, Unbound};
+    /// use token_budget::policy::Unbound;
+    /// use token_budget::{Call, Enforcer};
     ///
     /// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
     /// let call = Call::new("gpt-4o-mini").input_tokens(1_000).output_tokens(0).or_model("gpt-4o");

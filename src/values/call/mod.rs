@@ -1,15 +1,25 @@
 //! What is about to be sent, and who pays for it?
 
+pub(crate) mod conditions;
+pub(crate) mod fee;
 mod held;
+pub(crate) mod message;
 
 use std::time::Duration;
 
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
-use crate::fee::Reading;
-use crate::no_limit::OutputTerms;
-use crate::{Conditions, Error, Input, Message, Meter, OnNoLimit, Prompt, Scope, ScopeKind, name};
+pub use conditions::{Conditions, Modality, Region, SearchContext, ServiceTier};
+pub use fee::{Fee, Fees};
+pub use message::{Detail, Film, Input, Message, Pages, Part, Picture, Prompt, Sound};
+
+pub use crate::values::scope::ScopeKind;
+
+use crate::values::no_limit::OutputTerms;
+use crate::values::{Meter, OnNoLimit, name};
+use crate::{Error, Scope};
+use fee::Reading;
 
 /// One attempt to call a model: who pays, which model, how much goes in and may come out.
 ///
@@ -20,7 +30,8 @@ use crate::{Conditions, Error, Input, Message, Meter, OnNoLimit, Prompt, Scope, 
 ///
 /// # Example: a user of a team asks a question
 /// ```
-/// use token_budget::{Call, Message};
+/// use token_budget::call::Message;
+/// use token_budget::Call;
 ///
 /// let call = Call::new("gpt-4o")
 ///     .organization("acme")
@@ -185,7 +196,8 @@ impl Call {
     /// [`Decision::worst_case_excess`](crate::Decision::worst_case_excess).
     ///
     /// ```
-    /// use token_budget::{Call, Enforcer, Unbound, Usd};
+    /// use token_budget::policy::Unbound;
+    /// use token_budget::{Call, Enforcer, Usd};
     ///
     /// let call = Call::new("gpt-4o").input_tokens(1_000).output_tokens(16_000).streaming(200);
     /// let reservation = Enforcer::builder().unbound(Unbound::Allow).build().reserve_now(&call)?.or_refusal()?;

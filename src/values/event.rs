@@ -6,9 +6,9 @@ use std::time::Duration;
 use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
-use crate::amount::Figure;
-use crate::binding::Unbound;
-use crate::{ReservationId, Scope, TierAction, Timestamp, Unit, Usd};
+use crate::values::amount::Figure;
+use crate::values::{ReservationId, TierAction, Timestamp, Unbound, Unit};
+use crate::{Scope, Usd};
 
 /// Something that observers hear, after every lock is released.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,8 +16,8 @@ use crate::{ReservationId, Scope, TierAction, Timestamp, Unit, Usd};
 #[non_exhaustive]
 pub enum Event {
     /// Spent money reached a level for the first time in its window: once, whatever the concurrency.
-    #[serde(serialize_with = "crossed")]
-    Crossed {
+    #[serde(serialize_with = "reached")]
+    Reached {
         /// The budget.
         budget: CompactString,
         /// The level that pays.
@@ -144,7 +144,7 @@ pub enum Event {
         model: CompactString,
     },
     /// A call is held or charged at the price of another model, as its own has none: the policy says so
-    /// ([`UnknownModel::PricedAs`](crate::policy::UnknownModel::PricedAs)), or another model answered than was held for.
+    /// ([`OnUnknownModel::PricedAs`](crate::policy::OnUnknownModel::PricedAs)), or another model answered than was held for.
     PricedAs {
         /// The call.
         id: ReservationId,
@@ -188,7 +188,7 @@ pub enum Event {
 
 /// With dollars as text, since many readers of JSON keep numbers in floating point.
 #[expect(clippy::too_many_arguments, reason = "the fields of the event, in its order")]
-fn crossed<S: Serializer>(
+fn reached<S: Serializer>(
     budget: &str,
     scope: &Scope,
     window: &str,

@@ -14,10 +14,10 @@ use smallvec::SmallVec;
 pub(crate) use missing::MissingPrice;
 pub(crate) use untrimmed::Untrimmed;
 
-use crate::{
-    Account, Balance, Binding, Bound, Fee, Fees, Meter, Scope, ScopeKind, ServiceTier, Timestamp, Unit, Usd,
-    Window,
+use crate::values::{
+    Account, Balance, Binding, Fee, Fees, Meter, ScopeKind, ServiceTier, Terms, Timestamp, Unit,
 };
+use crate::{Scope, Usd, Window};
 
 /// What is to be done with a call, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -147,7 +147,7 @@ pub struct Decision {
     pub(crate) balances: SmallVec<[Balance; 8]>,
     pub(crate) requested: SmallVec<[i64; 8]>,
     /// Rolling lines that refuse, and after how many further sub-periods each has room.
-    pub(crate) frees: Vec<(usize, u32)>,
+    pub(crate) frees_up: Vec<(usize, u32)>,
     /// Lines without room as long as a part of them is set aside for a run below, and for which.
     pub(crate) set_aside: Vec<(usize, Scope)>,
     pub(crate) frozen: Vec<FrozenScope>,
@@ -272,14 +272,14 @@ impl Decision {
     /// The output tokens of each choice that are held for a call that names no limit; `None` where it names one.
     ///
     /// A small budget refuses such a call for what it may generate: name a limit, or say by
-    /// [`OnNoLimit`](crate::OnNoLimit) what is held.
+    /// [`OnNoLimit`](crate::values::OnNoLimit) what is held.
     #[must_use]
     pub fn output_tokens_unsaid(&self) -> Option<u64> {
         self.output_tokens_unsaid
     }
 
     /// What the call may cost above what would be held for it: nothing, unless its output is
-    /// sized by what was learned ([`OutputSizing`](crate::OutputSizing)).
+    /// sized by what was learned ([`OutputSizing`](crate::tokens::OutputSizing)).
     #[must_use]
     pub fn worst_case_excess(&self) -> Excess {
         self.excess
@@ -299,7 +299,7 @@ impl Decision {
     }
 
     /// The model whose price is assumed, where the call's own has none and the policy names it
-    /// ([`UnknownModel::PricedAs`](crate::policy::UnknownModel::PricedAs)).
+    /// ([`OnUnknownModel::PricedAs`](crate::policy::OnUnknownModel::PricedAs)).
     #[must_use]
     pub fn priced_as(&self) -> Option<&str> {
         self.priced_as.as_deref()
@@ -430,8 +430,8 @@ impl Decision {
     fn lines(&self) -> impl Iterator<Item = JudgedLine<'_>> {
         let lines = self.binding.bound.iter().zip(&self.balances).zip(&self.requested);
         lines.enumerate().map(|(at, ((bound, balance), requested))| {
-            let frees = self.frees.iter().find(|(line, _)| *line == at);
-            let frees_in = frees.map(|(_, periods)| *periods);
+            let frees_up = self.frees_up.iter().find(|(line, _)| *line == at);
+            let frees_in = frees_up.map(|(_, periods)| *periods);
             let set_aside = self.set_aside.iter().find(|(line, _)| *line == at).map(|(_, child)| child);
             JudgedLine { bound, balance, requested: *requested, frees_in, set_aside }
         })
@@ -441,7 +441,7 @@ impl Decision {
 /// One line of the binding beside its figures.
 #[derive(Clone, Copy)]
 pub(crate) struct JudgedLine<'a> {
-    pub(crate) bound: &'a Bound,
+    pub(crate) bound: &'a Terms,
     pub(crate) balance: &'a Balance,
     pub(crate) requested: i64,
     /// After how many further sub-periods a rolling line has room.
@@ -541,7 +541,7 @@ impl JudgedLine<'_> {
 }
 
 /// `month 2026-11`: the window's name and its present period.
-pub(crate) fn window_text(bound: &Bound) -> String {
+pub(crate) fn window_text(bound: &Terms) -> String {
     period_text(&bound.window, bound.period.number)
 }
 

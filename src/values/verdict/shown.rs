@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::{BudgetState, Decision, Refusal, RefusalKind, Verdict};
-use crate::amount::Figure;
-use crate::name::OneLine;
-use crate::{Scope, ScopeKind, Unit};
+use crate::Scope;
+use crate::values::amount::Figure;
+use crate::values::name::OneLine;
+use crate::values::{ScopeKind, Unit};
 
 impl fmt::Display for Refusal {
     /// `budget team/search month 2026-11: 482.10 of 500.00 USD used, call needs 21.75; resets 2026-12-01T00:00:00Z`

@@ -34,7 +34,7 @@ pub struct Prompt {
 /// Its text never appears in `Debug` output, errors or the journal.
 ///
 /// ```
-/// use token_budget::Message;
+/// use token_budget::call::Message;
 ///
 /// let message = Message::user("What is the tallest mountain?");
 /// assert_eq!(format!("{message:?}"), "Message { role: \"user\", parts: [Text(29 bytes)] }");
@@ -94,7 +94,7 @@ impl Part {
 /// An image's size, and how closely the model is asked to look.
 ///
 /// ```
-/// use token_budget::{Detail, Picture};
+/// use token_budget::call::{Detail, Picture};
 ///
 /// let picture = Picture { width: 1_024, height: 768, detail: Detail::High };
 /// assert_eq!(picture.detail, Detail::High);
@@ -131,8 +131,9 @@ pub enum Detail {
 ///
 /// # Example: a PDF is held by its pages
 /// ```
-/// use token_budget::tokens::Pages;
-/// use token_budget::{Detail, FamilyEstimator, Message, Part, Prompt, TokenEstimator};
+/// use token_budget::call::{Detail, Message, Pages, Part, Prompt};
+/// use token_budget::tokens::FamilyEstimator;
+/// use token_budget::TokenEstimator;
 ///
 /// // Ten pages of a report: 3,000 letters each, at half a token a letter.
 /// let pages = Pages { count: 10, text_tokens: Some(15_000), detail: Detail::Auto };
@@ -169,8 +170,9 @@ pub struct Pages {
 /// A piece of sound.
 ///
 /// ```
-/// use token_budget::tokens::Sound;
-/// use token_budget::{FamilyEstimator, Message, Part, Prompt, TokenEstimator};
+/// use token_budget::call::{Message, Part, Prompt, Sound};
+/// use token_budget::tokens::FamilyEstimator;
+/// use token_budget::TokenEstimator;
 ///
 /// let tokens = |parts| {
 ///     let message = Message { role: "user".into(), parts };

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{Error, name};
+use crate::Error;
+use crate::values::name;
 
 /// The longest name of a scope, in bytes.
 pub(crate) const SCOPE_NAME_BYTES_MAX: usize = 128;
@@ -299,7 +300,7 @@ mod tests {
         assert!(error.to_string().ends_with("; did you mean api_key?"), "{error}");
         let error = crate::Window::month().in_zone("Europe/Berlni").expect_err("no such zone");
         assert!(error.to_string().contains("; did you mean Europe/Berlin"), "{error}");
-        let error = "token".parse::<crate::Unit>().expect_err("no unit");
+        let error = "token".parse::<crate::values::Unit>().expect_err("no unit");
         assert!(error.to_string().ends_with("; did you mean tokens?"), "{error}");
     }
 

@@ -11,8 +11,9 @@ use chrono::{NaiveTime, Timelike, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::name::did_you_mean;
-use crate::{Error, Timestamp};
+use crate::Error;
+use crate::values::Timestamp;
+use crate::values::name::did_you_mean;
 
 use calendar::{Calendar, Unit};
 
@@ -62,7 +63,8 @@ const SUB_PERIODS: i64 = 60;
 ///
 /// # Example: the last instant of November in Berlin
 /// ```
-/// use token_budget::{Timestamp, Window};
+/// use token_budget::time::Timestamp;
+/// use token_budget::Window;
 ///
 /// let month = Window::month().in_zone("Europe/Berlin")?;
 /// assert_eq!(month, "month@Europe/Berlin".parse()?);
@@ -98,7 +100,8 @@ enum Kind {
 ///
 /// # Example: the running second of a rolling minute
 /// ```
-/// use token_budget::{Timestamp, Window};
+/// use token_budget::time::Timestamp;
+/// use token_budget::Window;
 ///
 /// let period = Window::rolling_minute().period("2026-11-22T12:00:07.5Z".parse()?);
 /// assert_eq!(period.from, "2026-11-22T12:00:07Z".parse()?);
@@ -213,7 +216,8 @@ impl Window {
     /// # Example: thirty days are not a month
     /// ```
     /// use std::time::Duration;
-    /// use token_budget::{Timestamp, Window};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::Window;
     ///
     /// let anchor = "2026-01-01T00:00:00Z".parse()?;
     /// let window = Window::fixed(Duration::from_secs(30 * 86_400), anchor)?;
@@ -296,7 +300,8 @@ impl Window {
     ///
     /// # Example: the 31st of February
     /// ```
-    /// use token_budget::{Timestamp, Window};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::Window;
     ///
     /// let month = Window::month().opening_on_day(31)?;
     /// let period = month.period("2026-03-15T12:00:00Z".parse()?);

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::name::OneLine;
+use crate::values::name::OneLine;
 
 /// A failure: something broke or was given wrongly.
 ///

@@ -5,12 +5,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::{Fault, damaged};
 use super::journal::first_link;
 use super::seal::{Digest, Ink};
-use crate::{Root, Timestamp};
+use crate::values::{Tenant, Timestamp};
 
 /// The books of one root.
 #[derive(Debug)]
 pub(super) struct RootRow {
-    pub(super) root: Root,
+    pub(super) tenant: Tenant,
     pub(super) number: i64,
     pub(super) time: Timestamp,
     pub(super) entries: u64,
@@ -31,14 +31,14 @@ pub(super) struct Confirmed {
 /// The books of that root, checked against their seal, and against what was confirmed of them.
 pub(super) fn read(
     file: &Connection,
-    root: &Root,
+    tenant: &Tenant,
     confirmed: Option<&Confirmed>,
 ) -> Result<Option<RootRow>, Fault> {
-    let row = read_row(file, root)?;
+    let row = read_row(file, tenant)?;
     if let Some(confirmed) = confirmed
         && !stands(file, row.as_ref(), confirmed)?
     {
-        let text = format!("{root:?} no longer has the {} entries that were confirmed", confirmed.entries);
+        let text = format!("{tenant:?} no longer has the {} entries that were confirmed", confirmed.entries);
         return Err(damaged(text).into());
     }
     Ok(row)
@@ -59,12 +59,12 @@ fn stands(file: &Connection, row: Option<&RootRow>, confirmed: &Confirmed) -> Re
     Ok(link.optional()? == Some(confirmed.head))
 }
 
-fn read_row(file: &Connection, root: &Root) -> Result<Option<RootRow>, Fault> {
+fn read_row(file: &Connection, tenant: &Tenant) -> Result<Option<RootRow>, Fault> {
     let mut read = file.prepare_cached("SELECT root, entries, head, time, seal FROM roots WHERE name = ?")?;
-    let read = read.query_row([root.name()], |row| {
+    let read = read.query_row([tenant.name()], |row| {
         let entries: i64 = row.get(1)?;
         let read = RootRow {
-            root: root.clone(),
+            tenant: tenant.clone(),
             number: row.get(0)?,
             entries: entries.unsigned_abs(),
             head: row.get(2)?,
@@ -77,7 +77,7 @@ fn read_row(file: &Connection, root: &Root) -> Result<Option<RootRow>, Fault> {
     });
     let Some((mut row, seal)) = read.optional()? else { return Ok(None) };
     if row.seal() != seal {
-        return Err(damaged(format!("the books of {root:?}: their seal does not fit")).into());
+        return Err(damaged(format!("the books of {tenant:?}: their seal does not fit")).into());
     }
     let mut frozen = file.prepare_cached("SELECT EXISTS (SELECT 1 FROM frozen WHERE root = ?)")?;
     row.any_frozen = frozen.query_row([row.number], |row| row.get(0))?;
@@ -85,20 +85,20 @@ fn read_row(file: &Connection, root: &Root) -> Result<Option<RootRow>, Fault> {
 }
 
 /// Opens books for a root that has none.
-pub(super) fn make(file: &Connection, root: &Root, now: Timestamp) -> Result<RootRow, Fault> {
+pub(super) fn make(file: &Connection, tenant: &Tenant, now: Timestamp) -> Result<RootRow, Fault> {
     let next = "SELECT coalesce(max(root), 0) + 1 FROM roots";
     let row = RootRow {
-        root: root.clone(),
+        tenant: tenant.clone(),
         number: file.prepare_cached(next)?.query_row([], |row| row.get(0))?,
         entries: 0,
-        head: first_link(root.name()),
+        head: first_link(tenant.name()),
         time: now,
         due: Timestamp::MAX,
         any_frozen: false,
         changed: false,
     };
     let mut make = file.prepare_cached("INSERT INTO roots VALUES (?1, ?2, 0, ?3, ?4, ?5)")?;
-    make.execute(params![row.number, root.name(), row.head, row.time.as_nanos(), row.seal()])?;
+    make.execute(params![row.number, tenant.name(), row.head, row.time.as_nanos(), row.seal()])?;
     Ok(row)
 }
 
@@ -134,7 +134,7 @@ impl RootRow {
     }
 
     fn seal(&self) -> i64 {
-        seal_root(self.number, self.root.name(), self.entries, &self.head, self.time.as_nanos())
+        seal_root(self.number, self.tenant.name(), self.entries, &self.head, self.time.as_nanos())
     }
 }
 

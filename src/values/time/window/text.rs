@@ -9,7 +9,8 @@ use chrono_tz::Tz;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Error, Timestamp};
+use crate::Error;
+use crate::values::Timestamp;
 
 use super::calendar::Calendar;
 use super::{Kind, Window, out_of};
