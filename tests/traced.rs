@@ -1,0 +1,34 @@
+//! One warm request, for `.ci/trace` to follow: what the README's first example does, on the ledger in memory.
+
+use std::hint::black_box;
+
+use token_budget::{Budget, Call, Enforcer, Policy, Scope, ScopeKind, Tiers, Usage, Usd, Window};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let policy = Policy::new([
+        Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month())
+            .tiers(Tiers::hybrid())
+            .guardrail(Usd::dollars(75), Window::day()),
+        Budget::each_usd("users", ScopeKind::User, Usd::dollars(5), Window::day()),
+    ])?;
+    let enforcer = Enforcer::builder().policy(policy).build();
+    let call = Call::new("gpt-4o").team("search").user("ada").input_tokens(1_200).output_tokens(500);
+    for _ in 0..3 {
+        request(&enforcer, &call)?;
+    }
+    traced(&enforcer, &call)
+}
+
+/// `.ci/trace` follows from here to the end.
+#[inline(never)]
+fn traced(enforcer: &Enforcer, call: &Call) -> Result<(), Box<dyn std::error::Error>> {
+    request(black_box(enforcer), black_box(call))
+}
+
+fn request(enforcer: &Enforcer, call: &Call) -> Result<(), Box<dyn std::error::Error>> {
+    let reservation = enforcer.reserve_now(call)?.or_refusal()?;
+    let in_flight = reservation.send();
+    let receipt = in_flight.reconcile_now(Usage::of(1_200, 350))?;
+    assert_eq!(receipt.cost(), Usd::from_nanos(6_500_000));
+    Ok(())
+}
