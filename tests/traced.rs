@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 
-use token_budget::{Budget, Call, Enforcer, Policy, Scope, ScopeKind, Tiers, Usage, Usd, Window};
+use token_budget::call::ScopeKind;
+use token_budget::{Budget, Call, Enforcer, Policy, Scope, Tiers, Usage, Usd, Window};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = Policy::new([
