@@ -42,15 +42,20 @@ mod hostile;
 mod http_answer;
 mod http_edits;
 mod http_gate;
+// The client of hyper comes with reqwest, and the server beneath it with `testing`.
+#[cfg(all(feature = "tower", feature = "reqwest-middleware", feature = "testing"))]
+mod http_hyper;
 #[cfg(feature = "tower")]
 mod http_layer;
 mod http_limits;
-#[cfg(feature = "reqwest-middleware")]
+#[cfg(all(feature = "reqwest-middleware", feature = "testing"))]
 mod http_middleware;
 mod http_routes;
-#[cfg(any(feature = "tower", feature = "reqwest-middleware"))]
+#[cfg(all(feature = "reqwest-middleware", feature = "testing"))]
 mod http_server;
 mod http_support;
+#[cfg(feature = "tower")]
+mod http_tower;
 #[cfg(feature = "testing")]
 mod lasting;
 mod lazy;

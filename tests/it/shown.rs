@@ -1,8 +1,12 @@
 //! What does a log see of a handle? That one thing in a line, and never the books behind it.
 
 use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll};
 
+use futures_core::Stream;
 use token_budget::call::{Message, ScopeKind};
 use token_budget::enforcer::OutboxFile;
 use token_budget::http::{Denial, HttpBudget, RequestHead, Ruling};
@@ -67,6 +71,21 @@ fn books() -> (Enforcer, MemoryLedger, Arc<Logs>) {
     (enforcer, ledger, logs)
 }
 
+/// A stream that ends at once.
+struct Empty<T>(PhantomData<fn() -> T>);
+
+impl<T> Stream for Empty<T> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
+        Poll::Ready(None)
+    }
+}
+
+fn empty<T>() -> Empty<T> {
+    Empty(PhantomData)
+}
+
 fn call() -> Call {
     Call::new("gpt-4o").user("ada").message(Message::user("my prompt")).output_tokens(10)
 }
@@ -124,7 +143,7 @@ fn runs_streams_and_clients_show_themselves_alone() {
     let client = |_: serde_json::Value| async { Ok::<Vec<u8>, std::io::Error>(Vec::new()) };
     see(&BudgetEnforcedClient::new(client, enforcer.clone(), Call::charging().user("ada")));
     let reservation = enforcer.reserve_now(&call().streaming(5)).unwrap().or_refusal().unwrap();
-    let empty = futures_util::stream::empty::<Result<String, std::io::Error>>();
+    let empty = empty::<Result<String, std::io::Error>>();
     let reader = |_: &String, _: &mut StreamSeen| {};
     see(&MeteredStream::new(reservation.send(), empty, reader, StreamOptions::default()));
 
@@ -164,7 +183,7 @@ async fn gates_and_what_they_let_through_show_no_body() {
     see(&exchange);
     let answered = exchange.answered(200, &[("content-type", "application/json")]);
     see(&answered);
-    see(&answered.meter(futures_util::stream::empty::<Result<Vec<u8>, std::io::Error>>()));
+    see(&answered.meter(empty::<Result<Vec<u8>, std::io::Error>>()));
     let nobody: [(&str, &str); 0] = [];
     see(&gate
         .admit(&RequestHead::new("POST", "api.openai.com", "/v1/chat/completions", &nobody), body)
@@ -173,7 +192,7 @@ async fn gates_and_what_they_let_through_show_no_body() {
     #[cfg(feature = "tower")]
     {
         use token_budget::http::BudgetLayer;
-        use tower::Layer;
+        use tower_layer::Layer;
         let layer = BudgetLayer::new(gate.clone());
         see(&layer);
         see(&layer.layer(()));

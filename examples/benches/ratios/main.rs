@@ -21,7 +21,6 @@ mod peers;
 mod sqlite;
 mod stream;
 mod timing;
-#[cfg(feature = "tiktoken")]
 mod tokens;
 mod wire;
 
@@ -38,7 +37,6 @@ fn main() {
         ("path", whole_path),
         ("accounts", many_accounts),
         ("parts", parts),
-        #[cfg(feature = "tiktoken")]
         ("tokens", counting),
         ("wire", wire::report),
         ("stream", stream::report),
@@ -107,13 +105,11 @@ fn parts(run: &Run) {
     let mut bench = Bench::new("parts", "one clock reading", cases::clock());
     bench.add("cost of five token classes, model by name (≤ 100 ns)", None, cases::cost_by_name());
     bench.add("byte bound of 1 MB in 100 messages", None, cases::byte_bound());
-    #[cfg(feature = "tiktoken")]
     bench.add("100 KB conversation again (≤ 30,000 ns)", None, cases::estimate_again());
     bench.run(run, 1);
 }
 
 /// Exact counts of text that was not seen before, beside the tokenizer itself.
-#[cfg(feature = "tiktoken")]
 fn counting(run: &Run) {
     for (name, text) in tokens::corpora() {
         let mut bench =

@@ -19,12 +19,9 @@ pub fn corpora() -> Vec<(&'static str, String)> {
     vec![
         (
             "English",
-            cut(concat!(include_str!("../../README.md"), include_str!("../../docs/ARCHITECTURE.md"))),
+            cut(concat!(include_str!("../../../README.md"), include_str!("../../../docs/ARCHITECTURE.md"))),
         ),
-        (
-            "Rust",
-            cut(concat!(include_str!("../../src/reservation.rs"), include_str!("../../src/policy/mod.rs"))),
-        ),
+        ("Rust", cut(concat!(include_str!("cases.rs"), include_str!("sqlite.rs")))),
         ("JSON", cut(&json(&mut random))),
         ("Chinese", cut(&clauses(CHINESE, "，。", &mut random))),
         ("Japanese", cut(&clauses(JAPANESE, "、。", &mut random))),

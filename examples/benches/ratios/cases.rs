@@ -264,7 +264,6 @@ pub fn byte_bound() -> Vec<Work> {
     })]
 }
 
-#[cfg(feature = "tiktoken")]
 pub fn estimate_again() -> Vec<Work> {
     let prompt = conversation(100, 1_000);
     let estimator = token_budget::tokens::TiktokenEstimator::new();

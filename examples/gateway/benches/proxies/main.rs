@@ -1,11 +1,11 @@
 //! What does the gateway cost over a proxy that keeps no budgets?
 //!
 //! ```text
-//! cargo bench --bench gateway --features testing      # 64 connections, 20,000 requests a round, 5 rounds
+//! cargo bench      # in examples/gateway: 64 connections, 20,000 requests a round, 5 rounds
 //! ```
 //!
 //! Both proxies are axum in front of the same client, in one process with the provider and the load: first
-//! the bare one, then the gateway of `examples/gateway` as it stands, turn about, and the medians of the rounds.
+//! the bare one, then the gateway as it stands, turn about, and the medians of the rounds.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
@@ -15,17 +15,17 @@
     reason = "a bench measures time, divides it, and stops where its set-up is wrong"
 )]
 
-#[path = "../../examples/gateway/books.rs"]
+#[path = "../../src/books.rs"]
 mod books;
-#[path = "../../examples/gateway/keys.rs"]
+#[path = "../../src/keys.rs"]
 mod keys;
 mod load;
-#[path = "../../examples/gateway/log.rs"]
+#[path = "../../src/log.rs"]
 mod log;
 #[expect(dead_code, reason = "a bench writes no log and trims nothing")]
-#[path = "../../examples/gateway/proxy.rs"]
+#[path = "../../src/proxy.rs"]
 mod proxy;
-#[path = "../../examples/gateway/upstream.rs"]
+#[path = "../../src/upstream.rs"]
 mod upstream;
 
 use axum::Router;

@@ -5,8 +5,8 @@
 //! the account's own key, meters the answer as it flows by, and charges what it used.
 //!
 //! ```text
-//! cargo run --example gateway                      # answers by itself: nothing leaves the machine
-//! OPENAI_API_KEY=… ANTHROPIC_API_KEY=… cargo run --example gateway -- \
+//! cargo run                                        # in this folder; answers by itself: nothing leaves the machine
+//! OPENAI_API_KEY=… ANTHROPIC_API_KEY=… cargo run -- \
 //!     --openai https://api.openai.com --anthropic https://api.anthropic.com \
 //!     --policy policy.json --keys keys.json --books books.db --listen 127.0.0.1:8080
 //! ```
@@ -21,10 +21,9 @@
 //! `--trim oldest|middle|tools` leaves old parts of a conversation out where there is no room for the whole; the log says
 //! how many messages (`left_out`). Without, such a request is refused.
 //!
-//! `--books` keeps the books in a file that survives the process, readable by its owner alone (cargo is asked to
-//! build the feature `sqlite` in); without, they are in memory. Each request writes a line of JSON: when, which
-//! key, what for, how it was answered and what it cost; no secret, and nothing of a prompt. `proxy.rs` is what
-//! there is to copy.
+//! `--books` keeps the books in a file that survives the process, readable by its owner alone; without, they are in
+//! memory. Each request writes a line of JSON: when, which key, what for, how it was answered and what it cost; no
+//! secret, and nothing of a prompt. `proxy.rs` is what there is to copy.
 
 mod books;
 mod echo;
@@ -37,7 +36,6 @@ mod upstream;
 use std::error::Error;
 use std::future::IntoFuture;
 
-use token_budget::enforcer::EnforcerBuilder;
 use token_budget::policy::OnNoLimit;
 use token_budget::pricing::Unseen;
 use token_budget::tokens::Trim;
@@ -53,12 +51,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let flags = Flags::read(std::env::args().skip(1))?;
     let policy = match &flags.policy {
         Some(path) => Policy::from_path(path)?,
-        None => Policy::from_json(include_str!("policy.json"))?,
+        None => Policy::from_json(include_str!("../policy.json"))?,
     };
     let keys = match &flags.keys {
         Some(path) => Keys::read(&std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?)
             .map_err(|error| format!("{path}: {error}"))?,
-        None => Keys::read(include_str!("keys.json"))?,
+        None => Keys::read(include_str!("../keys.json"))?,
     };
     let mut builder = Enforcer::builder().policy(policy);
     if flags.unseen_hold {
@@ -68,7 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         builder = builder.on_no_limit(choice);
     }
     if let Some(path) = &flags.books {
-        builder = kept(builder, path)?;
+        builder = builder.ledger(token_budget::ledger::SqliteLedger::open(path)?);
     }
     let enforcer = builder.build();
     let echo = TcpListener::bind("127.0.0.1:0").await?;
@@ -143,9 +141,7 @@ impl Flags {
                 "--trim" => flags.trim = Some(value.parse().map_err(|error| format!("--trim: {error}"))?),
                 "--unseen" if value == "hold" => flags.unseen_hold = true,
                 _ => {
-                    return Err(
-                        format!("{flag} is not known; see the head of examples/gateway/main.rs").into()
-                    );
+                    return Err(format!("{flag} is not known; see the head of src/main.rs").into());
                 }
             }
         }
@@ -158,40 +154,9 @@ impl Flags {
 /// An answer that its client leaves is counted as its connection closes: to load a vocabulary there would keep the
 /// connection to the provider open meanwhile, and what it generates is billed.
 fn preload() {
-    #[cfg(feature = "tiktoken")]
     for model in ["gpt-4o", "gpt-4"] {
         token_budget::tokens::TiktokenEstimator::new().preload(model);
     }
-}
-
-/// Keeps the books in that file.
-#[cfg(feature = "sqlite")]
-fn kept(builder: EnforcerBuilder, path: &str) -> Result<EnforcerBuilder, Box<dyn Error>> {
-    Ok(builder.ledger(token_budget::ledger::SqliteLedger::open(path)?))
-}
-
-/// Books in a file need the feature `sqlite`: cargo is asked to build it in, and to run this again in this one's place.
-#[cfg(not(feature = "sqlite"))]
-fn kept(_: EnforcerBuilder, path: &str) -> Result<EnforcerBuilder, Box<dyn Error>> {
-    let mut again = std::process::Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    again.args([
-        "run",
-        "--quiet",
-        "--manifest-path",
-        manifest,
-        "--example",
-        "gateway",
-        "--features",
-        "sqlite",
-        "--",
-    ]);
-    again.args(std::env::args().skip(1));
-    #[cfg(unix)]
-    let problem = std::os::unix::process::CommandExt::exec(&mut again).to_string();
-    #[cfg(not(unix))]
-    let problem = again.status()?.to_string();
-    Err(format!("{path}: books in a file need the feature sqlite ({problem})").into())
 }
 
 /// Says where it listens, and what to try.
