@@ -89,6 +89,8 @@ pub mod http;
 pub mod ledger;
 pub mod policy;
 pub mod pricing;
+mod assemble;
+mod engine;
 mod reservation;
 pub mod run;
 pub mod stream;

@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub(crate) use abandoned::Hidden;
 pub use charge::Actual;
 pub(crate) use growing::Grown;
 pub(crate) use open::Reach;
@@ -23,11 +22,11 @@ pub use resize::Resized;
 pub(crate) use streamed::Reached;
 
 use crate::decision::{Judged, Quote, explain};
-use crate::enforcer::{Plan, Priced};
+use crate::engine::{Plan, Priced};
 use crate::tokens::{Dropping, Estimate, Trimmed};
 use crate::values::verdict::Observed;
 use crate::values::{Balance, Binding, Excess, Refusal, ReservationId, Timestamp};
-use crate::{Amount, Decision, Error, Usd, Verdict};
+use crate::{Decision, Error, Event, Usd, Verdict};
 use open::Open;
 
 /// Room that is held for a call not yet sent.
@@ -271,8 +270,32 @@ impl Reservation {
         self.open().trimmed.as_deref()
     }
 
+    /// Notes what was left out of the prompt that is held for, and tells observers.
+    pub(crate) fn with_trimmed(self, trimmed: Option<Trimmed>) -> Self {
+        let Some(trimmed) = trimmed else { return self };
+        let event = Event::Trimmed {
+            id: self.id(),
+            model: self.model().into(),
+            messages: trimmed.messages.len(),
+            turns: trimmed.turns,
+            tokens_before: trimmed.before.tokens,
+            tokens: trimmed.after.tokens,
+        };
+        self.plan().core.tell(&event);
+        self.noting(trimmed)
+    }
+
+    /// Tells of a call that was let pass and that enforcement would have refused.
+    #[inline]
+    pub(crate) fn tell_observed(&self) {
+        let core = &self.plan().core;
+        if self.binding().observes_some && !core.observers.is_empty() {
+            core.tell_would_refuse(self.id(), &self.decision());
+        }
+    }
+
     /// Notes what was left out of the prompt.
-    pub(crate) fn noting(mut self, trimmed: Trimmed) -> Self {
+    fn noting(mut self, trimmed: Trimmed) -> Self {
         self.change(|open| open.trimmed = Some(Box::new(trimmed)));
         self
     }
@@ -409,13 +432,5 @@ impl Drop for InFlight {
             let pending = open.pending_abandoned();
             open.plan.core.end_without_waiting(pending);
         }
-    }
-}
-
-impl Priced {
-    #[inline]
-    pub(crate) fn amount(self) -> Amount {
-        let input = self.tokens_input.saturating_add(self.beside_input);
-        Amount::request(self.usd, input, self.tokens_output.saturating_add(self.beside_output))
     }
 }

@@ -4,13 +4,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::admission::Ask;
-use super::builder::OnAbandon;
-use super::observed::with_frozen;
-use super::outbox::Pending;
-use super::refuse::refusal;
-use super::{Core, Plan, Priced};
 use crate::decision::{Judged, amounts, judge};
+use crate::engine::{Ask, Core, OnAbandon, Pending, Plan, Priced, refusal, with_frozen};
 use crate::ledger::{Note, OnExpiry, Outcome, Reply, Reserve};
 use crate::reservation::{Reach, Reservation};
 use crate::values::verdict::Observed;

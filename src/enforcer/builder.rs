@@ -2,75 +2,31 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-
-use super::core::{Core, Outage};
-use super::growing::Growing;
-use super::outbox::{Outbox, OutboxFile};
-use super::told::Told;
-use super::{Enforcer, Swaps};
+use crate::engine::{OnAbandon, OnOutage, Outbox, OutboxFile};
 use crate::pricing::Unseen;
-use crate::run::Levels;
 use crate::tokens::OutputSizing;
 use crate::values::{OnNoLimit, SystemClock, Unbound};
-use crate::{BudgetLedger, Clock, MemoryLedger, Observer, Policy, PricingTable, TokenEstimator, Usd};
+use crate::{BudgetLedger, Clock, Observer, Policy, PricingTable, TokenEstimator};
 
-/// What a call is charged that was sent and then abandoned: nobody said how it ended.
-///
-/// A call made in the background goes on unheard, and is charged what it holds whatever is chosen here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OnAbandon {
-    /// What it may have used, at most what it holds.
-    ///
-    /// - Where nobody watched (the process died, the hold ended by age, an [`InFlight`](crate::InFlight) was
-    ///   dropped that nobody said is [`watched`](crate::InFlight::watched)): all that it holds.
-    /// - A stream that was metered: its input and the output seen, with what its model may have reasoned unseen.
-    /// - Any other call whose connection closed: its input, and what its model may have generated since it was sent.
-    ///
-    /// How much that is, is said by [`ModelPrice::unseen`](crate::pricing::ModelPrice::unseen).
-    #[default]
-    Hold,
-    /// Its input, one request and the output seen: for providers known to stop generating at once.
-    InputFloor,
-    /// Nothing: for providers known not to bill what was cut off.
-    Release,
-}
-
-/// What happens to a call while the ledger cannot be reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnOutage {
-    /// It fails with `LedgerUnavailable`.
-    #[default]
-    FailClosed,
-    /// It is made without a hold, up to so many dollars in this process in one outage; usage is recorded later.
-    FailOpen {
-        /// Dollars quoted in one outage.
-        at_most: Usd,
-    },
-}
-
-/// Puts an [`Enforcer`] together.
+/// Puts an [`Enforcer`](crate::Enforcer) together.
 #[must_use]
 pub struct EnforcerBuilder {
-    policy: Policy,
-    unbound: Option<Unbound>,
-    prices: PricingTable,
-    ledger: Option<Arc<dyn BudgetLedger>>,
-    estimator: Arc<dyn TokenEstimator>,
-    output_sizing: OutputSizing,
-    clock: Arc<dyn Clock>,
-    observers: Vec<Arc<dyn Observer>>,
-    abandoned: OnAbandon,
-    on_no_limit: Option<OnNoLimit>,
-    unseen: Option<Unseen>,
-    ledger_away: OnOutage,
-    hold_grace: Duration,
-    outbox: Outbox,
+    pub(crate) policy: Policy,
+    pub(crate) unbound: Option<Unbound>,
+    pub(crate) prices: PricingTable,
+    pub(crate) ledger: Option<Arc<dyn BudgetLedger>>,
+    pub(crate) estimator: Arc<dyn TokenEstimator>,
+    pub(crate) output_sizing: OutputSizing,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) abandoned: OnAbandon,
+    pub(crate) on_no_limit: Option<OnNoLimit>,
+    pub(crate) unseen: Option<Unseen>,
+    pub(crate) ledger_away: OnOutage,
+    pub(crate) hold_grace: Duration,
+    pub(crate) outbox: Outbox,
 }
 
 impl fmt::Debug for EnforcerBuilder {
@@ -110,7 +66,7 @@ impl EnforcerBuilder {
     /// Says what becomes of calls none of whose scopes has a budget; without, they are refused.
     ///
     /// It stands in place of the word of the policy given here, in whichever order; a policy put in its place later
-    /// ([`Enforcer::set_policy`]) brings its own.
+    /// ([`Enforcer::set_policy`](crate::Enforcer::set_policy)) brings its own.
     pub fn unbound(mut self, unbound: Unbound) -> Self {
         self.unbound = Some(unbound);
         self
@@ -211,38 +167,5 @@ impl EnforcerBuilder {
     pub fn outbox_file(mut self, file: OutboxFile) -> Self {
         self.outbox = Outbox::surviving(file);
         self
-    }
-
-    /// The enforcer.
-    #[must_use]
-    pub fn build(self) -> Enforcer {
-        let policy = match self.unbound {
-            Some(unbound) => self.policy.unbound(unbound),
-            None => self.policy,
-        };
-        let clock = self.clock;
-        let ledger = self.ledger.unwrap_or_else(|| Arc::new(MemoryLedger::with_clock(Arc::clone(&clock))));
-        Enforcer::of(Core {
-            policy: ArcSwap::from_pointee(policy),
-            prices: ArcSwap::from_pointee(self.prices),
-            epoch: AtomicU64::new(0),
-            ledger,
-            estimator: self.estimator,
-            output_sizing: self.output_sizing,
-            clock,
-            clock_offset: AtomicI64::new(0),
-            clock_behind: AtomicBool::new(false),
-            observers: self.observers,
-            abandoned: self.abandoned,
-            on_no_limit: self.on_no_limit,
-            unseen: self.unseen,
-            outage: Outage::new(self.ledger_away),
-            hold_grace: self.hold_grace,
-            outbox: self.outbox,
-            told: Told::default(),
-            swaps: Swaps::new(()),
-            growing: Growing::default(),
-            runs: Levels::default(),
-        })
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Ask, Enforcer, Plan, reserve};
+use super::{Enforcer, reserve};
+use crate::engine::{Ask, Plan};
 use crate::values::call::Span;
 use crate::{Call, Error, Usd};
 

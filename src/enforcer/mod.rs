@@ -3,47 +3,33 @@
 mod admission;
 mod attempt;
 mod builder;
-mod core;
 mod dearest;
 mod fitting;
-mod growing;
-mod limit;
-mod observed;
-mod outbox;
-mod plan;
-mod readings;
-mod refuse;
+mod prepared;
 mod reserve;
 mod room;
-mod told;
+mod runs;
 
 use std::fmt;
 use std::sync::Arc;
 
 use compact_str::CompactString;
-use parking_lot::Mutex;
 
-pub use admission::{Admission, Prepared};
-pub use builder::{EnforcerBuilder, OnAbandon, OnOutage};
-pub(crate) use core::{Core, at_once};
+pub use admission::Admission;
+pub use builder::EnforcerBuilder;
 pub(crate) use fitting::Fitting;
-pub(crate) use growing::GrowingPlace;
-pub use outbox::OutboxFile;
+pub use prepared::Prepared;
 
+pub use crate::engine::{OnAbandon, OnOutage, OutboxFile};
 pub use crate::reservation::{Actual, ReceiptLine, Resized};
 
-pub(crate) use outbox::{Pending, is_undelivered};
-pub(crate) use plan::{Plan, Priced, assumed_version, learned_key, price_version};
-pub(crate) use readings::Beside;
-pub(crate) use refuse::frozen_scopes;
 pub(crate) use room::Room;
+pub(crate) use runs::{InRun, Runs};
 
-use self::admission::Ask;
-use self::plan::PlanCache;
+use crate::engine::{Ask, Core, Plan, PlanCache, at_once};
 use crate::ledger::{Attribution, MarkAction, MarkScope};
 use crate::policy::Budget;
 use crate::pricing::Asked;
-use crate::run::{names_run, prepared_in_its_run, reserve_in_its_run, run_lines};
 use crate::values::call::Span;
 use crate::values::{ScopeKind, Tenant, Timestamp};
 use crate::{BudgetLedger, Call, Decision, Error, Policy, PricingTable, Scope, Usd};
@@ -84,6 +70,8 @@ struct Handle {
     core: Arc<Core>,
     /// What was resolved for calls seen lately; plans refer to the core, so it cannot own them.
     plans: PlanCache,
+    /// Where calls go that name a run.
+    runs: Arc<dyn Runs>,
 }
 
 impl Enforcer {
@@ -94,8 +82,8 @@ impl Enforcer {
         EnforcerBuilder::default()
     }
 
-    fn of(core: Core) -> Self {
-        Self(Arc::new(Handle { core: Arc::new(core), plans: PlanCache::new() }))
+    pub(crate) fn of(core: Core, runs: Arc<dyn Runs>) -> Self {
+        Self(Arc::new(Handle { core: Arc::new(core), plans: PlanCache::new(), runs }))
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -117,9 +105,8 @@ impl Enforcer {
         if !call.models.is_empty() {
             return Box::pin(self.reserve(&*self.of_one_model(call)?)).await;
         }
-        if names_run(call)
-            // In a box: an ordinary call does not carry what opening a run would take.
-            && let Some(admission) = Box::pin(reserve_in_its_run(self, call)).await?
+        if call.names_run()
+            && let Some(admission) = self.0.runs.reserve(self, call).await?
         {
             return Ok(admission);
         }
@@ -136,7 +123,7 @@ impl Enforcer {
         if !call.models.is_empty() {
             return self.reserve_now(&*self.of_one_model(call)?);
         }
-        if names_run(call) {
+        if call.names_run() {
             return at_once(self.reserve(call))?;
         }
         let now = self.core().now();
@@ -185,10 +172,12 @@ impl Enforcer {
             one.span = one.span.map(|span| Span { own_input: u64::MAX, own_output: u64::MAX, ..span });
             return self.prepare(&one);
         }
-        let own = run_lines(self, call)?;
+        if !call.names_run() {
+            return self.prepare_with(call, Arc::from([]));
+        }
+        let own = self.0.runs.lines(self, call)?;
         if own.is_empty()
-            && names_run(call)
-            && let Some(prepared) = at_once(prepared_in_its_run(self, call))??
+            && let Some(prepared) = at_once(self.0.runs.prepared(self, call))??
         {
             return Ok(prepared.again());
         }
@@ -210,8 +199,8 @@ impl Enforcer {
         if !call.models.is_empty() {
             return Box::pin(self.check(&*self.of_one_model(call)?)).await;
         }
-        if names_run(call)
-            && let Some(prepared) = Box::pin(prepared_in_its_run(self, call)).await?
+        if call.names_run()
+            && let Some(prepared) = self.0.runs.prepared(self, call).await?
         {
             return prepared.check(call).await;
         }
@@ -303,9 +292,9 @@ impl Enforcer {
         };
         // Holds that were due have ended on the way, and may have crossed levels; nobody else will hear of it.
         core.tell_news_without_lines(reply.effects.take());
-        if let Some(run) = core.runs.find(&tenant, scope) {
+        if let Some(watcher) = core.board.watcher(&tenant, scope) {
             // The first stop's reason stays, so a repeat must ask which it was.
-            run.learn(core.marks(&tenant, std::slice::from_ref(scope)).await?.pop());
+            watcher.learn(core.marks(&tenant, std::slice::from_ref(scope)).await?.pop());
         }
         Ok(reply)
     }
@@ -396,6 +385,3 @@ impl Enforcer {
         self.0.plans.find(self.core(), call, now)
     }
 }
-
-/// One swap of policy or prices at a time.
-pub(crate) type Swaps = Mutex<()>;

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::admission::{Admission, Ask};
+use super::admission::Admission;
 use super::attempt::{Attempt, Draft, hold};
-use super::refuse;
-use super::{Plan, Priced};
 use crate::decision::{Judged, amounts, explain, judge, over_cap};
+use crate::engine::{self, Ask, Plan, Priced, output_unsaid};
 use crate::ledger::{Outcome, Resize};
 use crate::reservation::Reservation;
 use crate::tokens::{Estimate, EstimateKind};
@@ -40,7 +39,7 @@ pub(crate) fn reserve_at_once(
     let reply = core.reserve_at_once(ledger, now, draft.command());
     match draft.conclude(ask, reply)? {
         Attempt::Admitted(reservation) => {
-            core.tell_observed(&reservation);
+            reservation.tell_observed();
             Ok(Some(Admission::Admitted(reservation)))
         }
         Attempt::Refused(decision) => Ok(Some(Admission::Refused(decision))),
@@ -91,7 +90,7 @@ fn observed(plan: &Plan, ask: &Ask<'_>, bound: Estimate, admission: Admission) -
     match admission {
         Admission::Admitted(reservation) if reservation.binding().observes_some => {
             let reservation = recapped(plan, ask, bound, reservation)?;
-            plan.core.tell_observed(&reservation);
+            reservation.tell_observed();
             Ok(Admission::Admitted(reservation))
         }
         admission => Ok(admission),
@@ -140,7 +139,7 @@ fn reserve_unasked(
         Input::Prompt(_) => draft.unheld().estimated(estimate),
         _ => draft.unheld(),
     };
-    plan.core.tell_observed(&reservation);
+    reservation.tell_observed();
     Ok(Admission::Admitted(reservation))
 }
 
@@ -356,13 +355,13 @@ async fn advise(
     let (binding, balances) = (Arc::clone(binding), balances.into());
     let judged = Judged { binding, balances, requested, frees_up: Vec::new(), now };
     let observed = plan.observed(exempt, ask, priced);
-    let quote = refuse::quote(plan, ask, priced);
+    let quote = engine::quote(plan, ask, priced);
     let mut decision = explain(judged, &quote, Vec::new(), extra, true).observing(observed);
     if !decision.is_allowed() {
-        decision.set_aside_by(|account| crate::run::set_aside(&plan.core.runs, account));
+        decision.set_aside_by(|account| plan.core.board.set_aside(account));
     }
     decision.missing.clone_from(&plan.missing);
     decision.priced_as.clone_from(&plan.priced_as);
-    decision.output_tokens_unsaid = refuse::output_unsaid(plan, ask);
+    decision.output_tokens_unsaid = output_unsaid(plan, ask);
     Ok(decision)
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use super::Enforcer;
 use super::fitting::Fitting;
 use super::reserve::{count_of, within_model};
-use super::{Ask, Enforcer, Plan};
 use crate::decision::{amounts, judge, over_cap};
+use crate::engine::{Ask, Plan};
 use crate::tokens::{Estimate, Trim, TrimTarget, Trimmed, Trimming};
 use crate::values::verdict::Untrimmed;
 use crate::values::{Input, RefusalKind};
-use crate::{Call, Decision, Error, Reservation, Verdict};
+use crate::{Call, Decision, Error, Verdict};
 
 /// The room that a refusal saw, as far as a shorter prompt is concerned.
 ///
@@ -135,21 +136,4 @@ fn largest(
         }
     }
     Ok(fits)
-}
-
-impl Reservation {
-    /// Notes what was left out of the prompt that is held for, and tells observers.
-    pub(crate) fn with_trimmed(self, trimmed: Option<Trimmed>) -> Self {
-        let Some(trimmed) = trimmed else { return self };
-        let event = crate::Event::Trimmed {
-            id: self.id(),
-            model: self.model().into(),
-            messages: trimmed.messages.len(),
-            turns: trimmed.turns,
-            tokens_before: trimmed.before.tokens,
-            tokens: trimmed.after.tokens,
-        };
-        self.plan().core.tell(&event);
-        self.noting(trimmed)
-    }
 }

@@ -15,7 +15,6 @@ use super::route::Route;
 use super::sellers::is_host;
 use super::want::Want;
 use crate::enforcer::Room;
-use crate::run::names_run;
 use crate::tokens::document::edit::Edits;
 use crate::tokens::{Trimmed, with_dearer};
 use crate::{Admission, Call, Decision, Error};
@@ -61,7 +60,7 @@ impl HttpBudget {
         trimmed: Option<(&Room<'_>, Trimmed)>,
     ) -> Result<Held, HttpRefusal> {
         let dialect = route.dialect;
-        let is_of_run = names_run(&charge);
+        let is_of_run = charge.names_run();
         let (asked, mut call) = match Asked::read(route, body, charge) {
             Ok(read) => read,
             Err(error) => return self.unheld(route, is_of_run, &error),

@@ -8,7 +8,6 @@ use super::path;
 use super::refusal::{Denial, HttpRefusal};
 use super::route::Route;
 use super::want::Want;
-use crate::run::names_run;
 use crate::values::ReservationId;
 use crate::{Call, Event};
 
@@ -74,7 +73,7 @@ impl HttpBudget {
                 // Asked all the same: whoever may not send anything is not let out because nothing is enforced.
                 return match (self.charging)(head) {
                     Err(denial) => denied(denial),
-                    Ok(charge) if names_run(&charge) => refused(),
+                    Ok(charge) if charge.names_run() => refused(),
                     Ok(_) => {
                         self.tell_would_refuse(route.model.as_deref(), why.text());
                         HeadRuling::Pass

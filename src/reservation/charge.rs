@@ -6,7 +6,7 @@ use compact_str::CompactString;
 
 use super::believed::Believed;
 use super::open::Open;
-use crate::enforcer::{Priced, assumed_version, price_version};
+use crate::engine::{Priced, assumed_version, price_version};
 use crate::ledger::{About, Certainty};
 use crate::pricing::{ExactUsd, ModelPrice, placed};
 use crate::values::{Conditions, Meter, Region, ServiceTier};

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::open::Open;
 use super::{InFlight, Resized};
 use crate::decision::amounts;
-use crate::enforcer::GrowingPlace;
+use crate::engine::GrowingPlace;
 use crate::values::{Claim, ClaimLine};
 use crate::{Decision, Error};
 
@@ -80,7 +80,7 @@ impl InFlight {
 impl Open {
     pub(super) fn join_growing(&mut self) {
         let rest = self.rest();
-        let place = GrowingPlace::of(&self.plan.core, self.id, self.binding(), rest);
+        let place = GrowingPlace::of(&self.plan.core.growing, self.id, self.binding(), rest);
         self.place = Some(Arc::new(place));
     }
 

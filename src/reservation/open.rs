@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::abandoned::Hidden;
 use super::charge::{Actual, Charge};
 use super::receipt::Receipt;
 use crate::decision::amounts;
-use crate::enforcer::{Core, GrowingPlace, Pending, Plan, Priced, is_undelivered, learned_key};
+use crate::engine::{Core, GrowingPlace, Hidden, Pending, Plan, Priced, is_undelivered, learned_key};
 use crate::ledger::{Certainty, Ended, Note, Reconcile, Release, Reply};
 use crate::tokens::{Estimate, OutputSizing, Trimmed};
 use crate::values::verdict::Observed;

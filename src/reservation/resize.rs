@@ -8,7 +8,7 @@ use super::InFlight;
 use super::growing::Grown;
 use super::open::Open;
 use crate::decision::{Judged, Quote, amounts, explain};
-use crate::enforcer::{Priced, at_once, frozen_scopes};
+use crate::engine::{Priced, at_once, frozen_scopes};
 use crate::ledger::{Outcome, Reply, Resize};
 use crate::values::{Claim, ClaimLine, Excess, Timestamp};
 use crate::{Decision, Error, ErrorKind, Usd};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::InFlight;
 use super::open::Open;
 use crate::Usd;
-use crate::enforcer::Plan;
+use crate::engine::Plan;
 use crate::ledger::Ended;
 use crate::tokens::EstimateKind;
 use crate::values::Timestamp;

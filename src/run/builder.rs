@@ -9,11 +9,12 @@ use parking_lot::Mutex;
 
 use super::RunGuard;
 use super::figures::Figures;
+use super::level::Level;
 use super::limits::{GRANTED, KeptBack, OnLimit, RunLimits, TIME};
 use super::opened::{End, Opened, Rungs};
 use super::state::RunState;
 use super::written::AskedLimits;
-use crate::enforcer::at_once;
+use crate::engine::at_once;
 use crate::values::{Timestamp, Unit};
 use crate::{Call, Enforcer, Error, Event, Scope, Usd};
 
@@ -255,7 +256,7 @@ impl<P> Builder<P> {
         let charge = self.charge.clone().with_model("-");
         let tenant = enforcer.policy().bind(&charge, enforcer.now())?.claim.tenant().clone();
         Ok(Opened {
-            level: enforcer.core().runs.find_or_make(&tenant, &scope),
+            level: enforcer.core().board.find_or_make(&tenant, &scope, || Level::of(&scope)),
             tenant,
             limits: self.limits.clone(),
             is_unlimited: self.names_all && self.limits == RunLimits::none(),

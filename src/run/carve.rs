@@ -12,15 +12,13 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::level::Levels;
 use super::limits::line;
-use super::named::above;
 use super::opened::Opened;
 use super::post::{self, Held, HoldTerms, amounts, bind, under};
 use super::refuse::refusal;
 use super::settle::Look;
 use crate::policy::{Budget, is_run_line};
-use crate::values::{Account, Binding, ReservationId, ScopeKind, Tenant, Timestamp, Unit};
+use crate::values::{Account, Binding, ReservationId, Tenant, Timestamp, Unit};
 use crate::{Decision, Enforcer, Error, Scope};
 
 pub(super) const CARVED: &str = "run carved";
@@ -154,6 +152,17 @@ impl Carve {
         self.ended.load(Ordering::Acquire)
     }
 
+    /// Whether it holds a part of that account. What is left of one that ended is held for its calls in flight.
+    pub(super) fn is_on(&self, account: &Account) -> bool {
+        let mut lines = self.binding.bound.iter();
+        !self.is_ended() && self.unit == *account.unit() && lines.any(|bound| bound.account == *account)
+    }
+
+    /// The child, and what it was given.
+    pub(super) fn given(&self) -> (Scope, i64) {
+        (self.child.clone(), self.part)
+    }
+
     fn lines(
         enforcer: &Enforcer,
         parent: &Opened,
@@ -208,24 +217,4 @@ fn id_of(number: i64, tenant: &Tenant, child: &Scope) -> ReservationId {
     let hash = bytes.fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
     let millis = u128::try_from(number.wrapping_shr(NUMBER_BITS)).unwrap_or(0);
     ReservationId::from_bits(millis.wrapping_shl(80) | (hash & ((1 << 80) - 1)))
-}
-
-/// The run below with the largest part set aside on that account of a run above it, and what all such parts come to.
-pub(crate) fn set_aside(levels: &Levels, account: &Account) -> Option<(Scope, i64)> {
-    let own = account.scope();
-    if own.kind() != &ScopeKind::Run {
-        return None;
-    }
-    // Parts are kept at the topmost run, whichever of those above this one that is.
-    let family = std::iter::once(own.clone()).chain(above(own));
-    let carves = family.filter_map(|scope| levels.find(account.tenant(), &scope));
-    let carves = carves.flat_map(|level| level.look(|state| state.carves.clone()));
-    let is_on_it = |carve: &Arc<Carve>| {
-        let mut lines = carve.binding.bound.iter();
-        // What is left of one that ended is held for its calls in flight.
-        !carve.is_ended() && carve.unit == *account.unit() && lines.any(|bound| bound.account == *account)
-    };
-    let parts: Vec<Arc<Carve>> = carves.filter(is_on_it).collect();
-    let all = parts.iter().fold(0_i64, |all, carve| all.saturating_add(carve.part));
-    parts.iter().max_by_key(|carve| carve.part).map(|carve| (carve.child.clone(), all))
 }

@@ -16,7 +16,7 @@ use super::part::{RunPart, room, share_of};
 use super::post::{self, Held, HoldTerms, amounts, bind};
 use super::refuse::{refusal, unasked};
 use super::written::AskedLimits;
-use crate::enforcer::at_once;
+use crate::engine::at_once;
 use crate::ledger::{MarkAction, Note};
 use crate::policy::is_run_line;
 use crate::values::{Binding, Refusal, RefusalKind, ReservationId, Unit};

@@ -9,6 +9,7 @@ use super::admit::Seat;
 use super::carve::Carve;
 use super::figures::Figures;
 use super::limits::{GRANTED, line};
+use crate::engine::Watcher;
 use crate::ledger::MarkAction;
 use crate::values::Unit;
 use crate::{Error, Scope};

@@ -1,6 +1,6 @@
 //! What do all guards of one run in this process share?
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -12,19 +12,9 @@ use parking_lot::Mutex;
 use super::carve::Carve;
 use super::opened::Opened;
 use crate::Scope;
+use crate::engine::Watcher;
 use crate::ledger::{Frozen, MarkAction};
-use crate::values::{Refusal, Tenant, Timestamp};
-
-/// The runs that have a guard in this process, by whose books they are in.
-#[derive(Default)]
-pub(crate) struct Levels(Mutex<Known>);
-
-#[derive(Default)]
-struct Known {
-    levels: HashMap<(Tenant, Scope), Weak<Level>>,
-    /// At how many entries those that nobody holds any more are dropped.
-    sweep_at: usize,
-}
+use crate::values::{Account, Refusal, Timestamp};
 
 /// One run, as far as this process knows it. The books are the ledger's; this is what wakes people.
 pub(crate) struct Level {
@@ -90,33 +80,21 @@ impl State {
     }
 }
 
-impl Levels {
-    /// The run of that scope, shared with every other guard of it.
-    pub(super) fn find_or_make(&self, tenant: &Tenant, scope: &Scope) -> Arc<Level> {
-        let mut known = self.0.lock();
-        let key = (tenant.clone(), scope.clone());
-        if let Some(level) = known.levels.get(&key).and_then(Weak::upgrade) {
-            return level;
-        }
-        if known.levels.len() >= known.sweep_at {
-            known.levels.retain(|_, level| level.strong_count() > 0);
-            known.sweep_at = known.levels.len().saturating_mul(2).max(64);
-        }
-        let level = Arc::new(Level { scope: scope.clone(), state: Mutex::default() });
-        known.levels.insert(key, Arc::downgrade(&level));
-        level
+impl Watcher for Level {
+    /// Notes which mark stands on the run, and wakes whoever waits for its end.
+    fn learn(&self, mark: Option<Frozen>) {
+        self.change(|state| state.mark = mark);
     }
 
-    /// The run of that scope, where it has a guard here.
-    pub(crate) fn find(&self, tenant: &Tenant, scope: &Scope) -> Option<Arc<Level>> {
-        self.0.lock().levels.get(&(tenant.clone(), scope.clone())).and_then(Weak::upgrade)
+    fn set_aside(&self, account: &Account) -> Vec<(Scope, i64)> {
+        let carves = self.look(|state| state.carves.clone());
+        carves.iter().filter(|carve| carve.is_on(account)).map(|carve| carve.given()).collect()
     }
 }
 
 impl Level {
-    /// Notes which mark stands on the run, and wakes whoever waits for its end.
-    pub(crate) fn learn(&self, mark: Option<Frozen>) {
-        self.change(|state| state.mark = mark);
+    pub(super) fn of(scope: &Scope) -> Self {
+        Self { scope: scope.clone(), state: Mutex::default() }
     }
 
     /// The mark that is known to stand on it.

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
+use super::RunGuard;
 use super::admit::Seat;
 use super::builder::Builder;
 use super::child::{Below, ChildAdmission};
+use super::level::{Level, State};
 use super::limits::{View, line};
 use super::opened::Opened;
 use super::post::{bind, read};
 use super::written::OPENED;
-use super::{RunGuard, State};
-use crate::enforcer::Prepared;
+use crate::enforcer::{InRun, Prepared, Runs};
 use crate::policy::{Budget, is_run_line};
 use crate::values::{ScopeKind, Tenant, Unit};
 use crate::{Admission, Call, Enforcer, Error, ErrorKind, Scope};
@@ -36,37 +37,32 @@ impl Named {
     }
 }
 
-/// Whether the call carries a run's scope at all.
-#[inline]
-pub(crate) fn names_run(call: &Call) -> bool {
-    call.scopes().iter().any(|scope| scope.kind() == &ScopeKind::Run)
-}
+/// Whoever keeps runs, as an enforcer knows them.
+#[derive(Debug)]
+pub(crate) struct NamedRuns;
 
-/// Room for a call that names a run, in that run's limits too; `None` where the run was never opened.
-pub(crate) async fn reserve_in_its_run(enforcer: &Enforcer, call: &Call) -> Result<Option<Admission>, Error> {
-    let Some(named) = find(enforcer, call).await? else { return Ok(None) };
-    Seat { enforcer, run: named.run() }.admit_as_it_is(call).await.map(Some)
-}
-
-/// The call's charge set with its run's lines; `None` where the run was never opened.
-pub(crate) async fn prepared_in_its_run(
-    enforcer: &Enforcer,
-    call: &Call,
-) -> Result<Option<Arc<Prepared>>, Error> {
-    let Some(named) = find(enforcer, call).await? else { return Ok(None) };
-    let seat = Seat { enforcer, run: named.run() };
-    seat.prepared_for(&seat.charged(call)?, false).map(Some)
-}
-
-/// The lines of the run that a call names and that is open here, as they are now.
-pub(crate) fn run_lines(enforcer: &Enforcer, call: &Call) -> Result<Arc<[Arc<Budget>]>, Error> {
-    if !names_run(call) {
-        return Ok(Arc::from([]));
+impl Runs for NamedRuns {
+    fn reserve<'a>(&self, enforcer: &'a Enforcer, call: &'a Call) -> InRun<'a, Admission> {
+        Box::pin(async move {
+            let Some(named) = find(enforcer, call).await? else { return Ok(None) };
+            Seat { enforcer, run: named.run() }.admit_as_it_is(call).await.map(Some)
+        })
     }
-    let tenant = root_of(call)?;
-    let run = names(call).iter().find_map(|scope| open_here(enforcer, &tenant, scope));
-    let lines = run.map(|run| run.call_lines(View::default())).unwrap_or_default();
-    Ok(lines.into_iter().map(Arc::new).collect())
+
+    fn prepared<'a>(&self, enforcer: &'a Enforcer, call: &'a Call) -> InRun<'a, Arc<Prepared>> {
+        Box::pin(async move {
+            let Some(named) = find(enforcer, call).await? else { return Ok(None) };
+            let seat = Seat { enforcer, run: named.run() };
+            seat.prepared_for(&seat.charged(call)?, false).map(Some)
+        })
+    }
+
+    fn lines(&self, enforcer: &Enforcer, call: &Call) -> Result<Arc<[Arc<Budget>]>, Error> {
+        let tenant = root_of(call)?;
+        let run = names(call).iter().find_map(|scope| open_here(enforcer, &tenant, scope));
+        let lines = run.map(|run| run.call_lines(View::default())).unwrap_or_default();
+        Ok(lines.into_iter().map(Arc::new).collect())
+    }
 }
 
 /// The run that the call belongs to: the lowest that it names, or that lies above one that it names.
@@ -104,22 +100,14 @@ async fn find(enforcer: &Enforcer, call: &Call) -> Result<Option<Named>, Error> 
 fn names(call: &Call) -> Vec<Scope> {
     let runs = call.scopes().iter().filter(|scope| scope.kind() == &ScopeKind::Run);
     let mut names: Vec<Scope> =
-        runs.flat_map(|scope| std::iter::once(scope.clone()).chain(above(scope))).collect();
+        runs.flat_map(|scope| std::iter::once(scope.clone()).chain(scope.runs_above())).collect();
     names.sort_by(|one, other| other.name().len().cmp(&one.name().len()).then_with(|| one.cmp(other)));
     names.dedup();
     names
 }
 
-/// Every run that may lie above that one, by its name alone, the nearest first.
-pub(super) fn above(scope: &Scope) -> impl Iterator<Item = Scope> {
-    let name = scope.name();
-    let ends = name.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
-    let names: Vec<_> = ends.into_iter().rev().filter_map(|end| Scope::run(name.get(..end)?).ok()).collect();
-    names.into_iter()
-}
-
 fn open_here(enforcer: &Enforcer, tenant: &Tenant, scope: &Scope) -> Option<Arc<Opened>> {
-    enforcer.core().runs.find(tenant, scope)?.look(State::opened)
+    enforcer.core().board.find::<Level>(tenant, scope)?.look(State::opened)
 }
 
 /// Those of the runs that the ledger knows as opened.
@@ -157,7 +145,7 @@ impl Builder {
         scope: &Scope,
         is_passing: bool,
     ) -> Result<Option<RunGuard>, Error> {
-        let above: Vec<Scope> = above(scope).collect();
+        let above: Vec<Scope> = scope.runs_above().collect();
         let tenant = root_of(&self.charge)?;
         let known = known(enforcer, &self.charge, &above).await?;
         let Some(top) = above.iter().rev().find(|scope| known.contains(scope)) else { return Ok(None) };

@@ -11,7 +11,7 @@ use super::level::{Level, Sleeper, State};
 use super::limits::{GRANTED, OnLimit, USD, line};
 use super::post::{amounts, bind, record};
 use super::report::RunReport;
-use crate::enforcer::at_once;
+use crate::engine::at_once;
 use crate::ledger::{Attribution, Frozen};
 use crate::policy::is_run_line;
 use crate::values::{Refusal, RefusalKind, Unit};

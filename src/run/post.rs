@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::enforcer::{Core, Pending};
+use crate::engine::{Core, Pending};
 use crate::ledger::{Attribution, Certainty, Note, OnExpiry, Reconcile, Record, Reply, Reserve, Resize};
 use crate::policy::Budget;
 use crate::values::{Account, Balance, Binding, Claim, Period, ReservationId, Terms, Timestamp};

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::carve::set_aside;
 use super::post::Amounts;
 use crate::decision::{Judged, Quote, explain};
-use crate::enforcer::{Core, frozen_scopes};
+use crate::engine::{Core, frozen_scopes};
 use crate::ledger::Reply;
 use crate::values::verdict::Observed;
 use crate::values::{Binding, Refusal, ReservationId, Timestamp};
@@ -21,7 +20,7 @@ pub(super) fn refusal(core: &Core, binding: &Arc<Binding>, asked: Amounts, reply
     let judged =
         Judged { binding: Arc::clone(binding), balances, requested: asked, frees_up: Vec::new(), now };
     let mut decision = explain(judged, &Quote::default(), frozen, None, false);
-    decision.set_aside_by(|account| set_aside(&core.runs, account));
+    decision.set_aside_by(|account| core.board.set_aside(account));
     told(core, decision)
 }
 

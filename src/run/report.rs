@@ -11,7 +11,7 @@ use super::figures::Figures;
 use super::limits::{BELOW, CHILDREN, ITERATIONS, OnLimit, RunLimits, TIME, TOKENS, TOOL, TOOLS, USD, View};
 use super::opened::Opened;
 use super::{RunGuard, tools};
-use crate::enforcer::at_once;
+use crate::engine::at_once;
 use crate::ledger::{Frozen, MarkAction};
 use crate::values::{Refusal, RefusalKind, Timestamp, Unit};
 use crate::{Error, Scope, Usd};

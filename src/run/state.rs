@@ -14,7 +14,7 @@ use super::post::{self, HoldTerms, amounts, bind, under};
 use super::written::{self, OPENED, is_written};
 use super::written_names::WrittenNames;
 use super::{RunGuard, tools};
-use crate::enforcer::at_once;
+use crate::engine::at_once;
 use crate::ledger::{Attribution, Certainty, Frozen, MarkAction, Note, Reconcile};
 use crate::policy::is_run_line;
 use crate::values::{Account, ReservationId, Unit};

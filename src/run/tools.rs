@@ -11,7 +11,7 @@ use super::RunGuard;
 use super::limits::{BELOW, TOOL, TOOLS, check_tool, line, signed};
 use super::post::{self, Amounts, Held, HoldTerms, amounts, bind};
 use super::refuse::{observed, refusal, unasked};
-use crate::enforcer::at_once;
+use crate::engine::at_once;
 use crate::ledger::{Note, Outcome};
 use crate::values::{Account, Balance, Binding, ReservationId, Unit};
 use crate::{Amount, Decision, Error, ErrorKind};

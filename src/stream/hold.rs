@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::output::Output;
 use super::{OnCeiling, StreamEnd, StreamOptions, StreamSeen};
-use crate::enforcer::OnAbandon;
+use crate::engine::OnAbandon;
 use crate::ledger::Ended;
 use crate::reservation::{Actual, Grown, Reached};
 use crate::values::Timestamp;

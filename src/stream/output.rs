@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::enforcer::Plan;
+use crate::engine::Plan;
 use crate::tokens::{EstimateKind, SeenText, keeps_to_limit};
 
 /// Output tokens of a stream, by its text and by what its provider said.

@@ -191,6 +191,13 @@ impl Scope {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Every run that may lie above this one, by its name alone, the nearest first.
+    pub(crate) fn runs_above(&self) -> impl Iterator<Item = Self> + use<> {
+        let ends = self.name.match_indices('/').map(|(end, _)| end).collect::<Vec<_>>();
+        let names = ends.into_iter().rev().filter_map(|end| Self::run(self.name.get(..end)?).ok());
+        names.collect::<Vec<_>>().into_iter()
+    }
 }
 
 macro_rules! constructors {

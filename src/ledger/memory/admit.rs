@@ -2,9 +2,8 @@
 
 use super::book::{Balances, RootBook};
 use super::check::{Fingerprint, fingerprint};
-use super::holds::{ExpiryCharge, HoldLine, INLINE, Key};
-use super::journal::KeptLine;
-use super::row::Change;
+use super::holds::{ExpiryCharge, INLINE, Key};
+use super::row::{Change, HoldLine, KeptLine};
 use super::rows::NO_ROW;
 use crate::Error;
 use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, has_room, negative};

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::MemoryOptions;
-use super::holds::{ExpiryCharge, HoldLine, Holds, Memory};
-use super::journal::{Journal, KeptLine, NewEntry};
-use super::row::Change;
+use super::holds::{ExpiryCharge, Holds, Memory};
+use super::journal::{Journal, NewEntry};
+use super::row::{Change, HoldLine, KeptLine};
 use super::rows::{NO_ROW, Rows};
 use crate::ledger::rules::{State, mark_counts};
 use crate::ledger::{

@@ -12,6 +12,7 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::chunks::Chunks;
+use super::row::HoldLine;
 use super::rows::Rows;
 use crate::ledger::Certainty;
 use crate::ledger::rules::State;
@@ -25,15 +26,6 @@ pub(super) enum ExpiryCharge {
     Nothing,
     Hold,
     Amounts,
-}
-
-/// One line of a hold: while it lives what it holds, afterwards what it was charged.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct HoldLine {
-    pub(super) row: u32,
-    /// The lower half of the period; the row's own period tells the upper one.
-    pub(super) period: u32,
-    pub(super) amount: i64,
 }
 
 pub(super) type HoldLines = SmallVec<[HoldLine; 8]>;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::row::Change;
+use super::row::KeptLine;
 use super::rows::Rows;
 use crate::ledger::{Attribution, EntryKind, Note};
 use crate::values::{ReservationId, Timestamp};
@@ -16,13 +16,6 @@ pub(super) struct Kept {
     lines: u8,
     pub(super) note: Note,
     pub(super) attribution: Option<Box<Attribution>>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct KeptLine {
-    pub(super) row: u32,
-    pub(super) period: i64,
-    pub(super) change: Change,
 }
 
 /// The newest entries of one root, numbered without gaps.
@@ -200,6 +193,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use super::super::row::Change;
     use super::*;
     use crate::ledger::About;
 

@@ -1,8 +1,7 @@
 //! What may change about a live hold?
 
 use super::book::{Balances, KeptLines, NO_NOTE, RootBook};
-use super::journal::KeptLine;
-use super::row::Change;
+use super::row::{Change, KeptLine};
 use crate::Error;
 use crate::ledger::rules::{State, check_shape, ended, has_room, negative};
 use crate::ledger::{EntryKind, Outcome, Reply, Resize};

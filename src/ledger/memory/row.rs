@@ -43,6 +43,23 @@ pub(super) struct Change {
     pub(super) reserved: i64,
 }
 
+/// One line of a hold: while it lives what it holds, afterwards what it was charged.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct HoldLine {
+    pub(super) row: u32,
+    /// The lower half of the period; the row's own period tells the upper one.
+    pub(super) period: u32,
+    pub(super) amount: i64,
+}
+
+/// One line of a journal entry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KeptLine {
+    pub(super) row: u32,
+    pub(super) period: i64,
+    pub(super) change: Change,
+}
+
 pub(super) fn tier_bit(threshold: &Threshold) -> u32 {
     1 << threshold.tier.min(31)
 }

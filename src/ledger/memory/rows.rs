@@ -8,9 +8,7 @@ use std::collections::HashMap;
 use hashbrown::HashTable;
 
 use super::chunks::Chunks;
-use super::holds::HoldLine;
-use super::journal::KeptLine;
-use super::row::{Change, Row, Slot, keep_until, place_in, tier_bit};
+use super::row::{Change, HoldLine, KeptLine, Row, Slot, keep_until, place_in, tier_bit};
 use crate::Error;
 use crate::values::{Account, Balance, ClaimLine, Period, Timestamp};
 

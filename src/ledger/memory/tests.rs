@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::journal::KeptLine;
-use super::row::Change;
+use super::row::{Change, KeptLine};
 use super::{MemoryLedger, MemoryOptions};
 use crate::ledger::{Certainty, ImmediateLedger, Note, OnExpiry, Outcome, Reconcile, Release, Reserve};
 use crate::values::{

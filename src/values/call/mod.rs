@@ -311,6 +311,12 @@ impl Call {
         &self.model
     }
 
+    /// Whether it carries a run's scope at all.
+    #[inline]
+    pub(crate) fn names_run(&self) -> bool {
+        self.scopes.iter().any(|scope| scope.kind() == &ScopeKind::Run)
+    }
+
     /// The organisation, where one was named.
     #[must_use]
     pub fn organization_name(&self) -> Option<&str> {

@@ -11,7 +11,10 @@ const LAYERS: [(&str, &[&[&str]]); 7] = [
     ("knowledge", &[&["policy", "pricing", "tokens", "wire"]]),
     ("decision", &[&["decision"]]),
     ("ledger", &[&["ledger"]]),
-    ("enforcement", &[&["engine"], &["reservation"], &["enforcer"], &["client", "stream", "run"], &["http"]]),
+    (
+        "enforcement",
+        &[&["engine"], &["reservation"], &["enforcer"], &["client", "stream", "run"], &["assemble", "http"]],
+    ),
     ("insight", &[&["observe"], &["insight"], &["govern"]]),
     ("testing", &[&["testing"]]),
 ];

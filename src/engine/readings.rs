@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use compact_str::CompactString;
 
-use super::Plan;
 use crate::policy::OnUnknownModel;
 use crate::pricing::ModelPrice;
+use crate::values::Timestamp;
 use crate::values::call::fee::Reading;
-use crate::values::{Fees, Timestamp};
 use crate::{Call, Error, Policy, PricingTable, Usd};
 
 /// A reading that has a price.
 #[derive(Debug)]
 pub(super) struct Reader {
-    reading: Reading,
-    uses: u64,
+    pub(super) reading: Reading,
+    pub(super) uses: u64,
     price: Arc<ModelPrice>,
 }
 
@@ -81,7 +80,7 @@ impl Readers {
 
 impl Reader {
     /// What it takes of an input of so many tokens: nothing, where that is too short.
-    fn of(&self, call: &Call, tokens_input: u64) -> Result<Beside, Error> {
+    pub(super) fn of(&self, call: &Call, tokens_input: u64) -> Result<Beside, Error> {
         let Reading { output_tokens, from_input_tokens, caches, .. } = self.reading;
         if tokens_input < from_input_tokens || self.uses == 0 {
             return Ok(Beside::default());
@@ -96,42 +95,5 @@ impl Reader {
             tokens_input: read.saturating_mul(self.uses),
             tokens_output: output_tokens.saturating_mul(self.uses),
         })
-    }
-}
-
-impl Plan {
-    /// What is read beside the answer of an input of so many tokens.
-    #[inline]
-    pub(crate) fn beside(&self, tokens_input: u64) -> Result<Beside, Error> {
-        if self.readers.is_empty() {
-            return Ok(Beside::default());
-        }
-        self.readers.iter().try_fold(Beside::default(), |sum, reader| {
-            let more = reader.of(&self.call, tokens_input)?;
-            Ok(Beside {
-                usd: sum.usd.checked_add(more.usd)?,
-                tokens_input: sum.tokens_input.saturating_add(more.tokens_input),
-                tokens_output: sum.tokens_output.saturating_add(more.tokens_output),
-            })
-        })
-    }
-
-    /// The fees of a call, with what is read beside its answer.
-    pub(super) fn fees_with_readings(&self, tokens_input: u64) -> Fees {
-        let mut fees = self.fees.clone();
-        let held = self.readers.iter().filter_map(|reader| {
-            let usd = reader.of(&self.call, tokens_input).ok()?.usd;
-            let assumed = if reader.reading.uses.is_none() { ", assumed" } else { "" };
-            let who = reader.reading.model.as_deref().unwrap_or("compaction");
-            (usd > Usd::ZERO)
-                .then(|| (usd, format!("{} × {who}, which reads the input{assumed}: {usd} USD", reader.uses)))
-        });
-        let held: Vec<_> = held.collect();
-        if !held.is_empty() {
-            let sum = held.iter().try_fold(fees.usd, |sum, (usd, _)| sum.checked_add(*usd));
-            fees.usd = sum.unwrap_or(Usd::MAX);
-            fees.notes = Some(held.into_iter().map(|(_, note)| note).collect());
-        }
-        fees
     }
 }

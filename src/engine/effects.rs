@@ -1,55 +1,46 @@
-//! Which crossings did observers hear, and which did a crash keep from them?
+//! What did a command bring to light, and who is told?
 
-use std::collections::VecDeque;
-
-use parking_lot::Mutex;
-
-use super::Core;
-use crate::ledger::{PendingEvent, Reached};
+use super::core::Core;
+use crate::ledger::{Effects, Expired, PendingEvent, Reached};
 use crate::values::verdict::period_text;
-use crate::values::{Account, Binding, TierAction};
-use crate::{Error, Event, Window};
+use crate::values::{Binding, TierAction, Unit};
+use crate::{Error, Event, Usd, Window};
 
 /// How many events are read from the ledger at a time.
 const PAGE: usize = 100;
 
-/// More than this are not remembered as told: the oldest may be told again.
-const TOLD_MAX: usize = 1_000;
-
-/// What this process told its observers and the ledger does not know yet to be told.
-#[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<VecDeque<(Account, i64, u8)>>);
-
-impl Told {
-    /// Notes that it is told here, and forgets the oldest where these are too many.
-    pub(super) fn note(&self, reached: &Reached) {
-        self.note_new(reached);
-        let mut told = self.0.lock();
-        let surplus = told.len().saturating_sub(TOLD_MAX);
-        told.drain(..surplus);
-    }
-
-    /// The same for what is about to be confirmed: it may be one page more. Says whether it was not noted before.
-    fn note_new(&self, reached: &Reached) -> bool {
-        let (key, mut told) = (key(reached), self.0.lock());
-        let is_new = !told.contains(&key);
-        if is_new {
-            told.push_back(key);
-        }
-        is_new
-    }
-
-    /// The ledger knows that it was told: it need not be remembered here.
-    fn strike(&self, reached: &Reached) {
-        let (key, mut told) = (key(reached), self.0.lock());
-        if let Some(place) = told.iter().position(|told| *told == key) {
-            told.remove(place);
+impl Core {
+    /// Tells observers what a command brought to light.
+    #[inline]
+    pub(crate) fn tell_news(&self, binding: &Binding, effects: Option<Box<Effects>>) {
+        if let Some(effects) = effects.filter(|_| !self.observers.is_empty()) {
+            self.tell_all(Some(binding), &effects);
         }
     }
-}
 
-fn key(reached: &Reached) -> (Account, i64, u8) {
-    (reached.account.clone(), reached.period, reached.tier)
+    /// Tells observers what came to light while a command without lines was obeyed.
+    pub(crate) fn tell_news_without_lines(&self, effects: Option<Box<Effects>>) {
+        if let Some(effects) = effects.filter(|_| !self.observers.is_empty()) {
+            self.tell_all(None, &effects);
+        }
+    }
+
+    fn tell_expiry(&self, expired: &Expired) {
+        let dollars = expired.charged.iter().find(|(account, _)| account.unit() == &Unit::Usd);
+        let usd = dollars.map_or(Usd::ZERO, |(_, nanos)| Usd::from_nanos(*nanos));
+        self.tell(&Event::Expired { id: expired.id, due: expired.due, usd });
+    }
+
+    #[cold]
+    fn tell_all(&self, binding: Option<&Binding>, effects: &Effects) {
+        effects.expired.iter().for_each(|expired| self.tell_expiry(expired));
+        for reached in &effects.reached {
+            self.tell(&self.crossing(binding, reached));
+            if self.ledger.capabilities().durable {
+                self.told.note(reached);
+            }
+        }
+    }
 }
 
 impl Core {
@@ -79,7 +70,7 @@ impl Core {
     ///
     /// In the words of the call whose command found it, where it was found on that call's lines; else
     /// as the policy of now has them.
-    pub(super) fn crossing(&self, found_by: Option<&Binding>, reached: &Reached) -> Event {
+    fn crossing(&self, found_by: Option<&Binding>, reached: &Reached) -> Event {
         let account = &reached.account;
         let lines = found_by.map_or(&[][..], |binding| &binding.bound);
         let bound = lines.iter().find(|bound| bound.account == *account);

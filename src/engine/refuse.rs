@@ -1,16 +1,17 @@
 //! Why not? Refusals, whether the ledger was asked or not.
 
-use super::admission::Ask;
-use super::{Core, Plan, Priced};
+use super::ask::Ask;
+use super::core::Core;
+use super::plan::Plan;
+use super::quote::Priced;
 use crate::decision::{Judged, Quote, explain};
 use crate::ledger::Effects;
-use crate::run::set_aside;
 use crate::values::no_limit::ApiLimit;
 use crate::values::verdict::Observed;
 use crate::values::{Binding, FrozenScope, ReservationId};
 use crate::{Amount, Decision, Event};
 
-pub(super) fn refusal(
+pub(crate) fn refusal(
     plan: &Plan,
     ask: &Ask<'_>,
     judged: Judged,
@@ -21,7 +22,7 @@ pub(super) fn refusal(
     let frozen = frozen_scopes(effects.as_deref());
     plan.core.tell_news(&judged.binding, effects);
     let mut decision = explain(judged, &quote(plan, ask, priced), frozen, None, false).observing(observed);
-    decision.set_aside_by(|account| set_aside(&plan.core.runs, account));
+    decision.set_aside_by(|account| plan.core.board.set_aside(account));
     decision.missing.clone_from(&plan.missing);
     decision.priced_as.clone_from(&plan.priced_as);
     decision.output_tokens_unsaid = output_unsaid(plan, ask);
@@ -29,7 +30,7 @@ pub(super) fn refusal(
 }
 
 /// The output of each choice that is held for a call that names no limit, though it could.
-pub(super) fn output_unsaid(plan: &Plan, ask: &Ask<'_>) -> Option<u64> {
+pub(crate) fn output_unsaid(plan: &Plan, ask: &Ask<'_>) -> Option<u64> {
     let is_unsaid = ask.output.is_none() || ask.terms.is_unsaid;
     let held = plan.output_held(ask);
     (is_unsaid && held > 0 && ask.terms.api != ApiLimit::Media).then_some(held)
@@ -46,7 +47,7 @@ pub(crate) fn frozen_scopes(effects: Option<&Effects>) -> Vec<FrozenScope> {
     frozen.iter().map(words).collect()
 }
 
-pub(super) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
+pub(crate) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
     Quote {
         amount: Amount::request(priced.usd, priced.tokens_input, priced.tokens_output),
         price: plan.price.clone(),
@@ -62,7 +63,7 @@ pub(super) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
 impl Core {
     /// Tells of a call that passes though nobody limits it.
     #[cold]
-    pub(super) fn tell_unbound(&self, id: ReservationId, binding: &Binding) {
+    pub(crate) fn tell_unbound(&self, id: ReservationId, binding: &Binding) {
         let Some(choice) = binding.unbound.filter(|_| !self.observers.is_empty()) else { return };
         let (model, scopes) = (binding.model.clone(), binding.claim.scopes_all().cloned().collect());
         self.tell(&Event::Unbound { id, model, scopes, choice });
@@ -70,7 +71,7 @@ impl Core {
 
     /// Tells of a call that is held at the price of another model.
     #[cold]
-    pub(super) fn tell_priced_as(&self, id: ReservationId, plan: &Plan) {
+    pub(crate) fn tell_priced_as(&self, id: ReservationId, plan: &Plan) {
         let Some(as_model) = plan.priced_as.clone().filter(|_| !self.observers.is_empty()) else { return };
         self.tell(&Event::PricedAs { id, model: plan.call.model.clone(), as_model });
     }

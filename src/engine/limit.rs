@@ -1,7 +1,7 @@
 //! How much may an attempt generate, and must its request be told?
 
-use super::Plan;
-use super::admission::Ask;
+use super::ask::{Ask, Limit};
+use super::plan::Plan;
 use crate::pricing::{Reasoning, thinks_beside_limit};
 use crate::tokens::{Estimate, EstimateKind};
 use crate::values::no_limit::ApiLimit;
@@ -13,30 +13,10 @@ const WRITTEN: u64 = 16_384;
 /// The same where the model may reason unseen: what it thinks counts as output.
 const WRITTEN_REASONING: u64 = 65_536;
 
-/// The output of each choice that an attempt is held for at most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Limit {
-    pub(crate) tokens: u64,
-    /// The request does not say so by itself, and must be sent with it.
-    pub(crate) is_written: bool,
-    /// The provider stops there: the request says so, its API or its model.
-    pub(crate) stops: bool,
-}
-
-impl Limit {
-    const fn of(tokens: u64) -> Self {
-        Self { tokens, is_written: false, stops: true }
-    }
-
-    const fn written(tokens: u64) -> Self {
-        Self { tokens, is_written: true, stops: true }
-    }
-}
-
 impl Plan {
     /// The same ask with its limit worked out: what was asked for, or what becomes of a request that names none.
     #[inline]
-    pub(super) fn limited<'a>(&self, ask: &Ask<'a>, input: &Estimate) -> Result<Ask<'a>, Error> {
+    pub(crate) fn limited<'a>(&self, ask: &Ask<'a>, input: &Estimate) -> Result<Ask<'a>, Error> {
         let limit = match ask.output {
             Some(asked) if !ask.terms.is_unsaid => self.of_asked(ask, asked),
             asked => self.of_unsaid(ask, asked, input)?,
@@ -176,33 +156,33 @@ impl Plan {
     }
 
     /// The most that the model takes of one input of this call: what its row says, or the more that the request asks for.
-    pub(super) fn largest_input(&self, ask: &Ask<'_>) -> Option<u64> {
+    pub(crate) fn largest_input(&self, ask: &Ask<'_>) -> Option<u64> {
         self.context().map(|row| row.max(ask.context_tokens.unwrap_or(0)))
     }
 
     /// The largest answer of this model to such a request; `None` where nobody knows.
-    pub(super) fn largest_answer(&self, ask: &Ask<'_>) -> Option<u64> {
+    pub(crate) fn largest_answer(&self, ask: &Ask<'_>) -> Option<u64> {
         // Where a table's maximum is too low, a request that cannot be lowered to it may use all that it asks for.
         let is_sealed = ask.terms.is_sealed && !ask.terms.is_unsaid;
         self.model_max().or(self.context()).filter(|_| !is_sealed)
     }
 
     /// The most that is held of an input: what the largest of the models takes that may answer.
-    pub(super) fn largest_held(&self, ask: &Ask<'_>) -> Option<u64> {
+    pub(crate) fn largest_held(&self, ask: &Ask<'_>) -> Option<u64> {
         let others = self.call.span.map_or(0, |span| span.input.saturating_mul(u64::from(ask.inputs.max(1))));
         self.largest_inputs(ask).map(|own| own.max(others))
     }
 
     /// What this model is billed for, of an input and an output that may be another's.
     #[inline]
-    pub(super) fn billed(&self, input: u64, output: u64) -> (u64, u64) {
+    pub(crate) fn billed(&self, input: u64, output: u64) -> (u64, u64) {
         self.call
             .span
             .map_or((input, output), |span| (input.min(span.own_input), output.min(span.own_output)))
     }
 
     /// The same of all its inputs together, each of which may fill the context.
-    pub(super) fn largest_inputs(&self, ask: &Ask<'_>) -> Option<u64> {
+    pub(crate) fn largest_inputs(&self, ask: &Ask<'_>) -> Option<u64> {
         self.largest_input(ask).map(|one| one.saturating_mul(u64::from(ask.inputs.max(1))))
     }
 
@@ -211,7 +191,7 @@ impl Plan {
     }
 
     /// The most that it writes whatever its limit says: nothing, but where it thinks beside that.
-    pub(super) fn thought_beside_limit(&self) -> u64 {
+    pub(crate) fn thought_beside_limit(&self) -> u64 {
         let always = self.price.as_ref().is_some_and(|price| price.reasoning() == Reasoning::Always);
         let most = || self.model_max().or(self.context()).unwrap_or(0);
         if always && thinks_beside_limit(&self.call.model) { most() } else { 0 }

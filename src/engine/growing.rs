@@ -8,7 +8,6 @@ use std::task::Waker;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::Core;
 use crate::values::{Binding, ReservationId};
 
 /// The open streams that are held by slices, in the order in which they were reserved: ids are made in it.
@@ -34,7 +33,7 @@ struct Growth {
 
 /// A stream's place among them, given up with its last clone.
 pub(crate) struct GrowingPlace {
-    core: Arc<Core>,
+    growing: Arc<Growing>,
     id: ReservationId,
 }
 
@@ -141,21 +140,21 @@ fn tell(
 impl GrowingPlace {
     /// Takes a place for a stream that may still take so much of each line.
     pub(crate) fn of(
-        core: &Arc<Core>,
+        growing: &Arc<Growing>,
         id: ReservationId,
         binding: &Arc<Binding>,
         rest: SmallVec<[i64; 8]>,
     ) -> Self {
         let binding = Arc::clone(binding);
         let growth = Growth { binding, rest, has_begun: false, has_news: true, waker: None };
-        core.growing.streams.lock().insert(id, growth);
-        Self { core: Arc::clone(core), id }
+        growing.streams.lock().insert(id, growth);
+        Self { growing: Arc::clone(growing), id }
     }
 }
 
 impl Drop for GrowingPlace {
     fn drop(&mut self) {
-        self.core.growing.leave(self.id);
+        self.growing.leave(self.id);
     }
 }
 

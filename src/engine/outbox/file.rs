@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
-use super::Pending;
-use super::letter::Letter;
+use super::letter::{Letter, damaged};
+use super::pending::Pending;
 use crate::values::private;
 use crate::{Error, ErrorKind};
 
@@ -239,10 +239,6 @@ pub(super) fn read(text: &[u8]) -> Result<BTreeMap<u64, Pending>, Error> {
         };
     }
     Ok(left)
-}
-
-pub(super) fn damaged(problem: &dyn fmt::Display) -> Error {
-    Error::new(ErrorKind::Damaged, problem.to_string())
 }
 
 fn unusable(path: &Path, problem: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

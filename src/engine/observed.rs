@@ -1,9 +1,12 @@
 //! What would have been refused, were everything enforced that only observes?
 
-use super::{Ask, Core, Plan, Priced};
+use super::ask::Ask;
+use super::core::Core;
+use super::plan::Plan;
+use super::quote::Priced;
+use super::refuse::frozen_scopes;
 use crate::decision::over_cap;
 use crate::ledger::Effects;
-use crate::reservation::Reservation;
 use crate::values::verdict::Observed;
 use crate::values::{Input, Refusal, ReservationId};
 use crate::{Decision, Event};
@@ -11,7 +14,7 @@ use crate::{Decision, Event};
 impl Plan {
     /// What would refuse this attempt beside the budgets; `None` where nothing observes.
     #[inline]
-    pub(super) fn observed(&self, exempt: bool, ask: &Ask<'_>, priced: Priced) -> Option<Box<Observed>> {
+    pub(crate) fn observed(&self, exempt: bool, ask: &Ask<'_>, priced: Priced) -> Option<Box<Observed>> {
         self.binding(exempt).observes_some.then(|| Box::new(self.observe(exempt, ask, priced)))
     }
 
@@ -27,31 +30,24 @@ impl Plan {
     }
 
     /// What a cap would refuse that only observes.
-    pub(super) fn over_observed_cap(&self, exempt: bool, ask: &Ask<'_>, priced: Priced) -> Option<Refusal> {
+    pub(crate) fn over_observed_cap(&self, exempt: bool, ask: &Ask<'_>, priced: Priced) -> Option<Refusal> {
         let caps = &self.binding(exempt).caps_observed;
         over_cap(caps, priced.tokens_input, self.usd_at_most(ask, priced), ask.output)
     }
 }
 
 /// The same with the scopes that the ledger found frozen and passed by.
-pub(super) fn with_frozen(
+pub(crate) fn with_frozen(
     observed: Option<Box<Observed>>,
     effects: Option<&Effects>,
 ) -> Option<Box<Observed>> {
     let mut observed = observed?;
-    observed.frozen = super::frozen_scopes(effects);
+    observed.frozen = frozen_scopes(effects);
     Some(observed)
 }
 
 impl Core {
     /// Tells of a call that was let pass and that enforcement would have refused.
-    #[inline]
-    pub(super) fn tell_observed(&self, reservation: &Reservation) {
-        if reservation.binding().observes_some && !self.observers.is_empty() {
-            self.tell_would_refuse(reservation.id(), &reservation.decision());
-        }
-    }
-
     #[cold]
     pub(crate) fn tell_would_refuse(&self, id: ReservationId, decision: &Decision) {
         let refusals = decision.would_refuse();

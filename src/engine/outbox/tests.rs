@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Outbox, OutboxFile, Pending, Waiting};
-use crate::enforcer::at_once;
+use crate::engine::at_once;
 use crate::ledger::{Certainty, Note};
 use crate::values::{Binding, ManualClock, ReservationId, Timestamp, Unit};
 use crate::{Budget, Call, Clock, Enforcer, ErrorKind, Policy, Scope, Window};

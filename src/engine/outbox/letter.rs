@@ -1,19 +1,19 @@
 //! How is a command written that waits in a file?
 
+use std::fmt;
 use std::sync::Arc;
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::Pending;
-use super::file::damaged;
+use super::pending::Pending;
 use crate::ledger::{About, Certainty, Ended, Note};
 use crate::values::{
     Account, Binding, BudgetKey, Caps, Claim, ClaimLine, Period, ReservationId, Tenant, Terms, Threshold,
     TierAction, Timestamp, Unit,
 };
-use crate::{Error, Scope, Usage, Window};
+use crate::{Error, ErrorKind, Scope, Usage, Window};
 
 /// A command with its lines, which a policy may no longer name when it is read.
 #[derive(Serialize, Deserialize)]
@@ -168,4 +168,9 @@ impl Written {
         };
         (line, bound)
     }
+}
+
+/// What is written there is no command of this version.
+pub(super) fn damaged(problem: &dyn fmt::Display) -> Error {
+    Error::new(ErrorKind::Damaged, problem.to_string())
 }

@@ -1,0 +1,50 @@
+//! Where is an enforcer put together? Here alone, above everything that it is made of.
+//!
+//! Runs are built on the enforcer, and the enforcer sends calls that name a run to whoever keeps runs. Neither may
+//! import the other, so both meet here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+
+use arc_swap::ArcSwap;
+
+use crate::enforcer::EnforcerBuilder;
+use crate::engine::{Board, Core, Outage, Swaps, Told};
+use crate::run::NamedRuns;
+use crate::{Enforcer, MemoryLedger};
+
+impl EnforcerBuilder {
+    /// The enforcer.
+    #[must_use]
+    pub fn build(self) -> Enforcer {
+        let policy = match self.unbound {
+            Some(unbound) => self.policy.unbound(unbound),
+            None => self.policy,
+        };
+        let clock = self.clock;
+        let ledger = self.ledger.unwrap_or_else(|| Arc::new(MemoryLedger::with_clock(Arc::clone(&clock))));
+        let core = Core {
+            policy: ArcSwap::from_pointee(policy),
+            prices: ArcSwap::from_pointee(self.prices),
+            epoch: AtomicU64::new(0),
+            ledger,
+            estimator: self.estimator,
+            output_sizing: self.output_sizing,
+            clock,
+            clock_offset: AtomicI64::new(0),
+            clock_behind: AtomicBool::new(false),
+            observers: self.observers,
+            abandoned: self.abandoned,
+            on_no_limit: self.on_no_limit,
+            unseen: self.unseen,
+            outage: Outage::new(self.ledger_away),
+            hold_grace: self.hold_grace,
+            outbox: self.outbox,
+            told: Told::default(),
+            swaps: Swaps::new(()),
+            growing: Arc::default(),
+            board: Board::default(),
+        };
+        Enforcer::of(core, Arc::new(NamedRuns))
+    }
+}

@@ -1,0 +1,120 @@
+//! What does a caller keep who makes many calls of one charge set?
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::admission::Admission;
+use super::reserve::{check, refuse_unasked, reserve, reserve_at_once};
+use crate::engine::{Ask, Core, Plan, Priced, at_once};
+use crate::policy::Budget;
+use crate::values::{Input, Refusal, Timestamp};
+use crate::{Call, Decision, Error};
+
+/// A charge set resolved once: what a caller keeps for each key or run.
+///
+/// It refreshes itself when a window ends or policy or prices are swapped.
+///
+/// ```
+/// use token_budget::usage::Unit;
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Window};
+///
+/// let two = Budget::count("key", Scope::api_key("k1")?, Unit::Requests, 2, Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([two])?).build();
+/// let key = enforcer.prepare(&Call::new("gpt-4o").api_key("k1"))?;
+/// for _ in 0..2 {
+///     key.reserve_now(1_000, 200)?.or_refusal()?.send().reconcile_now(Usage::of(1_000, 150))?;
+/// }
+/// assert!(!key.reserve_now(1_000, 200)?.is_admitted());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Prepared {
+    plan: ArcSwap<Plan>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prepared({})", self.plan.load().call.model)
+    }
+}
+
+impl Prepared {
+    /// The same charge set, for somebody else to keep.
+    pub(crate) fn again(&self) -> Self {
+        Self { plan: ArcSwap::new(self.plan.load_full()) }
+    }
+
+    pub(crate) fn new(core: Arc<Core>, call: &Call, own: Arc<[Arc<Budget>]>) -> Result<Self, Error> {
+        let now = core.now();
+        Ok(Self { plan: ArcSwap::new(Plan::resolve(&core, call, &own, now)?) })
+    }
+
+    /// Holds room for so many input tokens and at most so many output tokens.
+    ///
+    /// # Errors
+    /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
+    pub async fn reserve(&self, input_tokens: u64, output_tokens: u64) -> Result<Admission, Error> {
+        let input = Input::Tokens(input_tokens);
+        self.reserve_ask(&Ask::sized(&input, Some(output_tokens))).await
+    }
+
+    /// The same without a runtime, for ledgers that answer at once.
+    ///
+    /// # Errors
+    /// As [`Enforcer::reserve_now`](crate::Enforcer::reserve_now).
+    pub fn reserve_now(&self, input_tokens: u64, output_tokens: u64) -> Result<Admission, Error> {
+        let input = Input::Tokens(input_tokens);
+        let ask = Ask::sized(&input, Some(output_tokens));
+        let (plan, now) = self.current()?;
+        match reserve_at_once(&plan, &ask, now)? {
+            Some(admission) => Ok(admission),
+            None => at_once(reserve(plan, &ask, now))?,
+        }
+    }
+
+    /// Holds room for another call of the same charge set: its input, output, choices and time-out count.
+    ///
+    /// # Errors
+    /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
+    pub async fn reserve_call(&self, call: &Call) -> Result<Admission, Error> {
+        if !self.plan.load().call.pays_alike(call) {
+            let text = "pays or asks for something else than this was prepared for: scopes, model, tags or conditions";
+            return Err(Error::invalid("call", text));
+        }
+        self.reserve_ask(&Ask::of(call)).await
+    }
+
+    /// Advises on another call of the same charge set.
+    pub(crate) async fn check(&self, call: &Call) -> Result<Decision, Error> {
+        let (plan, now) = self.current()?;
+        check(&plan, &Ask::of(call), now).await
+    }
+
+    async fn reserve_ask(&self, ask: &Ask<'_>) -> Result<Admission, Error> {
+        let (plan, now) = self.current()?;
+        reserve(plan, ask, now).await
+    }
+
+    /// The plan as of now, resolved anew where something changed.
+    #[inline]
+    fn current(&self) -> Result<(Arc<Plan>, Timestamp), Error> {
+        let plan = self.plan.load_full();
+        let now = plan.core.now();
+        if plan.is_current(now) { Ok((plan, now)) } else { Ok((self.refresh(&plan, now)?, now)) }
+    }
+
+    /// A refusal that the caller found by itself: a run out of time.
+    pub(crate) async fn refused_by(&self, refusal: Refusal, now: Timestamp) -> Result<Box<Decision>, Error> {
+        let plan = self.plan.load_full();
+        let ask = Ask::sized(&Input::Tokens(0), Some(0));
+        refuse_unasked(&plan, &ask, Priced::default(), Some(refusal), now).await
+    }
+
+    #[cold]
+    fn refresh(&self, plan: &Plan, now: Timestamp) -> Result<Arc<Plan>, Error> {
+        let plan = plan.again(now)?;
+        self.plan.store(Arc::clone(&plan));
+        Ok(plan)
+    }
+}

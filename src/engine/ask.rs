@@ -1,0 +1,88 @@
+//! What does one attempt ask for, beside who pays?
+
+use std::time::Duration;
+
+use crate::Call;
+use crate::values::Input;
+use crate::values::no_limit::OutputTerms;
+
+/// What one attempt asks for, beside who pays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) input: &'a Input,
+    pub(crate) output: Option<u64>,
+    pub(crate) terms: OutputTerms,
+    /// The output of each choice that may be generated; worked out once the input is known.
+    pub(crate) limit: Limit,
+    /// Output of each choice that a stream is held for at first.
+    pub(crate) slice: Option<u64>,
+    pub(crate) choices: u32,
+    /// Inputs that the model reads each by itself.
+    pub(crate) inputs: u32,
+    /// Whether the request switches reasoning on or off.
+    pub(crate) reasoning: Option<bool>,
+    /// Whether the provider goes on though nobody listens.
+    pub(crate) in_background: bool,
+    /// Whether the answer begins with the prompt.
+    pub(crate) echoes: bool,
+    pub(crate) timeout: Option<Duration>,
+    /// The context that the request asks for, where it is larger than the model's own.
+    pub(crate) context_tokens: Option<u64>,
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn of(call: &'a Call) -> Self {
+        Self {
+            input: &call.input,
+            output: call.output_requested,
+            terms: call.output_terms,
+            reasoning: call.reasoning,
+            limit: Limit::default(),
+            slice: call.slice,
+            choices: call.choices,
+            inputs: call.inputs,
+            in_background: call.background,
+            echoes: call.echoes,
+            timeout: call.timeout,
+            context_tokens: call.context_tokens,
+        }
+    }
+
+    /// One answer of so many output tokens at most.
+    pub(crate) fn sized(input: &'a Input, output: Option<u64>) -> Self {
+        Self {
+            input,
+            output,
+            terms: OutputTerms::default(),
+            reasoning: None,
+            limit: Limit::default(),
+            slice: None,
+            choices: 1,
+            inputs: 1,
+            in_background: false,
+            echoes: false,
+            timeout: None,
+            context_tokens: None,
+        }
+    }
+}
+
+/// The output of each choice that an attempt is held for at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) tokens: u64,
+    /// The request does not say so by itself, and must be sent with it.
+    pub(crate) is_written: bool,
+    /// The provider stops there: the request says so, its API or its model.
+    pub(crate) stops: bool,
+}
+
+impl Limit {
+    pub(super) const fn of(tokens: u64) -> Self {
+        Self { tokens, is_written: false, stops: true }
+    }
+
+    pub(super) const fn written(tokens: u64) -> Self {
+        Self { tokens, is_written: true, stops: true }
+    }
+}

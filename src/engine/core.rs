@@ -1,0 +1,74 @@
+//! What every clone of an enforcer and every open reservation shares.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use parking_lot::Mutex;
+
+use super::board::Board;
+use super::choice::OnAbandon;
+use super::growing::Growing;
+use super::outage::Outage;
+use super::outbox::Outbox;
+use super::told::Told;
+use crate::pricing::Unseen;
+use crate::tokens::OutputSizing;
+use crate::values::OnNoLimit;
+use crate::{BudgetLedger, Clock, Event, Observer, Policy, PricingTable, TokenEstimator};
+
+/// What every clone of an enforcer and every open reservation shares.
+pub(crate) struct Core {
+    pub(crate) policy: ArcSwap<Policy>,
+    pub(crate) prices: ArcSwap<PricingTable>,
+    /// Counts swaps of policy or prices; whatever was resolved before is resolved anew.
+    pub(crate) epoch: AtomicU64,
+    pub(crate) ledger: Arc<dyn BudgetLedger>,
+    pub(crate) estimator: Arc<dyn TokenEstimator>,
+    pub(crate) output_sizing: OutputSizing,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How far the ledger's clock is ahead of this machine's, in nanoseconds.
+    pub(crate) clock_offset: AtomicI64,
+    pub(crate) clock_behind: AtomicBool,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) abandoned: OnAbandon,
+    pub(crate) on_no_limit: Option<OnNoLimit>,
+    /// How fast models generate unseen, whatever their rows say.
+    pub(crate) unseen: Option<Unseen>,
+    pub(crate) outage: Outage,
+    pub(crate) hold_grace: Duration,
+    pub(crate) outbox: Outbox,
+    pub(crate) told: Told,
+    pub(crate) swaps: Swaps,
+    /// Open streams that are held by slices.
+    pub(crate) growing: Arc<Growing>,
+    /// Who watches a scope: the runs that have a guard in this process.
+    pub(crate) board: Board,
+}
+
+/// One swap of policy or prices at a time.
+pub(crate) type Swaps = Mutex<()>;
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Core")
+    }
+}
+
+impl Core {
+    pub(crate) fn changed(&self) {
+        self.epoch.fetch_add(1, Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn tell(&self, event: &Event) {
+        for observer in &self.observers {
+            // Events are told from drops, too, where a panic would end the process. The panic hook has said it.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.observe(event)));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What a request needs before it is admitted and after: its plan, its quote, and the one door to the ledger.
+//!
+//! Whoever enforces stands above: `reservation` and `enforcer` are written with what lies here, and nothing here
+//! knows them. [`plan`] says which budgets bind a charge set, and at which price; [`quote`] what is held; [`link`]
+//! asks the ledger; [`outbox`] keeps what could not be told to it, and [`deliver`] sends that; [`effects`] tells
+//! observers what came to light; [`board`] knows who in this process watches a scope.
+
+mod ask;
+mod board;
+mod choice;
+mod core;
+mod deliver;
+mod growing;
+mod hidden;
+mod kept;
+mod limit;
+mod link;
+mod effects;
+mod observed;
+mod outage;
+mod outbox;
+mod plan;
+mod quote;
+mod readings;
+mod refuse;
+mod told;
+
+pub(crate) use ask::Ask;
+pub(crate) use board::{Board, Watcher};
+pub use choice::{OnAbandon, OnOutage};
+pub(crate) use core::{Core, Swaps};
+pub(crate) use deliver::is_undelivered;
+pub(crate) use growing::GrowingPlace;
+pub(crate) use hidden::Hidden;
+pub(crate) use kept::PlanCache;
+pub(crate) use link::at_once;
+pub(crate) use observed::with_frozen;
+pub(crate) use outage::Outage;
+pub use outbox::OutboxFile;
+pub(crate) use outbox::{Outbox, Pending};
+pub(crate) use plan::{Plan, assumed_version, price_version};
+pub(crate) use quote::{Priced, learned_key};
+pub(crate) use readings::Beside;
+pub(crate) use refuse::{frozen_scopes, output_unsaid, quote, refusal};
+pub(crate) use told::Told;

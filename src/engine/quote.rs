@@ -1,0 +1,186 @@
+//! What is a call held for: how many tokens, how many dollars, and by how much could it be more?
+
+use super::ask::Ask;
+use super::hidden::Hidden;
+use super::plan::Plan;
+use super::readings::Beside;
+use crate::pricing::{ModelPrice, Reasoning};
+use crate::tokens::OutputSizing;
+use crate::values::{Excess, Fees, Input, Terms, Unit};
+use crate::{Amount, Call, Error, Usd};
+
+/// What a call is held for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Priced {
+    pub(crate) usd: Usd,
+    pub(crate) tokens_input: u64,
+    /// Of all choices together.
+    pub(crate) tokens_output: u64,
+    /// Read and written beside the answer, which is billed apart.
+    pub(crate) beside_input: u64,
+    pub(crate) beside_output: u64,
+}
+
+impl Priced {
+    #[inline]
+    pub(crate) fn amount(self) -> Amount {
+        let input = self.tokens_input.saturating_add(self.beside_input);
+        Amount::request(self.usd, input, self.tokens_output.saturating_add(self.beside_output))
+    }
+}
+
+impl Plan {
+    /// Whether nobody said what goes in, though a limit counts it that is enforced.
+    pub(crate) fn is_unsaid(&self, ask: &Ask<'_>) -> bool {
+        matches!(ask.input, Input::Unsaid) && self.counts_input(false)
+    }
+
+    #[cold]
+    pub(crate) fn counts_input(&self, observed: bool) -> bool {
+        // Where the model takes nothing for its input, dollars do not depend on it.
+        let costs = self.price(1_000_000, 0, 1).map_or(true, |priced| priced.usd > Usd::ZERO);
+        let counts = |bound: &Terms| {
+            bound.limit.is_some()
+                && bound.observe == observed
+                && match bound.account.unit() {
+                    Unit::Usd => costs,
+                    Unit::Tokens | Unit::TokensInput => true,
+                    _ => false,
+                }
+        };
+        let caps = if observed { &self.binding.caps_observed } else { &self.binding.caps };
+        let exempt = self.exempt.iter().flat_map(|binding| &binding.bound);
+        caps.tokens_input.is_some()
+            || (caps.usd.is_some() && costs)
+            || self.binding.bound.iter().chain(exempt).any(counts)
+    }
+
+    /// The output of one choice that is held for: all of it, a stream's first slice, or what was
+    /// learned that calls like this use.
+    #[inline]
+    pub(crate) fn output_held(&self, ask: &Ask<'_>) -> u64 {
+        let most = ask.limit.tokens;
+        if let Some(slice) = ask.slice {
+            // A slice bounds nothing where the provider may generate what is not seen.
+            return if self.hidden(ask).bounds_nothing() { most } else { slice.min(most) };
+        }
+        if ask.in_background {
+            return most;
+        }
+        match &self.core.output_sizing {
+            OutputSizing::Learned(learned) => learned
+                .size(&self.call.model, Some(&learned_key(&self.call)))
+                .map_or(most, |size| size.min(most)),
+            _ => most,
+        }
+    }
+
+    /// What the provider may generate of a call that nobody sees, by the row and the request.
+    #[inline]
+    pub(crate) fn hidden(&self, ask: &Ask<'_>) -> Hidden {
+        let of_row = || self.price.as_deref().map(ModelPrice::unseen);
+        let speed = self.core.unseen.or_else(of_row).unwrap_or_default();
+        let (reasons, is_more_than_text) = (self.reasons_unseen(ask), self.is_more_than_text);
+        Hidden { in_background: ask.in_background, reasons, is_more_than_text, speed }
+    }
+
+    /// Whether the model may reason unseen: never, where the request switches it on, or always. What nobody says
+    /// anything of does, and so does a model that always reasons, whatever its request says.
+    pub(crate) fn reasons_unseen(&self, ask: &Ask<'_>) -> bool {
+        match self.price.as_deref().map(ModelPrice::reasoning).unwrap_or_default() {
+            Reasoning::Never => false,
+            Reasoning::OnRequest => ask.reasoning == Some(true),
+            _ => true,
+        }
+    }
+
+    /// What the call may cost above what is held for it.
+    #[inline]
+    pub(crate) fn excess(&self, ask: &Ask<'_>, held: Priced) -> Excess {
+        let (most, choices) = (ask.limit.tokens, ask.choices);
+        if most.saturating_mul(u64::from(choices)) == held.tokens_output {
+            return Excess::default();
+        }
+        // What cannot be priced is as much as there is.
+        let usd = self.price(held.tokens_input, most, choices).map_or(Usd::MAX, |worst| worst.usd);
+        Excess {
+            output_tokens: most.saturating_mul(u64::from(choices)).saturating_sub(held.tokens_output),
+            usd: Usd::from_nanos(usd.nanos().saturating_sub(held.usd.nanos()).max(0)),
+        }
+    }
+
+    /// What the call may cost in all, however little is held: caps on a call are about this.
+    #[inline]
+    pub(crate) fn usd_at_most(&self, ask: &Ask<'_>, held: Priced) -> Usd {
+        held.usd.checked_add(self.excess(ask, held).usd).unwrap_or(Usd::MAX)
+    }
+
+    /// Prices so many input tokens and so many output tokens of each choice, and what else may be billed.
+    #[inline]
+    pub(crate) fn price(&self, tokens_input: u64, output: u64, choices: u32) -> Result<Priced, Error> {
+        let tokens_output =
+            output.checked_mul(u64::from(choices)).ok_or_else(|| Error::overflow("output tokens"))?;
+        let usd = match &self.price {
+            Some(price) => {
+                let (input, output) = self.billed(tokens_input, tokens_output);
+                price.quote(input, output, &self.call.conditions)?.checked_add(self.fees.usd)?
+            }
+            None => Usd::ZERO,
+        };
+        let beside = self.beside(tokens_input)?;
+        Ok(Priced {
+            usd: usd.checked_add(beside.usd)?,
+            tokens_input,
+            tokens_output,
+            beside_input: beside.tokens_input,
+            beside_output: beside.tokens_output,
+        })
+    }
+}
+
+impl Plan {
+    /// What is read beside the answer of an input of so many tokens.
+    #[inline]
+    pub(crate) fn beside(&self, tokens_input: u64) -> Result<Beside, Error> {
+        if self.readers.is_empty() {
+            return Ok(Beside::default());
+        }
+        self.readers.iter().try_fold(Beside::default(), |sum, reader| {
+            let more = reader.of(&self.call, tokens_input)?;
+            Ok(Beside {
+                usd: sum.usd.checked_add(more.usd)?,
+                tokens_input: sum.tokens_input.saturating_add(more.tokens_input),
+                tokens_output: sum.tokens_output.saturating_add(more.tokens_output),
+            })
+        })
+    }
+
+    /// The fees of a call, with what is read beside its answer.
+    pub(crate) fn fees_with_readings(&self, tokens_input: u64) -> Fees {
+        let mut fees = self.fees.clone();
+        let held = self.readers.iter().filter_map(|reader| {
+            let usd = reader.of(&self.call, tokens_input).ok()?.usd;
+            let assumed = if reader.reading.uses.is_none() { ", assumed" } else { "" };
+            let who = reader.reading.model.as_deref().unwrap_or("compaction");
+            (usd > Usd::ZERO)
+                .then(|| (usd, format!("{} × {who}, which reads the input{assumed}: {usd} USD", reader.uses)))
+        });
+        let held: Vec<_> = held.collect();
+        if !held.is_empty() {
+            let sum = held.iter().try_fold(fees.usd, |sum, (usd, _)| sum.checked_add(*usd));
+            fees.usd = sum.unwrap_or(Usd::MAX);
+            fees.notes = Some(held.into_iter().map(|(_, note)| note).collect());
+        }
+        fees
+    }
+}
+
+/// What a call is learned under: nobody's answers size another organisation's holds.
+pub(crate) fn learned_key(call: &Call) -> String {
+    // No name has a control character in it.
+    format!(
+        "{}\u{1f}{}",
+        call.organization_name().unwrap_or_default(),
+        call.use_case.as_deref().unwrap_or_default()
+    )
+}
