@@ -26,7 +26,7 @@ use crate::ledger::Frozen;
 /// let signal = run.stopped(); // `signal.await` beside the call, in a select
 /// assert!(signal.reason().is_none());
 /// run.stop_now(Attribution::new("ada", "it loops"))?;
-/// assert_eq!(signal.reason().unwrap().signature.reason, "it loops");
+/// assert_eq!(signal.reason().unwrap().attribution.reason, "it loops");
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[must_use = "it does nothing until it is awaited or asked"]

@@ -119,7 +119,7 @@ fn a_greeting_belongs_to_the_first_question() {
 /// Anthropic: results stand in the user's messages, and are no turns of their own.
 const MESSAGES: [&str; 9] = [
     r#"{"role":"user","content":"one"}"#,
-    r#"{"role":"assistant","content":[{"type":"thinking","thinking":"hm","attribution":"s"},{"type":"tool_use","id":"a","name":"find","input":{}}]}"#,
+    r#"{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"s"},{"type":"tool_use","id":"a","name":"find","input":{}}]}"#,
     r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1","cache_control":{"type":"ephemeral"}}]}"#,
     r#"{"role":"assistant","content":[{"type":"tool_use","id":"b","name":"sum","input":{}}]}"#,
     r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"b","content":"2"},{"type":"text","text":"hurry"}]}"#,

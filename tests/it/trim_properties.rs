@@ -118,7 +118,7 @@ impl Language {
                     format!(r#"{{"type":"tool_result","tool_use_id":"{id}","content":"{text}"}}"#)
                 });
                 let thought =
-                    if thinks { r#"{"type":"thinking","thinking":"hm","attribution":"s"},"# } else { "" };
+                    if thinks { r#"{"type":"thinking","thinking":"hm","signature":"s"},"# } else { "" };
                 vec![
                     format!(r#"{{"role":"assistant","content":[{thought}{}]}}"#, calls.join(",")),
                     format!(r#"{{"role":"user","content":[{}]}}"#, results.join(",")),

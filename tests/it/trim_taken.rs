@@ -50,7 +50,7 @@ fn of_anthropics_tools_an_answer_stays_behind_what_the_system_said() {
 fn a_signed_thought_of_claude_never_stays_behind_a_gap() {
     let thinking = |at: u8| {
         format!(
-            r#"{{"role":"assistant","content":[{{"type":"thinking","thinking":"","attribution":"s{at}"}},{{"type":"text","text":"{at}"}}]}}"#
+            r#"{{"role":"assistant","content":[{{"type":"thinking","thinking":"","signature":"s{at}"}},{{"type":"text","text":"{at}"}}]}}"#
         )
     };
     let (first, second) = (thinking(1), thinking(2));
@@ -84,15 +84,15 @@ fn a_thought_is_known_as_signed_in_whatever_language_it_is_handed_on() {
     let said = r#"{"role":"assistant","content":"3"}"#;
     for (thought, is_signed) in [
         (r#""content":[{"type":"redacted_thinking","data":"x"}]"#, true),
-        (r#""content":[{"reasoningContent":{"reasoningText":{"text":"hm","attribution":"s"}}}]"#, true),
+        (r#""content":[{"reasoningContent":{"reasoningText":{"text":"hm","signature":"s"}}}]"#, true),
         (r#""content":[{"reasoningContent":{"redactedContent":"eA=="}}]"#, true),
-        (r#""content":"2","thinking_blocks":[{"type":"thinking","thinking":"hm","attribution":"s"}]"#, true),
+        (r#""content":"2","thinking_blocks":[{"type":"thinking","thinking":"hm","signature":"s"}]"#, true),
         (
-            r#""content":"2","reasoning_details":[{"type":"reasoning.text","text":"hm","attribution":"s"}]"#,
+            r#""content":"2","reasoning_details":[{"type":"reasoning.text","text":"hm","signature":"s"}]"#,
             true,
         ),
         (
-            r#""content":"2","reasoning_details":[{"type":"reasoning.text","text":"hm","attribution":null}]"#,
+            r#""content":"2","reasoning_details":[{"type":"reasoning.text","text":"hm","signature":null}]"#,
             false,
         ),
         (r#""content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]"#, false),

@@ -27,7 +27,7 @@ pub(super) struct Row {
 /// The number of an account that the file knows.
 pub(super) fn find(file: &Connection, tenant: i64, account: &Account) -> Result<Option<i64>, Fault> {
     let mut find = file.prepare_cached(
-        "SELECT account FROM accounts WHERE root = ? AND scope = ? AND budget = ? AND unit = ? AND \"window\" = ?",
+        "SELECT account FROM accounts WHERE tenant = ? AND scope = ? AND budget = ? AND unit = ? AND \"window\" = ?",
     )?;
     let (book, scope) = (account.book(), account.scope().to_string());
     let name = params![tenant, scope, book.budget.as_str(), book.unit.code(), book.window.as_str()];

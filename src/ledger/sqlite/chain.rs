@@ -21,7 +21,7 @@ pub(super) fn check_journal(file: &Connection) -> Result<Vec<Chain>, StoreError>
     let calls = check_calls(file)?;
     let mut chains = Vec::new();
     let mut tenants =
-        file.prepare("SELECT root, name, entries, head, time, seal FROM roots ORDER BY root")?;
+        file.prepare("SELECT tenant, name, entries, head, time, seal FROM tenants ORDER BY tenant")?;
     let mut rows = tenants.query([])?;
     while let Some(row) = rows.next()? {
         let (tenant, name): (i64, String) = (row.get(0)?, row.get(1)?);
@@ -33,7 +33,7 @@ pub(super) fn check_journal(file: &Connection) -> Result<Vec<Chain>, StoreError>
         chain.walk(file, &calls)?;
         if (chain.sequence, chain.link) != (entries, head) {
             return Err(damaged(format!(
-                "the journal of {:?} ends with entry {}, its root says {entries}",
+                "the journal of {:?} ends with entry {}, its tenant says {entries}",
                 chain.name, chain.sequence
             )));
         }

@@ -78,13 +78,14 @@ impl Books {
 /// Notes that an event was told; whoever says so names it, and the row says what it is.
 fn mark_delivered(file: &Connection, name: (i64, i64), now: Timestamp) -> Result<(), Fault> {
     let mut waiting = file.prepare_cached(
-        "SELECT level, spent FROM events WHERE root = ? AND sequence = ? AND delivered_at IS NULL",
+        "SELECT level, spent FROM events WHERE tenant = ? AND sequence = ? AND delivered_at IS NULL",
     )?;
     let found = waiting.query_row(name, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some(what) = found else { return Ok(()) };
     let now = now.as_nanos();
-    let mut write = file
-        .prepare_cached("UPDATE events SET delivered_at = ?3, seal = ?4 WHERE root = ?1 AND sequence = ?2")?;
+    let mut write = file.prepare_cached(
+        "UPDATE events SET delivered_at = ?3, seal = ?4 WHERE tenant = ?1 AND sequence = ?2",
+    )?;
     write.execute(params![name.0, name.1, now, seal(name, what, Some(now))])?;
     Ok(())
 }

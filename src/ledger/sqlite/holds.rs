@@ -115,7 +115,7 @@ impl ExpiryCharge {
 macro_rules! select {
     ($where:literal) => {
         concat!(
-            "SELECT hold, id, state, body, expires_at, on_expiry, unheld, ended_at, call, seal, root FROM holds ",
+            "SELECT hold, id, state, body, expires_at, on_expiry, unheld, ended_at, call, seal, tenant FROM holds ",
             $where
         )
     };
@@ -123,7 +123,7 @@ macro_rules! select {
 
 /// The hold of that id, with its lines, checked against its seal.
 pub(super) fn find(file: &Connection, tenant: i64, id: ReservationId) -> Result<Option<Hold>, Fault> {
-    let mut find = file.prepare_cached(select!("WHERE root = ? AND id = ?"))?;
+    let mut find = file.prepare_cached(select!("WHERE tenant = ? AND id = ?"))?;
     let found = find.query_row(params![tenant, id_bytes(id)], |row| Ok(read(file, row))).optional()?;
     Ok(found.transpose()?)
 }
@@ -131,14 +131,14 @@ pub(super) fn find(file: &Connection, tenant: i64, id: ReservationId) -> Result<
 /// The open hold that ends first.
 pub(super) fn next_due(file: &Connection, tenant: i64) -> Result<Option<Hold>, Fault> {
     let mut find =
-        file.prepare_cached(select!("WHERE root = ? AND state = 'held' ORDER BY expires_at, id LIMIT 1"))?;
+        file.prepare_cached(select!("WHERE tenant = ? AND state = 'held' ORDER BY expires_at, id LIMIT 1"))?;
     let found = find.query_row([tenant], |row| Ok(read(file, row))).optional()?;
     Ok(found.transpose()?)
 }
 
 /// The open holds of one root, oldest first.
 pub(super) fn open_of(file: &Connection, tenant: i64, limit: usize) -> Result<Vec<Hold>, Fault> {
-    let mut find = file.prepare_cached(select!("WHERE root = ? AND state = 'held' ORDER BY id LIMIT ?"))?;
+    let mut find = file.prepare_cached(select!("WHERE tenant = ? AND state = 'held' ORDER BY id LIMIT ?"))?;
     let mut rows = find.query(params![tenant, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     let mut open = Vec::new();
     while let Some(row) = rows.next()? {

@@ -33,7 +33,7 @@ impl Books {
     fn write_mark(&self, row: &mut RootRow, command: &MarkScope<'_>) -> Result<(), Fault> {
         let scope = command.scope.to_string();
         if command.action == MarkAction::Reopen {
-            let mut open = self.file.prepare_cached("DELETE FROM frozen WHERE root = ? AND scope = ?")?;
+            let mut open = self.file.prepare_cached("DELETE FROM frozen WHERE tenant = ? AND scope = ?")?;
             open.execute(params![row.number, scope])?;
             return Ok(());
         }
@@ -61,7 +61,7 @@ impl Books {
             return Ok(None);
         }
         let mut read = self.file.prepare_cached(
-            "SELECT scope, action, since, \"by\", reason FROM frozen WHERE root = ? AND scope = ?",
+            "SELECT scope, action, since, \"by\", reason FROM frozen WHERE tenant = ? AND scope = ?",
         )?;
         let frozen = read.query_row(params![row.number, scope.to_string()], |row| Ok(read_row(row)));
         Ok(frozen.optional()?.transpose()?)

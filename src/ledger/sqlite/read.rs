@@ -94,7 +94,7 @@ fn read_entry(file: &Connection, row: &rusqlite::Row<'_>) -> Result<Entry, Fault
 
 fn read_lines(file: &Connection, tenant: i64, sequence: u64) -> Result<RawLines, Fault> {
     let mut read = file.prepare_cached(
-        "SELECT account, period, spent, reserved FROM journal_lines WHERE root = ? AND sequence = ? ORDER BY line",
+        "SELECT account, period, spent, reserved FROM journal_lines WHERE tenant = ? AND sequence = ? ORDER BY line",
     )?;
     let lines = read.query_map(params![tenant, sequence as i64], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))

@@ -54,13 +54,14 @@ fn stands(file: &Connection, row: Option<&RootRow>, confirmed: &Confirmed) -> Re
     if confirmed.entries == 0 {
         return Ok(true);
     }
-    let mut read = file.prepare_cached("SELECT link FROM journal WHERE root = ? AND sequence = ?")?;
+    let mut read = file.prepare_cached("SELECT link FROM journal WHERE tenant = ? AND sequence = ?")?;
     let link = read.query_row([row.number, confirmed.entries as i64], |row| row.get::<_, Digest>(0));
     Ok(link.optional()? == Some(confirmed.head))
 }
 
 fn read_row(file: &Connection, tenant: &Tenant) -> Result<Option<RootRow>, Fault> {
-    let mut read = file.prepare_cached("SELECT root, entries, head, time, seal FROM roots WHERE name = ?")?;
+    let mut read =
+        file.prepare_cached("SELECT tenant, entries, head, time, seal FROM tenants WHERE name = ?")?;
     let read = read.query_row([tenant.name()], |row| {
         let entries: i64 = row.get(1)?;
         let read = RootRow {
@@ -79,14 +80,14 @@ fn read_row(file: &Connection, tenant: &Tenant) -> Result<Option<RootRow>, Fault
     if row.seal() != seal {
         return Err(damaged(format!("the books of {tenant:?}: their seal does not fit")).into());
     }
-    let mut frozen = file.prepare_cached("SELECT EXISTS (SELECT 1 FROM frozen WHERE root = ?)")?;
+    let mut frozen = file.prepare_cached("SELECT EXISTS (SELECT 1 FROM frozen WHERE tenant = ?)")?;
     row.any_frozen = frozen.query_row([row.number], |row| row.get(0))?;
     Ok(Some(row))
 }
 
 /// Opens books for a root that has none.
 pub(super) fn make(file: &Connection, tenant: &Tenant, now: Timestamp) -> Result<RootRow, Fault> {
-    let next = "SELECT coalesce(max(root), 0) + 1 FROM roots";
+    let next = "SELECT coalesce(max(tenant), 0) + 1 FROM tenants";
     let row = RootRow {
         tenant: tenant.clone(),
         number: file.prepare_cached(next)?.query_row([], |row| row.get(0))?,
@@ -97,14 +98,14 @@ pub(super) fn make(file: &Connection, tenant: &Tenant, now: Timestamp) -> Result
         any_frozen: false,
         changed: false,
     };
-    let mut make = file.prepare_cached("INSERT INTO roots VALUES (?1, ?2, 0, ?3, ?4, ?5)")?;
+    let mut make = file.prepare_cached("INSERT INTO tenants VALUES (?1, ?2, 0, ?3, ?4, ?5)")?;
     make.execute(params![row.number, tenant.name(), row.head, row.time.as_nanos(), row.seal()])?;
     Ok(row)
 }
 
 /// Takes back what [`make`] has written, for a command that changed nothing.
 pub(super) fn unmake(file: &Connection, number: i64) -> Result<(), Fault> {
-    file.prepare_cached("DELETE FROM roots WHERE root = ?")?.execute([number])?;
+    file.prepare_cached("DELETE FROM tenants WHERE tenant = ?")?.execute([number])?;
     Ok(())
 }
 
@@ -126,7 +127,7 @@ impl RootRow {
 
     pub(super) fn write(&self, file: &Connection) -> Result<(), Fault> {
         let mut write = file.prepare_cached(
-            "UPDATE roots SET entries = ?2, head = ?3, time = ?4, seal = ?5 WHERE root = ?1",
+            "UPDATE tenants SET entries = ?2, head = ?3, time = ?4, seal = ?5 WHERE tenant = ?1",
         )?;
         let (entries, time) = (self.entries as i64, self.time.as_nanos());
         write.execute(params![self.number, entries, self.head, time, self.seal()])?;
@@ -140,7 +141,7 @@ impl RootRow {
 
 /// The checksum of a root's row.
 pub(super) fn seal_root(number: i64, name: &str, entries: u64, head: &Digest, time: i64) -> i64 {
-    let mut ink = Ink::of("root");
+    let mut ink = Ink::of("tenant");
     ink.int(number).text(name).int(entries as i64).bytes(head).int(time);
     ink.seal()
 }

@@ -77,7 +77,7 @@ pub(super) fn kind(kind: EntryKind) -> (&'static str, Option<Cow<'static, str>>)
         EntryKind::Unheld(charged) => ("unheld", Some(certainty(charged).into())),
         EntryKind::Released => ("released", None),
         EntryKind::Recorded => ("recorded", None),
-        EntryKind::Reached(tier) => ("crossed", Some(tier.to_string().into())),
+        EntryKind::Reached(tier) => ("reached", Some(tier.to_string().into())),
         EntryKind::Marked(marked) => ("marked", Some(action(marked).into())),
     }
 }
@@ -91,7 +91,7 @@ pub(super) fn read_kind(kind: &str, detail: Option<&str>) -> Result<EntryKind, S
         ("unheld", Some(detail)) => EntryKind::Unheld(read_rank(detail).ok_or_else(wrong)?),
         ("released", None) => EntryKind::Released,
         ("recorded", None) => EntryKind::Recorded,
-        ("crossed", Some(detail)) => EntryKind::Reached(detail.parse().map_err(|_| wrong())?),
+        ("reached", Some(detail)) => EntryKind::Reached(detail.parse().map_err(|_| wrong())?),
         ("marked", Some(detail)) => EntryKind::Marked(read_action(detail)?),
         _ => return Err(wrong()),
     })

@@ -67,7 +67,8 @@ fn check_schema(file: &Connection) -> Result<(), StoreError> {
 
 /// What is frozen must be what the journal says.
 fn check_marks(file: &Connection, chain: &Chain) -> Result<(), StoreError> {
-    let mut read = file.prepare("SELECT scope, action, since, \"by\", reason FROM frozen WHERE root = ?")?;
+    let mut read =
+        file.prepare("SELECT scope, action, since, \"by\", reason FROM frozen WHERE tenant = ?")?;
     let mut rows = read.query([chain.tenant])?;
     let mut found = Marks::new();
     while let Some(row) = rows.next()? {
@@ -132,11 +133,11 @@ fn check_events(file: &Connection) -> Result<(), StoreError> {
     let mut rows = read.query([])?;
     while let Some(row) = rows.next()? {
         let (tenant, sequence): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let wrong = || damaged(format!("the event of entry {sequence} of root {tenant} does not fit"));
+        let wrong = || damaged(format!("the event of entry {sequence} of tenant {tenant} does not fit"));
         let level: i64 = row.get::<_, Option<i64>>(2)?.ok_or_else(wrong)?;
         let (spent, delivered_at, seal): (i64, Option<i64>, i64) = (row.get(3)?, row.get(4)?, row.get(5)?);
         let kind: Option<String> = row.get(6)?;
-        if kind.as_deref() != Some("crossed")
+        if kind.as_deref() != Some("reached")
             || events::seal((tenant, sequence), (level, spent), delivered_at) != seal
         {
             return Err(wrong());

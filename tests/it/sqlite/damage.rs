@@ -37,7 +37,7 @@ fn write_books(path: &Path) -> SqliteLedger {
 /// Every value of every table, in order.
 fn contents(file: &Connection) -> Vec<String> {
     let tables = [
-        "roots",
+        "tenants",
         "accounts",
         "balances",
         "calls",
@@ -110,7 +110,7 @@ fn each_sort_of_row_that_somebody_changed_is_named() {
         ("UPDATE hold_lines SET refunded = 1", "seal"),
         ("UPDATE hold_lines SET line = 7 WHERE line = 1 AND hold = 1", "a line of hold 1"),
         ("UPDATE accounts SET scope = 'team/other' WHERE account = 1", "team/other"),
-        ("UPDATE roots SET time = 0", "seal"),
+        ("UPDATE tenants SET time = 0", "seal"),
         ("DELETE FROM frozen", "the mark on"),
         ("UPDATE frozen SET reason = 'none'", "team/ads"),
         ("UPDATE events SET delivered_at = 7 WHERE delivered_at IS NULL", "event"),
@@ -156,7 +156,7 @@ fn a_line_of_the_journal_that_has_another_number_is_found() {
 
 #[test]
 fn books_that_come_back_with_less_than_was_acknowledged_admit_nothing() {
-    let tables = "frozen, events, journal_lines, journal, hold_lines, holds, balances, accounts, roots";
+    let tables = "frozen, events, journal_lines, journal, hold_lines, holds, balances, accounts, tenants";
     let empty: String = tables.split(", ").map(|table| format!("DELETE FROM {table};")).collect();
     let restore: String =
         tables.rsplit(", ").map(|table| format!("INSERT INTO {table} SELECT * FROM old.{table};")).collect();

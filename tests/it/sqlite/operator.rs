@@ -105,7 +105,7 @@ fn a_command_that_cannot_be_obeyed_opens_no_books() {
         wait(ledger.settle(&tenant(), known, &[1], &signed("the wrong file"))).expect_err("not known here");
 
     assert_eq!(error.kind(), ErrorKind::State);
-    assert_eq!(count(&path, "roots"), 0);
+    assert_eq!(count(&path, "tenants"), 0);
     hold(&ledger, &team(100), &[6], 3_600);
     let kinds: Vec<_> = journal(&ledger).iter().map(|entry| entry.kind).collect();
     assert_eq!(kinds, [EntryKind::Reserved]);

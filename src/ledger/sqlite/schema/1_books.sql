@@ -2,8 +2,8 @@
 -- nanoseconds since 1970-01-01T00:00:00Z. `docs/LEDGER.md` explains each table.
 
 -- One for each organisation; the empty name is the default books.
-CREATE TABLE roots (
-    root    INTEGER PRIMARY KEY,
+CREATE TABLE tenants (
+    tenant    INTEGER PRIMARY KEY,
     name    TEXT NOT NULL UNIQUE,
     entries INTEGER NOT NULL CHECK (entries >= 0),       -- the number of the newest journal entry
     head    BLOB NOT NULL CHECK (length(head) = 32),     -- its link of the chain
@@ -13,7 +13,7 @@ CREATE TABLE roots (
 
 CREATE TABLE accounts (
     account INTEGER PRIMARY KEY,
-    root    INTEGER NOT NULL REFERENCES roots,
+    tenant    INTEGER NOT NULL REFERENCES tenants,
     budget  TEXT NOT NULL,
     scope   TEXT NOT NULL,
     unit    TEXT NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE accounts (
     newest  INTEGER NOT NULL,                            -- the newest period seen
     fired   INTEGER NOT NULL CHECK (fired >= 0),         -- where it rolls: tiers that fired, a bit each
     seal    INTEGER NOT NULL,
-    UNIQUE (root, scope, budget, unit, "window")
+    UNIQUE (tenant, scope, budget, unit, "window")
 ) STRICT;
 
 -- Recomputed from the journal by `verify`.
@@ -49,7 +49,7 @@ CREATE TABLE calls (
 -- Ids that were seen: open holds, and the remembered answers of what has ended.
 CREATE TABLE holds (
     hold       INTEGER PRIMARY KEY,
-    root       INTEGER NOT NULL REFERENCES roots,
+    tenant       INTEGER NOT NULL REFERENCES tenants,
     id         BLOB NOT NULL CHECK (length(id) = 16),
     state      TEXT NOT NULL CHECK (state IN ('held', 'expired', 'provisional', 'estimated', 'reported',
                                               'released', 'refused', 'tombstone', 'recorded')),
@@ -60,11 +60,11 @@ CREATE TABLE holds (
     ended_at   INTEGER,
     call       INTEGER REFERENCES calls,
     seal       INTEGER NOT NULL,                         -- of the row and its lines
-    UNIQUE (root, id),
+    UNIQUE (tenant, id),
     CHECK ((state = 'held') = (ended_at IS NULL))
 ) STRICT;
 
-CREATE INDEX holds_due ON holds (root, expires_at, id) WHERE state = 'held';
+CREATE INDEX holds_due ON holds (tenant, expires_at, id) WHERE state = 'held';
 
 CREATE TABLE hold_lines (
     hold      INTEGER NOT NULL REFERENCES holds ON DELETE CASCADE,
@@ -79,23 +79,23 @@ CREATE TABLE hold_lines (
 
 -- Scopes that admit nothing.
 CREATE TABLE frozen (
-    root   INTEGER NOT NULL REFERENCES roots,
+    tenant   INTEGER NOT NULL REFERENCES tenants,
     scope  TEXT NOT NULL,
     action TEXT NOT NULL CHECK (action IN ('freeze', 'stop', 'close')),
     since  INTEGER NOT NULL,
     "by"   TEXT NOT NULL,
     reason TEXT NOT NULL,
-    PRIMARY KEY (root, scope)
+    PRIMARY KEY (tenant, scope)
 ) STRICT, WITHOUT ROWID;
 
 -- Every confirmed change, numbered without gaps; nothing is ever changed or taken away.
 CREATE TABLE journal (
-    root     INTEGER NOT NULL REFERENCES roots,
+    tenant     INTEGER NOT NULL REFERENCES tenants,
     sequence INTEGER NOT NULL CHECK (sequence >= 1),
     at       INTEGER NOT NULL,
     id       BLOB NOT NULL CHECK (length(id) = 16),
     kind     TEXT NOT NULL CHECK (kind IN ('reserved', 'resized', 'reconciled', 'unheld', 'released',
-                                           'recorded', 'crossed', 'marked')),
+                                           'recorded', 'reached', 'marked')),
     detail   TEXT,                                       -- a rank, a tier, or a mark
     scope    TEXT,                                       -- the scope that was marked
     call     INTEGER REFERENCES calls,
@@ -104,19 +104,19 @@ CREATE TABLE journal (
     "by"     TEXT,
     reason   TEXT,
     link     BLOB NOT NULL CHECK (length(link) = 32),    -- a hash of the entry, its lines, and the link before
-    PRIMARY KEY (root, sequence)
+    PRIMARY KEY (tenant, sequence)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE journal_lines (
-    root     INTEGER NOT NULL,
+    tenant     INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
     line     INTEGER NOT NULL CHECK (line >= 0),
     account  INTEGER NOT NULL REFERENCES accounts,
     period   INTEGER NOT NULL,
     spent    INTEGER NOT NULL,
     reserved INTEGER NOT NULL,
-    PRIMARY KEY (root, sequence, line),
-    FOREIGN KEY (root, sequence) REFERENCES journal
+    PRIMARY KEY (tenant, sequence, line),
+    FOREIGN KEY (tenant, sequence) REFERENCES journal
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER journal_keeps_entries BEFORE UPDATE ON journal
@@ -130,14 +130,14 @@ BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 
 -- Levels that spent money has reached, until somebody was told.
 CREATE TABLE events (
-    root         INTEGER NOT NULL,
+    tenant         INTEGER NOT NULL,
     sequence     INTEGER NOT NULL,                       -- the journal entry that tells it
     level        INTEGER NOT NULL,
     spent        INTEGER NOT NULL,
     delivered_at INTEGER,
     seal         INTEGER NOT NULL,
-    PRIMARY KEY (root, sequence),
-    FOREIGN KEY (root, sequence) REFERENCES journal
+    PRIMARY KEY (tenant, sequence),
+    FOREIGN KEY (tenant, sequence) REFERENCES journal
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX events_waiting ON events (root, sequence) WHERE delivered_at IS NULL;
+CREATE INDEX events_waiting ON events (tenant, sequence) WHERE delivered_at IS NULL;
