@@ -32,6 +32,11 @@
 //!
 //! A program asks for few of these models. So the first use reads the names
 //! alone, and each model's rows are compiled when it is first found.
+//!
+//! The text is parsed by serde twice: once for names and raw rows, and once for each
+//! row that is asked for. A build script that compiled the rows would save the second
+//! pass and cost every build of every user, and the text in the repository is what a
+//! reviewer can compare with a publication.
 
 use std::sync::{Arc, LazyLock};
 
@@ -53,9 +58,19 @@ static BUNDLED: LazyLock<PricingTable> = LazyLock::new(|| {
     read(include_str!("catalog.json")).expect("the bundled catalog is well-formed")
 });
 
-/// The bundled table, read once.
-pub(super) fn bundled() -> PricingTable {
-    BUNDLED.clone()
+impl PricingTable {
+    /// The prices that come with this version of the crate.
+    ///
+    /// Text and embedding models, current and retired, of OpenAI, Anthropic,
+    /// Google (the Gemini API), Mistral, `DeepSeek`, xAI, Groq, Cohere, Perplexity,
+    /// Together, Fireworks and others who sell directly, and of resellers at their
+    /// own prices: Azure, Bedrock, Vertex AI and `OpenRouter`.
+    /// [`ModelPrice::source`] names the publication of each. The first use reads
+    /// the names; a model's figures are compiled when it is first found.
+    #[must_use]
+    pub fn bundled() -> Self {
+        BUNDLED.clone()
+    }
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,16 @@
 //! a time of day stand above them all. Only then does a missing part take the
 //! rate of its whole. Reasoning is output by another name, so a level that
 //! prices output prices reasoning too.
+//!
+//! All combinations are worked out when a table is built: regions × bands × tiers,
+//! at most 4 × 17 × 8 = 544 of them. Most are equal, so equal sets are kept once and
+//! `places` says which combination has which set. The alternative, to search the
+//! levels for each request, cost more than the multiplications.
+//!
+//! A dearer tier (priority, fast, ultrafast) for which a row names nothing is not
+//! priced at the standard rate, which would be too little. Such a tier takes the
+//! dearest rate known of the model, meter by meter, and its sets are marked as not
+//! known: a charge by them is never complete.
 
 use std::sync::Arc;
 
@@ -13,17 +23,11 @@ use rust_decimal::Decimal;
 use super::rates::Rates;
 use super::row::PriceRow;
 use super::sets::{RateSet, Shared};
+use super::tiers::{Band, TierRates};
+use super::units::{Filled, Given, TOKEN_MAX, at, multiplied, units};
 use crate::Error;
-use crate::values::{Meter, MeterUnit, Region, ServiceTier};
+use crate::values::{Meter, Region, ServiceTier};
 
-/// One dollar in the units of [`ExactUsd`](super::ExactUsd).
-const USD: u128 = 1_000_000_000_000_000_000_000_000_000;
-/// The dearest token: one dollar, a thousand times the dearest one listed.
-const TOKEN_MAX: u128 = USD;
-/// The dearest request, page or image: ten dollars.
-const PIECE_MAX: u128 = USD.saturating_mul(10);
-/// The dearest hour of sound or video: ten thousand dollars.
-const HOUR_MAX: u128 = USD.saturating_mul(10_000);
 /// The largest multiplier of a tier or region, and its finest step in decimals.
 const FACTOR_MAX: i64 = 100;
 const FACTOR_DIGITS: u32 = 9;
@@ -32,9 +36,6 @@ const BANDS_MAX: usize = 16;
 
 /// Regions that may have a factor; global, which has none, stands first.
 pub(super) const REGIONS: [Region; 4] = [Region::Global, Region::Us, Region::Eu, Region::Other];
-
-/// Rates in units for one token, piece or hour, where named.
-pub(super) type Given = [Option<u128>; Meter::COUNT];
 
 /// Every set of rates of a row, and which conditions each belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,24 +54,24 @@ pub(super) fn compile(row: &PriceRow, times: Option<&Rates>) -> Result<Compiled,
         return Err(Error::invalid("free", "stands beside a rate above zero"));
     }
     let whole = row.complete || row.free || row.unknown;
-    if !whole && row.standard.get(Meter::Input).is_none() {
+    if !whole && row.rates(ServiceTier::Standard).get(Meter::Input).is_none() {
         return Err(missing("standard.input"));
     }
-    if !whole && row.standard.get(Meter::Output).is_none() {
+    if !whole && row.rates(ServiceTier::Standard).get(Meter::Output).is_none() {
         return Err(missing("standard.output"));
     }
     let edges = edges(row)?;
     let shared = Shared::of(row)?;
     let times = times.map(|rates| given("times.rates", rates)).transpose()?;
-    let mut bands = vec![band(row, "", |tier| row.rates(tier))?];
+    let mut bands = vec![band(row, "", &row.rates)?];
     for written in &row.bands {
-        bands.push(band(row, "bands.", |tier| written.rates(tier))?);
+        bands.push(band(row, "bands.", &written.rates)?);
     }
     let regions = if row.region_factors.is_empty() { 1 } else { REGIONS.len() };
     let mut sets: Vec<Arc<RateSet>> = Vec::new();
     let mut places = Vec::new();
     for region in REGIONS.into_iter().take(regions) {
-        let factor = row.region_factors.get(region);
+        let factor = row.region_factors.get(region).copied();
         for at in 0..bands.len() {
             for tier in ServiceTier::ALL {
                 let rates = |tier| filled(&levels(&bands, at, priced_as(row, tier), times.as_ref()));
@@ -103,7 +104,7 @@ fn edges(row: &PriceRow) -> Result<Box<[u64]>, Error> {
     if row.bands.len() > BANDS_MAX {
         return Err(Error::invalid("bands", format!("more than {BANDS_MAX}")));
     }
-    let edges = row.bands.iter().map(super::band::Band::first).collect::<Result<Box<[u64]>, _>>()?;
+    let edges = row.bands.iter().map(Band::first).collect::<Result<Box<[u64]>, _>>()?;
     let rises = edges.iter().zip(edges.iter().skip(1)).all(|(lower, upper)| lower < upper);
     if rises { Ok(edges) } else { Err(Error::invalid("bands", "do not rise")) }
 }
@@ -116,8 +117,8 @@ fn priced_as(row: &PriceRow, tier: ServiceTier) -> ServiceTier {
 /// Whether a row says anything of that tier.
 fn names(row: &PriceRow, tier: ServiceTier) -> bool {
     row.factor(tier).is_some()
-        || !row.rates(tier).is_empty()
-        || row.bands.iter().any(|band| !band.rates(tier).is_empty())
+        || row.rates.get(tier).is_some()
+        || row.bands.iter().any(|band| band.rates.get(tier).is_some())
 }
 
 /// The dearest of the rates known, by meter: what a dearer tier without a rate may cost at least.
@@ -135,12 +136,8 @@ fn dearest(known: impl Iterator<Item = Filled>) -> Filled {
 /// the standard ones multiplied by its factor.
 type BandRates = Vec<[Given; 2]>;
 
-fn band<'a>(
-    row: &PriceRow,
-    prefix: &str,
-    rates: impl Fn(ServiceTier) -> &'a Rates,
-) -> Result<BandRates, Error> {
-    let read = |tier: ServiceTier| given(&format!("{prefix}{}", tier.name()), rates(tier));
+fn band(row: &PriceRow, prefix: &str, rates: &TierRates) -> Result<BandRates, Error> {
+    let read = |tier: ServiceTier| given(&format!("{prefix}{}", tier.name()), rates.of(tier));
     let base = read(ServiceTier::Standard)?;
     ServiceTier::ALL
         .into_iter()
@@ -163,13 +160,6 @@ fn levels<'a>(
     let bands = own.into_iter().chain(bands.first());
     let rates = bands.filter_map(|band| band.get(tier as usize)).flatten();
     times.into_iter().chain(rates).collect()
-}
-
-/// Rates with every gap filled, where anything fills it.
-pub(super) struct Filled {
-    pub(super) rates: Given,
-    /// They are those of the tier, and not the dearest of others.
-    pub(super) is_known: bool,
 }
 
 fn filled(levels: &[&Given]) -> Filled {
@@ -203,10 +193,6 @@ fn filled(levels: &[&Given]) -> Filled {
     Filled { rates, is_known: true }
 }
 
-pub(super) fn at(given: &Given, meter: Meter) -> Option<u128> {
-    given.get(meter as usize).copied().flatten()
-}
-
 fn given(place: &str, rates: &Rates) -> Result<Given, Error> {
     let mut given = [None; Meter::COUNT];
     for (meter, rate) in rates.iter() {
@@ -217,37 +203,6 @@ fn given(place: &str, rates: &Rates) -> Result<Given, Error> {
         }
     }
     Ok(given)
-}
-
-/// How many decimals turn a rate in USD into units for one token, piece or hour.
-pub(super) const fn unit_digits(meter: Meter) -> u32 {
-    match meter.unit() {
-        MeterUnit::Token | MeterUnit::Character => 21,
-        MeterUnit::Millisecond | MeterUnit::Piece => 27,
-    }
-}
-
-/// A rate in USD as units for one token, piece or hour, or what is wrong with it.
-pub(super) fn units(meter: Meter, rate: Decimal) -> Result<u128, String> {
-    let digits = unit_digits(meter);
-    let (max, usd) = match meter.unit() {
-        MeterUnit::Token => (TOKEN_MAX, "1000000 USD per million tokens"),
-        MeterUnit::Character => (TOKEN_MAX, "1000000 USD per million characters"),
-        MeterUnit::Piece => (PIECE_MAX, "10 USD a request"),
-        MeterUnit::Millisecond => (HOUR_MAX, "10000 USD an hour"),
-    };
-    if rate.is_sign_negative() && !rate.is_zero() {
-        return Err("is negative".to_owned());
-    }
-    let rate = rate.normalize();
-    let Some(power) = digits.checked_sub(rate.scale()) else {
-        return Err(format!("has more than {digits} decimals and cannot be kept exactly"));
-    };
-    10_u128
-        .checked_pow(power)
-        .and_then(|unit| unit.checked_mul(rate.mantissa().unsigned_abs()))
-        .filter(|units| *units <= max)
-        .ok_or_else(|| format!("is above {usd}, which is taken for an error"))
 }
 
 /// Multiplies the rates of tokens, exactly; fees of tools have no discount.
@@ -271,12 +226,4 @@ fn scale(field: &str, rates: &mut Given, factor: Option<Decimal>, round_up: bool
         *slot = Some(product);
     }
     Ok(())
-}
-
-/// The product in whole units, rounded up, and whether that is all of it; `None` beyond 128 bits.
-pub(super) fn multiplied(rate: u128, factor: Decimal) -> Option<(u128, bool)> {
-    let unit = 10_u128.checked_pow(factor.scale())?;
-    let product = rate.checked_mul(factor.mantissa().unsigned_abs())?;
-    let whole = product.div_ceil(unit);
-    Some((whole, whole.checked_mul(unit)? == product))
 }

@@ -1,21 +1,30 @@
 //! What did a call cost, and for what?
+//!
+//! There is one rounding. Products of counts and rates are exact integers, their sum
+//! is exact, and only the sum is rounded, up, to the next nano-dollar. Rounding each
+//! line would overcharge a call of seven lines by up to six nano-dollars, and lines
+//! would no longer add up to the total that a ledger has.
+//!
+//! Up, because a budget may err only towards caution. What that costs is less than a
+//! nano-dollar a call: a thousandth of a dollar for a million calls.
+//!
+//! A [`Cost`] keeps the rates that it was made of and not its lines. Nearly every
+//! charge is asked for its total alone, so lines are worked out when somebody asks.
 
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::compile::unit_digits;
 use super::exact::ExactUsd;
 use super::sets::{COMMON, RateSet};
-use crate::values::{Meter, MeterUnit, SearchContext};
+use super::units::{amount, as_rate};
+use crate::values::{Meter, SearchContext};
 use crate::{Error, Usage, Usd};
 
 /// Atto-dollars in a nano-dollar.
 const ATTOS_PER_NANO: u64 = 1_000_000_000;
 /// Units of an exact sum in an atto-dollar.
 const UNITS_PER_ATTO: u128 = 1_000_000_000;
-/// Milliseconds in an hour, for which sound and video are priced.
-const HOUR_MS: u128 = 3_600_000;
 
 /// What one call cost: one sum, and on demand the lines it consists of.
 ///
@@ -56,6 +65,29 @@ enum Rated {
 }
 
 /// One meter's share of a [`Cost`].
+///
+/// Cached input is a part of the input, so the line of the input has what is left of it.
+///
+/// # Example: the lines add up to the exact sum
+/// ```
+/// use token_budget::call::{Conditions, ServiceTier};
+/// use token_budget::pricing::{ExactUsd, PriceRow, Rates};
+/// use token_budget::time::Timestamp;
+/// use token_budget::usage::Meter;
+/// use token_budget::{PricingTable, Usage};
+///
+/// let rates = Rates::per_million("3", "15")?.with(Meter::CachedInput, "0.30".parse().unwrap());
+/// let row = PriceRow::new("acme", "m").with_rates(ServiceTier::Standard, rates);
+/// let table = PricingTable::empty().with_rows([row])?;
+/// let price = table.find(Some("acme"), "m", Timestamp::EPOCH).expect("an own row");
+/// let cost = price.cost(&Usage::of(1_000, 10).with_cached_input(800), &Conditions::new())?;
+/// let amounts: Vec<String> = cost.lines().filter_map(|line| Some(line.amount?.to_string())).collect();
+/// assert_eq!(amounts, ["0.0006", "0.00024", "0.00015"]); // 200 × 3.00, 800 × 0.30, 10 × 15.00 per million
+/// let sum = cost.lines().filter_map(|line| line.amount).try_fold(ExactUsd::ZERO, ExactUsd::checked_add);
+/// assert_eq!(sum, Some(cost.exact()));
+/// assert_eq!(cost.total(), "0.00099".parse()?);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CostLine {
@@ -122,6 +154,24 @@ impl Cost {
     /// and where a dearer tier has no rate, so that the dearest known were taken.
     /// The total is then only a lower bound, and the charge has to be marked as
     /// estimated.
+    ///
+    /// # Example: two searches that no row prices
+    /// ```
+    /// use token_budget::call::{Conditions, ServiceTier};
+    /// use token_budget::pricing::{PriceRow, Rates};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::usage::Meter;
+    /// use token_budget::{PricingTable, Usage};
+    ///
+    /// let row = PriceRow::new("acme", "m").with_rates(ServiceTier::Standard, Rates::per_million("3", "15")?);
+    /// let table = PricingTable::empty().with_rows([row])?;
+    /// let price = table.find(Some("acme"), "m", Timestamp::EPOCH).expect("an own row");
+    /// let usage = Usage::of(1_000, 100).with(Meter::WebSearch, 2);
+    /// let cost = price.cost(&usage, &Conditions::new())?;
+    /// assert_eq!(cost.total(), "0.0045".parse()?); // 0.003 and 0.0015, and nothing for the searches
+    /// assert!(!cost.is_complete());
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn is_complete(&self) -> bool {
         match &self.rates {
@@ -146,7 +196,7 @@ impl Cost {
             Some(CostLine {
                 meter,
                 quantity,
-                rate: rate.and_then(|rate| usd_rate(meter, rate)),
+                rate: rate.and_then(|rate| as_rate(meter, rate)),
                 amount: rate.and_then(|rate| amount(meter, quantity, rate)).map(ExactUsd::from_units),
             })
         })
@@ -254,15 +304,6 @@ fn common(usage: &Usage) -> Result<[u64; 6], Error> {
     }
 }
 
-/// Units for that many, exact but for time billed by the hour, which is rounded up.
-pub(super) fn amount(meter: Meter, quantity: u64, rate: u128) -> Option<u128> {
-    let product = rate.checked_mul(u128::from(quantity))?;
-    match meter.unit() {
-        MeterUnit::Millisecond => Some(product.div_ceil(HOUR_MS)),
-        _ => Some(product),
-    }
-}
-
 /// Atto-dollars for that many; two 64-bit factors always fit.
 #[inline]
 pub(super) fn times(quantity: u64, rate: u64) -> u128 {
@@ -278,14 +319,4 @@ pub(super) fn rounded_up(atto: u128) -> Result<Usd, Error> {
         Err(_) => atto.div_ceil(u128::from(ATTOS_PER_NANO)),
     };
     i64::try_from(nanos).map(Usd::from_nanos).map_err(|_| Error::overflow("cost of the call"))
-}
-
-/// An integer rate as people write it: USD per million, per piece or per hour.
-pub(super) fn usd_rate(meter: Meter, rate: u128) -> Option<Decimal> {
-    let text = ExactUsd::from_units(rate).to_decimal()?;
-    let factor = match unit_digits(meter) {
-        21 => Decimal::from(1_000_000),
-        _ => Decimal::ONE,
-    };
-    text.checked_mul(factor).map(|value| value.normalize())
 }

@@ -1,4 +1,11 @@
 //! How is a decimal read from text without losing a digit?
+//!
+//! Own rows are read by [`parse`]: digits, an optional point, nothing else, so that a
+//! typing mistake is an error and not a number. Public tables are JSON written by
+//! programs, with exponents (`2.5e-06`), so imports are read by [`literal`]: from the
+//! digits as they stand in the text, never through a float. As a float `5e-08` is
+//! 4.99999999999999977…e-08, and a charge that is promised to the published digit
+//! would no longer be one.
 
 use std::borrow::Cow;
 
@@ -58,19 +65,15 @@ pub(super) fn literal(text: &str, shift: i32) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(signed, u32::try_from(scale).ok()?).ok()
 }
 
-/// Reads an optional decimal written as text, for serde.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+/// Reads a decimal written as text, for serde.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let text = Cow::<'de, str>::deserialize(deserializer)?;
-    parse("factor", &text).map(Some).map_err(de::Error::custom)
+    parse("factor", &text).map_err(de::Error::custom)
 }
 
-/// Writes an optional decimal as text, for serde.
-#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-pub(super) fn serialize<S: Serializer>(value: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.collect_str(value),
-        None => serializer.serialize_none(),
-    }
+/// Writes a decimal as text, for serde.
+pub(super) fn serialize<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 #[cfg(test)]

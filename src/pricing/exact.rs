@@ -1,4 +1,7 @@
 //! How is a sum of money kept before it is rounded?
+//!
+//! [`Usd`] counts nano-dollars, which is what ledgers add. A price per token is far
+//! finer than that, so the sum of a call needs a type of its own until it is rounded.
 
 use std::fmt;
 use std::str::FromStr;

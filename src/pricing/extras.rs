@@ -6,62 +6,42 @@ use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::decimal;
-use crate::values::{Meter, Region};
+use super::keyed::{Key, Keyed};
+use crate::values::{Meter, Region, SearchContext};
 
 /// Multipliers of all rates of tokens, by where a request is processed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RegionFactors {
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    us: Option<Decimal>,
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    eu: Option<Decimal>,
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    other: Option<Decimal>,
-}
+pub(super) type RegionFactors = Keyed<Region, Decimal>;
 
-impl RegionFactors {
-    pub(super) fn is_empty(&self) -> bool {
-        self == &Self::default()
-    }
+impl Key for Region {
+    const EXPECTED: &'static str = "factors by region";
+    /// Global, which has none, is the listed price.
+    const ALL: &'static [Self] = &[Self::Us, Self::Eu, Self::Other];
 
-    pub(super) fn get(&self, region: Region) -> Option<Decimal> {
-        match region {
-            Region::Global => None,
-            Region::Us => self.us,
-            Region::Eu => self.eu,
-            Region::Other => self.other,
+    fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Us => "us",
+            Self::Eu => "eu",
+            Self::Other => "other",
         }
-    }
-
-    pub(super) fn set(&mut self, region: Region, factor: Option<Decimal>) {
-        match region {
-            Region::Global => {}
-            Region::Us => self.us = factor,
-            Region::Eu => self.eu = factor,
-            Region::Other => self.other = factor,
-        }
-    }
-
-    pub(super) fn over(&self, lower: &Self) -> Self {
-        Self { us: self.us.or(lower.us), eu: self.eu.or(lower.eu), other: self.other.or(lower.other) }
     }
 }
 
-/// Fees of a search of the web by how much it puts before the model, in USD.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SearchRates {
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    pub(super) low: Option<Decimal>,
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    pub(super) medium: Option<Decimal>,
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    pub(super) high: Option<Decimal>,
-    /// Of a quicker search, whatever its size.
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    pub(super) fast: Option<Decimal>,
+/// Fees of a search of the web by how much it puts before the model, in USD; a fast one has its own, whatever its size.
+pub(super) type SearchRates = Keyed<SearchContext, Decimal>;
+
+impl Key for SearchContext {
+    const EXPECTED: &'static str = "fees by the size of a search";
+    const ALL: &'static [Self] = &[Self::Low, Self::Medium, Self::High, Self::Fast];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Fast => "fast",
+        }
+    }
 }
 
 /// The least that is billed of a meter, once it counts at all.
@@ -76,6 +56,27 @@ pub(super) struct Minimum {
 ///
 /// Nobody can tell from one call how much of it is used up, so a price only
 /// tells it; no charge is lowered by it.
+///
+/// # Example: a price tells its allowance, and charges the search all the same
+/// ```
+/// use token_budget::call::{Conditions, ServiceTier};
+/// use token_budget::pricing::{Allowance, PriceRow, Rates};
+/// use token_budget::time::Timestamp;
+/// use token_budget::usage::Meter;
+/// use token_budget::{PricingTable, Usage};
+///
+/// let rates = Rates::per_million("3", "15")?.with(Meter::WebSearch, "0.01".parse().unwrap());
+/// let row = PriceRow::new("acme", "m")
+///     .with_rates(ServiceTier::Standard, rates)
+///     .with_allowance(Allowance::new(Meter::WebSearch, 1_500, "day").shared_by("all small models"));
+/// let table = PricingTable::empty().with_rows([row])?;
+/// let price = table.find(Some("acme"), "m", Timestamp::EPOCH).expect("an own row");
+/// let told = price.allowances()[0].to_string();
+/// assert_eq!(told, "1500 web_search free each day, shared by all small models");
+/// let cost = price.cost(&Usage::of(0, 0).with(Meter::WebSearch, 3), &Conditions::new())?;
+/// assert_eq!(cost.total(), "0.03".parse()?);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

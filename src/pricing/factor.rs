@@ -4,15 +4,15 @@ use compact_str::{CompactString, format_compact};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::compile::{multiplied, unit_digits, units};
 use super::decimal;
-use super::extras::SearchRates;
 use super::layer::{Span, Version, repriced};
 use super::matching::canonical_provider;
 use super::rates::Rates;
 use super::row::PriceRow;
+use super::tiers::TierRates;
+use super::units::{as_rate, multiplied, units};
 use crate::Error;
-use crate::values::{Meter, ServiceTier, Timestamp};
+use crate::values::{Meter, Timestamp};
 
 /// The largest factor: beyond it a percentage was taken for one.
 const FACTOR_MAX: i64 = 1_000;
@@ -63,7 +63,7 @@ const FACTOR_DIGITS: u32 = 9;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceFactor {
-    #[serde(serialize_with = "write", deserialize_with = "read")]
+    #[serde(with = "decimal")]
     factor: Decimal,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<CompactString>,
@@ -199,19 +199,15 @@ impl PriceFactor {
 
     fn multiplied(&self, row: &PriceRow) -> Result<PriceRow, Error> {
         let mut row = row.clone();
-        for tier in ServiceTier::ALL {
-            *row.rates_mut(tier) = self.of_rates(row.rates(tier))?;
-            for band in &mut row.bands {
-                *band.rates_mut(tier) = self.of_rates(band.rates(tier))?;
-            }
+        row.rates = self.of_tiers(&row.rates)?;
+        for band in &mut row.bands {
+            band.rates = self.of_tiers(&band.rates)?;
         }
         for times in &mut row.times {
             times.rates = self.of_rates(&times.rates)?;
         }
-        if let Some(SearchRates { low, medium, high, fast }) = &mut row.search_context {
-            for rate in [low, medium, high, fast].into_iter().filter_map(Option::as_mut) {
-                *rate = self.of_rate(Meter::WebSearch, *rate)?;
-            }
+        if let Some(fees) = &mut row.search_context {
+            *fees = fees.try_map(|_, fee| self.of_rate(Meter::WebSearch, *fee))?;
         }
         if !self.without_tools {
             row.factors.push(self.factor.normalize());
@@ -220,10 +216,12 @@ impl PriceFactor {
         Ok(row)
     }
 
+    fn of_tiers(&self, rates: &TierRates) -> Result<TierRates, Error> {
+        rates.try_map(|_, rates| self.of_rates(rates))
+    }
+
     fn of_rates(&self, rates: &Rates) -> Result<Rates, Error> {
-        rates.iter().try_fold(Rates::new(), |product, (meter, rate)| {
-            Ok(product.with(meter, self.of_rate(meter, rate)?))
-        })
+        rates.try_map(|meter, rate| self.of_rate(meter, rate))
     }
 
     /// The product, rounded up to the unit in which rates are kept.
@@ -237,22 +235,4 @@ impl PriceFactor {
             Error::invalid("factor", format!("{factor} times the {meter} rate of {rate} is too large"))
         })
     }
-}
-
-/// Units for one as a rate in USD, the reverse of [`units`].
-fn as_rate(meter: Meter, mut units: u128) -> Option<Decimal> {
-    let mut digits = unit_digits(meter);
-    while digits > 0 && units.checked_rem(10)? == 0 {
-        units = units.checked_div(10)?;
-        digits = digits.checked_sub(1)?;
-    }
-    Decimal::try_from_i128_with_scale(i128::try_from(units).ok()?, digits).ok()
-}
-
-fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
-    decimal::deserialize(deserializer)?.ok_or_else(|| serde::de::Error::custom("factor: is missing"))
-}
-
-fn write<S: serde::Serializer>(factor: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(factor)
 }

@@ -1,7 +1,13 @@
 //! Which sellers are known to be fast, what is known to be free, and which tools bring which fee?
+//!
+//! Everything in this file is knowledge about sellers that no publication states in a
+//! field. Each entry errs towards holding too much, names its source where there is
+//! one, and is overruled by a row that says otherwise.
 
 use super::matching::canonical_provider;
 use crate::values::Meter;
+
+use Meter::{CodeExecution, FileSearch, ImageGeneration, MapsSearch, WebFetch, WebSearch};
 
 /// Tokens a second of sellers known to be faster than 500, and of those who pass calls on to them.
 ///
@@ -81,57 +87,46 @@ pub(super) fn bills_search_once(provider: &str, model: &str) -> bool {
 }
 
 /// What a seller asks for one use of its tools, where its rows do not say it: typed in from price lists and memory, and
-/// compared with no published file, in millionths of a dollar. Held for, and never charged by it: an answer that counts such a use is not complete.
-const TOOL_FEES: [(&str, Meter, u128); 40] = [
-    ("openai", Meter::WebSearch, 25_000),
-    ("openai", Meter::FileSearch, 2_500),
-    ("openai", Meter::CodeExecution, 30_000),
-    // An image of the dearest size and quality.
-    ("openai", Meter::ImageGeneration, 250_000),
-    ("azure", Meter::WebSearch, 35_000),
-    ("azure", Meter::FileSearch, 2_500),
-    ("azure", Meter::CodeExecution, 33_000),
-    ("azure", Meter::ImageGeneration, 250_000),
-    ("anthropic", Meter::WebSearch, 10_000),
-    ("anthropic", Meter::WebFetch, 0),
-    // An hour of a container; the first 1,550 hours of a month are free.
-    ("anthropic", Meter::CodeExecution, 50_000),
-    ("google", Meter::WebSearch, 35_000),
-    ("google", Meter::MapsSearch, 25_000),
-    ("google", Meter::WebFetch, 0),
-    ("google", Meter::CodeExecution, 0),
-    ("google", Meter::FileSearch, 0),
-    ("vertex_ai", Meter::WebSearch, 45_000),
-    ("vertex_ai", Meter::MapsSearch, 25_000),
-    ("vertex_ai", Meter::WebFetch, 0),
-    ("vertex_ai", Meter::CodeExecution, 0),
-    ("xai", Meter::WebSearch, 10_000),
-    ("xai", Meter::CodeExecution, 10_000),
-    ("xai", Meter::FileSearch, 10_000),
-    ("mistral", Meter::WebSearch, 30_000),
-    ("mistral", Meter::CodeExecution, 30_000),
-    ("mistral", Meter::ImageGeneration, 100_000),
-    ("mistral", Meter::FileSearch, 10_000),
-    ("groq", Meter::WebSearch, 8_000),
-    ("groq", Meter::WebFetch, 1_000),
-    // An hour of it.
-    ("groq", Meter::CodeExecution, 180_000),
-    ("perplexity", Meter::WebSearch, 14_000),
-    ("perplexity", Meter::WebFetch, 500),
-    ("openrouter", Meter::WebSearch, 50_000),
-    ("openrouter", Meter::WebFetch, 50_000),
-    ("moonshot", Meter::WebSearch, 5_000),
-    ("zai", Meter::WebSearch, 10_000),
-    ("dashscope", Meter::WebSearch, 10_000),
-    ("cohere", Meter::WebSearch, 10_000),
-    ("bedrock", Meter::WebSearch, 35_000),
-    ("bedrock", Meter::CodeExecution, 0),
+/// compared with no published file, in millionths of a dollar. Held for, and never charged by it: an answer that counts
+/// such a use is not complete.
+///
+/// Code at Anthropic is an hour of a container (the first 1,550 hours of a month are free), and at Groq an hour; an
+/// image at OpenAI and Azure is one of the dearest size and quality.
+const TOOL_FEES: [(&str, &[(Meter, u128)]); 15] = [
+    (
+        "openai",
+        &[(WebSearch, 25_000), (FileSearch, 2_500), (CodeExecution, 30_000), (ImageGeneration, 250_000)],
+    ),
+    (
+        "azure",
+        &[(WebSearch, 35_000), (FileSearch, 2_500), (CodeExecution, 33_000), (ImageGeneration, 250_000)],
+    ),
+    ("anthropic", &[(WebSearch, 10_000), (WebFetch, 0), (CodeExecution, 50_000)]),
+    (
+        "google",
+        &[(WebSearch, 35_000), (MapsSearch, 25_000), (WebFetch, 0), (CodeExecution, 0), (FileSearch, 0)],
+    ),
+    ("vertex_ai", &[(WebSearch, 45_000), (MapsSearch, 25_000), (WebFetch, 0), (CodeExecution, 0)]),
+    ("xai", &[(WebSearch, 10_000), (CodeExecution, 10_000), (FileSearch, 10_000)]),
+    (
+        "mistral",
+        &[(WebSearch, 30_000), (CodeExecution, 30_000), (ImageGeneration, 100_000), (FileSearch, 10_000)],
+    ),
+    ("groq", &[(WebSearch, 8_000), (WebFetch, 1_000), (CodeExecution, 180_000)]),
+    ("perplexity", &[(WebSearch, 14_000), (WebFetch, 500)]),
+    ("openrouter", &[(WebSearch, 50_000), (WebFetch, 50_000)]),
+    ("moonshot", &[(WebSearch, 5_000)]),
+    ("zai", &[(WebSearch, 10_000)]),
+    ("dashscope", &[(WebSearch, 10_000)]),
+    ("cohere", &[(WebSearch, 10_000)]),
+    ("bedrock", &[(WebSearch, 35_000), (CodeExecution, 0)]),
 ];
 
 /// The fee of a seller's tool in units of [`ExactUsd`](super::ExactUsd), where its price list is known.
 pub(super) fn tool_fee(provider: &str, meter: Meter) -> Option<u128> {
-    let listed = TOOL_FEES.into_iter().find(|(seller, tool, _)| *seller == provider && *tool == meter);
-    listed.map(|(.., millionths)| millionths.saturating_mul(1_000_000_000_000_000_000_000))
+    let (_, fees) = TOOL_FEES.into_iter().find(|(seller, _)| *seller == provider)?;
+    let (_, millionths) = fees.iter().find(|(tool, _)| *tool == meter)?;
+    Some(millionths.saturating_mul(1_000_000_000_000_000_000_000))
 }
 
 #[cfg(test)]

@@ -7,19 +7,43 @@
 //! of the request itself, which is part of [`ModelPrice::quote`]. Only the
 //! second needs the request; who reads it says so by
 //! [`Call::may_use`](crate::Call::may_use).
+//!
+//! How many uses are held follows from what is known. A request that says how often
+//! is held for that many. A request that only switches a tool on is held for the uses
+//! that the policy assumes (ten, unless it says otherwise), or for one where the model
+//! has no price by the token, since there the fee is all that it bills. A model that
+//! searches by itself is held for one search at least.
+//!
+//! A fee that no row names but whose seller's list is known (`families`) is held and
+//! never charged: an answer that counts such a use is charged without it and says
+//! that the charge is not complete.
 
 use rust_decimal::Decimal;
 
-use super::compile::multiplied;
-use super::cost::amount;
 use super::exact::ExactUsd;
 use super::families;
 use super::model::ModelPrice;
-use super::sets::RateSet;
+use super::sets::{RateSet, Side};
+use super::units::{amount, multiplied};
 use crate::Error;
 use crate::values::{Conditions, Fee, Fees, Meter, MeterUnit};
 
 impl ModelPrice {
+    /// Whether the price of a call is known under these conditions, so that it can be held.
+    ///
+    /// Known is a rate for input, or a fee that every call incurs in its place
+    /// (by search, page, image or second). A row whose figures are no price has
+    /// neither: one that a publication lists at nothing but that is not free.
+    /// An enforcer takes it for a model without a price.
+    #[must_use]
+    pub fn quotes(&self, conditions: &Conditions) -> bool {
+        let by_token = |set: &RateSet| set.rate(Meter::Input, conditions.search_context()).is_some();
+        let by_request = |set: &RateSet| set.is_priced(Meter::Request);
+        !self.unknown
+            && (self.set(0, conditions).is_some_and(|set| by_token(set) || by_request(set))
+                || !self.incurred(conditions).is_empty())
+    }
+
     /// What is held for the fees that a call may incur.
     ///
     /// `asked` is what the request may use, ordered by meter; of what it does
@@ -35,7 +59,7 @@ impl ModelPrice {
         let mut unknown = None;
         let incurred = self.incurred(conditions);
         let unasked = incurred.iter().filter(|meter| {
-            let same_side = |asked: Meter| side(asked) == side(**meter) && incurred.contains(&asked);
+            let same_side = |asked: Meter| Side::of(asked) == Side::of(**meter) && incurred.contains(&asked);
             !asked.iter().any(|(meter, _)| same_side(*meter))
         });
         // Whether an answer is billed for one at most, however often it is used.
@@ -91,7 +115,7 @@ impl ModelPrice {
             Meter::SearchUnit => priced(*meter),
             Meter::WebSearch => self.searches && priced(*meter),
             Meter::Request => false,
-            _ => match side(*meter) {
+            _ => match Side::of(*meter) {
                 Side::In => !input && priced(*meter),
                 Side::Out => !output && priced(*meter),
                 Side::Tool => false,
@@ -116,30 +140,6 @@ impl ModelPrice {
         let times = |rate: u128, factor: &Decimal| multiplied(rate, *factor).map_or(rate, |(rate, _)| rate);
         let unnamed = || families::tool_fee(self.provider(), meter);
         rates.max().or_else(|| unnamed().map(|rate| (self.factors.iter().fold(rate, times), 0)))
-    }
-}
-
-/// Whether a meter is of what goes in, of what comes out, or of a tool that the provider runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    In,
-    Out,
-    Tool,
-}
-
-pub(super) fn side(meter: Meter) -> Side {
-    match meter {
-        Meter::Output
-        | Meter::Reasoning
-        | Meter::OutputAudio
-        | Meter::OutputImage
-        | Meter::OutputVideo
-        | Meter::ImageOut
-        | Meter::AudioOutMs
-        | Meter::VideoOutMs
-        | Meter::CharacterOut => Side::Out,
-        _ if meter.is_of_tool() => Side::Tool,
-        _ => Side::In,
     }
 }
 

@@ -3,20 +3,35 @@
 //! The name itself is one look into a hash map. What is found in any other way
 //! is remembered in a fixed number of places, so that a client that keeps to its
 //! own spelling pays for it once; what is refused is not remembered.
+//!
+//! Three indexes answer, each only where the one before it was silent:
+//!
+//! 1. `names` holds every name and alias as it is written, under its provider and
+//!    under *any*. [`ANY_PROVIDER`] answers a call that names no provider;
+//!    [`ANY_OTHER`] is asked after it and holds what only a reseller calls so.
+//! 2. `loose` holds names by the key that all spellings share.
+//! 3. `near` answers no call. It only makes the hint in a refusal.
+//!
+//! The second and third are made when first asked, because most processes spell
+//! their five models as the table does and never need them.
+//!
+//! Two names never compete by accident. A provider in front of a name means that
+//! provider (`anthropic/claude-…` at a table that has both a row of Anthropic and
+//! a reseller's row of the whole name), and an alias never hides a row.
 
 use std::sync::{Arc, OnceLock};
 
 use compact_str::CompactString;
 use hashbrown::{HashMap, HashSet};
 
+use super::apart::Apart;
 use super::clause::Clause;
 use super::kept::Model;
-use super::loose::{Loose, Rows};
+use super::loose::Loose;
 use super::matching::{canonical_provider, redated, resells, split_provider, undated};
 use super::memo::Memo;
 use super::names::{ANY_OTHER, ANY_PROVIDER, ByName, NAME_BYTES_MAX, Name, NameRef};
 use super::near::{Near, TOLD};
-use super::spelling::Dialect;
 
 pub(super) type Clauses = HashMap<CompactString, Arc<[(Clause, usize)]>, foldhash::fast::RandomState>;
 
@@ -29,6 +44,8 @@ pub(super) struct Index {
     pub(super) names: ByName,
     /// By provider, the clauses by which its publication names models, in its order.
     pub(super) clauses: Clauses,
+    /// Every name taken apart, made for the first of the two indexes below.
+    apart: OnceLock<Arc<Apart>>,
     /// Every name by its key, made when one is first asked that is not found as it is.
     loose: OnceLock<Loose>,
     /// Every name by its letters, made when one is first refused.
@@ -116,10 +133,8 @@ impl Index {
         let lowered = provider.and_then(lower);
         let asked = lowered.as_deref().or(provider).map(canonical_provider);
         let model = split_provider(asked, model).map_or(model, |(_, model)| model);
-        let near = self.near.get_or_init(|| Near::of(self.every_name()));
-        let dialect = asked.map_or_else(|| Dialect::seen_in(model), Dialect::of);
-        let sells = |row: usize| asked.is_none_or(|asked| self.models.provider(row) == asked);
-        let (theirs, mut others) = near.rows(dialect, model, sells);
+        let near = self.near.get_or_init(|| Near::of(self.apart()));
+        let (theirs, mut others) = near.rows(asked, model);
         // Who sells under the name of its maker (`anthropic/claude-…`) has the maker's row as the nearest.
         if theirs.is_empty()
             && let Some(maker) = self.resolve(None, model)
@@ -182,9 +197,13 @@ impl Index {
 
     /// By what all spellings of a model have in common, with its date and without.
     fn loosely(&self, provider: &str, model: &str) -> Option<usize> {
-        let loose = self.loose.get_or_init(|| Loose::of(self.every_name()));
+        let loose = self.loose.get_or_init(|| Loose::of(self.apart()));
         let find = |model: &str| loose.find(provider, model, &self.models);
         find(model).or_else(|| undated(model).into_iter().flatten().find_map(find))
+    }
+
+    fn apart(&self) -> Arc<Apart> {
+        Arc::clone(self.apart.get_or_init(|| Arc::new(Apart::of(self.every_name()))))
     }
 
     /// Provider, name and place of every model and alias, those of resellers after their makers'.

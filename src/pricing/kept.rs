@@ -1,4 +1,14 @@
 //! What does a table keep of each model?
+//!
+//! The bundled catalog has thousands of rows and a program asks for a handful. A
+//! [`Model`] therefore holds either compiled versions or the means to compile them,
+//! and compiles when it is first asked for.
+//!
+//! Clones of a table share what one of them has compiled: `Later` stands behind an
+//! `Arc`, and a layer laid over one model leaves all others uncompiled.
+//!
+//! Rows that depend on the date say so without being compiled (`is_dated`), because
+//! a plan asks when the next price begins of *all* models.
 
 use std::sync::{Arc, OnceLock};
 
@@ -90,9 +100,5 @@ impl Rows for Vec<Model> {
     fn varies_by_region(&self, row: usize) -> bool {
         let versions = self.get(row).map_or(&[][..], Model::versions);
         versions.iter().any(|version| version.price.varies_by_region())
-    }
-
-    fn provider(&self, row: usize) -> &str {
-        self.get(row).map_or("", |model| &model.name.provider)
     }
 }

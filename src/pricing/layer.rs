@@ -3,14 +3,23 @@
 //! At any instant the result is the lower row then in force, with what the
 //! upper row names replaced. So lower versions are cut where the upper row
 //! begins and ends, and only what lies between changes.
+//!
+//! ```text
+//! lower   |------- 1 -------|------- 2 -------|
+//! upper            |====== sale ======|
+//! result  |-- 1 --|-1+sale-|-2+sale--|-- 2 ---|
+//! ```
+//!
+//! Rows stay beside the prices that were compiled from them, because a later layer
+//! merges rows and not integers: a fallback that was filled in would look like a
+//! figure that somebody had named.
 
 use std::sync::Arc;
 
-use super::band::Band;
 use super::model::ModelPrice;
-use super::rates::Rates;
 use super::row::PriceRow;
 use super::source::PriceSource;
+use super::tiers::{Band, Factored, TierRates};
 use super::windows::Windows;
 use crate::Error;
 use crate::values::{Meter, ServiceTier, Timestamp};
@@ -152,7 +161,7 @@ pub(super) fn repriced(
 
 /// The upper row by itself, where nothing lies below it and it names enough.
 fn alone(gap: Span, upper: &PriceRow, source: &Arc<PriceSource>) -> Result<Option<Version>, Error> {
-    let named = |meter: Meter| upper.standard.get(meter).is_some();
+    let named = |meter: Meter| upper.rates(ServiceTier::Standard).get(meter).is_some();
     let complete = upper.complete || upper.free || (named(Meter::Input) && named(Meter::Output));
     if gap.is_empty() || !complete {
         return Ok(None);
@@ -176,14 +185,12 @@ fn merged(upper: &PriceRow, lower: &PriceRow) -> PriceRow {
         unseen_tokens_per_second: unseen.unseen_tokens_per_second,
         context_tokens: upper.context_tokens.or(lower.context_tokens),
         output_tokens_max: upper.output_tokens_max.or(lower.output_tokens_max),
-        batch_factor: upper.batch_factor.or(lower.batch_factor),
-        flex_factor: upper.flex_factor.or(lower.flex_factor),
-        priority_factor: upper.priority_factor.or(lower.priority_factor),
-        fast_factor: upper.fast_factor.or(lower.fast_factor),
+        rates: over(upper, &upper.rates, &lower.rates),
+        tier_factors: upper.tier_factors.over(&lower.tier_factors),
         bands: bands(upper, lower),
         times: if upper.times.is_empty() { lower.times.clone() } else { upper.times.clone() },
         region_factors: upper.region_factors.over(&lower.region_factors),
-        search_context: upper.search_context.or(lower.search_context),
+        search_context: upper.search_context.as_ref().or(lower.search_context.as_ref()).cloned(),
         minimums: if upper.minimums.is_empty() { lower.minimums.clone() } else { upper.minimums.clone() },
         allowances: if upper.allowances.is_empty() {
             lower.allowances.clone()
@@ -192,11 +199,8 @@ fn merged(upper: &PriceRow, lower: &PriceRow) -> PriceRow {
         },
         ..lower.clone()
     };
-    for tier in ServiceTier::ALL {
-        *merged.rates_mut(tier) = upper.rates(tier).over(&below(upper, tier, lower.rates(tier)));
-    }
     // A fee named anew replaces those by size, which would hide it.
-    if upper.standard.get(Meter::WebSearch).is_some() && upper.search_context.is_none() {
+    if upper.rates(ServiceTier::Standard).get(Meter::WebSearch).is_some() && upper.search_context.is_none() {
         merged.search_context = None;
     }
     merged
@@ -204,37 +208,30 @@ fn merged(upper: &PriceRow, lower: &PriceRow) -> PriceRow {
 
 /// The upper row's bands, each over the lower one that begins with it; where it has none, the lower row's.
 fn bands(upper: &PriceRow, lower: &PriceRow) -> Vec<Band> {
-    let over = |band: &Band, lower: &Band| {
-        let mut merged = band.clone();
-        for tier in ServiceTier::ALL {
-            *merged.rates_mut(tier) = band.rates(tier).over(&below(upper, tier, lower.rates(tier)));
-        }
-        merged
+    let over = |band: &Band, lower: &TierRates| {
+        let own = if upper.bands.is_empty() { &TierRates::EMPTY } else { &band.rates };
+        band.with_rates(over(upper, own, lower))
     };
     if upper.bands.is_empty() {
-        let mut bands = lower.bands.clone();
-        for band in &mut bands {
-            for tier in ServiceTier::ALL {
-                *band.rates_mut(tier) = below(upper, tier, band.rates(tier));
-            }
-        }
-        return bands;
+        return lower.bands.iter().map(|band| over(band, &band.rates)).collect();
     }
     let same = |band: &Band| lower.bands.iter().find(|other| other.first().ok() == band.first().ok());
-    upper
-        .bands
-        .iter()
-        .map(|band| same(band).map_or_else(|| band.clone(), |lower| over(band, lower)))
-        .collect()
+    let bands = upper.bands.iter();
+    bands.map(|band| same(band).map_or_else(|| band.clone(), |lower| over(band, &lower.rates))).collect()
 }
 
-/// What stays of a tier's lower rates: a factor that is named replaces them, as they would hide it.
-fn below(upper: &PriceRow, tier: ServiceTier, rates: &Rates) -> Rates {
-    let mut rates = rates.clone();
-    if upper.factor(tier).is_some() {
-        for meter in Meter::ALL.into_iter().filter(|meter| meter.counts_tokens()) {
-            rates.set(meter, None);
-        }
+/// The upper rates, and the lower ones where they name none. A factor that the upper row names for a tier replaces
+/// the tier's lower rates of tokens, because they would hide it.
+fn over(row: &PriceRow, upper: &TierRates, lower: &TierRates) -> TierRates {
+    let mut lower = lower.clone();
+    for (Factored(tier), _) in row.tier_factors.iter() {
+        lower.change(tier, |rates| {
+            let tokens = Meter::ALL.into_iter().filter(|meter| meter.counts_tokens());
+            tokens.for_each(|meter| rates.set(meter, None));
+        });
     }
-    rates
+    for (tier, rates) in upper.iter() {
+        lower.change(tier, |lower| *lower = rates.over(lower));
+    }
+    lower
 }

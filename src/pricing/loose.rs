@@ -16,10 +16,16 @@
 //!   an input is never held above the context of its row.
 //!
 //! Where rows of different prices are left, none is taken.
+//!
+//! The cost of a wrong answer decides each rule. A name that is refused costs an
+//! operator one line (an alias, a row). A name that is taken for a cheaper row is an
+//! error in every book until somebody compares invoices.
 
-use compact_str::CompactString;
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
+use super::apart::{Apart, Part};
 use super::names::{ANY_PROVIDER, Name, NameRef};
 use super::spelling::{Dialect, Spelling};
 
@@ -34,41 +40,29 @@ pub(super) trait Rows {
     fn context_tokens(&self, row: usize) -> Option<u64>;
     /// Whether the row's price depends on where it is served.
     fn varies_by_region(&self, row: usize) -> bool;
-    /// Who sells it.
-    fn provider(&self, row: usize) -> &str;
 }
 
-/// Rows by the key of each of their names.
-#[derive(Clone, Default)]
-pub(super) struct Loose(HashMap<Name, Vec<Entry>, foldhash::fast::RandomState>);
-
-/// One name of a row, taken apart.
-#[derive(Clone)]
-struct Entry {
-    row: usize,
-    date: Option<u32>,
-    version: [Option<u32>; 2],
-    place: CompactString,
+/// Names by their key, under their provider and under any.
+pub(super) struct Loose {
+    apart: Arc<Apart>,
+    by_key: HashMap<Name, Vec<u32>, foldhash::fast::RandomState>,
 }
 
 impl Loose {
-    /// An index of these names, each with its provider and its row; the order decides between sellers.
-    pub(super) fn of<'a>(names: impl Iterator<Item = (&'a str, &'a str, usize)>) -> Self {
-        let mut index = Self::default();
-        for (provider, model, row) in names {
-            let Some(spelling) = Spelling::of(Dialect::of(provider), model) else { continue };
-            for seller in [provider, ANY_PROVIDER] {
-                let name = Name { provider: seller.into(), model: spelling.key().into() };
-                let entry = Entry {
-                    row,
-                    date: spelling.date,
-                    version: spelling.version,
-                    place: spelling.place.to_ascii_lowercase().into(),
-                };
-                index.0.entry(name).or_default().push(entry);
+    /// An index of these names; their order decides between sellers.
+    pub(super) fn of(apart: Arc<Apart>) -> Self {
+        let mut by_key: HashMap<Name, Vec<u32>, _> = HashMap::default();
+        for (part, at) in apart.0.iter().zip(0_u32..) {
+            for provider in [part.provider.clone(), ANY_PROVIDER.into()] {
+                by_key.entry(Name { provider, model: part.key.clone() }).or_default().push(at);
             }
         }
-        index
+        Self { apart, by_key }
+    }
+
+    fn parts(&self, provider: &str, key: &str) -> Option<Vec<&Part>> {
+        let found = self.by_key.get(&NameRef { provider, model: key })?;
+        Some(found.iter().filter_map(|at| self.apart.at(*at)).collect())
     }
 
     /// The row that is meant, if it is one, or several of one price.
@@ -82,39 +76,32 @@ impl Loose {
             dialect => (provider, dialect),
         };
         let asked = Spelling::of(dialect, model)?;
-        if let Some(entries) = self.0.get(&NameRef { provider: seller, model: asked.key() }) {
-            return choose_seller(&asked, entries, seller, rows);
+        if let Some(parts) = self.parts(seller, asked.key()) {
+            // Of several sellers the first that has such a row.
+            let first = parts.first()?.provider.as_str();
+            return choose(&asked, parts.iter().copied().filter(|part| part.provider == first), rows);
         }
         // Vertex keeps some publishers' models with the publisher in front.
         let publisher = model.rsplit_once("publishers/").and_then(|(_, path)| path.split_once("/models/"));
         let (publisher, _) = publisher.filter(|_| dialect == Dialect::Vertex)?;
         let whole = format!("{publisher}/{}", asked.key());
-        choose(&asked, self.0.get(&NameRef { provider: seller, model: &whole })?.iter(), rows)
+        choose(&asked, self.parts(seller, &whole)?.iter().copied(), rows)
     }
-}
-
-/// Of several sellers the first that has such a row.
-fn choose_seller(asked: &Spelling<'_>, entries: &[Entry], seller: &str, rows: &impl Rows) -> Option<usize> {
-    if seller != ANY_PROVIDER {
-        return choose(asked, entries.iter(), rows);
-    }
-    let first = rows.provider(entries.first()?.row);
-    choose(asked, entries.iter().filter(|entry| rows.provider(entry.row) == first), rows)
 }
 
 fn choose<'a>(
     asked: &Spelling<'_>,
-    entries: impl Iterator<Item = &'a Entry> + Clone,
+    entries: impl Iterator<Item = &'a Part> + Clone,
     rows: &impl Rows,
 ) -> Option<usize> {
-    let fits = |entry: &&Entry| {
+    let fits = |entry: &&Part| {
         let version = asked.version.iter().zip(&entry.version);
         let mut apart = version.filter(|(asked, known)| asked.is_some() && known.is_some() && asked != known);
         let dated = entry.date.is_none() || asked.date.is_none() || entry.date == asked.date;
         dated && apart.next().is_none()
     };
     let entries = entries.filter(fits);
-    let here = |entry: &&Entry| entry.place.eq_ignore_ascii_case(asked.place);
+    let here = |entry: &&Part| entry.place.eq_ignore_ascii_case(asked.place);
     let row = if entries.clone().any(|entry| here(&entry)) {
         dated(asked, entries.filter(here), rows)?
     } else if asked.is_address {
@@ -139,7 +126,7 @@ fn choose<'a>(
 /// The row of that date, else the undated one, else what all dated ones agree on.
 fn dated<'a>(
     asked: &Spelling<'_>,
-    entries: impl Iterator<Item = &'a Entry> + Clone,
+    entries: impl Iterator<Item = &'a Part> + Clone,
     rows: &impl Rows,
 ) -> Option<usize> {
     for date in [asked.date, None] {
@@ -156,10 +143,10 @@ fn dated<'a>(
 /// global one, answers only where no part of the world has another.
 fn addressed<'a>(
     asked: &Spelling<'_>,
-    entries: impl Iterator<Item = &'a Entry> + Clone,
+    entries: impl Iterator<Item = &'a Part> + Clone,
     rows: &impl Rows,
 ) -> Option<usize> {
-    let is_region = |entry: &&Entry| entry.place.bytes().any(|byte| byte.is_ascii_digit());
+    let is_region = |entry: &&Part| entry.place.bytes().any(|byte| byte.is_ascii_digit());
     let mut others = entries
         .clone()
         .filter(|entry| !entry.place.is_empty() && !is_government(&entry.place) && entry.place != "global");
@@ -183,7 +170,7 @@ fn covers(prefix: &str, region: &str) -> bool {
 }
 
 /// The first row, if all cost the same.
-fn agreed<'a>(mut entries: impl Iterator<Item = &'a Entry>, rows: &impl Rows) -> Option<usize> {
+fn agreed<'a>(mut entries: impl Iterator<Item = &'a Part>, rows: &impl Rows) -> Option<usize> {
     let first = entries.next()?.row;
     entries.all(|entry| entry.row == first || rows.same_price(entry.row, first)).then_some(first)
 }

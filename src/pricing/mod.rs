@@ -12,8 +12,8 @@
 //! and not deducted. Models that mainly bill those have no bundled row, so that
 //! they are unknown and not underpriced.
 
+mod apart;
 mod asked;
-mod band;
 mod catalog;
 mod clause;
 mod compile;
@@ -27,6 +27,7 @@ mod fees;
 pub mod import;
 mod index;
 mod kept;
+mod keyed;
 mod layer;
 mod loose;
 mod matching;
@@ -42,6 +43,8 @@ mod sets;
 mod source;
 mod spelling;
 mod table;
+mod tiers;
+mod units;
 mod unseen;
 mod windows;
 

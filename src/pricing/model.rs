@@ -6,12 +6,13 @@ use compact_str::CompactString;
 use rust_decimal::Decimal;
 
 use super::compile::{Compiled, REGIONS, compile};
-use super::cost::{Cost, rounded_up, times, usd_rate};
+use super::cost::{Cost, rounded_up, times};
 use super::extras::Allowance;
 use super::families;
 use super::row::PriceRow;
 use super::sets::{Dearest, RateSet};
 use super::source::PriceSource;
+use super::units::as_rate;
 use super::unseen::{Reasoning, Unseen, unseen};
 use super::windows::Windows;
 use crate::values::{Conditions, Meter, Region, ServiceTier, Timestamp};
@@ -55,7 +56,7 @@ pub struct ModelPrice {
     /// The row says that it costs nothing.
     free: bool,
     /// The row says that its figures are no price.
-    unknown: bool,
+    pub(super) unknown: bool,
     /// It searches the web without being asked to, and maybe often.
     pub(super) searches: bool,
     pub(super) searches_much: bool,
@@ -154,6 +155,26 @@ impl ModelPrice {
     /// it is the most over all lengths up to this one. Fees of tools are not
     /// contained: nobody knows beforehand how many there will be.
     ///
+    /// The sum is rounded up once, as a charge is, so a quote is never below the charge of a call that stays within it.
+    ///
+    /// # Example: a prompt that is written to a cache may cost more than its input
+    /// ```
+    /// use token_budget::call::{Conditions, ServiceTier};
+    /// use token_budget::pricing::{PriceRow, Rates};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::usage::Meter;
+    /// use token_budget::PricingTable;
+    ///
+    /// let rates = Rates::per_million("3", "15")?.with(Meter::CacheWrite5m, "3.75".parse().unwrap());
+    /// let row = PriceRow::new("acme", "m").with_rates(ServiceTier::Standard, rates);
+    /// let table = PricingTable::empty().with_rows([row])?;
+    /// let price = table.find(Some("acme"), "m", Timestamp::EPOCH).expect("an own row");
+    /// let plain = Conditions::new();
+    /// assert_eq!(price.quote(100_000, 1_000, &plain)?, "0.315".parse()?); // 0.300 and 0.015
+    /// assert_eq!(price.quote(100_000, 1_000, &plain.with_cache_writes())?, "0.39".parse()?); // 0.375 and 0.015
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) beyond $9.2 billion.
     #[inline]
@@ -176,6 +197,22 @@ impl ModelPrice {
     ///
     /// Zero where not even the input fits, `u64::MAX` where output is free. The
     /// model's own maximum is not looked at.
+    ///
+    /// # Example: what is left of ten cents after the input
+    /// ```
+    /// use token_budget::call::{Conditions, ServiceTier};
+    /// use token_budget::pricing::{PriceRow, Rates};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::{PricingTable, Usd};
+    ///
+    /// let row = PriceRow::new("acme", "m").with_rates(ServiceTier::Standard, Rates::per_million("3", "15")?);
+    /// let table = PricingTable::empty().with_rows([row])?;
+    /// let price = table.find(Some("acme"), "m", Timestamp::EPOCH).expect("an own row");
+    /// let affordable = |room| price.output_tokens_affordable(room, 10_000, &Conditions::new());
+    /// assert_eq!(affordable(Usd::cents(10)), 4_666); // $0.10 − 10,000 × $3 a million = $0.07, at $15 a million
+    /// assert_eq!(affordable(Usd::cents(3)), 0); // the input alone
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn output_tokens_affordable(&self, room: Usd, input_tokens: u64, conditions: &Conditions) -> u64 {
         // A quote is rounded up to whole nano-dollars, and so is the room: the
@@ -195,10 +232,28 @@ impl ModelPrice {
     /// The rate in force: USD per million, per piece or per hour, as [`Meter::unit`] says.
     ///
     /// `None` where none is known, neither for the meter nor for its whole.
+    ///
+    /// # Example: cached input without a rate takes that of input, and a search has none to take
+    /// ```
+    /// use token_budget::call::{Conditions, ServiceTier};
+    /// use token_budget::pricing::{PriceRow, Rates};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::usage::Meter;
+    /// use token_budget::PricingTable;
+    ///
+    /// let row = PriceRow::new("acme", "m").with_rates(ServiceTier::Standard, Rates::per_million("3", "15")?);
+    /// let table = PricingTable::empty().with_rows([row])?;
+    /// let price = table.find(Some("acme"), "m", Timestamp::EPOCH).expect("an own row");
+    /// let rate = |meter| price.rate(meter, 0, &Conditions::new()).map(|rate| rate.to_string());
+    /// assert_eq!(rate(Meter::CachedInput).as_deref(), Some("3"));
+    /// assert_eq!(rate(Meter::Reasoning).as_deref(), Some("15"));
+    /// assert_eq!(rate(Meter::WebSearch), None);
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn rate(&self, meter: Meter, input_tokens: u64, conditions: &Conditions) -> Option<Decimal> {
         let set = self.set(self.band(input_tokens), conditions)?;
-        set.rate(meter, conditions.search_context()).and_then(|rate| usd_rate(meter, rate))
+        set.rate(meter, conditions.search_context()).and_then(|rate| as_rate(meter, rate))
     }
 
     /// What an answer may be made of beside text, at the dearest rate: sound, images or video that the request asks
@@ -207,24 +262,28 @@ impl ModelPrice {
         self.set(self.band(input_tokens), conditions)?.dearest_kind(conditions)
     }
 
-    /// Whether the price of a call is known under these conditions, so that it can be held.
-    ///
-    /// Known is a rate for input, or a fee that every call incurs in its place
-    /// (by search, page, image or second). A row whose figures are no price has
-    /// neither: one that a publication lists at nothing but that is not free.
-    /// An enforcer takes it for a model without a price.
-    #[must_use]
-    pub fn quotes(&self, conditions: &Conditions) -> bool {
-        let by_token = |set: &RateSet| set.rate(Meter::Input, conditions.search_context()).is_some();
-        let by_request = |set: &RateSet| set.is_priced(Meter::Request);
-        !self.unknown
-            && (self.set(0, conditions).is_some_and(|set| by_token(set) || by_request(set))
-                || !self.incurred(conditions).is_empty())
-    }
-
     /// Whether the tier has rates of its own, or needs none as it is no dearer than the standard one.
     ///
     /// Where it has not, calls are held and charged at the dearest rates known of the model.
+    ///
+    /// # Example: a tier that no row prices is charged, and the charge says that it is not complete
+    /// ```
+    /// use token_budget::call::{Conditions, ServiceTier};
+    /// use token_budget::pricing::{PriceRow, Rates};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::{PricingTable, Usage};
+    ///
+    /// let row = PriceRow::new("acme", "m").with_rates(ServiceTier::Standard, Rates::per_million("3", "15")?);
+    /// let table = PricingTable::empty().with_rows([row])?;
+    /// let price = table.find(Some("acme"), "m", Timestamp::EPOCH).expect("an own row");
+    /// let (batch, priority) =
+    ///     [ServiceTier::Batch, ServiceTier::Priority].map(|tier| Conditions::new().with_tier(tier)).into();
+    /// assert!(price.knows_tier(&batch) && !price.knows_tier(&priority)); // batch is never dearer than standard
+    /// let cost = price.cost(&Usage::of(1_000_000, 0), &priority)?;
+    /// assert_eq!(cost.total(), "3.00".parse()?);
+    /// assert!(!cost.is_complete());
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn knows_tier(&self, conditions: &Conditions) -> bool {
         self.set(0, conditions).is_some_and(|set| set.is_known)
@@ -341,6 +400,8 @@ impl ModelPrice {
     }
 
     /// From how many input tokens on the whole request is billed at other rates, edge by edge.
+    ///
+    /// A band *above* 200,000 tokens begins with token 200,001, which is the edge told here.
     pub fn input_edges(&self) -> impl Iterator<Item = u64> {
         self.compiled.edges.iter().copied()
     }
@@ -384,7 +445,7 @@ impl ModelPrice {
 
     /// The rates of a band under these conditions; there always are some.
     #[inline]
-    fn set(&self, band: usize, conditions: &Conditions) -> Option<&Arc<RateSet>> {
+    pub(super) fn set(&self, band: usize, conditions: &Conditions) -> Option<&Arc<RateSet>> {
         let Compiled { edges, places, sets } = &self.compiled;
         let bands = edges.len().saturating_add(1);
         let one_region = places.len() == bands.saturating_mul(ServiceTier::COUNT);

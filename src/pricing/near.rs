@@ -5,9 +5,20 @@
 //! another order still leaves the right row on top. The index is made when a
 //! name is first refused; a refusal then looks at the rows that share a group,
 //! and compares letter by letter only the few that share the most.
+//!
+//! `gpt-5-mini` has eleven groups: `^g`, which is short because nothing stands before
+//! the beginning, then `^gp gpt pt- t-5 -5- 5-m -mi min ini ni$`. The name
+//! `gpt-5-mini-hi` has fourteen, ten of them the same: 2 × 10 ÷ (11 + 14) is 80 percent,
+//! above the 58 from which a row is told.
+//!
+//! Groups are hashed into 4,096 lists. Two groups that share a list make a name look
+//! nearer than it is, which costs one comparison and changes no answer, because the
+//! strokes between the few best are counted exactly. What a stranger can make a
+//! refusal cost is bounded by [`GROUPS_MAX`] lists and [`COMPARED`] comparisons.
 
-use compact_str::CompactString;
+use std::sync::Arc;
 
+use super::apart::{Apart, Part};
 use super::names::NAME_BYTES_MAX;
 use super::spelling::{Dialect, Spelling};
 use crate::values::name::strokes;
@@ -28,86 +39,57 @@ const SHORT: usize = 6;
 
 /// Every name, by its groups of three letters.
 pub(super) struct Near {
-    names: Vec<Known>,
+    apart: Arc<Apart>,
+    /// How many groups each name has.
+    groups: Vec<usize>,
     /// By group, the names that have it.
     lists: Vec<Vec<u32>>,
     short: Vec<u32>,
 }
 
-struct Known {
-    at: u32,
-    row: usize,
-    seller: u32,
-    key: CompactString,
-    /// Bytes of the whole name: of rows with one key the one that says least beside it is told first.
-    length: usize,
-    groups: usize,
-}
-
 impl Near {
-    /// An index of these names, each with its provider and its row.
-    pub(super) fn of<'a>(names: impl Iterator<Item = (&'a str, &'a str, usize)>) -> Self {
-        let mut near = Self { names: Vec::new(), lists: vec![Vec::new(); LISTS], short: Vec::new() };
-        let mut sellers: Vec<&str> = Vec::new();
-        for (provider, model, row) in names {
-            let Some(spelling) = Spelling::of(Dialect::of(provider), model) else { continue };
-            let Ok(at) = u32::try_from(near.names.len()) else { break };
-            // Rows of one seller mostly stand together.
-            let seller = sellers.iter().rposition(|seller| *seller == provider).unwrap_or_else(|| {
-                sellers.push(provider);
-                sellers.len().saturating_sub(1)
-            });
-            let key = CompactString::from(spelling.key());
-            let (groups, used) = groups(key.as_bytes());
+    pub(super) fn of(apart: Arc<Apart>) -> Self {
+        let mut lists = vec![Vec::new(); LISTS];
+        let (mut counts, mut short) = (Vec::with_capacity(apart.0.len()), Vec::new());
+        for (part, at) in apart.0.iter().zip(0_u32..) {
+            let (groups, used) = groups(part.key.as_bytes());
             for group in groups.iter().take(used) {
-                if let Some(list) = near.lists.get_mut(usize::from(*group)) {
-                    list.push(at);
-                }
+                lists.get_mut(usize::from(*group)).into_iter().for_each(|list: &mut Vec<u32>| list.push(at));
             }
-            if key.len() <= SHORT {
-                near.short.push(at);
+            if part.key.len() <= SHORT {
+                short.push(at);
             }
-            let seller = u32::try_from(seller).unwrap_or(u32::MAX);
-            near.names.push(Known { at, row, seller, key, length: model.len(), groups: used });
+            counts.push(used);
         }
-        near
+        Self { apart, groups: counts, lists, short }
     }
 
-    /// The rows nearest to a name: of sellers that `sells` takes, which is asked of a row, else of others.
-    pub(super) fn rows(
-        &self,
-        dialect: Dialect,
-        model: &str,
-        sells: impl Fn(usize) -> bool,
-    ) -> (Vec<usize>, Vec<usize>) {
+    /// The rows nearest to a name: of the seller, or of anybody where none is named, else of others.
+    pub(super) fn rows(&self, seller: Option<&str>, model: &str) -> (Vec<usize>, Vec<usize>) {
+        let dialect = seller.map_or_else(|| Dialect::seen_in(model), Dialect::of);
         let Some(asked) = Spelling::of(dialect, model) else { return Default::default() };
         let key = asked.key();
         let (groups, used) = groups(key.as_bytes());
         let shared = self.shared(groups.get(..used).unwrap_or_default());
         let (mut theirs, mut others) = (Best::default(), Best::default());
-        let mut sold: Option<(u32, bool)> = None;
-        let mut take = |known: &'_ Known, part: usize| {
-            let is_sold = match sold {
-                Some((seller, is_sold)) if seller == known.seller => is_sold,
-                _ => sells(known.row),
-            };
-            sold = Some((known.seller, is_sold));
-            (if is_sold { &mut theirs } else { &mut others }).add(part, known.at);
+        let mut take = |at: u32, part: &Part, share: usize| {
+            let is_sold = seller.is_none_or(|seller| part.provider == seller);
+            (if is_sold { &mut theirs } else { &mut others }).add(share, at);
         };
         // What shares less than this cannot share enough, however short its name. Most names end here, by one byte.
         let least = u8::try_from(used.wrapping_mul(SHARED_SOME).div_ceil(200)).unwrap_or(u8::MAX).max(1);
-        for (at, count) in shared.iter().enumerate().filter(|(_, count)| **count >= least) {
-            let Some(known) = self.names.get(at) else { continue };
+        for (at, count) in (0_u32..).zip(&shared).filter(|(_, count)| **count >= least) {
+            let Some((part, groups)) = self.apart.at(at).zip(self.groups.get(at as usize)) else { continue };
             let count = usize::from(*count).wrapping_mul(200);
-            let both = known.groups.saturating_add(used);
+            let both = groups.saturating_add(used);
             if count >= both.wrapping_mul(SHARED_SOME) {
-                take(known, count.checked_div(both).unwrap_or(0));
+                take(at, part, count.checked_div(both).unwrap_or(0));
             }
         }
         if key.len() <= SHORT {
-            for known in self.short.iter().filter_map(|at| self.names.get(usize::try_from(*at).ok()?)) {
-                take(known, 0);
-            }
+            self.short
+                .iter()
+                .for_each(|at| self.apart.at(*at).into_iter().for_each(|part| take(*at, part, 0)));
         }
         match self.told(key, &theirs) {
             told if told.is_empty() => (told, self.told(key, &others)),
@@ -117,7 +99,7 @@ impl Near {
 
     /// How many of these groups each name has.
     fn shared(&self, groups: &[u16]) -> Vec<u8> {
-        let mut shared = vec![0_u8; self.names.len()];
+        let mut shared = vec![0_u8; self.groups.len()];
         for at in groups.iter().filter_map(|group| self.lists.get(usize::from(*group))).flatten() {
             if let Some(count) = usize::try_from(*at).ok().and_then(|at| shared.get_mut(at)) {
                 *count = count.wrapping_add(1); // at most 96 groups
@@ -135,9 +117,8 @@ impl Near {
         };
         let ordered = words(asked);
         let mut ranked = Vec::with_capacity(best.1);
-        for (part, at) in best.0.iter().take(best.1) {
-            let Some(known) = self.names.get(usize::try_from(*at).unwrap_or(usize::MAX)) else { continue };
-            let part = *part;
+        for (share, at) in best.0.iter().take(best.1) {
+            let Some(known) = self.apart.at(*at) else { continue };
             // Only what is as long can have the same words in another order.
             let reordered = || known.key.len() == asked.len() && words(&known.key) == ordered;
             let far = if letters(&known.key).eq(letters(asked)) || reordered() {
@@ -147,9 +128,10 @@ impl Near {
             };
             // A name that is repeated over and over shares all its groups with what it is made of.
             let alike = asked.len() > 4 && asked.len() <= known.key.len().saturating_mul(4);
-            if far.is_some() || (part >= SHARED_LEAST && alike) {
+            if far.is_some() || (*share >= SHARED_LEAST && alike) {
                 let far = far.unwrap_or(usize::MAX);
-                ranked.push((far != 0, usize::MAX.saturating_sub(part), far, known.length, known.row));
+                // Of rows with one key the one that says least beside it is told first.
+                ranked.push((far != 0, usize::MAX.saturating_sub(*share), far, known.length, known.row));
             }
         }
         ranked.sort_unstable();
@@ -236,8 +218,8 @@ mod tests {
     ];
 
     fn nearest(asked: &str) -> Vec<&'static str> {
-        let near = Near::of(NAMES.into_iter().enumerate().map(|(row, name)| ("acme", name, row)));
-        let rows = near.rows(Dialect::Plain, asked, |_| true);
+        let names = NAMES.into_iter().enumerate().map(|(row, name)| ("acme", name, row));
+        let rows = Near::of(Arc::new(Apart::of(names))).rows(Some("acme"), asked);
         rows.0.into_iter().filter_map(|row| NAMES.get(row).copied()).collect()
     }
 

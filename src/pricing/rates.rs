@@ -1,14 +1,12 @@
 //! What does each class of tokens cost, as people write it?
 
-use std::borrow::Cow;
-use std::fmt;
-
 use rust_decimal::Decimal;
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::MapAccess;
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::decimal;
+use super::keyed::{Key, Keyed, Value};
 use crate::Error;
 use crate::values::Meter;
 
@@ -34,10 +32,13 @@ use crate::values::Meter;
 /// assert!(serde_json::from_str::<Rates>(r#"{"input": 0.003625}"#).is_err());
 /// assert!(serde_json::from_str::<Rates>(r#"{"input": "1_000"}"#).is_err());
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rates(Vec<(Meter, Decimal)>);
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rates(Keyed<Meter, Decimal>);
 
 impl Rates {
+    pub(super) const NONE: Self = Self(Keyed::EMPTY);
+
     /// No rate named yet.
     #[must_use]
     pub fn new() -> Self {
@@ -64,8 +65,7 @@ impl Rates {
     /// The rate named for that meter, before any fallback.
     #[must_use]
     pub fn get(&self, meter: Meter) -> Option<Decimal> {
-        let at = self.0.binary_search_by_key(&meter, |(meter, _)| *meter).ok()?;
-        self.0.get(at).map(|(_, rate)| *rate)
+        self.0.get(meter).copied()
     }
 
     /// Whether nothing is named.
@@ -76,68 +76,46 @@ impl Rates {
 
     /// Every rate that is named, in the order of [`Meter::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Meter, Decimal)> {
-        self.0.iter().copied()
+        self.0.iter().map(|(meter, rate)| (meter, *rate))
     }
 
     pub(super) fn set(&mut self, meter: Meter, rate: Option<Decimal>) {
-        let at = self.0.binary_search_by_key(&meter, |(meter, _)| *meter);
-        match (at, rate) {
-            (Ok(at), Some(rate)) => self.0.get_mut(at).into_iter().for_each(|slot| slot.1 = rate),
-            (Ok(at), None) => drop(self.0.remove(at)),
-            (Err(at), Some(rate)) => self.0.insert(at, (meter, rate)),
-            (Err(_), None) => {}
-        }
+        self.0.set(meter, rate);
     }
 
     /// These rates, and `lower`'s where they name none.
     pub(super) fn over(&self, lower: &Self) -> Self {
-        let mut merged = lower.clone();
-        for (meter, rate) in self.iter() {
-            merged.set(meter, Some(rate));
-        }
-        merged
+        Self(self.0.over(&lower.0))
+    }
+
+    /// The same meters at other rates.
+    pub(super) fn try_map<E>(
+        &self,
+        change: impl Fn(Meter, Decimal) -> Result<Decimal, E>,
+    ) -> Result<Self, E> {
+        self.0.try_map(|meter, rate| change(meter, *rate)).map(Self)
     }
 }
 
-impl Serialize for Rates {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (meter, rate) in self.iter() {
-            map.serialize_entry(meter.name(), &rate.to_string())?;
-        }
-        map.end()
+impl Key for Meter {
+    const EXPECTED: &'static str = "rates by meter, each as decimal text";
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn name(self) -> &'static str {
+        self.name()
     }
 }
 
-impl<'de> Deserialize<'de> for Rates {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(RatesVisitor)
-    }
-}
-
-struct RatesVisitor;
-
-impl<'de> Visitor<'de> for RatesVisitor {
-    type Value = Rates;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("rates by meter, each as decimal text")
+impl Value for Rates {
+    fn read<'de, A: MapAccess<'de>>(_: &str, map: &mut A) -> Result<Self, A::Error> {
+        map.next_value()
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Rates, A::Error> {
-        let mut rates = Rates::new();
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            let meter = Meter::named(&name)
-                .ok_or_else(|| de::Error::custom(format_args!("unknown rate {name:?}")))?;
-            if rates.get(meter).is_some() {
-                return Err(de::Error::custom(format_args!("{meter} is given twice")));
-            }
-            let text = map.next_value::<Cow<'de, str>>().map_err(|error| {
-                de::Error::custom(format_args!("{meter}: {error}; write the figure as text, \"2.50\""))
-            })?;
-            let rate = decimal::parse(meter.name(), &text).map_err(de::Error::custom)?;
-            rates.set(meter, Some(rate));
-        }
-        Ok(rates)
+    fn write<M: SerializeMap>(&self, name: &str, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry(name, self)
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.is_empty()
     }
 }

@@ -2,13 +2,13 @@
 
 use compact_str::CompactString;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::band::{Band, rates_of};
-use super::decimal;
 use super::extras::{Allowance, Minimum, RegionFactors, SearchRates};
+use super::keyed::read_beside;
 use super::rates::Rates;
+use super::tiers::{Band, Factored, TierFactors, TierRates};
 use super::unseen::{Reasoning, Unseen, UnseenWord};
 use super::windows::TimeRates;
 use crate::values::{Meter, Region, ServiceTier, Timestamp};
@@ -65,7 +65,7 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self")]
 pub struct PriceRow {
     pub(super) provider: CompactString,
     pub(super) model: CompactString,
@@ -83,30 +83,10 @@ pub struct PriceRow {
     pub(super) unseen: Option<UnseenWord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unseen_tokens_per_second: Option<u32>,
-    #[serde(default, skip_serializing_if = "Rates::is_empty")]
-    pub(super) standard: Rates,
-    #[serde(default, skip_serializing_if = "Rates::is_empty")]
-    pub(super) batch: Rates,
-    #[serde(default, skip_serializing_if = "Rates::is_empty")]
-    pub(super) flex: Rates,
-    #[serde(default, skip_serializing_if = "Rates::is_empty")]
-    pub(super) priority: Rates,
-    #[serde(default, skip_serializing_if = "Rates::is_empty")]
-    pub(super) fast: Rates,
-    #[serde(default, skip_serializing_if = "Rates::is_empty")]
-    pub(super) ultrafast: Rates,
-    #[serde(default, skip_serializing_if = "Rates::is_empty")]
-    pub(super) balanced: Rates,
-    #[serde(default, skip_serializing_if = "Rates::is_empty")]
-    pub(super) decisions: Rates,
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    pub(super) batch_factor: Option<Decimal>,
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    pub(super) flex_factor: Option<Decimal>,
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    pub(super) priority_factor: Option<Decimal>,
-    #[serde(default, with = "decimal", skip_serializing_if = "Option::is_none")]
-    pub(super) fast_factor: Option<Decimal>,
+    #[serde(flatten, skip_deserializing)]
+    pub(super) rates: TierRates,
+    #[serde(flatten, skip_deserializing)]
+    pub(super) tier_factors: TierFactors,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) bands: Vec<Band>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -164,23 +144,35 @@ impl PriceRow {
     /// With the rates of one tier, in place of what the row named for it.
     #[must_use]
     pub fn with_rates(mut self, tier: ServiceTier, rates: Rates) -> Self {
-        *self.rates_mut(tier) = rates;
-        self
-    }
-
-    /// Batch, flex, priority and fast can be told so; another tier has rates of its own or none.
-    pub(super) fn with_factor(mut self, tier: ServiceTier, factor: Decimal) -> Self {
-        match tier {
-            ServiceTier::Batch => self.batch_factor = Some(factor),
-            ServiceTier::Flex => self.flex_factor = Some(factor),
-            ServiceTier::Priority => self.priority_factor = Some(factor),
-            ServiceTier::Fast => self.fast_factor = Some(factor),
-            _ => {}
-        }
+        self.rates.set(tier, Some(rates));
         self
     }
 
     /// With the batch price as a multiple of the standard price: 0.5 is half.
+    ///
+    /// The factor multiplies what the row does not name for the tier itself: a batch rate for output beside a
+    /// factor keeps that rate for output, and the factor holds for the rest. A factor over a lower layer
+    /// replaces the lower layer's batch rates, because they would hide the factor.
+    ///
+    /// # Example: half price, and the rate that is named stands
+    /// ```
+    /// use token_budget::call::{Conditions, ServiceTier};
+    /// use token_budget::pricing::{PriceRow, Rates};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::usage::Meter;
+    /// use token_budget::PricingTable;
+    ///
+    /// let row = PriceRow::new("acme", "m")
+    ///     .with_rates(ServiceTier::Standard, Rates::per_million("3", "15")?)
+    ///     .with_rates(ServiceTier::Batch, Rates::new().with(Meter::Output, 9.into()))
+    ///     .with_batch_factor("0.5".parse().unwrap());
+    /// let table = PricingTable::empty().with_rows([row])?;
+    /// let price = table.find(Some("acme"), "m", Timestamp::EPOCH).expect("an own row");
+    /// let batch = Conditions::new().with_tier(ServiceTier::Batch);
+    /// assert_eq!(price.quote(1_000_000, 0, &batch)?, "1.50".parse()?); // 3.00 × 0.5
+    /// assert_eq!(price.quote(0, 1_000_000, &batch)?, "9.00".parse()?); // as named, not 7.50
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn with_batch_factor(self, factor: Decimal) -> Self {
         self.with_factor(ServiceTier::Batch, factor)
@@ -207,19 +199,33 @@ impl PriceRow {
     /// With standard rates for the whole of a request whose input is longer than that.
     ///
     /// Several such edges may be given; the highest that is passed decides.
+    ///
+    /// # Example: one token more reprices the whole request
+    /// ```
+    /// use token_budget::call::{Conditions, ServiceTier};
+    /// use token_budget::pricing::{PriceRow, Rates};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::PricingTable;
+    ///
+    /// let row = PriceRow::new("acme", "m")
+    ///     .with_rates(ServiceTier::Standard, Rates::per_million("3", "15")?)
+    ///     .with_long_context(200_000, Rates::per_million("6", "22.50")?);
+    /// let table = PricingTable::empty().with_rows([row])?;
+    /// let price = table.find(Some("acme"), "m", Timestamp::EPOCH).expect("an own row");
+    /// let conditions = Conditions::new();
+    /// assert_eq!(price.quote(200_000, 0, &conditions)?, "0.60".parse()?); // 200,000 × 3.00 per million
+    /// assert_eq!(price.quote(200_001, 0, &conditions)?, "1.200006".parse()?); // 200,001 × 6.00
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn with_long_context(self, above_input_tokens: u64, rates: Rates) -> Self {
-        self.with_band(Band {
-            above_input_tokens: Some(above_input_tokens),
-            standard: rates,
-            ..Band::default()
-        })
+        self.with_band(Band::above(above_input_tokens, TierRates::EMPTY), rates)
     }
 
     /// With standard rates for the whole of a request whose input is that long or longer.
     #[must_use]
     pub fn with_input_from(self, input_tokens: u64, rates: Rates) -> Self {
-        self.with_band(Band { from_input_tokens: Some(input_tokens), standard: rates, ..Band::default() })
+        self.with_band(Band::from(input_tokens, TierRates::EMPTY), rates)
     }
 
     /// With rates that replace all others inside windows of the week; of two open ones the later decides.
@@ -230,6 +236,26 @@ impl PriceRow {
     }
 
     /// With a multiplier of all rates of tokens for requests processed in that region.
+    ///
+    /// Fees of tools are not multiplied. A factor for [`Region::Global`] has no effect: global is the listed price.
+    ///
+    /// # Example: ten percent more in the European Union
+    /// ```
+    /// use token_budget::call::{Conditions, Region, ServiceTier};
+    /// use token_budget::pricing::{PriceRow, Rates};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::PricingTable;
+    ///
+    /// let row = PriceRow::new("acme", "m")
+    ///     .with_rates(ServiceTier::Standard, Rates::per_million("3", "15")?)
+    ///     .with_region_factor(Region::Eu, "1.1".parse().unwrap());
+    /// let table = PricingTable::empty().with_rows([row])?;
+    /// let price = table.find(Some("acme"), "m", Timestamp::EPOCH).expect("an own row");
+    /// let quote = |region| price.quote(1_000_000, 100_000, &Conditions::new().with_region(region));
+    /// assert_eq!(quote(Region::Eu)?, "4.95".parse()?); // (3.00 + 1.50) × 1.1
+    /// assert_eq!(quote(Region::Us)?, "4.50".parse()?);
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn with_region_factor(mut self, region: Region, factor: Decimal) -> Self {
         self.region_factors.set(region, Some(factor));
@@ -237,6 +263,29 @@ impl PriceRow {
     }
 
     /// With the least that is billed of a meter, once it counts at all.
+    ///
+    /// A minimum is for pieces and time. Tokens have none: a quote could not contain it, because nobody knows
+    /// beforehand which classes of tokens there will be.
+    ///
+    /// # Example: three seconds of sound are billed as ten
+    /// ```
+    /// use token_budget::call::{Conditions, ServiceTier};
+    /// use token_budget::pricing::{PriceRow, Rates};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::usage::Meter;
+    /// use token_budget::{PricingTable, Usage};
+    ///
+    /// let row = PriceRow::new("acme", "listener")
+    ///     .with_rates(ServiceTier::Standard, Rates::per_million("0", "0")?.with(Meter::AudioInMs, "0.36".parse().unwrap()))
+    ///     .with_minimum(Meter::AudioInMs, 10_000);
+    /// let table = PricingTable::empty().with_rows([row])?;
+    /// let price = table.find(Some("acme"), "listener", Timestamp::EPOCH).expect("an own row");
+    /// let cost = |ms| Ok(price.cost(&Usage::of(0, 0).with(Meter::AudioInMs, ms), &Conditions::new())?.total());
+    /// assert_eq!(cost(3_000)?, "0.001".parse()?); // 10 s of 0.36 an hour
+    /// assert_eq!(cost(20_000)?, "0.002".parse()?);
+    /// assert_eq!(cost(0)?, "0".parse()?); // nothing was sent
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn with_minimum(mut self, meter: Meter, count: u64) -> Self {
         self.minimums.push(Minimum { meter: meter.name().into(), count });
@@ -296,6 +345,9 @@ impl PriceRow {
     }
 
     /// The same, letting nothing of a lower layer shine through.
+    ///
+    /// What an import writes: a publication that no longer lists a rate has withdrawn it, and an older table's rate must not
+    /// fill the gap.
     #[must_use]
     pub fn completely(mut self) -> Self {
         self.complete = true;
@@ -303,6 +355,25 @@ impl PriceRow {
     }
 
     /// A row that says its model costs nothing, whatever is counted: a model that runs on one's own machines.
+    ///
+    /// This is not a row of zeros. A zero is the price of one meter, and the next meter that is counted has none; a free row has
+    /// a price for all of them. A dollar budget lets a free model pass at its limit.
+    ///
+    /// # Example: a local model costs nothing, tools included
+    /// ```
+    /// use token_budget::call::Conditions;
+    /// use token_budget::pricing::PriceRow;
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::usage::Meter;
+    /// use token_budget::{PricingTable, Usage, Usd};
+    ///
+    /// let table = PricingTable::empty().with_rows([PriceRow::new("ollama", "llama3").free()])?;
+    /// let price = table.find(Some("ollama"), "llama3", Timestamp::EPOCH).expect("an own row");
+    /// assert!(price.is_free());
+    /// let cost = price.cost(&Usage::of(1_000_000, 1_000_000).with(Meter::WebSearch, 3), &Conditions::new())?;
+    /// assert!(cost.total() == Usd::ZERO && cost.is_complete());
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn free(mut self) -> Self {
         self.free = true;
@@ -324,11 +395,7 @@ impl PriceRow {
     /// What it names for a tier, whatever the length of the input.
     #[must_use]
     pub fn rates(&self, tier: ServiceTier) -> &Rates {
-        rates_of!(&self, tier)
-    }
-
-    pub(super) fn rates_mut(&mut self, tier: ServiceTier) -> &mut Rates {
-        rates_of!(&mut self, tier)
+        self.rates.of(tier)
     }
 
     /// Whether it names a rate anywhere, be it zero.
@@ -342,33 +409,58 @@ impl PriceRow {
     }
 
     fn every_rate(&self) -> impl Iterator<Item = Decimal> {
-        let own = ServiceTier::ALL.into_iter().map(|tier| self.rates(tier));
-        let bands =
-            self.bands.iter().flat_map(|band| ServiceTier::ALL.into_iter().map(|tier| band.rates(tier)));
-        let times = self.times.iter().map(|times| &times.rates);
-        let searches =
-            self.search_context.iter().flat_map(|fees| [fees.low, fees.medium, fees.high, fees.fast]);
-        own.chain(bands).chain(times).flat_map(Rates::iter).map(|(_, rate)| rate).chain(searches.flatten())
+        let tiers = std::iter::once(&self.rates).chain(self.bands.iter().map(|band| &band.rates));
+        let sets = tiers.flat_map(TierRates::iter).map(|(_, rates)| rates);
+        let rates = sets.chain(self.times.iter().map(|times| &times.rates)).flat_map(Rates::iter);
+        let searches = self.search_context.iter().flat_map(SearchRates::iter);
+        rates.map(|(_, rate)| rate).chain(searches.map(|(_, fee)| *fee))
     }
 
     pub(super) fn factor(&self, tier: ServiceTier) -> Option<Decimal> {
-        match tier {
-            ServiceTier::Batch => self.batch_factor,
-            ServiceTier::Flex => self.flex_factor,
-            ServiceTier::Priority => self.priority_factor,
-            ServiceTier::Fast => self.fast_factor,
-            _ => None,
-        }
+        self.tier_factors.get(Factored(tier)).copied()
     }
 
-    /// The band that begins with the same input as `band`, made if there is none.
-    fn with_band(mut self, band: Band) -> Self {
+    /// Batch, flex, priority and fast can be told so; another tier has rates of its own or none.
+    pub(super) fn with_factor(mut self, tier: ServiceTier, factor: Decimal) -> Self {
+        self.tier_factors.set(Factored(tier), Some(factor));
+        self
+    }
+
+    /// The standard rates of the band that begins with the same input, which is made if there is none.
+    fn with_band(mut self, band: Band, standard: Rates) -> Self {
         let first = band.first().ok();
-        match self.bands.iter_mut().find(|other| other.first().ok() == first) {
-            Some(other) => other.standard = band.standard,
-            None => self.bands.push(band),
-        }
+        let place = self.bands.iter().position(|other| other.first().ok() == first);
+        let at = place.unwrap_or_else(|| {
+            self.bands.push(band);
+            self.bands.len().saturating_sub(1)
+        });
+        self.bands
+            .get_mut(at)
+            .into_iter()
+            .for_each(|band| band.rates.set(ServiceTier::Standard, Some(standard.clone())));
         self.bands.sort_by_key(|band| band.first().unwrap_or(0));
         self
+    }
+}
+
+impl Serialize for PriceRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PriceRow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (Fields(row), (rates, tier_factors)) = read_beside(deserializer, "a price row")?;
+        Ok(Self { rates, tier_factors, ..row })
+    }
+}
+
+/// A row without what stands in it by tier.
+struct Fields(PriceRow);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        PriceRow::deserialize(deserializer).map(Self)
     }
 }

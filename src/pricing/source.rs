@@ -10,6 +10,15 @@ use serde::{Deserialize, Serialize};
 ///
 /// A charge keeps it, so that a past figure can be explained after the table
 /// has moved on. A row merged from several layers names the highest one.
+///
+/// # Example: who, which and when in one line
+/// ```
+/// use token_budget::pricing::PriceSource;
+///
+/// let source = PriceSource::new("LiteLLM").with_version("1.109.1").with_date("2026-11-22".parse().unwrap());
+/// assert_eq!(source.to_string(), "LiteLLM 1.109.1 of 2026-11-22");
+/// assert_eq!(PriceSource::new("contract 2026/17").to_string(), "contract 2026/17");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceSource {

@@ -7,6 +7,10 @@
 //! word is ever dropped or moved: `gpt-4o-mini` has another key than `gpt-4o`,
 //! and `claude-3-5-sonnet` another than `claude-sonnet-3-5`. Nor is a suffix
 //! such as `OpenRouter`'s `:free` or `:nitro`, because it may change the price.
+//!
+//! A [`Spelling`] owns its key in a fixed array and borrows the rest, so taking a name
+//! apart allocates nothing. Names come out of requests: the work is linear in a name of
+//! at most 256 bytes, and a longer name is no model's.
 
 use super::matching::full_date;
 use super::names::NAME_BYTES_MAX;

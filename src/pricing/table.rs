@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use compact_str::CompactString;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
-use super::catalog;
 use super::factor::PriceFactor;
 use super::import::Import;
 use super::index::{Clauses, Index};
@@ -62,19 +61,6 @@ impl PricingTable {
         Self::default()
     }
 
-    /// The prices that come with this version of the crate.
-    ///
-    /// Text and embedding models, current and retired, of OpenAI, Anthropic,
-    /// Google (the Gemini API), Mistral, `DeepSeek`, xAI, Groq, Cohere, Perplexity,
-    /// Together, Fireworks and others who sell directly, and of resellers at their
-    /// own prices: Azure, Bedrock, Vertex AI and `OpenRouter`.
-    /// [`ModelPrice::source`] names the publication of each. The first use reads
-    /// the names; a model's figures are compiled when it is first found.
-    #[must_use]
-    pub fn bundled() -> Self {
-        catalog::bundled()
-    }
-
     /// This table under a layer of own rows.
     ///
     /// Layers lie in the order in which they are added.
@@ -89,6 +75,25 @@ impl PricingTable {
     }
 
     /// This table under a layer of rows from that source.
+    ///
+    /// A charge remembers the source, so an operator who names the contract can explain an old charge after the table has moved on.
+    ///
+    /// # Example: a charge says which contract it was priced by
+    /// ```
+    /// use token_budget::call::{Conditions, ServiceTier};
+    /// use token_budget::pricing::{PriceRow, PriceSource, Rates};
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::usage::Meter;
+    /// use token_budget::PricingTable;
+    ///
+    /// let negotiated = Rates::new().with(Meter::Input, 2.into());
+    /// let row = PriceRow::new("openai", "gpt-4o").with_rates(ServiceTier::Standard, negotiated);
+    /// let table = PricingTable::bundled().with_rows_from(PriceSource::new("contract 2026/17"), [row])?;
+    /// let price = table.find(Some("openai"), "gpt-4o", Timestamp::EPOCH).expect("a bundled model");
+    /// assert_eq!(price.source().name(), "contract 2026/17");
+    /// assert_eq!(price.quote(1_000_000, 1_000_000, &Conditions::new())?, "12.00".parse()?); // 2.00, and 10.00 as listed
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Like [`with_rows`](Self::with_rows).
@@ -126,20 +131,23 @@ impl PricingTable {
             let name = NameRef { provider: canonical_provider(&name.provider), model: &name.model };
             table.0.names.get(&name).copied()
         };
-        let mut fresh: HashMap<Name, usize, foldhash::fast::RandomState> = HashMap::default();
+        let mut taken: HashSet<Name, foldhash::fast::RandomState> = HashSet::default();
+        let mut fresh = Vec::new();
         for (alias, model) in import.aliases() {
-            if let Some(at) = exactly(model) {
-                let provider = canonical_provider(&model.provider).into();
-                fresh.entry(Name { provider, model: alias.clone() }).or_insert(at);
+            let name = Name { provider: canonical_provider(&model.provider).into(), model: alias.clone() };
+            if let Some(at) = exactly(model)
+                && taken.insert(name)
+            {
+                fresh.push((alias.clone(), at));
             }
         }
         let models = table.0.models.clone();
         let mut aliases = table.0.aliases.clone();
         aliases.retain(|(alias, at)| {
             let provider = models.get(*at).map_or(ANY_PROVIDER, |model| model.name.provider.as_str());
-            !fresh.contains_key(&NameRef { provider, model: alias })
+            !taken.contains(&NameRef { provider, model: alias })
         });
-        aliases.extend(fresh.into_iter().map(|(name, at)| (name.model, at)));
+        aliases.extend(fresh);
         let mut clauses = table.0.clauses.clone();
         for (provider, said) in import.clauses() {
             let known = said.iter().filter_map(|(clause, model)| Some((clause.clone(), exactly(model)?)));
@@ -179,6 +187,21 @@ impl PricingTable {
     /// The model is written with or without its provider (`openai/gpt-4o`), and
     /// the alias is good for that provider alone. A row of the same name, should
     /// one be added later, goes first.
+    ///
+    /// Deployments are what aliases are for: Azure bills a deployment by its model, and only the operator knows which that is.
+    ///
+    /// # Example: a deployment's name has the price of its model, at that seller alone
+    /// ```
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::PricingTable;
+    ///
+    /// let table = PricingTable::bundled().with_alias("our-assistant", "openai/gpt-4o")?;
+    /// let price = table.find(None, "our-assistant", Timestamp::EPOCH).expect("an alias");
+    /// assert_eq!((price.provider(), price.model()), ("openai", "gpt-4o"));
+    /// assert!(table.find(Some("anthropic"), "our-assistant", Timestamp::EPOCH).is_none());
+    /// assert!(table.with_alias("our-assistant", "openai/gpt-4.1").is_err()); // said once already
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the model is unknown, the alias is already a

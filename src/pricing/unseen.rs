@@ -19,6 +19,23 @@ const TOKENS_PER_SECOND: u32 = 500;
 ///
 /// In price rows: `"reasoning": "never"`, `"on_request"`, `"always"`. What no
 /// row says is `Always`, so that nothing is forgotten.
+///
+/// # Example: an own model is taken to reason until its row says otherwise
+/// ```
+/// use token_budget::pricing::{PriceRow, Reasoning};
+/// use token_budget::time::Timestamp;
+/// use token_budget::PricingTable;
+///
+/// let rows = PriceRow::list_from_json(
+///     r#"[{"provider": "acme", "model": "silent", "standard": {"input": "1", "output": "2"}},
+///         {"provider": "acme", "model": "plain", "standard": {"input": "1", "output": "2"}, "reasoning": "never"}]"#,
+/// )?;
+/// let table = PricingTable::empty().with_rows(rows)?;
+/// let reasoning = |model| table.find(Some("acme"), model, Timestamp::EPOCH).map(|price| price.reasoning());
+/// assert_eq!(reasoning("silent"), Some(Reasoning::Always));
+/// assert_eq!(reasoning("plain"), Some(Reasoning::Never));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -35,6 +52,9 @@ pub enum Reasoning {
 /// How fast a model generates what nobody sees: what an abandoned call is charged for the time it ran.
 ///
 /// In price rows: `"unseen_tokens_per_second": 3000` or `"unseen": "hold"`.
+///
+/// A speed is a bound and not a mean. One that is too low charges an abandoned call too little, which no invoice corrects;
+/// one that is too high is limited by what the call holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unseen {

@@ -1,4 +1,12 @@
 //! At which times of the week is another price in force?
+//!
+//! A price by the time of day is a question of zones. A publication may write hours in
+//! UTC and weekdays in Shanghai's time, so a window names a zone for each. Zones put
+//! their clocks, so an edge is searched for and not computed: from one candidate (an
+//! hour, a midnight, a clock that is put) to the next, until the answer changes.
+//!
+//! Whoever keeps a price asks [`Windows::changes_after`] how long it holds. That answer
+//! must never be late, or a plan would go on with the cheaper price.
 
 use std::str::FromStr;
 
@@ -26,6 +34,30 @@ const HOURS_MAX: usize = 56;
 ///
 /// A window begins with its first instant and ends before its last; it may pass
 /// midnight, and one that ends where it begins is the whole day.
+///
+/// Who keeps a price has to ask how long it holds ([`ModelPrice::holds_until`](super::ModelPrice::holds_until)): a plan
+/// that was made at noon must not go on into the night.
+///
+/// # Example: a third of the price from half past four until half past midnight
+/// ```
+/// use token_budget::call::{Conditions, ServiceTier};
+/// use token_budget::pricing::{PriceRow, Rates, TimeRates};
+/// use token_budget::time::Timestamp;
+/// use token_budget::PricingTable;
+///
+/// let row = PriceRow::new("acme", "m")
+///     .with_rates(ServiceTier::Standard, Rates::per_million("3", "15")?)
+///     .with_times(TimeRates::daily(["16:30-00:30"], Rates::per_million("1", "5")?));
+/// let table = PricingTable::empty().with_rows([row])?;
+/// let noon: Timestamp = "2026-11-02T12:00:00Z".parse()?;
+/// let opens: Timestamp = "2026-11-02T16:30:00Z".parse()?;
+/// let price = |at| table.find(Some("acme"), "m", at).expect("an own row");
+/// assert_eq!(price(noon).quote(1_000_000, 0, &Conditions::new())?, "3.00".parse()?);
+/// assert_eq!(price(noon).holds_until(noon), opens);
+/// assert_eq!(price(opens).quote(1_000_000, 0, &Conditions::new())?, "1.00".parse()?);
+/// assert_eq!(price(opens).holds_until(opens), "2026-11-03T00:30:00Z".parse()?);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeRates {

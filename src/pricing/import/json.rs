@@ -1,4 +1,9 @@
 //! How is JSON read with its numbers as written and no key twice?
+//!
+//! `serde_json::Value` would turn `2.5e-06` into a float and keep the last of two
+//! equal keys. A price may do neither, so a value is kept as its text until somebody
+//! asks what is in it, one level at a time. A document is checked first as a whole:
+//! its depth, before anything recurses into it, and its keys, at every depth.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,7 +14,7 @@ use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::unreadable;
+use super::found::unreadable;
 use crate::Error;
 use crate::pricing::decimal;
 
@@ -92,6 +97,16 @@ pub(super) fn get<'a>(map: &Map<'a>, name: &str) -> Result<Option<Json<'a>>, Err
         Some(Json::Null) | None => Ok(None),
         some => Ok(some),
     }
+}
+
+/// The text of that name, where it is one.
+pub(super) fn text(map: &Map<'_>, name: &str) -> Result<Option<String>, Error> {
+    Ok(get(map, name)?.and_then(|json| if let Json::Text(text) = json { Some(text) } else { None }))
+}
+
+/// The whole number of that name, where it is one.
+pub(super) fn count(map: &Map<'_>, name: &str) -> Result<Option<u64>, Error> {
+    Ok(get(map, name)?.and_then(|json| json.count()))
 }
 
 fn check_depth(text: &str) -> Result<(), Error> {

@@ -7,13 +7,10 @@
 //! it says beyond what a [`PriceRow`] can is listed in the [`ImportReport`],
 //! field by field.
 
+mod found;
 mod genai;
-mod genai_units;
 mod json;
 mod litellm;
-mod litellm_entry;
-mod litellm_fields;
-mod litellm_when;
 mod report;
 
 use std::io::Read;
@@ -21,11 +18,12 @@ use std::io::Read;
 use compact_str::CompactString;
 use flate2::read::MultiGzDecoder;
 
+use self::found::{Found, unreadable};
 use self::json::Json;
 use super::clause::Clause;
 use super::names::Name;
 use super::row::PriceRow;
-use crate::{Error, ErrorKind};
+use crate::Error;
 
 pub use report::{ImportReport, NotUnderstood, Skipped};
 
@@ -58,12 +56,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Import {
-    rows: Vec<PriceRow>,
-    aliases: Vec<(CompactString, Name)>,
-    clauses: Vec<(CompactString, Vec<(Clause, Name)>)>,
-    report: ImportReport,
-}
+pub struct Import(Found);
 
 impl Import {
     /// Reads either table, told apart by how it begins.
@@ -75,8 +68,8 @@ impl Import {
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
         let text = text(bytes)?;
         match Json::parse(&text)? {
-            Json::Map(entries) => litellm::read(&entries),
-            Json::List(providers) => genai::read(&providers),
+            Json::Map(entries) => litellm::read(&entries).map(Self),
+            Json::List(providers) => genai::read(&providers).map(Self),
             _ => Err(unreadable("is no price table: neither an object nor a list")),
         }
     }
@@ -87,7 +80,7 @@ impl Import {
     /// Like [`read`](Self::read).
     pub fn litellm(bytes: &[u8]) -> Result<Self, Error> {
         match Json::parse(&text(bytes)?)? {
-            Json::Map(entries) => litellm::read(&entries),
+            Json::Map(entries) => litellm::read(&entries).map(Self),
             _ => Err(unreadable("is not LiteLLM's table: no object")),
         }
     }
@@ -98,7 +91,7 @@ impl Import {
     /// Like [`read`](Self::read).
     pub fn genai_prices(bytes: &[u8]) -> Result<Self, Error> {
         match Json::parse(&text(bytes)?)? {
-            Json::List(providers) => genai::read(&providers),
+            Json::List(providers) => genai::read(&providers).map(Self),
             _ => Err(unreadable("is not genai-prices' data: no list")),
         }
     }
@@ -106,26 +99,22 @@ impl Import {
     /// The rows, in the order of the table.
     #[must_use]
     pub fn rows(&self) -> &[PriceRow] {
-        &self.rows
+        &self.0.rows
     }
 
     /// What was taken, what was left out and why, and what was not understood.
     #[must_use]
     pub fn report(&self) -> &ImportReport {
-        &self.report
+        &self.0.report
     }
 
     pub(super) fn aliases(&self) -> &[(CompactString, Name)] {
-        &self.aliases
+        &self.0.aliases
     }
 
     pub(super) fn clauses(&self) -> &[(CompactString, Vec<(Clause, Name)>)] {
-        &self.clauses
+        &self.0.clauses
     }
-}
-
-fn unreadable(problem: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Unreadable, format!("price table: {}", problem.into()))
 }
 
 /// The text of a file, unpacked where it is packed.

@@ -5,6 +5,26 @@ use std::fmt;
 use compact_str::CompactString;
 
 /// What an import took, left out and did not understand: nothing is dropped silently.
+///
+/// Two things are told apart. An entry that is *skipped* made no row, so its model is unknown. A field that is *not
+/// understood* bears on the cost of a model that does have a row, so that row may be too cheap: read these before a table
+/// goes into use.
+///
+/// # Example: one entry without a provider, one field that prices credits
+/// ```
+/// use token_budget::pricing::Import;
+///
+/// let import = Import::litellm(
+///     br#"{"acme/a": {"litellm_provider": "acme", "input_cost_per_token": 1e-06,
+///          "output_cost_per_token": 2e-06, "output_cost_per_credit": 0.5},
+///          "b": {"input_cost_per_token": 1e-06}}"#,
+/// )?;
+/// let report = import.report();
+/// assert_eq!(report.to_string(), "1 rows of 1 models, 1 entries left out, 1 fields not understood");
+/// assert_eq!(report.skipped().next().unwrap().reason, "names no provider");
+/// assert!(report.has_gaps("acme/a") && !report.has_gaps("b"));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportReport {
     pub(super) models: usize,

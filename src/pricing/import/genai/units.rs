@@ -1,10 +1,14 @@
 //! What does a price key of genai-prices price, and in which unit?
+//!
+//! Keys end with their unit. `mtok` and `mchars` are per million, as our rates are;
+//! `kpages` and `kcount` are per thousand, and ours are per piece, so those figures are
+//! shifted by three decimals, exactly.
 
 use rust_decimal::Decimal;
 
-use super::json::{Json, get};
 use crate::Error;
 use crate::pricing::decimal;
+use crate::pricing::import::json::{Json, get};
 use crate::values::Meter;
 
 /// Price keys with their meter, and by which power of ten their unit becomes ours.

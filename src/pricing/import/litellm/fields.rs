@@ -1,11 +1,13 @@
 //! What does a field of LiteLLM's table price?
 //!
 //! A name is a meter's, then what limits it, in any order: a lifetime in a
-//! cache, a length of the input, a tier.
+//! cache, a length of the input, a tier. Thirty meters, eight tiers and any threshold
+//! make more names than a list could hold, so a name is taken apart. What is left over
+//! of a name after its parts makes the field one that is not understood.
 
 use rust_decimal::Decimal;
 
-use super::json::Json;
+use crate::pricing::import::json::Json;
 use crate::values::{Meter, ServiceTier};
 
 /// One rate that a field gives: for what, and when.
