@@ -1,4 +1,18 @@
 //! What is true of any books, whatever was done with them?
+//!
+//! The suite audits all books of a law after the law has returned, so that no law can
+//! pass on unsound books. The audit asks for nothing that depends on the law's story:
+//!
+//! 1. Everything that is still on the wire arrives, and the store's own `verify` finds
+//!    nothing.
+//! 2. No balance is below zero.
+//! 3. The journal is numbered without a gap.
+//! 4. For each account and period that any command named: the differences in the journal
+//!    add up to the balance.
+//!
+//! Point 4 leaves out rolling lines, whose balance is a sum over 61 periods, journals
+//! that no longer begin at entry 1, and calendar periods that the ledger may have
+//! forgotten (all zero).
 
 #![expect(clippy::arithmetic_side_effects, reason = "128 bits hold any sum of a law")]
 

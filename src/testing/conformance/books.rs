@@ -1,4 +1,8 @@
 //! With what do laws speak to a ledger? One handle on the books of a law, and its clock.
+//!
+//! A law may have several handles on the same books: one for each thread, one for each
+//! "process", one after a crash. All handles share one store, one clock and one list of
+//! the accounts that were named, which the audit reads in the end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,6 +48,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Breaks the law unless so many holds are open; a store that cannot count its holds
+    /// passes.
     pub(super) fn open_holds_are(&self, expected: usize) -> Held {
         let open = self.store.open_holds();
         holds!(open.is_none_or(|open| open == expected), "{open:?} holds are open, not {expected}");
@@ -52,7 +58,8 @@ impl Shared {
 }
 
 impl Books {
-    /// The first handle on empty books.
+    /// Opens the first handle on empty books. The clock is the suite's if the ledger lets
+    /// itself be given one, else the machine's.
     pub(super) fn make(ground: &Ground<'_>) -> Held<Self> {
         let (factory, clock) = (ground.factory, Arc::new(ManualClock::default()));
         let store = factory.make(&Setup { clock: Arc::clone(&clock), seed: ground.seed })?;
@@ -84,7 +91,8 @@ impl Books {
         Self { tenant, ..self }
     }
 
-    /// The same handle, spoken to the other way where there is one.
+    /// The same handle, which speaks to the ledger the other way, if there is another
+    /// way.
     pub(super) fn through_the_other_door(&self) -> Self {
         let door = if self.door == Door::Waited { Door::AtOnce } else { Door::Waited };
         Self { door, ..self.clone() }
@@ -102,6 +110,7 @@ impl Books {
         Ok(Self { tenant, ..Self::open(shared, door)? })
     }
 
+    /// Plans a fault: see [`Store::fail_at`].
     pub(super) fn fail_at(&self, operation: u64, fault: Fault) {
         self.shared.store.fail_at(operation, fault);
     }
@@ -111,6 +120,7 @@ impl Books {
         self.shared.open_holds_are(expected)
     }
 
+    /// Whether answers survive the process, as the ledger says.
     pub(super) fn is_durable(&self) -> bool {
         self.ledger.capabilities().durable
     }
@@ -120,6 +130,7 @@ impl Books {
         self.ledger.capabilities().remembers
     }
 
+    /// Asks the store to check itself.
     pub(super) fn verify(&self) -> Held {
         Ok(self.shared.store.verify()?)
     }
@@ -129,10 +140,14 @@ impl Books {
         self.shared.store.unheard()
     }
 
+    /// Whether every first answer has arrived. What only a first answer tells is compared
+    /// only as long as this is true.
     pub(super) fn heard_all(&self) -> bool {
         self.unheard() == 0
     }
 
+    /// The instant that this law's clock shows; the ledger's own may be later, because it
+    /// never runs back.
     pub(super) fn now(&self) -> Timestamp {
         match &self.shared.clock {
             Some(clock) => clock.now(),
@@ -156,14 +171,17 @@ impl Books {
         Ok(())
     }
 
+    /// Moves the clock to that second after the epoch, for all handles.
     pub(super) fn at(&self, seconds: i64) -> Held {
         self.set(Timestamp::from_secs(seconds))
     }
 
+    /// Moves the clock on, for all handles.
     pub(super) fn advance(&self, span: Duration) -> Held {
         self.set(self.now() + span)
     }
 
+    /// A new id, of the time that the clock shows.
     pub(super) fn id(&self) -> ReservationId {
         ReservationId::generate(self.now())
     }

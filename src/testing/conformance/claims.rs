@@ -1,4 +1,9 @@
 //! About which accounts and periods do the laws speak? Short names for the claims of a law.
+//!
+//! Small worlds make small figures. Nearly all laws use the organisation `acme`, the
+//! accounts `team/search` and `user/ada`, and one of three periods: [`always`] (no
+//! window), [`day`] (a thousand seconds) and [`rolling`] (sixty steps of ten seconds).
+//! `team(10)` is a claim on one account with room for 10.
 
 use std::sync::Arc;
 
@@ -8,9 +13,11 @@ use crate::values::{
     Account, BudgetKey, Claim, ClaimLine, Period, ScopeKind, Tenant, Threshold, Timestamp, Unit,
 };
 
-/// A day of the laws lasts a thousand seconds.
+/// A day of the laws lasts a thousand seconds: `at(1_000)` is the first instant of day 1,
+/// and nobody has to think in multiples of 86,400.
 const DAY_SECONDS: i64 = 1_000;
 
+/// Who froze or corrected, and why.
 pub(super) fn signed(reason: &str) -> Attribution {
     Attribution::new("ops", reason)
 }
@@ -20,6 +27,7 @@ pub(super) fn tenant() -> Tenant {
     root_of("acme")
 }
 
+/// The books of the organisation of that name.
 #[expect(clippy::expect_used, reason = "the laws' names are constants that scopes accept")]
 pub(super) fn root_of(name: &str) -> Tenant {
     Tenant::organization(&Scope::organization(name).expect("a plain name"))
@@ -49,6 +57,8 @@ pub(super) fn rolling(number: i64) -> Period {
     laid_end_to_end(number, 10, 61)
 }
 
+/// Period `number` of periods of that length, the first of which begins at the epoch;
+/// `span` of them count together.
 fn laid_end_to_end(number: i64, seconds: i64, span: u32) -> Period {
     let begin = |number: i64| Timestamp::from_secs(number.saturating_mul(seconds));
     Period { number, from: begin(number), until: begin(number.saturating_add(1)), span }
@@ -59,10 +69,12 @@ pub(super) fn always() -> Period {
     Period { number: 0, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 }
 }
 
+/// A line of `acme` without thresholds: account, period, ceiling.
 pub(super) fn line(text: &str, period: Period, ceiling: i64) -> ClaimLine {
     line_in(&tenant(), text, period, ceiling)
 }
 
+/// The same in another tenant's books.
 pub(super) fn line_in(tenant: &Tenant, text: &str, period: Period, ceiling: i64) -> ClaimLine {
     ClaimLine { account: account_in(tenant, text), period, ceiling, thresholds: [].into_iter().collect() }
 }
@@ -78,6 +90,7 @@ pub(super) fn claim(lines: Vec<ClaimLine>) -> Claim {
     claim_in(&tenant(), lines)
 }
 
+/// The same in another tenant's books.
 pub(super) fn claim_in(tenant: &Tenant, lines: Vec<ClaimLine>) -> Claim {
     let scopes: Vec<Scope> = lines.iter().map(|line| line.account.scope().clone()).collect();
     claim_of(tenant, &scopes, lines)

@@ -1,4 +1,9 @@
 //! Which commands do laws send? Short names for each, with what most laws leave out.
+//!
+//! Each short name leaves out what most laws do not care about: a deadline 100 s ahead,
+//! an expiry that charges nothing, an empty note. Every command goes through
+//! [`Books::send`], which picks the door, waits, and counts; every claim is noted, so
+//! that the audit knows which accounts to add up.
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
@@ -20,6 +25,7 @@ impl Books {
         self.reserve_until(id, claim, amounts, (self.now() + Duration::from_secs(100), OnExpiry::Nothing))
     }
 
+    /// The same until another instant, with another charge on expiry.
     pub(super) fn reserve_until(
         &self,
         id: ReservationId,
@@ -51,6 +57,7 @@ impl Books {
         Ok(id)
     }
 
+    /// Replaces the hold by these amounts, as sure as that rank says.
     pub(super) fn reconcile(
         &self,
         id: ReservationId,
@@ -61,19 +68,23 @@ impl Books {
         self.reconcile_as(Reconcile { id, claim, amounts, certainty, note: &Note::default() })
     }
 
+    /// The same with a note of its own.
     pub(super) fn reconcile_as(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
         self.note(command.claim);
         self.send(|ledger| ledger.reconcile(ledger.now(), command), self.ledger.reconcile(command))
     }
 
+    /// Gives the hold back, unsigned.
     pub(super) fn release(&self, id: ReservationId) -> Result<Reply, Error> {
         self.release_as(Release { id, tenant: &self.tenant, attribution: None, note: &Note::default() })
     }
 
+    /// The same with a signature or a note.
     pub(super) fn release_as(&self, command: Release<'_>) -> Result<Reply, Error> {
         self.send(|ledger| ledger.release(ledger.now(), command), self.ledger.release(command))
     }
 
+    /// Sets what the hold holds, and its deadline if one is given.
     pub(super) fn resize(
         &self,
         id: ReservationId,
@@ -86,6 +97,7 @@ impl Books {
         self.send(|ledger| ledger.resize(ledger.now(), command), self.ledger.resize(command))
     }
 
+    /// Posts without a hold; a correction names the charge that it corrects.
     pub(super) fn record(
         &self,
         id: ReservationId,
@@ -99,6 +111,7 @@ impl Books {
         self.send(|ledger| ledger.record(ledger.now(), command), self.ledger.record(command))
     }
 
+    /// Freezes, stops, closes or reopens a scope.
     pub(super) fn mark(&self, scope: &Scope, action: MarkAction, reason: &str) -> Result<Reply, Error> {
         let command = MarkScope { tenant: &self.tenant, scope, action, attribution: &signed(reason) };
         self.send(|ledger| ledger.mark(ledger.now(), command), self.ledger.mark(command))
@@ -127,14 +140,17 @@ impl Books {
         self.entries(&self.tenant, 0, usize::MAX)
     }
 
+    /// Entries from that number on, at most `limit` of them.
     pub(super) fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         self.shared.driver.wait(self.ledger.entries(tenant, from, limit))
     }
 
+    /// Threshold events that nobody has confirmed.
     pub(super) fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
         self.shared.driver.wait(self.ledger.pending_events(limit))
     }
 
+    /// Confirms these events.
     pub(super) fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
         self.shared.driver.wait(self.ledger.delivered(events))
     }
@@ -154,6 +170,8 @@ impl Books {
         answer
     }
 
+    /// Remembers the claim's accounts and periods for the audit. Rolling lines are left
+    /// out: the journal sums single periods.
     fn note(&self, claim: &Claim) {
         let mut named = self.shared.named.lock();
         for line in claim.lines().iter().filter(|line| line.period.span == 1) {

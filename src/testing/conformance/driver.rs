@@ -1,4 +1,13 @@
 //! Who waits for a ledger's futures? This thread, unless a backend lends its runtime.
+//!
+//! The suite needs no runtime: by default it polls a future on its own thread and parks
+//! until the future wakes it. A ledger whose client library spawns tasks, sets timers or
+//! opens sockets on tokio needs that runtime to poll it; such a factory returns a
+//! [`Driver`] from [`Factory::driver`](super::Factory::driver).
+//!
+//! The driver's function must come back only when the future has ended. Whatever it does
+//! with the future in between (spawn it, block on it) is its own affair. A driver that
+//! comes back early breaks the law with a message that says so.
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +21,7 @@ use crate::{Error, ErrorKind};
 /// Work of the suite that must be run to its end.
 pub type Work<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// Runs the suite's futures to their end; without being told how, on the thread that asks.
+/// Runs the suite's futures to their end. The default polls on the calling thread.
 ///
 /// A ledger that needs a runtime lends it here.
 ///
@@ -35,7 +44,7 @@ impl Driver {
         Self(Arc::new(wait))
     }
 
-    /// What a command answers in the end.
+    /// Waits for a command, and returns what it answers.
     pub(super) fn wait<T: Send>(
         &self,
         command: impl Future<Output = Result<T, Error>> + Send,
@@ -69,6 +78,8 @@ impl Wake for Unpark {
     }
 }
 
+/// Polls, and sleeps until the future wakes this thread. A wake-up that comes before
+/// `park` is not lost: it makes the next `park` return at once.
 fn park_until_ready(mut work: Work<'_>) {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);

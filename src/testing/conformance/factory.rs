@@ -1,4 +1,14 @@
 //! What does a backend lend to be tested? Empty books, handles on them, and the hooks it has.
+//!
+//! A backend implements two small traits. A [`Factory`] makes empty books, once for each
+//! law. The [`Store`] that it returns stands for these books as long as the law runs: it
+//! opens handles on them, can kill a handle, and can count and check.
+//!
+//! | your ledger | use |
+//! | --- | --- |
+//! | lives in this process and can be given a clock | [`Maker`], one closure |
+//! | keeps books in a file or behind a port | your own `Factory` and `Store`, so that `open` can be called twice and after a crash |
+//! | loses messages by design | wrap either in [`OverFaultyWire`](super::OverFaultyWire) |
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,15 +17,17 @@ use super::Driver;
 use crate::values::ManualClock;
 use crate::{BudgetLedger, Error};
 
-/// Makes books for the suite: each law begins with empty ones.
+/// Makes books for the suite. Each law begins with empty ones.
 ///
-/// [`Maker`] is one that suits most ledgers. Write your own where the books lie
-/// in a file or behind a port, so that they can be opened twice and outlive a crash.
+/// [`Maker`] suits most ledgers that live in this process. Write your own factory if the
+/// books lie in a file or behind a port, so that they can be opened twice and outlive a
+/// crash.
 pub trait Factory: Send + Sync {
-    /// How the ledger is called in reports.
+    /// Names the ledger in reports and messages: `memory`, `postgres 17`.
     fn name(&self) -> String;
 
-    /// Makes empty books.
+    /// Makes empty books. Two books made at the same time must not see each other: a law
+    /// may open several.
     ///
     /// # Errors
     /// Whatever keeps the store from being made; the law is broken by it.
@@ -26,36 +38,44 @@ pub trait Factory: Send + Sync {
         Offers::default()
     }
 
-    /// How often each law is tried, each time with another seed: more than once where chance plays a part.
+    /// Says how often each law is tried, each time with another seed. Once is enough
+    /// unless chance plays a part.
     fn rounds(&self) -> u64 {
         1
     }
 
-    /// Who waits for the ledger's futures.
+    /// Says who waits for the ledger's futures. The default polls them on the suite's own
+    /// thread.
     fn driver(&self) -> Driver {
         Driver::default()
     }
 }
 
-/// With what books are made.
+/// What books are made with.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// The ledger's clock, where it lets itself be given one: begins at the epoch, and is moved by the laws.
+    /// The clock that the ledger should keep. The clock begins at the epoch, and the laws move it.
+    ///
+    /// A ledger that keeps the machine's time instead sets [`Offers::time`] to `false`.
     pub clock: Arc<ManualClock>,
-    /// From which chance may draw, where it plays a part.
+    /// The seed to draw from, if chance plays a part in the store. The same seed must show the same faults.
     pub seed: u64,
 }
 
-/// Which hooks a factory has.
+/// Says which hooks a factory has. A law that needs another one is not tried, and the
+/// report says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offers {
-    /// The ledger keeps the time of [`Setup::clock`].
+    /// Whether the ledger keeps the time of [`Setup::clock`].
     ///
-    /// Else it keeps the machine's, and laws that move time are left out.
+    /// If not, the laws that move time are left out: nearly all about expiry, windows and thresholds, and the
+    /// random game. A ledger that is to be trusted should take a clock.
     pub time: bool,
-    /// [`Store::fail_at`] works.
+    /// Whether [`Store::fail_at`] works.
     pub faults: bool,
-    /// The balance of a calendar period that is over stays readable, even where nothing is held in it.
+    /// Whether the balance of a calendar period that is over stays readable, even if nothing is held in it.
+    ///
+    /// A ledger in memory forgets such periods, one on disk may keep them. The model must know which.
     pub past_periods: bool,
 }
 
@@ -66,18 +86,23 @@ impl Default for Offers {
     }
 }
 
-/// The books of one law: dropped when it ends.
+/// The books of one law. The suite drops them when the law ends.
 pub trait Store: Send + Sync {
     /// Opens a handle: the first, one more beside others, or the first after a crash.
     ///
-    /// Threads of a law have a handle each. Where a store knows no handles,
-    /// they share one.
+    /// Each thread of a law has a handle of its own. A store that knows no handles
+    /// returns the same one each time.
     ///
     /// # Errors
     /// Whatever keeps it from being opened; the law is broken by it.
     fn open(&self) -> Result<Arc<dyn BudgetLedger>, Error>;
 
-    /// Ends a handle as a killed process would: without a farewell. Only durable ledgers are asked.
+    /// Ends a handle as a killed process would: no flush, no farewell, no unlock. The
+    /// suite asks this of durable ledgers only.
+    ///
+    /// The default drops the handle, which is right only if dropping it writes nothing. A
+    /// file ledger that syncs in `Drop` must skip that here, or the crash laws prove
+    /// nothing.
     fn crash(&self, handle: Arc<dyn BudgetLedger>) {
         drop(handle);
     }
@@ -90,24 +115,29 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 
-    /// How many holds are open, where the store can say.
+    /// Counts the open holds, if the store can. `None` leaves the leak checks to the
+    /// balances.
     fn open_holds(&self) -> Option<usize> {
         None
     }
 
-    /// Lets an operation fail, `operation` operations from now: zero is the next one.
+    /// Lets an operation fail, `operation` operations from now; zero is the next one.
     ///
-    /// An operation is whatever the store cannot do by halves: a write, a message.
+    /// An operation is whatever the store cannot do by halves: one write, one
+    /// transaction, one message. Reads may count as well; the suite only needs that small
+    /// numbers hit every write of its script sooner or later.
     fn fail_at(&self, operation: u64, fault: Fault) {
         let _ = (operation, fault);
     }
 
-    /// How many first answers were lost on the way so far: for stores behind an unreliable wire.
+    /// Counts the first answers that were lost on the way so far. A store without an
+    /// unreliable wire leaves this at zero.
     fn unheard(&self) -> u64 {
         0
     }
 
-    /// Lets everything still under way arrive: asked for before the books are looked at in the end.
+    /// Lets everything that is still under way arrive. The suite asks for it before it
+    /// audits the books.
     ///
     /// # Errors
     /// Whatever keeps it from arriving.
@@ -119,13 +149,16 @@ pub trait Store: Send + Sync {
 /// How an operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// Before it took effect.
+    /// Before it took effect: nothing is written, and the caller gets an error.
     Before,
-    /// After it took effect: only its answer is lost.
+    /// After it took effect: everything is written, and the caller gets the same error.
     After,
 }
 
-/// A factory made of one closure.
+/// Makes a factory of one closure, for ledgers that live in this process.
+///
+/// All handles are the same ledger. A `Maker` cannot kill it and open it again, so a
+/// durable ledger needs a [`Factory`] of its own to be held to the crash laws.
 ///
 /// # Example: the in-memory ledger keeps every law it can be held to
 /// ```
@@ -146,7 +179,7 @@ pub struct Maker<L> {
 }
 
 impl<L: BudgetLedger> Maker<L> {
-    /// A factory of ledgers of that name, each on the clock given.
+    /// A factory of ledgers of that name; the closure makes one on the clock it is given.
     pub fn new(
         name: impl Into<String>,
         make: impl Fn(Arc<ManualClock>) -> L + Send + Sync + 'static,

@@ -1,4 +1,10 @@
 //! What is a law, and how does a ledger stand before it?
+//!
+//! A law runs through these steps: does the ledger offer what the law needs? Then, for
+//! each seed and each door, the law's function runs on empty books, all books that it
+//! opened are audited, and the first thing that is wrong ends the trial. A panic of the
+//! ledger counts as a broken law, so one bad backend cannot hide the standing of the
+//! others.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,22 +17,43 @@ use super::{Factory, Setup};
 use crate::Error;
 use crate::values::ManualClock;
 
-/// A promise that every ledger keeps, with what it takes to be held to it.
+/// A promise that every ledger keeps, with what it takes to hold a ledger to it.
+///
+/// The name is a sentence, and it is the whole promise: `a_lower_rank_is_ignored`.
+/// [`laws`](super::laws) lists all of them, [`law`](super::law) finds one.
+///
+/// # Example: a law is found, described and tried
+/// ```
+/// use token_budget::MemoryLedger;
+/// use token_budget::testing::conformance::{self, Maker, Standing};
+///
+/// let law = conformance::law("a_lower_rank_is_ignored").expect("a law");
+/// assert_eq!(law.sentence(), "a lower rank is ignored");
+/// assert_eq!((law.subject(), law.needs()), ("ranks", &[][..]));
+///
+/// let memory = Maker::new("memory", |clock| MemoryLedger::with_clock(clock));
+/// assert_eq!(law.run(&memory), Standing::Held);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Law {
+    /// A sentence with `_` between its words.
     pub(super) name: &'static str,
+    /// The file that it stands in.
     pub(super) subject: &'static str,
+    /// What a ledger must offer for it.
     pub(super) needs: &'static [Need],
+    /// The law itself.
     pub(super) check: fn(&Ground<'_>) -> Held,
 }
 
-/// What a law asks of a ledger before it can be tried.
+/// What a law needs of a ledger before it can be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Need {
     /// Its clock can be set: [`Offers::time`](super::Offers::time).
     Time,
-    /// It keeps a hundred journal entries and more: [`Capabilities`](crate::ledger::Capabilities).
+    /// It keeps a hundred journal entries or more, so that a law can read all that it caused:
+    /// [`Capabilities`](crate::ledger::Capabilities).
     Journal,
     /// Answers survive the process: [`Capabilities`](crate::ledger::Capabilities).
     Durable,
@@ -35,23 +62,27 @@ pub enum Need {
 }
 
 /// How a ledger stands before a law.
+///
+/// `NotOffered` is an answer, not a success: read the report once, and make sure that
+/// what your ledger does not offer is what you meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It keeps it, as far as was tried.
+    /// The ledger keeps the law, as far as was tried.
     Held,
-    /// It does not offer what the law needs: what it lacks, or what it said with
-    /// [`Unsupported`](crate::ErrorKind::Unsupported).
+    /// The ledger does not offer what the law needs. The text says what is missing, or what the ledger said
+    /// with [`Unsupported`](crate::ErrorKind::Unsupported).
     NotOffered(String),
-    /// It breaks it.
+    /// The ledger breaks the law.
     Broken {
-        /// What was seen, and what should have been.
+        /// What was found, and what the law expects.
         reason: String,
-        /// With which it breaks again, as `TOKEN_BUDGET_SEED`.
+        /// The seed that shows it again: set `TOKEN_BUDGET_SEED` to it.
         seed: u64,
     },
 }
 
-/// Where a law is tried: a factory, a seed, and a way to speak to the ledger.
+/// Where a law is tried: a factory, a seed, and a way to speak to the ledger. It
+/// remembers all books that the law opens, for the audit.
 #[derive(Clone)]
 pub(super) struct Ground<'a> {
     pub(super) factory: &'a dyn Factory,
@@ -85,7 +116,8 @@ impl Law {
         self.needs
     }
 
-    /// Tries it, at every door the ledger has and as often as the factory asks.
+    /// Tries the law at every door that the ledger has, and as often as the factory asks;
+    /// stops at the first breach.
     #[must_use]
     pub fn run(&self, factory: &dyn Factory) -> Standing {
         let first = super::seed();
@@ -106,11 +138,11 @@ impl Law {
         Standing::Held
     }
 
-    /// Tries it, as a test does.
+    /// Tries the law, as a test does.
     ///
     /// # Panics
-    /// Where the ledger breaks it, with what was seen. A law whose needs are
-    /// not offered is passed by, and says so on the standard output.
+    /// If the ledger breaks the law: the message names the ledger, the law, the seed, what was found and what
+    /// was expected. A law whose needs are not offered passes and says so on the standard output.
     #[expect(clippy::panic, reason = "an assertion, for tests")]
     pub fn assert_holds(&self, factory: &dyn Factory) {
         match self.run(factory) {
@@ -126,7 +158,8 @@ impl Law {
         }
     }
 
-    /// The ways to speak to these ledgers, or what they do not offer.
+    /// The ways to speak to these ledgers, or the first need that they do not meet. Makes
+    /// books once, only to ask what they can do.
     fn doors(&self, factory: &dyn Factory) -> Result<Result<Vec<Door>, Need>, Error> {
         let offers = factory.offers();
         let setup = Setup { clock: Arc::new(ManualClock::default()), seed: 0 };
@@ -170,8 +203,11 @@ impl<'a> Ground<'a> {
         Ok(books)
     }
 
-    /// Runs a law, and looks at all books it used; a ledger that panics breaks it.
+    /// Runs the law, then audits all books that it opened; a ledger that panics breaks
+    /// the law.
     fn hold(&self, check: fn(&Ground<'_>) -> Held) -> Held {
+        // Asserting unwind safety is sound: whatever the panic left behind is dropped
+        // with the law and never looked at.
         let tried = catch_unwind(AssertUnwindSafe(|| {
             check(self)?;
             let made = std::mem::take(&mut *self.made.lock());

@@ -1,4 +1,9 @@
 //! Which laws are there? All of them, in the order of the report.
+//!
+//! The list is written once and used twice: as the data of [`laws`](super::laws), and as
+//! the tests of [`conformance_tests!`](crate::conformance_tests). A law that is missing
+//! here would never be tried, so the compiler's warning about an unused function is the
+//! guard. In brackets stands what a law needs of a ledger.
 
 use super::law::{Law, Need};
 use super::laws;
@@ -16,8 +21,9 @@ macro_rules! list_of_laws {
 
         /// Makes one `#[test]` of each law, so that a broken one is seen by its name.
         ///
-        /// Takes a [`Factory`](crate::testing::conformance::Factory). A law whose
-        /// needs are not offered passes, and says so on the standard output.
+        /// Takes an expression that makes a [`Factory`](crate::testing::conformance::Factory); each test evaluates
+        /// it anew. Call the macro in a module of its own, because it makes one function a law. A law whose
+        /// needs are not offered passes and says so on the standard output (`cargo test -- --nocapture`).
         ///
         /// # Example: the whole test of a backend
         /// ```

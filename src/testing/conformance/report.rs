@@ -1,10 +1,14 @@
 //! How does a ledger stand before all laws?
+//!
+//! One row a law, one column a ledger. The table is meant for a README: it shows at one
+//! look what a backend keeps, what it does not offer, and what is broken.
 
 use std::fmt;
 
 use super::{Factory, Law, Standing, laws};
 
-/// How one ledger, or several, stand before every law; written out, a table for a README.
+/// How one ledger, or several, stand before every law. Its `Display` is a table in
+/// Markdown.
 ///
 /// # Example: two ledgers side by side
 /// ```
@@ -54,7 +58,7 @@ impl Conformance {
         })
     }
 
-    /// The laws that are broken, by name, with what was seen.
+    /// The laws that are broken, with what was found and expected.
     pub fn broken(&self) -> impl Iterator<Item = (&'static Law, &str)> {
         self.standings().filter_map(|(_, law, standing)| match standing {
             Standing::Broken { reason, .. } => Some((law, reason.as_str())),
@@ -62,7 +66,8 @@ impl Conformance {
         })
     }
 
-    /// How many laws are held, by all ledgers together.
+    /// Counts the laws that are held, over all ledgers together. Compare it with
+    /// `laws().len()` to see how many were not offered.
     #[must_use]
     pub fn held(&self) -> usize {
         self.standings().filter(|(_, _, standing)| **standing == Standing::Held).count()
@@ -71,7 +76,7 @@ impl Conformance {
     /// Asserts that no law is broken.
     ///
     /// # Panics
-    /// With every broken law, and what was seen.
+    /// If any law is broken: the message lists each one with its seed, what was found and what was expected.
     #[expect(clippy::panic, reason = "an assertion, for tests")]
     pub fn assert_holds(&self) {
         let broken: Vec<String> = self.standings().filter_map(told).collect();

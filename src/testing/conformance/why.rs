@@ -1,4 +1,8 @@
 //! Why does a law not hold? What was seen beside what should have been.
+//!
+//! A law returns at the first thing that is wrong, with a text for the ledger's author:
+//! the expression of the law that was compared, what was found, and what was expected.
+//! `Unsupported` is kept apart, because a ledger that says so is not broken.
 
 use std::any::Any;
 use std::fmt;
@@ -27,15 +31,18 @@ impl Why {
         Self { text: error.to_string(), is_unsupported: true }
     }
 
+    /// Names the law's own expression: `reply.outcome`, `books.balances(&claim)?` (spent
+    /// and reserved of each line).
     pub(super) fn differs(what: &str, seen: &dyn fmt::Debug, expected: &dyn fmt::Debug) -> Self {
         let what = what.split_whitespace().collect::<Vec<_>>().join(" ");
-        Self::new(format!("{what} is {seen:?}, not {expected:?}"))
+        Self::new(format!("{what}: found {seen:?}, expected {expected:?}"))
     }
 
+    /// The ledger panicked; panics carry a `String` or a `&str`, or anything at all.
     pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
-        Self::new(format!("it panicked: {text}"))
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message");
+        Self::new(format!("the ledger panicked: {text}"))
     }
 }
 
@@ -44,7 +51,7 @@ impl From<Error> for Why {
         if error.kind() == ErrorKind::Unsupported {
             return Self::unsupported(&error);
         }
-        Self::new(format!("an error where none may be: {error} ({:?})", error.kind()))
+        Self::new(format!("found the error {:?} ({error}), expected an answer", error.kind()))
     }
 }
 
@@ -65,7 +72,7 @@ impl Fails for Result<Reply, Error> {
         match self {
             Err(error) if error.kind() == ErrorKind::Unsupported => Err(error.into()),
             Err(error) => Ok(error),
-            Ok(reply) => Err(Why::new(format!("{:?} where an error is due: {because}", reply.outcome))),
+            Ok(reply) => Err(Why::new(format!("found {:?}, expected an error: {because}", reply.outcome))),
         }
     }
 }
@@ -97,7 +104,7 @@ macro_rules! told {
         let seen = $seen;
         if $books.heard_all() {
             let expected = $expected;
-            holds!(seen == expected, "{} is {seen:?}, not {expected:?}", stringify!($seen));
+            holds!(seen == expected, "{}: found {seen:?}, expected {expected:?}", stringify!($seen));
         }
     };
 }

@@ -1,4 +1,13 @@
 //! Do the laws hold where commands and answers are lost, delayed, repeated and reordered?
+//!
+//! A law that holds on a good wire may fail on a bad one: a retry that holds twice, a
+//! late copy that undoes a newer command. [`OverFaultyWire`] puts a [`FaultyLedger`]
+//! before each handle and a [`Retrying`] client before that, and then runs the very same
+//! laws.
+//!
+//! Each handle has faults of its own, drawn from the law's seed and the number of the
+//! handle, so a breach repeats with `TOKEN_BUDGET_SEED`. A crash takes the wire with it,
+//! and whatever was still under way.
 
 use std::sync::Arc;
 
@@ -8,11 +17,28 @@ use super::{Driver, Factory, Fault, Offers, Setup, Store};
 use crate::testing::{FaultyLedger, Odds, Retrying};
 use crate::{BudgetLedger, Error};
 
-/// The same ledgers behind a [`FaultyLedger`], spoken to by a client that sends again ([`Retrying`]).
+/// Wraps a factory so that commands and answers are lost, delayed, repeated and reordered
+/// on the way ([`FaultyLedger`]), and a client sends again until it is answered
+/// ([`Retrying`]).
 ///
-/// Each law is tried eight times, each time with other faults. What only a first
-/// answer tells (balances just before, what was crossed or expired) is asked only
-/// while none was lost; outcomes, books and journal are asked always.
+/// Each law is tried eight times, each time with other faults. What only a first answer
+/// tells (balances just before, thresholds reached, holds expired) is compared only as
+/// long as none was lost. Outcomes, balances and journal are compared always.
+///
+/// Use it beside the plain factory, not instead of it: the plain one compares more.
+///
+/// # Example: a retry that is executed twice would show here
+/// ```
+/// use token_budget::MemoryLedger;
+/// use token_budget::testing::Odds;
+/// use token_budget::testing::conformance::{self, Maker, OverFaultyWire, Standing};
+///
+/// let memory = Maker::new("memory", |clock| MemoryLedger::with_clock(clock));
+/// let odds = Odds { answer_lost: 50, ..Odds::ALL_WELL }; // every second answer is lost
+/// let wire = OverFaultyWire::new(memory).with_odds(odds).rounds(2);
+/// let law = conformance::law("a_repeated_refund_is_posted_once").expect("a law");
+/// assert_eq!(law.run(&wire), Standing::Held);
+/// ```
 #[derive(Clone, Debug)]
 pub struct OverFaultyWire<F> {
     factory: F,
@@ -21,19 +47,20 @@ pub struct OverFaultyWire<F> {
 }
 
 impl<F: Factory> OverFaultyWire<F> {
-    /// Those ledgers, with a bad day's odds.
+    /// Those ledgers, with the faults of [`Odds::BAD_DAY`]: one command in three meets
+    /// one.
     pub fn new(factory: F) -> Self {
         Self { factory, odds: Odds::default(), rounds: 8 }
     }
 
-    /// The same with those odds.
+    /// Draws faults with these odds instead.
     #[must_use]
     pub fn with_odds(mut self, odds: Odds) -> Self {
         self.odds = odds;
         self
     }
 
-    /// Tries each law so often.
+    /// Tries each law so often, each time with other faults.
     #[must_use]
     pub fn rounds(mut self, rounds: u64) -> Self {
         self.rounds = rounds;
@@ -95,6 +122,8 @@ impl FarStore {
     }
 }
 
+/// A handle is known by its address: a crash is told which handle dies, and must find
+/// that handle's wire.
 fn address(handle: &Arc<dyn BudgetLedger>) -> usize {
     Arc::as_ptr(handle).cast::<()>() as usize
 }

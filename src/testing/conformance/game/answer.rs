@@ -1,14 +1,23 @@
 //! What does the model answer, and which part of it does a retry hear?
+//!
+//! The model's answer holds every part of a reply that a ledger must get right, in plain
+//! types: names are small numbers, balances are pairs. Two parts are compared less
+//! strictly, because the contract leaves them open: balances beside `Stale`, and balances
+//! of a second release.
 
 use super::model::Name;
 use crate::ledger::{Certainty, Outcome};
 
-/// What the model answers.
+/// One answer, as the model gives it and as a ledger's reply is translated into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
+    /// Applied, refused, stale or ignored.
     pub(super) outcome: Outcome,
+    /// Whether the command had been answered before.
     pub(super) repeated: bool,
+    /// Whether the charge had no hold.
     pub(super) unheld: bool,
+    /// The rank of the charge that was replaced.
     pub(super) replaced: Option<Certainty>,
     /// Spent and reserved.
     pub(super) balances: Vec<(i64, i64)>,
@@ -18,18 +27,21 @@ pub(super) struct Answer {
     pub(super) frozen: Vec<Name>,
     /// Account, period and spent of each level that fired.
     pub(super) reached: Vec<(Name, i64, i64)>,
+    /// Holds that ended by age and were told with this answer.
     pub(super) expired: Vec<u128>,
 }
 
 impl Answer {
-    /// Whether this is what a retry hears where the first answer was lost: present balances, and no news.
+    /// Whether this is what a retry hears after the first answer was lost: the same
+    /// outcome, with present balances and no news.
     pub(super) fn is_retold(&self, first: &Self) -> bool {
         (self.outcome, self.unheld) == (first.outcome, first.unheld)
     }
 
-    /// Whether a ledger may answer so where the model answers `self`.
+    /// Whether a ledger may answer so if the model answers `self`.
     ///
-    /// The balances beside `Stale` say nothing, since nothing was judged; a second release may leave them out.
+    /// The balances beside `Stale` say nothing, because nothing was judged. A second
+    /// release may leave them out.
     pub(super) fn is_met_by(&self, told: &Self, command: &str) -> bool {
         let is_silent = told.balances.is_empty() && self.repeated && command.starts_with("release");
         if is_silent || self.outcome == Outcome::Stale {

@@ -1,4 +1,8 @@
 //! Which command comes next? Few accounts, ids and periods, so that commands collide.
+//!
+//! A command is worth playing if it meets another one. So there are seven accounts, ids
+//! are mostly those of earlier commands, and time mostly stands still. The odds stand in
+//! `play` and here; `Seen` counts what came of them.
 
 use std::time::Duration;
 
@@ -11,15 +15,19 @@ use crate::values::{Period, ReservationId, Timestamp};
 /// Every ledger remembers what ended within an hour; clocks are set back by less than the rest of it.
 const REMEMBERED: Duration = Duration::from_secs(3_000);
 
-/// Accounts 0 to 2 count by the day, 3 and 4 roll, 5 and 6 never end.
+/// Accounts 0 to 2 count by the day, 3 and 4 roll, 5 and 6 never end. Three kinds of
+/// window, and at least two accounts of each, so that two can be mixed up.
 pub(super) const ACCOUNTS: u64 = 7;
 
 impl Game {
+    /// What the clock shows, in nanoseconds. The model remembers the latest by itself.
     pub(super) fn now(&self) -> i64 {
         self.books.now().as_nanos()
     }
 
-    /// Moves the clock, mostly a little; where it is this game's alone, sometimes back.
+    /// Moves the clock: half of the time not at all, mostly a few seconds, seldom over
+    /// the end of a day (1,000 s) or of a rolling window (610 s), and sometimes back if
+    /// the clock is this game's alone.
     pub(super) fn let_time_pass(&mut self, alone: bool) -> Held {
         const SECOND: u64 = 1_000_000_000;
         let nanos = match self.random.below(100) {
@@ -37,6 +45,8 @@ impl Game {
         self.books.advance(Duration::from_nanos(nanos))
     }
 
+    /// A line of that account, so many periods before the running one, with a ceiling and
+    /// a threshold of its own. `fresh` says whether its period is the running one.
     pub(super) fn line_of(&mut self, account: Name, periods_back: i64) -> ModelLine {
         let now = Timestamp::from_nanos(self.now().max(self.model.now()));
         let seconds = now.as_nanos().div_euclid(1_000_000_000);
@@ -60,7 +70,9 @@ impl Game {
         }
     }
 
-    /// Lines of one to six accounts, with amounts.
+    /// Lines of one to six accounts, with amounts; of a hundred lines `past` lie in an
+    /// earlier period. 60 and 61 periods back are the two sides of a rolling window's
+    /// edge.
     pub(super) fn some_lines(&mut self, past: u64) -> Vec<ModelLine> {
         let count = self.random.pick(&[1, 1, 2, 2, 3, 6]);
         let mut accounts: Vec<Name> = Vec::new();
@@ -80,11 +92,14 @@ impl Game {
         lines
     }
 
+    /// Zero often enough to try lines that cost nothing; else small beside the ceilings,
+    /// so that several holds fit and one more does not.
     pub(super) fn some_amount(&mut self) -> i64 {
         if self.random.percent(12) { 0 } else { self.random.between(1, 30) }
     }
 
-    /// An id given out before, rather a late one, with its lines as first given; none that may be forgotten.
+    /// An id given out before, rather a late one, with its lines as first given; none
+    /// that the ledger may have forgotten.
     pub(super) fn known(&mut self) -> Option<(ReservationId, Vec<ModelLine>)> {
         let known = self.ids.len() as u64;
         let back = if self.random.percent(70) { known.min(12) } else { known };
@@ -94,6 +109,7 @@ impl Game {
         known.filter(|(id, _)| latest.since(id.time()) <= REMEMBERED)
     }
 
+    /// An id of the clock's time, with the game's own counter below it.
     pub(super) fn new_id(&mut self, lines: &[ModelLine]) -> ReservationId {
         // Of the game's own making, so that the same seed shows the same ids.
         let millis = u128::try_from(self.books.now().as_millis().max(0)).unwrap_or(0);
@@ -129,6 +145,7 @@ impl Game {
     }
 }
 
+/// The period that the ledger is told for this line.
 pub(super) fn period_of(line: &ModelLine) -> Period {
     match line.account {
         0..3 => day(line.period),

@@ -1,4 +1,21 @@
 //! Does a ledger answer every command like a model that is too plain to be wrong?
+//!
+//! The laws try what somebody thought of. This game tries what nobody thought of: it
+//! draws commands from a seed, sends each one to the ledger and to the model, and
+//! compares outcome, balances, thresholds, expiries, marks and errors. The model keeps
+//! plain maps by name, sums over everything for each question, and shares no code with
+//! any ledger, so the two can only agree by being right, or by the same misunderstanding.
+//!
+//! | file | its part |
+//! | --- | --- |
+//! | `deal` | which command comes next |
+//! | `play` | sends it to both, and compares |
+//! | `model`, `settle`, `tally` | the model: reserve and resize, how holds end, what the books say |
+//! | `answer` | what is compared |
+//! | `seen` | whether the game tried what it should |
+//!
+//! Games are short (400 commands on empty books), because the model's cost grows with all
+//! it knows, and because a short game makes a breach short to read.
 
 #![expect(clippy::arithmetic_side_effects, reason = "a game's figures are small, and all its own")]
 
@@ -23,12 +40,14 @@ use super::law::Ground;
 use super::why::{Held, Why};
 use crate::testing::dice::Dice;
 
-/// Plays random commands against a ledger and a reference model, and compares every answer.
+/// Plays random commands against a ledger and a reference model, and compares every
+/// answer.
 ///
-/// Few accounts, so that commands collide; days that end, windows that roll,
-/// clocks that are set back, limits and levels that move, holds that expire, and a
-/// process that is killed where the ledger is durable. The ledger must remember
-/// ids for an hour. The model is plain maps by name, and shares no code with any ledger.
+/// Few accounts, so that commands collide; days that end, windows that roll, clocks that
+/// are set back, limits and thresholds that move, holds that expire, and a process that
+/// is killed if the ledger is durable. The ledger must take a clock and must remember ids
+/// for an hour. The suite plays 2,000 commands in each of its two model laws; play more
+/// before a release.
 ///
 /// # Example: ten thousand commands from a seed, on four threads
 /// ```
@@ -43,43 +62,57 @@ use crate::testing::dice::Dice;
 #[derive(Clone, Copy)]
 #[must_use = "nothing is played until it is run"]
 pub struct Differential<'a> {
+    /// Where books come from.
     factory: &'a dyn Factory,
+    /// The seed of the first game.
     seed: u64,
+    /// How many commands are played in all.
     commands: u64,
+    /// On how many threads, each with a tenant of its own.
     threads: usize,
+    /// The only way to speak to the ledger, if one is fixed.
     door: Option<Door>,
 }
 
 /// What was played without a difference.
+///
+/// No difference proves little if the commands were dull: look at [`seen`](Self::seen)
+/// too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Played {
-    /// How many commands.
+    /// How many commands, whole games counted.
     pub commands: u64,
-    /// From which seed.
+    /// The seed of the first game; each game after it has the next one.
     pub seed: u64,
-    /// Which answers came.
+    /// How often each kind of answer came.
     pub seen: Seen,
 }
 
-/// The first answer that is not the model's.
+/// The first answer of the ledger that is not the model's.
+///
+/// Its `Display` shows the command, both answers and the seed. To debug, play that seed
+/// alone: `Differential::of(&factory).seed(seed).commands(400)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// With which it is the first game's.
+    /// The seed that shows it in the first game.
     pub seed: u64,
-    /// After how many commands at most.
+    /// How many commands that game has at most.
     pub commands: u64,
     /// The command, what the ledger said, and what the model says.
     pub reason: String,
 }
 
-/// Each game begins with empty books: the model looks at all it knows for every command.
+/// Each game begins with empty books: for every command the model looks at all it knows.
 const COMMANDS_IN_A_GAME: u64 = 400;
 
-/// How many commands each thread sends before time moves for all of them.
+/// How many commands each thread sends before time moves for all of them. Time must stand
+/// still while threads play, because a model that is a nanosecond ahead of its ledger
+/// answers otherwise.
 const COMMANDS_AT_ONCE: u64 = 20;
 
 impl<'a> Differential<'a> {
-    /// Ten thousand commands on one thread; from the seed that `TOKEN_BUDGET_SEED` names, else a fixed one.
+    /// Ten thousand commands on one thread. The seed is the one that `TOKEN_BUDGET_SEED`
+    /// names, else a fixed one.
     pub fn of(factory: &'a dyn Factory) -> Self {
         Self { factory, seed: super::seed(), commands: 10_000, threads: 1, door: None }
     }
@@ -96,7 +129,8 @@ impl<'a> Differential<'a> {
         self
     }
 
-    /// Plays on so many threads at once, each on the books of a root of its own, with a handle of its own.
+    /// Plays on so many threads at once, each in the books of a tenant of its own, with a
+    /// handle of its own. Differences then show what tenants share.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
         self
@@ -108,10 +142,10 @@ impl<'a> Differential<'a> {
         self
     }
 
-    /// Plays.
+    /// Plays until everything is played or an answer differs.
     ///
     /// # Errors
-    /// The first difference, with the seed that shows it at once.
+    /// The first difference, with the seed that shows it again; also if the ledger does not take a clock.
     pub fn run(self) -> Result<Played, Difference> {
         self.play().map_err(|(difference, _)| difference)
     }
@@ -140,6 +174,8 @@ impl<'a> Differential<'a> {
         Ok(Played { commands: games * COMMANDS_IN_A_GAME, seed: self.seed, seen })
     }
 
+    /// One game on one thread: commands, sometimes a crash, and after each command as
+    /// many open holds as the model has.
     fn alone(&self, ground: &Ground<'_>) -> Held<Seen> {
         let books = ground.books()?;
         let durable = books.is_durable();
@@ -158,6 +194,7 @@ impl<'a> Differential<'a> {
         Ok(game.seen)
     }
 
+    /// One game on several threads: a tenant and a model for each, one clock for all.
     fn together(&self, ground: &Ground<'_>) -> Held<Seen> {
         let books = ground.books()?;
         let (shared, keeps_past) = (Arc::clone(&books.shared), self.factory.offers().past_periods);

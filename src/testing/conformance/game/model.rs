@@ -1,7 +1,15 @@
 //! What should the ledger have answered? Plain maps by name, sums over everything, and no cleverness.
 //!
+//! Read this file as the contract in code: what a reserve, a resize, a mark and a read
+//! answer, step by step, with no cache, no index and no shortcut. Whoever doubts an
+//! answer of a ledger can work it out here by hand.
+//!
+//! The order of the questions matters, and every ledger must keep it. A reserve asks: is
+//! the id known? is each line's period the running one? is a scope frozen, or a line
+//! without room? Only then does it change anything.
+//!
 //! The model keeps every id for ever; the ledger under test must remember those
-//! of a game. It shares no code with the ledger beyond the commands.
+//! of a game. The model shares no code with the ledger beyond the commands.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,19 +21,27 @@ use crate::ledger::{Certainty, MarkAction, Outcome};
 /// An account by the name of its scope.
 pub(super) type Name = u8;
 
-/// A line of a claim, as the model sees it.
+/// A line of a claim, as the model sees it: one account, one threshold, and whether its
+/// period is the running one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ModelLine {
+    /// The account, by its number.
     pub(super) account: Name,
+    /// The period, by its number.
     pub(super) period: i64,
+    /// Whether 61 periods count together.
     pub(super) rolls: bool,
+    /// Whether the period is the running one.
     pub(super) fresh: bool,
+    /// The most that may be spent and reserved.
     pub(super) ceiling: i64,
+    /// The one threshold of the line.
     pub(super) mark: i64,
+    /// What is asked for, charged or posted.
     pub(super) amount: i64,
 }
 
-/// What a hold is charged by age.
+/// What a hold is charged if it expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Charge {
     Nothing,
@@ -33,41 +49,60 @@ pub(super) enum Charge {
     Amounts(Vec<i64>),
 }
 
+/// Where an id stands. `Tombstone` was released before it was ever seen; `Recorded` is a
+/// posting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
+    /// Open, until that instant.
     Held { expires_at: i64, charge: Charge },
+    /// Ended with a charge of that rank.
     Charged(Certainty),
+    /// Given back.
     Released,
+    /// Never held: there was no room.
     Refused,
+    /// Released before it was ever seen.
     Tombstone,
+    /// A posting.
     Recorded,
 }
 
-/// One id: its first body, and what it holds or charged on each line now.
+/// All that is known of one id: its state, its first body, and what it holds or has
+/// charged on each line now.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
+    /// Where the id stands.
     pub(super) state: State,
     /// Account, period and amount of each line as first given.
     pub(super) body: Vec<(Name, i64, i64)>,
+    /// What each line holds, or was charged, now.
     pub(super) amounts: Vec<i64>,
+    /// What refunds have taken back, line by line.
     pub(super) refunded: Vec<i64>,
+    /// Whether it was charged without a hold.
     pub(super) unheld: bool,
 }
 
-/// The books of one root.
+/// The books of one tenant.
 #[derive(Debug, Default)]
 pub(super) struct Model {
+    /// The latest instant that the model was told.
     pub(super) now: i64,
+    /// Every id ever seen.
     pub(super) known: BTreeMap<u128, Known>,
     /// Spent and reserved of every account and period ever touched.
     pub(super) books: BTreeMap<(Name, i64), (i128, i128)>,
+    /// Accounts whose window rolls.
     pub(super) rolling: BTreeSet<Name>,
     /// The newest period of each account.
     pub(super) newest: BTreeMap<Name, i64>,
+    /// Account and period of thresholds that have fired; period 0 for rolling accounts.
     pub(super) fired: BTreeSet<(Name, i64)>,
+    /// Scopes that admit nothing, and by which mark.
     pub(super) frozen: BTreeMap<Name, MarkAction>,
     /// What ended by age and no answer has told yet: a failed command gives none.
     pub(super) untold: Vec<u128>,
+    /// Everything ever spent, over all accounts and periods.
     pub(super) spent_for_ever: i128,
     /// The balance of a calendar period that is over stays readable.
     pub(super) keeps_past: bool,
@@ -78,10 +113,12 @@ impl Model {
         Self { keeps_past, ..Self::default() }
     }
 
+    /// The frozen scopes among those of these lines, in their order.
     fn frozen_of(&self, lines: &[ModelLine]) -> Vec<Name> {
         lines.iter().map(|line| line.account).filter(|account| self.frozen.contains_key(account)).collect()
     }
 
+    /// An answer of that outcome, which tells the expiries that no answer has told yet.
     pub(super) fn answer(&mut self, outcome: Outcome) -> Answer {
         let expired = std::mem::take(&mut self.untold);
         Answer {
@@ -97,6 +134,8 @@ impl Model {
         }
     }
 
+    /// Holds all lines or none. A repeat answers by what became of the id; a stale line
+    /// ends the question before anything is remembered.
     pub(super) fn reserve(
         &mut self,
         now: i64,
@@ -157,6 +196,8 @@ impl Model {
         Ok(Answer { balances, reached, ..self.answer(Outcome::Applied) })
     }
 
+    /// Sets the amounts of a live hold, and its deadline. Growth needs room, a period
+    /// that still counts, and no frozen scope among its lines.
     pub(super) fn resize(
         &mut self,
         now: i64,
@@ -194,7 +235,8 @@ impl Model {
         Ok(Answer { balances, reached, ..self.answer(Outcome::Applied) })
     }
 
-    /// Freezes a scope or opens it; says whether that changed nothing.
+    /// Freezes a scope or opens it. A stronger mark replaces a weaker one (freeze < close
+    /// < stop); anything else changes nothing and is a repeat.
     pub(super) fn mark(&mut self, now: i64, scope: Name, action: MarkAction) -> Answer {
         use MarkAction::{Close, Freeze, Reopen, Stop};
         self.tick(now);
@@ -214,7 +256,8 @@ impl Model {
         Answer { repeated, ..self.answer(Outcome::Applied) }
     }
 
-    /// Spent and reserved in that period, and the ledger's time.
+    /// Spent and reserved in that period. Reading ends what is due and moves a known
+    /// account on to a running period.
     pub(super) fn read(&mut self, now: i64, line: &ModelLine) -> (i64, i64) {
         self.tick(now);
         if self.newest.contains_key(&line.account) && line.fresh {
@@ -224,7 +267,7 @@ impl Model {
         (narrow(spent), narrow(reserved))
     }
 
-    /// The latest instant it was told.
+    /// The latest instant that the model was told.
     pub(super) fn now(&self) -> i64 {
         self.now
     }
@@ -241,10 +284,12 @@ impl Model {
     }
 }
 
+/// What makes two commands with one id the same: accounts, periods, amounts.
 pub(super) fn body(lines: &[ModelLine]) -> Vec<(Name, i64, i64)> {
     lines.iter().map(|line| (line.account, line.period, line.amount)).collect()
 }
 
+/// Whether these are the lines that the id was first given with; amounts may differ.
 pub(super) fn same_lines(known: &Known, lines: &[ModelLine]) -> bool {
     let given = lines.iter().map(|line| (line.account, line.period));
     known.body.iter().map(|(account, period, _)| (*account, *period)).eq(given)

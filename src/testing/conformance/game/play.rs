@@ -1,4 +1,10 @@
 //! What is asked of ledger and model alike, and do they agree?
+//!
+//! Comparing is simple on a good wire: both answers must be equal. Over a faulty wire a
+//! reply may be a repeat of one that was lost. Then only the outcome can be compared, and
+//! until the next first-hand reply nobody knows who was told of expiries and thresholds;
+//! `expiries_in_doubt` and `levels_in_doubt` say so. Without this care the game would
+//! report the wire's faults as the ledger's.
 
 use std::time::Duration;
 
@@ -14,7 +20,7 @@ use crate::testing::dice::Dice;
 use crate::values::{Account, Claim, ReservationId, Timestamp};
 use crate::{Error, ErrorKind};
 
-/// One root's books and their model, from empty books on.
+/// The books of one tenant and their model, from empty books on.
 pub(super) struct Game {
     pub(super) random: Dice,
     pub(super) books: Books,
@@ -26,7 +32,8 @@ pub(super) struct Game {
     pub(super) unheard: u64,
     /// An answer that was lost may have told of expiries, so that the next one does not.
     pub(super) expiries_in_doubt: bool,
-    /// One that was lost may have told of a level, by marks that a late copy bore: nobody tells it again.
+    /// An answer that was lost may have told of a threshold, also one that only a late copy carried. A
+    /// threshold fires once, so nobody tells of it again.
     pub(super) levels_in_doubt: bool,
 }
 
@@ -36,7 +43,8 @@ impl Game {
         Self { random, books, model, ids, seen, unheard: 0, expiries_in_doubt: false, levels_in_doubt: false }
     }
 
-    /// One command to both; what differs is an error.
+    /// Sends one command to both; a difference is an error. The odds favour reserves and
+    /// reconciles, as real traffic does.
     pub(super) fn play(&mut self) -> Held {
         match self.random.below(100) {
             0..40 => self.reserve(),
@@ -50,7 +58,8 @@ impl Game {
         if self.random.percent(1) { self.books.verify() } else { Ok(()) }
     }
 
-    /// Kills the process that keeps the books, now and then.
+    /// Kills the process that keeps the books, after two commands of a hundred, and opens
+    /// the books again.
     pub(super) fn crash_by_chance(self) -> Held<Self> {
         let mut random = self.random.clone();
         if random.percent(98) {
@@ -66,9 +75,8 @@ impl Game {
         Ok(game)
     }
 
-    /// How many holds should be open.
-    ///
-    /// `None` where a command sent again may have ended one that the model still holds.
+    /// How many holds should be open. `None` while a command that was sent again may have
+    /// ended one that the model still holds.
     pub(super) fn open_holds(&self) -> Option<usize> {
         let heard_all = !self.expiries_in_doubt && self.books.unheard() == self.unheard;
         // A copy that came after its command, and changed nothing else, ends what is due as any command does.
@@ -77,7 +85,8 @@ impl Game {
         is_certain.then(|| self.model.open_holds())
     }
 
-    /// Ends everything, and compares what was spent in all.
+    /// Moves the clock to the end of time, so that everything expires, and compares what
+    /// the journal says was spent in all.
     pub(super) fn finish(&mut self) -> Held {
         self.books.set(Timestamp::MAX)?;
         let line = self.line_of(6, 0);
@@ -96,6 +105,7 @@ impl Game {
         Ok(())
     }
 
+    /// A new call in 85 of 100; else a retry, or an old id with another body.
     fn reserve(&mut self) -> Held {
         let (id, lines) = if self.random.percent(85) {
             let lines = self.some_lines(2);
@@ -121,6 +131,8 @@ impl Game {
         self.compare(&format!("reserve {id} {} until {expires_at}", shown(&lines)), told, expected)
     }
 
+    /// Any rank on any earlier id, also on ended ones: most of the answers are not
+    /// "applied".
     fn reconcile(&mut self) -> Held {
         let (id, mut lines) = self.earlier(4);
         if self.random.percent(60) {
@@ -139,6 +151,7 @@ impl Game {
         self.compare(&format!("reconcile {id} {} {certainty:?}", shown(&lines)), told, expected)
     }
 
+    /// Releases an earlier id, or one never seen, which leaves a tombstone.
     fn release(&mut self) -> Held {
         let (id, _) = self.earlier(0);
         let told = self.books.release(id);
@@ -146,6 +159,7 @@ impl Game {
         self.compare(&format!("release {id}"), told, expected)
     }
 
+    /// Other amounts, and in half of the cases another deadline.
     fn resize(&mut self) -> Held {
         let (id, mut lines) = self.earlier(4);
         for line in &mut lines {
@@ -158,6 +172,7 @@ impl Game {
         self.compare(&format!("resize {id} {} until {until:?}", shown(&lines)), told, expected)
     }
 
+    /// An import, a refund, or a posting sent again word for word.
     fn record(&mut self) -> Held {
         let (charge, mut lines) = self.earlier(10);
         let repeat = self.random.percent(15);
@@ -179,6 +194,7 @@ impl Game {
         self.compare(&format!("record {id} {} for {corrects:?}", shown(&lines)), told, expected)
     }
 
+    /// Marks and opens a scope; opening comes more often, so that most calls can pass.
     fn mark(&mut self) -> Held {
         let account = self.random.below(ACCOUNTS) as Name;
         let action = match self.random.below(10) {
@@ -192,6 +208,7 @@ impl Game {
         self.compare(&format!("mark {account} {action:?}"), told, Ok(expected))
     }
 
+    /// Reads balances, which must equal the model's exactly.
     fn read(&mut self) -> Held {
         for line in self.some_lines(20) {
             let told = self.books.balances(&self.claim_of(&[line]))?;
@@ -206,6 +223,7 @@ impl Game {
         Ok(())
     }
 
+    /// Compares an answer with the model's, as far as it can be compared.
     fn compare(
         &mut self,
         command: &str,
@@ -251,6 +269,7 @@ impl Game {
         sure
     }
 
+    /// The claim that the ledger is sent for these lines.
     fn claim_of(&self, lines: &[ModelLine]) -> Claim {
         let tenant = &self.books.tenant;
         let each = lines.iter().map(|each| {
@@ -265,6 +284,8 @@ fn amounts_of(lines: &[ModelLine]) -> Vec<i64> {
     lines.iter().map(|line| line.amount).collect()
 }
 
+/// A ledger's reply in the model's terms. A name that is not the game's becomes the
+/// largest number, which no model answer has.
 fn answer_of(reply: &Reply) -> Answer {
     let effects = reply.effects.as_deref();
     let reached = effects.map(|effects| effects.reached.as_slice()).unwrap_or_default();

@@ -4,7 +4,8 @@ use super::answer::Answer;
 use crate::ErrorKind;
 use crate::ledger::Outcome;
 
-/// How often each kind of answer was heard.
+/// Counts how often each kind of answer was heard. A game in which a kind never came has
+/// not tried it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Seen {
@@ -14,13 +15,13 @@ pub struct Seen {
     pub refused: u64,
     /// Reserves whose period was over.
     pub stale: u64,
-    /// Reports below one that stood.
+    /// Reconciles of a lower rank than the charge that stood.
     pub ignored: u64,
     /// Commands that came again.
     pub repeated: u64,
     /// Charges without a hold.
     pub unheld: u64,
-    /// Levels that were reached.
+    /// Thresholds that were reached.
     pub reached: u64,
     /// Holds that ended by age.
     pub expired: u64,
@@ -30,11 +31,12 @@ pub struct Seen {
     pub states: u64,
     /// Other errors.
     pub invalid: u64,
-    /// Rolling lines that said when they have room.
+    /// Rolling lines that refused and said when they have room.
     pub frees_up: u64,
 }
 
 impl Seen {
+    /// Counts one answer, under each kind that it is.
     pub(super) fn count(&mut self, told: &Result<Answer, ErrorKind>) {
         match told {
             Ok(answer) => {
@@ -56,6 +58,7 @@ impl Seen {
         }
     }
 
+    /// Adds the counts of another game.
     pub(super) fn add(&mut self, other: &Self) {
         self.applied += other.applied;
         self.refused += other.refused;

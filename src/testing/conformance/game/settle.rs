@@ -1,4 +1,19 @@
 //! What should the books say once a call has ended? Reports, releases and postings, as the model has them.
+//!
+//! An id that has ended is still asked about: by a late report, a second release, a
+//! refund. The tables below are the contract.
+//!
+//! | reconcile of an id that is | answers |
+//! | --- | --- |
+//! | unknown, refused, or a tombstone | recorded in full, `unheld` |
+//! | held, or released | replaces what stands |
+//! | charged at a lower rank | replaces the charge in full |
+//! | charged at the same rank | a repeat if the figures agree, else a conflict |
+//! | charged at a higher rank | `Ignored` |
+//! | a posting | a conflict |
+//!
+//! A release withdraws a hold or a charge below `Reported`, repeats on what is released
+//! already, and is a state error on a reported charge, a refusal or a posting.
 
 use super::answer::Answer;
 use super::model::{Known, Model, ModelLine, State, body, same_lines};
@@ -6,6 +21,7 @@ use crate::ErrorKind;
 use crate::ledger::{Certainty, Outcome};
 
 impl Model {
+    /// Replaces what the id holds or has charged, if the new figure is surer.
     pub(super) fn reconcile(
         &mut self,
         now: i64,
@@ -63,6 +79,7 @@ impl Model {
         }
     }
 
+    /// Withdraws a hold or an unreported charge; an unknown id gets a tombstone.
     pub(super) fn release(&mut self, now: i64, id: u128) -> Result<Answer, ErrorKind> {
         self.tick(now);
         let Some(known) = self.known.get(&id).cloned() else {
@@ -91,6 +108,8 @@ impl Model {
         Ok(Answer { balances, ..self.answer(Outcome::Applied) })
     }
 
+    /// Posts an import or a correction. A refund must name a charge on the same lines,
+    /// and may take back what is left of it.
     pub(super) fn record(
         &mut self,
         now: i64,

@@ -1,12 +1,19 @@
 //! What stands in the model's books? Every period of every account, summed up anew for every question.
+//!
+//! The model adds up every period of an account for each question. A ledger under test
+//! keeps running sums, a ring of sub-periods and a queue of deadlines instead; if one of
+//! these goes wrong, the two differ.
 
 use super::model::{Charge, Known, Model, ModelLine, Name, State};
 use crate::ledger::Certainty;
 
+/// Sub-periods that count together in a rolling window: the running one and the 60 before
+/// it.
 const SPAN: i64 = 61;
 
 impl Model {
-    /// Time runs on, and what is due ends: oldest first, ties by id.
+    /// Moves time on, never back, and ends what is due: the oldest first, and by id if
+    /// two are due at once.
     pub(super) fn tick(&mut self, now: i64) {
         self.now = self.now.max(now);
         let mut due: Vec<(i64, u128, Vec<i64>)> = Vec::new();
@@ -30,7 +37,8 @@ impl Model {
         self.forget_past();
     }
 
-    /// Takes a hold back, charges these amounts, and says so in its state.
+    /// Takes a hold back or replaces a charge, and sets the state. What was refunded
+    /// stays refunded: an amount counts as max(amount − refunded, 0).
     pub(super) fn end(&mut self, id: u128, state: State, amounts: &[i64]) {
         let Some(known) = self.known.get_mut(&id) else { return };
         let held = matches!(known.state, State::Held { .. });
@@ -48,6 +56,8 @@ impl Model {
         }
     }
 
+    /// Adds differences to a period. What lands in a period that is no longer kept still
+    /// counts in the sum over all time.
     pub(super) fn add(&mut self, account: Name, period: i64, spent: i64, reserved: i64) {
         self.spent_for_ever += i128::from(spent);
         // Of a forgotten period only the total is known.
@@ -58,7 +68,7 @@ impl Model {
         }
     }
 
-    /// Whether the balance of that period is kept.
+    /// Whether the balance of that period is still kept.
     pub(super) fn counts(&self, account: Name, period: i64) -> bool {
         self.keeps_past
             || self.rolling.contains(&account)
@@ -74,6 +84,7 @@ impl Model {
         });
     }
 
+    /// Moves an account on to the line's period, if that is newer.
     pub(super) fn advance(&mut self, line: &ModelLine) {
         if line.rolls {
             self.rolling.insert(line.account);
@@ -95,6 +106,7 @@ impl Model {
         self.forget_past();
     }
 
+    /// Spent and reserved: of one period, or of the 61 newest if the account rolls.
     pub(super) fn balance(&self, account: Name, period: i64) -> (i128, i128) {
         if !self.rolling.contains(&account) {
             return self.books.get(&(account, period)).copied().unwrap_or_default();
@@ -104,18 +116,20 @@ impl Model {
         window.fold((0, 0), |sum, (_, balance)| (sum.0 + balance.0, sum.1 + balance.1))
     }
 
+    /// The balance of each line.
     pub(super) fn balances(&self, lines: &[ModelLine]) -> Vec<(i64, i64)> {
         let each = lines.iter().map(|line| self.balance(line.account, line.period));
         each.map(|(spent, reserved)| (narrow(spent), narrow(reserved))).collect()
     }
 
-    /// Of the lines that an id was first given with.
+    /// The balance of each line that an id was first given with.
     pub(super) fn balances_of(&self, known: &Known) -> Vec<(i64, i64)> {
         let each = known.body.iter().map(|(account, period, _)| self.balance(*account, *period));
         each.map(|(spent, reserved)| (narrow(spent), narrow(reserved))).collect()
     }
 
     /// After how many sub-periods the line has room, by trying one after the other.
+    /// `None` if it never has.
     pub(super) fn frees_in(&self, line: &ModelLine) -> Option<u32> {
         let newest = *self.newest.get(&line.account)?;
         let fits = |step: &i64| {
@@ -127,6 +141,8 @@ impl Model {
         (1..=SPAN).find(fits).and_then(|steps| u32::try_from(steps).ok())
     }
 
+    /// The lines whose threshold is reached and has not fired in this period yet, in the
+    /// order of the lines.
     pub(super) fn cross(&mut self, lines: &[ModelLine]) -> Vec<(Name, i64, i64)> {
         let mut reached = Vec::new();
         for line in lines {
@@ -141,6 +157,7 @@ impl Model {
     }
 }
 
+/// A sum as the ledger shows it.
 pub(super) fn narrow(sum: i128) -> i64 {
     // A game's figures are small.
     i64::try_from(sum).unwrap_or(i64::MAX)

@@ -1,7 +1,13 @@
 //! When does a reserve fit, and what does a refusal leave behind?
+//!
+//! The ledger knows one inequality for each line: `spent + reserved + amount <= ceiling`.
+//! These laws try both sides of it, and they try that a reserve is one step: either every
+//! line is held, or none is touched.
 
 use super::*;
 
+/// Catches a ledger that holds only the first lines of a claim, such as those that fit a
+/// small array: nine lines, and each must hold 10.
 pub(crate) fn a_reserve_holds_every_line_where_all_have_room(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let claim = claim((0..9).map(|place| line(&format!("team/{place}"), always(), 10 + place)).collect());
@@ -15,6 +21,8 @@ pub(crate) fn a_reserve_holds_every_line_where_all_have_room(ground: &Ground<'_>
     Ok(())
 }
 
+/// Catches a ledger that holds line by line and returns at the first refusal: the nine
+/// lines before the refusing one would keep their hold, and nobody would ever release it.
 pub(crate) fn one_line_without_room_leaves_all_others_untouched(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let lines = |last| {
@@ -32,6 +40,8 @@ pub(crate) fn one_line_without_room_leaves_all_others_untouched(ground: &Ground<
     Ok(())
 }
 
+/// Catches `<` where `<=` belongs, and a ledger that looks at `spent` alone: with 4 spent
+/// and 3 reserved of 10, another 4 is refused and another 3 fits.
 pub(crate) fn the_ceiling_itself_is_still_allowed_and_one_more_is_not(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.charged(&team(10), &[4])?;
@@ -45,6 +55,8 @@ pub(crate) fn the_ceiling_itself_is_still_allowed_and_one_more_is_not(ground: &G
     Ok(())
 }
 
+/// Catches a ledger that journals a refusal. A client that is refused in a loop would
+/// fill the journal.
 pub(crate) fn a_refusal_makes_no_journal_entry(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
 
@@ -56,6 +68,9 @@ pub(crate) fn a_refusal_makes_no_journal_entry(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a ledger that stops looking at the first line that refuses. A `Decision` names
+/// every budget without room, so a refusal needs all balances, also those of lines that
+/// had room.
 pub(crate) fn a_refusal_answers_with_the_balances_of_all_lines(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let of = |team, user, run| {
@@ -75,6 +90,8 @@ pub(crate) fn a_refusal_answers_with_the_balances_of_all_lines(ground: &Ground<'
     Ok(())
 }
 
+/// Catches a ledger that adds the amount first and checks afterwards: between the two
+/// steps a call of 1,000 would take the room that a call of 10 needs.
 pub(crate) fn a_doomed_large_call_does_not_make_a_small_one_fail(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
 
@@ -85,6 +102,7 @@ pub(crate) fn a_doomed_large_call_does_not_make_a_small_one_fail(ground: &Ground
     Ok(())
 }
 
+/// Catches a ledger that reads a ceiling of zero as "no limit".
 pub(crate) fn zero_is_a_limit_that_allows_nothing_that_costs(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
 
@@ -95,6 +113,8 @@ pub(crate) fn zero_is_a_limit_that_allows_nothing_that_costs(ground: &Ground<'_>
     Ok(())
 }
 
+/// Catches a ledger that refuses a free call because earlier calls overran: 50 spent of
+/// 10, and an amount of zero still passes.
 pub(crate) fn a_line_of_amount_zero_never_refuses_even_above_its_ceiling(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.charged(&team(10), &[50])?;
@@ -106,6 +126,8 @@ pub(crate) fn a_line_of_amount_zero_never_refuses_even_above_its_ceiling(ground:
     Ok(())
 }
 
+/// Catches a ledger that checks the ceiling again as a call is reconciled. The call was
+/// admitted under 100 and has been paid for; a ceiling of 50 refuses the next one only.
 pub(crate) fn lowering_a_ceiling_below_what_is_spent_refuses_new_calls_only(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let running = books.held(&team(100), &[60])?;
@@ -119,6 +141,8 @@ pub(crate) fn lowering_a_ceiling_below_what_is_spent_refuses_new_calls_only(grou
     Ok(())
 }
 
+/// Catches a ledger that takes a negative amount: −1 would make room for others. Only a
+/// correction may be negative, and it names its charge.
 pub(crate) fn an_amount_below_zero_is_an_error(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let two = two(10, 10);
@@ -134,6 +158,7 @@ pub(crate) fn an_amount_below_zero_is_an_error(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a ledger that pairs amounts and lines by `zip` and drops what is left over.
 pub(crate) fn amounts_that_do_not_stand_beside_the_lines_are_an_error(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
 
@@ -146,6 +171,8 @@ pub(crate) fn amounts_that_do_not_stand_beside_the_lines_are_an_error(ground: &G
     Ok(())
 }
 
+/// Catches 64-bit sums that wrap: without a ceiling, one below 2^63 plus 2 would become a
+/// large negative balance, and the budget would be open for ever.
 pub(crate) fn a_sum_that_does_not_fit_is_an_error_and_changes_nothing(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let unlimited = team(i64::MAX);
@@ -161,6 +188,8 @@ pub(crate) fn a_sum_that_does_not_fit_is_an_error_and_changes_nothing(ground: &G
     Ok(())
 }
 
+/// Catches a ledger that reports an overflow although the line has a ceiling. A sum
+/// beyond 64 bits is above any ceiling, so the answer is a refusal.
 pub(crate) fn a_sum_that_does_not_fit_is_refused_where_there_is_a_ceiling(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.charged(&team(i64::MAX), &[i64::MAX - 1])?;
@@ -172,6 +201,8 @@ pub(crate) fn a_sum_that_does_not_fit_is_refused_where_there_is_a_ceiling(ground
     Ok(())
 }
 
+/// Catches a ledger that finds the overflow on the second line after it changed the
+/// first.
 pub(crate) fn a_sum_that_does_not_fit_on_the_last_line_changes_no_other(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let lines = claim(vec![line("user/ada", always(), 100), line("team/search", always(), i64::MAX)]);
@@ -191,6 +222,8 @@ pub(crate) fn a_sum_that_does_not_fit_on_the_last_line_changes_no_other(ground: 
     Ok(())
 }
 
+/// Catches money in floating point, in the ledger or in its store (Lua numbers, JSON
+/// numbers, a `REAL` column).
 pub(crate) fn amounts_are_exact_to_the_last_unit(ground: &Ground<'_>) -> Held {
     // Floating point carries 53 bits: of nine million dollars it loses the last nano-dollar.
     let books = ground.books()?;
@@ -206,6 +239,8 @@ pub(crate) fn amounts_are_exact_to_the_last_unit(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a ledger that holds once for each scope in the charge set instead of once for
+/// each line.
 pub(crate) fn a_scope_that_a_claim_names_twice_is_held_once(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let search = scope("team", "search");

@@ -1,10 +1,20 @@
 //! How long is an id remembered, and what does it answer afterwards?
+//!
+//! A ledger must not confuse an id that it forgot with a new one: executing an old
+//! reserve a second time would charge the same call twice. A ledger therefore states how
+//! long it remembers an ended id
+//! ([`Capabilities::remembers`](crate::ledger::Capabilities::remembers)), and after that
+//! answers [`Forgotten`](ErrorKind::Forgotten) for every id older than the newest that it
+//! forgot.
 
 use super::*;
 
 /// Ten years: longer than any ledger here remembers by age.
 const YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);
 
+/// Catches a ledger that keeps tombstones by number: 200 others may not push one out
+/// before its hour is over. A reserve that was delayed on the network would come alive
+/// and hold for ever.
 pub(crate) fn a_tombstone_stands_for_an_hour_however_many_follow(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let buried = books.id();
@@ -21,6 +31,8 @@ pub(crate) fn a_tombstone_stands_for_an_hour_however_many_follow(ground: &Ground
     Ok(())
 }
 
+/// Catches a ledger that forgets by age alone: after a hundred days the hold still
+/// stands, so its usage is not `unheld`.
 pub(crate) fn an_open_hold_is_never_too_old(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -35,6 +47,8 @@ pub(crate) fn an_open_hold_is_never_too_old(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a ledger that promises more than it keeps: one nanosecond before the stated
+/// time a report, a reserve and a refusal of old ids must each be answered as repeats.
 pub(crate) fn an_ended_id_is_remembered_for_as_long_as_is_said(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let said = books.remembers().min(YEARS);
@@ -60,6 +74,9 @@ pub(crate) fn an_ended_id_is_remembered_for_as_long_as_is_said(ground: &Ground<'
     Ok(())
 }
 
+/// Catches a ledger that executes an id again because it no longer knows it. Ten years
+/// later the old commands may be repeats, `Forgotten` or a state error, but no balance
+/// may move.
 pub(crate) fn what_was_forgotten_is_too_old_and_never_executed_again(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let (charged, released) = (books.charged(&team(100), &[6])?, books.held(&team(100), &[5])?);

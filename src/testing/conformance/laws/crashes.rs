@@ -1,8 +1,16 @@
 //! What stands after the process was killed? Whatever was acknowledged.
+//!
+//! A ledger that calls itself durable must keep every acknowledged answer through a
+//! killed process. `Books::crash` drops the handle without a farewell
+//! ([`Store::crash`](crate::testing::conformance::Store::crash)) and opens another on the
+//! same files or server. What was never acknowledged may be there or not; these laws say
+//! nothing of it.
 
 use super::*;
 use crate::ledger::MarkAction;
 
+/// Catches a write that was answered before it was synced: holds, charges, ranks and the
+/// journal must read as before, and both calls can still be ended.
 pub(crate) fn what_was_acknowledged_stands_after_a_crash(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let held = books.held(&two(100, 100), &[6, 5])?;
@@ -20,6 +28,8 @@ pub(crate) fn what_was_acknowledged_stands_after_a_crash(ground: &Ground<'_>) ->
     Ok(())
 }
 
+/// Catches a ledger that keeps its replies in memory only: after the restart a retry
+/// would be judged anew, and a refused call could pass.
 pub(crate) fn every_answer_is_given_again_after_a_crash(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let held = books.held(&team(10), &[6])?;
@@ -42,6 +52,8 @@ pub(crate) fn every_answer_is_given_again_after_a_crash(ground: &Ground<'_>) -> 
     Ok(())
 }
 
+/// Catches a ledger whose expiry rule lives in the process that reserved: holds of 6 that
+/// charge nothing, the hold, or 1 come to 0 + 6 + 1 = 7, with nobody there to report.
 pub(crate) fn a_hold_of_a_process_that_died_ends_by_its_rule(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let due = Timestamp::from_secs(10);
@@ -58,6 +70,8 @@ pub(crate) fn a_hold_of_a_process_that_died_ends_by_its_rule(ground: &Ground<'_>
     Ok(())
 }
 
+/// Catches a ledger that forgets its latest instant: a machine that comes up with a slow
+/// clock would bring expired holds back to life.
 pub(crate) fn ledger_time_does_not_run_back_over_a_crash(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.at(50)?;
@@ -71,6 +85,7 @@ pub(crate) fn ledger_time_does_not_run_back_over_a_crash(ground: &Ground<'_>) ->
     Ok(())
 }
 
+/// Catches a freeze that is kept in memory: a restart would let the stopped agent run on.
 pub(crate) fn a_frozen_scope_stays_frozen_over_a_crash(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.mark(&scope("team", "search"), MarkAction::Stop, "it went in circles")?;
@@ -86,6 +101,8 @@ pub(crate) fn a_frozen_scope_stays_frozen_over_a_crash(ground: &Ground<'_>) -> H
     Ok(())
 }
 
+/// Catches a ledger that derives "already alerted" from the balance it has loaded, and so
+/// alerts twice for the same threshold.
 pub(crate) fn a_level_that_fired_does_not_fire_again_after_a_crash(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let claim = claim(vec![with_thresholds(line("team/search", always(), i64::MAX), &[(50, 0), (80, 1)])]);

@@ -1,9 +1,15 @@
 //! When does a hold end by itself, and what is it charged?
+//!
+//! Expiry is logical: a hold ends at its instant, whether or not anybody looks. Every
+//! command first ends what is due, oldest first, and then looks at its own lines. A
+//! sweeper is therefore housekeeping, never a condition for a right answer.
 
 use super::*;
 
 const TEN_SECONDS: Timestamp = Timestamp::from_secs(10);
 
+/// Catches an interval that is closed at the wrong end: at 9.999999999 s the hold counts,
+/// at 10 s it does not.
 pub(crate) fn a_hold_lives_to_the_last_nanosecond_before_its_expiry(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.reserve_until(books.id(), &team(10), &[10], (TEN_SECONDS, OnExpiry::Nothing))?;
@@ -19,6 +25,8 @@ pub(crate) fn a_hold_lives_to_the_last_nanosecond_before_its_expiry(ground: &Gro
     Ok(())
 }
 
+/// Catches a ledger that releases every expired hold, or charges every one in full. The
+/// reserve says which: nothing, the hold (6 and 5), or amounts of its own (1 and 9).
 pub(crate) fn an_expired_hold_is_charged_as_it_was_told(ground: &Ground<'_>) -> Held {
     let charges =
         [(OnExpiry::Nothing, [0, 0]), (OnExpiry::Hold, [6, 5]), (OnExpiry::Amounts(&[1, 9]), [1, 9])];
@@ -44,6 +52,8 @@ pub(crate) fn an_expired_hold_is_charged_as_it_was_told(ground: &Ground<'_>) -> 
     Ok(())
 }
 
+/// Catches an order that depends on a hash table. Two ledgers that end the same holds in
+/// another order reach a threshold with another call.
 pub(crate) fn holds_end_oldest_first_and_by_id_where_they_are_due_together(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let mut ids = Vec::new();
@@ -67,6 +77,8 @@ pub(crate) fn holds_end_oldest_first_and_by_id_where_they_are_due_together(groun
     Ok(())
 }
 
+/// Catches a ledger that keeps a copy of the first amounts: a hold of 6 that grew to 8 is
+/// charged 8.
 pub(crate) fn an_expiry_charge_follows_what_the_hold_holds_at_that_moment(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -79,6 +91,8 @@ pub(crate) fn an_expiry_charge_follows_what_the_hold_holds_at_that_moment(ground
     Ok(())
 }
 
+/// Catches expiry that happens only when something sweeps: the same story, with and
+/// without commands in between, must end with the same balances.
 pub(crate) fn results_are_the_same_whether_or_not_other_commands_ran_in_between(ground: &Ground<'_>) -> Held {
     let run = |sweeps: bool| -> Held<(Outcome, Vec<(i64, i64)>)> {
         let books = ground.books()?;
@@ -109,6 +123,8 @@ pub(crate) fn results_are_the_same_whether_or_not_other_commands_ran_in_between(
     Ok(())
 }
 
+/// Catches a timer that outlives its hold: the call reported 1, and nothing may be added
+/// at its deadline.
 pub(crate) fn a_hold_that_was_ended_does_not_expire(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -123,6 +139,8 @@ pub(crate) fn a_hold_that_was_ended_does_not_expire(ground: &Ground<'_>) -> Held
     Ok(())
 }
 
+/// Catches a ledger that takes the clock as it comes. The clock is set back from 50 s to
+/// 20 s; the ledger stays at 50 s, so a hold until 40 s is due at once.
 pub(crate) fn time_never_runs_backwards(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.at(50)?;
@@ -142,6 +160,8 @@ pub(crate) fn time_never_runs_backwards(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a reply that bears the machine's clock: callers resolve the next window by
+/// this instant, so it must be the one that the command was judged at.
 pub(crate) fn every_reply_bears_the_ledgers_instant(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let of = |number| claim(vec![line("team/search", day(number), 10)]);
@@ -169,6 +189,7 @@ pub(crate) fn every_reply_bears_the_ledgers_instant(ground: &Ground<'_>) -> Held
     Ok(())
 }
 
+/// Catches news that is lost with an error.
 pub(crate) fn an_expiry_found_by_a_command_that_fails_is_told_by_the_next_reply(ground: &Ground<'_>) -> Held {
     // The failed command was the only one to see it, and it was never told.
     let books = ground.books()?;
@@ -184,6 +205,7 @@ pub(crate) fn an_expiry_found_by_a_command_that_fails_is_told_by_the_next_reply(
     Ok(())
 }
 
+/// Catches news that is lost because a read has no reply to put it in.
 pub(crate) fn an_expiry_found_by_reading_is_told_by_the_next_reply(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();

@@ -1,4 +1,12 @@
 //! What is left when an operation fails midway? Everything or nothing, and the retry finds out which.
+//!
+//! The law runs one script of eight commands again and again; in run *n* the *n*-th
+//! operation of the store fails
+//! ([`Store::fail_at`](crate::testing::conformance::Store::fail_at)). The client then
+//! sends the command again with the same id. Whatever failed, the books end alike: 3 and
+//! 1 spent, nothing reserved, one mark.
+//!
+//! 3 and 1 is 4 and 3 as reported, less the refund of 1 and 2.
 
 use super::*;
 use crate::Error;
@@ -12,10 +20,14 @@ const OPERATIONS: u64 = 48;
 /// How often a command is sent before its failure counts.
 const ATTEMPTS: usize = 4;
 
+/// Catches a command that was done by halves: the operation failed before it took effect,
+/// so the retry must do all of it.
 pub(crate) fn a_command_whose_operation_failed_can_be_sent_again(ground: &Ground<'_>) -> Held {
     every_operation_fails(ground, Fault::Before)
 }
 
+/// Catches a command that is done twice: the operation took effect and only the answer
+/// was lost, so the retry must be a repeat.
 pub(crate) fn a_command_whose_answer_was_lost_can_be_sent_again(ground: &Ground<'_>) -> Held {
     every_operation_fails(ground, Fault::After)
 }
@@ -50,6 +62,8 @@ fn every_operation_fails(ground: &Ground<'_>, fault: Fault) -> Held {
     Ok(())
 }
 
+/// Takes back 1 and 2 of the charge. The id is made before the first attempt, so that a
+/// retry is the same refund.
 fn refund(books: Books, charge: ReservationId) -> Held<Books> {
     let id = books.id();
     sure(books, |books| books.record(id, &two(100, 100), &[-1, -2], Some(charge)))
@@ -60,9 +74,9 @@ fn sure(books: Books, command: impl Fn(&Books) -> Result<Reply, Error>) -> Held<
     Ok(until_answered(books, command)?.0)
 }
 
-/// Asks until there is an answer, and says on which handle.
-///
-/// A durable store that no longer answers is opened anew.
+/// Asks until there is an answer, and returns the handle that answered. After two
+/// failures a durable store is opened anew, because a store whose write failed may refuse
+/// to go on.
 fn until_answered<T>(mut books: Books, ask: impl Fn(&Books) -> Result<T, Error>) -> Held<(Books, T)> {
     let mut attempt = 1;
     loop {

@@ -1,7 +1,14 @@
 //! What does an id answer that was seen before?
+//!
+//! The caller makes the id before it sends anything, and sends the same id again if no
+//! answer came. The body of a command is its accounts with their periods, and its
+//! amounts. Same id and same body: the first outcome with present balances. Same id and
+//! another body: a conflict that changes nothing.
 
 use super::*;
 
+/// Catches a retry that holds twice, and a reply that was stored with the balances of
+/// then: a retry must show what stands *now*, which is 6 reserved.
 pub(crate) fn a_reserve_sent_again_gets_its_first_outcome_and_holds_nothing_more(
     ground: &Ground<'_>,
 ) -> Held {
@@ -17,6 +24,8 @@ pub(crate) fn a_reserve_sent_again_gets_its_first_outcome_and_holds_nothing_more
     Ok(())
 }
 
+/// Catches a ledger that forgets an id as its hold ends: the late copy of a reserve would
+/// hold anew for a call that is long over.
 pub(crate) fn a_reserve_sent_again_after_its_hold_ended_gets_its_first_outcome(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let reconciled = books.held(&team(10), &[6])?;
@@ -34,6 +43,8 @@ pub(crate) fn a_reserve_sent_again_after_its_hold_ended_gets_its_first_outcome(g
     Ok(())
 }
 
+/// Catches a retry that is judged anew. Its caller may already have told the user "no";
+/// whoever wants to ask again takes a new id.
 pub(crate) fn a_refused_id_stays_refused_even_when_there_is_room_by_now(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let holder = books.held(&team(10), &[10])?;
@@ -51,6 +62,8 @@ pub(crate) fn a_refused_id_stays_refused_even_when_there_is_room_by_now(ground: 
     Ok(())
 }
 
+/// Catches a ledger that looks at the id alone and answers "applied" to a command that it
+/// never executed.
 pub(crate) fn the_same_id_with_another_body_is_a_conflict_that_changes_nothing(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[6])?;
@@ -67,6 +80,8 @@ pub(crate) fn the_same_id_with_another_body_is_a_conflict_that_changes_nothing(g
     Ok(())
 }
 
+/// Catches a ledger that forgets the body of what it refused: a smaller amount under the
+/// same id would get through, or hear "refused" for a question that was never judged.
 pub(crate) fn a_refused_id_with_another_body_is_a_conflict(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -79,6 +94,8 @@ pub(crate) fn a_refused_id_with_another_body_is_a_conflict(ground: &Ground<'_>) 
     Ok(())
 }
 
+/// Catches a body that holds too much: ceilings, thresholds and deadlines are resolved
+/// again at each attempt, and a retry would be a conflict.
 pub(crate) fn limits_levels_and_deadlines_are_no_part_of_a_body(ground: &Ground<'_>) -> Held {
     // They move between two attempts: a retry that names new ones is the same command.
     let books = ground.books()?;
@@ -93,6 +110,8 @@ pub(crate) fn limits_levels_and_deadlines_are_no_part_of_a_body(ground: &Ground<
     Ok(())
 }
 
+/// Catches a retry that overwrites the deadline and the expiry rule of the hold it
+/// repeats.
 pub(crate) fn a_retry_does_not_prolong_its_hold(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[6])?;
@@ -105,6 +124,8 @@ pub(crate) fn a_retry_does_not_prolong_its_hold(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a body without its periods: the retry after midnight would be answered for a
+/// hold on yesterday's budget.
 pub(crate) fn the_same_id_in_another_period_is_a_conflict(ground: &Ground<'_>) -> Held {
     // The second attempt was resolved after midnight: another account of the first one's money.
     let books = ground.books()?;
@@ -123,6 +144,8 @@ pub(crate) fn the_same_id_in_another_period_is_a_conflict(ground: &Ground<'_>) -
     Ok(())
 }
 
+/// Catches a ledger that charges the lines it is given instead of those that are held: a
+/// line left out would stay reserved for ever.
 pub(crate) fn a_command_on_fewer_or_more_lines_than_were_held_is_a_conflict(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let three = claim(vec![
@@ -149,6 +172,8 @@ pub(crate) fn a_command_on_fewer_or_more_lines_than_were_held_is_a_conflict(grou
     Ok(())
 }
 
+/// Catches a release of an unknown id that does nothing: the reserve that comes later
+/// would hold, and its caller has already gone.
 pub(crate) fn a_release_that_overtakes_its_reserve_leaves_a_tombstone(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -164,6 +189,7 @@ pub(crate) fn a_release_that_overtakes_its_reserve_leaves_a_tombstone(ground: &G
     Ok(())
 }
 
+/// Catches a tombstone that swallows money: the call was sent after all and cost 7.
 pub(crate) fn usage_for_a_tombstone_is_recorded_all_the_same(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();

@@ -1,4 +1,9 @@
 //! Does the journal account for every balance?
+//!
+//! The journal is the proof of every balance: one entry for each confirmed change,
+//! numbered from 1 without a gap for each tenant. An entry holds *differences*, so that
+//! the entries of an account add up to its balance; a reconcile of a hold of 5 that
+//! charges 3 is `spent +3, reserved −5`.
 
 use std::sync::Arc;
 
@@ -6,6 +11,8 @@ use super::*;
 use crate::Usage;
 use crate::ledger::{About, Ended, EntryLine, MarkAction, Note, Reconcile, Release, Reserve};
 
+/// Catches an entry for a refusal, a repeat or an ignored report, and a change without an
+/// entry: ten commands, of which five change something.
 pub(crate) fn every_confirmed_change_is_one_entry_numbered_without_gaps(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[4])?;
@@ -36,6 +43,7 @@ pub(crate) fn every_confirmed_change_is_one_entry_numbered_without_gaps(ground: 
     Ok(())
 }
 
+/// Catches an expiry that is folded into the entry of the command that found it.
 pub(crate) fn an_expiry_is_an_entry_of_its_own(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -51,6 +59,7 @@ pub(crate) fn an_expiry_is_an_entry_of_its_own(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a reader that starts one too late or takes `limit` for the last number.
 pub(crate) fn the_journal_is_read_from_a_number_on(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     for _ in 0..3 {
@@ -63,6 +72,8 @@ pub(crate) fn the_journal_is_read_from_a_number_on(ground: &Ground<'_>) -> Held 
     Ok(())
 }
 
+/// Catches a page that is cut by joined rows: two lines an entry, two tenants in turns,
+/// pages of two entries.
 pub(crate) fn the_journal_is_read_page_by_page_without_a_gap(ground: &Ground<'_>) -> Held {
     // A limit on rows that are joined counts an entry as often as it has lines,
     // and one that comes before the root's turn counts the entries of others.
@@ -89,6 +100,8 @@ pub(crate) fn the_journal_is_read_page_by_page_without_a_gap(ground: &Ground<'_>
     Ok(())
 }
 
+/// Catches an entry that names the period of the day on which it was written instead of
+/// the one that it changed.
 pub(crate) fn an_entry_tells_every_line_with_the_period_that_it_changed(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let lines = claim(vec![line("team/search", always(), 10), line("user/ada", day(0), 10)]);
@@ -113,6 +126,8 @@ pub(crate) fn an_entry_tells_every_line_with_the_period_that_it_changed(ground: 
     Ok(())
 }
 
+/// Catches a ledger that drops the note (model, tags, usage) or the signature: reports
+/// and audits read nothing else.
 pub(crate) fn an_entry_keeps_the_note_and_the_signature_of_its_command(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let about = About { model: "gpt-4o".into(), tags: vec![("job".into(), "7".into())], ..About::default() };
@@ -139,6 +154,7 @@ pub(crate) fn an_entry_keeps_the_note_and_the_signature_of_its_command(ground: &
     Ok(())
 }
 
+/// Catches a freeze that leaves no trace: afterwards nobody can say who stopped a team.
 pub(crate) fn a_mark_is_an_entry_that_says_who_and_why(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let search = scope("team", "search");
@@ -156,6 +172,8 @@ pub(crate) fn a_mark_is_an_entry_that_says_who_and_why(ground: &Ground<'_>) -> H
     Ok(())
 }
 
+/// Catches a threshold entry without its account or with the wrong period, and one for a
+/// line that did not reach its threshold (2 of 3).
 pub(crate) fn a_level_that_was_reached_is_told_by_account_and_period(ground: &Ground<'_>) -> Held {
     // After a crash whoever waits for events reads them here.
     let books = ground.books()?;
@@ -175,6 +193,8 @@ pub(crate) fn a_level_that_was_reached_is_told_by_account_and_period(ground: &Gr
     Ok(())
 }
 
+/// Catches ids, balances or numbers that two tenants share: the same id, the same team
+/// name, and each journal begins at 1.
 pub(crate) fn two_roots_are_separate_books(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let (acme, zeta) = (root_of("acme"), root_of("zeta"));

@@ -1,9 +1,15 @@
 //! When does a level fire?
+//!
+//! A line carries a few thresholds: a figure and the tier that it belongs to. The command
+//! that first finds `spent >= figure` writes an entry and tells it in its reply, once for
+//! each period and tier. Holds fire nothing, because most of a hold usually comes back.
 
 use super::*;
 
+/// Warn at 50, degrade at 80, stop at 100.
 const LEVELS: &[(i64, u8)] = &[(50, 0), (80, 1), (100, 2)];
 
+/// Catches `>` where `>=` belongs: 49 fires nothing, 50 fires, 51 does not fire again.
 pub(crate) fn a_level_fires_at_its_figure_and_not_one_below(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let day = of_day(0, LEVELS);
@@ -15,6 +21,8 @@ pub(crate) fn a_level_fires_at_its_figure_and_not_one_below(ground: &Ground<'_>)
     Ok(())
 }
 
+/// Catches a ledger that tells only the highest threshold that one large charge reached,
+/// or tells them in another order.
 pub(crate) fn one_charge_over_several_levels_fires_them_lowest_first(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
 
@@ -32,6 +40,8 @@ pub(crate) fn one_charge_over_several_levels_fires_them_lowest_first(ground: &Gr
     Ok(())
 }
 
+/// Catches a ledger that compares `spent + reserved` with the threshold: people would be
+/// alerted about money that came back a second later.
 pub(crate) fn a_hold_fires_nothing_because_events_look_at_spent_alone(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -44,6 +54,8 @@ pub(crate) fn a_hold_fires_nothing_because_events_look_at_spent_alone(ground: &G
     Ok(())
 }
 
+/// Catches a ledger that decides by "was below before, is above now": a charge that is
+/// withdrawn and made again would alert twice.
 pub(crate) fn a_level_does_not_fire_again_when_money_moves_back_and_forth(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let day = of_day(0, LEVELS);
@@ -58,6 +70,8 @@ pub(crate) fn a_level_does_not_fire_again_when_money_moves_back_and_forth(ground
     Ok(())
 }
 
+/// Catches a ledger that remembers figures instead of tiers: the same tier, raised from
+/// 50 to 70 after it fired, stays silent.
 pub(crate) fn a_tier_fires_once_even_where_its_level_moves(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     told!(books; charge(&books, &of_day(0, &[(50, 0)]), 60)?, [(0, 50)]);
@@ -66,6 +80,8 @@ pub(crate) fn a_tier_fires_once_even_where_its_level_moves(ground: &Ground<'_>) 
     Ok(())
 }
 
+/// Catches a ledger that looks for thresholds only as it charges: the limit was lowered,
+/// and nobody would hear that 40 of it are already spent.
 pub(crate) fn a_lowered_level_is_found_by_the_next_reserve(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     told!(books; charge(&books, &of_day(0, LEVELS), 40)?, []);
@@ -77,6 +93,7 @@ pub(crate) fn a_lowered_level_is_found_by_the_next_reserve(ground: &Ground<'_>) 
     Ok(())
 }
 
+/// Catches a ledger that looks for thresholds only in commands that change something.
 pub(crate) fn a_lowered_level_is_found_by_a_reserve_that_is_refused(ground: &Ground<'_>) -> Held {
     // Limit and level were lowered together: nothing was admitted any more, so nobody heard of it.
     let books = ground.books()?;
@@ -95,6 +112,7 @@ pub(crate) fn a_lowered_level_is_found_by_a_reserve_that_is_refused(ground: &Gro
     Ok(())
 }
 
+/// Catches "already fired" that is kept for each account instead of each period.
 pub(crate) fn a_level_fires_again_in_a_new_day(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     told!(books; charge(&books, &of_day(0, LEVELS), 50)?, [(0, 50)]);
@@ -105,6 +123,7 @@ pub(crate) fn a_level_fires_again_in_a_new_day(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a ledger that measures a late charge against today's threshold.
 pub(crate) fn a_late_charge_fires_in_the_day_of_its_reserve(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -120,6 +139,8 @@ pub(crate) fn a_late_charge_fires_in_the_day_of_its_reserve(ground: &Ground<'_>)
     Ok(())
 }
 
+/// Catches thresholds that are looked for only in reconcile: an expiry charges 80 and
+/// passes two of them.
 pub(crate) fn an_expiry_charge_is_found_by_the_command_that_ended_it(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let day = of_day(0, LEVELS);

@@ -1,4 +1,28 @@
 //! What may nobody's ledger do otherwise? One function for each law, a file for each subject.
+//!
+//! Each law is a function that takes a [`Ground`], opens empty books on it, sends a few
+//! commands and compares every answer with a figure that is worked out by hand. The order
+//! of the files follows the life of a hold: `admission`, `ids` and `ages` (is this
+//! command new?), `names` (which account is meant?), `ranks`, `resizing`, `expiry` (how a
+//! hold changes and ends), `windows` (which period is charged?), `levels`, `postings`,
+//! `scopes`, `runs`, `journal`. Then the same promises under stress: `races` and `rivals`
+//! (threads), `crashes` and `pending` (a killed process), `faults` (a failed write),
+//! `model` (random commands).
+//!
+//! How a law is written:
+//!
+//! * Most laws use one account, `team/search`, without a window, and ceilings of about
+//!   ten. Small figures make an off-by-one visible: `[(4, 3)]` reads "4 spent, 3
+//!   reserved".
+//! * `equal!` compares what must be true of every answer. `told!` compares what only a
+//!   *first* answer tells. A retry gets present balances and no news, so over a faulty
+//!   wire `told!` is passed over as soon as one first answer was lost.
+//! * After the law returns, the suite audits all books that the law opened: no balance
+//!   below zero, a journal without gaps, and balances that the journal adds up to. A law
+//!   therefore need not repeat these checks.
+//!
+//! Each function says which mistake the law catches. Most mistakes are planted in
+//! `tests/it/planted`, which shows that the law really fails on them.
 
 #![expect(clippy::arithmetic_side_effects, reason = "the figures of a law are small constants of its own")]
 

@@ -1,4 +1,9 @@
 //! Which accounts, ids and roots are told apart? All that differ, in whatever part.
+//!
+//! A store that builds a key from parts (`tenant:budget:scope`) or leaves text comparison
+//! to a database mixes up accounts sooner or later. Then one team pays for another, and
+//! every balance still adds up. These laws give each account another amount, so that a
+//! mix-up shows.
 
 use std::sync::Arc;
 
@@ -7,6 +12,8 @@ use crate::Scope;
 use crate::ledger::MarkAction::Freeze;
 use crate::values::{Account, BudgetKey, ClaimLine, Tenant, Unit};
 
+/// Catches a key that leaves out the unit, the window or the kind of scope, and one that
+/// joins parts by a character that a name may contain.
 pub(crate) fn accounts_that_differ_in_one_part_are_two_accounts(ground: &Ground<'_>) -> Held {
     // A key that leaves a part out, or joins parts by a mark that a name may contain, mixes two budgets.
     let books = ground.books()?;
@@ -36,6 +43,8 @@ pub(crate) fn accounts_that_differ_in_one_part_are_two_accounts(ground: &Ground<
     Ok(())
 }
 
+/// Catches a collation: `ada`, `Ada`, `ada ` and `ádá` are four users, and a name of 128
+/// bytes counts to its last byte.
 pub(crate) fn names_are_told_apart_to_the_last_letter(ground: &Ground<'_>) -> Held {
     // Stores compare text without its case, its trailing blanks or its accents unless they are told not to.
     let books = ground.books()?;
@@ -59,6 +68,8 @@ pub(crate) fn names_are_told_apart_to_the_last_letter(ground: &Ground<'_>) -> He
     Ok(())
 }
 
+/// Catches an id that is kept in fewer than 128 bits: each of the low 80 bits, flipped
+/// alone, makes another hold.
 pub(crate) fn ids_are_told_apart_to_the_last_bit(ground: &Ground<'_>) -> Held {
     // 128 bits do not go into a number of JavaScript or Lua, nor into a column of eight bytes.
     let books = ground.books()?;
@@ -80,6 +91,8 @@ pub(crate) fn ids_are_told_apart_to_the_last_bit(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches an index of holds that all tenants share: whoever guesses an id could release
+/// or resize another tenant's hold.
 pub(crate) fn an_id_is_known_under_its_own_root_only(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let zeta = books.another()?.of_root(root_of("zeta"));
@@ -97,6 +110,8 @@ pub(crate) fn an_id_is_known_under_its_own_root_only(ground: &Ground<'_>) -> Hel
     Ok(())
 }
 
+/// Catches a freeze that is keyed by the scope alone: stopping `team/search` here would
+/// stop every customer's search team.
 pub(crate) fn a_scope_frozen_under_one_root_is_open_under_another(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let zeta = books.another()?.of_root(root_of("zeta"));
@@ -111,6 +126,7 @@ pub(crate) fn a_scope_frozen_under_one_root_is_open_under_another(ground: &Groun
     Ok(())
 }
 
+/// Catches a refund that is checked against another tenant's charge.
 pub(crate) fn a_refund_names_a_charge_of_its_own_root(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let zeta = books.another()?.of_root(root_of("zeta"));
@@ -125,6 +141,8 @@ pub(crate) fn a_refund_names_a_charge_of_its_own_root(ground: &Ground<'_>) -> He
     Ok(())
 }
 
+/// Catches a wrapper (a cache, a metric, a retry) that implements one way to call a
+/// ledger and hands the other one through.
 pub(crate) fn both_doors_lead_to_the_same_books(ground: &Ground<'_>) -> Held {
     // A wrapper that hands out what it wraps lets half of all commands pass it by.
     let books = ground.books()?;
@@ -145,11 +163,13 @@ fn team_of(tenant: &Tenant) -> Claim {
     claim_in(tenant, vec![line_in(tenant, "team/search", always(), 10)])
 }
 
+/// The account of a budget, with every part named.
 fn account_of(tenant: &Tenant, (budget, unit, window): (&str, Unit, &str), scope: &Scope) -> Account {
     let book = BudgetKey { tenant: tenant.clone(), budget: budget.into(), unit, window: window.into() };
     Account::new(Arc::new(book), scope.clone())
 }
 
+/// A line of that account without a window, with room for 100.
 fn line_of(account: Account) -> ClaimLine {
     ClaimLine { account, period: always(), ceiling: 100, thresholds: [].into_iter().collect() }
 }

@@ -1,7 +1,14 @@
 //! How are refunds, corrections and imports posted?
+//!
+//! A posting is a charge without a hold: an import of what was spent elsewhere, or a
+//! correction. A refund is a negative posting. It names the charge that it corrects,
+//! lands in that charge's period, and all refunds of a charge together take back at most
+//! what was charged.
 
 use super::*;
 
+/// Catches an import that is added again as the job is run again. 400 on a ceiling of 10
+/// is recorded in full: the money is already spent.
 pub(crate) fn an_import_is_posted_once(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -17,6 +24,8 @@ pub(crate) fn an_import_is_posted_once(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches money that is made from nothing: a refund without a charge, for an unknown
+/// one, or for a hold that has not been charged.
 pub(crate) fn a_refund_names_its_charge(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.charged(&team(10), &[6])?;
@@ -32,6 +41,8 @@ pub(crate) fn a_refund_names_its_charge(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a check of each refund by itself: 4 and 3 of 6 each fit alone. The other 50 on
+/// the same account must not cover for them.
 pub(crate) fn refunds_cannot_exceed_their_charge_even_together(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let charge = books.charged(&team(10), &[6])?;
@@ -47,6 +58,8 @@ pub(crate) fn refunds_cannot_exceed_their_charge_even_together(ground: &Ground<'
     Ok(())
 }
 
+/// Catches a retry that refunds twice, and one that is counted twice against what may
+/// still be refunded: after 4 of 6 another 2 fit.
 pub(crate) fn a_repeated_refund_is_posted_once(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let charge = books.charged(&team(10), &[6])?;
@@ -61,6 +74,8 @@ pub(crate) fn a_repeated_refund_is_posted_once(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a refund that lowers today's balance for yesterday's money: today's budget
+/// would grow by 5.
 pub(crate) fn a_refund_lands_in_the_day_of_its_charge(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let of = |number| claim(vec![line("team/search", day(number), 10)]);
@@ -79,6 +94,8 @@ pub(crate) fn a_refund_lands_in_the_day_of_its_charge(ground: &Ground<'_>) -> He
     Ok(())
 }
 
+/// Catches a release that takes back the whole charge after a part of it was refunded: 6
+/// − 4 − 6 would be −4.
 pub(crate) fn withdrawing_a_refunded_charge_gives_back_only_what_is_left_of_it(ground: &Ground<'_>) -> Held {
     // The release took back the whole charge after the refund had taken back
     // a part: the balance fell below zero and the budget grew.
@@ -93,6 +110,8 @@ pub(crate) fn withdrawing_a_refunded_charge_gives_back_only_what_is_left_of_it(g
     Ok(())
 }
 
+/// Catches a replacement that ignores refunds. Charged is max(figure − refunded, 0): 6 −
+/// 4 = 2, then 3 − 4 → 0, then 9 − 4 = 5.
 pub(crate) fn a_surer_figure_below_what_was_refunded_leaves_nothing_spent(ground: &Ground<'_>) -> Held {
     // The report replaced 6 by 3 where 4 had been refunded: the balance fell to −1.
     let books = ground.books()?;
@@ -111,6 +130,8 @@ pub(crate) fn a_surer_figure_below_what_was_refunded_leaves_nothing_spent(ground
     Ok(())
 }
 
+/// Catches refunds that are summed over all accounts: a correction on the user's line
+/// must not offset a refund on the team's.
 pub(crate) fn a_correction_on_other_lines_does_not_make_room_for_a_second_refund(
     ground: &Ground<'_>,
 ) -> Held {
@@ -129,6 +150,7 @@ pub(crate) fn a_correction_on_other_lines_does_not_make_room_for_a_second_refund
     Ok(())
 }
 
+/// Catches a cache of rows in which making the second row throws out the first.
 pub(crate) fn two_late_lines_of_idle_accounts_are_two_accounts(ground: &Ground<'_>) -> Held {
     // Making the second row let go of the first, whose day is long over:
     // both lines were posted to one account.
@@ -142,6 +164,8 @@ pub(crate) fn two_late_lines_of_idle_accounts_are_two_accounts(ground: &Ground<'
     Ok(())
 }
 
+/// Catches a charge that is written line by line: the user's line must stay at zero as
+/// the team's overflows.
 pub(crate) fn a_charge_whose_sum_does_not_fit_changes_no_line(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.charged(&team(10), &[i64::MAX])?;

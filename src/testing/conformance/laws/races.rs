@@ -2,6 +2,10 @@
 //!
 //! A race that did not happen proves nothing: where it can be seen whether the
 //! threads took turns, they try again until they did.
+//!
+//! Eight threads have a handle each, and their accounts are made anew: threads share names, not memory.
+//! A check that is apart from its hold lets two callers pass on the same room. Such a gap is a few
+//! nanoseconds wide in memory and milliseconds wide over a network.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -24,6 +28,8 @@ const LAST_UNITS: usize = 50;
 /// How often the races are run whose order leaves no trace.
 const ROUNDS: usize = 20;
 
+/// Catches lost updates: exactly 100 of 200 are admitted, on both lines, and the order of
+/// admission shows that the threads took turns.
 pub(crate) fn two_hundred_parallel_reserves_for_the_room_of_a_hundred_admit_a_hundred(
     ground: &Ground<'_>,
 ) -> Held {
@@ -65,6 +71,8 @@ fn switches(order: &[usize]) -> usize {
     order.iter().zip(order.iter().skip(1)).filter(|(one, next)| one != next).count()
 }
 
+/// Catches a check outside the lock, which only the last unit of room tells from a right
+/// one.
 pub(crate) fn of_all_who_want_the_last_unit_exactly_one_is_admitted(ground: &Ground<'_>) -> Held {
     // Only the last unit tells a check that is apart from its hold: so there are fifty of them.
     let books = ground.books()?;
@@ -86,6 +94,8 @@ pub(crate) fn of_all_who_want_the_last_unit_exactly_one_is_admitted(ground: &Gro
     Ok(())
 }
 
+/// Catches "add, check, take back": while the doomed amount is added, a call that fits
+/// would be refused.
 pub(crate) fn a_doomed_amount_asked_for_again_and_again_refuses_nobody_else(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS_MAX {
         if a_doomed_amount_raced(ground)? {
@@ -129,6 +139,7 @@ fn a_doomed_amount_raced(ground: &Ground<'_>) -> Held<bool> {
     Ok(met.load(Ordering::Relaxed))
 }
 
+/// Catches rows that two tenants share under load.
 pub(crate) fn two_roots_that_race_do_not_see_each_other(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let of = |name: &str| {
@@ -152,6 +163,8 @@ pub(crate) fn two_roots_that_race_do_not_see_each_other(ground: &Ground<'_>) -> 
     Ok(())
 }
 
+/// Catches "look for the id, then insert it" without a lock: eight copies at once, of
+/// which one is the first.
 pub(crate) fn retries_of_one_reserve_on_many_threads_hold_once(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS {
         let books = ground.books()?;
@@ -169,6 +182,8 @@ pub(crate) fn retries_of_one_reserve_on_many_threads_hold_once(ground: &Ground<'
     Ok(())
 }
 
+/// Catches a release that withdraws what the provider reported: in both orders 50 stay
+/// spent.
 pub(crate) fn a_report_and_a_release_that_race_leave_the_report_standing(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS {
         let books = ground.books()?;
@@ -189,6 +204,8 @@ pub(crate) fn a_report_and_a_release_that_race_leave_the_report_standing(ground:
     Ok(())
 }
 
+/// Catches a threshold that two charges find at once, and one that none finds because
+/// each saw it as the other's.
 pub(crate) fn a_level_fires_once_whatever_the_concurrency(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS {
         let books = ground.books()?;
@@ -215,6 +232,8 @@ pub(crate) fn a_level_fires_once_whatever_the_concurrency(ground: &Ground<'_>) -
     Ok(())
 }
 
+/// Catches a deadlock: a ledger that locks rows in the claim's order waits for ever.
+/// `together` gives up when no command ended for its patience.
 pub(crate) fn claims_that_name_their_lines_in_opposite_orders_all_end(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
 

@@ -1,8 +1,15 @@
 //! Which charge stands? A hold ends once, and a surer figure replaces a less sure one.
+//!
+//! How sure a charge is, from the least to the most: expired < provisional < estimated <
+//! reported. A later figure of a higher rank replaces the charge in full, a lower one is
+//! ignored, an equal one must be the same. A reconcile never refuses, because the money
+//! is spent.
 
 use super::*;
 use crate::ledger::Certainty::{Estimated, Expired, Provisional, Reported};
 
+/// Catches a hold that is left beside its charge: 6 were held, 4 are spent, nothing is
+/// reserved.
 pub(crate) fn a_reconcile_replaces_the_hold_by_what_was_used(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[6])?;
@@ -16,6 +23,8 @@ pub(crate) fn a_reconcile_replaces_the_hold_by_what_was_used(ground: &Ground<'_>
     Ok(())
 }
 
+/// Catches a charge that is cut at the hold or at the ceiling: 400 of 10 is what the
+/// provider bills.
 pub(crate) fn usage_above_the_hold_and_above_the_limit_is_recorded_in_full(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[6])?;
@@ -27,6 +36,7 @@ pub(crate) fn usage_above_the_hold_and_above_the_limit_is_recorded_in_full(groun
     Ok(())
 }
 
+/// Catches a receipt that cannot say what it corrects.
 pub(crate) fn a_reply_names_the_rank_that_was_replaced_and_none_for_a_live_hold(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(100), &[9])?;
@@ -40,6 +50,8 @@ pub(crate) fn a_reply_names_the_rank_that_was_replaced_and_none_for_a_live_hold(
     Ok(())
 }
 
+/// Catches figures that are added up, or a maximum that is kept: 9, 8, 20 and then 3 end
+/// at 3.
 pub(crate) fn a_higher_rank_replaces_a_charge_in_full(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(100), &[9])?;
@@ -53,6 +65,8 @@ pub(crate) fn a_higher_rank_replaces_a_charge_in_full(ground: &Ground<'_>) -> He
     Ok(())
 }
 
+/// Catches an estimate that arrives late and overwrites what the provider reported; all
+/// six pairs are tried.
 pub(crate) fn a_lower_rank_is_ignored(ground: &Ground<'_>) -> Held {
     let ranks = [Expired, Provisional, Estimated, Reported];
     for stands in ranks {
@@ -70,6 +84,8 @@ pub(crate) fn a_lower_rank_is_ignored(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches two readers of one answer that disagree: whoever comes second must hear of it,
+/// and the journal must not grow.
 pub(crate) fn the_same_report_again_is_repeated_and_another_of_its_rank_is_a_conflict(
     ground: &Ground<'_>,
 ) -> Held {
@@ -90,6 +106,8 @@ pub(crate) fn the_same_report_again_is_repeated_and_another_of_its_rank_is_a_con
     Ok(())
 }
 
+/// Catches a hold that can no longer be reconciled once it has expired: slow answers are
+/// the dear ones.
 pub(crate) fn a_report_after_the_expiry_replaces_the_expiry_charge(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -104,6 +122,8 @@ pub(crate) fn a_report_after_the_expiry_replaces_the_expiry_charge(ground: &Grou
     Ok(())
 }
 
+/// Catches a ledger that refuses usage without a hold, and one that lets the late reserve
+/// hold on top of the charge.
 pub(crate) fn usage_of_an_id_never_seen_is_recorded_once_and_its_late_reserve_fails(
     ground: &Ground<'_>,
 ) -> Held {
@@ -123,6 +143,7 @@ pub(crate) fn usage_of_an_id_never_seen_is_recorded_once_and_its_late_reserve_fa
     Ok(())
 }
 
+/// Catches a ledger that drops the usage of a call that was sent although it was refused.
 pub(crate) fn usage_of_a_refused_id_is_recorded_in_full(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -135,6 +156,8 @@ pub(crate) fn usage_of_a_refused_id_is_recorded_in_full(ground: &Ground<'_>) -> 
     Ok(())
 }
 
+/// Catches a release that forgets all lines but the first: a leak that shows only as a
+/// budget that slowly fills.
 pub(crate) fn a_release_gives_the_hold_back_on_every_line(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let two = two(10, 10);
@@ -149,6 +172,8 @@ pub(crate) fn a_release_gives_the_hold_back_on_every_line(ground: &Ground<'_>) -
     Ok(())
 }
 
+/// Catches a ledger in which a guess cannot be taken back: an operator who knows that the
+/// call was never sent can withdraw the charge.
 pub(crate) fn a_release_withdraws_a_charge_that_nobody_reported(ground: &Ground<'_>) -> Held {
     for certainty in [Expired, Provisional, Estimated] {
         let books = ground.books()?;
@@ -164,6 +189,7 @@ pub(crate) fn a_release_withdraws_a_charge_that_nobody_reported(ground: &Ground<
     Ok(())
 }
 
+/// Catches a release that gives back money which the provider will bill.
 pub(crate) fn a_release_cannot_withdraw_what_the_provider_reported(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.charged(&team(10), &[6])?;
@@ -175,6 +201,7 @@ pub(crate) fn a_release_cannot_withdraw_what_the_provider_reported(ground: &Grou
     Ok(())
 }
 
+/// Catches a ledger that takes a released hold for a call that was never sent.
 pub(crate) fn usage_after_a_release_is_recorded_in_full(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[6])?;
@@ -186,6 +213,7 @@ pub(crate) fn usage_after_a_release_is_recorded_in_full(ground: &Ground<'_>) -> 
     Ok(())
 }
 
+/// Catches a ledger that answers "applied" to a command that changed nothing.
 pub(crate) fn other_commands_on_an_ended_or_unknown_hold_are_errors(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let (released, refused) = (books.held(&team(10), &[1])?, books.id());

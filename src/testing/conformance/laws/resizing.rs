@@ -1,7 +1,13 @@
 //! What may change about a live hold?
+//!
+//! Growth is admitted like a reserve, on all lines or on none, and refused growth leaves
+//! amounts and deadline as they were. Shrinking and prolonging never refuse. A stream
+//! that is held by slices lives on these rules.
 
 use super::*;
 
+/// Catches growth that is applied line by line: the team's line would grow although the
+/// user's has no room.
 pub(crate) fn growth_takes_room_on_every_line_or_on_none(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let two = claim(vec![line("team/search", always(), 10), line("user/ada", always(), 5)]);
@@ -19,6 +25,7 @@ pub(crate) fn growth_takes_room_on_every_line_or_on_none(ground: &Ground<'_>) ->
     Ok(())
 }
 
+/// Catches a ledger that writes the new deadline before it has looked for room.
 pub(crate) fn refused_growth_does_not_prolong_the_hold(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[4])?;
@@ -31,6 +38,8 @@ pub(crate) fn refused_growth_does_not_prolong_the_hold(ground: &Ground<'_>) -> H
     Ok(())
 }
 
+/// Catches a ledger that checks the ceiling for every resize: with 50 spent of 1, going
+/// from 8 to 3 only helps.
 pub(crate) fn shrinking_never_refuses(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[8])?;
@@ -43,6 +52,7 @@ pub(crate) fn shrinking_never_refuses(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a queue of deadlines that keeps the first one beside the new one.
 pub(crate) fn a_hold_can_be_prolonged_and_cut_short(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let (prolonged, cut) = (books.held(&team(10), &[4])?, books.held(&team(10), &[3])?);
@@ -61,6 +71,8 @@ pub(crate) fn a_hold_can_be_prolonged_and_cut_short(ground: &Ground<'_>) -> Held
     Ok(())
 }
 
+/// Catches a ledger that compares a retry with what is held now (7) instead of with what
+/// was first asked (4).
 pub(crate) fn a_resized_hold_still_answers_its_first_reserve(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[4])?;
@@ -73,6 +85,7 @@ pub(crate) fn a_resized_hold_still_answers_its_first_reserve(ground: &Ground<'_>
     Ok(())
 }
 
+/// Catches a resize that holds on accounts which were never asked at the reserve.
 pub(crate) fn a_resize_names_the_lines_that_were_held(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[4])?;
@@ -84,6 +97,8 @@ pub(crate) fn a_resize_names_the_lines_that_were_held(ground: &Ground<'_>) -> He
     Ok(())
 }
 
+/// Catches growth that takes today's room: day 0 has one unit left, day 1 has one as
+/// well, and only day 0 counts.
 pub(crate) fn growth_in_a_past_day_counts_against_that_day(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let of = |number| claim(vec![line("team/search", day(number), 10)]);

@@ -1,4 +1,8 @@
 //! When two do the same at once, is it done twice?
+//!
+//! Two processes may do the same at once: two workers report one answer, an outbox and
+//! its owner both release, a webhook is delivered twice. Whatever the order, the books
+//! count it once.
 
 use std::thread;
 
@@ -8,6 +12,8 @@ use super::*;
 /// How often each race is run: whether its threads met leaves no trace.
 const ROUNDS: usize = 20;
 
+/// Catches growth and reserves that are checked under different locks: together they stop
+/// at 20.
 pub(crate) fn growth_that_races_with_reserves_stops_at_the_ceiling(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS {
         let books = ground.books()?;
@@ -35,6 +41,8 @@ pub(crate) fn growth_that_races_with_reserves_stops_at_the_ceiling(ground: &Grou
     Ok(())
 }
 
+/// Catches "how much is left to refund?" that is read outside the write: eight refunds of
+/// 4 against a charge of 6, of which one passes.
 pub(crate) fn refunds_that_race_cannot_exceed_their_charge(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS {
         let books = ground.books()?;
@@ -54,6 +62,7 @@ pub(crate) fn refunds_that_race_cannot_exceed_their_charge(ground: &Ground<'_>) 
     Ok(())
 }
 
+/// Catches two inserts of one id.
 pub(crate) fn usage_of_an_id_never_seen_is_recorded_once_by_many_threads(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS {
         let books = ground.books()?;
@@ -71,6 +80,7 @@ pub(crate) fn usage_of_an_id_never_seen_is_recorded_once_by_many_threads(ground:
     Ok(())
 }
 
+/// Catches an import job that runs on two machines.
 pub(crate) fn a_posting_that_many_threads_send_is_posted_once(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS {
         let books = ground.books()?;
@@ -86,6 +96,8 @@ pub(crate) fn a_posting_that_many_threads_send_is_posted_once(ground: &Ground<'_
     Ok(())
 }
 
+/// Catches a sweep that two commands do at once: three holds of 6 are 18, and three
+/// replies in all tell of them.
 pub(crate) fn a_hold_that_is_due_is_charged_once_whoever_finds_it(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS {
         let books = ground.books()?;
@@ -104,6 +116,8 @@ pub(crate) fn a_hold_that_is_due_is_charged_once_whoever_finds_it(ground: &Groun
     Ok(())
 }
 
+/// Catches a tombstone that is written without looking whether the reserve has just come
+/// in.
 pub(crate) fn a_reserve_and_its_release_that_race_leave_no_hold(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS {
         let books = ground.books()?;

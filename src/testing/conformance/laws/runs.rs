@@ -1,4 +1,9 @@
 //! Does a run go on in every process as it was written into the books?
+//!
+//! A run lives in the books and not in a process: its limits are written as it is first
+//! opened, and whoever opens its id later goes on with them. These laws use two enforcers
+//! on the same books, as two processes would be. The model `dollar` costs one dollar an
+//! output token, so that a round of 6 costs $6.
 
 use std::sync::Arc;
 
@@ -24,6 +29,9 @@ async fn round(run: &RunGuard, dollars: u64) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// Catches a run that starts at zero in the next process, and one whose limit the next
+/// process can raise by opening it with another. Of $10, 6 are spent here; there 5 more
+/// do not fit, 4 do.
 pub(crate) fn a_run_opened_again_has_the_limits_and_the_figures_that_it_was_left_with(
     ground: &Ground<'_>,
 ) -> Held {
@@ -48,6 +56,7 @@ pub(crate) fn a_run_opened_again_has_the_limits_and_the_figures_that_it_was_left
     Ok(())
 }
 
+/// Catches a process that turns a strict run into one that only observes.
 pub(crate) fn a_run_observes_in_every_process_or_in_none_as_it_was_first_opened(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let (here, there) = (process(&books)?, process(&books.another()?)?);
@@ -69,6 +78,8 @@ pub(crate) fn a_run_observes_in_every_process_or_in_none_as_it_was_first_opened(
     Ok(())
 }
 
+/// Catches a stop that reaches only the process in which it was given, or only the run
+/// and not its children.
 pub(crate) fn a_stop_of_a_run_is_known_to_every_process_and_refuses_unless_the_run_observes(
     ground: &Ground<'_>,
 ) -> Held {

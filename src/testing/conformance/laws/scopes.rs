@@ -1,8 +1,15 @@
 //! What does a frozen scope refuse, and what does it still record?
+//!
+//! A mark on a scope (freeze, stop, close) refuses every new call that carries the scope,
+//! whether or not a budget of that scope binds. It refuses growth as well. It never
+//! refuses a reconcile, a release or shrinking, because these only tell what has
+//! happened. `Reopen` takes the mark away.
 
 use super::*;
 use crate::ledger::MarkAction::{Close, Freeze, Reopen, Stop};
 
+/// Catches a refusal without its reason: people must read *why* their team was stopped,
+/// and by whom.
 pub(crate) fn a_frozen_scope_refuses_with_its_reason_until_it_is_reopened(ground: &Ground<'_>) -> Held {
     for action in [Freeze, Stop, Close] {
         let books = ground.books()?;
@@ -21,6 +28,8 @@ pub(crate) fn a_frozen_scope_refuses_with_its_reason_until_it_is_reopened(ground
     Ok(())
 }
 
+/// Catches a ledger that skips lines of amount zero before it looks at marks: free models
+/// would go on under a stop.
 pub(crate) fn a_frozen_scope_refuses_a_line_of_amount_zero(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.mark(&scope("team", "search"), Freeze, "holidays")?;
@@ -31,6 +40,8 @@ pub(crate) fn a_frozen_scope_refuses_a_line_of_amount_zero(ground: &Ground<'_>) 
     Ok(())
 }
 
+/// Catches a ledger that looks for marks on the lines of a claim only, instead of on all
+/// scopes that the call carries.
 pub(crate) fn a_frozen_scope_stops_calls_that_no_budget_of_it_binds(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let run = scope("run", "7");
@@ -43,6 +54,8 @@ pub(crate) fn a_frozen_scope_stops_calls_that_no_budget_of_it_binds(ground: &Gro
     Ok(())
 }
 
+/// Catches a ledger that stops at the first mark: whoever reopens that one is refused by
+/// the next.
 pub(crate) fn all_frozen_scopes_of_a_call_are_named(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let two = two(10, 10);
@@ -56,6 +69,7 @@ pub(crate) fn all_frozen_scopes_of_a_call_are_named(ground: &Ground<'_>) -> Held
     Ok(())
 }
 
+/// Catches a stop that loses money: the call was sent before it, and 5 are billed.
 pub(crate) fn calls_in_flight_are_recorded_in_a_stopped_scope(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&team(10), &[4])?;
@@ -68,6 +82,7 @@ pub(crate) fn calls_in_flight_are_recorded_in_a_stopped_scope(ground: &Ground<'_
     Ok(())
 }
 
+/// Catches a ledger that looks at marks before it looks at the id.
 pub(crate) fn a_retry_hears_its_first_outcome_whatever_was_frozen_or_opened_since(
     ground: &Ground<'_>,
 ) -> Held {
@@ -87,6 +102,7 @@ pub(crate) fn a_retry_hears_its_first_outcome_whatever_was_frozen_or_opened_sinc
     Ok(())
 }
 
+/// Catches growth that is checked for room only.
 pub(crate) fn a_hold_in_a_frozen_scope_may_shrink_but_not_grow(ground: &Ground<'_>) -> Held {
     // A stopped run went on asking for more room, a slice at a time.
     let books = ground.books()?;
@@ -104,6 +120,8 @@ pub(crate) fn a_hold_in_a_frozen_scope_may_shrink_but_not_grow(ground: &Ground<'
     Ok(())
 }
 
+/// Catches a stop that overwrites the first one's reason and instant, and a weaker mark
+/// (close) that replaces a stop.
 pub(crate) fn a_second_stop_changes_nothing(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let run = scope("team", "search");
@@ -126,6 +144,8 @@ pub(crate) fn a_second_stop_changes_nothing(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches marks that pile up, or that are taken for repeats: close is stronger than
+/// freeze, and one `Reopen` opens the scope.
 pub(crate) fn a_close_after_a_freeze_counts_and_is_opened_by_one_reopen(ground: &Ground<'_>) -> Held {
     // The close was taken for a repeat, and the freeze's reason stood for a run that had ended.
     let books = ground.books()?;
@@ -146,6 +166,8 @@ pub(crate) fn a_close_after_a_freeze_counts_and_is_opened_by_one_reopen(ground: 
     Ok(())
 }
 
+/// Catches a reader that shows reopened marks, or that answers in another order than it
+/// was asked.
 pub(crate) fn marks_are_read_as_they_stand_and_an_open_scope_has_none(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let (run, search, ada) = (scope("run", "7"), scope("team", "search"), scope("user", "ada"));
@@ -164,6 +186,7 @@ pub(crate) fn marks_are_read_as_they_stand_and_an_open_scope_has_none(ground: &G
     Ok(())
 }
 
+/// Catches a journal entry for nothing.
 pub(crate) fn reopening_what_is_open_changes_nothing(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
 
@@ -174,6 +197,8 @@ pub(crate) fn reopening_what_is_open_changes_nothing(ground: &Ground<'_>) -> Hel
     Ok(())
 }
 
+/// Catches a ledger in which a claim that only observes a scope is refused by it, or in
+/// which the observer's exemption holds for others too.
 pub(crate) fn a_frozen_scope_that_only_observes_is_named_and_refuses_nothing(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let (search, ada) = (scope("team", "search"), scope("user", "ada"));

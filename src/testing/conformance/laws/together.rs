@@ -1,4 +1,8 @@
 //! How do threads race? All at once, each with a handle of its own.
+//!
+//! A race that deadlocks must fail the law, not hang the build. The threads are therefore
+//! spawned and never joined: each sends its answer over a channel, and the law waits as
+//! long as *some* command of *any* thread still ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Barrier, mpsc};
@@ -6,6 +10,8 @@ use std::thread;
 
 use super::*;
 
+/// More threads than a small build machine has cores, so that some are taken off in the
+/// middle of a command.
 pub(super) const THREADS: usize = 8;
 
 /// Where no command ended for so long, all of them wait for ever.

@@ -1,17 +1,32 @@
 //! In which period does money land, and what does a rolling window still count?
+//!
+//! A period is a number with an interval, and the ledger does not interpret it. A
+//! calendar line counts its own period. A rolling line of span 61 counts the running
+//! sub-period and the 60 before it. A day of these laws lasts 1,000 s, a sub-period 10 s.
+//!
+//! Worked example: 7 are charged at second 0, in sub-period 0. Sub-period 60 (600 s to
+//! 610 s) still counts sub-periods 0 to 60, so the 7 still count at 609.999 s. At 610 s
+//! sub-period 61 counts 1 to 61, and the 7 have left. A rolling window of 600 s therefore
+//! counts a charge for 600 s to 610 s: never shorter than stated, longer by less than one
+//! sub-period.
 
 use super::*;
 use crate::ledger::MarkAction;
 use crate::values::ClaimLine;
 
+/// `team/search` with room for 10 on that day.
 fn of_day(number: i64) -> Claim {
     claim(vec![line("team/search", day(number), 10)])
 }
 
+/// `team/search` over a window of 600 s that rolls in steps of 10 s, asked in that
+/// sub-period.
 fn of_minute(number: i64, ceiling: i64) -> Claim {
     claim(vec![line("team/search", rolling(number), ceiling)])
 }
 
+/// Catches a reset that depends on a job, and an interval that is closed at the wrong
+/// end.
 pub(crate) fn a_new_day_begins_empty(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.charged(&of_day(0), &[10])?;
@@ -25,6 +40,8 @@ pub(crate) fn a_new_day_begins_empty(ground: &Ground<'_>) -> Held {
     Ok(())
 }
 
+/// Catches a cached balance that survives midnight: the account value is the very one
+/// that was used yesterday.
 pub(crate) fn an_account_that_is_used_again_begins_the_next_day_empty(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let today = line("user/ada", day(0), 10);
@@ -40,6 +57,9 @@ pub(crate) fn an_account_that_is_used_again_begins_the_next_day_empty(ground: &G
     Ok(())
 }
 
+/// Catches a ledger that charges a period which is over, or one that has not begun.
+/// `Stale` tells the caller to resolve the window again; nothing of the command is
+/// remembered.
 pub(crate) fn a_reserve_outside_its_lines_interval_is_stale_and_changes_nothing(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -64,6 +84,8 @@ pub(crate) fn a_reserve_outside_its_lines_interval_is_stale_and_changes_nothing(
     Ok(())
 }
 
+/// Catches a ledger that judges the fresh lines first: a refusal would be remembered, and
+/// the caller could not ask again with the same id.
 pub(crate) fn one_stale_line_makes_the_whole_reserve_stale(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.at(1_000)?;
@@ -81,6 +103,8 @@ pub(crate) fn one_stale_line_makes_the_whole_reserve_stale(ground: &Ground<'_>) 
     Ok(())
 }
 
+/// Catches a stale command that is remembered: the second attempt would be a conflict,
+/// because its period is another.
 pub(crate) fn a_stale_id_can_be_asked_again_with_its_line_resolved_anew(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.at(1_000)?;
@@ -94,6 +118,8 @@ pub(crate) fn a_stale_id_can_be_asked_again_with_its_line_resolved_anew(ground: 
     Ok(())
 }
 
+/// Catches a ledger that looks at the interval before it looks at the id: the caller
+/// would believe that nothing is held.
 pub(crate) fn a_retry_of_yesterdays_reserve_is_answered_not_stale(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.held(&of_day(0), &[3])?;
@@ -105,6 +131,8 @@ pub(crate) fn a_retry_of_yesterdays_reserve_is_answered_not_stale(ground: &Groun
     Ok(())
 }
 
+/// Catches a charge on the day of its reconcile: calls around midnight would eat the new
+/// day's budget.
 pub(crate) fn a_charge_lands_in_the_day_of_its_reserve(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -122,6 +150,7 @@ pub(crate) fn a_charge_lands_in_the_day_of_its_reserve(ground: &Ground<'_>) -> H
     Ok(())
 }
 
+/// Catches a ledger that charges an expiry to the newest period of the account.
 pub(crate) fn a_hold_that_outlives_two_days_expires_into_its_own(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let due = Timestamp::from_secs(2_500);
@@ -137,6 +166,7 @@ pub(crate) fn a_hold_that_outlives_two_days_expires_into_its_own(ground: &Ground
     Ok(())
 }
 
+/// Catches a read that moves the account on to the period it asks for.
 pub(crate) fn reading_a_coming_day_does_not_close_the_present_one(ground: &Ground<'_>) -> Held {
     // A report that asked for tomorrow made every call of today stale.
     let books = ground.books()?;
@@ -149,6 +179,7 @@ pub(crate) fn reading_a_coming_day_does_not_close_the_present_one(ground: &Groun
     Ok(())
 }
 
+/// Catches a span of 60: the window would let go up to ten seconds early.
 pub(crate) fn a_rolling_window_counts_its_sixty_sub_periods_and_the_running_one(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.charged(&of_minute(0, 10), &[7])?;
@@ -165,6 +196,8 @@ pub(crate) fn a_rolling_window_counts_its_sixty_sub_periods_and_the_running_one(
     Ok(())
 }
 
+/// Catches the same at the worst instant: charged in the last nanosecond of a sub-period,
+/// and still counted 600 s later.
 pub(crate) fn a_rolling_window_never_lets_go_before_its_length(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     // The last nanosecond of sub-period 0: 600 s later sub-period 60 still counts it.
@@ -184,6 +217,8 @@ fn frees_up(reply: &Reply) -> Option<u32> {
     Some(frees_up.periods)
 }
 
+/// Catches a wrong "try again in": the figure is the first sub-period in which *enough*
+/// has aged out, not in which something has.
 pub(crate) fn a_rolling_refusal_says_after_how_many_sub_periods_it_would_fit(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     books.charged(&of_minute(0, 10), &[5])?;
@@ -209,6 +244,8 @@ pub(crate) fn a_rolling_refusal_says_after_how_many_sub_periods_it_would_fit(gro
     Ok(())
 }
 
+/// Catches a late charge that is counted in the newest sub-period, and one that is lost:
+/// the journal has 9, the window has none of it.
 pub(crate) fn a_charge_older_than_a_rolling_window_goes_to_the_journal_only(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let id = books.id();
@@ -224,6 +261,7 @@ pub(crate) fn a_charge_older_than_a_rolling_window_goes_to_the_journal_only(grou
     Ok(())
 }
 
+/// Catches "try again in 51 sub-periods" on a call that a freeze refused.
 pub(crate) fn a_line_that_did_not_refuse_says_nothing_about_when_it_frees(ground: &Ground<'_>) -> Held {
     // A frozen call was told when its line of amount zero would have room.
     let books = ground.books()?;
