@@ -1,4 +1,14 @@
 //! What does one reply come to, under one request?
+//!
+//! A reply is a script and knows nothing of the request. Here the two meet: the answer is
+//! cut to the output limit, multiplied by the number of choices, counted, and priced in
+//! the normal form of [`Usage`]. It still has no shape; `shape` writes it in the words of
+//! one API.
+//!
+//! The limit is spent in the order in which a model generates: reasoning first, then
+//! text, then tool calls, each of which costs one token for its name. Worked example: 3
+//! tokens of reasoning, 5 of text and a limit of 4. Reasoning takes 3, text the last one;
+//! the answer ends with `length`. Output is 4, of which 1 is shown.
 
 use compact_str::CompactString;
 use smallvec::SmallVec;
@@ -7,15 +17,19 @@ use super::reply::{Reply, Says, ToolScript};
 use super::request::{Dialect, Request};
 use crate::Usage;
 
-/// A reply fitted to a request: cut to its limit, counted, and still without a shape.
+/// A reply fitted to a request: cut to its limit and counted, without a shape.
 pub(super) struct Answer<'a> {
+    /// The model that serves, as the answer names it.
     pub(super) model: &'a str,
+    /// The tier that serves, in the provider's word.
     pub(super) tier: &'a str,
+    /// How many choices the request asked for.
     pub(super) choices: u32,
     /// The text of each choice.
     pub(super) pieces: &'a [CompactString],
     /// The tool calls of each choice.
     pub(super) tools: SmallVec<[Tool<'a>; 2]>,
+    /// Why each choice ends.
     pub(super) finish: Finish<'a>,
     /// What is billed if all of it is generated.
     pub(super) usage: Usage,
@@ -25,24 +39,31 @@ pub(super) struct Answer<'a> {
 
 /// A tool call, as far as the limit lets it come.
 pub(super) struct Tool<'a> {
+    /// The tool's name, which is one token.
     pub(super) name: &'a str,
+    /// As many pieces of its arguments as the limit lets through.
     pub(super) pieces: &'a [CompactString],
 }
 
 /// Why an answer ends; each provider has its own word.
 #[derive(Clone, Copy)]
 pub(super) enum Finish<'a> {
+    /// It was complete.
     Stop,
+    /// The output limit cut it.
     Limit,
+    /// It ends with a tool call.
     Tools,
+    /// For the reason that the script gives, in its words.
     Said(&'a str),
 }
 
-/// Room for so many more tokens.
+/// The tokens that are left of the output limit of one choice.
 struct Room(u64);
 
 impl<'a> Answer<'a> {
-    /// The reply to that request, which counts `input` tokens where the reply does not say.
+    /// Fits the reply to that request, whose own text is counted if the reply does not
+    /// state an input.
     pub(super) fn of(reply: &'a Reply, request: &'a Request<'_>, dialect: Dialect) -> Self {
         let mut room = Room(request.limit().unwrap_or(u64::MAX));
         let reasoning = room.take(reply.reasoning);
@@ -94,12 +115,14 @@ impl Finish<'_> {
 }
 
 impl Room {
+    /// Takes as many of these tokens as are left, and says how many that is.
     fn take(&mut self, tokens: u64) -> u64 {
         let taken = tokens.min(self.0);
         self.0 = self.0.saturating_sub(taken);
         taken
     }
 
+    /// The pieces for which there is room.
     fn cut<'a>(&mut self, pieces: &'a [CompactString]) -> &'a [CompactString] {
         let taken = usize::try_from(self.take(count(pieces))).unwrap_or(usize::MAX);
         pieces.get(..taken).unwrap_or(pieces)
@@ -112,6 +135,8 @@ impl Room {
 }
 
 /// The tier that serves: the reply's, else the one asked for, else the ordinary one.
+///
+/// `auto` and `standard_only` ask for no tier of their own, so the ordinary one serves.
 pub(super) fn tier<'a>(reply: &'a Reply, request: &'a Request<'_>, dialect: Dialect) -> &'a str {
     let asked =
         request.service_tier.as_deref().filter(|word| !word.starts_with("auto") && *word != "standard_only");
@@ -128,7 +153,9 @@ fn asked(reply: &Reply) -> u64 {
     tools.fold(count(&reply.pieces).saturating_add(reply.reasoning), u64::saturating_add)
 }
 
-/// The whole bill in the normal form, for choices of so many output and reasoning tokens each.
+/// The whole bill in the normal form, for `choices` choices of `each` output tokens, of
+/// which `reasoning` are never shown. The input is billed once, the output for each
+/// choice.
 fn billed(
     reply: &Reply,
     request: &Request<'_>,
@@ -152,6 +179,7 @@ fn billed(
     if reasoning > 0 { usage.with_reasoning(reasoning.saturating_mul(choices)) } else { usage }
 }
 
+/// What the answer says of its usage, whatever is billed.
 fn told(says: Says, usage: Usage) -> Option<Usage> {
     match says {
         Says::Truth => Some(usage),

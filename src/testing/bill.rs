@@ -1,4 +1,20 @@
 //! What did a scripted provider bill, call by call?
+//!
+//! The bill is the one figure in a test that the crate under test cannot influence: the
+//! provider writes it from what it *generated*, priced by its own table. The budget books
+//! must come to at least that. A client cannot see everything that is generated, so the
+//! bill also says how much was out of sight: `output_unseen`, `input_unseen` and
+//! `usd_unseen`.
+//!
+//! What a call is billed depends on how it ended:
+//!
+//! | end | a whole body | a stream |
+//! | --- | --- | --- |
+//! | answered | all of it | all of it |
+//! | reset | all of it, since it was generated before it was sent | up to the last frame handed over, a frame begun included |
+//! | hung up | all of it, unless it has a [`hidden_speed`](super::Reply::hidden_speed) | what the client has read and [`ahead`](super::ScriptedProvider::ahead) further |
+//! | left running | all of it | all of it |
+//! | an error status | nothing, unless [`billed`](super::Reply::billed) | the same |
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +25,11 @@ use crate::pricing::ModelPrice;
 use crate::values::Conditions;
 use crate::{Usage, Usd};
 
-/// The provider's own bill: what the books are held against.
+/// The provider's own bill, which the books are held against.
 ///
-/// It knows nothing of budgets, holds or reports, only of what was generated.
+/// The bill knows nothing of budgets, holds or reports, only of what was generated. A
+/// call is on it once it has ended;
+/// [`ScriptedProvider::open`](super::ScriptedProvider::open) counts those that have not.
 ///
 /// # Example: a stream hung up on is billed for what was generated
 /// ```
@@ -50,13 +68,21 @@ pub struct Bill {
 /// The sums of a bill.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Totals {
+    /// Calls that ended, billed or not.
     ended: u64,
+    /// Calls that were billed.
     requests: u64,
+    /// Everything billed, meter by meter.
     usage: Usage,
+    /// What all of it costs.
     usd: Usd,
+    /// Billed input that clients had no way to know of.
     input_unseen: u64,
+    /// Billed output that clients had no way to count.
     output_unseen: u64,
+    /// What the unseen tokens cost.
     usd_unseen: Usd,
+    /// Output generated after its client had gone.
     output_hidden: u64,
 }
 
@@ -70,26 +96,28 @@ pub struct BilledCall {
     pub model: CompactString,
     /// On whose behalf: the request's `user`, or its `metadata.user_id`.
     pub user: Option<CompactString>,
-    /// What is billed; `None` where nothing is.
+    /// What is billed; `None` if nothing is.
     pub usage: Option<Usage>,
     /// What that costs, rounded up once.
     pub usd: Usd,
     /// How it ended.
     pub end: CallEnd,
-    /// Output tokens that were handed over, of all choices; what is never shown, such as reasoning, is not.
+    /// Output tokens that were handed over, of all choices. Reasoning is never handed over and so not counted here.
     pub output_delivered: u64,
     /// Billed input that the client had no way to know of: the usage that it was told is wrong.
     pub input_unseen: u64,
     /// Billed output that the client had no way to count: generated ahead of a stream that broke off,
     /// hidden in an answer that does not say its usage, or left out by a wrong one.
     ///
-    /// None of a whole body that never came: it is charged as it was held.
+    /// Zero for a whole body that never came: a client charges such a call as it was held, which covers it.
     pub output_unseen: u64,
     /// What the unseen tokens cost.
     pub usd_unseen: Usd,
     /// Output that was generated after the last that was handed over, of an answer whose client had gone: in the
-    /// background, or thought at a [speed](super::Reply::hidden_speed). A client has to charge for it, so that it is
-    /// unseen only as far as it came faster than the price row states.
+    /// background, or as reasoning at a [speed](super::Reply::hidden_speed).
+    ///
+    /// A client must charge for hidden output, by the speed that the price row states. Hidden output is also
+    /// unseen only as far as it came faster than that.
     pub output_hidden: u64,
 }
 
@@ -99,17 +127,17 @@ pub struct BilledCall {
 pub enum CallEnd {
     /// Everything was handed over, faults in it included.
     Answered,
-    /// It got this error status in place of an answer.
+    /// The client got this error status in place of an answer.
     Failed(u16),
     /// The provider reset the connection.
     Reset,
     /// The client hung up.
     HungUp,
-    /// The connection ended, by whichever side, and the answer went on to its end in the background.
+    /// The connection ended, by whichever side, and the answer was generated to its end in the background.
     LeftRunning,
 }
 
-/// How far a call had come when it ended.
+/// How far a call had come when it ended, counted in output tokens.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     /// Tokens billed beside the input.
@@ -126,18 +154,25 @@ pub(super) struct Progress {
     pub(super) hidden: u64,
 }
 
-/// Who is billed at which price.
+/// Who is billed, and at which price. The price is taken when the request arrives, so a
+/// later price does not reprice it.
 #[derive(Clone, Debug)]
 pub(super) struct Customer {
+    /// The request's number, in the order of arrival.
     pub(super) number: u64,
+    /// On whose behalf the request came.
     pub(super) user: Option<CompactString>,
+    /// The model that serves.
     pub(super) model: CompactString,
+    /// Its price as of the arrival.
     pub(super) price: Arc<ModelPrice>,
+    /// The tier that it is billed at.
     pub(super) conditions: Conditions,
 }
 
 impl Bill {
-    /// Every call that ended, in the order in which they ended; none where only totals are kept.
+    /// Every call that ended, in the order in which they ended; empty if only totals are
+    /// kept.
     #[must_use]
     pub fn calls(&self) -> &[BilledCall] {
         &self.calls
@@ -167,7 +202,8 @@ impl Bill {
         self.totals.usd
     }
 
-    /// Billed input that clients had no way to know of.
+    /// Billed input that clients had no way to know of, because the usage they were told
+    /// is wrong.
     #[must_use]
     pub fn input_unseen(&self) -> u64 {
         self.totals.input_unseen
@@ -185,13 +221,34 @@ impl Bill {
         self.totals.usd_unseen
     }
 
-    /// Billed output that was generated when its client had gone, in the background or in thought.
+    /// Billed output that was generated after its client had gone, in the background or
+    /// as reasoning.
     #[must_use]
     pub fn output_hidden(&self) -> u64 {
         self.totals.output_hidden
     }
 
-    /// The bill of those calls alone: of one user, of one model.
+    /// The bill of those calls alone: of one user, or of one model. Needs the calls, so
+    /// it is empty if only [totals](super::ScriptedProvider::totals_only) are kept.
+    ///
+    /// # Example: two users behind one provider
+    /// ```
+    /// use token_budget::testing::{Reply, ScriptedProvider};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let provider = ScriptedProvider::new().otherwise(Reply::tokens(10).input(100));
+    /// for user in ["ada", "ada", "bob"] {
+    ///     let body = format!(r#"{{"model": "gpt-4o", "user": "{user}", "messages": []}}"#);
+    ///     provider.call("/v1/chat/completions", body.as_bytes()).await?;
+    /// }
+    /// let ada = provider.bill().only(|call| call.user.as_deref() == Some("ada"));
+    /// assert_eq!((ada.requests(), provider.bill().requests()), (2, 3));
+    /// assert_eq!(ada.usage().output(), Some(20));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn only(&self, wanted: impl Fn(&BilledCall) -> bool) -> Self {
         let mut bill = Self::default();
@@ -221,6 +278,11 @@ impl Bill {
 
 impl BilledCall {
     /// A call that is billed for its input and that progress.
+    ///
+    /// What the client *could* know is a second usage: what it was told, if that is
+    /// whole, else what it could count. Unseen is the difference, meter by meter, and
+    /// never below zero, since a client that is told too much overcharges and misses
+    /// nothing.
     pub(super) fn billed(customer: Customer, whole: &Usage, end: CallEnd, progress: Progress) -> Self {
         let usage = up_to(whole, progress.output, progress.reasoning);
         let known = match progress.told {
@@ -277,7 +339,8 @@ impl Customer {
     }
 }
 
-/// A usage whose output ended there.
+/// The whole usage with its output cut there; reasoning is generated first, so it is cut
+/// last.
 fn up_to(whole: &Usage, output: u64, reasoning: u64) -> Usage {
     let usage = whole.with_output(output);
     if whole.reasoning().is_some() { usage.with_reasoning(reasoning.min(output)) } else { usage }

@@ -1,4 +1,14 @@
 //! How is a connection reset rather than closed?
+//!
+//! Closing a socket ends it politely (FIN): the client reads an end of file and may take
+//! a cut body for a whole one. A crashed provider or a broken proxy resets it (RST), and
+//! the client gets an error. Tests of broken streams need the second. A TCP socket that
+//! is closed with a linger time of zero sends RST, so the flag sets that just before the
+//! close.
+//!
+//! A reset also throws away what was handed to the socket and has not been sent yet, so a
+//! client may get fewer bytes than the bill counts as delivered.
+//! [`Oracle::allowing`](super::Oracle::allowing) is there for that.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +19,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A connection that is reset when it is dropped, where that was asked for.
+/// A connection that ends by a reset if its flag was set, and in good order otherwise.
 pub(super) struct Connection {
     stream: TcpStream,
     resets: Arc<AtomicBool>,
@@ -20,7 +30,7 @@ impl Connection {
         Self { stream, resets: Arc::default() }
     }
 
-    /// What to set to end it by a reset.
+    /// The flag: set to true, it makes the connection end by a reset.
     pub(super) fn resets(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.resets)
     }

@@ -1,4 +1,9 @@
 //! What does a scripted provider answer without a bill?
+//!
+//! Providers answer some requests without a charge: counting tokens, listing models, and
+//! requests that they reject before they generate anything. Such a request takes no reply
+//! from the script, has no number, and is not on the bill, so a test that fires one by
+//! accident does not shift its script.
 
 use std::collections::BTreeSet;
 
@@ -39,10 +44,12 @@ pub(super) fn models(prices: &PricingTable) -> Box<Free> {
     ok(list.to_string())
 }
 
+/// 400: the body cannot be read, and `problem` says where.
 pub(super) fn bad_request(dialect: Dialect, problem: &str) -> Box<Free> {
     Box::new(Free { status: 400, body: error_body(dialect, 400, problem).into() })
 }
 
+/// 404: the path or the model does not exist.
 pub(super) fn not_found(dialect: Dialect, problem: &str) -> Box<Free> {
     Box::new(Free { status: 404, body: error_body(dialect, 404, problem).into() })
 }

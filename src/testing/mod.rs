@@ -1,12 +1,27 @@
 //! What do tests of budgeted calls need? A provider on a script, a look at all books, and laws for ledgers.
 //!
-//! [`ScriptedProvider`] stands in for a real one, in process or behind a port,
-//! and keeps a bill of its own; [`Oracle`] holds the books against that bill;
-//! [`ManualClock`] moves when it is told to. [`Reply`] says what is answered and
-//! what goes wrong, [`ScriptedProvider::random`] draws all of it by chance.
+//! A test of a budget has three questions, and this module has an answer to each:
 //!
-//! Whoever writes a ledger holds it to the laws of [`conformance`], which also try it over a
-//! [`FaultyLedger`], spoken to by a [`Retrying`] client.
+//! | the question | ask |
+//! | --- | --- |
+//! | What if the provider is slow, resets, lies about its usage, or bills an error? | [`ScriptedProvider`], scripted by [`Reply`]s |
+//! | Is everything that was billed in the books? | [`Oracle`], which compares the books with the provider's [`Bill`] |
+//! | What if it is midnight, or five minutes later? | [`ManualClock`], which moves when it is told to |
+//!
+//! Nothing leaves the machine, nothing sleeps, and everything that is drawn by chance is drawn from a seed.
+//! The provider speaks the real wire formats, in process or [behind a port](ScriptedProvider::serve), so that a
+//! test can use the very client that runs in production.
+//!
+//! Authors of a ledger hold it to the laws of [`conformance`]. The laws also try the ledger over a
+//! [`FaultyLedger`], through a [`Retrying`] client.
+//!
+//! # What a good test of a budget looks like
+//!
+//! 1. Give the enforcer and the provider the same prices and the same clock.
+//! 2. Script what goes wrong, and drive the code under test.
+//! 3. Move the clock past every hold's expiry if the code may have dropped one.
+//! 4. End with [`Oracle::assert_holds`]: billed <= spent + reserved on every budget, nothing left reserved, no
+//!    balance below zero, and a journal that adds up. One line finds leaks, double charges and lost charges.
 //!
 //! # Example: wrap a client, let a call go wrong, hold the books against the bill
 //! ```

@@ -1,4 +1,13 @@
 //! Who answers without leaving the machine, and keeps its own bill?
+//!
+//! A mock that returns canned JSON tests the JSON. This provider generates: it counts the
+//! tokens of its reply, keeps to the request's limit, streams frame by frame, breaks
+//! where it is told to, and writes a bill from what it generated. The budget code must
+//! come to the same figures by reading the wire.
+//!
+//! The parts, in reading order: `request` (what is asked), `reply` (what is scripted),
+//! `answer` (the two together), `shape` (an API's words), `rendered` (bytes, and what a
+//! part of them bills), `stream` (how they come out), `bill`, `server`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,14 +26,20 @@ use super::stream::{Open, ScriptedFault, ScriptedResponse, ScriptedStream};
 use crate::values::{Conditions, ServiceTier, SystemClock};
 use crate::{Clock, PricingTable};
 
-/// An LLM provider that never leaves the machine, does what it is told, and keeps its own bill.
+/// An LLM provider that never leaves the machine, answers by a script, and keeps its own
+/// bill.
 ///
-/// It speaks OpenAI's chat completions and responses and Anthropic's messages,
-/// whole and streamed, as the official clients read them. Clones share the
-/// script and the bill. A model that its price table does not know is answered
-/// with 404, so that nothing is billed at no price.
+/// It speaks OpenAI's chat completions and responses and Anthropic's messages, whole and
+/// streamed, as the official clients read them. Clones share the script and the bill. A
+/// model that its price table does not know is answered with 404, so that nothing is
+/// billed at no price.
 ///
-/// Called in process it needs no runtime, unless a reply waits
+/// Replies given with [`reply`](Self::reply) are used up in order, one for each request
+/// that is billed; after the last one [`otherwise`](Self::otherwise) answers. A request
+/// that cannot be read, that names an unknown model or that only counts tokens is free.
+/// The first two get 400 and 404.
+///
+/// Called in process the provider needs no runtime, unless a reply waits
 /// ([`Reply::latency`], [`Reply::pause`]): that needs tokio's time.
 /// [`serve`](Self::serve) puts the same provider behind a port.
 ///
@@ -59,35 +74,51 @@ pub struct ScriptedProvider {
     state: Arc<State>,
 }
 
+/// What the builder methods change. A clone keeps its own settings, and shares only the
+/// state.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
+    /// The table by which calls are billed.
     prices: PricingTable,
+    /// Which prices are in force, and how long a client waited.
     pub(super) clock: Arc<dyn Clock>,
+    /// What is answered after the script is used up.
     otherwise: Otherwise,
+    /// Tokens generated further than a client that hangs up has read.
     pub(super) ahead: u64,
+    /// Whether the bill lists every call, or only sums.
     pub(super) keeps_calls: bool,
 }
 
-/// What is answered once the script is used up.
+/// What is answered after the script is used up.
 #[derive(Clone, Debug)]
 enum Otherwise {
+    /// The same reply every time.
     Reply(Arc<Repeated>),
+    /// A reply drawn from this seed and the request's number.
     Random(u64),
 }
 
 /// What all clones share.
 #[derive(Debug, Default)]
 pub(super) struct State {
+    /// Replies still to be given, in order.
     script: Mutex<VecDeque<Reply>>,
+    /// How many requests were numbered.
     requests: AtomicU64,
+    /// Calls that ended.
     bill: Mutex<Bill>,
+    /// Requests that are being answered.
     open: AtomicU64,
+    /// Wakes those who wait for the last open request.
     ended: Notify,
 }
 
 /// What a request that is to be answered and billed comes to.
 struct Accepted {
+    /// Who is billed, and at which price.
     customer: Customer,
+    /// The answer in bytes.
     rendered: Arc<Rendered>,
 }
 
@@ -101,7 +132,8 @@ impl Default for ScriptedProvider {
 }
 
 impl ScriptedProvider {
-    /// A provider that answers every request with the same sixteen tokens.
+    /// A provider that answers every request with the same sixteen tokens, billed by the
+    /// bundled price table.
     #[must_use]
     pub fn new() -> Self {
         let settings = Settings {
@@ -114,52 +146,62 @@ impl ScriptedProvider {
         Self { settings: Arc::new(settings), state: Arc::default() }
     }
 
-    /// A provider whose answers and faults are drawn by chance, the same for the same seed.
+    /// A provider whose answers and faults are drawn from a seed.
     ///
-    /// [`Reply::random`] says with which odds. Say the seed where a test fails.
+    /// [`Reply::random`] states the odds. The reply depends on the seed and the request's
+    /// number alone, so the same requests in the same order get the same faults. Print
+    /// the seed if a test fails.
     #[must_use]
     pub fn random(seed: u64) -> Self {
         Self::new().with(|settings| settings.otherwise = Otherwise::Random(seed))
     }
 
-    /// Answers one request so, after those scripted before. Every clone may add to the script.
+    /// Answers one request so, after those scripted before. Every clone may add to the
+    /// script.
     #[must_use]
     pub fn reply(self, reply: Reply) -> Self {
         self.state.script.lock().push_back(reply);
         self
     }
 
-    /// Answers every request so for which nothing is scripted.
+    /// Answers every request so for which nothing is scripted. The answer is rendered
+    /// again only if the kind of request changes, so that a load test measures the code
+    /// under test.
     #[must_use]
     pub fn otherwise(self, reply: Reply) -> Self {
         self.with(|settings| settings.otherwise = Otherwise::Reply(Arc::new(Repeated::of(reply))))
     }
 
-    /// Bills by that table instead of the bundled one.
+    /// Bills by that table instead of the bundled one. Give the enforcer the same table,
+    /// or the oracle compares two prices.
     #[must_use]
     pub fn prices(self, prices: PricingTable) -> Self {
         self.with(|settings| settings.prices = prices)
     }
 
-    /// Takes the prices in force by that clock.
+    /// Reads the time from that clock: which prices are in force, and how long a client
+    /// waited.
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         self.with(|settings| settings.clock = clock)
     }
 
-    /// Generates, and bills, so many tokens further than a client that hangs up has read of its stream.
+    /// Generates, and bills, so many tokens further than a client that hangs up has read
+    /// of its stream. Real providers notice a closed connection late, and bill what they
+    /// generated until then.
     #[must_use]
     pub fn ahead(self, tokens: u64) -> Self {
         self.with(|settings| settings.ahead = tokens)
     }
 
-    /// Keeps only the sums of the bill: for millions of calls.
+    /// Keeps only the sums of the bill, so that millions of calls do not fill the memory.
     #[must_use]
     pub fn totals_only(self) -> Self {
         self.with(|settings| settings.keeps_calls = false)
     }
 
-    /// What was billed so far, for the calls that have ended.
+    /// What was billed so far, for the calls that have ended. An open stream is not on
+    /// the bill yet.
     #[must_use]
     pub fn bill(&self) -> Bill {
         self.state.bill.lock().clone()
@@ -171,7 +213,8 @@ impl ScriptedProvider {
         self.state.open.load(Ordering::Acquire)
     }
 
-    /// Waits until no request is being answered: a client that hung up has been noticed by then.
+    /// Waits until no request is being answered. A server notices a client that hung up a
+    /// moment later; wait for this before you read the bill.
     pub async fn all_ended(&self) {
         loop {
             let ended = self.state.ended.notified();
@@ -187,8 +230,8 @@ impl ScriptedProvider {
     /// Dropping the future hangs up.
     ///
     /// # Errors
-    /// [`ScriptedFault::Reset`] where the script breaks the connection, [`ScriptedFault::NoRuntime`] where it
-    /// has to wait and there is no tokio runtime. An error status is an answer.
+    /// [`ScriptedFault::Reset`] if the script breaks the connection, [`ScriptedFault::NoRuntime`] if the script
+    /// has to wait and there is no tokio runtime. An error status is an answer, not an error.
     pub async fn call(&self, path: &str, body: &[u8]) -> Result<ScriptedResponse, ScriptedFault> {
         self.stream(path, body).await?.collect().await
     }
@@ -215,7 +258,8 @@ impl ScriptedProvider {
         self
     }
 
-    /// Takes a request on, or says what is answered without a bill.
+    /// Takes a request on, or says what is answered without a bill. Only a request that
+    /// can be read takes a number and a reply.
     fn accept(&self, path: &str, body: &[u8]) -> Result<Accepted, Box<free::Free>> {
         let dialect = match Door::of(path) {
             Some(Door::Generate(dialect)) => dialect,
@@ -237,6 +281,8 @@ impl ScriptedProvider {
         }
     }
 
+    /// Prices the model and renders the reply, unless the last request was of the same
+    /// kind and the reply is the repeated one.
     fn accept_with(
         &self,
         number: u64,
@@ -271,7 +317,7 @@ impl ScriptedProvider {
 }
 
 impl State {
-    /// Writes a call that ended on the bill.
+    /// Writes a call that ended on the bill, and wakes whoever waits for the last one.
     pub(super) fn end(&self, call: BilledCall, keep: bool) {
         self.bill.lock().add(call, keep);
         if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -1,4 +1,14 @@
 //! What is an answer once it is bytes, and how much of it is billed when it ends early?
+//!
+//! Here the bill of a broken call is decided; the [`Bill`](super::Bill) shows the rules
+//! as a table. Each frame knows how many tokens were generated and shown by its end, so
+//! "what had been generated when the connection broke?" is a look at the last frame that
+//! was handed over.
+//!
+//! Worked example: a stream with 5,000 tokens of reasoning at 300 a second. The client
+//! leaves after 2 s: 300 × 2 = 600 tokens are billed, all hidden. The price row states
+//! 500 a second, so a client that charges by the row charges up to 1,000, and nothing is
+//! unseen. At a real speed of 800 a second 1,600 would be billed, and 600 of them unseen.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,25 +28,35 @@ use crate::pricing::Unseen;
 /// An answer in bytes, with what it bills.
 #[derive(Debug)]
 pub(super) struct Rendered {
+    /// The HTTP status.
     pub(super) status: u16,
+    /// What an error asks its client to wait.
     pub(super) retry_after: Option<Duration>,
+    /// Whether it comes frame by frame.
     pub(super) is_stream: bool,
+    /// Everything that is sent; of a whole body, one frame.
     pub(super) frames: Vec<Frame>,
+    /// The wait before it begins.
     pub(super) latency: Duration,
+    /// The wait between two frames.
     pub(super) pause: Duration,
+    /// Bytes after which the connection is reset, if that is before the end.
     pub(super) reset_after: Option<usize>,
+    /// Whether anything is billed.
     pub(super) is_billed: bool,
     /// What is billed if all of it is generated.
     pub(super) usage: Usage,
+    /// What the client is told of its usage.
     says: Says,
+    /// Whether a whole body can be read, so that its usage reaches the client.
     is_readable: bool,
-    /// It goes on without its client.
+    /// The answer is generated to its end, with or without its client.
     pub(super) in_background: bool,
     /// Tokens a second that are thought from the request on.
     hidden_speed: Option<u32>,
 }
 
-/// What is known of a client that went before the end.
+/// What is known of a client that left before the end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gone {
     /// Since its request came.
@@ -47,7 +67,8 @@ pub(super) struct Gone {
     pub(super) stated: Unseen,
 }
 
-/// A reply that is given again and again, made into bytes once for each kind of request.
+/// A reply that is given again and again. It is made into bytes again only if the kind of
+/// request changes.
 #[derive(Debug)]
 pub(super) struct Repeated {
     pub(super) reply: Reply,
@@ -69,6 +90,8 @@ struct Kind {
 }
 
 impl Rendered {
+    /// Renders the answer, or the error in its place. A reset that lies beyond the body's
+    /// end never happens.
     pub(super) fn of(reply: &Reply, answer: &Answer<'_>, request: &Request<'_>, dialect: Dialect) -> Self {
         let (status, retry_after, is_stream, frames) = match reply.refusal {
             Some(Refused { status, retry_after }) => {
@@ -98,7 +121,12 @@ impl Rendered {
         }
     }
 
-    /// How far the answer had come when it ended so, with so many frames handed over and perhaps a piece of the next.
+    /// How far the answer had come when it ended so, after so many frames and perhaps a
+    /// piece of the next.
+    ///
+    /// Which tokens a client could not count depends on what it was told: the truth
+    /// (nothing is unseen), a wrong usage (the difference), or nothing (whatever was
+    /// generated and not shown).
     pub(super) fn progress(&self, end: CallEnd, frames: usize, has_piece: bool, gone: Gone) -> Progress {
         let whole = self.usage.output().unwrap_or(0);
         let handed = self.frames.get(..frames).unwrap_or(&self.frames);
@@ -125,8 +153,7 @@ impl Rendered {
         match self.says {
             Says::Truth if says_usage => progress,
             Says::Instead(told) if says_usage => Progress { told: Some(told), ..progress },
-            // A whole body that never came, or cannot be read, is charged as it was held.
-            // It is owed as it was held.
+            // A client charges a call that it left running as it was held, which covers all of this.
             _ if end == CallEnd::LeftRunning => Progress { hidden: output.saturating_sub(shown), ..progress },
             _ if end == CallEnd::HungUp && self.hidden_speed.is_some() => {
                 let (hidden, ahead) = (output.saturating_sub(shown), gone.ahead);
@@ -137,6 +164,7 @@ impl Rendered {
                 let unseen = hidden.saturating_sub(stated).max(ahead.min(hidden));
                 Progress { hidden, unseen, ..progress }
             }
+            // A whole body that never came, or cannot be read, is charged as it was held.
             _ if !arrived => progress,
             _ => Progress { unseen: output.saturating_sub(shown), ..progress },
         }
@@ -144,14 +172,15 @@ impl Rendered {
 }
 
 impl Rendered {
-    /// What can be generated before anything is shown: thoughts, or all of an answer in one piece.
+    /// What can be generated before anything is shown: the reasoning of a stream, or all
+    /// of an answer in one piece.
     fn thought_at_most(&self) -> u64 {
         let part = if self.is_stream { self.usage.reasoning() } else { self.usage.output() };
         part.unwrap_or(0)
     }
 }
 
-/// Tokens that come at that speed in that time, a part of one as a whole one.
+/// Tokens that come at that speed in that time, a part of one counted as a whole one.
 fn tokens(a_second: u32, time: Duration) -> u64 {
     let tokens = u128::from(a_second).saturating_mul(time.as_nanos()).div_ceil(1_000_000_000);
     u64::try_from(tokens).unwrap_or(u64::MAX)
@@ -162,7 +191,7 @@ impl Repeated {
         Self { reply, last: Mutex::new(None) }
     }
 
-    /// The answer as it was made for the last request, where this one is of the same kind.
+    /// The answer as it was rendered last time, if this request is of the same kind.
     pub(super) fn rendered(
         &self,
         request: &Request<'_>,

@@ -1,4 +1,21 @@
 //! What shall a scripted provider answer, and what shall go wrong?
+//!
+//! A reply is written in the vocabulary of what goes wrong in production. Three groups of
+//! methods, in this order:
+//!
+//! * what is generated: [`text`](Reply::text), [`tokens`](Reply::tokens),
+//!   [`with_tool_call`](Reply::with_tool_call), [`input`](Reply::input), caches,
+//!   [`reasoning`](Reply::reasoning), [`tier`](Reply::tier),
+//!   [`served_by`](Reply::served_by);
+//! * how it comes: [`latency`](Reply::latency), [`pause`](Reply::pause),
+//!   [`in_background`](Reply::in_background), [`hidden_speed`](Reply::hidden_speed);
+//! * what goes wrong: [`status`](Reply::status), [`reset_after`](Reply::reset_after),
+//!   [`malformed`](Reply::malformed),
+//!   [`without_final_frame`](Reply::without_final_frame), and usage that is
+//!   [missing](Reply::usage_missing), [zero](Reply::usage_zero) or
+//!   [wrong](Reply::usage_wrong).
+//!
+//! The first group decides the bill; the others only decide what the client learns of it.
 
 use std::time::Duration;
 
@@ -7,12 +24,13 @@ use smallvec::SmallVec;
 
 use crate::Usage;
 
-/// One answer of a [`ScriptedProvider`](super::ScriptedProvider): its tokens, its usage, its pace and its faults.
+/// One answer of a [`ScriptedProvider`](super::ScriptedProvider): its tokens, its usage,
+/// its pace and its faults.
 ///
-/// A token is one piece of text or of a tool's arguments, one frame of a
-/// stream, and one output token on the bill. What the provider *generates* is
-/// what it bills; what it *says* it used can be made missing, zero or wrong.
-/// An answer keeps to the request's output limit, and says so.
+/// A token is one piece of text or of a tool's arguments, one frame of a stream, and one
+/// output token on the bill. What the provider *generates* is what it bills; what it
+/// *says* it used can be made missing, zero or wrong. An answer keeps to the request's
+/// output limit, and ends with `length` or `max_tokens` if the limit cut it.
 ///
 /// # Example: four tokens asked for, four delivered
 /// ```
@@ -64,13 +82,17 @@ pub(super) struct ToolScript {
     pub(super) pieces: SmallVec<[CompactString; 4]>,
 }
 
-/// What the answer says of its own usage.
+/// What the answer says of its own usage, whatever is billed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Says {
     #[default]
+    /// What was generated.
     Truth,
+    /// No usage at all.
     Nothing,
+    /// A usage of zero.
     Zero,
+    /// Another usage.
     Instead(Usage),
 }
 
@@ -95,12 +117,14 @@ pub(super) struct Refused {
 }
 
 /// Words of which OpenAI's vocabularies make one token each, the space in front included.
+/// A count by tiktoken therefore agrees with the bill.
 const WORDS: [&str; 8] = [" the", " boat", " is", " on", " the", " sea", " at", " night"];
-/// Bytes of a tool's arguments that are one token.
+/// Bytes of a tool's arguments that are one token: about what tokenizers make of JSON.
 const ARGUMENT_BYTES: usize = 4;
 
 impl Reply {
-    /// A text, one token a word, the space in front included.
+    /// A text, one token a word, the space in front of a word included: `"It lies by the
+    /// sea."` is five tokens.
     pub fn text(text: &str) -> Self {
         let mut pieces: Vec<CompactString> = Vec::new();
         for word in text.split_inclusive(' ') {
@@ -154,48 +178,54 @@ impl Reply {
         self
     }
 
-    /// With that many input tokens, cached ones included, instead of a count of the request.
+    /// Bills that many input tokens, cached ones included. Without it the provider counts
+    /// the request: one token for eight bytes of its messages and tools.
     pub fn input(mut self, tokens: u64) -> Self {
         self.input = Some(tokens);
         self
     }
 
-    /// With that part of the input read from a cache. An input that is smaller than its parts is their sum.
+    /// Reads that part of the input from a cache. An input that is smaller than its parts
+    /// is raised to their sum.
     pub fn cached_input(mut self, tokens: u64) -> Self {
         self.cached_input = tokens;
         self
     }
 
-    /// With that part of the input written to a cache for five minutes.
+    /// Writes that part of the input to a cache for five minutes.
     pub fn cache_write_5m(mut self, tokens: u64) -> Self {
         self.cache_write_5m = tokens;
         self
     }
 
-    /// With that part of the input written to a cache for an hour. OpenAI's shapes know only one kind of write.
+    /// Writes that part of the input to a cache for an hour. OpenAI's shapes know one
+    /// kind of write only, so there it is billed as a write for five minutes.
     pub fn cache_write_1h(mut self, tokens: u64) -> Self {
         self.cache_write_1h = tokens;
         self
     }
 
-    /// With that many tokens of reasoning before each answer: output that is billed and never shown.
+    /// Reasons for that many tokens before each choice: output that is billed and never
+    /// shown.
     pub fn reasoning(mut self, tokens: u64) -> Self {
         self.reasoning = tokens;
         self
     }
 
-    /// Goes on to its end though its client has gone, and bills all of it: an answer made in the background.
+    /// Generates the whole answer although its client has gone, and bills all of it.
     ///
-    /// A request to OpenAI's responses that says `"background": true` is answered so by itself.
+    /// OpenAI's responses do so by themselves if the request says `"background": true`.
     pub fn in_background(mut self) -> Self {
         self.in_background = true;
         self
     }
 
-    /// Thinks at so many tokens a second from the request on, by the provider's clock, and bills what it has
-    /// thought by the time at which its client hangs up; of an answer in one piece, what it has generated.
+    /// Reasons at so many tokens a second from the request on, by the provider's clock.
+    /// If the client hangs up, the provider bills what it has generated by then: of a
+    /// stream its reasoning, of a whole body any output.
     ///
-    /// Without it nothing is generated before the first frame, and a whole answer that nobody waited for is billed whole.
+    /// Without it nothing is generated before the first frame, and a whole body that
+    /// nobody waited for is billed whole.
     ///
     /// # Example: a client that leaves after two seconds
     /// ```
@@ -234,31 +264,35 @@ impl Reply {
         self
     }
 
-    /// Is served and billed at that tier, in the provider's words, whatever the request asks for.
+    /// Serves and bills at that tier, in the provider's words, whatever the request asks
+    /// for.
     pub fn tier(mut self, tier: &str) -> Self {
         self.tier = Some(tier.into());
         self
     }
 
-    /// Is served and billed by another model than was asked.
+    /// Serves and bills as another model than was asked, as an alias or a router does.
+    /// The answer names that model.
     pub fn served_by(mut self, model: &str) -> Self {
         self.served_by = Some(model.into());
         self
     }
 
-    /// Comes so long after the request. Waiting needs tokio's time.
+    /// Waits so long before the answer begins. Waiting needs tokio's time, which a test
+    /// can pause.
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency = latency;
         self
     }
 
-    /// Pauses so long between the frames of a stream. Waiting needs tokio's time.
+    /// Waits so long between the frames of a stream. Waiting needs tokio's time.
     pub fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
-    /// Asks to be left alone for that long: `Retry-After`, in whole seconds, rounded up. Good for errors only.
+    /// Sends `Retry-After` with an error, in whole seconds, rounded up. Does nothing on
+    /// other replies.
     pub fn retry_after(mut self, wait: Duration) -> Self {
         if let Some(refusal) = &mut self.refusal {
             refusal.retry_after = Some(wait);
@@ -266,47 +300,73 @@ impl Reply {
         self
     }
 
-    /// Breaks the connection after so many bytes of the body; a shorter body arrives whole.
+    /// Resets the connection after so many bytes of the body; a shorter body arrives
+    /// whole.
     ///
-    /// A stream bills what it generated until then, a whole body everything.
+    /// A stream bills what it generated until then, the frame that was cut included; a
+    /// whole body bills everything.
+    ///
+    /// # Example: the client has half of a body, the bill has all of it
+    /// ```
+    /// use token_budget::testing::{CallEnd, Reply, ScriptedFault, ScriptedProvider};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let provider = ScriptedProvider::new().reply(Reply::tokens(80).input(1_000).reset_after(50));
+    /// let body = br#"{"model": "gpt-4o", "messages": []}"#;
+    /// assert_eq!(provider.call("/v1/chat/completions", body).await, Err(ScriptedFault::Reset));
+    ///
+    /// let bill = provider.bill();
+    /// assert_eq!((bill.calls()[0].end, bill.usage().output()), (CallEnd::Reset, Some(80)));
+    /// assert_eq!(bill.usd(), "0.0033".parse()?); // 1,000 × $2.50 and 80 × $10 a million
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reset_after(mut self, bytes: usize) -> Self {
         self.breaks = Breaks::ResetAfter(bytes);
         self
     }
 
-    /// Says nothing of its usage.
+    /// Leaves the usage out of the answer. The tokens are billed all the same.
     pub fn usage_missing(mut self) -> Self {
         self.says = Says::Nothing;
         self
     }
 
-    /// Says that it used nothing.
+    /// States a usage of zero tokens, as some gateways do for streams. The tokens are
+    /// billed all the same.
     pub fn usage_zero(mut self) -> Self {
         self.says = Says::Zero;
         self
     }
 
-    /// Says that it used this, and bills something else.
+    /// States this usage, and bills what was generated. The difference is on the bill as
+    /// unseen.
     pub fn usage_wrong(mut self, usage: Usage) -> Self {
         self.says = Says::Instead(usage);
         self
     }
 
-    /// Sends a body that is not JSON; in a stream, one frame in the middle that is not.
+    /// Sends a body that is cut in half, which is no JSON; in a stream, the frame in the
+    /// middle is cut.
     pub fn malformed(mut self) -> Self {
         self.breaks = Breaks::Malformed;
         self
     }
 
-    /// Ends without the frames that say how it ended and what it used; a whole body lacks its last byte.
+    /// Ends without the frames that say how the answer ended and what it used; a whole
+    /// body lacks its last byte.
     pub fn without_final_frame(mut self) -> Self {
         self.breaks = Breaks::WithoutEnd;
         self
     }
 
-    /// Bills although it is an error: the whole answer was generated first.
+    /// Bills although the answer is an error, because the whole answer was generated
+    /// first.
     ///
-    /// A 4xx is never billed, save 408 and 499.
+    /// A 4xx is never billed, save 408 and 499: a connection that was given up says
+    /// nothing about what was generated.
     pub fn billed(mut self) -> Self {
         self.bills = Some(true);
         self

@@ -1,4 +1,8 @@
 //! What does a request ask of a scripted provider?
+//!
+//! Only the fields that an answer depends on are read; the rest is skipped without a
+//! copy. The reader is deliberately not the one of [`wire`](crate::wire): a test whose
+//! two sides share a parser cannot find that parser's mistakes.
 
 use std::borrow::Cow;
 
@@ -7,10 +11,12 @@ use serde_json::value::RawValue;
 
 /// Bytes of a request's messages and tools, as JSON, that count as one token.
 ///
-/// Eight is less than any estimate: what is held for a prompt always covers it.
+/// English text has about four bytes a token. Eight makes the provider's count lower than
+/// any estimate, so that a hold for the prompt always covers its bill, and a test need
+/// not know the tokenizer.
 const BYTES_A_TOKEN: u64 = 8;
 
-/// The language in which a provider is spoken to.
+/// The API that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Dialect {
     /// OpenAI's chat completions.
@@ -24,13 +30,17 @@ pub(super) enum Dialect {
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
+    /// An answer is generated, and billed.
     Generate(Dialect),
+    /// Anthropic's counting of tokens, which is free.
     CountTokens,
+    /// The list of models, which is free.
     Models,
 }
 
 impl Door {
-    /// The door at the end of a path, whatever stands before it.
+    /// Finds the door by the end of a path, whatever stands before it: base paths of
+    /// gateways pass.
     pub(super) fn of(path: &str) -> Option<Self> {
         let path = path.split('?').next().unwrap_or_default().trim_end_matches('/');
         const DOORS: [(&str, Door); 5] = [
@@ -45,7 +55,7 @@ impl Door {
 }
 
 impl Dialect {
-    /// The provider who speaks it, as price tables name them.
+    /// The provider whose API this is, as price tables name it.
     pub(super) fn provider(self) -> &'static str {
         match self {
             Self::Chat | Self::Responses => "openai",
@@ -119,7 +129,8 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// The output limit of one choice.
+    /// The output limit of one choice. Of several names the newest counts:
+    /// `max_completion_tokens`, `max_output_tokens`, `max_tokens`.
     pub(super) fn limit(&self) -> Option<u64> {
         self.max_completion_tokens.or(self.max_output_tokens).or(self.max_tokens)
     }
@@ -132,7 +143,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether the answer goes on without its client; only responses know that.
+    /// Whether the answer is generated without its client; only OpenAI's responses can
+    /// ask for that.
     pub(super) fn in_background(&self, dialect: Dialect) -> bool {
         dialect == Dialect::Responses && self.background == Some(true)
     }
@@ -148,7 +160,8 @@ impl<'a> Request<'a> {
         self.user.as_deref().or(of_metadata)
     }
 
-    /// The input tokens that are billed where a reply does not say: a plain rule, no tokenizer.
+    /// The input tokens that are billed if the reply does not state any: bytes divided by
+    /// eight, at least one.
     pub(super) fn input_tokens(&self) -> u64 {
         let parts = [self.messages, self.system, self.input, self.instructions, self.tools];
         let bytes =

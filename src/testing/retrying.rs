@@ -1,4 +1,10 @@
 //! How does a client speak to a store far away? It sends again with the same id until it is answered.
+//!
+//! A client that gave up waiting does not know whether its command was executed. It must
+//! not guess: sending again with a new id may charge twice, not sending may lose a
+//! charge. Sending the *same* command with the same id is always safe, because the ledger
+//! executes an id once. This small wrapper is that rule, and the model for a client of a
+//! remote store.
 
 use std::fmt;
 use std::future::Future;
@@ -15,14 +21,19 @@ use crate::ledger::{
 use crate::values::{Account, Balance, Period, Tenant};
 use crate::{Error, Scope};
 
-/// Sends each command, word for word, until it is answered or enough attempts have failed.
+/// Sends each command, word for word, until it is answered or enough attempts have
+/// failed.
 ///
-/// Only what [`is_retryable`](Error::is_retryable) is sent again: a command whose answer
-/// was lost. It bears its id, so the ledger executes it once and gives the first
-/// outcome again, with present balances. Two commands bear none: a resize sets what it
-/// says and a mark has been made or not, so both may be sent again as long as
-/// one caller at a time commands a hold or a scope, and the wire keeps the orders
-/// that [`FaultyLedger`](super::FaultyLedger) states.
+/// Only an error that [`is_retryable`](Error::is_retryable) is followed by another
+/// attempt: the answer was lost, or the store was away. The command bears its id, so the
+/// ledger executes it once and gives the first outcome again, with present balances.
+///
+/// Two commands bear no id. A resize sets what it says, and a mark has been made or not.
+/// Both may be sent again as long as one caller at a time commands a hold or a scope, and
+/// the wire keeps the orders that [`FaultyLedger`](super::FaultyLedger) states.
+///
+/// The caller waits through all attempts: ten at most and no pause between them, unless
+/// you say otherwise.
 ///
 /// # Example: three attempts, and then the failure is the caller's
 /// ```
@@ -49,23 +60,25 @@ pub struct Retrying<L> {
     pause: Arc<dyn Fn(u32) -> Pause + Send + Sync>,
 }
 
+/// What is waited for between two attempts.
 type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<L: BudgetLedger> Retrying<L> {
-    /// Ten attempts at most, which follow one another at once.
+    /// Makes ten attempts at most, which follow one another at once.
     #[must_use]
     pub fn new(ledger: L) -> Self {
         Self { ledger, attempts: 10, pause: Arc::new(|_| Box::pin(Yield(false))) }
     }
 
-    /// So many attempts at most; at least one.
+    /// Makes so many attempts at most; at least one.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
         self
     }
 
-    /// Waits for that between two attempts; it is told how many have failed.
+    /// Waits for that future between two attempts; the closure is told how many attempts
+    /// have failed, so that the pauses can grow.
     #[must_use]
     pub fn pausing<P>(mut self, pause: impl Fn(u32) -> P + Send + Sync + 'static) -> Self
     where
@@ -75,11 +88,13 @@ impl<L: BudgetLedger> Retrying<L> {
         self
     }
 
-    /// The ledger that is spoken to.
+    /// The ledger that the commands go to.
     pub fn ledger(&self) -> &L {
         &self.ledger
     }
 
+    /// Sends until there is an answer that no retry can better; the last attempt's error
+    /// is the caller's.
     async fn until_answered<T, F>(&self, send: impl Fn() -> F + Send) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>> + Send,
@@ -145,7 +160,7 @@ impl<L: BudgetLedger> BudgetLedger for Retrying<L> {
         self.ledger.capabilities()
     }
 
-    /// None: who may have to send again must wait.
+    /// `None`: whoever may have to send again must be able to wait.
     fn immediate(&self) -> Option<&dyn ImmediateLedger> {
         None
     }

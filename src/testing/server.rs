@@ -1,4 +1,9 @@
 //! How does a scripted provider answer over HTTP?
+//!
+//! The provider in process shows how budgets count. Behind a port it shows how a real
+//! client behaves: connection pools, chunked bodies, resets, time-outs. Each connection
+//! is one task; a frame goes out as it is made, and a client that hangs up is noticed by
+//! hyper, which drops the body and so ends the call on the bill.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,12 +27,14 @@ use super::connection::Connection;
 use super::provider::ScriptedProvider;
 use super::stream::{ScriptedFault, ScriptedStream};
 
-/// A scripted provider behind a port of this machine; it stops when this is dropped.
+/// A scripted provider behind a port of this machine. Dropping it stops the server and
+/// cuts its open connections.
 ///
-/// A client that hangs up is noticed, and billed so:
-/// [`ScriptedProvider::all_ended`] waits for that. What was handed to the
-/// connection counts as delivered, though it may lie unread in a socket. A
-/// reset resets the connection. It speaks HTTP/1.1 and keeps connections open.
+/// A client that hangs up is noticed and billed for what it got;
+/// [`ScriptedProvider::all_ended`] waits for that. What was handed to the connection
+/// counts as delivered, although it may lie unread in a socket: allow for it with
+/// [`Oracle::allowing`](super::Oracle::allowing). A scripted reset resets the connection.
+/// The server speaks HTTP/1.1 and keeps connections open.
 #[derive(Debug)]
 pub struct ScriptedServer {
     address: SocketAddr,
@@ -94,7 +101,7 @@ impl Drop for ScriptedServer {
     }
 }
 
-/// Accepts connections until it is dropped, and they with it.
+/// Accepts connections until it is dropped; the connections end with it.
 async fn accept(listener: TcpListener, provider: ScriptedProvider) {
     let mut connections = JoinSet::new();
     loop {
@@ -121,6 +128,7 @@ async fn converse(stream: TcpStream, provider: ScriptedProvider) {
     let _ = serving.await;
 }
 
+/// Hands a request to the provider, and its answer to hyper.
 async fn answer(
     provider: ScriptedProvider,
     request: Request<Incoming>,

@@ -1,4 +1,20 @@
 //! What happens to one command on its way, and to what was under way before it?
+//!
+//! A command is a letter. Before it sets out its fate is drawn; other letters may arrive
+//! before it, and a copy of it may stay under way and arrive much later, when its sender
+//! has long gone on. That is how networks fail: not by an error at once, but by an answer
+//! that never comes for a command that was executed.
+//!
+//! | fate | the sender hears | the ledger gets |
+//! | --- | --- | --- |
+//! | arrives | the answer | the command once |
+//! | lost | no answer | nothing |
+//! | answer lost | no answer | the command once |
+//! | late | no answer | the command, later |
+//! | repeated | the first answer | the command twice, at once |
+//! | echoed | the answer | the command, and a copy later |
+//!
+//! The `odds` say how often; a lock is held only to draw, never while anything waits.
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
@@ -11,11 +27,14 @@ use crate::testing::conformance::Fault;
 use crate::testing::dice::Dice;
 use crate::{Error, ErrorKind};
 
-/// How many letters of a hundred arrive with each command.
+/// How many letters of a hundred arrive at each chance. A letter has two chances with
+/// each command, so it arrives after about two commands: late enough to meet the end of
+/// its own hold.
 const ARRIVALS: u64 = 30;
 
 impl FaultyLedger {
-    /// Carries a command, and does to it what was drawn.
+    /// Carries a command, and does to it what was drawn. The order of the steps keeps the
+    /// three promises that [`FaultyLedger`] states.
     pub(super) async fn carry<F>(&self, letter: Letter, send: impl Fn() -> F + Send) -> Result<Reply, Error>
     where
         F: Future<Output = Result<Reply, Error>> + Send,
@@ -82,6 +101,7 @@ impl FaultyLedger {
         }
     }
 
+    /// Lets some of the letters under way arrive now.
     pub(super) async fn deliver_by_chance(&self) {
         let mut dice = Dice::new(self.0.chance.lock().dice.next());
         self.deliver(|_| dice.percent(ARRIVALS)).await;
@@ -101,12 +121,14 @@ impl FaultyLedger {
         }
     }
 
-    /// Counts an answer that nobody hears, if it told something new.
+    /// Counts an answer that nobody hears, if it tells something new: a first outcome, or
+    /// news of expiries and thresholds.
     pub(super) fn drop_answer(&self, answer: &Result<Reply, Error>) {
         let is_new = answer.as_ref().is_ok_and(|reply| !reply.repeated || reply.effects.is_some());
         self.0.unheard.fetch_add(u64::from(is_new), Ordering::SeqCst);
     }
 
+    /// Waits one to three times, if chance says so.
     pub(super) async fn delay(&self) {
         let times = {
             let mut chance = self.0.chance.lock();
@@ -119,6 +141,8 @@ impl FaultyLedger {
     }
 }
 
+/// What a sender hears that got no answer: retryable, since nobody knows whether the
+/// command was executed.
 fn lost<T>() -> Result<T, Error> {
     Err(Error::new(ErrorKind::LedgerUnavailable, "no answer in time: send again with the same id"))
 }

@@ -1,4 +1,9 @@
 //! How does a command arrive after its sender gave up? As a copy that owns what the command borrowed.
+//!
+//! Commands borrow from their caller, who may have gone by the time a late copy arrives.
+//! So a letter owns everything. It also knows which letters must keep their order: of
+//! these pairs the contract promises nothing, and a wire that swapped them would accuse a
+//! right ledger.
 
 use crate::ledger::{
     Attribution, BudgetLedger, Certainty, MarkAction, MarkScope, Note, OnExpiry, Outcome, Reconcile, Record,
@@ -7,7 +12,7 @@ use crate::ledger::{
 use crate::values::{Claim, ReservationId, Tenant, Timestamp};
 use crate::{Error, Scope};
 
-/// A command under way.
+/// A command under way, which owns all that it says.
 #[derive(Clone, Debug)]
 pub(super) enum Letter {
     Reserve { body: Body, expires_at: Timestamp, on_expiry: Charge },
@@ -25,6 +30,7 @@ pub(super) enum Subject {
     Scope(Tenant, Scope),
 }
 
+/// What most commands are about: an id, lines, amounts, a note.
 #[derive(Clone, Debug)]
 pub(super) struct Body {
     id: ReservationId,
@@ -33,6 +39,7 @@ pub(super) struct Body {
     note: Note,
 }
 
+/// What a hold is charged if it expires, owned.
 #[derive(Clone, Debug)]
 pub(super) enum Charge {
     Nothing,
@@ -41,6 +48,7 @@ pub(super) enum Charge {
 }
 
 impl Letter {
+    /// The id or the scope that the command is about, in its tenant.
     pub(super) fn subject(&self) -> Subject {
         match self {
             Self::Reserve { body, .. } | Self::Reconcile { body, .. } | Self::Record { body, .. } => {
@@ -52,10 +60,11 @@ impl Letter {
         }
     }
 
-    /// Whether that later command may not overtake this one: it would be undone when this one arrives.
+    /// Whether that later command may not overtake this one, because this one would undo
+    /// it on arrival.
     ///
-    /// A resize and a mark set what they say, so the last must be the last. A release withdraws
-    /// a charge, and a report charges what was released.
+    /// A resize and a mark set what they say, so the last must be the last. A late
+    /// release would withdraw a charge, and a late report would charge what was released.
     pub(super) fn comes_before(&self, later: &Self) -> bool {
         use Letter::{Mark, Reconcile, Release, Resize};
         let orders = matches!(
@@ -75,7 +84,9 @@ impl Letter {
 
     /// Whether a copy that comes after this answer does no more than was answered.
     ///
-    /// Not where nothing was changed and nothing is remembered: later it may be another answer.
+    /// Not if nothing was changed and nothing is remembered (an error, `Stale`, growth
+    /// that was refused): the copy would be judged anew, and might be executed although
+    /// its sender heard that it was not.
     pub(super) fn may_follow(&self, answer: &Result<Reply, Error>) -> bool {
         let Ok(reply) = answer else { return false };
         match reply.outcome {
@@ -85,6 +96,7 @@ impl Letter {
         }
     }
 
+    /// Sends the command to the ledger, as its sender would have.
     pub(super) async fn deliver(&self, ledger: &dyn BudgetLedger) -> Result<Reply, Error> {
         match self {
             Self::Reserve { body: Body { id, claim, amounts, note }, expires_at, on_expiry } => {

@@ -1,4 +1,14 @@
 //! What if the way to a ledger is bad? Commands and answers are lost, delayed, repeated, reordered.
+//!
+//! Every ledger that is not in this process is at the other end of a wire.
+//! [`FaultyLedger`] is such a wire on a bad day, and repeatable: the same seed and the
+//! same commands meet the same faults. It has two uses. A test of the application asks:
+//! do the books still hold if the store is away ([`Odds::AWAY`]) or cannot answer
+//! ([`Odds::DEAF`])? A test of a ledger asks: is a command that comes twice, late or out
+//! of order executed once?
+//!
+//! `carry` does to a command what was drawn, `letter` is the copy that arrives late,
+//! `odds` says how often.
 
 mod carry;
 mod letter;
@@ -25,24 +35,26 @@ use crate::ledger::{
 use crate::values::{Account, Balance, Period, Tenant};
 use crate::{Error, Scope};
 
-/// A ledger behind an unreliable wire: what it does to commands is drawn from a seed.
+/// A ledger behind an unreliable wire. What happens to each command is drawn from a seed.
 ///
-/// Needs no runtime: what takes time yields to its caller, or waits on
-/// [`delayed_by`](FaultyLedger::delayed_by). Clones are the same wire.
+/// The wire needs no runtime: a delay yields to the executor, or waits for what
+/// [`delayed_by`](FaultyLedger::delayed_by) returns. Clones are the same wire.
 ///
 /// Any command may be lost, come late, or come twice, and any may be overtaken, with
-/// three exceptions. Of these the contract promises nothing, so every wire must keep them:
+/// three exceptions. The contract promises nothing about these three, so every real wire
+/// must keep them as well:
 ///
-/// * A resize and a mark say what is to be, and bear no id: a late copy is not overtaken
-///   by another resize of its hold, or another mark of its scope, which it would undo.
-/// * A report and a release of one id keep their order: a late release would withdraw
-///   the charge, a late report would charge what was given back.
-/// * Where nothing was changed and nothing is remembered (an error, `Stale`, growth that was
-///   refused) no copy comes after the answer: it might be done after all.
+/// * A resize and a mark say what is to be, and bear no id. A late copy is not overtaken
+///   by another resize of its hold, or another mark of its scope, because it would undo
+///   the newer one.
+/// * A report and a release of one id keep their order. A late release would withdraw the
+///   charge; a late report would charge what was given back.
+/// * If nothing was changed and nothing is remembered (an error, `Stale`, growth that was
+///   refused), no copy comes after the answer, because it might be executed after all.
 ///
-/// All three are kept by a sender that makes sure, before it sends again, that the attempt it
-/// gave up has either been executed or never will be: one connection in order, or one that is
-/// closed first.
+/// A sender keeps all three if it makes sure, before it sends again, that the attempt it
+/// gave up has either been executed or never will be: one connection in order, or one
+/// that is closed first.
 ///
 /// # Example: a client that sends again with the same id is held once
 /// ```
@@ -79,38 +91,49 @@ pub struct FaultyLedger(Arc<Wire>);
 type Delay = Pin<Box<dyn Future<Output = ()> + Send>>;
 type MakeDelay = Arc<dyn Fn() -> Delay + Send + Sync>;
 
+/// What all clones share.
 struct Wire {
+    /// The ledger at the other end.
     ledger: Arc<dyn BudgetLedger>,
+    /// What is to come.
     chance: Mutex<Chance>,
+    /// How a delay passes time.
     delay: MakeDelay,
+    /// Commands and reads that set out.
     sent: AtomicU64,
+    /// Answers with something new that nobody heard.
     unheard: AtomicU64,
 }
 
-/// What is to come: drawn under a lock that is never held while anything waits.
+/// What is to come. The lock around it is never held while anything waits.
 struct Chance {
+    /// How often which fault is met.
     odds: Odds,
+    /// Where chance is drawn from.
     dice: Dice,
+    /// Letters that have not arrived yet, in the order in which they were sent.
     under_way: Vec<Letter>,
-    /// Which command fails, and how: counted by `sent`.
+    /// Which command fails, and how. Commands are numbered by `sent`, from 0.
     planned: Option<(u64, Fault)>,
 }
 
 impl FaultyLedger {
-    /// A wire to that ledger, with a bad day's odds.
+    /// A wire to that ledger with the odds of [`Odds::BAD_DAY`], which draws from that
+    /// seed.
     #[must_use]
     pub fn new(ledger: Arc<dyn BudgetLedger>, seed: u64) -> Self {
         Self::fresh(ledger, (Odds::default(), Dice::new(seed)), Arc::new(|| Box::pin(Yield(false))))
     }
 
-    /// The same wire with those odds.
+    /// The same wire with these odds. All clones get them.
     #[must_use]
     pub fn with_odds(self, odds: Odds) -> Self {
         self.set_odds(odds);
         self
     }
 
-    /// A new wire to the same ledger, on which what takes time waits for that.
+    /// A new wire to the same ledger, on which a delay waits for that future:
+    /// `tokio::time::sleep`, for example. Without it a delay only yields.
     #[must_use]
     pub fn delayed_by<D>(self, delay: impl Fn() -> D + Send + Sync + 'static) -> Self
     where
@@ -120,12 +143,31 @@ impl FaultyLedger {
         Self::fresh(self.ledger(), (*odds, dice.clone()), Arc::new(move || Box::pin(delay())))
     }
 
-    /// From now on, those odds.
+    /// Draws with these odds from now on: a store that goes away in the middle of a test,
+    /// and comes back.
+    ///
+    /// # Example: away, and back
+    /// ```
+    /// use std::sync::Arc;
+    /// use token_budget::testing::{FaultyLedger, Odds};
+    /// use token_budget::{BudgetLedger, MemoryLedger};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let wire = FaultyLedger::new(Arc::new(MemoryLedger::new()), 1).with_odds(Odds::AWAY);
+    /// assert!(wire.pending_events(10).await.is_err());
+    /// wire.set_odds(Odds::ALL_WELL);
+    /// assert!(wire.pending_events(10).await.is_ok());
+    /// assert_eq!(wire.sent(), 2);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_odds(&self, odds: Odds) {
         self.0.chance.lock().odds = odds;
     }
 
-    /// Lets a command fail, `operation` commands from now: zero is the next one.
+    /// Lets one command fail, `operation` commands from now; zero is the next one.
+    /// [`Fault::Before`] loses the command, [`Fault::After`] its answer.
     pub fn fail_at(&self, operation: u64, fault: Fault) {
         let at = self.sent().saturating_add(operation);
         self.0.chance.lock().planned = Some((at, fault));
@@ -137,13 +179,15 @@ impl FaultyLedger {
         self.0.sent.load(Ordering::SeqCst)
     }
 
-    /// How many answers told something new and did not reach whoever had asked.
+    /// Counts the answers that told something new and did not reach the caller. What they
+    /// told is told to nobody else.
     #[must_use]
     pub fn unheard(&self) -> u64 {
         self.0.unheard.load(Ordering::SeqCst)
     }
 
-    /// Lets everything that is still under way arrive.
+    /// Lets everything that is still under way arrive. Call it before you look at the
+    /// books.
     pub async fn arrive(&self) {
         self.deliver(|_| true).await;
     }
@@ -162,7 +206,7 @@ impl FaultyLedger {
     }
 }
 
-/// Lets others run first, once.
+/// Gives the other tasks one turn.
 pub(super) struct Yield(pub(super) bool);
 
 impl Future for Yield {
@@ -227,7 +271,7 @@ impl BudgetLedger for FaultyLedger {
         self.0.ledger.capabilities()
     }
 
-    /// None: what is on a wire must be waited for.
+    /// `None`: a wire answers later.
     fn immediate(&self) -> Option<&dyn ImmediateLedger> {
         None
     }

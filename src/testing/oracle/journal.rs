@@ -1,4 +1,12 @@
 //! What does the journal add up to?
+//!
+//! A journal entry holds differences, so the sum of an account's entries is its balance,
+//! and the sum over all periods is what it ever cost. The oracle reads the journal of
+//! each tenant once, in pages, and keeps one sum for each account and period.
+//!
+//! Beside the accounts that the test named there are those that it did not think of.
+//! `check_rest` looks at all of them: an account that nobody should have touched and that
+//! still holds something is a leak too.
 
 use std::collections::HashMap;
 
@@ -6,17 +14,18 @@ use super::report::{DifferenceKind, OracleReport};
 use crate::values::{Account, Balance, Period, Tenant};
 use crate::{BudgetLedger, Error};
 
-/// Entries that are read at once.
+/// Entries that are read at once: few round trips, and little memory.
 const PAGE: usize = 1_000;
 
-/// The sums of one root's journal.
+/// The sums of one tenant's journal.
 pub(super) struct Journal {
-    /// It is kept from its first entry on, without a gap.
+    /// Whether the journal is kept from its first entry on, without a gap.
     pub(super) is_whole: bool,
     sums: HashMap<(Account, i64), Balance>,
 }
 
 impl Journal {
+    /// Reads page after page, until a page is not full.
     pub(super) async fn read(
         ledger: &std::sync::Arc<dyn BudgetLedger>,
         tenant: &Tenant,
@@ -40,17 +49,19 @@ impl Journal {
         }
     }
 
-    /// What an account comes to over all periods.
+    /// What an account comes to, over all periods.
     pub(super) fn total(&self, account: &Account) -> Balance {
         self.sum(account, |_| true)
     }
 
-    /// What an account comes to over the periods that count together in this one.
+    /// What an account comes to, over the periods that count together in this one: one of
+    /// a calendar window, 61 of a rolling one.
     pub(super) fn window(&self, account: &Account, period: Period) -> Balance {
         self.sum(account, |number| counts_in(period, number))
     }
 
-    /// Looks at every other account of the same books, and at every other period.
+    /// Checks every other account of the same tenant, and every other period, for leaks
+    /// and for sums below zero.
     pub(super) fn check_rest(
         &self,
         checked: &[(Account, Period)],

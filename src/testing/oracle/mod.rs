@@ -1,4 +1,26 @@
 //! Do the books hold what the provider billed?
+//!
+//! A budget is right if the bill at the end of the month is no higher than the books say.
+//! The oracle is that sentence as an assertion, made after each test. For every account
+//! that binds the calls, in the account's own unit:
+//!
+//! ```text
+//! billed <= spent + reserved + unseen + allowed
+//! ```
+//!
+//! `unseen` is what the provider generated and the client had no way to count; only the
+//! scripted provider can know it. `allowed` is what the test itself allows. Without
+//! faults the test asks for more: [`exactly`](Oracle::exactly) demands `billed = spent +
+//! reserved`.
+//!
+//! Worked example: a stream is held for 100 tokens at $10 a million and dropped after 5,
+//! while the provider is 3 ahead. It bills 8 tokens, $0.00008. The books charge 5,
+//! $0.00005; unseen are 3, $0.00003. 0.00008 <= 0.00005 + 0.00003, so the books hold; a
+//! client that had charged 4 tokens would be found.
+//!
+//! Rejected: comparing single calls with single charges. A charge may be provisional,
+//! expired, or merged by an exemption, and still the account is right; and a leak shows
+//! only in the sum.
 
 mod journal;
 mod report;
@@ -16,19 +38,23 @@ use crate::{Call, Enforcer, Error, Usd};
 
 /// Holds the books against what a provider billed, in one assertion.
 ///
-/// For every budget that binds the charge sets given it asserts that
-/// - what was billed is no more than what is spent and reserved, but for what
-///   the client had no way to count ([`Bill::usd_unseen`]);
-/// - the journal says the same as the balance;
-/// - nothing is reserved any more, nothing is below zero, and nothing waits
-///   in the enforcer's outbox (which is flushed first).
+/// For every budget that binds the charge sets given, it asserts that
 ///
-/// A hold that was leaked, and a balance below zero, are found on every account
-/// of the same books, in every period, as long as the ledger keeps the whole
-/// journal. Where it does not (a [`MemoryLedger`](crate::MemoryLedger) keeps its
-/// newest 512 entries unless told otherwise), only the present period is
-/// compared, and the report [says so](OracleReport::folded): let the ledger
-/// check itself then, with [`verified_by`](Self::verified_by).
+/// - what was billed is no more than what is spent and reserved, save what the client had
+///   no way to count ([`Bill::usd_unseen`]);
+/// - the journal says the same as the balance;
+/// - nothing is reserved any more, nothing is below zero, and nothing waits in the
+///   enforcer's outbox (which is flushed first).
+///
+/// A hold that was leaked and a balance below zero are found on every account of the same
+/// tenant, in every period, as long as the ledger keeps the whole journal. If the journal
+/// no longer begins at its beginning (a [`MemoryLedger`](crate::MemoryLedger) keeps its
+/// newest 512 entries unless told otherwise), only the present period is compared, and
+/// the report [says so](OracleReport::folded). Let the ledger check itself then, with
+/// [`verified_by`](Self::verified_by).
+///
+/// Dollars, tokens and requests are compared. A provider bills no iterations, tool calls
+/// or seconds, so budgets in those units are checked for leaks only.
 ///
 /// # Example: a charge that was lost is found
 /// ```
@@ -69,7 +95,8 @@ pub struct Oracle<'a> {
 }
 
 impl<'a> Oracle<'a> {
-    /// An oracle over the books of that enforcer.
+    /// An oracle over the books of that enforcer. It binds calls by the enforcer's
+    /// policy, prices and clock as they are when it is asked.
     pub fn of(enforcer: &'a Enforcer) -> Self {
         Self {
             enforcer,
@@ -81,28 +108,64 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    /// Calls of this charge set were billed so. Given again for another charge set, both are looked at.
+    /// States that calls of this charge set were billed so. Call it again for another
+    /// charge set, and both are compared.
     ///
-    /// An account that several charge sets share is held against the sum of
-    /// their bills: [`Bill::only`] splits a bill between them.
+    /// An account that several charge sets share is held against the sum of their bills:
+    /// [`Bill::only`] splits one bill between them. Name the model in the call if a
+    /// budget selects by model.
+    ///
+    /// # Example: a team of two users, one bill split in two
+    /// ```
+    /// use token_budget::testing::{Oracle, Reply, ScriptedProvider};
+    /// use token_budget::call::ScopeKind;
+    /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Usd, Window};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let team = Budget::usd("team", Scope::team("search")?, Usd::dollars(1), Window::day());
+    /// let each = Budget::each_usd("each", ScopeKind::User, Usd::dollars(1), Window::day());
+    /// let enforcer = Enforcer::builder().policy(Policy::new([team, each])?).build();
+    /// let provider = ScriptedProvider::new().otherwise(Reply::tokens(10).input(100));
+    ///
+    /// let of = |user: &str| Call::new("gpt-4o").team("search").user(user).input_tokens(100).output_tokens(10);
+    /// for user in ["ada", "bob"] {
+    ///     let in_flight = enforcer.reserve(&of(user)).await?.or_refusal()?.send();
+    ///     let body = format!(r#"{{"model": "gpt-4o", "user": "{user}", "messages": []}}"#);
+    ///     provider.call("/v1/chat/completions", body.as_bytes()).await?;
+    ///     in_flight.reconcile(Usage::of(100, 10)).await?;
+    /// }
+    ///
+    /// let bill = provider.bill();
+    /// let by = |user: &str| bill.only(|call| call.user.as_deref() == Some(user));
+    /// let oracle = Oracle::of(&enforcer).billed(&of("ada"), &by("ada")).billed(&of("bob"), &by("bob"));
+    /// let report = oracle.exactly().check().await;
+    /// assert_eq!(report.to_string(), "3 accounts checked, 0 differences"); // the team, Ada, Bob
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn billed(mut self, call: &Call, bill: &Bill) -> Self {
         self.charged.push((call.clone(), bill.clone()));
         self
     }
 
-    /// Allows that much more dollars on the bill: for what lay unread in a socket when a client hung up.
+    /// Allows that many dollars more on the bill: for what lay unread in a socket when a
+    /// client hung up. Units other than dollars get no allowance.
     pub fn allowing(mut self, usd: Usd) -> Self {
         self.allowed = usd;
         self
     }
 
-    /// Asserts that exactly what was billed is spent: for scenarios without faults.
+    /// Demands that exactly what was billed is booked. Use it in every scenario without
+    /// faults: it also finds charges that are too high.
     pub fn exactly(mut self) -> Self {
         self.is_exact = true;
         self
     }
 
-    /// Lets holds stand: for a look while calls are running.
+    /// Accepts open holds, for a look while calls are running. The bill has only calls
+    /// that have ended, so the inequality holds at any time.
     pub fn while_running(mut self) -> Self {
         self.is_running = true;
         self
@@ -117,7 +180,7 @@ impl<'a> Oracle<'a> {
     /// Asserts that the books hold.
     ///
     /// # Panics
-    /// With the whole report, where they do not.
+    /// If they do not; the message is the whole report.
     #[expect(clippy::panic, reason = "an assertion, for tests")]
     pub async fn assert_holds(&self) {
         let report = self.check().await;
@@ -126,7 +189,8 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    /// Looks at the books, and reports every difference.
+    /// Compares everything and returns every difference. A ledger that cannot be read is
+    /// a difference, not an error.
     pub async fn check(&self) -> OracleReport {
         let mut report = OracleReport::default();
         self.check_outbox(&mut report).await;
@@ -144,6 +208,7 @@ impl<'a> Oracle<'a> {
         report
     }
 
+    /// Flushes the outbox, and reports what still waits in it.
     async fn check_outbox(&self, report: &mut OracleReport) {
         // What cannot be delivered keeps waiting, and is counted below.
         let _ = self.enforcer.flush().await;
@@ -153,6 +218,10 @@ impl<'a> Oracle<'a> {
         }
     }
 
+    /// Reads journals and balances once, then compares account by account.
+    ///
+    /// The exemption's account of a call may have been charged in place of the budget's
+    /// own, so what is booked for a budget is the sum of both.
     async fn check_accounts(&self, sums: &Sums, report: &mut OracleReport) -> Result<(), Error> {
         report.accounts = sums.accounts.len();
         if sums.is_empty() {

@@ -1,76 +1,83 @@
 //! Which differences did an oracle find?
+//!
+//! The report is meant to be read in the output of a failed test, so each line names the
+//! account, its budget and its window, and gives figures in the account's own unit:
+//! dollars as dollars, tokens as tokens.
 
 use std::fmt;
 
 use crate::values::{Account, Tenant, Unit};
 
-/// What an [`Oracle`](super::Oracle) found.
+/// What an [`Oracle`](super::Oracle) found. Its `Display` is the message of a failed
+/// test.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OracleReport {
-    /// How many accounts were looked at.
+    /// How many accounts were compared. Zero means that no budget bound the calls given: see [`DifferenceKind::NoBudget`].
     pub accounts: usize,
-    /// Every difference; none where the books hold.
+    /// Every difference; empty if the books hold.
     pub differences: Vec<Difference>,
-    /// Books whose journal no longer begins at its beginning: of these, only the present period was compared.
+    /// Tenants whose journal no longer begins at its beginning: of their accounts only the present period was compared.
     pub folded: Vec<Tenant>,
 }
 
-/// Something that should not be.
+/// One thing that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// Where, where that is one account.
+    /// The account, if the difference is about one.
     pub account: Option<Account>,
-    /// What.
+    /// What is wrong, with figures.
     pub kind: DifferenceKind,
 }
 
-/// What should not be; figures in the account's unit, dollars in nano-dollars.
+/// What is wrong. Figures are in the account's unit, dollars in nano-dollars.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DifferenceKind {
-    /// More was billed than is spent and reserved.
+    /// More was billed than is spent and reserved: a charge was lost, or is too low.
     BilledBeyondBooks {
         /// What the provider billed.
         billed: i64,
         /// What is spent and reserved.
         booked: i64,
-        /// What of the bill the client had no way to count, and what was allowed beside it.
+        /// What the client had no way to count, and what the test allows.
         unseen: i64,
     },
-    /// More is booked than was billed, where it should be the same.
+    /// Billed and booked are not the same, and the test asked for [`exactly`](super::Oracle::exactly).
     NotExact {
         /// What the provider billed.
         billed: i64,
         /// What is spent and reserved.
         booked: i64,
     },
-    /// A hold is left.
+    /// A hold is left although everything should have ended: it leaks until it expires.
     StillReserved {
-        /// How much of it.
+        /// How much is reserved.
         reserved: i64,
     },
-    /// A balance is below zero.
+    /// A balance is below zero: something was given back twice.
     Negative {
         /// What is spent.
         spent: i64,
         /// What is reserved.
         reserved: i64,
     },
-    /// The journal adds up to something else than the balance.
+    /// The journal adds up to another figure than the balance.
     JournalDisagrees {
         /// What the journal says was spent.
         journal: i64,
         /// What the balance says.
         balance: i64,
     },
-    /// Commands wait in the enforcer's outbox and cannot be delivered.
+    /// Commands wait in the enforcer's outbox, also after a flush: the ledger does not take them.
     Undelivered {
         /// How many.
         commands: usize,
     },
-    /// No budget binds what was charged, or none that a bill can be held against: nothing was compared.
+    /// Nothing was compared: no budget binds the calls, or only budgets in units that no provider bills.
+    ///
+    /// This is a difference because a test that compares nothing would always pass.
     NoBudget,
     /// The books could not be read.
     Unreadable {

@@ -1,4 +1,14 @@
 //! What was billed to each account, and what does its balance say?
+//!
+//! One account may be bound by several charge sets, in one unit, in the period that runs
+//! now. `Sums` binds each call as the enforcer would, and adds the bills up for each
+//! account.
+//!
+//! Exemptions make it less simple. A call under an exemption is charged to the
+//! exemption's account *in place of* the budget's, and afterwards nobody knows which of
+//! the calls were exempt. So the two accounts are compared together: what is booked on
+//! both, against what was billed for the budget. The exemption's account is checked for
+//! leaks, but no bill is held against it alone.
 
 use super::super::bill::Bill;
 use super::journal::Journal;
@@ -15,16 +25,18 @@ pub(super) struct Sums {
 pub(super) struct Sum {
     pub(super) account: Account,
     pub(super) period: Period,
-    /// `None` where a bill does not count what the account does.
+    /// `None` if a bill does not count what the account counts.
     billed: Option<i64>,
     unseen: i64,
-    /// The exemption's account that may have been charged in this one's place.
+    /// The account of an exemption that may have been charged in place of this one.
     instead: Option<Account>,
-    /// It is such an account itself, and no bill is meant for it alone.
+    /// This is such an account itself, and no bill is meant for it alone.
     is_exemption: bool,
 }
 
 impl Sums {
+    /// Binds every call twice, without exemptions and with them, and adds its bill to
+    /// each account that binds.
     pub(super) fn of(enforcer: &Enforcer, charged: &[(Call, Bill)]) -> Result<Self, Error> {
         let mut sums = Self { accounts: Vec::new() };
         let (policy, prices, now) = (enforcer.policy(), enforcer.prices(), enforcer.now());
@@ -45,6 +57,7 @@ impl Sums {
         Ok(sums)
     }
 
+    /// Whether no account can be held against a bill.
     pub(super) fn is_empty(&self) -> bool {
         self.accounts.iter().all(|sum| sum.billed.is_none())
     }
@@ -55,6 +68,7 @@ impl Sums {
         self.accounts.iter().filter(move |other| Some(&other.account) == instead.as_ref())
     }
 
+    /// The sum of that account, begun at zero if this is the first bill for it.
     fn at(&mut self, account: &Account, period: Period) -> &mut Sum {
         let at = self.accounts.iter().position(|sum| sum.account == *account).unwrap_or(self.accounts.len());
         if at == self.accounts.len() {
@@ -73,7 +87,8 @@ impl Sums {
 }
 
 impl Sum {
-    /// What is booked for this account's calls: of all periods, where the journal is whole.
+    /// What is booked for this account's calls: over all periods if the journal is whole,
+    /// because a test may run over midnight; else in the present one.
     pub(super) fn used(&self, balance: Balance, journal: Option<&Journal>) -> i64 {
         match journal.filter(|journal| journal.is_whole) {
             Some(journal) => journal.total(&self.account).used(),
@@ -81,7 +96,7 @@ impl Sum {
         }
     }
 
-    /// Compares a bill with what is booked.
+    /// Compares the bill with what is booked. This is the oracle's inequality.
     pub(super) fn check_bill(&self, booked: i64, allowed: Usd, is_exact: bool, report: &mut OracleReport) {
         let Some(billed) = self.billed.filter(|_| !self.is_exemption) else { return };
         let mut unseen = self.unseen;
@@ -119,6 +134,7 @@ impl Sum {
         }
     }
 
+    /// Adds a bill, in the unit that this account counts.
     fn add(&mut self, bill: &Bill) {
         let usage = bill.usage();
         let (input, output) = (usage.input().unwrap_or(0), usage.output().unwrap_or(0));
@@ -143,6 +159,7 @@ fn count(tokens: u64) -> i64 {
     i64::try_from(tokens).unwrap_or(i64::MAX)
 }
 
+/// Whether that account is among those that bind.
 fn holds(binding: &Binding, account: &Account) -> bool {
     binding.bound.iter().any(|bound| bound.account == *account)
 }

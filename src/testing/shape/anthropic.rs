@@ -1,4 +1,12 @@
 //! How do Anthropic's messages look?
+//!
+//! Two things of this API trip readers of usage up. First, a stream says its usage twice:
+//! `message_start` has the input and an output that has only begun (1 here),
+//! `message_delta` near the end has the final figures. The last one counts, and adding
+//! both charges a token too many. Second, `input_tokens` leaves out what touches the
+//! cache: the whole input is `input_tokens + cache_creation_input_tokens +
+//! cache_read_input_tokens`. An input of 1,000 of which 800 are read is written as 200
+//! and 800.
 
 use serde_json::{Value, json};
 
@@ -67,6 +75,7 @@ fn tool_block(place: usize, number: usize, tool: &Tool<'_>, frames: &mut Frames)
     push(frames, "content_block_stop", json!({"index": place}));
 }
 
+/// A message object; its usage names the tier, as only this one does.
 fn message(answer: &Answer<'_>, content: Value, stop_reason: Value, told: Option<&Usage>) -> Value {
     let mut message = json!({
         "id": "msg_scripted",
@@ -83,7 +92,7 @@ fn message(answer: &Answer<'_>, content: Value, stop_reason: Value, told: Option
     message
 }
 
-/// Anthropic counts what touches the cache beside the input.
+/// The usage in this API's terms: the cache beside the input, not in it.
 fn usage(told: &Usage, tier: Option<&str>) -> Value {
     let read = told.cached_input().unwrap_or(0);
     let (short, long) = (told.cache_write_5m().unwrap_or(0), told.cache_write_1h().unwrap_or(0));
@@ -106,10 +115,12 @@ fn usage(told: &Usage, tier: Option<&str>) -> Value {
     usage
 }
 
+/// A frame without a token.
 fn push(frames: &mut Frames, event: &str, data: Value) {
     frames.push(Some(event), &typed(event, data));
 }
 
+/// A frame that shows one token.
 fn token(frames: &mut Frames, event: &str, data: Value) {
     frames.token(Some(event), &typed(event, data));
 }

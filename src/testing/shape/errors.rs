@@ -1,10 +1,14 @@
 //! How does a provider say that it does not answer?
+//!
+//! The official clients decide by status *and* body whether to try again, so the body
+//! must be in the provider's own words.
 
 use serde_json::json;
 
 use crate::testing::request::Dialect;
 
-/// An error body in the provider's own shape.
+/// An error body in the shape of that API; a status without a word of its own gets the
+/// general one.
 pub(in crate::testing) fn error_body(dialect: Dialect, status: u16, message: &str) -> String {
     if dialect == Dialect::Messages {
         let kind = match status {

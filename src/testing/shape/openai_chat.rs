@@ -1,4 +1,9 @@
 //! How do OpenAI's chat completions look?
+//!
+//! A stream says its usage only if the request asks for it
+//! (`stream_options.include_usage`), in one frame after the choices and before `[DONE]`.
+//! Without it a client must count by itself. With several choices each token comes once
+//! for each choice, and all of them are billed.
 
 use serde_json::{Value, json};
 
@@ -97,6 +102,8 @@ fn tool_frames(place: usize, tool: &Tool<'_>, delta: impl Fn(Value) -> Value, fr
     }
 }
 
+/// The usage in this API's terms: cached tokens inside the prompt, reasoning inside the
+/// completion.
 fn usage(told: &Usage) -> Value {
     let input = told.input().unwrap_or(0);
     let output = told.output().unwrap_or(0);
@@ -123,6 +130,7 @@ fn call_id(place: usize) -> String {
     format!("call_{}", place.saturating_add(1))
 }
 
+/// Sets a field of an object.
 fn set(object: &mut Value, field: &str, value: Value) {
     if let Some(object) = object.as_object_mut() {
         object.insert(field.to_owned(), value);

@@ -1,4 +1,9 @@
 //! How do OpenAI's responses look?
+//!
+//! A stream of numbered events: the response begins, each output item begins, grows and
+//! ends, and the last event repeats the whole response with its usage. An answer that its
+//! limit cut ends with `response.incomplete`, not with an error. The usage is always
+//! there; nobody has to ask for it.
 
 use serde_json::{Value, json};
 
@@ -42,16 +47,19 @@ struct Events<'a> {
 }
 
 impl Events<'_> {
+    /// An event without a token.
     fn push(&mut self, kind: &str, data: Value) {
         let data = self.numbered(kind, data);
         self.frames.push(Some(kind), &data);
     }
 
+    /// An event that shows one token.
     fn token(&mut self, kind: &str, data: Value) {
         let data = self.numbered(kind, data);
         self.frames.token(Some(kind), &data);
     }
 
+    /// The data with its event's name and number.
     fn numbered(&mut self, kind: &str, mut data: Value) -> Value {
         if let Some(fields) = data.as_object_mut() {
             fields.insert("type".to_owned(), json!(kind));
@@ -61,6 +69,7 @@ impl Events<'_> {
         data
     }
 
+    /// The text: begun, token by token, and once more whole.
     fn message(&mut self, place: usize, answer: &Answer<'_>) {
         let item = json!({"id": "msg_scripted", "type": "message", "status": "in_progress", "role": "assistant", "content": []});
         self.push("response.output_item.added", json!({"output_index": place, "item": item}));
@@ -82,6 +91,8 @@ impl Events<'_> {
         self.push("response.output_item.done", json!({"output_index": place, "item": message(answer)}));
     }
 
+    /// A function call: its name counts as one token, each piece of its arguments as
+    /// another.
     fn tool(&mut self, place: usize, number: usize, tool: &Tool<'_>) {
         let id = item_id(number);
         let begun = call(number, tool, "in_progress", "");
@@ -98,10 +109,12 @@ impl Events<'_> {
     }
 }
 
+/// `incomplete` if the limit cut the answer.
 fn status(answer: &Answer<'_>) -> &'static str {
     if matches!(answer.finish, Finish::Limit) { "incomplete" } else { "completed" }
 }
 
+/// All output items, ended.
 fn output(answer: &Answer<'_>) -> Value {
     let text = (!answer.pieces.is_empty()).then(|| message(answer));
     let tools = answer.tools.iter().enumerate();
