@@ -1,11 +1,40 @@
 //! How are budgets kept on HTTP itself, so that any client works?
 //!
-//! [`HttpBudget`] is the gate: it is shown a request and says whether it may go out, is shown the answer's
-//! head and meters its body. It does no I/O and knows no HTTP library, so that a proxy written by hand can
-//! use it as it stands. With the feature `tower` there is a layer, `BudgetLayer`, for axum, hyper and whatever
-//! else speaks tower; with `reqwest-middleware` a middleware, `BudgetMiddleware`. Both hold no rules of their own.
+//! [`HttpBudget`] is the gate: it is shown a request and says whether the request may go out; it is shown the
+//! answer's head and meters the body. The gate does no I/O and knows no HTTP library, so that a proxy written by
+//! hand can use it as it stands.
 //!
-//! # Example: a proxy of one's own
+//! | you have | use |
+//! | --- | --- |
+//! | an SDK on `reqwest-middleware` | `BudgetMiddleware` (feature `reqwest-middleware`) |
+//! | hyper, axum, or any other tower service | `BudgetLayer` (feature `tower`) |
+//! | a proxy of your own, or another HTTP library | [`HttpBudget`], as in the example below |
+//! | typed requests of your own client | no HTTP at all: [`BudgetEnforcedClient`](crate::BudgetEnforcedClient) |
+//!
+//! Layer and middleware hold no rules of their own; both ask the gate.
+//!
+//! # The life of one request
+//!
+//! 1. [`HttpBudget::who_pays`] looks at the head alone. An unknown path, an ambiguous path or an unknown key is
+//!    refused before a byte of the body is read. What is billed nothing (lists, files) passes.
+//! 2. [`HttpBudget::admit_for`] reads the body, estimates and quotes it, and holds room in every budget that binds.
+//!    If the request names no output limit, one is written into the body, because no request may generate more
+//!    than its hold covers.
+//! 3. [`Admitted::send`] marks the request as sent. From here on, dropping it charges instead of releasing.
+//! 4. [`Exchange::answered`] looks at status and headers: is it a stream, is it readable?
+//! 5. [`Answered::meter`] wraps the body. The call is charged when the body ends, breaks off, or is dropped.
+//!
+//! # What was rejected
+//!
+//! * Guessing unknown paths as free: what costs money behind one would be in no book, so it is refused with 403
+//!   ([`OnUnknownPath`]).
+//! * A rule by `Content-Type` or model name alone: the host names the seller, and the path names the API; only
+//!   together do they say what a body means.
+//! * Buffering streams to charge them at their end: events are handed on as soon as they are whole.
+//! * Errors as Rust errors: a refusal is an HTTP answer in the provider's own shape, so that any client, in any
+//!   language, shows it as it shows the provider's own.
+//!
+//! # Example: a proxy by hand
 //! ```
 //! use token_budget::http::{Denial, HttpBudget, RequestHead, Ruling};
 //! use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};

@@ -1,4 +1,21 @@
 //! Where does one event of a stream end, so that another may follow it or one may be left out?
+//!
+//! The gate must be able to do two things in the middle of a stream: end it with an error
+//! that the client can read, and leave out the usage frame that the client did not ask
+//! for. Both are possible only between two events. So bytes are handed on up to the last
+//! event that is whole, and the rest waits for its end. Most pieces that providers send
+//! end with an event, and are handed on untouched.
+//!
+//! Worked example: the pieces `data: {"a":1}\n\ndata: {"b"` and `:2}\n\n` arrive. The
+//! first is handed on as `data: {"a":1}\n\n`; `data: {"b"` is kept. The second piece
+//! completes it, and `data: {"b":2}\n\n` follows. If the budget ends in between, the half
+//! event is dropped and an error event takes its place.
+//!
+//! | framing | known by its first byte | an event ends |
+//! | --- | --- | --- |
+//! | server-sent events | any other | after a blank line |
+//! | JSON list, JSON lines | `{` or `[` | outside all objects |
+//! | AWS event stream | zero (a length below 16 MiB) | after its stated length |
 
 use std::sync::LazyLock;
 
@@ -10,17 +27,18 @@ use serde::de::IgnoredAny;
 use super::dialect::{Dialect, Problem};
 use super::want::Want;
 
-/// An event larger than this is handed on in parts; a few times the largest image that is streamed.
+/// An event larger than this is handed on in parts: 32 MiB, a few times the largest image
+/// that is streamed. Without the limit one endless event would fill the memory.
 const HELD_BYTES_MAX: usize = 32 << 20;
 
-/// Looked for in every piece, so that the search is made ready once.
+/// Looked for in every piece, so the search is prepared once.
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
 
-/// Hands on whole events alone.
+/// Hands on whole events only.
 ///
-/// An event of which only a part has come is kept back until the rest is there: nobody can use half of one,
-/// and nothing can be said after it. What is handed on is what came, byte for byte, but for the usage frame
-/// where that is hidden.
+/// An event of which only a part has come is kept until the rest is there: nobody can use
+/// half of one, and nothing can be said after it. What is handed on is what came, byte
+/// for byte, save the usage frame if that is hidden.
 #[derive(Debug)]
 pub(super) struct Aligned {
     framing: Framing,
@@ -28,6 +46,7 @@ pub(super) struct Aligned {
     hides_usage: bool,
 }
 
+/// How events are told apart in these bytes.
 #[derive(Clone, Copy, Debug)]
 enum Framing {
     /// Nothing came yet but blanks.
@@ -35,11 +54,12 @@ enum Framing {
     Events,
     Json(Json),
     Aws,
-    /// Too large to keep, or not what it promised: passed on as it comes.
+    /// Too large to keep, or not what it promised: handed on as it comes.
     Opaque,
 }
 
-/// How deep a JSON text is, and how it went before that.
+/// How deep the JSON read so far is, and what stood before this point. Braces inside
+/// texts do not count, so texts and backslashes are followed too.
 #[derive(Clone, Copy, Debug, Default)]
 struct Json {
     depth: u32,
@@ -99,13 +119,14 @@ impl Aligned {
         Passed::Instead(self.shown(whole))
     }
 
-    /// What is left when no more comes.
+    /// What is left after the last piece: an event whose end never came.
     pub(super) fn rest(&mut self) -> Vec<u8> {
         let rest = std::mem::take(&mut self.held);
         self.shown(rest)
     }
 
-    /// Ends the stream with a problem, in place of an event that is not whole.
+    /// Ends the stream with a problem, in place of an event that is not whole. In a JSON
+    /// list the problem becomes the last element, so that the whole stays valid JSON.
     pub(super) fn end_with(&mut self, dialect: Dialect, want: Want, problem: &Problem<'_>) -> Vec<u8> {
         self.held = Vec::new();
         let json = || dialect.body(problem).to_string();
@@ -123,17 +144,21 @@ impl Aligned {
         }
     }
 
+    /// These whole events, without the usage frame if that is hidden.
     fn shown(&self, whole: Vec<u8>) -> Vec<u8> {
         if self.has_usage(&whole) { without_usage(&whole) } else { whole }
     }
 
+    /// Whether a usage frame may be among these bytes; only then are they taken apart.
     fn has_usage(&self, bytes: &[u8]) -> bool {
         self.hides_usage && USAGE.find_iter(bytes).any(|at| is_object_next(bytes, at))
     }
 }
 
 impl Framing {
-    /// Where the last whole event ends, of bytes that begin with one; the first `looked` were looked through before.
+    /// Where the last whole event ends, of bytes that begin with one. The first `looked`
+    /// bytes were searched before, so a long event costs time in proportion to its
+    /// length.
     fn end(&mut self, all: &[u8], looked: usize) -> usize {
         match self {
             Self::Unknown | Self::Opaque => all.len(),
@@ -193,7 +218,9 @@ struct Chunk {
     usage: Option<IgnoredAny>,
 }
 
-/// The extra frame of `include_usage`: one line of data, no choices, and usage.
+/// Whether this is the extra frame of `include_usage`: one line of data, no choices, and
+/// a usage. A chunk with choices *and* usage is kept, because its text belongs to the
+/// client.
 fn is_usage_alone(event: &[u8]) -> bool {
     let Some(data) = event.strip_prefix(b"data:") else { return false };
     let data = data.trim_ascii();
@@ -202,7 +229,9 @@ fn is_usage_alone(event: &[u8]) -> bool {
             .is_ok_and(|chunk| chunk.choices.is_empty() && chunk.usage.is_some())
 }
 
-/// Where the last whole frame ends; `None` where these are no frames.
+/// Where the last whole frame ends; `None` if these are no frames. A frame states its
+/// length in its first four bytes, and has at least the 16 bytes of lengths and
+/// checksums.
 fn aws_end(bytes: &[u8]) -> Option<usize> {
     let mut end = 0_usize;
     while let Some(length) = bytes.get(end..).and_then(|rest| rest.get(..4)) {
@@ -231,6 +260,7 @@ impl Json {
         end
     }
 
+    /// Reads one byte.
     fn step(&mut self, byte: u8) {
         if self.in_text {
             if std::mem::take(&mut self.after_backslash) {

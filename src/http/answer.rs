@@ -1,4 +1,9 @@
 //! How is an answer's body handed on while it is metered?
+//!
+//! Two kinds of answer need two ways. A whole body is handed on unchanged; only its end
+//! waits until the call is charged, so that a client that has read the answer finds the
+//! charge in the books. A stream is metered event by event: its hold grows or is cut, and
+//! what it did not use is given back as it ends.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,11 +20,16 @@ use super::whole::Whole;
 use crate::stream::{StreamError, StreamReader, StreamSeen, WireReader};
 use crate::{InFlight, MeteredStream, Receipt};
 
-/// The body of an answer, piece by piece, charged when it ends, breaks off or is dropped.
+/// The body of an answer, piece by piece. The call is charged when the body ends, breaks
+/// off or is dropped.
 ///
-/// A body that comes whole is unchanged, and charged before its end is handed on. A stream is held for as
-/// it grows, and where its budget ends it ends with an error in the provider's own shape. Its events are
-/// handed on whole, otherwise byte for byte, save a usage frame that the client did not ask for.
+/// A whole body is unchanged, and charged before its end is handed on. A stream ends with
+/// an error in the provider's own shape if its budget ends first (see
+/// [`StreamOptions`](crate::stream::StreamOptions)). Its events are handed on whole, otherwise
+/// byte for byte, save a usage frame that the client did not ask for.
+///
+/// Poll it to its end. A client that stops reading is a client that hung up: the call is
+/// charged for what was seen, and for what may have been generated unseen.
 pub struct MeteredAnswer<S, T> {
     flow: Flow<S, T>,
 }
@@ -33,7 +43,7 @@ struct Streaming<S, T> {
     metered: MeteredStream<S, T>,
     aligned: Aligned,
     terms: ReadingTerms,
-    /// Waits behind what was held back before it.
+    /// A piece that must come after what was kept back before it.
     next: Option<T>,
     has_ended: bool,
 }
@@ -43,7 +53,8 @@ impl<S, T> MeteredAnswer<S, T> {
         Self { flow: Flow::Whole(Whole::new(in_flight, body, closing)) }
     }
 
-    /// The body itself, where it comes whole and unchanged: for what it says of its size.
+    /// The body itself, if it comes whole and unchanged: for what it says of its size.
+    /// `None` for a stream.
     #[must_use]
     pub fn unchanged(&self) -> Option<&S> {
         match &self.flow {
@@ -52,7 +63,7 @@ impl<S, T> MeteredAnswer<S, T> {
         }
     }
 
-    /// Whether the call was charged.
+    /// Whether the call has been charged or given back.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         match &self.flow {
@@ -77,10 +88,12 @@ where
 }
 
 impl<S, T> MeteredAnswer<S, T> {
-    /// Hears, once, what the call was charged when its answer has ended, broken off or been dropped: nothing where
-    /// nobody said what it used, so that it was given back, or charged as an abandoned call.
+    /// Calls `hear` once, with what the call was charged, when its answer has ended,
+    /// broken off or been dropped. `None` if nobody said what the call used, so that it
+    /// was given back or charged as an abandoned call.
     ///
-    /// Called on whatever thread the answer ends; like an observer, it must not wait.
+    /// The closure runs on whatever thread the answer ends; like an observer, it must not
+    /// wait.
     #[must_use]
     pub fn on_ended(self, hear: impl FnOnce(Option<&Receipt>) + Send + 'static) -> Self {
         let flow = match self.flow {
@@ -161,7 +174,8 @@ where
         }
     }
 
-    /// What of a piece is handed on now.
+    /// What of a piece is handed on now; `None` if all of it waits for the end of its
+    /// event.
     fn shown(&mut self, piece: T) -> Option<T> {
         if piece.bytes().is_empty() {
             // Trailers come behind everything else.
@@ -180,7 +194,7 @@ where
     }
 }
 
-/// Reads what a piece carries off the wire.
+/// Reads usage off the bytes of a piece.
 struct PieceReader(WireReader);
 
 impl<T: Piece> StreamReader<T> for PieceReader {

@@ -1,4 +1,12 @@
 //! What does a body ask for, and how is it changed so that it asks for no more than is held?
+//!
+//! The body is read once, without a copy, into a document that remembers where each
+//! member stands. So a limit or an option is written into the client's own text at the
+//! right place, and everything else stays as the client wrote it, down to the last blank.
+//!
+//! A body that a server might read otherwise is refused. `{"max_tokens": 5, "max_tokens":
+//! 50000}` is valid JSON; one parser takes the first value and another the last. Held by
+//! the one and sent to the other, the call could cost ten thousand times its hold.
 
 use std::borrow::Cow;
 
@@ -25,7 +33,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// Reads a body, and completes the call that says who pays by what it asks for.
+    /// Reads a body, and completes the call that says who pays by what the body asks for.
     pub(super) fn read(route: &Route, body: &'a [u8], charge: Call) -> Result<(Self, Call), Error> {
         let body = request_text(body)?;
         let document = request_document(body)?;
@@ -56,7 +64,8 @@ impl<'a> Asked<'a> {
         Object::of(&self.document)
     }
 
-    /// Asks for usage in the stream's last frame; false where the client has asked for it itself.
+    /// Asks for usage in the stream's last frame; `false` if the client has asked for it
+    /// itself, so that the frame is not hidden from it.
     pub(super) fn ask_for_usage(&self, edits: &mut Edits) -> bool {
         const ASKED: &str = "{\"include_usage\":true}";
         let body = self.object();
@@ -73,14 +82,15 @@ impl<'a> Asked<'a> {
         true
     }
 
-    /// The body to send in place of the client's; `None` where it is to be sent as it came.
+    /// The body to send in place of the client's; `None` if it is to be sent as it came.
     pub(super) fn edited(&self, edits: Edits) -> Option<Vec<u8>> {
         (!edits.is_empty()).then(|| edits.apply(self.body).into_bytes())
     }
 }
 
-/// A name of which a server may see another value than was read here: it stands in an object twice, stands
-/// there in another case, which some servers take for the same, or has a number written as text.
+/// A name of which a server may see another value than was read here: the name stands in
+/// an object twice, or in another case that some servers take for the same, or it has a
+/// number written as text.
 fn ambiguous(body: &Object<'_>, language: &'static Language) -> Option<String> {
     let nested: Vec<_> = language.nested.iter().filter(|name| body.place_of(name).is_some()).collect();
     if let [_, second, ..] = nested.as_slice() {
@@ -99,11 +109,12 @@ fn ambiguous(body: &Object<'_>, language: &'static Language) -> Option<String> {
     })
 }
 
-/// Names by which anything is decided, at the top or inside.
+/// Names that decide how a request is held, at the top or inside.
 const READ: [&str; 6] = ["model", "stream", "stream_options", "include_usage", "service_tier", "serviceTier"];
 
-/// Fields of a body that are read by exactly these names: what is read by the model, how often, by which models, and
-/// for which fees.
+/// Fields of a body that are read by exactly these names: what the model reads, how
+/// often, by which models, and for which fees. Another spelling of one of them
+/// (`Messages`) is refused, because some servers would accept it.
 const FIELDS: [&str; 46] = [
     "messages",
     "message",
@@ -153,11 +164,12 @@ const FIELDS: [&str; 46] = [
     "search_options",
 ];
 
+/// The client's mistake, which is answered with 400.
 fn unreadable(problem: &str) -> Error {
     Error::new(ErrorKind::Unreadable, format!("request: {problem}"))
 }
 
-/// The call: who pays by the charge, everything else by the request.
+/// Completes the call: who pays comes from the charge, everything else from the request.
 fn complete(route: &Route, shape: RequestShape, charge: Call) -> Call {
     let mut call = charge;
     // A model that the charge names stands, whatever the request says; others that its body lists may still answer.

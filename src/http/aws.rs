@@ -1,4 +1,17 @@
 //! How does an AWS event stream carry an exception?
+//!
+//! Bedrock streams are binary frames. Clients check both checksums, so a problem in the
+//! middle of a stream must be a correct frame, or the client reports a broken connection
+//! instead of a budget.
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 4 | length of the whole frame |
+//! | 4 | length of the headers |
+//! | 4 | CRC-32 of the eight bytes before |
+//! | … | headers: name length (1), name, type 7 for text (1), value length (2), value |
+//! | … | payload: JSON |
+//! | 4 | CRC-32 of everything before |
 
 use flate2::Crc;
 
@@ -26,6 +39,7 @@ pub(super) fn exception(kind: &str, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// CRC-32 as gzip has it, big-endian.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
     let mut crc = Crc::new();
     crc.update(bytes);

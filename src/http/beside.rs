@@ -1,10 +1,20 @@
 //! What do the paths want that generate nothing by themselves, and those whose cost no answer tells?
+//!
+//! Every provider has dozens of paths beside the few that generate text. Each one is
+//! known here by name, for one of two reasons: it costs nothing by itself and may pass
+//! (`Want::Nothing`), or it costs something that no answer will tell and is refused
+//! (`Want::Unmetered`), with the reason in the message. What is in neither list is
+//! unknown, and refused as well. `docs/PROVIDERS.md` has the table for people.
+//!
+//! A path is compared segment by segment, never by its beginning: an id may be any word,
+//! so `/v1/vector_stores/files/files` is a store that is called "files".
 
 use super::dialect::Dialect;
 use super::unmetered::Unmetered;
 use super::want::Want;
 
-/// What a POST to that path wants, where it is none of those that are metered; the segments are in small letters.
+/// What a POST to that path wants, if it is none of those that are metered. The segments
+/// are in lower case.
 pub(super) fn beside(path: &[&str], provider: Option<&str>) -> Option<(Dialect, Want)> {
     let resource = resource(path);
     let want = stored(resource, provider)
@@ -13,8 +23,9 @@ pub(super) fn beside(path: &[&str], provider: Option<&str>) -> Option<(Dialect, 
     Some((dialect(path), want))
 }
 
-/// A thing that is kept and cannot be metered, behind a base that is not known: `llm/vector_stores/vs/files` is storage
-/// before it is a file.
+/// A thing that is kept and cannot be metered, behind a base path that is not known:
+/// `llm/vector_stores/vs/files` is storage before it is a file. Only refusals are looked
+/// for behind a base, because a wrong pass would be a hole.
 fn stored_further_on(resource: &[&str], provider: Option<&str>) -> Option<Want> {
     let mut further = (1..resource.len()).filter_map(|at| stored(resource.get(at..)?, provider));
     further.find(|want| matches!(want, Want::Unmetered(_)))
@@ -64,7 +75,8 @@ fn stored(resource: &[&str], provider: Option<&str>) -> Option<Want> {
     })
 }
 
-/// The rest, known by their ends, whatever stands in front.
+/// The rest, known by their ends, whatever stands in front: gateways put base paths
+/// there.
 fn by_end(path: &[&str]) -> Option<Want> {
     Some(match path {
         [.., "messages", "count_tokens"]
@@ -98,7 +110,7 @@ fn resource<'a, 's>(path: &'a [&'s str]) -> &'a [&'s str] {
     }
 }
 
-/// The language in which such a path is answered, where the seller does not tell.
+/// The language in which such a path is answered, if the seller does not tell.
 fn dialect(path: &[&str]) -> Dialect {
     let has = |known: &[&str]| path.iter().any(|segment| known.contains(segment));
     match path {

@@ -12,7 +12,12 @@ use parking_lot::Mutex;
 use super::answer::MeteredAnswer;
 use super::exchange::Answered;
 
-/// The body of an answer that went through the layer: metered, passed by, or a refusal.
+/// The body of an answer that went through the layer or the middleware: metered, passed
+/// by, or a refusal.
+///
+/// Its trailers and its size hint are the provider's, unless the answer is a stream,
+/// whose length may change. Reading it to the end charges the call before the end is
+/// handed on; dropping it earlier charges what was seen.
 pub struct MeteredBody<B> {
     // Makes the body `Sync`, as some clients ask. Polled through `get_mut`; locked only to tell its size and end.
     flow: Mutex<Flow<B>>,
@@ -63,7 +68,8 @@ impl<B: Body<Data = Bytes>> Body for MeteredBody<B> {
         }
     }
 
-    /// Never before the call is charged: who is told of the end asks no further.
+    /// False until the call is charged, because a caller that is told of the end asks no
+    /// further, and the charge would never be made.
     fn is_end_stream(&self) -> bool {
         match &*self.flow.lock() {
             Flow::Metered(answer) => {
@@ -88,7 +94,7 @@ impl<B: Body<Data = Bytes>> Body for MeteredBody<B> {
     }
 }
 
-/// The frames of a body, one by one.
+/// The frames of a body, as a stream.
 struct Frames<B>(Pin<Box<B>>);
 
 impl<B: Body<Data = Bytes>> Stream for Frames<B> {

@@ -1,4 +1,17 @@
 //! How does a provider tell its clients that something is wrong?
+//!
+//! A refusal that a client cannot parse is a crash in the client. So every problem is
+//! written in the language of the API that was called: where its SDK looks for the
+//! message, with the type that its SDK maps to an exception, and in the middle of a
+//! stream as the event that ends it. The whole decision stands beside these fields, under
+//! `budget`, for programs that want the figures.
+//!
+//! The same refusal, with status 402, for two clients:
+//!
+//! ```text
+//! OpenAI     {"error": {"message": "…", "type": "insufficient_quota", "param": null, "code": "budget_exceeded"}, "budget": {…}}
+//! Anthropic  {"type": "error", "error": {"type": "billing_error", "message": "…"}, "budget": {…}}
+//! ```
 
 use serde_json::{Value, json};
 
@@ -22,7 +35,7 @@ pub(super) enum Dialect {
 #[derive(Debug)]
 pub(super) struct Problem<'a> {
     pub(super) status: u16,
-    /// For programs: `budget_exceeded`.
+    /// What went wrong, for programs: `budget_exceeded`.
     pub(super) code: &'static str,
     pub(super) message: String,
     pub(super) decision: Option<&'a Decision>,
@@ -64,7 +77,8 @@ impl Dialect {
         body
     }
 
-    /// The provider's own word for a problem of that status.
+    /// The provider's own word for a problem of that status: what its SDK maps to an
+    /// exception.
     pub(super) fn kind(self, status: u16) -> &'static str {
         match (self, status) {
             (Self::OpenAi, 402) => "insufficient_quota",
@@ -119,7 +133,7 @@ impl Dialect {
     }
 }
 
-/// Google's details: when to come again.
+/// Google's details: the reason, and when to come again.
 fn details(problem: &Problem<'_>) -> Value {
     let reason = json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": problem.code, "domain": "token-budget"});
     match problem.retry_after {

@@ -1,4 +1,9 @@
 //! May this request go out, and as what?
+//!
+//! The gate is the only place with rules. Layer, middleware and proxies by hand bring
+//! requests to it and carry out what it rules. It reads everything from the request
+//! itself: the seller from the host, the API from the path, the model, limits and options
+//! from the body; only *who pays* is the application's to say.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,31 +26,36 @@ use crate::{Call, Enforcer};
 type Charging = dyn Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync;
 type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
 
-/// Keeps budgets on HTTP requests: rules on each, and meters what comes back.
+/// Keeps budgets on HTTP requests: rules on each request, and meters what comes back.
 ///
-/// A request to a known path of any provider's API is read, held for in every budget that binds, and
-/// settled by what its answer says. The provider is found by the host, the model by the path or the body.
-/// Requests that generate nothing (lists, files, counting tokens) pass.
+/// A request to a known path of any provider's API is read, held for in every budget that
+/// binds, and charged by what its answer says. The provider is found by the host, the
+/// model by the path or the body. Requests that generate nothing (lists, files, counting
+/// tokens) pass.
 ///
 /// A refusal is an HTTP answer in the provider's own shape:
 ///
 /// | status | when |
 /// | --- | --- |
-/// | 402 | a budget is exhausted, the call can never fit, the scope is frozen, no budget binds the call, its input was never said, a fee has no rate |
+/// | 402 | a budget is exhausted, the call can never fit, the scope is frozen, no budget binds the call, its input was never said, or a fee has no rate |
 /// | 404 | the model has no price, and nothing else refuses: `model_not_found`, as the provider would say it |
-/// | 429 with `Retry-After` | the same, but room is back within a minute ([`waiting_at_most`](Self::waiting_at_most)) |
+/// | 429 with `Retry-After` | as 402, but room is back within a minute ([`waiting_at_most`](Self::waiting_at_most)) |
 /// | 503 | the ledger cannot be reached |
 /// | 500 | the budget could not be asked for another reason: a sum that does not fit |
 /// | 400, 413 | a body that cannot be read, can be read in two ways, cannot be limited, or is too large |
-/// | 400, 401, 403 | the application's own [`Denial`]; 403 also a path whose cost nobody here can tell (the message says why), or that servers read in different ways ([`fold_path`](super::fold_path)), and a header that asks for another method |
+/// | 400, 401, 403 | the application's own [`Denial`]; 403 also for a path whose cost nobody here can tell (the message says why) or that servers read in different ways ([`fold_path`](super::fold_path)), and for a header that asks for another method |
 ///
-/// Where all observe ([`Policy::observes_only`](crate::Policy::observes_only)), a path whose cost cannot be told and a
-/// body that cannot be held for pass unmetered, with an event
-/// ([`Event::WouldRefuse`](crate::Event::WouldRefuse)), and nothing is written into a body. What stays refused is what
-/// no budget decides: the application's own denial, a body too large to be read, a path or header that servers read in
-/// different ways; and what is charged to a run, whose own limits hold all the same.
+/// If the whole policy observes
+/// ([`Policy::observes_only`](crate::Policy::observes_only)), a path whose cost cannot be
+/// told and a body that cannot be held for pass unmetered, with an event
+/// ([`Event::WouldRefuse`](crate::Event::WouldRefuse)), and nothing is written into a
+/// body. Some requests stay refused, because no budget decides them: the application's
+/// own denial, a body too large to be read, and a path or header that servers read in
+/// different ways. What is charged to a run is refused as well, because the run's own
+/// limits hold all the same.
 ///
-/// Official clients retry 429 and 503. Every other refusal says `x-should-retry: false`, and they heed it.
+/// Official clients retry 429 and 503. Every other refusal says `x-should-retry: false`,
+/// and the official clients of OpenAI and Anthropic obey it.
 ///
 /// # Example: who pays is read off a header
 /// ```
@@ -78,41 +88,46 @@ pub struct HttpBudget {
     pub(super) usage_hosts: Arc<[CompactString]>,
 }
 
-/// What becomes of a request to a path that nobody here knows, or whose cost cannot be told: a batch, a run over a
-/// stored thread, something that is kept for a fee, a socket.
+/// Sets what happens to a request whose path is unknown or whose cost cannot be told: a
+/// batch, a run over a stored thread, something that is kept for a fee, a socket.
+/// Default: refuse.
 ///
-/// `docs/PROVIDERS.md` lists which paths are known, and why each is metered, passed or refused.
+/// `docs/PROVIDERS.md` lists which paths are known, and why each is metered, passed or
+/// refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnUnknownPath {
-    /// It is refused with 403: whatever costs money behind it would be in no book. Where all observe, it passes with an
-    /// event.
+    /// The request is refused with 403, because whatever costs money behind it would be in no book. If the whole
+    /// policy observes, it passes with an event.
     #[default]
     Refuse,
-    /// It passes, unmetered.
+    /// The request passes, unmetered. Choose this only for hosts whose other paths you know.
     Pass,
 }
 
-/// What is to be done with a request.
+/// What the caller must do with a request.
 #[derive(Debug)]
 #[must_use = "an admitted request that is dropped gives its room back"]
 pub enum Ruling {
-    /// It is billed nothing, or nobody is asked to know: send it as it is, and hand its answer on as it comes.
+    /// Send the request as it is, and hand its answer on as it comes: it is billed nothing, or nobody asked to know.
     Pass,
-    /// Answer this; do not send it.
+    /// Answer the client with this; do not send the request.
     Refused(HttpRefusal),
-    /// Room is held: send it.
+    /// Send the request: room is held for it.
     Admitted(Box<Admitted>),
 }
 
 impl HttpBudget {
-    /// The largest request body that is read, unless set otherwise: 32 MiB, the largest that a provider takes.
+    /// The largest request body that is read, unless set otherwise: 32 MiB, the largest
+    /// that a provider takes.
     pub const BODY_BYTES: usize = 32 << 20;
 
     /// Keeps the budgets of `enforcer`; `charging` says who pays for a request.
     ///
-    /// What it returns is completed by the body: prompt, output limit, choices, tier. A model or provider
-    /// that it names stands, and is what the call is priced as.
+    /// The call that `charging` returns needs scopes and tags only; the body completes
+    /// it: prompt, output limit, choices, tier. A model or provider that `charging` names
+    /// stands, and is what the call is priced as. `charging` sees the head only, and runs
+    /// before the body is read.
     pub fn new(
         enforcer: Enforcer,
         charging: impl Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync + 'static,
@@ -131,38 +146,42 @@ impl HttpBudget {
         }
     }
 
-    /// Says how streams are metered.
+    /// Sets how streams are held and metered. Default: held for their whole output limit.
     #[must_use]
     pub fn streams(mut self, options: StreamOptions) -> Self {
         self.streams = options;
         self
     }
 
-    /// Writes into every body the output limit that its hold covers; one that cannot be limited is refused.
+    /// Writes into every body the output limit that its hold covers; a request that
+    /// cannot be limited is refused with 400.
     #[must_use]
     pub fn clamp_output(mut self) -> Self {
         self.fitting = self.fitting.clamping();
         self
     }
 
-    /// Says what becomes of requests that name no output limit; without, what the enforcer was built with: one is
-    /// written into the body, which is otherwise sent as it came.
+    /// Sets what happens to requests that name no output limit. Default: what the
+    /// enforcer was built with, which is to write a limit into the body.
     ///
-    /// A signed body, and Bedrock's Invoke, are never changed: they are held for the most that the model generates.
+    /// A signed body, and Bedrock's Invoke, are never changed: they are held for the most
+    /// that the model generates.
     #[must_use]
     pub fn on_no_limit(mut self, choice: OnNoLimit) -> Self {
         self.on_no_limit = Some(choice);
         self
     }
 
-    /// Where a request has no room, shortens its output to what is affordable, but not below that many tokens.
+    /// Shortens the output of a request that has no room to what is affordable, but not
+    /// below that many tokens.
     #[must_use]
     pub fn fit_to_room(mut self, output_tokens_min: u64) -> Self {
         self.fitting = self.fitting.to_room(output_tokens_min);
         self
     }
 
-    /// Refuses larger request bodies with 413, and reads no larger answers; 32 MiB is the most that can be read.
+    /// Refuses larger request bodies with 413, and reads no larger answers. 32 MiB is the
+    /// most that can be set.
     #[must_use]
     pub fn largest_body(mut self, bytes: usize) -> Self {
         self.body_bytes_max = bytes.min(Self::BODY_BYTES);
@@ -210,33 +229,38 @@ impl HttpBudget {
         self
     }
 
-    /// Says what becomes of paths that nobody here knows.
+    /// Sets what happens to paths that are unknown or cannot be metered.
     #[must_use]
     pub fn unknown_paths(mut self, choice: OnUnknownPath) -> Self {
         self.unknown_paths = choice;
         self
     }
 
-    /// Answers 429 where room is back within that time, and 402 beyond it: a minute, unless set otherwise.
+    /// Answers 429 if room is back within that time, and 402 beyond it. Default: a
+    /// minute.
     ///
-    /// The official clients honour a `Retry-After` of up to a minute, and otherwise retry by a clock of their own.
+    /// The official clients honour a `Retry-After` of up to a minute, and otherwise retry
+    /// by a clock of their own.
     #[must_use]
     pub fn waiting_at_most(mut self, time: Duration) -> Self {
         self.retry_within = time;
         self
     }
 
-    /// Asks that host too, and those below it, for usage at the end of OpenAI-shaped streams.
+    /// Asks that host too, and those below it, for usage at the end of OpenAI-shaped
+    /// streams.
     ///
-    /// The frame that it then sends is hidden from a client that has not asked for it. Hosts that document
-    /// `stream_options` are known; some others refuse a request that carries it.
+    /// The frame that the host then sends is hidden from a client that has not asked for
+    /// it. Hosts that document `stream_options` are known; some others refuse a request
+    /// that carries it, so try it once before you turn it on.
     #[must_use]
     pub fn inject_usage_for(mut self, host: impl Into<CompactString>) -> Self {
         self.usage_hosts = self.usage_hosts.iter().cloned().chain([host.into()]).collect();
         self
     }
 
-    /// Names the provider of a request, as price tables do, where its host does not tell: behind a proxy.
+    /// Names the provider of a request, as price tables do, if its host does not tell:
+    /// behind a proxy or a gateway.
     #[must_use]
     pub fn provider_of(
         mut self,
@@ -252,9 +276,10 @@ impl HttpBudget {
         &self.enforcer
     }
 
-    /// How large a body [`admit`](Self::admit) wants to see of such a request, in bytes; `None` where it needs none.
+    /// How large a body [`admit`](Self::admit) wants to see of such a request, in bytes;
+    /// `None` if it needs none.
     ///
-    /// A body that turns out larger is answered with [`too_large`](Self::too_large).
+    /// Answer a body that turns out larger with [`too_large`](Self::too_large).
     #[must_use]
     pub fn wants_body(&self, head: &RequestHead<'_>) -> Option<usize> {
         self.route(head).want.is_billed().then_some(self.body_bytes_max)
@@ -272,15 +297,17 @@ impl HttpBudget {
         HttpRefusal::plain(self.route(head).dialect, 400, "unreadable_request", text)
     }
 
-    /// The application's own denial as an answer: for requests that [`admit`](Self::admit) passes without
-    /// asking who pays, and that not everybody may make.
+    /// The application's own denial as an answer, for requests that
+    /// [`admit`](Self::admit) passes without asking who pays, and that not everybody may
+    /// make.
     pub fn denied(&self, head: &RequestHead<'_>, denial: Denial) -> HttpRefusal {
         HttpRefusal::denied(self.route(head).dialect, denial)
     }
 
     /// Rules on a request, and holds room for it in every budget that binds.
     ///
-    /// Ask when the way to the provider is free: what is held for a request that waits is held from others.
+    /// Ask when the way to the provider is free (a connection, a permit of a rate
+    /// limiter): room that is held for a waiting request is room that others lack.
     pub async fn admit(&self, head: &RequestHead<'_>, body: &[u8]) -> Ruling {
         match self.who_pays(head) {
             HeadRuling::Pass => Ruling::Pass,
@@ -289,6 +316,7 @@ impl HttpBudget {
         }
     }
 
+    /// What the request wants, by its head.
     pub(super) fn route(&self, head: &RequestHead<'_>) -> Route {
         Route::of(head, self.naming.as_ref().and_then(|naming| naming(head)))
     }

@@ -1,22 +1,29 @@
 //! What does a request say before its body?
+//!
+//! Everything here is known before the body: method, host, path, headers. Nothing here is
+//! trusted to be unique: HTTP allows a header twice, a host with a port, a path in many
+//! spellings. The host is compared without port and final dot, and the path is
+//! [folded](super::fold_path) before it is judged.
 
 use std::fmt;
 use std::time::Duration;
 
 /// The headers of a request or an answer, in whatever type they come.
 ///
-/// Names are compared without regard to case. Lists of pairs implement it, and with a feature for HTTP
-/// `http::HeaderMap` does.
+/// Names are compared without regard to case. Lists of pairs implement it; with a feature
+/// for HTTP, `http::HeaderMap` does.
 pub trait Headers: Sync {
-    /// The first value under that name, where it is text.
+    /// The first value under that name, if it is text.
     fn header(&self, name: &str) -> Option<&str>;
 
-    /// Whether there is a value under that name, be it text or not.
+    /// Whether there is a value under that name, text or not. Security rules ask this: a
+    /// header that is no text must not look absent.
     fn has_header(&self, name: &str) -> bool {
         self.header(name).is_some()
     }
 }
 
+/// The first pair of that name.
 fn first<'a, N: AsRef<str>, V: AsRef<str>>(pairs: &'a [(N, V)], name: &str) -> Option<&'a str> {
     let found = pairs.iter().find(|(known, _)| known.as_ref().eq_ignore_ascii_case(name));
     found.map(|(_, value)| value.as_ref())
@@ -53,6 +60,7 @@ impl Headers for ::http::HeaderMap {
 
 /// What a request says before its body: all that decides who pays.
 ///
+/// # Example: a port and a query are left out
 /// ```
 /// use token_budget::http::RequestHead;
 ///
@@ -71,34 +79,34 @@ pub struct RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// A request of that method to that host and path; a port, a query and the dot behind a
-    /// whole name are left out.
+    /// A request of that method to that host and path. A port, a query, and the dot
+    /// behind a complete host name are left out.
     pub fn new(method: &'a str, host: &'a str, path: &'a str, headers: &'a dyn Headers) -> Self {
         let path = path.split(['?', '#']).next().unwrap_or("");
         Self { method, host: without_port(host), path, headers, timeout: None }
     }
 
-    /// States how long the client waits for the whole answer, so that the hold outlives it; a time-out that
-    /// the charge itself states stands.
+    /// States how long the client waits for the whole answer, so that the hold outlives
+    /// it. A time-out that the charge itself states is kept.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long the client waits for the whole answer, where that is known.
+    /// How long the client waits for the whole answer, if that is known.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout
     }
 
-    /// The method, in capitals: `POST`.
+    /// The method as it was given: `POST`.
     #[must_use]
     pub fn method(&self) -> &'a str {
         self.method
     }
 
-    /// The host without its port; empty where the request names none.
+    /// The host without its port; empty if the request names none.
     #[must_use]
     pub fn host(&self) -> &'a str {
         self.host
@@ -110,19 +118,22 @@ impl<'a> RequestHead<'a> {
         self.path
     }
 
-    /// The first header of that name, where it is text.
+    /// The first header of that name, if it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.header(name)
     }
 
-    /// Whether there is a header of that name, be it text or not.
+    /// Whether there is a header of that name, text or not.
     #[must_use]
     pub fn has_header(&self, name: &str) -> bool {
         self.headers.has_header(name)
     }
 
-    /// The token behind `Authorization: Bearer`, or the key in `x-api-key`, `api-key` or `x-goog-api-key`.
+    /// The token behind `Authorization: Bearer`, or else the key in `x-api-key`,
+    /// `api-key` or `x-goog-api-key`.
+    ///
+    /// It is a secret: look up whose key it is, and charge that id, never the key itself.
     #[must_use]
     pub fn api_key(&self) -> Option<&'a str> {
         let bearer = self.header("authorization").and_then(|value| {
@@ -141,6 +152,7 @@ impl fmt::Debug for RequestHead<'_> {
     }
 }
 
+/// The host's name alone: `[::1]:8080` → `[::1]`, `api.openai.com.` → `api.openai.com`.
 fn without_port(host: &str) -> &str {
     let name = match host.rsplit_once(':') {
         // A colon inside brackets belongs to an IPv6 address.

@@ -1,4 +1,17 @@
 //! How is room held for a request, and what body is sent under it?
+//!
+//! The order matters here. The body is read, the call is completed, the dearest of the
+//! models that may answer is chosen, and room is held. Only then is the body changed, to
+//! ask for no more than is held. If the first attempt finds no room, the output may be
+//! shortened, and after that the prompt trimmed ([`trimmed`](super::trimmed)); each
+//! attempt is a reserve of its own, with an id of its own.
+//!
+//! Worked example: $0.10 is left, output costs $10 a million, and the request may
+//! generate 16,000 tokens for a prompt of $0.02. Held would be $0.18, which does not fit.
+//! With [`fit_to_room`](super::HttpBudget::fit_to_room)`(1_000)` the output is shortened
+//! to what $0.08 buys, 8,000 tokens, and that limit is written into the body. Had less
+//! than 1,000 been affordable, the refusal would stand, and the prompt be trimmed if that
+//! is allowed.
 
 use compact_str::CompactString;
 use memchr::memmem;
@@ -32,6 +45,7 @@ pub(super) struct NoRoom {
 }
 
 impl HttpBudget {
+    /// Holds room for the body as it is, or trimmed if that is wanted and needed.
     pub(super) async fn hold(
         &self,
         head: &RequestHead<'_>,
@@ -50,7 +64,8 @@ impl HttpBudget {
         }
     }
 
-    /// Room for a body as it stands; for one that was trimmed, in the room that was found for it.
+    /// Holds room for a body as it stands; for one that was trimmed, in the room that was
+    /// found for it.
     pub(super) async fn hold_body(
         &self,
         head: &RequestHead<'_>,
@@ -112,7 +127,8 @@ impl HttpBudget {
         Ok(Held::Ruled(Ruling::Admitted(Box::new(Admitted { reservation, body: sent, terms }))))
     }
 
-    /// What becomes of a request that cannot be held for: refused, or passed unmetered where all observe.
+    /// What becomes of a request that cannot be held for: refused, or passed unmetered if
+    /// the whole policy observes and no run pays.
     fn unheld(&self, route: &Route, is_of_run: bool, error: &Error) -> Result<Held, HttpRefusal> {
         if is_of_run || !self.observes_only() {
             return Err(HttpRefusal::failed(route.dialect, error));
@@ -126,7 +142,8 @@ impl HttpBudget {
         HttpRefusal::of(route.dialect, &problem_of_refusal(decision, self.retry_within))
     }
 
-    /// Room for the call, with its output shortened where that was asked for, or to what is left beside a trimmed prompt.
+    /// Holds room for the call, with its output shortened if that is wanted, or to what
+    /// is left beside a trimmed prompt.
     async fn reserve(
         &self,
         route: &Route,
@@ -161,11 +178,16 @@ fn tiers_of<'a>(head: &RequestHead<'a>) -> impl Iterator<Item = &'a str> {
     words.into_iter()
 }
 
+/// Tokens of Anthropic's larger context, which costs more for each token of a long
+/// prompt.
 const MILLION: u64 = 1_000_000;
 
-/// Whether Anthropic's larger context is asked for: in a header, or in the body where a cloud takes it there.
+/// Whether Anthropic's larger context is asked for: in a header, or in the body, where
+/// some clouds take it.
 ///
-/// A prompt that only speaks of it is held for more than it needs, and at most for what its bytes may be.
+/// The body is searched for the word and not parsed. A prompt that only speaks of it is
+/// held for more than it needs, and at most for what its bytes may be: too much is given
+/// back, too little would be a hole.
 fn asks_for_a_million(head: &RequestHead<'_>, body: &[u8]) -> bool {
     const MARK: &str = "context-1m";
     head.header("anthropic-beta").is_some_and(|betas| betas.contains(MARK))

@@ -1,4 +1,16 @@
 //! How is a request told how much it may generate, and which cannot be told?
+//!
+//! No request is sent that may generate more than its hold covers. A request that names a
+//! higher limit, or none, gets the limit of its hold written into the body, in the field
+//! that this API has for it. Three kinds of body cannot be told: signed ones, which a
+//! change would break; Bedrock's Invoke without a limit, whose models have names of their
+//! own for it; and OpenAI's predictions, beside which no limit is accepted. These are
+//! held for the model's maximum. If a limit must be sent all the same
+//! ([`clamp_output`](super::HttpBudget::clamp_output)), they are refused with 400.
+//!
+//! Worked example: `{"max_tokens": 100000, …}` under a cap of 4,000 tokens a call is held
+//! for 4,000. The figure in the body becomes `4000`, and every other byte stays. A
+//! request for 500 is held for 500 and sent as it came.
 
 use compact_str::CompactString;
 
@@ -16,7 +28,8 @@ use crate::values::no_limit::{ApiLimit, OutputTerms};
 use crate::{Call, Reservation};
 
 impl HttpBudget {
-    /// What is known of a request's output beside the limit that it names.
+    /// What is known of a request's output beside the limit that it names: whether a
+    /// limit can be written, how much it thinks, and what to do without one.
     pub(super) fn output_terms(
         &self,
         head: &RequestHead<'_>,
@@ -34,7 +47,8 @@ impl HttpBudget {
         OutputTerms { on_no_limit, api, thinking: asked.thinking(), is_sealed, ..terms }
     }
 
-    /// Writes the limit that is held for, where the request asks for more or may ask for anything.
+    /// Writes the limit that is held for, if the request asks for more or may ask for
+    /// anything.
     pub(super) fn limit(
         &self,
         edits: &mut Edits,
@@ -60,7 +74,8 @@ impl HttpBudget {
     }
 }
 
-/// Whether the body is signed, as AWS's own clients sign it, or bears a digest: changed, it would be refused.
+/// Whether the body is signed, as AWS's own clients sign it, or bears a digest. A changed
+/// body would be refused by the server.
 fn is_signed(head: &RequestHead<'_>) -> bool {
     let starts = |value: &str, known: &str| {
         value.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known))
@@ -79,7 +94,7 @@ impl Route {
 }
 
 impl Asked<'_> {
-    /// What the API makes of this request, where it names no limit.
+    /// What the API makes of this request if it names no limit.
     fn api_limit(&self, route: &Route, call: &Call) -> ApiLimit {
         let language = self.language;
         let is_zero = |name: &&str| self.object().text_of(name).and_then(whole_text) == Some(0);
@@ -93,11 +108,12 @@ impl Asked<'_> {
         unsaid::api_limit(language, route.provider.as_deref(), models, said)
     }
 
-    /// Whether it holds a prediction, beside which no limit may be written in.
+    /// Whether the body holds a prediction, beside which no limit may be written.
     fn predicts(&self, route: &Route) -> bool {
         self.language.leaves_predictions(route.provider.as_deref()) && is_said(&self.object(), "prediction")
     }
 
+    /// Whether the body names a limit, in any of the places and names that its API reads.
     fn names_a_limit(&self, language: &'static Language) -> bool {
         let body = self.object();
         let mut places = language.places(body, move |name| body.object(name));
@@ -114,7 +130,8 @@ impl Asked<'_> {
         language::THINKING.iter().filter_map(|path| inside(path)).max().unwrap_or(0)
     }
 
-    /// Limits the output to so many tokens of each choice; false where nobody knows how.
+    /// Limits the output to so many tokens of each choice; `false` if nobody knows how. A
+    /// lower limit of the client's own stays.
     fn limit_output(&self, edits: &mut Edits, route: &Route, call: &Call, each: u64) -> bool {
         if route.want == Want::Vectors {
             return true;
@@ -135,6 +152,8 @@ impl Asked<'_> {
         is_limited || !self.predicts(route) && self.add_limit(edits, language, call, each)
     }
 
+    /// Adds a limit to a body that names none, under the name and in the spelling that
+    /// this API reads.
     fn add_limit(&self, edits: &mut Edits, language: &'static Language, call: &Call, each: u64) -> bool {
         // Models behind Bedrock's Invoke have names of their own for everything.
         let Some((inside, name)) = language.written else { return false };
@@ -165,7 +184,7 @@ fn snake(language: &'static Language, name: &'static str) -> &'static str {
     language.limits.iter().copied().find(|name| name.contains('_')).unwrap_or(name)
 }
 
-/// Whether a member stands there and is not null, which says nothing.
+/// Whether a member stands there and is not `null`, which says nothing.
 fn is_said(object: &Object<'_>, name: &str) -> bool {
     object.text_of(name).is_some_and(|text| text != "null")
 }

@@ -1,4 +1,9 @@
 //! What changes on the `http` crate's requests and responses?
+//!
+//! Layer and middleware both speak the types of the `http` crate, and what must change on
+//! these is written here once: the path as it was judged, the length of a changed body,
+//! `accept-encoding: identity` so that the answer can be read, and no `content-length` on
+//! a stream that may end early.
 
 use std::borrow::Cow;
 
@@ -20,7 +25,8 @@ pub(super) fn head(parts: &Parts) -> RequestHead<'_> {
     RequestHead::new(parts.method.as_str(), host, parts.uri.path(), &parts.headers)
 }
 
-/// Writes the path as it is judged.
+/// Writes the path into the address as it is judged, so that what is judged is what is
+/// sent. The query stays.
 pub(super) fn fold(uri: &mut Uri) -> Result<(), Denial> {
     let Cow::Owned(mut path) = fold_path(uri.path())? else { return Ok(()) };
     if let Some(query) = uri.query() {
@@ -34,7 +40,7 @@ pub(super) fn fold(uri: &mut Uri) -> Result<(), Denial> {
     Ok(())
 }
 
-/// Says how long the body is now, and that its answer is to be readable.
+/// States the length of the body, and asks for an answer that can be read.
 pub(super) fn prepare(headers: &mut HeaderMap, length: usize) {
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

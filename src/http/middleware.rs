@@ -1,4 +1,9 @@
 //! How are budgets a middleware of reqwest?
+//!
+//! `reqwest-middleware` hands a request to a chain of middlewares. This one turns the
+//! request into plain `http` types, asks the gate, and turns it back. Two things have no
+//! place in those types and are carried by hand: the request's time-out, and the address
+//! that the response came from.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,8 +22,13 @@ use crate::client::Failure;
 
 /// Keeps budgets on every request of a `reqwest_middleware` client.
 ///
-/// A refusal comes as a response, in the provider's own shape. Put it behind middlewares that retry, so that
-/// every attempt is held for by itself.
+/// A refusal comes as a response, in the provider's own shape, not as an error: check the
+/// status as you would with the provider. Put this middleware behind middlewares that
+/// retry, so that every attempt is held for by itself; an attempt that was sent may be
+/// billed, whatever became of it.
+///
+/// The time-out of the request is part of the hold: a call that may take ten minutes is
+/// held for longer than that.
 ///
 /// # Example: a client with a budget
 /// ```
@@ -81,13 +91,14 @@ impl Middleware for BudgetMiddleware {
     }
 }
 
-/// The request in reqwest's own type, with what has no place in a plain one.
+/// The request in reqwest's own type, with the time-out that a plain one cannot carry.
 fn sent(request: Request<Body>, timeout: Option<Duration>) -> Result<reqwest::Request, Error> {
     let mut request = reqwest::Request::try_from(request)?;
     *request.timeout_mut() = timeout;
     Ok(request)
 }
 
+/// The refusal as a response from the address that was asked.
 fn refused(refusal: HttpRefusal, url: reqwest::Url) -> Response {
     located(messages::refused::<Body>(refusal).map(Body::wrap), url)
 }
@@ -101,7 +112,8 @@ fn located(mut response: ::http::Response<Body>, url: reqwest::Url) -> Response 
     response.into()
 }
 
-/// A connection that was never made sent nothing; a middleware behind this one may have failed at any point.
+/// How the attempt failed. A connection that was never made sent nothing; a middleware
+/// behind this one may have failed at any point.
 fn failure(error: &Error) -> Failure {
     match error {
         Error::Reqwest(error) if error.is_connect() || error.is_builder() => Failure::NotSent,

@@ -1,4 +1,11 @@
 //! Which path does a server read, whatever way it is written?
+//!
+//! Judging a path is only worth something if the server reads the same path. Servers
+//! differ: some decode `%2e%2e` before they resolve `..`, some treat a backslash as a
+//! slash, some drop what follows a semicolon, some decode twice. A path that is a list of
+//! models for the gate and a file for the server would get past every budget. So a path
+//! is folded to the form in which all servers agree, that form is judged *and sent*, and
+//! a path without such a form is refused.
 
 use std::borrow::Cow;
 
@@ -53,13 +60,15 @@ pub fn fold_path(path: &str) -> Result<Cow<'_, str>, Denial> {
     Ok(if text == path { Cow::Borrowed(path) } else { Cow::Owned(text) })
 }
 
-/// Whether a path is written as every server reads it, but for slashes that stand twice.
+/// Whether a path is written as every server reads it, save slashes that stand twice.
 pub(super) fn is_plain(path: &str) -> bool {
     let written = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
     let parts: Vec<String> = written(path);
     fold_path(path).is_ok_and(|folded| parts == written(&folded) as Vec<String>)
 }
 
+/// One segment with what need not be encoded decoded, or the reason why servers would not
+/// agree on it.
 fn fold_segment(segment: &str) -> Result<Cow<'_, str>, Denial> {
     let has_odd =
         segment.bytes().any(|byte| byte <= b' ' || matches!(byte, b'\\' | b';' | b'?' | b'#' | 127));
@@ -108,6 +117,7 @@ fn encoded_byte(text: &str) -> Option<(u8, &str)> {
     Some((byte, text.get(3..)?))
 }
 
+/// The denial of a path that servers read in different ways.
 pub(super) fn twofold(problem: &str) -> Denial {
     Denial::forbidden(format!("the path {problem}; write it as it is meant"))
 }

@@ -1,4 +1,15 @@
 //! What is decided before anything of a body is read?
+//!
+//! Memory is spent on a body only after it is known who pays, and a path that will be
+//! refused is refused before its body has crossed the network. So the ruling has two
+//! steps, and this is the first.
+//!
+//! | the head | the ruling |
+//! | --- | --- |
+//! | a path that servers read in different ways, or a header for another method | 403 |
+//! | a path whose cost no answer tells | 403, unless unknown paths pass |
+//! | lists, files, counting tokens | pass, and nobody is asked to know who pays |
+//! | anything that is billed | the application says who pays, or denies |
 
 use std::fmt;
 
@@ -11,19 +22,20 @@ use super::want::Want;
 use crate::values::ReservationId;
 use crate::{Call, Event};
 
-/// What a request's head alone decides. See [`HttpBudget::who_pays`].
+/// What the head of a request alone decides. See [`HttpBudget::who_pays`].
 #[derive(Debug)]
 #[must_use = "a request that is refused by its head must not be sent"]
 pub enum HeadRuling {
-    /// It is billed nothing, or nobody is asked to know: send it as it is, and hand its answer on as it comes.
+    /// Send the request as it is, and hand its answer on as it comes: it is billed nothing, or nobody asked to know.
     Pass,
-    /// Answer this; do not read the body, and do not send the request.
+    /// Answer the client with this; do not read the body, and do not send the request.
     Refused(HttpRefusal),
     /// Somebody pays: read the body, and ask [`HttpBudget::admit_for`].
     Paid(Box<Payer>),
 }
 
-/// Who pays for a request whose body is not read yet.
+/// Who pays for a request whose body is not read yet. Hand it to
+/// [`HttpBudget::admit_for`] with the body.
 pub struct Payer {
     pub(super) route: Route,
     pub(super) charge: Call,
@@ -93,9 +105,10 @@ impl HttpBudget {
         }
     }
 
-    /// Holds room for a request in every budget that binds, now that its body has been read.
+    /// Holds room for a request in every budget that binds, after its body has been read.
     ///
-    /// Ask when the way to the provider is free: what is held for a request that waits is held from others.
+    /// Ask when the way to the provider is free: room that is held for a waiting request
+    /// is room that others lack.
     pub async fn admit_for(&self, payer: Box<Payer>, head: &RequestHead<'_>, body: &[u8]) -> Ruling {
         if body.len() > payer.bytes_max {
             return Ruling::Refused(self.too_large(head));
@@ -103,8 +116,9 @@ impl HttpBudget {
         self.hold(head, *payer, body).await.unwrap_or_else(Ruling::Refused)
     }
 
-    /// Whether nothing is enforced, so that what cannot be metered passes and is told. A run's own limits hold all the
-    /// same: what is charged to one is not let past them.
+    /// Whether nothing is enforced, so that what cannot be metered passes and is
+    /// reported. A run's own limits hold all the same: what is charged to a run does not
+    /// get past them.
     pub(super) fn observes_only(&self) -> bool {
         self.enforcer.policy().observes_only()
     }
@@ -117,8 +131,11 @@ impl HttpBudget {
     }
 }
 
-/// Refused rather than dropped: what is judged is sent, and a server that heeds such a header takes another method
-/// than the one that was judged. Google's servers do.
+/// Refuses a header that asks for another method.
+///
+/// Refused rather than dropped: what is judged is what is sent, and a server that obeys
+/// such a header would take another method than the one that was judged. Google's servers
+/// do.
 fn other_method(head: &RequestHead<'_>) -> Result<(), Denial> {
     const NAMES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
     match NAMES.iter().find(|name| head.has_header(name)) {

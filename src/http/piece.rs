@@ -1,14 +1,20 @@
 //! What is a body made of?
+//!
+//! Each HTTP library has its own type for a part of a body. The gate needs two things of
+//! it: the bytes, and a way to make one of its own (an error event, a shortened piece).
+//! Generic over this trait, a body keeps its library's type from end to end, and pieces
+//! that are handed on untouched are never copied.
 
 /// A piece of an answer's body, as a client library hands it on.
 ///
-/// Bytes for nearly all; where a piece carries none (trailers), it passes by as it is. `Vec<u8>` implements
-/// it, and with a feature for HTTP `Bytes` and frames of `Bytes` do.
+/// Nearly every piece carries bytes. A piece that carries none (trailers) passes by as it
+/// is. `Vec<u8>` implements this trait; with a feature for HTTP, `Bytes` and frames of
+/// `Bytes` do.
 pub trait Piece: Send + 'static {
-    /// The bytes of the body that it carries.
+    /// The bytes of the body that the piece carries; empty for trailers.
     fn bytes(&self) -> &[u8];
 
-    /// A piece of the library's own making.
+    /// A piece of these bytes, for what the gate itself has to say.
     fn of(bytes: Vec<u8>) -> Self;
 }
 

@@ -1,4 +1,13 @@
 //! What is a client told whose request may not go out?
+//!
+//! The status decides what a client does next, more than any text. 429 makes official
+//! clients wait and try again by themselves, so it is used only if waiting helps within
+//! the time that they honour. 402 makes them stop and show the message. 404 for a model
+//! without a price says that no money would help.
+//!
+//! Worked example: a window of a minute has 0.2 s left, and nothing else refuses.
+//! `Retry-After` is 1, since waits are rounded up to whole seconds and are never zero. A
+//! month that resets in nine days is a 402.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,17 +17,18 @@ use crate::{Decision, Error, ErrorKind};
 
 /// An answer in place of the provider's, in the provider's own shape.
 ///
-/// The JSON body carries the error where the provider's clients look for it, and the whole decision
-/// beside it, under `budget`: who refuses, by which figures, and what would fit. It names scopes as the
-/// application names them, so charge an API key under its id and never under the key itself.
+/// The JSON body carries the error where the provider's clients look for it, and the
+/// whole decision beside it, under `budget`: who refuses, by which figures, and what
+/// would fit. The decision names scopes as the application names them, so charge an API
+/// key under its id and never under the key itself.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpRefusal {
-    /// The status: see [`HttpBudget`](super::HttpBudget) for which.
+    /// The status; [`HttpBudget`](super::HttpBudget) lists which one means what.
     pub status: u16,
-    /// Headers to send, without the content's length.
+    /// Headers to send, names in lower case, without `content-length`.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON.
+    /// The body: JSON text.
     pub body: Vec<u8>,
 }
 
@@ -28,8 +38,11 @@ impl fmt::Debug for HttpRefusal {
     }
 }
 
-/// Why the application's own extractor turns a request away.
+/// Why the application turns a request away, before any budget is asked.
 ///
+/// The message reaches the client as it is: say what is missing, and name no secret.
+///
+/// # Example: a key that nobody knows
 /// ```
 /// use token_budget::http::Denial;
 ///
@@ -40,27 +53,27 @@ impl fmt::Debug for HttpRefusal {
 pub struct Denial {
     status: u16,
     message: String,
-    /// The only method that the path takes.
+    /// The only method that the path takes, for the header `Allow`.
     allow: Option<&'static str>,
 }
 
 impl Denial {
-    /// Nobody is known to pay: 401.
+    /// 401: nobody is known to pay.
     pub fn unauthorized(message: impl Into<String>) -> Self {
         Self { status: 401, message: message.into(), allow: None }
     }
 
-    /// Whoever pays may not do this: 403.
+    /// 403: whoever pays may not do this.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self { status: 403, message: message.into(), allow: None }
     }
 
-    /// The request cannot be understood: 400.
+    /// 400: the request cannot be understood.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self { status: 400, message: message.into(), allow: None }
     }
 
-    /// The path takes another method alone: 405, with `Allow`.
+    /// 405 with `Allow`: the path takes another method only.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         Self { status: 405, message: format!("this path takes {allow} alone"), allow: Some(allow) }
     }
@@ -72,7 +85,7 @@ impl Denial {
     }
 }
 
-/// A name in the charge that cannot be used: the request's own fault, where it carries the name.
+/// Turns a scope name that cannot be used into a 400: the name came with the request.
 impl From<Error> for Denial {
     fn from(error: Error) -> Self {
         Self::bad_request(error.to_string())
@@ -108,18 +121,21 @@ impl HttpRefusal {
         )
     }
 
+    /// The application's own denial, in the provider's shape.
     pub(super) fn denied(dialect: Dialect, denial: Denial) -> Self {
         let mut refusal = Self::plain(dialect, denial.status, "denied", denial.message);
         refusal.headers.extend(denial.allow.map(|allow| ("allow", allow.to_owned())));
         refusal
     }
 
+    /// A request that could not be judged, and was not sent.
     pub(super) fn failed(dialect: Dialect, error: &Error) -> Self {
         Self::of(dialect, &problem_of_error(error, "nothing was sent"))
     }
 }
 
-/// A budget without room: 429 where it is worth waiting, 402 where only a person can help.
+/// A budget without room: 429 if waiting helps soon enough, 402 if only a person can
+/// help, 404 if only a price is missing.
 pub(super) fn problem_of_refusal(decision: &Decision, retry_within: Duration) -> Problem<'_> {
     if decision.lacks_price_alone() {
         // The client asked for something that is not sold here; no money would help.
@@ -138,7 +154,8 @@ pub(super) fn problem_of_refusal(decision: &Decision, retry_within: Duration) ->
     Problem { status, code, message: decision.to_string(), decision: Some(decision), retry_after }
 }
 
-/// What broke, and what that meant for the request.
+/// What broke, and what that meant for the request. What a store says of itself stays
+/// here: clients learn only that the ledger is away.
 pub(super) fn problem_of_error(error: &Error, consequence: &str) -> Problem<'static> {
     let (status, code, message) = match error.kind() {
         ErrorKind::LedgerUnavailable => {
@@ -151,7 +168,8 @@ pub(super) fn problem_of_error(error: &Error, consequence: &str) -> Problem<'sta
     Problem { status, code, message, decision: None, retry_after: None }
 }
 
-/// Rounded up, so that who waits that long has waited long enough.
+/// The wait in whole seconds, rounded up and at least one, so that a client that waits
+/// that long has waited long enough.
 fn whole_seconds(wait: Duration) -> u64 {
     let part = u64::from(wait.subsec_nanos() > 0);
     wait.as_secs().saturating_add(part).max(1)

@@ -1,4 +1,21 @@
 //! What does a request want, by its method, host and path?
+//!
+//! Host and path together say what a request means. `/v1/messages` is Anthropic's
+//! language whoever serves it; `/v1/chat/completions` is OpenAI's at most sellers; a
+//! deployment in Azure's path, a model in Bedrock's or Google's path counts more than the
+//! body's. Whatever is not recognised is unmetered, and by default refused.
+//!
+//! The path is compared in lower case and with encoded characters decoded, in whatever
+//! way a server might read it, so that no other spelling of a billed path goes unmetered.
+//! If decoding a slash inside a name would make it another path, the request is refused
+//! as ambiguous.
+//!
+//! | a POST to | is sold by | in the language of | model and stream from |
+//! | --- | --- | --- | --- |
+//! | `api.openai.com/v1/chat/completions` | OpenAI | OpenAI's chat | the body |
+//! | `acme.openai.azure.com/openai/deployments/d/chat/completions` | Azure | OpenAI's chat | the path (`d`); the body |
+//! | `bedrock-runtime.eu-west-1.amazonaws.com/model/m/converse-stream` | Bedrock | Converse | the path (`m`, streams) |
+//! | `…-aiplatform.googleapis.com/…/publishers/anthropic/models/m:streamRawPredict` | Vertex AI | Anthropic's messages | the path (`m`, streams) |
 
 use compact_str::CompactString;
 use smallvec::SmallVec;
@@ -12,21 +29,23 @@ use super::want::Want;
 use crate::tokens::{Language, language, makers};
 use crate::values::Region;
 
-/// What a request wants, and in which language.
+/// What a request wants, from whom, and in which language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
     pub(super) provider: Option<CompactString>,
     pub(super) dialect: Dialect,
     pub(super) want: Want,
-    /// The model that the path names; the provider serves it whatever the body says.
+    /// The model that the path names. The provider serves that one, whatever the body says.
     pub(super) model: Option<CompactString>,
-    /// The path itself asks for a stream.
+    /// Whether the path itself asks for a stream.
     pub(super) streams: bool,
-    /// Where the host serves from, as far as that has a price.
+    /// Where the host serves from, if that changes the price.
     pub(super) region: Region,
 }
 
 impl Route {
+    /// Routes a request; `provider` is what the application says, and counts before the
+    /// host.
     pub(super) fn of(head: &RequestHead<'_>, provider: Option<CompactString>) -> Self {
         let provider = provider.or_else(|| seller(head.host()).map(Into::into));
         let decoded = decoded(head.path());
@@ -54,8 +73,8 @@ impl Route {
         Self { provider, region, ..route }
     }
 
-    /// The words that the API reads for the size of its answers to that model: the one that is asked for, or the one
-    /// that whoever pays says stands behind its name.
+    /// The words that the API reads for the size of its answers to that model: the model
+    /// that is asked for, or the one that the payer says stands behind its name.
     pub(super) fn language(&self, asked: &str, paid: &str) -> &'static Language {
         let model = self.model.as_deref().unwrap_or(asked);
         match (self.dialect, self.want) {
@@ -91,7 +110,8 @@ impl Route {
     }
 }
 
-/// What a request that is no POST wants.
+/// What a request that is no POST wants: reading is free, a socket is unmetered, any
+/// other method is unknown.
 fn without_post(head: &RequestHead<'_>, posted: Want) -> Want {
     // A socket begins as a GET, and bills whatever is said over it.
     if head.has_header("upgrade") {
@@ -116,7 +136,8 @@ fn by_path(segments: &[&str], provider: Option<&str>) -> Route {
     })
 }
 
-/// The paths of all APIs that are metered; beside the segments as they are written, the same in small letters.
+/// The paths of all APIs that are metered. `segments` is the path as it is written, for
+/// names of models; `path` the same in lower case, for comparing.
 fn billed(segments: &[&str], path: &[&str]) -> Option<Route> {
     use Dialect::{Anthropic, Bedrock, Cohere, Ollama, OpenAi};
     let named = |back: usize| segments.len().checked_sub(back).and_then(|at| segments.get(at)).copied();
@@ -182,7 +203,7 @@ fn google(path: &[&str], segment: &str) -> Option<Route> {
     Some(Route::to(dialect, want).model(model).streaming(streams))
 }
 
-/// Whether a path would want something else, were the slashes inside its names decoded.
+/// Whether a path would want something else if the slashes inside its names were decoded.
 fn is_twofold(segments: &[&str], provider: Option<&str>, want: Want) -> bool {
     if !segments.iter().any(|segment| segment.contains('/')) {
         return false;
@@ -201,12 +222,13 @@ fn lowered(segment: &str) -> CompactString {
 /// Paths of more parts are allocated.
 const SEGMENTS: usize = 12;
 
+/// Whether a path ends with these segments, in any case.
 fn ends_with(segments: &[&str], end: &[&str]) -> bool {
     let tail = segments.len().checked_sub(end.len()).and_then(|from| segments.get(from..));
     tail.is_some_and(|tail| tail.iter().zip(end).all(|(segment, known)| segment.eq_ignore_ascii_case(known)))
 }
 
-/// The parts of a path as a server may read them, so that no other spelling of it goes unmetered.
+/// The parts of a path as a server may read them: dots resolved, empty parts gone.
 fn segments<'a>(path: &'a Decoded<'_>) -> SmallVec<[&'a str; SEGMENTS]> {
     let mut segments = SmallVec::new();
     let parts: &mut dyn Iterator<Item = &'a str> = match path {

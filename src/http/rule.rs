@@ -1,4 +1,8 @@
 //! What becomes of a request of the `http` crate?
+//!
+//! The same steps for the layer and the middleware, in the order that keeps a stranger's
+//! body out of memory: fold the path, ask who pays, read the body up to its limit, hold
+//! room, prepare the request.
 
 use std::time::Duration;
 
@@ -13,14 +17,15 @@ use super::messages;
 use super::payer::HeadRuling;
 use super::refusal::HttpRefusal;
 
-/// What becomes of a request.
+/// What the caller does with the request: answer it, let it pass, or send it under a
+/// hold.
 pub(super) enum Ruled<In> {
     Refused(HttpRefusal),
     Passes(Request<In>),
     Sends(Request<In>, Box<Admitted>),
 }
 
-/// Asks the gate who pays, reads the body where somebody does, and asks again.
+/// Asks the gate who pays, reads the body if somebody does, and asks again.
 pub(super) async fn rule<In>(gate: &HttpBudget, request: Request<In>, timeout: Option<Duration>) -> Ruled<In>
 where
     In: Body + From<Bytes>,

@@ -1,4 +1,9 @@
 //! Who sells at that host, and what is known of them?
+//!
+//! The host says who sends the bill, and the same model has another price at each seller.
+//! Hosts are compared from their end, label by label: `eu.api.openai.com` is OpenAI,
+//! `myapi.openai.com.example.org` is nobody, and a request to nobody is priced by the
+//! model alone.
 
 use crate::values::Region;
 
@@ -50,7 +55,7 @@ pub(super) const TAKE_STREAM_OPTIONS: [&str; 10] = [
     "api.cerebras.ai",
 ];
 
-/// The provider behind a host; `None` where it is not known.
+/// The provider behind a host; `None` if it is not known.
 pub(super) fn seller(host: &str) -> Option<&'static str> {
     let found = SELLERS.iter().find(|(known, _)| is_host(host, known));
     if found.is_none() {
@@ -65,8 +70,9 @@ pub(super) fn seller(host: &str) -> Option<&'static str> {
     found.map(|(_, provider)| *provider)
 }
 
-/// Where a request is kept and answered, as far as that has a price: OpenAI's `eu.api.openai.com`, Vertex AI's
-/// `us-east5-aiplatform.googleapis.com`, or the place that a path on its global host names.
+/// The region that a request is kept and answered in, if that changes the price: from
+/// OpenAI's `eu.api.openai.com`, Vertex AI's `us-east5-aiplatform.googleapis.com`, or the
+/// place that a path on Vertex AI's global host names.
 pub(super) fn region(host: &str, place: Option<&str>) -> Region {
     let named = match (front(host, ".api.openai.com"), front(host, "-aiplatform.googleapis.com")) {
         (Some(place), _) => return Region::named(place),
@@ -90,7 +96,8 @@ fn front<'a>(host: &'a str, end: &str) -> Option<&'a str> {
     last.eq_ignore_ascii_case(end).then_some(front)
 }
 
-/// Whether `host` is that one, or one below it.
+/// Whether `host` is that one, or one below it: a dot must stand before the end that is
+/// known.
 pub(super) fn is_host(host: &str, known: &str) -> bool {
     let Some(front) = host.len().checked_sub(known.len()) else { return false };
     let Some((below, end)) = host.split_at_checked(front) else { return false };

@@ -1,4 +1,10 @@
 //! How are budgets a layer of tower?
+//!
+//! The layer is thin: it asks the gate, calls the service behind, and wraps the body. The
+//! one rule of its own is tower's: the service that `poll_ready` found ready is the one
+//! that is called, so a clone takes its place for the next request. Room is held in
+//! `call`, after the service is ready, so a request that waits for a connection holds
+//! nothing.
 
 use std::fmt;
 use std::future::Future;
@@ -20,9 +26,14 @@ use crate::client::Failure;
 
 /// Puts budgets before any HTTP service: a client's, or a proxy's.
 ///
-/// A request is held for once the service behind is ready, sent, and charged by what its answer says.
-/// Bodies of requests that are billed are read whole; everything else passes untouched. Errors of the
-/// service are handed on unchanged: what they say of billing is told by [`classify`](Self::classify).
+/// Room is held for a request after the service behind is ready; the request is sent, and
+/// charged by what its answer says. Bodies of requests that are billed are read whole;
+/// everything else passes untouched. Errors of the service are handed on unchanged. What
+/// such an error says of billing is told by [`classify`](Self::classify); without it
+/// every error is charged as an abandoned call.
+///
+/// Put the layer behind layers that retry and time out, so that each attempt is held for
+/// by itself.
 ///
 /// # Example: a service with a budget in front
 /// ```
@@ -72,13 +83,15 @@ impl<C> fmt::Debug for BudgetLayer<C> {
 
 /// Says how a service's error is to be charged.
 ///
-/// Any `Fn(&Error) -> Failure` does; [`failure_of`](super::failure_of) is one for errors of many clients.
+/// Any `Fn(&Error) -> Failure` implements it; [`failure_of`](super::failure_of) suits the
+/// errors of many clients.
 pub trait Classify<E> {
     /// How the attempt failed.
     fn failure(&self, error: &E) -> Failure;
 }
 
-/// Nobody says: an error may have been billed, and is charged what was held.
+/// The default: an error says nothing, so the call may have been billed, and is charged
+/// what was held.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unclassified;
 
@@ -95,7 +108,7 @@ impl<E, F: Fn(&E) -> Failure> Classify<E> for F {
 }
 
 impl BudgetLayer {
-    /// A layer that rules by `gate`.
+    /// A layer that rules by `gate`. Services made from one layer share the gate.
     pub fn new(gate: HttpBudget) -> Self {
         Self { gate: Arc::new(gate), classify: Unclassified }
     }
@@ -103,7 +116,8 @@ impl BudgetLayer {
 
 impl<C> BudgetLayer<C> {
     /// Asks `classify` whether a failed request may have been billed, for example
-    /// `|error: &hyper_util::client::legacy::Error| if error.is_connect() { Failure::NotSent } else { Failure::Unknown }`.
+    /// `|error: &hyper_util::client::legacy::Error| if error.is_connect() {
+    /// Failure::NotSent } else { Failure::Unknown }`.
     pub fn classify<D>(self, classify: D) -> BudgetLayer<D> {
         BudgetLayer { gate: self.gate, classify }
     }
@@ -160,6 +174,7 @@ where
     }
 }
 
+/// One request, from the gate to the metered answer.
 async fn answer<S, C, In, Out>(
     mut inner: S,
     gate: Arc<HttpBudget>,

@@ -1,4 +1,9 @@
 //! How is a request that has no room sent with a shorter prompt?
+//!
+//! Trimming is the last resort before a refusal, and opt-in. The refusal has shown how
+//! much room there is; the prompt is shortened until it fits there, and the call is
+//! reserved anew with a new id. Between the two somebody else may have taken the room:
+//! then the answer is the second refusal, which says so ([`Untrimmed::Overtaken`]).
 
 use super::dialect::Dialect;
 use super::gate::{HttpBudget, Ruling};
@@ -12,7 +17,8 @@ use crate::values::verdict::Untrimmed;
 use crate::{Call, Error, ErrorKind};
 
 impl HttpBudget {
-    /// Trims the body to the room that its refusal saw, and asks once more; the refusal says where that did not help.
+    /// Trims the body to the room that its refusal saw, and asks once more. If that did
+    /// not help, the refusal says why.
     pub(super) async fn hold_trimmed(
         &self,
         head: &RequestHead<'_>,
@@ -50,7 +56,8 @@ impl HttpBudget {
     }
 }
 
-/// What is signed arrives as it was signed, and only a conversation has turns to leave out.
+/// Whether this body may be changed at all. A signed body must arrive as it was signed,
+/// and only a conversation has turns to leave out.
 fn may_be_trimmed(route: &Route, call: &Call) -> Result<(), Error> {
     let no = |why: &str| Err(Error::new(ErrorKind::Unsupported, why));
     if call.output_terms.is_sealed {

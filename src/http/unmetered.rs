@@ -1,4 +1,8 @@
 //! Why can a request not be metered, and what is its sender told?
+//!
+//! "Not supported" helps nobody. Each reason names what the path does that no answer's
+//! usage will tell, so that its reader knows whether to open the path, to route around
+//! the gate, or to book the cost by other means.
 
 use super::dialect::Dialect;
 use super::refusal::HttpRefusal;
@@ -6,9 +10,9 @@ use super::refusal::HttpRefusal;
 /// Why nobody can say what a request will have cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unmetered {
-    /// Nobody here knows the path.
+    /// The path is not known here.
     Unknown,
-    /// The path is known, and not for this method.
+    /// The path is known, but not for this method.
     Method,
     /// A socket, over which anything may be asked for.
     Socket,
@@ -31,7 +35,7 @@ pub(super) enum Unmetered {
 }
 
 impl Unmetered {
-    /// The reason, as a sentence about the path.
+    /// The reason, as a sentence whose subject is the path.
     fn why(self) -> &'static str {
         match self {
             Self::Unknown => "is not known here, so nobody can say whether it costs anything",
@@ -53,12 +57,13 @@ impl Unmetered {
         }
     }
 
-    /// What becomes of its requests, for people.
+    /// The whole sentence, for people.
     pub(super) fn text(self) -> String {
         format!("this path {}; no budget can be kept on it", self.why())
     }
 
-    /// Refused rather than passed: a path that costs money and is in no book is a hole in every budget.
+    /// The 403, which also names the switch. Refused rather than passed, because a path
+    /// that costs money and is in no book is a hole in every budget.
     pub(super) fn refusal(self, dialect: Dialect) -> HttpRefusal {
         let text = format!(
             "{}, and nothing was sent (`HttpBudget::unknown_paths(OnUnknownPath::Pass)` lets such requests out, in no \

@@ -1,4 +1,7 @@
 //! What does a request want?
+//!
+//! A want is the least that the gate must know of a path: does it cost anything, which
+//! API's rules does its body follow, and does it generate text that a limit can cut?
 
 use super::unmetered::Unmetered;
 
@@ -11,7 +14,7 @@ pub(super) enum Want {
     Completion,
     /// Text, by OpenAI's responses.
     Response,
-    /// A conversation made shorter, by OpenAI's responses: it takes no limit.
+    /// A conversation made shorter, by OpenAI's responses; the API takes no output limit for it.
     Compaction,
     /// Text, an image or sound, by another API.
     Generation,
@@ -19,14 +22,14 @@ pub(super) enum Want {
     Vectors,
     /// Nothing that is billed: a list, a file, a count of tokens.
     Nothing,
-    /// Nobody here can say what it costs.
+    /// Something whose cost no answer will tell.
     Unmetered(Unmetered),
-    /// One thing as it is written, and another where an encoded slash is taken for a slash.
+    /// One thing as it is written, and another if an encoded slash is taken for a slash.
     Ambiguous,
 }
 
 impl Want {
-    /// Whether it is held for and metered.
+    /// Whether the request is held for and metered.
     pub(super) fn is_billed(self) -> bool {
         !matches!(self, Self::Nothing | Self::Unmetered(_) | Self::Ambiguous)
     }

@@ -1,4 +1,17 @@
 //! What did an answer use that comes whole, and when is it charged?
+//!
+//! A whole body is handed on piece by piece as it comes, and a copy is kept to read the
+//! usage from. The end of the body waits for the charge, because a client that has read
+//! the answer must find the charge in the books; nothing else waits.
+//!
+//! How the call ends, by what is known at the end of the body:
+//!
+//! | the answer | the call |
+//! | --- | --- |
+//! | has a usage | is charged by it, whatever the status |
+//! | succeeded and is whole, without a usage | is charged as estimated, never as zero |
+//! | is an error that is known not to be billed | gives its room back |
+//! | broke off, or failed otherwise | is charged as an abandoned call |
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +27,7 @@ use crate::{InFlight, Receipt};
 
 type Settling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Hears what a call was charged; nothing where nobody said what it used.
+/// Hears what a call was charged; `None` if nobody said what it used.
 pub(super) type Hear = Box<dyn FnOnce(Option<&Receipt>) + Send>;
 
 /// What is known of an answer before its body has come.
@@ -27,22 +40,22 @@ pub(super) struct Closing {
     pub(super) length: Option<u64>,
     pub(super) is_readable: bool,
     pub(super) bytes_max: usize,
-    /// The call was to stream, so that its hold is less than it may cost.
+    /// Whether the call was to stream, so that its hold may be less than it costs.
     pub(super) holds_a_slice: bool,
 }
 
-/// How a call is to be settled.
+/// How a call ends.
 enum Ending {
     Reconcile(Box<Actual>),
     Release,
     Abandon,
 }
 
-/// Passes a body on unchanged, and charges the call before it hands on the end.
+/// Hands a body on unchanged, and charges the call before it hands on the end.
 pub(super) struct Whole<S, T> {
     inner: Pin<Box<S>>,
     closing: Closing,
-    /// What was read so far; `None` once it is too large to keep.
+    /// What was read so far; `None` if it cannot be read, or has become too large to keep.
     copy: Option<Vec<u8>>,
     read: u64,
     in_flight: Option<InFlight>,
@@ -75,11 +88,13 @@ impl<S, T> Whole<S, T> {
         &self.inner
     }
 
-    /// Whether the call was charged.
+    /// Whether the call has been charged or given back, and nothing waits any more.
     pub(super) fn is_settled(&self) -> bool {
         self.in_flight.is_none() && self.settling.is_none() && self.last.is_none()
     }
 
+    /// Copies a piece; a body beyond the limit is no longer kept, and counts as one that
+    /// says nothing.
     fn keep(&mut self, bytes: &[u8]) {
         self.read = self.read.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         if let Some(copy) = &mut self.copy {
@@ -90,6 +105,7 @@ impl<S, T> Whole<S, T> {
         }
     }
 
+    /// Ends the call, as far as that needs no waiting; a charge is polled with the body.
     fn begin_settling(&mut self, is_complete: bool) {
         let Some(in_flight) = self.in_flight.take() else { return };
         match self.settle(&in_flight, is_complete) {
@@ -109,7 +125,8 @@ impl<S, T> Whole<S, T> {
         }
     }
 
-    /// Usage that came is charged whatever the status; without any, the status decides.
+    /// Decides how the call ends. A usage that came is charged whatever the status;
+    /// without one, the status decides.
     fn settle(&self, in_flight: &InFlight, is_complete: bool) -> Ending {
         let Closing { status, provider, counts, .. } = &self.closing;
         let succeeded = (200..300).contains(status);
@@ -135,8 +152,9 @@ impl<S, T> Whole<S, T> {
         }
     }
 
-    /// The report, and its output counted with the model's own vocabulary, where there is one and the
-    /// figure that came may be too little.
+    /// The usage, with the output also counted by the model's own vocabulary, if there is
+    /// one and the stated figure may be too small: fewer tokens than half the bytes of
+    /// the text.
     fn counted(&self, in_flight: &InFlight, report: UsageReport) -> Actual {
         let report = Actual::from(report);
         let bytes = report.text.bytes_all();
@@ -192,7 +210,8 @@ where
 }
 
 impl<S, T> Whole<S, T> {
-    /// The rest will not be read: what is known now decides, and nothing is waited for.
+    /// Ends the call without waiting: the rest will not be read, and what is known now
+    /// decides.
     fn settle_now(&mut self) {
         let Some(in_flight) = self.in_flight.take() else { return };
         match self.settle(&in_flight, false) {
@@ -206,6 +225,7 @@ impl<S, T> Whole<S, T> {
         self.tell(None);
     }
 
+    /// Tells whoever asked to hear, once.
     fn tell(&mut self, receipt: Option<&Receipt>) {
         self.hear.take().into_iter().for_each(|hear| hear(receipt));
     }
