@@ -1,4 +1,10 @@
 //! How is an account written in the file, and read back unchanged?
+//!
+//! An account is a row with a number, and everything else refers to the number. Its name
+//! is five columns: tenant, scope, budget, unit, window. Each is compared by its own, so
+//! no name can be joined into another. What could not be read back as it was written is
+//! refused before it is written, because a row that cannot be read stops the ledger for
+//! good.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,17 +20,24 @@ use crate::{Error, Scope};
 /// An account, as the sheet has it.
 #[derive(Debug)]
 pub(super) struct Row {
+    /// The name: tenant, budget, scope, unit, window.
     pub(super) account: Account,
+    /// The tenant's number.
     pub(super) tenant: i64,
+    /// How many periods count together: 1, or 61 if the window rolls.
     pub(super) span: i64,
+    /// The newest period that a command has named. A reserve for an older one is stale.
     pub(super) newest: i64,
+    /// Tiers that have fired, a bit each; used if the window rolls, else each period has
+    /// its own.
     pub(super) fired: u32,
+    /// Whether the row must be written back before the commit.
     pub(super) changed: bool,
-    /// All sub-periods that the window counts are cells of the sheet.
+    /// Whether all sub-periods that the window counts are cells of the sheet.
     pub(super) whole: bool,
 }
 
-/// The number of an account that the file knows.
+/// The number of an account, if the file knows it.
 pub(super) fn find(file: &Connection, tenant: i64, account: &Account) -> Result<Option<i64>, Fault> {
     let mut find = file.prepare_cached(
         "SELECT account FROM accounts WHERE tenant = ? AND scope = ? AND budget = ? AND unit = ? AND \"window\" = ?",
@@ -43,7 +56,7 @@ pub(super) fn check_name(account: &Account) -> Result<(), Error> {
     }
 }
 
-/// Writes a new account, and says its number.
+/// Writes a new account, and returns its number.
 pub(super) fn make(file: &Connection, tenant: i64, line: &ClaimLine) -> Result<(i64, Row), Fault> {
     let next = "SELECT coalesce(max(account), 0) + 1 FROM accounts";
     let number: i64 = file.prepare_cached(next)?.query_row([], |row| row.get(0))?;
@@ -119,6 +132,7 @@ pub(super) fn all_accounts(file: &Connection) -> Result<HashMap<i64, Account>, S
 }
 
 impl Row {
+    /// The checksum over every column of the row.
     pub(super) fn seal(&self, number: i64) -> i64 {
         let book = self.account.book();
         let mut ink = Ink::of("account");

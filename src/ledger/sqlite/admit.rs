@@ -1,4 +1,12 @@
 //! Is there room? Reserving takes it on all lines, or on none.
+//!
+//! The order of the questions is the contract's: is the id known (then the first outcome
+//! is answered again)? is it too old? has each line's period begun and not ended? has
+//! each line room? is a scope frozen? Only after the last one is anything changed, so a
+//! command that is refused leaves accounts and balances as they were.
+//!
+//! Balances are those just *before* the command, as the contract asks: "spent 4, reserved
+//! 3, and you wanted 4 of 10".
 
 use super::account::check_name;
 use super::books::{Balances, Books, Changes};
@@ -14,10 +22,12 @@ use crate::values::{Balance, Claim, Period};
 use crate::{Error, Scope};
 
 impl Books {
+    /// Holds the amounts on all lines, or on none.
     pub(super) fn reserve(&mut self, command: &Reserve<'_>) -> Result<Reply, Fault> {
         self.within(command.claim.tenant(), |books, row| books.reserve_in(row, command))
     }
 
+    /// The questions, in their order.
     fn reserve_in(&mut self, row: &mut RootRow, command: &Reserve<'_>) -> Result<Reply, Fault> {
         check_shape(command.claim, command.amounts)?;
         if let Some(hold) = holds::find(&self.file, row.number, command.id)? {
@@ -37,7 +47,8 @@ impl Books {
         }
     }
 
-    /// Reads every line's balance and judges it; no balance is changed.
+    /// Reads every line's balance and judges it. No balance is changed; accounts may move
+    /// on to the running period.
     fn look(
         &mut self,
         row: &mut RootRow,
@@ -73,8 +84,9 @@ impl Books {
         Ok(outcome)
     }
 
-    /// Lets an account live on, and time with it: another process whose clock is behind must not find
-    /// its own period over while it still counts in it.
+    /// Moves an account on to a newer period, and writes the time with it: another
+    /// process whose clock is behind must not find its own period over while it still
+    /// counts in it.
     pub(super) fn advance(&mut self, row: &mut RootRow, account: i64, period: &Period) -> Result<(), Fault> {
         if self.sheet.advance(&self.file, account, period)? {
             row.touch();
@@ -132,7 +144,7 @@ impl Books {
         Ok(self.reply(row, Outcome::Refused, balances))
     }
 
-    /// Says when each rolling line without room will have some.
+    /// States for each rolling line without room when it will have some.
     fn name_frees(&mut self, row: &RootRow, command: &Reserve<'_>, balances: &Balances) -> Result<(), Fault> {
         let lines = command.claim.lines().iter().zip(command.amounts).zip(balances);
         for (at, ((line, amount), balance)) in lines.enumerate() {
@@ -148,6 +160,7 @@ impl Books {
         Ok(())
     }
 
+    /// Whether a scope refuses, one that is not only observed.
     pub(super) fn is_frozen(&mut self, row: &RootRow, claim: &Claim) -> Result<bool, Fault> {
         Ok(!self.frozen_of(row, claim.scopes().iter())?.is_empty())
     }
@@ -174,6 +187,8 @@ impl Books {
         Ok(())
     }
 
+    /// The marks that stand on these scopes. Most tenants have none at all, and are not
+    /// asked.
     fn frozen_of<'a>(
         &mut self,
         row: &RootRow,
@@ -189,7 +204,7 @@ impl Books {
         Ok(frozen)
     }
 
-    /// The first outcome again, with present balances.
+    /// Answers the first outcome again, with present balances.
     fn reserve_again(
         &mut self,
         row: &mut RootRow,
@@ -215,7 +230,7 @@ impl Books {
     }
 }
 
-/// What a hold is to be charged by age must stand beside its lines, like its amounts.
+/// What a hold is to be charged by age must stand beside its lines, as its amounts do.
 fn check_expiry(command: &Reserve<'_>) -> Result<(), Error> {
     let OnExpiry::Amounts(amounts) = command.on_expiry else { return Ok(()) };
     check_shape(command.claim, amounts)?;

@@ -1,4 +1,17 @@
 //! What stands in the running transaction, and when is it read, timed and written back?
+//!
+//! All commands of a batch work on one `Books`, which caches what it has read. The cache
+//! is right because of three rules:
+//!
+//! 1. It is used only inside a transaction that holds the write lock, so no other
+//!    connection can change a row meanwhile.
+//! 2. `PRAGMA data_version` changes whenever another connection commits. If it differs at
+//!    the start of a batch, everything is forgotten and read anew.
+//! 3. A batch that fails is rolled back, and everything read or changed in it is
+//!    forgotten as well; what was to be told is restored.
+//!
+//! Worked example: process A has read `spent = 4` and cached it. Process B charges 3. A's
+//! next batch sees another `data_version`, forgets the 4, and reads 7.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,17 +39,24 @@ pub(super) type Changes = SmallVec<[Change; 8]>;
 /// Commands are methods, spread over the files beside this one.
 #[derive(Debug)]
 pub(super) struct Books {
+    /// The only connection that writes.
     pub(super) file: Connection,
+    /// How long ids are remembered, and how large a batch may be.
     pub(super) options: SqliteOptions,
+    /// The clock, which may jump; ledger time does not.
     clock: Arc<dyn Clock>,
-    /// The latest that the clock has shown: what was told but not written must not run backwards either.
+    /// The latest instant that the clock has shown. An instant that was told but not written must not run
+    /// backwards either.
     latest: Timestamp,
+    /// Accounts and balances of the running transaction.
     pub(super) sheet: Sheet,
+    /// What calls are about, each written once.
     pub(super) calls: Calls,
+    /// Rows of tenants that commands have named since everything was last forgotten.
     tenants: HashMap<Tenant, RootRow>,
-    /// What came to light and was not told yet: the next reply takes it along.
+    /// News that nobody has been told yet, by tenant; the next reply takes it along.
     pub(super) untold: HashMap<i64, Effects>,
-    /// Changes whenever another connection commits.
+    /// SQLite's `data_version` as of the last batch: it changes whenever another connection commits.
     version: i64,
     /// The newest entry of each root that was ever seen committed.
     confirmed: HashMap<Tenant, Confirmed>,
@@ -44,10 +64,12 @@ pub(super) struct Books {
     forgot_at: HashMap<i64, Timestamp>,
 }
 
-/// Ids of a root are forgotten no more often than this.
+/// Ids of a tenant are forgotten no more often than this: forgetting costs a search, and
+/// a minute more of memory costs nothing.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
-/// Roots beyond which what was read is forgotten: each commit looks through them all.
+/// Tenants beyond which everything cached is forgotten, because each commit looks through
+/// them all.
 const ROOTS_MAX: usize = 1_000;
 
 impl Books {
@@ -78,7 +100,8 @@ impl Books {
         self.untold.clone()
     }
 
-    /// The transaction has begun: forgets what another connection may have changed meanwhile.
+    /// Starts a batch: forgets everything cached if another connection has committed, or
+    /// if too much is cached.
     pub(super) fn begin(&mut self) -> Result<(), Fault> {
         let version: i64 =
             self.file.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
@@ -90,7 +113,7 @@ impl Books {
         Ok(())
     }
 
-    /// Writes back what changed: after it, the transaction may be committed.
+    /// Writes back what changed; after it the transaction may be committed.
     pub(super) fn write_back(&mut self) -> Result<(), Fault> {
         self.forget_old_ids()?;
         self.write_rows()
@@ -105,7 +128,8 @@ impl Books {
         Ok(())
     }
 
-    /// The commit succeeded.
+    /// Notes that the commit succeeded: from now on no state of the file may lack these
+    /// entries.
     pub(super) fn committed(&mut self) {
         for row in self.tenants.values_mut().filter(|row| row.changed) {
             row.changed = false;
@@ -113,7 +137,7 @@ impl Books {
         }
     }
 
-    /// The batch was rolled back: nothing that it read or told ever was.
+    /// Notes that the batch was rolled back: nothing that it read or told ever was.
     pub(super) fn rolled_back(&mut self, untold: HashMap<i64, Effects>) {
         self.forget_all();
         self.untold = untold;
@@ -125,6 +149,7 @@ impl Books {
         self.tenants.clear();
     }
 
+    /// Forgets ids that ended longer ago than they are remembered, some at a time.
     fn forget_old_ids(&mut self) -> Result<(), Fault> {
         for row in self.tenants.values().filter(|row| row.changed) {
             let forgot_at = self.forgot_at.get(&row.number);
@@ -139,9 +164,9 @@ impl Books {
         Ok(())
     }
 
-    /// Works on the books of that root, which are opened where there are none yet.
-    ///
-    /// Time runs on, never back, and what is due is ended first.
+    /// Works on the books of that tenant, which are opened if there are none yet. Time
+    /// runs on, never back, and what is due ends first. After an error the books are as
+    /// they were; if they were new, there are none.
     pub(super) fn within<T>(
         &mut self,
         tenant: &Tenant,
@@ -161,7 +186,7 @@ impl Books {
         done
     }
 
-    /// The same, for readers: where there are no books, none are opened.
+    /// The same for readers: if there are no books, none are opened.
     pub(super) fn reading<T>(
         &mut self,
         tenant: &Tenant,
@@ -173,6 +198,8 @@ impl Books {
         }
     }
 
+    /// Moves time on, ends what is due, works, and keeps the row for the next command of
+    /// the batch.
     fn work<T>(
         &mut self,
         mut row: RootRow,
@@ -184,7 +211,8 @@ impl Books {
         done
     }
 
-    /// The row of that root, for a command of now: time runs on even where nobody has books yet.
+    /// The row of that tenant, if it has one, checked against what was confirmed of it.
+    /// Time runs on even for a tenant without books.
     fn known_root(&mut self, tenant: &Tenant) -> Result<Option<RootRow>, Fault> {
         self.latest = self.latest.max(self.clock.now());
         match self.tenants.remove(tenant) {

@@ -1,4 +1,9 @@
 //! What is a call about, written once for all entries of its charge set?
+//!
+//! A call with four budgets makes entries again and again with the same model, tags, use
+//! case and price version. These are written once, found by their digest, and entries
+//! refer to the number. The chain hashes the digest, not the number, so that a changed
+//! text is found.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +17,8 @@ use crate::ledger::About;
 /// What calls are about, as the file knows it; each is written once.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    /// By address: whoever is listed is kept alive, so that no other takes its place.
+    /// By address, which costs no hashing. Each value keeps its `Arc` alive, so that no other can take the
+    /// same address.
     known: HashMap<usize, (Arc<About>, i64, Digest)>,
     by_number: HashMap<i64, Digest>,
 }

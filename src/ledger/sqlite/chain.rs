@@ -1,4 +1,18 @@
 //! Is the journal whole, from each root's first link to its head?
+//!
+//! Each entry bears a link: a hash of the link before it, its number, its fields and its
+//! lines. The tenant's row names the last link and the number of entries. Whoever changes
+//! an old entry must therefore change every link after it, and the head.
+//!
+//! | what was done to the file | what is found |
+//! | --- | --- |
+//! | a field or a line of an entry changed | its link does not fit |
+//! | an entry taken out | the next number follows a gap |
+//! | the last entries taken off | the head names a later entry |
+//! | an older copy put in its place | processes that saw more refuse it ([`tenants`](super::tenants)) |
+//!
+//! The chain proves damage and mistakes, not malice: whoever can write the file can
+//! compute all links anew.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,7 +30,8 @@ use crate::ledger::MarkAction;
 /// Scopes that the journal says are frozen, by their text: action, since when, by whom, why.
 pub(super) type Marks = BTreeMap<String, (String, i64, String, String)>;
 
-/// Walks each root's chain from its first link to its head, which its root must name.
+/// Walks each tenant's chain from its first link to its head, which the tenant's row must
+/// name.
 pub(super) fn check_journal(file: &Connection) -> Result<Vec<Chain>, StoreError> {
     let calls = check_calls(file)?;
     let mut chains = Vec::new();
@@ -42,7 +57,7 @@ pub(super) fn check_journal(file: &Connection) -> Result<Vec<Chain>, StoreError>
     Ok(chains)
 }
 
-/// The digest of each call, which its text must fit.
+/// The digest of each call, recomputed from its text.
 fn check_calls(file: &Connection) -> Result<HashMap<i64, Digest>, StoreError> {
     let mut calls = HashMap::new();
     let mut read =
@@ -61,17 +76,22 @@ fn check_calls(file: &Connection) -> Result<HashMap<i64, Digest>, StoreError> {
     Ok(calls)
 }
 
-/// How far the walk along one root's journal has come.
+/// How far the walk along one tenant's journal has come.
 pub(super) struct Chain {
+    /// The tenant's number.
     pub(super) tenant: i64,
+    /// The tenant's name; empty for the default books.
     pub(super) name: String,
+    /// The number of the last entry walked.
     sequence: i64,
+    /// The link of that entry, as it was recomputed.
     link: Digest,
     /// The marks that stand after the last entry.
     pub(super) marks: Marks,
 }
 
 impl Chain {
+    /// Reads entry by entry, in the order of their numbers.
     fn walk(&mut self, file: &Connection, calls: &HashMap<i64, Digest>) -> Result<(), StoreError> {
         self.link = first_link(&self.name);
         let mut read = file.prepare(
@@ -95,6 +115,7 @@ impl Chain {
         Ok(())
     }
 
+    /// Recomputes one link, compares it, and folds the marks.
     fn step(
         &mut self,
         sequence: i64,
@@ -137,7 +158,7 @@ impl Chain {
     }
 }
 
-/// The lines of an entry; nothing where their numbers, which no link covers, leave one out.
+/// The lines of an entry; `None` if their numbers, which no link covers, leave one out.
 fn read_changes(mut rows: rusqlite::Rows<'_>) -> Result<Option<Vec<Change>>, StoreError> {
     let mut changes = Vec::new();
     while let Some(row) = rows.next()? {

@@ -1,4 +1,9 @@
 //! Which levels were reached, and who still has to be told?
+//!
+//! A threshold is noted in the same transaction that found it, beside its journal entry,
+//! as "not delivered". An observer that has been told is confirmed in a transaction of
+//! its own. A process that dies in between leaves the event pending, and the next process
+//! sends it again under the same key (tenant, entry number): at least once, never lost.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -9,7 +14,7 @@ use super::text;
 use crate::ledger::{PendingEvent, Reached};
 use crate::values::Timestamp;
 
-/// Notes a level that was just reached, in the transaction that found it.
+/// Notes a threshold that was just reached, in the transaction that found it.
 pub(super) fn write(
     file: &Connection,
     (tenant, sequence): (i64, u64),
@@ -33,7 +38,7 @@ pub(super) fn seal(
 }
 
 impl Books {
-    /// The oldest events that nobody confirmed to have told.
+    /// The oldest events that nobody has confirmed.
     pub(super) fn pending_events(&mut self, limit: usize) -> Result<Vec<PendingEvent>, Fault> {
         let mut read = self.file.prepare_cached(
             "SELECT tenants.name, sequence, journal.at, line.account, line.period, CAST(detail AS INTEGER), level, events.spent
@@ -63,7 +68,8 @@ impl Books {
         Ok(events)
     }
 
-    /// Notes that these were told.
+    /// Notes that these events were delivered; an event that is not pending changes
+    /// nothing.
     pub(super) fn delivered(&mut self, events: &[PendingEvent]) -> Result<(), Fault> {
         for event in events {
             self.reading(&event.tenant, |books, row| {
@@ -75,7 +81,8 @@ impl Books {
     }
 }
 
-/// Notes that an event was told; whoever says so names it, and the row says what it is.
+/// Notes that an event was delivered. The caller only names it; threshold and spent are
+/// read from the row, so that a caller cannot change them.
 fn mark_delivered(file: &Connection, name: (i64, i64), now: Timestamp) -> Result<(), Fault> {
     let mut waiting = file.prepare_cached(
         "SELECT level, spent FROM events WHERE tenant = ? AND sequence = ? AND delivered_at IS NULL",

@@ -1,4 +1,13 @@
 //! Which holds end by age, and what are they charged?
+//!
+//! Every command of a tenant first ends what is due there, so that results do not depend
+//! on a sweeper. The row remembers before which instant nothing is due, and most commands
+//! compare two numbers and go on.
+//!
+//! Worked example: holds A (due at 10 s, charges its 4) and B (due at 12 s, charges
+//! nothing) are open. A reserve at 15 s first writes "A expired, +4 spent, −4 reserved"
+//! and "B expired, −3 reserved", then judges its own lines on what is left, and its reply
+//! tells of both.
 
 use smallvec::SmallVec;
 
@@ -12,12 +21,12 @@ use crate::ledger::rules::State;
 use crate::ledger::{Certainty, Ended, EntryKind, Expired, Note};
 use crate::values::Timestamp;
 
-/// Expiries of one root that wait to be told, at most: the journal has all of them, and a process
-/// that only reads has nobody to tell.
+/// Expiries of one tenant that wait to be told, at most. The journal has all of them, and
+/// a process that only reads has nobody to tell.
 const EXPIRIES_UNTOLD_MAX: usize = 10_000;
 
 impl Books {
-    /// Ends what is due, oldest first.
+    /// Ends what is due, the oldest first, and by id if two are due at once.
     pub(super) fn expire_due(&mut self, row: &mut RootRow) -> Result<(), Fault> {
         while row.due <= row.time {
             let next = holds::next_due(&self.file, row.number)?;
@@ -30,6 +39,7 @@ impl Books {
         Ok(())
     }
 
+    /// Ends one hold, with an entry of its own.
     fn expire(&mut self, row: &mut RootRow, mut hold: Hold) -> Result<(), Fault> {
         let changes = self.expiry_changes(&hold)?;
         let charges: SmallVec<[i64; 8]> = changes.iter().map(|change| change.spent).collect();
@@ -53,9 +63,8 @@ impl Books {
         Ok(())
     }
 
-    /// What a hold that ends by age changes.
-    ///
-    /// A charge that does not fit is the hold itself, which always does.
+    /// What a hold changes as it ends by age. If the stated charge does not fit into 64
+    /// bits, the hold itself is charged, which always fits.
     fn expiry_changes(&mut self, hold: &Hold) -> Result<Changes, Fault> {
         let mut changes = Changes::new();
         for (line, spent) in hold.lines.iter().zip(hold.expiry_charges()) {

@@ -1,4 +1,9 @@
 //! Which commit fails, in tests of what comes after?
+//!
+//! A crash cannot be tested by waiting for one. The tests cut at every commit instead:
+//! *before* it (nothing reached the disk) and *after* it (everything did, and the ledger
+//! was told otherwise). After each cut the books are opened anew and must be sound, with
+//! each acknowledged answer in them.
 
 use std::sync::Arc;
 

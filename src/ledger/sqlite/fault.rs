@@ -1,4 +1,10 @@
 //! What can go wrong inside the ledger's thread, and what is a caller told?
+//!
+//! Two kinds of failure must not be mixed up. An *answer* is an error of one command: the
+//! others of the batch go on. A *store* error ends the batch for all. Most store errors
+//! also poison the ledger: after a failed sync nobody knows what is on the disk, and an
+//! operating system may report the failure only once. Two do not poison: another process
+//! holds the lock, and a full disk, which took nothing and said so.
 
 use thiserror::Error;
 
@@ -50,11 +56,12 @@ pub(super) fn damaged(what: impl Into<String>) -> StoreError {
 }
 
 impl StoreError {
-    /// The same, as callers see it.
+    /// The same as callers see it; the private error becomes its source.
     pub(super) fn into_error(self) -> Error {
         Error::new(self.kind(), self.to_string()).with_source(self)
     }
 
+    /// SQLite's own code, if SQLite failed.
     fn code(&self) -> Option<rusqlite::ErrorCode> {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code(),
@@ -62,6 +69,8 @@ impl StoreError {
         }
     }
 
+    /// What programs are told. A constraint that is violated means that rows are not what
+    /// this ledger wrote.
     pub(super) fn kind(&self) -> ErrorKind {
         use rusqlite::ErrorCode::{ConstraintViolation, DatabaseCorrupt, NotADatabase, TypeMismatch};
         if matches!(self, Self::Moved(_) | Self::ReadOnly) {
@@ -78,15 +87,15 @@ impl StoreError {
         }
     }
 
-    /// Another connection is writing.
+    /// Whether another connection holds the lock, so that waiting helps.
     pub(super) fn is_busy(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         matches!(self.code(), Some(DatabaseBusy | DatabaseLocked))
     }
 
-    /// Whether nobody can tell any more what is on the disk, so that nothing may be acknowledged.
-    ///
-    /// A full disk is told apart: it took nothing, said so, and may have room later.
+    /// Whether nobody can tell any more what is on the disk, so that nothing may be
+    /// acknowledged. A full disk does not poison: it took nothing, said so, and may have
+    /// room later.
     pub(super) fn poisons(&self) -> bool {
         !self.is_busy() && self.code() != Some(rusqlite::ErrorCode::DiskFull)
     }

@@ -1,4 +1,20 @@
 //! Which ids are known, and what does each hold?
+//!
+//! One table for every id that is remembered: open holds, charges, releases, refusals,
+//! tombstones, postings. So "is this id known, and as what?" is one look-up by tenant and
+//! id. The seal covers the row and its lines, so a line that is missing or changed is
+//! found when the hold is next read.
+//!
+//! Ids sort by their time, as bytes. Old ids are therefore forgotten from the front of
+//! the index, some hundred at a time, in the transaction of another command.
+//!
+//! | state | has lines | ends or ended by |
+//! | --- | --- | --- |
+//! | held | what it holds | reconcile, release, or its expiry |
+//! | expired, provisional, estimated, reported | what was charged | a surer figure replaces it; below reported a release withdraws it |
+//! | released | zeros | usage that comes late is still recorded |
+//! | refused, tombstone | none | usage that comes all the same replaces the row |
+//! | recorded | what was posted | nothing: a posting is corrected by another posting |
 
 use rusqlite::{Connection, OptionalExtension, params};
 use smallvec::SmallVec;
@@ -14,37 +30,51 @@ use crate::values::{ReservationId, Timestamp};
 pub(super) struct Hold {
     /// Its number in the file; zero until it is written.
     pub(super) number: i64,
+    /// The id that its caller made.
     pub(super) id: ReservationId,
+    /// Whether it is open, and if not, how it ended.
     pub(super) state: State,
-    /// A hash of what was first asked.
+    /// A hash of what was first asked, by which a repeat is told from a conflict.
     pub(super) body: [u8; 16],
+    /// When it ends by itself; the last instant of all for what was never open.
     pub(super) expires_at: Timestamp,
+    /// What it is charged then.
     pub(super) on_expiry: ExpiryCharge,
+    /// Whether it was charged without ever having been held.
     pub(super) unheld: bool,
+    /// When it ended; nothing while it is open. Forgetting counts from here.
     pub(super) ended_at: Option<Timestamp>,
-    /// What its commands said about their call.
+    /// The number of what its commands said about their call.
     pub(super) call: Option<i64>,
+    /// What it holds, or was charged, on each account.
     pub(super) lines: HoldLines,
 }
 
 pub(super) type HoldLines = SmallVec<[HoldLine; 8]>;
 
-/// What a hold is charged when it ends by age.
+/// What a hold is charged if it ends by age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExpiryCharge {
+    /// The call was never sent: nothing is charged.
     Nothing,
+    /// What it holds at that moment, resizes included.
     Hold,
+    /// Amounts that the reserve stated, line by line.
     Amounts,
 }
 
 /// One line of a hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct HoldLine {
+    /// The account's number.
     pub(super) account: i64,
+    /// The period as first resolved; a late charge lands there as well.
     pub(super) period: i64,
-    /// While it lives what it holds, afterwards what it was charged.
+    /// What the hold holds while it lives, afterwards what it was charged.
     pub(super) amount: i64,
+    /// How much of the charge has been taken back by refunds.
     pub(super) refunded: i64,
+    /// What this line is charged on expiry, if the reserve stated amounts.
     pub(super) on_expiry: Option<i64>,
 }
 
@@ -79,6 +109,7 @@ impl Hold {
         self.lines.iter_mut().zip(amounts).for_each(|(line, amount)| line.amount = *amount);
     }
 
+    /// The checksum over the row and its lines.
     fn seal(&self, tenant: i64) -> i64 {
         let mut ink = Ink::of("hold");
         ink.int(tenant).bytes(&id_bytes(self.id)).text(text::state(self.state)).bytes(&self.body);
@@ -136,7 +167,7 @@ pub(super) fn next_due(file: &Connection, tenant: i64) -> Result<Option<Hold>, F
     Ok(found.transpose()?)
 }
 
-/// The open holds of one root, oldest first.
+/// The open holds of one tenant, oldest first.
 pub(super) fn open_of(file: &Connection, tenant: i64, limit: usize) -> Result<Vec<Hold>, Fault> {
     let mut find = file.prepare_cached(select!("WHERE tenant = ? AND state = 'held' ORDER BY id LIMIT ?"))?;
     let mut rows = find.query(params![tenant, i64::try_from(limit).unwrap_or(i64::MAX)])?;
@@ -147,7 +178,7 @@ pub(super) fn open_of(file: &Connection, tenant: i64, limit: usize) -> Result<Ve
     Ok(open)
 }
 
-/// Hands every known id to `each`, of all roots.
+/// Hands every known id of all tenants to `each`.
 pub(super) fn each(file: &Connection, mut each: impl FnMut(Hold)) -> Result<(), StoreError> {
     let mut read_all = file.prepare(select!("ORDER BY hold"))?;
     let mut rows = read_all.query([])?;
@@ -191,7 +222,8 @@ pub(super) fn insert(file: &Connection, tenant: i64, hold: &Hold) -> Result<(), 
     Ok(())
 }
 
-/// Writes what has changed about a known id; `before` tells which lines.
+/// Writes what has changed about a known id; lines that equal those in `before` are not
+/// written.
 pub(super) fn update(file: &Connection, tenant: i64, hold: &Hold, before: &[HoldLine]) -> Result<(), Fault> {
     let mut write = file.prepare_cached(
         "UPDATE holds SET state = ?2, expires_at = ?3, unheld = ?4, ended_at = ?5, seal = ?6 WHERE hold = ?1",
@@ -214,13 +246,14 @@ pub(super) fn update(file: &Connection, tenant: i64, hold: &Hold, before: &[Hold
     Ok(())
 }
 
-/// Forgets an id: it is written anew, or too old.
+/// Forgets an id, because it is written anew or has become too old.
 pub(super) fn delete(file: &Connection, number: i64) -> Result<(), Fault> {
     file.prepare_cached("DELETE FROM holds WHERE hold = ?")?.execute([number])?;
     Ok(())
 }
 
-/// Forgets some ids that ended before `cutoff` and bear a time before it; says whether there may be more.
+/// Forgets some ids that ended before `cutoff` and bear a time before it; returns whether
+/// there may be more. At most 256 at once, so that no command waits long for it.
 pub(super) fn forget_some(file: &Connection, tenant: i64, cutoff: Timestamp) -> Result<bool, Fault> {
     const AT_ONCE: usize = 256;
     // The first id that is not yet too old: its time is counted in whole milliseconds, rounded up.
@@ -234,6 +267,7 @@ pub(super) fn forget_some(file: &Connection, tenant: i64, cutoff: Timestamp) -> 
     Ok(forgotten == AT_ONCE)
 }
 
+/// A hold with its lines, checked against its seal.
 fn read(file: &Connection, row: &rusqlite::Row<'_>) -> Result<Hold, StoreError> {
     let number = row.get(0)?;
     let state = text::read_state(row.get_ref(2)?.as_str().map_err(not_text)?)?;

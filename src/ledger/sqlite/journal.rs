@@ -1,4 +1,21 @@
 //! What is written into the journal, and how is each entry chained to the one before?
+//!
+//! The journal is append-only (triggers refuse updates and deletes), numbered without a
+//! gap for each tenant, and chained: `link = hash(link before, number, fields, lines)`.
+//! The first link hashes the tenant's name, so that one tenant's journal cannot be put in
+//! another's place. What an entry keeps as text (usage, rank, action) is hashed as that
+//! text.
+//!
+//! Worked example: a hold of 4 grows to 5, is charged 3 by an estimate, and is then
+//! withdrawn.
+//!
+//! | entry | kind | spent | reserved |
+//! | --- | --- | --- | --- |
+//! | 1 | reserved | 0 | +4 |
+//! | 2 | resized | 0 | +1 |
+//! | 3 | reconciled, estimated | +3 | −5 |
+//! | 4 | released | −3 | 0 |
+//! | sum | the balance | 0 | 0 |
 
 use rusqlite::{Connection, params};
 
@@ -10,21 +27,26 @@ use crate::Scope;
 use crate::ledger::{Attribution, EntryKind, Note};
 use crate::values::{ReservationId, Timestamp};
 
-/// What is written.
+/// An entry before it has a number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NewEntry<'a> {
+    /// When the change was judged.
     pub(super) at: Timestamp,
+    /// The id of the command, or of the hold that expired.
     pub(super) id: ReservationId,
+    /// What happened.
     pub(super) kind: EntryKind,
     /// The scope that was marked.
     pub(super) scope: Option<&'a Scope>,
+    /// What the caller said of its call.
     pub(super) note: &'a Note,
     /// The call that the note is about, as the file knows it.
     pub(super) call: Option<(i64, Digest)>,
+    /// Who did it and why, for what people do by hand.
     pub(super) attribution: Option<&'a Attribution>,
 }
 
-/// The link before the first entry: no two roots begin alike.
+/// The link before the first entry; no two tenants begin alike.
 pub(super) fn first_link(tenant: &str) -> Digest {
     Ink::of("token-budget journal 1").text(tenant).digest()
 }
@@ -58,7 +80,7 @@ impl Written<'_> {
     }
 }
 
-/// Writes an entry with that number behind that link, and says what its own link is.
+/// Writes an entry with that number behind that link, and returns its own link.
 pub(super) fn write(
     file: &Connection,
     (tenant, sequence): (i64, u64),

@@ -1,4 +1,8 @@
 //! Which scopes admit nothing, and why?
+//!
+//! A mark is a row for each frozen scope, written together with its journal entry. Most
+//! tenants have no mark at all, so the tenant's row remembers whether there is any, and a
+//! reserve without marks asks nothing.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -13,6 +17,8 @@ use crate::ledger::{Attribution, EntryKind, Frozen, MarkAction, MarkScope, Outco
 use crate::values::{ReservationId, Tenant, Timestamp};
 
 impl Books {
+    /// Freezes, stops, closes or reopens a scope. A mark that changes nothing is a
+    /// repeat, without an entry.
     pub(super) fn mark(&mut self, command: &MarkScope<'_>) -> Result<Reply, Fault> {
         self.within(command.tenant, |books, row| books.mark_in(row, command))
     }
@@ -30,6 +36,7 @@ impl Books {
         Ok(Reply { repeated: !counts, ..self.reply(row, Outcome::Applied, Balances::new()) })
     }
 
+    /// Writes the mark, or takes it away.
     fn write_mark(&self, row: &mut RootRow, command: &MarkScope<'_>) -> Result<(), Fault> {
         let scope = command.scope.to_string();
         if command.action == MarkAction::Reopen {

@@ -1,9 +1,55 @@
 //! The ledger of one machine: exact, shared by its processes, and still there after a crash.
 //!
-//! One thread in each process writes the file, with as many commands in one
-//! transaction as are waiting, and answers once the disk has them. Rows are
-//! read into a sheet, changed there, and written back once; the sheet is
-//! forgotten when another process has written. `schema/` is the file.
+//! One thread in each process writes the file, with as many commands in one transaction
+//! as are waiting, and answers after the disk has them. Rows are read into a sheet,
+//! changed there, and written back once; the sheet is forgotten when another process has
+//! written. `schema/` is the file.
+//!
+//! # The path of a command
+//!
+//! | step | file | what happens |
+//! | --- | --- | --- |
+//! | ask | `contract` | the command is copied and queued; its caller waits, or leaves |
+//! | gather | `writer` | what else is waiting joins the batch, up to 256 commands |
+//! | begin | `books` | the write lock is taken; if another process wrote, everything cached is forgotten |
+//! | judge | `admit`, `resize`, `settle`, `record`, `mark` | what is due ends first (`expire`), then the command is judged on the sheet |
+//! | tell | `post`, `journal`, `events` | the entry is written and chained; thresholds are noted as pending |
+//! | commit | `writer`, `place` | changed rows are written, one sync, and a look whether the file still has its name |
+//! | answer | `writer` | every caller of the batch hears its own answer |
+//!
+//! # What makes it right
+//!
+//! * *Nothing is acknowledged before it is on the disk.* `synchronous = FULL`, and an
+//!   answer is sent after the commit. A failed commit answers nobody with success, and
+//!   after a failure whose outcome is unknown nothing is acknowledged until the file is
+//!   opened again.
+//! * *One writer at a time.* `BEGIN IMMEDIATE` takes SQLite's write lock, so a batch
+//!   judges rows that nobody changes. `PRAGMA data_version` tells whether another
+//!   connection has committed since.
+//! * *Rows of tenants, accounts, holds and events bear a seal,* a checksum over all their
+//!   fields, checked when a row is read. Balances and marks bear none: they are a cache of
+//!   the journal, and `verify` recomputes them.
+//! * *Every entry is chained to the one before,* per tenant. An older copy of the file
+//!   lacks the entry that was confirmed last, and is refused.
+//!
+//! # What was rejected
+//!
+//! A connection for each caller (they would wait for one another in SQLite's busy loop,
+//! with one sync each); asynchronous SQLite wrappers (a thread as well, without batches);
+//! `synchronous = NORMAL` (an acknowledged charge may be gone after a loss of power).
+//!
+//! # The file, table by table
+//!
+//! | table | one row for each | truth, or a cache of it |
+//! | --- | --- | --- |
+//! | `journal`, `journal_lines` | confirmed change, and account that it changed | truth; append-only |
+//! | `calls` | description of calls: model, tags, price version | truth; named by digest in the journal |
+//! | `tenants` | tenant: number and link of its newest entry, latest instant | the anchor of the journal |
+//! | `accounts` | account: its name and newest period | names are truth, figures a cache |
+//! | `balances` | account and period | a cache: the sum of the journal's lines |
+//! | `holds`, `hold_lines` | remembered id, and line of it | truth for open holds; answers until they are forgotten |
+//! | `frozen` | scope that admits nothing | a cache of the journal's marks |
+//! | `events` | threshold that was reached | truth for whether it was delivered |
 
 mod account;
 mod admit;
@@ -58,21 +104,23 @@ use crate::{Clock, Error, ErrorKind};
 
 /// Keeps the books in one SQLite file, for all processes of a machine.
 ///
-/// What it answered is on the disk: it survives `kill -9` and, as far as the
-/// disk keeps what it was told to sync, loss of power. After a failed write, or
-/// where its file was deleted or replaced, it answers nothing until it is opened
-/// again; a full disk refuses what comes while it is full. Contention between
-/// processes is waited out as long as the caller waits. Everything is kept: a
-/// past period's balance stays readable and is charged by late reports, where the
-/// ledger in memory forgets it.
+/// What the ledger has answered is on the disk: it survives `kill -9` and, as far as the
+/// disk keeps what it was told to sync, loss of power. After a failed write, or if its
+/// file was deleted or replaced, the ledger answers nothing until it is opened again. A
+/// full disk refuses what comes while it is full. Contention between processes is waited
+/// out as long as the caller waits. Everything is kept: a past period's balance stays
+/// readable and is charged by late reports, which the ledger in memory forgets.
 ///
-/// Clones share one connection and **one thread of their own**, the only one that
-/// the crate starts: a sync blocks for as long as the disk takes, and one thread can
-/// write what many callers wait for with one sync. It ends by itself soon after the
-/// last of them, and dropping waits for nothing, since all that was answered is on
-/// the disk. Because a sync blocks,
-/// [`immediate`](crate::BudgetLedger::immediate) is `None`: the `…_now` forms of
-/// commands are for ledgers in memory.
+/// Clones share one connection and **one thread of their own**, the only one that the
+/// crate starts. A sync blocks for as long as the disk takes, and one thread can write
+/// with one sync what many callers wait for. The thread ends by itself soon after the
+/// last clone, and dropping waits for nothing, since all that was answered is on the
+/// disk. Because a sync blocks, [`immediate`](crate::BudgetLedger::immediate) is `None`:
+/// the `…_now` forms of commands are for ledgers in memory.
+///
+/// Put the file on a local disk. SQLite's locks do not work on most network file systems,
+/// and a plain copy of the file lacks what stands in its `-wal` file: back up with
+/// SQLite's `VACUUM INTO` or `.backup`.
 ///
 /// The file is plain SQL, with views for reports: see `docs/LEDGER.md`.
 ///
@@ -111,15 +159,19 @@ impl fmt::Debug for SqliteLedger {
     }
 }
 
+/// What clones share. Dropping the last one closes the queue, and so ends the thread.
 struct Inner {
+    /// The file, for readers that open a connection of their own.
     place: Arc<Place>,
+    /// What the ledger was opened with.
     options: SqliteOptions,
+    /// The way to the ledger's thread.
     queue: Sender<Box<dyn Job>>,
     #[cfg(test)]
     fail: FailPoint,
 }
 
-/// Opens the ledger in that file, and makes it where there is none.
+/// Opens the ledger in that file, and makes the file if there is none.
 ///
 /// # Errors
 /// As [`SqliteLedger::open`].
@@ -128,22 +180,23 @@ pub fn open(path: impl AsRef<Path>) -> Result<SqliteLedger, Error> {
 }
 
 impl SqliteLedger {
-    /// Opens the ledger in that file, on the machine's clock, and makes it where there is none.
+    /// Opens the ledger in that file, on the machine's clock, and makes the file if there
+    /// is none.
     ///
-    /// Reads no entries: a journal of a million opens like an empty one. A file of an
-    /// older version is brought up to date, in one transaction.
+    /// Opening reads no entries: a journal of a million opens like an empty one. A file
+    /// of an older version is brought up to date, in one transaction.
     ///
     /// # Errors
-    /// `Damaged` where the file is no ledger, or of a newer version; `LedgerUnavailable` where it cannot
-    /// be read or written; `Invalid` where the path is no name for a file.
+    /// `Damaged` if the file is no ledger, or of a newer version; `LedgerUnavailable` if the file cannot be
+    /// read or written; `Invalid` if the path cannot be the name of a file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::with_options(path, Arc::new(SystemClock), SqliteOptions::default())
     }
 
-    /// The same on another clock, remembering as long as stated.
+    /// Opens the ledger on another clock, with other limits of memory and batches.
     ///
-    /// Processes that share a file need clocks that agree; whichever is ahead leads, since
-    /// ledger time never runs backwards.
+    /// Processes that share a file need clocks that agree; the clock that is ahead leads,
+    /// since ledger time never runs backwards.
     ///
     /// # Errors
     /// As [`SqliteLedger::open`].
@@ -201,38 +254,41 @@ impl SqliteLedger {
 
     /// Checks every row of the file, on this thread, while others go on writing.
     ///
-    /// Recomputes each balance from the journal and from the open holds, each link of the journal's
-    /// chain, and each checksum; asks SQLite whether its pages are sound. Reads everything: some
-    /// seconds for a million entries.
+    /// The check recomputes each balance from the journal and from the open holds, each
+    /// link of the journal's chain, and each checksum, and asks SQLite whether its pages
+    /// are sound. It reads everything: some seconds for a million entries. Run it after a
+    /// crash, before a migration, and on every backup.
     ///
     /// # Errors
-    /// `Damaged`, naming the first row that does not fit; `LedgerUnavailable` where the file cannot be
-    /// read, or is no longer the one that was opened.
+    /// `Damaged`, naming the first row that does not fit; `LedgerUnavailable` if the file cannot be read, or
+    /// is no longer the one that was opened.
     pub fn verify(&self) -> Result<(), Error> {
         verify::verify(&self.0.place).map_err(StoreError::into_error)
     }
 
-    /// The balances that differ from what the journal says, on this thread; none in sound books.
+    /// Lists the balances that differ from what the journal says, on this thread; empty
+    /// for sound books.
     ///
     /// # Errors
-    /// `Damaged` or `LedgerUnavailable` where the file cannot be read.
+    /// `Damaged` or `LedgerUnavailable` if the file cannot be read.
     pub fn compare(&self) -> Result<Vec<Mismatch>, Error> {
         rebuild::compare(&self.0.place).map_err(StoreError::into_error)
     }
 
-    /// Makes all balances anew from the journal, and says how many rows there are now.
+    /// Makes all balances anew from the journal, and returns how many rows there are now.
     ///
-    /// For a file in which balances were changed by hand or by a fault while the journal is whole, which
-    /// is checked first. Other commands wait meanwhile.
+    /// It is for a file in which balances were changed by hand or by a fault while the
+    /// journal is whole, which is checked first. Other commands wait meanwhile.
     ///
     /// # Errors
-    /// `Damaged` where the journal is not whole, with every balance as it was; else as the commands of
+    /// `Damaged` if the journal is not whole, with every balance as it was; else as the commands of
     /// [`BudgetLedger`](crate::BudgetLedger).
     pub async fn rebuild(&self) -> Result<usize, Error> {
         self.ask(|books| books.rebuild()).await
     }
 
-    /// The open holds of one root, oldest first.
+    /// Lists the open holds of one tenant, oldest first: calls that run, and those whose
+    /// process died.
     ///
     /// # Errors
     /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
@@ -247,9 +303,9 @@ impl SqliteLedger {
     /// entries are signed.
     ///
     /// # Errors
-    /// `State` where the id is unknown, was given back, or is charged what the provider reported;
-    /// `Overflow` and `Invalid` as the commands of [`BudgetLedger`](crate::BudgetLedger). Nothing was
-    /// given back then.
+    /// `State` if the id is unknown, was given back, or is charged what the provider reported; `Overflow` and
+    /// `Invalid` as the commands of [`BudgetLedger`](crate::BudgetLedger). After an error nothing has been
+    /// given back.
     pub async fn settle(
         &self,
         tenant: &Tenant,
@@ -261,6 +317,7 @@ impl SqliteLedger {
         self.ask(move |books| books.settle(&tenant, id, &amounts, &attribution)).await
     }
 
+    /// Sends work to the ledger's thread, and waits for its answer.
     async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Books) -> Result<T, Fault> + Send + 'static,

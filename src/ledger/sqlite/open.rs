@@ -1,4 +1,14 @@
 //! Is this file a ledger of ours, and of which version?
+//!
+//! Opening must be safe whatever the path leads to: a new file, a ledger of an older or
+//! newer version, somebody else's database, a file that another process is making at this
+//! moment. The application id tells ledgers from other files, `user_version` tells
+//! versions apart, and every step from one version to the next runs in one transaction.
+//!
+//! What is asked of SQLite, and why: `journal_mode = WAL`, so that readers do not wait
+//! for the writer; `synchronous = FULL` and `fullfsync`, so that a commit is on the disk
+//! when it returns; `foreign_keys`, so that a row never names one that is not there;
+//! `trusted_schema = OFF` and `cell_size_check`, because the file may come from anywhere.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,14 +19,15 @@ use super::fault::{StoreError, damaged};
 use super::place::Place;
 use crate::values::private;
 
-/// `tbud`: tells a ledger from other programs' files.
+/// `tbud` in ASCII: tells a ledger from other programs' files.
 pub(super) const APPLICATION_ID: i32 = 0x7462_7564;
 
-/// What makes a version out of the one before; a new file runs through all of them.
+/// Each step makes a version out of the one before; a new file runs through all of them.
+/// A step that has shipped is never edited.
 pub(super) const VERSIONS: [&str; 2] =
     [include_str!("schema/1_books.sql"), include_str!("schema/2_views.sql")];
 
-/// Opens the file, makes it where there is none, and brings an older one up to date.
+/// Opens the file, makes it if there is none, and brings an older one up to date.
 pub(super) fn open(path: &Path) -> Result<(Connection, Place), StoreError> {
     // Its log and index are made as the file itself is.
     private::make(path);
@@ -44,6 +55,8 @@ pub(super) fn beside(place: &Place) -> Result<Connection, StoreError> {
     Ok(file)
 }
 
+/// A connection with the settings on which the ledger's promises rest: full syncs,
+/// foreign keys, and no trust in what the schema of a stranger's file could run.
 fn connect(path: &Path, create: OpenFlags) -> Result<Connection, StoreError> {
     // Without `SQLITE_OPEN_URI`: a path is a path, even one that begins with `file:`.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
@@ -65,14 +78,17 @@ pub(super) fn check_writable(file: &Connection) -> Result<(), StoreError> {
     if file.is_readonly("main")? { Err(StoreError::ReadOnly) } else { Ok(()) }
 }
 
-/// Another process is writing: it will be done in less than a millisecond, or, seldom, in a few.
+/// Waits for another process that is writing: mostly less than a millisecond. After 400
+/// attempts (some 0.4 s) SQLite reports "busy", and the writer looks whether anybody
+/// still waits.
 fn wait_a_moment(attempts: i32) -> bool {
     const ATTEMPTS_MAX: i32 = 400;
     std::thread::sleep(Duration::from_micros(if attempts < 20 { 100 } else { 1_000 }));
     attempts < ATTEMPTS_MAX
 }
 
-/// Tries again while other processes open the same new file: `SQLite` does not wait there by itself.
+/// Tries again while other processes open the same new file, because SQLite does not wait
+/// there by itself: 100 times 10 ms, a second at most.
 fn patiently<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
     const ATTEMPTS_MAX: usize = 100;
     for _ in 0..ATTEMPTS_MAX {
@@ -84,13 +100,14 @@ fn patiently<T>(mut work: impl FnMut() -> Result<T, StoreError>) -> Result<T, St
     work()
 }
 
-/// [`check_identity`] in one instant: another process may be making the file just now.
+/// [`check_identity`] inside one read transaction, because another process may be making
+/// the file just now.
 fn identity_at_once(file: &Connection) -> Result<usize, StoreError> {
     let _instant = file.unchecked_transaction()?;
     check_identity(file)
 }
 
-/// The version of a ledger's file; zero where it is new and empty.
+/// The version of a ledger's file; zero if it is new and empty.
 fn check_identity(file: &Connection) -> Result<usize, StoreError> {
     let number = |pragma: &str| file.query_row(pragma, [], |row| row.get::<_, i32>(0));
     let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
@@ -110,7 +127,8 @@ fn check_identity(file: &Connection) -> Result<usize, StoreError> {
     }
 }
 
-/// Runs what is missing in one transaction: all of it is there afterwards, or nothing.
+/// Runs the steps that are missing in one transaction: all of them are there afterwards,
+/// or none.
 fn migrate(file: &Connection) -> Result<(), StoreError> {
     if patiently(|| identity_at_once(file))? == VERSIONS.len() {
         return Ok(());

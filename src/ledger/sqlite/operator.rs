@@ -1,4 +1,8 @@
 //! What can an operator see of open holds, and end by hand?
+//!
+//! A process that died leaves holds, which end by themselves. An operator who knows what
+//! the call really cost need not wait: the hold is given back and the true amounts are
+//! posted, in one transaction, both entries signed.
 
 use super::books::{Books, Changes};
 use super::fault::Fault;
@@ -69,7 +73,8 @@ impl Books {
         })
     }
 
-    /// A claim on the lines of a hold, without limits.
+    /// A claim on the lines of a hold, without limits, because the money is already
+    /// spent.
     fn claim_of(&mut self, row: &RootRow, hold: &Hold) -> Result<Claim, Fault> {
         let mut lines = Vec::new();
         for line in &hold.lines {

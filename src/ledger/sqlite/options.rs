@@ -5,11 +5,13 @@ use std::time::Duration;
 /// How much a [`SqliteLedger`](super::SqliteLedger) remembers and does at once.
 #[derive(Clone, Copy, Debug)]
 pub struct SqliteOptions {
-    /// How long an ended id is remembered; an unknown one that is older is not executed: by default 35 days.
+    /// How long an ended id is remembered. An unknown id that is older is not executed, and is answered with
+    /// `Forgotten`. Default: 35 days, so that a monthly job may repeat last month's commands.
     ///
     /// Set it alike in all processes of one file.
     pub remembers: Duration,
-    /// Commands that one write to disk confirms at most, at least one: by default 256.
+    /// Commands that one sync confirms at most; at least one. Default: 256. A larger batch helps many callers
+    /// on a slow disk, and makes each of them wait for the whole batch.
     pub batch_max: usize,
 }
 

@@ -2,6 +2,10 @@
 //!
 //! `SQLite` goes on writing to a file that somebody deleted or replaced, and all of it
 //! is gone when the last process closes it. So the ledger looks before it answers.
+//!
+//! The look compares device and inode of the file *and of its log*: a backup that is copied back over a live ledger
+//! replaces one, the other, or both. The look comes after each commit and before its answers, so that nothing is
+//! acknowledged that lies in a file without a name.
 
 use std::ffi::OsString;
 use std::fs;
@@ -21,7 +25,8 @@ pub(super) struct Place {
 type Identity = (u64, u64);
 
 impl Place {
-    /// The place of a ledger that is open, whatever becomes of the working directory or a link to it.
+    /// The place of a ledger that is open. The path is made absolute, so that a changed
+    /// working directory or link does not matter.
     pub(super) fn of(path: &Path) -> Result<Self, StoreError> {
         let path = fs::canonicalize(path).map_err(|error| moved(path, &error))?;
         let mut log = OsString::from(&path);
@@ -37,7 +42,7 @@ impl Place {
         &self.path
     }
 
-    /// Fails where one of the files is gone, or is another one by now.
+    /// Fails if one of the files is gone, or is another one by now.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         for (path, opened) in &self.files {
             match identity(path) {

@@ -14,13 +14,18 @@ use crate::values::{Balance, Claim, ReservationId};
 /// What the ledger writes about what it did by itself.
 pub(super) const NO_NOTE: Note = Note { about: None, usage: None, ended: None };
 
-/// How a command is told in the journal.
+/// What a command writes about itself into the journal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told<'a> {
+    /// What happened.
     pub(super) kind: EntryKind,
+    /// The id of the command.
     pub(super) id: ReservationId,
+    /// What the caller said of its call.
     pub(super) note: &'a Note,
+    /// Who did it and why, if it was done by hand.
     pub(super) attribution: Option<&'a Attribution>,
+    /// The scope that was marked, if it was a mark.
     pub(super) scope: Option<&'a Scope>,
 }
 
@@ -32,7 +37,8 @@ impl<'a> Told<'a> {
 }
 
 impl Books {
-    /// Applies changes that were found to fit and writes them into the journal; says what the balances are then.
+    /// Writes changes into the journal and applies them; returns the balances after them.
+    /// The caller has checked that every sum fits.
     pub(super) fn post(
         &mut self,
         row: &mut RootRow,
@@ -44,6 +50,7 @@ impl Books {
         changes.iter().map(|change| self.sheet.apply(&self.file, change)).collect()
     }
 
+    /// Writes the next entry, and moves the tenant's head on to it. Returns its number.
     pub(super) fn write_entry(
         &mut self,
         row: &mut RootRow,
@@ -67,7 +74,8 @@ impl Books {
         Ok(sequence)
     }
 
-    /// Reports the levels that spent money has reached on the lines of that claim.
+    /// Finds the thresholds that spent money has reached on the lines of that claim, and
+    /// writes an entry and a pending event for each.
     pub(super) fn cross(&mut self, row: &mut RootRow, id: ReservationId, claim: &Claim) -> Result<(), Fault> {
         for line in claim.lines().iter().filter(|line| !line.thresholds.is_empty()) {
             // A refusal makes no row, and where there is none nothing is spent.
@@ -98,12 +106,12 @@ impl Books {
         Ok(balances)
     }
 
-    /// What the next reply is to tell.
+    /// What the next reply is to tell, for that tenant.
     pub(super) fn effects(&mut self, row: &RootRow) -> &mut Effects {
         self.untold.entry(row.number).or_default()
     }
 
-    /// An answer of now, with all that came to light.
+    /// An answer of this instant, which takes along everything that waits to be told.
     pub(super) fn reply(&mut self, row: &RootRow, outcome: Outcome, balances: Balances) -> Reply {
         let effects = self.untold.remove(&row.number).map(Box::new);
         Reply { outcome, repeated: false, unheld: false, replaced: None, now: row.time, balances, effects }

@@ -1,4 +1,8 @@
 //! What do readers see? Balances as they stand, and the journal.
+//!
+//! Readers go through the ledger's thread like commands: what is due ends before a
+//! balance is shown, so that a reader and the next reserve see the same figures. Reading
+//! a period that has not begun shows zero and changes nothing.
 
 use rusqlite::{Connection, params};
 
@@ -10,6 +14,7 @@ use crate::ledger::{Attribution, Entry, EntryLine, Note};
 use crate::values::{Account, Balance, Period, ReservationId, Tenant, Timestamp};
 
 impl Books {
+    /// Spent and reserved of each line.
     pub(super) fn balances(&mut self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Fault> {
         let mut balances = Vec::with_capacity(lines.len());
         for (account, period) in lines {
@@ -29,6 +34,7 @@ impl Books {
         Ok(balances)
     }
 
+    /// Entries of one tenant from that number on, at most `limit`.
     pub(super) fn entries(&mut self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Fault> {
         let read = self.reading(tenant, |books, row| {
             let mut entries = read_entries(&books.file, row.number, (from, limit))?;
@@ -48,7 +54,8 @@ impl Books {
 /// Account, period, spent and reserved of each line.
 type RawLines = Vec<(i64, i64, i64, i64)>;
 
-/// Entries of one root, oldest first, with their lines beside them.
+/// Entries of one tenant, oldest first, with their lines beside them. The limit counts
+/// entries, so the lines are read apart from them.
 fn read_entries(
     file: &Connection,
     tenant: i64,

@@ -1,4 +1,8 @@
 //! What would the balances be if only the journal were left?
+//!
+//! A balance is a fold of the journal: the sum of all its differences. The view
+//! `recomputed_balances` says so in SQL; `verify` compares it with what is kept, and
+//! `rebuild` puts it in its place. The journal is the truth, balances are a cache of it.
 
 use super::books::Books;
 use super::fault::{Fault, StoreError};
@@ -9,17 +13,18 @@ use crate::values::{Account, Balance};
 /// A balance that differs from what the journal says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Where.
+    /// The account.
     pub account: Account,
-    /// In which period.
+    /// The period, by its number.
     pub period: i64,
-    /// What the account says.
+    /// What the account's row says.
     pub kept: Balance,
-    /// What the journal says.
+    /// What the journal adds up to.
     pub journal: Balance,
 }
 
-/// Both sides of every balance that differs, fired levels included; a row that is missing counts as zeros.
+/// Both sides of every balance that differs, fired tiers included; a row that is missing
+/// counts as zeros. The full join finds rows that only one side has.
 const COMPARE: &str = "
     WITH kept AS MATERIALIZED (SELECT account, period, spent, reserved, fired FROM balances),
          journal AS MATERIALIZED (SELECT account, period, spent, reserved, fired FROM recomputed_balances)

@@ -1,4 +1,8 @@
 //! What is posted that no hold announced? Refunds, corrections and imports.
+//!
+//! A posting has no hold and is never refused for want of room: the money is spent. Only
+//! a refund is checked, against what is left of the charge that it names, line by line:
+//! `left = max(charged − refunded, 0)`.
 
 use super::books::Books;
 use super::fault::Fault;
@@ -11,6 +15,7 @@ use crate::ledger::rules::{State, check_shape, conflict, ended, left_of, negativ
 use crate::ledger::{EntryKind, Outcome, Record, Reply};
 
 impl Books {
+    /// Posts amounts once for each id.
     pub(super) fn record(&mut self, command: &Record<'_>) -> Result<Reply, Fault> {
         self.within(command.claim.tenant(), |books, row| books.record_in(row, command))
     }
@@ -35,6 +40,7 @@ impl Books {
         Ok(self.reply(row, Outcome::Applied, balances))
     }
 
+    /// The same posting again is answered again; another body is a conflict.
     fn record_again(
         &mut self,
         row: &mut RootRow,
@@ -48,9 +54,9 @@ impl Books {
         Ok(Reply { repeated: true, ..self.reply(row, Outcome::Applied, balances) })
     }
 
-    /// The charge that is corrected; a refund must name one, on the lines that were charged.
-    ///
-    /// A correction on other lines, or of what is no charge, leaves what can be refunded as it is.
+    /// The charge that is corrected. A refund must name one, on the lines that were
+    /// charged. A correction on other lines, or of what is no charge, leaves what can be
+    /// refunded as it is.
     fn corrected(&mut self, row: &RootRow, command: &Record<'_>) -> Result<Option<Hold>, Fault> {
         let lines = command.claim.lines().iter().zip(command.amounts);
         let refund = lines.clone().find(|(_, amount)| **amount < 0);
@@ -80,6 +86,7 @@ impl Books {
         }
     }
 
+    /// Notes on the charge how much of it has been taken back.
     fn take_refund(&mut self, row: &RootRow, mut charge: Hold, command: &Record<'_>) -> Result<(), Fault> {
         let before = charge.lines.clone();
         for (line, amount) in charge.lines.iter_mut().zip(command.amounts) {

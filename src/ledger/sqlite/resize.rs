@@ -1,4 +1,8 @@
 //! What may change about a live hold?
+//!
+//! Only growth is judged: it needs room on its line and no frozen scope. All lines are
+//! judged before any is changed, and the deadline moves only with the amounts. A change
+//! of the deadline alone makes no entry, because no balance moved.
 
 use super::books::{Balances, Books, Changes};
 use super::fault::Fault;
@@ -10,6 +14,7 @@ use crate::ledger::rules::{State, check_shape, ended, has_room, negative};
 use crate::ledger::{EntryKind, Outcome, Reply, Resize};
 
 impl Books {
+    /// Sets what a live hold holds, and its deadline if one is given.
     pub(super) fn resize(&mut self, command: &Resize<'_>) -> Result<Reply, Fault> {
         self.within(command.claim.tenant(), |books, row| books.resize_in(row, command))
     }

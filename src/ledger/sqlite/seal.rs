@@ -1,11 +1,24 @@
 //! Which bytes are hashed, so that a changed bit is found?
+//!
+//! Hashing is only as good as the bytes that are hashed: `("ab", "c")` and `("a", "bc")`
+//! must differ, and so must a missing text and an empty one. Every text stands behind its
+//! length, every optional value behind a 0 or 1, every sort of thing behind its own name.
+//!
+//! | | bytes | against |
+//! | --- | --- | --- |
+//! | seal of a row | 8 | flipped bits, partial writes, edits by hand |
+//! | body of a command | 16 | another body under the same id |
+//! | link, digest of a call | 32 | changed or missing entries |
+//!
+//! The hash is BLAKE3, without a key: it proves damage, not malice.
 
 use crate::values::{Claim, ReservationId};
 
 /// A link of the journal's chain, or another whole hash.
 pub(super) type Digest = [u8; 32];
 
-/// What is hashed, written down without ambiguity: whole numbers, and texts behind their length.
+/// Bytes to be hashed, written down without ambiguity: whole numbers, and texts behind
+/// their length.
 #[derive(Debug)]
 pub(super) struct Ink(Vec<u8>);
 
@@ -17,17 +30,20 @@ impl Ink {
         ink
     }
 
+    /// A whole number, in eight bytes.
     pub(super) fn int(&mut self, value: i64) -> &mut Self {
         self.0.extend_from_slice(&value.to_le_bytes());
         self
     }
 
+    /// Bytes behind their length.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.int(bytes.len() as i64);
         self.0.extend_from_slice(bytes);
         self
     }
 
+    /// A text behind its length.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
         self.bytes(text.as_bytes())
     }
@@ -48,6 +64,7 @@ impl Ink {
         }
     }
 
+    /// The whole hash.
     pub(super) fn digest(&self) -> Digest {
         *blake3::hash(&self.0).as_bytes()
     }
@@ -59,7 +76,9 @@ impl Ink {
     }
 }
 
-/// A hash of what a command asks for, by which its repeat is told from another body, in any process.
+/// A hash of what a command asks for, by which its repeat is told from another body, in
+/// any process. Ceilings, thresholds and times are left out, because they may move
+/// between two attempts.
 pub(super) fn body_of(claim: &Claim, amounts: &[i64]) -> [u8; 16] {
     let mut ink = Ink::of("body");
     for (line, amount) in claim.lines().iter().zip(amounts) {

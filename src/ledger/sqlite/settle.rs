@@ -1,4 +1,12 @@
 //! What was really used? Reconciling and releasing, which never refuse.
+//!
+//! What was used is always recorded in full, above the hold and above the limit, late, or
+//! without any hold. The rank decides which figure stands: expired < provisional <
+//! estimated < reported. A charge that was partly refunded counts as max(amount −
+//! refunded, 0), before and after a replacement.
+//!
+//! Worked example: 6 are charged provisionally and 4 refunded, so 2 are spent. The report
+//! says 9: 9 − 4 = 5 are spent, and the entry is `spent +3`.
 
 use smallvec::SmallVec;
 
@@ -16,10 +24,13 @@ use crate::ledger::{Certainty, EntryKind, Outcome, Reconcile, Release, Reply};
 use crate::values::{Claim, ReservationId};
 
 impl Books {
+    /// Replaces a hold, or a less sure charge, by these amounts.
     pub(super) fn reconcile(&mut self, command: &Reconcile<'_>) -> Result<Reply, Fault> {
         self.within(command.claim.tenant(), |books, row| books.reconcile_in(row, command))
     }
 
+    /// By what is known of the id: recorded unheld, charged, charged again, or a
+    /// conflict.
     fn reconcile_in(&mut self, row: &mut RootRow, command: &Reconcile<'_>) -> Result<Reply, Fault> {
         check_shape(command.claim, command.amounts)?;
         check_signs(command.claim, command.amounts)?;
@@ -69,7 +80,8 @@ impl Books {
         Ok(Reply { unheld, replaced, ..self.reply(row, Outcome::Applied, balances) })
     }
 
-    /// The same report again is answered again; another of the same rank is a conflict, a lesser one ignored.
+    /// The same report again is answered again; another of the same rank is a conflict;
+    /// one of a lower rank is ignored.
     fn charge_again(
         &mut self,
         row: &mut RootRow,
@@ -109,10 +121,12 @@ impl Books {
         Ok(Reply { unheld: true, ..self.reply(row, Outcome::Applied, balances) })
     }
 
+    /// Gives a hold back, or withdraws a charge that nobody reported.
     pub(super) fn release(&mut self, command: &Release<'_>) -> Result<Reply, Fault> {
         self.within(command.tenant, |books, row| books.release_in(row, command))
     }
 
+    /// By what is known of the id. A release of an unknown id leaves a tombstone.
     pub(super) fn release_in(&mut self, row: &mut RootRow, command: &Release<'_>) -> Result<Reply, Fault> {
         let Some(mut hold) = holds::find(&self.file, row.number, command.id)? else {
             self.check_age(row, command.id)?;
@@ -157,9 +171,8 @@ impl Books {
         Ok(())
     }
 
-    /// What posting these amounts changes, with accounts made where there are none.
-    ///
-    /// Where a sum does not fit, none is made.
+    /// What posting these amounts changes, with accounts made if there are none. If any
+    /// sum does not fit, no account is made.
     pub(super) fn new_changes(
         &mut self,
         row: &RootRow,
@@ -187,7 +200,7 @@ impl Books {
         Ok(changes)
     }
 
-    /// Remembers an id that was never open.
+    /// Remembers an id that was never open: a posting, or usage without a hold.
     pub(super) fn insert_ended(
         &mut self,
         row: &RootRow,
@@ -225,6 +238,8 @@ impl Books {
         if self.are_lines(row, hold, claim)? { Ok(()) } else { Err(other_lines(hold.id).into()) }
     }
 
+    /// Whether the claim names the held lines: the same accounts and periods, in the same
+    /// order.
     pub(super) fn are_lines(&mut self, row: &RootRow, hold: &Hold, claim: &Claim) -> Result<bool, Fault> {
         if hold.lines.len() != claim.lines().len() {
             return Ok(false);

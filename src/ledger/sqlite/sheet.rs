@@ -1,8 +1,18 @@
 //! What does each account hold? Rows read once, changed here, and written back before a commit.
 //!
-//! Sixteen calls on one hot budget are sixteen additions and one row written.
-//! What was read stays true until another connection commits or a batch fails;
-//! then the sheet is forgotten whole.
+//! Sixteen calls on one hot budget are sixteen additions and one row written. What was
+//! read stays true until another connection commits or a batch fails; then the sheet is
+//! forgotten whole ([`books`](super::books) says why that is enough).
+//!
+//! A calendar account has a cell for each period. A rolling account has a cell for each
+//! sub-period, and its balance is the sum of the 61 newest; all of these are loaded at
+//! the first question, and `whole` says that they are there.
+//!
+//! Worked example: a rolling account whose newest sub-period is 100 counts 40 to 100. A
+//! reserve in sub-period 103 moves it on, and 43 to 103 count; the cells 40 to 42 stay in
+//! the file, and no longer count. "When is there room for 6 of 10, with 5 used in 43 and
+//! 4 in 60?" drops the oldest first: after one step 5 leave, 4 + 6 fit, so the answer is
+//! 1.
 
 use std::collections::HashMap;
 
@@ -12,33 +22,48 @@ use super::account::{self, Row, read_row};
 use super::fault::Fault;
 use crate::values::{Account, Balance, ClaimLine, Period, Threshold};
 
+/// Keys are the file's own numbers and hashed names, so a fast hash is safe here.
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Accounts and balances as they stand in the running transaction.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
+    /// Numbers of accounts that have been looked up. An account that the file lacks is
+    /// not noted, because another process may make it.
     by_name: Map<Account, i64>,
+    /// Rows of accounts, by number.
     rows: Map<i64, Row>,
+    /// Balances, by account and period.
     cells: Map<(i64, i64), Cell>,
+    /// Rows to write back, each once.
     changed_rows: Vec<i64>,
+    /// Balances to write back, each once.
     changed_cells: Vec<(i64, i64)>,
 }
 
-/// An account's period, or sub-period where its window rolls.
+/// What stands in one period of an account, or in one sub-period if its window rolls.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cell {
+    /// What ended calls have used.
     spent: i64,
+    /// What open holds hold.
     reserved: i64,
+    /// Tiers that have fired in this period, a bit each.
     fired: u32,
+    /// Whether the cell is listed to be written back.
     changed: bool,
 }
 
 /// A change to one account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Change {
+    /// The account's number.
     pub(super) account: i64,
+    /// The period whose balance changes.
     pub(super) period: i64,
+    /// Added to what is spent; negative for a refund.
     pub(super) spent: i64,
+    /// Added to what is reserved; negative as a hold ends.
     pub(super) reserved: i64,
 }
 
@@ -63,7 +88,7 @@ impl Sheet {
         Ok(found)
     }
 
-    /// The account's number, given to it where it has none.
+    /// The account's number, which it is given now if it has none.
     pub(super) fn find_or_make(
         &mut self,
         file: &Connection,
@@ -84,12 +109,13 @@ impl Sheet {
         Ok(self.row(file, number)?.account.clone())
     }
 
-    /// Whether the account is in a later period already.
+    /// Whether the account has moved on to a later period.
     pub(super) fn is_past(&mut self, file: &Connection, number: i64, period: i64) -> Result<bool, Fault> {
         Ok(self.row(file, number)?.newest > period)
     }
 
-    /// Lets the account live on to that period, if it is newer; says whether it is.
+    /// Moves the account on to that period if it is newer; returns whether it is. A tier
+    /// of a rolling account may fire again after one length of its window.
     pub(super) fn advance(&mut self, file: &Connection, number: i64, period: &Period) -> Result<bool, Fault> {
         let row = self.row(file, number)?;
         if row.newest >= period.number {
@@ -105,7 +131,8 @@ impl Sheet {
         Ok(true)
     }
 
-    /// The balance that a line of that period is judged by.
+    /// The balance that a line of that period is judged by: the period's own, or the
+    /// whole window's if it rolls.
     pub(super) fn balance(&mut self, file: &Connection, number: i64, period: i64) -> Result<Balance, Fault> {
         let row = self.row(file, number)?;
         let (newest, span, whole) = (row.newest, row.span, row.whole);
@@ -135,7 +162,7 @@ impl Sheet {
         Ok(fits(balance.spent, balance.reserved) && fits(cell.spent, cell.reserved))
     }
 
-    /// Applies a change that fits; says what the balance is then.
+    /// Applies a change that fits; returns the balance after it.
     pub(super) fn apply(&mut self, file: &Connection, change: &Change) -> Result<Balance, Fault> {
         let cell = self.cell(file, change.account, change.period)?;
         cell.spent = cell.spent.saturating_add(change.spent);
@@ -144,7 +171,8 @@ impl Sheet {
         self.balance(file, change.account, change.period)
     }
 
-    /// The tiers of the line that spent money now reaches for the first time in the period, as (tier, level).
+    /// The tiers of the line that spent money now reaches for the first time in the
+    /// period, as (tier, threshold). A bit for each tier says which have fired.
     pub(super) fn crossings(
         &mut self,
         file: &Connection,
@@ -174,7 +202,8 @@ impl Sheet {
         Ok(reached)
     }
 
-    /// After how many further sub-periods `amount` fits under the ceiling, if nothing else happens.
+    /// After how many further sub-periods `amount` fits under the ceiling, if nothing
+    /// else happens. `None` if it never fits.
     pub(super) fn frees_in(
         &mut self,
         file: &Connection,
@@ -222,10 +251,12 @@ impl Sheet {
         Ok(())
     }
 
+    /// Whether so much is cached that it should be forgotten.
     pub(super) fn is_full(&self) -> bool {
         self.cells.len().saturating_add(self.rows.len()) > SHEET_MAX
     }
 
+    /// The account's row, read if it is not cached.
     fn row(&mut self, file: &Connection, number: i64) -> Result<&mut Row, Fault> {
         use std::collections::hash_map::Entry::{Occupied, Vacant};
         match self.rows.entry(number) {
@@ -234,6 +265,7 @@ impl Sheet {
         }
     }
 
+    /// A cell, read if it is not cached; a period without a row is zero.
     fn cell(&mut self, file: &Connection, number: i64, period: i64) -> Result<&mut Cell, Fault> {
         use std::collections::hash_map::Entry::{Occupied, Vacant};
         match self.cells.entry((number, period)) {
@@ -250,6 +282,8 @@ impl Sheet {
         }
     }
 
+    /// Reads every sub-period that the window counts. What is cached already is newer,
+    /// and stays.
     fn load_window(&mut self, file: &Connection, number: i64, first: i64) -> Result<(), Fault> {
         let mut read = file.prepare_cached(
             "SELECT period, spent, reserved, fired FROM balances WHERE account = ? AND period >= ?",

@@ -1,4 +1,19 @@
 //! How far have the books of each root come?
+//!
+//! The tenant's row is the anchor of everything that belongs to it: the number of its
+//! newest entry, the link of that entry, and the latest instant. All three only move
+//! forward.
+//!
+//! Each process remembers, for each tenant, the newest entry that it has seen committed.
+//! If the file is later read without that entry, or with another link for it, the file
+//! was replaced by an older copy or by a foreign one, and nothing more is answered. That
+//! is how a restored backup is noticed before the first admission and not after the first
+//! double charge.
+//!
+//! Worked example: this process has seen entry 120 with link *x* committed. A backup with
+//! 100 entries is put in the file's place: 100 < 120, so it is refused as damaged. A
+//! foreign file with 130 entries has another link at 120: refused as well. A file in
+//! which other processes wrote 121 to 130 still has *x* at 120, and is accepted.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -7,28 +22,37 @@ use super::journal::first_link;
 use super::seal::{Digest, Ink};
 use crate::values::{Tenant, Timestamp};
 
-/// The books of one root.
+/// The books of one tenant.
 #[derive(Debug)]
 pub(super) struct RootRow {
     pub(super) tenant: Tenant,
+    /// The number by which every other table refers to the tenant.
     pub(super) number: i64,
+    /// The latest instant that a command was judged at; it never runs back.
     pub(super) time: Timestamp,
+    /// The number of the newest journal entry.
     pub(super) entries: u64,
+    /// The link of that entry.
     pub(super) head: Digest,
-    /// No open hold ends before.
+    /// No open hold ends before this instant. The minimum means "not known yet".
     pub(super) due: Timestamp,
+    /// Whether any scope may be frozen; false saves every reserve a look-up.
     pub(super) any_frozen: bool,
+    /// Whether the row must be written back before the commit.
     pub(super) changed: bool,
 }
 
-/// What was seen committed of a root's books: no later state may lack it.
+/// The newest entry that was seen committed: no later state of the file may lack it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Confirmed {
+    /// The number of that entry.
     entries: u64,
+    /// Its link, which covers everything before it.
     head: Digest,
 }
 
-/// The books of that root, checked against their seal, and against what was confirmed of them.
+/// The books of that tenant, checked against their seal and against what was confirmed of
+/// them.
 pub(super) fn read(
     file: &Connection,
     tenant: &Tenant,
@@ -44,8 +68,9 @@ pub(super) fn read(
     Ok(row)
 }
 
-/// Whether the entry that was confirmed last is still there, behind the same entries: an older copy that
-/// was put in the file's place lacks it, or has others instead.
+/// Whether the entry that was confirmed last is still there, behind the same entries. An
+/// older copy that was put in the file's place lacks the entry, or has another in its
+/// place.
 fn stands(file: &Connection, row: Option<&RootRow>, confirmed: &Confirmed) -> Result<bool, Fault> {
     let Some(row) = row else { return Ok(confirmed.entries == 0) };
     if row.entries <= confirmed.entries {
@@ -85,7 +110,7 @@ fn read_row(file: &Connection, tenant: &Tenant) -> Result<Option<RootRow>, Fault
     Ok(Some(row))
 }
 
-/// Opens books for a root that has none.
+/// Opens books for a tenant that has none.
 pub(super) fn make(file: &Connection, tenant: &Tenant, now: Timestamp) -> Result<RootRow, Fault> {
     let next = "SELECT coalesce(max(tenant), 0) + 1 FROM tenants";
     let row = RootRow {
@@ -115,12 +140,12 @@ impl RootRow {
         Confirmed { entries: self.entries, head: self.head }
     }
 
-    /// Lets a hold end by itself at that instant.
+    /// Notes that a hold ends by itself at that instant.
     pub(super) fn schedule(&mut self, at: Timestamp) {
         self.due = self.due.min(at);
     }
 
-    /// Something is to be written, at least the time.
+    /// Notes that the row is to be written, because at least its time has moved.
     pub(super) fn touch(&mut self) {
         self.changed = true;
     }
@@ -139,7 +164,7 @@ impl RootRow {
     }
 }
 
-/// The checksum of a root's row.
+/// The checksum of a tenant's row.
 pub(super) fn seal_root(number: i64, name: &str, entries: u64, head: &Digest, time: i64) -> i64 {
     let mut ink = Ink::of("tenant");
     ink.int(number).text(name).int(entries as i64).bytes(head).int(time);

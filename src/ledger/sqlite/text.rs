@@ -1,4 +1,8 @@
 //! How are states and ranks written in the file?
+//!
+//! The file is read by people and by their SQL, so states, ranks and kinds are words. A
+//! word that this version does not know means a newer or a damaged file, and is refused,
+//! never guessed.
 
 use std::borrow::Cow;
 
@@ -124,6 +128,7 @@ pub(super) fn read_ended(text: &str) -> Result<Ended, StoreError> {
     })
 }
 
+/// The tenant of that name. Names that were let in by an older version stay readable.
 pub(super) fn read_root(name: &str) -> Result<Tenant, StoreError> {
     if name.is_empty() {
         return Ok(Tenant::unnamed());

@@ -1,4 +1,18 @@
 //! Does every row fit all the others?
+//!
+//! Verification asks the same thing in several independent ways, so that one wrong row
+//! cannot agree with everything: SQLite's own check of pages and types; the schema,
+//! compared with the one that this version makes; every seal; the chain of each journal;
+//! balances against the journal, and once more against the open holds; marks and events
+//! against the journal. All of it in one read transaction, so that a writer beside it
+//! does not matter.
+//!
+//! | a fault of | is found by |
+//! | --- | --- |
+//! | the disk or SQLite | `integrity_check`, `foreign_key_check` |
+//! | a person with a SQL shell | seals, the schema, the chain |
+//! | this crate, in a balance | the journal's sums, and once more the open holds' |
+//! | this crate, in a mark or an event | the journal's entries of that kind |
 
 use std::collections::HashMap;
 
@@ -17,7 +31,7 @@ use super::text;
 use crate::ledger::Frozen;
 use crate::ledger::rules::State;
 
-/// Checks all of the file as it is in one instant, beside whoever writes it.
+/// Checks all of the file as it is in one instant, while others go on writing.
 pub(super) fn verify(place: &Place) -> Result<(), StoreError> {
     let file = open::beside(place)?;
     file.execute_batch("BEGIN")?;
@@ -30,7 +44,8 @@ pub(super) fn verify(place: &Place) -> Result<(), StoreError> {
     check_events(&file)
 }
 
-/// What SQLite itself can tell: broken pages, indexes that miss rows, values of another type.
+/// What SQLite itself can tell: broken pages, indexes that miss rows, values of another
+/// type, rows that refer to none.
 fn check_pages(file: &Connection) -> Result<(), StoreError> {
     let problem: String = file.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if problem != "ok" {
@@ -85,6 +100,7 @@ fn check_marks(file: &Connection, chain: &Chain) -> Result<(), StoreError> {
     Err(damaged(format!("{:?}: the mark on {scope} is not the journal's", chain.name)))
 }
 
+/// Kept balances must equal what the journal adds up to.
 fn check_balances(file: &Connection) -> Result<(), StoreError> {
     match rebuild::compare_in(file)?.first() {
         Some(first) => Err(damaged(format!(

@@ -1,4 +1,20 @@
 //! Who writes the file? One thread, and as many commands with one sync as are waiting.
+//!
+//! A sync costs milliseconds and is the same for one command as for two hundred. So the
+//! thread takes what is waiting, does all of it in one transaction, and syncs once.
+//! Callers that were just answered tend to ask again at once; the thread therefore waits
+//! some microseconds for a crowd of the same size before it begins.
+//!
+//! Worked example: eight threads on a disk with 1 ms syncs. One sync each is 1,000
+//! commands a second in all. Eight in a batch are 8,000.
+//!
+//! What can go wrong with a commit, and what callers hear:
+//!
+//! | the commit | callers hear | afterwards |
+//! | --- | --- | --- |
+//! | succeeds, the file has its name | their answers | goes on |
+//! | fails: busy, disk full | `LedgerUnavailable` | goes on, everything cached is forgotten |
+//! | fails otherwise, or the file lost its name | `LedgerUnavailable` or `Damaged` | poisoned: answers nothing until opened again |
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -22,12 +38,15 @@ pub(super) trait Job: Send {
     fn is_abandoned(&self) -> bool;
 }
 
-/// A question and where its answer goes.
+/// A question, and where its answer goes.
 struct Asked<T, W> {
+    /// What is to be done, until it has been done.
     work: Option<W>,
+    /// The answer, which waits for the commit.
     answer: Option<Result<T, Error>>,
-    /// The answer is that the file failed, so it holds whether or not the batch is written.
+    /// Whether the answer is that the file failed. Such an answer holds whether or not the batch is written.
     failed: bool,
+    /// Where the answer goes; closed if nobody waits any more.
     sender: oneshot::Sender<Result<T, Error>>,
 }
 
@@ -66,13 +85,15 @@ where
     }
 }
 
+/// The ledger cannot say; sending again with the same id is safe.
 fn unavailable(why: &str) -> Error {
     Error::new(ErrorKind::LedgerUnavailable, why)
 }
 
 /// Asks the ledger's thread, and waits for its answer without a runtime.
 ///
-/// Whoever stops waiting before the work begins has asked nothing; later, all of it is done.
+/// A caller that stops waiting before the work begins has asked nothing; later, all of it
+/// is done.
 pub(super) async fn ask<T, W>(queue: &Sender<Box<dyn Job>>, work: W) -> Result<T, Error>
 where
     T: Send + 'static,
@@ -88,11 +109,15 @@ where
 /// The thread that writes.
 #[derive(Debug)]
 pub(super) struct Writer {
+    /// The connection, and everything cached about it.
     pub(super) books: Books,
+    /// The file, to see whether it still has its name.
     pub(super) place: Arc<Place>,
+    /// What callers ask for; closed when the last handle is gone.
     pub(super) queue: Receiver<Box<dyn Job>>,
-    /// Why nothing may be acknowledged any more.
+    /// Why nothing may be acknowledged any more, if that is so.
     pub(super) poison: Option<String>,
+    /// How large a batch to wait for.
     pub(super) crowd: Crowd,
     #[cfg(test)]
     pub(super) fail: FailPoint,
@@ -101,6 +126,7 @@ pub(super) struct Writer {
 /// How many commands may come together, judged by those before.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
+    /// How many batches there have been.
     batches: u64,
     /// How many the last batch answered: they may be about to ask again.
     answered: usize,
@@ -110,11 +136,12 @@ pub(super) struct Crowd {
 /// fraction of what a disk takes for one sync.
 const YIELDS_MAX: usize = 200;
 
-/// Of so many batches one waits for more than the last one had: two crowds that take turns become one.
+/// One batch of so many waits for more commands than the last one had, so that two crowds
+/// that take turns become one.
 const LOOK_ROUND_EVERY: u64 = 64;
 
 impl Crowd {
-    /// How many to wait for where so many are here.
+    /// How many commands to wait for, if so many are here.
     fn expected(&mut self, here: usize) -> usize {
         self.batches = self.batches.wrapping_add(1);
         if self.batches.is_multiple_of(LOOK_ROUND_EVERY) {
@@ -152,7 +179,8 @@ impl Writer {
         }
     }
 
-    /// What is told to those whose batch failed; whether there will be another batch is decided here.
+    /// What is told to those whose batch failed. Whether there will be another batch is
+    /// decided here.
     fn failure(&mut self, error: &StoreError) -> String {
         if !error.poisons() {
             return error.to_string();
@@ -162,7 +190,8 @@ impl Writer {
         poison
     }
 
-    /// One transaction for all that is waiting.
+    /// Does all that is waiting in one transaction. Whatever fails, the transaction is
+    /// rolled back and nothing cached survives it.
     fn write(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), StoreError> {
         self.take_waiting(jobs);
         if !self.begin(jobs)? {
@@ -182,15 +211,16 @@ impl Writer {
         written
     }
 
+    /// Adds what has come in the meantime, and lets go of those who no longer wait.
     fn take_waiting(&self, jobs: &mut Vec<Box<dyn Job>>) {
         jobs.retain(|job| !job.is_abandoned());
         let room = self.books.options.batch_max.saturating_sub(jobs.len());
         jobs.extend(self.queue.try_iter().filter(|job| !job.is_abandoned()).take(room));
     }
 
-    /// Waits for the file as long as anybody waits for the answer; says whether anybody still does.
-    ///
-    /// Whoever gave up meanwhile leaves the queue, so that a file that is locked for hours fills no memory.
+    /// Waits for the file as long as anybody waits for the answer; returns whether
+    /// anybody still does. Callers that gave up leave the queue, so that a file that is
+    /// locked for hours fills no memory.
     fn begin(&self, jobs: &mut Vec<Box<dyn Job>>) -> Result<bool, StoreError> {
         while !jobs.is_empty() {
             match self.books.file.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map_err(StoreError::from) {
@@ -202,6 +232,8 @@ impl Writer {
         Ok(false)
     }
 
+    /// Works on every command of the batch, then writes the changed rows. An error that
+    /// concerns the file ends the batch.
     fn work(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let store = |fault| match fault {
             Fault::Store(error) => error,
@@ -214,6 +246,7 @@ impl Writer {
         self.books.write_back().map_err(store)
     }
 
+    /// Commits, and then makes sure that the file still has its name.
     fn commit(&self) -> Result<(), StoreError> {
         #[cfg(test)]
         let fault = self.fail.next_commit();
