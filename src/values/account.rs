@@ -1,4 +1,13 @@
 //! Where is money kept? Roots, accounts, balances, and the ids of holds.
+//!
+//! An account is where a budget counts one scope's money: budget, scope, unit and window,
+//! inside one tenant. A budget "each user: $5 a day" has one account for each user. A
+//! balance is what an account holds in one period. An id names one hold.
+//!
+//! Accounts are cloned, hashed and compared on every call. So a name is kept behind an
+//! `Arc` with its hash, equal names usually share one allocation, and a ledger in this
+//! process may leave a hint in the name about where it keeps the row. A hint is only a
+//! guess: whoever follows it compares the name that it finds there.
 
 use std::cell::Cell;
 use std::fmt;
@@ -26,11 +35,11 @@ pub struct Tenant(Arc<Named<CompactString>>);
 #[derive(Clone)]
 pub struct Account(Arc<Named<AccountName>>);
 
-/// What makes an account, and a place where a ledger in this process remembers where it keeps it.
+/// A name with its hash, and a cached index that the memory ledger uses to find its row.
 struct Named<T> {
     name: T,
     hash: u64,
-    /// A ledger's own note; zero says nothing. Whoever reads it checks it.
+    /// A ledger's own note; zero says nothing. Whoever follows the hint checks the name that it leads to.
     hint: AtomicU64,
 }
 
@@ -61,6 +70,8 @@ impl<T: Hash> Named<T> {
     }
 }
 
+/// One seed in a process, so that equal names hash alike wherever they were made; another
+/// in the next process, so that nobody can prepare names that collide.
 fn seed() -> &'static foldhash::quality::RandomState {
     static SEED: std::sync::LazyLock<foldhash::quality::RandomState> =
         std::sync::LazyLock::new(Default::default);
@@ -155,7 +166,7 @@ impl Account {
         self.0.hint.store(hint, Ordering::Relaxed);
     }
 
-    /// Equality that usually compares two addresses.
+    /// Whether both name the same account. Usually this compares two addresses.
     #[inline]
     pub(crate) fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.0.name == other.0.name)
@@ -208,19 +219,22 @@ impl fmt::Debug for Tenant {
     }
 }
 
-/// What an account holds in one period: what was spent, and what is held for calls that run.
+/// What an account holds in one period: what was spent, and what is held for calls that
+/// run.
 ///
-/// Dollars are counted in nano-dollars.
+/// Figures are in the account's unit, dollars in nano-dollars. `spent` is money that is
+/// gone; `reserved` is room that comes back as far as a call does not use it. A limit is
+/// compared with both together, a threshold event with `spent` alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Balance {
-    /// What was really used.
+    /// What ended calls have used.
     pub spent: i64,
     /// What is held for calls in flight.
     pub reserved: i64,
 }
 
 impl Balance {
-    /// Spent and reserved together.
+    /// Spent and reserved together: what counts against a limit.
     #[inline]
     #[must_use]
     pub fn used(&self) -> i64 {
@@ -230,8 +244,24 @@ impl Balance {
 
 /// Names one hold: 128 bits that sort by time, made by whoever sends the command.
 ///
-/// The upper 48 bits are milliseconds of the ledger's clock, the rest is a
-/// random prefix for each thread and a counter: making one costs no system call.
+/// The upper 48 bits are milliseconds of the ledger's clock, the rest is a random prefix
+/// for each thread and a counter: making one costs no system call. Make the id *before*
+/// you send anything, and send the same id again if no answer came; the ledger then
+/// executes the command once.
+///
+/// As text an id is 32 hexadecimal digits.
+///
+/// # Example: an id bears its time, and two never meet
+/// ```
+/// use token_budget::ledger::ReservationId;
+/// use token_budget::time::Timestamp;
+///
+/// let at = Timestamp::from_secs(1_764_000_000);
+/// let (first, second) = (ReservationId::generate(at), ReservationId::generate(at));
+/// assert!(first != second && first.time() == at);
+/// assert_eq!(first.to_string().parse::<ReservationId>()?, first);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReservationId(u128);
 
@@ -239,6 +269,7 @@ thread_local! {
     static NEXT: Cell<u128> = Cell::new(thread_prefix());
 }
 
+/// The 80 bits below the time.
 const LOW_BITS: u128 = (1 << 80) - 1;
 
 /// Forty random bits above a counter of forty.
@@ -251,7 +282,8 @@ fn thread_prefix() -> u128 {
 }
 
 impl ReservationId {
-    /// A new id, never made before, that bears `now`.
+    /// A new id that bears `now`, and that no thread of any process has made before, as
+    /// far as 40 random bits tell.
     #[inline]
     #[must_use]
     pub fn generate(now: Timestamp) -> Self {

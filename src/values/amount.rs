@@ -1,4 +1,9 @@
 //! What do budgets count, and how much of each did a call take?
+//!
+//! A *unit* is what a budget counts; a [`Meter`](crate::usage::Meter) is what a provider bills.
+//! Dollars and requests are units and no meters; cached tokens and web searches are
+//! meters and no units. An [`Amount`] is what one call takes of all units at once, so
+//! that one reserve can hold dollars in one budget and tokens in another.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,13 +17,26 @@ use crate::{Error, Usd};
 
 /// What a budget counts.
 ///
-/// Written `usd`, `tokens`, `tokens_input`, `tokens_output`, `requests`,
-/// `iterations`, `time_ms`, `tool_calls`, `tool:NAME` for the calls of one tool,
-/// `children`, or `depth`.
+/// In policies and in the ledger a unit is written `usd`, `tokens`, `tokens_input`,
+/// `tokens_output`, `requests`, `iterations`, `time_ms`, `tool_calls`, `tool:NAME` for
+/// the calls of one tool, `children`, or `depth`.
+///
+/// A figure of any unit is an `i64`; of dollars it is nano-dollars. [`show`](Self::show)
+/// writes it for people.
+///
+/// # Example: one figure, two units
+/// ```
+/// use token_budget::usage::Unit;
+///
+/// assert_eq!(Unit::Usd.show(482_100_000_000), "482.10 USD"); // nano-dollars
+/// assert_eq!(Unit::Tokens.show(1_200), "1200 tokens");
+/// assert_eq!("tool:grep".parse::<Unit>()?, Unit::Tool("grep".into()));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Unit {
-    /// Dollars, in nano-dollars where an integer is wanted.
+    /// Dollars, counted in nano-dollars.
     Usd,
     /// Input and output tokens together.
     Tokens,
@@ -26,7 +44,7 @@ pub enum Unit {
     TokensInput,
     /// Output tokens.
     TokensOutput,
-    /// Attempts that were sent.
+    /// Attempts that were sent; a retry is one more, a released attempt none.
     Requests,
     /// Rounds of an agent's loop.
     Iterations,
@@ -43,7 +61,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// How a figure of this unit reads in a sentence: `482.10 USD`, `1200 tokens`.
+    /// A figure of this unit as it reads in a sentence: `482.10 USD`, `1200 tokens`.
     #[must_use]
     pub fn show(&self, figure: i64) -> String {
         format!("{} {self}", self.figure(figure))
@@ -59,8 +77,8 @@ impl Unit {
     }
 }
 
-/// A figure as JSON shows it: dollars as text, since many readers of JSON keep numbers in floating point; counts as
-/// numbers.
+/// A figure as JSON shows it: dollars as text, because many readers of JSON keep numbers
+/// in floating point; counts as numbers.
 pub(crate) struct Figure<'a>(pub(crate) &'a Unit, pub(crate) i64);
 
 impl Serialize for Figure<'_> {
@@ -166,6 +184,10 @@ impl<'de> Deserialize<'de> for Unit {
 
 /// How much a call takes of everything that budgets count.
 ///
+/// The same amount is measured against each budget in that budget's unit:
+/// [`of`](Self::of) picks the figure. Tokens are kept as input and output, and their sum
+/// is worked out when a budget asks for it.
+///
 /// # Example: tokens are counted apart and together
 /// ```
 /// use token_budget::usage::Unit;
@@ -196,16 +218,17 @@ pub struct Amount {
 }
 
 impl Amount {
-    /// What one attempt takes; it counts as one request and, inside a run, one iteration.
+    /// What one attempt takes. An attempt counts as one request and, inside a run, as one
+    /// iteration.
     #[must_use]
     pub fn request(usd: Usd, tokens_input: u64, tokens_output: u64) -> Self {
         Self { usd, tokens_input, tokens_output, requests: 1, iterations: 1, tool_calls: Vec::new() }
     }
 
-    /// The share of this amount that a budget in `unit` counts.
+    /// The share of this amount that a budget in `unit` counts; dollars in nano-dollars.
     ///
     /// # Errors
-    /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) where a count does not fit into 63 bits.
+    /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) if a count does not fit into 63 bits.
     #[inline]
     pub fn of(&self, unit: &Unit) -> Result<i64, Error> {
         let count = match unit {

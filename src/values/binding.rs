@@ -1,4 +1,14 @@
 //! Which budgets bind one call, resolved to integers for one instant?
+//!
+//! A binding is where words end. A policy speaks of months, percentages, templates and
+//! exemptions; a ledger compares integers. For one call at one instant the policy is
+//! resolved into lines with a period, a ceiling and thresholds, and beside each line
+//! stands where it came from, so that a refusal can be explained in the policy's words
+//! again.
+//!
+//! A binding is kept and used for the next call of the same payers until
+//! [`valid_until`](Binding::valid_until): the earliest end of a window, or the beginning
+//! or end of a raise.
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
@@ -25,7 +35,7 @@ pub struct Binding {
     pub next_rung: Option<CompactString>,
     /// The exemptions that raise a line here, or own one: the journal names them with each call.
     pub exemptions: Vec<CompactString>,
-    /// Nothing in the policy enforces: what cannot be priced is passed by and counted.
+    /// Whether nothing in the policy enforces, so that what cannot be priced passes and is counted.
     pub observes_only: bool,
     /// Something here observes that would refuse, were it enforced.
     pub(crate) observes_some: bool,
@@ -35,7 +45,7 @@ pub struct Binding {
     pub(crate) unbound_observed: bool,
     /// What becomes of this call because none of its scopes has a budget; `None` where one has.
     pub unbound: Option<Unbound>,
-    /// The policy has no budget at all: there is none to name, only a policy to give.
+    /// Whether the policy has no budget at all: then the cure is a policy, not a budget for this call.
     pub policy_is_empty: bool,
     /// The kind of scope with a budget that is nearest to those of a call without one.
     pub(crate) nearest_kind: Option<ScopeKind>,
@@ -81,7 +91,7 @@ pub struct Terms {
     /// Its tiers with their levels in the budget's unit, lowest first; the stop at the limit, where the tiers name
     /// none, is last.
     pub tiers: SmallVec<[(TierAction, i64); 4]>,
-    /// It keeps books and refuses nothing.
+    /// Whether the budget only observes: it counts and refuses nothing.
     pub observe: bool,
     /// The exemption whose own budget this is.
     pub exemption: Option<CompactString>,
@@ -95,24 +105,25 @@ impl Terms {
     }
 }
 
-/// What becomes of a call none of whose scopes has a budget.
+/// Sets what happens to a call none of whose scopes has a budget. Default: refuse.
 ///
-/// A budget counts whatever it selects: a team whose only budget is for another model has one.
+/// A budget counts whatever it selects: a team whose only budget is for another model has
+/// one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Unbound {
-    /// It is refused, and the refusal names its scopes: nobody said that it may spend.
+    /// The call is refused, and the refusal names its scopes: nobody said that they may spend.
     #[default]
     Refuse,
-    /// It passes and is counted on every scope that it names, in dollars, tokens and requests of the month, under
-    /// no limit.
+    /// The call passes and is counted on every scope that it names, in dollars, tokens and requests of the month,
+    /// under no limit.
     Count,
-    /// It passes, and no budget counts it; the journal has it all the same.
+    /// The call passes, and no budget counts it; the journal has it all the same.
     Allow,
 }
 
-/// What happens when a level of a budget is reached.
+/// What happens when a threshold of a budget is reached, mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -129,7 +140,7 @@ pub enum TierAction {
     Block,
 }
 
-/// What a single call may take at most, whatever room its budgets have.
+/// What a single call may take at most, whatever room its budgets have. `None` is no cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {
@@ -142,7 +153,7 @@ pub struct Caps {
     /// Dollars, as quoted before the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usd: Option<Usd>,
-    /// Refuse a request above the output cap instead of clamping it.
+    /// Whether a request above the output cap is refused instead of clamped.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub strict: bool,
 }

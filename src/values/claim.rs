@@ -1,4 +1,13 @@
 //! What does a ledger apply together or not at all?
+//!
+//! A claim is the set of lines that one command touches. The ledger applies all of them
+//! or none. It checks one inequality for each line, and knows nothing of months, tiers or
+//! models; those were resolved into `period`, `ceiling` and thresholds before.
+//!
+//! Worked example: a call needs $6. Its team has a ceiling of $10 with $3 spent and $0
+//! reserved; its user has a ceiling of $8 with $1 spent and $2 reserved. The team's line
+//! fits (3 + 0 + 6 <= 10), the user's does not (1 + 2 + 6 > 8). So nothing is held, also
+//! not on the team.
 
 use smallvec::SmallVec;
 

@@ -1,4 +1,13 @@
 //! What can break, as opposed to what can be refused.
+//!
+//! A budget without room is the everyday answer of this crate, and an `Err` for it would
+//! make every caller match on errors to learn it. So a refusal is a
+//! [`Decision`](crate::Decision) inside `Ok`, and an [`Error`] always means that
+//! something broke or was given wrongly.
+//!
+//! There is one public error type, opaque, so that a backend can be added or change its
+//! insides without breaking anybody. Programs match on [`ErrorKind`]; people read the
+//! text, which names the field, the value and the next move; the cause is in `source()`.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,16 +16,22 @@ use crate::values::name::OneLine;
 
 /// A failure: something broke or was given wrongly.
 ///
-/// A budget without room is not an error but an answer (a
-/// [`Decision`](crate::Decision)). Match on [`kind`](Error::kind); the text is
-/// for people and names the field, the value and the next move.
+/// A budget without room is not an error but an answer (a [`Decision`](crate::Decision)).
+/// Match on [`kind`](Error::kind); the text is for people. Ask
+/// [`is_retryable`](Error::is_retryable) before you send a command again, and send it
+/// with the same id.
 ///
+/// `Debug` reads as `Display` does, with the causes behind it, so that `unwrap` and a
+/// failing `main` print something that a person can read.
+///
+/// # Example: programs read the kind, people the text
 /// ```
 /// use token_budget::{ErrorKind, Usd};
 ///
 /// let error = "1_000".parse::<Usd>().unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Invalid);
 /// assert_eq!(error.to_string(), r#"dollars: "1_000" is not a plain decimal number"#);
+/// assert!(!error.is_retryable());
 /// ```
 pub struct Error(Box<Inner>);
 
@@ -27,6 +42,15 @@ struct Inner {
 }
 
 /// What went wrong, for programs.
+///
+/// | kind | what to do |
+/// | --- | --- |
+/// | `Invalid`, `Unreadable` | correct the value or the file that the text names |
+/// | `LedgerUnavailable` | send again with the same id; nothing else is retryable |
+/// | `Conflict`, `State` | the ledger knows more than the caller: read what stands there |
+/// | `Forgotten` | take a new id for a new call; never repeat an old one |
+/// | `Damaged` | stop, and verify the ledger |
+/// | `Overflow`, `Unsupported` | the figures or the backend do not allow it; repeating does not help |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -51,7 +75,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether the ledger failed, and not what it was asked.
+    /// Whether the ledger failed, and not the command that it was given.
     pub(crate) fn is_of_ledger(self) -> bool {
         matches!(self, Self::LedgerUnavailable | Self::Damaged | Self::Forgotten)
     }
@@ -83,7 +107,8 @@ impl Error {
         self
     }
 
-    /// The same failure, told with where it happened: `"budgets.toml: budget 3: …"`.
+    /// The same failure, with the place where it happened in front: `"budgets.toml:
+    /// budget 3: …"`.
     #[must_use]
     pub fn within(mut self, place: &str) -> Self {
         self.0.context = format!("{place}: {}", self.0.context);
@@ -96,7 +121,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same command, sent again with the same id, may succeed.
+    /// Whether the same command, sent again with the same id, may succeed. A new id could
+    /// execute it twice.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.kind == ErrorKind::LedgerUnavailable

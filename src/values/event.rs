@@ -1,4 +1,13 @@
 //! What happened, and who wants to hear it?
+//!
+//! Events are for people and dashboards. No budget depends on them: the ledger is right
+//! whether or not anybody listens. That is why they are told after every lock is
+//! released, on the thread of the command that found them, and why a panic in an observer
+//! ends there.
+//!
+//! Two kinds of promises: a threshold ([`Event::Crossed`]) is recorded in the journal and
+//! told at least once, also after a crash, if the ledger is durable. All others are told
+//! once or, if the process dies first, never.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -11,11 +20,14 @@ use crate::values::{ReservationId, TierAction, Timestamp, Unbound, Unit};
 use crate::{Scope, Usd};
 
 /// Something that observers hear, after every lock is released.
+///
+/// As JSON an event is an object with its name under `event`; dollars are text
+/// (`"5.00"`), counts are numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// Spent money reached a level for the first time in its window: once, whatever the concurrency.
+    /// Spent money reached a threshold for the first time in its window: once, whatever the concurrency.
     #[serde(serialize_with = "reached")]
     Reached {
         /// The budget.
@@ -24,11 +36,11 @@ pub enum Event {
         scope: Scope,
         /// The window, as people read it: `month 2026-11`.
         window: String,
-        /// What the level means.
+        /// What happens at the threshold.
         action: TierAction,
-        /// The level, in the budget's unit.
+        /// The threshold, in the budget's unit.
         at: i64,
-        /// What was spent when it was found.
+        /// What was spent when the threshold was found to be reached.
         spent: i64,
         /// What the budget counts.
         unit: Unit,
@@ -242,11 +254,44 @@ fn exempted<S: Serializer>(
         .serialize(serializer)
 }
 
-/// Hears events. What it does, slow or wrong, cannot hurt the books.
+/// Hears events. Whatever an observer does, slow or wrong, cannot hurt the books.
 ///
-/// Called on the thread of the command that found the event, after locks are
-/// released. A panic in it ends there, told by the panic hook alone.
+/// An observer is called on the thread of the command that found the event, after locks
+/// are released. So it must not wait: put the event into a channel if it is to be sent
+/// somewhere. A panic in it ends there, and only the panic hook tells of it.
+///
+/// # Example: one that counts refusals
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use token_budget::usage::Unit;
+/// use token_budget::{Budget, Call, Enforcer, Event, Observer, Policy, Scope, Window};
+///
+/// #[derive(Clone, Debug, Default)]
+/// struct Refusals(Arc<AtomicU32>);
+///
+/// impl Observer for Refusals {
+///     fn observe(&self, event: &Event) {
+///         if let Event::Refused { .. } = event {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let refusals = Refusals::default();
+/// let none = Budget::count("key", Scope::api_key("k1")?, Unit::Requests, 0, Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([none])?).observer(refusals.clone()).build();
+///
+/// let call = Call::new("gpt-4o").api_key("k1").input_tokens(10).output_tokens(10);
+/// assert!(!enforcer.reserve(&call).await?.is_admitted());
+/// assert_eq!(refusals.0.load(Ordering::Relaxed), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Observer: Debug + Send + Sync + 'static {
-    /// Takes note of an event.
+    /// Takes note of an event. Must not wait.
     fn observe(&self, event: &Event);
 }

@@ -1,4 +1,9 @@
 //! What does a provider count and bill?
+//!
+//! A meter is one line of a provider's bill. The same name is used for a count in a
+//! usage, for a rate in a price row and for a line of a cost, so that a figure can be
+//! followed from the wire to the dollar. The order of the meters is part of the format:
+//! the six common classes of tokens come first and are kept in 64 bits, the others in 32.
 
 use std::fmt;
 
@@ -10,7 +15,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Meter {
-    /// All input tokens; as a line of a cost, those of no other line.
+    /// All input tokens; as a line of a cost, only those that no other line bills.
     Input,
     /// Input tokens read from a cache.
     CachedInput,
@@ -18,7 +23,7 @@ pub enum Meter {
     CacheWrite5m,
     /// Input tokens written to a cache for an hour, or for the longer of two lifetimes.
     CacheWrite1h,
-    /// All output tokens; as a line of a cost, those of no other line.
+    /// All output tokens; as a line of a cost, only those that no other line bills.
     Output,
     /// Output tokens that are reasoning.
     Reasoning,
@@ -64,9 +69,9 @@ pub enum Meter {
     Page,
     /// Pages of documents annotated.
     AnnotatedPage,
-    /// Images sent, where they are not billed as tokens.
+    /// Images sent, if they are not billed as tokens.
     ImageIn,
-    /// Images made, where they are not billed as tokens.
+    /// Images made, if they are not billed as tokens.
     ImageOut,
     /// Milliseconds of sound sent; its rate is in USD per hour, as those below.
     AudioInMs,
@@ -76,9 +81,9 @@ pub enum Meter {
     VideoInMs,
     /// Milliseconds of video made.
     VideoOutMs,
-    /// Characters sent, where they are billed instead of tokens.
+    /// Characters sent, if they are billed instead of tokens.
     CharacterIn,
-    /// Characters made, where they are billed instead of tokens.
+    /// Characters made, if they are billed instead of tokens.
     CharacterOut,
 }
 
@@ -139,7 +144,7 @@ impl Meter {
         Self::CharacterOut,
     ];
 
-    /// Its name in usages and price rows: `cached_input`.
+    /// The name in usages and price rows: `cached_input`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -181,13 +186,13 @@ impl Meter {
         }
     }
 
-    /// The meter of that name.
+    /// The meter of that name, if there is one.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|meter| meter.name() == name)
     }
 
-    /// In what it counts.
+    /// What the meter counts in, and so how its rate is written.
     #[must_use]
     pub const fn unit(self) -> MeterUnit {
         match self {
@@ -209,7 +214,7 @@ impl Meter {
         }
     }
 
-    /// Whether it counts tokens.
+    /// Whether the meter counts tokens.
     #[must_use]
     pub const fn counts_tokens(self) -> bool {
         matches!(self.unit(), MeterUnit::Token)

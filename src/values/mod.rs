@@ -1,7 +1,24 @@
 //! Plain values: what every room of the crate speaks of.
 //!
-//! Nothing here knows a policy, a price or a ledger. What a user needs of it stands in the public modules
-//! [`call`], [`usage`] and [`time`], at the root, and in the module that it is used with.
+//! Nothing here knows a policy, a price or a ledger. What a user needs of it stands in
+//! the public modules [`call`], [`usage`] and [`time`], at the root, and in the module
+//! that it is used with.
+//!
+//! In reading order:
+//!
+//! | file | its question |
+//! | --- | --- |
+//! | `money`, `amount`, `meter`, `usage` | how much: dollars, what budgets count, what providers bill, what a call used |
+//! | `scope`, `call` | who pays, and what is about to be sent |
+//! | `time` | when: instants, clocks, windows and their periods |
+//! | `account`, `claim`, `binding` | where money is kept, what is applied together, and what a policy says of one call |
+//! | `verdict`, `event`, `error` | what is answered, what observers hear, and what can break |
+//! | `name`, `private`, `no_limit` | which names are let in, who may read files, and calls without an output limit |
+//!
+//! Three rules hold for all of them. Arithmetic is checked or saturates where that is
+//! said; nothing panics. A value that cannot be used cannot be built, or says so before
+//! it is used. Text that somebody else wrote is never shown as it is, if it could change
+//! the line around it.
 
 pub(crate) mod account;
 pub(crate) mod amount;

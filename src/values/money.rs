@@ -1,4 +1,18 @@
 //! How much money? Exact dollars, without a float anywhere.
+//!
+//! Money is a 64-bit integer of nano-dollars. Prices per million tokens have a few
+//! decimals ($0.0375), so a single token costs a fraction of a nano-dollar more or less
+//! often; charges are computed with exact decimals and rounded *up once*, to the next
+//! nano-dollar, and the same integer then goes on every budget.
+//!
+//! Worked example: 3 cached tokens at $0.0375 a million are $0.0000001125, which is 112.5
+//! nano-dollars. The charge is 113. Rounding each token by itself would give 38 × 3 =
+//! 114, and rounding down would let a large bill grow in fractions that nobody counts.
+//!
+//! Rejected: floating point (0.1 + 0.2 is not 0.3, and a sum depends on the order of its
+//! parts), cents (a call costs fractions of a cent), and an arbitrary-precision decimal
+//! in the ledger (a balance is compared millions of times an hour, and must be one
+//! machine word).
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,10 +28,15 @@ pub(crate) const NANOS_PER_USD: i64 = 1_000_000_000;
 
 /// An exact sum of US dollars, in whole nano-dollars ($0.000000001).
 ///
-/// Holds ±$9.2 billion. Arithmetic is checked; text, display and serde are
-/// exact, and serde writes a string so that no reader turns it into a float.
-/// A sum may be negative (what remains of an overrun budget); limits and
-/// amounts may not, and say so where they are built.
+/// `Usd` holds ±$9.2 billion. Arithmetic is checked. Text, display and serde are exact,
+/// and serde writes a string, so that no reader turns it into a float. A sum may be
+/// negative (what remains of an overrun budget); limits and amounts may not, and say so
+/// where they are built.
+///
+/// Three constructors, three units: [`Usd::dollars`] takes whole dollars, [`Usd::cents`]
+/// whole cents, [`Usd::from_nanos`] nano-dollars. Anything with a fraction is parsed from
+/// text: `"0.0125".parse()`. Text has no sign of the currency and no separators, so
+/// `"$5"` and `"1,000"` are errors that say how to write it.
 ///
 /// # Example: ten cents and twenty cents are thirty cents
 /// ```
@@ -38,7 +57,8 @@ impl Usd {
     /// The largest sum: about $9.2 billion.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// That many nano-dollars.
+    /// That many nano-dollars: the ledger's own unit. Five dollars are 5,000,000,000 of
+    /// them.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
@@ -58,13 +78,13 @@ impl Usd {
         Self((cents as i64).saturating_mul(NANOS_PER_USD / 100))
     }
 
-    /// In nano-dollars.
+    /// This sum in nano-dollars.
     #[must_use]
     pub const fn nanos(self) -> i64 {
         self.0
     }
 
-    /// Whether this is less than nothing.
+    /// Whether this is less than zero, as what remains of an overrun budget is.
     #[must_use]
     pub const fn is_negative(self) -> bool {
         self.0 < 0
@@ -78,10 +98,21 @@ impl Usd {
 
     /// A decimal number of dollars, rounded up to the next nano-dollar.
     ///
-    /// This is the one rounding a charge goes through.
+    /// This is the only rounding that a charge goes through. Round a whole charge, never
+    /// its parts.
     ///
     /// # Errors
     /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) beyond ±$9.2 billion.
+    ///
+    /// # Example: three cached tokens at $0.0375 a million
+    /// ```
+    /// use rust_decimal::Decimal;
+    /// use token_budget::Usd;
+    ///
+    /// let dollars = Decimal::new(3 * 375, 10); // 3 × 0.0375 ÷ 1,000,000 = 0.0000001125
+    /// assert_eq!(Usd::from_decimal_rounded_up(dollars)?.nanos(), 113); // 112.5, rounded up
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     pub fn from_decimal_rounded_up(dollars: Decimal) -> Result<Self, Error> {
         dollars
             .checked_mul(Decimal::from(NANOS_PER_USD))
@@ -106,7 +137,7 @@ impl Usd {
         self.0.checked_sub(other.0).map(Self).ok_or_else(|| Error::overflow("dollars"))
     }
 
-    /// This sum, `times` over.
+    /// This sum, taken `times` times.
     ///
     /// # Errors
     /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) beyond ±$9.2 billion.
@@ -118,7 +149,11 @@ impl Usd {
 impl FromStr for Usd {
     type Err = Error;
 
-    /// Reads plain decimal text: digits, an optional sign and point, at most nine decimals.
+    /// Reads plain decimal text: digits, an optional minus and point, at most nine
+    /// decimals that are not zero.
+    ///
+    /// Nothing is rounded here: `0.0000000001` is an error, because it cannot be kept
+    /// exactly. `0.5000000000000` is fine.
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |problem: &str| Error::invalid("dollars", format!("{text:?} {problem}"));
         let (sign, digits) = match text.strip_prefix('-') {
@@ -134,6 +169,8 @@ impl FromStr for Usd {
         if fraction.len() > 9 {
             return Err(wrong("has more than nine decimals and cannot be kept exactly"));
         }
+        // `12.5` becomes `12` and `5`, padded to nine digits: `12500000000` nano-dollars,
+        // without any arithmetic.
         let nanos = format!("{whole}{fraction:0<9}");
         nanos
             .parse::<i64>()
@@ -144,7 +181,8 @@ impl FromStr for Usd {
     }
 }
 
-/// How to write what bears a sign or a word of its currency.
+/// How to write an amount that bears a sign or a word of its currency; empty if that is
+/// not what is wrong.
 fn without_sign(text: &str) -> String {
     let mut lower = text.to_ascii_lowercase();
     if text.len() > 64 || !["$", "usd", "dollar"].iter().any(|sign| lower.contains(sign)) {
@@ -160,7 +198,7 @@ fn without_sign(text: &str) -> String {
 }
 
 impl fmt::Display for Usd {
-    /// Two decimals, and more where two would hide something: `10.00`, `0.0125`.
+    /// Writes two decimals, and more if two would hide something: `10.00`, `0.0125`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let magnitude = self.0.unsigned_abs();
         let unit = NANOS_PER_USD.unsigned_abs();

@@ -1,4 +1,12 @@
 //! Which names may be used, and how is text shown that somebody else wrote?
+//!
+//! Names come from requests and end up in logs, terminals, tables and tickets. A name
+//! with a line break writes a log line of its own; one with a "right-to-left" mark makes
+//! `user/nimda` read as another user. So names are checked when they come in, and every
+//! text of somebody else's is shown by [`OneLine`].
+//!
+//! The second half finds what a misspelt word was meant to be: `API-Key` → `api_key`,
+//! `Berlin` → `Europe/Berlin`. An error that names the right word saves a search.
 
 use std::fmt::{self, Write};
 
@@ -50,6 +58,7 @@ pub(crate) fn problem_of_id(text: &str) -> Option<&'static str> {
     }
 }
 
+/// Too long, or not printable; `None` if the text may be used.
 fn problem(text: &str, bytes_max: usize, too_long: &'static str) -> Option<&'static str> {
     if text.len() > bytes_max { Some(too_long) } else { unprintable(text) }
 }
@@ -74,7 +83,8 @@ pub(crate) fn check(field: &str, problem: Option<&'static str>) -> Result<(), Er
     problem.map_or(Ok(()), |problem| Err(Error::invalid(field, format!("the name {problem}"))))
 }
 
-/// Shows text that somebody else wrote in one line, as it is but for characters that would change the line.
+/// Shows text that somebody else wrote in one line. Characters that would change the line
+/// are escaped, all others stay.
 pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 impl fmt::Display for OneLine<'_> {
@@ -93,8 +103,9 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// The known names that were most likely meant, nearest first, three at most: another spelling of the same letters
-/// and digits, or a few strokes away.
+/// The known names that were most likely meant, nearest first, three at most: another
+/// spelling of the same letters and digits, or a few strokes away (one for short words,
+/// three for long ones).
 pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     if text.len() > MODEL_BYTES_MAX {
         return Vec::new();
@@ -132,7 +143,11 @@ pub(crate) fn did_you_mean<'a>(text: &str, known: impl IntoIterator<Item = &'a s
     }
 }
 
-/// How many letters must be put in, left out or changed to make one of the other; nothing above `max`.
+/// How many letters must be put in, left out or changed to make one of the other; `None`
+/// above `max`.
+///
+/// This is the Levenshtein distance, one row of the table at a time. If every cell of a
+/// row is above `max`, no later row can come below it, and the search stops.
 pub(crate) fn strokes(one: &[u8], other: &[u8], max: usize) -> Option<usize> {
     if one.len().abs_diff(other.len()) > max {
         return None;

@@ -1,20 +1,31 @@
 //! What becomes of a request that does not say how much it may generate?
+//!
+//! `max_tokens` is optional in most APIs, and without it a model may generate all it can:
+//! 128,000 tokens of a reasoning model are more than a dollar. Budgets must hold
+//! something for such a call. Holding the most would refuse nearly every small budget;
+//! holding a guess would let the bill exceed the hold. So by default a limit is written
+//! into the request, and held: then both are exact.
 
 use std::str::FromStr;
 
 use crate::Error;
 
-/// What is done with a request that names no output limit.
+/// Sets what happens to a request that names no output limit. Default: a limit is written
+/// in.
 ///
-/// Its provider may then generate as much as the model can, and bills all of it. Whatever is chosen here, what
-/// an API limits by itself is held at that limit, and nothing is written: OpenAI's completions stop after 16 tokens.
+/// The provider may otherwise generate as much as the model can, and bills all of it.
+/// Whatever is chosen here, what an API limits by itself is held at that limit, and
+/// nothing is written: OpenAI's completions stop after 16 tokens.
 ///
-/// Set it for all calls with [`EnforcerBuilder::on_no_limit`](crate::enforcer::EnforcerBuilder::on_no_limit) or in the policy
-/// ([`Policy::with_no_limit`](crate::Policy::with_no_limit), `no_limit` in its file), for a gate with
+/// Set it for all calls with
+/// [`EnforcerBuilder::on_no_limit`](crate::enforcer::EnforcerBuilder::on_no_limit) or in
+/// the policy ([`Policy::with_no_limit`](crate::Policy::with_no_limit), `no_limit` in its
+/// file), for a gate with
 /// [`HttpBudget::on_no_limit`](crate::http::HttpBudget::on_no_limit), for a client with
-/// [`BudgetEnforcedClient::on_no_limit`](crate::BudgetEnforcedClient::on_no_limit), for one call with
-/// [`Call::on_no_limit`](crate::Call::on_no_limit). The narrower word goes first: call, gate or client, builder, policy.
-/// As text it is `write_in`, `hold_most` or `leave_alone`, in a flag also with hyphens.
+/// [`BudgetEnforcedClient::on_no_limit`](crate::BudgetEnforcedClient::on_no_limit), for
+/// one call with [`Call::on_no_limit`](crate::Call::on_no_limit). The narrower choice
+/// wins: call, gate or client, builder, policy. As text it is `write_in`, `hold_most` or
+/// `leave_alone`, in a flag also with hyphens.
 ///
 /// # Example: a limit is written in, or the most is held
 /// ```

@@ -1,4 +1,9 @@
 //! Who may read a file that holds books? Its owner alone.
+//!
+//! The journal says who asked which model how much, and what it cost. A file like that
+//! should be readable by its owner only, also on a machine where everybody's files are
+//! readable by all (umask 022). So a file is *made* with mode 600, and one that an older
+//! version made is tightened when it is opened.
 
 use std::fs::{self, File};
 use std::io;

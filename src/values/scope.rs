@@ -1,4 +1,14 @@
 //! Who pays? A scope is one level that a call is charged to.
+//!
+//! A call names everybody who pays for it: its team, its user, its API key. Each is a
+//! scope, and the set is flat: hierarchy (which team belongs to which department) lives
+//! in configuration and reports, so that moving a team moves no money. The organisation
+//! alone is special: it says whose books the call belongs to.
+//!
+//! The text of a scope is `kind/name`. A kind contains no slash, so the first slash
+//! divides the two, and `team/search/eu` can only be the team `search/eu`. Names are
+//! shown in logs and messages, so characters that would change a line around them are
+//! refused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +22,8 @@ use crate::values::name;
 /// The longest name of a scope, in bytes.
 pub(crate) const SCOPE_NAME_BYTES_MAX: usize = 128;
 
-/// What sort of level a [`Scope`] is. Their order is the order of refusals.
+/// What sort of level a [`Scope`] is. The order of the variants is the order in which
+/// refusals are listed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ScopeKind {
@@ -93,9 +104,13 @@ impl fmt::Display for ScopeKind {
 
 /// One level that a call is charged to: `team/search`, `user/ada`.
 ///
-/// A kind contains no slash, so the text form is unambiguous whatever the
-/// name contains. Names are 1 to 128 bytes without control characters, and without marks that
-/// turn the writing direction.
+/// A kind contains no slash, so the text form is unambiguous whatever the name contains.
+/// Names are 1 to 128 bytes without control characters, and without marks that turn the
+/// writing direction. Names are compared byte by byte: `Ada` and `ada` are two users.
+///
+/// Use [`Scope::new`] or one of the short forms for names of your own, and
+/// [`Scope::encoded`] for names that come with a request. Charge an API key under its
+/// *id*: scope names stand in messages, metrics and the journal.
 ///
 /// # Example: a slash in a name does not move money elsewhere
 /// ```
@@ -149,7 +164,7 @@ impl Scope {
     /// and `%` are percent-encoded.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the encoded name is empty or longer than 128
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the encoded name is empty or longer than 128
     /// bytes: cutting it would let two names share one budget.
     pub fn encoded(kind: ScopeKind, text: &str) -> Result<Self, Error> {
         let mut name = CompactString::default();
@@ -166,7 +181,8 @@ impl Scope {
         Self::new(kind, name)
     }
 
-    /// A level as books have kept it: names with marks of direction were once let in, and stay readable.
+    /// A level as a ledger has kept it. Names with marks of direction were once let in,
+    /// and stay readable.
     #[cfg(feature = "sqlite")]
     pub(crate) fn kept(text: &str) -> Result<Self, Error> {
         match text.split_once('/') {
@@ -180,7 +196,7 @@ impl Scope {
         }
     }
 
-    /// The sort of level.
+    /// The sort of level that this is.
     #[must_use]
     pub fn kind(&self) -> &ScopeKind {
         &self.kind

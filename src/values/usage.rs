@@ -1,4 +1,18 @@
 //! What did a call use? Every billed token once.
+//!
+//! Providers count in different ways. OpenAI's `prompt_tokens` contains what came from a
+//! cache; Anthropic's `input_tokens` does not. Google lists thoughts beside the output;
+//! OpenAI counts reasoning inside it. [`Usage`] has one normal form: *input contains*
+//! cache reads and writes, *output contains* reasoning. So `input + output` is every
+//! billed token once, and a part is never added to its whole.
+//!
+//! Worked example: Anthropic reports 200 `input_tokens`, 800 `cache_read_input_tokens`
+//! and 50 `output_tokens`. The normal form is input 1,000, of which 800 are cached, and
+//! output 50. The total is 1,050.
+//!
+//! A missing count is `None` and not zero: a provider that does not mention cache writes
+//! has not said that there were none. Whoever charges decides what a missing figure
+//! means.
 
 use std::fmt;
 
@@ -16,9 +30,14 @@ const WIDE: usize = 6;
 
 /// What one call used, in the one normal form that prices and budgets read.
 ///
-/// Input contains what was read from and written to caches, and images and
-/// sound; output contains reasoning. So no token stands in two places that are
-/// added up. A count that was not reported is `None`, which is not zero.
+/// Input contains what was read from and written to caches, and images and sound; output
+/// contains reasoning. So no token stands in two places that are added up. A count that
+/// was not reported is `None`, which is not zero.
+///
+/// Use [`Usage::of`] if you have an input and an output, the `with_…` methods for parts
+/// of them, and [`with`](Self::with) for what is not counted in tokens (searches, pages,
+/// seconds). To read a provider's own answer, use
+/// [`wire::extract`](crate::wire::extract), which knows each provider's way of counting.
 ///
 /// # Example: reasoning is a part of the output
 /// ```
@@ -41,11 +60,12 @@ pub struct Usage {
     narrow: [SmallCount; Meter::COUNT - WIDE],
 }
 
-/// A count that may be missing, in one word: calls copy their usage into the journal.
+/// A count that may be missing, in one word, because calls copy their usage into the
+/// journal. The largest number means missing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Count(u64);
 
-/// The same for what is rare and never counts billions.
+/// The same in half a word, for meters that are rare and never count billions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct SmallCount(u32);
 
@@ -85,65 +105,67 @@ impl Default for Usage {
 }
 
 impl Usage {
-    /// Nothing reported yet.
+    /// A usage of which nothing has been reported yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// That many input and output tokens: the commonest report.
+    /// That many input and output tokens, which is the commonest report.
     #[must_use]
     pub fn of(input: u64, output: u64) -> Self {
         Self::new().with_input(input).with_output(output)
     }
 
-    /// With that count: tokens, requests, pages, milliseconds, characters, as the meter says.
+    /// Sets that count: tokens, requests, pages, milliseconds, characters, as the meter
+    /// says. A count that was set before is replaced.
     ///
-    /// Only the six meters that have a method of their own count beyond
-    /// 4,294,967,294; the others stop there.
+    /// Only the six meters that have a method of their own count beyond 4,294,967,294;
+    /// the others stop there.
     #[must_use]
     pub fn with(mut self, meter: Meter, count: u64) -> Self {
         self.set(meter, count);
         self
     }
 
-    /// With all input tokens, cache reads and writes included.
+    /// Sets all input tokens, cache reads and writes included.
     #[must_use]
     pub fn with_input(self, tokens: u64) -> Self {
         self.with(Meter::Input, tokens)
     }
 
-    /// With the part of the input that was read from a cache.
+    /// Sets the part of the input that was read from a cache.
     #[must_use]
     pub fn with_cached_input(self, tokens: u64) -> Self {
         self.with(Meter::CachedInput, tokens)
     }
 
-    /// With the part of the input written to a cache for five minutes, or for the provider's default.
+    /// Sets the part of the input that was written to a cache for five minutes, or for
+    /// the provider's default.
     #[must_use]
     pub fn with_cache_write_5m(self, tokens: u64) -> Self {
         self.with(Meter::CacheWrite5m, tokens)
     }
 
-    /// With the part of the input written to a cache for an hour.
+    /// Sets the part of the input that was written to a cache for an hour.
     #[must_use]
     pub fn with_cache_write_1h(self, tokens: u64) -> Self {
         self.with(Meter::CacheWrite1h, tokens)
     }
 
-    /// With all output tokens, reasoning included.
+    /// Sets all output tokens, reasoning included.
     #[must_use]
     pub fn with_output(self, tokens: u64) -> Self {
         self.with(Meter::Output, tokens)
     }
 
-    /// With the part of the output that was reasoning.
+    /// Sets the part of the output that was reasoning.
     #[must_use]
     pub fn with_reasoning(self, tokens: u64) -> Self {
         self.with(Meter::Reasoning, tokens)
     }
 
-    /// What that meter counted; `None` was not reported.
+    /// What that meter counted; `None` if it was not reported.
     #[must_use]
     #[inline]
     pub fn count(&self, meter: Meter) -> Option<u64> {
@@ -196,7 +218,8 @@ impl Usage {
         self.count(Meter::Reasoning)
     }
 
-    /// Both together, meter by meter; what either reported is reported. Saturates.
+    /// The sum of both, meter by meter. What either reported is reported. Sums stop at
+    /// the largest count.
     #[must_use]
     pub fn plus(self, other: &Self) -> Self {
         other
@@ -204,19 +227,21 @@ impl Usage {
             .fold(self, |sum: Self, (meter, count)| sum.with(meter, sum.part(meter).saturating_add(count)))
     }
 
-    /// Input plus output, where both were reported.
+    /// Input plus output, if both were reported. Cached tokens and reasoning are in them
+    /// already.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         self.input()?.checked_add(self.output()?)
     }
 
-    /// Whether both input and output were reported, so that the call can be charged as it was.
+    /// Whether both input and output were reported, so that the call can be charged by
+    /// what it used.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.input().is_some() && self.output().is_some()
     }
 
-    /// Whether any meter but the six common ones was reported.
+    /// Whether any meter other than the six common ones was reported.
     #[must_use]
     #[inline]
     pub fn has_rare_meters(&self) -> bool {
@@ -230,7 +255,7 @@ impl Usage {
 
     /// Checks that no part is larger than its whole.
     ///
-    /// A part of zero contradicts nothing, even where the whole was not reported.
+    /// A part of zero contradicts nothing, even if the whole was not reported.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the part.
@@ -239,7 +264,8 @@ impl Usage {
         if !self.has_rare_meters() && self.common_parts_fit() { Ok(()) } else { self.check_all() }
     }
 
-    /// The same for usages of the six common meters, as nearly all are.
+    /// The same check for usages of the six common meters, as nearly all are: three
+    /// additions and two comparisons.
     #[inline]
     fn common_parts_fit(&self) -> bool {
         let caches = [Meter::CachedInput, Meter::CacheWrite5m, Meter::CacheWrite1h];
@@ -247,6 +273,7 @@ impl Usage {
         cached <= self.part(Meter::Input) && self.part(Meter::Reasoning) <= self.part(Meter::Output)
     }
 
+    /// The whole check, which names the first part that does not fit.
     fn check_all(&self) -> Result<(), Error> {
         for part in Meter::ALL {
             let (Some(whole), Some(1..)) = (part.whole(), self.count(part)) else { continue };
@@ -266,15 +293,26 @@ impl Usage {
         Ok(())
     }
 
-    /// The same usage with parts clamped to their wholes, and whether anything had to be.
+    /// The same usage with parts cut to their wholes, and whether anything had to be cut.
     ///
-    /// A whole that is missing beside its parts becomes their sum. Cache reads
-    /// are kept before writes, the cheaper five-minute write is cut first.
+    /// A whole that is missing beside its parts becomes their sum. If parts exceed their
+    /// whole, cache reads are kept before writes, and the cheaper five-minute write is
+    /// cut first.
+    ///
+    /// # Example: eight read and eight written of ten
+    /// ```
+    /// use token_budget::Usage;
+    ///
+    /// let (usage, was_cut) = Usage::of(10, 5).with_cached_input(8).with_cache_write_5m(8).clamped();
+    /// assert_eq!((usage.cached_input(), usage.cache_write_5m()), (Some(8), Some(2)));
+    /// assert!(was_cut);
+    /// ```
     #[must_use]
     pub fn clamped(self) -> (Self, bool) {
         if self.check().is_ok() { (self, false) } else { (self.completed().reduced().0, true) }
     }
 
+    /// A count, or zero if it is missing.
     #[inline]
     fn part(&self, meter: Meter) -> u64 {
         self.count(meter).unwrap_or(0)
@@ -289,7 +327,8 @@ impl Usage {
         }
     }
 
-    /// With every missing whole as the sum of its parts, the smallest wholes first.
+    /// With every missing whole as the sum of its parts, the smallest wholes first, so
+    /// that audio in a cache makes a cached input, and that an input.
     fn completed(mut self) -> Self {
         for whole in [Meter::CachedInput, Meter::CacheWrite5m, Meter::Input, Meter::Output] {
             let sum = self
@@ -303,7 +342,12 @@ impl Usage {
         self
     }
 
-    /// With every part cut to the room that is left in its whole, and that room of the input.
+    /// With every part cut to the room that is left in its whole; returns also the room
+    /// that is left of the input.
+    ///
+    /// A kind of content may be in a cache as well: of 90 tokens of sound 50 may be
+    /// cached. The cached ones stand inside the cached input already, and need no room of
+    /// the rest.
     fn reduced(mut self) -> (Self, u64) {
         use Meter::{
             CacheWrite1h, CacheWrite5m, CacheWriteAudio, CachedAudio, CachedImage, CachedInput, CachedVideo,
@@ -333,7 +377,8 @@ impl Usage {
         (self, room)
     }
 
-    /// Cuts a part to the room left, of which the tokens `inside` it need none.
+    /// Cuts a part to the room that is left. The tokens `inside` it have their room
+    /// elsewhere and need none.
     fn cut(&mut self, part: Meter, inside: u64, room: &mut u64) {
         let Some(tokens) = self.count(part) else { return };
         let needed = tokens.saturating_sub(inside);

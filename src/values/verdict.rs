@@ -1,4 +1,20 @@
 //! The answer to "may this call be made?", for programs and for people.
+//!
+//! A decision keeps what it was made from (the binding, and every balance just before the call) and works out its parts
+//! when they are asked for. A program reads [`Decision::verdict`], [`Decision::refusals`] and [`Decision::retry_at`]; a
+//! person reads the text, which names each budget with its figures and ends with the next move. Making a decision
+//! allocates next to nothing, because nearly all of them say "allow" and nobody reads further.
+//!
+//! Every line is judged by the ledger's own inequality: `spent + reserved + requested <= ceiling`. What kind of refusal
+//! it is follows from the same figures:
+//!
+//! | the call would fit… | it is |
+//! | --- | --- |
+//! | not even into an empty budget (`requested > ceiling`) | never fits |
+//! | if calls that run now cost nothing (`spent + requested <= ceiling`) | in flight |
+//! | after the window has reset, or enough has aged out | exhausted |
+//!
+//! Limits of a run have kinds of their own, because a run that is over its limit ends instead of waiting.
 
 mod missing;
 mod shown;
@@ -20,6 +36,28 @@ use crate::values::{
 use crate::{Scope, Usd, Window};
 
 /// What is to be done with a call, mildest first.
+///
+/// `Allow` and `Warn` let the call pass; [`Decision::is_allowed`] asks for both.
+/// `Degrade` and `Block` do not.
+///
+/// # Example: a warning from 80 % on
+/// ```
+/// use token_budget::usage::Unit;
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Tiers, Verdict, Window};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let tokens = Budget::count("search", Scope::team("search")?, Unit::Tokens, 1_000, Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([tokens.tiers(Tiers::soft_hard(80, 100)?)])?).build();
+/// let of = |output| Call::new("gpt-4o").team("search").input_tokens(100).output_tokens(output);
+///
+/// assert_eq!(enforcer.check(&of(600)).await?.verdict(), Verdict::Allow); // 700 of 1,000
+/// assert_eq!(enforcer.check(&of(700)).await?.verdict(), Verdict::Warn); // 800 of 1,000
+/// assert_eq!(enforcer.check(&of(901)).await?.verdict(), Verdict::Block); // 1,001 of 1,000
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -33,7 +71,7 @@ pub enum Verdict {
     Block,
 }
 
-/// Why a budget refuses a call.
+/// Why a budget refuses a call, and so what helps: waiting, asking for less, or a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -44,14 +82,14 @@ pub enum RefusalKind {
         #[serde(skip_serializing_if = "Option::is_none")]
         resets_at: Option<Timestamp>,
     },
-    /// It would fit if the calls now running cost nothing: ask again soon.
+    /// The call would fit if the calls that run now cost nothing: ask again soon.
     InFlight,
-    /// It would fit, were no part of the run set aside for a run below: close that one, or ask for less.
+    /// The call would fit if no part of the run were set aside for a run below: close that one, or ask for less.
     HeldForChild {
-        /// The run that has it; where several have one, the one with the largest.
+        /// The run that has it; of several, the one with the largest part.
         child: Scope,
     },
-    /// It would not fit into an empty budget either.
+    /// The call would not fit into an empty budget either: ask for less, or raise the limit.
     NeverFits,
     /// The model has no price.
     Unpriced,
@@ -69,7 +107,7 @@ pub enum RefusalKind {
     },
     /// A limit of the run itself: iterations, time, a stop.
     RunLimit,
-    /// It would fit, were the rest not kept back for the run's final call.
+    /// The call would fit if the rest were not kept back for the run's final call.
     KeptBack,
     /// None of the call's scopes has a budget, and nobody said that it may pass.
     Unbound {
@@ -103,10 +141,12 @@ pub struct FrozenScope {
 
 /// One budget that refuses, with the figures it was judged by.
 ///
-/// As JSON its dollars are text (`"5.00"`), and everything else that it counts is a number.
+/// Figures are in the budget's unit, dollars in nano-dollars. As JSON dollars are text
+/// (`"5.00"`), and everything else that is counted is a number. A refusal that comes from
+/// no budget (a freeze, a missing price) has an empty `budget` and no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The budget's id; empty where no budget but the scope or model itself refuses.
+    /// The budget's id; empty if not a budget but the scope or the model itself refuses.
     pub budget: CompactString,
     /// The level that pays.
     pub scope: Option<Scope>,
@@ -116,7 +156,7 @@ pub struct Refusal {
     pub unit: Unit,
     /// The limit, raises included.
     pub limit: Option<i64>,
-    /// The most that may be spent and reserved; above the limit where the budget has a backstop.
+    /// The most that may be spent and reserved; above the limit if the budget has a backstop.
     pub ceiling: i64,
     /// What was spent.
     pub spent: i64,
@@ -128,7 +168,8 @@ pub struct Refusal {
     pub kind: RefusalKind,
 }
 
-/// What a call may cost above what is held for it, where its output is sized by what was learned.
+/// What a call may cost above what is held for it, if its output is sized by what was
+/// learned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Excess {
     /// Output tokens of all choices together.
@@ -139,7 +180,36 @@ pub struct Excess {
 
 /// The whole answer: verdict, every binding budget's state, and what to do next.
 ///
-/// It is cheap to make and formats itself only when asked.
+/// A decision is cheap to make and formats itself only when asked. It comes with an
+/// admission that was refused, with every reservation, and from
+/// [`check`](crate::Enforcer::check) as *advice*, for which no room is held: between
+/// advice and call somebody else may take the room.
+///
+/// # Example: the second call does not fit
+/// ```
+/// use token_budget::{Admission, Budget, Call, Enforcer, Policy, Scope, Usd, Window};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let budget = Budget::usd("search", Scope::team("search")?, Usd::cents(20), Window::lifetime());
+/// let enforcer = Enforcer::builder().policy(Policy::new([budget])?).build();
+///
+/// // 10,000 × $2.50 and 10,000 × $10 a million: 12.5 cents.
+/// let call = Call::new("gpt-4o").team("search").input_tokens(10_000).output_tokens(10_000);
+/// let first = enforcer.reserve(&call).await?.or_refusal()?;
+/// let Admission::Refused(decision) = enforcer.reserve(&call).await? else { panic!("25 of 20 cents") };
+///
+/// let refusal = &decision.refusals()[0];
+/// assert_eq!((refusal.spent, refusal.reserved), (0, 125_000_000)); // nano-dollars
+/// assert_eq!((refusal.requested, refusal.limit), (125_000_000, Some(200_000_000)));
+/// // 7.5 cents are left: 2.5 for the input, and 5 cents buy 5,000 tokens.
+/// assert_eq!(decision.affordable_output_tokens(), Some(5_000));
+/// assert!(decision.retry_at().is_some(), "the first call may end at any moment");
+/// # drop(first);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Decision {
     pub(crate) verdict: Verdict,
@@ -148,7 +218,7 @@ pub struct Decision {
     pub(crate) requested: SmallVec<[i64; 8]>,
     /// Rolling lines that refuse, and after how many further sub-periods each has room.
     pub(crate) frees_up: Vec<(usize, u32)>,
-    /// Lines without room as long as a part of them is set aside for a run below, and for which.
+    /// Lines that have no room because a part of them is set aside for a run below, and for which run.
     pub(crate) set_aside: Vec<(usize, Scope)>,
     pub(crate) frozen: Vec<FrozenScope>,
     pub(crate) extra: Option<Refusal>,
@@ -190,9 +260,10 @@ impl Observed {
     }
 }
 
-/// One binding budget's state, as the decision saw it.
+/// One binding budget's state, as the decision saw it: just before the call.
 ///
-/// As JSON its dollars are text (`"5.00"`), and everything else that it counts is a number.
+/// As JSON its dollars are text (`"5.00"`), and everything else that it counts is a
+/// number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetState {
     /// The budget's id.
@@ -250,13 +321,13 @@ impl Decision {
         &self.binding.model
     }
 
-    /// The next model of the ladder to try, where this one has no room.
+    /// The next model of the ladder to try, if this one has no room.
     #[must_use]
     pub fn next_rung(&self) -> Option<&str> {
         if self.is_allowed() { None } else { self.binding.next_rung.as_deref() }
     }
 
-    /// The largest output that would fit now, where dollars or tokens refuse.
+    /// The largest output that would fit now, if dollars or tokens refuse.
     #[must_use]
     pub fn affordable_output_tokens(&self) -> Option<u64> {
         self.affordable_output_tokens
@@ -269,10 +340,11 @@ impl Decision {
         self.untrimmed.as_ref().and_then(|untrimmed| untrimmed.tokens())
     }
 
-    /// The output tokens of each choice that are held for a call that names no limit; `None` where it names one.
+    /// The output tokens of each choice that are held for a call that names no limit;
+    /// `None` if it names one.
     ///
-    /// A small budget refuses such a call for what it may generate: name a limit, or say by
-    /// [`OnNoLimit`](crate::values::OnNoLimit) what is held.
+    /// A small budget refuses such a call for what it may generate: name a limit, or set
+    /// what is held by [`OnNoLimit`](crate::policy::OnNoLimit).
     #[must_use]
     pub fn output_tokens_unsaid(&self) -> Option<u64> {
         self.output_tokens_unsaid
@@ -378,8 +450,8 @@ impl Decision {
 
     /// When it is worth asking again: the last of the refusing budgets' resets.
     ///
-    /// `None` where nothing refuses, where it can never fit, or where nobody
-    /// can know. Calls in flight may end at any moment, so they ask for a second.
+    /// `None` if nothing refuses, if the call can never fit, or if nobody can know. Calls
+    /// in flight may end at any moment, so they ask for a second.
     #[must_use]
     pub fn retry_at(&self) -> Option<Timestamp> {
         let mut latest = None;
@@ -394,7 +466,7 @@ impl Decision {
         latest
     }
 
-    /// What enforcement would have done, where budgets or the whole policy only observe.
+    /// What enforcement would have done, if budgets or the whole policy only observe.
     #[must_use]
     pub fn would_be(&self) -> Verdict {
         if self.observed.as_ref().is_some_and(|observed| observed.refuses()) {
@@ -403,7 +475,8 @@ impl Decision {
         self.lines().map(|line| line.verdict()).fold(self.verdict, Verdict::max)
     }
 
-    /// Names the runs below that have what refuses: `set_aside` says which has most of an account, and how much all have.
+    /// Names the runs below that hold what refuses. `set_aside` says which run has the
+    /// most of an account, and how much all of them have.
     pub(crate) fn set_aside_by(&mut self, set_aside: impl Fn(&Account) -> Option<(Scope, i64)>) {
         let waits = self
             .lines()
@@ -451,6 +524,7 @@ pub(crate) struct JudgedLine<'a> {
 }
 
 impl JudgedLine<'_> {
+    /// What would be used with this call.
     fn used(&self) -> i64 {
         self.balance.used().saturating_add(self.requested)
     }
@@ -473,6 +547,7 @@ impl JudgedLine<'_> {
         }
     }
 
+    /// Why this line refuses, by its figures alone; the table at the head of this file.
     fn kind(&self) -> RefusalKind {
         let ceiling = self.bound.enforced_ceiling();
         let alone = self.balance.spent.saturating_add(self.requested);
@@ -508,6 +583,7 @@ impl JudgedLine<'_> {
         window_text(self.bound)
     }
 
+    /// This line's refusal, with the figures it was judged by.
     fn refusal(&self) -> Refusal {
         Refusal {
             budget: self.bound.account.budget().into(),
@@ -523,6 +599,7 @@ impl JudgedLine<'_> {
         }
     }
 
+    /// This line's state just before the call.
     fn state(&self) -> BudgetState {
         BudgetState {
             budget: self.bound.account.budget().into(),

@@ -1,14 +1,19 @@
 //! Under which conditions does a call run?
+//!
+//! The same tokens cost different sums: half in a batch, more in a fast lane, a tenth
+//! more in a region. The conditions are what a price depends on beside the counts and the
+//! time. They are settled once for the whole request, and the same conditions price the
+//! quote and the charge, so that a call is not held at one price and charged at another
+//! for a reason that was known before.
 
 use serde::{Deserialize, Serialize};
 
-/// The processing a provider sells at a price of its own.
+/// The processing that a provider sells at a price of its own.
 ///
-/// A model without rates for a cheaper tier bills it at its standard rates, and
-/// one without rates for [`Fast`](Self::Fast) bills that as
-/// [`Priority`](Self::Priority). What a dearer tier without a rate costs is not
-/// known: it is held and charged at the dearest rate known of the model, and
-/// such a charge is not complete.
+/// A model without rates for a cheaper tier bills it at its standard rates, and one
+/// without rates for [`Fast`](Self::Fast) bills that as [`Priority`](Self::Priority).
+/// What a dearer tier without a rate costs is not known: it is held and charged at the
+/// dearest rate known of the model, and such a charge is marked as not complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -48,13 +53,13 @@ impl ServiceTier {
         Self::Decisions,
     ];
 
-    /// Whether it is sold for more than the ordinary price.
+    /// Whether the tier is sold for more than the ordinary price.
     #[must_use]
     pub const fn is_dearer(self) -> bool {
         matches!(self, Self::Priority | Self::Fast | Self::Ultrafast)
     }
 
-    /// Its name in price rows: `batch`.
+    /// The tier's name in price rows: `batch`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -71,9 +76,10 @@ impl ServiceTier {
 
     /// The tier that a provider calls so: in `service_tier`, `trafficType`, `speed`.
     ///
-    /// `None` is a word that no price is known for (`PROVISIONED_THROUGHPUT` is
-    /// paid otherwise); the caller decides what then.
+    /// `None` is a word that no price is known for (`PROVISIONED_THROUGHPUT` is paid
+    /// otherwise); the caller decides what to do then.
     ///
+    /// # Example: three words of providers
     /// ```
     /// use token_budget::call::ServiceTier;
     ///
@@ -107,7 +113,7 @@ impl ServiceTier {
     }
 }
 
-/// Where a request is processed, as far as providers price that.
+/// Where a request is processed, if a provider prices that.
 ///
 /// A model without a factor for a region has one price everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -151,13 +157,13 @@ impl Region {
     }
 }
 
-/// How much a search of the web puts before the model, where that has a price.
+/// How much a search of the web puts before the model, if that has a price.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SearchContext {
     /// The least.
     Low,
-    /// What providers take where nothing is asked for.
+    /// What providers take if nothing is asked for.
     #[default]
     Medium,
     /// The most.
@@ -190,9 +196,12 @@ impl Modality {
 
 /// What the price of a whole request depends on, besides its tokens and the time.
 ///
-/// The same conditions must price the quote and the charge. How long the
-/// input is belongs to the tokens, and is not repeated here.
+/// The same conditions must price the quote and the charge. How long the input is belongs
+/// to the tokens, and is not repeated here. Conditions that are not stated are the cheap
+/// ones, so state what the request asks for: a quote for standard processing does not
+/// cover a fast lane.
 ///
+/// # Example: a nightly batch in the European Union
 /// ```
 /// use token_budget::call::{Conditions, Region, ServiceTier};
 ///
@@ -386,7 +395,7 @@ impl Conditions {
         self.asked & modality.bit() != 0
     }
 
-    /// Whether anybody says what the answer is made of.
+    /// Whether anybody has said what the answer is made of.
     #[inline]
     pub(crate) const fn says_output(&self) -> bool {
         self.asked & SAID != 0

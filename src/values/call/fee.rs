@@ -1,4 +1,10 @@
 //! What may a call be billed for beside its tokens, and what is held for it?
+//!
+//! Tokens are not everything that a call costs: searches, pages, sandboxes, images are
+//! billed by the use. A request says at most how many it *may* cause, and the answer how
+//! many it did. So a fee is held at the most, and charged by the count. If nobody says
+//! how many, ten uses are assumed (one for a model without token prices), and the
+//! decision says so.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +15,7 @@ use serde::Serialize;
 use crate::values::Meter;
 use crate::{Usage, Usd};
 
-/// A fee that is held for beside the tokens of a call.
+/// A fee that is held for, beside the tokens of a call.
 ///
 /// # Example: a tool without a limit is held for ten uses, and says so
 /// ```
@@ -37,11 +43,11 @@ pub struct Fee {
     pub meter: Meter,
     /// How many are held for, in the meter's unit: pieces, milliseconds, characters.
     pub uses: u64,
-    /// Nobody said how many there may be.
+    /// Whether the count is assumed, because nobody said how many uses there may be.
     pub assumed: bool,
     /// What is held for them, rounded up.
     pub usd: Usd,
-    /// Every call of this model incurs it.
+    /// Whether every call of this model incurs the fee.
     pub(crate) incurred: bool,
 }
 
@@ -64,11 +70,11 @@ impl Serialize for Fee {
     }
 }
 
-/// What a request lets its provider read once more beside the answer, which is billed apart: by a tool that asks another
-/// model, or to shorten what is read.
+/// What a request lets its provider read once more beside the answer, and bill apart: by
+/// a tool that asks another model, or to shorten what is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Reading {
-    /// Who reads it; the call's own model where none is named.
+    /// Who reads it; the call's own model if none is named.
     pub(crate) model: Option<CompactString>,
     /// How often at most; `None` is nobody knows.
     pub(crate) uses: Option<u64>,
@@ -105,7 +111,7 @@ pub struct Fees {
 }
 
 impl Fees {
-    /// One line for each that is held for.
+    /// One line for each fee that is held for.
     #[must_use]
     pub fn lines(&self) -> &[Fee] {
         self.lines.as_deref().unwrap_or_default()
@@ -117,7 +123,7 @@ impl Fees {
         self.usd
     }
 
-    /// The usage with as much as is held for of what the request may have used unseen.
+    /// The usage, with fees that may have been incurred unseen counted as held.
     pub(crate) fn unseen(&self, usage: Usage) -> Usage {
         let of_request = self.lines().iter().filter(|fee| !fee.incurred);
         of_request.fold(usage, |usage, fee| {

@@ -1,15 +1,20 @@
 //! What is sent to the model, as far as counting its tokens needs to know.
+//!
+//! Estimating needs to know how long a text is, how large an image, how many pages a
+//! file; it needs none of the meaning. These types carry just that, and their `Debug`
+//! shows sizes and never text, so that a prompt cannot leak into a log.
 
 use std::fmt;
 use std::sync::Arc;
 
 use compact_str::CompactString;
 
-/// The input of a call: already counted, or to be estimated.
+/// The input of a call: never said, already counted, or to be estimated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Input {
-    /// Nobody has said. Where a limit counts tokens or dollars such a call is refused: it is not known to be empty.
+    /// Nobody has said. A limit that counts tokens or dollars refuses such a call, because it is not known to be
+    /// empty.
     #[default]
     Unsaid,
     /// The caller counted: that many input tokens.

@@ -1,4 +1,17 @@
 //! What is about to be sent, and who pays for it?
+//!
+//! A [`Call`] says everything that budgets need to know of one attempt before it is sent:
+//! who pays (scopes and tags), what is asked (model, input, output limit), and how it is
+//! billed (conditions, fees). It is a value: building one asks nothing and fails at
+//! nothing. The command that uses the call reports a name that cannot be used.
+//!
+//! How much is held follows from these three figures: input tokens (stated, or estimated
+//! from the prompt), output tokens (the request's limit, or what the policy writes in),
+//! and the price of both.
+//!
+//! The parts of a call: [`Prompt`] and [`Message`] for what goes in, [`Conditions`] for
+//! how it is billed, [`Fee`] for what is billed beside tokens. [`Scope`] and
+//! [`ScopeKind`] say who pays.
 
 pub(crate) mod conditions;
 pub(crate) mod fee;
@@ -23,10 +36,16 @@ use fee::Reading;
 
 /// One attempt to call a model: who pays, which model, how much goes in and may come out.
 ///
-/// The organisation is the root of its books; below it the scopes are a flat,
-/// de-duplicated set, ordered by kind. Name every level whose budget should
-/// bind. A name that cannot be used is reported by the command that uses the
-/// call, so that building stays a chain.
+/// The organisation says whose books the call belongs to; below it the scopes are a flat,
+/// de-duplicated set, ordered by kind. Name every level whose budget should bind: a
+/// budget of a team that the call does not name is not asked. A name that cannot be used
+/// is reported by the command that uses the call, so that building stays a chain.
+///
+/// State the input ([`input_tokens`](Self::input_tokens)) or give the prompt
+/// ([`message`](Self::message)). A call whose input was never said is refused by any
+/// budget that counts tokens or dollars; `input_tokens(0)` is said. State the output
+/// limit that your request really sends: the hold covers it, and a request that may
+/// generate more would exceed its hold.
 ///
 /// # Example: a user of a team asks a question
 /// ```
@@ -79,10 +98,11 @@ pub struct Call {
     pub(crate) problem: Option<Box<Problem>>,
 }
 
-/// How much the models take and write that may answer one call, beside the dearest of them, which is held.
+/// How much the models that may answer one call take and write, beside the dearest of
+/// them, which is held.
 ///
-/// The dearest in money may take and write less than another: money is held for the dearest, tokens for the largest.
-/// Of what nobody knows a figure is the largest number.
+/// The dearest in money may take and write less than another: money is held for the
+/// dearest, tokens for the largest. A figure that nobody knows is the largest number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Span {
     /// The most input that the dearest is billed for.
@@ -108,18 +128,19 @@ impl Default for Span {
 pub(crate) struct Problem(String);
 
 impl Call {
-    /// A call of that model, as the provider names it.
+    /// A call of that model, under the name that the provider gives it.
     pub fn new(model: impl Into<CompactString>) -> Self {
         Self { model: model.into(), choices: 1, inputs: 1, ..Self::default() }
     }
 
-    /// Only who pays: a call whose model and input a client fills in.
+    /// Only who pays: a call whose model and input a client or a gate fills in.
     #[must_use]
     pub fn charging() -> Self {
         Self::new("")
     }
 
-    /// Charges that level too. A level named twice is charged once.
+    /// Charges that level too. A level that is named twice is charged once; a second
+    /// organisation makes the call unusable.
     #[must_use]
     pub fn scope(mut self, scope: Scope) -> Self {
         if scope.kind() == &ScopeKind::Organization
@@ -133,7 +154,9 @@ impl Call {
         self
     }
 
-    /// Attaches a tag, by which budgets may select calls and reports split them.
+    /// Attaches a tag, by which budgets may select calls and reports split them. A second
+    /// value for the same key replaces the first. Ids of single requests do not belong in
+    /// tags, because every new set of tags is kept.
     #[must_use]
     pub fn tag(mut self, key: impl Into<CompactString>, value: impl Into<CompactString>) -> Self {
         let key = key.into();
@@ -142,28 +165,29 @@ impl Call {
         self
     }
 
-    /// Names the provider; without it the model's name alone finds the price.
+    /// Names the provider. Without it the model's name alone finds the price.
     #[must_use]
     pub fn provider(mut self, provider: impl Into<CompactString>) -> Self {
         self.provider = Some(provider.into());
         self
     }
 
-    /// States the input tokens, already counted. Zero is said, too: the request has no input.
+    /// States the input tokens, already counted. Zero is a statement as well: the request
+    /// has no input.
     #[must_use]
     pub fn input_tokens(mut self, tokens: u64) -> Self {
         self.input = Input::Tokens(tokens);
         self
     }
 
-    /// Gives the whole prompt, to be estimated.
+    /// Gives the whole prompt, which is then estimated. Replaces what was stated before.
     #[must_use]
     pub fn prompt(mut self, prompt: Prompt) -> Self {
         self.input = Input::Prompt(prompt);
         self
     }
 
-    /// Adds a message to the prompt, to be estimated.
+    /// Adds a message to the prompt, which is then estimated. Replaces a stated count.
     #[must_use]
     pub fn message(mut self, message: Message) -> Self {
         match &mut self.input {
@@ -175,14 +199,15 @@ impl Call {
         self
     }
 
-    /// Asks for at most that many output tokens: the request's own `max_tokens`.
+    /// States the output limit of each choice: the request's own `max_tokens`.
     #[must_use]
     pub fn output_tokens(mut self, tokens: u64) -> Self {
         self.output_requested = Some(tokens);
         self
     }
 
-    /// Says what becomes of this call where it names no output limit, whatever the enforcer's choice is.
+    /// Sets what happens if this call names no output limit, whatever the enforcer's
+    /// choice is.
     #[must_use]
     pub fn on_no_limit(mut self, choice: OnNoLimit) -> Self {
         self.output_terms.on_no_limit = Some(choice);
@@ -211,38 +236,42 @@ impl Call {
         self
     }
 
-    /// Asks for that many answers at once; each may use the whole output.
+    /// Asks for that many answers at once (`n`). Each may use the whole output, so the
+    /// output is held that many times.
     #[must_use]
     pub fn choices(mut self, choices: u32) -> Self {
         self.choices = choices.max(1);
         self
     }
 
-    /// Names what the call is for: `code_review`, `autocomplete`.
+    /// Names what the call is for: `code_review`, `autocomplete`. Reports split by it.
     #[must_use]
     pub fn use_case(mut self, use_case: impl Into<CompactString>) -> Self {
         self.use_case = Some(use_case.into());
         self
     }
 
-    /// Says how the call is billed: its service tier, and whether it writes caches.
+    /// States how the call is billed: its service tier, its region, and whether it writes
+    /// caches.
     #[must_use]
     pub fn conditions(mut self, conditions: Conditions) -> Self {
         self.conditions = conditions;
         self
     }
 
-    /// Says that the request switches reasoning on or off.
+    /// States that the request switches reasoning on or off.
     ///
-    /// What a model reasons unseen is billed though nobody sees it. Unsaid, the model's price row tells
-    /// whether it may; a model that always reasons does so whatever is said here.
+    /// What a model reasons unseen is billed although nobody sees it. If nothing is
+    /// stated, the model's price row says whether it may reason; a model that always
+    /// reasons does so whatever is stated here.
     #[must_use]
     pub fn reasoning(mut self, thinks: bool) -> Self {
         self.reasoning = Some(thinks);
         self
     }
 
-    /// Says that the provider makes the answer in the background, and goes on though nobody listens.
+    /// States that the provider makes the answer in the background, and goes on although
+    /// nobody listens.
     #[must_use]
     pub fn in_background(mut self) -> Self {
         self.background = true;
@@ -256,8 +285,9 @@ impl Call {
         self
     }
 
-    /// States the context that the request asks for, in tokens, where that is larger than the model's price row says:
-    /// Anthropic's header for a million of them. No input is held above a model's largest.
+    /// States the context that the request asks for, in tokens, if that is larger than
+    /// the model's price row says: Anthropic's header for a million of them. No input is
+    /// held above a model's largest.
     ///
     /// The HTTP gate knows that header; a typed client states it here.
     #[must_use]
@@ -266,7 +296,8 @@ impl Call {
         self
     }
 
-    /// The same call of another model: a retry on a fallback. Models that may answer in its place stay.
+    /// The same call of another model: a retry on a fallback. Models that may answer in
+    /// its place stay.
     #[must_use]
     pub fn with_model(mut self, model: impl Into<CompactString>) -> Self {
         self.model = model.into();
@@ -317,14 +348,14 @@ impl Call {
         self.scopes.iter().any(|scope| scope.kind() == &ScopeKind::Run)
     }
 
-    /// The organisation, where one was named.
+    /// The organisation, if one was named.
     #[must_use]
     pub fn organization_name(&self) -> Option<&str> {
         // Organisations come first in the order of kinds.
         self.scopes.first().filter(|scope| scope.kind() == &ScopeKind::Organization).map(Scope::name)
     }
 
-    /// The value of a tag.
+    /// The value of a tag, if the call has it.
     #[must_use]
     pub fn tag_value(&self, key: &str) -> Option<&str> {
         self.tags.iter().find(|(present, _)| present == key).map(|(_, value)| value.as_str())

@@ -1,4 +1,12 @@
 //! What time is it? The only file that asks the machine.
+//!
+//! Time is an argument everywhere else, so that a test can move it and a replay gives the
+//! same answers. Here the machine is asked, once for each command.
+//!
+//! A system call for each call would be one of the dearest parts of a warm reserve. So
+//! each thread reads the wall clock ten times a second, and counts on from there with the
+//! processor's counter. The error that this allows is bounded by the tenth of a second; a
+//! leap or a correction of the wall clock is followed after that.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,16 +19,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An instant: whole nanoseconds since 1970-01-01T00:00:00Z.
 ///
-/// Covers the years 1678 to 2262; arithmetic saturates at both ends. It is
+/// It covers the years 1678 to 2262. Arithmetic saturates at both ends and never panics. An instant is
 /// displayed and serialised as RFC 3339 in UTC.
 ///
+/// An interval (a window, a hold, an exemption) contains the instant at which it begins and not the one at
+/// which it ends.
+///
+/// # Example: ninety seconds after noon
 /// ```
 /// use std::time::Duration;
 /// use token_budget::time::Timestamp;
 ///
 /// let noon: Timestamp = "2026-11-22T12:00:00Z".parse()?;
 /// assert_eq!((noon + Duration::from_secs(90)).to_string(), "2026-11-22T12:01:30Z");
-/// assert_eq!(noon.since(noon + Duration::from_secs(1)), Duration::ZERO);
+/// assert_eq!(noon.since(noon + Duration::from_secs(1)), Duration::ZERO); // never negative
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -58,7 +70,7 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// How long ago `earlier` was; zero where it lies in the future.
+    /// How long ago `earlier` was; zero if it lies in the future.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         let nanos = i128::from(self.0).saturating_sub(i128::from(earlier.0));
@@ -139,8 +151,38 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 /// Tells the time to ledgers and enforcers.
 ///
-/// Implement it to run budgets on a simulated or an external clock; most
-/// programs use [`SystemClock`], most tests [`ManualClock`].
+/// Implement it to run budgets on a simulated or an external clock. Most programs use
+/// [`SystemClock`], most tests [`ManualClock`]. A clock may jump back: ledgers keep their
+/// own time, which never does. Answer fast and without waiting, because every command
+/// asks.
+///
+/// # Example: the second call of a day waits until midnight
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use token_budget::time::ManualClock;
+/// use token_budget::usage::Unit;
+/// use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Window};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let clock = Arc::new(ManualClock::at("2026-11-22T18:00:00Z".parse()?));
+/// let once = Budget::count("key", Scope::api_key("k1")?, Unit::Requests, 1, Window::day());
+/// let ledger = MemoryLedger::with_clock(clock.clone());
+/// let enforcer = Enforcer::builder().policy(Policy::new([once])?).ledger(ledger).clock(clock.clone()).build();
+///
+/// let call = Call::new("gpt-4o").api_key("k1").input_tokens(10).output_tokens(10);
+/// let in_flight = enforcer.reserve(&call).await?.or_refusal()?.send();
+/// let refused = enforcer.reserve(&call).await?.or_refusal().unwrap_err();
+/// assert!(refused.retry_at().is_some());
+///
+/// clock.advance(Duration::from_secs(6 * 3_600)); // midnight in UTC
+/// assert!(enforcer.reserve(&call).await?.is_admitted());
+/// # drop(in_flight);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The present instant.
     fn now(&self) -> Timestamp;
@@ -148,13 +190,12 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
 /// The machine's own clock.
 ///
-/// Each thread reads the wall clock ten times a second and counts on from
-/// there with the processor's time-stamp counter, which costs a third as much.
-/// So a step of the wall clock is followed after a tenth of a second at most,
-/// and between two readings the counter may be off by some microseconds.
-/// Where the processor has no counter that fits, the operating system's
-/// monotonic clock takes its place. The first reading in a process compares
-/// counter and clock: a few milliseconds, at most two hundred.
+/// Each thread reads the wall clock ten times a second, and counts on from there with the
+/// processor's time-stamp counter, which costs a third as much. So a step of the wall
+/// clock is followed after a tenth of a second at most, and between two readings the
+/// counter may be off by some microseconds. If the processor has no counter that fits,
+/// the operating system's monotonic clock takes its place. The first reading in a process
+/// compares counter and clock, which takes a few milliseconds, at most two hundred.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -185,7 +226,8 @@ impl Anchor {
     const NONE: Self = Self { raw: u64::MAX, wall: Timestamp::EPOCH };
     const NANOS_MAX: u64 = 100_000_000;
 
-    /// The instant at which the counter shows `raw`; `None` where the anchor is too old, or the counter ran back.
+    /// The instant at which the counter shows `raw`; `None` if the anchor is too old, or
+    /// the counter ran back.
     #[inline]
     fn at(self, counter: &quanta::Clock, raw: u64) -> Option<Timestamp> {
         if raw < self.raw {
@@ -197,7 +239,8 @@ impl Anchor {
     }
 }
 
-/// Reads the wall clock, and anchors the counter to it.
+/// Reads the wall clock, and anchors the counter to it. Tries four times to read both
+/// within two microseconds; otherwise the wall clock alone answers this once.
 #[cold]
 fn drop_anchor(counter: &quanta::Clock) -> Timestamp {
     const ATTEMPTS: usize = 4;
@@ -220,12 +263,16 @@ fn wall_clock() -> Timestamp {
     Timestamp::EPOCH + since_epoch
 }
 
-/// A clock that moves only when told to: for tests and simulations.
+/// A clock that moves only when it is told to, for tests and simulations.
 ///
+/// Give the same clock to the ledger and to the enforcer: windows are resolved by the
+/// one, and holds end by the other.
+///
+/// # Example: twenty seconds later
 /// ```
 /// use std::time::Duration;
-/// use token_budget::time::{ManualClock, Timestamp};
 /// use token_budget::Clock;
+/// use token_budget::time::{ManualClock, Timestamp};
 ///
 /// let clock = ManualClock::at(Timestamp::from_secs(100));
 /// clock.advance(Duration::from_secs(20));

@@ -1,4 +1,8 @@
 //! What is said of a model without a price?
+//!
+//! "No price" is mostly a misspelt name, a new model, or a model that the seller has
+//! under another name. So the message names the nearest rows, and both cures: a row or an
+//! alias, or a fallback price in the policy.
 
 use std::fmt;
 
@@ -12,7 +16,7 @@ pub(crate) struct MissingPrice {
     pub(crate) provider: Option<CompactString>,
     /// Rows that may have been meant, as people read them.
     pub(crate) nearest: Vec<String>,
-    /// Why no row can be of that name, where none can.
+    /// Why no row can have that name, if none can.
     pub(crate) unknowable: Option<&'static str>,
     /// The model, where it is not the call's own but one that the request lets its provider call.
     pub(crate) beside: Option<CompactString>,

@@ -1,4 +1,10 @@
 //! How do a decision and its refusals read, for people and as JSON?
+//!
+//! A refusal is often all that a person sees of a budget. So its line says which budget,
+//! how much of how much, what the call needs, and what to do now: `budget team/search
+//! month 2026-11: 482.10 of 500.00 USD used, call needs 21.75; resets
+//! 2026-12-01T00:00:00Z`. Names that came with a request are shown on one line, escaped
+//! if need be.
 
 use std::fmt;
 
@@ -157,7 +163,8 @@ impl Serialize for BudgetState {
     }
 }
 
-/// Whom no budget binds, and both ways on.
+/// Whom no budget binds, and both ways to go on: give a budget, or let such calls pass by
+/// name.
 fn unbound(
     f: &mut fmt::Formatter<'_>,
     scopes: &[Scope],

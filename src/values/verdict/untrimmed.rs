@@ -4,10 +4,10 @@ use std::fmt;
 
 use compact_str::CompactString;
 
-/// What became of trimming, where the call was refused all the same.
+/// What became of trimming, if the call was refused all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Untrimmed {
-    /// Even what is always kept has so many tokens, and so many would fit.
+    /// Even what is always kept has `tokens` tokens, and only `fits` would fit.
     Least { tokens: u64, fits: u64 },
     /// Room was there for the trimmed prompt, and was gone when it was asked for.
     Overtaken { tokens: u64 },

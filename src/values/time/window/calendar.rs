@@ -1,4 +1,22 @@
 //! Which calendar window contains an instant, and when does it open?
+//!
+//! Two steps, each the inverse of the other: which window does a clock with this reading
+//! show ([`Calendar::number_shown`]), and what does the clock show when window *n* opens
+//! ([`Calendar::opening_reading`])? Both are plain arithmetic on the local date. The zone
+//! comes in only between them: what does the local clock show at this instant, and when
+//! does it show a given reading for the first time ([`LocalClock`])?
+//!
+//! Windows cannot overlap or leave a gap, because window *n* ends where window *n* + 1
+//! opens, by definition, and openings are the *first* instant of a reading.
+//!
+//! Worked example, a gap: a day in São Paulo on 4 November 2018. At midnight the clock
+//! jumped from 00:00 to 01:00, so 00:00 was never shown. The first instant that shows
+//! 00:00 *or more* is 01:00 local, 03:00 UTC, and there the day opens. It has 23 hours.
+//!
+//! Worked example, a repetition: on 18 February 2018 the same clock was set back at
+//! midnight, from 00:00 to 23:00 of the 17th. At 02:30 UTC it shows 23:30 of the 17th.
+//! The 17th goes on until 00:00 is shown for the first time, at 03:00 UTC; the day has 25
+//! hours, and no window opens twice.
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, Timelike, Weekday};
 use chrono_tz::Tz;
@@ -9,7 +27,7 @@ use super::Period;
 use super::local::{LocalClock, offset_in};
 
 const DAY_SECONDS: i64 = 86_400;
-/// 1970-01-05: the first Monday since the epoch opens week 0.
+/// 1970-01-05, four days after the epoch: the first Monday opens week 0.
 const MONDAY: i64 = 4;
 
 /// The units of a calendar, shortest first.
@@ -71,6 +89,11 @@ impl Calendar {
         Self { unit, zone: Tz::UTC, month: 1, day: 1, weekday: Weekday::Mon, time: NaiveTime::MIN }
     }
 
+    /// The window around that instant.
+    ///
+    /// The reading says which window the clock *shows*. After a clock was set back, it
+    /// may show the window before one that has opened already; the loop then steps on to
+    /// the one that is open.
     pub(super) fn period(&self, at: Timestamp) -> Period {
         let second = at.as_nanos().div_euclid(1_000_000_000);
         let mut number = self.number_shown(self.clock().reading(second));
@@ -139,7 +162,7 @@ impl Calendar {
         }
     }
 
-    /// The date on which that window opens; absent only far beyond any timestamp.
+    /// The date on which that window opens; `None` only far beyond any timestamp.
     fn opening_date(&self, number: i64) -> Option<NaiveDate> {
         match self.unit {
             Unit::Minute | Unit::Hour => None,
@@ -179,7 +202,7 @@ impl Calendar {
         month.saturating_sub(i64::from(date.day() < self.opening_day(date)))
     }
 
-    /// The opening day of the date's month: its last day where it lacks the one asked for.
+    /// The opening day of the date's month: its last day if it lacks the one asked for.
     fn opening_day(&self, date: NaiveDate) -> u32 {
         self.day.min(u32::from(date.num_days_in_month()))
     }

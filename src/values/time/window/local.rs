@@ -2,6 +2,14 @@
 //!
 //! Readings and instants are whole seconds since 1970-01-01T00:00:00, on the
 //! zone's clock and in UTC; every offset in the zone database is whole seconds.
+//!
+//! The search starts at an instant so early that every clock on Earth still shows less than the reading, and follows
+//! the zone's offset from there. If the offset stays the same until the reading is due, that instant is the answer.
+//! If it changes before, the change is found by halving, and the search goes on from there.
+//!
+//! Worked example: when did New York show 02:30 on 8 March 2026, a time that it skipped? The offset before the gap is
+//! −5 h, so 02:30 would be 07:30 UTC. At 07:30 UTC the offset is −4 h: it has changed, at 07:00 UTC, where the clock
+//! shows 03:00, which is more than 02:30. So the answer is 07:00 UTC, the first instant after the gap.
 
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::Tz;

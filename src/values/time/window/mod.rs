@@ -1,4 +1,16 @@
 //! Over which stretch of time does a budget count?
+//!
+//! A window is a rule, a period is one stretch that the rule makes. No job resets
+//! anything: at midnight the rule simply gives another period, whose balance is empty. So
+//! a machine that was down at midnight, or a test with a clock of its own, gets the same
+//! answer.
+//!
+//! Rolling windows count in sub-periods, because an exact one would have to remember
+//! every charge. Worked example: a rolling hour has 60 sub-periods of a minute. At
+//! 14:05:30 the running one is 14:05, and the 60 before it are 13:05 to 14:04, so 61
+//! count together: all of the last hour, and up to one minute more. What was spent at
+//! 13:05:10 leaves at 14:06:00, 60 minutes and 50 seconds later: never early, and late by
+//! less than one sub-period.
 
 mod calendar;
 mod local;
@@ -17,7 +29,8 @@ use crate::values::name::did_you_mean;
 
 use calendar::{Calendar, Unit};
 
-/// A rolling window is made of that many sub-periods.
+/// A rolling window is made of that many sub-periods: an hour lets go minute by minute,
+/// and each account keeps 61 figures.
 const SUB_PERIODS: i64 = 60;
 
 /// The stretch of time over which a budget counts.
@@ -81,6 +94,7 @@ const SUB_PERIODS: i64 = 60;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Window(Kind);
 
+/// The four rules.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Kind {
     Calendar(Calendar),
@@ -115,12 +129,12 @@ enum Kind {
 pub struct Period {
     /// Names the period among those of its window.
     pub number: i64,
-    /// The first instant of the period; of the sub-period where the window rolls.
+    /// The first instant of the period; of the sub-period if the window rolls.
     pub from: Timestamp,
     /// The first instant after it, or [`Timestamp::MAX`] for the last one of all.
     pub until: Timestamp,
-    /// How many consecutive numbers, this one last, count together: 1, or
-    /// where the window rolls 61 (the running sub-period and the 60 before it).
+    /// How many consecutive numbers, this one last, count together: 1, or 61 if the window rolls (the running
+    /// sub-period and the 60 before it).
     pub span: u32,
 }
 
@@ -195,8 +209,11 @@ impl Window {
 
     /// The last `length`, whenever you ask.
     ///
-    /// What was spent ages out in steps of a sixtieth of the length (rounded
-    /// up to a nanosecond), never early and at most one such step late.
+    /// What was spent ages out in steps of a sixtieth of the length (rounded up to a
+    /// nanosecond), never early and at most one such step late. Use a rolling window for
+    /// rates ("tokens per minute") and for limits that nobody should be able to double by
+    /// waiting for midnight; use a calendar window if people think in days and months, or
+    /// if the provider bills by them.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a length of zero
@@ -349,9 +366,9 @@ impl Window {
 
     /// The period that contains that instant.
     ///
-    /// Answers for every instant; the first and the last period are cut off
-    /// where [`Timestamp`] ends. A calendar window in a zone takes some 300
-    /// nanoseconds, so keep the answer until its `until`.
+    /// It answers for every instant; the first and the last period are cut off where
+    /// [`Timestamp`] ends. A calendar window in a zone takes some 300 nanoseconds, so
+    /// keep the answer until its `until`.
     #[must_use]
     pub fn period(&self, at: Timestamp) -> Period {
         match &self.0 {
@@ -364,8 +381,8 @@ impl Window {
 
     /// When the balance that counts at `at` starts again from nothing.
     ///
-    /// Absent where it never does: a rolling window lets go bit by bit, a
-    /// lifetime not at all.
+    /// `None` if it never does: a rolling window lets go bit by bit, a lifetime not at
+    /// all.
     #[must_use]
     pub fn resets_at(&self, at: Timestamp) -> Option<Timestamp> {
         match &self.0 {
@@ -427,7 +444,7 @@ fn out_of(value: u32, least: u32, most: u32) -> String {
     format!("{value} is not between {least} and {most}")
 }
 
-/// A sixtieth, rounded up: sixty of them cover at least the window.
+/// A sixtieth of the length, rounded up, so that sixty of them cover at least the window.
 fn sub_period(length: i64) -> i64 {
     let sixtieth = length.div_euclid(SUB_PERIODS);
     sixtieth.saturating_add(i64::from(length.rem_euclid(SUB_PERIODS) > 0))
@@ -435,8 +452,13 @@ fn sub_period(length: i64) -> i64 {
 
 /// The period around `at` among those of `length` laid end to end from `anchor`.
 ///
-/// They are counted from the first one that opens at the epoch or after it,
-/// not from the anchor, so that the number of every instant fits.
+/// Periods are counted from the first one that opens at the epoch or after it, not from
+/// the anchor, so that the number of every instant fits. Worked example with a length of
+/// 10 and an anchor at 23: the phase is 23 mod 10 = 3, periods open at …, −7, 3, 13, 23,
+/// and number 0 opens at 3. The instant 25 is 25 ÷ 10 = 2, and 25 mod 10 = 5 is not
+/// before the phase, so its number is 2; it has passed 5 − 3 = 2, so the period is [23,
+/// 33). The instant 22 is 2 by division, but 2 is before the phase 3, so its number is 1:
+/// [13, 23).
 fn laid(length: i64, anchor: Timestamp, at: Timestamp) -> Period {
     let nanos = at.as_nanos();
     let phase = remainder(anchor.as_nanos(), length);

@@ -1,4 +1,9 @@
 //! How is a window written, as a line or as a table?
+//!
+//! A line and a table are read into the same words, and only then judged, so that both
+//! forms have the same rules and the same messages. Writing leaves out what is the
+//! default, so equal windows have one text: the text is part of an account's name, and
+//! two texts for one window would be two accounts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +20,8 @@ use crate::values::Timestamp;
 use super::calendar::Calendar;
 use super::{Kind, Window, out_of};
 
-/// Units of a duration in nanoseconds, as written: the longest that fits evenly.
+/// Units of a duration in nanoseconds, longest first. A duration is written in the
+/// longest that fits evenly: `90m`, not `5400s`.
 const UNITS: [(&str, i64); 6] = [
     ("d", 86_400_000_000_000),
     ("h", 3_600_000_000_000),
@@ -53,6 +59,7 @@ struct Words {
 }
 
 impl Words {
+    /// The window that these words mean, or what is wrong with them.
     fn into_window(self) -> Result<Window, Error> {
         let window = match (&self.every, &self.rolling, &self.fixed, self.anchor) {
             (Some(every), None, None, None) => every_unit(every)?,
@@ -69,6 +76,7 @@ impl Words {
         self.opened(window)
     }
 
+    /// The window with its zone and its openings.
     fn opened(self, mut window: Window) -> Result<Window, Error> {
         if let Some(zone) = self.zone {
             window = window.in_zone(&zone)?;
@@ -119,6 +127,7 @@ impl Words {
     }
 }
 
+/// Puts a value in its place, once.
 fn put<T>(place: &mut Option<T>, key: &str, value: T) -> Result<(), Error> {
     match place.replace(value) {
         None => Ok(()),
@@ -146,6 +155,7 @@ fn every_unit(name: &str) -> Result<Window, Error> {
     })
 }
 
+/// The calendar window of that name, or the lifetime.
 fn named(name: &str) -> Option<Window> {
     match name {
         "minute" => Some(Window::minute()),
@@ -160,6 +170,8 @@ fn named(name: &str) -> Option<Window> {
     }
 }
 
+/// A whole number and one unit. `90` without a unit is refused, and so is `1h30m`: one
+/// spelling for one length.
 fn duration(field: &str, text: &str) -> Result<Duration, Error> {
     let wrong = |problem: &str| Error::invalid(field, format!("{text:?} {problem}"));
     let unit_at = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
