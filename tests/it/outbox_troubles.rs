@@ -140,7 +140,7 @@ fn several_reports_of_one_call_end_in_the_last_word_whichever_comes_first() {
         let reported = place.text();
         // As charged for an abandoned call: all that it held.
         let provisional = reported
-            .replace("\"rank\":\"reported\"", "\"rank\":\"provisional\"")
+            .replace("\"certainty\":\"reported\"", "\"certainty\":\"provisional\"")
             .replace("[3000000000]", "[5000000000]");
         assert_ne!(reported, provisional);
         let second = |text: &str| text.replace("\"number\":0", "\"number\":1");
