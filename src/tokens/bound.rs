@@ -1,4 +1,13 @@
 //! What can a prompt not exceed, from the lengths of its parts alone?
+//!
+//! A byte-level vocabulary has a token for each of the 256 bytes, and merging can only
+//! shorten what stands there in single bytes. So no text is more tokens than bytes,
+//! whatever the vocabulary has learned. The bound of a prompt is the sum of all bytes, and
+//! for each message, tool and file an allowance by the model's [`Family`].
+//!
+//! [`sum`] adds up a prompt for the byte bound and for the counting estimator alike: the
+//! caller hands in how a text is estimated, and everything else (framing, tools, files) is
+//! the same for both. So a count is never above its own bound.
 
 use super::TokenEstimator;
 use super::estimate::Estimate;
@@ -7,23 +16,28 @@ use super::media::{self, Held};
 use super::own_tool::OwnTool;
 use crate::values::{Detail, Part, Prompt};
 
-/// Bounds a prompt by its bytes: needs no tables, and reads no text.
+/// Bounds a prompt by its bytes: needs no tables, and reads no message.
 ///
-/// What an enforcer bounds by where nobody names an estimator; with the feature
-/// `tiktoken` it then also counts where the bound does not do.
+/// The enforcer bounds by this estimator if the operator names none. With the feature
+/// `tiktoken` the enforcer then also counts if the bound does not fit.
+///
+/// # When to use which
+/// Use the byte bound if calls are small beside their budget. Use
+/// [`FamilyEstimator`](super::FamilyEstimator) if many calls run close to a limit, because
+/// four times too much of English is held here until the call is reconciled.
 ///
 /// # What is claimed
-/// A token of a byte-level vocabulary stands for at least one byte, so a text
-/// has at most as many tokens as bytes. English comes out 4 times too high,
-/// base64 1.5 times, and nothing comes out too low.
-/// - OpenAI models read byte-level tokens: the bound is sound.
-/// - Gemini falls back to single bytes for what is not in its vocabulary: the
-///   bound is sound as long as that is so.
-/// - Claude's tokenizer is closed: that it obeys the same rule is observed in
-///   every request we have, not proven.
-/// - Any other model is a [`Guess`](crate::tokens::EstimateKind::Guess): its provider
-///   may put a text of its own in front. For `gpt-oss` we saw 68 tokens, for
-///   an agent behind a model's name 5,000.
+/// A token of a byte-level vocabulary stands for at least one byte, so a text has at most
+/// as many tokens as bytes. English comes out 4 times too high, base64 1.5 times, and
+/// nothing comes out too low.
+/// - OpenAI's models read byte-level tokens: the bound is sound.
+/// - Gemini falls back to single bytes for what is not in its vocabulary: the bound is
+///   sound as long as Gemini does.
+/// - Claude's tokenizer is closed. Every request that we recorded obeys the same rule, but
+///   the rule is not proven.
+/// - The bound of any other model is a [`Guess`](crate::tokens::EstimateKind::Guess): its provider
+///   may put a text of its own in front. For `gpt-oss` we saw 68 tokens, for an agent
+///   behind a model's name 5,000.
 ///
 /// # Allowances, in tokens
 /// | | prompt | message | role | tools, schema | each tool | call | thinking | image |
@@ -33,20 +47,23 @@ use crate::values::{Detail, Part, Prompt};
 /// | Google | 8 | 4 | 1 | 32 | 32 | 16 | 0 | 1,120 |
 /// | others | 128 | 16 | 1 | 640 | 64 | 64 | 128 | 1,600 |
 ///
-/// - OpenAI's framing is its cookbook's ("How to count tokens with tiktoken"):
-///   3 tokens for each message, 1 for the role, 3 that prime the answer; its
-///   22 for each function are rounded up. The framing of the others is what we
-///   saw in recorded requests, rounded up: at most 8 tokens around one message,
-///   and Anthropic's instructions for tools (it publishes 346, we saw 500).
+/// - OpenAI's framing is that of its cookbook ("How to count tokens with tiktoken"): 3
+///   tokens for each message, 1 for the role, 3 that prime the answer; the cookbook's 22
+///   for each function are rounded up. The framing of the others is what we saw in recorded
+///   requests, rounded up: at most 8 tokens around one message, and Anthropic's
+///   instructions for tools (it publishes 346, we saw 500).
 /// - A role that is not one of the usual words counts its bytes.
-/// - Images make the estimate a guess, since they are charged by size: OpenAI's
-///   figures are 2048 × 768 pixels in high detail (85 + 8 × 170) and 1,536 patches at 2.46, Anthropic's
-///   the largest image since Claude 4.7 (2576 pixels, width × height / 750; 1,600 before), Google's
-///   one image in high resolution, as their guides said in November 2026. Larger ones cost more on some models.
-/// - An image that is to be looked at in its own size ([`Detail::Original`](crate::values::Detail::Original)) is held for 12,000
-///   tokens of OpenAI's models (10,000 patches at 1.2), 2,240 of Google's, and 16,384 of others' (Alibaba's).
-/// - A tool of the provider's own, such as a web search, reads text that no request carries: it is held for
-///   [`OwnTool::tokens`](super::OwnTool::tokens) beside its description, and makes the estimate a guess.
+/// - Images make the estimate a guess, since providers charge them by size. OpenAI's
+///   figures are 2048 × 768 pixels in high detail (85 + 8 × 170) and 1,536 patches at 2.46,
+///   Anthropic's the largest image since Claude 4.7 (2576 pixels, width × height / 750;
+///   1,600 before), Google's one image in high resolution, as their guides said in November
+///   2026. Larger ones cost more on some models.
+/// - An image that the model is to look at in its own size
+///   ([`Detail::Original`](crate::values::Detail::Original)) is held for 12,000 tokens of OpenAI's
+///   models (10,000 patches at 1.2), 2,240 of Google's, and 16,384 of others' (Alibaba's).
+/// - A tool of the provider's own, such as a web search, reads text that no request
+///   carries. The bound holds [`OwnTool::tokens`](super::OwnTool::tokens) for the tool
+///   beside its description, and the estimate is a guess.
 ///
 /// # Example: a bound for text, a guess with an image
 /// ```
@@ -62,6 +79,18 @@ use crate::values::{Detail, Part, Prompt};
 /// let prompt = Prompt { messages: vec![hello.with_part(Part::Image)], tools: vec![] };
 /// assert_eq!(ByteBoundEstimator.count("gpt-4o", &prompt), Estimate::guess(12 + 1_445));
 /// ```
+///
+/// # Example: a tool counts as its JSON and an allowance
+/// ```
+/// use token_budget::call::Prompt;
+/// use token_budget::tokens::{ByteBoundEstimator, Estimate};
+/// use token_budget::TokenEstimator;
+///
+/// let tool = r#"{"name":"add","parameters":{}}"#;
+/// let prompt = Prompt { messages: vec![], tools: vec![tool.into()] };
+/// // 30 bytes, 32 for the tool, 16 for the list of tools, 3 for the prompt.
+/// assert_eq!(ByteBoundEstimator.bound("gpt-5", &prompt), Estimate::bound(81));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByteBoundEstimator;
 
@@ -75,10 +104,12 @@ impl TokenEstimator for ByteBoundEstimator {
     }
 }
 
+/// The byte bound of a prompt; `reading` says what a tool of the provider's own reads.
 pub(super) fn of_prompt(family: Family, prompt: &Prompt, reading: impl Fn(OwnTool) -> u64) -> Estimate {
     sum(family, prompt, reading, |text| of_text(family, text))
 }
 
+/// The byte bound of one text: a bound for a known family, a guess for any other model.
 pub(super) fn of_text(family: Family, text: &str) -> Estimate {
     match family {
         Family::Other => Estimate::guess(bytes(text)),
@@ -86,7 +117,11 @@ pub(super) fn of_text(family: Family, text: &str) -> Estimate {
     }
 }
 
-/// A prompt whose texts are estimated by `of_text`, with the family's allowances.
+/// Adds up a prompt whose texts are estimated by `of_text`, with the family's allowances.
+///
+/// The order of addition does not matter: [`Estimate::plus`] is commutative. `of_text` may
+/// keep state (a counter's work that is left), so the texts come in the order of the
+/// prompt.
 pub(super) fn sum(
     family: Family,
     prompt: &Prompt,
@@ -124,7 +159,8 @@ pub(super) fn sum(
     sum
 }
 
-/// What is held for a file by its pages or its length; a part that cannot be counted where nobody says how much that is.
+/// What is held for a file by its pages or its length. If nobody says how much that is, the
+/// file is a part that cannot be counted.
 fn medium(held: Option<Held>) -> Estimate {
     held.map_or_else(Estimate::opaque, |held| Estimate {
         expected: held.expected,
@@ -132,8 +168,10 @@ fn medium(held: Option<Held>) -> Estimate {
     })
 }
 
-/// Descriptions stay at their bytes even where text is counted: a provider
-/// rewrites the schema in a notation of its own before the model reads it.
+/// What is held for all tool descriptions.
+///
+/// Descriptions stay at their bytes even if text is counted: a provider rewrites the schema
+/// in a notation of its own before the model reads it.
 fn tools(family: Family, prompt: &Prompt, reading: impl Fn(OwnTool) -> u64) -> Estimate {
     if prompt.tools.is_empty() {
         return Estimate::count(0);
@@ -148,6 +186,8 @@ fn tools(family: Family, prompt: &Prompt, reading: impl Fn(OwnTool) -> u64) -> E
     })
 }
 
+/// The usual roles are one token each in every vocabulary that was looked at; another word
+/// counts its bytes.
 fn role_tokens(role: &str) -> u64 {
     match role {
         "system" | "user" | "assistant" | "tool" | "developer" | "function" | "model" => 1,

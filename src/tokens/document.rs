@@ -1,8 +1,28 @@
 //! What stands where in a JSON text, without building any of it?
 //!
-//! One pass writes down where each value begins; what a value says is read off the text when somebody asks.
-//! An entry has twelve bytes. Numbers and the like in a list have none, nor has what is empty, and neither has what lies deeper than
-//! 32 levels, so a text costs at most four times its bytes here, whatever is written in it.
+//! A request may have 32 MB and a million values, and a budget looks at a few dozen of
+//! them. A tree of all
+//! values takes several times the text and copies every string. So one pass
+//! writes down where each value begins and where the next one does; what a value says is
+//! read off the text when somebody asks. An entry has twelve bytes. Numbers and the like in
+//! a list have none, nor has what is empty, and neither has what lies deeper than 32
+//! levels, so a text costs at most four times its bytes here, whatever is written in it.
+//!
+//! For example, `{"a":[1,{"b":2}],"c":3}` has five entries:
+//!
+//! | entry | value | next |
+//! |---|---|---|
+//! | 0 | the object | 5 |
+//! | 1 | `a`, the list | 4 |
+//! | 2 | the object in it (the 1 has none: a flag says that something bare is there) | 4 |
+//! | 3 | `b`, 2 | 4 |
+//! | 4 | `c`, 3 | 5 |
+//!
+//! `next` is the entry behind a value and all that is in it. The children of a value begin
+//! one behind it, and go on from `next` to `next` until the value's own `next`: stepping
+//! over a megabyte costs one jump. The invariant: entries stand in the order of the text,
+//! and a value lies inside another if and only if its index lies between the other's and
+//! the other's `next`.
 
 pub(crate) mod edit;
 mod names;
@@ -17,8 +37,10 @@ use names::Names;
 /// A JSON text, and where its values stand.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
+    /// The text, at most 64 MB: a place has 26 bits.
     text: &'a str,
     entries: Entries,
+    /// The entry of the outermost value.
     first: Entry,
     /// The names of the outermost object's members, of which every reader asks for many that are not there.
     names: Names,
@@ -36,7 +58,8 @@ pub(crate) struct CacheMarks {
     pub(crate) lasts: bool,
 }
 
-/// Deeper values are passed over.
+/// Deeper values are passed over, and count as a part that cannot be
+/// counted: the parser recurses no deeper, whatever is sent.
 pub(crate) const DEPTH_MAX: usize = 32;
 
 /// Where a value begins, and what comes behind it.
@@ -44,15 +67,18 @@ pub(crate) const DEPTH_MAX: usize = 32;
 struct Entry {
     /// Its name in an object.
     key: Key,
+    /// Where the value begins in the text.
     at: u32,
     /// The entry behind it and all that is in it, with its flags in the highest bits.
     next: u32,
 }
 
-/// A list has items without entries: numbers, switches, nulls, and what is empty.
+/// A flag of `next`: the list has items without entries (numbers, switches, nulls, and what
+/// is empty).
 const BARE: u32 = 1 << 31;
-/// What is in it lies too deep.
+/// A flag of `next`: what is in the value lies too deep.
 const DEEP: u32 = 1 << 30;
+/// The bits of `next` that are the index.
 const INDEX: u32 = DEEP - 1;
 
 /// Where a name begins, behind the quote, and how long it is.
@@ -60,11 +86,12 @@ const INDEX: u32 = DEEP - 1;
 struct Key(u32);
 
 impl Key {
-    /// No place is further from the beginning of a text.
+    /// The bits of the place: no name begins further from the beginning of a text.
     const PLACE: u32 = (1 << 26) - 1;
-    /// A length for names that are as long or longer, or have an escape in them.
+    /// The length of a name that is as long or longer, or that has an escape in it: its end
+    /// is searched.
     const OTHER: usize = 31;
-    /// Its letters are all small, and no stroke is among them.
+    /// A flag: all letters of the name are small, and no underscore is among them.
     const FOLDED: u32 = 1 << 31;
 
     /// A name without escapes.
@@ -80,11 +107,12 @@ impl Key {
         Self(at & Self::PLACE | 31 << 26)
     }
 
+    /// Where the name begins, behind its quote.
     fn at(self) -> usize {
         place(self.0 & Self::PLACE)
     }
 
-    /// How long a short name without escapes is.
+    /// How long a short name without escapes is; `None` for any other.
     fn length(self) -> Option<usize> {
         Some(place((self.0 & !Self::FOLDED) >> 26)).filter(|length| *length < Self::OTHER)
     }
@@ -94,6 +122,7 @@ impl Key {
 #[derive(Debug, Default)]
 struct Entries(Vec<Vec<Entry>>);
 
+/// Entries in one piece: 48 kilobytes.
 const PIECE: usize = 4_096;
 
 impl Entries {
@@ -145,7 +174,8 @@ pub(crate) struct Node<'d> {
 }
 
 impl<'a> Document<'a> {
-    /// Reads a text; the place of the first byte that is no JSON where it is none.
+    /// Reads a text; if it is no JSON, returns the place of the first byte at which that
+    /// shows.
     pub(crate) fn parse(text: &'a str) -> Result<Self, usize> {
         parse::parse(text)
     }
@@ -155,6 +185,7 @@ impl<'a> Document<'a> {
         Node { document: self, index: 0, entry: self.first }
     }
 
+    /// The value of that index.
     fn node(&self, index: u32) -> Option<Node<'_>> {
         Some(Node { document: self, index, entry: *self.entries.get(index)? })
     }
@@ -180,6 +211,7 @@ impl<'d> Node<'d> {
         self.document.marks
     }
 
+    /// What the value is, by its first byte.
     pub(crate) fn kind(&self) -> Kind {
         match self.bytes().get(self.at()) {
             Some(b'{') => Kind::Object,
@@ -246,7 +278,7 @@ impl<'d> Node<'d> {
         if self.has_plain_key() { Cow::Borrowed(raw) } else { text::unescaped(raw) }
     }
 
-    /// Its number, by which its siblings find it with [`numbered`](Self::numbered).
+    /// The index of the value, by which [`numbered`](Self::numbered) finds it again.
     pub(crate) fn number(&self) -> u32 {
         self.index
     }
@@ -360,6 +392,7 @@ impl<'d> Iterator for Children<'d> {
     }
 }
 
+/// A place as an index, on machines of any width.
 fn place(at: u32) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }

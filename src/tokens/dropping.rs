@@ -1,14 +1,21 @@
 //! Is something being dropped on this thread, so that no vocabulary may be loaded?
+//!
+//! Dropping a stream charges what was seen of it, and charging counts text. Counting may
+//! load a vocabulary, which takes a quarter of a second, and a `Drop` may run on a thread
+//! that must not wait. The mark is a flag of the thread and not an argument: the functions
+//! between the `Drop` and the counter have nothing to do with either.
 
 #[cfg(feature = "tiktoken")]
 use std::cell::Cell;
 
 /// Keeps this thread from loading a vocabulary as long as it lives.
 ///
-/// A `Drop` never blocks, and loading takes a quarter of a second. What is counted meanwhile is counted by a
-/// vocabulary that is loaded already, or bounded without one.
+/// A `Drop` never blocks, and loading takes a quarter of a second. Meanwhile text is
+/// counted by a vocabulary that is loaded already, or bounded without one. Marks nest: the
+/// inner one leaves the outer one's mark in place.
 #[must_use]
 pub(crate) struct Dropping {
+    /// Whether the thread was marked before.
     #[cfg(feature = "tiktoken")]
     outer: bool,
 }
@@ -19,6 +26,7 @@ thread_local! {
 }
 
 impl Dropping {
+    /// Marks this thread until the value is dropped.
     pub(crate) fn here() -> Self {
         Self {
             // A thread that ends has nothing to set, and is dropping by itself.
@@ -27,6 +35,7 @@ impl Dropping {
         }
     }
 
+    /// Whether this thread is marked. A thread that ends counts as marked.
     #[cfg(feature = "tiktoken")]
     pub(super) fn is_here() -> bool {
         DROPPING.try_with(Cell::get).unwrap_or(true)

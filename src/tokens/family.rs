@@ -1,8 +1,17 @@
 //! Which family is a model of, and what does its provider add to a text?
+//!
+//! This is the coarse table, for bounds: four families and their allowances. [`Profile`]
+//! has the fine one, for expectations: 28 families. A name is read from its front, behind
+//! what sellers put there: `us.anthropic.claude-sonnet-4-6` and
+//! `anthropic/claude-sonnet-4-6` are one model. A name that is not known is of no family,
+//! and nothing is claimed of it: a wrong family would turn a guess into a false bound.
+//!
+//! [`Profile`]: super::profile::Profile
 
 use super::picture::ORIGINAL_MOST;
 
-/// Models that share a tokenizer and a way of framing.
+/// Models that share a tokenizer and a way of framing. OpenAI's differ in their vocabulary
+/// and in what an image takes at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     OpenAi { encoding: Encoding, image: u64 },
@@ -11,7 +20,7 @@ pub(super) enum Family {
     Other,
 }
 
-/// A vocabulary that is public.
+/// A vocabulary that is public, and that `tiktoken-rs` brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     O200k,
@@ -40,9 +49,12 @@ pub(super) struct Allowance {
 /// In front of a model's own name: regions and vendors on Bedrock, a fine-tune.
 const PREFIXES: [&str; 9] = ["us.", "eu.", "apac.", "jp.", "au.", "global.", "anthropic.", "openai.", "ft:"];
 
+/// Names of OpenAI's models that read `o200k`, by their beginnings.
 const O200K: [&str; 7] =
     ["gpt-5", "gpt-4o", "gpt-4.1", "gpt-4.5", "chatgpt-4o", "codex-mini", "gpt-realtime"];
+/// Models of those that bill an image by patches of 32 pixels and not by tiles.
 const PATCHES: [&str; 5] = ["gpt-5", "gpt-4.1-mini", "gpt-4.1-nano", "o4-mini", "codex-mini"];
+/// Names of the models that read `cl100k`. `gpt-35` is Azure's spelling.
 const CL100K: [&str; 5] = ["gpt-4-", "gpt-3.5", "gpt-35", "text-embedding-3", "text-embedding-ada-002"];
 
 // 85 tokens and 170 for each of at most 8 tiles: 2048 × 768 pixels in high detail.
@@ -53,6 +65,7 @@ const OPENAI_PATCHES_IMAGE: u64 = 3_779;
 const GPT_4O_MINI_IMAGE: u64 = 48_169;
 
 impl Family {
+    /// The family of a model, under any seller's name for the model.
     pub(super) fn of(model: &str) -> Self {
         let mut name = model.rsplit('/').next().unwrap_or(model);
         while let Some(rest) = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)) {
@@ -76,6 +89,7 @@ impl Family {
         }
     }
 
+    /// The vocabulary in which text of this family can be counted exactly.
     #[cfg(feature = "tiktoken")]
     pub(super) const fn encoding(self) -> Option<Encoding> {
         match self {
@@ -84,7 +98,7 @@ impl Family {
         }
     }
 
-    /// For an image in its own size.
+    /// Tokens held for an image that is looked at in its own size.
     pub(super) const fn image_original(self) -> u64 {
         let [openai, google, others] = ORIGINAL_MOST;
         match self {
@@ -96,7 +110,8 @@ impl Family {
         }
     }
 
-    /// The figures are explained, with their sources, at [`ByteBoundEstimator`](super::ByteBoundEstimator).
+    /// The allowances of the family. Their sources are told at
+    /// [`ByteBoundEstimator`](super::ByteBoundEstimator).
     pub(super) const fn allowance(self) -> Allowance {
         match self {
             Self::OpenAi { image, .. } => {
@@ -127,7 +142,7 @@ impl Family {
     }
 }
 
-/// `o1`, `o3-mini`, `o4-mini-2025-04-16`.
+/// Whether a name is one of `o1`, `o3-mini`, `o4-mini-2025-04-16`, and the like.
 fn is_o_series(name: &str) -> bool {
     // These two read a text of OpenAI's own: 7 tokens more in a recorded request.
     if name.starts_with("o1-mini") || name.starts_with("o1-preview") {

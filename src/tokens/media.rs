@@ -22,7 +22,7 @@ use super::profile::Profile;
 use crate::values::Detail;
 use crate::values::call::message::{Film, Pages, Sound};
 
-/// Tokens to expect, and those that are held.
+/// Tokens to expect of a file, and tokens that are held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) expected: u64,
@@ -41,29 +41,44 @@ impl Held {
 /// How a family bills files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
-    /// Up to Gemini 2.5.
+    /// Gemini up to 2.5: 258 a page, and its text at most as much again.
     Gemini,
+    /// Gemini 3: a page by its resolution, its text free.
     Gemini3,
-    /// Of a model of Google's that is not told apart.
+    /// A model of Google's that is not told apart: the dearest of both.
     Google,
-    /// An image for each page and the text, which comes to so many millionths.
+    /// An image for each page, and the text at so many millionths of our tokens.
     Shown {
         page: u64,
+        /// The same for a page that is looked at in its own size.
         page_original: u64,
         text_ppm: u32,
+        /// Whether the family takes sound at a known rate.
         hears: bool,
     },
 }
 
+/// Google's page up to 2.5, its guide's figure and the bill of 77 recorded pages.
 const PAGE: u64 = 258;
+/// Google's page from Gemini 3 on, at the usual resolution; half in low, twice in high.
 const PAGE_3: u64 = 560;
+/// Anthropic's page: 1,575 measured (October 2026), rounded up to its largest image before
+/// 4.7.
 const PAGE_CLAUDE: u64 = 1_600;
+/// A page of others: above the 3,025 of Mistral's largest image, the most that is known.
 const PAGE_OTHERS: u64 = 3_200;
+/// Google's tokens a second of sound: 32 billed by 2.5; 2.0 and 3 bill 25.
 const SOUND_GOOGLE: u64 = 32;
+/// OpenAI's tokens a second of sound: one for each tenth of a second.
 const SOUND_OPENAI: u64 = 10;
+/// Google's tokens for an image of a film up to 2.5: 258 in its guide, 263 the most that
+/// was billed.
 const FRAME: u64 = 263;
+/// The same in low resolution.
 const FRAME_LOW: u64 = 66;
+/// The same from Gemini 3 on; 65 were billed.
 const FRAME_3: u64 = 70;
+/// The same in high resolution.
 const FRAME_3_HIGH: u64 = 280;
 /// The new vocabulary of Claude, the dearest that was measured.
 const TEXT_CLAUDE_PPM: u32 = 1_360_000;
@@ -74,7 +89,7 @@ fn share(tokens: u64, ppm: u32) -> u64 {
     tokens.saturating_mul(u64::from(ppm)).div_ceil(1_000_000)
 }
 
-/// How a family that was measured bills files.
+/// How a family with a profile of its own bills files.
 pub(super) fn of(profile: &Profile) -> Media {
     let shown = |page, page_original, hears| Media::Shown {
         page,
@@ -93,7 +108,7 @@ pub(super) fn of(profile: &Profile) -> Media {
     }
 }
 
-/// The same by the family alone: the dearest of its models.
+/// The same by the coarse family alone: the dearest of its models.
 pub(super) fn in_family(family: Family) -> Media {
     let image = family.allowance().image;
     match family {
@@ -114,6 +129,8 @@ pub(super) fn in_family(family: Family) -> Media {
     }
 }
 
+/// A family of which nobody says what a page takes: its largest image, or the largest of
+/// all others.
 fn others(image: u64, text_ppm: u32) -> Media {
     let [_, _, original] = ORIGINAL_MOST;
     let page = image.max(PAGE_OTHERS);
@@ -121,7 +138,7 @@ fn others(image: u64, text_ppm: u32) -> Media {
 }
 
 impl Media {
-    /// `None` where its text is billed and not known.
+    /// The tokens of a PDF's pages; `None` if its text is billed and not known.
     pub(super) fn pages(self, pages: &Pages) -> Option<Held> {
         let times = |page: u64| pages.count.saturating_mul(page);
         let level = match pages.detail {
@@ -149,7 +166,8 @@ impl Media {
         })
     }
 
-    /// `None` where nobody says what a second takes.
+    /// The tokens of a sound; `None` if nobody says what a second takes. One second more is
+    /// held than was begun, because providers round in their own way.
     pub(super) fn sound(self, sound: Sound) -> Option<Held> {
         let rate = match self {
             Self::Gemini | Self::Gemini3 | Self::Google => SOUND_GOOGLE,
@@ -161,7 +179,8 @@ impl Media {
         Some(Held { expected: tokens(seconds), most: tokens(seconds.saturating_add(1)) })
     }
 
-    /// The images of a film and its sound; `None` where nobody says what they take.
+    /// The tokens of a film's images and of its sound; `None` if nobody says what they
+    /// take.
     pub(super) fn film(self, film: Film) -> Option<Held> {
         let is_close = matches!(film.detail, Detail::High | Detail::Original);
         let frame = match self {

@@ -1,4 +1,11 @@
 //! Has this text been counted before?
+//!
+//! A conversation grows at its end: each call sends the earlier messages again. So each
+//! text is remembered by its hash, and only the newest message is counted. The memo is a
+//! cache of fixed size: 16 shards with a lock each, 512 sets in a shard, two entries in a
+//! set. A text has one set; the entry that was used last stands first, and a new one takes
+//! the place of the second. So half a megabyte is all that the memo ever takes, and a text
+//! that is sent with every call stays in it.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -9,12 +16,13 @@ use xxhash_rust::xxh3::xxh3_128_with_secret;
 use super::estimate::{Estimate, EstimateKind};
 use super::family::Encoding;
 
-/// Counts of texts by their hash: 16,384 of them in half a megabyte, whatever comes.
+/// Counts of texts by their hash: 16,384 of them in half a megabyte.
 ///
-/// Two texts of one process share a count only if 128 bits of their hashes
-/// agree; the hash is keyed at random, so nobody outside can look for such a
-/// pair. Only hashes are held, no text.
+/// Two texts of one process share a count only if 128 bits of their hashes agree. The hash
+/// is keyed at random, so nobody outside can look for such a pair: a text that takes the
+/// count of a shorter one would be a hole in the budget. Only hashes are held, no text.
 pub(super) struct Memo {
+    /// The key of the hash, made anew in each process.
     secret: [u8; SECRET_BYTES],
     shards: Vec<Mutex<Vec<Set>>>,
 }
@@ -36,11 +44,15 @@ struct Entry {
     is_exact: bool,
 }
 
+/// Locks, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
+/// Sets behind each lock.
 const SETS_PER_SHARD: usize = 512;
+/// The length of XXH3's own secret; the hash takes none shorter than 136 bytes.
 const SECRET_BYTES: usize = 192;
 
 impl Memo {
+    /// An empty memo with a secret of its own.
     pub(super) fn new() -> Self {
         let mut secret = [0; SECRET_BYTES];
         for (at, word) in (0_u64..).zip(secret.chunks_exact_mut(8)) {
@@ -51,6 +63,7 @@ impl Memo {
         Self { secret, shards }
     }
 
+    /// The place of a text in one encoding.
     pub(super) fn key(&self, encoding: Encoding, text: &str) -> Key {
         let hash = xxh3_128_with_secret(text.as_bytes(), &self.secret).to_le_bytes();
         let (low, high) = hash.split_at(8);
@@ -58,6 +71,7 @@ impl Memo {
         Key { hash: [word(low), word(high)], encoding }
     }
 
+    /// The estimate of a text; it moves to the front of its set.
     pub(super) fn get(&self, key: Key) -> Option<Estimate> {
         self.with_set(key, |set| {
             let at = set.iter().position(|entry| entry.is_some_and(|entry| entry.key == key))?;
@@ -66,7 +80,10 @@ impl Memo {
         })
     }
 
-    /// Remembers a count or a bound that is the text's own: the same whenever it is asked for.
+    /// Remembers a count or a bound that is the text's own: the same whenever somebody asks
+    /// for it.
+    ///
+    /// A number that does not fit 32 bits is not remembered: no request is that long.
     pub(super) fn put(&self, key: Key, estimate: Estimate) {
         let Ok(tokens) = u32::try_from(estimate.tokens) else { return };
         let entry = Entry { key, tokens, is_exact: estimate.kind == EstimateKind::Count };
@@ -82,6 +99,7 @@ impl Memo {
         });
     }
 
+    /// Acts on the set of a key, under its lock.
     fn with_set<T>(&self, key: Key, act: impl FnOnce(&mut Set) -> Option<T>) -> Option<T> {
         let [low, high] = key.hash;
         let mut shard = self.shards.get(slot(low, SHARDS))?.lock();
@@ -89,6 +107,7 @@ impl Memo {
     }
 }
 
+/// A number below `slots`.
 fn slot(hash: u64, slots: usize) -> usize {
     usize::try_from(hash).unwrap_or(usize::MAX).checked_rem(slots).unwrap_or(0)
 }

@@ -1,4 +1,13 @@
 //! How much output will a call most likely use?
+//!
+//! The worst case is what a call *may* generate: its limit, 4,096 tokens for an answer of
+//! 200. A budget that holds worst cases admits few calls at once. [`LearnedOutput`] holds
+//! what calls of the same kind really used instead, by an order statistic over the last 256
+//! of them: no assumption about the shape of the distribution, and one number to choose.
+//!
+//! With `n` calls seen and the quantile `q`, the rank is `ceil(q × (n + 1))`: the one place
+//! added stands for the call to come. For 95 %, 18 calls give rank 19, which does not
+//! exist, so there is no answer; 19 calls give rank 19, the largest.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +19,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Error;
 
-/// How much output a reservation holds for.
+/// How much output a reservation holds.
+///
+/// | | holds | a call may exceed its hold | right for |
+/// |---|---|---|---|
+/// | [`WorstCase`](Self::WorstCase) | all that the call may generate | never | a limit that must not be crossed |
+/// | [`Learned`](Self::Learned) | what most earlier calls used | in the stated share of calls | many calls at once under one budget |
 ///
 /// # Example: the default holds the worst case
 /// ```
@@ -21,24 +35,34 @@ use crate::Error;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum OutputSizing {
-    /// All that the call may generate: what was asked for, within what the model and the caps allow.
+    /// All that the call may generate: what the request asks for, within what the model and
+    /// the caps allow.
     #[default]
     WorstCase,
-    /// What so many of a million earlier calls stayed within, never more than the worst case.
+    /// What so many of a million earlier calls stayed within, never more than the worst
+    /// case.
     ///
-    /// A call may use more than was held: the decision says how much, and what is above the hold is
-    /// charged in full when it is reconciled, above the limit if need be.
+    /// A call may use more than its hold: the decision says how much more, and what is
+    /// above the hold is charged in full when the call is reconciled, above the limit if
+    /// need be.
     Learned(Arc<LearnedOutput>),
 }
 
 /// Learns from reconciled calls how much output they use, by model and use case.
 ///
-/// Of the last 256 calls of a model for a use case it answers with the output that the stated part of
-/// them stayed within: an order statistic, with one place added for the call to come. Until there are
-/// enough calls for that (19 for 95 %, 99 for 99 %) it has no answer, and the worst case is held.
-/// What a request's own limit cut off counts as it came.
+/// Of the last 256 calls of a model for a use case it answers with the output that the
+/// stated part of them stayed within: an order statistic, with one place added for the call
+/// to come. Until there are enough calls for that (19 for 95 %, 99 for 99 %) it has no
+/// answer, and the enforcer holds the worst case. The enforcer learns each organisation's
+/// use cases apart.
 ///
-/// At most 1,024 pairs of model and use case are learned, two kilobytes each; later ones have no answer.
+/// What one gets wrong: an answer that its own limit cut short would have been longer. The
+/// enforcer therefore learns such an answer as `u64::MAX`; if many answers are cut, the
+/// quantile is `u64::MAX`, and the worst case is held again. Whoever calls
+/// [`learn`](Self::learn) by hand does the same.
+///
+/// At most 1,024 pairs of model and use case are learned, two kilobytes each; later ones
+/// have no answer.
 ///
 /// # Example: nineteen short answers make the twentieth cheap to hold
 /// ```
@@ -49,11 +73,28 @@ pub enum OutputSizing {
 ///     assert_eq!(learned.size("gpt-4o", None), None);
 ///     learned.learn("gpt-4o", None, answer * 10);
 /// }
+/// // Rank 95 % of 20, the nineteenth of nineteen.
 /// assert_eq!(learned.size("gpt-4o", None), Some(190));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
+///
+/// # Example: what was learned outlives the process
+/// ```
+/// use token_budget::tokens::LearnedOutput;
+///
+/// let learned = LearnedOutput::new(500_000)?;
+/// learned.learn("gpt-4o", Some("chat"), 120);
+/// let saved = serde_json::to_string(&learned).expect("JSON");
+/// let restored: LearnedOutput = serde_json::from_str(&saved).expect("the same version");
+/// // Rank one half of 2: the one call that was seen.
+/// assert_eq!(restored.size("gpt-4o", Some("chat")), Some(120));
+/// assert_eq!(restored.size("gpt-4o", Some("summary")), None);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 pub struct LearnedOutput {
+    /// What so many of a million calls are to stay within.
     quantile_ppm: u32,
+    /// The last outputs by model and use case.
     outputs: Mutex<BTreeMap<Key, Outputs>>,
 }
 
@@ -71,19 +112,25 @@ type Key = (CompactString, CompactString);
 #[serde(deny_unknown_fields)]
 struct Outputs {
     tokens: Vec<u64>,
+    /// Where the next output goes once all places are taken: over the oldest.
     next: usize,
 }
 
+/// Outputs that are remembered of each pair: enough for 99.6 %, and two kilobytes.
 const OUTPUTS_MAX: usize = 256;
+/// Pairs of model and use case: a caller may name a new one with each call, so memory needs
+/// an end.
 const KEYS_MAX: usize = 1_024;
+/// Bytes of a name that tell it from others.
 const NAME_BYTES_MAX: usize = 128;
+/// The version of what is written down.
 const VERSION: u32 = 1;
 
 impl LearnedOutput {
     /// Holds what so many of a million calls stay within.
     ///
     /// # Errors
-    /// `Invalid` below half, or above 996,000: 256 calls cannot tell more.
+    /// `ErrorKind::Invalid` below 500,000 or above 996,000: 256 calls cannot tell more.
     pub fn new(quantile_ppm: u32) -> Result<Self, Error> {
         if !(500_000..=996_000).contains(&quantile_ppm) {
             let text = format!("a quantile of {quantile_ppm} millionths is not from 500000 to 996000");
@@ -92,7 +139,8 @@ impl LearnedOutput {
         Ok(Self { quantile_ppm, outputs: Mutex::default() })
     }
 
-    /// The output tokens to hold for one answer; `None` until enough calls were seen.
+    /// Returns the output tokens to hold for one answer; `None` until enough calls were
+    /// seen.
     #[must_use]
     pub fn size(&self, model: &str, use_case: Option<&str>) -> Option<u64> {
         let outputs = self.outputs.lock();
@@ -105,7 +153,7 @@ impl LearnedOutput {
         tokens.get(usize::try_from(rank).ok()?.checked_sub(1)?).copied()
     }
 
-    /// Learns what one answer used.
+    /// Learns what one answer used, in output tokens.
     pub fn learn(&self, model: &str, use_case: Option<&str>, tokens: u64) {
         let key = key(model, use_case);
         let mut outputs = self.outputs.lock();
@@ -122,6 +170,7 @@ impl LearnedOutput {
     }
 }
 
+/// The key of a pair, its names cut at a character.
 fn key(model: &str, use_case: Option<&str>) -> Key {
     let cut = |name: &str| -> CompactString {
         let mut end = name.len().min(NAME_BYTES_MAX);
@@ -133,6 +182,7 @@ fn key(model: &str, use_case: Option<&str>) -> Key {
     (cut(model), cut(use_case.unwrap_or_default()))
 }
 
+/// What is written down.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {

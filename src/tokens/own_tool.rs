@@ -1,4 +1,11 @@
 //! What does a tool read that its provider runs?
+//!
+//! A request that offers a web search does not say how much the model will read: the
+//! provider searches, puts what it found before the model, and bills it as input. So an
+//! allowance is held for each such tool. The tool is known by its `type`
+//! (`web_search_20250305`, `openrouter:web_search`), or, with Google, by the field that
+//! switches the tool on (`googleSearch`). If an object may stand for several tools, the one
+//! that reads most counts, because nobody knows which of two `type` members a server takes.
 
 use std::sync::Arc;
 
@@ -8,7 +15,27 @@ use super::request::sandbox::is_hosted;
 use super::tool_text::Tool;
 use crate::values::Prompt;
 
-/// A tool that the provider runs by itself, by what it reads: text that no request carries, billed as input.
+/// A tool that the provider runs by itself, by what it reads: text that no request carries,
+/// billed as input.
+///
+/// A function of the caller's own is none of these: its result comes with the next request,
+/// and is counted there.
+///
+/// # Example: a search makes the estimate a guess
+/// ```
+/// use token_budget::call::Prompt;
+/// use token_budget::tokens::{ByteBoundEstimator, Estimate, OwnTool};
+/// use token_budget::TokenEstimator;
+///
+/// let prompt = |tool: &str| Prompt { messages: vec![], tools: vec![tool.into()] };
+/// let search = prompt(r#"{"type":"web_search"}"#);
+/// // 21 bytes, 32 for the tool, 16 for the list, 3 for the prompt, and what a search reads.
+/// assert_eq!(ByteBoundEstimator.bound("gpt-5", &search), Estimate::guess(72 + OwnTool::Search.tokens()));
+///
+/// // Google does not bill what its search finds: 19 bytes, 32 + 32 + 8.
+/// let search = prompt(r#"{"googleSearch":{}}"#);
+/// assert_eq!(ByteBoundEstimator.bound("gemini-2.5-pro", &search), Estimate::guess(91));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OwnTool {
@@ -26,15 +53,26 @@ pub enum OwnTool {
     Nothing,
 }
 
-/// A longer description is not looked into: it may be anything.
+/// A longer description is not looked into, and counts as a server's tools: it may be
+/// anything. A tool has a few kilobytes at most.
 const BYTES_READ: usize = 64 * 1_024;
 
 impl OwnTool {
-    /// Input tokens that are held for what such a tool reads, in each request that may use it.
+    /// Returns the input tokens that are held for what such a tool reads, in each request
+    /// that may use it.
     ///
-    /// A search was seen to take 14,100 tokens. OpenAI documents 20 pieces of 800 tokens for each search in files,
-    /// Anthropic 25,000 tokens for a large page. What code prints and a server answers is a guess. None is a bound:
-    /// an estimate with such a tool is a [`Guess`](crate::tokens::EstimateKind::Guess).
+    /// A recorded search took 14,100 tokens. OpenAI documents 20 pieces of 800 tokens for
+    /// each search in files, Anthropic 25,000 tokens for a large page. What code prints and
+    /// a server answers is a guess. None of these figures is a bound: an estimate with such
+    /// a tool is a [`Guess`](crate::tokens::EstimateKind::Guess).
+    ///
+    /// ```
+    /// use token_budget::tokens::OwnTool;
+    ///
+    /// assert_eq!(OwnTool::Search.tokens(), 15_000);
+    /// assert_eq!(OwnTool::Files.tokens(), 20 * 800);
+    /// assert_eq!(OwnTool::Nothing.tokens(), 0);
+    /// ```
     #[must_use]
     pub const fn tokens(self) -> u64 {
         match self {
@@ -45,7 +83,8 @@ impl OwnTool {
         }
     }
 
-    /// The provider's own tool that a description names; `None` where it describes a function of the caller's.
+    /// The provider's own tool that a description names; `None` if it describes a function
+    /// of the caller's, or is no JSON.
     pub(super) fn described(description: &str) -> Option<Self> {
         if description.len() > BYTES_READ {
             return Some(Self::Server);
@@ -58,7 +97,8 @@ impl OwnTool {
         }
     }
 
-    /// The one that reads most of those that an object may stand for: of two kinds nobody knows which its provider takes.
+    /// The tool that an object stands for. Of several the one that reads most: nobody knows
+    /// which of two kinds its provider takes.
     pub(super) fn of(envelope: Node<'_>) -> Self {
         let kinds = envelope.children().filter(|field| field.is_named("type")).filter_map(|kind| kind.text());
         let known = kinds.map(|kind| match Self::of_kind(&kind) {
@@ -93,6 +133,9 @@ impl OwnTool {
         found.unwrap_or(Self::Nothing)
     }
 
+    /// The tool of a `type`, by the words in it: a vendor's prefix (`openrouter:`) and a
+    /// date behind it make no difference. A search for tools finds descriptions, which the
+    /// request carries already.
     fn of_kind(kind: &str) -> Self {
         let kind = kind.rsplit(':').next().unwrap_or(kind);
         let has = |words: &[&str]| words.iter().any(|word| kind.contains(word));
@@ -117,17 +160,20 @@ impl OwnTool {
         }
     }
 
-    /// Whether the provider runs a tool of a prompt by itself, and reads what it found.
+    /// Whether the provider runs a tool of a prompt by itself, and reads what the tool
+    /// found.
     pub(crate) fn runs_in(prompt: &Prompt) -> bool {
         let runs = |tool: &Arc<str>| Self::described(tool).is_some_and(Self::reads_something);
         prompt.tools.iter().any(runs)
     }
 
+    /// Whether anything is held for the tool.
     pub(super) fn reads_something(self) -> bool {
         self != Self::Nothing
     }
 
-    /// The same for a model of that family: what Google finds is not billed as input.
+    /// The same for a model of that family: Google does not bill what its search finds as
+    /// input.
     pub(super) fn tokens_in(self, family: Family) -> u64 {
         if family == Family::Google && self == Self::Search { 0 } else { self.tokens() }
     }

@@ -1,9 +1,25 @@
 //! How many pages has a PDF, and how much text do they show?
 //!
-//! A file may contradict itself: the largest of all its readings counts. Nothing is looked up by its own table of
-//! places, which may lead anywhere: the file is read from its first byte to its last, once, and what is packed in it
-//! is unpacked as far as [`inflate`] allows. What cannot be read is not guessed: `None` sends the whole file to the
-//! model's largest input, and a text that is not known sends it there for the families that bill it.
+//! Providers bill a PDF by its pages, and some by the text as well. A PDF is a graph of
+//! numbered objects behind a table of their places, and a file may contradict itself: its
+//! tree may name a page three times, a `/Count` may claim a million, an old object may lie
+//! under a newer one. Readers disagree about such files. So the rule is: **the largest of
+//! all readings counts**.
+//!
+//! - Nothing is looked up by the file's own table of places, which may lead anywhere. The
+//!   file is read from its first byte to its last, once ([`objects`]), and what is packed
+//!   in it is unpacked as far as [`inflate`] allows.
+//! - Pages are the largest of four figures: the page objects that were found, the words
+//!   `/Type /Page` in plain letters, the largest `/Count`, and the leaves of the tree
+//!   ([`tree`]).
+//! - Text is counted by the bytes of the strings that the pages show ([`content`]), not by
+//!   letters: a font's own code says which letters its bytes are.
+//! - What cannot be read is not guessed. `None` sends the whole file to the model's largest
+//!   input, and a text that is not known does so for the families that bill text.
+//!
+//! For example, two page objects under a tree that names the first of them twice, with
+//! `/Count 2`: the tree has three leaves, so three pages are held, and the third shows as
+//! much text as the fullest.
 
 mod content;
 mod facts;
@@ -23,6 +39,7 @@ use objects::Objects;
 /// What a PDF comes to at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pdf {
+    /// Pages, by the largest of all readings.
     pub(crate) pages: u64,
     /// Tokens of the text that its pages show; `None` where that cannot be read.
     pub(crate) text_tokens: Option<u64>,
@@ -37,7 +54,7 @@ pub(crate) fn is_pdf(bytes: &[u8]) -> bool {
     memmem::find(head, b"%PDF-").is_some()
 }
 
-/// Reads a file; `None` where its pages cannot be counted.
+/// Reads a file; `None` if its pages cannot be counted.
 pub(crate) fn read(bytes: &[u8]) -> Option<Pdf> {
     let mut inflater = Inflater::of_file(bytes.len());
     let objects = Objects::read(bytes, &mut inflater);
@@ -55,7 +72,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Pdf> {
     (pages > 0).then_some(Pdf { pages, text_tokens: halves.map(|halves| halves.div_ceil(2)) })
 }
 
-/// Pages that stand in the file in plain letters, wherever that is.
+/// Page objects that stand in the file in plain letters, wherever that is.
 fn plain_pages(bytes: &[u8]) -> u64 {
     const PAGE: &[u8] = b"/Page";
     let is_page = |at: &usize| {

@@ -1,21 +1,31 @@
 //! How many tokens is an image of that size?
+//!
+//! Each provider publishes a rule, and the rules have nothing in common: tiles, patches,
+//! area, crops, levels. One variant of [`Pictures`] is one rule. For example, OpenAI's
+//! tiles: an image of 2,048 × 4,096 pixels is first scaled into a square of 2,048 (to 1,024
+//! × 2,048), then so that its shorter side has 768 (768 × 1,536), and cut into tiles of
+//! 512: two by three, 85 + 6 × 170 = 1,105 tokens. All arithmetic saturates, since sizes
+//! come from the headers of files that anybody may write.
 
 use crate::values::{Detail, Picture};
 
 /// How a family bills images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pictures {
-    /// A base, and so much for each tile of 512 pixels after scaling to 2048 and 768.
+    /// OpenAI: a base, and so much for each tile of 512 pixels after scaling to 2,048 and
+    /// 768.
     Tiles { base: u64, tile: u64 },
-    /// Patches of 32 pixels, at most so many, times so many hundredths.
+    /// OpenAI's smaller models: patches of 32 pixels, at most so many, times so many
+    /// hundredths.
     Patches { most: u64, hundredths: u64 },
-    /// Pixels divided by 750, after scaling the long side, and at most so many tokens.
+    /// Anthropic: pixels divided by 750 after the long side was scaled, and at most so many
+    /// tokens.
     Area { long: u64, most: u64 },
-    /// 258 tokens for each tile of 768 pixels, one for a small image.
+    /// Gemini 2: 258 tokens for each tile of 768 pixels, and one tile for a small image.
     Crops,
-    /// 280 tokens looked at coarsely, 1,120 otherwise.
+    /// Gemini 3: 280 tokens if looked at coarsely, 1,120 otherwise.
     Levels,
-    /// So much for each, whatever its size.
+    /// Others: so much for each, whatever its size.
     Flat(u64),
 }
 
@@ -26,11 +36,12 @@ const GOOGLE_ORIGINAL: u64 = 2_240;
 /// Alibaba's for an image in high resolution; squares of 28 pixels are a token.
 const OTHERS_ORIGINAL: u64 = 16_384;
 
-/// The most that an image in its own size takes of the models that know such a word, where its size is not looked at.
+/// The most that an image in its own size takes of OpenAI's, Google's and others' models,
+/// if nobody looks at its size.
 pub(super) const ORIGINAL_MOST: [u64; 3] = [PATCHES_ORIGINAL * 12 / 10, GOOGLE_ORIGINAL, OTHERS_ORIGINAL];
 
 impl Pictures {
-    /// Tokens of an image of that size.
+    /// The tokens of an image of that size; a size of zero in both directions is not known.
     pub(super) fn tokens(self, picture: Picture) -> u64 {
         if picture.width == 0 && picture.height == 0 {
             return self.unsized_tokens(picture.detail);
@@ -74,7 +85,8 @@ impl Pictures {
         }
     }
 
-    /// Tokens of an image of a size that is not known, looked at in that way: not all heed each of them.
+    /// The tokens of an image of unknown size that is looked at in that way. Not all
+    /// families heed each way.
     pub(super) fn unsized_tokens(self, detail: Detail) -> u64 {
         match (self, detail) {
             (Self::Tiles { base, .. }, Detail::Low) => base,
@@ -90,7 +102,7 @@ impl Pictures {
         }
     }
 
-    /// Tokens of the largest ordinary image, where the size is not known.
+    /// The tokens of the largest ordinary image, for one of unknown size.
     pub(super) fn most(self) -> u64 {
         match self {
             Self::Tiles { base, tile } => base.saturating_add(tile.saturating_mul(8)),
@@ -109,6 +121,7 @@ fn fitted(width: u64, height: u64, most: u64) -> (u64, u64) {
     if long <= most { (width, height) } else { (scaled(width, most, long), scaled(height, most, long)) }
 }
 
+/// A side scaled by `to / from`, at least one pixel.
 fn scaled(side: u64, to: u64, from: u64) -> u64 {
     side.saturating_mul(to).checked_div(from).unwrap_or(side).max(1)
 }

@@ -1,10 +1,12 @@
 //! How does each family of models tokenize, frame and show a prompt?
 //!
-//! This is structure: chat templates, notations, vocabularies, what providers publish. What was measured (how many tokens
-//! stand in front, how many a list of tools brings, how far all of it strays) is in [`measured`], made by a rule from
-//! recordings.
-//! Images are hardly recorded: their figures are the providers' guides' of November 2026
-//! (OpenAI "Images and vision", Anthropic "Vision", Google "Media resolution").
+//! This is structure: chat templates, notations, vocabularies, what providers publish. What
+//! was measured (how many tokens stand in front, how many a list of tools brings, how far
+//! all of it strays) is in [`measured`], which a rule made from recordings. The two are
+//! kept apart, so that the figures can be made anew without touching what a person wrote.
+//!
+//! Images are hardly recorded: their figures are those of the providers' guides of November
+//! 2026 (OpenAI "Images and vision", Anthropic "Vision", Google "Media resolution").
 
 mod anthropic;
 mod measured;
@@ -16,46 +18,53 @@ pub(super) use measured::MEASURED;
 use super::family::Encoding;
 use super::picture::Pictures;
 
-/// How a family tokenizes, frames, and bills.
-///
-/// Shares are millionths.
+/// How a family tokenizes, frames, and bills. Shares are millionths.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Profile {
+    /// The name under which the table lists the family.
     pub(super) name: &'static str,
-    /// Whose models they are: calls of one maker's families are pooled where there are few.
+    /// Who made the models: if a family has few calls, calibration pools those of its
+    /// maker.
     pub(super) maker: &'static str,
-    /// The family whose figures stand in where nothing was recorded of this one.
+    /// The family whose figures stand in if nothing was recorded of this one.
     pub(super) parent: Option<&'static str>,
+    /// The vocabulary by which its text is counted or bounded.
     pub(super) encoding: Encoding,
     /// Whether that is the family's own vocabulary.
     pub(super) is_exact: bool,
-    /// Whether nothing is claimed of it: its models have nothing in common, or read what no request carries.
+    /// Whether nothing is claimed of the family: its models have nothing in common, or read
+    /// what no request carries.
     pub(super) is_guess: bool,
-    /// The family's tokens for each of ours, where recordings do not say better.
+    /// The family's tokens for each of ours, if recordings do not say better.
     pub(super) text_ppm: u32,
-    /// For each message that is no system text.
+    /// Tokens around each message that is no system text.
     pub(super) message: u64,
-    /// For each system text.
+    /// Tokens around each system text.
     pub(super) system: u64,
-    /// Where the assistant speaks first: a turn of the user's is put in front.
+    /// Tokens if the assistant speaks first: the template puts a turn of the user's in
+    /// front.
     pub(super) answer_first: u64,
-    /// For each message of the assistant, beside `message`.
+    /// Tokens around each message of the assistant, beside `message`.
     pub(super) assistant: u64,
+    /// In which notation the model reads its tools.
     pub(super) notation: Notation,
-    /// For each capital letter in a word of several: closed vocabularies know fewer such words.
+    /// Tokens for each capital letter behind another: closed vocabularies have fewer words
+    /// in capitals.
     pub(super) capital_ppm: u32,
     /// Whether the model reads the whole prompt once more after one of the provider's own tools, billed as input.
     pub(super) rereads: bool,
-    /// What the model reads on the web by itself, at most.
+    /// What the model reads on the web by itself, at most; zero for all but agents.
     pub(super) reading: u64,
+    /// How it bills images.
     pub(super) pictures: Pictures,
 }
 
 /// In what notation a model reads its tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Notation {
-    /// Types, with what the envelope of chat completions adds told apart.
+    /// OpenAI's: types, and apart from them what the envelope of chat completions adds.
     TypeScript,
+    /// Everybody else's: the JSON of the function, without its envelope.
     Json,
 }
 
@@ -113,7 +122,8 @@ pub(super) const FAMILIES: [&Profile; 28] = [
 ];
 
 impl Profile {
-    /// The profile of a model, under whatever name a provider gives it.
+    /// The profile of a model, under whatever name a provider gives the model; [`OTHER`] if
+    /// no family matches.
     pub(super) fn of(model: &str) -> Self {
         let name = model.to_ascii_lowercase();
         if name.contains("claude") {

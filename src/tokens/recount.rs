@@ -1,14 +1,22 @@
 //! How many tokens was a prompt that was held at its bytes, where nobody said it?
+//!
+//! A call that broke off before its provider reported its input is charged what it held. If
+//! it was held at its bytes, that is four times too much of English. So the text is counted
+//! once, late, by what the family makes of text ([`SeenText`]), and the framing of the byte
+//! bound stays. It costs a pass over the prompt, and nobody pays for that pass as long as
+//! calls end well.
 
 use super::estimate::Estimate;
 use super::family::Family;
 use super::{SeenText, bound};
 use crate::values::Prompt;
 
-/// The prompt's tokens at most: the framing of the byte bound, and its text by what the model's family makes of
-/// it. `None` where nobody measured that, or a part cannot be counted.
+/// The prompt's tokens at most: the framing of the byte bound, and its text by what the
+/// model's family makes of it. `None` if nobody measured the family, or if a part cannot be
+/// counted.
 ///
-/// It reads all text, so it is asked only of a call that broke off before its provider said what went in.
+/// It reads all text, so only a call asks that broke off before its provider said what went
+/// in.
 pub(crate) fn recounted(model: &str, prompt: &Prompt) -> Option<u64> {
     let nothing = SeenText::of(model)?;
     let family = Family::of(model);

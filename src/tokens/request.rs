@@ -1,4 +1,16 @@
 //! What does a request ask for, read off its JSON body?
+//!
+//! The rule of this room: **no field is dropped silently**. Each member of a body has a
+//! place ([`body`]), counts as text, or counts as its JSON. A field that no model reads is
+//! on a list, and counts all the same if it is longer than a setting may be. So a field
+//! that a provider invents tomorrow makes an estimate too high, and never too low.
+//!
+//! Reading order: [`body`] (which field says what, by the names in [`fields`]), [`content`]
+//! (messages and their parts, by the names in [`members`]), [`draft`] (the prompt as it
+//! grows), [`settings`] and [`language`] (what is asked for beside the prompt, in the words
+//! of which API), [`uses`] and [`switches`] (fees that may be incurred), [`media`],
+//! [`files`] and [`pixels`] (what is no text), [`limit`] (how a request is told to ask for
+//! less).
 
 mod body;
 mod caches;
@@ -49,16 +61,22 @@ use crate::{Call, Error, ErrorKind};
 
 /// What a request says about its size and price, read off its JSON body.
 ///
-/// One reader serves the bodies of OpenAI (chat, responses, completions,
-/// embeddings), Anthropic, Gemini, Bedrock Converse, Cohere, Mistral, Ollama,
-/// and whoever speaks one of those languages: their fields do not contradict
-/// each other, so the API need not be told. Where limits in the words of several stand
-/// in a body, the largest counts; who knows the API, as the HTTP gate does, heeds its own words alone.
+/// One reader serves the bodies of OpenAI (chat, responses, completions, embeddings),
+/// Anthropic, Gemini, Bedrock Converse, Cohere, Mistral, Ollama, and whoever speaks one of
+/// those languages: their fields do not contradict each other, so the caller need not name
+/// the API. If limits in the words of several APIs stand in a body, the largest counts. The
+/// HTTP gate knows the API, and heeds its words alone.
 ///
-/// Nothing that may cost tokens is dropped silently. A part of an unknown kind
-/// counts as the text of its JSON, a PDF that stands in it is read for its pages, a file that is only named is
-/// [`Part::Opaque`](crate::values::Part::Opaque), and what is nested more than 32 levels deep is too.
-/// Settings that a model never reads (`temperature`, `metadata`, …) are left out.
+/// Nothing that may cost tokens is dropped silently:
+/// - A part of an unknown kind counts as the text of its JSON.
+/// - A PDF that stands in the body is read for its pages.
+/// - A file that is only named is [`Part::Opaque`](crate::values::Part::Opaque), and so is what is
+///   nested more than 32 levels deep.
+/// - Settings that a model never reads (`temperature`, `metadata`, …) are left out.
+///
+/// What one gets wrong: the shape says what the request *asks for*. Whether the provider
+/// heeds a limit, and what a request without a limit may generate, depends on the API: see
+/// [`OnNoLimit`](crate::values::OnNoLimit).
 ///
 /// # Example: a tool, a schema, and a picture
 /// ```
@@ -81,73 +99,96 @@ use crate::{Call, Error, ErrorKind};
 /// assert_eq!((shape.prompt.messages.len(), shape.prompt.tools.len()), (2, 1));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
+///
+/// # Example: what nobody knows counts as its JSON, and a file id as the whole context
+/// ```
+/// use token_budget::tokens::{ByteBoundEstimator, Estimate, RequestShape};
+/// use token_budget::TokenEstimator;
+///
+/// let estimate = |part: &str| -> Result<Estimate, token_budget::Error> {
+///     let body = format!(r#"{{"messages": [{{"role": "user", "content": [{part}]}}]}}"#);
+///     Ok(ByteBoundEstimator.bound("gpt-4o", &RequestShape::parse(body.as_bytes())?.prompt))
+/// };
+/// // 32 bytes of JSON, 3 + 1 around the message, 3 in front.
+/// assert_eq!(estimate(r#"{"type":"hologram","data":"abc"}"#)?, Estimate::bound(39));
+/// assert!(estimate(r#"{"type":"file","file":{"file_id":"file-1"}}"#)?.needs_model_maximum());
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestShape {
-    /// The model, where the body names it: on Bedrock, Vertex and Gemini the address does.
+    /// The model, if the body names it: on Bedrock, Vertex and Gemini the address does.
     pub model: Option<CompactString>,
     /// Everything that the model reads.
     pub prompt: Prompt,
-    /// The most output tokens that were asked for, of one answer.
+    /// The most output tokens of one answer that the request asks for. `None` if it names
+    /// no limit, or one that bounds nothing, such as -1.
     pub output_tokens_max: Option<u64>,
-    /// The same in a word that its API does not read: what is wanted, and no limit.
+    /// The same in a word that the API does not read: a wish, and no limit.
     output_tokens_wished: Option<u64>,
-    /// How many answers were asked for at once, those of every prompt of a list together; one unless said.
+    /// How many answers the request asks for at once, those of every prompt of a list
+    /// together; one unless the body says more.
     pub choices: u32,
-    /// Whether the answer is to be streamed.
+    /// Whether the request asks for a stream.
     pub stream: bool,
-    /// The service tier, as it was named.
+    /// The service tier, in the request's own word. Of two words the dearer.
     pub service_tier: Option<CompactString>,
-    /// Whether it asks for something to be written to a cache, which some providers bill apart.
+    /// Whether the request asks its provider to write something to a cache, which some
+    /// providers bill apart.
     pub writes_cache: bool,
-    /// Whether the answer is to be made in the background, where it goes on though nobody listens.
+    /// Whether the answer is to be made in the background: it goes on though nobody
+    /// listens.
     pub background: bool,
-    /// Whether reasoning is switched on or off by name; `None` where the body says nothing about it.
+    /// Whether the request switches reasoning on or off by name; `None` if the body says
+    /// nothing about it.
     pub reasoning: Option<bool>,
-    /// How fast the model is to run, as it was named: Anthropic's `speed`, the `latency` of Bedrock's
-    /// `performanceConfig`.
+    /// How fast the model is to run, in the request's own word: Anthropic's `speed`, the
+    /// `latency` of Bedrock's `performanceConfig`.
     pub speed: Option<CompactString>,
-    /// Where it is to run, as it was named: Anthropic's `inference_geo`.
+    /// Where the model is to run, in the request's own word: Anthropic's `inference_geo`.
     pub region: Option<CompactString>,
     /// Models that may answer in place of the one that is named: OpenRouter's `models`, LiteLLM's `fallbacks`.
     pub models: Vec<CompactString>,
-    /// Fees that it may incur, and how often at most; `None` is nobody knows how often.
+    /// Fees that the request may incur, and how often at most; `None` if nobody knows how
+    /// often.
     pub uses: Vec<(Meter, Option<u64>)>,
     /// Whether the answer begins with the prompt: the `echo` of legacy completions.
     pub echo: bool,
-    /// What it lets its provider write to a cache.
+    /// What the request lets its provider write to a cache.
     cache: CacheWrites,
-    /// How many inputs it holds that the model reads each by itself: texts to embed, prompts to complete.
+    /// How many inputs the model reads each by itself: texts to embed, prompts to complete.
     inputs: u32,
-    /// What it shows beside text.
+    /// What the request shows beside text.
     media: Media,
-    /// What its answer is to be made of beside text, where it says so.
+    /// What the answer is to be made of beside text, if the request says so.
     answer: Option<Media>,
-    /// How much its searches are to put before the model, where it says so.
+    /// How much the searches are to put before the model, if the request says so.
     search: Option<SearchContext>,
-    /// What it lets its provider read once more, by its own model or another.
+    /// What the provider may read once more, with its own model or another.
     readings: Vec<Reading>,
 }
 
-/// A larger body is refused: the largest that a provider takes is 32 MB.
+/// A larger body is refused: the largest that any provider takes is 32 MB.
 const BYTES_MAX: usize = 32 * 1024 * 1024;
 
 impl RequestShape {
     /// Reads a body as it is sent.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, is larger than 32 MiB, or
-    /// names more than 64 models that may answer, or that may read it beside the one that does.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the body is not a JSON
+    /// object, is larger than 32 MiB, or names more than 64 models that may answer, or that
+    /// may read the prompt beside the one that answers. The message says where: a line and
+    /// a column, and never a piece of the prompt.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
         let document = parsed(text(body)?)?;
         Self::spoken(body::unwrapped(object(&document)?), &language::ANY)
     }
 
-    /// Reads a body that was parsed before: as [`parse`](Self::parse) reads it when it is written out.
+    /// Reads a body that was parsed before, as [`parse`](Self::parse) reads it when it is
+    /// written out.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where it is not a JSON object, is larger than 32 MiB, or
-    /// names more than 64 models that may answer, or that may read it beside the one that does.
+    /// As [`parse`](Self::parse).
     pub fn read(body: &Value) -> Result<Self, Error> {
         Self::parse(written(body).as_bytes())
     }
@@ -166,6 +207,7 @@ impl RequestShape {
         }
     }
 
+    /// Reads a body in one language.
     fn spoken(body: Node<'_>, language: &'static Language) -> Result<Self, Error> {
         let mut draft = Draft::new(body.document_bytes());
         draft.looks_closest = settings::looks_closest(body);
@@ -205,10 +247,11 @@ impl RequestShape {
         })
     }
 
-    /// The same request as a call, without anybody who pays; `model` where the body names none.
+    /// Makes a call of the request, without anybody who pays; `model` if the body names
+    /// none.
     ///
-    /// The tier that was asked for prices it, and so does a cache that is to be written, sound that is shown, and
-    /// sound or images that the answer is to be made of.
+    /// What prices the call comes along: the tier, a cache that is to be written, sound
+    /// that the request shows, and sound or images of which the answer is to be made.
     ///
     /// ```
     /// use token_budget::tokens::RequestShape;
@@ -223,9 +266,11 @@ impl RequestShape {
         self.describe(Call::new(model))
     }
 
-    /// Completes `call`, which says who pays, by what the body asks for; its model is taken where the body names none.
+    /// Completes `call`, which says who pays, by what the body asks for. The body's model
+    /// goes before the call's.
     ///
-    /// What the call says beside that stays: its tags, its use case, its time-out, and every other condition.
+    /// What the call says beside that stays: its tags, its use case, its time-out, and
+    /// every other condition.
     ///
     /// ```
     /// use token_budget::tokens::RequestShape;
@@ -251,7 +296,8 @@ impl RequestShape {
         call.prompt(self.prompt)
     }
 
-    /// The output that is asked for, whether its API reads that or is still to be told.
+    /// The output that the request asks for, whether its API reads the word or is still to
+    /// be told.
     pub(crate) fn output_tokens_wanted(&self) -> Option<u64> {
         self.output_tokens_max.or(self.output_tokens_wished)
     }
@@ -294,7 +340,8 @@ fn written(body: &Value) -> String {
     text
 }
 
-/// Where everything stands in it. What is wrong is told by its place: a piece of the prompt would be told otherwise.
+/// Finds where everything stands in a text. An error tells the place alone: a piece of the
+/// text would be a piece of the prompt.
 pub(crate) fn parsed(text: &str) -> Result<Document<'_>, Error> {
     if text.len() > BYTES_MAX {
         return Err(unreadable(format!("has {} bytes, {BYTES_MAX} can be read", text.len())));
@@ -307,6 +354,7 @@ pub(crate) fn parsed(text: &str) -> Result<Document<'_>, Error> {
     })
 }
 
+/// The outermost object, or the error that there is none.
 fn object<'d>(document: &'d Document<'_>) -> Result<Node<'d>, Error> {
     let root = document.root();
     root.is_object().then_some(root).ok_or_else(|| unreadable("is not a JSON object".to_owned()))

@@ -1,4 +1,24 @@
 //! How many tokens is a text without any vocabulary: most likely, and at most?
+//!
+//! A vocabulary has megabytes. What is carried here in 60 kilobytes are facts about two of
+//! them: which 18,000 common words are one token, which pairs and triples of letters are,
+//! how often a character repeats in one token, how many tokens can begin in a character
+//! beyond ASCII. A text is read once, split as the encoding's pattern splits it as far as
+//! ASCII goes:
+//!
+//! - A known word is one token, exactly.
+//! - Of anything else `most` counts the longest cut that a vocabulary could leave
+//!   ([`cuts`]): a cut in which two neighbours are a token together cannot be the result.
+//! - Nothing is more tokens than bytes.
+//!
+//! For example, `"What is the tallest mountain?"`: `What`, ` is`, ` the` and ` mountain`
+//! are known, the sign is a token, and ` tallest` is cut into four at most. So `most` is 9.
+//! `expected` takes two eighths of a token for each of its seven letters, and rounds 54
+//! eighths up to 7. The vocabulary says 6.
+//!
+//! The invariant: `most` is never below what the vocabulary makes of a text. Where nothing
+//! is known about a place (a mark, a digit of another script, a contraction), any cut is
+//! allowed, and the bound gets wider.
 
 mod cuts;
 mod known;
@@ -13,14 +33,14 @@ use super::family::Encoding;
 /// What a text comes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tokens {
-    /// Most likely.
+    /// Most likely so many; never above `most`.
     pub(super) expected: u64,
-    /// At most: no text was found that is more tokens of its encoding.
+    /// At most so many: no text was found that is more tokens of its encoding.
     pub(super) most: u64,
 }
 
 impl Tokens {
-    /// Both together, and what was expected of the other.
+    /// Adds another text; returns what was expected of the other.
     pub(super) fn add(&mut self, other: Self) -> u64 {
         self.expected = self.expected.saturating_add(other.expected);
         self.most = self.most.saturating_add(other.most);
@@ -43,10 +63,10 @@ impl Tokens {
 
 /// Reads a text once, and finds its tokens by facts about the encoding that fit in 60 kB.
 ///
-/// A text is taken as the encoding's pattern splits it, as far as ASCII goes. A common word is exactly one token. For
-/// everything else `most` counts the longest cut that a vocabulary could leave (`cuts`), a character that is not
-/// ASCII by the tokens that can begin in it, and nothing at more than its bytes. So prose of rare words, code in
-/// capitals, and other alphabets come out wider than they are, and no text too low.
+/// A common word is exactly one token. For everything else `most` counts the longest cut
+/// that a vocabulary could leave ([`cuts`]), a character that is not ASCII by the tokens
+/// that can begin in it, and nothing at more than its bytes. So prose of rare words, code
+/// in capitals, and other alphabets come out wider than they are, and no text too low.
 pub(super) fn tokens(encoding: Encoding, text: &str) -> Tokens {
     let mut reader = Reader {
         encoding,
@@ -76,10 +96,12 @@ pub(super) fn tokens(encoding: Encoding, text: &str) -> Tokens {
     Tokens { expected: reader.eighths.div_ceil(8).min(most), most }
 }
 
+/// The state of one reading.
 struct Reader<'a> {
     encoding: Encoding,
     text: &'a str,
     bytes: &'a [u8],
+    /// The most tokens so far.
     cuts: Cuts,
     /// Eighths of a token, most likely.
     eighths: u64,
@@ -100,6 +122,7 @@ enum Before {
 }
 
 impl Reader<'_> {
+    /// The byte at a place; `None` at the end.
     #[inline]
     fn byte(&self, at: usize) -> Option<u8> {
         self.bytes.get(at).copied()
@@ -112,10 +135,12 @@ impl Reader<'_> {
         at.wrapping_add(rest.iter().take_while(|byte| is_in(**byte)).count())
     }
 
+    /// Adds to what is expected.
     fn likely(&mut self, eighths: u64) {
         self.eighths = self.eighths.saturating_add(eighths);
     }
 
+    /// What stands before a word that begins there.
     fn before(&self, at: usize) -> Before {
         let back = |count: usize| at.checked_sub(count).and_then(|at| self.byte(at));
         match back(1) {
@@ -128,7 +153,9 @@ impl Reader<'_> {
         }
     }
 
-    /// Letters, and the contraction behind them; of `o200k` each capital behind a small letter begins a piece.
+    /// Reads letters, and the contraction behind them; returns where they end.
+    ///
+    /// In `o200k` a capital behind a small letter begins a piece: `camelCase` is two.
     fn word(&mut self, at: usize, before: Before) -> usize {
         let first = if before == Before::Blank { at.wrapping_add(1) } else { at };
         let end = self.run(first, |byte| byte.is_ascii_alphabetic());
@@ -157,13 +184,17 @@ impl Reader<'_> {
         contraction
     }
 
-    /// The end of the letters up to a capital behind a small one.
+    /// Where the letters end before a capital that stands behind a small one.
     fn hump(&self, from: usize, end: usize) -> usize {
         let letters = self.bytes.get(from..end).unwrap_or_default();
         let turn = letters.windows(2).position(|two| matches!(two, [b'a'..=b'z', b'A'..=b'Z']));
         turn.map_or(end, |at| from.wrapping_add(at).wrapping_add(1))
     }
 
+    /// Counts the letters of one piece: as a known word, or by cuts.
+    ///
+    /// `is_end`: the piece ends with these letters, so that what is known of the word
+    /// applies.
     fn letters(&mut self, from: usize, letters: std::ops::Range<usize>, before: Before, is_end: bool) {
         let word = self.bytes.get(letters.clone()).unwrap_or_default();
         let form = match before {
@@ -205,7 +236,7 @@ impl Reader<'_> {
         at.wrapping_add(bytes)
     }
 
-    /// Three digits are a piece and a token.
+    /// Reads digits: three are a piece, and a token.
     fn digits(&mut self, at: usize) -> usize {
         let end = self.run(at, |byte| byte.is_ascii_digit());
         let length = u64::try_from(end.wrapping_sub(at)).unwrap_or(u64::MAX);
@@ -218,7 +249,7 @@ impl Reader<'_> {
         end
     }
 
-    /// Signs, and characters that do not print.
+    /// Reads signs, and characters that do not print.
     fn signs(&mut self, at: usize) -> usize {
         let end = self.run(at, is_sign);
         if at.checked_sub(1).and_then(|before| self.byte(before)) != Some(b' ') {
@@ -242,7 +273,8 @@ impl Reader<'_> {
         end
     }
 
-    /// One sign, several times.
+    /// Counts one sign that stands there several times: by cuts up to three, by the longest
+    /// token of that sign beyond.
     fn repeated(&mut self, from: usize, to: usize) -> usize {
         let length = to.wrapping_sub(from);
         if length < 4 {
@@ -256,7 +288,11 @@ impl Reader<'_> {
         to
     }
 
-    /// Tokens that lie inside so many of the same character: two neighbours are longer than the longest token.
+    /// The most tokens that lie inside so many of the same character.
+    ///
+    /// Two neighbouring tokens are together longer than the longest token, else they would
+    /// be one. So `length` characters hold at most two tokens for each `longest + 1` of
+    /// them, and one more.
     fn same(&self, at: usize, length: usize) -> u64 {
         let longest = Known::facts(self.encoding).repeats(self.byte(at).unwrap_or(0));
         let pairs = length.checked_div(longest.wrapping_add(1)).unwrap_or(0);
@@ -264,7 +300,7 @@ impl Reader<'_> {
         u64::try_from(tokens).unwrap_or(u64::MAX)
     }
 
-    /// A character that is not ASCII, by itself.
+    /// Counts a character that is not ASCII, by itself.
     fn character(&mut self, at: usize) -> usize {
         let Some(character) = self.text.get(at..).and_then(|rest| rest.chars().next()) else { return at };
         let tokens = Known::facts(self.encoding).begin(self.bytes, at, character);
@@ -281,10 +317,11 @@ impl Reader<'_> {
     }
 }
 
-/// What stands before a word in one piece with it, in both vocabularies, and leaves it one token.
+/// Characters that may stand before a word in one piece with it, in both vocabularies, and
+/// leave the word one token.
 const PREFIXES: [char; 7] = ['“', '‘', '’', '—', '–', '…', '«'];
 
-/// Neither letter nor mark nor digit: a word ends before it.
+/// Whether a word ends before that character: it is neither letter nor mark nor digit.
 fn is_mark_of_text(character: char) -> bool {
     matches!(character, '\u{A0}' | '«' | '»' | '\u{2010}'..='\u{2027}' | '\u{3001}' | '\u{3002}' | '\u{FF0C}')
 }

@@ -1,4 +1,12 @@
-//! How many tokens is a text of which pieces were seen, at most, where its model's family is known?
+//! How many tokens is a text of which pieces were seen, at most, where its model's family
+//! is known?
+//!
+//! A stream shows its answer in pieces that end anywhere. Counting each piece would count a
+//! word that is cut twice. So what is kept is the open run (letters, blanks) at the end of
+//! what was seen: a further piece goes on with it, and the sum is the same wherever the
+//! text is cut. For example, `"hello world"` is two runs of five letters at three letters a
+//! token, 2 + 2, and one blank that belongs to the word behind it: at most 4. The
+//! vocabulary says 2.
 
 #[cfg(feature = "tiktoken")]
 use super::family::{Encoding, Family};
@@ -6,16 +14,21 @@ use super::profile::Profile;
 
 /// Counts generated text as it flows by, in pieces that need not end where tokens do.
 ///
-/// While it flows it is counted by kinds of characters, a few nanoseconds a piece: never
-/// less than a vocabulary was seen to make of it, and for prose about half more. An
-/// OpenAI model's own vocabulary counts it exactly, but only once somebody asks at its
-/// end: most streams say their usage, and then nobody does.
+/// While text flows it is counted by kinds of characters, a few nanoseconds a piece: never
+/// less than a vocabulary was seen to make of it, and for prose about half more. An OpenAI
+/// model's own vocabulary counts it exactly, but only if somebody asks at its end: most
+/// streams report their usage, and then nobody does.
 #[derive(Clone, Debug)]
 pub(crate) struct SeenText {
+    /// The family's tokens for each of ours, in millionths; never below a million.
     text_ppm: u32,
+    /// Bytes so far: the count is never above them.
     bytes: u64,
+    /// Tokens of all runs that have ended.
     tokens: u64,
+    /// The run that may go on with the next piece.
     run: Run,
+    /// The model's own vocabulary, if it is built in.
     #[cfg(feature = "tiktoken")]
     own: Option<Own>,
 }
@@ -29,6 +42,7 @@ struct Run {
     capitals: u64,
 }
 
+/// What a character belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Latin,
@@ -42,7 +56,9 @@ enum Kind {
 #[derive(Clone, Debug)]
 struct Own {
     encoding: Encoding,
+    /// Text that is not counted yet, at most a stretch and a piece.
     text: String,
+    /// Tokens of the stretches that were counted.
     counted: u64,
 }
 
@@ -51,7 +67,7 @@ struct Own {
 const STRETCH_BYTES: usize = 64 << 10;
 
 impl SeenText {
-    /// A count for that model; `None` where nobody measured what its family makes of a text.
+    /// A count for that model; `None` if nobody measured what its family makes of a text.
     pub(crate) fn of(model: &str) -> Option<Self> {
         let profile = Profile::of(model);
         if matches!(profile.name, "other" | "agent") {
@@ -72,7 +88,7 @@ impl SeenText {
         })
     }
 
-    /// Takes note of a further piece.
+    /// Adds a further piece.
     pub(crate) fn push(&mut self, piece: &str) {
         self.bytes = self.bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
         for character in piece.chars() {
@@ -101,7 +117,7 @@ impl SeenText {
         self.counted().unwrap_or_else(|| self.at_most())
     }
 
-    /// The same where it is counted by the model's own vocabulary, and nothing else.
+    /// The same if the model's own vocabulary counts it, and nothing else.
     pub(crate) fn counted(&mut self) -> Option<u64> {
         #[cfg(feature = "tiktoken")]
         {
@@ -115,6 +131,7 @@ impl SeenText {
         None
     }
 
+    /// Adds a character to the run, or ends the run and begins another.
     fn add(&mut self, character: char) {
         let kind = kind(character);
         if kind == self.run.kind {
@@ -133,6 +150,7 @@ impl SeenText {
 }
 
 impl Run {
+    /// The most tokens of a run, were it to end here.
     fn tokens(self) -> u64 {
         match self.kind {
             _ if self.length == 0 => 0,
@@ -145,6 +163,7 @@ impl Run {
     }
 }
 
+/// The kind of a character. A letter beyond ASCII is counted by itself.
 fn kind(character: char) -> Kind {
     match character {
         'a'..='z' | 'A'..='Z' => Kind::Latin,
@@ -175,8 +194,10 @@ impl Own {
     }
 }
 
-/// Whether so many bytes may be no more than `most` tokens. More than eight bytes for each token are seen in no
-/// language: who sends them has passed its limit.
+/// Whether so many bytes may be no more than `most` tokens.
+///
+/// No language has more than eight bytes for each token: whoever sends more has passed its
+/// limit.
 pub(crate) fn keeps_to_limit(bytes: u64, most: u64) -> bool {
     const BYTES_PER_TOKEN_MAX: u64 = 8;
     bytes <= most.saturating_mul(BYTES_PER_TOKEN_MAX)

@@ -1,9 +1,14 @@
 //! How long does a sound or a film play, by its own bytes?
 //!
-//! Where the bytes themselves say how long they play (samples of a known width, frames that each say their length),
-//! all that are there count, whatever a header claims. A container that keeps the times of its samples in a table is
-//! held to the longest of all its tables, which is what a player goes by. What is not known here (WebM, free formats,
-//! other codecs) has no length.
+//! Sound is billed by the second, and a header may say anything. So if the bytes themselves
+//! say how long they play (samples of a known width, frames that each say their length),
+//! all that are there count, whatever a header claims. A container that keeps the times of
+//! its samples in a table is held to the longest of all its tables, which is what a player
+//! goes by. What is not known here (WebM, free formats, other codecs) has no length, and
+//! takes the model's largest input.
+//!
+//! For example, 88,200 bytes of one channel, 16 bits and 44,100 samples a second play one
+//! second, however few bytes of data the header of the WAVE file claims.
 
 mod boxes;
 mod flac;
@@ -38,7 +43,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Clip> {
     }
 }
 
-/// No sound that people send has more samples a second.
+/// No sound that people send has more samples a second. More would make any file short.
 const RATE_MOST: u64 = 192_000;
 
 /// So many samples at that many a second, in milliseconds; what is begun counts whole.

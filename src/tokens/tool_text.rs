@@ -1,4 +1,22 @@
 //! What does a provider make of a tool's description before the model reads it?
+//!
+//! A model does not read the JSON that a request sends. OpenAI writes each function as a
+//! TypeScript type, most others show JSON without its envelope. The shown text is mostly
+//! shorter than what is sent, so counting the sent JSON holds too much. For example, OpenAI's
+//! models read
+//!
+//! ```text
+//! // Tells the weather.
+//! type weather = (_: {
+//! // Which city.
+//! city: string,
+//! unit?: "c" | "f", // default: "c"
+//! }) => any;
+//! ```
+//!
+//! for a schema in JSON. What cannot be understood is never shortened: it
+//! counts as it is written. And nothing here grows without end: a schema may refer to
+//! itself, so depth, text and members have limits.
 
 use std::collections::HashSet;
 
@@ -13,7 +31,7 @@ pub(super) enum Tool<'d> {
     Own(OwnTool),
 }
 
-/// A function's name, what it is for, and the schema of its arguments.
+/// A function's name, its description, and the schema of its arguments.
 pub(super) struct Function<'d> {
     name: Option<Node<'d>>,
     description: Option<Node<'d>>,
@@ -22,15 +40,17 @@ pub(super) struct Function<'d> {
 
 /// Deeper schemas are cut off: a reference may name itself.
 const DEPTH_MAX: usize = 16;
-/// References may say much with few bytes: so many of text for each of a schema.
+/// References may say much with few bytes, so the text has a limit: so many bytes for each
+/// byte of the schema.
 const GROWTH_MAX: usize = 4;
-/// No tool has more members; one that had is no function that could be written down as one.
+/// No tool has more members. An object that has more is taken for one whose names are
+/// doubled, and counts as it is written.
 const MEMBERS_MAX: usize = 32;
-/// More required fields than these are written as if they were not: it is one sign.
+/// More required fields than these are written as optional: it is one sign each.
 const REQUIRED_MAX: usize = 1_000;
 
 impl<'d> Tool<'d> {
-    /// Reads a description in any provider's envelope; none where it is no JSON object.
+    /// Reads a description in any provider's envelope; `None` if it is no JSON object.
     pub(super) fn read(document: &'d Document<'d>) -> Option<Self> {
         let envelope = Some(document.root()).filter(Node::is_object)?;
         let inner = ["function", "toolSpec", "custom"]
@@ -55,7 +75,7 @@ impl<'d> Tool<'d> {
     }
 }
 
-/// Whether two members of an object have one name, or nobody looks as there are so many.
+/// Whether two members of an object have one name, or there are too many to look.
 fn is_doubled(object: Node<'_>) -> bool {
     let mut rest = object.children();
     if rest.clone().nth(MEMBERS_MAX).is_some() {
@@ -69,6 +89,7 @@ fn is_doubled(object: Node<'_>) -> bool {
     false
 }
 
+/// The schema of the arguments, under whatever name an API gives it.
 fn parameters(fields: Node<'_>) -> Option<Node<'_>> {
     const FIELDS: [&str; 6] = [
         "parameters",
@@ -130,14 +151,17 @@ struct Writer<'d> {
 }
 
 impl<'d> Writer<'d> {
+    /// Adds a text.
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
+    /// Whether nothing more is written: too deep, or too long.
     fn is_full(&self, depth: usize) -> bool {
         depth > DEPTH_MAX || self.text.len() > self.limit.saturating_add(4_096)
     }
 
+    /// Writes a description, each line behind `//`.
     fn comment(&mut self, text: &str) {
         for line in text.lines() {
             self.push("// ");
@@ -146,6 +170,7 @@ impl<'d> Writer<'d> {
         }
     }
 
+    /// Writes an object's properties as fields.
     fn object(&mut self, schema: Node<'d>, depth: usize) {
         self.push("{\n");
         let required = schema.get("required").into_iter().flat_map(|required| required.children());
@@ -167,6 +192,7 @@ impl<'d> Writer<'d> {
         self.push("}");
     }
 
+    /// Writes the type that a schema stands for; `any` if it says none.
     fn kind(&mut self, schema: Node<'d>, depth: usize) {
         let depth = depth.saturating_add(1);
         if self.is_full(depth) {
@@ -216,6 +242,7 @@ impl<'d> Writer<'d> {
         Some(at)
     }
 
+    /// Writes choices with `|` between them.
     fn union(&mut self, choices: Node<'d>, mut each: impl FnMut(&mut Self, Node<'d>)) {
         for (place, choice) in choices.children().enumerate() {
             if place > 0 {
@@ -225,6 +252,7 @@ impl<'d> Writer<'d> {
         }
     }
 
+    /// Writes a type by its name.
     fn named(&mut self, kind: &str, schema: Node<'d>, depth: usize) {
         match kind {
             "array" | "ARRAY" => {

@@ -1,4 +1,15 @@
 //! Which part of a conversation is left out, so that its prompt fits?
+//!
+//! 1. [`conversation`] reads the list of messages into turns, and joins turns that share a
+//!    tool call.
+//! 2. [`order`] lists what may go, in the order in which it goes.
+//! 3. [`search`] finds the fewest that must go, by measuring shorter bodies.
+//! 4. [`bound`] checks whether Claude would take the result.
+//! 5. [`told`] says what is missing.
+//!
+//! The body is changed in one place and at the end, by cutting whole messages out of its
+//! bytes. So a conversation that does not fit is untouched, and every byte that stays is as
+//! it was.
 
 mod bound;
 mod conversation;
@@ -22,38 +33,50 @@ use crate::{Error, ErrorKind};
 impl RequestShape {
     /// Leaves old parts of a request's conversation out, until its prompt fits.
     ///
-    /// `body` is a request's JSON as it is sent, of OpenAI's chat or Responses, Anthropic's Messages, Gemini, Bedrock's
-    /// Converse, Cohere's second chat, or whoever speaks one of those languages. Whole messages are removed with their
-    /// commas, and no other byte changes. The answer is exact: the new body was measured, and with the part that was left
-    /// out last it was measured too, and did not fit, or its API would not have taken it. [`Trim`] says what is left out
-    /// first.
+    /// `body` is a request's JSON as it is sent, of OpenAI's chat or Responses, Anthropic's
+    /// Messages, Gemini, Bedrock's Converse, Cohere's second chat, or whoever speaks one of
+    /// those languages. Whole messages are removed with their commas, and no other byte
+    /// changes. The answer is exact: the new body was measured, and with the part that was
+    /// left out last it was measured too, and did not fit, or its API would not have taken
+    /// it. [`Trim`] says what is left out first.
     ///
-    /// Always kept are the system's and developer's messages wherever they stand, tool definitions, and the last turn: the
-    /// last messages of the user with all that follows, open tool calls included; [`Trim::Tools`] alone leaves answered
-    /// rounds of it out, and keeps the newest three. A turn begins with a message of the
-    /// user that does not follow another one, and that answers no tool call. A call and its results go or stay
-    /// together: turns that share one are one. An image goes with its message, a thought with what follows it. A
-    /// turn that holds a summary made by the provider (`compaction`) stays.
+    /// # What always stays
+    /// - The system's and developer's messages wherever they stand, and tool definitions.
+    /// - The last turn: the last messages of the user with all that follows, open tool
+    ///   calls included. [`Trim::Tools`] alone leaves answered rounds of it out, and keeps
+    ///   the newest three.
+    /// - A turn that holds a summary made by the provider (`compaction`).
     ///
-    /// Two rules are Anthropic's. A turn in which its system speaks in mid-conversation stays, because that message must
-    /// stand between the user's and the model's. And from version 5.1 on Claude's thoughts are bound to what stands before
-    /// them: none is left behind a gap. Then more is left out until no such thought is, and where one stands in the last
-    /// turn nothing can be, unless the request says `"drop_block"` in `thinking.block_binding.prefix_mismatch_behavior`.
+    /// A turn begins with a message of the user that does not follow another one, and that
+    /// answers no tool call. A call and its results go or stay together: turns that share
+    /// one are one. An image goes with its message, a thought with what follows it.
     ///
-    /// Nothing is left out of a body that is not trimmed: it stays as it is, byte for byte, also where even the least
-    /// does not fit. That is an answer, [`Trimming::NeverFits`]. What a provider keeps under an id
-    /// (`previous_response_id`) is neither seen nor trimmed, and no such request fits by its estimate.
+    /// # Two rules of Anthropic's
+    /// - A turn in which its system speaks in mid-conversation stays, because that message
+    ///   must stand between the user's and the model's.
+    /// - From version 5.1 on Claude's thoughts are bound to what stands before them: none
+    ///   is left behind a gap. Then more is left out until no such thought is, and if one
+    ///   stands in the last turn, nothing can be, unless the request says `"drop_block"` in
+    ///   `thinking.block_binding.prefix_mismatch_behavior`.
     ///
-    /// It reads the body a few times, at most about twice the logarithm of the number of turns: 500 messages of 500 kB
-    /// take a millisecond with [`ByteBoundEstimator`](crate::tokens::ByteBoundEstimator), 5,000 some thirty.
+    /// # What it does not do
+    /// If even the least does not fit, the body stays as it is, byte for byte. That is an
+    /// answer, [`Trimming::NeverFits`]. What a provider keeps under an id
+    /// (`previous_response_id`) is neither seen nor trimmed, and no such request fits by
+    /// its estimate. A cache that the provider keeps of the prompt's beginning is of no use
+    /// behind the first message that is missing.
     ///
-    /// A cache that the provider keeps of the prompt's beginning is of no use behind the first message that is missing.
+    /// It reads the body a few times, at most about twice the logarithm of the number of
+    /// turns: 500 messages of 500 kB take a millisecond with
+    /// [`ByteBoundEstimator`](crate::tokens::ByteBoundEstimator), 5,000 some thirty.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) where the body is not a JSON object, is larger than 32
-    /// MiB, or can be read in two ways: a name stands twice in it. [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) where it
-    /// holds no conversation that is known here: no single list of messages, more than 100,000 of them, an unknown role;
-    /// and where a thought that stays is bound to what would have to go.
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable) if the body is not a JSON
+    /// object, is larger than 32 MiB, or can be read in two ways: a name stands twice in
+    /// it. [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if it holds no
+    /// conversation that is known here (no single list of messages, more than 100,000 of
+    /// them, an unknown role), and if a thought that stays is bound to what would have to
+    /// go.
     ///
     /// # Example: the oldest turns are left out until the prompt fits
     /// ```
@@ -107,7 +130,8 @@ impl RequestShape {
         Ok(Trimming::Shorter(trimmed))
     }
 
-    /// The same of a body that was parsed before: whole messages are removed from its list, and nothing else changes.
+    /// Trims a body that was parsed before: whole messages are removed from its list, and
+    /// nothing else changes.
     ///
     /// # Errors
     /// As [`trim`](Self::trim).
@@ -131,6 +155,7 @@ impl RequestShape {
         Ok(trimming)
     }
 
+    /// The prompt of a body, in whatever language.
     fn prompt_in(document: &Document<'_>) -> Result<Prompt, Error> {
         Self::of_document(&super::language::ANY, document).map(|shape| shape.prompt)
     }

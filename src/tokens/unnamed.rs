@@ -1,4 +1,8 @@
 //! With what does an enforcer estimate where nobody named an estimator?
+//!
+//! Two wishes contradict each other: a default that loads nothing, and a default that does
+//! not refuse a call which would have fitted. The answer is lazy: bound by bytes, and count
+//! only a prompt whose bound was refused or decides the verdict.
 
 use std::sync::Arc;
 
@@ -16,12 +20,18 @@ pub(crate) fn estimator() -> Arc<dyn TokenEstimator> {
     Arc::new(super::ByteBoundEstimator)
 }
 
+/// The estimator of builds with a vocabulary.
 #[cfg(feature = "tiktoken")]
 mod counting {
     use crate::tokens::{Estimate, TiktokenEstimator, TokenEstimator};
     use crate::values::Prompt;
 
-    /// Counts prompts as [`TiktokenEstimator`] does, and bounds single texts by their bytes.
+    /// Counts prompts as [`TiktokenEstimator`] does, and bounds single texts by their
+    /// bytes.
+    ///
+    /// `count_text` stays the default of the trait, which is the bound: a stream asks it
+    /// for each piece of an answer, and counting pieces would load the vocabulary in every
+    /// stream.
     #[derive(Debug, Default)]
     pub(super) struct PromptCounter(TiktokenEstimator);
 

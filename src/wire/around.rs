@@ -1,4 +1,11 @@
 //! What stands around the frames of a model: Bedrock's own events, counts and wrapping?
+//!
+//! Bedrock carries models of many makers, and wraps what they say in three ways: an event
+//! by its name around the members (`{"metadata": {"usage": …}}`), its own counts beside the
+//! model's (`amazon-bedrock-invocationMetrics`), and the model's whole frame in base64
+//! (`{"bytes": "eyJ…"}`). Each of these words may also be a client's own: `metadata` is
+//! what some APIs give back as it was sent. So a word is believed only where nothing else
+//! stands beside it, and in a stream.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,14 @@
 //! Does the provider say what it charges, and is it known to say so?
+//!
+//! Three routers and sellers report money beside tokens: OpenRouter (`cost`), xAI
+//! (`cost_in_usd_ticks`) and Perplexity (`cost.total_cost`). A proxy may write a `cost` of
+//! its own into anybody's answer. So a figure counts if the caller named one of these
+//! providers; if the caller named none, it counts if it is written in a form that only
+//! these providers use.
+//!
+//! A cost of zero is no evidence: OpenRouter writes it if the caller's own key paid. Then
+//! what the provider behind it charged (`upstream_inference_cost`) counts, and the router's
+//! fee is added.
 
 use rust_decimal::Decimal;
 
@@ -11,7 +21,9 @@ const TRUSTED: [&str; 5] = ["openrouter", "xai", "x-ai", "x_ai", "perplexity"];
 /// What was said about money.
 #[derive(Clone, Debug)]
 pub(super) struct CostSeen {
+    /// Whether the named provider is known to report what it charges.
     trust: Trust,
+    /// The last figure that was read, in USD.
     usd: Option<Decimal>,
     /// Only these providers write it this way, so the form says who speaks.
     has_signature: bool,
@@ -50,6 +62,7 @@ impl CostSeen {
         self.usd(text);
     }
 
+    /// xAI's figure, in ticks of 1e-10 USD: `1176500` is 0.00011765 USD.
     pub(super) fn ticks(&mut self, text: &[u8]) {
         self.has_signature = true;
         let ticks = decimal(text).and_then(|ticks| {
@@ -64,6 +77,7 @@ impl CostSeen {
         self.has_signature = true;
     }
 
+    /// Whether the caller's own key paid for the model.
     pub(super) fn own_key(&mut self, own: bool) {
         self.signature();
         self.own_key = own;
@@ -101,7 +115,7 @@ impl CostSeen {
     }
 }
 
-/// The literal, never through a float.
+/// The number as it is written, never through a float.
 fn decimal(text: &[u8]) -> Option<Decimal> {
     let text = std::str::from_utf8(text).ok()?;
     if text.contains(['e', 'E']) { Decimal::from_scientific(text).ok() } else { text.parse().ok() }

@@ -1,4 +1,15 @@
 //! When is an answer over, and what is kept of it?
+//!
+//! Three kinds of document come one after another and look alike: frames of one answer, of
+//! which the last figure counts; answers of a session, each of which is billed; lines of a
+//! batch, each of which is billed too. What tells them apart is the event's name, or that
+//! the document says that it is one of a batch. An answer that ended is kept with its lines
+//! and its cost, under its id, so that one shown twice takes its own place and is billed
+//! once.
+//!
+//! For example, a realtime session sends `response.done` for each answer: two of them with
+//! 10 and 20 tokens are two lines, 30 tokens in all. A stream that says 10 tokens and later
+//! 20 of one answer is one line of 20.
 
 use std::collections::HashMap;
 
@@ -12,7 +23,8 @@ use super::report::{Purpose, TextSeen, UsageLine};
 use super::shown::Told;
 use super::tools::ToolItems;
 
-/// Ended answers of a session that are kept apart; what ends after them is added to the last one.
+/// Ended answers of a session that are kept apart; what ends after them is added to the
+/// last one, so that memory ends and no money is lost.
 const ANSWERS_MAX: usize = 1_024;
 /// The same of a log, which is read at once.
 pub(super) const ANSWERS_IN_A_LOG_MAX: usize = 16_384;
@@ -44,7 +56,8 @@ pub(super) fn ends_an_answer(kind: &[u8]) -> bool {
 #[derive(Clone, Debug)]
 pub(super) struct Ended {
     answers: Vec<EndedAnswer>,
-    /// Where the answer of an id stands, so that one shown again takes its place.
+    /// Where the answer of an id stands, so that the same answer shown again takes its
+    /// place.
     places: HashMap<CompactString, usize>,
     /// The model of the last one.
     pub(super) model: Option<CompactString>,
@@ -89,10 +102,13 @@ impl Ended {
         answers.map(|(_, answer)| answer.cost).try_fold(own, |sum, cost| sum.checked_add(cost?))
     }
 
+    /// Whether no more answers are kept apart.
     fn is_full(&self) -> bool {
         self.answers.len() >= self.answers_max
     }
 
+    /// Keeps an answer: in the place of the one with its id, as a new one, or added to the
+    /// last.
     fn push(&mut self, id: Option<&CompactString>, answer: EndedAnswer) {
         let place = id.and_then(|id| self.places.get(id)).copied();
         if let Some(shown) = place.and_then(|place| self.answers.get_mut(place)) {
@@ -119,7 +135,8 @@ impl Ended {
 }
 
 impl Reader {
-    /// Settles what a frame meant. One that broke off ended no answer, whatever its name.
+    /// Draws the conclusions of a frame that was read. One that broke off ended no answer,
+    /// whatever its name.
     pub(super) fn end_frame(&mut self, is_whole: bool) {
         self.settle_text();
         self.usage_frames = self.usage_frames.wrapping_add(u32::from(self.frame.has_usage));

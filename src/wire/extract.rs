@@ -1,4 +1,8 @@
 //! What did a call use, by the body and the headers of its answer?
+//!
+//! A body is one document, or several: a list, the lines of a batch's output, a stream that
+//! somebody collected. It is tried as one document first. If that fails, the reader is put
+//! back to where it was, and the body is cut into documents as a stream would be.
 
 use super::ending::ANSWERS_IN_A_LOG_MAX;
 use super::fields::{Field, count};
@@ -9,30 +13,45 @@ use crate::{Error, ErrorKind};
 
 /// Reads the usage out of a whole body and its headers.
 ///
-/// The provider is named as in a price table (`"openai"`); it matters only for
-/// whether a reported cost is believed, and may be left out. The body's own
-/// form says which API it is; a list, the lines of a batch's output, or a stream
-/// that was collected is read document by document.
-/// Headers are asked only for what Bedrock counts in them.
+/// Name the provider as in a price table (`"openai"`), or leave it out: the name matters
+/// only for whether a reported cost is believed. The body's own form says which API it is.
+/// A list, the lines of a batch's output, or a stream that was collected is read document
+/// by document. Of the headers only what Bedrock counts in them is read.
 ///
-/// An error body gives a report that names the error and carries no line,
-/// unless usage came beside it.
+/// An error body gives a report that names the error and carries no line, unless usage came
+/// beside the error.
 ///
 /// # Errors
-/// [`ErrorKind::Unreadable`] where the body is not JSON and no header carries
-/// usage. Whether such a call was billed is unknown; it is not known to be free.
+/// [`ErrorKind::Unreadable`] if the body is not JSON and no header carries usage. Whether
+/// such a call was billed is unknown; it is not known to be free.
 ///
-/// # Example: what Bedrock counts beside the cache is added up
+/// # Example: what Bedrock counts in headers is added up
 /// ```
 /// use token_budget::wire::extract;
 ///
 /// let headers = [("X-Amzn-Bedrock-Input-Token-Count", "26"), ("x-amzn-bedrock-output-token-count", "42")];
 /// let report = extract(Some("bedrock"), br#"{"completions": []}"#, headers)?;
-/// assert_eq!(report.usage().and_then(|usage| usage.total()), Some(68));
+/// assert_eq!(report.usage().and_then(|usage| usage.total()), Some(26 + 42));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+///
+/// # Example: an error is a report without lines, and what is no JSON is an error
+/// ```
+/// use token_budget::wire::extract;
 ///
 /// let error = extract(None, br#"{"error": {"type": "overloaded_error", "message": "try later"}}"#, [])?;
 /// assert_eq!((error.error.as_deref(), error.lines.len()), (Some("overloaded_error"), 0));
 /// assert!(extract(None, b"<html>", []).is_err());
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+///
+/// # Example: a cost is believed only of a provider that is known to charge it
+/// ```
+/// use token_budget::wire::extract;
+///
+/// let body = br#"{"usage": {"prompt_tokens": 9, "completion_tokens": 1, "cost": 0.00183}}"#;
+/// assert_eq!(extract(Some("openrouter"), body, [])?.cost, Some("0.00183".parse().unwrap()));
+/// assert_eq!(extract(Some("openai"), body, [])?.cost, None); // whatever a proxy wrote there
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 pub fn extract<'h>(
@@ -60,7 +79,8 @@ pub fn extract<'h>(
     }
 }
 
-/// One document, else several: a list, lines of a batch, a stream that somebody collected.
+/// Reads one document, else several: a list, lines of a batch, a stream that somebody
+/// collected.
 fn read_body(reader: &mut Reader, body: &[u8]) -> Option<()> {
     let before = reader.clone();
     let text = body.strip_prefix(b"\xEF\xBB\xBF".as_slice()).unwrap_or(body).trim_ascii_start();
@@ -71,7 +91,8 @@ fn read_body(reader: &mut Reader, body: &[u8]) -> Option<()> {
     read_list(reader, body)
 }
 
-/// Bedrock counts in headers, for models whose own body says nothing; the body goes before them.
+/// Reads what Bedrock counts in headers, for models whose own body says nothing; what the
+/// body says goes before it. Returns whether there was anything.
 fn read_headers<'h>(reader: &mut Reader, headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> bool {
     const NAMES: [(&str, Field); 4] = [
         ("x-amzn-bedrock-input-token-count", Field::Input),
@@ -107,6 +128,7 @@ pub(crate) fn heard(provider: Option<&str>, body: &[u8]) -> String {
     reader.heard.map(|heard| heard.all).unwrap_or_default()
 }
 
+/// Reads a body as the documents of a stream.
 fn read_list(reader: &mut Reader, body: &[u8]) -> Option<()> {
     reader.is_stream = true;
     reader.weighs_runs = true;

@@ -1,6 +1,14 @@
 //! Which figures can a provider report, before anything is added up?
+//!
+//! Reading and understanding are two steps. A [`Field`] is a figure under the meaning of
+//! its name alone: `prompt_tokens` is not yet an input, since caches may be inside or
+//! beside it. [`Figures`] holds the last value of each field; `normal` then makes one usage
+//! of all of them, when the totals are known.
+//!
+//! Numbers are read as decimal text: `12`, `12.0`, `1.2e1` and `"12"` are twelve. What
+//! cannot be a count (negative, larger than 2^40, no number) is no count, and never zero.
 
-/// One figure as a provider reports it. What contains what is settled in `normal`.
+/// One figure as a provider reports it. `normal` decides which figure contains which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     /// Input in OpenAI's chat form, in which caches are inside.
@@ -9,10 +17,12 @@ pub(super) enum Field {
     CompletionTokens,
     /// Input in any other form, in which caches named apart are beside it.
     Input,
+    /// Output in any other form.
     Output,
     /// Input and output under names of a third generation, in camel case or counted by Google.
     InputOther,
     OutputOther,
+    /// The provider's own sum of input and output.
     Total,
     /// Only a count was asked for.
     Counted,
@@ -22,8 +32,11 @@ pub(super) enum Field {
     /// Cache reads and writes in fields of their own.
     CacheRead,
     CacheWritten,
+    /// Cache writes at Anthropic's default lifetime.
     Written5m,
+    /// Cache writes for an hour.
     Written1h,
+    /// Reasoning in the details of output: inside it.
     Reasoning,
     /// Reasoning named beside the output and not in its details: inside it, unless there is more of it.
     ReasoningApart,
@@ -31,22 +44,28 @@ pub(super) enum Field {
     Thoughts,
     /// What tools brought into the prompt, beside it (Gemini).
     ToolPrompt,
+    /// Input by modality, inside the input.
     InputAudio,
     InputImage,
     InputVideo,
+    /// Cached input by modality.
     CachedAudio,
     CachedImage,
     CachedVideo,
+    /// Output by modality, inside the output.
     OutputAudio,
     OutputImage,
     OutputVideo,
+    /// Tokens of cited pages (Perplexity).
     Citation,
     /// Units that Cohere bills, which are fewer than the tokens it saw.
     BilledInput,
     BilledOutput,
     BilledImageTokens,
     BilledImages,
+    /// Cohere's units of ranking.
     SearchUnit,
+    /// Uses of tools, each billed by the piece.
     WebSearch,
     /// Searches of posts, billed like those of the web (xAI).
     PostSearch,
@@ -56,7 +75,9 @@ pub(super) enum Field {
     DocumentSearch,
     CodeExecution,
     ImageGeneration,
+    /// Pages that were read (Mistral).
     Page,
+    /// Sound by its length, in milliseconds.
     AudioMs,
 }
 
@@ -69,19 +90,24 @@ pub(super) struct Figures {
 }
 
 impl Figures {
+    /// How many fields there are: the last one's number and one.
     const COUNT: usize = Field::AudioMs as usize + 1;
 
+    /// Nothing was reported.
     pub(super) const NONE: Self = Self { counts: [None; Self::COUNT], here: 0 };
 
+    /// A figure; `None` if it was not reported.
     #[inline]
     pub(super) fn get(&self, field: Field) -> Option<u64> {
         self.counts.get(field as usize).copied().flatten()
     }
 
+    /// A figure, for a sum to which what is missing adds nothing.
     pub(super) fn or_zero(&self, field: Field) -> u64 {
         self.get(field).unwrap_or(0)
     }
 
+    /// Sets a figure, whatever was there.
     #[inline]
     pub(super) fn set(&mut self, field: Field, count: u64) {
         if let Some(slot) = self.counts.get_mut(field as usize) {
@@ -106,18 +132,20 @@ impl Figures {
         self.here = 0;
     }
 
+    /// Forgets a figure.
     pub(super) fn clear(&mut self, field: Field) {
         if let Some(slot) = self.counts.get_mut(field as usize) {
             *slot = None;
         }
     }
 
+    /// Whether nothing was reported at all.
     pub(super) fn is_empty(&self) -> bool {
         self.counts.iter().all(Option::is_none)
     }
 }
 
-/// The largest count that is believed: a million times the longest context.
+/// The largest count that is believed: a million times a context of a million tokens.
 const COUNT_MAX: u64 = 1 << 40;
 
 /// A count as JSON writes it: `12`, `12.0`, `1.2e1`, also inside quotes. Rounded
@@ -169,6 +197,7 @@ fn scaled(text: &[u8], power: i64) -> Option<(u64, bool)> {
     value.checked_add(u64::from(rest)).map(|value| (value, !rest))
 }
 
+/// The power of ten behind an `e`; larger ones than a thousand are not believed.
 fn exponent(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     let exponent = text.strip_prefix('+').unwrap_or(text).parse::<i64>().ok()?;

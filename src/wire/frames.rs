@@ -1,8 +1,15 @@
 //! Where does one document of a stream end, and the next begin?
 //!
-//! Each framing is shown the bytes of a stream in any pieces and calls back
-//! with each document when it is whole. What lies whole in one piece is not
-//! copied; only what is left over waits in a buffer.
+//! | first byte | framing | document |
+//! |---|---|---|
+//! | `0` | AWS event stream | the payload of a frame, by its length |
+//! | `{` or `[` | JSON values | a value, or an item of the outermost list |
+//! | anything else | server-sent events | what follows `data:` |
+//!
+//! Each framing is shown the bytes of a stream in any pieces, and calls back with each
+//! document when the document is whole. What lies whole in one piece is not copied; only
+//! what is left over waits in a buffer. The invariant: the same bytes give the same
+//! documents, however they were cut into pieces.
 
 mod aws;
 mod json;
@@ -12,11 +19,11 @@ pub(super) use aws::AwsFrames;
 pub(super) use json::JsonFrames;
 pub(super) use sse::SseFrames;
 
-/// The largest frame that is read: 32 MiB, a few times the largest image an API
-/// sends. A larger one passes by unread, and the report says so.
+/// The largest frame that is read: 32 MiB, a few times the largest image that an API sends.
+/// A larger one passes by unread, and the report says so.
 const FRAME_BYTES_MAX: usize = 32 << 20;
 
-/// A document, or word that some had to be given up.
+/// A document, or the word that something else came.
 pub(super) enum Piece<'a> {
     Json(&'a [u8]),
     /// The sign that no more will come.
@@ -35,6 +42,7 @@ pub(super) enum Framing {
 }
 
 impl Framing {
+    /// A stream of which nothing came.
     pub(super) const fn new() -> Self {
         Self::Unknown(Vec::new())
     }
@@ -64,6 +72,7 @@ impl Framing {
         }
     }
 
+    /// Hands bytes to the framing that was recognised.
     fn framed(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) {
         match self {
             Self::Unknown(_) => {}

@@ -1,4 +1,8 @@
 //! Which words went by? Only for who asks: counting lengths needs no copy.
+//!
+//! Text is kept as it is read, and may have to be taken back: a part says behind its text
+//! that it was a thought, a tool's result stands among what was generated, an event repeats
+//! what was told in pieces. So the length before is noted, and the text is cut back to it.
 
 use smallvec::SmallVec;
 
@@ -6,7 +10,7 @@ use super::json::{Cursor, Kind, Raw};
 use super::reader::Reader;
 use super::vocabulary::At;
 
-/// The text that came since it was last taken.
+/// The text that came since somebody last took it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heard {
     /// Everything generated: the answer, reasoning, arguments of tools.
@@ -20,6 +24,7 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// Keeps a text: of all, and of the answer unless it is hidden.
     pub(super) fn hear(&mut self, text: Raw<'_>, hidden: bool) {
         let from = self.all.len();
         text.unescape_into(&mut self.all);
@@ -35,6 +40,7 @@ impl Heard {
         }
     }
 
+    /// Which choice speaks now.
     fn speaker(&self) -> u32 {
         self.turns.last().map_or(0, |(_, choice)| *choice)
     }
@@ -98,6 +104,7 @@ impl Heard {
         self.answer.truncate(length);
     }
 
+    /// Forgets what was taken; who speaks stays known.
     pub(super) fn clear(&mut self) {
         let speaker = self.speaker();
         self.turns.clear();
@@ -133,7 +140,8 @@ fn index(mut choice: Cursor<'_>) -> u32 {
     index
 }
 
-/// Takes out what lies between that place and the last bytes.
+/// Takes out what lies between that place and the last bytes. If a character would be cut,
+/// more is kept.
 fn cut(text: &mut String, from: usize, last: u64) {
     let last = usize::try_from(last).unwrap_or(usize::MAX);
     let to = text.len().saturating_sub(last).max(from);

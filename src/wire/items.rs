@@ -1,4 +1,8 @@
 //! What do the items of an answer say: blocks, calls of tools, parts that are thoughts?
+//!
+//! What an item is may stand behind its text, since members of an object have no order. So
+//! its text is counted as if it were generated, and the count of before is restored if the
+//! item turns out to be a tool's result, or shifted if it was a thought.
 
 use super::json::{Cursor, Kind};
 use super::reader::{EventName, Reader};

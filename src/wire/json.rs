@@ -1,8 +1,16 @@
 //! How is one value picked out of JSON without building the rest?
 //!
-//! A cursor over bytes that steps through members and items and skips what
-//! nobody asked for. Skipping is iterative, so depth costs nothing; a value
-//! that is skipped is checked for balance, not for grammar. Nothing is copied.
+//! A cursor over bytes that steps through members and items, and skips what nobody asked
+//! for. Skipping is iterative, so depth costs nothing: a million brackets are a loop, not a
+//! stack. A value that is skipped is checked for balance, not for grammar. Nothing is
+//! copied.
+//!
+//! Only brackets of the outer kind are counted while an object is skipped, because JSON
+//! nests properly: in `{"a":[1,{"b":2}]}` the inner braces are counted, the brackets are
+//! not. Strings are passed over whole, since `"}"` ends nothing.
+//!
+//! Every step answers `None` if the text ends early. A number at the very end of the text
+//! is `None` as well: it may have broken off, and `15` may be the beginning of `1500`.
 
 use memchr::{memchr, memchr3};
 
@@ -30,6 +38,7 @@ pub(super) enum Kind {
 }
 
 impl<'a> Cursor<'a> {
+    /// A cursor at the beginning of a text.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
@@ -83,7 +92,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A name, mostly a short one, for which a plain loop is faster than a vector search.
+    /// A member's name. Most are short, and for these a plain loop is faster than a vector
+    /// search.
     #[inline]
     fn key(&mut self) -> Option<&'a [u8]> {
         let [b'"', rest @ ..] = self.rest else { return None };
@@ -97,7 +107,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A string.
+    /// Reads a string, its escapes as written.
     #[inline]
     pub(super) fn text(&mut self) -> Option<Raw<'a>> {
         self.eat(b'"')?;
@@ -163,7 +173,8 @@ impl<'a> Cursor<'a> {
         self.rest.is_empty()
     }
 
-    /// Of all brackets only those of the outer kind need counting: JSON nests properly.
+    /// Passes over an object or a list. Of all brackets only those of the outer kind need
+    /// counting, since JSON nests properly.
     fn skip_nested(&mut self, open: u8, close: u8) -> Option<()> {
         self.eat(open)?;
         let mut depth = 1_usize;
@@ -183,6 +194,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes over white space.
     #[inline]
     fn space(&mut self) {
         while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = self.rest {
@@ -190,6 +202,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes over that byte, if it comes next; says whether it did.
     #[inline]
     fn ate(&mut self, byte: u8) -> bool {
         self.space();
@@ -202,6 +215,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes over that byte; `None` if something else comes.
     #[inline]
     fn eat(&mut self, byte: u8) -> Option<()> {
         self.ate(byte).then_some(())
@@ -254,6 +268,9 @@ pub(super) fn runs_of(text: &str) -> u64 {
     runs(text.as_bytes(), false)
 }
 
+/// Bytes to leave out of a text: of each run of at least 16 equal signs that are neither
+/// letters nor digits, all but a byte for four of them. A rule of 100 dashes keeps 25 of
+/// its 100 bytes.
 fn runs(bytes: &[u8], has_escapes: bool) -> u64 {
     const RUN_MIN: u64 = 16;
     let (mut before, mut run, mut sum): (&[u8], u64, u64) = (&[], 0, 0);

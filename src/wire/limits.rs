@@ -1,11 +1,13 @@
 //! How much more does a provider allow, and when may a refused call be sent again?
+//!
+//! Providers name their limits in dozens of headers, and write a wait in half a dozen ways.
+//! One reader takes them all: [`names`] says which figure of which limit a header carries,
+//! and [`waits`] reads the time. What cannot be read is listed, not guessed, and a wait of
+//! more than a year is not believed.
 
 mod kinds;
 mod names;
 mod waits;
-
-#[cfg(test)]
-mod tests;
 
 pub use kinds::{RateLimit, RateLimitKind, RateWindow};
 
@@ -20,7 +22,7 @@ use crate::values::Timestamp;
 use names::{Field, Meaning, Slot};
 use waits::Wait;
 
-/// No provider names so many limits; what comes after is passed over.
+/// No provider names so many limits; what comes after them is passed over.
 const LIMITS_MAX: usize = 32;
 
 /// An error's body is small; a larger one is not looked into.
@@ -28,13 +30,14 @@ const BODY_BYTES_MAX: usize = 65_536;
 
 /// What the headers of one response say about the provider's own limits.
 ///
-/// These are the provider's limits, not a budget's: they tell when to slow
-/// down, and never what a call cost. All forms are read that the providers
-/// use: durations (`6ms`, `1m13.588s`), times, and bare numbers, which are
-/// seconds, or an instant in Unix seconds or milliseconds where they are too
-/// large to be a wait. Azure means milliseconds now and then: its number is read
-/// so where seconds would outlast the refill of what was used. Only headers
-/// about limits are kept.
+/// These are the provider's limits, not a budget's: they tell when to slow down, and never
+/// what a call cost. All forms that providers use are read: durations (`6ms`, `1m13.588s`),
+/// times, and bare numbers, which are seconds, or an instant in Unix seconds or
+/// milliseconds if they are too large to be a wait. Only headers about limits are kept.
+///
+/// What one gets wrong: [`try_again_at`](Self::try_again_at) says when a call *may* be
+/// sent, not when it will pass. And limits are counted by the provider for a key or an
+/// organisation, so other processes use them too.
 ///
 /// # Example: no request is left, and tokens are of no help
 /// ```
@@ -57,12 +60,48 @@ const BODY_BYTES_MAX: usize = 65_536;
 /// assert_eq!(state.unreadable, ["x-ratelimit-reset-tokens"]);
 /// # Ok::<(), token_budget::Error>(())
 /// ```
+///
+/// # Example: the provider's own word goes before its figures
+/// ```
+/// use token_budget::time::Timestamp;
+/// use token_budget::wire::RateLimitState;
+///
+/// let received: Timestamp = "2026-11-22T12:00:00Z".parse()?;
+/// let headers = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "60s"), ("retry-after", "2")];
+/// let state = RateLimitState::from_headers(headers, received);
+/// assert_eq!(state.try_again_at(), Some("2026-11-22T12:00:02Z".parse()?));
+///
+/// // Something is left, and nobody says to wait.
+/// let state = RateLimitState::from_headers([("x-ratelimit-remaining-requests", "1")], received);
+/// assert_eq!(state.try_again_at(), None);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+///
+/// # Example: Azure's number is milliseconds if seconds cannot be meant
+/// ```
+/// use token_budget::time::Timestamp;
+/// use token_budget::wire::RateLimitState;
+///
+/// let received: Timestamp = "2026-11-22T12:00:00Z".parse()?;
+/// let state = RateLimitState::from_headers(
+///     [
+///         ("x-ratelimit-limit-requests", "120"),
+///         ("x-ratelimit-remaining-requests", "119"),
+///         ("x-ratelimit-renewalperiod-requests", "60"),
+///         ("x-ratelimit-reset-requests", "500"),
+///     ],
+///     received,
+/// );
+/// // One of 120 a minute is back after half a second, so 500 cannot be seconds.
+/// assert_eq!(state.limits[0].resets_at, Some("2026-11-22T12:00:00.5Z".parse()?));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RateLimitState {
     /// When the response came: waits count from here.
     pub received_at: Timestamp,
-    /// One for each limit that was named, in the order of the headers.
+    /// One entry for each limit that the headers name, in their order.
     pub limits: Vec<RateLimit>,
     /// When the provider says that the call may be sent again: `retry-after` or `RetryInfo`.
     pub retry_at: Option<Timestamp>,
@@ -73,9 +112,9 @@ pub struct RateLimitState {
 impl RateLimitState {
     /// Reads the headers of a response that came at `received_at`.
     ///
-    /// Names may be in any case. Headers that are not about limits are passed
-    /// over and not kept; values that cannot be read are left out and their
-    /// headers listed in [`unreadable`](Self::unreadable).
+    /// Names may be in any case. Headers that are not about limits are passed over and not
+    /// kept. Values that cannot be read are left out, and their headers listed in
+    /// [`unreadable`](Self::unreadable).
     #[must_use]
     pub fn from_headers<'h>(
         headers: impl IntoIterator<Item = (&'h str, &'h str)>,
@@ -101,9 +140,23 @@ impl RateLimitState {
         state
     }
 
-    /// Reads also what the body of an error says: Google's `RetryInfo`, and the headers that OpenRouter puts there.
+    /// Reads also what the body of an error says: Google's `RetryInfo`, and the headers
+    /// that OpenRouter puts there.
     ///
     /// A body that is no JSON, or larger than 64 KiB, says nothing.
+    ///
+    /// # Example: Google says it in the body
+    /// ```
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::wire::RateLimitState;
+    ///
+    /// let received: Timestamp = "2026-11-22T12:00:00Z".parse()?;
+    /// let body = br#"{"error": {"code": 429, "details": [
+    ///     {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}]}}"#;
+    /// let state = RateLimitState::from_headers([], received).with_body(body);
+    /// assert_eq!(state.try_again_at(), Some("2026-11-22T12:00:34.5Z".parse()?));
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn with_body(mut self, body: &[u8]) -> Self {
         let body = if body.len() > BODY_BYTES_MAX { &[] } else { body };
@@ -123,12 +176,12 @@ impl RateLimitState {
         self.add(inside)
     }
 
-    /// When the call may be tried again; `None` where nothing says that it has to wait.
+    /// Returns when the call may be tried again; `None` if nothing says that it has to
+    /// wait.
     ///
-    /// The provider's own word (`retry-after`) counts before everything else.
-    /// Without it, everything that is exhausted must have room again: the
-    /// latest of its resets, and at the latest the end of its window. Never
-    /// before the response came.
+    /// The provider's own word (`retry-after`) counts before everything else. Without it,
+    /// everything that is exhausted must have room again: the latest of its resets, and at
+    /// the latest the end of its window. Never before the response came.
     #[must_use]
     pub fn try_again_at(&self) -> Option<Timestamp> {
         let exhausted = self.limits.iter().filter(|limit| limit.is_exhausted());
@@ -137,7 +190,8 @@ impl RateLimitState {
         Some(self.retry_at.or_else(|| has_room.max())?.max(self.received_at))
     }
 
-    /// The least that is left of `kind` in any window; `None` was not reported.
+    /// Returns the least that is left of `kind` in any window; `None` if nothing was
+    /// reported.
     #[must_use]
     pub fn remaining(&self, kind: RateLimitKind) -> Option<u64> {
         self.limits.iter().filter(|limit| limit.kind == kind).filter_map(|limit| limit.remaining).min()
@@ -193,7 +247,7 @@ impl RateLimitState {
         Some(())
     }
 
-    /// With what another part of the same response says.
+    /// Joins what another part of the same response says.
     fn add(mut self, other: Self) -> Self {
         self.retry_at = self.retry_at.max(other.retry_at);
         let room = LIMITS_MAX.saturating_sub(self.limits.len());
@@ -202,6 +256,7 @@ impl RateLimitState {
         self
     }
 
+    /// Lists a header, once.
     fn cannot_read(&mut self, name: &str) {
         if self.unreadable.len() < LIMITS_MAX && !self.unreadable.iter().any(|known| known == name) {
             self.unreadable.push(CompactString::new(name));
@@ -213,3 +268,6 @@ impl RateLimitState {
 fn whole(text: &str) -> Option<u64> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
+
+#[cfg(test)]
+mod tests;

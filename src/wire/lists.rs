@@ -1,4 +1,9 @@
 //! What do lists say: parts by modality, passes, models that shared an answer?
+//!
+//! A list inside a usage is one of two things: figures that are *in* the figures above (the
+//! tokens of each modality, passes of type `message`), or figures that are *beside* them
+//! (an advisor, a compaction) and become a line of their own. An object of the list is read
+//! into figures apart, so that it does not overwrite those around it.
 
 use compact_str::CompactString;
 
@@ -29,6 +34,8 @@ impl Reader {
         })
     }
 
+    /// Reads a list of objects that each name a modality or a lifetime, and its tokens;
+    /// equal names are added up.
     pub(super) fn pairs(&mut self, pairs: Pairs, value: &mut Cursor<'_>) -> Option<()> {
         if value.kind()? != Kind::Array {
             return value.skip();
@@ -100,6 +107,7 @@ impl Reader {
         })
     }
 
+    /// Reads what one of several models used.
     fn share(&mut self, item: &mut Cursor<'_>) -> Option<()> {
         if item.kind()? != Kind::Object {
             return item.skip();
@@ -136,6 +144,7 @@ impl Reader {
         Some(())
     }
 
+    /// Adds a line beside the answer; one too many is not read, and the report says so.
     fn push(&mut self, line: UsageLine) {
         if self.beside.len() < LINES_MAX {
             self.beside.push(line);
@@ -179,6 +188,7 @@ impl Reader {
     }
 }
 
+/// The figure that a modality or a lifetime stands for.
 fn field_of(pairs: Pairs, word: &[u8]) -> Option<Field> {
     let [image, video, audio] = match pairs {
         Pairs::PromptModality => [Field::InputImage, Field::InputVideo, Field::InputAudio],

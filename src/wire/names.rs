@@ -1,4 +1,9 @@
 //! What do names say: of models, tiers, events, ends and errors?
+//!
+//! The last name that is read counts, with three exceptions: an answer's own id goes before
+//! that of the event around it, the first kind of error stays, and a status that only says
+//! that the answer goes on (`in_progress`) is passed over. Words are kept as the provider
+//! wrote them; what they mean is decided by whoever prices the call.
 
 use compact_str::CompactString;
 
@@ -10,6 +15,7 @@ use super::vocabulary::{At, Name};
 const NAME_BYTES_MAX: usize = 256;
 
 impl Reader {
+    /// Reads a name.
     pub(super) fn name(&mut self, name: Name, value: &mut Cursor<'_>) -> Option<()> {
         match value.kind()? {
             Kind::Text => {}
@@ -76,7 +82,7 @@ impl Reader {
         Some(())
     }
 
-    /// The answer's own id goes before that of what stands around it.
+    /// Keeps an id: the answer's own goes before that of what stands around it.
     fn named(&mut self, id: Raw<'_>) {
         let is_own = self.depth == 2 || self.frame.is_wrapped;
         if self.depth == 1 && !self.frame.has_own_id || is_own {
@@ -85,6 +91,7 @@ impl Reader {
         }
     }
 
+    /// Reads an error: an object, or a text alone.
     pub(super) fn error(&mut self, value: &mut Cursor<'_>) -> Option<()> {
         match value.kind()? {
             Kind::Object => self.enter(At::Error, value),
@@ -118,7 +125,7 @@ impl Reader {
     }
 }
 
-/// Keeps a name; without a new allocation where it is the one kept already.
+/// Keeps a name, without a new allocation if the same one is kept already.
 #[inline]
 fn keep(slot: &mut Option<CompactString>, text: Raw<'_>) {
     if slot.as_ref().is_none_or(|kept| kept.as_bytes() != text.bytes) {
@@ -126,6 +133,7 @@ fn keep(slot: &mut Option<CompactString>, text: Raw<'_>) {
     }
 }
 
+/// A name without its escapes, cut at [`NAME_BYTES_MAX`].
 pub(super) fn kept(text: Raw<'_>) -> CompactString {
     let bytes = text.bytes.get(..NAME_BYTES_MAX).unwrap_or(text.bytes);
     if bytes.contains(&b'\\')

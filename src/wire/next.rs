@@ -1,8 +1,19 @@
 //! Does a document go on with the answer being read, or begin another?
 //!
-//! Frames of one answer replace each other's figures; answers of a log are charged one by one. What tells
-//! them apart is the answer's id, and where there is none, that a document is an answer by itself. It is
-//! asked of few documents only: of those that may carry figures once figures are there.
+//! Frames of one answer replace each other's figures; answers of a log are charged one by
+//! one. Adding up frames would charge an answer many times, and replacing answers would
+//! charge the last alone. Three facts decide:
+//!
+//! | the answer's id | the document's id | it is another answer if |
+//! |---|---|---|
+//! | known | another one | the answer is finished, or the document is whole by itself |
+//! | known | the same | never |
+//! | none | any | the answer is finished, and the document is whole, or begins one |
+//! | any | none | the answer is finished, and the document is whole |
+//!
+//! Few documents are asked: those that may carry figures once figures are there. Until the
+//! answer is finished, a document without the word `usage` in it is not looked into, and
+//! most frames have none.
 
 use std::sync::LazyLock;
 
@@ -19,6 +30,7 @@ static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"usage")
 /// What a document says of whose it is.
 #[derive(Debug, Default)]
 struct Glance<'a> {
+    /// The id of the answer that the document is of, the innermost one.
     id: Option<&'a [u8]>,
     /// It is a whole answer, not a frame of one.
     is_whole: bool,
@@ -26,7 +38,8 @@ struct Glance<'a> {
     begins: bool,
 }
 
-/// The figures that were final before a document came, to be put back after it.
+/// The figures that were final before a document came, to be put back after it: behind the
+/// end of an answer no frame changes what the answer said.
 #[derive(Debug)]
 pub(super) struct LastWord {
     figures: Figures,
@@ -46,6 +59,7 @@ impl Reader {
         (self.finished || USAGE.find(json).is_some()).then(|| self.turn(json))?
     }
 
+    /// Decides whose the document is.
     fn turn(&mut self, json: &[u8]) -> Option<LastWord> {
         let glance = Glance::of(json);
         let is_other = match (self.id.as_deref(), glance.id) {
@@ -75,6 +89,7 @@ impl Reader {
         self.cost = cost;
     }
 
+    /// Forgets what belongs to the answer that ended.
     fn begin_answer(&mut self) {
         self.finished = false;
         self.is_over = false;
@@ -133,6 +148,7 @@ impl<'a> Glance<'a> {
         glance
     }
 
+    /// Steps through the object around the answer.
     fn inside(&mut self, value: &mut Cursor<'a>) -> Option<()> {
         value.members(|key, value| match (key, value.kind()?) {
             (b"id" | b"responseId", Kind::Text) => self.named(value, true),

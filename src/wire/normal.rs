@@ -1,8 +1,20 @@
 //! How do reported figures become one usage, with every billed token in it once?
 //!
-//! Totals decide: where the provider's own sum shows that reasoning or cached
-//! tokens are beside a figure and not inside it, they are added. Rules for each
-//! provider are in `docs/PROVIDERS.md`.
+//! In a [`Usage`] the input contains cached and written tokens, and the output contains
+//! reasoning. Providers count otherwise, and each in its own way:
+//!
+//! | reported | usage |
+//! |---|---|
+//! | OpenAI: `prompt_tokens` 120, of them `cached_tokens` 100 | input 120, cached 100 |
+//! | Anthropic: `input_tokens` 25, `cache_read_input_tokens` 100 | input 125, cached 100 |
+//! | Gemini: prompt 9, candidates 5, thoughts 20, total 34 | output 25, of it reasoning 20 |
+//! | Perplexity: `completion_tokens` 3,000, `reasoning_tokens` 70,000 | output 73,000 |
+//!
+//! **Totals decide.** If the provider's own sum shows that reasoning or cached tokens are
+//! beside a figure and not inside it, they are added; if it shows that they are inside,
+//! they are not. A surplus that the total has and no figure names is output that is billed
+//! and not itemised. What contradicts itself is cut to fit, and the report says so. Rules
+//! for each provider are in `docs/PROVIDERS.md`.
 
 use super::fields::{Field, Figures};
 use super::generations::settled;
@@ -36,7 +48,8 @@ pub(super) fn usage(figures: &Figures) -> (Usage, bool) {
     (usage, clamped || unsure || is_short_of_input(figures))
 }
 
-/// A zero where the total says that there was more: the input is worked out of the total.
+/// Whether a stated input of zero cannot be, because the total says that there was more:
+/// the input is then worked out of the total.
 fn is_short_of_input(figures: &Figures) -> bool {
     let stated = figures.get(Field::PromptTokens).or(figures.get(Field::Input));
     let own = own_output(figures).unwrap_or(0);
@@ -204,6 +217,7 @@ fn with_writes(usage: Usage, figures: &Figures, written: Option<u64>) -> Usage {
     hour.map_or(usage, |hour| usage.with_cache_write_1h(hour))
 }
 
+/// The sum of what was reported; `None` if neither was.
 fn sum_of(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     match (one, other) {
         (None, None) => None,

@@ -1,9 +1,17 @@
 //! What do the documents of one answer say, taken together?
 //!
-//! A reader is shown one JSON document after another, the only one of a body or
-//! all frames of a stream, and keeps what the last one that carries a figure
-//! said. Whether a frame belongs to one long answer or ends one of many is
-//! settled when the frame has been read.
+//! A reader is shown one JSON document after another, the only one of a body or all frames
+//! of a stream. Of each figure it keeps what the last document that carries the figure
+//! said: a stream that says `output_tokens` 1 in its first frame and 15 in its last has 15.
+//! A null keeps the figure, a zero replaces it.
+//!
+//! Nothing is concluded while a frame is read, because names may come last: whether a frame
+//! belongs to one long answer or ends one of many, what kind of text stands beside an
+//! event's name, and what an event shows a second time are decided when the frame has been
+//! read. What concerns a single document is in [`Frame`], and is forgotten with it.
+//!
+//! The fields are many and flat on purpose: each is one fact that some provider says, and
+//! the report is made of them without looking at any document again.
 
 use compact_str::CompactString;
 use smallvec::SmallVec;
@@ -24,6 +32,7 @@ use crate::values::Meter;
 /// Everything that was read, before it is a report.
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
+    /// The last figure of each name.
     pub(super) figures: Figures,
     /// Tool calls among the items of an answer, where they are not reported as counts.
     pub(super) items: ToolItems,
@@ -34,8 +43,9 @@ pub(super) struct Reader {
     pub(super) beside: Vec<UsageLine>,
     /// The same figures by model, where several models shared the answer.
     pub(super) by_model: Vec<UsageLine>,
-    /// Whose answer is being read, as the provider names it.
+    /// The id of the answer that is being read, as the provider names it.
     pub(super) id: Option<CompactString>,
+    /// Names of the answer, in its provider's own words.
     pub(super) model: Option<CompactString>,
     pub(super) tier: Option<CompactString>,
     pub(super) region: Option<CompactString>,
@@ -43,6 +53,7 @@ pub(super) struct Reader {
     pub(super) finish: Option<CompactString>,
     pub(super) reason: Option<CompactString>,
     pub(super) error: Option<CompactString>,
+    /// The text of that answer that went by.
     pub(super) text: TextSeen,
     /// How much of it was told of each item of an answer.
     pub(super) told: Told,
@@ -52,10 +63,12 @@ pub(super) struct Reader {
     pub(super) heard: Option<Box<Heard>>,
     /// Frames that changed the figures.
     pub(super) usage_frames: u32,
+    /// What is known of the document that is being read.
     pub(super) frame: Frame,
     /// The model of a tool that makes images, and the one that writes down what was said.
     pub(super) image_model: Option<CompactString>,
     pub(super) transcription_model: Option<CompactString>,
+    /// Whether documents are frames of a stream, or items of a list.
     pub(super) is_stream: bool,
     /// The session is one of Gemini Live, in which every report of usage ends an answer.
     pub(super) is_live: bool,
@@ -67,6 +80,7 @@ pub(super) struct Reader {
     pub(super) in_part: bool,
     /// What is new comes apart from the whole message.
     pub(super) has_delta: bool,
+    /// Whether the frame came that ends the answer.
     pub(super) finished: bool,
     /// The sign came after which no answer says any more of itself.
     pub(super) is_over: bool,
@@ -82,8 +96,11 @@ pub(super) struct Reader {
     pub(super) pictures: u64,
     /// Candidates for an answer came, so that there is output.
     pub(super) has_candidates: bool,
+    /// Whether the request asked for a count alone.
     pub(super) counting: bool,
+    /// Whether figures of an answer before contradicted each other.
     pub(super) clamped: bool,
+    /// Whether something could not be read.
     pub(super) damaged: bool,
 }
 
@@ -96,6 +113,7 @@ pub(super) const KIND_BYTES_MAX: usize = 64;
 /// What is known of the document being read, and forgotten with it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frame {
+    /// The name of the event, or of the item that is being read.
     pub(super) kind: EventName,
     /// Text beside an event's name, which says what kind of text it is.
     pub(super) pending: TextSeen,
@@ -110,6 +128,7 @@ pub(super) struct Frame {
     pub(super) has_finish: bool,
     /// Text inside goes or went by elsewhere.
     pub(super) quiet: bool,
+    /// The part that is being read says that it is a thought.
     pub(super) thought: bool,
     /// Bytes of the reasoning in the object being read.
     pub(super) thoughts: u64,
@@ -128,6 +147,7 @@ pub(super) struct Frame {
 }
 
 impl Reader {
+    /// A reader that was shown nothing.
     pub(super) fn new(provider: Option<&str>, is_stream: bool) -> Self {
         Self {
             figures: Figures::NONE,
@@ -187,7 +207,7 @@ impl Reader {
         whole
     }
 
-    /// What is known so far.
+    /// Reports what is known so far. It may be asked between any two frames.
     pub(super) fn report(&self) -> UsageReport {
         let (own, clamped) = self.answer();
         let is_open = !own.is_empty();
@@ -288,6 +308,7 @@ impl Reader {
         figures
     }
 
+    /// Whether any input was reported.
     fn says_input(&self) -> bool {
         let inputs = [Field::InputOther, Field::Input, Field::PromptTokens, Field::CachedInside];
         inputs.iter().any(|field| self.figures.get(*field).is_some())

@@ -1,8 +1,16 @@
 //! What do events show whole that a stream may have told in pieces before?
 //!
-//! OpenAI's Responses tell a text in pieces, and show it again where the text, its part, its item and the
-//! answer end. Proxies and tools that are called at once leave the pieces out. So what an ending event shows
-//! counts as far as it is more than was told of its place.
+//! OpenAI's Responses tell a text in pieces, and show it again where the text, its part,
+//! its item and the answer end: four times the same text. Proxies, and tools that are
+//! called at once, leave the pieces out: then the end is the only place where the text
+//! stands. Counting every end would count the text five times, and counting none would miss
+//! what was never told.
+//!
+//! So each place of an answer (an item, a part of an item) remembers how many bytes were
+//! told of it, and an ending event counts only as far as it shows more. For example, `Hel`
+//! and `lo` are told of item 0, part 0: five bytes. The event of its end shows `Hello`:
+//! five bytes, nothing new. Had the piece `lo` been lost, two bytes would be new, and they
+//! are counted as the last two.
 
 use smallvec::SmallVec;
 
@@ -18,13 +26,16 @@ const PLACES_MAX: usize = 1_024;
 /// Where a text stands: in which item of the answer, and in which part of the item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
+    /// `output_index`; `None` if no frame said it.
     item: Option<u64>,
+    /// `content_index` or `summary_index`.
     part: Option<u64>,
 }
 
 /// How much text was told of each place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
+    /// Each place, and the bytes that were told of it.
     places: SmallVec<[(Place, u64); 2]>,
     /// The place of the last frame, where its text was told as a piece.
     current: Option<usize>,
@@ -51,7 +62,7 @@ impl Place {
         Some(())
     }
 
-    /// Whether both may be the same place, as far as they say.
+    /// Whether both may be the same place, as far as each says.
     fn may_be(self, other: Self) -> bool {
         let agree = |one: Option<u64>, other: Option<u64>| one.is_none() || other.is_none() || one == other;
         agree(self.item, other.item) && agree(self.part, other.part)
@@ -163,6 +174,7 @@ impl Reader {
         }
     }
 
+    /// Reads what an event shows whole.
     fn read_shown(&mut self, at: At, shown: &[u8]) -> Option<()> {
         let mut value = Cursor::new(shown);
         match at {

@@ -1,4 +1,9 @@
 //! How often did the provider's own tools run, where no figure says so?
+//!
+//! A search is billed by the piece, and some APIs report no number of searches: the answer
+//! only shows each call as an item. So items are counted. Where a figure is reported as
+//! well, the larger of both counts for OpenAI's and Google's items, and the figure alone
+//! for Anthropic's blocks: it reports each use.
 
 use super::json::Cursor;
 use super::reader::EventName;
@@ -11,9 +16,13 @@ const QUERIES_MAX: usize = 1_024;
 /// Calls of the provider's tools, by kind, as the answer shows them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ToolItems {
+    /// Searches of the web, as items show them.
     web_search: u32,
+    /// Searches in files.
     file_search: u32,
+    /// Whether code ran: one session is billed, however often it ran.
     code: bool,
+    /// Images that a tool made.
     images: u32,
     /// Tools that a block of the answer calls, which is billed only where no figure says otherwise.
     blocks: Blocks,
@@ -52,6 +61,7 @@ impl ToolItems {
         }
     }
 
+    /// The answer was grounded in a map.
     pub(super) fn saw_map(&mut self) {
         self.maps = true;
     }
@@ -99,6 +109,7 @@ pub(super) fn named(value: &mut Cursor<'_>, name: &mut EventName) -> Option<()> 
     Some(())
 }
 
+/// One more.
 fn add(count: &mut u32) {
     *count = count.saturating_add(1);
 }

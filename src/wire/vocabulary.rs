@@ -1,8 +1,13 @@
 //! Which member of which object means what, over all providers?
 //!
-//! One table for all: names never mean two things in one place, so nobody has
-//! to say which provider is speaking. What contains what is not settled here
-//! but in `normal`, and what each provider means is told in `docs/PROVIDERS.md`.
+//! One table for all: names never mean two things in one place, so nobody has to say which
+//! provider is speaking. A place is an [`At`], and what to do with a member there is a
+//! [`Then`]. For example, `usage` at the root leads to [`At::Usage`], and there
+//! `prompt_tokens` is [`Then::Count`] of [`Field::PromptTokens`]. Inside a tool's arguments
+//! the same words mean nothing: no place leads there.
+//!
+//! To add a provider, add its names here. `normal` decides which figure contains which, and
+//! `docs/PROVIDERS.md` lists what each provider means.
 
 use super::fields::Field;
 
@@ -17,6 +22,7 @@ pub(super) enum At {
     Message,
     /// An envelope around a frame: Bedrock's event name, `metadata`.
     Envelope,
+    /// The usage of an answer, in any provider's names.
     Usage,
     /// Gemini's figures: each frame's stand for all before it, since zeros are left out.
     GeminiUsage,
@@ -24,17 +30,27 @@ pub(super) enum At {
     Replicate,
     /// What Bedrock counted, for models whose own frames say nothing.
     Metrics,
+    /// The details of input: caches and modalities inside it.
     InputDetails,
+    /// The modalities of cached input.
     CachedDetails,
+    /// The details of output: reasoning and modalities inside it.
     OutputDetails,
+    /// Anthropic's written tokens by lifetime.
     CacheCreation,
+    /// How often the provider's tools ran.
     ServerTools,
+    /// What Cohere bills.
     Billed,
     /// Cohere's `meta` around `billed_units`.
     Meta,
+    /// Perplexity's bill, item by item.
     Cost,
+    /// What OpenAI's tools used beside the answer.
     ToolUsage,
+    /// The tokens of images that a tool made.
     ImageGeneration,
+    /// One of several answers.
     Choice,
     /// What is new in this frame, and a message that is whole.
     Delta,
@@ -42,23 +58,33 @@ pub(super) enum At {
     ToolCall,
     /// Reasoning as an object of its own.
     Thinking,
+    /// One of Gemini's answers.
     Candidate,
+    /// What Gemini says: parts, and the parts of these.
     GeminiContent,
+    /// What Gemini's answer rests on.
     Grounding,
+    /// What a server of Gemini Live says.
     Live,
     /// One item of `output`, one block of `content`.
     Item,
+    /// An answer of Titan's or of watsonx.
     Result,
+    /// The settings of a realtime session.
     Session,
+    /// The sound of a realtime session.
     SessionAudio,
+    /// Who writes down what was said in it.
     Transcription,
     /// A tool that the request offered.
     Tool,
     /// What a tool of the provider did: only a search is billed as one.
     Action,
+    /// An error.
     Error,
     /// What Azure says of the filter behind an error.
     InnerError,
+    /// Why a response is incomplete.
     Reason,
     /// One item or part of an answer, in the event that ends it.
     EndedItem,
@@ -70,6 +96,7 @@ pub(super) enum At {
     GroundingChunk,
     /// Google's list of a batch's answers.
     Inlined,
+    /// OpenRouter's bill, item by item.
     CostDetails,
     /// What OpenAI's images API made.
     Drawn,
@@ -78,8 +105,11 @@ pub(super) enum At {
 /// A list of objects, each of which yields one pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pairs {
+    /// Input by modality.
     PromptModality,
+    /// Cached input by modality.
     CachedModality,
+    /// Output by modality.
     OutputModality,
     /// Bedrock's `cacheDetails`: a lifetime and its tokens.
     CacheLifetime,
@@ -88,10 +118,15 @@ pub(super) enum Pairs {
 /// Text that names something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
+    /// The model that served the answer.
     Model,
+    /// How the call was processed.
     Tier,
+    /// Where the model ran.
     Region,
+    /// How fast it was asked to run.
     Speed,
+    /// Why the answer ended.
     Finish,
     /// Where a response stands; finished only where it says so.
     Status,
@@ -123,16 +158,21 @@ pub(super) enum Name {
 /// What to do with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
+    /// Nothing: the value is passed over.
     Skip,
     /// An object to step into, or a list of such objects.
     Into(At),
+    /// A figure.
     Count(Field),
     /// The largest of all frames.
     CountMax(Field),
+    /// Seconds, kept as milliseconds.
     Millis(Field),
     /// Searches that Google made for the answer.
     Queries,
+    /// A list of pairs.
     Pairs(Pairs),
+    /// A name.
     Name(Name),
     /// Generated text that is the answer.
     Text,
@@ -152,8 +192,11 @@ pub(super) enum Then {
     Shown,
     /// An error's text, or an object that holds the answer.
     Message,
+    /// Anthropic's passes.
     Iterations,
+    /// Groq's figures by model.
     Breakdown,
+    /// Money that the provider reports.
     Cost,
     CostDetails,
     /// Bedrock's event of that name, or what a client wrote and gets back.
@@ -217,6 +260,7 @@ pub(super) fn meaning(at: At, key: &[u8]) -> Then {
     }
 }
 
+/// Members of a whole body, or of one frame.
 fn root(key: &[u8]) -> Then {
     match key {
         b"choices" => Then::Into(At::Choice),
@@ -264,6 +308,7 @@ fn root(key: &[u8]) -> Then {
     }
 }
 
+/// Members of an answer, wherever it stands.
 fn response(at: At, key: &[u8]) -> Then {
     match key {
         b"usage" | b"usage_info" => Then::Into(At::Usage),
@@ -305,6 +350,7 @@ fn written(at: At, key: &[u8]) -> Then {
     }
 }
 
+/// Members of a usage, the common ones first.
 fn usage(key: &[u8]) -> Then {
     match key {
         b"prompt_tokens" => Then::Count(Field::PromptTokens),
@@ -361,6 +407,7 @@ fn usage(key: &[u8]) -> Then {
     }
 }
 
+/// Members of a usage that few providers write.
 fn usage_rare(key: &[u8]) -> Then {
     match key {
         b"promptTokensDetails" | b"promptTokenDetails" | b"input_tokens_by_modality" => {
@@ -390,6 +437,7 @@ fn usage_rare(key: &[u8]) -> Then {
     }
 }
 
+/// Members of the details of input, cached input, and output.
 fn details(at: At, key: &[u8]) -> Then {
     let [audio, image, video] = match at {
         At::InputDetails => [Field::InputAudio, Field::InputImage, Field::InputVideo],
@@ -412,6 +460,7 @@ fn details(at: At, key: &[u8]) -> Then {
     }
 }
 
+/// Members of what a model generates.
 fn generated(at: At, key: &[u8]) -> Then {
     match (at, key) {
         (At::Choice, b"delta") => Then::Into(At::Delta),
@@ -436,6 +485,7 @@ fn generated(at: At, key: &[u8]) -> Then {
     }
 }
 
+/// Members of Gemini's answers.
 fn gemini(at: At, key: &[u8]) -> Then {
     match (at, key) {
         (At::Candidate, b"content") => Then::Into(At::GeminiContent),
@@ -457,6 +507,7 @@ fn gemini(at: At, key: &[u8]) -> Then {
     }
 }
 
+/// Members of objects that have few of them.
 fn small(at: At, key: &[u8]) -> Then {
     match (at, key) {
         (At::Envelope, b"usage") => Then::Into(At::Usage),
@@ -519,6 +570,7 @@ fn small(at: At, key: &[u8]) -> Then {
     }
 }
 
+/// Members of an error.
 fn of_error(at: At, key: &[u8]) -> Then {
     match (at, key) {
         (At::Error, b"type" | b"code" | b"status") => Then::Name(Name::Error),

@@ -1,4 +1,20 @@
 //! How is a document read by the table of meanings?
+//!
+//! Three functions call each other: [`enter`](Reader::enter) steps into an object or into
+//! each object of a list, [`members`](Reader::members) goes through an object, and
+//! [`member`](Reader::member) does what the table says. An object that needs more than its
+//! members (a part that may be a thought, an item that may be a tool's result) has a
+//! function of its own around them.
+//!
+//! For example,
+//! `{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4}}}`: `enter` at
+//! the root, `member` of `usage` steps into the usage, `prompt_tokens` is a figure, and the
+//! details are entered in turn. Each value is consumed exactly once, by the function that
+//! its meaning names: that is what keeps the cursor in step.
+//!
+//! Depth is bounded by 24, and what lies deeper is skipped and makes the report damaged:
+//! figures may stand there. Text inside an event that shows a whole answer is read
+//! *quietly*, since it went by before.
 
 use super::fields::{Field, Figures, exact_count, millis};
 use super::json::{Cursor, Kind};
@@ -31,6 +47,7 @@ impl Reader {
         done
     }
 
+    /// Reads one object by the place at which it stands.
     fn object(&mut self, at: At, value: &mut Cursor<'_>) -> Option<()> {
         let thoughts = std::mem::take(&mut self.frame.thoughts);
         let done = match at {
@@ -70,6 +87,7 @@ impl Reader {
         done
     }
 
+    /// Reads each member of an object.
     #[inline]
     pub(super) fn members(&mut self, at: At, value: &mut Cursor<'_>) -> Option<()> {
         value.members(|key, value| {
@@ -80,6 +98,7 @@ impl Reader {
         })
     }
 
+    /// Does what the table says of a member; what comes often is asked first.
     #[inline]
     pub(super) fn member(&mut self, at: At, then: Then, key: &[u8], value: &mut Cursor<'_>) -> Option<()> {
         match then {
@@ -105,6 +124,7 @@ impl Reader {
         done
     }
 
+    /// Steps into a member's object.
     fn step(&mut self, at: At, next: At, key: &[u8], value: &mut Cursor<'_>) -> Option<()> {
         match (at, next) {
             // A stream that repeats the whole message beside what is new in it.
@@ -123,6 +143,7 @@ impl Reader {
         }
     }
 
+    /// Does what is asked for less often.
     fn rare(&mut self, at: At, then: Then, key: &[u8], value: &mut Cursor<'_>) -> Option<()> {
         match then {
             Then::Millis(field) => self.millis(field, value),
@@ -194,6 +215,7 @@ impl Reader {
         value.skip()
     }
 
+    /// Reads a figure of which the largest of all frames counts.
     fn largest(&mut self, field: Field, value: &mut Cursor<'_>) -> Option<()> {
         let before = self.figures.get(field);
         self.count(field, value)?;
@@ -237,6 +259,10 @@ impl Reader {
         Some(())
     }
 
+    /// Counts a generated text, and keeps it if somebody hears it.
+    ///
+    /// Text at the root waits until the frame is over: the event's name, which may stand
+    /// behind it, says what kind of text it is.
     #[inline]
     fn text(&mut self, at: At, value: &mut Cursor<'_>, hidden: bool) -> Option<()> {
         match value.kind()? {
@@ -273,6 +299,7 @@ impl Reader {
         self.text(At::Item, value, hidden)
     }
 
+    /// Reads without counting text that went by before.
     fn quietly(&mut self, read: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {
         let before = self.frame.quiet;
         self.frame.quiet |= self.is_stream;
@@ -281,6 +308,7 @@ impl Reader {
         done
     }
 
+    /// Reads what a provider says about money.
     fn money(&mut self, at: At, key: &[u8], value: &mut Cursor<'_>) -> Option<()> {
         match (key, value.kind()?) {
             (b"cost_in_usd_ticks", Kind::Bare) => self.cost.ticks(value.bare()?),

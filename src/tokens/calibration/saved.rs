@@ -1,4 +1,10 @@
 //! How is what was learned written down, and read again?
+//!
+//! The JSON carries a version, and [`Deserialize`] reads the version before anything else:
+//! a file of another version has other fields, and the reader must say "version", not
+//! "unknown field". What is read is checked as strictly as what is learned is bounded: a
+//! file with too many models, or with a sketch that no series of calls can make, is refused
+//! whole.
 
 use compact_str::CompactString;
 use parking_lot::Mutex;
@@ -8,7 +14,8 @@ use super::sketch::Sketch;
 use super::{Calibration, Learned, MODELS_MAX, Sketches, VERSION, key};
 use crate::Error;
 
-/// What is written down, and read again.
+/// What is written down. Each list is in the order of its names, so that equal calibrations
+/// write equal files.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
@@ -19,6 +26,7 @@ struct Saved {
     all: Vec<SavedSketch>,
 }
 
+/// One name with its shares.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SavedSketch {
@@ -67,6 +75,7 @@ impl<'de> Deserialize<'de> for Calibration {
 }
 
 impl Calibration {
+    /// Checks what was read, and puts it in place.
     fn restored(saved: Saved) -> Result<Self, Error> {
         let pools = [&saved.models, &saved.families, &saved.makers, &saved.all];
         let most = pools.iter().map(|pool| pool.len()).max().unwrap_or(0);

@@ -1,4 +1,10 @@
 //! How is a field of a JSON body changed without touching another byte?
+//!
+//! A body that is parsed and written out again has other bytes: numbers lose digits
+//! (`1.50e-3`), members change their order, and a signature over the body breaks. So a
+//! change is a range of the text and what stands there instead. Changes are collected and
+//! made all at once, from the front to the back; their ranges do not overlap, because each
+//! is the place of one member or of none.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,6 +16,7 @@ use super::{Document, Kind, Node};
 /// An object of a body, with the place of every member's value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Object<'d> {
+    /// The object itself.
     node: Node<'d>,
 }
 
@@ -24,7 +31,11 @@ impl<'d> Object<'d> {
         Self { node }
     }
 
-    /// A name that stands here twice: which of both a server reads is its own affair.
+    /// A name that two members have: which of both a server reads is the server's own
+    /// affair.
+    ///
+    /// Up to 32 plain names are compared one by one; more are sorted, so that a body of a
+    /// hundred thousand members costs no square.
     pub(crate) fn doubled(&self) -> Option<Cow<'d, str>> {
         let count = self.node.children().count();
         if count <= FEW && self.node.children().all(|member| member.has_plain_key()) {
@@ -48,7 +59,8 @@ impl<'d> Object<'d> {
         })
     }
 
-    /// A name that is one of those but for its case: servers written in Go read it all the same.
+    /// A name that is one of `known` but for its case: servers written in Go read it all
+    /// the same.
     pub(crate) fn misspelt(&self, known: &[&str]) -> Option<Cow<'d, str>> {
         let mut names = self.node.children().map(|member| member.key());
         names.find(|name| {
@@ -85,7 +97,7 @@ impl<'d> Object<'d> {
 /// So many names are compared with each other one by one.
 const FEW: usize = 32;
 
-/// Whether a name, spelled however it may be, is one of ours in another case.
+/// Whether a name is a known one in another case, as Unicode folds case.
 fn is_same_but_for_case(name: &str, known: &str) -> bool {
     if name.len() == known.len() {
         return name.eq_ignore_ascii_case(known);
@@ -107,10 +119,12 @@ fn folded(letter: char) -> char {
 pub(crate) struct Edits(Vec<(Range<usize>, String)>);
 
 impl Edits {
+    /// Whether nothing changes.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Puts a text in the place of a range.
     pub(crate) fn replace(&mut self, place: Range<usize>, text: impl Into<String>) {
         self.0.push((place, text.into()));
     }

@@ -1,4 +1,9 @@
 //! Where does each value of a JSON text begin?
+//!
+//! A parser of one pass that recurses into objects and lists no deeper than 32 levels. It
+//! checks grammar everywhere but in what lies deeper, which is checked for balance alone.
+//! On its way it notes what the text says of caches, wherever that stands, because the
+//! marks lie deep inside messages and nobody wants a second pass for them.
 
 use super::names::Names;
 use super::{BARE, CacheMarks, DEEP, DEPTH_MAX, Document, Entries, Entry, Key};
@@ -6,6 +11,7 @@ use super::{BARE, CacheMarks, DEEP, DEPTH_MAX, Document, Entries, Entry, Key};
 /// A place where the text is no JSON.
 type Wrong = usize;
 
+/// Reads a whole text: one value, and white space around it.
 pub(super) fn parse(text: &str) -> Result<Document<'_>, Wrong> {
     let mut parser = Parser {
         bytes: text.as_bytes(),
@@ -28,6 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Wrong> {
 /// The lifetimes that a cache has by default: Anthropic's and Bedrock's, and `OpenAI`'s.
 const DEFAULTS: [&[u8]; 2] = [b"\"5m\"", b"\"30m\""];
 
+/// A text, and how far it was read.
 struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -37,21 +44,28 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
+    /// The next byte; zero at the end, which is no byte of JSON.
     fn peek(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
+    /// Goes on by one byte.
     fn step(&mut self) {
         self.at = self.at.saturating_add(1);
     }
 
+    /// Passes over white space.
     fn space(&mut self) {
         while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
             self.step();
         }
     }
 
-    /// Reads one value, written down under that name; tells whether it is written down.
+    /// Reads one value, and writes it down under that name; says whether it was written
+    /// down.
+    ///
+    /// In a list, numbers, switches, nulls and empty values are not: a list of a million
+    /// numbers costs nothing here, and the list is flagged instead.
     fn value(&mut self, key: Key, depth: usize, in_list: bool) -> Result<bool, Wrong> {
         let index = self.entries.len();
         let at = u32::try_from(self.at).ok().filter(|at| *at < Key::PLACE).ok_or(self.at)?;
@@ -89,6 +103,7 @@ impl Parser<'_> {
         Ok(true)
     }
 
+    /// Reads an object; returns its flags, of which it has none.
     fn object(&mut self, depth: usize) -> Result<u32, Wrong> {
         self.step();
         self.space();
@@ -143,6 +158,7 @@ impl Parser<'_> {
         Ok((Key::other(at), mark(super::text::unescaped(name).as_bytes())))
     }
 
+    /// Reads a list; returns its flags.
     fn list(&mut self, depth: usize) -> Result<u32, Wrong> {
         self.step();
         self.space();
@@ -168,6 +184,7 @@ impl Parser<'_> {
         }
     }
 
+    /// Passes over that byte, or tells that it is not there.
     fn eat(&mut self, byte: u8) -> Result<(), Wrong> {
         if self.peek() != byte {
             return Err(self.at);
@@ -241,6 +258,7 @@ fn mark(name: &[u8]) -> Option<Mark> {
     }
 }
 
+/// Whether a word is a number by JSON's grammar: `-1.5e3`, but not `01`, `1.` or `+1`.
 fn is_number(word: &[u8]) -> bool {
     let word = word.strip_prefix(b"-").unwrap_or(word);
     let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -264,7 +282,8 @@ fn is_number(word: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// The end of a nested value, brackets of both kinds counted alike; beyond the text where it has none.
+/// Where a nested value ends. Brackets of both kinds are counted alike, which suffices for
+/// a text whose grammar was checked. Beyond the text if the value has no end.
 pub(super) fn end_of_nested(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     let mut depth = 0_usize;

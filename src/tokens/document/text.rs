@@ -1,4 +1,8 @@
 //! What do the strings of a JSON text say, and how is a value written without its blanks?
+//!
+//! A string without an escape is borrowed from the text; only one with an escape is copied.
+//! Half of a surrogate pair, which no letter is, becomes the replacement character: a body
+//! is read as leniently as a server would, never refused for it.
 
 use std::borrow::Cow;
 
@@ -50,7 +54,8 @@ pub(super) fn unescaped(raw: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The letter that an escape stands for, and how long it is; half of a pair is the sign for what is none.
+/// The letter that an escape stands for, and how long the escape is. Half of a pair is the
+/// replacement character.
 fn letter(escape: &str) -> (char, usize) {
     match escape.as_bytes().get(1) {
         Some(b'n') => ('\n', 2),
@@ -77,7 +82,7 @@ fn letter(escape: &str) -> (char, usize) {
     }
 }
 
-/// The code unit of `\u00e9`.
+/// The code unit of `\u00e9`: four hexadecimal digits.
 fn unit(escape: &str) -> Option<u32> {
     let digits = escape.strip_prefix("\\u")?.get(..4)?;
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u32::from_str_radix(digits, 16).ok())?

@@ -1,4 +1,10 @@
 //! Of which parts is an estimate the sum?
+//!
+//! For each part, what is held is the largest of several claims, because each guards
+//! against another ignorance: the family's own figure with its slack; half as much again as
+//! the dearest family, if no file showed the part; the dearest family, if one file alone
+//! showed a text of the provider's own. The sum of all parts is the estimate, so `parts`
+//! explains it to the token.
 
 use std::fmt;
 
@@ -10,15 +16,32 @@ use crate::tokens::table::{FamilyTable, PartUnits, PromptPart, share};
 
 /// An estimate with the parts of which it is the sum.
 ///
-/// It prints as a line for each part; no text of the prompt is in it.
+/// It prints as a line for each part, and no text of the prompt is in it: it may be logged.
+///
+/// # Example: where fifteen tokens come from
+/// ```
+/// use token_budget::call::{Message, Prompt};
+/// use token_budget::tokens::FamilyEstimator;
+///
+/// let message = Message::user("What is the highest mountain?");
+/// let prompt = Prompt { messages: vec![message], tools: vec![] };
+/// let explained = FamilyEstimator::new().explain("gpt-4o", &prompt);
+/// // 6 of text, 4 around the message, 3 in front; 5 % of 13 + 16 is 2 more.
+/// assert_eq!(
+///     explained.to_string(),
+///     "15 tokens (likely) by family openai: expected 13\n  \
+///      text: expected 13, held 15, recorded in 34 files\n"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {
     /// The family by which the model is estimated.
     pub family: &'static str,
-    /// What is held, as far as nothing was learned from calls.
+    /// The estimate, as it is before anything was learned from calls.
     pub estimate: Estimate,
-    /// Its parts. Their `expected` and `held` are the estimate's `expected` and `tokens`.
+    /// Its parts. Their `expected` and `held` add up to the estimate's `expected` and
+    /// `tokens`.
     pub parts: Vec<PartEstimate>,
 }
 
@@ -28,18 +51,20 @@ pub struct Explanation {
 pub struct PartEstimate {
     /// Which part.
     pub part: PromptPart,
-    /// How often it stands in the prompt, with how much text.
+    /// How often the part stands in the prompt, with how much text.
     pub units: PartUnits,
-    /// Tokens that it will most likely take.
+    /// Tokens that the part will most likely take.
     pub expected: u64,
-    /// Tokens that are held for it.
+    /// Tokens that are held for the part.
     pub held: u64,
-    /// In how many recorded files the family was seen with it; none makes the estimate a guess.
+    /// In how many recorded files the family was seen with the part; zero makes the
+    /// estimate a guess.
     pub files: u32,
 }
 
 impl Explanation {
-    /// Adds up what a prompt of that size takes; `unsure` is how far above it its text may come out.
+    /// Adds up what a prompt of that size takes; `unsure` is how far above the count its
+    /// text may come out.
     pub(super) fn of(size: &Size, profile: &Profile, table: &FamilyTable, unsure: &Unsure) -> Self {
         let mut parts = Vec::with_capacity(4);
         for part in PromptPart::MEASURED {
@@ -68,6 +93,7 @@ impl Explanation {
 
 const WHOLE_PPM: u32 = 1_000_000;
 
+/// What one part of the table is expected to take and held at.
 fn measured(
     part: PromptPart,
     units: PartUnits,
@@ -100,6 +126,7 @@ fn measured(
     PartEstimate { part, units, expected, held, files: figure.files }
 }
 
+/// The sum of all parts, of the kind that the least known of them allows.
 fn summed(parts: &[PartEstimate], size: &Size, profile: &Profile) -> Estimate {
     let (expected, held) = parts.iter().fold((0_u64, 0_u64), |(expected, held), part| {
         (expected.saturating_add(part.expected), held.saturating_add(part.held))

@@ -1,4 +1,10 @@
 //! What is a prompt made of?
+//!
+//! One pass over the prompt counts its parts by kind. The text is handed to `count` piece
+//! by piece, and `count` alone knows whether a vocabulary or the rough reader answers. What
+//! depends on the family (the frame of a message, the notation of a tool, the size of an
+//! image) is looked up in the [`Profile`] on the way; what was measured is not looked at
+//! here.
 
 use crate::tokens::document::Document;
 use crate::tokens::media::{self, Held};
@@ -11,34 +17,49 @@ use crate::values::{Message, Part, Prompt};
 /// What a prompt is made of, in tokens of the vocabulary it was counted with.
 #[derive(Debug, Default)]
 pub(super) struct Size {
+    /// Whether a message with a frame has come: an assistant that speaks first is framed
+    /// otherwise.
     is_begun: bool,
-    /// What the template puts around messages.
+    /// Tokens that the template puts around messages.
     framing: u64,
+    /// Tokens of all text, that of calls included.
     text: u64,
+    /// Earlier calls of tools, and the tokens of their names and arguments.
     pub(super) calls: u64,
     call_text: u64,
+    /// Capital letters behind another, in families that have fewer words in capitals.
     capitals: u64,
+    /// Empty system texts: OpenAI's models were billed a text of their own beside tools for
+    /// one.
     empty_systems: u64,
+    /// Tokens of reasoning that is sent back.
     reasoning: u64,
     thinks: bool,
+    /// Schemas of the answer, and the tokens of their text.
     pub(super) schemas: u64,
     schema_text: u64,
+    /// Tools of both kinds, and the tokens of their descriptions as the model reads them.
     pub(super) tools: u64,
     tool_text: u64,
+    /// Whether a tool is described in the envelope of chat completions.
     has_chat_tools: bool,
+    /// Tools that the provider runs.
     pub(super) own_tools: u64,
-    /// What the provider's own tools read.
+    /// What those tools read.
     pub(super) reading: u64,
     pub(super) pictures: u64,
-    /// What images of no known size take at most.
+    /// What images of no known size take at most; half of it is expected.
     pub(super) unsized_most: u64,
+    /// What the model reads and no request carries.
     pub(super) unseen: u64,
     /// PDFs, sounds and films.
     pub(super) media: Held,
+    /// Whether some part cannot be counted.
     pub(super) opaque: bool,
 }
 
 impl Size {
+    /// Adds a message: its frame by who speaks, and its parts.
     pub(super) fn message(
         &mut self,
         message: &Message,
@@ -68,6 +89,7 @@ impl Size {
         }
     }
 
+    /// Adds one part of a message.
     fn part(&mut self, part: &Part, profile: &Profile, count: &mut dyn FnMut(&str) -> u64) {
         match part {
             Part::Text(text) => {
@@ -100,7 +122,8 @@ impl Size {
         }
     }
 
-    /// A file by its pages or its length.
+    /// Adds a file by its pages or its length; if nobody knows what its family takes, the
+    /// prompt has a part that cannot be counted.
     fn medium(&mut self, held: Option<Held>) {
         match held {
             Some(held) => self.media = self.media.plus(held),
@@ -108,6 +131,7 @@ impl Size {
         }
     }
 
+    /// Adds the descriptions of tools, in the notation in which the model reads them.
     pub(super) fn tools(
         &mut self,
         prompt: &Prompt,
@@ -162,16 +186,18 @@ impl Size {
     }
 }
 
-/// `# Tools\n\n## functions\n\nnamespace functions {\n\n} // namespace functions` around all of them.
+/// Tokens of `# Tools\n\n## functions\n\nnamespace functions {\n\n} // namespace
+/// functions`, which OpenAI's template puts around all tools.
 const TYPESCRIPT_FRAME: u64 = 15;
 
-/// Capital letters behind another.
+/// Capital letters behind another capital: `NASA` has three.
 fn capitals(text: &str) -> u64 {
     let pairs = text.as_bytes().windows(2).filter(|pair| pair.iter().all(u8::is_ascii_uppercase));
     u64::try_from(pairs.count()).unwrap_or(u64::MAX)
 }
 
-/// A function's description as the model reads it.
+/// A function's description as the model reads it; `None` for a tool of the provider's own
+/// and for what is no JSON, which count as they are written.
 fn notation(description: &str, profile: &Profile) -> Option<String> {
     let document = Document::parse(description).ok()?;
     match Tool::read(&document)? {

@@ -1,4 +1,10 @@
 //! What kind of character is it, by the tables that the pattern itself uses?
+//!
+//! The pattern speaks in Unicode classes (`\p{Lu}`, `\s`). Another library's tables may be
+//! of another version of Unicode, and a letter that is new in one of them would split a
+//! text in two ways. So the parser behind the pattern is asked for its own ranges, once,
+//! and a byte of flags is written down for each character. A look-up is then one index
+//! instead of a search in ranges.
 
 use regex_syntax::hir::{Class, HirKind};
 
@@ -40,6 +46,8 @@ impl Classes {
         classes
     }
 
+    /// Sets a flag for all characters of a class. A class that cannot be parsed marks
+    /// nothing; a test asks for each.
     fn mark(&mut self, pattern: &str, kind: u8) {
         let Ok(parsed) = regex_syntax::parse(pattern) else { return };
         let HirKind::Class(Class::Unicode(class)) = parsed.kind() else { return };
@@ -57,6 +65,7 @@ impl Classes {
         self.kinds.get(usize::from(byte)).copied().unwrap_or(0)
     }
 
+    /// The kinds of any character.
     #[inline]
     pub(super) fn of(&self, character: char) -> u8 {
         self.kinds.get(index(character)).copied().unwrap_or(0)

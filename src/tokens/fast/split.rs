@@ -1,15 +1,30 @@
 //! Where does the encoding's pattern split a text?
+//!
+//! The pattern of `o200k` has seven alternatives: a word of capitals then small letters,
+//! with its contraction (in two forms), up to three digits, signs with the line ends behind
+//! them, white space up to a line end, white space before a word, and any other white
+//! space. Each is a function below, asked in the pattern's order. A regular expression
+//! would backtrack; here each function knows how far its alternative gives back. Three
+//! places are subtle:
+//!
+//! - A word may begin with one character that is no letter, digit or line end: ` world`,
+//!   `$x`. A mark (an accent that stands alone) may be that character, or a word by itself.
+//! - `FRONT* BACK+`: a letter without case belongs to both, so the front gives back as much
+//!   as the back needs, down to the last such character.
+//! - White space leaves its last character to the word behind it, unless a line end is
+//!   among it.
 
 use super::super::family::Encoding;
 use super::classes::{BACK, Classes, FRONT, LETTER, NEWLINE, NUMBER, SPACE};
 
 /// Splits a text as the regular expression of its encoding does, in one pass.
 ///
-/// Every alternative of the pattern is a function below, asked in the
-/// pattern's order, greedy and backtracking as it would be.
+/// Every alternative of the pattern is a function below, greedy and backtracking as the
+/// pattern would be. The pieces, one behind the other, are the whole text.
 pub(in super::super) struct Splitter<'a> {
     classes: &'static Classes,
     encoding: Encoding,
+    /// What is not split yet.
     rest: &'a str,
 }
 
@@ -23,7 +38,7 @@ impl<'a> Splitter<'a> {
         self.rest
     }
 
-    /// Bytes of the first piece of what is left; none where nothing is.
+    /// Bytes of the first piece of what is left; `None` at the end.
     fn end(&self) -> Option<usize> {
         let (kinds, length) = self.kinds(0)?;
         let found = match self.encoding {
@@ -37,7 +52,7 @@ impl<'a> Splitter<'a> {
         Some(end)
     }
 
-    /// The kinds of the character there, and its bytes; none at the end.
+    /// The kinds of the character at a byte, and its length in bytes; `None` at the end.
     #[inline]
     fn kinds(&self, at: usize) -> Option<(u8, usize)> {
         let byte = *self.rest.as_bytes().get(at)?;
@@ -48,7 +63,7 @@ impl<'a> Splitter<'a> {
         Some((self.classes.of(character), character.len_utf8()))
     }
 
-    /// The end of the characters from there on that are of one of those kinds.
+    /// Where the characters end that are of one of those kinds, from that byte on.
     #[inline]
     fn run(&self, from: usize, kinds: u8) -> usize {
         let mut at = from;
@@ -109,14 +124,14 @@ impl<'a> Splitter<'a> {
         Some(at.saturating_add(bytes))
     }
 
-    /// `[^\r\n\p{L}\p{N}]?+\p{L}++`
+    /// `[^\r\n\p{L}\p{N}]?+\p{L}++`: a word of `cl100k`, in any case.
     fn word(&self, kinds: u8, length: usize) -> Option<usize> {
         let from = if kinds & (LETTER | NUMBER | NEWLINE) == 0 { length } else { 0 };
         let end = self.run(from, LETTER);
         (end > from).then_some(end)
     }
 
-    /// `\p{N}{1,3}`
+    /// `\p{N}{1,3}`: at most three digits are one piece.
     fn number(&self, kinds: u8) -> Option<usize> {
         if kinds & NUMBER == 0 {
             return None;

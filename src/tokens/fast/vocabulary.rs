@@ -1,4 +1,19 @@
 //! How many tokens is one piece of a text?
+//!
+//! A piece that is a token costs one look into a table of 128-bit keys: fifteen bytes of
+//! the token and its length, open addressing, at most half full. `rank` is asked for pairs
+//! that mostly are no token, so a bit set of half a megabyte, which stays in a cache,
+//! answers most of these first.
+//!
+//! A piece that is no token is merged: of all neighbouring pairs the one of lowest rank is
+//! joined, until no pair is a token. For example, `abc` with the tokens `ab` (rank 5), `bc`
+//! (rank 3), `abc` (rank 9): `bc` is joined first, because its rank is lower, then `a` and
+//! `bc` to `abc`: one token. Without `abc` two would be left. A pair that was joined is one
+//! part from then on, so a token that exists may still not be found: that is why text is
+//! merged in this order and not searched for the fewest tokens.
+//!
+//! The result of a merge is remembered by thread, because words that are no token come
+//! again.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,17 +29,19 @@ use super::long;
 pub(super) struct Vocabulary {
     /// Tokens of up to 15 bytes, by open addressing; zero is a free place.
     keys: Vec<u128>,
+    /// The rank of the token at the same place.
     ranks: Vec<u32>,
-    /// Tokens of two bytes, where every merge begins.
+    /// Ranks of the tokens of two bytes, by both bytes: every merge begins with them.
     pairs: Vec<u32>,
-    /// A bit for every token of up to 15 bytes at one place of its hash, so that most of what is no token
-    /// is known in half a megabyte.
+    /// A bit for every token of up to 15 bytes at one place of its hash, so that most of
+    /// what is no token is known in half a megabyte.
     bits: Vec<u64>,
-    /// The few longer ones.
+    /// The few tokens of more than 15 bytes.
     long: HashMap<Box<[u8]>, u32, foldhash::fast::RandomState>,
 }
 
-/// Of longer pieces not every pair is looked at again for each merge.
+/// Up to this length all pairs are looked at for each merge; beyond, a heap is faster. A
+/// piece of 128 bytes also counts at most 128 tokens, which a byte of the memo holds.
 const MERGED_BYTES_MAX: usize = 128;
 /// Bytes that fit a key beside their number.
 const KEY_BYTES: usize = 15;
@@ -54,6 +71,7 @@ impl Vocabulary {
         self.keys.iter().filter(|key| **key != 0).count().saturating_add(self.long.len())
     }
 
+    /// Adds a token.
     fn insert(&mut self, token: &[u8], rank: u32) {
         let Some(key) = key(token) else {
             self.long.insert(token.into(), rank);
@@ -78,17 +96,19 @@ impl Vocabulary {
         }
     }
 
+    /// The first place that is looked at for a hash.
     #[inline]
     fn place(&self, hash: u64) -> usize {
         index(hash) & self.keys.len().wrapping_sub(1)
     }
 
+    /// The place that is looked at next.
     #[inline]
     fn after(&self, place: usize) -> usize {
         place.wrapping_add(1) & self.keys.len().wrapping_sub(1)
     }
 
-    /// Whether a piece is a token, as most are: one look at one place.
+    /// Whether a piece is a token, as most pieces are: one look at one place.
     #[inline]
     fn contains(&self, piece: &[u8]) -> bool {
         // Every byte is a token.
@@ -105,7 +125,7 @@ impl Vocabulary {
         }
     }
 
-    /// The token of exactly those bytes.
+    /// The rank of the token of exactly those bytes; [`NONE`] if there is none.
     #[inline]
     fn rank(&self, bytes: &[u8]) -> u32 {
         match key(bytes) {
@@ -114,6 +134,7 @@ impl Vocabulary {
         }
     }
 
+    /// The same by a key. The bits answer first: a pair that is tried is seldom a token.
     #[inline]
     fn rank_of(&self, key: u128) -> u32 {
         let hash = mixed(key);
@@ -131,7 +152,7 @@ impl Vocabulary {
         }
     }
 
-    /// The tokens of a piece.
+    /// The tokens of a piece: one, merged, or remembered.
     #[inline]
     pub(super) fn tokens(&self, encoding: Encoding, piece: &[u8]) -> u64 {
         if self.contains(piece) {
@@ -144,6 +165,9 @@ impl Vocabulary {
     }
 
     /// Merges the pair of lowest rank until no pair is a token, and counts what is left.
+    ///
+    /// At most [`MERGED_BYTES_MAX`] bytes, so the count fits a byte. Of equal ranks
+    /// `min_by_key` takes the first, as the tokenizer does.
     fn merged(&self, piece: &[u8]) -> u8 {
         let pairs = piece.iter().zip(piece.iter().skip(1));
         let ranks =
@@ -163,7 +187,7 @@ impl Vocabulary {
         u8::try_from(parts.len()).unwrap_or(u8::MAX)
     }
 
-    /// The rank of the part there joined with the next.
+    /// Finds the rank of a part joined with the next.
     fn rank_again(&self, piece: &[u8], parts: &mut [Part], place: usize) {
         let end = |place: usize| parts.get(place).map_or(piece.len(), |part| part.from);
         let has_next = place.saturating_add(1) < parts.len();
@@ -174,21 +198,24 @@ impl Vocabulary {
         }
     }
 
+    /// The rank of a stretch of a piece.
     #[inline]
     pub(super) fn joined(&self, piece: &[u8], from: usize, to: usize) -> u32 {
         piece.get(from..to).map_or(NONE, |bytes| self.rank(bytes))
     }
 }
 
-/// Words of 64 bits: 22 bits of the hash tell which bit.
+/// Words of 64 bits: 22 bits of the hash choose one of four million bits, for 200,000
+/// tokens.
 const BIT_WORDS: usize = 1 << 16;
 
-/// The bit of a hash, by other parts of it than its place.
+/// The bit of a hash, by other parts of the hash than its place.
 #[inline]
 fn bit(hash: u64) -> (usize, u64) {
     (index(hash >> 38) & BIT_WORDS.wrapping_sub(1), 1 << ((hash >> 32) & 63))
 }
 
+/// The index of two bytes.
 #[inline]
 fn pair(first: u8, second: u8) -> usize {
     usize::from(first) << 8 | usize::from(second)
@@ -201,7 +228,8 @@ struct Part {
     rank: u32,
 }
 
-/// Up to 15 bytes with their number behind them; none for more.
+/// Up to 15 bytes with their number behind them; `None` for more. The number tells `a` from
+/// `a\0`.
 #[inline]
 fn key(bytes: &[u8]) -> Option<u128> {
     let mut packed = [0_u8; 16];
@@ -210,7 +238,8 @@ fn key(bytes: &[u8]) -> Option<u128> {
     Some(u128::from_le_bytes(packed) | (length << 120))
 }
 
-/// Both halves of a key folded into one number.
+/// A hash of a key: both halves multiplied, and both halves of the product folded into one
+/// number. The constants keep a zero half from making the product zero.
 #[inline]
 fn mixed(key: u128) -> u64 {
     let [low, high] = halves(key);
@@ -220,6 +249,7 @@ fn mixed(key: u128) -> u64 {
     low ^ high
 }
 
+/// The low and the high half.
 #[inline]
 fn halves(number: u128) -> [u64; 2] {
     let bytes = number.to_le_bytes();
@@ -227,6 +257,7 @@ fn halves(number: u128) -> [u64; 2] {
     [low, high].map(|half| half.try_into().map_or(0, u64::from_le_bytes))
 }
 
+/// The low 32 bits as an index, on machines of any width.
 #[inline]
 fn index(number: u64) -> usize {
     usize::try_from(number & u64::from(u32::MAX)).unwrap_or(0)
@@ -244,7 +275,8 @@ impl Memo {
     }
 }
 
-/// Each piece has one place; the next that comes to it takes it.
+/// Places of the memo: each piece has one place, and the next piece that comes to it takes
+/// it.
 const PLACES: usize = 1 << 15;
 
 thread_local! {
@@ -253,7 +285,7 @@ thread_local! {
 
 /// The tokens of a piece that is no token itself: known, or merged now.
 ///
-/// A piece of more than 15 bytes is known by 128 bits of its hash.
+/// A piece of up to 15 bytes is known by these bytes, a longer one by 120 bits of its hash.
 fn remembered(encoding: Encoding, piece: &[u8], merge: impl Fn() -> u8) -> u8 {
     // The mark of a hash is a number of bytes that no short piece has.
     let key = key(piece).unwrap_or_else(|| xxh3_128(piece) | (0xff << 120));

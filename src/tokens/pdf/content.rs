@@ -11,15 +11,19 @@ use memchr::{memchr2, memmem};
 /// The strings of a stream, pushed in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
+    /// Half tokens of strings.
     halves: u64,
+    /// Hexadecimal digits of codes: two are a byte, and half a token.
     digits: u64,
     /// How often it shows a drawing or an image: a name with those letters counts as one more.
     drawn: u64,
+    /// Where in a string or a code the last piece ended: a stream is shown in pieces.
     state: State,
     /// A piece ended between the two letters of that word.
     is_half_drawn: bool,
 }
 
+/// Where in a page's stream the reader stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
@@ -43,6 +47,7 @@ impl Shown {
         shown.halves()
     }
 
+    /// Half tokens of all that was shown.
     pub(super) fn halves(&self) -> u64 {
         self.halves.saturating_add(self.digits.div_ceil(2))
     }
@@ -51,6 +56,10 @@ impl Shown {
         self.drawn
     }
 
+    /// Reads a further piece of the stream.
+    ///
+    /// Outside of strings only brackets matter, so these are searched for and the rest is
+    /// passed over.
     pub(super) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.state == State::Outside {
@@ -82,6 +91,7 @@ impl Shown {
         self.is_half_drawn = operators.last() == Some(&b'D');
     }
 
+    /// Counts one byte inside a string or a code, and says what follows.
     fn step(&mut self, byte: u8) -> State {
         match self.state {
             State::Outside => State::Outside,

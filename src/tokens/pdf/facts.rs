@@ -1,4 +1,8 @@
 //! What does a dictionary of a PDF say, as far as its pages go?
+//!
+//! Seventeen names of the hundreds that PDF knows have to do with pages and their text; all
+//! others are [`Key::Other`]. A dictionary that says one of four of them twice is not
+//! believed at all, because readers do not agree on which of the two counts.
 
 use super::lexer::is_named;
 use super::objects::Run;
@@ -17,20 +21,28 @@ pub(super) enum Packed {
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) kind: Kind,
+    /// What `/Kids` names: branches and pages of the tree.
     pub(super) kids: Option<Run>,
     /// Dictionaries that stand among them.
     pub(super) inline: u64,
+    /// How many pages it claims below itself.
     pub(super) count: Option<u64>,
+    /// What a page names as its text.
     pub(super) contents: Run,
+    /// How long its stream is, as it says.
     pub(super) length: Option<u64>,
     pub(super) packed: Packed,
+    /// Where the first object of an object stream begins, and how many it holds.
     pub(super) first: Option<u64>,
     pub(super) objects: Option<u64>,
+    /// It is a drawing that pages may show.
     pub(super) is_form: bool,
     pub(super) is_image: bool,
+    /// Its bytes are differences to the row above, which is not undone here.
     pub(super) is_predicted: bool,
 }
 
+/// What an object is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
     #[default]
@@ -54,10 +66,12 @@ pub(super) struct Frame {
     pub(super) inline: u64,
     /// Says twice what counts once: the readers do not agree on which of the two does.
     pub(super) is_doubled: bool,
+    /// Which of the names that count once were said.
     pub(super) seen: [bool; 4],
     pub(super) facts: Facts,
 }
 
+/// The names that matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Key {
     /// Nothing is awaited.

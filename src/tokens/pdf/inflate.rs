@@ -6,13 +6,17 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
+/// What is added to a share of the file, so that small files have room.
 const EACH: usize = 1_024 * 1_024;
+/// The most that is unpacked of any file: as much as the largest body has.
 const ALL_MOST: usize = 32 * EACH;
+/// Bytes that are shown at once.
 const PIECE: usize = 32 * 1_024;
 
 /// Unpacks the streams of one file.
 #[derive(Debug)]
 pub(super) struct Inflater {
+    /// The unpacker, used again for each stream.
     state: Decompress,
     /// Bytes that may still be unpacked.
     left: usize,
@@ -21,6 +25,7 @@ pub(super) struct Inflater {
 }
 
 impl Inflater {
+    /// For a file of so many bytes.
     pub(super) fn of_file(bytes: usize) -> Self {
         Self {
             state: Decompress::new(true),
@@ -50,7 +55,7 @@ impl Inflater {
         }
     }
 
-    /// The same in one piece.
+    /// The same in one piece; `None` if it is larger than a list of objects may be.
     pub(super) fn whole(&mut self, packed: &[u8]) -> Option<Vec<u8>> {
         let (mut bytes, most) = (Vec::new(), self.whole_most);
         let mut is_whole = true;

@@ -36,7 +36,8 @@ pub(super) fn are_plain(data: &[u8], packed: Packed, inflater: &mut Inflater) ->
     })
 }
 
-/// Whether it is one letter's code in hexadecimal, one of two halves, or a few of plain letters.
+/// Whether a code is one letter's in hexadecimal, one of two halves, or a few of plain
+/// letters.
 fn is_letters(code: &[u8]) -> bool {
     let code = code.split(|byte| *byte == b'>').next().unwrap_or_default();
     let digits: Vec<u8> = code.iter().copied().filter(u8::is_ascii_hexdigit).collect();

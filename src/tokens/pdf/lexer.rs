@@ -1,4 +1,10 @@
 //! What are the words of a PDF's objects?
+//!
+//! Words need no blanks between them: `7 0obj<</Type/Page>>endobj8 0 R` is seven and zero,
+//! `obj`, a dictionary with two names, `endobj`, eight, zero and `R`. Each byte is read
+//! once, so a file costs as much time as it is long, whatever it holds. A string that does
+//! not end is told apart ([`Token::Open`]), because whatever stands behind its bracket may
+//! be text or objects.
 
 /// One word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +43,7 @@ impl<'a> Lexer<'a> {
         self.at
     }
 
+    /// Goes on at that place: behind the bytes of a stream.
     pub(super) fn go_to(&mut self, at: usize) {
         self.at = at;
     }
@@ -49,6 +56,7 @@ impl<'a> Lexer<'a> {
         self.at = self.at.saturating_add(1);
     }
 
+    /// Passes over bytes of one kind, and returns them.
     fn skip(&mut self, is_in: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let length = rest.iter().position(|byte| !is_in(*byte)).unwrap_or(rest.len());
@@ -75,6 +83,7 @@ impl<'a> Lexer<'a> {
         Token::Open
     }
 
+    /// What begins with `<`: a dictionary, or a string in hexadecimal.
     fn angle(&mut self) -> Token<'a> {
         if self.peek() == Some(b'<') {
             self.step();
@@ -113,6 +122,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// The word behind which another word may begin without a blank.
 const ENDOBJ: &[u8] = b"endobj";
 
 impl<'a> Iterator for Lexer<'a> {
@@ -146,6 +156,7 @@ impl<'a> Iterator for Lexer<'a> {
     }
 }
 
+/// The six bytes that PDF takes for white space.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, 0 | b'\t' | b'\n' | 12 | b'\r' | b' ')
 }

@@ -1,4 +1,15 @@
 //! Which objects of a PDF make its pages?
+//!
+//! The file is read once, from front to back. Each `obj` begins an object, each `stream` a
+//! stretch of bytes that is passed over, and object streams are unpacked and read as
+//! objects. Links between objects are kept as numbers in one long list, of which each page,
+//! node and list owns a run: a file of a million links costs four megabytes, not a million
+//! vectors.
+//!
+//! A reader that trusts the file's table of places may come by objects that stand in a
+//! comment, a string or another stream. Every word `obj` that may begin an object is
+//! therefore searched for in the raw bytes, and if one was not come by, the whole file is
+//! unsure.
 
 use std::ops::Range;
 
@@ -12,7 +23,7 @@ use super::reader::Reader;
 /// What was found in a file, in its order.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
-    /// Numbers of objects that the pages, the nodes and the lists name, one run behind the other.
+    /// Numbers of objects that the pages, nodes and lists name, one run behind the other.
     pub(super) links: Vec<u32>,
     /// What each page names as its contents.
     pub(super) pages: Vec<Run>,
@@ -20,11 +31,13 @@ pub(super) struct Objects {
     pub(super) nodes: Vec<Node>,
     /// Objects that are lists of others.
     pub(super) lists: Vec<Node>,
+    /// Streams that may be text: all but object streams.
     pub(super) streams: Vec<Stream>,
     /// The largest number of pages that a node claims.
     pub(super) count_most: u64,
     /// Half tokens of what is written in fields and notes.
     pub(super) loose_halves: u64,
+    /// Object streams that were read: the word for them may stand where no reader came by.
     pub(super) object_streams: u64,
     /// Drawings and images that a page may show.
     pub(super) drawings: u64,
@@ -59,7 +72,7 @@ pub(super) struct Node {
     pub(super) inline: u64,
 }
 
-/// Bytes of a file that belong to an object.
+/// A stream, and where its bytes stand.
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) number: u32,
@@ -110,6 +123,7 @@ impl Objects {
         })
     }
 
+    /// Keeps a stream, or reads the objects in it.
     fn stream(
         &mut self,
         bytes: &[u8],
@@ -165,6 +179,7 @@ impl Objects {
     }
 }
 
+/// The word with which an object begins.
 const OBJ: &[u8] = b"obj";
 
 /// Whether behind these bytes an object may begin: a number, or the end of a comment.
@@ -186,6 +201,7 @@ fn may_be_head(before: &[u8]) -> bool {
 /// A number has no more digits, and no more blanks behind it, that anybody is known to write.
 const NEAR: usize = 64;
 
+/// The word with which a stream ends.
 const END: &[u8] = b"endstream";
 /// Between a stream's last byte and that word stands the end of a line.
 const BLANKS_MOST: usize = 8;

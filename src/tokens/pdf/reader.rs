@@ -1,17 +1,25 @@
 //! What does each word of a PDF's objects tell of its pages?
+//!
+//! A stack of frames, one for each dictionary or list that has begun. A dictionary's frame
+//! awaits the value of the name that it read last. Whole numbers wait until the next word
+//! shows what they were: `7 0 R` is a link, `7 0 obj` an object, and `/Count 7` a figure.
+//! Whatever readers may take in two ways makes the whole file unsure, which costs the
+//! model's largest input and no more.
 
 use super::content::Shown;
 use super::facts::{Facts, Frame, Key, Kind, Packed};
 use super::lexer::Token;
 use super::objects::{Node, Objects, Run};
 
-/// Objects are nested a few deep.
+/// Objects are nested a few deep; a deeper one makes the file unsure.
 const DEPTH_MAX: usize = 64;
 
 /// The state of reading one text of objects.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
+    /// The number of the object that is being read.
     pub(super) number: u32,
+    /// Dictionaries and lists that have begun.
     pub(super) frames: Vec<Frame>,
     /// Numbers outside of any object: of `7 0 obj`.
     wholes: [Option<u64>; 2],
@@ -27,6 +35,7 @@ impl Reader {
 }
 
 impl Objects {
+    /// Takes the next word.
     pub(super) fn token(&mut self, reader: &mut Reader, token: Token<'_>) {
         match token {
             Token::DictStart | Token::ListStart => self.open(reader, token == Token::DictStart),
@@ -69,6 +78,7 @@ impl Objects {
         }
     }
 
+    /// Begins a dictionary or a list.
     fn open(&mut self, reader: &mut Reader, is_dict: bool) {
         self.is_unsure |= reader.frames.len() >= DEPTH_MAX;
         let key = reader.frames.last().map_or(Key::None, |frame| frame.key);
@@ -78,6 +88,7 @@ impl Objects {
         }
     }
 
+    /// Ends a dictionary or a list, and hands what it says to the one around it.
     fn close(&mut self, reader: &mut Reader, is_dict: bool) {
         let Some(mut frame) = reader.frames.pop_if(|frame| frame.is_dict == is_dict) else {
             self.is_unsure |= !reader.frames.is_empty();
@@ -137,6 +148,7 @@ impl Objects {
         }
     }
 
+    /// Takes a name: the next key of a dictionary, or the value that was awaited.
     fn name(&mut self, reader: &mut Reader, name: &[u8]) {
         let Some(frame) = reader.frames.last_mut() else { return };
         if frame.is_dict && (frame.key == Key::None || frame.wholes[1].is_some()) {

@@ -1,4 +1,12 @@
 //! How much text do a PDF's pages show together?
+//!
+//! A page names the streams of its text; several pages may name one, and a stream may show
+//! drawings that hold text themselves. The text of each stream is counted once, by
+//! [`Shown`], and then added up for each page that names it.
+//!
+//! For example, two pages that name one stream of 10 half tokens, while the tree has three
+//! leaves: 20, and 10 for the third page, which nobody found and which is taken to show as
+//! much as the fullest.
 
 use std::collections::{HashMap, HashSet};
 
@@ -60,6 +68,7 @@ struct Text {
 }
 
 impl Text {
+    /// Both together.
     fn plus(self, other: Self) -> Self {
         Self {
             halves: self.halves.saturating_add(other.halves),
@@ -67,10 +76,12 @@ impl Text {
         }
     }
 
+    /// So many of it.
     fn times(self, times: u64) -> Self {
         Self { halves: self.halves.saturating_mul(times), drawn: self.drawn.saturating_mul(times) }
     }
 
+    /// The larger of both, figure by figure.
     fn largest(self, other: Self) -> Self {
         Self { halves: self.halves.max(other.halves), drawn: self.drawn.max(other.drawn) }
     }
@@ -85,6 +96,7 @@ struct Texts {
 }
 
 impl Texts {
+    /// The streams and lists that pages name.
     fn named(objects: &Objects) -> Self {
         let contents = objects.pages.iter().flat_map(|run| objects.linked(*run));
         let mut streams: HashMap<u32, Option<Text>> = contents.map(|number| (number, None)).collect();
@@ -100,6 +112,7 @@ impl Texts {
         Self { streams, lists }
     }
 
+    /// Adds up the lists of streams; `None` if a stream of one was not found.
     fn add_up_lists(&mut self, objects: &Objects) -> Option<()> {
         for list in &objects.lists {
             if let Some(known) = self.lists.get_mut(&list.number) {
@@ -120,10 +133,12 @@ impl Texts {
     }
 }
 
+/// The sum, if all of it is known.
 fn total(mut all: impl Iterator<Item = Option<Text>>) -> Option<Text> {
     all.try_fold(Text::default(), |sum, one| Some(sum.plus(one?)))
 }
 
+/// What one stream shows; `None` if it is packed in a way that is not undone here.
 fn shown(data: &[u8], packed: Packed, inflater: &mut Inflater) -> Option<Text> {
     let mut text = Shown::default();
     match packed {

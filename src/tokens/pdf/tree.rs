@@ -1,4 +1,9 @@
 //! How many pages does the tree of pages come to?
+//!
+//! A tree may be a graph: a node that names one branch a thousand times has a thousand
+//! times its leaves, and a few kilobytes may so stand for millions of pages. Each node is
+//! therefore summed once and its sum used wherever it is named. A node that is being summed
+//! and comes up below itself adds nothing there, so a circle ends.
 
 use std::collections::HashMap;
 
@@ -29,6 +34,7 @@ struct Tree<'a> {
     groups: HashMap<u32, (&'a [&'a Node], Sum)>,
 }
 
+/// How far a node's leaves are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sum {
     Unknown,
@@ -38,6 +44,7 @@ enum Sum {
 }
 
 impl Tree<'_> {
+    /// The leaves below a node, and below all nodes on the way.
     fn sum(&mut self, root: u32) -> u64 {
         // A stack of its own: a tree may be as deep as the file is long.
         let mut open = vec![root];
@@ -58,11 +65,12 @@ impl Tree<'_> {
         self.known(root)
     }
 
+    /// The leaves that a node names, once those of its kids are known.
     fn leaves(&self, node: &Node) -> u64 {
         self.objects.linked(node.kids).map(|kid| self.known(kid)).fold(node.inline, u64::saturating_add)
     }
 
-    /// What is no node is a page.
+    /// The leaves of a kid: what is no node is a page.
     fn known(&self, number: u32) -> u64 {
         match self.groups.get(&number) {
             Some((_, Sum::Known(leaves))) => *leaves,

@@ -28,11 +28,15 @@ pub(super) const CLAUDE_4_7: Profile = Profile {
     pictures: Pictures::Area { long: 2_576, most: 5_000 },
     ..CLAUDE_4_5
 };
+/// 4, 4.1 and 3.7: told apart from 4.5 because their text about tools is shorter.
 pub(super) const CLAUDE_4: Profile = Profile { name: "claude-4", parent: Some("claude-4.5"), ..CLAUDE_4_5 };
+/// Claude 3.5.
 pub(super) const CLAUDE_3_5: Profile = Profile { name: "claude-3.5", parent: Some("claude-4"), ..CLAUDE_4_5 };
+/// Claude 3, and everything older.
 pub(super) const CLAUDE_3: Profile = Profile { name: "claude-3", parent: Some("claude-3.5"), ..CLAUDE_4_5 };
 
-/// The profile of a model whose name says Claude; a name that says no number is taken for the newest.
+/// The profile of a model whose name says Claude. A name without a number is taken for the
+/// newest, whose vocabulary is the dearest.
 pub(super) fn of(name: &str) -> Profile {
     const FOUR: [&str; 7] =
         ["claude-3-7", "claude-3.7", "sonnet-4-2", "opus-4-2", "opus-4-1", "sonnet-4-0", "opus-4-0"];

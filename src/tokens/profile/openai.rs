@@ -1,4 +1,9 @@
 //! How do OpenAI's models frame a prompt?
+//!
+//! Text is exact, since the vocabularies are public. What is OpenAI's own is the frame (3
+//! tokens for a message and 1 for its role), the notation of tools (types in TypeScript),
+//! and the way to bill an image, which differs from model to model: that is why most lines
+//! of [`of`] only choose pictures.
 
 use super::{Encoding, Notation, OTHER, Pictures, Profile};
 
@@ -31,19 +36,20 @@ pub(super) const REASONING: Profile = Profile {
 pub(super) const O1_MINI: Profile =
     Profile { name: "o1-mini", parent: Some("openai-reasoning"), ..REASONING };
 
-/// Completions and embeddings: text alone.
+/// Completions and embeddings: text alone, no frame.
 pub(super) const TEXT: Profile =
     Profile { name: "openai-text", encoding: Encoding::Cl100k, message: 0, system: 0, ..OPENAI };
 
 /// The open weights of OpenAI: a text about the date and the channels stands in front ("harmony", August 2025).
 pub(super) const OSS: Profile = Profile { name: "gpt-oss", ..OPENAI };
 
-/// OpenAI's smaller models. Its guide says 1.62 and 2.46; 1.2 and 1.5 were seen billed for GPT-5's.
+/// An image of OpenAI's smaller models. The guide says 1.62 and 2.46 tokens a patch; 1.2
+/// and 1.5 were seen billed for GPT-5's.
 const fn patches(hundredths: u64) -> Pictures {
     Pictures::Patches { most: 1_536, hundredths }
 }
 
-/// The profile of one of OpenAI's models; none of another maker's.
+/// The profile of one of OpenAI's models; `None` for another maker's.
 pub(super) fn of(name: &str) -> Option<Profile> {
     if name.contains("gpt-oss") {
         return Some(OSS);

@@ -1,11 +1,16 @@
 //! How do the models of the other makers frame a prompt?
+//!
+//! A profile says only in what it differs from [`OTHER`]. Names are searched from the most
+//! special to the most general: `deepseek-r1-distill-llama-70b` is a Llama, because a
+//! distilled model reads the vocabulary of the model that was taught, and `llama` stands
+//! before `deepseek` in the list.
 
 use super::{OTHER, Pictures, Profile};
 
 /// Vocabularies of 100,000 to 260,000 pieces take about as many tokens of English as OpenAI's.
 const EVEN: u32 = 1_000_000;
 
-/// Google counts text alone, and bills nothing of what its own tools find.
+/// Gemini 2.5: Google counts text alone, and bills nothing of what its own tools find.
 pub(super) const GEMINI_2_5: Profile = Profile {
     name: "gemini-2.5",
     maker: "google",
@@ -19,14 +24,17 @@ pub(super) const GEMINI_2_5: Profile = Profile {
     pictures: Pictures::Crops,
     ..OTHER
 };
+/// Gemini 2.0 and 1.
 pub(super) const GEMINI_2_0: Profile =
     Profile { name: "gemini-2.0", parent: Some("gemini-2.5"), ..GEMINI_2_5 };
+/// Gemini 3, and every later one: images by level of resolution, not by crops.
 pub(super) const GEMINI_3: Profile =
     Profile { name: "gemini-3", parent: Some("gemini-2.5"), pictures: Pictures::Levels, ..GEMINI_2_5 };
+/// The open weights of Google.
 pub(super) const GEMMA: Profile =
     Profile { name: "gemma", maker: "google", is_guess: false, text_ppm: EVEN, message: 4, ..OTHER };
 
-/// Amazon: no framing is billed, and a text about tools.
+/// Amazon: no framing is billed, but a text about tools is.
 pub(super) const NOVA: Profile =
     Profile { name: "nova", maker: "amazon", parent: None, rereads: true, ..GEMINI_2_5 };
 pub(super) const NOVA_2: Profile = Profile { name: "nova-2", parent: Some("nova"), ..NOVA };
@@ -47,6 +55,7 @@ pub(super) const COHERE: Profile =
 /// Llama: Meta's template, before which some hosts put its date and some a text of their own.
 pub(super) const LLAMA: Profile =
     Profile { name: "llama", maker: "meta", is_guess: false, text_ppm: EVEN, ..OTHER };
+/// Llama 4, whose text about tools was billed at 665 tokens.
 pub(super) const LLAMA_4: Profile = Profile { name: "llama-4", parent: Some("llama"), ..LLAMA };
 
 pub(super) const MISTRAL: Profile = Profile {
@@ -71,6 +80,7 @@ pub(super) const DEEPSEEK: Profile = Profile {
     system: 1,
     ..OTHER
 };
+/// DeepSeek from V4 on, with a text of its own in front.
 pub(super) const DEEPSEEK_V4: Profile =
     Profile { name: "deepseek-v4", parent: Some("deepseek"), message: 3, ..DEEPSEEK };
 

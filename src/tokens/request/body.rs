@@ -1,7 +1,11 @@
 //! Which field of a body says what?
 //!
-//! Every field of a body has a place here, counts as text, or counts as its JSON. What each is at the top is
-//! told in `fields`; the settings that no model reads inside an object are named beside it.
+//! Every field of a body has a place here, counts as text, or counts as its JSON.
+//! [`fields`] names what each is at the top; settings that no model reads inside an object
+//! are named beside the object. The conversation is read in the order in which a model is
+//! shown it (system text, then turns), since members of a JSON object have no order.
+//!
+//! [`fields`]: super::fields
 
 use smallvec::SmallVec;
 
@@ -43,11 +47,12 @@ pub(super) fn read(draft: &mut Draft, body: Node<'_>) {
     }
 }
 
-/// More of such fields stand in no body that a provider takes.
+/// No body that a provider takes has more of such fields; more count as their JSON.
 const SHOWN_MAX: usize = 32;
 
 /// The first rank of a conversation; what comes before is the system's.
 const TURNS: u8 = 5;
+/// The rank of `prompt`: text in one API, the name of a stored prompt in another.
 pub(super) const PROMPT: u8 = 11;
 
 /// A prompt that the provider keeps, by its id; its variables are sent.
@@ -164,12 +169,14 @@ fn of_settings(draft: &mut Draft, field: Node<'_>, name: &str) {
     }
 }
 
+/// Images beside the conversation, as Ollama has them.
 fn images(draft: &mut Draft, field: Node<'_>) {
     draft.begin("user", false);
     super::media::images(draft, field, field);
     draft.end_beside();
 }
 
+/// A field of which nobody knows what it is: its JSON counts as text.
 fn unknown(draft: &mut Draft, field: Node<'_>) {
     if !field.is_empty() {
         draft.aside(Part::Text(field.member_json().into()));
@@ -183,4 +190,5 @@ fn setting(draft: &mut Draft, field: Node<'_>) {
     }
 }
 
+/// A longer setting is none.
 const SETTING_BYTES: usize = 1_024;

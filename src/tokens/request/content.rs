@@ -30,6 +30,7 @@ fn tokens(draft: &mut Draft, list: Node<'_>) {
     list.children().for_each(|item| turn(draft, item));
 }
 
+/// Adds one item of a conversation.
 fn turn(draft: &mut Draft, value: Node<'_>) {
     if value.is_object() {
         return message(draft, value);
@@ -47,6 +48,7 @@ fn alone(draft: &mut Draft, value: Node<'_>) {
     draft.end(true);
 }
 
+/// Adds a message: who speaks, and what stands in it.
 fn message(draft: &mut Draft, value: Node<'_>) {
     let kind = value.get("type").and_then(|kind| kind.word());
     let is_message = || {
@@ -66,6 +68,7 @@ fn message(draft: &mut Draft, value: Node<'_>) {
     draft.end(true);
 }
 
+/// Who speaks. An item without a role is the tool's or the assistant's by its kind.
 fn role<'d>(value: Node<'d>, kind: Option<&str>) -> &'d str {
     if let Some(role) = value.get("role").and_then(|role| role.word()) {
         return role;
@@ -140,6 +143,8 @@ impl Class {
     }
 }
 
+/// Adds an object by what it says that it is, or, if it says nothing, by the names of its
+/// fields.
 fn part(draft: &mut Draft, value: Node<'_>) {
     let kind = value.get("type").filter(|kind| kind.kind() == Kind::Text);
     if let Some(kind) = kind {

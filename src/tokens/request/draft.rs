@@ -1,4 +1,10 @@
 //! How does a prompt grow while a request is read, without outgrowing it?
+//!
+//! A message takes some hundred bytes of memory, and `{}` makes one: a body of 32 MB could
+//! make ten million. So messages, parts and tools have *room*: three times the body, at
+//! most the body and 256 KB, and 16 KB more. What comes when the room is used up joins one
+//! long text (the crowd), with as much frame as a message has, so it counts no less; only
+//! the borders between messages are lost.
 
 use std::sync::Arc;
 
@@ -73,6 +79,7 @@ impl Draft {
         }
     }
 
+    /// Takes room, if there is as much.
     fn takes(&mut self, bytes: usize) -> bool {
         let left = self.room.checked_sub(bytes);
         self.room = left.unwrap_or(self.room);
@@ -111,10 +118,12 @@ impl Draft {
         }
     }
 
+    /// Who speaks in the message that has begun.
     pub(super) fn role(&self) -> &str {
         self.message.as_ref().map_or("", |message| message.role.as_str())
     }
 
+    /// Adds text. If an assistant's begins with its thoughts in tags, these are told apart.
     pub(super) fn text(&mut self, text: &str) {
         let is_said = self.role() == "assistant";
         if let Some((thoughts, said)) = is_said.then(|| apart(text)).flatten() {
@@ -127,14 +136,17 @@ impl Draft {
         self.push(|| Part::Text(text.into()), text);
     }
 
+    /// Adds what is shown as JSON.
     pub(super) fn json(&mut self, json: String) {
         self.push(|| Part::Text(json.as_str().into()), &json);
     }
 
+    /// Adds what was thought earlier.
     pub(super) fn reasoning(&mut self, text: &str) {
         self.push(|| Part::Reasoning(text.into()), text);
     }
 
+    /// Adds an earlier call of a tool.
     pub(super) fn call(&mut self, name: &str, arguments: &str) {
         let part = || Part::Call { name: name.into(), arguments: arguments.into() };
         if self.has_place() && self.takes(PART_BYTES) {
@@ -201,6 +213,8 @@ impl Draft {
         }
     }
 
+    /// Adds a tool. One without room also makes the prompt uncountable, since what it
+    /// brings beside its text would be lost.
     pub(super) fn tool(&mut self, description: String) {
         if self.takes(TOOL_BYTES) {
             return self.prompt.tools.push(description.into());
@@ -209,10 +223,12 @@ impl Draft {
         self.opaque();
     }
 
+    /// Whether a message has begun in which a part can stand.
     fn has_place(&self) -> bool {
         self.message.is_some()
     }
 
+    /// Adds a part, or its text to the crowd.
     fn push(&mut self, part: impl FnOnce() -> Part, text: &str) {
         if self.has_place() && self.takes(PART_BYTES) {
             self.lay(part());
@@ -221,6 +237,7 @@ impl Draft {
         }
     }
 
+    /// Adds a part to the message.
     fn lay(&mut self, part: Part) {
         if let Some(message) = &mut self.message {
             if message.parts.is_empty() {

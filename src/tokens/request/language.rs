@@ -1,4 +1,12 @@
 //! Under which names, and where, does each API look for how much it is to write?
+//!
+//! A limit in another API's words is no limit: OpenAI's chat ignores `num_predict`, and a
+//! budget that believed it would hold too little. So each API is a [`Language`], a value of
+//! this file, and languages are told apart by their address in memory. If nobody knows
+//! which is spoken, [`ANY`] reads the words of all, and the largest limit counts.
+//!
+//! To add an API: a `static` here, and its provider in [`Language::of_provider`] or its path in
+//! the routes of the HTTP gate.
 
 use serde_json::{Map, Value};
 
@@ -238,17 +246,22 @@ pub(crate) static OLD_CHAT: Language =
     Language::flat(&["max_tokens"], &["n"]).wishing(&["max_completion_tokens"]);
 /// OpenAI's completions: of `best_of` answers all are billed.
 pub(crate) static COMPLETIONS: Language = Language::flat(&["max_tokens"], &["n", "best_of"]);
+/// OpenAI's Responses.
 pub(crate) static RESPONSES: Language = Language::flat(&["max_output_tokens"], &[]).thinking(&["reasoning"]);
 /// OpenAI's compaction of a conversation, which takes the words of a response but no limit.
 pub(crate) static COMPACTION: Language = Language::flat(&[], &[]).thinking(&["reasoning"]);
 /// Images and speech of OpenAI's, which have no limit.
 pub(crate) static MEDIA: Language = Language::flat(&[], &["n"]);
+/// Anthropic's Messages.
 pub(crate) static MESSAGES: Language = Language::flat(&["max_tokens"], &[]).thinking(&["thinking"]);
 /// Anthropic's text completions.
 pub(crate) static COMPLETE: Language = Language::flat(&["max_tokens_to_sample"], &[]);
+/// Cohere's chat and generation.
 pub(crate) static COHERE: Language = Language::flat(&["max_tokens"], &["num_generations"]);
+/// Ollama's own API, which looks among its options alone.
 pub(crate) static OLLAMA: Language =
     Language::inside(&["options"], &["num_predict"], &[]).thinking(&["think"]);
+/// Bedrock's Converse.
 pub(crate) static CONVERSE: Language =
     Language::inside(&["inferenceConfig"], &["maxTokens"], &[]).thinking(&["additional"]);
 /// Protocol buffers in JSON: every name is taken in both spellings.

@@ -1,4 +1,10 @@
 //! How is a request told to ask for less output?
+//!
+//! A call is admitted for so many output tokens, so its request must not ask for more. Each
+//! limit in it that its provider reads is lowered; none is raised. If there is none, one is
+//! written in the provider's own words, in the spelling that the body uses. A limit that
+//! bounds nothing (-1, a text) is written anew where it stands: a second one beside it
+//! might be the one that is not read.
 
 use compact_str::CompactString;
 use serde_json::{Map, Value};

@@ -39,7 +39,7 @@ const IMAGES: [&str; 4] = ["n", "num_images", "numberOfImages", "sampleCount"];
 /// How long a film is to be.
 const SECONDS: [&str; 4] = ["seconds", "duration", "duration_seconds", "durationSeconds"];
 
-/// The largest figure under one of these names, of what is made by a prompt.
+/// Adds the largest figure under one of these names, for what a prompt makes.
 fn made(uses: &mut Vec<(Meter, Option<u64>)>, body: Node<'_>, meter: Meter, names: &[&str], each: u64) {
     if !["prompt", "textToImageParams", "taskType"]
         .iter()

@@ -99,6 +99,7 @@ fn size(head: &[u8]) -> Option<(u32, u32)> {
     if head.starts_with(b"\xff\xd8") { jpeg(head) } else { None }
 }
 
+/// The size of a WebP, of its three kinds: extended, lossless, lossy.
 fn webp(head: &[u8]) -> Option<(u32, u32)> {
     match head.get(12..16)? {
         b"VP8X" => Some((little(head, 24, 3)?.saturating_add(1), little(head, 27, 3)?.saturating_add(1))),

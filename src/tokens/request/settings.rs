@@ -10,6 +10,7 @@ use crate::Error;
 use crate::tokens::document::Node;
 use crate::values::Detail;
 
+/// The model that the body names.
 pub(super) fn model(body: Node<'_>) -> Option<CompactString> {
     ["model", "modelId", "model_id"].iter().find_map(|field| body.get(field)).and_then(|name| word(name))
 }
@@ -83,6 +84,7 @@ pub(super) fn speed(body: Node<'_>) -> Option<CompactString> {
     words.into_iter().flatten().reduce(dearer)
 }
 
+/// The dearer of two words for a tier.
 fn dearer(one: CompactString, other: CompactString) -> CompactString {
     if conditions::rank(&other) > conditions::rank(&one) { other } else { one }
 }
@@ -110,6 +112,8 @@ pub(super) fn output_tokens_wished(body: Node<'_>, language: &'static Language) 
     wishes.filter_map(|wish| whole_text(wish.raw())).filter(|tokens| *tokens > 0).max()
 }
 
+/// How many answers are asked for: the largest number under any name, for each prompt of a
+/// list.
 pub(super) fn choices(body: Node<'_>, language: &'static Language) -> u32 {
     // Converse hands these to the model as they are.
     let extra = body.get("additionalModelRequestFields").into_iter();

@@ -6,7 +6,7 @@ use super::name::Name;
 use crate::tokens::document::{Kind, Node};
 use crate::values::Part;
 
-/// Longer labels are no labels.
+/// A longer label is none, and counts as its JSON.
 pub(super) const LABEL_BYTES: usize = 256;
 
 /// Adds what the model reads of an item that is named by its id beside what stands in it; whether nothing else is.

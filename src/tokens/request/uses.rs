@@ -42,6 +42,8 @@ pub(super) fn calls_at_most(body: Node<'_>, language: &'static Language) -> Opti
     body.get("max_tool_calls").filter(|_| is_read).and_then(|calls| whole_text(calls.raw()))
 }
 
+/// Adds a fee. The same fee of two tools may be incurred as often as both together, and if
+/// nobody knows how often one is used, nobody knows it of both.
 pub(super) fn add(uses: &mut Vec<(Meter, Option<u64>)>, meter: Meter, count: Option<u64>) {
     match uses.iter_mut().find(|(known, _)| *known == meter) {
         // Two tools may be used one after the other.
@@ -129,6 +131,7 @@ pub(super) fn of_kind(kind: &str, tool: Node<'_>) -> Option<Meter> {
     })
 }
 
+/// The fee of a tool of Google's, by the field that switches the tool on.
 fn of_field(name: &str) -> Option<Meter> {
     Some(match name {
         "googlesearch" | "googlesearchretrieval" | "enterprisewebsearch" => Meter::WebSearch,

@@ -1,21 +1,41 @@
-//! Into how many tokens can a text be cut at most, if no two neighbours are one token together?
+//! Into how many tokens can a text be cut at most, if no two neighbours are one token
+//! together?
+//!
+//! Byte-pair merging stops only if no pair of neighbours is a token. So the tokenizer's own
+//! result is among the cuts in which no such pair is left, and the longest of these bounds
+//! it.
+//!
+//! It is a dynamic program over characters that keeps, for each place, the most tokens of a
+//! cut by the length of its last token: one character, two, or more. Only pairs and triples
+//! of characters are known, so three classes suffice: whether a further character may be a
+//! token of its own depends on the last token only if both together are two or three
+//! characters long.
+//!
+//! For example, `ab` behind a word that has ended, where `ab` is a token: `a` alone is a
+//! cut of one. `b` as a token of its own would leave the pair `a`, `b`, which is a token:
+//! forbidden. `ab` as one token is allowed: one. If `ab` is no token, `b` may stand alone,
+//! and the bound is two.
 
 use super::known::Facts;
 
 /// Goes through a text and keeps the most tokens that can begin in it so far.
 ///
-/// A vocabulary joins neighbours as long as the two are one token together. So of all cuts only those can be the
-/// result in which no such pair is left; of these the one with most tokens is kept, by the length of its last token.
-/// Where nothing is known about characters, any cut is allowed: the bound gets wider, and stays sound.
+/// If nothing is known about characters, any cut is allowed: the bound gets wider, and
+/// stays sound.
 pub(super) struct Cuts {
     facts: &'static Facts,
-    /// Cuts that end at the last character, and at the one before it.
+    /// Cuts that end at the last character.
     last: Last,
+    /// Cuts that end at the character before it.
     before: Last,
-    /// The most tokens up to the third character from the end, and up to any before that.
+    /// The most tokens up to the third character from the end: a token of three may begin
+    /// there.
     third: i64,
+    /// The most tokens up to any character before that: a longer token may begin there.
     fourth: i64,
+    /// The last character, or that nothing is known of it.
     one_back: u8,
+    /// The character before it.
     two_back: u8,
 }
 
@@ -27,7 +47,8 @@ struct Last {
     more: i64,
 }
 
-/// There is no such cut.
+/// There is no such cut. Half of the least number, so that adding to it stays far below
+/// zero.
 const NEVER: i64 = i64::MIN / 2;
 /// A character of which nothing is known.
 const UNKNOWN: u8 = 0x80;
@@ -35,6 +56,7 @@ const UNKNOWN: u8 = 0x80;
 impl Last {
     const NEVER: Self = Self { one: NEVER, two: NEVER, more: NEVER };
 
+    /// The most tokens, whatever the last one is.
     #[inline]
     fn most(self) -> i64 {
         self.one.max(self.two).max(self.more)
@@ -42,6 +64,7 @@ impl Last {
 }
 
 impl Cuts {
+    /// At the beginning of a text, where a piece begins too.
     pub(super) fn new(facts: &'static Facts) -> Self {
         let mut cuts = Self {
             facts,
@@ -56,7 +79,7 @@ impl Cuts {
         cuts
     }
 
-    /// A further character of ASCII, perhaps in one token with those before it.
+    /// Adds a further character of ASCII, perhaps in one token with those before it.
     #[inline]
     pub(super) fn push(&mut self, byte: u8) {
         let (one_back, two_back) = (self.one_back, self.two_back);
@@ -77,19 +100,20 @@ impl Cuts {
         (self.two_back, self.one_back) = (one_back, byte);
     }
 
-    /// From here on nothing is known of the characters so far: pieces may be cut here, or not.
+    /// Says that from here on nothing is known of the characters so far: pieces may be cut
+    /// here, or not.
     #[inline]
     pub(super) fn forget(&mut self) {
         (self.two_back, self.one_back) = (UNKNOWN, UNKNOWN);
     }
 
-    /// No token goes on beyond here, and so many follow.
+    /// Says that no token goes on beyond here, and that so many follow.
     #[inline]
     pub(super) fn close(&mut self, tokens: u64) {
         self.start(self.last.most(), tokens);
     }
 
-    /// A token may go on beyond here, and so many begin in what follows.
+    /// Says that a token may go on beyond here, and that so many begin in what follows.
     #[inline]
     pub(super) fn open(&mut self, tokens: u64) {
         // What goes on begins at the last character, or before it.
@@ -97,6 +121,7 @@ impl Cuts {
         self.start(self.last.most().max(begun), tokens);
     }
 
+    /// Begins anew behind so many tokens.
     #[inline]
     fn start(&mut self, so_far: i64, tokens: u64) {
         let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);

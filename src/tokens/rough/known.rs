@@ -1,4 +1,14 @@
 //! What is known of two vocabularies without carrying them?
+//!
+//! `known.bin` is a deflated file of facts that `examples/make_known.rs` asked of the
+//! vocabularies. First come words in alphabetical order, each as the number of letters it
+//! shares with the one before, a byte of flags, and its other letters. Then for each
+//! vocabulary: a bit for each pair of ASCII characters, a bit for each triple of letters
+//! and blanks, the longest run of each character that is one token, half a byte for each
+//! character beyond ASCII, and the tokens that begin or end inside a character.
+//!
+//! Tests ask the vocabularies for every one of these facts again, so a wrong file does not
+//! get past them.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -9,10 +19,11 @@ use flate2::read::DeflateDecoder;
 use super::straddling::{back, front};
 use crate::tokens::family::Encoding;
 
-/// Facts about `o200k` and `cl100k`, unpacked with the first estimate in a process: 0.8 MB, in some milliseconds.
-///
-/// `examples/make_known.rs` asks them of the vocabularies, and the tests ask again.
+/// Facts about `o200k` and `cl100k`, unpacked with the first estimate in a process: 0.8 MB,
+/// in some milliseconds.
 pub(super) struct Known {
+    /// Words of up to 15 small letters with their flags, a bit for each form in which the
+    /// word is one token.
     words: HashMap<u128, u8, foldhash::fast::RandomState>,
     o200k: Facts,
     cl100k: Facts,
@@ -39,6 +50,7 @@ pub(super) enum Form {
 }
 
 impl Known {
+    /// The facts of one vocabulary.
     pub(super) fn facts(encoding: Encoding) -> &'static Facts {
         match encoding {
             Encoding::O200k => &KNOWN.o200k,
@@ -84,28 +96,41 @@ impl Known {
     }
 }
 
+/// No longer word is known: a key has sixteen bytes, and its last is zero.
 const WORD_BYTES_MAX: usize = 15;
 
 /// What one vocabulary holds.
 pub(super) struct Facts {
+    /// A bit for each pair of ASCII characters: whether it is one token.
     pairs: Vec<u8>,
+    /// A bit for each triple of letters and blanks.
     triples: Vec<u8>,
+    /// Up to how many times each ASCII character is one token.
     repeats: Vec<u8>,
+    /// Half a byte for each character beyond ASCII: how many more tokens than one can begin
+    /// in it, alone and beside a token that reaches into it.
     characters: Vec<u8>,
     /// Tokens that begin, and that end, inside a character, by the bytes of it that they hold.
     fronts: Straddling,
     backs: Straddling,
 }
 
+/// Tokens by the part of a character that they hold.
 type Straddling = HashMap<u32, Vec<Box<[u8]>>, foldhash::fast::RandomState>;
 
+/// A blank, 26 small letters and 26 capitals.
 const LETTERS: usize = 53;
 const TRIPLE_BYTES: usize = (LETTERS * LETTERS * LETTERS).div_ceil(8);
+/// Characters of the first plane beyond ASCII.
 const PLANE: u32 = 0x1_0000 - 0x80;
+/// Emoji and other pictures, which have facts of their own; every other character beyond
+/// the first plane is taken at its four bytes.
 const PICTURES: std::ops::Range<u32> = 0x1_f000..0x1_fb00;
+/// Half a byte for each character of both ranges.
 const CHARACTER_BYTES: usize = (0x1_0000 - 0x80 + 0xb00) / 2;
 
 impl Facts {
+    /// Reads the facts of one vocabulary, in the order in which they were written.
     fn read(file: &mut File<'_>) -> Self {
         let mut facts = Self {
             pairs: file.take(128 * 128 / 8).to_vec(),
@@ -177,6 +202,8 @@ impl Facts {
         u64::from(tokens).saturating_add(1)
     }
 
+    /// Whether the text around a character really is a token that holds a part of the
+    /// character.
     fn straddles(&self, text: &[u8], at: usize, length: usize) -> bool {
         let end = at.saturating_add(length);
         let inside = |from: usize, to: usize| text.get(from..to).map_or(0, packed);
@@ -195,6 +222,7 @@ impl Facts {
     }
 }
 
+/// One bit of a list.
 #[inline]
 fn bit(bits: &[u8], at: usize) -> bool {
     bits.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1)
@@ -220,18 +248,20 @@ fn packed(part: &[u8]) -> u32 {
 struct File<'a>(&'a [u8]);
 
 impl<'a> File<'a> {
+    /// The next bytes; all that is left, if there are fewer.
     fn take(&mut self, bytes: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at_checked(bytes).unwrap_or((self.0, &[]));
         self.0 = rest;
         taken
     }
 
+    /// The number that the next bytes write, the lowest first.
     fn number(&mut self, bytes: usize) -> usize {
         self.take(bytes).iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
     }
 }
 
-/// Words in the order of the alphabet: the letters shared with the one before, flags, and the other letters.
+/// Reads the words: each shares its first letters with the one before.
 fn words(file: &mut File<'_>) -> HashMap<u128, u8, foldhash::fast::RandomState> {
     let (count, bytes) = (file.number(4), file.number(4));
     let (shared, flags, letters) = (file.take(count), file.take(count), file.take(bytes));

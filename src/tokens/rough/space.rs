@@ -1,10 +1,18 @@
 //! How many tokens is white space?
+//!
+//! White space is where the pattern is least obvious, and where texts differ most: code is
+//! indented with it. A run of it falls apart into at most three: up to its last line end,
+//! in one piece with signs before it; the blanks behind that, but for the last; and the
+//! last, which belongs to the word or sign that follows. A vocabulary has tokens for many
+//! blanks at once, so a run of equal characters is bounded by the longest of them.
+//!
+//! For example, `"\n\n    let"` is the two line ends, three blanks, and ` let`.
 
 use super::{Before, Reader, is_line_end, is_sign, is_space};
 use crate::tokens::family::Encoding;
 
 impl Reader<'_> {
-    /// White space, and the word behind its last blank.
+    /// Reads white space, and the word behind its last blank; returns where that ends.
     pub(super) fn space(&mut self, at: usize) -> usize {
         let end = self.run(at, is_space);
         let run = self.bytes.get(at..end).unwrap_or_default();
@@ -30,6 +38,7 @@ impl Reader<'_> {
         end
     }
 
+    /// Reads the last character of a run, which may belong to what follows.
     fn last_blank(&mut self, at: usize, next: u8) -> usize {
         let end = at.wrapping_add(1);
         let byte = self.byte(at).unwrap_or(0);
@@ -49,7 +58,7 @@ impl Reader<'_> {
         end
     }
 
-    /// Up to the last line end, in one piece with signs before it.
+    /// Counts what stands up to the last line end, in one piece with signs before it.
     fn lines(&mut self, at: usize, line_end: usize, end: usize) {
         let is_behind_signs = self.byte(at).is_some_and(is_line_end)
             && at.checked_sub(1).and_then(|before| self.byte(before)).is_some_and(is_sign);
@@ -85,7 +94,7 @@ impl Reader<'_> {
         self.likely(if is_behind_signs { 4 } else { 8 });
     }
 
-    /// White space without line ends: a piece, where it is known to be one.
+    /// Counts white space without line ends: as a piece, if it is known to be one.
     fn blanks(&mut self, at: usize, end: usize, is_piece: bool) {
         if at >= end {
             return;

@@ -1,4 +1,10 @@
 //! How long does an MP4 or a QuickTime file play, with or without images?
+//!
+//! The file is a tree of boxes: a length, a name of four letters, and what is inside. Times
+//! stand in four kinds of box, each in units of its own: `mvhd` (the film), `mdhd` (a
+//! track), `stts` (its samples, in runs) and `elst` (stretches that are played). The
+//! longest of all counts. If there is a second `mvhd`, or a second `mdhd` in a track,
+//! readers would not take the same, and nothing is said.
 
 use super::{Clip, milliseconds};
 use crate::tokens::bytes::big;
@@ -11,6 +17,7 @@ pub(super) fn clip(bytes: &[u8]) -> Option<Clip> {
     Some(Clip { length_ms, is_film: found.is_film })
 }
 
+/// What was found so far.
 #[derive(Default)]
 struct Found {
     longest_ms: Option<u64>,
@@ -20,6 +27,7 @@ struct Found {
     track: Track,
 }
 
+/// The track that is being read.
 #[derive(Default)]
 struct Track {
     scale: u64,
@@ -34,6 +42,7 @@ const PACKET: u64 = 1_024;
 const RATES: std::ops::RangeInclusive<u64> = 8_000..=48_000;
 
 impl Found {
+    /// Goes through boxes one behind the other, and into those that hold others.
     fn walk(&mut self, mut rest: &[u8], depth: u8) -> Option<()> {
         while let Some(length) = big(rest, 0, 4) {
             let name = rest.get(4..8)?;
@@ -70,6 +79,7 @@ impl Found {
         Some(())
     }
 
+    /// Takes note of a length, if it is the longest.
     fn add(&mut self, units: u64, scale: u64) -> Option<()> {
         self.longest_ms = self.longest_ms.max(Some(milliseconds(units, scale)?));
         Some(())

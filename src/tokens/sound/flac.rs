@@ -1,4 +1,8 @@
 //! How long does a FLAC file play?
+//!
+//! The header says how many samples there are, and each frame says how many it has. The
+//! larger of the header's figure and the sum of all frames counts: a header that says too
+//! little is of no use to anybody who wants to be billed less.
 
 use memchr::memchr_iter;
 

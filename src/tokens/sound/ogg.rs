@@ -1,14 +1,20 @@
 //! How long does an Ogg file play, of Opus or of Vorbis?
+//!
+//! A page says at which sample it ends, and a packet of Opus says how many it plays. The
+//! larger of both counts. Vorbis packets say nothing of themselves, so such a file is held
+//! to its pages, or to its bytes at the lowest rate of Vorbis, if that is longer.
 
 use memchr::memmem;
 
 use super::milliseconds;
 use crate::tokens::bytes::{big, little};
 
+/// Opus counts samples at this rate, whatever was recorded.
 const OPUS_RATE: u64 = 48_000;
 /// Vorbis keeps above sixteen kilobits a second.
 const VORBIS_BYTES_LEAST: u64 = 2_000;
 const PAGE: &[u8] = b"OggS";
+/// Bytes of a page before the lengths of its segments.
 const HEAD: usize = 27;
 
 /// Of Opus, by the larger of what its pages say and what its packets say of themselves; of Vorbis, by its pages, or

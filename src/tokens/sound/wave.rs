@@ -1,4 +1,9 @@
 //! How long does a WAVE file play?
+//!
+//! A WAVE file says how wide a sample is and how many there are a second; its length is its
+//! bytes divided by both. Which of its bytes are data is the header's claim, so all bytes
+//! behind the format count: a few hundred bytes of other chunks are a few milliseconds too
+//! much.
 
 use memchr::memmem;
 

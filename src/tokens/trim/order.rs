@@ -1,4 +1,9 @@
 //! In which order are parts of a conversation left out?
+//!
+//! The search asks for prefixes of one list, so all policy is in the order of that list.
+//! For turns 0 to 5, of which 5 is the last and stays, `OldestFirst` is 0, 1, 2, 3, 4.
+//! `Middle` keeps turn 0 too and goes outward from the middle of 1 to 4: 2, 3, 1, 4.
+//! `Tools` lists rounds of tool calls instead of turns.
 
 use std::ops::Range;
 
@@ -34,6 +39,7 @@ pub(super) fn parts(conversation: &Conversation<'_>, how: Trim) -> Vec<Span> {
     }
 }
 
+/// The turns that may go whole.
 fn free(turns: &[Turn]) -> impl Iterator<Item = Span> {
     turns.iter().filter(|turn| !turn.is_pinned && !turn.is_directed).map(|turn| turn.items.clone())
 }
@@ -115,6 +121,7 @@ fn thoughts_last(rounds: Vec<Round>) -> Vec<Span> {
     parts
 }
 
+/// The calls that stand in those messages.
 fn calls<'c>(conversation: &'c Conversation<'_>, items: &Span) -> impl Iterator<Item = &'c Call> {
     let calls = &conversation.links.calls;
     let first = calls.partition_point(|call| call.item < items.start);

@@ -1,4 +1,17 @@
 //! How few parts must be left out?
+//!
+//! Measuring costs a pass over the body, so few measurements count. The size of a prompt
+//! falls with the number of parts that are left out, so the answer lies between a number
+//! that is too small (`above`) and one that suffices (`below`), and each measurement moves
+//! one of them. The invariant at every step: without `above.count` parts the prompt does
+//! not fit, without `below.count` it does. It ends if they are neighbours: then the last
+//! part that is left out is needed.
+//!
+//! Where to measure next is guessed as if all parts were of one size, and every other time
+//! it is the middle. For example, parts of 30, 20 and 40 tokens and 10 that stay, at a
+//! limit of 69: all three left out leave 10, which fits. The guess of one part (31 of 90
+//! tokens too many, in 3 parts: 2) leaves 50, which fits; one part leaves 70, which does
+//! not. So two.
 
 use super::order::Span;
 use crate::Error;
@@ -58,6 +71,7 @@ pub(super) fn fewest(
     Ok(Found::Fits { count: below.count, after })
 }
 
+/// Half-way between the two.
 fn middle(above: Measured, below: Measured) -> usize {
     above.count.midpoint(below.count)
 }

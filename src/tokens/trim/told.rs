@@ -18,10 +18,39 @@ use crate::values::Prompt;
 /// | [`Middle`](Self::Middle) | whole turns | the first turn |
 /// | [`Tools`](Self::Tools) | tool calls with their results | what users said, and answers without calls |
 ///
-/// An agent that works long on one question has a single turn: only `Tools` makes that shorter.
+/// # When to use which
+/// `OldestFirst` for a chat. `Middle` if the first turn says what the whole is about.
+/// `Tools` for an agent that works long on one question: it has a single turn, and nothing
+/// else makes that shorter.
 ///
-/// Tool definitions are never left out: without one the model would do something else than it was asked. That is what
-/// others do who trim: Anthropic's `clear_tool_uses`, OpenAI's `truncation`, LangChain's `trim_messages`.
+/// Tool definitions are never left out: without one the model would do something else than
+/// it was asked. Others who trim do the same: Anthropic's `clear_tool_uses`, OpenAI's
+/// `truncation`, LangChain's `trim_messages`.
+///
+/// # Example: an agent forgets its oldest round of tools
+/// ```
+/// use token_budget::tokens::{ByteBoundEstimator, RequestShape, Trim, TrimTarget, Trimming};
+///
+/// let mut messages = vec![r#"{"role": "user", "content": "Tidy the house."}"#.to_owned()];
+/// for round in 0..5 {
+///     messages.push(format!(
+///         r#"{{"role": "assistant", "tool_calls": [{{"id": "c{round}", "type": "function",
+///             "function": {{"name": "read", "arguments": "{{}}"}}}}]}}"#
+///     ));
+///     messages.push(format!(r#"{{"role": "tool", "tool_call_id": "c{round}", "content": "a long page"}}"#));
+/// }
+/// let mut body = format!(r#"{{"model": "gpt-4o", "messages": [{}]}}"#, messages.join(",")).into_bytes();
+///
+/// let whole = TrimTarget::new(u64::MAX, Trim::Tools, "gpt-4o", &ByteBoundEstimator);
+/// let Trimming::Fits(before) = RequestShape::trim(&mut body, &whole)? else { panic!("no limit") };
+///
+/// // One token too many: the oldest round goes whole, its call and its result.
+/// let target = TrimTarget::new(before.tokens - 1, Trim::Tools, "gpt-4o", &ByteBoundEstimator);
+/// let Trimming::Shorter(trimmed) = RequestShape::trim(&mut body, &target)? else { panic!("two may go") };
+/// assert_eq!(trimmed.messages.iter().map(|left_out| left_out.index).collect::<Vec<_>>(), [1, 2]);
+/// assert_eq!((trimmed.turns, trimmed.tools[0].as_str()), (0, "read"));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -29,16 +58,18 @@ pub enum Trim {
     /// The oldest turn goes first, then the next.
     #[default]
     OldestFirst,
-    /// The first turn stays, in which many say what the whole is about. Of those between it and the last, the one nearest to
-    /// the middle goes first; of two equally near the older one.
+    /// The first turn stays, in which many say what the whole is about. Of those between it
+    /// and the last, the one nearest to the middle goes first; of two equally near the
+    /// older one.
     Middle,
-    /// Tool calls go, the oldest first, each round whole: what the model thought, said and called in one answer, with all
-    /// results. Of the last turn the newest three rounds stay, as with Anthropic's `clear_tool_uses`. A round that
-    /// somebody has spoken in, or of which a call has no result, stays. So does a round with a thought as long as a later
-    /// one without stays, because its calls may have come from that thought.
+    /// Tool calls go, the oldest first, each round whole: what the model thought, said and
+    /// called in one answer, with all results. Of the last turn the newest three rounds
+    /// stay, as with Anthropic's `clear_tool_uses`. A round that somebody has spoken in, or
+    /// of which a call has no result, stays. So does a round with a thought as long as a
+    /// later one without stays, because its calls may have come from that thought.
     ///
-    /// The model no longer sees that it made those calls, and may make one again: give an agent that is trimmed so a
-    /// limit of its own ([`RunGuard`](crate::RunGuard)).
+    /// The model no longer sees that it made those calls, and may make one again: give an
+    /// agent that is trimmed so a limit of its own ([`RunGuard`](crate::RunGuard)).
     Tools,
 }
 
@@ -60,7 +91,7 @@ impl FromStr for Trim {
 }
 
 impl Trim {
-    /// Its name in JSON.
+    /// Returns its name in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -72,6 +103,21 @@ impl Trim {
 }
 
 /// How large a prompt may be, what is left out of it first, and who measures it.
+///
+/// # Example: both sides of the edge
+/// ```
+/// use token_budget::tokens::{ByteBoundEstimator, Estimate, RequestShape, Trim, TrimTarget, Trimming};
+///
+/// let body = br#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "Who was Ada?"}]}"#;
+/// let trim = |tokens| {
+///     let target = TrimTarget::new(tokens, Trim::OldestFirst, "gpt-4o", &ByteBoundEstimator);
+///     RequestShape::trim(&mut body.to_vec(), &target)
+/// };
+/// // 12 bytes, 4 around the message, 3 in front. The only turn is the last one, and stays.
+/// assert_eq!(trim(19)?, Trimming::Fits(Estimate::bound(19)));
+/// assert_eq!(trim(18)?, Trimming::NeverFits(Estimate::bound(19)));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 pub struct TrimTarget<'a> {
     tokens: u64,
     how: Trim,
@@ -80,7 +126,8 @@ pub struct TrimTarget<'a> {
 }
 
 impl<'a> TrimTarget<'a> {
-    /// At most so many tokens of that model, as the estimator counts them ([`TokenEstimator::count`]).
+    /// Returns a target of at most so many tokens of that model, as the estimator counts
+    /// them ([`TokenEstimator::count`]).
     pub fn new(tokens: u64, how: Trim, model: &'a str, estimator: &'a dyn TokenEstimator) -> Self {
         Self::measured(tokens, how, model, move |prompt| estimator.count(model, prompt))
     }
@@ -95,31 +142,32 @@ impl<'a> TrimTarget<'a> {
         Self { tokens, how, model, measure: Box::new(measure) }
     }
 
-    /// The most tokens that the prompt may have.
+    /// Returns the most tokens that the prompt may have.
     #[must_use]
     pub fn tokens(&self) -> u64 {
         self.tokens
     }
 
-    /// What is left out first.
+    /// Returns what is left out first.
     #[must_use]
     pub fn how(&self) -> Trim {
         self.how
     }
 
-    /// The model that the request is for.
+    /// Returns the model that the request is for.
     #[must_use]
     pub fn model(&self) -> &str {
         self.model
     }
 
-    /// The tokens of a prompt.
+    /// Measures the tokens of a prompt.
     #[must_use]
     pub fn measure(&self, prompt: &Prompt) -> Estimate {
         (self.measure)(prompt)
     }
 
-    /// Whether a prompt of that estimate is small enough; one with parts that cannot be counted is not known to be.
+    /// Says whether a prompt of that estimate is small enough. One with parts that cannot
+    /// be counted is not known to be.
     #[must_use]
     pub fn fits(&self, estimate: Estimate) -> bool {
         !estimate.needs_model_maximum() && estimate.tokens <= self.tokens
@@ -136,17 +184,17 @@ impl fmt::Debug for TrimTarget<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a request that does not fit is not trimmed"]
 pub enum Trimming {
-    /// It fits as it is, and is unchanged.
+    /// The request fits as it is, and is unchanged.
     Fits(Estimate),
-    /// It was made shorter, and fits.
+    /// The request was made shorter, and fits.
     Shorter(Trimmed),
-    /// Even what is always kept does not fit: so many tokens. It is unchanged.
+    /// Even what is always kept does not fit: so many tokens. The request is unchanged.
     NeverFits(Estimate),
 }
 
 /// What was left out of a request so that it fitted.
 ///
-/// Of the conversation it names places, roles and tools, and no text.
+/// Of the conversation it names places, roles and tools, and no text: it may be logged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Trimmed {
@@ -154,7 +202,7 @@ pub struct Trimmed {
     pub how: Trim,
     /// The messages that were left out, in their order.
     pub messages: Vec<LeftOut>,
-    /// How many whole turns were left out.
+    /// How many whole turns were left out; none if rounds of tools were.
     pub turns: usize,
     /// The tools whose calls were left out, each once, in the order of their first calls; names that are longer than
     /// 128 bytes are missing.

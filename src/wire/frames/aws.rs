@@ -1,12 +1,19 @@
 //! AWS event streams: length-prefixed frames whose payload is a document.
 //!
-//! A frame is its length, the length of its headers and their checksum (12
-//! bytes), the headers, the payload and a checksum (4 bytes). Checksums are the
-//! client's to check; lengths that cannot be are noticed here.
+//! A frame is its length, the length of its headers and their checksum (12 bytes), the
+//! headers, the payload and a checksum (4 bytes). Checksums are the client's to check;
+//! lengths that cannot be are noticed here. A length that makes no sense leaves no way to
+//! find the next frame, so the rest of the stream is lost, and the report says that it is
+//! damaged.
+//!
+//! For example, a frame of 30 bytes with 6 of headers: the payload is the bytes 18 to 25,
+//! eight of them.
 
 use super::{FRAME_BYTES_MAX, Held, Piece};
 
+/// Bytes before the headers.
 const PRELUDE: usize = 12;
+/// Bytes behind the payload.
 const CHECKSUM: usize = 4;
 
 /// Cuts AWS event streams.
@@ -18,6 +25,7 @@ pub(in crate::wire) struct AwsFrames {
 }
 
 impl AwsFrames {
+    /// Takes further bytes.
     pub(super) fn push(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) {
         if self.lost {
             return;
@@ -35,6 +43,7 @@ impl AwsFrames {
         self.held.0 = kept;
     }
 
+    /// The stream is over: a frame that is not whole is lost.
     pub(super) fn finish(&mut self, take: &mut impl FnMut(Piece<'_>)) {
         if !self.held.0.is_empty() {
             take(Piece::Lost);
@@ -60,6 +69,7 @@ impl AwsFrames {
         rest
     }
 
+    /// Keeps the beginning of a frame.
     fn keep(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) {
         if !self.held.keep(bytes) {
             self.lost = true;

@@ -1,7 +1,12 @@
 //! JSON values one after another: lines, one large value, or the items of a list.
 //!
-//! Brackets are counted, strings passed over; so a document may be spread over
-//! lines, and a list may be read before it is complete.
+//! Braces are counted and strings passed over, so a document may be spread over lines, and
+//! a list may be read before it is complete. Whatever stands between values (commas,
+//! brackets of the list, line ends) is passed over. For example, `[{"a":1},` gives a
+//! document at its second brace, though the list goes on.
+//!
+//! The state between two pieces is three facts: how deep, whether in a string, and whether
+//! behind a backslash. A piece may end behind any byte.
 
 use memchr::memchr2;
 
@@ -11,14 +16,18 @@ use super::{Held, Piece};
 #[derive(Clone, Debug, Default)]
 pub(in crate::wire) struct JsonFrames {
     held: Held,
+    /// Braces that are open; zero between documents.
     depth: usize,
+    /// Whether the last piece ended inside a string.
     in_text: bool,
+    /// Whether it ended behind a backslash, so that the next byte is escaped.
     after_backslash: bool,
     /// The document was too large to keep, and is being passed over.
     skipping: bool,
 }
 
 impl JsonFrames {
+    /// Takes further bytes.
     pub(super) fn push(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -43,6 +52,7 @@ impl JsonFrames {
         }
     }
 
+    /// The stream is over.
     pub(super) fn finish(&mut self, take: &mut impl FnMut(Piece<'_>)) {
         if self.depth > 0 && !self.skipping {
             // What breaks off is read as far as it goes.
@@ -82,6 +92,7 @@ impl JsonFrames {
         None
     }
 
+    /// Hands on the document that ends with those bytes; its buffer is used again.
     fn end_document(&mut self, end: &[u8], take: &mut impl FnMut(Piece<'_>)) {
         self.depth = 0;
         self.in_text = false;

@@ -1,8 +1,14 @@
 //! Server-sent events: a document is what follows `data:` up to the end of the line.
 //!
-//! Nearly every provider writes an event's data on one line. Where a line is no
-//! whole document, those that follow in the same event are joined to it, as the
-//! standard says.
+//! The standard says that an event is over with a blank line, and that its data lines are
+//! joined. Nearly every provider writes an event's data on one line. So a line that is a
+//! whole document is handed on at once, without waiting for the blank line and without a
+//! copy; only a line that is none waits for those that follow in its event.
+//!
+//! Lines end with `\n`, `\r\n` or `\r`, and a piece may end between the two bytes of one
+//! end. Other fields (`event:`, `id:`, `retry:`) and comments are passed over: each
+//! document names its own event. `[DONE]` is the sign that no more will come; any other
+//! word keeps the line open and says nothing.
 
 use memchr::memchr2;
 
@@ -23,6 +29,7 @@ pub(in crate::wire) struct SseFrames {
 }
 
 impl SseFrames {
+    /// Takes further bytes.
     pub(super) fn push(&mut self, bytes: &[u8], take: &mut impl FnMut(Piece<'_>)) {
         let mut rest = bytes;
         if rest.is_empty() {
@@ -49,11 +56,13 @@ impl SseFrames {
         }
     }
 
+    /// The stream is over: what is left is an event, if it is a document.
     pub(super) fn finish(&mut self, take: &mut impl FnMut(Piece<'_>)) {
         self.end_line(&[], true, take);
         self.end_event(take);
     }
 
+    /// Ends a line, of which the beginning may have come before.
     #[inline]
     fn end_line(&mut self, end: &[u8], ends_event: bool, take: &mut impl FnMut(Piece<'_>)) {
         if std::mem::take(&mut self.skipping) {
@@ -72,6 +81,7 @@ impl SseFrames {
         self.line.0.clear();
     }
 
+    /// Takes a whole line: a document, a part of one, or the end of an event.
     #[inline]
     fn whole_line(&mut self, line: &[u8], ends_event: bool, take: &mut impl FnMut(Piece<'_>)) {
         let line = line.strip_prefix(b"\xEF\xBB\xBF".as_slice()).unwrap_or(line);
@@ -91,6 +101,8 @@ impl SseFrames {
         }
     }
 
+    /// Ends an event: its data lines together are a document, the sign of the end, or
+    /// nothing.
     #[inline]
     fn end_event(&mut self, take: &mut impl FnMut(Piece<'_>)) {
         if self.data.0.is_empty() {

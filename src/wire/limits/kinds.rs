@@ -11,11 +11,12 @@ use crate::values::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RateLimit {
-    /// What the headers call it: `requests`, `tokens-month`; empty where they give no name.
+    /// What the headers call the limit: `requests`, `tokens-month`; empty if they give no
+    /// name.
     pub name: CompactString,
     /// What is counted.
     pub kind: RateLimitKind,
-    /// Within which time.
+    /// Within which time it is counted.
     pub window: RateWindow,
     /// How many fit into the window.
     pub limit: Option<u64>,
@@ -64,14 +65,18 @@ impl RateLimit {
         self.remaining == Some(0)
     }
 
+    /// Whether nothing is known of the limit but its name.
     pub(super) fn is_unknown(&self) -> bool {
         self.limit.is_none() && self.remaining.is_none() && self.resets_at.is_none()
     }
 
-    /// Whether what is missing has been refilled so long before that many seconds that milliseconds must be meant.
+    /// Whether what is missing has been refilled so long before that many seconds that
+    /// milliseconds must be meant.
     ///
-    /// Azure writes `500` for half a second after one of 120 requests a minute,
-    /// and on other resources `12` for twelve seconds after one of five.
+    /// Azure writes `500` for half a second after one of 120 requests a minute, and on
+    /// other resources `12` for twelve seconds after one of five. One of 120 is refilled
+    /// after half a second, and 500 is far beyond; one of five after 12 seconds, and 12 is
+    /// not.
     pub(super) fn refills_before(&self, seconds: u64) -> bool {
         let (RateWindow::Seconds(period), Some(limit), Some(left)) =
             (self.window, self.limit, self.remaining)
@@ -85,7 +90,7 @@ impl RateLimit {
 }
 
 impl RateWindow {
-    /// The longest that it can last.
+    /// The longest that the window can last; `None` if it is not known.
     pub(super) fn longest(self) -> Option<Duration> {
         const DAY: u64 = 86_400;
         match self {

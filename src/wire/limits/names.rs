@@ -1,4 +1,9 @@
 //! Which limit does a header speak of, and what does it say of it?
+//!
+//! A name is a prefix of its maker's, a figure that stands first or last, and words for the
+//! limit, of which the last may be a window: `x-ratelimit-remaining-tokens-month` is the
+//! figure `remaining` of the limit `tokens-month`, which counts tokens within a month.
+//! `anthropic-ratelimit-input-tokens-reset` has its figure last.
 
 use compact_str::CompactString;
 
@@ -111,6 +116,7 @@ fn window(words: &str) -> (&str, RateWindow) {
     }
 }
 
+/// What the words count; a limit without words counts requests.
 fn kind(subject: &str) -> RateLimitKind {
     match subject {
         "" | "requests" | "req" | "call" | "project-requests" => RateLimitKind::Requests,

@@ -1,4 +1,16 @@
 //! How long is a wait that a provider writes down in one of its many ways?
+//!
+//! | written | means |
+//! |---|---|
+//! | `12`, `0.5` | seconds |
+//! | `1764000000` | an instant, in Unix seconds |
+//! | `1764000000000` | an instant, in Unix milliseconds |
+//! | `6ms`, `1m13.588s`, `6h0m0s` | a duration |
+//! | `2026-11-22T12:00:34Z` | an instant |
+//! | `Sun, 22 Nov 2026 12:00:34 GMT` | an instant, in any form that HTTP has had |
+//!
+//! Numbers are read as decimals, never as floats, and with their signs refused: a wait that
+//! ended before the response came is no wait.
 
 use std::time::Duration;
 
@@ -77,6 +89,7 @@ fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(sum)
 }
 
+/// The nanoseconds of a unit.
 fn unit_nanos(unit: &str) -> Option<i64> {
     Some(match unit {
         "ns" => 1,
