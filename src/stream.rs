@@ -1,29 +1,30 @@
 //! How is an answer paid for while it flows?
 
 mod drain;
+mod end;
+mod flow;
 mod hold;
 mod output;
 mod reader;
 #[cfg(feature = "tokio")]
 mod tokio;
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use parking_lot::Mutex;
 
 pub use drain::{Background, Drain};
+pub use end::{CutOff, OnCeiling, StreamEnd, StreamError, StreamOutcome};
 pub use reader::{StreamReader, StreamSeen, WireReader};
 #[cfg(feature = "tokio")]
 pub use tokio::TokioBackground;
 
-use self::hold::{Stop, StreamHold};
-use crate::tokens::Dropping;
-use crate::wire::TextSeen;
-use crate::{Call, Decision, Error, InFlight, Receipt};
+use self::flow::Flow;
+use self::hold::StreamHold;
+use crate::{Call, InFlight};
 
 /// How a stream is metered.
 ///
@@ -48,17 +49,6 @@ pub struct StreamOptions {
     drain: Option<Drain>,
 }
 
-/// What happens to a stream whose answer no longer fits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OnCeiling {
-    /// It ends with a refusal that carries what came so far.
-    #[default]
-    Stop,
-    /// It goes on to its end, and all of it is charged: the overrun is recorded.
-    Finish,
-}
-
 impl Default for StreamOptions {
     fn default() -> Self {
         Self { slice: None, at_ceiling: OnCeiling::Stop, keeps_text: true, drain: None }
@@ -67,7 +57,7 @@ impl Default for StreamOptions {
 
 impl StreamOptions {
     /// A usual slice: some two hundred words. A stream that outgrows the limit it is held for grows by as much.
-    pub const SLICE_TOKENS: u64 = 256;
+    pub const SLICE_TOKENS: u64 = hold::SLICE_TOKENS;
 
     /// Holds by slices: the input, the output seen, and so many tokens of each choice ahead of it.
     ///
@@ -124,89 +114,6 @@ impl StreamOptions {
     pub(crate) fn holding(&self, mut call: Call) -> Call {
         call.slice = self.slice;
         call
-    }
-}
-
-/// How a stream came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StreamEnd {
-    /// With its last frame.
-    Finished,
-    /// Without its last frame: the connection closed in between.
-    BrokeOff,
-    /// With an error of the client.
-    Failed,
-    /// Here, because a budget had no more room.
-    Stopped,
-    /// Its reader dropped it after an item.
-    Dropped,
-    /// Its reader was dropped while it waited for the next item: a cancelled task, a time-out.
-    Cancelled,
-}
-
-/// What became of a stream, told once it is settled.
-#[derive(Debug)]
-pub struct StreamOutcome {
-    /// How it ended.
-    pub end: StreamEnd,
-    /// What it was charged; `None` where that is charged as an abandoned call, or given back, as the operator chose.
-    pub receipt: Option<Result<Receipt, Error>>,
-    /// How much text was generated.
-    pub text: TextSeen,
-}
-
-/// Why a stream brings no further item.
-#[derive(Debug)]
-pub enum StreamError<E> {
-    /// A budget has no more room; what came so far is charged.
-    Refused(Box<CutOff>),
-    /// The ledger failed while room was asked for; what came so far is charged.
-    Ledger(Error),
-    /// The client's own error, unchanged.
-    Client(E),
-}
-
-/// An answer that was ended for want of room.
-pub struct CutOff {
-    /// Who refuses, and why.
-    pub decision: Decision,
-    /// The answer as far as it came, where it is kept.
-    pub text: String,
-    /// What it was charged, where the ledger took it.
-    pub receipt: Option<Receipt>,
-}
-
-impl fmt::Debug for CutOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CutOff({}, after {} bytes of text)", self.decision, self.text.len())
-    }
-}
-
-impl fmt::Display for CutOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the answer was cut off: {}", self.decision)
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for StreamError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(cut_off) => fmt::Display::fmt(cut_off, f),
-            Self::Ledger(error) if error.kind().is_of_ledger() => write!(f, "ledger: {error}"),
-            Self::Ledger(error) => fmt::Display::fmt(error, f),
-            Self::Client(error) => write!(f, "client: {error}"),
-        }
-    }
-}
-
-impl<E: StdError + 'static> StdError for StreamError<E> {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Refused(cut_off) => Some(&cut_off.decision),
-            Self::Ledger(error) => Some(error),
-            Self::Client(error) => Some(error),
-        }
     }
 }
 
@@ -271,22 +178,6 @@ pub struct MeteredStream<S, T> {
 }
 
 type OnDrop<S, T> = Box<dyn FnOnce(Flow<S, T>) + Send>;
-type OnSettled = Box<dyn FnOnce(StreamOutcome) + Send>;
-
-/// A stream with all that settles it, also where it is dropped.
-struct Flow<S, T> {
-    /// Gone once it has ended.
-    inner: Option<Pin<Box<S>>>,
-    reader: Box<dyn StreamReader<T>>,
-    seen: StreamSeen,
-    hold: StreamHold,
-    /// How it ended, once it did.
-    end: Option<StreamEnd>,
-    stop: Option<Stop>,
-    /// The last poll found nothing.
-    waits: bool,
-    on_settled: Option<OnSettled>,
-}
 
 impl<S, T> MeteredStream<S, T> {
     /// Meters `stream`, which answers the call in flight; `reader` reads its items.
@@ -353,116 +244,6 @@ impl<S, T> Drop for MeteredStream<S, T> {
         if let Some(flow) = self.flow.get_mut().take_if(|flow| flow.end.is_none()) {
             drain(flow);
         }
-    }
-}
-
-impl<S, T> Flow<S, T> {
-    fn poll_next<E>(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, StreamError<E>>>>
-    where
-        S: Stream<Item = Result<T, E>>,
-    {
-        loop {
-            if self.end.is_some() {
-                return self.poll_end(context);
-            }
-            self.waits = true;
-            let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
-            // An answer that is whole needs no more room: what it used is billed, whatever is left.
-            if !self.seen.report.finished
-                && let Err(stop) = ready!(self.hold.poll_room(context))
-            {
-                // Usage is mostly the last word: an answer that was whole by then is not cut off.
-                let may_be_over = std::mem::take(&mut self.seen.usage_is_new);
-                if may_be_over && let Poll::Ready(last) = inner.as_mut().poll_next(context) {
-                    match last {
-                        None => {
-                            self.close(StreamEnd::Finished);
-                            continue;
-                        }
-                        // Not handed on, and billed all the same.
-                        Some(Ok(item)) => self.read(&item),
-                        Some(Err(_)) => {}
-                    }
-                }
-                self.stop = Some(stop);
-                self.close(StreamEnd::Stopped);
-                continue;
-            }
-            let item = ready!(inner.as_mut().poll_next(context));
-            self.waits = false;
-            match item {
-                Some(Ok(item)) => {
-                    self.read(&item);
-                    return Poll::Ready(Some(Ok(item)));
-                }
-                Some(Err(error)) => {
-                    self.close(StreamEnd::Failed);
-                    // The error does not wait for a ledger far away: its answer is heard by the next poll, or the drop.
-                    let _ = self.poll_end::<E>(context);
-                    return Poll::Ready(Some(Err(StreamError::Client(error))));
-                }
-                None => self.close(StreamEnd::Finished),
-            }
-        }
-    }
-
-    fn read(&mut self, item: &T) {
-        self.seen.usage_is_new = false;
-        self.reader.read(item, &mut self.seen);
-        self.hold.saw(&self.seen.fresh, self.seen.output_reported);
-        self.seen.fresh.clear();
-        self.hold.reach_ahead();
-    }
-
-    /// No more is taken: the connection is closed, and the call is settled next.
-    fn close(&mut self, end: StreamEnd) {
-        self.inner = None;
-        self.reader.finish(&mut self.seen, end == StreamEnd::Finished);
-        self.hold.saw("", self.seen.output_reported);
-        self.hold.saw_unread(self.seen.unread);
-        self.seen.weigh();
-        self.hold.count(&self.seen);
-        let broke_off = !self.seen.report.finished || self.seen.report.error.is_some();
-        self.end = Some(if end == StreamEnd::Finished && broke_off { StreamEnd::BrokeOff } else { end });
-    }
-
-    fn poll_end<E>(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, StreamError<E>>>> {
-        let Some(end) = self.end.filter(|_| !self.hold.is_ended()) else { return Poll::Ready(None) };
-        let receipt = ready!(self.hold.poll_settle(context, end, &self.seen.report));
-        let settled = receipt.as_ref().and_then(|receipt| receipt.as_ref().ok().cloned());
-        self.tell(end, receipt);
-        Poll::Ready(self.stop.take().map(|stop| {
-            Err(match stop {
-                Stop::Refused(decision) => {
-                    let text = std::mem::take(&mut self.seen.answer);
-                    StreamError::Refused(Box::new(CutOff { decision: *decision, text, receipt: settled }))
-                }
-                Stop::Ledger(error) => StreamError::Ledger(error),
-            })
-        }))
-    }
-
-    fn tell(&mut self, end: StreamEnd, receipt: Option<Result<Receipt, Error>>) {
-        if let Some(hear) = self.on_settled.take() {
-            hear(StreamOutcome { end, receipt, text: self.seen.report.text });
-        }
-    }
-}
-
-impl<S, T> Drop for Flow<S, T> {
-    /// Its reader is gone: what is known now decides. Nothing is waited for.
-    fn drop(&mut self) {
-        if self.hold.is_ended() {
-            return;
-        }
-        let _here = Dropping::here();
-        let gone = if self.waits { StreamEnd::Cancelled } else { StreamEnd::Dropped };
-        if self.end.is_none() {
-            self.close(gone);
-        }
-        let end = self.end.unwrap_or(gone);
-        let receipt = self.hold.settle_now(end, std::mem::take(&mut self.seen.report));
-        self.tell(end, receipt);
     }
 }
 

@@ -12,12 +12,13 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::aligned::{Aligned, Passed};
-use super::exchange::ReadingTerms;
+use super::dialect::Dialect;
 use super::piece::Piece;
 use super::refusal::{problem_of_error, problem_of_refusal};
+use super::want::Want;
 pub(super) use super::whole::Closing;
 use super::whole::Whole;
-use crate::stream::{StreamError, StreamReader, StreamSeen, WireReader};
+use crate::stream::{StreamError, StreamOptions, StreamReader, StreamSeen, WireReader};
 use crate::{InFlight, MeteredStream, Receipt};
 
 /// The body of an answer, piece by piece. The call is charged when the body ends, breaks
@@ -32,6 +33,18 @@ use crate::{InFlight, MeteredStream, Receipt};
 /// charged for what was seen, and for what may have been generated unseen.
 pub struct MeteredAnswer<S, T> {
     flow: Flow<S, T>,
+}
+
+/// What was agreed on before sending, and is needed for the answer.
+#[derive(Debug)]
+pub(super) struct ReadingTerms {
+    pub(super) dialect: Dialect,
+    pub(super) want: Want,
+    pub(super) provider: Option<String>,
+    pub(super) streams: bool,
+    pub(super) hides_usage: bool,
+    pub(super) options: StreamOptions,
+    pub(super) answer_bytes_max: usize,
 }
 
 enum Flow<S, T> {

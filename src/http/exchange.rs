@@ -14,13 +14,11 @@ use std::fmt;
 use std::io;
 
 use super::aligned::Aligned;
-use super::answer::{Closing, MeteredAnswer};
+use super::answer::{Closing, MeteredAnswer, ReadingTerms};
 use super::dialect::Dialect;
 use super::head::Headers;
 use super::piece::Piece;
-use super::want::Want;
 use crate::client::{Failure, refused_and_billed};
-use crate::stream::StreamOptions;
 use crate::{InFlight, Reservation};
 
 use futures_core::Stream;
@@ -42,18 +40,6 @@ impl fmt::Debug for Admitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Admitted({:?})", self.reservation)
     }
-}
-
-/// What was agreed on before sending, and is needed for the answer.
-#[derive(Debug)]
-pub(super) struct ReadingTerms {
-    pub(super) dialect: Dialect,
-    pub(super) want: Want,
-    pub(super) provider: Option<String>,
-    pub(super) streams: bool,
-    pub(super) hides_usage: bool,
-    pub(super) options: StreamOptions,
-    pub(super) answer_bytes_max: usize,
 }
 
 impl Admitted {

@@ -13,7 +13,6 @@ use compact_str::CompactString;
 
 use super::exchange::Admitted;
 use super::head::RequestHead;
-use super::payer::HeadRuling;
 use super::refusal::{Denial, HttpRefusal};
 use super::route::Route;
 use super::sellers::TAKE_STREAM_OPTIONS;
@@ -302,18 +301,6 @@ impl HttpBudget {
     /// make.
     pub fn denied(&self, head: &RequestHead<'_>, denial: Denial) -> HttpRefusal {
         HttpRefusal::denied(self.route(head).dialect, denial)
-    }
-
-    /// Rules on a request, and holds room for it in every budget that binds.
-    ///
-    /// Ask when the way to the provider is free (a connection, a permit of a rate
-    /// limiter): room that is held for a waiting request is room that others lack.
-    pub async fn admit(&self, head: &RequestHead<'_>, body: &[u8]) -> Ruling {
-        match self.who_pays(head) {
-            HeadRuling::Pass => Ruling::Pass,
-            HeadRuling::Refused(refusal) => Ruling::Refused(refusal),
-            HeadRuling::Paid(payer) => self.admit_for(payer, head, body).await,
-        }
     }
 
     /// What the request wants, by its head.

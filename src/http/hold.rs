@@ -17,9 +17,10 @@ use compact_str::CompactString;
 use memchr::memmem;
 use smallvec::SmallVec;
 
+use super::answer::ReadingTerms;
 use super::asked::Asked;
 use super::dialect::Dialect;
-use super::exchange::{Admitted, ReadingTerms};
+use super::exchange::Admitted;
 use super::gate::{HttpBudget, Ruling};
 use super::head::RequestHead;
 use super::payer::Payer;

@@ -51,6 +51,18 @@ impl Payer {
 }
 
 impl HttpBudget {
+    /// Rules on a request, and holds room for it in every budget that binds.
+    ///
+    /// Ask when the way to the provider is free (a connection, a permit of a rate
+    /// limiter): room that is held for a waiting request is room that others lack.
+    pub async fn admit(&self, head: &RequestHead<'_>, body: &[u8]) -> Ruling {
+        match self.who_pays(head) {
+            HeadRuling::Pass => Ruling::Pass,
+            HeadRuling::Refused(refusal) => Ruling::Refused(refusal),
+            HeadRuling::Paid(payer) => self.admit_for(payer, head, body).await,
+        }
+    }
+
     /// Rules on the head of a request: whether its path is known and can be read in one way, and who pays.
     ///
     /// Ask before the body is read, so that nobody's body costs memory of whom nobody knows who pays.
@@ -78,7 +90,7 @@ impl HttpBudget {
         match route.want {
             Want::Ambiguous => return denied(path::twofold("is another one where its slash is decoded")),
             Want::Unmetered(why) if self.unknown_paths == OnUnknownPath::Refuse => {
-                let refused = || HeadRuling::Refused(why.refusal(route.dialect));
+                let refused = || HeadRuling::Refused(HttpRefusal::unmetered(route.dialect, why));
                 if !self.observes_only() || !path::is_plain(head.path()) {
                     return refused();
                 }

@@ -13,6 +13,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::dialect::{Dialect, Problem};
+use super::unmetered::Unmetered;
 use crate::{Decision, Error, ErrorKind};
 
 /// An answer in place of the provider's, in the provider's own shape.
@@ -119,6 +120,17 @@ impl HttpRefusal {
             dialect,
             &Problem { status, code, message: message.into(), decision: None, retry_after: None },
         )
+    }
+
+    /// The 403, which also names the switch. Refused rather than passed, because a path
+    /// that costs money and is in no book is a hole in every budget.
+    pub(super) fn unmetered(dialect: Dialect, why: Unmetered) -> Self {
+        let text = format!(
+            "{}, and nothing was sent (`HttpBudget::unknown_paths(OnUnknownPath::Pass)` lets such requests out, in no \
+             book)",
+            why.text()
+        );
+        Self::plain(dialect, 403, "unmetered_path", text)
     }
 
     /// The application's own denial, in the provider's shape.

@@ -4,9 +4,6 @@
 //! usage will tell, so that its reader knows whether to open the path, to route around
 //! the gate, or to book the cost by other means.
 
-use super::dialect::Dialect;
-use super::refusal::HttpRefusal;
-
 /// Why nobody can say what a request will have cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unmetered {
@@ -60,16 +57,5 @@ impl Unmetered {
     /// The whole sentence, for people.
     pub(super) fn text(self) -> String {
         format!("this path {}; no budget can be kept on it", self.why())
-    }
-
-    /// The 403, which also names the switch. Refused rather than passed, because a path
-    /// that costs money and is in no book is a hole in every budget.
-    pub(super) fn refusal(self, dialect: Dialect) -> HttpRefusal {
-        let text = format!(
-            "{}, and nothing was sent (`HttpBudget::unknown_paths(OnUnknownPath::Pass)` lets such requests out, in no \
-             book)",
-            self.text()
-        );
-        HttpRefusal::plain(dialect, 403, "unmetered_path", text)
     }
 }

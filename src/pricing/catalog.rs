@@ -65,7 +65,7 @@ impl PricingTable {
     /// Google (the Gemini API), Mistral, `DeepSeek`, xAI, Groq, Cohere, Perplexity,
     /// Together, Fireworks and others who sell directly, and of resellers at their
     /// own prices: Azure, Bedrock, Vertex AI and `OpenRouter`.
-    /// [`ModelPrice::source`] names the publication of each. The first use reads
+    /// [`ModelPrice::source`](super::ModelPrice::source) names the publication of each. The first use reads
     /// the names; a model's figures are compiled when it is first found.
     #[must_use]
     pub fn bundled() -> Self {

@@ -10,7 +10,7 @@ use crate::decision::amounts;
 use crate::engine::{Beside, Hidden, OnAbandon, Pending};
 use crate::ledger::{Certainty, Ended};
 use crate::pricing::ModelPrice;
-use crate::tokens::{EstimateKind, OwnTool, recounted};
+use crate::tokens::{EstimateKind, recounted, runs_own_tool};
 use crate::values::{Conditions, Input, Meter, Timestamp};
 use crate::wire::{Purpose, UsageLine};
 use crate::{Error, Usage, Usd};
@@ -142,7 +142,7 @@ impl Open {
         let may_run = |(meter, count): &(Meter, Option<u64>)| meter.is_of_tool() && *count != Some(0);
         self.plan.call.uses.iter().any(may_run)
             || self.priced.beside_input > 0
-            || self.prompt.as_deref().is_some_and(OwnTool::runs_in)
+            || self.prompt.as_deref().is_some_and(runs_own_tool)
     }
 
     /// What is held for readings of the input, where nobody says whether there were any: where the usage is

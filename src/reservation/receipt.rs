@@ -12,7 +12,7 @@ use crate::ledger::Certainty;
 use crate::pricing::Cost;
 use crate::tokens::Trimmed;
 use crate::values::amount::Figure;
-use crate::values::name::OneLine;
+use crate::values::one_line::OneLine;
 use crate::values::{ReservationId, Unit};
 use crate::wire::UsageLine;
 use crate::{Event, Scope, Usage, Usd};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::Flow;
+use super::flow::Flow;
 
 /// Runs work that nobody waits for: a runtime, as far as drains need one.
 ///

@@ -4,14 +4,18 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+use super::end::{OnCeiling, StreamEnd};
 use super::output::Output;
-use super::{OnCeiling, StreamEnd, StreamOptions, StreamSeen};
+use super::reader::StreamSeen;
 use crate::engine::OnAbandon;
 use crate::ledger::Ended;
 use crate::reservation::{Actual, Grown, Reached};
 use crate::values::Timestamp;
 use crate::wire::UsageReport;
 use crate::{Decision, Error, InFlight, Receipt, Usage, Usd};
+
+/// A usual slice: some two hundred words.
+pub(super) const SLICE_TOKENS: u64 = 256;
 
 type Growing = Pin<Box<dyn Future<Output = (InFlight, Result<Grown, Error>)> + Send>>;
 type Settling = Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>>;
@@ -97,7 +101,7 @@ impl StreamHold {
         let may_begin = in_flight.begin_growing(slice.is_some());
         let reached = in_flight.reached();
         let seen = Output::of(in_flight.plan());
-        let slice = slice.unwrap_or(StreamOptions::SLICE_TOKENS);
+        let slice = slice.unwrap_or(SLICE_TOKENS);
         let mut hold = Self {
             state: State::Open(in_flight),
             reached,

@@ -89,6 +89,7 @@ mod request;
 mod retrying;
 mod server;
 mod shape;
+mod state;
 mod stream;
 
 pub use bill::{Bill, BilledCall, CallEnd};

@@ -9,19 +9,16 @@
 //! `answer` (the two together), `shape` (an API's words), `rendered` (bytes, and what a
 //! part of them bills), `stream` (how they come out), `bill`, `server`.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use parking_lot::Mutex;
-use tokio::sync::Notify;
+use std::sync::atomic::Ordering;
 
 use super::answer::{Answer, tier};
-use super::bill::{Bill, BilledCall, Customer};
+use super::bill::{Bill, Customer};
 use super::free;
 use super::rendered::{Rendered, Repeated};
 use super::reply::Reply;
 use super::request::{Dialect, Door, Request};
+use super::state::{Otherwise, Settings, State};
 use super::stream::{Open, ScriptedFault, ScriptedResponse, ScriptedStream};
 use crate::values::{Conditions, ServiceTier, SystemClock};
 use crate::{Clock, PricingTable};
@@ -72,46 +69,6 @@ use crate::{Clock, PricingTable};
 pub struct ScriptedProvider {
     settings: Arc<Settings>,
     state: Arc<State>,
-}
-
-/// What the builder methods change. A clone keeps its own settings, and shares only the
-/// state.
-#[derive(Clone, Debug)]
-pub(super) struct Settings {
-    /// The table by which calls are billed.
-    prices: PricingTable,
-    /// Which prices are in force, and how long a client waited.
-    pub(super) clock: Arc<dyn Clock>,
-    /// What is answered after the script is used up.
-    otherwise: Otherwise,
-    /// Tokens generated further than a client that hangs up has read.
-    pub(super) ahead: u64,
-    /// Whether the bill lists every call, or only sums.
-    pub(super) keeps_calls: bool,
-}
-
-/// What is answered after the script is used up.
-#[derive(Clone, Debug)]
-enum Otherwise {
-    /// The same reply every time.
-    Reply(Arc<Repeated>),
-    /// A reply drawn from this seed and the request's number.
-    Random(u64),
-}
-
-/// What all clones share.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    /// Replies still to be given, in order.
-    script: Mutex<VecDeque<Reply>>,
-    /// How many requests were numbered.
-    requests: AtomicU64,
-    /// Calls that ended.
-    bill: Mutex<Bill>,
-    /// Requests that are being answered.
-    open: AtomicU64,
-    /// Wakes those who wait for the last open request.
-    ended: Notify,
 }
 
 /// What a request that is to be answered and billed comes to.
@@ -313,15 +270,5 @@ impl ScriptedProvider {
             None => Arc::new(render()),
         };
         Ok(Accepted { customer, rendered })
-    }
-}
-
-impl State {
-    /// Writes a call that ended on the bill, and wakes whoever waits for the last one.
-    pub(super) fn end(&self, call: BilledCall, keep: bool) {
-        self.bill.lock().add(call, keep);
-        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.ended.notify_waiters();
-        }
     }
 }

@@ -23,8 +23,8 @@ use tokio::time::Sleep;
 
 use super::bill::{BilledCall, CallEnd, Customer};
 use super::free::Free;
-use super::provider::{Settings, State};
 use super::rendered::{Gone, Rendered};
+use super::state::{Settings, State};
 use crate::Clock;
 use crate::pricing::Unseen;
 use crate::values::Timestamp;

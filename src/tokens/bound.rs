@@ -9,100 +9,12 @@
 //! caller hands in how a text is estimated, and everything else (framing, tools, files) is
 //! the same for both. So a count is never above its own bound.
 
-use super::TokenEstimator;
 use super::estimate::Estimate;
 use super::family::{Allowance, Family};
 use super::media::{self, Held};
 use super::own_tool::OwnTool;
+use super::tool_text::own_tool;
 use crate::values::{Detail, Part, Prompt};
-
-/// Bounds a prompt by its bytes: needs no tables, and reads no message.
-///
-/// The enforcer bounds by this estimator if the operator names none. With the feature
-/// `tiktoken` the enforcer then also counts if the bound does not fit.
-///
-/// # When to use which
-/// Use the byte bound if calls are small beside their budget. Use
-/// [`FamilyEstimator`](super::FamilyEstimator) if many calls run close to a limit, because
-/// four times too much of English is held here until the call is reconciled.
-///
-/// # What is claimed
-/// A token of a byte-level vocabulary stands for at least one byte, so a text has at most
-/// as many tokens as bytes. English comes out 4 times too high, base64 1.5 times, and
-/// nothing comes out too low.
-/// - OpenAI's models read byte-level tokens: the bound is sound.
-/// - Gemini falls back to single bytes for what is not in its vocabulary: the bound is
-///   sound as long as Gemini does.
-/// - Claude's tokenizer is closed. Every request that we recorded obeys the same rule, but
-///   the rule is not proven.
-/// - The bound of any other model is a [`Guess`](crate::tokens::EstimateKind::Guess): its provider
-///   may put a text of its own in front. For `gpt-oss` we saw 68 tokens, for an agent
-///   behind a model's name 5,000.
-///
-/// # Allowances, in tokens
-/// | | prompt | message | role | tools, schema | each tool | call | thinking | image |
-/// |---|---|---|---|---|---|---|---|---|
-/// | OpenAI | 3 | 3 | 1 | 16 | 32 | 16 | 0 | 1,445; small models and GPT-5 3,779; `gpt-4o-mini` 48,169 |
-/// | Anthropic | 16 | 8 | 1 | 640 | 64 | 96 | 64 | 5,000 |
-/// | Google | 8 | 4 | 1 | 32 | 32 | 16 | 0 | 1,120 |
-/// | others | 128 | 16 | 1 | 640 | 64 | 64 | 128 | 1,600 |
-///
-/// - OpenAI's framing is that of its cookbook ("How to count tokens with tiktoken"): 3
-///   tokens for each message, 1 for the role, 3 that prime the answer; the cookbook's 22
-///   for each function are rounded up. The framing of the others is what we saw in recorded
-///   requests, rounded up: at most 8 tokens around one message, and Anthropic's
-///   instructions for tools (it publishes 346, we saw 500).
-/// - A role that is not one of the usual words counts its bytes.
-/// - Images make the estimate a guess, since providers charge them by size. OpenAI's
-///   figures are 2048 × 768 pixels in high detail (85 + 8 × 170) and 1,536 patches at 2.46,
-///   Anthropic's the largest image since Claude 4.7 (2576 pixels, width × height / 750;
-///   1,600 before), Google's one image in high resolution, as their guides said in November
-///   2026. Larger ones cost more on some models.
-/// - An image that the model is to look at in its own size
-///   ([`Detail::Original`](crate::values::Detail::Original)) is held for 12,000 tokens of OpenAI's
-///   models (10,000 patches at 1.2), 2,240 of Google's, and 16,384 of others' (Alibaba's).
-/// - A tool of the provider's own, such as a web search, reads text that no request
-///   carries. The bound holds [`OwnTool::tokens`](super::OwnTool::tokens) for the tool
-///   beside its description, and the estimate is a guess.
-///
-/// # Example: a bound for text, a guess with an image
-/// ```
-/// use token_budget::call::{Message, Part, Prompt};
-/// use token_budget::tokens::{ByteBoundEstimator, Estimate};
-/// use token_budget::TokenEstimator;
-///
-/// let hello = Message::user("hello");
-/// let prompt = Prompt { messages: vec![hello.clone()], tools: vec![] };
-/// // 5 bytes, 3 for the message, 1 for its role, 3 for the prompt.
-/// assert_eq!(ByteBoundEstimator.count("gpt-4o", &prompt), Estimate::bound(12));
-///
-/// let prompt = Prompt { messages: vec![hello.with_part(Part::Image)], tools: vec![] };
-/// assert_eq!(ByteBoundEstimator.count("gpt-4o", &prompt), Estimate::guess(12 + 1_445));
-/// ```
-///
-/// # Example: a tool counts as its JSON and an allowance
-/// ```
-/// use token_budget::call::Prompt;
-/// use token_budget::tokens::{ByteBoundEstimator, Estimate};
-/// use token_budget::TokenEstimator;
-///
-/// let tool = r#"{"name":"add","parameters":{}}"#;
-/// let prompt = Prompt { messages: vec![], tools: vec![tool.into()] };
-/// // 30 bytes, 32 for the tool, 16 for the list of tools, 3 for the prompt.
-/// assert_eq!(ByteBoundEstimator.bound("gpt-5", &prompt), Estimate::bound(81));
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ByteBoundEstimator;
-
-impl TokenEstimator for ByteBoundEstimator {
-    fn knows(&self, _model: &str) -> bool {
-        false
-    }
-
-    fn count(&self, model: &str, prompt: &Prompt) -> Estimate {
-        self.bound(model, prompt)
-    }
-}
 
 /// The byte bound of a prompt; `reading` says what a tool of the provider's own reads.
 pub(super) fn of_prompt(family: Family, prompt: &Prompt, reading: impl Fn(OwnTool) -> u64) -> Estimate {
@@ -179,7 +91,7 @@ fn tools(family: Family, prompt: &Prompt, reading: impl Fn(OwnTool) -> u64) -> E
     let Allowance { tools, tool, .. } = family.allowance();
     prompt.tools.iter().fold(Estimate::bound(tools), |sum, description| {
         let tokens = bytes(description).saturating_add(tool);
-        sum.plus(match OwnTool::described(description) {
+        sum.plus(match own_tool(description) {
             None => Estimate::bound(tokens),
             Some(own) => Estimate::guess(tokens.saturating_add(reading(own))),
         })
@@ -202,6 +114,7 @@ fn bytes(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tokens::{ByteBoundEstimator, TokenEstimator};
     use crate::values::Message;
 
     fn prompt(messages: Vec<Message>) -> Prompt {

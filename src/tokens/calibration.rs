@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::estimate::{Estimate, EstimateKind};
-use super::profile::Profile;
+use super::profile;
 use sketch::{ONE_IN, ONE_IN_ALL, Sketch};
 
 /// Learns from reconciled calls how large the bound has to be, for each model with and
@@ -191,7 +191,7 @@ impl Calibration {
         if !is_learned_from(&estimate) {
             return estimate;
         }
-        let profile = Profile::of(model);
+        let profile = profile::of(model);
         let learned = self.learned.lock();
         let own = learned.models.get(&key(model, estimate.has_tools));
         let family = learned.families.get(&key(profile.name, estimate.has_tools));
@@ -223,7 +223,7 @@ impl Calibration {
         if !is_learned_from(estimate) || reported == 0 {
             return;
         }
-        let profile = Profile::of(model);
+        let profile = profile::of(model);
         let mut learned = self.learned.lock();
         let Learned { models, families, makers, all } = &mut *learned;
         let model = key(model, estimate.has_tools);

@@ -25,6 +25,7 @@
 //! the other's `next`.
 
 pub(crate) mod edit;
+mod entries;
 mod names;
 mod parse;
 mod text;
@@ -32,7 +33,10 @@ mod text;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub(crate) use entries::CacheMarks;
+use entries::{BARE, DEEP, Entries, Entry, INDEX, Key, place};
 use names::Names;
+use parse::Parsed;
 
 /// A JSON text, and where its values stand.
 #[derive(Debug)]
@@ -45,114 +49,6 @@ pub(crate) struct Document<'a> {
     /// The names of the outermost object's members, of which every reader asks for many that are not there.
     names: Names,
     marks: CacheMarks,
-}
-
-/// What a text says of caches, wherever it stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CacheMarks {
-    /// Something is marked to be kept: Anthropic's mark, or Bedrock's.
-    pub(crate) writes: bool,
-    /// Something is marked as the end of what is to be kept: OpenAI's mark.
-    pub(crate) breaks: bool,
-    /// A lifetime is named, and it is none that is the default.
-    pub(crate) lasts: bool,
-}
-
-/// Deeper values are passed over, and count as a part that cannot be
-/// counted: the parser recurses no deeper, whatever is sent.
-pub(crate) const DEPTH_MAX: usize = 32;
-
-/// Where a value begins, and what comes behind it.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    /// Its name in an object.
-    key: Key,
-    /// Where the value begins in the text.
-    at: u32,
-    /// The entry behind it and all that is in it, with its flags in the highest bits.
-    next: u32,
-}
-
-/// A flag of `next`: the list has items without entries (numbers, switches, nulls, and what
-/// is empty).
-const BARE: u32 = 1 << 31;
-/// A flag of `next`: what is in the value lies too deep.
-const DEEP: u32 = 1 << 30;
-/// The bits of `next` that are the index.
-const INDEX: u32 = DEEP - 1;
-
-/// Where a name begins, behind the quote, and how long it is.
-#[derive(Clone, Copy, Debug, Default)]
-struct Key(u32);
-
-impl Key {
-    /// The bits of the place: no name begins further from the beginning of a text.
-    const PLACE: u32 = (1 << 26) - 1;
-    /// The length of a name that is as long or longer, or that has an escape in it: its end
-    /// is searched.
-    const OTHER: usize = 31;
-    /// A flag: all letters of the name are small, and no underscore is among them.
-    const FOLDED: u32 = 1 << 31;
-
-    /// A name without escapes.
-    fn plain(at: u32, name: &[u8]) -> Self {
-        let length = u32::try_from(name.len().min(Self::OTHER)).unwrap_or(0);
-        let is_folded = !name.iter().any(|byte| *byte == b'_' || byte.is_ascii_uppercase());
-        let folded = if is_folded { Self::FOLDED } else { 0 };
-        Self(at & Self::PLACE | length << 26 | folded)
-    }
-
-    /// Any other name.
-    fn other(at: u32) -> Self {
-        Self(at & Self::PLACE | 31 << 26)
-    }
-
-    /// Where the name begins, behind its quote.
-    fn at(self) -> usize {
-        place(self.0 & Self::PLACE)
-    }
-
-    /// How long a short name without escapes is; `None` for any other.
-    fn length(self) -> Option<usize> {
-        Some(place((self.0 & !Self::FOLDED) >> 26)).filter(|length| *length < Self::OTHER)
-    }
-}
-
-/// Entries in pieces of one size, so that a large text is not copied while it is read.
-#[derive(Debug, Default)]
-struct Entries(Vec<Vec<Entry>>);
-
-/// Entries in one piece: 48 kilobytes.
-const PIECE: usize = 4_096;
-
-impl Entries {
-    fn len(&self) -> u32 {
-        let full = self.0.len().saturating_sub(1).saturating_mul(PIECE);
-        let last = self.0.last().map_or(0, Vec::len);
-        u32::try_from(full.saturating_add(last)).unwrap_or(INDEX)
-    }
-
-    fn push(&mut self, entry: Entry) {
-        match self.0.last_mut().filter(|piece| piece.len() < PIECE) {
-            Some(piece) => piece.push(entry),
-            None => {
-                // The first piece is as small as most requests.
-                let mut piece = Vec::with_capacity(if self.0.is_empty() { 64 } else { PIECE });
-                piece.push(entry);
-                self.0.push(piece);
-            }
-        }
-    }
-
-    fn get(&self, index: u32) -> Option<&Entry> {
-        let index = usize::try_from(index).ok()?;
-        self.0.get(index / PIECE)?.get(index % PIECE)
-    }
-
-    fn get_mut(&mut self, index: u32) -> Option<&mut Entry> {
-        let index = usize::try_from(index).ok()?;
-        self.0.get_mut(index / PIECE)?.get_mut(index % PIECE)
-    }
 }
 
 /// What a value is, by its first byte.
@@ -177,7 +73,8 @@ impl<'a> Document<'a> {
     /// Reads a text; if it is no JSON, returns the place of the first byte at which that
     /// shows.
     pub(crate) fn parse(text: &'a str) -> Result<Self, usize> {
-        parse::parse(text)
+        let Parsed { entries, first, names, marks } = parse::parse(text)?;
+        Ok(Self { text, entries, first, names, marks })
     }
 
     /// The outermost value.
@@ -390,11 +287,6 @@ impl<'d> Iterator for Children<'d> {
         self.index = node.entry.next & INDEX;
         Some(node)
     }
-}
-
-/// A place as an index, on machines of any width.
-fn place(at: u32) -> usize {
-    usize::try_from(at).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

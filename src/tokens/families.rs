@@ -20,13 +20,15 @@ use super::calibration::Calibration;
 use super::estimate::Estimate;
 #[cfg(feature = "tiktoken")]
 use super::estimate::EstimateKind;
-use super::family::Encoding;
+use super::family::{Encoding, Family};
 use super::own_tool::OwnTool;
-use super::profile::Profile;
+use super::part::{PartUnits, PromptPart};
+use super::profile;
 use super::rough::{self, Tokens};
-use super::table::{FamilyTable, PartUnits, PromptPart};
+use super::table::FamilyTable;
 use super::{TokenEstimator, bound};
 use crate::values::Prompt;
+use explain::{CONFIDENCE_PPM, Unsure};
 pub use explain::{Explanation, PartEstimate};
 use size::Size;
 
@@ -128,19 +130,6 @@ enum Counter {
     Vocabulary(Arc<super::TiktokenEstimator>),
 }
 
-/// What is claimed: 98 of 100. With its file left out, 503 of 506 recorded requests
-/// (994,000 in a million) stayed below the bound; the claim leaves room for requests that
-/// are new.
-const CONFIDENCE_PPM: u32 = 980_000;
-
-/// What text may take beyond what was expected of it, because it was not counted. Text and
-/// tools are told apart, since their figures scale them apart.
-#[derive(Debug, Default)]
-struct Unsure {
-    text: Tokens,
-    tools: Tokens,
-}
-
 impl FamilyEstimator {
     /// Returns an estimator that bounds text by its kinds of characters: the same in every
     /// build.
@@ -197,7 +186,7 @@ impl FamilyEstimator {
     /// ```
     #[must_use]
     pub fn family(model: &str) -> &'static str {
-        Profile::of(model).name
+        profile::of(model).name
     }
 
     /// Estimates by these figures in place of [`FamilyTable::bundled`].
@@ -231,7 +220,7 @@ impl FamilyEstimator {
     /// ```
     #[must_use]
     pub fn explain(&self, model: &str, prompt: &Prompt) -> Explanation {
-        let profile = Profile::of(model);
+        let profile = profile::of(model);
         let mut work = self.counter.work();
         let mut size = Size::default();
         let mut unsure = Unsure::default();
@@ -257,7 +246,7 @@ impl FamilyEstimator {
 
 impl TokenEstimator for FamilyEstimator {
     fn knows(&self, model: &str) -> bool {
-        self.counter.is_exact() && Profile::of(model).is_exact
+        self.counter.is_exact() && profile::of(model).is_exact
     }
 
     fn count(&self, model: &str, prompt: &Prompt) -> Estimate {
@@ -269,7 +258,7 @@ impl TokenEstimator for FamilyEstimator {
     }
 
     fn count_text(&self, model: &str, text: &str) -> Estimate {
-        let profile = Profile::of(model);
+        let profile = profile::of(model);
         // A text too long to be counted whole is no count: the estimator says which it was.
         #[cfg(feature = "tiktoken")]
         if let (true, Counter::Vocabulary(estimator)) = (profile.is_exact, &self.counter) {
@@ -294,13 +283,13 @@ impl TokenEstimator for FamilyEstimator {
     }
 
     fn bound_text(&self, model: &str, text: &str) -> Estimate {
-        bound::of_text(super::Family::of(model), text)
+        bound::of_text(Family::of(model), text)
     }
 
     fn tool_reading(&self, model: &str, tool: OwnTool) -> u64 {
         match self.reading {
             Some(tokens) if tool != OwnTool::Nothing => tokens,
-            _ => tool.tokens_in(super::Family::of(model)),
+            _ => tool.tokens_in(Family::of(model)),
         }
     }
 

@@ -7,13 +7,9 @@
 //! switches the tool on (`googleSearch`). If an object may stand for several tools, the one
 //! that reads most counts, because nobody knows which of two `type` members a server takes.
 
-use std::sync::Arc;
-
-use super::document::{Document, Node};
+use super::document::Node;
 use super::family::Family;
 use super::request::sandbox::is_hosted;
-use super::tool_text::Tool;
-use crate::values::Prompt;
 
 /// A tool that the provider runs by itself, by what it reads: text that no request carries,
 /// billed as input.
@@ -53,10 +49,6 @@ pub enum OwnTool {
     Nothing,
 }
 
-/// A longer description is not looked into, and counts as a server's tools: it may be
-/// anything. A tool has a few kilobytes at most.
-const BYTES_READ: usize = 64 * 1_024;
-
 impl OwnTool {
     /// Returns the input tokens that are held for what such a tool reads, in each request
     /// that may use it.
@@ -80,20 +72,6 @@ impl OwnTool {
             Self::Files => 16_000,
             Self::Pages => 25_000,
             Self::Nothing => 0,
-        }
-    }
-
-    /// The provider's own tool that a description names; `None` if it describes a function
-    /// of the caller's, or is no JSON.
-    pub(super) fn described(description: &str) -> Option<Self> {
-        if description.len() > BYTES_READ {
-            return Some(Self::Server);
-        }
-        let document = Document::parse(description).ok()?;
-        match Tool::read(&document) {
-            Some(Tool::Own(own)) => Some(own),
-            Some(Tool::Function(_)) => None,
-            None => Some(Self::Nothing),
         }
     }
 
@@ -160,13 +138,6 @@ impl OwnTool {
         }
     }
 
-    /// Whether the provider runs a tool of a prompt by itself, and reads what the tool
-    /// found.
-    pub(crate) fn runs_in(prompt: &Prompt) -> bool {
-        let runs = |tool: &Arc<str>| Self::described(tool).is_some_and(Self::reads_something);
-        prompt.tools.iter().any(runs)
-    }
-
     /// Whether anything is held for the tool.
     pub(super) fn reads_something(self) -> bool {
         self != Self::Nothing
@@ -176,30 +147,5 @@ impl OwnTool {
     /// input.
     pub(super) fn tokens_in(self, family: Family) -> u64 {
         if family == Family::Google && self == Self::Search { 0 } else { self.tokens() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tool_is_known_by_its_type_or_by_the_field_that_switches_it_on() {
-        for (description, own) in [
-            (r#"{"type":"web_search_20250305","name":"web_search","max_uses":5}"#, Some(OwnTool::Search)),
-            (r#"{"type":"web_search_preview"}"#, Some(OwnTool::Search)),
-            (r#"{"type":"web_fetch_20250910"}"#, Some(OwnTool::Pages)),
-            (r#"{"type":"file_search","vector_store_ids":["v"]}"#, Some(OwnTool::Files)),
-            (r#"{"type":"code_interpreter","container":{"type":"auto"}}"#, Some(OwnTool::Code)),
-            (r#"{"type":"mcp","server_url":"https://example.com"}"#, Some(OwnTool::Server)),
-            (r#"{"googleSearch":{}}"#, Some(OwnTool::Search)),
-            (r#"{"type":"bash_20250124","name":"bash"}"#, Some(OwnTool::Nothing)),
-            // A word of a function beside it makes it none of the caller's.
-            (r#"{"type":"web_search","parameters":{}}"#, Some(OwnTool::Search)),
-            (r#"{"type":"function","function":{"name":"web_search","parameters":{}}}"#, None),
-            (r#"{"name":"look","description":"looks"}"#, None),
-        ] {
-            assert_eq!(OwnTool::described(description), own, "{description}");
-        }
     }
 }

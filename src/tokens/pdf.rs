@@ -23,6 +23,7 @@
 
 mod content;
 mod facts;
+mod found;
 mod inflate;
 mod lexer;
 mod letters;
@@ -33,8 +34,9 @@ mod tree;
 
 use memchr::memmem;
 
+use found::Objects;
 use inflate::Inflater;
-use objects::Objects;
+use lexer::count;
 
 /// What a PDF comes to at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +83,6 @@ fn plain_pages(bytes: &[u8]) -> u64 {
         ends && before.trim_ascii_end().ends_with(b"/Type")
     };
     count(memmem::find_iter(bytes, PAGE).filter(is_page).count())
-}
-
-fn count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -12,82 +12,11 @@ mod anthropic;
 mod measured;
 mod openai;
 mod others;
+mod structure;
 
 pub(super) use measured::MEASURED;
-
-use super::family::Encoding;
-use super::picture::Pictures;
-
-/// How a family tokenizes, frames, and bills. Shares are millionths.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Profile {
-    /// The name under which the table lists the family.
-    pub(super) name: &'static str,
-    /// Who made the models: if a family has few calls, calibration pools those of its
-    /// maker.
-    pub(super) maker: &'static str,
-    /// The family whose figures stand in if nothing was recorded of this one.
-    pub(super) parent: Option<&'static str>,
-    /// The vocabulary by which its text is counted or bounded.
-    pub(super) encoding: Encoding,
-    /// Whether that is the family's own vocabulary.
-    pub(super) is_exact: bool,
-    /// Whether nothing is claimed of the family: its models have nothing in common, or read
-    /// what no request carries.
-    pub(super) is_guess: bool,
-    /// The family's tokens for each of ours, if recordings do not say better.
-    pub(super) text_ppm: u32,
-    /// Tokens around each message that is no system text.
-    pub(super) message: u64,
-    /// Tokens around each system text.
-    pub(super) system: u64,
-    /// Tokens if the assistant speaks first: the template puts a turn of the user's in
-    /// front.
-    pub(super) answer_first: u64,
-    /// Tokens around each message of the assistant, beside `message`.
-    pub(super) assistant: u64,
-    /// In which notation the model reads its tools.
-    pub(super) notation: Notation,
-    /// Tokens for each capital letter behind another: closed vocabularies have fewer words
-    /// in capitals.
-    pub(super) capital_ppm: u32,
-    /// Whether the model reads the whole prompt once more after one of the provider's own tools, billed as input.
-    pub(super) rereads: bool,
-    /// What the model reads on the web by itself, at most; zero for all but agents.
-    pub(super) reading: u64,
-    /// How it bills images.
-    pub(super) pictures: Pictures,
-}
-
-/// In what notation a model reads its tools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Notation {
-    /// OpenAI's: types, and apart from them what the envelope of chat completions adds.
-    TypeScript,
-    /// Everybody else's: the JSON of the function, without its envelope.
-    Json,
-}
-
-/// A model of no family that was measured.
-const OTHER: Profile = Profile {
-    name: "other",
-    maker: "other",
-    parent: None,
-    encoding: Encoding::O200k,
-    is_exact: false,
-    is_guess: true,
-    // A twentieth more than OpenAI's vocabulary takes.
-    text_ppm: 1_050_000,
-    message: 5,
-    system: 5,
-    answer_first: 0,
-    assistant: 0,
-    notation: Notation::Json,
-    capital_ppm: 100_000,
-    rereads: true,
-    reading: 0,
-    pictures: Pictures::Flat(1_600),
-};
+use structure::OTHER;
+pub(super) use structure::{Notation, Profile};
 
 /// Every family that is told apart, in the order in which a table lists them.
 pub(super) const FAMILIES: [&Profile; 28] = [
@@ -121,16 +50,14 @@ pub(super) const FAMILIES: [&Profile; 28] = [
     &OTHER,
 ];
 
-impl Profile {
-    /// The profile of a model, under whatever name a provider gives the model; [`OTHER`] if
-    /// no family matches.
-    pub(super) fn of(model: &str) -> Self {
-        let name = model.to_ascii_lowercase();
-        if name.contains("claude") {
-            return anthropic::of(&name);
-        }
-        openai::of(&name).or_else(|| others::of(&name)).unwrap_or(OTHER)
+/// The profile of a model, under whatever name a provider gives the model; [`OTHER`] if
+/// no family matches.
+pub(super) fn of(model: &str) -> Profile {
+    let name = model.to_ascii_lowercase();
+    if name.contains("claude") {
+        return anthropic::of(&name);
     }
+    openai::of(&name).or_else(|| others::of(&name)).unwrap_or(OTHER)
 }
 
 #[cfg(test)]
@@ -158,7 +85,7 @@ mod tests {
             ("zai/GLM-5.2", "glm-5"),
             ("some-new-model", "other"),
         ] {
-            assert_eq!(Profile::of(model).name, family, "{model}");
+            assert_eq!(of(model).name, family, "{model}");
         }
     }
 

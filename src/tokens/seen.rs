@@ -10,7 +10,7 @@
 
 #[cfg(feature = "tiktoken")]
 use super::family::{Encoding, Family};
-use super::profile::Profile;
+use super::profile;
 
 /// Counts generated text as it flows by, in pieces that need not end where tokens do.
 ///
@@ -69,7 +69,7 @@ const STRETCH_BYTES: usize = 64 << 10;
 impl SeenText {
     /// A count for that model; `None` if nobody measured what its family makes of a text.
     pub(crate) fn of(model: &str) -> Option<Self> {
-        let profile = Profile::of(model);
+        let profile = profile::of(model);
         if matches!(profile.name, "other" | "agent") {
             return None;
         }

@@ -12,17 +12,12 @@
 
 mod boxes;
 mod flac;
+mod length;
 mod mpeg;
 mod ogg;
 mod wave;
 
-/// How long a file plays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Clip {
-    pub(crate) length_ms: u64,
-    /// Whether there may be images in it.
-    pub(crate) is_film: bool,
-}
+pub(crate) use length::Clip;
 
 /// Reads a file; `None` where nobody can say how long it plays.
 pub(crate) fn read(bytes: &[u8]) -> Option<Clip> {
@@ -41,14 +36,6 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Clip> {
     } else {
         None
     }
-}
-
-/// No sound that people send has more samples a second. More would make any file short.
-const RATE_MOST: u64 = 192_000;
-
-/// So many samples at that many a second, in milliseconds; what is begun counts whole.
-fn milliseconds(samples: u64, rate: u64) -> Option<u64> {
-    (rate > 0).then(|| samples.saturating_mul(1_000).div_ceil(rate))
 }
 
 #[cfg(test)]

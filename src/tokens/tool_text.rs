@@ -19,9 +19,11 @@
 //! itself, so depth, text and members have limits.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::document::{Document, Kind, Node};
 use super::own_tool::OwnTool;
+use crate::values::Prompt;
 
 /// A tool as it was described.
 pub(super) enum Tool<'d> {
@@ -38,6 +40,9 @@ pub(super) struct Function<'d> {
     parameters: Option<Node<'d>>,
 }
 
+/// A longer description is not looked into, and counts as a server's tools: it may be
+/// anything. A tool has a few kilobytes at most.
+const BYTES_READ: usize = 64 * 1_024;
 /// Deeper schemas are cut off: a reference may name itself.
 const DEPTH_MAX: usize = 16;
 /// References may say much with few bytes, so the text has a limit: so many bytes for each
@@ -73,6 +78,27 @@ impl<'d> Tool<'d> {
         let (name, description) = (fields.get("name"), fields.get("description"));
         Some(Self::Function(Function { name, description, parameters }))
     }
+}
+
+/// The provider's own tool that a description names; `None` if it describes a function
+/// of the caller's, or is no JSON.
+pub(super) fn own_tool(description: &str) -> Option<OwnTool> {
+    if description.len() > BYTES_READ {
+        return Some(OwnTool::Server);
+    }
+    let document = Document::parse(description).ok()?;
+    match Tool::read(&document) {
+        Some(Tool::Own(own)) => Some(own),
+        Some(Tool::Function(_)) => None,
+        None => Some(OwnTool::Nothing),
+    }
+}
+
+/// Whether the provider runs a tool of a prompt by itself, and reads what the tool
+/// found.
+pub(crate) fn runs_own_tool(prompt: &Prompt) -> bool {
+    let runs = |tool: &Arc<str>| own_tool(tool).is_some_and(OwnTool::reads_something);
+    prompt.tools.iter().any(runs)
 }
 
 /// Whether two members of an object have one name, or there are too many to look.
@@ -324,5 +350,25 @@ mod tests {
         let tool = r##"{"name":"a","parameters":{"properties":{"x":{"$ref":"#"},"y":{"type":"object",
             "properties":{"p":{"$ref":"#"},"q":{"$ref":"#"}}}},"type":"object"}}"##;
         assert!(function(tool, |function| function.typescript()).len() < 20_000);
+    }
+
+    #[test]
+    fn a_tool_is_known_by_its_type_or_by_the_field_that_switches_it_on() {
+        for (description, own) in [
+            (r#"{"type":"web_search_20250305","name":"web_search","max_uses":5}"#, Some(OwnTool::Search)),
+            (r#"{"type":"web_search_preview"}"#, Some(OwnTool::Search)),
+            (r#"{"type":"web_fetch_20250910"}"#, Some(OwnTool::Pages)),
+            (r#"{"type":"file_search","vector_store_ids":["v"]}"#, Some(OwnTool::Files)),
+            (r#"{"type":"code_interpreter","container":{"type":"auto"}}"#, Some(OwnTool::Code)),
+            (r#"{"type":"mcp","server_url":"https://example.com"}"#, Some(OwnTool::Server)),
+            (r#"{"googleSearch":{}}"#, Some(OwnTool::Search)),
+            (r#"{"type":"bash_20250124","name":"bash"}"#, Some(OwnTool::Nothing)),
+            // A word of a function beside it makes it none of the caller's.
+            (r#"{"type":"web_search","parameters":{}}"#, Some(OwnTool::Search)),
+            (r#"{"type":"function","function":{"name":"web_search","parameters":{}}}"#, None),
+            (r#"{"name":"look","description":"looks"}"#, None),
+        ] {
+            assert_eq!(own_tool(description), own, "{description}");
+        }
     }
 }

@@ -109,8 +109,8 @@ impl RequestShape {
             return Ok(Trimming::Fits(before));
         }
         let parts = order::parts(&conversation, target.how());
-        let without = |parts: &[order::Span]| conversation.without(parts).apply(text);
-        let measured = |parts: &[order::Span]| {
+        let without = |parts: &[conversation::Span]| conversation.without(parts).apply(text);
+        let measured = |parts: &[conversation::Span]| {
             let shorter = without(parts);
             let prompt = Self::prompt_in(&parsed(&shorter)?)?;
             Ok(target.measure(&prompt))

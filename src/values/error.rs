@@ -12,7 +12,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::values::name::OneLine;
+use crate::values::one_line::OneLine;
 
 /// A failure: something broke or was given wrongly.
 ///

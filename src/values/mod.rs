@@ -31,6 +31,7 @@ pub(crate) mod meter;
 pub(crate) mod money;
 pub(crate) mod name;
 pub(crate) mod no_limit;
+pub(crate) mod one_line;
 pub(crate) mod private;
 pub(crate) mod scope;
 pub mod time;

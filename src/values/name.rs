@@ -1,15 +1,12 @@
-//! Which names may be used, and how is text shown that somebody else wrote?
+//! Which names may be used, and which one was most likely meant?
 //!
-//! Names come from requests and end up in logs, terminals, tables and tickets. A name
-//! with a line break writes a log line of its own; one with a "right-to-left" mark makes
-//! `user/nimda` read as another user. So names are checked when they come in, and every
-//! text of somebody else's is shown by [`OneLine`].
+//! Names come from requests and end up in logs, terminals, tables and tickets, so they are checked when they come
+//! in: [`one_line`](super::one_line) says what a character can do there.
 //!
 //! The second half finds what a misspelt word was meant to be: `API-Key` → `api_key`,
 //! `Berlin` → `Europe/Berlin`. An error that names the right word saves a search.
 
-use std::fmt::{self, Write};
-
+use super::one_line::is_printable;
 use crate::Error;
 
 /// The longest name of a model or a provider, in bytes; the longest published one has 76.
@@ -17,27 +14,6 @@ pub(crate) const MODEL_BYTES_MAX: usize = 256;
 
 /// The longest tag or use case, in bytes.
 const TAG_BYTES_MAX: usize = 256;
-
-/// Whether a character changes how the text around it is shown: it breaks a line, moves the cursor, or turns
-/// the direction of writing, so that a log would show something else than what happened.
-pub(crate) fn is_unprintable(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            // Marks of direction; separators of lines and paragraphs; embeddings, overrides and isolates.
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
-        )
-}
-
-/// Whether a text can stand in a line as it is.
-pub(crate) fn is_printable(text: &str) -> bool {
-    // Plain ASCII, nearly every name, is decided byte by byte.
-    if text.is_ascii() {
-        text.bytes().all(|byte| byte >= 32 && byte != 127)
-    } else {
-        !text.chars().any(is_unprintable)
-    }
-}
 
 /// What is wrong with the name of a model or a provider, which often comes with a request.
 pub(crate) fn problem_of_model(name: &str) -> Option<&'static str> {
@@ -81,26 +57,6 @@ pub(crate) fn unprintable(text: &str) -> Option<&'static str> {
 pub(crate) fn check(field: &str, problem: Option<&'static str>) -> Result<(), Error> {
     // The name itself is not repeated: it may be made to look like something else.
     problem.map_or(Ok(()), |problem| Err(Error::invalid(field, format!("the name {problem}"))))
-}
-
-/// Shows text that somebody else wrote in one line. Characters that would change the line
-/// are escaped, all others stay.
-pub(crate) struct OneLine<'a>(pub(crate) &'a str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if is_printable(self.0) {
-            return f.write_str(self.0);
-        }
-        for character in self.0.chars() {
-            if is_unprintable(character) {
-                write!(f, "{}", character.escape_default())?;
-            } else {
-                f.write_char(character)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The known names that were most likely meant, nearest first, three at most: another
@@ -175,6 +131,7 @@ pub(crate) fn strokes(one: &[u8], other: &[u8], max: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::values::one_line::OneLine;
 
     #[test]
     fn what_was_meant_is_found_by_its_letters() {

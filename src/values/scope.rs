@@ -169,7 +169,7 @@ impl Scope {
     pub fn encoded(kind: ScopeKind, text: &str) -> Result<Self, Error> {
         let mut name = CompactString::default();
         for character in text.chars() {
-            if name::is_unprintable(character) || character == '%' {
+            if super::one_line::is_unprintable(character) || character == '%' {
                 let mut buffer = [0; 4];
                 for byte in character.encode_utf8(&mut buffer).bytes() {
                     name.push_str(&format!("%{byte:02X}"));

@@ -4,7 +4,7 @@
 //! somebody collected. It is tried as one document first. If that fails, the reader is put
 //! back to where it was, and the body is cut into documents as a stream would be.
 
-use super::ending::ANSWERS_IN_A_LOG_MAX;
+use super::ended::ANSWERS_IN_A_LOG_MAX;
 use super::fields::{Field, count};
 use super::frames::{Framing, Piece};
 use super::reader::Reader;

@@ -13,24 +13,13 @@
 
 mod aws;
 mod json;
+mod piece;
 mod sse;
 
 pub(super) use aws::AwsFrames;
 pub(super) use json::JsonFrames;
+pub(super) use piece::Piece;
 pub(super) use sse::SseFrames;
-
-/// The largest frame that is read: 32 MiB, a few times the largest image that an API sends.
-/// A larger one passes by unread, and the report says so.
-const FRAME_BYTES_MAX: usize = 32 << 20;
-
-/// A document, or the word that something else came.
-pub(super) enum Piece<'a> {
-    Json(&'a [u8]),
-    /// The sign that no more will come.
-    End,
-    /// Too large, or not what the framing promises: something was passed over.
-    Lost,
-}
 
 /// How a stream is cut into documents, found out from its first bytes.
 #[derive(Clone, Debug)]
@@ -97,21 +86,5 @@ fn recognised(bytes: &[u8]) -> Option<Framing> {
     match text.first()? {
         b'{' | b'[' => Some(Framing::Json(JsonFrames::default())),
         _ => Some(Framing::Sse(SseFrames::default())),
-    }
-}
-
-/// Bytes of a document that is not whole yet.
-#[derive(Clone, Debug, Default)]
-struct Held(Vec<u8>);
-
-impl Held {
-    /// Keeps bytes for later; false where a document would be too large to keep.
-    fn keep(&mut self, bytes: &[u8]) -> bool {
-        if self.0.len().saturating_add(bytes.len()) > FRAME_BYTES_MAX {
-            self.0 = Vec::new();
-            return false;
-        }
-        self.0.extend_from_slice(bytes);
-        true
     }
 }

@@ -6,9 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::json::{Cursor, Kind, Raw};
-use super::reader::Reader;
-use super::vocabulary::At;
+use super::json::Raw;
 
 /// The text that came since somebody last took it.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +32,7 @@ impl Heard {
     }
 
     /// From here on that choice speaks.
-    fn turn_to(&mut self, choice: u32) {
+    pub(super) fn turn_to(&mut self, choice: u32) {
         if self.speaker() != choice {
             self.turns.push((self.answer.len(), choice));
         }
@@ -114,30 +112,6 @@ impl Heard {
         self.all.clear();
         self.answer.clear();
     }
-}
-
-impl Reader {
-    /// One of several choices, whose text is kept apart where somebody hears it.
-    pub(super) fn choice(&mut self, value: &mut Cursor<'_>) -> Option<()> {
-        if let Some(heard) = &mut self.heard {
-            heard.turn_to(index(*value));
-        }
-        self.members(At::Choice, value)
-    }
-}
-
-/// Which choice it is; the first, where it does not say.
-fn index(mut choice: Cursor<'_>) -> u32 {
-    let mut index = 0;
-    // What breaks off says as much as it says.
-    let _ = choice.members(|key, value| match (key, value.kind()?) {
-        (b"index", Kind::Bare) => {
-            index = std::str::from_utf8(value.bare()?).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-            Some(())
-        }
-        _ => value.skip(),
-    });
-    index
 }
 
 /// Takes out what lies between that place and the last bytes. If a character would be cut,

@@ -5,8 +5,9 @@
 //! item turns out to be a tool's result, or shifted if it was a thought.
 
 use super::json::{Cursor, Kind};
-use super::reader::{EventName, Reader};
+use super::reader::Reader;
 use super::tools;
+use super::tools::EventName;
 use super::vocabulary::{At, Name, Then, meaning};
 
 impl Reader {

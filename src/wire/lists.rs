@@ -19,6 +19,14 @@ use super::vocabulary::{At, Pairs};
 const LINES_MAX: usize = 64;
 
 impl Reader {
+    /// One of several choices, whose text is kept apart where somebody hears it.
+    pub(super) fn choice(&mut self, value: &mut Cursor<'_>) -> Option<()> {
+        if let Some(heard) = &mut self.heard {
+            heard.turn_to(index(*value));
+        }
+        self.members(At::Choice, value)
+    }
+
     /// Google's searches, which are told in full each time they are told: each distinct one is billed.
     pub(super) fn queries(&mut self, value: &mut Cursor<'_>) -> Option<()> {
         if value.kind()? != Kind::Array {
@@ -186,6 +194,20 @@ impl Reader {
         self.clamped |= clamped;
         Some(UsageLine::of(usage, Purpose::Other))
     }
+}
+
+/// Which choice it is; the first, where it does not say.
+fn index(mut choice: Cursor<'_>) -> u32 {
+    let mut index = 0;
+    // What breaks off says as much as it says.
+    let _ = choice.members(|key, value| match (key, value.kind()?) {
+        (b"index", Kind::Bare) => {
+            index = std::str::from_utf8(value.bare()?).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+            Some(())
+        }
+        _ => value.skip(),
+    });
+    index
 }
 
 /// The figure that a modality or a lifetime stands for.

@@ -84,6 +84,7 @@
 
 mod around;
 mod cost;
+mod ended;
 mod ending;
 mod extract;
 mod fields;
@@ -102,6 +103,7 @@ mod reader;
 mod repeat;
 mod report;
 mod shown;
+mod told;
 mod tools;
 mod vocabulary;
 mod walk;

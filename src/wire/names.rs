@@ -8,7 +8,8 @@
 use compact_str::CompactString;
 
 use super::json::{Cursor, Kind, Raw};
-use super::reader::{KIND_BYTES_MAX, Reader};
+use super::reader::Reader;
+use super::tools::KIND_BYTES_MAX;
 use super::vocabulary::{At, Name};
 
 /// Bytes of a name that are kept; the longest model name in public tables has 76.

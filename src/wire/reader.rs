@@ -14,17 +14,16 @@
 //! the report is made of them without looking at any document again.
 
 use compact_str::CompactString;
-use smallvec::SmallVec;
 
 use super::cost::CostSeen;
-use super::ending::Ended;
+use super::ended::Ended;
 use super::fields::{Field, Figures};
 use super::heard::Heard;
 use super::json::Cursor;
 use super::normal;
 use super::report::{Purpose, TextSeen, UsageLine, UsageReport};
-use super::shown::{Place, ShownAt, Told};
-use super::tools::ToolItems;
+use super::told::{Place, ShownAt, Told};
+use super::tools::{EventName, ToolItems};
 use super::vocabulary::At;
 use crate::Usage;
 use crate::values::Meter;
@@ -103,12 +102,6 @@ pub(super) struct Reader {
     /// Whether something could not be read.
     pub(super) damaged: bool,
 }
-
-/// The name of an event or an item, as bytes.
-pub(super) type EventName = SmallVec<[u8; KIND_BYTES_MAX]>;
-
-/// Bytes of such a name that are kept; the longest in use has 57.
-pub(super) const KIND_BYTES_MAX: usize = 64;
 
 /// What is known of the document being read, and forgotten with it.
 #[derive(Clone, Debug, Default)]

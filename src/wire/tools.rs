@@ -5,10 +5,17 @@
 //! well, the larger of both counts for OpenAI's and Google's items, and the figure alone
 //! for Anthropic's blocks: it reports each use.
 
+use smallvec::SmallVec;
+
 use super::json::Cursor;
-use super::reader::EventName;
 use crate::pricing::is_grounded_once;
 use crate::values::Meter;
+
+/// The name of an event or an item, as bytes.
+pub(super) type EventName = SmallVec<[u8; KIND_BYTES_MAX]>;
+
+/// Bytes of such a name that are kept; the longest in use has 57.
+pub(super) const KIND_BYTES_MAX: usize = 64;
 
 /// Searches that are told apart; who sends more is billed for each.
 const QUERIES_MAX: usize = 1_024;
@@ -105,7 +112,7 @@ impl ToolItems {
 pub(super) fn named(value: &mut Cursor<'_>, name: &mut EventName) -> Option<()> {
     let text = value.text()?;
     name.clear();
-    name.extend_from_slice(text.bytes.get(..super::reader::KIND_BYTES_MAX).unwrap_or(text.bytes));
+    name.extend_from_slice(text.bytes.get(..KIND_BYTES_MAX).unwrap_or(text.bytes));
     Some(())
 }
 

@@ -6,8 +6,9 @@
 
 use super::books::Books;
 use super::fault::{Fault, StoreError};
+use super::open::beside;
 use super::place::Place;
-use super::{account, chain, open, sheet};
+use super::{account, chain, sheet};
 use crate::values::{Account, Balance};
 
 /// A balance that differs from what the journal says.
@@ -38,7 +39,7 @@ const COMPARE: &str = "
 
 /// The balances that differ from the journal.
 pub(super) fn compare(place: &Place) -> Result<Vec<Mismatch>, StoreError> {
-    compare_in(&open::beside(place)?)
+    compare_in(&beside(place)?)
 }
 
 pub(super) fn compare_in(file: &rusqlite::Connection) -> Result<Vec<Mismatch>, StoreError> {

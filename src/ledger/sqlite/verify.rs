@@ -24,7 +24,7 @@ use super::events;
 use super::fault::{StoreError, damaged};
 use super::holds;
 use super::mark;
-use super::open::{self, VERSIONS};
+use super::open::{VERSIONS, beside};
 use super::place::Place;
 use super::rebuild;
 use super::text;
@@ -33,7 +33,7 @@ use crate::ledger::rules::State;
 
 /// Checks all of the file as it is in one instant, while others go on writing.
 pub(super) fn verify(place: &Place) -> Result<(), StoreError> {
-    let file = open::beside(place)?;
+    let file = beside(place)?;
     file.execute_batch("BEGIN")?;
     check_pages(&file)?;
     check_schema(&file)?;

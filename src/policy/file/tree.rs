@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::super::POLICY_ENTRIES_MAX;
 use super::{DEPTH_MAX, TEXT_BYTES_MAX};
-use crate::values::name::{OneLine, did_you_mean};
+use crate::values::name::did_you_mean;
+use crate::values::one_line::OneLine;
 use crate::{Error, ErrorKind};
 
 /// One value of a file. Numbers are kept as they are written, so that no digit is lost.

@@ -62,7 +62,7 @@ impl Import {
     /// Reads either table, told apart by how it begins.
     ///
     /// # Errors
-    /// [`ErrorKind::Unreadable`], naming entry and field, for anything that is
+    /// [`ErrorKind::Unreadable`](crate::ErrorKind::Unreadable), naming entry and field, for anything that is
     /// not such a table: damaged, above 4 MiB packed or 32 MiB of text, nested
     /// more than 32 deep, with a key twice, or with a price that is no number.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {

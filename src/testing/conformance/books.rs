@@ -4,6 +4,7 @@
 //! "process", one after a crash. All handles share one store, one clock and one list of
 //! the accounts that were named, which the audit reads in the end.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,9 +12,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::claims::tenant;
-use super::law::Ground;
-use super::why::{Held, holds};
-use super::{Driver, Fault, Setup, Store};
+use super::why::{Held, Why, holds};
+use super::{Driver, Factory, Fault, Setup, Store};
 use crate::values::{Account, ManualClock, Period, ReservationId, SystemClock, Tenant, Timestamp};
 use crate::{BudgetLedger, Clock};
 
@@ -47,6 +47,16 @@ pub(super) struct Shared {
     pub(super) commands: AtomicU64,
 }
 
+/// Where a law is tried: a factory, a seed, and a way to speak to the ledger. It
+/// remembers all books that the law opens, for the audit.
+#[derive(Clone)]
+pub(super) struct Ground<'a> {
+    pub(super) factory: &'a dyn Factory,
+    pub(super) seed: u64,
+    pub(super) door: Door,
+    pub(super) made: Arc<Mutex<Vec<Arc<Shared>>>>,
+}
+
 impl Shared {
     /// Breaks the law unless so many holds are open; a store that cannot count its holds
     /// passes.
@@ -54,6 +64,32 @@ impl Shared {
         let open = self.store.open_holds();
         holds!(open.is_none_or(|open| open == expected), "{open:?} holds are open, not {expected}");
         Ok(())
+    }
+}
+
+impl<'a> Ground<'a> {
+    pub(super) fn new(factory: &'a dyn Factory, seed: u64, door: Door) -> Self {
+        Self { factory, seed, door, made: Arc::default() }
+    }
+
+    /// Empty books.
+    pub(super) fn books(&self) -> Held<Books> {
+        let books = Books::make(self)?;
+        self.made.lock().push(Arc::clone(&books.shared));
+        Ok(books)
+    }
+
+    /// Runs the law, then audits all books that it opened; a ledger that panics breaks
+    /// the law.
+    pub(super) fn hold(&self, check: fn(&Ground<'_>) -> Held) -> Held {
+        // Asserting unwind safety is sound: whatever the panic left behind is dropped
+        // with the law and never looked at.
+        let tried = catch_unwind(AssertUnwindSafe(|| {
+            check(self)?;
+            let made = std::mem::take(&mut *self.made.lock());
+            made.into_iter().try_for_each(|shared| Books::open(shared, self.door)?.audit())
+        }));
+        tried.unwrap_or_else(|panic| Err(Why::panicked(&*panic)))
     }
 }
 

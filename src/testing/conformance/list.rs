@@ -5,8 +5,42 @@
 //! here would never be tried, so the compiler's warning about an unused function is the
 //! guard. In brackets stands what a law needs of a ledger.
 
+use super::Factory;
 use super::law::{Law, Need};
-use super::laws;
+
+/// All laws, in the order of the report.
+///
+/// # Example: what is asked of a durable ledger only
+/// ```
+/// use token_budget::testing::conformance::{self, Need};
+///
+/// let durable = conformance::laws().iter().filter(|law| law.needs().contains(&Need::Durable));
+/// let subjects: Vec<_> = durable.map(|law| law.subject()).collect();
+/// assert!(subjects.iter().all(|subject| ["crashes", "pending"].contains(subject)));
+/// ```
+#[must_use]
+pub fn laws() -> &'static [Law] {
+    LAWS
+}
+
+/// Finds a law by its name, with `_` between the words.
+#[must_use]
+pub fn law(name: &str) -> Option<&'static Law> {
+    laws().iter().find(|law| law.name() == name)
+}
+
+/// Tries the law of that name, as a test does.
+/// [`conformance_tests!`](crate::conformance_tests) calls it.
+///
+/// # Panics
+/// If the ledger breaks the law, or if there is no such law.
+#[expect(clippy::panic, reason = "an assertion, for tests")]
+pub fn assert_law(name: &str, factory: &dyn Factory) {
+    match law(name) {
+        Some(law) => law.assert_holds(factory),
+        None => panic!("there is no law {name}"),
+    }
+}
 
 /// Names each law once: as data, and as a test of [`conformance_tests!`](crate::conformance_tests).
 macro_rules! list_of_laws {
@@ -16,7 +50,7 @@ macro_rules! list_of_laws {
             name: stringify!($law),
             subject: stringify!($subject),
             needs: &[$(Need::$need),*],
-            check: laws::$subject::$law,
+            check: super::laws::$subject::$law,
         }),*];
 
         /// Makes one `#[test]` of each law, so that a broken one is seen by its name.

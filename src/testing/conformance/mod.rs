@@ -67,56 +67,6 @@ pub use self::driver::{Driver, Work};
 pub use self::factory::{Factory, Fault, Maker, Offers, Setup, Store};
 pub use self::game::{Difference, Differential, Played, Seen};
 pub use self::law::{Law, Need, Standing};
-pub use self::report::Conformance;
+pub use self::list::{assert_law, law, laws};
+pub use self::report::{Conformance, run};
 pub use self::wire::OverFaultyWire;
-
-/// All laws, in the order of the report.
-///
-/// # Example: what is asked of a durable ledger only
-/// ```
-/// use token_budget::testing::conformance::{self, Need};
-///
-/// let durable = conformance::laws().iter().filter(|law| law.needs().contains(&Need::Durable));
-/// let subjects: Vec<_> = durable.map(|law| law.subject()).collect();
-/// assert!(subjects.iter().all(|subject| ["crashes", "pending"].contains(subject)));
-/// ```
-#[must_use]
-pub fn laws() -> &'static [Law] {
-    list::LAWS
-}
-
-/// Finds a law by its name, with `_` between the words.
-#[must_use]
-pub fn law(name: &str) -> Option<&'static Law> {
-    laws().iter().find(|law| law.name() == name)
-}
-
-/// Tries every law and reports how the ledger stands before each. A broken law does not
-/// stop the others.
-///
-/// With `Maker` over a ledger in memory this takes seconds; a ledger over a network takes
-/// as long as its round trips.
-#[must_use]
-pub fn run(factory: &dyn Factory) -> Conformance {
-    Conformance::of(factory)
-}
-
-/// Tries the law of that name, as a test does.
-/// [`conformance_tests!`](crate::conformance_tests) calls it.
-///
-/// # Panics
-/// If the ledger breaks the law, or if there is no such law.
-#[expect(clippy::panic, reason = "an assertion, for tests")]
-pub fn assert_law(name: &str, factory: &dyn Factory) {
-    match law(name) {
-        Some(law) => law.assert_holds(factory),
-        None => panic!("there is no law {name}"),
-    }
-}
-
-/// The seed that the environment names, else a fixed one, so that two runs do the same.
-/// The fixed one spells "tokens" in ASCII.
-fn seed() -> u64 {
-    let given = std::env::var("TOKEN_BUDGET_SEED").ok();
-    given.and_then(|seed| seed.parse().ok()).unwrap_or(0x746f_6b65_6e73)
-}

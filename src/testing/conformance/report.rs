@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use super::{Factory, Law, Standing, laws};
+use super::Factory;
+use super::law::{Law, Standing};
+use super::list::laws;
 
 /// How one ledger, or several, stand before every law. Its `Display` is a table in
 /// Markdown.
@@ -34,9 +36,19 @@ struct Column {
     standings: Vec<Standing>,
 }
 
+/// Tries every law and reports how the ledger stands before each. A broken law does not
+/// stop the others.
+///
+/// With `Maker` over a ledger in memory this takes seconds; a ledger over a network takes
+/// as long as its round trips.
+#[must_use]
+pub fn run(factory: &dyn Factory) -> Conformance {
+    Conformance::of(factory)
+}
+
 impl Conformance {
     /// Tries every law.
-    pub(super) fn of(factory: &dyn Factory) -> Self {
+    fn of(factory: &dyn Factory) -> Self {
         let standings = laws().iter().map(|law| law.run(factory)).collect();
         Self { columns: vec![Column { ledger: factory.name(), standings }] }
     }

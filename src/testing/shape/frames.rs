@@ -15,6 +15,10 @@ use serde_json::Value;
 use crate::testing::answer::Answer;
 use crate::testing::reply::Breaks;
 
+/// When the answers were made, as far as they say (14 November 2023). Always the same, so
+/// that an answer can be rendered once.
+pub(super) const CREATED: u64 = 1_700_000_000;
+
 /// Bytes that are sent together, and how far the answer had come by their end.
 #[derive(Clone, Debug)]
 pub(in crate::testing) struct Frame {

@@ -20,10 +20,6 @@ use super::request::{Dialect, Request};
 
 pub(super) use errors::error_body;
 
-/// When the answers were made, as far as they say (14 November 2023). Always the same, so
-/// that an answer can be rendered once.
-const CREATED: u64 = 1_700_000_000;
-
 /// The answer in its API's shape: the frames of a stream, or one frame that is the whole body.
 pub(super) fn frames(
     answer: &Answer<'_>,

@@ -7,8 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::CREATED;
-use super::frames::Frames;
+use super::frames::{CREATED, Frames};
 use crate::Usage;
 use crate::testing::answer::{Answer, Tool};
 use crate::testing::request::Dialect;

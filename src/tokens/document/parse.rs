@@ -5,14 +5,23 @@
 //! On its way it notes what the text says of caches, wherever that stands, because the
 //! marks lie deep inside messages and nobody wants a second pass for them.
 
+use super::entries::{BARE, CacheMarks, DEEP, DEPTH_MAX, Entries, Entry, Key};
 use super::names::Names;
-use super::{BARE, CacheMarks, DEEP, DEPTH_MAX, Document, Entries, Entry, Key};
+use super::text;
 
 /// A place where the text is no JSON.
 type Wrong = usize;
 
+/// What a document is made of, beside its text.
+pub(super) struct Parsed {
+    pub(super) entries: Entries,
+    pub(super) first: Entry,
+    pub(super) names: Names,
+    pub(super) marks: CacheMarks,
+}
+
 /// Reads a whole text: one value, and white space around it.
-pub(super) fn parse(text: &str) -> Result<Document<'_>, Wrong> {
+pub(super) fn parse(text: &str) -> Result<Parsed, Wrong> {
     let mut parser = Parser {
         bytes: text.as_bytes(),
         at: 0,
@@ -28,7 +37,7 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Wrong> {
     }
     let first = *parser.entries.get(0).ok_or(0_usize)?;
     let Parser { entries, names, marks, .. } = parser;
-    Ok(Document { text, first, entries, names, marks })
+    Ok(Parsed { entries, first, names, marks })
 }
 
 /// The lifetimes that a cache has by default: Anthropic's and Bedrock's, and `OpenAI`'s.
@@ -148,14 +157,14 @@ impl Parser<'_> {
             self.at = self.at.saturating_add(plain.len()).saturating_add(1);
             return Ok((Key::plain(at, plain), mark(plain)));
         }
-        let end = super::text::end(self.bytes, self.at);
+        let end = text::end(self.bytes, self.at);
         let raw = self.bytes.get(self.at..end).filter(|_| end < self.bytes.len()).ok_or(self.bytes.len())?;
         if is_outermost {
             self.names.add_any();
         }
         self.at = end.saturating_add(1);
         let name = std::str::from_utf8(raw).unwrap_or_default();
-        Ok((Key::other(at), mark(super::text::unescaped(name).as_bytes())))
+        Ok((Key::other(at), mark(text::unescaped(name).as_bytes())))
     }
 
     /// Reads a list; returns its flags.
@@ -196,7 +205,7 @@ impl Parser<'_> {
     /// Passes over a string, quotes included.
     fn string(&mut self) -> Result<(), Wrong> {
         self.eat(b'"')?;
-        let end = super::text::end(self.bytes, self.at);
+        let end = text::end(self.bytes, self.at);
         if end >= self.bytes.len() {
             return Err(self.bytes.len());
         }
@@ -231,7 +240,7 @@ impl Parser<'_> {
     /// Passes over what lies too deep: it is checked for balance, not for grammar, and counts as marked for a cache.
     fn pass_over(&mut self) -> Result<(), Wrong> {
         self.marks = CacheMarks { writes: true, breaks: true, lasts: true };
-        let end = super::text::end_of_value(self.bytes, self.at);
+        let end = text::end_of_value(self.bytes, self.at);
         if end > self.bytes.len() {
             return Err(self.bytes.len());
         }
@@ -280,28 +289,4 @@ fn is_number(word: &[u8]) -> bool {
         return !exponent.is_empty() && digits(exponent) == exponent.len();
     }
     rest.is_empty()
-}
-
-/// Where a nested value ends. Brackets of both kinds are counted alike, which suffices for
-/// a text whose grammar was checked. Beyond the text if the value has no end.
-pub(super) fn end_of_nested(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    let mut depth = 0_usize;
-    loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let next = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'));
-        let Some(found) = next else { return bytes.len().saturating_add(1) };
-        let byte = rest.get(found).copied().unwrap_or(0);
-        at = at.saturating_add(found).saturating_add(1);
-        match byte {
-            b'"' => at = super::text::end(bytes, at).saturating_add(1),
-            b'{' | b'[' => depth = depth.saturating_add(1),
-            _ => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return at;
-                }
-            }
-        }
-    }
 }

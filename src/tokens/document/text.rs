@@ -27,11 +27,35 @@ pub(super) fn end(bytes: &[u8], from: usize) -> usize {
 pub(super) fn end_of_value(bytes: &[u8], from: usize) -> usize {
     match bytes.get(from) {
         Some(b'"') => end(bytes, from.saturating_add(1)).saturating_add(1),
-        Some(b'{' | b'[') => super::parse::end_of_nested(bytes, from),
+        Some(b'{' | b'[') => end_of_nested(bytes, from),
         _ => {
             let rest = bytes.get(from..).unwrap_or_default();
             let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
             from.saturating_add(rest.iter().position(ends).unwrap_or(rest.len()))
+        }
+    }
+}
+
+/// Where a nested value ends. Brackets of both kinds are counted alike, which suffices for
+/// a text whose grammar was checked. Beyond the text if the value has no end.
+fn end_of_nested(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    let mut depth = 0_usize;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let next = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'));
+        let Some(found) = next else { return bytes.len().saturating_add(1) };
+        let byte = rest.get(found).copied().unwrap_or(0);
+        at = at.saturating_add(found).saturating_add(1);
+        match byte {
+            b'"' => at = end(bytes, at).saturating_add(1),
+            b'{' | b'[' => depth = depth.saturating_add(1),
+            _ => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at;
+                }
+            }
         }
     }
 }

@@ -9,9 +9,9 @@
 use crate::tokens::document::Document;
 use crate::tokens::media::{self, Held};
 use crate::tokens::own_tool::OwnTool;
+use crate::tokens::part::{PartUnits, PromptPart, share};
 use crate::tokens::profile::{Notation, Profile};
-use crate::tokens::table::{PartUnits, PromptPart, share};
-use crate::tokens::tool_text::Tool;
+use crate::tokens::tool_text::{Tool, own_tool};
 use crate::values::{Message, Part, Prompt};
 
 /// What a prompt is made of, in tokens of the vocabulary it was counted with.
@@ -140,7 +140,7 @@ impl Size {
         count: &mut dyn FnMut(&str) -> u64,
     ) {
         for description in &prompt.tools {
-            let own = OwnTool::described(description);
+            let own = own_tool(description);
             if let Some(own) = own {
                 self.own_tools = self.own_tools.saturating_add(1);
                 self.reading = self.reading.saturating_add(reading(own));

@@ -22,12 +22,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::vocabulary::{NONE, Vocabulary};
+/// No token, and no merge.
+pub(super) const NONE: u32 = u32::MAX;
 
 /// A piece as the parts that are left of it, linked to their neighbours.
-struct Parts<'a> {
-    vocabulary: &'a Vocabulary,
-    piece: &'a [u8],
+struct Parts<J> {
+    /// The rank of the bytes from one place to another.
+    joined: J,
+    length: usize,
     /// By where a part begins: where the next one begins.
     next: Vec<usize>,
     /// By where a part begins: where the one before it begins; beyond the piece for the
@@ -46,11 +48,10 @@ struct Parts<'a> {
 ///
 /// The tokenizer merges in the same order, so the count is the tokenizer's. Each merge
 /// costs the logarithm of the piece.
-pub(super) fn merged(vocabulary: &Vocabulary, piece: &[u8]) -> u64 {
-    let length = piece.len();
+pub(super) fn merged(length: usize, joined: impl Fn(usize, usize) -> u32) -> u64 {
     let mut parts = Parts {
-        vocabulary,
-        piece,
+        joined,
+        length,
         next: (1..=length).collect(),
         before: (0..length).map(|at| at.wrapping_sub(1)).collect(),
         ranks: vec![NONE; length],
@@ -69,10 +70,10 @@ pub(super) fn merged(vocabulary: &Vocabulary, piece: &[u8]) -> u64 {
     u64::try_from(left).unwrap_or(u64::MAX)
 }
 
-impl Parts<'_> {
+impl<J: Fn(usize, usize) -> u32> Parts<J> {
     /// Where the part behind the one at `at` begins.
     fn after(&self, at: usize) -> usize {
-        self.next.get(at).copied().unwrap_or(self.piece.len())
+        self.next.get(at).copied().unwrap_or(self.length)
     }
 
     /// Joins the part at `at` with the next, which is gone from then on.
@@ -97,11 +98,7 @@ impl Parts<'_> {
     /// Finds the rank of the part at `at` joined with the next, and pushes it.
     fn rank_again(&mut self, at: usize) {
         let next = self.after(at);
-        let rank = if next < self.piece.len() {
-            self.vocabulary.joined(self.piece, at, self.after(next))
-        } else {
-            NONE
-        };
+        let rank = if next < self.length { (self.joined)(at, self.after(next)) } else { NONE };
         let Some(place) = self.ranks.get_mut(at) else { return };
         *place = rank;
         if rank != NONE {

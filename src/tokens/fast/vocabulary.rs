@@ -23,7 +23,7 @@ use tiktoken_rs::CoreBPE;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::super::family::Encoding;
-use super::long;
+use super::long::{self, NONE};
 
 /// The tokens of an encoding by their bytes, with their ranks.
 pub(super) struct Vocabulary {
@@ -45,8 +45,6 @@ pub(super) struct Vocabulary {
 const MERGED_BYTES_MAX: usize = 128;
 /// Bytes that fit a key beside their number.
 const KEY_BYTES: usize = 15;
-/// No token, and no merge.
-pub(super) const NONE: u32 = u32::MAX;
 
 impl Vocabulary {
     /// Reads the tokens out of the tokenizer: the first number without a token ends them.
@@ -159,7 +157,7 @@ impl Vocabulary {
             return 1;
         }
         if piece.len() > MERGED_BYTES_MAX {
-            return long::merged(self, piece);
+            return long::merged(piece.len(), |from, to| self.joined(piece, from, to));
         }
         u64::from(remembered(encoding, piece, || self.merged(piece)))
     }
@@ -200,7 +198,7 @@ impl Vocabulary {
 
     /// The rank of a stretch of a piece.
     #[inline]
-    pub(super) fn joined(&self, piece: &[u8], from: usize, to: usize) -> u32 {
+    fn joined(&self, piece: &[u8], from: usize, to: usize) -> u32 {
         piece.get(from..to).map_or(NONE, |bytes| self.rank(bytes))
     }
 }

@@ -5,7 +5,13 @@
 //! believed at all, because readers do not agree on which of the two counts.
 
 use super::lexer::is_named;
-use super::objects::Run;
+
+/// A part of what objects name together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) from: usize,
+    pub(super) length: usize,
+}
 
 /// How a stream is packed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -188,6 +188,10 @@ pub(super) fn is_named(name: &[u8], plain: &[u8]) -> bool {
     left.next().is_none()
 }
 
+pub(super) fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,9 +7,9 @@
 //! model's largest input and no more.
 
 use super::content::Shown;
-use super::facts::{Facts, Frame, Key, Kind, Packed};
+use super::facts::{Facts, Frame, Key, Kind, Packed, Run};
+use super::found::{Node, Objects};
 use super::lexer::Token;
-use super::objects::{Node, Objects, Run};
 
 /// Objects are nested a few deep; a deeper one makes the file unsure.
 const DEPTH_MAX: usize = 64;

@@ -11,11 +11,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::content::Shown;
-use super::count;
 use super::facts::Packed;
+use super::found::Objects;
 use super::inflate::Inflater;
 use super::letters;
-use super::objects::Objects;
+use super::lexer::count;
 
 /// Half tokens of all text: that of each page by what it names as its contents, and that of drawings, fields and
 /// notes once; `None` where a part of it cannot be read.

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::objects::{Node, Objects};
+use super::found::{Node, Objects};
 
 /// The most leaves below any node.
 ///

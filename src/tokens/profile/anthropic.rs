@@ -4,7 +4,8 @@
 //! Claude 4 and 3.7, 264 and 159 for Claude 3 Haiku and Sonnet, 530 for Claude 3 Opus). What is billed from 4.5 on is
 //! more than that page says, so the measured figures stand.
 
-use super::{OTHER, Pictures, Profile};
+use super::structure::{OTHER, Profile};
+use crate::tokens::picture::Pictures;
 
 /// 4.5 and 4.6: a few hundredths more tokens than `o200k` on prose, a fifth on some.
 pub(super) const CLAUDE_4_5: Profile = Profile {

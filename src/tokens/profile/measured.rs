@@ -13,7 +13,7 @@
 
 use PromptPart::{Calls, ChatTools, EmptySystem, OwnTools, Reasoning, Schema, Text, Thinking, Tools};
 
-use crate::tokens::table::{Figure, PromptPart};
+use crate::tokens::part::{Figure, PromptPart};
 
 /// Tokens for each, millionths for its text, slack in millionths, and files in which it was seen.
 #[rustfmt::skip]

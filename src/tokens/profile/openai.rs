@@ -5,7 +5,9 @@
 //! and the way to bill an image, which differs from model to model: that is why most lines
 //! of [`of`] only choose pictures.
 
-use super::{Encoding, Notation, OTHER, Pictures, Profile};
+use super::structure::{Notation, OTHER, Profile};
+use crate::tokens::family::Encoding;
+use crate::tokens::picture::Pictures;
 
 /// Up to GPT-4.5. Framing: its cookbook, "How to count tokens with tiktoken".
 pub(super) const OPENAI: Profile = Profile {

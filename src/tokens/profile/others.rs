@@ -5,7 +5,8 @@
 //! distilled model reads the vocabulary of the model that was taught, and `llama` stands
 //! before `deepseek` in the list.
 
-use super::{OTHER, Pictures, Profile};
+use super::structure::{OTHER, Profile};
+use crate::tokens::picture::Pictures;
 
 /// Vocabularies of 100,000 to 260,000 pieces take about as many tokens of English as OpenAI's.
 const EVEN: u32 = 1_000_000;

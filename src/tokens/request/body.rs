@@ -10,7 +10,7 @@
 use smallvec::SmallVec;
 
 use super::draft::Draft;
-use super::fields::Field;
+use super::fields::{Field, PROMPT};
 use super::name::Name;
 use super::{content, schema, tools};
 use crate::tokens::document::{Kind, Node};
@@ -52,8 +52,6 @@ const SHOWN_MAX: usize = 32;
 
 /// The first rank of a conversation; what comes before is the system's.
 const TURNS: u8 = 5;
-/// The rank of `prompt`: text in one API, the name of a stored prompt in another.
-pub(super) const PROMPT: u8 = 11;
 
 /// A prompt that the provider keeps, by its id; its variables are sent.
 fn stored_prompt(draft: &mut Draft, prompt: Node<'_>) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::content;
 use super::draft::Draft;
+use super::label::label;
 use super::name::Name;
 use crate::tokens::document::{Kind, Node};
 
@@ -37,7 +38,7 @@ pub(super) fn list(draft: &mut Draft, value: Node<'_>) {
         for field in call.children().filter(|field| !field.is_empty()) {
             match Name::of(&field).as_str() {
                 "function" | "custom" if field.is_object() => named(draft, field),
-                "id" | "type" | "index" => content::label(draft, field),
+                "id" | "type" | "index" => label(draft, field),
                 _ => draft.json(field.member_json()),
             }
         }

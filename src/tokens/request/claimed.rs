@@ -4,6 +4,7 @@
 //! for an image is believed where nothing beside it says otherwise.
 
 use super::draft::{Draft, Media};
+use super::encoded::is_image_kind;
 use super::name::Name;
 use super::pixels;
 use crate::tokens::document::Node;
@@ -50,10 +51,6 @@ fn kinds(value: Node<'_>) -> (Media, bool) {
         others |= !is("image/");
     }
     (said, said.picture && !others)
-}
-
-pub(super) fn is_image_kind(kind: &str) -> bool {
-    kind.get(.."image/".len()).is_some_and(|start| start.eq_ignore_ascii_case("image/"))
 }
 
 fn members<'d>(value: Node<'d>, name: &'static str) -> impl Iterator<Item = Node<'d>> {

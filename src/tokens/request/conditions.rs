@@ -1,7 +1,7 @@
 //! At what price does a request ask to be served?
 
-use super::RequestShape;
 use super::draft::Media;
+use super::shape::RequestShape;
 use crate::values::call::conditions::CacheWrites;
 use crate::values::{Conditions, Modality, Region, ServiceTier};
 

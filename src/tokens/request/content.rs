@@ -3,7 +3,9 @@
 //! Every field of a message, an item or a part is read, is on the list of what no model reads, or counts as
 //! its JSON. What is on the list counts as well where it is longer than a label may be.
 
+use super::class::{Class, is_read};
 use super::draft::Draft;
+use super::label::{label, named};
 use super::members::Use;
 use super::name::Name;
 use super::stored::{self, LABEL_BYTES};
@@ -93,56 +95,6 @@ pub(super) fn read(draft: &mut Draft, value: Node<'_>) {
     }
 }
 
-/// How the fields of an object are read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
-    Plain,
-    Call,
-    Thought,
-    Image,
-    File,
-}
-
-impl Class {
-    /// What an object says that it is; `None` where nobody here knows that word.
-    fn of(kind: &str) -> Option<Self> {
-        Some(match kind {
-            "text"
-            | "input_text"
-            | "output_text"
-            | "refusal"
-            | "message"
-            | "tool_result"
-            | "search_result"
-            | "web_search_result"
-            | "mcp_list_tools"
-            | "additional_tools"
-            | "mcp_approval_response"
-            | "content"
-            | "logs" => Self::Plain,
-            "thinking"
-            | "redacted_thinking"
-            | "reasoning"
-            | "reasoning_text"
-            | "summary_text"
-            | "reasoning.text"
-            | "reasoning.summary"
-            | "reasoning.encrypted" => Self::Thought,
-            "tool_use" | "server_tool_use" | "mcp_tool_use" | "mcp_approval_request" => Self::Call,
-            "image_url" | "input_image" | "image" | "computer_screenshot" | "image_generation_call" => {
-                Self::Image
-            }
-            "file" | "input_file" | "document" | "input_audio" | "audio" | "audio_url" | "video"
-            | "video_url" | "input_video" | "container_upload" | "document_url" => Self::File,
-            // `{"type": "function", "function": {…}}`: a call among the parts of a message.
-            "function" => Self::Plain,
-            _ if kind.ends_with("_call") => Self::Call,
-            _ if kind.ends_with("_output") || kind.ends_with("_result") => Self::Plain,
-            _ => return None,
-        })
-    }
-}
-
 /// Adds an object by what it says that it is, or, if it says nothing, by the names of its
 /// fields.
 fn part(draft: &mut Draft, value: Node<'_>) {
@@ -217,51 +169,6 @@ pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {
     }
 }
 
-/// Whether a field was read with its object: as an image, a file, or a call.
-fn is_read(class: Class, name: &str) -> bool {
-    match class {
-        Class::Plain | Class::Thought => false,
-        Class::Call => matches!(name, "name" | "arguments" | "input" | "action"),
-        Class::Image => {
-            matches!(name, "imageurl" | "source" | "image" | "data" | "url" | "fileid" | "result")
-        }
-        Class::File => matches!(
-            name,
-            "file"
-                | "source"
-                | "document"
-                | "inputaudio"
-                | "audio"
-                | "audiourl"
-                | "video"
-                | "videourl"
-                | "inputvideo"
-                | "documenturl"
-                | "fileid"
-                | "filedata"
-                | "fileurl"
-                | "filename"
-                | "data"
-                | "url"
-        ),
-    }
-}
-
-/// A field that no model reads, unless it is too long for that.
-pub(super) fn label(draft: &mut Draft, field: Node<'_>) {
-    if field.raw().len() > LABEL_BYTES {
-        draft.json(field.member_json());
-    }
-}
-
-/// A name or an id that says which call was answered: longer than any API takes, it is none.
-fn named(draft: &mut Draft, field: Node<'_>) {
-    const NAME_BYTES: usize = 66;
-    if field.raw().len() > NAME_BYTES {
-        draft.json(field.member_json());
-    }
-}
-
 /// What the model thought before, as far as it is sent back.
 fn thoughts(draft: &mut Draft, value: Node<'_>) {
     if let Some(text) = value.text() {
@@ -309,12 +216,5 @@ fn response(draft: &mut Draft, value: Node<'_>) {
             "id" | "name" | "willcontinue" | "scheduling" => label(draft, field),
             _ => draft.json(field.member_json()),
         }
-    }
-}
-
-/// The same beside the conversation.
-pub(super) fn label_aside(draft: &mut Draft, field: Node<'_>) {
-    if field.raw().len() > LABEL_BYTES {
-        draft.aside(crate::values::call::message::Part::Text(field.member_json().into()));
     }
 }

@@ -41,6 +41,10 @@ pub(super) fn data_url(text: &str) -> Option<(&str, Option<&str>)> {
     Some(rest.split_once(',').map_or((rest, None), |(kind, data)| (kind, Some(data))))
 }
 
+pub(super) fn is_image_kind(kind: &str) -> bool {
+    kind.get(.."image/".len()).is_some_and(|start| start.eq_ignore_ascii_case("image/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,6 +44,9 @@ impl Field {
     }
 }
 
+/// The rank of `prompt`: text in one API, the name of a stored prompt in another.
+pub(super) const PROMPT: u8 = 11;
+
 const NAMES: [(Field, &str); 29] = [
     (Field::Shown(0), "system"),
     (Field::Shown(1), "instructions"),
@@ -56,7 +59,7 @@ const NAMES: [(Field, &str); 29] = [
     (Field::Shown(8), "contents"),
     (Field::Shown(9), "input"),
     (Field::Shown(10), "inputs"),
-    (Field::Shown(super::body::PROMPT), "prompt"),
+    (Field::Shown(PROMPT), "prompt"),
     (Field::Shown(12), "message"),
     (Field::Tools, "tools functions"),
     (Field::ToolConfig, "toolconfig"),

@@ -4,9 +4,11 @@
 //! file or an address stands beside it, or where the bytes are not what they are said to be, nothing is believed.
 
 use super::draft::Draft;
-use super::media::{closeness, detail};
+use super::encoded;
+use super::figures::figure;
+use super::label::label;
+use super::looks::{closeness, detail};
 use super::name::Name;
-use super::{content, encoded, pieces};
 use crate::tokens::document::{Kind, Node};
 use crate::tokens::{pdf, sound};
 use crate::values::call::message::{Film, Pages, Sound};
@@ -69,7 +71,7 @@ fn frames_each_second(places: [Node<'_>; 2]) -> u64 {
     for place in places {
         let settings = place.children().filter(|field| Name::of(field).as_str() == "videometadata");
         for settings in settings.chain([place]) {
-            most = most.max(settings.get("fps").and_then(pieces::figure).unwrap_or(1));
+            most = most.max(settings.get("fps").and_then(figure).unwrap_or(1));
         }
     }
     most
@@ -210,11 +212,11 @@ fn beside(draft: &mut Draft, value: Node<'_>, is_part: bool, depth: u8) {
         match (Use::of(&field), Name::of(&field).as_str()) {
             (Use::Around, _) if depth > 0 => beside(draft, field, false, depth.saturating_sub(1)),
             (Use::Data, _) => {}
-            (_, "filename") => content::label(draft, field),
+            (_, "filename") => label(draft, field),
             _ if is_part => {}
             (Use::Kind, _)
             | (_, "type" | "name" | "displayname" | "detail" | "mediaresolution" | "cachecontrol") => {
-                content::label(draft, field);
+                label(draft, field);
             }
             _ => draft.json(field.member_json()),
         }

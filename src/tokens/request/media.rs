@@ -1,9 +1,12 @@
 //! What in a request is no text: images, sounds, files?
 
 use super::claimed;
-use super::content::{self, Class};
+use super::class::Class;
+use super::content;
 use super::draft::Draft;
 use super::files;
+use super::label::label;
+use super::looks::detail;
 use super::name::Name;
 use super::pixels;
 use crate::tokens::document::{Kind, Node};
@@ -64,35 +67,6 @@ fn looked_at(image: Part, detail: Option<Detail>) -> Part {
     }
 }
 
-/// How closely an object asks to look; of several words the closest.
-pub(super) fn detail(value: Node<'_>) -> Option<Detail> {
-    let named = ["detail", "mediaResolution", "media_resolution", "resolution"]
-        .iter()
-        .filter_map(|field| value.get(field));
-    let levels = named.filter_map(|named| if named.is_object() { named.get("level") } else { Some(named) });
-    let known = levels.filter(|level| !level.is_null()).map(|level| {
-        let word = level.text().unwrap_or_default().to_ascii_lowercase();
-        match word.rsplit('_').next() {
-            _ if word.ends_with("ultra_high") => Detail::Original,
-            Some("original") => Detail::Original,
-            Some("low") => Detail::Low,
-            Some("high") => Detail::High,
-            _ => Detail::Auto,
-        }
-    });
-    known.max_by_key(|detail| closeness(*detail))
-}
-
-/// How close a look is, beside others.
-pub(super) fn closeness(detail: Detail) -> u8 {
-    match detail {
-        Detail::Low => 0,
-        Detail::Auto => 1,
-        Detail::High => 2,
-        Detail::Original => 3,
-    }
-}
-
 /// What stands in an image's object and is no image.
 fn beside_image(draft: &mut Draft, value: Node<'_>) {
     for field in value.children().filter(|field| !field.is_empty()) {
@@ -100,7 +74,7 @@ fn beside_image(draft: &mut Draft, value: Node<'_>) {
             "url" | "data" | "bytes" | "base64" | "uri" | "fileuri" | "fileid" | "s3location" => {}
             "source" if field.is_object() => beside_image(draft, field),
             "type" | "mediatype" | "mimetype" | "format" | "detail" | "mediaresolution" | "source"
-            | "displayname" => content::label(draft, field),
+            | "displayname" => label(draft, field),
             _ => draft.json(field.member_json()),
         }
     }
@@ -133,7 +107,7 @@ pub(super) fn document(draft: &mut Draft, value: Node<'_>, is_part: bool) {
         match Name::of(&field).as_str() {
             "data" if field.is_object() => draft.json(field.json()),
             "data" | "text" | "content" => content::read(draft, field),
-            "type" | "mediatype" | "format" | "id" => content::label(draft, field),
+            "type" | "mediatype" | "format" | "id" => label(draft, field),
             // Read with the part that the document is.
             "title" | "context" | "citations" | "cachecontrol" if field_of_part(value, source) => {}
             _ => draft.json(field.member_json()),
@@ -144,7 +118,7 @@ pub(super) fn document(draft: &mut Draft, value: Node<'_>, is_part: bool) {
         for field in value.children().filter(|field| !field.is_empty()) {
             match field.raw_key() {
                 "source" | "document" => {}
-                "format" => content::label(draft, field),
+                "format" => label(draft, field),
                 _ => draft.json(field.member_json()),
             }
         }

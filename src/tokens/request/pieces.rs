@@ -3,8 +3,7 @@
 //! Images, pages, ranked documents, spoken characters, seconds of film. An
 //! answer's own limits say nothing of these: what the body says is held.
 
-use super::settings::whole_text;
-use super::uses::add;
+use super::figures::{add, figure};
 use crate::tokens::document::{Kind, Node};
 use crate::values::Meter;
 
@@ -54,13 +53,6 @@ fn made(uses: &mut Vec<(Meter, Option<u64>)>, body: Node<'_>, meter: Meter, name
     if largest.is_some() {
         add(uses, meter, largest);
     }
-}
-
-/// A whole number, also where it stands in quotes; what is begun counts as whole.
-pub(super) fn figure(field: Node<'_>) -> Option<u64> {
-    let text = field.text();
-    let text = text.as_deref().unwrap_or(field.raw());
-    whole_text(text)
 }
 
 /// Cohere's search units: up to a hundred documents each, of which one longer than 500 tokens with its query

@@ -1,7 +1,6 @@
 //! How large is an image, by the first bytes of its data?
 
-use super::claimed::is_image_kind;
-use super::encoded;
+use super::encoded::{self, is_image_kind};
 use crate::tokens::bytes;
 use crate::values::{Detail, Part, Picture};
 

@@ -2,9 +2,10 @@
 
 use compact_str::CompactString;
 
+use super::figures::whole_text;
 use super::language::Language;
 use super::name::Name;
-use super::settings::whole_text;
+use super::settings::unreadable;
 use super::uses::{calls_at_most, each_tool, fewer, heeds_uses, of_kind, uses_at_most};
 use crate::Error;
 use crate::tokens::document::{Kind, Node};
@@ -29,7 +30,7 @@ pub(super) fn of(body: Node<'_>, language: &'static Language) -> Result<Vec<Read
         }
         if readings.len() > MOST {
             let name = field.key();
-            return Err(super::unreadable(format!(
+            return Err(unreadable(format!(
                 "{name}: lets more than {MOST} models read it, which are the most that can"
             )));
         }

@@ -1,7 +1,7 @@
 //! Which form must an answer have, as far as the model is shown it?
 
-use super::content;
 use super::draft::Draft;
+use super::label::label_aside;
 use super::name::Name;
 use crate::tokens::document::{Kind, Node};
 use crate::values::Part;
@@ -10,7 +10,7 @@ use crate::values::Part;
 pub(super) fn format(draft: &mut Draft, value: Node<'_>) {
     if !value.is_object() {
         // `"json"`, and whatever else is said in a word.
-        return content::label_aside(draft, value);
+        return label_aside(draft, value);
     }
     let name = |field: &Node<'_>| Name::of(field).as_str().to_owned();
     let is_around = |field: &Node<'_>| {
@@ -24,7 +24,7 @@ pub(super) fn format(draft: &mut Draft, value: Node<'_>) {
     let kind = value.get("type").and_then(|kind| kind.word());
     let is_word = matches!(kind, Some("text" | "json_object" | "json_schema" | "grammar" | "json"));
     if value.children().all(|field| is_named(&field)) && (is_word || kind.is_none()) {
-        return value.children().for_each(|field| content::label_aside(draft, field));
+        return value.children().for_each(|field| label_aside(draft, field));
     }
     schema(draft, value);
 }
@@ -41,7 +41,7 @@ fn around(draft: &mut Draft, value: Node<'_>) {
             }
             "jsonschema" | "jsonobject" | "structure" | "textformat" => format(draft, field),
             "description" if value.get("schema").is_some() && field.kind() == Kind::Text => {}
-            "type" | "name" | "strict" => content::label_aside(draft, field),
+            "type" | "name" | "strict" => label_aside(draft, field),
             _ => draft.aside(Part::Text(field.member_json().into())),
         }
     }

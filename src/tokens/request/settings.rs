@@ -3,12 +3,14 @@
 use compact_str::CompactString;
 use serde_json::Value;
 
+use super::figures::whole_text;
 use super::language::{ANY, Language};
+use super::looks::{closeness, detail};
 use super::name::Name;
-use super::{conditions, inputs, media};
-use crate::Error;
+use super::{conditions, inputs};
 use crate::tokens::document::Node;
 use crate::values::Detail;
+use crate::{Error, ErrorKind};
 
 /// The model that the body names.
 pub(super) fn model(body: Node<'_>) -> Option<CompactString> {
@@ -30,7 +32,7 @@ pub(super) fn models(body: Node<'_>) -> Result<Vec<CompactString>, Error> {
         for key in list.children().filter(Node::is_object).flat_map(|entry| entry.children()) {
             if !key.is_null() && !OF_A_FALLBACK.contains(&key.key().as_ref()) {
                 let (name, key): (_, String) = (list.key(), key.key().chars().take(80).collect());
-                return Err(super::unreadable(format!(
+                return Err(unreadable(format!(
                     "{name}: {key:?} of an entry cannot be held for: say it of the whole request"
                 )));
             }
@@ -38,7 +40,7 @@ pub(super) fn models(body: Node<'_>) -> Result<Vec<CompactString>, Error> {
         models.extend(list.children().filter_map(|entry| word(entry).or_else(|| word(entry.get("model")?))));
         if models.len() > MOST {
             let (name, count) = (list.key(), models.len());
-            return Err(super::unreadable(format!(
+            return Err(unreadable(format!(
                 "{name}: names {count}, and {MOST} are the most that may answer"
             )));
         }
@@ -142,35 +144,6 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
     value.as_number().and_then(|number| whole_text(&number.to_string()))
 }
 
-/// A number that is not negative, however it is written: `4096.0`, `1e3`. A fraction is rounded up, and what is too
-/// large is the largest.
-pub(crate) fn whole_text(text: &str) -> Option<u64> {
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if !whole.starts_with(|digit: char| digit.is_ascii_digit()) {
-        return None;
-    }
-    let mut digits = whole.bytes().chain(fraction.bytes());
-    if !digits.clone().all(|digit| digit.is_ascii_digit()) {
-        return Some(u64::MAX);
-    }
-    if digits.clone().all(|digit| digit == b'0') {
-        return Some(0);
-    }
-    let largest = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
-    let exponent = exponent.parse().unwrap_or(largest);
-    let before_point = i64::try_from(whole.len()).unwrap_or(i64::MAX).saturating_add(exponent);
-    let mut value = 0_u64;
-    for _ in 0..before_point {
-        let digit = digits.next().map_or(0, |digit| u64::from(digit.saturating_sub(b'0')));
-        match value.checked_mul(10).and_then(|tens| tens.checked_add(digit)) {
-            Some(more) => value = more,
-            None => return Some(u64::MAX),
-        }
-    }
-    Some(value.saturating_add(u64::from(digits.any(|digit| digit != b'0'))))
-}
-
 /// Whether the answer is made though nobody listens.
 pub(super) fn background(body: Node<'_>) -> bool {
     body.get("background").is_some_and(|asked| !asked.is_null() && asked.switch() != Some(false))
@@ -200,10 +173,7 @@ pub(super) fn looks_closest(body: Node<'_>) -> bool {
 /// How closely Google's models look at PDFs and films, where the settings say so.
 pub(super) fn looks(body: Node<'_>) -> Option<Detail> {
     let settings = body.children().filter(|field| Name::of(field).as_str() == "generationconfig");
-    std::iter::once(body)
-        .chain(settings)
-        .filter_map(media::detail)
-        .max_by_key(|detail| media::closeness(*detail))
+    std::iter::once(body).chain(settings).filter_map(detail).max_by_key(|detail| closeness(*detail))
 }
 
 /// Whether several drafts read the prompt: 1,549 tokens were billed for 18.
@@ -243,4 +213,8 @@ pub(super) fn reasoning(body: Node<'_>, language: &'static Language) -> Option<b
         (!is_off || language.thinking.is_empty() || language.thinking.contains(&word)).then_some(!is_off)
     });
     said.reduce(|one, other| one || other)
+}
+
+pub(super) fn unreadable(problem: String) -> Error {
+    Error::new(ErrorKind::Unreadable, format!("request: {problem}"))
 }

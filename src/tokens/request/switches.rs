@@ -1,8 +1,7 @@
 //! Which fields of a request, beside its tools, let its model search or read for a fee?
 
+use super::figures::{add, figure};
 use super::name::Name;
-use super::pieces::figure;
-use super::uses::add;
 use crate::tokens::document::{Kind, Node};
 use crate::values::{Meter, SearchContext};
 

@@ -5,6 +5,7 @@ use super::name::Name;
 use super::uses;
 use crate::tokens::document::{Kind, Node};
 use crate::tokens::own_tool::OwnTool;
+use crate::tokens::tool_text::own_tool;
 
 /// Tools that are announced in the conversation, as chat completions describe them.
 pub(super) fn announced(draft: &mut Draft, value: Node<'_>) {
@@ -15,7 +16,7 @@ pub(super) fn announced(draft: &mut Draft, value: Node<'_>) {
         stored(draft, tool);
         uses::tool(&mut draft.uses, tool, None);
         let json = tool.json();
-        let is_own = OwnTool::described(&json).is_some_and(OwnTool::reads_something);
+        let is_own = own_tool(&json).is_some_and(OwnTool::reads_something);
         let description = match tool.get("function") {
             None if !is_own => format!("{{\"type\":\"function\",\"function\":{json}}}"),
             _ => json,

@@ -1,8 +1,8 @@
 //! Which fees may a request incur, and how often at most?
 
+use super::figures::{add, whole_text};
 use super::language::{self, Language};
 use super::name::Name;
-use super::settings::whole_text;
 use super::{pieces, sandbox, switches};
 use crate::tokens::document::Node;
 use crate::values::Meter;
@@ -40,16 +40,6 @@ pub(super) fn calls_at_most(body: Node<'_>, language: &'static Language) -> Opti
         || std::ptr::eq(language, &raw const language::ANY)
             && !["messages", "contents"].iter().any(|field| says(field));
     body.get("max_tool_calls").filter(|_| is_read).and_then(|calls| whole_text(calls.raw()))
-}
-
-/// Adds a fee. The same fee of two tools may be incurred as often as both together, and if
-/// nobody knows how often one is used, nobody knows it of both.
-pub(super) fn add(uses: &mut Vec<(Meter, Option<u64>)>, meter: Meter, count: Option<u64>) {
-    match uses.iter_mut().find(|(known, _)| *known == meter) {
-        // Two tools may be used one after the other.
-        Some((_, known)) => *known = known.zip(count).map(|(one, other)| one.saturating_add(other)),
-        None => uses.push((meter, count)),
-    }
 }
 
 fn tools(uses: &mut Vec<(Meter, Option<u64>)>, list: Node<'_>, calls: Option<u64>) {

@@ -6,7 +6,7 @@
 //! longest of all counts. If there is a second `mvhd`, or a second `mdhd` in a track,
 //! readers would not take the same, and nothing is said.
 
-use super::{Clip, milliseconds};
+use super::length::{Clip, milliseconds};
 use crate::tokens::bytes::big;
 
 /// By the longest of all its tables; `None` where the times stand elsewhere: in fragments, or packed.

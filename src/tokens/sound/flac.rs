@@ -6,7 +6,7 @@
 
 use memchr::memchr_iter;
 
-use super::{RATE_MOST, milliseconds};
+use super::length::{RATE_MOST, milliseconds};
 use crate::tokens::bytes::big;
 
 /// By the larger of what its header says and what its frames say of themselves. What looks like a frame by chance

@@ -6,7 +6,7 @@
 
 use memchr::memmem;
 
-use super::milliseconds;
+use super::length::milliseconds;
 use crate::tokens::bytes::{big, little};
 
 /// Opus counts samples at this rate, whatever was recorded.

@@ -7,7 +7,7 @@
 
 use memchr::memmem;
 
-use super::{RATE_MOST, milliseconds};
+use super::length::{RATE_MOST, milliseconds};
 use crate::tokens::bytes::little;
 
 /// Sound of more channels, or of wider samples, is not known to be sent.

@@ -1,8 +1,8 @@
 //! Which shorter conversations would Claude refuse, because a thought in them was signed for what stood before it?
 
 use super::conversation::Item;
+use super::conversation::Span;
 use super::item;
-use super::order::Span;
 use crate::tokens::document::Document;
 
 /// The messages with signed thoughts that must not stay behind a gap.

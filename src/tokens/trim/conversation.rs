@@ -7,12 +7,14 @@ use compact_str::CompactString;
 
 use super::item::{self, List, Part};
 use super::links::Links;
-use super::order::Span;
 use super::told::{LeftOut, Trim, Trimmed};
 use crate::tokens::Estimate;
 use crate::tokens::document::edit::{Edits, Object};
 use crate::tokens::document::{Document, Kind, Node};
 use crate::{Error, ErrorKind};
+
+/// Messages that go together, by their places.
+pub(super) type Span = Range<usize>;
 
 /// The messages of a request, and what holds them together.
 #[derive(Debug)]

@@ -5,15 +5,10 @@
 //! `Middle` keeps turn 0 too and goes outward from the middle of 1 to 4: 2, 3, 1, 4.
 //! `Tools` lists rounds of tool calls instead of turns.
 
-use std::ops::Range;
-
-use super::conversation::{Conversation, Item, Turn};
+use super::conversation::{Conversation, Item, Span, Turn};
 use super::item::{self, Part};
 use super::links::Call;
 use super::told::Trim;
-
-/// Messages that go together, by their places.
-pub(super) type Span = Range<usize>;
 
 /// So many of the newest answered rounds of the last turn stay, as Anthropic's `clear_tool_uses` keeps three.
 const ROUNDS_KEPT: usize = 3;

@@ -13,7 +13,7 @@
 //! tokens too many, in 3 parts: 2) leaves 50, which fits; one part leaves 70, which does
 //! not. So two.
 
-use super::order::Span;
+use super::conversation::Span;
 use crate::Error;
 use crate::tokens::Estimate;
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 use compact_str::CompactString;
 
-use crate::values::name::OneLine;
+use crate::values::one_line::OneLine;
 
 /// Where a price was looked for, and what is there instead.
 #[derive(Clone, Debug, Default)]

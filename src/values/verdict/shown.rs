@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use super::{BudgetState, Decision, Refusal, RefusalKind, Verdict};
 use crate::Scope;
 use crate::values::amount::Figure;
-use crate::values::name::OneLine;
+use crate::values::one_line::OneLine;
 use crate::values::{ScopeKind, Unit};
 
 impl fmt::Display for Refusal {

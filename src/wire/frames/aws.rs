@@ -9,7 +9,7 @@
 //! For example, a frame of 30 bytes with 6 of headers: the payload is the bytes 18 to 25,
 //! eight of them.
 
-use super::{FRAME_BYTES_MAX, Held, Piece};
+use super::piece::{FRAME_BYTES_MAX, Held, Piece};
 
 /// Bytes before the headers.
 const PRELUDE: usize = 12;

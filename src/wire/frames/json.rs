@@ -10,7 +10,7 @@
 
 use memchr::memchr2;
 
-use super::{Held, Piece};
+use super::piece::{Held, Piece};
 
 /// Cuts JSON values. Items of a list at the top are documents of their own.
 #[derive(Clone, Debug, Default)]

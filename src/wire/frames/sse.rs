@@ -12,7 +12,7 @@
 
 use memchr::memchr2;
 
-use super::{Held, Piece};
+use super::piece::{Held, Piece};
 use crate::wire::json::Cursor;
 
 /// Cuts server-sent events.

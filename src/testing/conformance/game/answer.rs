@@ -5,8 +5,10 @@
 //! strictly, because the contract leaves them open: balances beside `Stale`, and balances
 //! of a second release.
 
-use super::model::Name;
 use crate::ledger::{Certainty, Outcome};
+
+/// An account by the name of its scope.
+pub(super) type Name = u8;
 
 /// One answer, as the model gives it and as a ledger's reply is translated into it.
 #[derive(Clone, Debug, PartialEq, Eq)]

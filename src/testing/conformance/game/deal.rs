@@ -6,18 +6,14 @@
 
 use std::time::Duration;
 
-use super::model::{ModelLine, Name};
+use super::answer::Name;
+use super::model::{ACCOUNTS, ModelLine};
 use super::play::Game;
-use crate::testing::conformance::claims::{always, day, rolling};
 use crate::testing::conformance::why::Held;
-use crate::values::{Period, ReservationId, Timestamp};
+use crate::values::{ReservationId, Timestamp};
 
 /// Every ledger remembers what ended within an hour; clocks are set back by less than the rest of it.
 const REMEMBERED: Duration = Duration::from_secs(3_000);
-
-/// Accounts 0 to 2 count by the day, 3 and 4 roll, 5 and 6 never end. Three kinds of
-/// window, and at least two accounts of each, so that two can be mixed up.
-pub(super) const ACCOUNTS: u64 = 7;
 
 impl Game {
     /// What the clock shows, in nanoseconds. The model remembers the latest by itself.
@@ -143,23 +139,4 @@ impl Game {
         }
         lines
     }
-}
-
-/// The period that the ledger is told for this line.
-pub(super) fn period_of(line: &ModelLine) -> Period {
-    match line.account {
-        0..3 => day(line.period),
-        3..5 => rolling(line.period),
-        _ => always(),
-    }
-}
-
-/// The lines as a person reads them: account, period, amount, ceiling.
-pub(super) fn shown(lines: &[ModelLine]) -> String {
-    let one = |line: &ModelLine| {
-        let ModelLine { account, period, amount, ceiling, .. } = line;
-        let ceiling = if *ceiling == i64::MAX { "any".to_owned() } else { ceiling.to_string() };
-        format!("{account}@{period}: {amount} of {ceiling}")
-    };
-    format!("[{}]", lines.iter().map(one).collect::<Vec<_>>().join(", "))
 }

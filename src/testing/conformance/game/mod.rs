@@ -35,8 +35,9 @@ use self::play::Game;
 pub use self::seen::Seen;
 use super::Factory;
 use super::books::Door;
+use super::books::Ground;
 use super::claims::root_of;
-use super::law::Ground;
+use super::law::seed;
 use super::why::{Held, Why};
 use crate::testing::dice::Dice;
 
@@ -114,7 +115,7 @@ impl<'a> Differential<'a> {
     /// Ten thousand commands on one thread. The seed is the one that `TOKEN_BUDGET_SEED`
     /// names, else a fixed one.
     pub fn of(factory: &'a dyn Factory) -> Self {
-        Self { factory, seed: super::seed(), commands: 10_000, threads: 1, door: None }
+        Self { factory, seed: seed(), commands: 10_000, threads: 1, door: None }
     }
 
     /// Begins with that seed; each game has the next one.

@@ -13,13 +13,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answer::Answer;
-use super::tally::narrow;
+use super::answer::{Answer, Name};
 use crate::ErrorKind;
 use crate::ledger::{Certainty, MarkAction, Outcome};
+use crate::testing::conformance::claims::{always, day, rolling};
+use crate::values::Period;
 
-/// An account by the name of its scope.
-pub(super) type Name = u8;
+/// Accounts 0 to 2 count by the day, 3 and 4 roll, 5 and 6 never end. Three kinds of
+/// window, and at least two accounts of each, so that two can be mixed up.
+pub(super) const ACCOUNTS: u64 = 7;
 
 /// A line of a claim, as the model sees it: one account, one threshold, and whether its
 /// period is the running one.
@@ -293,4 +295,29 @@ pub(super) fn body(lines: &[ModelLine]) -> Vec<(Name, i64, i64)> {
 pub(super) fn same_lines(known: &Known, lines: &[ModelLine]) -> bool {
     let given = lines.iter().map(|line| (line.account, line.period));
     known.body.iter().map(|(account, period, _)| (*account, *period)).eq(given)
+}
+
+/// A sum as the ledger shows it.
+pub(super) fn narrow(sum: i128) -> i64 {
+    // A game's figures are small.
+    i64::try_from(sum).unwrap_or(i64::MAX)
+}
+
+/// The period that the ledger is told for this line.
+pub(super) fn period_of(line: &ModelLine) -> Period {
+    match line.account {
+        0..3 => day(line.period),
+        3..5 => rolling(line.period),
+        _ => always(),
+    }
+}
+
+/// The lines as a person reads them: account, period, amount, ceiling.
+pub(super) fn shown(lines: &[ModelLine]) -> String {
+    let one = |line: &ModelLine| {
+        let ModelLine { account, period, amount, ceiling, .. } = line;
+        let ceiling = if *ceiling == i64::MAX { "any".to_owned() } else { ceiling.to_string() };
+        format!("{account}@{period}: {amount} of {ceiling}")
+    };
+    format!("[{}]", lines.iter().map(one).collect::<Vec<_>>().join(", "))
 }

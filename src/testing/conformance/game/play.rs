@@ -8,9 +8,8 @@
 
 use std::time::Duration;
 
-use super::answer::Answer;
-use super::deal::{ACCOUNTS, period_of, shown};
-use super::model::{Charge, Model, ModelLine, Name};
+use super::answer::{Answer, Name};
+use super::model::{ACCOUNTS, Charge, Model, ModelLine, period_of, shown};
 use super::seen::Seen;
 use crate::ledger::{Certainty, MarkAction, OnExpiry, Reply};
 use crate::testing::conformance::books::Books;

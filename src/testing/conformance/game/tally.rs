@@ -4,7 +4,8 @@
 //! keeps running sums, a ring of sub-periods and a queue of deadlines instead; if one of
 //! these goes wrong, the two differ.
 
-use super::model::{Charge, Known, Model, ModelLine, Name, State};
+use super::answer::Name;
+use super::model::{Charge, Known, Model, ModelLine, State, narrow};
 use crate::ledger::Certainty;
 
 /// Sub-periods that count together in a rolling window: the running one and the 60 before
@@ -155,10 +156,4 @@ impl Model {
         }
         reached
     }
-}
-
-/// A sum as the ledger shows it.
-pub(super) fn narrow(sum: i128) -> i64 {
-    // A game's figures are small.
-    i64::try_from(sum).unwrap_or(i64::MAX)
 }

@@ -50,11 +50,11 @@ pub(super) mod windows;
 use std::time::Duration;
 
 use super::books::Books;
+use super::books::Ground;
 use super::claims::{
     always, claim, claim_in, claim_of, day, line, line_in, rolling, root_of, scope, signed, team, tenant,
     two, with_thresholds,
 };
-use super::law::Ground;
 use super::why::{Fails, Held, Why, equal, holds, told};
 use crate::ErrorKind;
 use crate::ledger::{Certainty, Entry, EntryKind, OnExpiry, Outcome, Reply};

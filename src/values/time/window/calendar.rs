@@ -23,8 +23,8 @@ use chrono_tz::Tz;
 
 use crate::values::Timestamp;
 
-use super::Period;
 use super::local::{LocalClock, offset_in};
+use super::period::Period;
 
 const DAY_SECONDS: i64 = 86_400;
 /// 1970-01-05, four days after the epoch: the first Monday opens week 0.

@@ -13,7 +13,9 @@
 //! less than one sub-period.
 
 mod calendar;
+mod length;
 mod local;
+mod period;
 mod text;
 
 use std::fmt;
@@ -21,13 +23,14 @@ use std::time::Duration;
 
 use chrono::{NaiveTime, Timelike, Weekday};
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::values::Timestamp;
 use crate::values::name::did_you_mean;
 
 use calendar::{Calendar, Unit};
+use length::Length;
+pub use period::Period;
 
 /// A rolling window is made of that many sub-periods: an hour lets go minute by minute,
 /// and each account keeps 61 figures.
@@ -103,49 +106,6 @@ enum Kind {
     /// Nanoseconds, above zero, and an instant at which one of them opens.
     Fixed(i64, Timestamp),
     Lifetime,
-}
-
-/// One window on the time line, as the ledger sees it.
-///
-/// The ledger does not interpret `number`. It never decreases as time goes on,
-/// and no two periods of a window share one. The sub-periods of a rolling
-/// window are numbered without gaps, since `span` sums over consecutive
-/// numbers. Others may leave a number out: Samoa had no 30 December 2011.
-///
-/// # Example: the running second of a rolling minute
-/// ```
-/// use token_budget::time::Timestamp;
-/// use token_budget::Window;
-///
-/// let period = Window::rolling_minute().period("2026-11-22T12:00:07.5Z".parse()?);
-/// assert_eq!(period.from, "2026-11-22T12:00:07Z".parse()?);
-/// assert_eq!(period.until, "2026-11-22T12:00:08Z".parse()?);
-/// assert_eq!(period.span, 61);
-/// assert!(period.contains(period.from) && !period.contains(period.until));
-/// # Ok::<(), token_budget::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Period {
-    /// Names the period among those of its window.
-    pub number: i64,
-    /// The first instant of the period; of the sub-period if the window rolls.
-    pub from: Timestamp,
-    /// The first instant after it, or [`Timestamp::MAX`] for the last one of all.
-    pub until: Timestamp,
-    /// How many consecutive numbers, this one last, count together: 1, or 61 if the window rolls (the running
-    /// sub-period and the 60 before it).
-    pub span: u32,
-}
-
-impl Period {
-    /// Whether that instant lies in `[from, until)`.
-    ///
-    /// The last representable instant belongs to the period that never ends.
-    #[must_use]
-    pub fn contains(&self, at: Timestamp) -> bool {
-        self.from <= at && (at < self.until || self.until == Timestamp::MAX)
-    }
 }
 
 impl Window {
@@ -417,9 +377,9 @@ impl Window {
     pub fn label(&self, number: i64) -> String {
         match &self.0 {
             Kind::Calendar(calendar) => calendar.label(number),
-            Kind::Rolling(length) => format!("the last {}", text::Length(*length)),
+            Kind::Rolling(length) => format!("the last {}", Length(*length)),
             Kind::Fixed(length, anchor) => {
-                format!("{} from {}", text::Length(*length), opening(*length, *anchor, number))
+                format!("{} from {}", Length(*length), opening(*length, *anchor, number))
             }
             Kind::Lifetime => "lifetime".to_owned(),
         }
