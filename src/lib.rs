@@ -58,7 +58,7 @@
 //! | levels told that a process did not live to tell | [`Enforcer::tell_pending`] |
 //! | to keep the books elsewhere | [`ledger`], [`BudgetLedger`] |
 //! | to test your own calls, faults and all | `testing`: `ScriptedProvider`, `Oracle` |
-//! | to write a ledger, and know that it is right | `testing::conformance`; `docs/LEDGER.md` |
+//! | to write a ledger, and know that it is right | `testing::conformance`; the page [`docs::ledger`] |
 //!
 //! # What a call goes through
 //! [`Call`] → [`Enforcer::reserve`]: estimate ([`tokens`]) → quote ([`pricing`]) → bind ([`policy`]) → reserve
@@ -80,10 +80,14 @@
 //! changes no rule. With `tiktoken`, text of OpenAI's models whose usage never came is counted exactly, so that what is charged
 //! for it, and what is left to later calls, may differ.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod sync;
 mod values;
 pub mod client;
 pub mod decision;
+#[cfg(any(doc, doctest))]
+pub mod docs;
 pub mod enforcer;
 pub mod http;
 pub mod ledger;
