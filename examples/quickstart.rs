@@ -32,8 +32,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     an_agent_goes_wild(&enforcer, &provider)?;
     a_team_is_warned_once(&enforcer, &provider)?;
     two_hundred_calls_at_once(&enforcer, &provider).await?;
-    the_books_beside_the_bill(&enforcer, &provider).await
+    the_books_beside_the_bill(&enforcer, &provider).await?;
+    println!("{NEXT}");
+    Ok(())
 }
+
+/// What to try next.
+const NEXT: &str = "
+Next:
+  cargo run --example wrap_a_client      # put budgets around the client that you have
+  cargo run --example agent_run          # a leash for an agent: rounds, tools, time, agents below it
+  cargo run --example policy_file        # say in a file what may be spent
+  cargo run --manifest-path examples/gateway/Cargo.toml   # clients in any language: a gateway with virtual keys";
 
 /// Who may spend what. In production this is a file that operators edit.
 fn policy() -> Result<Policy, Box<dyn Error>> {
