@@ -43,7 +43,23 @@ use crate::client::Failure;
 /// use token_budget::http::{BudgetLayer, HttpBudget};
 /// use token_budget::usage::Unit;
 /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Window};
-/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+/// use tower_layer::Layer;
+/// use tower_service::Service;
+///
+/// #[derive(Clone)]
+/// struct Provider; // a service that answers: 8 tokens in, 9 out
+/// # impl Service<Request<Full<Bytes>>> for Provider {
+/// #     type Response = Response<Full<Bytes>>;
+/// #     type Error = std::io::Error;
+/// #     type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+/// #     fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
+/// #         std::task::Poll::Ready(Ok(()))
+/// #     }
+/// #     fn call(&mut self, _: Request<Full<Bytes>>) -> Self::Future {
+/// #         let body = r#"{"usage": {"prompt_tokens": 8, "completion_tokens": 9, "total_tokens": 17}}"#;
+/// #         std::future::ready(Ok(Response::new(Full::new(Bytes::from(body)))))
+/// #     }
+/// # }
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 /// # runtime.block_on(async {
@@ -51,20 +67,17 @@ use crate::client::Failure;
 /// let enforcer = Enforcer::builder().policy(Policy::new([one])?).build();
 /// let gate = HttpBudget::new(enforcer, |_| Ok(Call::charging().team("search")));
 ///
-/// let provider = service_fn(|_: Request<Full<Bytes>>| async {
-///     let body = r#"{"usage": {"prompt_tokens": 8, "completion_tokens": 9, "total_tokens": 17}}"#;
-///     Ok::<_, std::io::Error>(Response::new(Full::new(Bytes::from(body))))
-/// });
-/// let client = ServiceBuilder::new().layer(BudgetLayer::new(gate)).service(provider);
+/// // With tower itself: `ServiceBuilder::new().layer(BudgetLayer::new(gate)).service(Provider)`.
+/// let mut client = BudgetLayer::new(gate).layer(Provider);
 ///
 /// let ask = || {
 ///     let body = r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}"#;
 ///     Request::post("https://api.openai.com/v1/chat/completions").body(Full::new(Bytes::from(body)))
 /// };
-/// let answer = client.clone().oneshot(ask()?).await?;
+/// let answer = client.call(ask()?).await?;
 /// assert_eq!(answer.status(), 200);
 /// answer.into_body().collect().await?; // charged before its end is handed on
-/// assert_eq!(client.oneshot(ask()?).await?.status(), 402); // one request a day
+/// assert_eq!(client.call(ask()?).await?.status(), 402); // one request a day
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
