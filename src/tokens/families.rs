@@ -80,7 +80,7 @@ use size::Size;
 /// are one token each, and bounds everything else by what a vocabulary cannot leave apart:
 /// no text out of a million made ones (40 scripts, blanks, base64, emoji, code, random
 /// words) was more tokens of `o200k` or `cl100k`. On English the bound is 1.2 to 1.5 of the
-/// count, on German 2.2, on Chinese 1.3, and on Russian, Greek or Arabic 2.4 to 5, where
+/// count, on German 2.2, on Chinese 1.3, and on Russian, Greek or Arabic 2.4 to 5, while
 /// bytes are 4 to 8.
 ///
 /// # Example: a bound near the truth for a closed tokenizer

@@ -37,6 +37,7 @@ pub(super) struct Key {
 /// Two entries that share a place: the later used comes first, the other goes.
 type Set = [Option<Entry>; 2];
 
+/// A text's hash, and what it came to.
 #[derive(Clone, Copy)]
 struct Entry {
     key: Key,
@@ -75,6 +76,7 @@ impl Memo {
     pub(super) fn get(&self, key: Key) -> Option<Estimate> {
         self.with_set(key, |set| {
             let at = set.iter().position(|entry| entry.is_some_and(|entry| entry.key == key))?;
+            // What was used last stands first, and outlives the other.
             set.swap(0, at);
             set.first()?.as_ref().map(Entry::estimate)
         })

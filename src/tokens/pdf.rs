@@ -43,7 +43,7 @@ use lexer::count;
 pub(crate) struct Pdf {
     /// Pages, by the largest of all readings.
     pub(crate) pages: u64,
-    /// Tokens of the text that its pages show; `None` where that cannot be read.
+    /// Tokens of the text that its pages show; `None` if that cannot be read.
     pub(crate) text_tokens: Option<u64>,
 }
 

@@ -109,7 +109,7 @@ impl SeenText {
         ours.saturating_mul(u64::from(self.text_ppm)).div_ceil(1_000_000).min(self.bytes)
     }
 
-    /// Tokens in all: by the model's own vocabulary, where that is built in.
+    /// Tokens in all: by the model's own vocabulary, if that is built in.
     ///
     /// The first count of a vocabulary in a process loads it, see
     /// [`TiktokenEstimator`](super::TiktokenEstimator); but in a `Drop` nothing is loaded.

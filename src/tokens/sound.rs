@@ -19,7 +19,7 @@ mod wave;
 
 pub(crate) use length::Clip;
 
-/// Reads a file; `None` where nobody can say how long it plays.
+/// Reads a file; `None` if nobody can say how long it plays.
 pub(crate) fn read(bytes: &[u8]) -> Option<Clip> {
     let sound = |length_ms| Clip { length_ms, is_film: false };
     let starts = |start: &[u8]| bytes.starts_with(start);

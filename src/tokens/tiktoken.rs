@@ -121,6 +121,8 @@ impl TiktokenEstimator {
         if let Some(known) = memo.get(key) {
             return known;
         }
+        // A text that is cut short although it had the whole work of a call is cut short
+        // always.
         let is_first = *work == WORK_PER_CALL;
         let Some(Tally { estimate, is_complete }) = tally(encoding, text, work) else {
             return at_bytes(text.len());

@@ -161,6 +161,7 @@ impl RequestShape {
     }
 }
 
+/// The error that names the way out: the request may let Anthropic drop such thoughts.
 fn bound_by_thoughts() -> Error {
     Error::new(
         ErrorKind::Unsupported,

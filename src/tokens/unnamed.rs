@@ -10,7 +10,7 @@ use super::TokenEstimator;
 
 /// The byte bound; with the feature `tiktoken`, one that counts the prompts of `OpenAI`'s models beside it.
 ///
-/// An enforcer asks for the bound first and for a count only where the bound was refused or changes the verdict, so
+/// An enforcer asks for the bound first and for a count only if the bound was refused or changes the verdict, so
 /// that most calls load no vocabulary. Answers stay bounded by their bytes: they are told off piece by piece, and
 /// counting each piece would load the vocabulary in every stream.
 pub(crate) fn estimator() -> Arc<dyn TokenEstimator> {

@@ -4,7 +4,7 @@
 //! by its name around the members (`{"metadata": {"usage": …}}`), its own counts beside the
 //! model's (`amazon-bedrock-invocationMetrics`), and the model's whole frame in base64
 //! (`{"bytes": "eyJ…"}`). Each of these words may also be a client's own: `metadata` is
-//! what some APIs give back as it was sent. So a word is believed only where nothing else
+//! what some APIs give back as it was sent. So a word is believed only if nothing else
 //! stands beside it, and in a stream.
 
 use base64::Engine;
@@ -27,7 +27,7 @@ impl Reader {
         if after.ends_object() { self.enter(At::Envelope, value) } else { value.skip() }
     }
 
-    /// What Bedrock counted stands where the model's own frames say nothing, or less.
+    /// Takes what Bedrock counted, if the model's own frames say nothing, or less.
     pub(super) fn metrics(&mut self, value: &mut Cursor<'_>) -> Option<()> {
         let own = std::mem::replace(&mut self.figures, Figures::NONE);
         let done = self.members(At::Metrics, value);

@@ -33,6 +33,7 @@ pub(super) struct CostSeen {
     upstream: Option<Decimal>,
 }
 
+/// Whether the provider is known to report what it charges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trust {
     Yes,
@@ -96,7 +97,7 @@ impl CostSeen {
         self.upstream = None;
     }
 
-    /// The figure, where it can be relied on. A zero is no evidence of a free call.
+    /// The figure, if it can be relied on. A zero is no evidence of a free call.
     pub(super) fn trusted(&self) -> Option<Decimal> {
         let trusted = match self.trust {
             Trust::Yes => true,

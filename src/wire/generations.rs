@@ -89,6 +89,8 @@ fn chosen(figures: &Figures, inputs: &Seen, outputs: &Seen) -> (Option<Named>, O
     let beside = caches.iter().fold(0, |sum: u64, field| sum.saturating_add(figures.or_zero(*field)));
     let apart = [Field::Thoughts, Field::ToolPrompt];
     let apart = apart.iter().fold(0, |sum: u64, field| sum.saturating_add(figures.or_zero(*field)));
+    // Totals were seen to be made in three ways: of both, with caches beside, with thoughts
+    // beside.
     for extra in [0, beside, apart] {
         let bears_out =
             |input: u64, output: u64| total == Some(input.saturating_add(output).saturating_add(extra));

@@ -246,7 +246,7 @@ impl Raw<'_> {
         (bytes, chars.saturating_add(starts(rest)))
     }
 
-    /// Bytes to leave out where the text is weighed: every long run of one sign that is neither letter
+    /// Bytes to leave out when the text is weighed: every long run of one sign that is neither letter
     /// nor digit counts as a byte for four of them. Vocabularies have tokens for a hundred blanks, dashes or lines of a box.
     pub(super) fn runs(&self) -> u64 {
         runs(self.bytes, true)

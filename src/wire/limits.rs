@@ -197,7 +197,7 @@ impl RateLimitState {
         self.limits.iter().filter(|limit| limit.kind == kind).filter_map(|limit| limit.remaining).min()
     }
 
-    /// Takes one header; `None` where its value cannot be read.
+    /// Takes one header; `None` if its value cannot be read.
     fn take(&mut self, meaning: Meaning, value: &str, bare: &mut SmallVec<[(usize, u64); 2]>) -> Option<()> {
         match meaning {
             Meaning::RetryAfter => self.wait_until(waits::read(value)?),
@@ -221,7 +221,7 @@ impl RateLimitState {
         }
     }
 
-    /// The limit of that name, with its place, made where it was not known; `None` where there are too many.
+    /// The limit of that name, with its place, made if it was not known; `None` if there are too many.
     fn limit(&mut self, slot: Slot) -> Option<(usize, &mut RateLimit)> {
         let known = self.limits.iter().position(|limit| limit.name == slot.name);
         let at = known.unwrap_or(self.limits.len());

@@ -156,7 +156,7 @@ fn input_by_total(figures: &Figures) -> Option<u64> {
     figures.get(Field::Total).map(|total| total.saturating_sub(output))
 }
 
-/// Output as it was reported, thoughts added where they are apart.
+/// Output as it was reported, thoughts added if they are apart.
 fn own_output(figures: &Figures) -> Option<u64> {
     let own = match figures.get(Field::CompletionTokens) {
         Some(completion) if figures.get(Field::PromptTokens).is_some() => Some(completion),

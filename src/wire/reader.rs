@@ -33,14 +33,14 @@ use crate::values::Meter;
 pub(super) struct Reader {
     /// The last figure of each name.
     pub(super) figures: Figures,
-    /// Tool calls among the items of an answer, where they are not reported as counts.
+    /// Tool calls among the items of an answer, if they are not reported as counts.
     pub(super) items: ToolItems,
     pub(super) cost: CostSeen,
     /// Answers that ended before, in sessions of many.
     pub(super) ended: Ended,
     /// What is billed beside the answer now being read.
     pub(super) beside: Vec<UsageLine>,
-    /// The same figures by model, where several models shared the answer.
+    /// The same figures by model, if several models shared the answer.
     pub(super) by_model: Vec<UsageLine>,
     /// The id of the answer that is being read, as the provider names it.
     pub(super) id: Option<CompactString>,
@@ -56,9 +56,10 @@ pub(super) struct Reader {
     pub(super) text: TextSeen,
     /// How much of it was told of each item of an answer.
     pub(super) told: Told,
-    /// Runs of one sign are told from text: always where it cannot be read again.
+    /// Whether runs of one sign are told from text: always in a stream, which cannot be
+    /// read again; in a body only if its figures seem too low for its text.
     pub(super) weighs_runs: bool,
-    /// The text itself, where somebody wants it.
+    /// The text itself, if somebody wants it.
     pub(super) heard: Option<Box<Heard>>,
     /// Frames that changed the figures.
     pub(super) usage_frames: u32,
@@ -71,17 +72,19 @@ pub(super) struct Reader {
     pub(super) is_stream: bool,
     /// The session is one of Gemini Live, in which every report of usage ends an answer.
     pub(super) is_live: bool,
-    /// Vectors come in place of text.
+    /// The answer is vectors and no text, so an absent output is zero.
     pub(super) embeds: bool,
     /// Objects that were stepped into and not yet left.
     pub(super) depth: u8,
-    /// Figures are read that belong to one part of an answer.
+    /// The figures that are being read belong to a part of the answer, such as an advisor's
+    /// pass.
     pub(super) in_part: bool,
-    /// What is new comes apart from the whole message.
+    /// Frames say what is new in them apart from the whole message.
     pub(super) has_delta: bool,
     /// Whether the frame came that ends the answer.
     pub(super) finished: bool,
-    /// The sign came after which no answer says any more of itself.
+    /// The sign came (`[DONE]`, `message_stop`) behind which an answer says nothing more of
+    /// itself.
     pub(super) is_over: bool,
     /// The provider refused the prompt, and generated nothing.
     pub(super) blocked: bool,
@@ -119,7 +122,7 @@ pub(super) struct Frame {
     /// Generated text came, or a reason why no more will.
     pub(super) has_text: bool,
     pub(super) has_finish: bool,
-    /// Text inside goes or went by elsewhere.
+    /// Text inside is not counted: it went by before, or will.
     pub(super) quiet: bool,
     /// The part that is being read says that it is a thought.
     pub(super) thought: bool,
@@ -127,9 +130,9 @@ pub(super) struct Frame {
     pub(super) thoughts: u64,
     /// A frame inside a frame.
     pub(super) is_inner: bool,
-    /// A bare `message`: how some APIs write an error.
+    /// A bare `message` came: how some APIs write an error.
     pub(super) complains: bool,
-    /// The id is that of the answer, and not of what stands around it.
+    /// The id is that of the answer itself, and not of what stands around it.
     pub(super) has_own_id: bool,
     /// Where in the answer its text stands.
     pub(super) place: Place,
@@ -258,7 +261,7 @@ impl Reader {
         }
     }
 
-    /// The figures now held as a line; none where nothing was reported.
+    /// The figures now held as a line; none if nothing was reported.
     pub(super) fn line(&self, purpose: Purpose) -> Option<(UsageLine, bool)> {
         let (mut usage, clamped) = match self.figures.is_empty() {
             true => (Usage::new(), false),
@@ -284,7 +287,7 @@ impl Reader {
     }
 
     /// Google leaves zeros out, and a mask on the request leaves out what it will: an absent output is zero only
-    /// where the total says so, and a total alone says nothing of its parts.
+    /// if the total says so, and a total alone says nothing of its parts.
     fn google_figures(&self) -> Figures {
         let mut figures = self.figures;
         if !self.is_google {

@@ -36,7 +36,7 @@ const PATTERN_BYTES_MAX: usize = 8 << 10;
 const GAPS_MAX: usize = 4;
 /// Objects in one another that a pattern is looked for in.
 const DEPTH_MAX: u8 = 8;
-/// Frames that pass before a pattern is looked for again, where none ever fitted.
+/// Frames that pass before a pattern is looked for again, if none ever fitted.
 const WAIT_MAX: u8 = 64;
 
 /// The last frame, and where in it other text may stand.
@@ -44,7 +44,7 @@ const WAIT_MAX: u8 = 64;
 pub(super) struct Repeat {
     /// The last frame that was read as a pattern.
     frame: Vec<u8>,
-    /// In order; empty where there is no pattern.
+    /// In order; empty if there is no pattern.
     gaps: Gaps,
     /// The text is reasoning, or arguments of a tool.
     is_hidden: bool,
@@ -66,6 +66,7 @@ struct Gap {
     what: What,
 }
 
+/// What may differ in a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What {
     /// The text that is generated.
@@ -104,6 +105,8 @@ impl Repeat {
         let (mut rest, mut at, mut text) = (json, 0, None);
         for gap in &self.gaps {
             rest = rest.strip_prefix(self.frame.get(at..gap.from)?)?;
+            // What stands between two gaps must be equal byte for byte; a gap ends where
+            // its value does.
             let length = match gap.what {
                 What::Number => {
                     rest.iter().position(|byte| !byte.is_ascii_digit()).filter(|digits| *digits > 0)?

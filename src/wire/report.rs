@@ -72,7 +72,7 @@ pub struct UsageReport {
     pub finish: Option<CompactString>,
     /// Whether the frame that ends the answer came; always `true` for a whole body.
     pub finished: bool,
-    /// Whether the last line of an answer is that of one still being read.
+    /// Whether the answer that is still being read has a line of its own.
     #[serde(skip)]
     pub(super) is_open: bool,
     /// The kind of error that came in place of an answer: such a call is charged nothing
@@ -100,7 +100,8 @@ pub struct UsageReport {
     /// Images that were shown whole.
     #[serde(skip)]
     pub(crate) pictures: u64,
-    /// The output may have been more by what was thought: a part of the figures was left out.
+    /// Whether the output may have been more by what was thought: a part of the figures was
+    /// left out.
     #[serde(skip)]
     pub(crate) hides_thoughts: bool,
     /// Whether a frame was damaged or too large to read, so that something may be missing.
@@ -286,7 +287,7 @@ impl UsageReport {
             .any(|line| line.usage.output().is_some_and(|output| output < line.text.tokens_at_least()))
     }
 
-    /// Weighs runs of one sign anew in the whole text, where what was reported seems too little for it.
+    /// Weighs runs of one sign anew in the whole text, if what was reported seems too little for it.
     ///
     /// A stream shows its text in pieces, and each may be too short to be a run.
     pub(crate) fn weigh_whole<'a>(&mut self, texts: impl Iterator<Item = &'a str> + Clone) {

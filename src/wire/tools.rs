@@ -31,7 +31,7 @@ pub(super) struct ToolItems {
     code: bool,
     /// Images that a tool made.
     images: u32,
-    /// Tools that a block of the answer calls, which is billed only where no figure says otherwise.
+    /// Tools that a block of the answer calls, which is billed only if no figure says otherwise.
     blocks: Blocks,
     /// Searches that Google made for the answer, each once.
     queries: Vec<u64>,

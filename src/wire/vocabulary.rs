@@ -128,7 +128,7 @@ pub(super) enum Name {
     Speed,
     /// Why the answer ended.
     Finish,
-    /// Where a response stands; finished only where it says so.
+    /// Where a response stands; finished only if it says so.
     Status,
     /// The reason an unfinished answer gives.
     Reason,

@@ -88,6 +88,7 @@ impl Sketch {
 
     /// The share at a place, counted from 0, if the largest comes first.
     fn largest(&self, place: usize) -> Option<u32> {
+        // Selecting changes the order, and the ring needs its own: a kilobyte is copied.
         let mut shares = self.shares.clone();
         if place >= shares.len() {
             return None;

@@ -21,12 +21,12 @@ pub(crate) struct Object<'d> {
 }
 
 impl<'d> Object<'d> {
-    /// The object that a whole body is; one without members where it is none.
+    /// The object that a whole body is; one without members if it is none.
     pub(crate) fn of(document: &'d Document<'_>) -> Self {
         Self { node: document.root() }
     }
 
-    /// The object that a value inside a body is; one without members where it is none.
+    /// The object that a value inside a body is; one without members if it is none.
     pub(crate) fn at(node: Node<'d>) -> Self {
         Self { node }
     }

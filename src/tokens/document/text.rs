@@ -23,7 +23,7 @@ pub(super) fn end(bytes: &[u8], from: usize) -> usize {
     }
 }
 
-/// Where the value ends that begins at `from`; beyond the text where it has no end.
+/// Where the value ends that begins at `from`; beyond the text if it has no end.
 pub(super) fn end_of_value(bytes: &[u8], from: usize) -> usize {
     match bytes.get(from) {
         Some(b'"') => end(bytes, from.saturating_add(1)).saturating_add(1),

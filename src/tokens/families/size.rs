@@ -145,6 +145,8 @@ impl Size {
                 self.own_tools = self.own_tools.saturating_add(1);
                 self.reading = self.reading.saturating_add(reading(own));
             }
+            // A tool of the provider's own counts as it is written: nobody knows how the
+            // model is shown it.
             let text = own.is_none().then(|| notation(description, profile)).flatten();
             let text = text.as_deref().unwrap_or(description);
             self.tools = self.tools.saturating_add(1);
@@ -156,7 +158,7 @@ impl Size {
         }
     }
 
-    /// How often that part stands in the prompt; `None` where it does not.
+    /// How often that part stands in the prompt; `None` if it does not.
     pub(super) fn units(&self, part: PromptPart, profile: &Profile) -> Option<PartUnits> {
         let has_tools = self.tools > 0;
         let (is_there, units) = match part {

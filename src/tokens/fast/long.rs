@@ -86,6 +86,7 @@ impl<J: Fn(usize, usize) -> u32> Parts<J> {
         if let Some(place) = self.before.get_mut(next) {
             *place = at;
         }
+        // A part that is gone has no rank: what the heap still says of it is passed over.
         if let Some(rank) = self.ranks.get_mut(gone) {
             *rank = NONE;
         }

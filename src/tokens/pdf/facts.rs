@@ -100,6 +100,7 @@ pub(super) enum Key {
     Other,
 }
 
+/// The names that have to do with pages and their text.
 const KEYS: [(&[u8], Key); 17] = [
     (b"Type", Key::Type),
     (b"Subtype", Key::Subtype),

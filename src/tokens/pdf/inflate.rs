@@ -34,7 +34,7 @@ impl Inflater {
         }
     }
 
-    /// Shows what is packed piece by piece; `None` where it is damaged, cut, or too much.
+    /// Shows what is packed piece by piece; `None` if it is damaged, cut, or too much.
     pub(super) fn each(&mut self, packed: &[u8], mut show: impl FnMut(&[u8])) -> Option<()> {
         self.state.reset(true);
         let mut piece = [0_u8; PIECE];
@@ -46,6 +46,8 @@ impl Inflater {
             let made = usize::try_from(self.state.total_out().saturating_sub(written)).ok()?;
             self.left = self.left.checked_sub(made)?;
             show(piece.get(..made)?);
+            // An unpacker that neither reads nor writes would be asked for ever: the stream
+            // is cut.
             let has_moved = made > 0 || usize::try_from(self.state.total_in()).ok()? > read;
             match status {
                 Status::StreamEnd => return Some(()),

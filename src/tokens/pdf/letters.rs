@@ -12,7 +12,7 @@ const BYTES_MOST: usize = 4 * 1_024 * 1_024;
 /// `ffl` is three.
 const LETTERS_MOST: usize = 4;
 
-/// Whether a table of codes and letters names only letters; `None` where it cannot be read.
+/// Whether a table of codes and letters names only letters; `None` if it cannot be read.
 pub(super) fn are_plain(data: &[u8], packed: Packed, inflater: &mut Inflater) -> Option<bool> {
     let mut table = Vec::new();
     match packed {

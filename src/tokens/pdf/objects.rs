@@ -139,8 +139,9 @@ const END: &[u8] = b"endstream";
 /// Between a stream's last byte and that word stands the end of a line.
 const BLANKS_MOST: usize = 8;
 
-/// Where a stream's bytes stand whose word ends at `at`: as many as its object says where it ends there, else up to
-/// the word for its end, else all that is left.
+/// Where a stream's bytes stand whose word ends at `at`. If the word for its end stands
+/// behind as many bytes as its object says, these; else up to that word, or all that is
+/// left.
 fn place_of(bytes: &[u8], at: usize, length: Option<u64>) -> Range<usize> {
     let rest = bytes.get(at..).unwrap_or_default();
     let gap = match rest {

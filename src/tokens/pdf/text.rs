@@ -18,11 +18,11 @@ use super::letters;
 use super::lexer::count;
 
 /// Half tokens of all text: that of each page by what it names as its contents, and that of drawings, fields and
-/// notes once; `None` where a part of it cannot be read.
+/// notes once; `None` if a part of it cannot be read.
 ///
 /// Pages beyond those that were found, which a tree may repeat or a figure claim, show as much as the fullest. Which
-/// drawing is meant by a name is not looked up: each counts once, and where more is drawn than there are drawings and
-/// images, all beyond that is the fullest of them, or all of them where drawings draw.
+/// drawing is meant by a name is not looked up: each counts once, and if more is drawn than there are drawings and
+/// images, all beyond that is the fullest of them, or all of them if drawings draw.
 pub(super) fn halves(bytes: &[u8], objects: &Objects, inflater: &mut Inflater, pages: u64) -> Option<u64> {
     let mut texts = Texts::named(objects);
     let maps: HashSet<u32> = objects.maps.iter().copied().collect();

@@ -28,9 +28,10 @@ pub(super) fn pages(objects: &Objects) -> u64 {
     numbers.map(|number| tree.sum(number)).max().unwrap_or(0)
 }
 
+/// The nodes of a file, while their leaves are added up.
 struct Tree<'a> {
     objects: &'a Objects,
-    /// The nodes of each number: where several have one, the largest counts.
+    /// The nodes of each number: if several have one, the largest counts.
     groups: HashMap<u32, (&'a [&'a Node], Sum)>,
 }
 

@@ -38,7 +38,9 @@ pub(super) const GEMMA: Profile =
 /// Amazon: no framing is billed, but a text about tools is.
 pub(super) const NOVA: Profile =
     Profile { name: "nova", maker: "amazon", parent: None, rereads: true, ..GEMINI_2_5 };
+/// Amazon's second line of the same name.
 pub(super) const NOVA_2: Profile = Profile { name: "nova-2", parent: Some("nova"), ..NOVA };
+/// Amazon's older models: one token around each message.
 pub(super) const TITAN: Profile = Profile {
     name: "titan",
     maker: "amazon",
@@ -95,6 +97,8 @@ pub(super) const AGENT: Profile = Profile { name: "agent", maker: "agent", readi
 
 /// The profile by a part of the name. A distilled model reads the vocabulary of the one that was taught.
 pub(super) fn of(name: &str) -> Option<Profile> {
+    /// Parts of names, the most special first: of two that a name has, the one that stands
+    /// higher counts.
     const OTHERS: [(&[&str], &Profile); 17] = [
         (&["compound", "deep-research"], &AGENT),
         (&["gemini-1", "gemini-2.0"], &GEMINI_2_0),

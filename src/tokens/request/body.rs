@@ -16,7 +16,8 @@ use super::{content, schema, tools};
 use crate::tokens::document::{Kind, Node};
 use crate::values::Part;
 
-/// The request itself where it is wrapped, as for counting tokens on Bedrock, and nothing stands beside it.
+/// Unwraps a request that stands inside another object, as for counting tokens on Bedrock.
+/// If anything else stands beside it, the body is read as it is.
 pub(super) fn unwrapped(body: Node<'_>) -> Node<'_> {
     let is_wrapper = body.children().all(|field| field.is_named("input") || field.is_named("modelId"));
     let inside = |name: &str| body.get("input")?.get(name).filter(Node::is_object);
@@ -53,7 +54,8 @@ const SHOWN_MAX: usize = 32;
 /// The first rank of a conversation; what comes before is the system's.
 const TURNS: u8 = 5;
 
-/// A prompt that the provider keeps, by its id; its variables are sent.
+/// A prompt that the provider keeps under an id: it cannot be counted, and its variables
+/// are sent.
 fn stored_prompt(draft: &mut Draft, prompt: Node<'_>) {
     if prompt.get("id").is_some() {
         draft.opaque();

@@ -3,7 +3,7 @@
 use crate::tokens::document::Node;
 use crate::values::call::conditions::CacheWrites;
 
-/// What it marks, and for how long; where it marks nothing, whether its provider may write by itself.
+/// What it marks, and for how long; if it marks nothing, whether its provider may write by itself.
 ///
 /// `OpenAI` writes up to the newest message by itself from gpt-5.6 on, unless `prompt_cache_options` has the mode
 /// `explicit`: then only what a `prompt_cache_breakpoint` ends (its prompt caching guide, November 2026). A key
@@ -43,6 +43,7 @@ fn names_kept(body: Node<'_>) -> bool {
         || body.get("input").is_some_and(|input| input.children().any(|item| refers(item)))
 }
 
+/// Whether an item may be one that the provider keeps.
 fn refers(item: Node<'_>) -> bool {
     item.is_object() && item.get("id").is_some_and(|id| !id.is_null())
 }

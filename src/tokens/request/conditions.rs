@@ -5,10 +5,11 @@ use super::shape::RequestShape;
 use crate::values::call::conditions::CacheWrites;
 use crate::values::{Conditions, Modality, Region, ServiceTier};
 
-/// What the request asks for, on top of what the caller says: the dearer of both.
+/// Prices what the request asks for on top of what the caller says: the dearer of both.
 ///
-/// A cheaper word is not believed before the answer says so: no API that answers at once sells `batch`, and what asks
-/// for `flex` may be served as standard. `auto` is whatever the account has been set to, at most priority.
+/// A cheaper word is not believed before the answer says so. No API that answers at once
+/// sells `batch`, and a request for `flex` may be served as standard. `auto` is whatever
+/// the account has been set to, at most priority.
 pub(super) fn of(shape: &RequestShape, mut conditions: Conditions) -> Conditions {
     let speed = shape.speed.as_deref().and_then(faster);
     // A speed of the model's own is dearer than a place in the queue.
@@ -44,7 +45,7 @@ fn kinds(media: Media) -> impl Iterator<Item = Modality> {
     kinds.into_iter().filter_map(|(is_there, modality)| is_there.then_some(modality))
 }
 
-/// The same with a tier that is named beside the body, where it is dearer.
+/// The same with a tier that is named beside the body, if it is dearer.
 pub(crate) fn with_dearer(conditions: Conditions, word: &str) -> Conditions {
     match dearer(word) {
         Some(tier) if price(Some(tier)) > price(Some(conditions.tier())) => conditions.with_tier(tier),
@@ -57,6 +58,7 @@ pub(super) fn rank(word: &str) -> u8 {
     price(dearer(word))
 }
 
+/// The order of tiers by what they cost.
 fn price(tier: Option<ServiceTier>) -> u8 {
     match tier {
         None | Some(ServiceTier::Standard | ServiceTier::Batch | ServiceTier::Flex) => 0,
@@ -66,7 +68,7 @@ fn price(tier: Option<ServiceTier>) -> u8 {
     }
 }
 
-/// The tier that a word asks for, where it is dearer than the standard. A word that nobody here knows is: OpenAI's
+/// The tier that a word asks for, if it is dearer than the standard. A word that nobody here knows is: OpenAI's
 /// `scale`, Groq's `performance`, `auto`.
 fn dearer(word: &str) -> Option<ServiceTier> {
     match ServiceTier::named(word) {

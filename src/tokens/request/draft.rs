@@ -29,7 +29,7 @@ pub(super) struct Draft {
     is_opaque: bool,
     /// Whether every image is looked at in its own size.
     pub(super) looks_closest: bool,
-    /// How closely PDFs and films are looked at, where the body says it of all of them.
+    /// How closely PDFs and films are looked at, if the body says it of all of them.
     pub(super) looks: Option<Detail>,
     /// Tokens that are read and do not stand in the request.
     unseen: u64,
@@ -86,7 +86,7 @@ impl Draft {
         left.is_some()
     }
 
-    /// Begins a message; `framed` where the provider puts something around it.
+    /// Begins a message; `framed` if the provider puts something around it.
     pub(super) fn begin(&mut self, role: &str, framed: bool) {
         if self.takes(MESSAGE_BYTES) {
             self.message = Some(Message { role: CompactString::from(role), parts: Vec::new() });
@@ -102,7 +102,7 @@ impl Draft {
         }
     }
 
-    /// Ends it; one that is empty is left out where it says so.
+    /// Ends it; one that is empty is left out if it says so.
     pub(super) fn end(&mut self, even_if_empty: bool) {
         if let Some(message) = self.message.take()
             && (even_if_empty || !message.parts.is_empty())
@@ -111,7 +111,7 @@ impl Draft {
         }
     }
 
-    /// Ends it where it stands beside the conversation.
+    /// Ends it if it stands beside the conversation.
     pub(super) fn end_beside(&mut self) {
         if let Some(message) = self.message.take() {
             self.asides.extend(message.parts);

@@ -12,7 +12,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The bytes of base64 text, of either alphabet, broken into lines or not; `None` where it is something else.
+/// The bytes of base64 text, of either alphabet, broken into lines or not; `None` if it is something else.
 pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     let text = data(text)?;
     if let Ok(bytes) = LENIENT.decode(text) {

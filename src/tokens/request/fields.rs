@@ -37,7 +37,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// What a name stands for, in small letters and without strokes; `None` where it is not known.
+    /// What a name stands for, in small letters and without strokes; `None` if it is not known.
     pub(super) fn of(name: &str) -> Option<Self> {
         static FIELDS: LazyLock<Words<Field>> = LazyLock::new(|| words(&NAMES));
         FIELDS.get(name).copied()

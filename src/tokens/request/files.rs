@@ -1,7 +1,7 @@
 //! What is a file whose bytes stand in the request?
 //!
-//! A file is what its bytes and all words beside it agree on. Where two words contradict each other, where a second
-//! file or an address stands beside it, or where the bytes are not what they are said to be, nothing is believed.
+//! A file is what its bytes and all words beside it agree on. If two words contradict each other, if a second
+//! file or an address stands beside it, or if the bytes are not what they are said to be, nothing is believed.
 
 use super::draft::Draft;
 use super::encoded;
@@ -17,7 +17,7 @@ use crate::values::{Detail, Part};
 /// Files may stand as deep: `{document: {source: {bytes}}}`.
 const DEPTH_MAX: u8 = 3;
 
-/// Adds the one file that stands in an object, and what stands beside it; `false` where it cannot be told what it is.
+/// Adds the one file that stands in an object, and what stands beside it; `false` if it cannot be told what it is.
 /// `around` may say how closely to look at it; the fields of a part are read with the part.
 pub(super) fn read(draft: &mut Draft, value: Node<'_>, around: Node<'_>, is_part: bool) -> bool {
     let mut found = Found::default();
@@ -77,7 +77,7 @@ fn frames_each_second(places: [Node<'_>; 2]) -> u64 {
     most
 }
 
-/// The pages of a PDF, which nobody need say that it is where it begins with those words.
+/// The pages of a PDF. If no word says what the file is, its first bytes must.
 fn pages(text: &str, said: Said, detail: Detail) -> Option<Pages> {
     const BEGINNING: &str = "JVBERi0";
     if said == Said::Nothing && !encoded::data(text)?.starts_with(BEGINNING) {
@@ -115,6 +115,7 @@ enum Said {
 }
 
 impl<'d> Found<'d> {
+    /// Looks through an object for the one file in it.
     fn look(&mut self, value: Node<'d>, depth: u8) {
         for field in value.children().filter(|field| !field.is_empty()) {
             match Use::of(&field) {
@@ -136,6 +137,8 @@ impl<'d> Found<'d> {
         }
     }
 
+    /// Takes note of a word for the kind of the file; two that contradict each other make
+    /// it unknown.
     fn say(&mut self, kind: &str) {
         let said = Said::of(kind);
         let is_new = self.said == Said::Nothing || said == Said::Nothing || self.said == said;

@@ -23,9 +23,9 @@ pub(crate) struct Language {
     pub(super) wishes: &'static [&'static str],
     /// What the number of answers is called.
     pub(crate) choices: &'static [&'static str],
-    /// The limit to write where none stands: the object that it belongs into, and its name.
+    /// The limit to write if none stands: the object that it belongs into, and its name.
     pub(crate) written: Option<(Option<&'static str>, &'static str)>,
-    /// The words by which it switches reasoning off; all where there are none.
+    /// The words by which it switches reasoning off; all if there are none.
     pub(super) thinking: &'static [&'static str],
 }
 
@@ -58,13 +58,13 @@ impl Language {
         self
     }
 
-    /// The same, where those words only say what is wanted.
+    /// The same, if those words only say what is wanted.
     const fn wishing(mut self, words: &'static [&'static str]) -> Self {
         self.wishes = words;
         self
     }
 
-    /// The same, where nobody knows how to write a limit in.
+    /// The same, if nobody knows how to write a limit in.
     pub(super) const fn unwritten(mut self) -> Self {
         self.written = None;
         self
@@ -103,7 +103,7 @@ impl Language {
         self.at_top.then_some(body).into_iter().chain(inside)
     }
 
-    /// The language of a provider whose API is told by the body; `None` where it speaks several, or is not known.
+    /// The language of a provider whose API is told by the body; `None` if it speaks several, or is not known.
     pub(super) fn of_provider(provider: Option<&str>, body: &Map<String, Value>) -> Option<&'static Self> {
         let says = |field: &str| says(body, field);
         Some(match provider? {
@@ -241,7 +241,7 @@ pub(crate) static OPENAI_CHAT: Language =
     Language::flat(&["max_completion_tokens", "max_tokens"], &["n"]).thinking(&["reasoning_effort"]);
 /// The chat of others who speak like OpenAI: most take the old name only.
 pub(crate) static CHAT: Language = Language::flat(&["max_tokens", "max_completion_tokens"], &["n"]);
-/// The same where the new name is not read: what it asks for is written in under the old one.
+/// The same if the new name is not read: what it asks for is written in under the old one.
 pub(crate) static OLD_CHAT: Language =
     Language::flat(&["max_tokens"], &["n"]).wishing(&["max_completion_tokens"]);
 /// OpenAI's completions: of `best_of` answers all are billed.
@@ -271,7 +271,7 @@ pub(crate) static GEMINI: Language = Language::inside(
     &["candidateCount", "candidate_count"],
 )
 .thinking(&["google"]);
-/// All of them at once, where nobody knows which is spoken.
+/// All of them at once, if nobody knows which is spoken.
 pub(crate) static ANY: Language = Language {
     at_top: true,
     nested: &["inferenceConfig", "generationConfig", "generation_config", "options", "textGenerationConfig"],

@@ -16,8 +16,8 @@ use crate::Call;
 use crate::values::no_limit::OutputTerms;
 
 /// Lets a request ask for at most so many output tokens of each answer: every limit in it that its provider
-/// reads is lowered, and one is added in the provider's own words where it has none. False where there are none,
-/// or where its own thinking must stay below.
+/// reads is lowered, and one is added in the provider's own words if it has none. False if there are none,
+/// or if its own thinking must stay below.
 pub(crate) fn limit_output(body: &mut Map<String, Value>, provider: Option<&str>, tokens: u64) -> bool {
     let known = Language::of_provider(provider, body);
     let own = known.unwrap_or_else(|| by_shape(body));
@@ -100,7 +100,7 @@ fn thinking(body: &Map<String, Value>) -> u64 {
     language::THINKING.iter().filter_map(|path| inside(path)).max().unwrap_or(0)
 }
 
-/// Lowers every limit that stands there. One that bounds nothing is written anew, and is a limit from then on where
+/// Lowers every limit that stands there. One that bounds nothing is written anew, and is a limit from then on if
 /// `own`, the language that the body looks to be in, has it.
 fn lower(
     settings: &mut Map<String, Value>,

@@ -26,7 +26,7 @@ const fn inside(objects: &'static [&'static str], limits: &'static [&'static str
     Language::inside(objects, limits, &[]).unwritten()
 }
 
-/// The language of that model; `None` where its name, an ARN of one's own, tells no maker.
+/// The language of that model; `None` if its name, an ARN of one's own, tells no maker.
 pub(crate) fn of_model(model: &str) -> Option<&'static Language> {
     let mut parts = model.split(['.', '/', ':']);
     let is = |start: &str| model.split(['.', '/', ':']).any(|part| part.starts_with(start));

@@ -40,6 +40,7 @@ pub(super) fn image_of(value: Node<'_>) -> Part {
     }
 }
 
+/// The image inside an object, at most three deep, and how closely it is looked at.
 fn sized(value: Node<'_>, around: Option<Detail>) -> Part {
     let mut looked = around;
     let mut at = Some(value);
@@ -56,6 +57,7 @@ fn sized(value: Node<'_>, around: Option<Detail>) -> Part {
     looked_at(data.map_or(Part::Image, |data| pixels::image(&data)), looked)
 }
 
+/// The image, looked at so closely.
 fn looked_at(image: Part, detail: Option<Detail>) -> Part {
     match (image, detail) {
         (Part::Picture(picture), Some(detail)) => Part::Picture(Picture { detail, ..picture }),
@@ -130,6 +132,7 @@ fn field_of_part(value: Node<'_>, source: Node<'_>) -> bool {
     value.at() == source.at()
 }
 
+/// A file whose bytes stand in the request, or one that cannot be counted.
 fn elsewhere(draft: &mut Draft, value: Node<'_>, is_part: bool) {
     if files::read(draft, value, value, is_part) {
         return;

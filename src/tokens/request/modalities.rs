@@ -4,7 +4,7 @@ use super::draft::Media;
 use super::name::Name;
 use crate::tokens::document::Node;
 
-/// The kinds of content that the request names for its answer; `None` where it says nothing of them.
+/// The kinds of content that the request names for its answer; `None` if it says nothing of them.
 ///
 /// OpenAI and OpenRouter name them in `modalities`, Google in `responseModalities` among its settings or, for
 /// interactions, beside them. Of two lists all counts.

@@ -28,7 +28,7 @@ impl<'d> Name<'d> {
         Self::Folded(letters, length)
     }
 
-    /// The name; nothing where it is none that is known.
+    /// The name; empty for one that is longer than any known name.
     pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Written(name) => name,

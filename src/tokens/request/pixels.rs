@@ -4,7 +4,7 @@ use super::encoded::{self, is_image_kind};
 use crate::tokens::bytes;
 use crate::values::{Detail, Part, Picture};
 
-/// An image by its base64 text or its address: sized where its header tells the size; [`Part::Opaque`] where it is a
+/// An image by its base64 text or its address: sized if its header tells the size; [`Part::Opaque`] if it is a
 /// film, a sound or a document by what it says or by its first bytes.
 pub(super) fn image(text: &str) -> Part {
     if encoded::data_url(text).is_some_and(|(kind, _)| !is_image_kind(kind)) {
@@ -57,7 +57,7 @@ fn base64(text: &str) -> &str {
 /// A size stands in the first bytes, in a photograph behind its preview.
 const HEAD_BYTES: usize = 256 * 1024;
 
-/// The first bytes of base64 text; none where it is something else.
+/// The first bytes of base64 text; none if it is something else.
 fn decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut bits = 0_u32;

@@ -29,6 +29,7 @@ pub(super) fn format(draft: &mut Draft, value: Node<'_>) {
     schema(draft, value);
 }
 
+/// The schema inside an API's envelope. OpenAI shows its description in front of it.
 fn around(draft: &mut Draft, value: Node<'_>) {
     // Its name and whether it is strict are not shown to the model.
     let described = value.get("description").and_then(|text| text.text()).unwrap_or_default();

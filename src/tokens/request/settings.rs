@@ -95,7 +95,7 @@ pub(super) fn text(body: Node<'_>, names: &[&str]) -> Option<CompactString> {
     names.iter().find_map(|field| body.get(field)).and_then(word)
 }
 
-/// The largest limit in that language; `None` where there is none, or one that bounds nothing.
+/// The largest limit in that language; `None` if there is none, or one that bounds nothing.
 pub(super) fn output_tokens_max(body: Node<'_>, language: &'static Language) -> Option<u64> {
     // Which of two fields a provider reads is its own affair: the larger is held.
     let limits = settings(body, language, language.limits);
@@ -170,7 +170,7 @@ pub(super) fn looks_closest(body: Node<'_>) -> bool {
     words.into_iter().any(|word| !word.is_null() && word.switch() != Some(false))
 }
 
-/// How closely Google's models look at PDFs and films, where the settings say so.
+/// How closely Google's models look at PDFs and films, if the settings say so.
 pub(super) fn looks(body: Node<'_>) -> Option<Detail> {
     let settings = body.children().filter(|field| Name::of(field).as_str() == "generationconfig");
     std::iter::once(body).chain(settings).filter_map(detail).max_by_key(|detail| closeness(*detail))

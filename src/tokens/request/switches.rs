@@ -45,7 +45,7 @@ fn searches(options: Node<'_>) -> u64 {
     }
 }
 
-/// Alibaba's search: one for each request, but where an agent searches as often as it likes.
+/// Alibaba's search: one for each request, unless an agent searches as often as it likes.
 fn by_strategy(around: Node<'_>) -> Option<u64> {
     let strategy = around.get("search_options").and_then(|options| options.get("search_strategy")?.text());
     (!strategy.is_some_and(|strategy| strategy.contains("agent"))).then_some(1)
@@ -60,7 +60,7 @@ fn sources(uses: &mut Uses, field: Node<'_>) {
     add(uses, Meter::WebSearch, Some(most));
 }
 
-/// OpenRouter's plugins. Its own reader of files is billed by the page where it recognises letters.
+/// OpenRouter's plugins. Its own reader of files is billed by the page if it recognises letters.
 fn plugins(uses: &mut Uses, list: Node<'_>) {
     if list.kind() != Kind::Array {
         return;
@@ -74,7 +74,7 @@ fn plugins(uses: &mut Uses, list: Node<'_>) {
     }
 }
 
-/// The largest size of a search that is asked for, in the options of a request or in a tool; `None` where none is.
+/// The largest size of a search that is asked for, in the options of a request or in a tool; `None` if none is.
 pub(super) fn search_context(body: Node<'_>) -> Option<SearchContext> {
     let options = body.children().filter(|field| Name::of(field).as_str() == "websearchoptions");
     let tools = body.children().filter(|field| Name::of(field).as_str() == "tools");

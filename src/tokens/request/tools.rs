@@ -45,6 +45,7 @@ pub(super) fn switched(draft: &mut Draft, field: Node<'_>) {
     draft.tool(format!("{{\"type\":\"{name}\",\"options\":{}}}", field.json()));
 }
 
+/// Adds one item of a list of tools, which with Google is a list of functions.
 fn tool(draft: &mut Draft, item: Node<'_>) {
     if !item.is_object() {
         return draft.tool(item.json());

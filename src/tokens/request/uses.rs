@@ -56,7 +56,7 @@ pub(super) fn each_tool(list: Node<'_>, each: &mut dyn FnMut(Node<'_>)) {
     }
 }
 
-/// The smaller of what bounds one tool and what bounds all of them together, where either does.
+/// The smaller of what bounds one tool and what bounds all of them together, if either does.
 pub(super) fn fewer(own: Option<u64>, calls: Option<u64>) -> Option<u64> {
     match (own, calls) {
         (Some(own), Some(calls)) => Some(own.min(calls)),
@@ -96,14 +96,14 @@ pub(super) fn heeds_uses(item: Node<'_>, kind: &str) -> bool {
     })
 }
 
-/// How often a tool may be used at most, where it says so; nothing where a word for it cannot be read.
+/// How often a tool may be used at most, if it says so; nothing if a word for it cannot be read.
 pub(super) fn uses_at_most(item: Node<'_>) -> Option<u64> {
     let said = item.children().filter(|field| Name::of(field).as_str() == "maxuses");
     let said = said.map(|uses| whole_text(uses.raw()));
     said.reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other))).flatten()
 }
 
-/// The fee of a tool of that kind, where it has one.
+/// The fee of a tool of that kind, if it has one.
 pub(super) fn of_kind(kind: &str, tool: Node<'_>) -> Option<Meter> {
     let kind = kind.rsplit(':').next().unwrap_or(kind);
     Some(match kind {

@@ -11,7 +11,7 @@
 //! token of its own depends on the last token only if both together are two or three
 //! characters long.
 //!
-//! For example, `ab` behind a word that has ended, where `ab` is a token: `a` alone is a
+//! For example, `ab` behind a word that has ended, if `ab` is a token: `a` alone is a
 //! cut of one. `b` as a token of its own would leave the pair `a`, `b`, which is a token:
 //! forbidden. `ab` as one token is allowed: one. If `ab` is no token, `b` may stand alone,
 //! and the bound is two.
@@ -88,9 +88,16 @@ impl Cuts {
         let triple = if two_back == UNKNOWN { None } else { self.facts.is_triple(two_back, one_back, byte) };
         let unless = |is_token: bool, tokens: i64| if is_token { NEVER } else { tokens };
         let is_triple = triple == Some(true);
+        // The character alone. It may follow a token of one character unless the two are a
+        // token, one of two unless all three are, and any longer one.
         let one = self.last.more.max(unless(is_pair, self.last.one)).max(unless(is_triple, self.last.two));
+        // One token with the character before it, if the two are one. It may follow a token
+        // of one character unless all three are a token. Of four characters nothing is
+        // known, so any longer one is allowed.
         let two = self.before.more.max(self.before.two).max(unless(is_triple, self.before.one));
         let two = unless(is_known && !is_pair, two);
+        // A longer token: of three characters if these may be one, or of more, of which
+        // nothing is known.
         let more = unless(triple == Some(false), self.third).max(self.fourth);
         self.fourth = self.fourth.max(self.third);
         self.third = self.before.most();

@@ -183,7 +183,7 @@ impl Facts {
     ///
     /// Every way to cut its bytes into tokens was tried, but for those with two neighbours that are one token
     /// together, because a vocabulary joins them. A token that holds only a part of the character and goes on
-    /// beyond it allows more, where the text around really is that token.
+    /// beyond it allows more, if the text around really is that token.
     pub(super) fn begin(&self, text: &[u8], at: usize, character: char) -> u64 {
         let number = u32::from(character);
         let index = if PICTURES.contains(&number) {

@@ -9,7 +9,7 @@
 use super::length::{Clip, milliseconds};
 use crate::tokens::bytes::big;
 
-/// By the longest of all its tables; `None` where the times stand elsewhere: in fragments, or packed.
+/// By the longest of all its tables; `None` if the times stand elsewhere: in fragments, or packed.
 pub(super) fn clip(bytes: &[u8]) -> Option<Clip> {
     let mut found = Found::default();
     found.walk(bytes, 0)?;

@@ -19,7 +19,7 @@ pub(super) fn length_ms(bytes: &[u8]) -> Option<u64> {
     Some(milliseconds(said, rate)?.max(found))
 }
 
-/// By the fourth bits of the third byte, where they say it; the header's own where they say that.
+/// By the fourth bits of the third byte, if they say it; the header's own if they say that.
 const RATES: [u64; 12] =
     [u64::MAX, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000];
 /// Where it stands elsewhere.

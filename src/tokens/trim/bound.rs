@@ -15,6 +15,7 @@ use crate::tokens::document::Document;
 pub(super) struct Bound(Vec<usize>);
 
 impl Bound {
+    /// Finds the signed thoughts of a request; none, if its API does not mind a gap.
     pub(super) fn read(document: &Document<'_>, items: &[Item<'_>], model: &str) -> Self {
         let body = document.root();
         let binding = body.get("thinking").and_then(|thinking| thinking.get("block_binding"));
@@ -28,7 +29,7 @@ impl Bound {
         Self(signed.map(|(index, _)| index).collect())
     }
 
-    /// The fewest of `parts`, but no fewer than so many, that leave no such thought behind a gap; `None` where all do.
+    /// The fewest of `parts`, but no fewer than so many, that leave no such thought behind a gap; `None` if all do.
     pub(super) fn sound(&self, parts: &[Span], least: usize) -> Option<usize> {
         let before = |index: usize| self.0.partition_point(|signed| *signed < index);
         let (mut gap, mut gone) = (usize::MAX, 0_usize);

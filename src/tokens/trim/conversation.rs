@@ -1,4 +1,10 @@
 //! Which turns does a request's conversation have, and what is it without some of them?
+//!
+//! A turn begins with a message of the user that does not follow another one. For the
+//! messages system, user, assistant, user, user, assistant: the system's belongs to the
+//! first turn and is kept, 0 to 2 are the first turn, 3 to 5 the second. If a call of the
+//! first turn is answered in the second, both are one: an API refuses a result without its
+//! call.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -21,10 +27,11 @@ pub(super) type Span = Range<usize>;
 pub(super) struct Conversation<'d> {
     pub(super) items: Vec<Item<'d>>,
     pub(super) links: Links,
-    /// Messages from the beginning of a turn to that of the next; the first begins at 0. None, where nobody asks.
+    /// Messages from the beginning of a turn to that of the next; the first begins at 0. None, if nobody asks.
     pub(super) turns: Vec<Turn>,
 }
 
+/// A message, and the part that it plays.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item<'d> {
     pub(super) node: Node<'d>,
@@ -35,7 +42,7 @@ pub(super) struct Item<'d> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Turn {
     pub(super) items: Range<usize>,
-    /// How often the user asked in it: more than once, where calls and their results lie in several.
+    /// How often the user asked in it: more than once, if calls and their results lie in several.
     pub(super) count: usize,
     /// It holds what must not be left out.
     pub(super) is_pinned: bool,
@@ -50,6 +57,10 @@ pub(super) const LISTS: [(&str, List); 3] =
     [("messages", List::Messages), ("contents", List::Contents), ("input", List::Input)];
 
 impl<'d> Conversation<'d> {
+    /// Reads the conversation of a request.
+    ///
+    /// What is not known here is refused and not guessed: leaving out half of something
+    /// would change what the request asks.
     pub(super) fn read(document: &'d Document<'_>) -> Result<Self, Error> {
         let (list, kind) = list(document)?;
         if list.kind() != Kind::Array || list.is_cut() {
@@ -107,7 +118,7 @@ impl<'d> Conversation<'d> {
         runs
     }
 
-    /// What somebody is told who wants to know what is missing.
+    /// Reports what is missing, for whoever asked for the trim.
     pub(super) fn told(&self, parts: &[Span], how: Trim, before: Estimate, after: Estimate) -> Trimmed {
         let indices: Vec<usize> = self.runs(parts).into_iter().flatten().collect();
         let mut tools: Vec<CompactString> = Vec::new();
@@ -158,7 +169,7 @@ fn list<'d>(document: &'d Document<'_>) -> Result<(Node<'d>, List), Error> {
     }
 }
 
-/// Whether a body is in Anthropic's language, as far as it shows: where else it is taken for one, less is left out.
+/// Whether a body is in Anthropic's language, as far as it shows: if another is taken for one, less is left out.
 fn is_anthropics(document: &Document<'_>) -> bool {
     let body = document.root();
     let model = body.get("model").and_then(|model| model.text());
@@ -214,10 +225,12 @@ fn joined(turns: Vec<Turn>, links: &Links) -> Vec<Turn> {
     joined
 }
 
+/// The error of a conversation that is not known here.
 fn unsupported(problem: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("request: cannot be trimmed: {problem}"))
 }
 
+/// The error of a body that can be read in two ways, or in none.
 fn unreadable(problem: &str) -> Error {
     Error::new(ErrorKind::Unreadable, format!("request: {problem}"))
 }

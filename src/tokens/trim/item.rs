@@ -1,4 +1,8 @@
 //! What is a message of a conversation, as far as leaving it out goes?
+//!
+//! Each dialect says the same in its own way: a result is a message of the role `tool`, a
+//! part of a user's message, or an item of its own. The part that a message plays is all
+//! that the trim needs to know, and a message whose part is not known stops the trim.
 
 use std::borrow::Cow;
 
@@ -31,7 +35,7 @@ pub(super) enum List {
     Input,
 }
 
-/// What an item plays; `None` where its role or its form is not known here.
+/// What an item plays; `None` if its role or its form is not known here.
 pub(super) fn part_of(item: Node<'_>, list: List) -> Option<Part> {
     let role = item.get("role").filter(|role| !role.is_null());
     let Some(role) = role else {
@@ -64,6 +68,7 @@ fn of_kind(kind: &str) -> Option<Part> {
     })
 }
 
+/// What a user's message plays: the user's words, results of tools, or both, which stays.
 fn of_user(item: Node<'_>) -> Part {
     let (mut results, mut words) = (false, false);
     for part in parts(item) {
@@ -127,6 +132,7 @@ pub(super) fn is_signed(item: Node<'_>) -> bool {
     thoughts(item).any(is_signed)
 }
 
+/// The thoughts of a message, as its API or a router to it writes them.
 fn thoughts<'d>(item: Node<'d>) -> impl Iterator<Item = Node<'d>> {
     let is_thought = |part: &Node<'_>| {
         part.get("reasoningContent").is_some()

@@ -1,4 +1,9 @@
 //! Which results answer which calls?
+//!
+//! A call and its result must go or stay together, and the id tells which belong to which.
+//! Ids are read in the order of the conversation, so an id that is used again means the
+//! latest call. A result of which nobody knows the call is an orphan: no round that holds
+//! one may go.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,7 +18,7 @@ use crate::tokens::document::{Kind, Node};
 pub(super) struct Call {
     /// The message that it stands in.
     pub(super) item: usize,
-    /// The last message that answers it; `None` where none is known to.
+    /// The last message that answers it; `None` if none is known to.
     pub(super) answered: Option<usize>,
     /// Whether it bears an id, by which a result can be told.
     pub(super) has_id: bool,
@@ -28,13 +33,14 @@ pub(super) struct Links {
     pub(super) orphans: Vec<usize>,
 }
 
-/// The calls that are open, by their ids: the latest, where an id is used again.
+/// The calls that are open, by their ids: the latest, if an id is used again.
 type Open<'d> = HashMap<Cow<'d, str>, usize>;
 
 /// No API takes longer names of tools.
 const NAME_BYTES: usize = 128;
 
 impl Links {
+    /// Finds all calls of a conversation and the results that answer them, in one pass.
     pub(super) fn read<'d>(items: impl Iterator<Item = (Node<'d>, Part)>) -> Self {
         let (mut links, mut open) = (Self::default(), Open::new());
         for (index, (node, part)) in items.enumerate() {
@@ -47,6 +53,7 @@ impl Links {
         links
     }
 
+    /// Finds the calls in a message of the model, in whichever dialect.
     fn calls_in<'d>(&mut self, open: &mut Open<'d>, index: usize, node: Node<'d>) {
         let listed = node.get("tool_calls").filter(|list| list.kind() == Kind::Array);
         for call in listed.into_iter().flat_map(|list| list.children()) {
@@ -68,6 +75,7 @@ impl Links {
         }
     }
 
+    /// Adds a call, under each of its ids.
     fn call<'d>(
         &mut self,
         open: &mut Open<'d>,
@@ -89,6 +97,7 @@ impl Links {
         });
     }
 
+    /// Finds the results in a message.
     fn results_in(&mut self, open: &Open<'_>, index: usize, node: Node<'_>) {
         const OF_MESSAGE: [&str; 3] = ["tool_call_id", "call_id", "approval_request_id"];
         const OF_PART: [&str; 3] = ["tool_use_id", "toolUseId", "id"];
@@ -101,6 +110,8 @@ impl Links {
         }
     }
 
+    /// Marks the call of that id as answered here; without such a call the result is an
+    /// orphan.
     fn result(&mut self, open: &Open<'_>, index: usize, id: Option<Cow<'_, str>>) {
         let Some(id) = id else { return };
         match open.get(&id).and_then(|call| self.calls.get_mut(*call)) {

@@ -51,7 +51,8 @@ fn outward(spans: Vec<Span>) -> Vec<Span> {
 /// What the model said and called in one answer, with the results behind it.
 struct Round {
     items: Span,
-    /// It holds a thought, which the calls of later rounds without one may have come from.
+    /// It holds a thought, from which the calls of later rounds without a thought may have
+    /// come.
     thinks: bool,
     may_go: bool,
 }

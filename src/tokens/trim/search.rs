@@ -81,6 +81,7 @@ fn guess(above: Measured, below: Measured, limit: u64) -> usize {
     let wanted = u128::from(above.tokens.saturating_sub(limit));
     let span = u128::from(above.tokens.saturating_sub(below.tokens)).max(1);
     let parts = u128::try_from(below.count.saturating_sub(above.count)).unwrap_or(u128::MAX);
+    // Rounded up: if all parts are of one size, this is the answer.
     let more = wanted.saturating_mul(parts).div_ceil(span);
     let more = usize::try_from(more).unwrap_or(usize::MAX);
     let first = above.count.saturating_add(1);

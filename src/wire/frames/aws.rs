@@ -78,7 +78,7 @@ impl AwsFrames {
     }
 }
 
-/// The length of a frame and of its headers, where they can be.
+/// The length of a frame and of its headers, if they can be.
 fn lengths(prelude: &[u8]) -> Option<(usize, usize)> {
     let number = |at: usize| {
         let bytes = prelude.get(at..at.checked_add(4)?)?;

@@ -56,7 +56,7 @@ const FAMILIES: [(&str, &str); 10] = [
     ("ratelimit-", ""),
 ];
 
-/// What that header is about; `None` where it is not about limits.
+/// What that header is about; `None` if it is not about limits.
 pub(super) fn read(header: &str) -> Option<Meaning> {
     if header.len() > NAME_BYTES_MAX || !header.is_ascii() {
         return None;

@@ -34,7 +34,7 @@ pub(super) enum Wait {
 }
 
 impl Wait {
-    /// The instant at which it ends; `None` where that is more than a year away.
+    /// The instant at which it ends; `None` if that is more than a year away.
     pub(super) fn after(self, received_at: Timestamp) -> Option<Timestamp> {
         let end = match self {
             Self::For(span) => received_at + span,
