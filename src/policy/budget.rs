@@ -3,12 +3,21 @@
 use compact_str::CompactString;
 
 use super::Tiers;
-use super::guardrail::never_binds;
+use super::filter::Filter;
+use super::guardrail::{Around, Guardrail};
 use crate::pricing::Asked;
 use crate::values::{Caps, ScopeKind, TierAction, Unit, name};
 use crate::{Call, Error, Scope, Usd, Window};
 
-/// A limit on what a level, or each level of a kind, may spend in a window.
+/// A limit on what a scope, or each scope of a kind, may spend in a window.
+///
+/// A budget's `id` is the name of its books. Whoever changes the limit, the tiers or the guardrail keeps the id, and what was
+/// spent stays spent; a new id begins with nothing spent. So do not put the figure into the id: `search-500` would tell
+/// people wrong after the first raise.
+///
+/// All budgets that bind a call must have room, and are held together or not at all. A budget without models, providers and
+/// tags binds every call of its scope; one that names a model no call can bear is an error of [`Policy::new`](super::Policy::new),
+/// not a limit that nobody meets.
 ///
 /// # Example: a team's month with a daily guardrail
 /// ```
@@ -22,6 +31,22 @@ use crate::{Call, Error, Scope, Usd, Window};
 ///
 /// let negative = Budget::usd("wrong", Scope::team("search")?, Usd::from_nanos(-1), Window::month());
 /// assert_eq!(Policy::new([negative]).unwrap_err().to_string(), "budget wrong: limit: -0.000000001 is below zero");
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+///
+/// # Example: each user has a budget of one's own
+/// ```
+/// use token_budget::call::ScopeKind;
+/// use token_budget::time::Timestamp;
+/// use token_budget::{Budget, Call, Policy, Usd, Window};
+///
+/// let policy = Policy::new([Budget::each_usd("users", ScopeKind::User, Usd::dollars(5), Window::day())])?;
+/// let account = |user: &str| -> Result<String, token_budget::Error> {
+///     let binding = policy.bind(&Call::new("gpt-4o").user(user), Timestamp::EPOCH)?;
+///     Ok(binding.bound[0].account.to_string())
+/// };
+/// assert_eq!(account("ada")?, "user/ada: users (USD, day)");
+/// assert_eq!(account("grace")?, "user/grace: users (USD, day)"); // what Ada spends is not Grace's
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -55,49 +80,35 @@ pub(crate) struct OfRun {
 }
 
 /// Whom a budget binds.
+///
+/// A scope with a budget of its own and a template for its kind is bound by both: a template cannot be escaped by naming
+/// somebody. To give one user more than the others, raise that user by an [`Exemption`](super::Exemption) without an end,
+/// or give the group a budget instead of a template.
+///
+/// # Example: the template and the one budget both bind
+/// ```
+/// use token_budget::call::ScopeKind;
+/// use token_budget::policy::Selector;
+/// use token_budget::time::Timestamp;
+/// use token_budget::{Budget, Call, Policy, Scope, Usd, Window};
+///
+/// let all = Budget::each_usd("users", ScopeKind::User, Usd::dollars(5), Window::day());
+/// let ada = Budget::usd("ada", Scope::user("ada")?, Usd::dollars(3), Window::day());
+/// assert_eq!(all.selector(), &Selector::Each(ScopeKind::User));
+///
+/// let policy = Policy::new([all, ada])?;
+/// let binding = policy.bind(&Call::new("gpt-4o").user("ada"), Timestamp::EPOCH)?;
+/// let mut ceilings: Vec<_> = binding.bound.iter().map(|bound| bound.ceiling).collect();
+/// ceilings.sort();
+/// assert_eq!(ceilings, [3_000_000_000, 5_000_000_000]); // nano-dollars: three dollars are the most
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Selector {
     /// That one level.
     Scope(Scope),
     /// Each level of that kind, with a budget of its own from its first call on.
     Each(ScopeKind),
-}
-
-/// A shorter window inside a budget's own, with a limit that may be landed on but not passed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Guardrail {
-    pub(crate) limit: i64,
-    pub(crate) window: Window,
-}
-
-/// Which calls a budget selects beside its scope. Empty selects all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Filter {
-    pub(crate) models: Vec<CompactString>,
-    pub(crate) providers: Vec<CompactString>,
-    pub(crate) tags: Vec<(CompactString, CompactString)>,
-}
-
-impl Filter {
-    /// A name that no call can bear selects nothing, which nobody means.
-    fn check(&self) -> Result<(), Error> {
-        for (field, names) in [("models", &self.models), ("providers", &self.providers)] {
-            names.iter().try_for_each(|text| name::check(field, name::problem_of_model(text)))?;
-            if let Some(pattern) = names.iter().find(|text| text.contains('*')) {
-                let instead =
-                    "is a pattern, which binds no call; name each model or provider, or none for all";
-                return Err(Error::invalid(field, format!("{pattern:?} {instead}")));
-            }
-            if let Some(blank) = names.iter().find(|text| text.is_empty() || text.trim() != text.as_str()) {
-                return Err(Error::invalid(
-                    field,
-                    format!("{blank:?} is empty, or begins or ends with a blank"),
-                ));
-            }
-        }
-        let tags = self.tags.iter().flat_map(|(key, value)| [key, value]);
-        tags.into_iter().try_for_each(|text| name::check("tags", name::problem_of_tag(text)))
-    }
 }
 
 /// Whether a budget of that id is one of a run's own lines: `run`, `run tokens`, and so on.
@@ -178,8 +189,28 @@ impl Budget {
 
     /// Lets no shorter window, a day inside a month, spend more than `limit`.
     ///
+    /// A month's budget alone may be gone on its first day. A guardrail bounds what a runaway loop can spend before somebody
+    /// wakes up, and it is no second budget: it has no tiers, may be landed on, and an exemption raises it with its budget.
+    ///
     /// One that could never refuse first, because the budget itself stops below it, is an error of
     /// [`Policy::new`](super::Policy::new).
+    ///
+    /// # Example: a day may take $75 of a month's $500
+    /// ```
+    /// use token_budget::time::Timestamp;
+    /// use token_budget::{Budget, Call, Policy, Scope, Usd, Window};
+    ///
+    /// let month = || Ok::<_, token_budget::Error>(Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month()));
+    /// let policy = Policy::new([month()?.guardrail(Usd::dollars(75), Window::day())])?;
+    /// let binding = policy.bind(&Call::new("m").team("search"), Timestamp::EPOCH)?;
+    /// let lines: Vec<_> = binding.bound.iter().map(|bound| (bound.window.to_string(), bound.ceiling)).collect();
+    /// assert_eq!(lines, [("day".into(), 75_000_000_000), ("month".into(), 500_000_000_000)]); // nano-dollars
+    ///
+    /// // The month stops at $500 first, so that a day of $500 is no limit.
+    /// let idle = Policy::new([month()?.guardrail(Usd::dollars(500), Window::day())]).unwrap_err();
+    /// assert!(idle.to_string().starts_with("budget search: guardrail: never binds"), "{idle}");
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     #[must_use]
     pub fn guardrail(mut self, limit: Usd, window: Window) -> Self {
         self.guardrail = Some(Guardrail { limit: limit.nanos(), window });
@@ -292,7 +323,6 @@ impl Budget {
         &self.channels
     }
 
-    /// Whether the id belongs to lines that no policy names: a run's own, and those of exemptions and of unbound calls.
     /// Whether it is a line of that run, and the run only observes.
     pub(crate) fn is_observed_run(&self, scope: &Scope) -> bool {
         self.observe
@@ -300,6 +330,7 @@ impl Budget {
             && matches!(&self.selector, Selector::Scope(own) if own == scope)
     }
 
+    /// Whether the id belongs to lines that no policy names: a run's own, and those of exemptions and of unbound calls.
     pub(crate) fn has_reserved_id(&self) -> bool {
         is_run_line(&self.id) || self.id.starts_with(EXEMPTION_PREFIX) || self.id == UNBOUND
     }
@@ -332,45 +363,27 @@ impl Budget {
         if self.caps.usd.is_some_and(Usd::is_negative) {
             return Err(wrong(Error::invalid("per_call.usd", "is below zero")));
         }
-        match &self.guardrail {
-            Some(_) if self.unit != Unit::Usd => Err(wrong(Error::invalid(
-                "guardrail",
-                format!("is in dollars, the budget counts {}", self.unit),
-            ))),
-            Some(guardrail) if guardrail.window == self.window => {
-                Err(wrong(Error::invalid("guardrail", "has the budget's own window")))
-            }
-            Some(guardrail) => self.check_guardrail(guardrail).map_err(wrong),
-            None => Ok(()),
-        }
-    }
-
-    /// Refuses a guardrail that is never the first to refuse: whoever wrote it believes in a limit that is none.
-    fn check_guardrail(&self, guardrail: &Guardrail) -> Result<(), Error> {
-        let Some(limit) = self.limit else { return Ok(()) };
-        let stop = self.tiers.ceiling(limit)?;
-        if !never_binds(guardrail, stop, &self.window) {
-            return Ok(());
-        }
-        let (most, stop) = (self.unit.show(guardrail.limit), self.unit.show(stop));
-        let (inner, outer) = (&guardrail.window, &self.window);
-        let problem = format!(
-            "never binds: the budget stops at {stop} in a window of {outer}, before {most} can be spent in one of \
-             {inner}; lower the guardrail, or leave it out"
-        );
-        Err(Error::invalid("guardrail", problem))
+        let Self { unit, limit, tiers, window, .. } = self;
+        let around = Around { unit, limit: *limit, tiers, window };
+        self.guardrail.as_ref().map_or(Ok(()), |guardrail| guardrail.check(&around)).map_err(wrong)
     }
 
     /// Whether the call's model, provider and tags are among those this budget selects.
     pub(crate) fn selects(&self, call: &Call, asked: Asked<'_>) -> bool {
-        let filter = &self.filter;
-        (filter.models.is_empty() || filter.models.iter().any(|model| asked.is_named(model)))
-            && (filter.providers.is_empty() || filter.providers.iter().any(|name| asked.is_sold_by(name)))
-            && filter.tags.iter().all(|(key, value)| call.tag_value(key) == Some(value))
+        self.filter.selects(call, asked)
     }
 
     pub(crate) fn has_degrade(&self) -> bool {
         self.tiers.as_slice().iter().any(|tier| tier.action == TierAction::Degrade)
+    }
+}
+
+impl Selector {
+    pub(crate) fn kind(&self) -> &ScopeKind {
+        match self {
+            Self::Scope(scope) => scope.kind(),
+            Self::Each(kind) => kind,
+        }
     }
 }
 

@@ -8,8 +8,15 @@ use crate::{Error, Event, Scope};
 
 /// A temporary raise of a scope's limits, with who asked, who approved, and why.
 ///
-/// It counts from its first instant to just before its last, once, however
-/// often it is given; afterwards the old limit is back by itself.
+/// An exemption counts from its first instant to just before its last, once, however often it is given; afterwards the old
+/// limit is back by itself. What was spent under the raise stays spent: a month that ends its exemption at $600 of $500 admits
+/// nothing more until it resets.
+///
+/// It raises every budget of its scope in its unit, guardrails too, unless it names [budgets](Self::budget). One
+/// [for a use case](Self::for_use_case) is another thing: a budget of its own, from which calls of that use case are charged
+/// while it has room.
+///
+/// It must say why, and who asked or approved: whoever reads the journal next year was not in the room.
 ///
 /// # Example: the day of the launch
 /// ```
@@ -72,6 +79,24 @@ impl Exemption {
     }
 
     /// An emergency override: unblocks a hard stop at once. It must name its approver.
+    ///
+    /// It decides as any other exemption does. What differs is the paper: nobody approves an emergency by silence.
+    ///
+    /// # Example: without an approver it is refused
+    /// ```
+    /// use token_budget::policy::Exemption;
+    /// use token_budget::usage::Unit;
+    /// use token_budget::{Policy, Scope, Usd};
+    ///
+    /// let raise = Usd::dollars(50).nanos();
+    /// let override_now = Exemption::emergency("incident-7", Scope::team("search")?, Unit::Usd, raise)
+    ///     .requested_by("ada")
+    ///     .because("the incident is not over");
+    /// let refused = Policy::default().with_exemption(override_now.clone()).unwrap_err();
+    /// assert!(refused.to_string().contains("names who approved it"), "{refused}");
+    /// assert!(Policy::default().with_exemption(override_now.approved_by("grace")).is_ok());
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     pub fn emergency(id: impl Into<CompactString>, scope: Scope, unit: Unit, raise: i64) -> Self {
         Self { emergency: true, ..Self::new(id, scope, unit, raise) }
     }

@@ -1,14 +1,53 @@
 //! Can a guardrail ever bind before the budget that it guards?
 
-use super::budget::Guardrail;
-use crate::Window;
-use crate::values::Timestamp;
+use super::Tiers;
+use crate::values::{Timestamp, Unit};
+use crate::{Error, Window};
+
+/// A shorter window inside a budget's own, with a limit that may be landed on but not passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Guardrail {
+    pub(crate) limit: i64,
+    pub(crate) window: Window,
+}
+
+/// The budget around a guardrail, as far as it decides which of both can refuse first.
+pub(super) struct Around<'a> {
+    pub(super) unit: &'a Unit,
+    pub(super) limit: Option<i64>,
+    pub(super) tiers: &'a Tiers,
+    pub(super) window: &'a Window,
+}
+
+impl Guardrail {
+    /// Refuses one that is never the first to refuse: whoever wrote it believes in a limit that is none.
+    pub(super) fn check(&self, budget: &Around<'_>) -> Result<(), Error> {
+        let wrong = |problem: String| Err(Error::invalid("guardrail", problem));
+        if *budget.unit != Unit::Usd {
+            return wrong(format!("is in dollars, the budget counts {}", budget.unit));
+        }
+        if self.window == *budget.window {
+            return wrong("has the budget's own window".to_owned());
+        }
+        let Some(limit) = budget.limit else { return Ok(()) };
+        let stop = budget.tiers.ceiling(limit)?;
+        if !never_binds(self, stop, budget.window) {
+            return Ok(());
+        }
+        let (most, stop) = (budget.unit.show(self.limit), budget.unit.show(stop));
+        let (inner, outer) = (&self.window, budget.window);
+        wrong(format!(
+            "never binds: the budget stops at {stop} in a window of {outer}, before {most} can be spent in one of \
+             {inner}; lower the guardrail, or leave it out"
+        ))
+    }
+}
 
 /// How many of the budget's periods are looked at: more than any calendar takes to show how it lies in another.
 const LOOKS: usize = 48;
 
 /// Whether whatever reaches the guardrail has reached the budget's own stop before.
-pub(super) fn never_binds(guardrail: &Guardrail, stop: i64, window: &Window) -> bool {
+fn never_binds(guardrail: &Guardrail, stop: i64, window: &Window) -> bool {
     // A stop at zero admits nothing, and then nothing need bind beside it.
     if stop <= 0 || stop == i64::MAX || guardrail.limit < stop {
         return false;

@@ -1,9 +1,18 @@
 //! What may be spent? Budgets, tiers, exemptions, and which of them bind a call.
+//!
+//! A [`Policy`] is what an operator says: [`Budget`]s with their [`Tiers`], [`Exemption`]s, and what becomes of calls that no
+//! budget or no price fits. Programs build one by hand; operators write it in a [file].
+//!
+//! A policy knows no balance. [`Policy::bind`] says which budgets bind a call at an instant and with which figures; the ledger
+//! knows what is spent; [`check_budget`](crate::check_budget) puts both together.
 
 mod bind;
 mod budget;
 mod exemption;
+mod filter;
 mod guardrail;
+mod shelf;
+mod swap;
 mod tiers;
 pub mod file;
 
@@ -11,9 +20,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::{CompactString, ToCompactString};
-use dashmap::DashMap;
-use parking_lot::Mutex;
+use compact_str::CompactString;
 
 pub use budget::{Budget, Selector};
 pub(crate) use budget::{OfRun, is_run_line};
@@ -23,8 +30,9 @@ pub use tiers::{Tier, Tiers};
 pub use crate::values::binding::{Caps, Unbound};
 pub use crate::values::no_limit::OnNoLimit;
 
-use crate::values::{BudgetKey, Period, ScopeKind, Tenant, Timestamp, Unit};
-use crate::{Error, Event, Scope, Window};
+use crate::values::ScopeKind;
+use crate::{Error, Scope};
+use shelf::Shelves;
 
 /// The output that is held for a call that names none, in tokens.
 pub const OUTPUT_TOKENS_DEFAULT: u64 = 16_384;
@@ -36,6 +44,13 @@ pub const FEE_USES_ASSUMED: u64 = 10;
 pub const POLICY_ENTRIES_MAX: usize = 10_000;
 
 /// Everything an operator says about spending; swapped as a whole while running.
+///
+/// A policy never changes: its methods answer another one, and an enforcer takes that in the place of the old
+/// ([`Enforcer::set_policy`](crate::Enforcer::set_policy)). So no call is judged by half of an edit. Copies share
+/// everything and cost nothing.
+///
+/// Calls that no budget binds are refused unless the policy [says otherwise](Self::unbound). An empty policy therefore admits
+/// nothing, which a new installation meets first.
 ///
 /// # Example: what binds a call
 /// ```
@@ -56,6 +71,7 @@ pub const POLICY_ENTRIES_MAX: usize = 10_000;
 #[derive(Clone)]
 pub struct Policy(Arc<Inner>);
 
+#[derive(Clone, Default)]
 struct Inner {
     budgets: Vec<Arc<Budget>>,
     by_scope: HashMap<Scope, Vec<usize>>,
@@ -70,33 +86,28 @@ struct Inner {
     output_tokens_default: Option<u64>,
     /// `None` where nobody said.
     no_limit: Option<OnNoLimit>,
-    fee_uses_assumed: u64,
+    /// `None` where nobody said.
+    fee_uses_assumed: Option<u64>,
     caps: Caps,
     observe: bool,
-    /// Names made once for each root, so that a million accounts share them.
-    tenants: DashMap<CompactString, Tenant>,
-    shelves: DashMap<ShelfKey, Arc<Shelf>, foldhash::fast::RandomState>,
-}
-
-/// Whose book of which budget, and whether it is the guardrail's.
-type ShelfKey = (Tenant, CompactString, bool, Unit);
-
-/// What all calls that one budget binds under one root share.
-#[derive(Debug)]
-struct Shelf {
-    book: Arc<BudgetKey>,
-    /// The period last resolved, which mostly is the present one: a zoned month costs as much as a whole reserve.
-    last: Mutex<Option<Resolved>>,
-}
-
-/// A window resolved at some instant of a period, for all its instants.
-#[derive(Clone, Copy, Debug)]
-struct Resolved {
-    period: Period,
-    resets_at: Option<Timestamp>,
+    shelves: Shelves,
 }
 
 /// What happens to a call of a model without a price.
+///
+/// New models appear before their prices do. Refusing them is the default, because a price that is guessed too low is money
+/// that nobody limits.
+///
+/// # Example: an unknown model pays as a known one
+/// ```
+/// use token_budget::Policy;
+/// use token_budget::policy::OnUnknownModel;
+///
+/// let strict = Policy::default();
+/// assert_eq!(strict.unknown_model(), &OnUnknownModel::Refuse);
+/// let lenient = strict.with_unknown_model(OnUnknownModel::PricedAs("gpt-4.1".into()));
+/// assert_eq!(lenient.unknown_model(), &OnUnknownModel::PricedAs("gpt-4.1".into()));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnUnknownModel {
@@ -262,7 +273,7 @@ impl Policy {
     /// be, so many are held for; see [`Call::may_use`](crate::Call::may_use).
     #[must_use]
     pub fn with_fee_uses_assumed(self, uses: u64) -> Self {
-        self.change(|inner| inner.fee_uses_assumed = uses.max(1))
+        self.change(|inner| inner.fee_uses_assumed = Some(uses.max(1)))
     }
 
     /// The same policy with caps on every single call.
@@ -323,7 +334,7 @@ impl Policy {
     /// How many uses are held for a fee that a request may incur without a limit.
     #[must_use]
     pub fn fee_uses_assumed(&self) -> u64 {
-        self.0.fee_uses_assumed
+        self.0.fee_uses_assumed.unwrap_or(FEE_USES_ASSUMED)
     }
 
     /// Whether nothing is enforced: the policy observes, or all its budgets do.
@@ -332,76 +343,8 @@ impl Policy {
         self.0.observe || (!self.0.budgets.is_empty() && self.0.budgets.iter().all(|budget| budget.observe))
     }
 
-    /// Checks that this policy may take the place of `old`: books belong to a budget's id.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where a budget keeps its id but changes its unit, window
-    /// or kind of scope without saying `restart`.
-    pub fn check_swap(&self, old: &Self) -> Result<(), Error> {
-        let before: HashMap<&str, &Budget> =
-            old.0.budgets.iter().map(|budget| (budget.id(), &**budget)).collect();
-        for budget in &self.0.budgets {
-            let Some(known) = before.get(budget.id()).filter(|_| !budget.restart) else { continue };
-            let changed = if known.unit != budget.unit {
-                "unit"
-            } else if known.window != budget.window {
-                "window"
-            } else if guardrail_window(known) != guardrail_window(budget) && known.guardrail.is_some() {
-                "guardrail"
-            } else if known.selector.kind() != budget.selector.kind() {
-                "scope"
-            } else {
-                continue;
-            };
-            let text = "changed, which would begin new books; give the budget a new id, or say restart";
-            return Err(Error::invalid(changed, text).within(&format!("budget {}", budget.id)));
-        }
-        Ok(())
-    }
-
-    /// The exemptions that `old` did not have in this form, as events for the audit trail.
-    pub(crate) fn exemptions_new_since(&self, old: &Self) -> Vec<Event> {
-        let new = self.0.exemptions.iter().filter(|exemption| !old.0.exemptions.contains(exemption));
-        new.map(Exemption::granted).collect()
-    }
-
-    /// The shelf of that budget under that root.
-    fn shelf(
-        &self,
-        tenant: &Tenant,
-        budget: &CompactString,
-        guardrail: bool,
-        about: (&Unit, &Window),
-    ) -> Arc<Shelf> {
-        let key = (tenant.clone(), budget.clone(), guardrail, about.0.clone());
-        if let Some(shelf) = self.0.shelves.get(&key) {
-            return Arc::clone(&shelf);
-        }
-        let (unit, window) = about;
-        let (budget, window) = (budget.clone(), window.to_compact_string());
-        let book = Arc::new(BudgetKey { tenant: tenant.clone(), budget, unit: unit.clone(), window });
-        let shelf = Shelf { book, last: Mutex::new(None) };
-        Arc::clone(&self.0.shelves.entry(key).or_insert_with(|| Arc::new(shelf)))
-    }
-
     fn change(self, edit: impl FnOnce(&mut Inner)) -> Self {
-        let mut inner = Arc::try_unwrap(self.0).unwrap_or_else(|shared| Inner {
-            budgets: shared.budgets.clone(),
-            by_scope: shared.by_scope.clone(),
-            by_kind: shared.by_kind.clone(),
-            kinds: shared.kinds.clone(),
-            exemptions: shared.exemptions.clone(),
-            ladder: shared.ladder.clone(),
-            unknown_model: shared.unknown_model.clone(),
-            unbound: shared.unbound,
-            output_tokens_default: shared.output_tokens_default,
-            no_limit: shared.no_limit,
-            fee_uses_assumed: shared.fee_uses_assumed,
-            caps: shared.caps,
-            observe: shared.observe,
-            tenants: shared.tenants.clone(),
-            shelves: shared.shelves.clone(),
-        });
+        let mut inner = Arc::unwrap_or_clone(self.0);
         edit(&mut inner);
         Self(Arc::new(inner))
     }
@@ -411,52 +354,6 @@ impl Default for Policy {
     /// No budgets: every call is refused, until somebody says what it may spend or [allows](Policy::unbound) it.
     fn default() -> Self {
         Self(Arc::new(Inner::default()))
-    }
-}
-
-impl Default for Inner {
-    fn default() -> Self {
-        Self {
-            budgets: Vec::new(),
-            by_scope: HashMap::new(),
-            by_kind: HashMap::new(),
-            kinds: Vec::new(),
-            exemptions: Vec::new(),
-            ladder: Vec::new(),
-            unknown_model: OnUnknownModel::default(),
-            unbound: None,
-            output_tokens_default: None,
-            no_limit: None,
-            fee_uses_assumed: FEE_USES_ASSUMED,
-            caps: Caps::default(),
-            observe: false,
-            tenants: DashMap::new(),
-            shelves: DashMap::default(),
-        }
-    }
-}
-
-fn guardrail_window(budget: &Budget) -> Option<&Window> {
-    budget.guardrail.as_ref().map(|guardrail| &guardrail.window)
-}
-
-impl Shelf {
-    /// The window's period at that instant.
-    fn resolve(&self, window: &Window, now: Timestamp) -> Resolved {
-        let mut last = self.last.lock();
-        match *last {
-            Some(resolved) if resolved.period.contains(now) => resolved,
-            _ => *last.insert(Resolved { period: window.period(now), resets_at: window.resets_at(now) }),
-        }
-    }
-}
-
-impl Selector {
-    pub(crate) fn kind(&self) -> &ScopeKind {
-        match self {
-            Self::Scope(scope) => scope.kind(),
-            Self::Each(kind) => kind,
-        }
     }
 }
 

@@ -9,6 +9,22 @@ use crate::Error;
 use crate::values::TierAction;
 
 /// A share of a limit, and what happens there.
+///
+/// A tier is reached when spent, reserved and the call come to its level or above. Its level is the smallest whole figure that
+/// is no less than the share, so that 33.3 % of 100 tokens is 34.
+///
+/// # Example: one third of a hundred tokens
+/// ```
+/// use token_budget::Tiers;
+/// use token_budget::decision::TierAction;
+/// use token_budget::policy::Tier;
+///
+/// let warn = Tier { percent: "33.3".parse().expect("a plain number"), action: TierAction::Warn };
+/// let tiers = Tiers::new([warn])?;
+/// assert_eq!(tiers.levels(100)?.as_slice(), [(TierAction::Warn, 34)]);
+/// assert_eq!(tiers.levels(1_000)?.as_slice(), [(TierAction::Warn, 333)]);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
@@ -20,6 +36,9 @@ pub struct Tier {
 }
 
 /// The tiers of a budget, lowest first.
+///
+/// Tiers decide, and people are told of them: each fires one event a window, when it is first reached, and the verdict of the
+/// call that reaches it says so. A raise of the limit moves all levels with it.
 ///
 /// *Plain* blocks what would go above the limit; landing on it is allowed.
 /// A tier acts when its level is **reached**: a hard stop at 120 % refuses the
@@ -107,6 +126,9 @@ impl Tiers {
 
     /// Warns from `soft` percent on and blocks at `hard` percent.
     ///
+    /// The hard stop replaces the limit as the end: at 120 % a budget of $500 lets calls come up to just below $600. For a stop
+    /// at the limit itself write 100, or leave the tiers plain, where a call may land on it.
+    ///
     /// # Errors
     /// As [`Tiers::new`].
     pub fn soft_hard(soft: u32, hard: u32) -> Result<Self, Error> {
@@ -115,6 +137,9 @@ impl Tiers {
     }
 
     /// Tiers of one's own. Where none of them blocks, the budget stops at its limit all the same.
+    ///
+    /// A tier's place is its name in the ledger, by which it fires once a window. So a tier that is put before others takes the
+    /// place of one of them for the rest of the window: where that has fired, the new one will not.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where percentages are not above zero, do not rise, or

@@ -107,8 +107,26 @@ impl Terms {
 
 /// Sets what happens to a call none of whose scopes has a budget. Default: refuse.
 ///
-/// A budget counts whatever it selects: a team whose only budget is for another model has
-/// one.
+/// Refusing is the default: a typo in a team's name would otherwise be a free pass. Who introduces budgets step by step begins
+/// with `Count`, reads what the uncounted spend, and refuses later.
+///
+/// A budget counts whatever it selects: a team whose only budget is for another model has one.
+///
+/// # Example: a team without a budget
+/// ```
+/// use token_budget::policy::Unbound;
+/// use token_budget::time::Timestamp;
+/// use token_budget::{Budget, Call, Policy, Scope, Usd, Window};
+///
+/// let search = Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month()).model("gpt-4o");
+/// let policy = Policy::new([search])?;
+/// let unbound = |call: Call| policy.bind(&call, Timestamp::EPOCH).map(|binding| binding.unbound);
+///
+/// assert_eq!(unbound(Call::new("gpt-4o").team("growth"))?, Some(Unbound::Refuse));
+/// // No budget limits this call either, and yet the team has one.
+/// assert_eq!(unbound(Call::new("o3").team("search"))?, None);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -141,6 +159,20 @@ pub enum TierAction {
 }
 
 /// What a single call may take at most, whatever room its budgets have. `None` is no cap.
+///
+/// A budget of $500 admits one call of $400; a cap does not. Caps of all budgets that bind a call and of the policy count
+/// together, field by field the tighter. They are about what is asked for, so that they need no ledger.
+///
+/// # Example: the tighter of two caps
+/// ```
+/// use token_budget::Usd;
+/// use token_budget::policy::Caps;
+///
+/// let of_team = Caps { tokens_output: Some(4_096), ..Caps::default() };
+/// let of_policy = Caps { tokens_output: Some(8_192), usd: Some(Usd::dollars(1)), ..Caps::default() };
+/// let both = Caps { tokens_output: Some(4_096), usd: Some(Usd::dollars(1)), ..Caps::default() };
+/// assert_eq!(of_team.tightest(of_policy), both);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {

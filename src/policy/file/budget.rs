@@ -1,134 +1,168 @@
 //! How are a budget, its tiers and its caps on single calls written?
 
+use compact_str::CompactString;
+use rust_decimal::Decimal;
 use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as ValueError, StrDeserializer};
 
-use super::super::budget::{Filter, Guardrail};
-use super::super::{Budget, Selector, Tier, Tiers};
-use super::tree::{Fields, Node, wrong};
-use super::value;
-use crate::Error;
+use super::node::{Node, View};
+use super::problem::{At, bare, wrong};
+use super::value::{self, Channels, Id, InFile, Metadata, Own};
+use crate::policy::filter::Filter;
+use crate::policy::guardrail::Guardrail;
+use crate::policy::{Budget, Selector, Tier, Tiers};
 use crate::values::{Caps, ScopeKind, TierAction, Unit};
+use crate::{Error, Scope, Usd, Window};
 
-const FIELDS: [&str; 16] = [
-    "id",
-    "scope",
-    "each",
-    "unit",
-    "limit",
-    "window",
-    "tiers",
-    "guardrail",
-    "models",
-    "providers",
-    "tags",
-    "per_call",
-    "observe",
-    "restart",
-    "metadata",
-    "channels",
-];
+/// An entry of `budgets`, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry<'a> {
+    id: Own<Id>,
+    scope: Option<Scope>,
+    each: Option<Own<ScopeKind>>,
+    unit: Option<Unit>,
+    #[serde(borrow)]
+    limit: Node<'a>,
+    window: Window,
+    tiers: Option<Own<Tiers>>,
+    guardrail: Option<Shorter<'a>>,
+    #[serde(default)]
+    models: Own<Vec<CompactString>>,
+    #[serde(default)]
+    providers: Own<Vec<CompactString>>,
+    #[serde(default)]
+    tags: Own<Vec<(CompactString, CompactString)>>,
+    #[serde(default)]
+    per_call: Own<Caps>,
+    #[serde(default)]
+    observe: bool,
+    #[serde(default)]
+    restart: bool,
+    #[serde(default)]
+    metadata: Own<Metadata>,
+    #[serde(default)]
+    channels: Own<Channels>,
+}
 
-pub(super) fn budget(node: &Node, kinds: &[ScopeKind]) -> Result<Budget, Error> {
-    let fields = Fields::of(node, &FIELDS)?;
-    let id = fields.get("id", value::id)?;
-    let selector = selector(&fields, kinds)?;
+pub(super) fn budget(node: Node<'_>, kinds: &[ScopeKind]) -> Result<Budget, Error> {
+    let entry: Entry<'_> = node.read()?;
+    let selector = selector(entry.scope, entry.each, kinds)?;
     // Dollars by default, because tokens are not equal.
-    let unit = fields.find("unit", value::unit)?.unwrap_or(Unit::Usd);
-    let limit = fields.get("limit", |node| value::limit(node, &unit))?;
-    let window = fields.get("window", value::window)?;
+    let unit = entry.unit.unwrap_or(Unit::Usd);
+    let limit = value::limit(entry.limit, &unit).at("limit")?;
+    let guardrail = |Shorter { limit, window }: Shorter<'_>| {
+        let limit = value::figure(limit, &unit).at("limit").at("guardrail")?;
+        Ok(Guardrail { limit, window })
+    };
     Ok(Budget {
-        tiers: fields.find("tiers", tiers)?.unwrap_or_else(Tiers::plain),
-        guardrail: fields.find("guardrail", |node| guardrail(node, &unit))?,
-        filter: Filter {
-            models: fields.find("models", value::names)?.unwrap_or_default(),
-            providers: fields.find("providers", value::names)?.unwrap_or_default(),
-            tags: fields.find("tags", value::tags)?.unwrap_or_default(),
-        },
-        caps: fields.find("per_call", caps)?.unwrap_or_default(),
-        observe: fields.flag("observe")?,
-        restart: fields.flag("restart")?,
-        metadata: fields.find("metadata", value::metadata)?.unwrap_or_default(),
-        channels: fields.find("channels", value::channels)?.unwrap_or_default(),
-        ..Budget::new(id, selector, unit, limit, window)
+        tiers: entry.tiers.map_or_else(Tiers::plain, |tiers| tiers.0),
+        guardrail: entry.guardrail.map(guardrail).transpose()?,
+        filter: Filter { models: entry.models.0, providers: entry.providers.0, tags: entry.tags.0 },
+        caps: entry.per_call.0,
+        observe: entry.observe,
+        restart: entry.restart,
+        metadata: entry.metadata.0.0,
+        channels: entry.channels.0.0,
+        ..Budget::new(entry.id.0.0, selector, unit.clone(), limit, entry.window)
     })
 }
 
-fn selector(fields: &Fields<'_>, kinds: &[ScopeKind]) -> Result<Selector, Error> {
-    let scope = fields.find("scope", |node| value::scope(node, kinds))?;
-    let each = fields.find("each", |node| value::kind(node, kinds))?;
-    match (scope, each) {
-        (Some(scope), None) => Ok(Selector::Scope(scope)),
-        (None, Some(kind)) => Ok(Selector::Each(kind)),
+/// Whom it binds: one scope, or each of a kind.
+fn selector(
+    scope: Option<Scope>,
+    each: Option<Own<ScopeKind>>,
+    kinds: &[ScopeKind],
+) -> Result<Selector, Error> {
+    let (field, selector) = match (scope, each) {
+        (Some(scope), None) => ("scope", Selector::Scope(scope)),
+        (None, Some(Own(kind))) => ("each", Selector::Each(kind)),
         (None, None) => {
-            let problem = "is missing; write scope = \"team/search\", or each = \"user\"";
-            Err(Error::invalid("scope", problem))
+            return Err(wrong("is missing; write scope = \"team/search\", or each = \"user\"")).at("scope");
         }
-        (Some(_), Some(_)) => Err(Error::invalid("each", "stands beside scope; keep one of them")),
+        (Some(_), Some(_)) => return Err(wrong("stands beside scope; keep one of them")).at("each"),
+    };
+    value::known(selector.kind(), kinds).at(field)?;
+    Ok(selector)
+}
+
+/// A guardrail.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shorter<'a> {
+    #[serde(borrow)]
+    limit: Node<'a>,
+    window: Window,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SoftHard {
+    soft: Own<Decimal>,
+    hard: Own<Decimal>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneTier {
+    percent: Own<Decimal>,
+    action: TierAction,
+}
+
+impl InFile<'_> for Tiers {
+    fn of(node: Node<'_>) -> Result<Self, Error> {
+        match node.view()? {
+            View::Text(name) => match name.as_str() {
+                "plain" => Ok(Self::plain()),
+                "hybrid" => Ok(Self::hybrid()),
+                "traffic_light" => Ok(Self::traffic_light()),
+                "warnings_only" => Ok(Self::warnings_only()),
+                _ => {
+                    Err(wrong(format!("{name:?} is none of plain, hybrid, traffic_light and warnings_only")))
+                }
+            },
+            View::Table(fields) => match fields.as_slice() {
+                [(field, node)] if field == "warnings_only" => {
+                    list(*node).and_then(|tiers| Self::warnings(tiers).map_err(bare)).at(field)
+                }
+                _ => {
+                    let SoftHard { soft: Own(soft), hard: Own(hard) } = node.read()?;
+                    let tier = |percent, action| Tier { percent, action };
+                    rising([tier(soft, TierAction::Warn), tier(hard, TierAction::Block)])
+                }
+            },
+            View::List(nodes) if nodes.is_empty() => Err(wrong("is empty; write \"plain\"")),
+            View::List(_) => rising(list(node)?),
+            _ => Err(node.is_not("the name of a preset, { soft, hard } or a list of tiers")),
+        }
     }
 }
 
-fn guardrail(node: &Node, unit: &Unit) -> Result<Guardrail, Error> {
-    let fields = Fields::of(node, &["limit", "window"])?;
-    Ok(Guardrail {
-        limit: fields.get("limit", |node| value::figure(node, unit))?,
-        window: fields.get("window", value::window)?,
-    })
-}
-
-fn tiers(node: &Node) -> Result<Tiers, Error> {
-    match node {
-        Node::Text(name) => match name.as_str() {
-            "plain" => Ok(Tiers::plain()),
-            "hybrid" => Ok(Tiers::hybrid()),
-            "traffic_light" => Ok(Tiers::traffic_light()),
-            "warnings_only" => Ok(Tiers::warnings_only()),
-            _ => Err(wrong(format!("{name:?} is none of plain, hybrid, traffic_light and warnings_only"))),
-        },
-        Node::Table(fields) if fields.iter().any(|(field, _)| field == "warnings_only") => {
-            let fields = Fields::of(node, &["warnings_only"])?;
-            fields.get("warnings_only", |node| {
-                Tiers::warnings(list(node)?).map_err(|error| value::without("tiers: ", &error))
-            })
-        }
-        Node::Table(_) => {
-            let fields = Fields::of(node, &["soft", "hard"])?;
-            let soft = Tier { percent: fields.get("soft", value::percent)?, action: TierAction::Warn };
-            let hard = Tier { percent: fields.get("hard", value::percent)?, action: TierAction::Block };
-            rising([soft, hard])
-        }
-        Node::List(nodes) if nodes.is_empty() => Err(wrong("is empty; write \"plain\"")),
-        Node::List(_) => rising(list(node)?),
-        other => Err(other.is_not("the name of a preset, { soft, hard } or a list of tiers")),
-    }
-}
-
-fn list(node: &Node) -> Result<Vec<Tier>, Error> {
-    let read =
-        |(node, number): (&Node, u32)| tier(node).map_err(|error| error.within(&format!("tier {number}")));
-    node.list()?.iter().zip(1_u32..).map(read).collect()
+fn list(node: Node<'_>) -> Result<Vec<Tier>, Error> {
+    let tier = |(node, number): (Node<'_>, u32)| {
+        let OneTier { percent: Own(percent), action } = node.read().at(&format!("tier {number}"))?;
+        Ok(Tier { percent, action })
+    };
+    node.read::<Vec<_>>()?.into_iter().zip(1..).map(tier).collect()
 }
 
 pub(super) fn rising(tiers: impl IntoIterator<Item = Tier>) -> Result<Tiers, Error> {
-    Tiers::new(tiers).map_err(|error| value::without("tiers: ", &error))
+    Tiers::new(tiers).map_err(bare)
 }
 
-fn tier(node: &Node) -> Result<Tier, Error> {
-    let fields = Fields::of(node, &["percent", "action"])?;
-    let action = |node| {
-        let word: StrDeserializer<'_, ValueError> = value::text(node)?.into_deserializer();
-        TierAction::deserialize(word).map_err(|error| wrong(error.to_string()))
-    };
-    Ok(Tier { percent: fields.get("percent", value::percent)?, action: fields.get("action", action)? })
+/// The caps on a single call, where figures may be quoted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PerCall {
+    tokens_input: Option<u64>,
+    tokens_output: Option<u64>,
+    usd: Option<Own<Usd>>,
+    #[serde(default)]
+    strict: bool,
 }
 
-pub(super) fn caps(node: &Node) -> Result<Caps, Error> {
-    let fields = Fields::of(node, &["tokens_input", "tokens_output", "usd", "strict"])?;
-    Ok(Caps {
-        tokens_input: fields.find("tokens_input", value::whole)?,
-        tokens_output: fields.find("tokens_output", value::whole)?,
-        usd: fields.find("usd", value::money)?,
-        strict: fields.flag("strict")?,
-    })
+impl InFile<'_> for Caps {
+    fn of(node: Node<'_>) -> Result<Self, Error> {
+        let PerCall { tokens_input, tokens_output, usd, strict } = node.read()?;
+        Ok(Self { tokens_input, tokens_output, usd: usd.map(|usd| usd.0), strict })
+    }
 }

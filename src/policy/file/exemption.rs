@@ -1,55 +1,47 @@
 //! How is an exemption written?
 
-use super::super::Exemption;
-use super::tree::{Fields, Node, wrong};
-use super::value;
-use crate::Error;
-use crate::values::{ScopeKind, Unit};
+use compact_str::CompactString;
 
-const FIELDS: [&str; 12] = [
-    "id",
-    "scope",
-    "unit",
-    "raise",
-    "budgets",
-    "use_case",
-    "from",
-    "until",
-    "requester",
-    "approver",
-    "reason",
-    "emergency",
-];
+use super::node::Node;
+use super::problem::{At, wrong};
+use super::reader;
+use super::value::{self, Id, InFile};
+use crate::Error;
+use crate::policy::Exemption;
+use crate::values::{ScopeKind, Unit};
 
 /// Reads one; `is_budget` knows the ids that it may name.
 pub(super) fn exemption(
-    node: &Node,
+    node: Node<'_>,
     kinds: &[ScopeKind],
     is_budget: impl Fn(&str) -> bool,
 ) -> Result<Exemption, Error> {
-    let fields = Fields::of(node, &FIELDS)?;
+    let mut fields = node.table()?;
+    let find = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, node)| *node);
+    find("id").map_or(Ok(()), |node| Id::of(node).map(drop)).at("id")?;
     // Dollars by default, because tokens are not equal.
-    let unit = fields.find("unit", value::unit)?.unwrap_or(Unit::Usd);
-    let budgets = |node| {
-        let ids = value::names(node)?;
-        match ids.iter().find(|id| !is_budget(id)) {
-            Some(id) => Err(wrong(format!("{id:?} is no budget of this policy"))),
-            None if ids.is_empty() => Err(wrong("is empty; leave it out to raise all of the scope")),
-            None => Ok(ids),
-        }
-    };
-    Ok(Exemption {
-        id: fields.get("id", value::id)?,
-        scope: fields.get("scope", |node| value::scope(node, kinds))?,
-        raise: fields.get("raise", |node| value::figure(node, &unit))?,
-        budgets: fields.find("budgets", budgets)?.unwrap_or_default(),
-        use_case: fields.find("use_case", value::name)?,
-        from: fields.find("from", value::instant)?,
-        until: fields.find("until", value::instant)?,
-        requester: fields.find("requester", value::name)?.unwrap_or_default(),
-        approver: fields.find("approver", value::name)?.unwrap_or_default(),
-        reason: fields.find("reason", value::name)?.unwrap_or_default(),
-        emergency: fields.flag("emergency")?,
-        unit,
-    })
+    let usd = Node(r#""usd""#);
+    let is_silent = find("unit").is_none();
+    let unit: Unit = find("unit").unwrap_or(usd).read().at("unit")?;
+    find("budgets").map_or(Ok(()), |node| check_ids(node, is_budget)).at("budgets")?;
+    // An exemption keeps its raise in nano-dollars, and a file writes dollars.
+    let raise = find("raise").map_or(Ok(0), |node| value::figure(node, &unit)).at("raise")?.to_string();
+    if let Some((_, node)) = fields.iter_mut().find(|(field, _)| field == "raise") {
+        *node = Node(&raise);
+    }
+    if is_silent {
+        fields.push(("unit".into(), usd));
+    }
+    let exemption: Exemption = reader::read(fields)?;
+    value::known(exemption.scope.kind(), kinds).at("scope")?;
+    Ok(exemption)
+}
+
+fn check_ids(ids: Node<'_>, is_budget: impl Fn(&str) -> bool) -> Result<(), Error> {
+    let ids = Vec::<CompactString>::of(ids)?;
+    match ids.iter().find(|id| !is_budget(id)) {
+        Some(id) => Err(wrong(format!("{id:?} is no budget of this policy"))),
+        None if ids.is_empty() => Err(wrong("is empty; leave it out to raise all of the scope")),
+        None => Ok(()),
+    }
 }

@@ -1,13 +1,17 @@
 //! How do the limits that gateways keep for a key or a team become budgets?
 
-use compact_str::{CompactString, format_compact};
+use compact_str::CompactString;
 use rust_decimal::{Decimal, RoundingStrategy};
+use serde::Deserialize;
 
-use super::super::budget::Guardrail;
-use super::super::{Budget, Selector, Tier, Tiers};
 use super::budget::rising;
-use super::tree::{Fields, Node, wrong};
-use super::{litellm, passed, value};
+use super::litellm::{self, Describing, Duration, of_field};
+use super::node::{Node, Table};
+use super::problem::{At, wrong};
+use super::value::{self, Channels, Id, InFile, Own};
+use super::{passed, reader};
+use crate::policy::guardrail::Guardrail;
+use crate::policy::{Budget, Tier, Tiers};
 use crate::values::{ScopeKind, TierAction, Unit};
 use crate::{Error, Scope, Usd, Window};
 
@@ -16,13 +20,12 @@ pub(super) struct Holder {
     /// What an entry is called in errors.
     pub(super) noun: &'static str,
     /// The fields that may name it; of these one stands, beside the id or not.
-    pub(super) names: &'static [&'static str],
+    names: &'static [&'static str],
     /// The gateway's own id, which names it where nothing else does.
-    pub(super) id: Option<&'static str>,
+    id: Option<&'static str>,
     kind: ScopeKind,
-    durations: &'static [&'static str],
     /// The fields that say to whom it belongs; a call says so itself.
-    pub(super) owners: &'static [&'static str],
+    owners: &'static [&'static str],
 }
 
 impl Holder {
@@ -32,13 +35,11 @@ impl Holder {
     }
 }
 
-/// In LiteLLM a key's own `duration` is how long the key is valid, so it is none of a budget's names here.
 pub(super) const KEY: Holder = Holder {
     noun: "key",
     names: &["name", "key", "key_alias"],
     id: None,
     kind: ScopeKind::ApiKey,
-    durations: &["budget_duration"],
     owners: &["team_id", "user_id", "organization_id", "project_id", "agent_id"],
 };
 
@@ -47,7 +48,6 @@ pub(super) const TEAM: Holder = Holder {
     names: &["name", "team_alias"],
     id: Some("team_id"),
     kind: ScopeKind::Team,
-    durations: &["budget_duration", "duration"],
     owners: &["organization_id"],
 };
 
@@ -56,7 +56,6 @@ pub(super) const ORGANIZATION: Holder = Holder {
     names: &["name", "organization_alias"],
     id: Some("organization_id"),
     kind: ScopeKind::Organization,
-    durations: &["budget_duration"],
     owners: &[],
 };
 
@@ -66,7 +65,6 @@ pub(super) const USER: Holder = Holder {
     names: &["name", "user_id"],
     id: Some("user_alias"),
     kind: ScopeKind::User,
-    durations: &["budget_duration"],
     owners: &["organization_id"],
 };
 
@@ -76,98 +74,124 @@ pub(super) const CUSTOMER: Holder = Holder {
     names: &["name", "user_id"],
     id: Some("alias"),
     kind: ScopeKind::Custom(CompactString::const_new("customer")),
-    durations: &["budget_duration"],
     owners: &[],
 };
 
-const MONTHLY: [&str; 2] = ["monthly_limit", "monthly_limit_usd"];
-const DAILY: [&str; 2] = ["daily_limit", "daily_limit_usd"];
-const THRESHOLDS: [&str; 2] = ["alert_thresholds", "thresholds"];
-const HARD_STOP: [&str; 2] = ["hard_stop", "hard_stop_percent"];
-const CHANNELS: [&str; 3] = ["alert_channels", "notification_channels", "channels"];
-const REST: [&str; 7] =
-    ["max_budget", "soft_budget", "tpm_limit", "rpm_limit", "metadata", "observe", "restart"];
-
-/// Rates of a gateway: the field, and what it counts in a rolling minute.
-const RATES: [(&str, Unit); 2] = [("tpm_limit", Unit::Tokens), ("rpm_limit", Unit::Requests)];
+/// The limits of one entry, as they are written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry<'a> {
+    #[serde(alias = "monthly_limit_usd")]
+    monthly_limit: Option<Own<Usd>>,
+    #[serde(alias = "daily_limit_usd")]
+    daily_limit: Option<Own<Usd>>,
+    #[serde(alias = "thresholds")]
+    alert_thresholds: Option<Vec<Own<Decimal>>>,
+    #[serde(alias = "hard_stop_percent")]
+    hard_stop: Option<Own<Decimal>>,
+    #[serde(default, alias = "notification_channels", alias = "channels")]
+    alert_channels: Own<Channels>,
+    max_budget: Option<Own<Usd>>,
+    #[serde(alias = "duration")]
+    budget_duration: Option<Own<Duration>>,
+    soft_budget: Option<Own<Usd>>,
+    tpm_limit: Option<Own<i64>>,
+    rpm_limit: Option<Own<i64>>,
+    #[serde(borrow)]
+    budget_limits: Option<Node<'a>>,
+    model_max_budget: Option<Node<'a>>,
+    model_tpm_limit: Option<Node<'a>>,
+    model_rpm_limit: Option<Node<'a>>,
+    litellm_budget_table: Option<Node<'a>>,
+    #[serde(default)]
+    metadata: Own<Describing>,
+    #[serde(default)]
+    observe: bool,
+    #[serde(default)]
+    restart: bool,
+}
 
 /// Whether a whole file is one entry, as a gateway's own interface writes it.
 ///
 /// A key may say to which team it belongs, and a team to which organisation, so the smallest is asked for first.
-pub(super) fn alone(document: &Node) -> Result<Option<&'static Holder>, Error> {
-    let names = document.table()?;
-    let any = |fields: &[&str]| names.iter().any(|(name, _)| fields.contains(&name.as_str()));
-    Ok(if any(&["key_alias"]) {
-        Some(&KEY)
-    } else if any(&["team_alias", "team_id"]) {
-        Some(&TEAM)
-    } else if any(&MONTHLY) {
-        Some(&KEY)
-    } else if any(&["user_id"]) {
-        Some(&USER)
-    } else if any(&["organization_alias", "organization_id"]) {
-        Some(&ORGANIZATION)
-    } else {
-        None
-    })
+pub(super) fn alone(fields: &Table<'_>) -> Option<&'static Holder> {
+    let holders: [(&[&str], &'static Holder); 5] = [
+        (&["key_alias"], &KEY),
+        (&["team_alias", "team_id"], &TEAM),
+        (&["monthly_limit", "monthly_limit_usd"], &KEY),
+        (&["user_id"], &USER),
+        (&["organization_alias", "organization_id"], &ORGANIZATION),
+    ];
+    let is_told = |names: &[&str]| fields.iter().any(|(field, _)| names.contains(&field.as_str()));
+    holders.into_iter().find(|(names, _)| is_told(names)).map(|(_, holder)| holder)
 }
 
 /// The budgets of one entry, each named after its scope and the field that it comes from.
-pub(super) fn budgets(node: &Node, holder: &Holder) -> Result<Vec<Budget>, Error> {
-    let said = litellm::without_nulls(node)?;
-    let groups =
-        [&holder.called(), &MONTHLY[..], &DAILY, &THRESHOLDS, &HARD_STOP, &CHANNELS, holder.durations, &REST];
-    let known = [&groups.concat()[..], &litellm::LIMITS, holder.owners].concat();
+pub(super) fn budgets(table: Table<'_>, holder: &Holder) -> Result<Vec<Budget>, Error> {
+    // Null is a field that is not set.
+    let (unset, mut said): (Table<'_>, Table<'_>) = table.into_iter().partition(|(_, node)| node.is_null());
     passed::refuse(&said)?;
     refuse_validity(&said, holder)?;
-    let fields = Fields::of_some(&said, &known, &passed::PASSED_OVER)?;
-    let scope = Scope::new(holder.kind.clone(), called(&fields, holder)?)?;
-    let unlimited =
-        node.table()?.iter().any(|(field, node)| field == "max_budget" && matches!(node, Node::Null));
-    let mut budgets: Vec<_> = dollars(&fields, holder, &scope, unlimited)?.into_iter().collect();
-    budgets.extend(rates(&fields, &scope, |rate| rate.into())?);
-    budgets.extend(litellm::more(&fields, &scope)?);
+    let scope = Scope::new(holder.kind.clone(), name(&said, holder)?)?;
+    let of_holder = [&holder.called()[..], holder.owners].concat();
+    said.retain(|(field, _)| !of_holder.contains(&field.as_str()) && !passed::is_passed_over(field));
+    let mut entry: Entry<'_> = reader::read(said)?;
+    let is_unlimited = unset.iter().any(|(field, _)| field == "max_budget");
+    let mut budgets: Vec<_> = dollars(&mut entry, &scope, is_unlimited)?.into_iter().collect();
+    budgets.extend(litellm::rates(&scope, "", entry.tpm_limit, entry.rpm_limit));
+    for (field, node) in [
+        ("budget_limits", entry.budget_limits),
+        ("model_max_budget", entry.model_max_budget),
+        ("model_tpm_limit", entry.model_tpm_limit),
+        ("model_rpm_limit", entry.model_rpm_limit),
+        ("litellm_budget_table", entry.litellm_budget_table),
+    ] {
+        let further = node.map(|node| litellm::further(field, node, &scope)).transpose()?;
+        budgets.extend(further.unwrap_or_default());
+    }
     if budgets.is_empty() {
         return Err(wrong(
             "has no limit: expected one of monthly_limit, max_budget, tpm_limit, rpm_limit; \
              who has none stands among budgets, with limit = \"none\"",
         ));
     }
-    let metadata = fields.find("metadata", litellm::metadata)?.unwrap_or_default();
-    let channels = fields.find_any(&CHANNELS, value::channels)?.unwrap_or_default();
-    let (observe, restart) = (fields.flag("observe")?, fields.flag("restart")?);
     for budget in &mut budgets {
-        budget.metadata.clone_from(&metadata);
-        budget.channels.clone_from(&channels);
-        (budget.observe, budget.restart) = (observe, restart);
+        budget.metadata.clone_from(&entry.metadata.0.0.0);
+        budget.channels.clone_from(&entry.alert_channels.0.0);
+        (budget.observe, budget.restart) = (entry.observe, entry.restart);
     }
     Ok(budgets)
 }
 
-/// How long a key is valid is none of a budget's windows, and is easily taken for one.
-fn refuse_validity(said: &Node, holder: &Holder) -> Result<(), Error> {
-    if holder.durations.contains(&"duration") || !said.table()?.iter().any(|(field, _)| field == "duration") {
+/// Only a team's own `duration` is that of its budget. How long a key is valid is none of a budget's windows, and is easily taken for one.
+fn refuse_validity(said: &Table<'_>, holder: &Holder) -> Result<(), Error> {
+    if holder.kind == ScopeKind::Team || !said.iter().any(|(field, _)| field == "duration") {
         return Ok(());
     }
     let noun = holder.noun;
     let problem = format!(
         "is how long the {noun} is valid, which no budget is; leave it out, or write budget_duration"
     );
-    Err(wrong(problem).within("duration"))
+    Err(wrong(problem)).at("duration")
 }
 
 /// What the entry is called: by its name, else by the gateway's id.
-fn called(fields: &Fields<'_>, holder: &Holder) -> Result<CompactString, Error> {
-    let by_id = || holder.id.map_or(Ok(None), |id| fields.find(id, name));
-    match fields.find_any(holder.names, name)? {
-        Some(name) => Ok(name),
-        None => by_id()?.ok_or_else(|| missing(&holder.called())),
+fn name(said: &Table<'_>, holder: &Holder) -> Result<CompactString, Error> {
+    let find = |name: &&str| said.iter().find(|(field, _)| field == name);
+    let mut named = holder.names.iter().filter_map(find);
+    let (first, second) = (named.next(), named.next());
+    if let (Some((first, _)), Some((second, _))) = (first, second) {
+        return Err(wrong(format!("says the same as {first}; keep one of them"))).at(second);
     }
+    let Some((field, node)) = first.or_else(|| holder.id.as_ref().and_then(find)) else {
+        return Err(wrong(format!("has no name: expected one of {}", holder.called().join(", "))));
+    };
+    shown_name(*node).at(field)
 }
 
 /// A name that may be shown. Who writes the key itself would have it in every report.
-fn name(node: &Node) -> Result<CompactString, Error> {
-    let name = value::id(node)?;
+fn shown_name(node: Node<'_>) -> Result<CompactString, Error> {
+    let Id(name) = Id::of(node)?;
     value::plain_name(&name)?;
     if is_secret(&name) {
         return Err(wrong("looks like the key itself; write a name, and keep the key out of this file"));
@@ -180,85 +204,56 @@ pub(super) fn is_secret(name: &str) -> bool {
     name.starts_with("sk-")
 }
 
-fn missing(names: &[&str]) -> Error {
-    wrong(format!("has no name: expected one of {}", names.join(", ")))
-}
-
-/// A budget for each rate that is said, named after what `name` makes of its field.
-pub(super) fn rates(
-    fields: &Fields<'_>,
-    scope: &Scope,
-    name: impl Fn(&str) -> CompactString,
-) -> Result<Vec<Budget>, Error> {
-    let mut budgets = Vec::new();
-    for (rate, unit) in RATES {
-        if let Some(limit) = fields.find(rate, |node| value::figure(node, &unit))? {
-            budgets.push(of_field(scope, &name(rate), unit, limit, Window::rolling_minute()));
-        }
-    }
-    Ok(budgets)
-}
-
-pub(super) fn of_field(scope: &Scope, field: &str, unit: Unit, limit: i64, window: Window) -> Budget {
-    Budget::new(format_compact!("{scope} {field}"), Selector::Scope(scope.clone()), unit, Some(limit), window)
-}
-
 /// The budget in dollars, if there is one, with its guardrail and tiers.
 ///
-/// `unlimited` says that the entry has a budget of null: then a duration says nothing.
-fn dollars(
-    fields: &Fields<'_>,
-    holder: &Holder,
-    scope: &Scope,
-    unlimited: bool,
-) -> Result<Option<Budget>, Error> {
-    let monthly = fields.find_any(&MONTHLY, value::money)?;
-    let max = fields.find("max_budget", value::money)?;
-    let window = fields.find_any(holder.durations, litellm::window)?.flatten();
-    let (field, limit, window) = match (monthly, max, window) {
-        (Some(limit), None, None) => ("monthly_limit", limit, Window::month()),
+/// Where the entry has a budget of null it is unlimited: then a duration says nothing.
+fn dollars(entry: &mut Entry<'_>, scope: &Scope, is_unlimited: bool) -> Result<Option<Budget>, Error> {
+    let window = entry.budget_duration.take().and_then(|duration| duration.0.0);
+    let (field, limit, window) = match (entry.monthly_limit.take(), entry.max_budget.take(), window) {
+        (Some(limit), None, None) => ("monthly_limit", limit.0, Window::month()),
         // Without a duration a gateway never resets it.
-        (None, Some(limit), window) => ("max_budget", limit, window.unwrap_or_else(Window::lifetime)),
+        (None, Some(limit), window) => ("max_budget", limit.0, window.unwrap_or_else(Window::lifetime)),
         (Some(_), Some(_), _) => {
             return Err(Error::invalid("max_budget", "stands beside monthly_limit; keep one of them"));
         }
-        (None, None, Some(_)) if unlimited => return without_dollars(fields),
+        (None, None, Some(_)) if is_unlimited => return without_dollars(entry),
         (_, None, Some(_)) => return Err(Error::invalid("budget_duration", "stands without max_budget")),
-        (None, None, None) => return without_dollars(fields),
+        (None, None, None) => return without_dollars(entry),
     };
-    let guardrail = |limit: Usd| Guardrail { limit: limit.nanos(), window: Window::day() };
-    let daily = fields.find_any(&DAILY, value::money)?;
+    let guardrail = |limit: Own<Usd>| Guardrail { limit: limit.0.nanos(), window: Window::day() };
     Ok(Some(Budget {
-        guardrail: daily.map(guardrail),
-        tiers: tiers(fields, limit)?,
+        guardrail: entry.daily_limit.take().map(guardrail),
+        tiers: tiers(entry, limit)?,
         ..of_field(scope, field, Unit::Usd, limit.nanos(), window)
     }))
 }
 
 /// What is a share or a part of a limit in dollars needs one.
-fn without_dollars(fields: &Fields<'_>) -> Result<Option<Budget>, Error> {
-    let parts = [&DAILY[..], &THRESHOLDS, &HARD_STOP, &["soft_budget"]].concat();
-    match parts.into_iter().find(|field| fields.has(field)) {
-        Some(field) => Err(Error::invalid(field, "stands without monthly_limit or max_budget")),
+fn without_dollars(entry: &Entry<'_>) -> Result<Option<Budget>, Error> {
+    let parts = [
+        ("daily_limit", entry.daily_limit.is_some()),
+        ("alert_thresholds", entry.alert_thresholds.is_some()),
+        ("hard_stop", entry.hard_stop.is_some()),
+        ("soft_budget", entry.soft_budget.is_some()),
+    ];
+    match parts.into_iter().find(|(_, is_told)| *is_told) {
+        Some((field, _)) => Err(Error::invalid(field, "stands without monthly_limit or max_budget")),
         None => Ok(None),
     }
 }
 
-fn tiers(fields: &Fields<'_>, limit: Usd) -> Result<Tiers, Error> {
-    let soft = fields.find("soft_budget", |node| soft_tiers(value::money(node)?, limit))?;
-    let alerts = fields.find_any(&THRESHOLDS, alerts)?;
-    let hard_stop = fields.find_any(&HARD_STOP, value::percent)?;
-    match (soft, alerts, hard_stop) {
+fn tiers(entry: &mut Entry<'_>, limit: Usd) -> Result<Tiers, Error> {
+    let alerts = entry.alert_thresholds.take().map(alerts).transpose().at("alert_thresholds")?;
+    match (entry.soft_budget.take(), alerts, entry.hard_stop.take()) {
         (None, None, None) => Ok(Tiers::plain()),
-        (Some(tiers), None, None) => Ok(tiers),
+        (Some(soft), None, None) => soft_tiers(soft.0, limit).at("soft_budget"),
         (Some(_), _, _) => Err(Error::invalid("soft_budget", "stands beside thresholds; keep one of them")),
         (None, Some(_), None) => {
             Err(Error::invalid("hard_stop", "is missing: at which percent are calls blocked?"))
         }
-        (None, alerts, Some(percent)) => {
+        (None, alerts, Some(Own(percent))) => {
             let alerts = alerts.unwrap_or_default();
-            rising(alerts.into_iter().chain([Tier { percent, action: TierAction::Block }]))
-                .map_err(|error| error.within("hard_stop"))
+            rising(alerts.into_iter().chain([Tier { percent, action: TierAction::Block }])).at("hard_stop")
         }
     }
 }
@@ -282,9 +277,8 @@ fn soft_tiers(soft: Usd, limit: Usd) -> Result<Tiers, Error> {
 }
 
 /// Alerts as hot as the hybrid preset has them at that share.
-fn alerts(node: &Node) -> Result<Vec<Tier>, Error> {
-    let alert = |(node, number): (&Node, u32)| {
-        let percent = value::percent(node).map_err(|error| error.within(&number.to_string()))?;
+fn alerts(percents: Vec<Own<Decimal>>) -> Result<Vec<Tier>, Error> {
+    let alert = |Own(percent): Own<Decimal>| {
         let action = if percent < Decimal::from(80) {
             TierAction::Notice
         } else if percent < Decimal::ONE_HUNDRED {
@@ -292,9 +286,9 @@ fn alerts(node: &Node) -> Result<Vec<Tier>, Error> {
         } else {
             TierAction::Critical
         };
-        Ok(Tier { percent, action })
+        Tier { percent, action }
     };
-    let tiers = node.list()?.iter().zip(1_u32..).map(alert).collect::<Result<Vec<_>, _>>()?;
+    let tiers: Vec<_> = percents.into_iter().map(alert).collect();
     rising(tiers.iter().copied())?;
     Ok(tiers)
 }

@@ -4,140 +4,137 @@
 //! ignored that a limit might stand in. Shapes are those of LiteLLM's `/key/generate`, `/team/new`, `/user/new`,
 //! `/customer/new`, `/organization/new` and `/budget/new` (`proxy/_types.py`, `duration_parser.py`; November 2026).
 
-use compact_str::{CompactString, format_compact};
+use compact_str::format_compact;
+use serde::Deserialize;
 
-use super::super::Budget;
-use super::gateway::{of_field, rates};
-use super::passed::{PASSED_OVER, is_limit, refuse, sets};
-use super::tree::{Fields, Node, shown, wrong};
-use super::value;
+use super::node::{Node, Table, View};
+use super::passed::{is_limit, is_passed_over, refuse, sets};
+use super::problem::{At, wrong};
+use super::reader;
+use super::value::{self, InFile, Metadata, Own};
+use crate::policy::{Budget, Selector};
 use crate::values::Unit;
 use crate::{Error, Scope, Usd, Window};
-
-/// Fields that become further budgets.
-pub(super) const LIMITS: [&str; 5] =
-    ["budget_limits", "model_max_budget", "model_tpm_limit", "model_rpm_limit", "litellm_budget_table"];
-
-/// The entry without the fields that are null: they are not set.
-pub(super) fn without_nulls(node: &Node) -> Result<Node, Error> {
-    let entries = node.table()?.iter().filter(|(_, node)| !matches!(node, Node::Null));
-    Ok(Node::Table(entries.cloned().collect()))
-}
 
 /// How long a budget counts; none is for ever, however the gateway's own pages write none.
 ///
 /// `1mo` is the calendar month in UTC. Every other duration rolls, though LiteLLM begins some of them by the calendar:
 /// a rolling window never lets more pass in a stretch of that length.
-pub(super) fn window(node: &Node) -> Result<Option<Window>, Error> {
-    let Node::Text(text) = node else { return value::window(node).map(Some) };
-    let text = text.trim();
-    if ["", "none", "null"].iter().any(|none| text.eq_ignore_ascii_case(none)) {
-        return Ok(None);
-    }
-    match text.strip_suffix("mo") {
-        Some("1") => Ok(Some(Window::month())),
-        Some(months) if !months.is_empty() && months.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Err(wrong(format!(
-                "{text:?} has no window, nor does LiteLLM reset after it; write 1mo, days such as 60d, or a budget \
-                 with window = \"quarter\""
-            )))
+pub(super) struct Duration(pub(super) Option<Window>);
+
+impl InFile<'_> for Duration {
+    fn of(node: Node<'_>) -> Result<Self, Error> {
+        let View::Text(text) = node.view()? else { return node.read().map(Some).map(Self) };
+        let text = text.trim();
+        if ["", "none", "null"].iter().any(|none| text.eq_ignore_ascii_case(none)) {
+            return Ok(Self(None));
         }
-        _ => value::window(&Node::Text(text.to_owned())).map(Some).map_err(|error| {
-            let is_length = text.starts_with(|first: char| first.is_ascii_digit());
-            if is_length { wrong(format!("{error}; the calendar month is 1mo")) } else { error }
-        }),
+        match text.strip_suffix("mo") {
+            Some("1") => Ok(Self(Some(Window::month()))),
+            Some(months) if !months.is_empty() && months.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Err(wrong(format!(
+                    "{text:?} has no window, nor does LiteLLM reset after it; write 1mo, days such as 60d, or a \
+                     budget with window = \"quarter\""
+                )))
+            }
+            _ => value::parsed(text).map(Some).map(Self).map_err(|error| {
+                let is_length = text.starts_with(|first: char| first.is_ascii_digit());
+                if is_length { wrong(format!("{error}; the calendar month is 1mo")) } else { error }
+            }),
+        }
     }
 }
 
 /// Metadata as far as it describes. LiteLLM's own limits may stand there, too, and are not passed over.
-pub(super) fn metadata(node: &Node) -> Result<Vec<(CompactString, CompactString)>, Error> {
-    let entries = node.table()?;
-    if let Some((name, _)) = entries.iter().find(|(name, node)| is_limit(name) && sets(node)) {
-        return Err(wrong("is a limit; write it beside metadata").within(&shown(name)));
+#[derive(Default)]
+pub(super) struct Describing(pub(super) Metadata);
+
+impl InFile<'_> for Describing {
+    fn of(node: Node<'_>) -> Result<Self, Error> {
+        let mut plain = Table::new();
+        for (name, node) in node.table()? {
+            if is_limit(&name) && sets(node)? {
+                return Err(wrong("is a limit; write it beside metadata")).at(&name);
+            }
+            if !matches!(node.view()?, View::Null | View::List(_) | View::Table(_)) {
+                plain.push((name, node));
+            }
+        }
+        Metadata::of_table(plain).map(Self)
     }
-    let plain =
-        entries.iter().filter(|(_, node)| !matches!(node, Node::Null | Node::List(_) | Node::Table(_)));
-    value::metadata(&Node::Table(plain.cloned().collect()))
 }
 
-/// The budgets of every further limit.
-pub(super) fn more(fields: &Fields<'_>, scope: &Scope) -> Result<Vec<Budget>, Error> {
-    let mut budgets = Vec::new();
-    budgets.extend(fields.find("budget_limits", |node| windows(node, scope))?.unwrap_or_default());
-    budgets.extend(fields.find("model_max_budget", |node| models(node, scope))?.unwrap_or_default());
-    for (field, unit) in [("model_tpm_limit", Unit::Tokens), ("model_rpm_limit", Unit::Requests)] {
-        let rates = fields.find(field, |node| {
-            by_model(node, |model, node| {
-                let limit = value::figure(node, &unit)?;
-                let field = format_compact!("{field} {model}");
-                Ok(vec![of_field(scope, &field, unit.clone(), limit, Window::rolling_minute())])
-            })
-        })?;
-        budgets.extend(rates.unwrap_or_default());
-    }
-    budgets.extend(fields.find("litellm_budget_table", |node| table(node, scope))?.unwrap_or_default());
-    Ok(budgets)
+/// The budgets of one of the fields that hold further limits.
+pub(super) fn further(field: &str, node: Node<'_>, scope: &Scope) -> Result<Vec<Budget>, Error> {
+    let budgets = match field {
+        "budget_limits" => windows(node, scope),
+        "model_max_budget" => by_model(node, |model, node| model_limits(model, node, scope)),
+        "model_tpm_limit" => model_rates(field, Unit::Tokens, node, scope),
+        "model_rpm_limit" => model_rates(field, Unit::Requests, node, scope),
+        _ => budget_table(node, scope),
+    };
+    budgets.at(field)
+}
+
+/// The fields that are set, without those that limit nothing.
+fn limits_of(node: Node<'_>) -> Result<Table<'_>, Error> {
+    let mut fields = node.table_of_set()?;
+    fields.retain(|(field, _)| !is_passed_over(field));
+    Ok(fields)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Span {
+    max_budget: Own<Usd>,
+    budget_duration: Own<Duration>,
 }
 
 /// Several budgets of one entry, each with its own window; all of them bind.
-fn windows(node: &Node, scope: &Scope) -> Result<Vec<Budget>, Error> {
+fn windows(node: Node<'_>, scope: &Scope) -> Result<Vec<Budget>, Error> {
     let mut budgets: Vec<Budget> = Vec::new();
-    for (node, number) in node.list()?.iter().zip(1_u32..) {
-        let budget = span(node, scope).map_err(|error| error.within(&number.to_string()))?;
-        if budgets.iter().any(|other| other.window() == budget.window()) {
-            return Err(wrong("has the window of another one; keep one of them").within(&number.to_string()));
+    for (node, number) in node.read::<Vec<_>>()?.into_iter().zip(1_u32..) {
+        let span = limits_of(node).and_then(reader::read);
+        let Span { max_budget, budget_duration } = span.at(&number.to_string())?;
+        let window = budget_duration.0.0.unwrap_or_else(Window::lifetime);
+        if budgets.iter().any(|other| *other.window() == window) {
+            return Err(wrong("has the window of another one; keep one of them")).at(&number.to_string());
         }
-        budgets.push(budget);
+        let field = format_compact!("budget_limits {window}");
+        budgets.push(of_field(scope, &field, Unit::Usd, max_budget.0.nanos(), window));
     }
     Ok(budgets)
 }
 
-fn span(node: &Node, scope: &Scope) -> Result<Budget, Error> {
-    let said = without_nulls(node)?;
-    let fields = Fields::of(&said, &["max_budget", "budget_duration", "reset_at", "spend"])?;
-    let limit = fields.get("max_budget", value::money)?;
-    let window = fields.get("budget_duration", window)?.unwrap_or_else(Window::lifetime);
-    let field = format_compact!("budget_limits {window}");
-    Ok(of_field(scope, &field, Unit::Usd, limit.nanos(), window))
+/// A budget for calls of one model: in dollars, and in tokens and requests a minute.
+fn model_limits(model: &str, node: Node<'_>, scope: &Scope) -> Result<Vec<Budget>, Error> {
+    let field = format_compact!("model_max_budget {model}");
+    if !matches!(node.view()?, View::Table(_)) {
+        return Ok(vec![dollars(scope, &field, Usd::of(node)?, None)]);
+    }
+    let limits: Limits = reader::read(limits_of(node)?)?;
+    let budgets = limits.budgets(scope, &field)?;
+    if budgets.is_empty() {
+        return Err(wrong("has no limit: expected one of max_budget, budget_limit, tpm_limit, rpm_limit"));
+    }
+    Ok(budgets)
 }
 
-/// A budget for calls of one model: in dollars, and in tokens and requests a minute.
-fn models(node: &Node, scope: &Scope) -> Result<Vec<Budget>, Error> {
+fn model_rates(field: &str, unit: Unit, node: Node<'_>, scope: &Scope) -> Result<Vec<Budget>, Error> {
     by_model(node, |model, node| {
-        let field = format_compact!("model_max_budget {model}");
-        if !matches!(node, Node::Table(_)) {
-            let limit = value::money(node)?;
-            return Ok(vec![dollars(scope, &field, limit, None)]);
-        }
-        let said = without_nulls(node)?;
-        let known = [
-            "max_budget",
-            "budget_limit",
-            "budget_duration",
-            "time_period",
-            "tpm_limit",
-            "rpm_limit",
-            "spend",
-        ];
-        let budgets = limits(&Fields::of(&said, &known)?, scope, &field)?;
-        if budgets.is_empty() {
-            return Err(wrong(
-                "has no limit: expected one of max_budget, budget_limit, tpm_limit, rpm_limit",
-            ));
-        }
-        Ok(budgets)
+        let field = format_compact!("{field} {model}");
+        Ok(vec![of_field(scope, &field, unit.clone(), i64::of(node)?, Window::rolling_minute())])
     })
 }
 
 fn by_model(
-    node: &Node,
-    read: impl Fn(&str, &Node) -> Result<Vec<Budget>, Error>,
+    node: Node<'_>,
+    read: impl Fn(&str, Node<'_>) -> Result<Vec<Budget>, Error>,
 ) -> Result<Vec<Budget>, Error> {
     let mut budgets = Vec::new();
-    for (model, node) in node.table()?.iter().filter(|(_, node)| !matches!(node, Node::Null)) {
-        let named = check_model(model).and_then(|()| read(model, node));
-        let read = named.map_err(|error| error.within(&shown(model)))?;
-        budgets.extend(read.into_iter().map(|budget| of_model(budget, model)));
+    for (model, node) in node.table_of_set()? {
+        let read = check_model(&model).and_then(|()| read(&model, node)).at(&model)?;
+        budgets.extend(read.into_iter().map(|budget| of_model(budget, &model)));
     }
     Ok(budgets)
 }
@@ -160,40 +157,68 @@ fn of_model(budget: Budget, model: &str) -> Budget {
 }
 
 /// The limits that LiteLLM keeps under a `budget_id`, which bind beside the entry's own.
-fn table(node: &Node, scope: &Scope) -> Result<Vec<Budget>, Error> {
-    let said = without_nulls(node)?;
-    refuse_in_table(&said)?;
-    let own = ["max_budget", "budget_duration", "soft_budget", "tpm_limit", "rpm_limit", "model_max_budget"];
-    let fields = Fields::of(&said, &[&own[..], &PASSED_OVER].concat())?;
-    let mut budgets = limits(&fields, scope, "litellm_budget_table")?;
-    budgets.extend(fields.find("model_max_budget", |node| models(node, scope))?.unwrap_or_default());
+fn budget_table(node: Node<'_>, scope: &Scope) -> Result<Vec<Budget>, Error> {
+    let mut said = node.table_of_set()?;
+    said.retain(|(field, _)| field != "budget_id");
+    if said.iter().any(|(field, _)| field == "soft_budget") {
+        return Err(wrong("write it beside the entry's own max_budget")).at("soft_budget");
+    }
+    refuse(&said)?;
+    let (models, own): (Table<'_>, Table<'_>) =
+        limits_of(node)?.into_iter().partition(|(field, _)| field == "model_max_budget");
+    let mut budgets = reader::read::<Limits>(own)?.budgets(scope, "litellm_budget_table")?;
+    for (field, node) in models {
+        budgets.extend(further(&field, node, scope)?);
+    }
     Ok(budgets)
 }
 
-fn refuse_in_table(said: &Node) -> Result<(), Error> {
-    let entries = said.table()?;
-    if entries.iter().any(|(field, _)| field == "soft_budget") {
-        return Err(wrong("write it beside the entry's own max_budget").within("soft_budget"));
-    }
-    let own = entries.iter().filter(|(field, _)| field != "budget_id").cloned();
-    refuse(&Node::Table(own.collect()))
+/// A budget in dollars and rates, as they stand together for a model or under a `budget_id`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    #[serde(alias = "budget_limit")]
+    max_budget: Option<Own<Usd>>,
+    #[serde(alias = "time_period")]
+    budget_duration: Option<Own<Duration>>,
+    tpm_limit: Option<Own<i64>>,
+    rpm_limit: Option<Own<i64>>,
 }
 
-/// What these fields limit, named after the field that they stand in.
-fn limits(fields: &Fields<'_>, scope: &Scope, field: &str) -> Result<Vec<Budget>, Error> {
-    let mut budgets = Vec::new();
-    let max = fields.find_any(&["max_budget", "budget_limit"], value::money)?;
-    let window = fields.find_any(&["budget_duration", "time_period"], window)?.flatten();
-    match (max, window) {
-        (Some(limit), window) => budgets.push(dollars(scope, field, limit, window)),
-        (None, Some(_)) => return Err(Error::invalid("budget_duration", "stands without max_budget")),
-        (None, None) => {}
+impl Limits {
+    /// What these fields limit, named after the field that they stand in.
+    fn budgets(self, scope: &Scope, field: &str) -> Result<Vec<Budget>, Error> {
+        let window = self.budget_duration.and_then(|duration| duration.0.0);
+        let dollars = match (self.max_budget, window) {
+            (Some(Own(limit)), window) => Some(dollars(scope, field, limit, window)),
+            (None, Some(_)) => return Err(Error::invalid("budget_duration", "stands without max_budget")),
+            (None, None) => None,
+        };
+        let before = format_compact!("{field} ");
+        Ok(dollars.into_iter().chain(rates(scope, &before, self.tpm_limit, self.rpm_limit)).collect())
     }
-    budgets.extend(rates(fields, scope, |rate| format_compact!("{field} {rate}"))?);
-    Ok(budgets)
+}
+
+/// A budget in a rolling minute for each rate that is said.
+pub(super) fn rates(
+    scope: &Scope,
+    before: &str,
+    tpm: Option<Own<i64>>,
+    rpm: Option<Own<i64>>,
+) -> impl Iterator<Item = Budget> {
+    let rates = [("tpm_limit", Unit::Tokens, tpm), ("rpm_limit", Unit::Requests, rpm)];
+    rates.into_iter().filter_map(move |(rate, unit, limit)| {
+        let field = format_compact!("{before}{rate}");
+        limit.map(|Own(limit)| of_field(scope, &field, unit, limit, Window::rolling_minute()))
+    })
 }
 
 /// Without a duration a gateway never resets it.
 fn dollars(scope: &Scope, field: &str, limit: Usd, window: Option<Window>) -> Budget {
     of_field(scope, field, Unit::Usd, limit.nanos(), window.unwrap_or_else(Window::lifetime))
+}
+
+/// A budget of that scope, named after the field that it comes from.
+pub(super) fn of_field(scope: &Scope, field: &str, unit: Unit, limit: i64, window: Window) -> Budget {
+    Budget::new(format_compact!("{scope} {field}"), Selector::Scope(scope.clone()), unit, Some(limit), window)
 }

@@ -3,58 +3,27 @@
 //! The first are passed over, the second are refused with what to write instead; so is a limit that stands inside a
 //! field that is passed over, where nothing would keep it.
 
-use super::litellm::LIMITS;
-use super::tree::{Entry, Node, wrong};
+use super::node::{Node, Table, View};
+use super::problem::{At, wrong};
 use crate::Error;
 
 /// Fields in which no limit stands: figures of the past, who made the entry and when, what else the gateway does.
-pub(super) const PASSED_OVER: [&str; 45] = [
-    "access_group_ids",
-    "admins",
-    "aliases",
-    "allowed_cache_controls",
-    "allowed_model_region",
-    "allowed_routes",
-    "auto_rotate",
-    "blocked",
-    "budget_id",
-    "budget_reset_at",
-    "config",
-    "created_at",
-    "created_by",
-    "default_model",
-    "expires",
-    "guardrails",
-    "key_name",
-    "key_type",
-    "last_active",
-    "litellm_model_table",
-    "members",
-    "members_with_roles",
-    "model_id",
-    "model_spend",
-    "models",
-    "object_permission",
-    "object_permission_id",
-    "permissions",
-    "policies",
-    "prompts",
-    "reset_at",
-    "rotation_count",
-    "rotation_interval",
-    "soft_budget_cooldown",
-    "spend",
-    "sso_user_id",
-    "tags",
-    "team_member_permissions",
-    "teams",
-    "token",
-    "token_id",
-    "updated_at",
-    "updated_by",
-    "user_email",
-    "user_role",
-];
+const PASSED_OVER: &str = "
+    access_group_ids admins aliases allowed_cache_controls allowed_model_region allowed_routes
+    auto_rotate blocked budget_id budget_reset_at config created_at created_by default_model
+    expires guardrails key_name key_type last_active litellm_model_table members members_with_roles
+    model_id model_spend models object_permission object_permission_id permissions policies prompts
+    reset_at rotation_count rotation_interval soft_budget_cooldown spend sso_user_id tags
+    team_member_permissions teams token token_id updated_at updated_by user_email user_role
+";
+
+pub(super) fn is_passed_over(field: &str) -> bool {
+    PASSED_OVER.split_whitespace().any(|name| name == field)
+}
+
+/// Fields that become further budgets.
+const LIMITS: [&str; 5] =
+    ["budget_limits", "model_max_budget", "model_tpm_limit", "model_rpm_limit", "litellm_budget_table"];
 
 const MEMBERS: &str = "limits each member of a team; write a budget with each = \"user\" instead";
 const RAISES: &str = "raises a limit for a time; write an exemption instead, with scope, raise and until";
@@ -82,49 +51,50 @@ const REFUSED: [(&str, &str); 10] = [
 ];
 
 /// Refuses what would let money pass that the gateway stops.
-pub(super) fn refuse(entry: &Node) -> Result<(), Error> {
-    let entries = entry.table()?;
-    let found = |field: &str| entries.iter().find(|(name, _)| name == field).map(|(_, node)| node);
-    for (field, problem) in REFUSED {
-        if found(field).is_some() {
-            return Err(wrong(problem).within(field));
+pub(super) fn refuse(entry: &Table<'_>) -> Result<(), Error> {
+    let found = |field: &str| entry.iter().find(|(name, _)| name == field).map(|(_, node)| node.view());
+    let refused = REFUSED.into_iter().find(|(field, _)| found(field).is_some());
+    let refused = refused.or_else(|| match (found("models"), found("blocked"), found("budget_id")) {
+        (Some(models), _, _) if !matches!(&models, Ok(View::List(models)) if models.is_empty()) => {
+            Some(("models", MODELS))
         }
-    }
-    let conditional = [
-        (
-            "models",
-            found("models").is_some_and(|node| !matches!(node, Node::List(models) if models.is_empty())),
-            MODELS,
-        ),
-        ("blocked", found("blocked").is_some_and(|node| !matches!(node, Node::Flag(false))), BLOCKED),
-        ("budget_id", found("budget_id").is_some() && found("litellm_budget_table").is_none(), ELSEWHERE),
-    ];
-    match conditional.into_iter().find(|(_, stands, _)| *stands) {
-        Some((field, _, problem)) => Err(wrong(problem).within(field)),
-        None => refuse_inside(entries),
+        (_, Some(blocked), _) if !matches!(blocked, Ok(View::Flag(false))) => Some(("blocked", BLOCKED)),
+        (_, _, Some(_)) if found("litellm_budget_table").is_none() => Some(("budget_id", ELSEWHERE)),
+        _ => None,
+    });
+    match refused {
+        Some((field, problem)) => Err(wrong(problem)).at(field),
+        None => refuse_inside(entry),
     }
 }
 
 /// Refuses a limit that stands inside a field that is passed over: a user's teams may be written out whole.
-fn refuse_inside(entries: &[Entry]) -> Result<(), Error> {
-    for (field, node) in entries.iter().filter(|(field, _)| PASSED_OVER.contains(&field.as_str())) {
-        if let Some(name) = limit_inside(node) {
+fn refuse_inside(entry: &Table<'_>) -> Result<(), Error> {
+    for (field, node) in entry.iter().filter(|(field, _)| is_passed_over(field)) {
+        if let Some(name) = limit_inside(*node)? {
             let problem = format!("holds {name:?}, which is a limit; write it in an entry of its own");
-            return Err(wrong(problem).within(field));
+            return Err(wrong(problem)).at(field);
         }
     }
     Ok(())
 }
 
 /// The first field that sets a limit, however deep it stands.
-fn limit_inside(node: &Node) -> Option<&str> {
-    match node {
-        Node::List(nodes) => nodes.iter().find_map(limit_inside),
-        Node::Table(entries) => entries.iter().find_map(|(name, node)| {
-            (is_limit(name) && sets(node)).then_some(name.as_str()).or_else(|| limit_inside(node))
-        }),
-        _ => None,
+fn limit_inside(node: Node<'_>) -> Result<Option<String>, Error> {
+    let inside: Table<'_> = match node.view()? {
+        View::List(nodes) => nodes.into_iter().map(|node| (String::new(), node)).collect(),
+        View::Table(entries) => entries,
+        _ => return Ok(None),
+    };
+    for (name, node) in inside {
+        if is_limit(&name) && sets(node)? {
+            return Ok(Some(name));
+        }
+        if let Some(name) = limit_inside(node)? {
+            return Ok(Some(name));
+        }
     }
+    Ok(None)
 }
 
 pub(super) fn is_limit(name: &str) -> bool {
@@ -134,11 +104,11 @@ pub(super) fn is_limit(name: &str) -> bool {
 }
 
 /// Whether a field says anything; an empty list or table sets no limit.
-pub(super) fn sets(node: &Node) -> bool {
-    match node {
-        Node::Null => false,
-        Node::List(nodes) => !nodes.is_empty(),
-        Node::Table(entries) => !entries.is_empty(),
+pub(super) fn sets(node: Node<'_>) -> Result<bool, Error> {
+    Ok(match node.view()? {
+        View::Null => false,
+        View::List(nodes) => !nodes.is_empty(),
+        View::Table(entries) => !entries.is_empty(),
         _ => true,
-    }
+    })
 }

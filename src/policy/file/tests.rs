@@ -2,6 +2,7 @@
 
 mod gateway;
 mod litellm;
+mod strict;
 #[cfg(feature = "toml")]
 mod toml;
 
@@ -180,7 +181,7 @@ const UNREADABLE: &[(&str, &str, &str)] = &[
     ),
     ("window", r#"{"every": "month", "dya": 1}"#, "window: unknown field \"dya\""),
     ("window", r#"{"every": "month", "day": 1, "day": 2}"#, "window: day: stands twice"),
-    ("window", r#"{"every": "month", "day": "1"}"#, "window: day: invalid type: string \"1\", expected u32"),
+    ("window", r#"{"every": "month", "day": "1"}"#, "window: day: expected a whole number, found text"),
     ("window", r#"{"every": "month", "day": 1.5}"#, "window: day: \"1.5\" is not a plain whole number"),
     ("tiers", r#""hybird""#, "tiers: \"hybird\" is none of plain, hybrid, traffic_light and warnings_only"),
     ("tiers", "[]", "tiers: is empty; write \"plain\""),
@@ -196,7 +197,7 @@ const UNREADABLE: &[(&str, &str, &str)] = &[
     (
         "tiers",
         r#"[{"percent": 50, "action": "shout"}]"#,
-        "tiers: tier 1: action: unknown variant `shout`, expected one of `notice`, `warn`, `critical`, `degrade`, `block`",
+        "tiers: tier 1: action: \"shout\" is none of notice, warn, critical, degrade and block",
     ),
     ("guardrail", r#"{"limit": "75"}"#, "guardrail: window: is missing"),
     (
@@ -406,7 +407,7 @@ fn a_word_about_the_whole_policy_that_cannot_be_read_is_named() {
     }
     assert_eq!(
         error(r#"{"budgets": [], "ladder": []}"#),
-        "ladder: unknown field, expected one of policy, exemptions, unbound, budgets, keys, api_keys, teams, users, customers, \
+        "ladder: unknown field, expected one of policy, exemptions, unbound, budgets, api_keys, keys, teams, users, customers, \
          organizations"
     );
 }

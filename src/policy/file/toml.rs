@@ -1,14 +1,21 @@
-//! How does TOML become a tree with every number as written?
+//! How does TOML become JSON with every number as written?
 
+use serde::{Serialize, Serializer};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::tree::{Node, bound_entries, bounded, deeper, shown, unreadable};
+use super::node::{TOML_FLOAT, TOML_INTEGER};
+use super::problem::unreadable;
 use crate::Error;
 
-pub(super) fn tree(text: &str) -> Result<Node, Error> {
+/// The same document as JSON, its fields in the order of the file: an error is about the first wrong one.
+pub(super) fn as_json(text: &str) -> Result<String, Error> {
     let document = DeTable::parse(text).map_err(|error| not_toml(text, &error))?;
-    table(text, document.get_ref(), deeper(0)?)
+    let fields = fields(text, document.get_ref());
+    let mut json = Vec::new();
+    let written = serde_json::Serializer::new(&mut json).collect_map(fields);
+    written.map_err(|error| unreadable("not writable as JSON").with_source(error))?;
+    String::from_utf8(json).map_err(|error| unreadable("not writable as JSON").with_source(error))
 }
 
 /// Only what is wrong and where: the parser's own report quotes the line, with whatever stands in it.
@@ -19,33 +26,35 @@ fn not_toml(text: &str, error: &toml::de::Error) -> Error {
     unreadable(format!("not TOML: {} at line {line} column {column}", error.message()))
 }
 
-fn node(text: &str, value: &Spanned<DeValue<'_>>, depth: usize) -> Result<Node, Error> {
-    // The parser drops the underscores of a number, so look at it where it stands.
-    let literal = || bounded(text.get(value.span()).unwrap_or_default());
-    match value.get_ref() {
-        DeValue::String(text) => bounded(text).map(Node::Text),
-        DeValue::Integer(_) => literal().map(Node::Number),
-        DeValue::Float(_) => literal().map(Node::Float),
-        DeValue::Boolean(flag) => Ok(Node::Flag(*flag)),
-        DeValue::Datetime(_) => literal().map(Node::Text),
-        DeValue::Array(items) => {
-            let depth = deeper(depth)?;
-            bound_entries(items.len())?;
-            items.iter().map(|item| node(text, item, depth)).collect::<Result<_, _>>().map(Node::List)
-        }
-        DeValue::Table(entries) => table(text, entries, deeper(depth)?),
-    }
+/// The parser sorts by name; this is the order of the text.
+fn fields<'a>(
+    text: &'a str,
+    table: &'a DeTable<'a>,
+) -> impl Iterator<Item = (&'a str, Written<'a>)> + use<'a> {
+    let mut fields: Vec<(&Spanned<DeString<'_>>, _)> = table.iter().collect();
+    fields.sort_by_key(|(name, _)| name.span().start);
+    fields.into_iter().map(|(name, value)| (name.get_ref().as_ref(), Written { text, value }))
 }
 
-fn table(text: &str, entries: &DeTable<'_>, depth: usize) -> Result<Node, Error> {
-    bound_entries(entries.len())?;
-    // The parser sorts by name; an error should be about the first wrong field of the file.
-    let mut entries: Vec<_> = entries.iter().collect();
-    entries.sort_by_key(|(name, _)| name.span().start);
-    let entry = |(name, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
-        let name = bounded(name.get_ref())?;
-        let node = node(text, value, depth).map_err(|error| error.within(&shown(&name)))?;
-        Ok((name, node))
-    };
-    entries.into_iter().map(entry).collect::<Result<_, _>>().map(Node::Table)
+/// A value, with the text that it stands in: the parser drops the underscores of a number.
+struct Written<'a> {
+    text: &'a str,
+    value: &'a Spanned<DeValue<'a>>,
+}
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let literal = self.text.get(self.value.span()).unwrap_or_default();
+        match self.value.get_ref() {
+            DeValue::String(text) => serializer.serialize_str(text),
+            DeValue::Integer(_) => serializer.collect_map([(TOML_INTEGER, literal)]),
+            DeValue::Float(_) => serializer.collect_map([(TOML_FLOAT, literal)]),
+            DeValue::Boolean(flag) => serializer.serialize_bool(*flag),
+            DeValue::Datetime(_) => serializer.serialize_str(literal),
+            DeValue::Array(items) => {
+                serializer.collect_seq(items.iter().map(|value| Written { text: self.text, value }))
+            }
+            DeValue::Table(table) => serializer.collect_map(fields(self.text, table)),
+        }
+    }
 }

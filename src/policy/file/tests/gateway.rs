@@ -116,7 +116,8 @@ fn a_team_that_cannot_be_read_is_named() {
     for (told, answer) in [
         (
             team(r#""max_budget": 800, "budget_duration": 30"#),
-            "team a: budget_duration: expected text, found a number",
+            "team a: budget_duration: expected a window such as \"month@Europe/Berlin\", \"30d\" or { every = \"month\", \
+             day = 15 }, found a number",
         ),
         (
             team(r#""max_budget": 800, "budget_duration": "30""#),
