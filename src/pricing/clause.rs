@@ -1,4 +1,9 @@
 //! Which names does a table mean by a clause instead of a list?
+//!
+//! A publication may know a model by a pattern: `^claude-opus-5[-@]\d{8}$`. Patterns come out of a file that somebody else
+//! wrote, so their length and their compiled size are bounded, and the engine is one whose time is linear in the name.
+//! That engine has no look-around. The one form that publications use, a beginning that must not follow, is taken apart
+//! into two patterns; any other look-around makes the clause one that is not understood.
 
 use compact_str::CompactString;
 use regex_lite::{Regex, RegexBuilder};

@@ -4,6 +4,10 @@
 //! `-latest` behind. A word is never dropped: `gpt-4o-mini` and
 //! `gpt-4o-audio-preview` are other models than `gpt-4o`. What else may be
 //! written otherwise is in [`spelling`](super::spelling), asked after these.
+//!
+//! A seller has several names: LiteLLM says `gemini`, OpenTelemetry says `gcp.gemini`, and both are Google's API. One
+//! function says which names are one seller, so that tables, calls, factors and policies cannot disagree. Hosts that sell
+//! others' models at prices of their own stay apart even where the model is the same.
 
 /// The name a provider's rows are kept under.
 ///

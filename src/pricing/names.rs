@@ -1,4 +1,7 @@
 //! Under which key is a model kept?
+//!
+//! A hash map of owned names must be asked with borrowed ones, or each look-up would allocate. A [`NameRef`] hashes as a
+//! [`Name`] does, field by field in the same order, which is all that such a map needs.
 
 use compact_str::CompactString;
 use hashbrown::{Equivalent, HashMap};

@@ -1,4 +1,7 @@
 //! What does each class of tokens cost, as people write it?
+//!
+//! Figures stay decimals here. They become integers when a table is built, where one place decides whether a figure can be
+//! kept exactly (`units`).
 
 use rust_decimal::Decimal;
 use serde::de::MapAccess;
@@ -31,6 +34,18 @@ use crate::values::Meter;
 /// assert_eq!(serde_json::to_string(&rates).unwrap(), r#"{"input":"0.003625"}"#);
 /// assert!(serde_json::from_str::<Rates>(r#"{"input": 0.003625}"#).is_err());
 /// assert!(serde_json::from_str::<Rates>(r#"{"input": "1_000"}"#).is_err());
+/// ```
+///
+/// # Example: a figure that is given again replaces the first
+/// ```
+/// use token_budget::pricing::Rates;
+/// use token_budget::usage::Meter;
+///
+/// let rates = Rates::per_million("3", "15")?.with(Meter::Output, 12.into());
+/// assert_eq!(rates.get(Meter::Output), Some(12.into()));
+/// assert_eq!(rates.get(Meter::CachedInput), None); // named nowhere, and charged as input
+/// assert_eq!(rates.iter().count(), 2);
+/// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

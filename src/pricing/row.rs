@@ -1,4 +1,8 @@
 //! How is a model's price written down?
+//!
+//! A row is written by people and by imports, merged with other rows, and compiled last. So a row keeps decimals as they
+//! were written and leaves gaps as gaps: whether a gap is filled by a lower layer or by the rate of a whole is decided
+//! only when all layers are known.
 
 use compact_str::CompactString;
 use rust_decimal::Decimal;

@@ -1,4 +1,7 @@
 //! Where do the figures come from?
+//!
+//! Invoices are compared months later. By then the table has been replaced twice, so a charge carries the source of its
+//! price with it: a publication, its version and day, and each factor that was laid over it.
 
 use std::fmt;
 

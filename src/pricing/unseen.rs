@@ -1,4 +1,7 @@
 //! What may a model generate that nobody sees, and how fast?
+//!
+//! Two facts decide what an abandoned call is charged for what nobody saw: whether the model generates unseen at all, and
+//! how fast. Rows state both. Where a row is silent, the answer is the careful one: it reasons, at 500 tokens a second.
 
 use serde::{Deserialize, Serialize};
 
