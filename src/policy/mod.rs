@@ -1,7 +1,7 @@
 //! What may be spent? Budgets, tiers, exemptions, and which of them bind a call.
 //!
 //! A [`Policy`] is what an operator says: [`Budget`]s with their [`Tiers`], [`Exemption`]s, and what becomes of calls that no
-//! budget or no price fits. Programs build one by hand; operators write it in a [file].
+//! budget or no price fits. Programs build one by hand; operators write it in a [`file`](mod@file).
 //!
 //! A policy knows no balance. [`Policy::bind`] says which budgets bind a call at an instant and with which figures; the ledger
 //! knows what is spent; [`check_budget`](crate::check_budget) puts both together.
@@ -226,7 +226,7 @@ impl Policy {
     /// The same policy with another treatment of calls none of whose scopes has a budget.
     ///
     /// Unless set they are refused, and where all budgets observe they are counted. Every call that passes this
-    /// way is an event ([`Event::Unbound`]).
+    /// way is an event ([`Event::Unbound`](crate::Event::Unbound)).
     ///
     /// # Example: a typo is not a free pass, unless that is meant
     /// ```
