@@ -103,6 +103,7 @@ mod reader;
 mod repeat;
 mod report;
 mod shown;
+mod taken;
 mod told;
 mod tools;
 mod vocabulary;

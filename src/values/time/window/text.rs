@@ -7,7 +7,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use chrono::{NaiveTime, Timelike, Weekday};
 use chrono_tz::Tz;
@@ -18,7 +17,7 @@ use crate::Error;
 use crate::values::Timestamp;
 
 use super::calendar::Calendar;
-use super::length::{Length, UNITS, WEEK};
+use super::length::{Length, duration};
 use super::{Kind, Window, out_of};
 
 const WEEKDAYS: [(Weekday, &str); 7] = [
@@ -158,30 +157,6 @@ fn named(name: &str) -> Option<Window> {
     }
 }
 
-/// A whole number and one unit. `90` without a unit is refused, and so is `1h30m`: one
-/// spelling for one length.
-fn duration(field: &str, text: &str) -> Result<Duration, Error> {
-    let wrong = |problem: &str| Error::invalid(field, format!("{text:?} {problem}"));
-    let unit_at = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at_checked(unit_at).unwrap_or((text, ""));
-    if digits.is_empty() {
-        return Err(wrong("is not a whole number and a unit, such as 30d"));
-    }
-    if unit.is_empty() {
-        return Err(wrong("lacks a unit: s, m (minutes), h, d or w"));
-    }
-    let known = UNITS.into_iter().chain([WEEK]).find(|(name, _)| *name == unit);
-    let (_, nanos) = known.ok_or_else(|| {
-        wrong("is not one whole number and a unit: s, m (minutes), h, d or w, such as 90m or 30d")
-    })?;
-    let nanos = digits.parse::<i64>().ok().and_then(|count| count.checked_mul(nanos));
-    let nanos = nanos.ok_or_else(|| wrong("is more than 292 years; for all time, write lifetime"))?;
-    match nanos.unsigned_abs() {
-        0 => Err(wrong("must be above zero")),
-        nanos => Ok(Duration::from_nanos(nanos)),
-    }
-}
-
 fn number(field: &str, text: &str) -> Result<u32, Error> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|_| plain);
@@ -304,6 +279,8 @@ impl<'de> Visitor<'de> for LineOrTable {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn window(text: &str) -> Window {
