@@ -41,7 +41,8 @@ fn open(enforcer: &Enforcer, id: &str) -> Result<RunGuard, token_budget::Error> 
         .usd(Usd::dollars(10))
         .iterations(50)
         .output_tokens_per_iteration(4_000)
-        .open_now(enforcer)
+        .open(enforcer)
+        .wait()
 }
 
 /// Calls the model again and again, as an agent does that never finds what it looks for.
@@ -49,8 +50,8 @@ fn open(enforcer: &Enforcer, id: &str) -> Result<RunGuard, token_budget::Error> 
 /// It asks for exactly what it uses. The answer that ends it comes before the call, not after the bill.
 fn loop_until_over(run: &RunGuard, call: &Call, usage: Usage) -> Result<RunReport, Box<dyn Error>> {
     loop {
-        match run.turn_now(call)? {
-            Turn::Go(reservation) => drop(reservation.send().reconcile_now(usage)?),
+        match run.turn(call).wait()? {
+            Turn::Go(reservation) => drop(reservation.send().reconcile(usage).wait()?),
             Turn::Over(report) => return Ok(*report),
             other => return Err(format!("nobody else has a say here: {other:?}").into()),
         }
@@ -62,7 +63,7 @@ fn a_dear_loop_ends_at_its_dollars(enforcer: &Enforcer) -> Result<(), Box<dyn Er
     let run = open(enforcer, "dear")?;
     // It asks for 6,000 tokens. The leash gives 4,000, and the hold covers no more.
     let call = Call::new("claude-opus-4-1").input_tokens(10_000).output_tokens(6_000);
-    assert_eq!(run.reserve_now(&call)?.or_refusal()?.output_tokens(), 4_000);
+    assert_eq!(run.reserve(&call).wait()?.or_refusal()?.output_tokens(), 4_000);
 
     let report = loop_until_over(&run, &call, Usage::of(10_000, 4_000))?;
     show("1. A dear loop", &report);
@@ -75,7 +76,8 @@ fn a_cheap_loop_ends_at_its_rounds_for_good(enforcer: &Enforcer) -> Result<(), B
     let call = Call::new("gpt-4o").input_tokens(0).output_tokens(1_000);
     let first = open(enforcer, "cheap")?;
     for _ in 0..30 {
-        let _receipt = first.reserve_now(&call)?.or_refusal()?.send().reconcile_now(Usage::of(0, 1_000))?;
+        let _receipt =
+            first.reserve(&call).wait()?.or_refusal()?.send().reconcile(Usage::of(0, 1_000)).wait()?;
     }
     drop(first); // the process that began it may be gone: a run is its id and its books
 
@@ -95,37 +97,39 @@ fn an_agent_with_tools_and_a_helper_has_the_last_word(enforcer: &Enforcer) -> Re
         .degrade_at(80)
         .tool("search", 3)
         .max_children(1)
-        .open_now(enforcer)?;
+        .open(enforcer)
+        .wait()?;
     run.attach("task", "who climbed it first?");
 
     // The model asks for five tools at once. Three searches fit: those are called.
     let wanted = ["search", "fetch", "search", "search", "search"];
-    let Err(refused) = run.tools_now(wanted)?.or_refusal() else { return Err("a search too many".into()) };
-    run.tools_now(refused.fits)?.or_refusal()?.start();
+    let Err(refused) = run.tools(wanted).wait()?.or_refusal() else { return Err("a search too many".into()) };
+    run.tools(refused.fits).wait()?.or_refusal()?.start();
 
     // A helper gets 40 cents for itself and needs 12 of them.
-    let helper = run.child("helper").carve(RunPart::Usd(Usd::cents(40))).open_now()?.or_refusal()?;
+    let helper = run.child("helper").carve(RunPart::Usd(Usd::cents(40))).open().wait()?.or_refusal()?;
     let call = Call::new("gpt-4o").input_tokens(0).output_tokens(12_000);
-    let _receipt = helper.reserve_now(&call)?.or_refusal()?.send().reconcile_now(Usage::of(0, 12_000))?;
-    helper.close_now()?;
+    let _receipt =
+        helper.reserve(&call).wait()?.or_refusal()?.send().reconcile(Usage::of(0, 12_000)).wait()?;
+    helper.close().wait()?;
 
     // The agent goes on at twelve cents a round; from 80 cents on with the smaller model.
     let mut models = Vec::new();
     while models.len() < 8 {
-        let Ok(reservation) = run.reserve_now(&call)?.or_refusal() else { break };
+        let Ok(reservation) = run.reserve(&call).wait()?.or_refusal() else { break };
         models.push(reservation.model().to_owned());
-        let _receipt = reservation.send().reconcile_now(Usage::of(0, 12_000))?;
+        let _receipt = reservation.send().reconcile(Usage::of(0, 12_000)).wait()?;
     }
     let strong = models.iter().filter(|model| *model == "gpt-4o").count();
     assert_eq!((strong, models.len()), (5, 8));
 
     // Its limit ends it; what was kept back is enough to say what it found.
     let long = call.clone().output_tokens(16_000).choices(20);
-    let Turn::Over(_) = run.turn_now(&long)? else { return Err("it has no room for that".into()) };
-    let last = run.reserve_final_now(&call)?.or_refusal()?;
-    let _receipt = last.send().reconcile_now(Usage::of(0, 9_000))?;
+    let Turn::Over(_) = run.turn(&long).wait()? else { return Err("it has no room for that".into()) };
+    let last = run.reserve_final(&call).wait()?.or_refusal()?;
+    let _receipt = last.send().reconcile(Usage::of(0, 9_000)).wait()?;
 
-    let report = run.close_now()?;
+    let report = run.close().wait()?;
     show("3. An agent with tools and a helper", &report);
     let helped: Vec<String> =
         report.child_runs.iter().map(|child| format!("{} ${}", child.run, child.subtree.usd)).collect();
@@ -136,23 +140,23 @@ fn an_agent_with_tools_and_a_helper_has_the_last_word(enforcer: &Enforcer) -> Re
 
 /// A person raises the limit; another stops the run while a call is on its way.
 fn people_grant_and_stop(enforcer: &Enforcer) -> Result<(), Box<dyn Error>> {
-    let run = RunGuard::builder("asked").usd(Usd::cents(10)).on_limit(OnLimit::Ask).open_now(enforcer)?;
+    let run = RunGuard::builder("asked").usd(Usd::cents(10)).on_limit(OnLimit::Ask).open(enforcer).wait()?;
     let call = Call::new("gpt-4o").input_tokens(0).output_tokens(15_000);
-    let Turn::Ask(paused) = run.turn_now(&call)? else { return Err("ten cents do not suffice".into()) };
+    let Turn::Ask(paused) = run.turn(&call).wait()? else { return Err("ten cents do not suffice".into()) };
     println!(
         "4. The run waits for {} more dollars; an application awaits `paused.answer()`",
         paused.missing()
     );
-    run.grant_now(paused.missing(), Attribution::new("ada", "it is nearly done"))?;
+    run.grant(paused.missing(), Attribution::new("ada", "it is nearly done")).wait()?;
 
-    let in_flight: InFlight = run.reserve_now(&call)?.or_refusal()?.send();
+    let in_flight: InFlight = run.reserve(&call).wait()?.or_refusal()?.send();
     let signal = run.stopped(); // awaited beside the running call, in a select
-    run.stop_now(Attribution::new("grace", "it edits the wrong repository"))?;
+    run.stop(Attribution::new("grace", "it edits the wrong repository")).wait()?;
     let stop = signal.reason().ok_or("the call has not heard of it")?;
     println!("   the running call hears: {} by {}", stop.attribution.reason, stop.attribution.by);
     // It was sent, so it is recorded all the same.
-    let _receipt = in_flight.reconcile_now(Usage::of(0, 15_000))?;
-    show("   Stopped", &run.report_now()?);
+    let _receipt = in_flight.reconcile(Usage::of(0, 15_000)).wait()?;
+    show("   Stopped", &run.report().wait()?);
     Ok(())
 }
 

@@ -9,12 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Account, Attribution, Balance, Capabilities, Certainty, Claim, ClaimLine, Effects, Ended, Entry,
-    EntryKind, EntryLine, Expired, Frozen, ImmediateLedger, MarkScope, Note, OnExpiry, Outcome, PendingEvent,
-    Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
+    Account, Answer, Attribution, Balance, Capabilities, Certainty, Claim, ClaimLine, Effects, Ended, Entry,
+    EntryKind, EntryLine, Expired, Frozen, MarkScope, Note, OnExpiry, Outcome, PendingEvent, Reconcile,
+    Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
 };
 use token_budget::testing::conformance::{self, Maker, Offers, Standing};
 use token_budget::time::{Period, Timestamp};
@@ -79,10 +78,10 @@ impl OneMap {
     }
 
     /// Works on the books of now, in which nothing is due.
-    fn at_once<T>(&self, work: impl FnOnce(&mut Books) -> Result<T, Error>) -> Result<T, Error> {
+    fn obey<T>(&self, work: impl FnOnce(&mut Books) -> Result<T, Error>) -> Answer<'static, T> {
         let mut books = self.books.lock();
-        books.end_what_is_due(self.clock.now())?;
-        work(&mut books)
+        let on_time = books.end_what_is_due(self.clock.now());
+        Answer::Now(on_time.and_then(|()| work(&mut books)))
     }
 }
 
@@ -107,7 +106,7 @@ impl Books {
     }
 
     fn reserve(&mut self, command: &Reserve<'_>) -> Result<Reply, Error> {
-        let Reserve { id, claim, amounts, expires_at, on_expiry, note } = *command;
+        let Reserve { id, claim, amounts, expires_at, on_expiry, note, .. } = *command;
         check(claim, amounts)?;
         let on_expiry = match on_expiry {
             OnExpiry::Nothing => Some(vec![0; amounts.len()]),
@@ -138,7 +137,7 @@ impl Books {
     }
 
     fn reconcile(&mut self, command: &Reconcile<'_>) -> Result<Reply, Error> {
-        let Reconcile { id, claim, amounts, certainty, note } = *command;
+        let Reconcile { id, claim, amounts, certainty, note, .. } = *command;
         check(claim, amounts)?;
         let key = (name(claim.tenant()), id);
         let known = self.known.get(&key).cloned();
@@ -203,7 +202,7 @@ impl Books {
     }
 
     fn resize(&mut self, command: &Resize<'_>) -> Result<Reply, Error> {
-        let Resize { id, claim, amounts, expires_at } = *command;
+        let Resize { id, claim, amounts, expires_at, .. } = *command;
         check(claim, amounts)?;
         let key = (name(claim.tenant()), id);
         let held = self.known.get(&key).filter(|known| known.stage == Stage::Held).cloned();
@@ -378,63 +377,66 @@ fn conflict(id: ReservationId, known: &Known) -> Error {
     Error::new(ErrorKind::Conflict, text)
 }
 
-#[async_trait]
 impl BudgetLedger for OneMap {
-    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.at_once(|books| books.reserve(&command))
+    fn now(&self) -> Option<Timestamp> {
+        Some(self.clock.now())
     }
 
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.at_once(|books| books.reconcile(&command))
+    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
+        self.obey(|books| books.reserve(&command))
     }
 
-    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
-        self.at_once(|books| books.release(&command))
+    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
+        self.obey(|books| books.reconcile(&command))
     }
 
-    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
-        self.at_once(|books| books.resize(&command))
+    fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
+        self.obey(|books| books.release(&command))
     }
 
-    async fn record(&self, _: Record<'_>) -> Result<Reply, Error> {
-        Err(not_offered("postings"))
+    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
+        self.obey(|books| books.resize(&command))
     }
 
-    async fn mark(&self, _: MarkScope<'_>) -> Result<Reply, Error> {
-        Err(not_offered("marks"))
+    fn record(&self, _: Record<'_>) -> Answer<'static, Reply> {
+        Answer::Now(Err(not_offered("postings")))
     }
 
-    async fn marks(&self, _: &Tenant, _: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        Ok(Vec::new())
+    fn mark(&self, _: MarkScope<'_>) -> Answer<'static, Reply> {
+        Answer::Now(Err(not_offered("marks")))
     }
 
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
-        self.at_once(|books| {
-            Ok(lines.iter().map(|(account, period)| books.balance(account, period)).collect())
-        })
+    fn marks(&self, _: &Tenant, _: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+        Answer::Now(Ok(Vec::new()))
     }
 
-    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
+        self.obey(|books| Ok(lines.iter().map(|(account, period)| books.balance(account, period)).collect()))
+    }
+
+    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
         let books = self.books.lock();
         let journal = books.journal.get(tenant.name()).into_iter().flatten();
-        Ok(journal.filter(|entry| entry.sequence >= from).take(limit).cloned().collect())
+        Answer::Now(Ok(journal.filter(|entry| entry.sequence >= from).take(limit).cloned().collect()))
     }
 
     /// None: what a crash kept from being told is lost with the books.
-    async fn pending_events(&self, _limit: usize) -> Result<Vec<PendingEvent>, Error> {
-        Ok(Vec::new())
+    fn pending_events(&self, _limit: usize) -> Answer<'static, Vec<PendingEvent>> {
+        Answer::Now(Ok(Vec::new()))
     }
 
-    async fn delivered(&self, _events: &[PendingEvent]) -> Result<(), Error> {
-        Ok(())
+    fn delivered(&self, _events: &[PendingEvent]) -> Answer<'static, ()> {
+        Answer::Now(Ok(()))
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { durable: false, shared: false, remembers: Duration::MAX, journal_entries: None }
-    }
-
-    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
-        None
+        Capabilities {
+            durable: false,
+            shared: false,
+            remembers: Duration::MAX,
+            ends_at_once: true,
+            journal_entries: None,
+        }
     }
 }
 

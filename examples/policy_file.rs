@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn a_call_is_judged_under_the_file(enforcer: &Enforcer) -> Result<(), Box<dyn Error>> {
     println!("1. The file is in force");
     let _receipt =
-        enforcer.reserve_now(&call(50))?.or_refusal()?.send().reconcile_now(Usage::of(0, 400_000))?;
+        enforcer.reserve(&call(50)).wait()?.or_refusal()?.send().reconcile(Usage::of(0, 400_000)).wait()?;
     let refused = refusal(enforcer, &call(50))?;
     println!("   {refused}");
 
@@ -71,7 +71,7 @@ fn a_new_version_keeps_the_books(enforcer: &Enforcer) -> Result<(), Box<dyn Erro
     println!("3. Users get ten dollars");
     enforcer.set_policy(Policy::from_json(&NOVEMBER.replace(r#""limit": "5","#, r#""limit": "10","#))?)?;
     let _receipt =
-        enforcer.reserve_now(&call(50))?.or_refusal()?.send().reconcile_now(Usage::of(0, 400_000))?;
+        enforcer.reserve(&call(50)).wait()?.or_refusal()?.send().reconcile(Usage::of(0, 400_000)).wait()?;
     let refused = refusal(enforcer, &call(50))?;
     println!("   {refused}");
     assert!(refused.to_string().contains("8.00 of 10.00 USD used, call needs 4.00"), "{refused}");
@@ -92,7 +92,7 @@ fn call(answers: u32) -> Call {
 
 /// The refusal that this call meets.
 fn refusal(enforcer: &Enforcer, call: &Call) -> Result<Box<Decision>, Box<dyn Error>> {
-    match enforcer.reserve_now(call)?.or_refusal() {
+    match enforcer.reserve(call).wait()?.or_refusal() {
         Ok(_) => Err("the call has room".into()),
         Err(decision) => Ok(decision),
     }

@@ -65,16 +65,17 @@ fn an_agent_goes_wild(enforcer: &Enforcer, provider: &Provider) -> Result<(), Bo
     let leash = RunGuard::builder("fix-flaky-test")
         .charging(Call::charging().organization("acme").team("agents"))
         .usd(Usd::dollars(1))
-        .open_now(enforcer)?;
+        .open(enforcer)
+        .wait()?;
 
     let mut history = 2_000;
     let refused = loop {
         let call = Call::new("gpt-4o").input_tokens(history).output_tokens(1_000);
-        match leash.reserve_now(&call)?.or_refusal() {
+        match leash.reserve(&call).wait()?.or_refusal() {
             Ok(reservation) => {
                 let (input, most) = (history, reservation.output_tokens());
                 let in_flight = reservation.send();
-                let _receipt = in_flight.reconcile_now(provider.answer(input, most))?;
+                let _receipt = in_flight.reconcile(provider.answer(input, most)).wait()?;
             }
             Err(decision) => break decision,
         }
@@ -82,8 +83,8 @@ fn an_agent_goes_wild(enforcer: &Enforcer, provider: &Provider) -> Result<(), Bo
     };
     println!("   {refused}");
 
-    leash.stop_now(Attribution::new("ada", "it never reads the error message"))?;
-    let report = leash.report_now()?;
+    leash.stop(Attribution::new("ada", "it never reads the error message")).wait()?;
+    let report = leash.report().wait()?;
     println!("   {} rounds, ${} spent of ${}\n", report.iterations, report.spent_usd, Usd::dollars(1));
     Ok(())
 }
@@ -94,8 +95,8 @@ fn a_team_is_warned_once(enforcer: &Enforcer, provider: &Provider) -> Result<(),
     let team = Call::new("gpt-4o").organization("acme").team("search");
     let call = team.input_tokens(4_000).output_tokens(4_000);
     for _ in 0..170 {
-        let in_flight = enforcer.reserve_now(&call)?.or_refusal()?.send();
-        let _receipt = in_flight.reconcile_now(provider.answer(4_000, 4_000))?;
+        let in_flight = enforcer.reserve(&call).wait()?.or_refusal()?.send();
+        let _receipt = in_flight.reconcile(provider.answer(4_000, 4_000)).wait()?;
     }
     println!("   170 calls were made, and the level was announced once\n");
     Ok(())

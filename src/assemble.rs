@@ -27,6 +27,8 @@ impl EnforcerBuilder {
             policy: ArcSwap::from_pointee(policy),
             prices: ArcSwap::from_pointee(self.prices),
             epoch: AtomicU64::new(0),
+            has_clock: ledger.now().is_some(),
+            ends_at_once: ledger.capabilities().ends_at_once,
             ledger,
             estimator: self.estimator,
             output_sizing: self.output_sizing,

@@ -19,11 +19,11 @@
 //! let enforcer = Enforcer::builder().policy(Policy::new([team])?).build();
 //!
 //! let call = Call::new("gpt-4o").team("search").input_tokens(1_200).output_tokens(500);
-//! match enforcer.reserve_now(&call)? {
+//! match enforcer.reserve(&call).wait()? {
 //!     Admission::Admitted(reservation) => {
 //!         assert_eq!(reservation.quoted(), "0.008".parse()?); // 1,200 × $2.50 and 500 × $10 a million
 //!         let in_flight = reservation.send(); // from here on a drop is charged, not refunded
-//!         let receipt = in_flight.reconcile_now(Usage::of(1_200, 350))?;
+//!         let receipt = in_flight.reconcile(Usage::of(1_200, 350)).wait()?;
 //!         assert_eq!(receipt.cost(), "0.0065".parse()?);
 //!     }
 //!     Admission::Refused(decision) => println!("{decision}"), // says who, why, and what would fit

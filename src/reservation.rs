@@ -23,6 +23,7 @@ pub(crate) use streamed::Reached;
 
 use crate::decision::{Judged, Quote, explain};
 use crate::engine::{Plan, Priced};
+use crate::ledger::Answer;
 use crate::tokens::{Dropping, Estimate, Trimmed};
 use crate::values::verdict::Observed;
 use crate::values::{Balance, Binding, Excess, Refusal, ReservationId, Timestamp};
@@ -33,6 +34,16 @@ use open::Open;
 ///
 /// Dropping it gives the room back. Once the call goes out, turn it into an
 /// [`InFlight`]: dropping that never refunds.
+///
+/// Sent once, it is gone: what cannot be meant does not compile.
+///
+/// ```compile_fail,E0382
+/// # use token_budget::{Call, Enforcer};
+/// # let enforcer = Enforcer::builder().build();
+/// # let reservation = enforcer.reserve(&Call::new("gpt-4o")).wait().unwrap().or_refusal().unwrap();
+/// let sent = reservation.send();
+/// let again = reservation.send(); // moved
+/// ```
 #[must_use = "dropping a reservation gives its room back"]
 pub struct Reservation {
     // In a box, which moves at the price of a pointer from here to the receipt.
@@ -60,10 +71,20 @@ impl fmt::Debug for Reservation {
 /// let enforcer = Enforcer::builder().policy(Policy::new([one])?).build();
 /// let call = Call::new("gpt-4o").team("search").input_tokens(10).output_tokens(10);
 ///
-/// drop(enforcer.reserve_now(&call)?.or_refusal()?); // not sent: the day's one request is free again
-/// drop(enforcer.reserve_now(&call)?.or_refusal()?.send()); // sent, and nobody waited for the answer
-/// assert!(enforcer.reserve_now(&call)?.or_refusal().is_err());
+/// drop(enforcer.reserve(&call).wait()?.or_refusal()?); // not sent: the day's one request is free again
+/// drop(enforcer.reserve(&call).wait()?.or_refusal()?.send()); // sent, and nobody waited for the answer
+/// assert!(enforcer.reserve(&call).wait()?.or_refusal().is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A call is reconciled once:
+///
+/// ```compile_fail,E0382
+/// # use token_budget::{Call, Enforcer, Usage};
+/// # let enforcer = Enforcer::builder().build();
+/// # let sent = enforcer.reserve(&Call::new("gpt-4o")).wait().unwrap().or_refusal().unwrap().send();
+/// let receipt = sent.reconcile(Usage::of(1_200, 350)).wait();
+/// let twice = sent.reconcile(Usage::of(1_200, 350)).wait(); // moved
 /// ```
 #[must_use = "dropping a call in flight charges all that it holds"]
 pub struct InFlight {
@@ -82,7 +103,7 @@ impl Reservation {
         reason = "the whole outcome of one attempt, named at its only caller"
     )]
     pub(crate) fn new(
-        plan: &Arc<Plan>,
+        plan: Arc<Plan>,
         exempt: bool,
         id: ReservationId,
         amounts: SmallVec<[i64; 8]>,
@@ -92,7 +113,6 @@ impl Reservation {
         now: Timestamp,
     ) -> Self {
         let estimate = Estimate::count(priced.tokens_input);
-        let plan = Arc::clone(plan);
         let open = Open {
             plan,
             exempt,
@@ -121,7 +141,7 @@ impl Reservation {
 
     /// A call that goes out while the ledger is away: nothing is held, its usage is recorded later.
     pub(crate) fn unheld(
-        plan: &Arc<Plan>,
+        plan: Arc<Plan>,
         exempt: bool,
         id: ReservationId,
         amounts: SmallVec<[i64; 8]>,
@@ -350,10 +370,10 @@ impl Reservation {
     ///
     /// # Errors
     /// `LedgerUnavailable` where the ledger cannot be reached; the release then waits in the outbox.
-    pub async fn release(mut self) -> Result<(), Error> {
+    pub fn release(mut self) -> Answer<'static, ()> {
         match self.open.take() {
-            Some(open) => open.release().await,
-            None => Ok(()),
+            Some(open) => open.release(),
+            None => Answer::Now(Ok(())),
         }
     }
 }
@@ -382,30 +402,18 @@ impl InFlight {
     ///
     /// # Errors
     /// `Overflow` where a sum does not fit; `State` or `Conflict` where the hold was ended in another way.
-    pub async fn reconcile(self, report: impl Into<Actual>) -> Result<Receipt, Error> {
-        let mut in_flight = self;
-        match in_flight.open.take() {
-            Some(open) => open.settle(report.into()).await,
-            None => Err(settled_before()),
-        }
-    }
-
-    /// The same without a runtime. Where the ledger needs to be waited for, the report goes to the outbox.
-    ///
-    /// # Errors
-    /// As [`reconcile`](Self::reconcile).
-    pub fn reconcile_now(mut self, report: impl Into<Actual>) -> Result<Receipt, Error> {
+    pub fn reconcile(mut self, report: impl Into<Actual>) -> Answer<'static, Receipt> {
         match self.open.take() {
-            Some(open) => open.settle_at_once(&report.into()).inspect(Receipt::save_pending),
-            None => Err(settled_before()),
+            Some(open) => open.reconcile(&report.into()),
+            None => Answer::Now(Err(ended_before())),
         }
     }
 
     /// The same for a drop: what could not be delivered is saved by the next command.
     pub(crate) fn reconcile_dropped(mut self, report: impl Into<Actual>) -> Result<Receipt, Error> {
         match self.open.take() {
-            Some(open) => open.settle_at_once(&report.into()),
-            None => Err(settled_before()),
+            Some(open) => open.reconcile_dropped(&report.into()),
+            None => Err(ended_before()),
         }
     }
 
@@ -413,15 +421,15 @@ impl InFlight {
     ///
     /// # Errors
     /// As [`Reservation::release`].
-    pub async fn release(mut self) -> Result<(), Error> {
+    pub fn release(mut self) -> Answer<'static, ()> {
         match self.open.take() {
-            Some(open) => open.release().await,
-            None => Ok(()),
+            Some(open) => open.release(),
+            None => Answer::Now(Ok(())),
         }
     }
 }
 
-fn settled_before() -> Error {
+fn ended_before() -> Error {
     Error::invalid("call", "was settled before")
 }
 

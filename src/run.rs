@@ -46,8 +46,8 @@ pub use self::report::{ChildFigures, RunFigures, RunReport};
 pub use self::signal::StopSignal;
 pub use self::state::RunState;
 pub use self::tools::{ToolAdmission, ToolRefusal, ToolReservation};
-use crate::engine::{Pending, at_once};
-use crate::ledger::{Attribution, Certainty, MarkAction, Note};
+use crate::engine::Pending;
+use crate::ledger::{Answer, Attribution, Certainty, MarkAction, Note};
 use crate::policy::is_run_line;
 use crate::values::{ReservationId, Timestamp, Unit};
 use crate::{Admission, Call, Enforcer, Error, Scope};
@@ -70,17 +70,17 @@ use crate::{Admission, Call, Enforcer, Error, Scope};
 /// use token_budget::{Call, Enforcer, RunGuard, Usage, Usd};
 ///
 /// let enforcer = Enforcer::builder().build();
-/// let run = RunGuard::builder("run-42").usd(Usd::dollars(1)).iterations(50).open_now(&enforcer)?;
+/// let run = RunGuard::builder("run-42").usd(Usd::dollars(1)).iterations(50).open(&enforcer).wait()?;
 ///
 /// // Each round costs 45 cents: 45,000 output tokens of gpt-4o.
 /// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(15_000).choices(3);
 /// let mut rounds = 0;
-/// while let Ok(reservation) = run.reserve_now(&call)?.or_refusal() {
-///     reservation.send().reconcile_now(Usage::of(0, 45_000))?;
+/// while let Ok(reservation) = run.reserve(&call).wait()?.or_refusal() {
+///     reservation.send().reconcile(Usage::of(0, 45_000)).wait()?;
 ///     rounds += 1;
 /// }
 /// assert_eq!(rounds, 2);
-/// let report = run.report_now()?;
+/// let report = run.report().wait()?;
 /// assert_eq!(report.spent_usd, Usd::cents(90));
 /// assert!(report.over.unwrap().contains("0.90 of 1.00 USD used, call needs 0.45"));
 /// # Ok::<(), token_budget::Error>(())
@@ -139,16 +139,8 @@ impl RunGuard {
     ///
     /// # Errors
     /// As [`Enforcer::reserve`].
-    pub async fn reserve(&self, call: &Call) -> Result<Admission, Error> {
-        self.seat().admit(call, false).await
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`Enforcer::reserve_now`].
-    pub fn reserve_now(&self, call: &Call) -> Result<Admission, Error> {
-        at_once(self.reserve(call))?
+    pub fn reserve<'a>(&'a self, call: &'a Call) -> Answer<'a, Admission> {
+        Answer::walk(async move { self.seat().admit(call, false).await })
     }
 
     /// Holds room for the run's last word, which may use what was [kept back](Builder::keep_back).
@@ -158,16 +150,8 @@ impl RunGuard {
     ///
     /// # Errors
     /// As [`Enforcer::reserve`].
-    pub async fn reserve_final(&self, call: &Call) -> Result<Admission, Error> {
-        self.seat().admit(call, true).await
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`Enforcer::reserve_now`].
-    pub fn reserve_final_now(&self, call: &Call) -> Result<Admission, Error> {
-        at_once(self.reserve_final(call))?
+    pub fn reserve_final<'a>(&'a self, call: &'a Call) -> Answer<'a, Admission> {
+        Answer::walk(async move { self.seat().admit(call, true).await })
     }
 
     /// A call of this run, for whoever makes calls without asking the guard: a closure, a client, an HTTP gate.
@@ -182,7 +166,7 @@ impl RunGuard {
     /// use token_budget::{Enforcer, RunGuard};
     ///
     /// let enforcer = Enforcer::builder().build();
-    /// let run = RunGuard::builder("run-42").iterations(2).open_now(&enforcer)?;
+    /// let run = RunGuard::builder("run-42").iterations(2).open(&enforcer).wait()?;
     /// let of_run = run.call();
     /// let gate = HttpBudget::new(enforcer, move |_| Ok(of_run.clone()));
     ///
@@ -212,16 +196,8 @@ impl RunGuard {
     ///
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached.
-    pub async fn stop(&self, attribution: Attribution) -> Result<(), Error> {
-        self.mark(MarkAction::Stop, &attribution).await
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`stop`](Self::stop), and `Unsupported` where the ledger needs to be waited for.
-    pub fn stop_now(&self, attribution: Attribution) -> Result<(), Error> {
-        at_once(self.stop(attribution))?
+    pub fn stop(&self, attribution: Attribution) -> Answer<'_, ()> {
+        Answer::walk(async move { self.mark(MarkAction::Stop, &attribution).await })
     }
 
     /// What running calls may wait for: it resolves when this run or one above it is stopped.
@@ -243,20 +219,14 @@ impl RunGuard {
     ///
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached.
-    pub async fn close(self) -> Result<RunReport, Error> {
-        let report = self.report().await?;
-        self.mark(MarkAction::Close, &Attribution::new("run", "the run was closed")).await?;
-        self.seat().end_carves();
-        self.seat().settle_ended().await?;
-        Ok(report)
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`close`](Self::close), and `Unsupported` where the ledger needs to be waited for.
-    pub fn close_now(self) -> Result<RunReport, Error> {
-        at_once(self.close())?
+    pub fn close(self) -> Answer<'static, RunReport> {
+        Answer::walk(async move {
+            let report = self.report().await?;
+            self.mark(MarkAction::Close, &Attribution::new("run", "the run was closed")).await?;
+            self.seat().end_carves();
+            self.seat().settle_ended().await?;
+            Ok(report)
+        })
     }
 }
 

@@ -151,7 +151,7 @@ impl StreamOptions {
 /// let enforcer = Enforcer::builder().policy(Policy::new([tokens])?).build();
 /// let options = StreamOptions::slices(20);
 /// let call = Call::new("gpt-4o").team("search").input_tokens(10).streaming(options.slice());
-/// let in_flight = enforcer.reserve_now(&call)?.or_refusal()?.send();
+/// let in_flight = enforcer.reserve(&call).wait()?.or_refusal()?.send();
 /// let reader = |item: &&'static str, seen: &mut StreamSeen| seen.text(item);
 /// let mut stream = pin!(MeteredStream::new(in_flight, Endless, reader, options));
 ///

@@ -27,9 +27,9 @@ fn traced(enforcer: &Enforcer, call: &Call) -> Result<(), Box<dyn std::error::Er
 }
 
 fn request(enforcer: &Enforcer, call: &Call) -> Result<(), Box<dyn std::error::Error>> {
-    let reservation = enforcer.reserve_now(call)?.or_refusal()?;
+    let reservation = enforcer.reserve(call).wait()?.or_refusal()?;
     let in_flight = reservation.send();
-    let receipt = in_flight.reconcile_now(Usage::of(1_200, 350))?;
+    let receipt = in_flight.reconcile(Usage::of(1_200, 350)).wait()?;
     assert_eq!(receipt.cost(), Usd::from_nanos(6_500_000));
     Ok(())
 }

@@ -194,8 +194,7 @@ impl BudgetReport {
 fn books(enforcer: &Enforcer, seen: &LineTally) -> Result<(i64, i64), Box<dyn Error>> {
     let lines: Vec<(Account, Period)> =
         seen.accounts.iter().map(|(account, period)| (account.clone(), *period)).collect();
-    let ledger = enforcer.ledger().immediate().ok_or("a ledger in memory answers at once")?;
-    let balances = ledger.balances(ledger.now(), &lines)?;
+    let balances = enforcer.ledger().balances(&lines).wait()?;
     Ok(balances.iter().fold((0_i64, 0_i64), |(spent, reserved), balance| {
         (spent.saturating_add(balance.spent), reserved.saturating_add(balance.reserved))
     }))

@@ -136,7 +136,7 @@ impl Worker<'_> {
         // Time may not move while anyone asks: a trace's hour passes in a blink, and a call that
         // was resolved for one second would find itself in the next before the ledger has seen it.
         let standing_still = self.cursor.read().unwrap_or_else(PoisonError::into_inner);
-        let answer = payer.reserve_now(request.input, self.replay.output_tokens_max)?;
+        let answer = payer.reserve(request.input, self.replay.output_tokens_max).wait()?;
         drop(standing_still);
         match answer {
             Admission::Admitted(reservation) => self.send(number, request, reservation),
@@ -175,7 +175,7 @@ impl Worker<'_> {
         self.tally.billed = self.tally.billed.checked_add(bill)?;
         self.auditor.will_settle(&bound, &held, &Amount::request(bill, request.input, request.output))?;
 
-        let receipt = in_flight.reconcile_now(request.usage())?;
+        let receipt = in_flight.reconcile(request.usage()).wait()?;
         self.open.fetch_sub(1, Ordering::Relaxed);
         self.tally.overrun = self.tally.overrun.checked_add(receipt.overrun())?;
         self.auditor.settled(&bound, &receipt.lines());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::decision::{Judged, amounts, judge};
-use crate::engine::{Ask, Core, OnAbandon, Pending, Plan, Priced, refusal, with_frozen};
-use crate::ledger::{Note, OnExpiry, Outcome, Reply, Reserve};
+use crate::engine::{Ask, OnAbandon, Pending, Plan, Priced, refusal, with_frozen};
+use crate::ledger::{Answer, Later, Note, OnExpiry, Outcome, Reply, Reserve};
 use crate::reservation::{Reach, Reservation};
 use crate::values::verdict::Observed;
 use crate::values::{Binding, ReservationId, Timestamp};
@@ -20,8 +20,8 @@ pub(super) enum Attempt {
 }
 
 /// A reserve that is ready to be sent: its id stands for this attempt from now on.
-pub(super) struct Draft<'a> {
-    plan: &'a Arc<Plan>,
+pub(super) struct Draft {
+    plan: Arc<Plan>,
     /// Under the exemption's own budget, or on the scope's own lines.
     exempt: bool,
     id: ReservationId,
@@ -34,10 +34,10 @@ pub(super) struct Draft<'a> {
     observed: Option<Box<Observed>>,
 }
 
-impl<'a> Draft<'a> {
+impl Draft {
     #[inline]
     pub(super) fn new(
-        plan: &'a Arc<Plan>,
+        plan: &Arc<Plan>,
         exempt: bool,
         ask: &Ask<'_>,
         priced: Priced,
@@ -47,7 +47,7 @@ impl<'a> Draft<'a> {
         let binding = plan.binding(exempt);
         let life = ask.timeout.unwrap_or_default().saturating_add(core.hold_grace);
         Ok(Self {
-            plan,
+            plan: Arc::clone(plan),
             exempt,
             id: ReservationId::generate(now),
             amounts: amounts(binding, &priced.amount())?,
@@ -73,7 +73,7 @@ impl<'a> Draft<'a> {
         })
     }
 
-    fn binding(&self) -> &'a Arc<Binding> {
+    fn binding(&self) -> &Arc<Binding> {
         self.plan.binding(self.exempt)
     }
 
@@ -91,13 +91,23 @@ impl<'a> Draft<'a> {
             expires_at: self.reach.expires_at,
             on_expiry,
             note: &self.plan.note,
+            now: None,
         }
     }
 
-    /// Takes it back should its future be dropped while the ledger thinks.
-    pub(super) fn undo(&self) -> Undo<'a> {
-        let core = &*self.plan.core;
-        Undo { core, id: self.id, binding: self.binding(), armed: core.ledger.immediate().is_none() }
+    /// Asks for room. What is to come takes the hold back, should it be dropped while the ledger thinks.
+    #[inline]
+    pub(super) fn send(&self, now: Timestamp) -> Sent {
+        match self.plan.core.reserve(now, self.command()) {
+            Answer::Now(reply) => {
+                self.plan.core.heard(now, &reply);
+                Sent::Answered(reply)
+            }
+            Answer::Later(reply) => {
+                let undo = Undo { plan: Some(Arc::clone(&self.plan)), exempt: self.exempt, id: self.id };
+                Sent::UnderWay(UnderWay { reply, undo, now })
+            }
+        }
     }
 
     /// What the ledger's reply means.
@@ -125,13 +135,14 @@ impl<'a> Draft<'a> {
         let reservation = Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now)
             .reaching(reach)
             .observing(observed);
+        let plan = reservation.plan();
         // Told once the hold has its owner: an observer that panics leaks nothing.
         plan.core.tell_news(plan.binding(exempt), effects);
         if plan.binding(exempt).passes_unbound() {
             plan.core.tell_unbound(id, plan.binding(exempt));
         }
-        if reservation.plan().priced_as.is_some() {
-            reservation.plan().core.tell_priced_as(id, reservation.plan());
+        if plan.priced_as.is_some() {
+            plan.core.tell_priced_as(id, plan);
         }
         reservation
     }
@@ -139,17 +150,16 @@ impl<'a> Draft<'a> {
     #[cold]
     fn not_applied(self, ask: &Ask<'_>, reply: Reply) -> Attempt {
         let Reply { outcome, now, balances, effects, .. } = reply;
-        let core = &*self.plan.core;
         if outcome == Outcome::Stale {
-            core.tell_news(self.binding(), effects);
+            self.plan.core.tell_news(self.binding(), effects);
             return Attempt::Stale(now);
         }
         let frees_up = effects.iter().flat_map(|effects| &effects.frees_up);
         let frees_up = frees_up.map(|frees_up| (frees_up.line, frees_up.periods)).collect();
         let binding = Arc::clone(self.binding());
         let judged = Judged { binding, balances, requested: self.amounts, frees_up, now };
-        let decision = refusal(self.plan, ask, judged, self.priced, effects, self.observed);
-        core.tell_refused(self.id, &decision);
+        let decision = refusal(&self.plan, ask, judged, self.priced, effects, self.observed);
+        self.plan.core.tell_refused(self.id, &decision);
         Attempt::Refused(decision)
     }
 
@@ -158,8 +168,7 @@ impl<'a> Draft<'a> {
         if !error.is_retryable() {
             return Err(error);
         }
-        let core = &*self.plan.core;
-        let binding = Arc::clone(self.binding());
+        let (core, binding) = (Arc::clone(&self.plan.core), Arc::clone(self.binding()));
         // Nobody knows whether it arrived; this takes it back if it did.
         core.outbox.push(Pending::Release { id: self.id, binding, note: Note::default() });
         core.save_outbox();
@@ -176,11 +185,12 @@ impl<'a> Draft<'a> {
         let id = ReservationId::generate(now);
         let reservation =
             Reservation::unheld(plan, exempt, id, amounts, priced, now).reaching(reach).observing(observed);
+        let plan = reservation.plan();
         if plan.binding(exempt).passes_unbound() {
             plan.core.tell_unbound(id, plan.binding(exempt));
         }
-        if reservation.plan().priced_as.is_some() {
-            reservation.plan().core.tell_priced_as(id, reservation.plan());
+        if plan.priced_as.is_some() {
+            plan.core.tell_priced_as(id, plan);
         }
         reservation
     }
@@ -195,31 +205,51 @@ pub(super) async fn hold(
     now: Timestamp,
 ) -> Result<Attempt, Error> {
     let draft = Draft::new(plan, exempt, ask, priced, now)?;
-    let undo = draft.undo();
-    let reply = plan.core.send_reserve(now, draft.command()).await;
-    undo.disarm();
+    let reply = match draft.send(now) {
+        Sent::Answered(reply) => reply,
+        Sent::UnderWay(under_way) => under_way.reply().await,
+    };
     draft.conclude(ask, reply)
 }
 
-/// Takes a reserve back that was cancelled on its way.
-pub(super) struct Undo<'a> {
-    core: &'a Core,
-    id: ReservationId,
-    binding: &'a Arc<Binding>,
-    armed: bool,
+/// How far a reserve has come.
+pub(super) enum Sent {
+    Answered(Result<Reply, Error>),
+    UnderWay(UnderWay),
 }
 
-impl Undo<'_> {
-    pub(super) fn disarm(mut self) {
-        self.armed = false;
+/// A reserve that the ledger has not answered yet.
+pub(super) struct UnderWay {
+    reply: Later<'static, Reply>,
+    undo: Undo,
+    now: Timestamp,
+}
+
+impl UnderWay {
+    /// The ledger's reply.
+    pub(super) async fn reply(self) -> Result<Reply, Error> {
+        let Self { reply, mut undo, now } = self;
+        let reply = reply.await;
+        if let Some(plan) = undo.plan.take() {
+            plan.core.heard(now, &reply);
+        }
+        reply
     }
 }
 
-impl Drop for Undo<'_> {
+/// Takes a reserve back that was cancelled on its way.
+struct Undo {
+    /// None once it has been answered.
+    plan: Option<Arc<Plan>>,
+    exempt: bool,
+    id: ReservationId,
+}
+
+impl Drop for Undo {
     fn drop(&mut self) {
-        if self.armed {
-            let binding = Arc::clone(self.binding);
-            self.core.outbox.push(Pending::Release { id: self.id, binding, note: Note::default() });
+        if let Some(plan) = &self.plan {
+            let binding = Arc::clone(plan.binding(self.exempt));
+            plan.core.outbox.push(Pending::Release { id: self.id, binding, note: Note::default() });
         }
     }
 }

@@ -26,13 +26,13 @@ pub use crate::reservation::{Actual, ReceiptLine, Resized};
 pub(crate) use room::Room;
 pub(crate) use runs::{InRun, Runs};
 
-use crate::engine::{Ask, Core, Plan, PlanCache, at_once};
-use crate::ledger::{Attribution, MarkAction, MarkScope};
+use crate::engine::{Ask, Core, Plan, PlanCache};
+use crate::ledger::{Answer, Attribution, MarkAction, MarkScope, poll_once};
 use crate::policy::Budget;
 use crate::pricing::Asked;
 use crate::values::call::Span;
 use crate::values::{ScopeKind, Tenant, Timestamp};
-use crate::{BudgetLedger, Call, Decision, Error, Policy, PricingTable, Scope, Usd};
+use crate::{BudgetLedger, Call, Decision, Error, ErrorKind, Policy, PricingTable, Scope, Usd};
 
 /// Enforces a policy on calls: the handle that an application passes around.
 ///
@@ -48,13 +48,13 @@ use crate::{BudgetLedger, Call, Decision, Error, Policy, PricingTable, Scope, Us
 ///
 /// // 600,000 output tokens of gpt-4o cost six dollars.
 /// let call = Call::new("gpt-4o").team("search").input_tokens(0).output_tokens(16_000).choices(37);
-/// let first = enforcer.reserve_now(&call)?.or_refusal()?;
-/// let refused = enforcer.reserve_now(&call)?.or_refusal().unwrap_err();
+/// let first = enforcer.reserve(&call).wait()?.or_refusal()?;
+/// let refused = enforcer.reserve(&call).wait()?.or_refusal().unwrap_err();
 /// assert!(refused.to_string().contains("5.92 held for calls in flight, call needs 5.92"), "{refused}");
 ///
-/// let receipt = first.send().reconcile_now(Usage::of(0, 100_000))?;
+/// let receipt = first.send().reconcile(Usage::of(0, 100_000)).wait()?;
 /// assert_eq!(receipt.cost(), Usd::dollars(1));
-/// assert!(enforcer.reserve_now(&call)?.is_admitted());
+/// assert!(enforcer.reserve(&call).wait()?.is_admitted());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -101,38 +101,27 @@ impl Enforcer {
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached, `Invalid` for a call that cannot be used.
     /// A budget without room is an answer, not an error: see [`Admission::Refused`].
-    pub async fn reserve(&self, call: &Call) -> Result<Admission, Error> {
-        if !call.models.is_empty() {
-            return Box::pin(self.reserve(&*self.of_one_model(call)?)).await;
+    pub fn reserve<'a>(&'a self, call: &'a Call) -> Answer<'a, Admission> {
+        if !call.models.is_empty() || call.names_run() {
+            return Answer::walk(self.reserve_for_others(call));
         }
-        if call.names_run()
-            && let Some(admission) = self.0.runs.reserve(self, call).await?
-        {
+        let now = self.core().now();
+        match self.plan(call, now) {
+            Ok(plan) => reserve::reserve(plan, Ask::of(call), now),
+            Err(error) => Answer::Now(Err(error)),
+        }
+    }
+
+    /// A call that several models may answer, or that belongs to a run.
+    async fn reserve_for_others(&self, call: &Call) -> Result<Admission, Error> {
+        if !call.models.is_empty() {
+            return self.reserve(&*self.of_one_model(call)?).await;
+        }
+        if let Some(admission) = self.0.runs.reserve(self, call).await? {
             return Ok(admission);
         }
         let now = self.core().now();
-        let plan = self.plan(call, now)?;
-        reserve::reserve(plan, &Ask::of(call), now).await
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`reserve`](Self::reserve), and `Unsupported` where the ledger needs to be waited for.
-    pub fn reserve_now(&self, call: &Call) -> Result<Admission, Error> {
-        if !call.models.is_empty() {
-            return self.reserve_now(&*self.of_one_model(call)?);
-        }
-        if call.names_run() {
-            return at_once(self.reserve(call))?;
-        }
-        let now = self.core().now();
-        let plan = self.plan(call, now)?;
-        let ask = Ask::of(call);
-        match reserve::reserve_at_once(&plan, &ask, now)? {
-            Some(admission) => Ok(admission),
-            None => at_once(reserve::reserve(plan, &ask, now))?,
-        }
+        reserve::reserve(self.plan(call, now)?, Ask::of(call), now).await
     }
 
     /// Tries the call's model, then each rung of the policy's ladder below it.
@@ -141,20 +130,22 @@ impl Enforcer {
     ///
     /// # Errors
     /// As [`reserve`](Self::reserve).
-    pub async fn reserve_on_ladder(&self, call: &Call) -> Result<Admission, Error> {
-        let first = match self.reserve(call).await? {
-            Admission::Refused(decision) => decision,
-            admitted => return Ok(admitted),
-        };
-        let mut rung = self.next_rung(call);
-        while let Some(model) = rung {
-            let weaker = call.clone().with_model(model);
-            if let Admission::Admitted(reservation) = self.reserve(&weaker).await? {
-                return Ok(Admission::Admitted(reservation));
+    pub fn reserve_on_ladder<'a>(&'a self, call: &'a Call) -> Answer<'a, Admission> {
+        Answer::walk(async move {
+            let first = match self.reserve(call).await? {
+                Admission::Refused(decision) => decision,
+                admitted => return Ok(admitted),
+            };
+            let mut rung = self.next_rung(call);
+            while let Some(model) = rung {
+                let weaker = call.clone().with_model(model);
+                if let Admission::Admitted(reservation) = self.reserve(&weaker).await? {
+                    return Ok(Admission::Admitted(reservation));
+                }
+                rung = self.next_rung(&weaker);
             }
-            rung = self.next_rung(&weaker);
-        }
-        Ok(Admission::Refused(first))
+            Ok(Admission::Refused(first))
+        })
     }
 
     /// Resolves a charge set once, for a caller that makes many such calls: a key's, a team's.
@@ -177,7 +168,7 @@ impl Enforcer {
         }
         let own = self.0.runs.lines(self, call)?;
         if own.is_empty()
-            && let Some(prepared) = at_once(self.0.runs.prepared(self, call))??
+            && let Some(prepared) = poll_once(self.0.runs.prepared(self, call)).unwrap_or_else(must_wait)?
         {
             return Ok(prepared.again());
         }
@@ -195,18 +186,20 @@ impl Enforcer {
     ///
     /// # Errors
     /// As [`reserve`](Self::reserve).
-    pub async fn check(&self, call: &Call) -> Result<Decision, Error> {
-        if !call.models.is_empty() {
-            return Box::pin(self.check(&*self.of_one_model(call)?)).await;
-        }
-        if call.names_run()
-            && let Some(prepared) = self.0.runs.prepared(self, call).await?
-        {
-            return prepared.check(call).await;
-        }
-        let now = self.core().now();
-        let plan = self.plan(call, now)?;
-        reserve::check(&plan, &Ask::of(call), now).await
+    pub fn check<'a>(&'a self, call: &'a Call) -> Answer<'a, Decision> {
+        Answer::walk(async move {
+            if !call.models.is_empty() {
+                return self.check(&*self.of_one_model(call)?).await;
+            }
+            if call.names_run()
+                && let Some(prepared) = self.0.runs.prepared(self, call).await?
+            {
+                return prepared.check(call).await;
+            }
+            let now = self.core().now();
+            let plan = self.plan(call, now)?;
+            reserve::check(&plan, &Ask::of(call), now).await
+        })
     }
 
     /// What would be held for the call, by the bound of its input; `None` where its model has no price.
@@ -225,52 +218,30 @@ impl Enforcer {
     ///
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached.
-    pub async fn freeze(
-        &self,
-        call_root: Option<&str>,
-        scope: &Scope,
+    pub fn freeze<'a>(
+        &'a self,
+        call_root: Option<&'a str>,
+        scope: &'a Scope,
         attribution: Attribution,
-    ) -> Result<(), Error> {
-        self.mark(call_root, scope, MarkAction::Freeze, &attribution).await.map(|_| ())
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`freeze`](Self::freeze), and `Unsupported` where the ledger needs to be waited for.
-    pub fn freeze_now(
-        &self,
-        call_root: Option<&str>,
-        scope: &Scope,
-        attribution: Attribution,
-    ) -> Result<(), Error> {
-        at_once(self.freeze(call_root, scope, attribution))?
+    ) -> Answer<'a, ()> {
+        Answer::walk(async move {
+            self.mark(call_root, scope, MarkAction::Freeze, &attribution).await.map(|_| ())
+        })
     }
 
     /// Admits calls that carry `scope` again.
     ///
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached.
-    pub async fn reopen(
-        &self,
-        call_root: Option<&str>,
-        scope: &Scope,
+    pub fn reopen<'a>(
+        &'a self,
+        call_root: Option<&'a str>,
+        scope: &'a Scope,
         attribution: Attribution,
-    ) -> Result<(), Error> {
-        self.mark(call_root, scope, MarkAction::Reopen, &attribution).await.map(|_| ())
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`reopen`](Self::reopen), and `Unsupported` where the ledger needs to be waited for.
-    pub fn reopen_now(
-        &self,
-        call_root: Option<&str>,
-        scope: &Scope,
-        attribution: Attribution,
-    ) -> Result<(), Error> {
-        at_once(self.reopen(call_root, scope, attribution))?
+    ) -> Answer<'a, ()> {
+        Answer::walk(async move {
+            self.mark(call_root, scope, MarkAction::Reopen, &attribution).await.map(|_| ())
+        })
     }
 
     pub(crate) async fn mark(
@@ -284,17 +255,14 @@ impl Enforcer {
             Some(name) => Tenant::organization(&Scope::new(ScopeKind::Organization, name)?),
             None => Tenant::unnamed(),
         };
-        let command = MarkScope { tenant: &tenant, scope, action, attribution };
+        let command = MarkScope { tenant: &tenant, scope, action, attribution, now: None };
         let core = self.core();
-        let mut reply = match core.ledger.immediate() {
-            Some(ledger) => ledger.mark(ledger.now(), command)?,
-            None => core.ledger.mark(command).await?,
-        };
+        let mut reply = core.mark(command).await?;
         // Holds that were due have ended on the way, and may have crossed levels; nobody else will hear of it.
         core.tell_news_without_lines(reply.effects.take());
         if let Some(watcher) = core.board.watcher(&tenant, scope) {
             // The first stop's reason stays, so a repeat must ask which it was.
-            watcher.learn(core.marks(&tenant, std::slice::from_ref(scope)).await?.pop());
+            watcher.learn(core.ledger.marks(&tenant, std::slice::from_ref(scope)).await?.pop());
         }
         Ok(reply)
     }
@@ -358,8 +326,8 @@ impl Enforcer {
     ///
     /// # Errors
     /// The first failure of the ledger; what could not be delivered keeps waiting.
-    pub async fn flush(&self) -> Result<usize, Error> {
-        self.core().flush().await
+    pub fn flush(&self) -> Answer<'_, usize> {
+        Answer::walk(async move { self.core().flush().await })
     }
 
     /// Tells observers of the levels that were reached and that nobody is known to have told: a process died in between.
@@ -370,8 +338,8 @@ impl Enforcer {
     ///
     /// # Errors
     /// The first failure of the ledger; what could not be confirmed is told again.
-    pub async fn tell_pending(&self) -> Result<usize, Error> {
-        self.core().tell_pending().await
+    pub fn tell_pending(&self) -> Answer<'_, usize> {
+        Answer::walk(async move { self.core().tell_pending().await })
     }
 
     /// How many commands wait in the outbox.
@@ -384,4 +352,11 @@ impl Enforcer {
     fn plan(&self, call: &Call, now: Timestamp) -> Result<Arc<Plan>, Error> {
         self.0.plans.find(self.core(), call, now)
     }
+}
+
+/// Whose limits a run's books alone know, on a ledger that has to be waited for.
+fn must_wait<T>() -> Result<T, Error> {
+    let text =
+        "the run is not open here, and its limits must be waited for; open it, or reserve call by call";
+    Err(Error::new(ErrorKind::Unsupported, text))
 }

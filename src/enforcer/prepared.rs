@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::admission::Admission;
-use super::reserve::{check, refuse_unasked, reserve, reserve_at_once};
-use crate::engine::{Ask, Core, Plan, Priced, at_once};
+use super::reserve::{check, plain, refuse_unasked, reserve, walk};
+use crate::engine::{Ask, Core, Plan, Priced};
+use crate::ledger::Answer;
 use crate::policy::Budget;
 use crate::values::{Input, Refusal, Timestamp};
 use crate::{Call, Decision, Error};
@@ -24,9 +25,9 @@ use crate::{Call, Decision, Error};
 /// let enforcer = Enforcer::builder().policy(Policy::new([two])?).build();
 /// let key = enforcer.prepare(&Call::new("gpt-4o").api_key("k1"))?;
 /// for _ in 0..2 {
-///     key.reserve_now(1_000, 200)?.or_refusal()?.send().reconcile_now(Usage::of(1_000, 150))?;
+///     key.reserve(1_000, 200).wait()?.or_refusal()?.send().reconcile(Usage::of(1_000, 150)).wait()?;
 /// }
-/// assert!(!key.reserve_now(1_000, 200)?.is_admitted());
+/// assert!(!key.reserve(1_000, 200).wait()?.is_admitted());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Prepared {
@@ -54,22 +55,19 @@ impl Prepared {
     ///
     /// # Errors
     /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
-    pub async fn reserve(&self, input_tokens: u64, output_tokens: u64) -> Result<Admission, Error> {
+    pub fn reserve(&self, input_tokens: u64, output_tokens: u64) -> Answer<'_, Admission> {
         let input = Input::Tokens(input_tokens);
-        self.reserve_ask(&Ask::sized(&input, Some(output_tokens))).await
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`Enforcer::reserve_now`](crate::Enforcer::reserve_now).
-    pub fn reserve_now(&self, input_tokens: u64, output_tokens: u64) -> Result<Admission, Error> {
-        let input = Input::Tokens(input_tokens);
-        let ask = Ask::sized(&input, Some(output_tokens));
-        let (plan, now) = self.current()?;
-        match reserve_at_once(&plan, &ask, now)? {
-            Some(admission) => Ok(admission),
-            None => at_once(reserve(plan, &ask, now))?,
+        let plain = self.current().and_then(|(plan, now)| {
+            let answer = plain(&plan, &Ask::sized(&input, Some(output_tokens)), now)?;
+            Ok(answer.ok_or((plan, now)))
+        });
+        match plain {
+            Ok(Ok(answer)) => answer,
+            Ok(Err((plan, now))) => Answer::walk(async move {
+                let input = Input::Tokens(input_tokens);
+                walk(plan, &Ask::sized(&input, Some(output_tokens)), now).await
+            }),
+            Err(error) => Answer::Now(Err(error)),
         }
     }
 
@@ -77,23 +75,21 @@ impl Prepared {
     ///
     /// # Errors
     /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
-    pub async fn reserve_call(&self, call: &Call) -> Result<Admission, Error> {
+    pub fn reserve_call<'a>(&'a self, call: &'a Call) -> Answer<'a, Admission> {
         if !self.plan.load().call.pays_alike(call) {
             let text = "pays or asks for something else than this was prepared for: scopes, model, tags or conditions";
-            return Err(Error::invalid("call", text));
+            return Answer::Now(Err(Error::invalid("call", text)));
         }
-        self.reserve_ask(&Ask::of(call)).await
+        match self.current() {
+            Ok((plan, now)) => reserve(plan, Ask::of(call), now),
+            Err(error) => Answer::Now(Err(error)),
+        }
     }
 
     /// Advises on another call of the same charge set.
     pub(crate) async fn check(&self, call: &Call) -> Result<Decision, Error> {
         let (plan, now) = self.current()?;
         check(&plan, &Ask::of(call), now).await
-    }
-
-    async fn reserve_ask(&self, ask: &Ask<'_>) -> Result<Admission, Error> {
-        let (plan, now) = self.current()?;
-        reserve(plan, ask, now).await
     }
 
     /// The plan as of now, resolved anew where something changed.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::admission::Admission;
-use super::attempt::{Attempt, Draft, hold};
+use super::attempt::{Attempt, Draft, Sent, hold};
 use crate::decision::{Judged, amounts, explain, judge, over_cap};
 use crate::engine::{self, Ask, Plan, Priced, output_unsaid};
-use crate::ledger::{Outcome, Resize};
+use crate::ledger::{Answer, Outcome, Resize};
 use crate::reservation::Reservation;
 use crate::tokens::{Estimate, EstimateKind};
 use crate::values::{Input, Prompt, Refusal, ReservationId, Timestamp};
@@ -15,40 +15,81 @@ use crate::{Decision, Error, ErrorKind, Event, Usd, Verdict};
 /// How often a plan may turn out stale before the clocks are called unusable.
 const STALE_MAX: usize = 100;
 
-/// The same walk for the commonest call, in one go: tokens are given, and the ledger answers at once.
-///
-/// `None` where the call needs the long way.
+/// Holds room for one model: in one go for the commonest call, by the long way for others.
 #[inline]
-pub(crate) fn reserve_at_once(
-    plan: &Arc<Plan>,
-    ask: &Ask<'_>,
-    now: Timestamp,
-) -> Result<Option<Admission>, Error> {
-    let core = &*plan.core;
-    let (Input::Tokens(tokens), Some(ledger)) = (ask.input, core.ledger.immediate()) else { return Ok(None) };
-    let is_refused = plan.unpriced || plan.binding.refuses_unbound();
-    if plan.exempt.is_some() || plan.price.is_none() || is_refused || core.outbox.len() > 0 {
-        return Ok(None);
-    }
-    let ask = &plan.limited(ask, &Estimate::count(*tokens))?;
-    let priced = plan.price(*tokens, plan.output_held(ask), ask.choices)?;
-    if over_cap(&plan.binding.caps, *tokens, plan.usd_at_most(ask, priced), ask.output).is_some() {
-        return Ok(None);
-    }
-    let draft = Draft::new(plan, false, ask, priced, now)?;
-    let reply = core.reserve_at_once(ledger, now, draft.command());
-    match draft.conclude(ask, reply)? {
-        Attempt::Admitted(reservation) => {
-            reservation.tell_observed();
-            Ok(Some(Admission::Admitted(reservation)))
-        }
-        Attempt::Refused(decision) => Ok(Some(Admission::Refused(decision))),
-        Attempt::Stale(_) => Ok(None),
+pub(crate) fn reserve<'a>(plan: Arc<Plan>, ask: Ask<'a>, now: Timestamp) -> Answer<'a, Admission> {
+    match plain(&plan, &ask, now) {
+        Ok(Some(answer)) => answer,
+        Ok(None) => Answer::walk(async move { walk(plan, &ask, now).await }),
+        Err(error) => Answer::Now(Err(error)),
     }
 }
 
+/// The commonest call in one go: tokens are given, a price is known, and one trip decides.
+///
+/// `None` where the call needs the long way. On a ledger that answers at once this makes no future at all.
+#[inline]
+pub(crate) fn plain(
+    plan: &Arc<Plan>,
+    ask: &Ask<'_>,
+    now: Timestamp,
+) -> Result<Option<Answer<'static, Admission>>, Error> {
+    let Input::Tokens(tokens) = *ask.input else { return Ok(None) };
+    let is_refused = plan.unpriced || plan.binding.refuses_unbound();
+    if plan.exempt.is_some() || plan.price.is_none() || is_refused || plan.core.outbox.len() > 0 {
+        return Ok(None);
+    }
+    let ask = &plan.limited(ask, &Estimate::count(tokens))?;
+    let priced = plan.price(tokens, plan.output_held(ask), ask.choices)?;
+    if over_cap(&plan.binding.caps, tokens, plan.usd_at_most(ask, priced), ask.output).is_some() {
+        return Ok(None);
+    }
+    let draft = Draft::new(plan, false, ask, priced, now)?;
+    match draft.send(now) {
+        Sent::Answered(reply) => Ok(Some(match draft.conclude(ask, reply)? {
+            Attempt::Stale(now) => {
+                Answer::walk(again(Arc::clone(plan), ask.with_input(&Input::Unsaid), tokens, now))
+            }
+            attempt => admission(attempt).into(),
+        })),
+        Sent::UnderWay(under_way) => {
+            let (plan, ask) = (Arc::clone(plan), ask.with_input(&Input::Unsaid));
+            Ok(Some(Answer::walk(async move {
+                let reply = under_way.reply().await;
+                match draft.conclude(&ask.with_input(&Input::Tokens(tokens)), reply)? {
+                    Attempt::Stale(now) => again(plan, ask, tokens, now).await,
+                    attempt => admission(attempt),
+                }
+            })))
+        }
+    }
+}
+
+/// What one trip came to.
+#[inline]
+fn admission(attempt: Attempt) -> Result<Admission, Error> {
+    match attempt {
+        Attempt::Admitted(reservation) => {
+            reservation.tell_observed();
+            Ok(Admission::Admitted(reservation))
+        }
+        Attempt::Refused(decision) => Ok(Admission::Refused(decision)),
+        Attempt::Stale(_) => Err(never_current()),
+    }
+}
+
+/// The ledger's instant lies outside a window of the plan: the call is resolved and asked for anew.
+async fn again(
+    plan: Arc<Plan>,
+    ask: Ask<'static>,
+    tokens: u64,
+    ledger_now: Timestamp,
+) -> Result<Admission, Error> {
+    walk(plan.again(ledger_now)?, &ask.with_input(&Input::Tokens(tokens)), ledger_now).await
+}
+
 /// Estimate, quote, bind, reserve, explain.
-pub(crate) async fn reserve(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Admission, Error> {
+pub(crate) async fn walk(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Admission, Error> {
     if plan.core.outbox.len() > 0 {
         // What waits is sent first, so that this call sees the room it gives back. Where that fails the ledger
         // is away: asking it all the same would leave one more command waiting for each refused call.
@@ -78,10 +119,13 @@ pub(crate) async fn reserve(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> R
             }
         }
     }
-    Err(Error::new(
-        ErrorKind::LedgerUnavailable,
-        "the ledger's clock runs outside every window that was resolved",
-    ))
+    Err(never_current())
+}
+
+#[cold]
+fn never_current() -> Error {
+    let text = "the ledger's clock runs outside every window that was resolved";
+    Error::new(ErrorKind::LedgerUnavailable, text)
 }
 
 /// Tells of what was let pass and would have been refused, once its input was counted where that decides.
@@ -261,8 +305,8 @@ async fn settle_bound(reservation: Reservation, ask: &Ask<'_>, bound: Estimate) 
     let priced = plan.price(count.tokens, output, ask.choices)?;
     let smaller = amounts(reservation.binding(), &priced.amount())?;
     let claim = &reservation.binding().claim;
-    let command = Resize { id: reservation.id(), claim, amounts: &smaller, expires_at: None };
-    match plan.core.send_resize(plan.core.now(), command).await {
+    let command = Resize { id: reservation.id(), claim, amounts: &smaller, expires_at: None, now: None };
+    match plan.core.resize(plan.core.now(), command).await {
         Ok(reply) => {
             plan.core.tell_news(reservation.binding(), reply.effects);
             match reply.outcome {
@@ -347,10 +391,7 @@ async fn advise(
 ) -> Result<Decision, Error> {
     let binding = plan.binding(exempt);
     let accounts: Vec<_> = binding.bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
-    let balances = match plan.core.ledger.immediate() {
-        Some(ledger) => ledger.balances(now, &accounts)?,
-        None => plan.core.ledger.balances(&accounts).await?,
-    };
+    let balances = plan.core.ledger.balances(&accounts).await?;
     let requested = amounts(binding, &priced.amount())?;
     let (binding, balances) = (Arc::clone(binding), balances.into());
     let judged = Judged { binding, balances, requested, frees_up: Vec::new(), now };

@@ -48,6 +48,26 @@ impl<'a> Ask<'a> {
         }
     }
 
+    /// The same with another input.
+    pub(crate) fn with_input<'b>(&self, input: &'b Input) -> Ask<'b> {
+        let Self { output, terms, limit, slice, choices, inputs, reasoning, .. } = *self;
+        let Self { in_background, echoes, timeout, context_tokens, .. } = *self;
+        Ask {
+            input,
+            output,
+            terms,
+            limit,
+            slice,
+            choices,
+            inputs,
+            reasoning,
+            in_background,
+            echoes,
+            timeout,
+            context_tokens,
+        }
+    }
+
     /// One answer of so many output tokens at most.
     pub(crate) fn sized(input: &'a Input, output: Option<u64>) -> Self {
         Self {

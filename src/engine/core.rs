@@ -28,6 +28,10 @@ pub(crate) struct Core {
     /// Counts swaps of policy or prices; whatever was resolved before is resolved anew.
     pub(crate) epoch: AtomicU64,
     pub(crate) ledger: Arc<dyn BudgetLedger>,
+    /// The ledger's clock can be read here.
+    pub(crate) has_clock: bool,
+    /// Reconcile and release are answered at once, so that a `Drop` may call them.
+    pub(crate) ends_at_once: bool,
     pub(crate) estimator: Arc<dyn TokenEstimator>,
     pub(crate) output_sizing: OutputSizing,
     pub(crate) clock: Arc<dyn Clock>,

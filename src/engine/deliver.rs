@@ -3,9 +3,8 @@
 use smallvec::SmallVec;
 
 use super::core::Core;
-use super::link::at_once;
 use super::outbox::{Outbox, Pending, Waiting};
-use crate::ledger::{Attribution, Reconcile, Record, Release};
+use crate::ledger::{Attribution, Reconcile, Record, Release, poll_once};
 use crate::values::ReservationId;
 use crate::{Error, ErrorKind, Event};
 
@@ -27,11 +26,11 @@ impl Core {
     /// Ends a call now if the ledger answers at once, else leaves it in the outbox. Never waits.
     pub(crate) fn end_without_waiting(&self, pending: Pending) {
         let mut waiting = Waiting { pending, number: None };
-        if self.ledger.immediate().is_some() {
-            // The ledger answers within the one poll.
-            if let Ok(Ok(())) = at_once(self.deliver(&mut waiting)) {
-                return;
-            }
+        // Such a ledger answers within the one poll.
+        if self.ends_at_once
+            && let Some(Ok(())) = poll_once(self.deliver(&mut waiting))
+        {
+            return;
         }
         self.defer(waiting.pending);
     }
@@ -81,14 +80,21 @@ impl Core {
         let now = self.now();
         match &waiting.pending {
             Pending::Release { id, binding, note } => {
-                let command = Release { id: *id, tenant: binding.claim.tenant(), attribution: None, note };
-                let reply = self.send_release(now, command).await;
+                let command =
+                    Release { id: *id, tenant: binding.claim.tenant(), attribution: None, note, now: None };
+                let reply = self.release(now, command).await;
                 ended_or(reply.map(|reply| self.tell_news(binding, reply.effects)))
             }
             Pending::Reconcile { id, binding, amounts, certainty, note, .. } => {
-                let command =
-                    Reconcile { id: *id, claim: &binding.claim, amounts, certainty: *certainty, note };
-                match self.send_reconcile(now, command).await {
+                let command = Reconcile {
+                    id: *id,
+                    claim: &binding.claim,
+                    amounts,
+                    certainty: *certainty,
+                    note,
+                    now: None,
+                };
+                match self.reconcile(now, command).await {
                     Err(error) if error.kind() == ErrorKind::Forgotten => self.post_forgotten(waiting).await,
                     reply => ended_or(reply.map(|reply| self.tell_news(binding, reply.effects))),
                 }
@@ -139,12 +145,9 @@ impl Core {
             corrects: Some(*id),
             attribution: &attribution,
             note,
+            now: None,
         };
-        let reply = match self.ledger.immediate() {
-            Some(ledger) => ledger.record(now, command),
-            None => self.ledger.record(command).await,
-        };
-        reply.map(|reply| self.tell_news(binding, reply.effects))
+        self.record(now, command).await.map(|reply| self.tell_news(binding, reply.effects))
     }
 }
 

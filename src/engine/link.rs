@@ -1,90 +1,73 @@
 //! The one door to the ledger: what is sent, and what time it is there.
+//!
+//! Each command goes out here, with the instant that was just read of the ledger's own clock, where it has one. An
+//! answer is matched on [`Answer::Now`] by whoever sends a plain call, in one place each; walks of several trips await.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::core::Core;
-use crate::ledger::{Frozen, ImmediateLedger, Reconcile, Release, Reply, Reserve, Resize};
-use crate::values::{Tenant, Timestamp};
-use crate::{Error, ErrorKind, Event, Scope};
+use crate::ledger::{Answer, MarkScope, Reconcile, Record, Release, Reply, Reserve, Resize};
+use crate::values::Timestamp;
+use crate::{Error, Event};
 
 /// How far a clock may lag behind the ledger before it is worth an event.
 const CLOCK_JUMP: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// The ledger's instant: asked where it answers at once, otherwise this clock with the offset last seen.
+    /// The ledger's instant: asked where it can be read here, otherwise this clock with the offset last seen.
     #[inline]
     pub(crate) fn now(&self) -> Timestamp {
-        match self.ledger.immediate() {
-            Some(ledger) => ledger.now(),
-            None => {
-                let offset = self.clock_offset.load(Ordering::Relaxed);
-                Timestamp::from_nanos(self.clock.now().as_nanos().saturating_add(offset))
-            }
-        }
+        self.ledger.now().unwrap_or_else(|| {
+            let offset = self.clock_offset.load(Ordering::Relaxed);
+            Timestamp::from_nanos(self.clock.now().as_nanos().saturating_add(offset))
+        })
+    }
+
+    /// What a command carries: an instant that was estimated here is none of the ledger's.
+    #[inline]
+    fn handed(&self, now: Timestamp) -> Option<Timestamp> {
+        self.has_clock.then_some(now)
     }
 
     #[inline]
-    pub(crate) async fn send_reserve(&self, now: Timestamp, command: Reserve<'_>) -> Result<Reply, Error> {
-        match self.ledger.immediate() {
-            Some(ledger) => self.reserve_at_once(ledger, now, command),
-            None => {
-                let reply = self.ledger.reserve(command).await?;
-                self.outage.over();
-                self.keep_time(now, reply.now);
-                Ok(reply)
-            }
-        }
+    pub(crate) fn reserve(&self, now: Timestamp, mut command: Reserve<'_>) -> Answer<'static, Reply> {
+        command.now = self.handed(now);
+        self.ledger.reserve(command)
     }
 
     #[inline]
-    pub(crate) fn reserve_at_once(
-        &self,
-        ledger: &dyn ImmediateLedger,
-        now: Timestamp,
-        command: Reserve<'_>,
-    ) -> Result<Reply, Error> {
-        let reply = ledger.reserve(now, command);
-        if let Ok(reply) = &reply {
+    pub(crate) fn reconcile(&self, now: Timestamp, mut command: Reconcile<'_>) -> Answer<'static, Reply> {
+        command.now = self.handed(now);
+        self.ledger.reconcile(command)
+    }
+
+    pub(crate) fn release(&self, now: Timestamp, mut command: Release<'_>) -> Answer<'static, Reply> {
+        command.now = self.handed(now);
+        self.ledger.release(command)
+    }
+
+    pub(crate) fn resize(&self, now: Timestamp, mut command: Resize<'_>) -> Answer<'static, Reply> {
+        command.now = self.handed(now);
+        self.ledger.resize(command)
+    }
+
+    pub(crate) fn record(&self, now: Timestamp, mut command: Record<'_>) -> Answer<'static, Reply> {
+        command.now = self.handed(now);
+        self.ledger.record(command)
+    }
+
+    pub(crate) fn mark(&self, mut command: MarkScope<'_>) -> Answer<'static, Reply> {
+        command.now = self.ledger.now();
+        self.ledger.mark(command)
+    }
+
+    /// A reserve was answered: the ledger is there, and said what time it is.
+    #[inline]
+    pub(crate) fn heard(&self, asked: Timestamp, reply: &Result<Reply, Error>) {
+        if let Ok(reply) = reply {
             self.outage.over();
-            self.keep_time(now, reply.now);
-        }
-        reply
-    }
-
-    #[inline]
-    pub(crate) async fn send_reconcile(
-        &self,
-        now: Timestamp,
-        command: Reconcile<'_>,
-    ) -> Result<Reply, Error> {
-        match self.ledger.immediate() {
-            Some(ledger) => ledger.reconcile(now, command),
-            None => self.ledger.reconcile(command).await,
-        }
-    }
-
-    pub(crate) async fn send_release(&self, now: Timestamp, command: Release<'_>) -> Result<Reply, Error> {
-        match self.ledger.immediate() {
-            Some(ledger) => ledger.release(now, command),
-            None => self.ledger.release(command).await,
-        }
-    }
-
-    pub(crate) async fn send_resize(&self, now: Timestamp, command: Resize<'_>) -> Result<Reply, Error> {
-        match self.ledger.immediate() {
-            Some(ledger) => ledger.resize(now, command),
-            None => self.ledger.resize(command).await,
-        }
-    }
-
-    pub(crate) async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        match self.ledger.immediate() {
-            Some(ledger) => ledger.marks(ledger.now(), tenant, scopes),
-            None => self.ledger.marks(tenant, scopes).await,
+            self.keep_time(asked, reply.now);
         }
     }
 
@@ -98,7 +81,7 @@ impl Core {
             }
             return;
         }
-        if self.ledger.immediate().is_none() {
+        if !self.has_clock {
             let here = self.clock.now().as_nanos();
             self.clock_offset.store(answered.as_nanos().saturating_sub(here), Ordering::Relaxed);
             return;
@@ -111,21 +94,5 @@ impl Core {
                 self.tell(&Event::ClockJumped { back });
             }
         }
-    }
-}
-
-/// Runs a future that does not wait: its one poll is its whole life.
-///
-/// # Errors
-/// `Unsupported` where it does wait.
-#[inline]
-pub(crate) fn at_once<F: Future>(future: F) -> Result<F::Output, Error> {
-    let mut context = Context::from_waker(Waker::noop());
-    match pin!(future).poll(&mut context) {
-        Poll::Ready(output) => Ok(output),
-        Poll::Pending => Err(Error::new(
-            ErrorKind::Unsupported,
-            "this ledger cannot answer at once; use the asynchronous form of the command",
-        )),
     }
 }

@@ -33,7 +33,6 @@ pub(crate) use deliver::is_undelivered;
 pub(crate) use growing::GrowingPlace;
 pub(crate) use hidden::Hidden;
 pub(crate) use kept::PlanCache;
-pub(crate) use link::at_once;
 pub(crate) use observed::with_frozen;
 pub(crate) use outage::Outage;
 pub use outbox::OutboxFile;

@@ -92,7 +92,7 @@ impl Exchange {
     pub fn failed(self, failure: Failure) {
         match (refused_and_billed(failure, &self.in_flight), failure) {
             (Some(report), _) => drop(self.in_flight.reconcile_dropped(report)),
-            (None, Failure::NotSent | Failure::NotBilled) => self.in_flight.release_now(),
+            (None, Failure::NotSent | Failure::NotBilled) => self.in_flight.release_dropped(),
             (None, _) => drop(self.in_flight),
         }
     }

@@ -109,7 +109,7 @@ impl<S, T> Whole<S, T> {
     fn begin_settling(&mut self, is_complete: bool) {
         let Some(in_flight) = self.in_flight.take() else { return };
         match self.settle(&in_flight, is_complete) {
-            Ending::Release => in_flight.release_now(),
+            Ending::Release => in_flight.release_dropped(),
             Ending::Abandon => drop(in_flight),
             Ending::Reconcile(report) => {
                 let hear = self.hear.take();
@@ -196,7 +196,7 @@ where
                     self.last = Some(piece);
                 }
                 Some(Err(error)) => {
-                    self.settle_now();
+                    self.end_dropped();
                     return Poll::Ready(Some(Err(error)));
                 }
                 None => {
@@ -212,14 +212,14 @@ where
 impl<S, T> Whole<S, T> {
     /// Ends the call without waiting: the rest will not be read, and what is known now
     /// decides.
-    fn settle_now(&mut self) {
+    fn end_dropped(&mut self) {
         let Some(in_flight) = self.in_flight.take() else { return };
         match self.settle(&in_flight, false) {
             Ending::Reconcile(report) => {
                 let receipt = in_flight.reconcile_dropped(*report).ok();
                 return self.tell(receipt.as_ref());
             }
-            Ending::Release => in_flight.release_now(),
+            Ending::Release => in_flight.release_dropped(),
             Ending::Abandon => drop(in_flight),
         }
         self.tell(None);
@@ -233,6 +233,6 @@ impl<S, T> Whole<S, T> {
 
 impl<S, T> Drop for Whole<S, T> {
     fn drop(&mut self) {
-        self.settle_now();
+        self.end_dropped();
     }
 }

@@ -23,6 +23,8 @@ pub struct Reserve<'a> {
     pub on_expiry: OnExpiry<'a>,
     /// Kept in the journal, never read.
     pub note: &'a Note,
+    /// The ledger's instant, where the caller has just read it ([`BudgetLedger::now`](super::BudgetLedger::now)).
+    pub now: Option<Timestamp>,
 }
 
 /// What a hold is charged when it ends by age.
@@ -50,6 +52,8 @@ pub struct Reconcile<'a> {
     pub certainty: Certainty,
     /// Kept in the journal, never read.
     pub note: &'a Note,
+    /// The ledger's instant, where the caller has just read it ([`BudgetLedger::now`](super::BudgetLedger::now)).
+    pub now: Option<Timestamp>,
 }
 
 /// How sure a charge is. A later report of a higher rank replaces it in full.
@@ -77,6 +81,8 @@ pub struct Release<'a> {
     pub attribution: Option<&'a Attribution>,
     /// Kept in the journal, never read.
     pub note: &'a Note,
+    /// The ledger's instant, where the caller has just read it ([`BudgetLedger::now`](super::BudgetLedger::now)).
+    pub now: Option<Timestamp>,
 }
 
 /// Change what a live hold holds, or how long it lives.
@@ -90,6 +96,8 @@ pub struct Resize<'a> {
     pub amounts: &'a [i64],
     /// A new end of the hold.
     pub expires_at: Option<Timestamp>,
+    /// The ledger's instant, where the caller has just read it ([`BudgetLedger::now`](super::BudgetLedger::now)).
+    pub now: Option<Timestamp>,
 }
 
 /// Post amounts that no hold announced: a refund, a correction, an import.
@@ -107,6 +115,8 @@ pub struct Record<'a> {
     pub attribution: &'a Attribution,
     /// Kept in the journal, never read.
     pub note: &'a Note,
+    /// The ledger's instant, where the caller has just read it ([`BudgetLedger::now`](super::BudgetLedger::now)).
+    pub now: Option<Timestamp>,
 }
 
 /// Freeze a scope, or open it again.
@@ -120,6 +130,8 @@ pub struct MarkScope<'a> {
     pub action: MarkAction,
     /// Who decided it and why; callers that are refused hear the reason.
     pub attribution: &'a Attribution,
+    /// The ledger's instant, where the caller has just read it ([`BudgetLedger::now`](super::BudgetLedger::now)).
+    pub now: Option<Timestamp>,
 }
 
 /// What a mark does to a scope.

@@ -21,6 +21,7 @@
 //!
 //! [`ErrorKind::Conflict`]: crate::ErrorKind::Conflict
 
+mod answer;
 mod command;
 mod reply;
 mod rules;
@@ -30,8 +31,8 @@ pub mod sqlite;
 
 use std::fmt::Debug;
 
-use async_trait::async_trait;
-
+pub(crate) use answer::poll_once;
+pub use answer::{Answer, Answerer, Later};
 pub use command::{
     About, Attribution, Certainty, Ended, MarkAction, MarkScope, Note, OnExpiry, Reconcile, Record, Release,
     Reserve, Resize,
@@ -47,14 +48,18 @@ pub use sqlite::{SqliteLedger, SqliteOptions};
 pub use crate::values::account::{Account, Balance, BudgetKey, ReservationId, Tenant};
 pub use crate::values::claim::{Claim, ClaimLine, Threshold};
 
+use crate::Scope;
 use crate::values::{Period, Timestamp};
-use crate::{Error, Scope};
 
 /// Keeps balances, holds and the journal; decides each claim atomically.
 ///
 /// Open to implement. Every method is required, so that a wrapper that
 /// forgets to forward one does not compile. See the module's laws: they are
 /// what an implementation promises.
+///
+/// A method begins when it is called, and answers an [`Answer`]: one in memory has acted when it returns, one with a
+/// thread of its own has taken its place in the queue. The command is borrowed for the call alone; what is needed
+/// later is copied. See [`Answer`] for why there are not two traits.
 ///
 /// # Errors
 /// Every command fails with `LedgerUnavailable` where the store cannot be
@@ -64,64 +69,37 @@ use crate::{Error, Scope};
 /// where amounts and lines do not match, `Damaged` where the store is not what
 /// it wrote, and `Unsupported` where it does not offer the command. After an
 /// error nothing has changed.
-#[async_trait]
 pub trait BudgetLedger: Debug + Send + Sync + 'static {
-    /// Holds the amounts on all lines, or changes nothing.
-    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error>;
-    /// Replaces a hold by what was really used. Never refuses.
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error>;
-    /// Gives a hold back, or withdraws a charge that nobody reported.
-    async fn release(&self, command: Release<'_>) -> Result<Reply, Error>;
-    /// Grows, shrinks or prolongs a live hold.
-    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error>;
-    /// Posts a refund, a correction or an import.
-    async fn record(&self, command: Record<'_>) -> Result<Reply, Error>;
-    /// Freezes, stops, reopens or closes a scope.
-    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error>;
-    /// Reads which of these scopes admit nothing and why, in their order; one that is open is left out.
-    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error>;
-    /// Reads balances; an account never seen is empty.
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error>;
-    /// Reads the journal of one root, from that number on, oldest first.
-    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error>;
-    /// Reads the crossings that nobody confirmed to have told, oldest first.
+    /// The ledger's instant, where it can be read without a trip: a clock in this process.
     ///
-    /// A reply tells each crossing, too. These are what a crash kept from being told; a ledger that
+    /// A caller that has just read it hands it on in its command, which then reads no clock again. `None` where only
+    /// a reply tells what time it is there.
+    fn now(&self) -> Option<Timestamp>;
+    /// Holds the amounts on all lines, or changes nothing.
+    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply>;
+    /// Replaces a hold by what was really used. Never refuses.
+    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply>;
+    /// Gives a hold back, or withdraws a charge that nobody reported.
+    fn release(&self, command: Release<'_>) -> Answer<'static, Reply>;
+    /// Grows, shrinks or prolongs a live hold.
+    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply>;
+    /// Posts a refund, a correction or an import.
+    fn record(&self, command: Record<'_>) -> Answer<'static, Reply>;
+    /// Freezes, stops, reopens or closes a scope.
+    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply>;
+    /// Reads which of these scopes admit nothing and why, in their order; one that is open is left out.
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>>;
+    /// Reads balances; an account never seen is empty.
+    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>>;
+    /// Reads the journal of one tenant, from that number on, oldest first.
+    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>>;
+    /// Reads the thresholds that were reached and that nobody confirmed to have told, oldest first.
+    ///
+    /// A reply tells each of them, too. These are what a crash kept from being told; a ledger that
     /// is not durable keeps none.
-    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error>;
+    fn pending_events(&self, limit: usize) -> Answer<'static, Vec<PendingEvent>>;
     /// Notes that these were told, so that they are pending no more.
-    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error>;
+    fn delivered(&self, events: &[PendingEvent]) -> Answer<'static, ()>;
     /// Says what this ledger offers.
     fn capabilities(&self) -> Capabilities;
-    /// The same commands without futures, where the ledger can answer at once.
-    fn immediate(&self) -> Option<&dyn ImmediateLedger>;
-}
-
-/// A ledger that answers at once, without a runtime: usable in every `Drop`.
-///
-/// `now` is read by the caller from [`ImmediateLedger::now`], once for each
-/// command; the ledger lets it run forwards only.
-///
-/// # Errors
-/// As [`BudgetLedger`].
-#[expect(clippy::missing_errors_doc, reason = "stated once, for all commands")]
-pub trait ImmediateLedger: Debug + Send + Sync {
-    /// The ledger's clock.
-    fn now(&self) -> Timestamp;
-    /// See [`BudgetLedger::reserve`].
-    fn reserve(&self, now: Timestamp, command: Reserve<'_>) -> Result<Reply, Error>;
-    /// See [`BudgetLedger::reconcile`].
-    fn reconcile(&self, now: Timestamp, command: Reconcile<'_>) -> Result<Reply, Error>;
-    /// See [`BudgetLedger::release`].
-    fn release(&self, now: Timestamp, command: Release<'_>) -> Result<Reply, Error>;
-    /// See [`BudgetLedger::resize`].
-    fn resize(&self, now: Timestamp, command: Resize<'_>) -> Result<Reply, Error>;
-    /// See [`BudgetLedger::record`].
-    fn record(&self, now: Timestamp, command: Record<'_>) -> Result<Reply, Error>;
-    /// See [`BudgetLedger::mark`].
-    fn mark(&self, now: Timestamp, command: MarkScope<'_>) -> Result<Reply, Error>;
-    /// See [`BudgetLedger::marks`].
-    fn marks(&self, now: Timestamp, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error>;
-    /// See [`BudgetLedger::balances`].
-    fn balances(&self, now: Timestamp, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error>;
 }

@@ -182,6 +182,8 @@ pub struct Capabilities {
     pub shared: bool,
     /// How long an ended id is surely remembered once it was finally reported; zero where only a number is.
     pub remembers: Duration,
+    /// Reconcile and release are always [`Now`](super::Answer::Now): a `Drop` calls them only then, else an outbox has them.
+    pub ends_at_once: bool,
     /// How many journal entries it keeps before it folds them into totals; `None` keeps all.
     pub journal_entries: Option<usize>,
 }

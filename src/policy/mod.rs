@@ -238,11 +238,11 @@ impl Policy {
     /// let typo = Call::new("gpt-4o").team("serach").input_tokens(10).output_tokens(10);
     ///
     /// let strict = Enforcer::builder().policy(policy.clone()).build();
-    /// let refused = strict.reserve_now(&typo)?.or_refusal().unwrap_err();
+    /// let refused = strict.reserve(&typo).wait()?.or_refusal().unwrap_err();
     /// assert!(refused.to_string().contains("team/serach has none; give it one"), "{refused}");
     ///
     /// let open = Enforcer::builder().policy(policy.unbound(Unbound::Allow)).build();
-    /// assert!(open.reserve_now(&typo)?.is_admitted());
+    /// assert!(open.reserve(&typo).wait()?.is_admitted());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -30,13 +30,13 @@ impl InFlight {
     /// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
     /// let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
     /// let call = Call::new("gpt-4o").team("search").input_tokens(0).output_tokens(16_000);
-    /// let spent = || enforcer.reserve_now(&call).map(|held| held.or_refusal().map(|held| held.decision().budgets()[0].spent));
+    /// let spent = || enforcer.reserve(&call).wait().map(|held| held.or_refusal().map(|held| held.decision().budgets()[0].spent));
     ///
-    /// drop(enforcer.reserve_now(&call)?.or_refusal()?.send().watched());
+    /// drop(enforcer.reserve(&call).wait()?.or_refusal()?.send().watched());
     /// // A moment and five seconds at 500 tokens a second, in nano-dollars, $10 a million.
     /// assert!((25_000_000..26_000_000).contains(&spent()??));
     ///
-    /// drop(enforcer.reserve_now(&call)?.or_refusal()?.send()); // nobody knows: all 16,000 tokens
+    /// drop(enforcer.reserve(&call).wait()?.or_refusal()?.send()); // nobody knows: all 16,000 tokens
     /// assert!(spent()?? > 185_000_000);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -72,7 +72,7 @@ impl InFlight {
     pub(crate) async fn grow_behind(&mut self, output_tokens: u64) -> Result<Grown, Error> {
         match &mut self.open {
             Some(open) => open.grow_behind(output_tokens).await,
-            None => Err(super::settled_before()),
+            None => Err(super::ended_before()),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::charge::{Actual, Charge};
 use super::receipt::Receipt;
 use crate::decision::amounts;
 use crate::engine::{Core, GrowingPlace, Hidden, Pending, Plan, Priced, is_undelivered, learned_key};
-use crate::ledger::{Certainty, Ended, Note, Reconcile, Release, Reply};
+use crate::ledger::{Answer, Certainty, Ended, Note, Reconcile, Release, Reply};
 use crate::tokens::{Estimate, OutputSizing, Trimmed};
 use crate::values::verdict::Observed;
 use crate::values::{Balance, Binding, Excess, Prompt, ReservationId, Timestamp};
@@ -95,13 +95,20 @@ pub(crate) struct Reach {
     pub(crate) expires_at: Timestamp,
 }
 
+/// A charge that is worked out, and not yet in the books.
+struct Drawn {
+    charge: Charge,
+    amounts: SmallVec<[i64; 8]>,
+    note: Note,
+}
+
 /// Puts a report into the outbox where its delivery is cancelled halfway.
-struct Unconfirmed<'a> {
-    core: &'a Core,
+struct Unconfirmed {
+    core: Arc<Core>,
     pending: Option<Pending>,
 }
 
-impl Drop for Unconfirmed<'_> {
+impl Drop for Unconfirmed {
     fn drop(&mut self) {
         if let Some(pending) = self.pending.take() {
             self.core.end_without_waiting(pending);
@@ -165,78 +172,94 @@ impl Open {
         }
     }
 
-    pub(super) async fn release(self: Box<Self>) -> Result<(), Error> {
-        let core = Arc::clone(&self.plan.core);
-        let mut unconfirmed = Unconfirmed { core: &core, pending: Some(self.pending_release()) };
-        let note = self.note(None, Ended::Released);
-        let command =
-            Release { id: self.id, tenant: self.binding().claim.tenant(), attribution: None, note: &note };
-        let reply = core.send_release(core.now(), command).await;
+    pub(super) fn release(self: Box<Self>) -> Answer<'static, ()> {
+        let core = &self.plan.core;
+        let note = &self.note(None, Ended::Released);
+        let tenant = self.binding().claim.tenant();
+        let command = Release { id: self.id, tenant, attribution: None, note, now: None };
+        match core.release(core.now(), command) {
+            Answer::Now(reply) => Answer::Now(self.released(reply)),
+            Answer::Later(reply) => Answer::walk(async move {
+                let mut unconfirmed = self.unconfirmed(self.pending_release());
+                let reply = reply.await;
+                unconfirmed.pending = None;
+                self.released(reply)
+            }),
+        }
+    }
+
+    fn released(&self, reply: Result<Reply, Error>) -> Result<(), Error> {
+        let core = &self.plan.core;
         if matches!(&reply, Err(error) if is_undelivered(error)) {
-            drop(unconfirmed);
+            core.end_without_waiting(self.pending_release());
             core.save_outbox();
-        } else {
-            unconfirmed.pending = None;
         }
         reply.map(|reply| core.tell_news(self.binding(), reply.effects))
     }
 
-    /// Charges the call, on a ledger that may need to be waited for.
-    pub(super) async fn settle(self: Box<Self>, report: Actual) -> Result<Receipt, Error> {
-        if self.plan.core.ledger.immediate().is_some() {
-            return self.settle_at_once(&report);
-        }
-        let core = Arc::clone(&self.plan.core);
-        let settled = self.settle_waiting(&core, &report).await;
-        if !matches!(&settled, Ok(receipt) if !receipt.is_pending()) {
-            core.save_outbox();
-        }
-        settled
-    }
-
-    async fn settle_waiting(self: Box<Self>, core: &Core, report: &Actual) -> Result<Receipt, Error> {
-        let now = core.now();
-        let (charge, charged) = self.charge_or_abandon(report)?;
-        let note = self.charge_note(&charge);
-        // Until the ledger confirms, a cancelled future still charges the call.
-        let pending = Some(self.pending_reconcile(charged.clone(), charge.certainty, note.clone()));
-        let mut unconfirmed = Unconfirmed { core, pending };
-        let reply = core.send_reconcile(now, self.reconcile(&charge, &charged, &note)).await;
-        unconfirmed.pending = None;
-        drop(unconfirmed);
-        self.conclude(charge, charged, &note, reply)
-    }
-
-    /// The same without waiting: nothing can be cancelled halfway. Dropped streams end here, so this writes no file.
+    /// Charges the call by what was reported of it.
+    ///
+    /// On a ledger that answers at once nothing can be cancelled halfway. Elsewhere, until the ledger has confirmed
+    /// it, a dropped answer still charges the call: its guard leaves the report in the outbox.
     #[inline]
-    pub(super) fn settle_at_once(self: Box<Self>, report: &Actual) -> Result<Receipt, Error> {
-        let core = &*self.plan.core;
-        let now = core.now();
-        let (charge, charged) = self.charge_or_abandon(report)?;
-        let note = self.charge_note(&charge);
-        let reply = match core.ledger.immediate() {
-            Some(ledger) => ledger.reconcile(now, self.reconcile(&charge, &charged, &note)),
-            None => Err(Error::new(ErrorKind::LedgerUnavailable, "the ledger needs to be waited for")),
+    pub(super) fn reconcile(self: Box<Self>, report: &Actual) -> Answer<'static, Receipt> {
+        let drawn = match self.charge_drawn(report) {
+            Ok(drawn) => drawn,
+            Err(error) => return Answer::Now(Err(error)),
         };
-        self.conclude(charge, charged, &note, reply)
+        let core = &self.plan.core;
+        match core.reconcile(core.now(), self.command(&drawn)) {
+            Answer::Now(reply) => Answer::Now(self.conclude(drawn, reply).inspect(Receipt::save_pending)),
+            Answer::Later(reply) => Answer::walk(async move {
+                let mut unconfirmed = self.unconfirmed(self.pending_of(&drawn));
+                let reply = reply.await;
+                unconfirmed.pending = None;
+                drop(unconfirmed);
+                let core = Arc::clone(&self.plan.core);
+                let receipt = self.conclude(drawn, reply);
+                if !matches!(&receipt, Ok(receipt) if !receipt.is_pending()) {
+                    core.save_outbox();
+                }
+                receipt
+            }),
+        }
+    }
+
+    /// The same for a `Drop`, which writes no file and waits for nobody.
+    pub(super) fn reconcile_dropped(self: Box<Self>, report: &Actual) -> Result<Receipt, Error> {
+        let drawn = self.charge_drawn(report)?;
+        let core = &self.plan.core;
+        let reply = match core.ends_at_once.then(|| core.reconcile(core.now(), self.command(&drawn))) {
+            Some(Answer::Now(reply)) => reply,
+            _ => Err(Error::new(ErrorKind::LedgerUnavailable, "the ledger needs to be waited for")),
+        };
+        self.conclude(drawn, reply)
+    }
+
+    fn unconfirmed(&self, pending: Pending) -> Unconfirmed {
+        Unconfirmed { core: Arc::clone(&self.plan.core), pending: Some(pending) }
+    }
+
+    fn pending_of(&self, drawn: &Drawn) -> Pending {
+        self.pending_reconcile(drawn.amounts.clone(), drawn.charge.certainty, drawn.note.clone())
     }
 
     /// A report that cannot be priced leaves the call charged as abandoned.
     #[inline]
-    pub(super) fn charge_or_abandon(&self, report: &Actual) -> Result<(Charge, SmallVec<[i64; 8]>), Error> {
-        let charge = self.charge(report);
-        let charged = charge.and_then(|charge| {
-            let charged = amounts(self.binding(), &charge.priced.amount())?;
-            Ok((charge, charged))
+    fn charge_drawn(&self, report: &Actual) -> Result<Drawn, Error> {
+        let drawn = self.charge(report).and_then(|charge| {
+            let amounts = amounts(self.binding(), &charge.priced.amount())?;
+            let note = self.charge_note(&charge);
+            Ok(Drawn { charge, amounts, note })
         });
-        if charged.is_err() {
+        if drawn.is_err() {
             self.plan.core.end_without_waiting(self.pending_uncountable());
         }
-        charged
+        drawn
     }
 
     #[inline]
-    pub(super) fn charge_note(&self, charge: &Charge) -> Note {
+    fn charge_note(&self, charge: &Charge) -> Note {
         let by_rank =
             if charge.certainty == Certainty::Reported { Ended::Reported } else { Ended::Estimated };
         let note = self.note(Some(charge.sum()), self.ended.unwrap_or(by_rank));
@@ -248,40 +271,29 @@ impl Open {
     }
 
     #[inline]
-    pub(super) fn reconcile<'a>(
-        &'a self,
-        charge: &Charge,
-        charged: &'a [i64],
-        note: &'a Note,
-    ) -> Reconcile<'a> {
+    fn command<'a>(&'a self, drawn: &'a Drawn) -> Reconcile<'a> {
         Reconcile {
             id: self.id,
             claim: &self.binding().claim,
-            amounts: charged,
-            certainty: charge.certainty,
-            note,
+            amounts: &drawn.amounts,
+            certainty: drawn.charge.certainty,
+            note: &drawn.note,
+            now: None,
         }
     }
 
     /// What the ledger's reply means: a receipt, also where the report could not be delivered.
     #[inline]
-    pub(super) fn conclude(
-        self: Box<Self>,
-        charge: Charge,
-        charged: SmallVec<[i64; 8]>,
-        note: &Note,
-        reply: Result<Reply, Error>,
-    ) -> Result<Receipt, Error> {
+    fn conclude(self: Box<Self>, drawn: Drawn, reply: Result<Reply, Error>) -> Result<Receipt, Error> {
         match reply {
-            Ok(reply) => Ok(self.receipt(charge, reply)),
+            Ok(reply) => Ok(self.receipt(drawn.charge, reply)),
             Err(error) if is_undelivered(&error) => {
-                self.plan.core.defer(self.pending_reconcile(charged, charge.certainty, note.clone()));
-                Ok(self.pending_receipt(charge))
+                self.plan.core.defer(self.pending_of(&drawn));
+                Ok(self.pending_receipt(drawn.charge))
             }
             Err(error) if error.kind() == ErrorKind::Forgotten => {
-                let pending = self.pending_reconcile(charged, charge.certainty, note.clone());
-                self.plan.core.end_without_waiting(pending);
-                Ok(self.pending_receipt(charge))
+                self.plan.core.end_without_waiting(self.pending_of(&drawn));
+                Ok(self.pending_receipt(drawn.charge))
             }
             Err(error) => {
                 // A charge that the account cannot take leaves the hold open: what it held is charged instead.

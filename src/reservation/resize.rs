@@ -8,8 +8,8 @@ use super::InFlight;
 use super::growing::Grown;
 use super::open::Open;
 use crate::decision::{Judged, Quote, amounts, explain};
-use crate::engine::{Priced, at_once, frozen_scopes};
-use crate::ledger::{Outcome, Reply, Resize};
+use crate::engine::{Priced, frozen_scopes};
+use crate::ledger::{Answer, Outcome, Reply, Resize};
 use crate::values::{Claim, ClaimLine, Excess, Timestamp};
 use crate::{Decision, Error, ErrorKind, Usd};
 
@@ -50,25 +50,22 @@ impl InFlight {
     /// let cent = Budget::usd("search", Scope::team("search")?, Usd::cents(1), Window::day());
     /// let enforcer = Enforcer::builder().policy(Policy::new([cent])?).build();
     /// let call = Call::new("gpt-4o").team("search").input_tokens(0).output_tokens(5_000).streaming(500);
-    /// let mut in_flight = enforcer.reserve_now(&call)?.or_refusal()?.send(); // half a cent is held
-    /// assert!(matches!(in_flight.resize_now(1_000)?, Resized::Done)); // the whole cent
-    /// assert!(matches!(in_flight.resize_now(1_001)?, Resized::Refused(_)));
-    /// assert_eq!(in_flight.reconcile_now(Usage::of(0, 700))?.cost(), "0.007".parse()?);
+    /// let mut in_flight = enforcer.reserve(&call).wait()?.or_refusal()?.send(); // half a cent is held
+    /// assert!(matches!(in_flight.resize(1_000).wait()?, Resized::Done)); // the whole cent
+    /// assert!(matches!(in_flight.resize(1_001).wait()?, Resized::Refused(_)));
+    /// assert_eq!(in_flight.reconcile(Usage::of(0, 700)).wait()?.cost(), "0.007".parse()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn resize(&mut self, output_tokens: u64) -> Result<Resized, Error> {
-        match &mut self.open {
-            Some(open) => open.resize(output_tokens).await,
-            None => Err(super::settled_before()),
-        }
+    pub fn resize(&mut self, output_tokens: u64) -> Answer<'_, Resized> {
+        Answer::walk(self.resize_to(output_tokens))
     }
 
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`resize`](Self::resize), and `Unsupported` where the ledger needs to be waited for.
-    pub fn resize_now(&mut self, output_tokens: u64) -> Result<Resized, Error> {
-        at_once(self.resize(output_tokens))?
+    /// The same as part of a longer walk.
+    pub(crate) async fn resize_to(&mut self, output_tokens: u64) -> Result<Resized, Error> {
+        match &mut self.open {
+            Some(open) => open.resize(output_tokens).await,
+            None => Err(super::ended_before()),
+        }
     }
 }
 
@@ -99,9 +96,14 @@ impl Open {
         let lowered =
             if ahead.iter().any(|ahead| *ahead > 0) { Some(Self::behind(claim, ahead)?) } else { None };
         let claim = lowered.as_ref().unwrap_or(claim);
-        let command =
-            Resize { id: self.id, claim, amounts: &draft.amounts, expires_at: Some(draft.expires_at) };
-        let reply = core.send_resize(now, command).await?;
+        let command = Resize {
+            id: self.id,
+            claim,
+            amounts: &draft.amounts,
+            expires_at: Some(draft.expires_at),
+            now: None,
+        };
+        let reply = core.resize(now, command).await?;
         if reply.outcome == Outcome::Applied {
             core.tell_news(self.plan.binding(self.exempt), reply.effects);
             self.take_over(draft.priced, draft.amounts, draft.excess, draft.expires_at);

@@ -45,7 +45,7 @@ impl InFlight {
     }
 
     /// Gives the room back without waiting: the provider is known not to bill this call.
-    pub(crate) fn release_now(mut self) {
+    pub(crate) fn release_dropped(mut self) {
         if let Some(open) = self.open.take() {
             let pending = open.pending_release();
             open.plan.core.end_without_waiting(pending);

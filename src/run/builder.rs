@@ -14,7 +14,7 @@ use super::limits::{GRANTED, KeptBack, OnLimit, RunLimits, TIME};
 use super::opened::{End, Opened, Rungs};
 use super::state::RunState;
 use super::written::AskedLimits;
-use crate::engine::at_once;
+use crate::ledger::Answer;
 use crate::values::{Timestamp, Unit};
 use crate::{Call, Enforcer, Error, Event, Scope, Usd};
 
@@ -196,8 +196,8 @@ impl Builder {
     /// `Invalid` for an id or a limit that cannot be used, and for a run that was never opened and names no limit
     /// (see [`RunLimits::none`]); `Conflict` for other limits than those that stand; `State` where a run above
     /// refuses it; `LedgerUnavailable` where the ledger is away.
-    pub async fn open(self, enforcer: &Enforcer) -> Result<RunGuard, Error> {
-        self.open_by_id(enforcer, false).await
+    pub fn open(self, enforcer: &Enforcer) -> Answer<'_, RunGuard> {
+        Answer::walk(async move { self.open_by_id(enforcer, false).await })
     }
 
     pub(super) async fn open_by_id(self, enforcer: &Enforcer, is_passing: bool) -> Result<RunGuard, Error> {
@@ -232,14 +232,6 @@ impl Builder {
     fn asked(&self) -> AskedLimits<'_> {
         let (limits, observes) = (&self.limits, self.observes);
         AskedLimits { limits, part: None, share: None, observes, may_be_first: false, without_tools: false }
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), and `Unsupported` where the ledger needs to be waited for.
-    pub fn open_now(self, enforcer: &Enforcer) -> Result<RunGuard, Error> {
-        at_once(self.open(enforcer))?
     }
 }
 

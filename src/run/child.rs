@@ -16,8 +16,7 @@ use super::part::{RunPart, room, share_of};
 use super::post::{self, Held, HoldTerms, amounts, bind};
 use super::refuse::{refusal, unasked};
 use super::written::AskedLimits;
-use crate::engine::at_once;
-use crate::ledger::{MarkAction, Note};
+use crate::ledger::{Answer, MarkAction, Note};
 use crate::policy::is_run_line;
 use crate::values::{Binding, Refusal, RefusalKind, ReservationId, Unit};
 use crate::{Call, Decision, Error, Scope, Usd};
@@ -76,17 +75,17 @@ impl RunGuard {
     /// use token_budget::{Call, Enforcer, RunGuard, Usage, Usd};
     ///
     /// let enforcer = Enforcer::builder().build();
-    /// let run = RunGuard::builder("trip").usd(Usd::dollars(10)).open_now(&enforcer)?;
+    /// let run = RunGuard::builder("trip").usd(Usd::dollars(10)).open(&enforcer).wait()?;
     ///
     /// // $4 are set aside for the search, whatever else the run does.
-    /// let search = run.child("search").carve(RunPart::Usd(Usd::dollars(4))).open_now()?.or_refusal()?;
-    /// assert_eq!(run.report_now()?.reserved_usd, Usd::dollars(4));
+    /// let search = run.child("search").carve(RunPart::Usd(Usd::dollars(4))).open().wait()?.or_refusal()?;
+    /// assert_eq!(run.report().wait()?.reserved_usd, Usd::dollars(4));
     ///
     /// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(10_000);
-    /// search.reserve_now(&call)?.or_refusal()?.send().reconcile_now(Usage::of(0, 10_000))?;
-    /// search.close_now()?;
+    /// search.reserve(&call).wait()?.or_refusal()?.send().reconcile(Usage::of(0, 10_000)).wait()?;
+    /// search.close().wait()?;
     ///
-    /// let report = run.report_now()?; // what it did not need is back
+    /// let report = run.report().wait()?; // what it did not need is back
     /// assert_eq!((report.spent_usd, report.reserved_usd), (Usd::cents(10), Usd::ZERO));
     /// assert_eq!((report.subtree.iterations, report.direct.iterations), (1, 0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -97,7 +96,7 @@ impl RunGuard {
     }
 }
 
-impl ChildBuilder<'_> {
+impl<'a> ChildBuilder<'a> {
     /// Gives it a part of its own: a hold on this run and on all that share with it, refused where it does not fit.
     ///
     /// In that unit its calls touch nobody above, and what is not carved stays shared. Stops reach them all the
@@ -121,8 +120,8 @@ impl ChildBuilder<'_> {
     /// those that it was first opened with; `LedgerUnavailable` where the ledger is away.
     /// A limit of a run above is an answer, not an error: see [`ChildAdmission::Refused`]. So is somebody else
     /// who begins the same child at this moment, and may yet give it up: *in flight*, ask again.
-    pub async fn open(self) -> Result<ChildAdmission, Error> {
-        self.open_here(false).await
+    pub fn open(self) -> Answer<'a, ChildAdmission> {
+        Answer::walk(async move { self.open_here(false).await })
     }
 
     pub(super) async fn open_here(mut self, is_passing: bool) -> Result<ChildAdmission, Error> {
@@ -182,14 +181,6 @@ impl ChildBuilder<'_> {
         let guard = RunGuard::begin(enforcer, run, opening).await?;
         guard.stand(birth, held).await;
         Ok(ChildAdmission::Opened(guard))
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), and `Unsupported` where the ledger needs to be waited for.
-    pub fn open_now(self) -> Result<ChildAdmission, Error> {
-        at_once(self.open())?
     }
 
     fn scope(&self) -> Result<Scope, Error> {

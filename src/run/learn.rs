@@ -59,7 +59,7 @@ impl Seat<'_> {
                 scopes.extend(Scope::run(id).ok().filter(|scope| !scopes.contains(scope)));
             }
         }
-        let marks = self.enforcer.core().marks(&self.run.tenant, &scopes).await?;
+        let marks = self.enforcer.core().ledger.marks(&self.run.tenant, &scopes).await?;
         for run in self.run.chain() {
             let mark = marks.iter().find(|mark| &mark.scope == run.scope()).cloned();
             if run.level.mark() != mark {

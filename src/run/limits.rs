@@ -110,9 +110,9 @@ impl RunLimits {
     /// # let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
     /// # let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
     ///
-    /// let error = RunGuard::builder("run-42").open_now(&enforcer).unwrap_err();
+    /// let error = RunGuard::builder("run-42").open(&enforcer).wait().unwrap_err();
     /// assert!(error.to_string().contains("no limit"), "{error}");
-    /// let run = RunGuard::builder("run-42").limits(RunLimits::none()).open_now(&enforcer)?;
+    /// let run = RunGuard::builder("run-42").limits(RunLimits::none()).open(&enforcer).wait()?;
     /// assert_eq!(run.limits(), &RunLimits::none());
     /// # Ok::<(), token_budget::Error>(())
     /// ```

@@ -11,8 +11,7 @@ use super::level::{Level, Sleeper, State};
 use super::limits::{GRANTED, OnLimit, USD, line};
 use super::post::{amounts, bind, record};
 use super::report::RunReport;
-use crate::engine::at_once;
-use crate::ledger::{Attribution, Frozen};
+use crate::ledger::{Answer, Attribution, Frozen};
 use crate::policy::is_run_line;
 use crate::values::{Refusal, RefusalKind, Unit};
 use crate::{Admission, Call, Decision, Error, Event, Reservation, Scope, Usd};
@@ -40,13 +39,13 @@ pub enum Turn {
 /// use token_budget::{Call, Enforcer, RunGuard, Usd};
 ///
 /// let enforcer = Enforcer::builder().build();
-/// let run = RunGuard::builder("run-42").usd(Usd::cents(10)).on_limit(OnLimit::Ask).open_now(&enforcer)?;
+/// let run = RunGuard::builder("run-42").usd(Usd::cents(10)).on_limit(OnLimit::Ask).open(&enforcer).wait()?;
 /// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(15_000); // 15 cents
 ///
-/// let Turn::Ask(paused) = run.turn_now(&call)? else { panic!("ten cents do not suffice") };
+/// let Turn::Ask(paused) = run.turn(&call).wait()? else { panic!("ten cents do not suffice") };
 /// assert_eq!(paused.missing(), Usd::cents(5));
-/// run.grant_now(paused.missing(), Attribution::new("ada", "it is nearly done"))?; // elsewhere: `paused.answer().await`
-/// assert!(matches!(run.turn_now(&call)?, Turn::Go(_)));
+/// run.grant(paused.missing(), Attribution::new("ada", "it is nearly done")).wait()?; // elsewhere: `paused.answer().await`
+/// assert!(matches!(run.turn(&call).wait()?, Turn::Go(_)));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 pub struct Paused {
@@ -124,28 +123,22 @@ impl RunGuard {
     ///
     /// # Errors
     /// As [`reserve`](Self::reserve).
-    pub async fn turn(&self, call: &Call) -> Result<Turn, Error> {
-        // Read before the call is judged: a grant made between a refusal and the wait is heard.
-        let granted = self.run.level.look(|state| state.granted);
-        let decision = match self.reserve(call).await? {
-            Admission::Admitted(reservation) => return Ok(Turn::Go(reservation)),
-            Admission::Refused(decision) => decision,
-        };
-        if let Some(missing) = self.seat().missing(&decision) {
-            let run = self.scope().clone();
-            let levels = self.run.levels();
-            return Ok(Turn::Ask(Paused { run, missing, decision, granted, levels }));
-        }
-        let report = self.report().await?;
-        Ok(if report.over.is_some() { Turn::Over(Box::new(report)) } else { Turn::Refused(decision) })
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`reserve_now`](Self::reserve_now).
-    pub fn turn_now(&self, call: &Call) -> Result<Turn, Error> {
-        at_once(self.turn(call))?
+    pub fn turn<'a>(&'a self, call: &'a Call) -> Answer<'a, Turn> {
+        Answer::walk(async move {
+            // Read before the call is judged: a grant made between a refusal and the wait is heard.
+            let granted = self.run.level.look(|state| state.granted);
+            let decision = match self.reserve(call).await? {
+                Admission::Admitted(reservation) => return Ok(Turn::Go(reservation)),
+                Admission::Refused(decision) => decision,
+            };
+            if let Some(missing) = self.seat().missing(&decision) {
+                let run = self.scope().clone();
+                let levels = self.run.levels();
+                return Ok(Turn::Ask(Paused { run, missing, decision, granted, levels }));
+            }
+            let report = self.report().await?;
+            Ok(if report.over.is_some() { Turn::Over(Box::new(report)) } else { Turn::Refused(decision) })
+        })
     }
 
     /// Raises the run's own dollar limit by so much, for good.
@@ -157,38 +150,32 @@ impl RunGuard {
     /// # Errors
     /// `Invalid` for a raise that is not above zero, and for a run without a dollar limit or with carved dollars;
     /// `LedgerUnavailable` when the ledger cannot be reached.
-    pub async fn grant(&self, raise: Usd, attribution: Attribution) -> Result<(), Error> {
-        let is_carved = self.run.carve.as_ref().is_some_and(|carve| carve.unit == Unit::Usd);
-        let problem = if raise <= Usd::ZERO {
-            Some("is not above zero")
-        } else if is_carved {
-            Some("cannot be given to a run with carved dollars; grant its parent")
-        } else if self.run.limits.usd.is_none() {
-            Some("has nothing to raise: the run has no dollar limit")
-        } else {
-            None
-        };
-        if let Some(problem) = problem {
-            return Err(Error::invalid("grant", problem));
-        }
-        let scope = self.scope();
-        let call = self.run.call_for([scope.clone()]);
-        let lines = vec![line(GRANTED, scope, Unit::Usd, None)];
-        let binding = bind(&self.enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
-        let core = self.enforcer.core();
-        let posted = amounts(&binding, |_| raise.nanos());
-        record(core, &binding, &posted, None, &attribution).await?;
-        let Attribution { by, reason } = attribution;
-        core.tell(&Event::Granted { scope: scope.clone(), usd: raise, by, reason });
-        self.seat().learn_grants().await
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`grant`](Self::grant), and `Unsupported` where the ledger needs to be waited for.
-    pub fn grant_now(&self, raise: Usd, attribution: Attribution) -> Result<(), Error> {
-        at_once(self.grant(raise, attribution))?
+    pub fn grant(&self, raise: Usd, attribution: Attribution) -> Answer<'_, ()> {
+        Answer::walk(async move {
+            let is_carved = self.run.carve.as_ref().is_some_and(|carve| carve.unit == Unit::Usd);
+            let problem = if raise <= Usd::ZERO {
+                Some("is not above zero")
+            } else if is_carved {
+                Some("cannot be given to a run with carved dollars; grant its parent")
+            } else if self.run.limits.usd.is_none() {
+                Some("has nothing to raise: the run has no dollar limit")
+            } else {
+                None
+            };
+            if let Some(problem) = problem {
+                return Err(Error::invalid("grant", problem));
+            }
+            let scope = self.scope();
+            let call = self.run.call_for([scope.clone()]);
+            let lines = vec![line(GRANTED, scope, Unit::Usd, None)];
+            let binding = bind(&self.enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
+            let core = self.enforcer.core();
+            let posted = amounts(&binding, |_| raise.nanos());
+            record(core, &binding, &posted, None, &attribution).await?;
+            let Attribution { by, reason } = attribution;
+            core.tell(&Event::Granted { scope: scope.clone(), usd: raise, by, reason });
+            self.seat().learn_grants().await
+        })
     }
 }
 

@@ -51,10 +51,7 @@ pub(super) fn amounts(binding: &Binding, amount: impl Fn(&Account) -> i64) -> Am
 pub(super) async fn read(core: &Core, bound: &[Terms]) -> Result<Vec<Balance>, Error> {
     let lines: Vec<(Account, Period)> =
         bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
-    match core.ledger.immediate() {
-        Some(ledger) => ledger.balances(ledger.now(), &lines),
-        None => core.ledger.balances(&lines).await,
-    }
+    core.ledger.balances(&lines).await
 }
 
 /// Releases a hold unless somebody keeps it: the future around it may be dropped at any point.
@@ -130,11 +127,23 @@ pub(super) async fn hold(
     }
     let on_expiry = if terms.charged { OnExpiry::Hold } else { OnExpiry::Nothing };
     let note = &Note::default();
-    let command =
-        Reserve { id, claim: &binding.claim, amounts, expires_at: terms.expires_at, on_expiry, note };
+    let command = Reserve {
+        id,
+        claim: &binding.claim,
+        amounts,
+        expires_at: terms.expires_at,
+        on_expiry,
+        note,
+        now: None,
+    };
     // Until the ledger has answered, nobody knows whether it arrived.
     let held = Held { core: Arc::clone(core), id, binding: Arc::clone(binding), is_kept: false };
-    let reply = core.send_reserve(core.now(), command).await?;
+    let reply = {
+        let now = core.now();
+        let reply = core.reserve(now, command).await;
+        core.heard(now, &reply);
+        reply?
+    };
     if reply.outcome == crate::ledger::Outcome::Applied {
         return Ok((reply, Some(held)));
     }
@@ -150,8 +159,9 @@ pub(super) async fn reconcile(
     amounts: &[i64],
 ) -> Result<(), Error> {
     let note = &Note::default();
-    let command = Reconcile { id, claim: &binding.claim, amounts, certainty: Certainty::Reported, note };
-    let reply = core.send_reconcile(core.now(), command).await?;
+    let command =
+        Reconcile { id, claim: &binding.claim, amounts, certainty: Certainty::Reported, note, now: None };
+    let reply = core.reconcile(core.now(), command).await?;
     core.tell_news(binding, reply.effects);
     Ok(())
 }
@@ -163,8 +173,8 @@ pub(super) async fn shrink(
     binding: &Binding,
     amounts: &[i64],
 ) -> Result<(), Error> {
-    let command = Resize { id, claim: &binding.claim, amounts, expires_at: None };
-    let reply = core.send_resize(core.now(), command).await?;
+    let command = Resize { id, claim: &binding.claim, amounts, expires_at: None, now: None };
+    let reply = core.resize(core.now(), command).await?;
     core.tell_news(binding, reply.effects);
     Ok(())
 }
@@ -179,11 +189,8 @@ pub(super) async fn record(
 ) -> Result<(), Error> {
     let now = core.now();
     let (id, note) = (ReservationId::generate(now), &Note::default());
-    let command = Record { id, claim: &binding.claim, amounts, corrects, attribution, note };
-    let reply = match core.ledger.immediate() {
-        Some(ledger) => ledger.record(now, command)?,
-        None => core.ledger.record(command).await?,
-    };
+    let command = Record { id, claim: &binding.claim, amounts, corrects, attribution, note, now: None };
+    let reply = core.record(now, command).await?;
     core.tell_news(binding, reply.effects);
     Ok(())
 }

@@ -11,10 +11,9 @@ use super::figures::Figures;
 use super::limits::{BELOW, CHILDREN, ITERATIONS, OnLimit, RunLimits, TIME, TOKENS, TOOL, TOOLS, USD, View};
 use super::opened::Opened;
 use super::{RunGuard, tools};
-use crate::engine::at_once;
-use crate::ledger::{Frozen, MarkAction};
+use crate::ledger::{Answer, Frozen, MarkAction};
 use crate::values::{Refusal, RefusalKind, Timestamp, Unit};
-use crate::{Error, Scope, Usd};
+use crate::{Scope, Usd};
 
 /// How a report counts, in a sentence for people.
 const COUNTING: &str = "an iteration is an attempt that was sent and not released, of the run or of one below it; \
@@ -90,46 +89,41 @@ impl RunGuard {
     ///
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached.
-    pub async fn report(&self) -> Result<RunReport, Error> {
-        self.seat().catch_up().await?;
-        let run = &*self.run;
-        let scope = self.scope();
-        let below: Vec<Scope> = run.level.look(|state| state.children.iter().cloned().collect());
-        let scopes: Vec<Scope> = run.chain().map(|run| run.scope().clone()).chain(below.clone()).collect();
-        let names = tools::named(run);
-        let figures = Figures::read(&self.enforcer, run, &scopes, &names).await?;
-        let of = |id: &str, unit: &Unit| figures.get(scope, id, unit);
-        let (subtree, now) = (subtree(&figures, scope), self.enforcer.now());
-        let time = Duration::from_millis(count(of(TIME, &Unit::TimeMs).spent));
-        let calls = |name: &CompactString| count(of(TOOL, &Unit::Tool(name.clone())).spent);
-        Ok(RunReport {
-            run: self.id().into(),
-            limits: run.limits.clone(),
-            granted_usd: Usd::from_nanos(run.level.look(|state| state.granted)),
-            spent_usd: subtree.usd,
-            reserved_usd: Usd::from_nanos(of(USD, &Unit::Usd).reserved),
-            tokens: subtree.tokens,
-            iterations: subtree.iterations,
-            subtree,
-            direct: subtree.less(&below_of(&figures, scope)),
-            tools: names.iter().map(|name| (name.clone(), calls(name))).collect(),
-            children: count(of(CHILDREN, &Unit::Children).spent),
-            child_runs: below.iter().map(|child| child_figures(&figures, child)).collect(),
-            counting: COUNTING,
-            open_for: time.saturating_add(now.since(self.since)),
-            ends_at: run.end.as_ref().map(|end| end.at),
-            over: self.over(&figures, now),
-            would_be_over: self.would_be_over(&figures, now),
-            attached: self.attached.lock().clone(),
+    pub fn report(&self) -> Answer<'_, RunReport> {
+        Answer::walk(async move {
+            self.seat().catch_up().await?;
+            let run = &*self.run;
+            let scope = self.scope();
+            let below: Vec<Scope> = run.level.look(|state| state.children.iter().cloned().collect());
+            let scopes: Vec<Scope> =
+                run.chain().map(|run| run.scope().clone()).chain(below.clone()).collect();
+            let names = tools::named(run);
+            let figures = Figures::read(&self.enforcer, run, &scopes, &names).await?;
+            let of = |id: &str, unit: &Unit| figures.get(scope, id, unit);
+            let (subtree, now) = (subtree(&figures, scope), self.enforcer.now());
+            let time = Duration::from_millis(count(of(TIME, &Unit::TimeMs).spent));
+            let calls = |name: &CompactString| count(of(TOOL, &Unit::Tool(name.clone())).spent);
+            Ok(RunReport {
+                run: self.id().into(),
+                limits: run.limits.clone(),
+                granted_usd: Usd::from_nanos(run.level.look(|state| state.granted)),
+                spent_usd: subtree.usd,
+                reserved_usd: Usd::from_nanos(of(USD, &Unit::Usd).reserved),
+                tokens: subtree.tokens,
+                iterations: subtree.iterations,
+                subtree,
+                direct: subtree.less(&below_of(&figures, scope)),
+                tools: names.iter().map(|name| (name.clone(), calls(name))).collect(),
+                children: count(of(CHILDREN, &Unit::Children).spent),
+                child_runs: below.iter().map(|child| child_figures(&figures, child)).collect(),
+                counting: COUNTING,
+                open_for: time.saturating_add(now.since(self.since)),
+                ends_at: run.end.as_ref().map(|end| end.at),
+                over: self.over(&figures, now),
+                would_be_over: self.would_be_over(&figures, now),
+                attached: self.attached.lock().clone(),
+            })
         })
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`report`](Self::report), and `Unsupported` where the ledger needs to be waited for.
-    pub fn report_now(&self) -> Result<RunReport, Error> {
-        at_once(self.report())?
     }
 
     /// Why the run cannot go on: a mark, its time, a limit that is used up, or the last call that it refused.

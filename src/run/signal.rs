@@ -22,10 +22,10 @@ use crate::ledger::Frozen;
 /// use token_budget::{Enforcer, RunGuard};
 ///
 /// let enforcer = Enforcer::builder().build();
-/// let run = RunGuard::builder("run-42").iterations(50).open_now(&enforcer)?;
+/// let run = RunGuard::builder("run-42").iterations(50).open(&enforcer).wait()?;
 /// let signal = run.stopped(); // `signal.await` beside the call, in a select
 /// assert!(signal.reason().is_none());
-/// run.stop_now(Attribution::new("ada", "it loops"))?;
+/// run.stop(Attribution::new("ada", "it loops")).wait()?;
 /// assert_eq!(signal.reason().unwrap().attribution.reason, "it loops");
 /// # Ok::<(), token_budget::Error>(())
 /// ```

@@ -14,8 +14,7 @@ use super::post::{self, HoldTerms, amounts, bind, under};
 use super::written::{self, OPENED, is_written};
 use super::written_names::WrittenNames;
 use super::{RunGuard, tools};
-use crate::engine::at_once;
-use crate::ledger::{Attribution, Certainty, Frozen, MarkAction, Note, Reconcile};
+use crate::ledger::{Answer, Attribution, Certainty, Frozen, MarkAction, Note, Reconcile};
 use crate::policy::is_run_line;
 use crate::values::{Account, ReservationId, Unit};
 use crate::{Enforcer, Error, Scope};
@@ -40,18 +39,18 @@ const RESTORED: &str = "run restored";
 ///
 /// let (before, after) = (Enforcer::builder().build(), Enforcer::builder().build());
 /// let builder = || RunGuard::builder("run-42").usd(Usd::dollars(1));
-/// let run = builder().open_now(&before)?;
+/// let run = builder().open(&before).wait()?;
 /// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(10_000); // ten cents
-/// run.reserve_now(&call)?.or_refusal()?.send().reconcile_now(Usage::of(0, 10_000))?;
-/// let saved = serde_json::to_string(&run.save_now()?)?;
+/// run.reserve(&call).wait()?.or_refusal()?.send().reconcile(Usage::of(0, 10_000)).wait()?;
+/// let saved = serde_json::to_string(&run.save().wait()?)?;
 ///
 /// let state: RunState = serde_json::from_str(&saved)?;
-/// let run = builder().resume(state.clone()).open_now(&after)?;
-/// assert_eq!(run.report_now()?.spent_usd, Usd::cents(10));
+/// let run = builder().resume(state.clone()).open(&after).wait()?;
+/// assert_eq!(run.report().wait()?.spent_usd, Usd::cents(10));
 /// // The ledger knows it by now, and knows better: nothing counts twice.
-/// let again = builder().resume(state).open_now(&after)?;
+/// let again = builder().resume(state).open(&after).wait()?;
 /// assert!(run.was_restored() && !again.was_restored());
-/// assert_eq!(again.report_now()?.spent_usd, Usd::cents(10));
+/// assert_eq!(again.report().wait()?.spent_usd, Usd::cents(10));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +93,7 @@ impl RunState {
             self.lines.iter().filter(|saved| !is_written(&saved.line)).filter_map(tool).collect();
         let figures = Figures::read(enforcer, run, std::slice::from_ref(scope), &tools).await?;
         let core = enforcer.core();
-        let marks = core.marks(&run.tenant, std::slice::from_ref(scope)).await?;
+        let marks = core.ledger.marks(&run.tenant, std::slice::from_ref(scope)).await?;
         // A mark like the saved one may be what an attempt that broke off has left.
         let is_ours = |mark: &Frozen| self.mark == Some((mark.action, mark.attribution.clone()));
         if figures.knows_more_than_its_birth(scope) || !marks.iter().all(is_ours) {
@@ -141,9 +140,10 @@ impl RunState {
             amounts: &asked,
             certainty: Certainty::Reported,
             note,
+            now: None,
         };
         // Whatever levels this crosses were told when they were first reached.
-        core.send_reconcile(now, command).await?;
+        core.reconcile(now, command).await?;
         held.keep();
         Ok(true)
     }
@@ -172,42 +172,36 @@ impl RunGuard {
     ///
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached.
-    pub async fn save(&self) -> Result<RunState, Error> {
-        self.seat().catch_up().await?;
-        let (run, scope) = (&*self.run, self.scope());
-        let tools = tools::named(run);
-        let figures = Figures::read(&self.enforcer, run, std::slice::from_ref(scope), &tools).await?;
-        let open = self.enforcer.now().since(self.since);
-        let given = self.held_for_parts().await?;
-        let mut lines: Vec<StateLine> = Vec::new();
-        let written: Vec<_> =
-            written::lines().into_iter().chain(tools.iter().map(written::tool_line)).collect();
-        let of_opening = written.iter().map(|(id, unit)| line(id, scope, unit.clone(), None)).collect();
-        let opened =
-            Figures::read_lines(&self.enforcer, run, std::slice::from_ref(scope), of_opening).await?;
-        for (id, unit) in own_lines(&tools).into_iter().chain(written) {
-            let from = if is_written(id) { &opened } else { &figures };
-            let balance = from.get(scope, id, &unit);
-            let parts =
-                given.iter().filter(|(carved, _)| *carved == unit && matches!(id, USD | TOKENS | BELOW));
-            let parts = parts.fold(0_i64, |sum, (_, part)| sum.saturating_add(*part));
-            let open = if id == TIME { milliseconds(open) } else { 0 };
-            let figure = balance.used().saturating_sub(parts).saturating_add(open).max(0);
-            if figure > 0 {
-                lines.push(StateLine { line: id.into(), unit, figure });
+    pub fn save(&self) -> Answer<'_, RunState> {
+        Answer::walk(async move {
+            self.seat().catch_up().await?;
+            let (run, scope) = (&*self.run, self.scope());
+            let tools = tools::named(run);
+            let figures = Figures::read(&self.enforcer, run, std::slice::from_ref(scope), &tools).await?;
+            let open = self.enforcer.now().since(self.since);
+            let given = self.held_for_parts().await?;
+            let mut lines: Vec<StateLine> = Vec::new();
+            let written: Vec<_> =
+                written::lines().into_iter().chain(tools.iter().map(written::tool_line)).collect();
+            let of_opening = written.iter().map(|(id, unit)| line(id, scope, unit.clone(), None)).collect();
+            let opened =
+                Figures::read_lines(&self.enforcer, run, std::slice::from_ref(scope), of_opening).await?;
+            for (id, unit) in own_lines(&tools).into_iter().chain(written) {
+                let from = if is_written(id) { &opened } else { &figures };
+                let balance = from.get(scope, id, &unit);
+                let parts =
+                    given.iter().filter(|(carved, _)| *carved == unit && matches!(id, USD | TOKENS | BELOW));
+                let parts = parts.fold(0_i64, |sum, (_, part)| sum.saturating_add(*part));
+                let open = if id == TIME { milliseconds(open) } else { 0 };
+                let figure = balance.used().saturating_sub(parts).saturating_add(open).max(0);
+                if figure > 0 {
+                    lines.push(StateLine { line: id.into(), unit, figure });
+                }
             }
-        }
-        let mark = run.level.mark().map(|mark| (mark.action, mark.attribution));
-        let attached = self.attached.lock().clone();
-        Ok(RunState { version: VERSION, run: self.id().into(), lines, mark, attached })
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`save`](Self::save), and `Unsupported` where the ledger needs to be waited for.
-    pub fn save_now(&self) -> Result<RunState, Error> {
-        at_once(self.save())?
+            let mark = run.level.mark().map(|mark| (mark.action, mark.attribution));
+            let attached = self.attached.lock().clone();
+            Ok(RunState { version: VERSION, run: self.id().into(), lines, mark, attached })
+        })
     }
 
     /// What stands on this run's lines for parts of runs below: those have books of their own.

@@ -11,8 +11,7 @@ use super::RunGuard;
 use super::limits::{BELOW, TOOL, TOOLS, check_tool, line, signed};
 use super::post::{self, Amounts, Held, HoldTerms, amounts, bind};
 use super::refuse::{observed, refusal, unasked};
-use crate::engine::at_once;
-use crate::ledger::{Note, Outcome};
+use crate::ledger::{Answer, Note, Outcome};
 use crate::values::{Account, Balance, Binding, ReservationId, Unit};
 use crate::{Amount, Decision, Error, ErrorKind};
 
@@ -110,21 +109,25 @@ impl RunGuard {
     /// use token_budget::{Enforcer, RunGuard};
     ///
     /// let enforcer = Enforcer::builder().build();
-    /// let run = RunGuard::builder("run-42").tool("search", 2).open_now(&enforcer)?;
+    /// let run = RunGuard::builder("run-42").tool("search", 2).open(&enforcer).wait()?;
     ///
-    /// let refused = run.tools_now(["search", "fetch", "search", "search"])?.or_refusal().unwrap_err();
+    /// let refused = run.tools(["search", "fetch", "search", "search"]).wait()?.or_refusal().unwrap_err();
     /// assert_eq!(refused.fits, ["search", "fetch", "search"]);
     /// assert!(refused.to_string().contains("0 of 2 calls of search used, call needs 3"), "{refused}");
     ///
-    /// run.tools_now(refused.fits)?.or_refusal()?.start();
-    /// assert_eq!(run.report_now()?.tools["search"], 2);
+    /// run.tools(refused.fits).wait()?.or_refusal()?.start();
+    /// assert_eq!(run.report().wait()?.tools["search"], 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn tools<N: Into<CompactString>>(
+    pub fn tools<N: Into<CompactString>>(
         &self,
         batch: impl IntoIterator<Item = N>,
-    ) -> Result<ToolAdmission, Error> {
+    ) -> Answer<'_, ToolAdmission> {
         let batch: Vec<CompactString> = batch.into_iter().map(Into::into).collect();
+        Answer::walk(self.hold_tools(batch))
+    }
+
+    async fn hold_tools(&self, batch: Vec<CompactString>) -> Result<ToolAdmission, Error> {
         batch.iter().try_for_each(|name| check_tool(name))?;
         let core = self.enforcer.core();
         let asked = Amount { tool_calls: counts(&batch), ..Amount::default() };
@@ -160,17 +163,6 @@ impl RunGuard {
             }
         }
         Err(Error::new(ErrorKind::LedgerUnavailable, "the ledger's clock runs outside every window"))
-    }
-
-    /// The same without a runtime, for ledgers that answer at once.
-    ///
-    /// # Errors
-    /// As [`tools`](Self::tools), and `Unsupported` where the ledger needs to be waited for.
-    pub fn tools_now<N: Into<CompactString>>(
-        &self,
-        batch: impl IntoIterator<Item = N>,
-    ) -> Result<ToolAdmission, Error> {
-        at_once(self.tools(batch))?
     }
 
     /// The lines of the run, of those above, and of the policy that count any of these calls.

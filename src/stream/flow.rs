@@ -136,7 +136,7 @@ impl<S, T> Drop for Flow<S, T> {
             self.close(gone);
         }
         let end = self.end.unwrap_or(gone);
-        let receipt = self.hold.settle_now(end, std::mem::take(&mut self.seen.report));
+        let receipt = self.hold.end_dropped(end, std::mem::take(&mut self.seen.report));
         self.tell(end, receipt);
     }
 }

@@ -8,7 +8,7 @@ use super::end::{OnCeiling, StreamEnd};
 use super::output::Output;
 use super::reader::StreamSeen;
 use crate::engine::OnAbandon;
-use crate::ledger::Ended;
+use crate::ledger::{Answer, Ended};
 use crate::reservation::{Actual, Grown, Reached};
 use crate::values::Timestamp;
 use crate::wire::UsageReport;
@@ -18,7 +18,7 @@ use crate::{Decision, Error, InFlight, Receipt, Usage, Usd};
 pub(super) const SLICE_TOKENS: u64 = 256;
 
 type Growing = Pin<Box<dyn Future<Output = (InFlight, Result<Grown, Error>)> + Send>>;
-type Settling = Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>>;
+type Settling = Box<Answer<'static, Receipt>>;
 
 /// Why a stream may not go on.
 #[derive(Debug)]
@@ -231,7 +231,7 @@ impl StreamHold {
             let grown = if is_behind {
                 in_flight.grow_behind(target).await
             } else {
-                in_flight.resize(target).await.map(Grown::from)
+                in_flight.resize_to(target).await.map(Grown::from)
             };
             (in_flight, grown)
         });
@@ -319,16 +319,16 @@ impl StreamHold {
             let Some((in_flight, report)) = self.charge(in_flight, end, report.clone()) else {
                 return Poll::Ready(None);
             };
-            self.state = State::Settling(Box::pin(in_flight.reconcile(report)));
+            self.state = State::Settling(Box::new(in_flight.reconcile(report)));
         }
         let State::Settling(future) = &mut self.state else { return Poll::Ready(None) };
-        let Poll::Ready(receipt) = future.as_mut().poll(context) else { return Poll::Pending };
+        let Poll::Ready(receipt) = Pin::new(future).poll(context) else { return Poll::Pending };
         self.state = State::Ended;
         Poll::Ready(Some(receipt))
     }
 
     /// Charges the call without waiting: for a stream that is dropped.
-    pub(super) fn settle_now(
+    pub(super) fn end_dropped(
         &mut self,
         end: StreamEnd,
         report: UsageReport,

@@ -93,7 +93,7 @@ mod state;
 mod stream;
 
 pub use bill::{Bill, BilledCall, CallEnd};
-pub use faulty::{FaultyLedger, Odds};
+pub use faulty::{FaultyLedger, Letter, Odds};
 pub use oracle::{Difference, DifferenceKind, Oracle, OracleReport};
 pub use provider::ScriptedProvider;
 pub use reply::Reply;

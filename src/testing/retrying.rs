@@ -11,20 +11,18 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-
-use super::faulty::Yield;
+use super::faulty::{Letter, Yield};
+use crate::Scope;
 use crate::ledger::{
-    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, PendingEvent, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    Answer, BudgetLedger, Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release,
+    Reply, Reserve, Resize,
 };
-use crate::values::{Account, Balance, Period, Tenant};
-use crate::{Error, Scope};
+use crate::values::{Account, Balance, Period, Tenant, Timestamp};
 
 /// Sends each command, word for word, until it is answered or enough attempts have
 /// failed.
 ///
-/// Only an error that [`is_retryable`](Error::is_retryable) is followed by another
+/// Only an error that [`is_retryable`](crate::Error::is_retryable) is followed by another
 /// attempt: the answer was lost, or the store was away. The command bears its id, so the
 /// ledger executes it once and gives the first outcome again, with present balances.
 ///
@@ -55,7 +53,7 @@ use crate::{Error, Scope};
 /// ```
 #[derive(Clone)]
 pub struct Retrying<L> {
-    ledger: L,
+    ledger: Arc<L>,
     attempts: u32,
     pause: Arc<dyn Fn(u32) -> Pause + Send + Sync>,
 }
@@ -67,7 +65,7 @@ impl<L: BudgetLedger> Retrying<L> {
     /// Makes ten attempts at most, which follow one another at once.
     #[must_use]
     pub fn new(ledger: L) -> Self {
-        Self { ledger, attempts: 10, pause: Arc::new(|_| Box::pin(Yield(false))) }
+        Self { ledger: Arc::new(ledger), attempts: 10, pause: Arc::new(|_| Box::pin(Yield(false))) }
     }
 
     /// Makes so many attempts at most; at least one.
@@ -93,76 +91,83 @@ impl<L: BudgetLedger> Retrying<L> {
         &self.ledger
     }
 
-    /// Sends until there is an answer that no retry can better; the last attempt's error
-    /// is the caller's.
-    async fn until_answered<T, F>(&self, send: impl Fn() -> F + Send) -> Result<T, Error>
-    where
-        F: Future<Output = Result<T, Error>> + Send,
-        T: Send,
-    {
-        for failed in 1..self.attempts {
-            match send().await {
-                Err(error) if error.is_retryable() => (self.pause)(failed).await,
-                answer => return answer,
+    fn until_answered<T: Send + 'static>(
+        &self,
+        send: impl Fn(&dyn BudgetLedger) -> Answer<'static, T> + Send + 'static,
+    ) -> Answer<'static, T> {
+        let (ledger, attempts, pause) = (Arc::clone(&self.ledger), self.attempts, Arc::clone(&self.pause));
+        Answer::begun(async move {
+            for failed in 1..attempts {
+                match send(&*ledger).await {
+                    Err(error) if error.is_retryable() => pause(failed).await,
+                    answer => return answer,
+                }
             }
-        }
-        send().await
+            send(&*ledger).await
+        })
+    }
+
+    fn send(&self, letter: Letter) -> Answer<'static, Reply> {
+        self.until_answered(move |ledger| letter.deliver(ledger))
     }
 }
 
-#[async_trait]
 impl<L: BudgetLedger> BudgetLedger for Retrying<L> {
-    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.until_answered(|| self.ledger.reserve(command)).await
+    /// None: who may have to send again must wait.
+    fn now(&self) -> Option<Timestamp> {
+        None
     }
 
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.until_answered(|| self.ledger.reconcile(command)).await
+    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
-        self.until_answered(|| self.ledger.release(command)).await
+    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
-        self.until_answered(|| self.ledger.resize(command)).await
+    fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
-        self.until_answered(|| self.ledger.record(command)).await
+    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
-        self.until_answered(|| self.ledger.mark(command)).await
+    fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        self.until_answered(|| self.ledger.marks(tenant, scopes)).await
+    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
-        self.until_answered(|| self.ledger.balances(lines)).await
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+        let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
+        self.until_answered(move |ledger| ledger.marks(&tenant, &scopes))
     }
 
-    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.until_answered(|| self.ledger.entries(tenant, from, limit)).await
+    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
+        let lines = lines.to_vec();
+        self.until_answered(move |ledger| ledger.balances(&lines))
     }
 
-    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
-        self.until_answered(|| self.ledger.pending_events(limit)).await
+    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
+        let tenant = tenant.clone();
+        self.until_answered(move |ledger| ledger.entries(&tenant, from, limit))
     }
 
-    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
-        self.until_answered(|| self.ledger.delivered(events)).await
+    fn pending_events(&self, limit: usize) -> Answer<'static, Vec<PendingEvent>> {
+        self.until_answered(move |ledger| ledger.pending_events(limit))
+    }
+
+    fn delivered(&self, events: &[PendingEvent]) -> Answer<'static, ()> {
+        let events = events.to_vec();
+        self.until_answered(move |ledger| ledger.delivered(&events))
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.ledger.capabilities()
-    }
-
-    /// `None`: whoever may have to send again must be able to wait.
-    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
-        None
+        Capabilities { ends_at_once: false, ..self.ledger.capabilities() }
     }
 }
 

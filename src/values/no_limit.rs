@@ -35,10 +35,10 @@ use crate::Error;
 /// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
 /// let call = Call::new("gpt-5").input_tokens(1_000); // its answers reason, and have at most 128,000 tokens
 ///
-/// let written = enforcer.reserve_now(&call)?.or_refusal()?;
+/// let written = enforcer.reserve(&call).wait()?.or_refusal()?;
 /// assert_eq!((written.output_tokens_each(), written.must_send_limit()), (65_536, true));
 ///
-/// let most = enforcer.reserve_now(&call.on_no_limit(OnNoLimit::HoldMost))?.or_refusal()?;
+/// let most = enforcer.reserve(&call.on_no_limit(OnNoLimit::HoldMost)).wait()?.or_refusal()?;
 /// assert_eq!((most.output_tokens_each(), most.must_send_limit()), (128_000, false));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

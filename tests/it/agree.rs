@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use token_budget::call::ScopeKind;
 use token_budget::decision::{Quote, RefusalKind, TierAction};
-use token_budget::ledger::{Account, Balance, ImmediateLedger};
+use token_budget::ledger::{Account, Balance, BudgetLedger};
 use token_budget::policy::Tier;
 use token_budget::usage::Unit;
 use token_budget::{
@@ -143,7 +143,7 @@ fn pure(house: &House, call: &Call, output: u64, choices: u32) -> Decision {
     let policy = house.enforcer.policy();
     let binding = policy.bind(call, now).unwrap();
     let lines: Vec<_> = binding.bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
-    let balances = ImmediateLedger::balances(&house.ledger, now, &lines).unwrap();
+    let balances = BudgetLedger::balances(&house.ledger, &lines).wait().unwrap();
     let known: Vec<(Account, Balance)> =
         lines.into_iter().map(|(account, _)| account).zip(balances).collect();
     let price = house.enforcer.prices().find(None, call.model(), now).cloned().unwrap();
@@ -169,7 +169,7 @@ fn a_reserve_says_what_the_pure_function_says() {
             let expected = pure(&house, &asked, output, choices);
             let context = format!("round {round} step {step}: {expected}");
 
-            match house.enforcer.reserve_now(&asked).unwrap().or_refusal() {
+            match house.enforcer.reserve(&asked).wait().unwrap().or_refusal() {
                 Ok(reservation) => {
                     assert!(expected.is_allowed(), "{context}");
                     assert_eq!(reservation.verdict(), expected.verdict(), "{context}");
@@ -180,7 +180,7 @@ fn a_reserve_says_what_the_pure_function_says() {
                         2 => open.push(reservation.send()),
                         _ => {
                             let usage = Usage::of(0, dice.below(800));
-                            let _ = reservation.send().reconcile_now(usage).unwrap();
+                            let _ = reservation.send().reconcile(usage).wait().unwrap();
                         }
                     }
                 }
@@ -190,7 +190,7 @@ fn a_reserve_says_what_the_pure_function_says() {
             if dice.one_in(4)
                 && let Some(in_flight) = open.pop()
             {
-                let _ = in_flight.reconcile_now(Usage::of(0, dice.below(800))).unwrap();
+                let _ = in_flight.reconcile(Usage::of(0, dice.below(800))).wait().unwrap();
             }
         }
         drop(open);

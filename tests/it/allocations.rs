@@ -17,8 +17,8 @@ fn prepared() -> Prepared {
 }
 
 fn call(prepared: &Prepared) {
-    let reservation = prepared.reserve_now(1_000, 200).unwrap().or_refusal().unwrap();
-    reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap();
+    let reservation = prepared.reserve(1_000, 200).wait().unwrap().or_refusal().unwrap();
+    reservation.send().reconcile(Usage::of(1_000, 150)).wait().unwrap();
 }
 
 #[test]

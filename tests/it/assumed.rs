@@ -63,7 +63,7 @@ fn a_charge_at_an_assumed_price_says_so_in_the_journal_of_a_file() {
 #[test]
 fn a_price_of_its_own_is_assumed_nowhere() {
     let house = House::new(policy("short"));
-    let receipt = house.admit(&call("milli", 100)).send().reconcile_now(Usage::of(0, 60)).unwrap();
+    let receipt = house.admit(&call("milli", 100)).send().reconcile(Usage::of(0, 60)).wait().unwrap();
     assert_eq!((receipt.priced_as(), receipt.certainty()), (None, Certainty::Reported));
     assert_eq!(house.ears.count(|event| matches!(event, Event::PricedAs { .. })), 0);
     let entries = ready(house.ledger.entries(&Tenant::unnamed(), 0, 100)).unwrap();
@@ -130,7 +130,7 @@ fn a_refusal_in_dollars_names_the_model_whose_price_is_assumed() {
 fn an_unknown_model_that_answered_is_told_too() {
     let house = House::new(policy("short"));
     let report = Actual { model: Some("somebody-else".into()), ..Actual::from(Usage::of(0, 60)) };
-    let receipt = house.admit(&call("milli", 100)).send().reconcile_now(report).unwrap();
+    let receipt = house.admit(&call("milli", 100)).send().reconcile(report).wait().unwrap();
     assert_eq!((receipt.priced_as(), receipt.other_model()), (Some("milli"), Some("somebody-else")));
     let told = |event: &Event| matches!(event, Event::PricedAs { model, .. } if model == "somebody-else");
     assert_eq!(house.ears.count(told), 1);
@@ -145,7 +145,7 @@ fn an_unknown_model_that_answered_is_told_too() {
 fn a_cost_from_the_provider_is_charged_as_it_stands() {
     let house = House::new(policy("short"));
     let report = Actual { cost: Some(usd("0.02")), ..Actual::from(Usage::of(0, 60)) };
-    let receipt = house.admit(&call("nobody-knows", 100)).send().reconcile_now(report).unwrap();
+    let receipt = house.admit(&call("nobody-knows", 100)).send().reconcile(report).wait().unwrap();
     assert_eq!(
         (receipt.cost(), receipt.priced_as(), receipt.certainty()),
         (usd("0.02"), None, Certainty::Reported)

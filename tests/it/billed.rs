@@ -28,7 +28,7 @@ fn another_model_that_advised_is_charged_at_its_own_price() {
             {"type": "message", "input_tokens": 5, "output_tokens": 100}]}}"#,
     );
 
-    let receipt = in_flight.reconcile_now(report).unwrap();
+    let receipt = in_flight.reconcile(report).wait().unwrap();
 
     // 100 × $0.001 for the answer, 50 × $0.02 for the advice.
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("1.10"), Certainty::Reported));
@@ -46,14 +46,14 @@ fn several_lines_are_rounded_up_once() {
         .unwrap();
     let policy = Policy::new([Budget::usd("search", team(), Usd::dollars(1), Window::month())]).unwrap();
     let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
-    let in_flight = enforcer.reserve_now(&call("dust", 1)).unwrap().or_refusal().unwrap().send();
+    let in_flight = enforcer.reserve(&call("dust", 1)).wait().unwrap().or_refusal().unwrap().send();
     let report = read(
         r#"{"usage": {"input_tokens": 0, "output_tokens": 1, "iterations": [
             {"type": "compaction", "input_tokens": 1, "output_tokens": 0},
             {"type": "compaction", "input_tokens": 1, "output_tokens": 0}]}}"#,
     );
 
-    assert_eq!(in_flight.reconcile_now(report).unwrap().cost(), Usd::from_nanos(1));
+    assert_eq!(in_flight.reconcile(report).wait().unwrap().cost(), Usd::from_nanos(1));
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_line_for_an_unknown_model_is_charged_like_the_answer_and_marked() {
             {"type": "advisor_message", "model": "nobody-knows", "input_tokens": 0, "output_tokens": 50}]}}"#,
     );
 
-    let receipt = in_flight.reconcile_now(report).unwrap();
+    let receipt = in_flight.reconcile(report).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.15"), Certainty::Estimated));
 }
 
@@ -81,8 +81,8 @@ fn the_tier_that_was_served_sets_the_price() {
     let charged = |body: &str| {
         let asked = call("tiered", 1_000)
             .conditions(token_budget::call::Conditions::new().with_tier(ServiceTier::Priority));
-        let in_flight = enforcer.reserve_now(&asked).unwrap().or_refusal().unwrap().send();
-        in_flight.reconcile_now(read(body)).unwrap().cost()
+        let in_flight = enforcer.reserve(&asked).wait().unwrap().or_refusal().unwrap().send();
+        in_flight.reconcile(read(body)).wait().unwrap().cost()
     };
 
     let usage = r#""usage": {"prompt_tokens": 1, "completion_tokens": 500, "total_tokens": 501}"#;
@@ -103,12 +103,12 @@ fn a_stream_that_broke_off_is_charged_and_never_free() {
     // 14 bytes are at most 14 tokens.
     let counted = report.clone().or_estimated(10, report.text.bytes_all());
 
-    let receipt = in_flight.reconcile_now(counted).unwrap();
+    let receipt = in_flight.reconcile(counted).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.014"), Certainty::Estimated));
 
     // Nobody counted: charged as it was held.
     let in_flight = house.admit(&call("milli", 1_000)).send();
-    let receipt = in_flight.reconcile_now(report).unwrap();
+    let receipt = in_flight.reconcile(report).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("1"), Certainty::Estimated));
 }
 
@@ -120,7 +120,7 @@ fn usage_from_the_beginning_of_a_stream_is_not_charged_as_the_whole() {
     meter.push(b"data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":25,\"output_tokens\":1}}}\n\n");
     meter.push(b"data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"and on\"}}\n\n");
 
-    let receipt = in_flight.reconcile_now(meter.finish()).unwrap();
+    let receipt = in_flight.reconcile(meter.finish()).wait().unwrap();
 
     // As held for, until somebody counts or the provider says more.
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("1"), Certainty::Estimated));
@@ -135,7 +135,7 @@ fn a_pass_beside_an_empty_answer_is_charged_alone() {
         r#"{"stop_reason": "compaction", "usage": {"input_tokens": 0, "output_tokens": 0, "iterations": [
             {"type": "compaction", "input_tokens": 5, "output_tokens": 50}]}}"#,
     );
-    let receipt = in_flight.reconcile_now(report).unwrap();
+    let receipt = in_flight.reconcile(report).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.05"), Certainty::Reported));
 }
 
@@ -146,12 +146,12 @@ fn a_cost_from_a_provider_known_to_report_it_is_charged_in_place_of_the_tables()
     let body =
         br#"{"usage": {"prompt_tokens": 1, "completion_tokens": 100, "total_tokens": 101, "cost": 0.0123}}"#;
 
-    let receipt = in_flight.reconcile_now(extract(Some("openrouter"), body, []).unwrap()).unwrap();
+    let receipt = in_flight.reconcile(extract(Some("openrouter"), body, []).unwrap()).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.0123"), Certainty::Reported));
     assert_eq!(receipt.cost_by_table().unwrap().total(), usd("0.10"));
 
     let in_flight = house.admit(&call("milli", 1_000)).send();
-    let receipt = in_flight.reconcile_now(extract(Some("openai"), body, []).unwrap()).unwrap();
+    let receipt = in_flight.reconcile(extract(Some("openai"), body, []).unwrap()).wait().unwrap();
     assert_eq!(receipt.cost(), usd("0.10"));
 }
 
@@ -181,7 +181,7 @@ fn penniless(rows: impl IntoIterator<Item = PriceRow>) -> token_budget::Enforcer
 fn a_model_billed_by_the_second_is_not_held_at_nothing() {
     // Ten hours of speech once passed an empty budget: its tokens have no rate, and no rate was zero.
     let enforcer = penniless([only("scribe", &[(Meter::AudioInMs, "0.36")])]);
-    let refused = enforcer.reserve_now(&call("scribe", 10)).unwrap().or_refusal().unwrap_err();
+    let refused = enforcer.reserve(&call("scribe", 10)).wait().unwrap().or_refusal().unwrap_err();
     assert!(refused.to_string().contains("60000 × audio_in_ms, assumed: 0.006 USD"), "{refused}");
     let ten_hours = call("scribe", 10).may_use(Meter::AudioInMs, 36_000_000);
     assert_eq!(enforcer.quote(&ten_hours).unwrap(), Some(usd("3.60")));
@@ -194,12 +194,12 @@ fn a_model_without_a_rate_that_was_served_costs_what_was_held_for() {
         PricingTable::empty().with_rows([priced, only("mystery", &[(Meter::AudioInMs, "1")])]).unwrap();
     let policy = Policy::new([Budget::usd("search", team(), Usd::dollars(9), Window::month())]).unwrap();
     let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
-    let in_flight = enforcer.reserve_now(&call("priced", 2_000)).unwrap().or_refusal().unwrap().send();
+    let in_flight = enforcer.reserve(&call("priced", 2_000)).wait().unwrap().or_refusal().unwrap().send();
     let report = read(
         r#"{"model": "mystery", "usage": {"prompt_tokens": 0, "completion_tokens": 2000, "total_tokens": 2000}}"#,
     );
 
-    let receipt = in_flight.reconcile_now(report).unwrap();
+    let receipt = in_flight.reconcile(report).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("2"), Certainty::Estimated));
 }
 
@@ -214,10 +214,10 @@ fn a_batch_that_says_default_of_itself_is_charged_as_a_batch() {
     let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
     let asked =
         call("tiered", 1_000).conditions(token_budget::call::Conditions::new().with_tier(ServiceTier::Batch));
-    let in_flight = enforcer.reserve_now(&asked).unwrap().or_refusal().unwrap().send();
+    let in_flight = enforcer.reserve(&asked).wait().unwrap().or_refusal().unwrap().send();
     let report =
         read(r#"{"service_tier": "default", "usage": {"prompt_tokens": 0, "completion_tokens": 1000}}"#);
-    assert_eq!(in_flight.reconcile_now(report).unwrap().cost(), usd("0.50"));
+    assert_eq!(in_flight.reconcile(report).wait().unwrap().cost(), usd("0.50"));
 }
 
 #[test]
@@ -229,10 +229,10 @@ fn another_seller_of_the_same_name_sets_no_price() {
     let prices = PricingTable::empty().with_rows([row("cheap", "500"), row("dear", "1000")]).unwrap();
     let policy = Policy::new([Budget::usd("search", team(), Usd::dollars(9), Window::month())]).unwrap();
     let enforcer = token_budget::Enforcer::builder().policy(policy).prices(prices).build();
-    let in_flight = enforcer.reserve_now(&call("dear/twin", 1_000)).unwrap().or_refusal().unwrap().send();
+    let in_flight = enforcer.reserve(&call("dear/twin", 1_000)).wait().unwrap().or_refusal().unwrap().send();
     let report = read(
         r#"{"model": "twin", "usage": {"prompt_tokens": 0, "completion_tokens": 1000, "total_tokens": 1000}}"#,
     );
-    let receipt = in_flight.reconcile_now(report).unwrap();
+    let receipt = in_flight.reconcile(report).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("1"), Certainty::Reported));
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use token_budget::call::ScopeKind;
 use token_budget::ledger::{
-    Account, Attribution, BudgetKey, Certainty, Claim, ClaimLine, ImmediateLedger, MemoryOptions, Note,
-    OnExpiry, Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant, Threshold,
+    Account, Attribution, BudgetKey, Certainty, Claim, ClaimLine, MemoryOptions, Note, OnExpiry, Reconcile,
+    Record, Release, Reply, ReservationId, Reserve, Resize, Tenant, Threshold,
 };
 use token_budget::time::{ManualClock, Period, Timestamp};
 use token_budget::usage::Unit;
@@ -61,11 +61,11 @@ impl Books {
     ) -> Result<Reply, Error> {
         let (expires_at, on_expiry) = expiry;
         let note = &Note::default();
-        ImmediateLedger::reserve(
+        BudgetLedger::reserve(
             &self.ledger,
-            self.now(),
-            Reserve { id, claim, amounts, expires_at, on_expiry, note },
+            Reserve { now: None, id, claim, amounts, expires_at, on_expiry, note },
         )
+        .wait()
     }
 
     /// A new hold that is expected to fit.
@@ -91,16 +91,13 @@ impl Books {
         certainty: Certainty,
     ) -> Result<Reply, Error> {
         let note = &Note::default();
-        ImmediateLedger::reconcile(
-            &self.ledger,
-            self.now(),
-            Reconcile { id, claim, amounts, certainty, note },
-        )
+        BudgetLedger::reconcile(&self.ledger, Reconcile { now: None, id, claim, amounts, certainty, note })
+            .wait()
     }
 
     pub(crate) fn release(&self, id: ReservationId) -> Result<Reply, Error> {
         let (tenant, note) = (&tenant(), &Note::default());
-        ImmediateLedger::release(&self.ledger, self.now(), Release { id, tenant, attribution: None, note })
+        BudgetLedger::release(&self.ledger, Release { now: None, id, tenant, attribution: None, note }).wait()
     }
 
     pub(crate) fn resize(
@@ -110,7 +107,7 @@ impl Books {
         amounts: &[i64],
         expires_at: Option<Timestamp>,
     ) -> Result<Reply, Error> {
-        ImmediateLedger::resize(&self.ledger, self.now(), Resize { id, claim, amounts, expires_at })
+        BudgetLedger::resize(&self.ledger, Resize { now: None, id, claim, amounts, expires_at }).wait()
     }
 
     pub(crate) fn record(
@@ -121,15 +118,14 @@ impl Books {
         corrects: Option<ReservationId>,
     ) -> Result<Reply, Error> {
         let (attribution, note) = (&signed("an audit"), &Note::default());
-        let command = Record { id, claim, amounts, corrects, attribution, note };
-        ImmediateLedger::record(&self.ledger, self.now(), command)
+        let command = Record { now: None, id, claim, amounts, corrects, attribution, note };
+        BudgetLedger::record(&self.ledger, command).wait()
     }
 
     /// Spent and reserved of each line.
     pub(crate) fn balances(&self, claim: &Claim) -> Vec<(i64, i64)> {
         let lines: Vec<_> = claim.lines().iter().map(|line| (line.account.clone(), line.period)).collect();
-        let balances =
-            ImmediateLedger::balances(&self.ledger, self.now(), &lines).expect("reading does not fail");
+        let balances = BudgetLedger::balances(&self.ledger, &lines).wait().expect("reading does not fail");
         balances.iter().map(|balance| (balance.spent, balance.reserved)).collect()
     }
 

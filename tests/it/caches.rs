@@ -40,7 +40,7 @@ fn admitted_of_five(conditions: Conditions) -> (usize, Usd) {
     let call = Call::new("gpt-5.6-luna").team("search").input_tokens(300_000).output_tokens(16);
     let call = call.conditions(conditions);
     let held: Vec<_> =
-        (0..5).filter_map(|_| enforcer.reserve_now(&call).unwrap().or_refusal().ok()).collect();
+        (0..5).filter_map(|_| enforcer.reserve(&call).wait().unwrap().or_refusal().ok()).collect();
     let sum = held.iter().fold(Usd::ZERO, |sum, held| sum.checked_add(held.quoted()).unwrap());
     (held.len(), sum)
 }

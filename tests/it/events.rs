@@ -42,14 +42,14 @@ fn usage_that_came_after_its_hold_expired_is_told_to_be_late() {
         .observer(notebook.clone())
         .build();
     let call = Call::new("gpt-4o").api_key("k1").input_tokens(1_000).output_tokens(100);
-    let send = || enforcer.reserve_now(&call).expect("no error").or_refusal().expect("room").send();
+    let send = || enforcer.reserve(&call).wait().expect("no error").or_refusal().expect("room").send();
 
     let (in_time, late) = (send(), send());
     clock.advance(Duration::from_secs(299));
-    let _ = in_time.reconcile_now(Usage::of(1_000, 90)).expect("no error");
+    let _ = in_time.reconcile(Usage::of(1_000, 90)).wait().expect("no error");
     let before = notebook.late();
     clock.advance(Duration::from_secs(1));
-    let _ = late.reconcile_now(Usage::of(1_000, 90)).expect("no error");
+    let _ = late.reconcile(Usage::of(1_000, 90)).wait().expect("no error");
 
     assert_eq!((before, notebook.late()), (0, 1));
 }
@@ -62,12 +62,12 @@ fn a_hold_whose_age_a_freeze_finds_is_told_to_have_expired() {
     house.clock.advance(Duration::from_secs(300));
 
     let agent = Scope::agent("scout").unwrap();
-    house.enforcer.freeze_now(None, &agent, Attribution::new("grace", "it loops")).unwrap();
+    house.enforcer.freeze(None, &agent, Attribution::new("grace", "it loops")).wait().unwrap();
 
     let told = |event: &Event| matches!(event, Event::Expired { usd, .. } if *usd == Usd::cents(10));
     assert_eq!(house.ears.count(told), 1);
     drop(abandoned);
-    assert!(!house.enforcer.reserve_now(&call("milli", 1).agent("scout")).unwrap().is_admitted());
-    house.enforcer.reopen_now(None, &agent, Attribution::new("grace", "fixed")).unwrap();
-    assert!(house.enforcer.reserve_now(&call("milli", 1).agent("scout")).unwrap().is_admitted());
+    assert!(!house.enforcer.reserve(&call("milli", 1).agent("scout")).wait().unwrap().is_admitted());
+    house.enforcer.reopen(None, &agent, Attribution::new("grace", "fixed")).wait().unwrap();
+    assert!(house.enforcer.reserve(&call("milli", 1).agent("scout")).wait().unwrap().is_admitted());
 }

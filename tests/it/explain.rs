@@ -92,7 +92,7 @@ fn a_frozen_scope_says_by_whom_and_why() {
     // Others go on, a free call is stopped too, and what runs is recorded.
     drop(house.admit(&call("milli", 1_000)));
     drop(house.refuse(&call("free", 1_000).agent("scout")));
-    assert_eq!(running.reconcile_now(Usage::of(0, 500)).unwrap().cost(), usd("0.50"));
+    assert_eq!(running.reconcile(Usage::of(0, 500)).wait().unwrap().cost(), usd("0.50"));
     ready(house.enforcer.reopen(None, &agent, Attribution::new("grace", "fixed"))).unwrap();
     drop(house.admit(&call("milli", 1_000).agent("scout")));
 }
@@ -206,7 +206,7 @@ fn an_observed_budget_keeps_books_and_refuses_nothing() {
         (watched.budget.as_str(), watched.observe, watched.verdict),
         ("watched", true, Verdict::Block)
     );
-    let _ = reservation.send().reconcile_now(Usage::of(0, 5_000)).unwrap();
+    let _ = reservation.send().reconcile(Usage::of(0, 5_000)).wait().unwrap();
     assert_eq!(house.balances(&call("milli", 0)), [(nanos("5"), 0), (nanos("5"), 0)]);
 
     // The other one still refuses, and alone is named.
@@ -235,7 +235,7 @@ fn a_policy_that_observes_passes_what_it_cannot_price() {
 
     let reservation = house.admit(&call("nobody-knows", 500));
     assert_eq!(reservation.decision().would_be(), Verdict::Block);
-    let _ = reservation.send().reconcile_now(Usage::of(0, 400)).unwrap();
+    let _ = reservation.send().reconcile(Usage::of(0, 400)).wait().unwrap();
 
     assert_eq!(house.balances(&call("nobody-knows", 0)), [(0, 0), (400, 0)]);
     assert_eq!(house.ears.count(|event| matches!(event, Event::Unpriced { .. })), 1);

@@ -281,8 +281,8 @@ fn a_reconciled_prompt_teaches_and_counted_tokens_do_not() {
     let house = House::with(ten_dollars(), |builder| builder.estimator(taught));
     let asked = call("milli", 10).message(Message::user("how tall is it?"));
     // 20 tokens were used, which the provider reports; then tokens that the caller counted.
-    drop(house.admit(&asked).send().reconcile_now(Usage::of(20, 10)).unwrap());
-    drop(house.admit(&call("milli", 10).input_tokens(5)).send().reconcile_now(Usage::of(5, 10)).unwrap());
+    drop(house.admit(&asked).send().reconcile(Usage::of(20, 10)).wait().unwrap());
+    drop(house.admit(&call("milli", 10).input_tokens(5)).send().reconcile(Usage::of(5, 10)).wait().unwrap());
     // Nothing is learned of a model of no family: it is a guess.
     assert_eq!(calibration.report().observed, 0);
 
@@ -291,10 +291,10 @@ fn a_reconciled_prompt_teaches_and_counted_tokens_do_not() {
     let prices = token_budget::PricingTable::bundled();
     let house = House::with(ten_dollars(), |builder| builder.estimator(taught).prices(prices));
     let asked = call("gpt-4o", 10).message(Message::user("how tall is it?"));
-    drop(house.admit(&asked).send().reconcile_now(Usage::of(12, 10)).unwrap());
-    drop(house.admit(&call("gpt-4o", 10).input_tokens(5)).send().reconcile_now(Usage::of(5, 10)).unwrap());
+    drop(house.admit(&asked).send().reconcile(Usage::of(12, 10)).wait().unwrap());
+    drop(house.admit(&call("gpt-4o", 10).input_tokens(5)).send().reconcile(Usage::of(5, 10)).wait().unwrap());
     // A call without reported usage teaches nothing either.
-    drop(house.admit(&asked).send().reconcile_now(Usage::new()).unwrap());
+    drop(house.admit(&asked).send().reconcile(Usage::new()).wait().unwrap());
     assert_eq!((calibration.report().observed, calibration.report().models), (1, 1));
 }
 
@@ -309,14 +309,14 @@ fn output_is_held_as_learned_and_the_decision_tells_the_excess() {
         // A tenth of a cent each: the worst case is 4 dollars.
         let reservation = house.admit(&asked);
         assert_eq!((reservation.quoted(), reservation.worst_case_excess().output_tokens), (usd("4"), 0));
-        drop(reservation.send().reconcile_now(Usage::of(0, used * 10)).unwrap());
+        drop(reservation.send().reconcile(Usage::of(0, used * 10)).wait().unwrap());
     }
     let reservation = house.admit(&asked);
     assert_eq!((reservation.quoted(), reservation.output_tokens()), (usd("0.09"), 4_000));
     let excess = reservation.decision().worst_case_excess();
     assert_eq!((excess.output_tokens, excess.usd), (3_910, usd("3.91")));
     // More than was held is charged in full.
-    let receipt = reservation.send().reconcile_now(Usage::of(0, 4_000)).unwrap();
+    let receipt = reservation.send().reconcile(Usage::of(0, 4_000)).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.overrun()), (usd("4"), usd("3.91")));
     let advice = ready(house.enforcer.check(&asked)).unwrap();
     assert_eq!(advice.worst_case_excess().output_tokens, 4_000 - 4_000);
@@ -330,12 +330,12 @@ fn a_cap_on_a_call_is_about_what_it_may_cost_and_not_about_what_is_held() {
     let house = House::with(ten_dollars().with_caps(caps), |builder| builder.output_sizing(sizing));
     let small = call("milli", 100).input_tokens(0);
     for _ in 0..9 {
-        house.admit(&small).send().reconcile_now(Usage::of(0, 10)).unwrap();
+        house.admit(&small).send().reconcile(Usage::of(0, 10)).wait().unwrap();
     }
     assert_eq!(house.admit(&small).quoted(), usd("0.01")); // a cent is held for what may be ten
 
     let large = call("milli", 4_000).input_tokens(0); // may be four dollars
-    assert!(house.enforcer.reserve_now(&large).unwrap().or_refusal().is_err());
+    assert!(house.enforcer.reserve(&large).wait().unwrap().or_refusal().is_err());
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn answers_that_their_own_limit_cut_short_do_not_teach_that_answers_are_short() 
     let sizing = OutputSizing::Learned(Arc::clone(&learned));
     let house = House::with(ten_dollars(), |builder| builder.output_sizing(sizing));
     for _ in 0..20 {
-        house.admit(&call("milli", 1).input_tokens(0)).send().reconcile_now(Usage::of(0, 1)).unwrap();
+        house.admit(&call("milli", 1).input_tokens(0)).send().reconcile(Usage::of(0, 1)).wait().unwrap();
     }
     assert_eq!(house.admit(&call("milli", 4_000).input_tokens(0)).quoted(), usd("4"));
 }

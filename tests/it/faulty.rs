@@ -19,12 +19,12 @@ use crate::support::{Dice, block_on, call, prices, ready};
 async fn reserve(ledger: &impl BudgetLedger, id: ReservationId) -> Result<Outcome, ErrorKind> {
     let (claim, note) = (team(10), Default::default());
     let (expires_at, on_expiry) = (Timestamp::MAX, OnExpiry::Nothing);
-    let command = Reserve { id, claim: &claim, amounts: &[1], expires_at, on_expiry, note: &note };
+    let command = Reserve { now: None, id, claim: &claim, amounts: &[1], expires_at, on_expiry, note: &note };
     ledger.reserve(command).await.map(|reply| reply.outcome).map_err(|error| error.kind())
 }
 
 async fn release(ledger: &impl BudgetLedger, id: ReservationId) -> Result<Outcome, ErrorKind> {
-    let command = Release { id, tenant: &tenant(), attribution: None, note: &Default::default() };
+    let command = Release { now: None, id, tenant: &tenant(), attribution: None, note: &Default::default() };
     ledger.release(command).await.map(|reply| reply.outcome).map_err(|error| error.kind())
 }
 
@@ -89,21 +89,27 @@ fn a_reserve_that_comes_after_its_release_finds_a_tombstone() {
 /// Resizes to that amount, until for ever.
 async fn resize(ledger: &impl BudgetLedger, id: ReservationId, amount: i64) -> Result<Outcome, ErrorKind> {
     let claim = team(10);
-    let command = Resize { id, claim: &claim, amounts: &[amount], expires_at: None };
+    let command = Resize { now: None, id, claim: &claim, amounts: &[amount], expires_at: None };
     ledger.resize(command).await.map(|reply| reply.outcome).map_err(|error| error.kind())
 }
 
 /// Charges two units, as they were counted.
 async fn report(ledger: &impl BudgetLedger, id: ReservationId) -> Result<Outcome, ErrorKind> {
     let (claim, note) = (team(10), Default::default());
-    let command =
-        Reconcile { id, claim: &claim, amounts: &[2], certainty: Certainty::Estimated, note: &note };
+    let command = Reconcile {
+        now: None,
+        id,
+        claim: &claim,
+        amounts: &[2],
+        certainty: Certainty::Estimated,
+        note: &note,
+    };
     ledger.reconcile(command).await.map(|reply| reply.outcome).map_err(|error| error.kind())
 }
 
 async fn mark(ledger: &impl BudgetLedger, action: MarkAction) {
     let (tenant, scope, attribution) = (tenant(), scope("team", "search"), signed("a whim"));
-    let command = MarkScope { tenant: &tenant, scope: &scope, action, attribution: &attribution };
+    let command = MarkScope { now: None, tenant: &tenant, scope: &scope, action, attribution: &attribution };
     let _ = ledger.mark(command).await;
 }
 

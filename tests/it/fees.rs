@@ -71,16 +71,16 @@ fn two_hundred_reranks_at_once_do_not_pass_a_cent() {
     let enforcer = enforcer(listed(), usd("0.01"));
     let call = of("cohere/rerank-v3.5").input_tokens(500);
     let admitted: Vec<_> =
-        (0..200).filter_map(|_| enforcer.reserve_now(&call).unwrap().or_refusal().ok()).collect();
+        (0..200).filter_map(|_| enforcer.reserve(&call).wait().unwrap().or_refusal().ok()).collect();
     assert_eq!(admitted.len(), 5); // 0.01 / 0.002
     let mut sum = Usd::ZERO;
     for reservation in admitted {
         assert_eq!(reservation.quoted(), usd("0.002"));
         let report = extract(Some("cohere"), RERANKED.as_bytes(), []).unwrap();
-        sum = sum.checked_add(reservation.send().reconcile_now(report).unwrap().cost()).unwrap();
+        sum = sum.checked_add(reservation.send().reconcile(report).wait().unwrap().cost()).unwrap();
     }
     assert_eq!(sum, usd("0.01"));
-    assert!(!enforcer.reserve_now(&call).unwrap().is_admitted());
+    assert!(!enforcer.reserve(&call).wait().unwrap().is_admitted());
 }
 
 #[test]
@@ -97,11 +97,11 @@ fn an_answer_that_counts_none_of_what_it_bills_is_charged_for_one() {
         ("gemini/veo", "4"), // ten seconds
         ("tavily/search", "0.008"),
     ] {
-        let held = enforcer.reserve_now(&of(model)).unwrap().or_refusal().unwrap();
+        let held = enforcer.reserve(&of(model)).wait().unwrap().or_refusal().unwrap();
         assert_eq!(held.quoted(), usd(cost), "{model}");
         for usage in [Usage::of(0, 0), Usage::of(0, 0).with(Meter::SearchUnit, 0)] {
-            let held = enforcer.reserve_now(&of(model)).unwrap().or_refusal().unwrap();
-            let receipt = held.send().reconcile_now(usage).unwrap();
+            let held = enforcer.reserve(&of(model)).wait().unwrap().or_refusal().unwrap();
+            let receipt = held.send().reconcile(usage).wait().unwrap();
             assert_eq!((receipt.cost(), receipt.certainty()), (usd(cost), Certainty::Estimated), "{model}");
         }
         drop(held);
@@ -112,10 +112,10 @@ fn an_answer_that_counts_none_of_what_it_bills_is_charged_for_one() {
 fn what_the_request_says_is_held_and_what_the_answer_counts_is_charged() {
     let enforcer = enforcer(listed(), Usd::dollars(99));
     let call = of("mistral/ocr").may_use(Meter::Page, 100);
-    let held = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
+    let held = enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap();
     assert_eq!(held.quoted(), usd("0.40")); // who says pages says that nothing else is asked for
     assert!(!held.decision().fees()[0].assumed);
-    let receipt = held.send().reconcile_now(Usage::of(0, 0).with(Meter::Page, 42)).unwrap();
+    let receipt = held.send().reconcile(Usage::of(0, 0).with(Meter::Page, 42)).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.168"), Certainty::Reported));
 
     let clip = of("gemini/veo").may_use(Meter::VideoOutMs, 8_000);
@@ -157,7 +157,7 @@ fn a_request_is_held_for_as_many_pieces_as_it_asks_for() {
         let shape = RequestShape::parse(body.as_bytes()).unwrap();
         let call = shape.describe(of(model)).input_tokens(0).output_tokens(0);
         assert_eq!(enforcer.quote(&call).unwrap(), Some(usd(cost)), "{model} {body:.80}");
-        assert!(!broke.reserve_now(&call).unwrap().is_admitted(), "{model} {body:.80}");
+        assert!(!broke.reserve(&call).wait().unwrap().is_admitted(), "{model} {body:.80}");
     }
 }
 
@@ -168,7 +168,7 @@ fn a_limit_of_nothing_admits_only_what_is_known_to_be_free() {
         let call = Call::new(price.model()).provider(price.provider()).team("search");
         let call = call.input_tokens(10).output_tokens(10);
         let free = ["llama3", "omni-moderation"].contains(&price.model());
-        assert_eq!(enforcer.reserve_now(&call).unwrap().is_admitted(), free, "{}", price.model());
+        assert_eq!(enforcer.reserve(&call).wait().unwrap().is_admitted(), free, "{}", price.model());
     }
 }
 
@@ -176,7 +176,7 @@ fn a_limit_of_nothing_admits_only_what_is_known_to_be_free() {
 fn a_zero_that_nobody_looked_up_and_a_price_by_the_pixel_are_no_price() {
     let enforcer = enforcer(listed(), Usd::dollars(9));
     for model in ["acme/forgotten", "openai/dall-e"] {
-        let refused = enforcer.reserve_now(&of(model).output_tokens(9)).unwrap().or_refusal().unwrap_err();
+        let refused = enforcer.reserve(&of(model).output_tokens(9)).wait().unwrap().or_refusal().unwrap_err();
         assert!(refused.to_string().contains("the model has no price"), "{refused}");
     }
     // Whoever knows that it costs nothing says so; whoever knows its price names it.
@@ -198,8 +198,8 @@ fn a_row_is_not_free_beside_a_price() {
     let free = r#"[{"provider": "a", "model": "m", "free": true}]"#;
     let table = PricingTable::empty().with_rows(PriceRow::list_from_json(free).unwrap()).unwrap();
     let enforcer = enforcer(table, Usd::ZERO);
-    let held = enforcer.reserve_now(&of("m").input_tokens(9).may_use_unlimited(Meter::WebSearch)).unwrap();
-    let receipt = held.or_refusal().unwrap().send().reconcile_now(Usage::of(9, 9)).unwrap();
+    let held = enforcer.reserve(&of("m").input_tokens(9).may_use_unlimited(Meter::WebSearch)).wait().unwrap();
+    let receipt = held.or_refusal().unwrap().send().reconcile(Usage::of(9, 9)).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (Usd::ZERO, Certainty::Reported));
 }
 
@@ -220,19 +220,20 @@ fn a_tool_is_held_for_only_where_the_request_may_use_it() {
     let enforcer = Enforcer::builder().policy(policy).prices(listed()).build();
     let searching = of("gpt-chat").input_tokens(1_000).may_use_unlimited(Meter::WebSearch);
     assert_eq!(enforcer.quote(&searching).unwrap(), Some(usd("0.061")));
-    let held = enforcer.reserve_now(&searching).unwrap().or_refusal().unwrap();
+    let held = enforcer.reserve(&searching).wait().unwrap().or_refusal().unwrap();
     // It did not search, and says what else it used.
-    assert_eq!(held.send().reconcile_now(Usage::of(1_000, 0)).unwrap().cost(), usd("0.001"));
+    assert_eq!(held.send().reconcile(Usage::of(1_000, 0)).wait().unwrap().cost(), usd("0.001"));
     // Nobody knows what it used: it may have searched.
-    let held = enforcer.reserve_now(&searching).unwrap().or_refusal().unwrap();
-    let receipt = held.send().reconcile_now(Actual::default()).unwrap();
+    let held = enforcer.reserve(&searching).wait().unwrap().or_refusal().unwrap();
+    let receipt = held.send().reconcile(Actual::default()).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.061"), Certainty::Estimated));
 }
 
 #[test]
 fn a_fee_that_nobody_knows_is_named_in_the_refusal_and_can_be_named_in_a_row() {
     let call = of("acme/chat").input_tokens(1_000).may_use_unlimited(Meter::FileSearch);
-    let refused = enforcer(listed(), Usd::dollars(9)).reserve_now(&call).unwrap().or_refusal().unwrap_err();
+    let refused =
+        enforcer(listed(), Usd::dollars(9)).reserve(&call).wait().unwrap().or_refusal().unwrap_err();
     assert!(refused.to_string().contains("may use file_search, whose fee is not known"), "{refused}");
     // The meter stood where a budget's id stands, and the model seemed to have no price.
     let refusal = &refused.refusals()[0];
@@ -247,7 +248,7 @@ fn a_fee_that_nobody_knows_is_named_in_the_refusal_and_can_be_named_in_a_row() {
 #[test]
 fn a_refusal_says_for_which_fees_the_call_was_held() {
     let call = of("gpt-chat").input_tokens(1_000).may_use_unlimited(Meter::WebSearch);
-    let refused = enforcer(listed(), usd("0.20")).reserve_now(&call).unwrap().or_refusal().unwrap_err();
+    let refused = enforcer(listed(), usd("0.20")).reserve(&call).wait().unwrap().or_refusal().unwrap_err();
     assert!(refused.to_string().contains("10 × web_search, assumed: 0.20 USD"), "{refused}");
     assert_eq!(serde_json::to_value(&*refused).unwrap()["fees"][0]["uses"], 10);
 }
@@ -271,7 +272,7 @@ fn no_model_of_a_public_table_passes_an_empty_budget_unless_it_is_known_to_be_fr
         let mut free = Vec::new();
         for price in table.prices() {
             let call = Call::new(price.model()).provider(price.provider()).team("search");
-            let admission = enforcer.reserve_now(&call.input_tokens(1).output_tokens(1)).unwrap();
+            let admission = enforcer.reserve(&call.input_tokens(1).output_tokens(1)).wait().unwrap();
             if admission.is_admitted() {
                 free.push(format!("{}/{}", price.provider(), price.model()));
             }
@@ -315,16 +316,16 @@ fn a_dearer_tier_without_a_rate_is_held_and_charged_at_the_dearest_known_and_is_
         (ServiceTier::Fast, "0.023", Certainty::Reported, false), // priority by another name
         (ServiceTier::Ultrafast, "0.023", Certainty::Estimated, true),
     ] {
-        let held = enforcer.reserve_now(&at(tier)).unwrap().or_refusal().unwrap();
+        let held = enforcer.reserve(&at(tier)).wait().unwrap().or_refusal().unwrap();
         assert_eq!(held.quoted(), usd(cost), "{tier:?}");
         assert_eq!(held.decision().tier_without_rate(), without_rate.then_some(tier));
-        let receipt = held.send().reconcile_now(Usage::of(1_000, 1_000)).unwrap();
+        let receipt = held.send().reconcile(Usage::of(1_000, 1_000)).wait().unwrap();
         assert_eq!((receipt.cost(), receipt.certainty()), (usd(cost), certainty), "{tier:?}");
     }
     // Asked for as standard and served faster.
-    let held = enforcer.reserve_now(&at(ServiceTier::Standard)).unwrap().or_refusal().unwrap();
+    let held = enforcer.reserve(&at(ServiceTier::Standard)).wait().unwrap().or_refusal().unwrap();
     let served = Actual { tier: Some(ServiceTier::Ultrafast), ..Actual::from(Usage::of(1_000, 1_000)) };
-    let receipt = held.send().reconcile_now(served).unwrap();
+    let receipt = held.send().reconcile(served).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.023"), Certainty::Estimated));
 }
 

@@ -125,11 +125,11 @@ fn a_day_that_is_full_has_room_again_at_the_next_local_midnight() {
     let _ = house.spend(&call("milli", 0), tokens("75"));
 
     house.go_to("2026-11-02T04:59:59.999999999Z");
-    assert!(!house.enforcer.reserve_now(&call("milli", 1)).unwrap().is_admitted());
+    assert!(!house.enforcer.reserve(&call("milli", 1)).wait().unwrap().is_admitted());
 
     house.go_to(NEXT_MIDNIGHT);
-    assert!(house.enforcer.reserve_now(&call("milli", 75_000)).unwrap().is_admitted());
-    assert!(!house.enforcer.reserve_now(&call("milli", 75_001)).unwrap().is_admitted());
+    assert!(house.enforcer.reserve(&call("milli", 75_000)).wait().unwrap().is_admitted());
+    assert!(!house.enforcer.reserve(&call("milli", 75_001)).wait().unwrap().is_admitted());
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_plain_budget_may_be_landed_on_and_not_passed() {
     assert_eq!(decision.refusals()[0].to_string(), line);
     // 17.90 buy 17,900 tokens at a tenth of a cent.
     assert_eq!(decision.to_string(), format!("block milli; {line}; an output of 17900 tokens would fit"));
-    assert!(!house.enforcer.reserve_now(&call("milli", tokens("17.90") + 1)).unwrap().is_admitted());
+    assert!(!house.enforcer.reserve(&call("milli", tokens("17.90") + 1)).wait().unwrap().is_admitted());
 }
 
 #[test]
@@ -207,8 +207,8 @@ fn section_2_a_runaway_agent_loses_at_most_75_dollars_on_its_first_day() {
     let house = House::of([month]);
     let mut rounds = 0;
     // $7 a round: ten are 70, the eleventh would be 77.
-    while let Ok(reservation) = house.enforcer.reserve_now(&call("milli", 7_000)).unwrap().or_refusal() {
-        let _ = reservation.send().reconcile_now(Usage::of(0, 7_000)).unwrap();
+    while let Ok(reservation) = house.enforcer.reserve(&call("milli", 7_000)).wait().unwrap().or_refusal() {
+        let _ = reservation.send().reconcile(Usage::of(0, 7_000)).wait().unwrap();
         rounds += 1;
     }
     assert_eq!(rounds, 10);
@@ -273,21 +273,24 @@ fn agent(tokens_each: u64) -> (u32, token_budget::run::RunReport) {
         .iterations(50)
         .output_tokens_per_iteration(4_000)
         .charging(Call::charging().agent("scout"))
-        .open_now(&house.enforcer)
+        .open(&house.enforcer)
+        .wait()
         .unwrap();
     let mut rounds = 0;
-    while let Ok(reservation) = run.reserve_now(&call("milli", tokens_each)).unwrap().or_refusal() {
-        let _ = reservation.send().reconcile_now(Usage::of(0, tokens_each)).unwrap();
+    while let Ok(reservation) = run.reserve(&call("milli", tokens_each)).wait().unwrap().or_refusal() {
+        let _ = reservation.send().reconcile(Usage::of(0, tokens_each)).wait().unwrap();
         rounds += 1;
     }
-    (rounds, run.report_now().unwrap())
+    (rounds, run.report().wait().unwrap())
 }
 
 #[test]
 fn section_3_a_round_is_held_for_4000_output_tokens_at_most() {
     let house = House::of([]);
-    let run = RunGuard::builder("r1").output_tokens_per_iteration(4_000).open_now(&house.enforcer).unwrap();
-    let held = |asked| run.reserve_now(&call("milli", asked)).unwrap().or_refusal().unwrap().output_tokens();
+    let run =
+        RunGuard::builder("r1").output_tokens_per_iteration(4_000).open(&house.enforcer).wait().unwrap();
+    let held =
+        |asked| run.reserve(&call("milli", asked)).wait().unwrap().or_refusal().unwrap().output_tokens();
     assert_eq!([held(3_999), held(4_000), held(4_001)], [3_999, 4_000, 4_000]);
 }
 
@@ -323,7 +326,7 @@ fn section_9_a_raise_counts_from_its_first_instant_to_just_before_its_last() {
     let _ = house.spend(&call("milli", 0), tokens("500"));
     let admits = |instant: &str, dollars: &str| {
         house.go_to(instant);
-        house.enforcer.reserve_now(&call("milli", tokens(dollars))).unwrap().is_admitted()
+        house.enforcer.reserve(&call("milli", tokens(dollars))).wait().unwrap().is_admitted()
     };
 
     assert!(!admits("2026-11-21T23:59:59.999999999Z", "0.001"));
@@ -351,8 +354,8 @@ fn section_9_an_emergency_override_unblocks_a_hard_stop_and_names_its_approver()
     house.enforcer.set_policy(policy.with_exemption(signed).unwrap()).unwrap();
 
     // Every level is a share of the raised limit: 120 % of 600 is 720, which may not be reached.
-    assert!(house.enforcer.reserve_now(&call("milli", tokens("119.999"))).unwrap().is_admitted());
-    assert!(!house.enforcer.reserve_now(&call("milli", tokens("120"))).unwrap().is_admitted());
+    assert!(house.enforcer.reserve(&call("milli", tokens("119.999"))).wait().unwrap().is_admitted());
+    assert!(!house.enforcer.reserve(&call("milli", tokens("120"))).wait().unwrap().is_admitted());
 }
 
 #[test]
@@ -379,7 +382,7 @@ fn section_10_the_routed_model_is_what_is_held_and_charged() {
     let _ = house.spend(&call("milli", 0), tokens("1.60")); // 79.60
     let small = on_ladder("large").unwrap();
     assert_eq!((small.model(), small.quoted()), ("small", usd("0.10")));
-    let receipt = small.send().reconcile_now(Usage::of(0, 100)).unwrap();
+    let receipt = small.send().reconcile(Usage::of(0, 100)).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.lines()[0].spent), (usd("0.10"), nanos("79.70")));
 
     // The last rung has nowhere to go down to: it stops at 100 %.

@@ -102,7 +102,7 @@ fn huge_numbers_are_errors_that_name_the_field_and_hold_nothing() {
         (call("free", 1).input_tokens(u64::MAX), "tokens"),
     ];
     for (call, field) in wrong {
-        let error = house.enforcer.reserve_now(&call).unwrap_err();
+        let error = house.enforcer.reserve(&call).wait().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Overflow);
         assert!(error.to_string().starts_with(field), "{error}");
         assert!(ready(house.enforcer.check(&call)).is_err());
@@ -115,7 +115,7 @@ fn a_sum_that_does_not_fit_changes_nothing() {
     let house = House::of([Budget::new("all", team().into(), Unit::Usd, None, Window::month())]);
     // Nine billion dollars fit once.
     let _ = house.spend(&call("dollar", 0), 9_000_000_000);
-    let error = house.enforcer.reserve_now(&call("dollar", 9_000_000_000)).unwrap_err();
+    let error = house.enforcer.reserve(&call("dollar", 9_000_000_000)).wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Overflow);
     assert_eq!(house.balances(&call("dollar", 0)), [(9_000_000_000_000_000_000, 0)]);
 }
@@ -125,7 +125,7 @@ fn a_report_whose_charge_does_not_fit_leaves_nothing_held() {
     let house = House::of([Budget::new("all", team().into(), Unit::Usd, None, Window::month())]);
     let _ = house.spend(&call("dollar", 0), 9_000_000_000);
     let in_flight = house.admit(&call("dollar", 1)).send();
-    let error = in_flight.reconcile_now(Usage::of(0, 9_000_000_000)).unwrap_err();
+    let error = in_flight.reconcile(Usage::of(0, 9_000_000_000)).wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Overflow);
     let (spent, reserved) = house.balances(&call("dollar", 0))[0];
     assert_eq!((spent, reserved), (9_000_000_001_000_000_000, 0), "charged what it held");
@@ -140,11 +140,11 @@ fn names_with_control_characters_are_refused_wherever_they_come_from() {
         let budget = Budget::usd(name, team(), Usd::dollars(1), Window::day());
         let error = Policy::new([budget]).unwrap_err();
         assert!(!error.to_string().contains(name), "an error does not carry it on: {error:?}");
-        assert!(RunGuard::builder(name).open_now(&House::of([]).enforcer).is_err(), "{name:?}");
+        assert!(RunGuard::builder(name).open(&House::of([]).enforcer).wait().is_err(), "{name:?}");
         let encoded = Scope::encoded(ScopeKind::Team, name).unwrap();
         assert!(!encoded.name().chars().any(char::is_control));
     }
-    let error = House::of([]).enforcer.reserve_now(&Call::new("m").user("a\nb")).unwrap_err();
+    let error = House::of([]).enforcer.reserve(&Call::new("m").user("a\nb")).wait().unwrap_err();
     assert_eq!(error.to_string(), "call: user: the name contains a control character");
 }
 
@@ -183,7 +183,7 @@ fn names_that_turn_or_break_the_line_are_refused_wherever_they_come_from() {
 fn a_model_has_at_most_256_bytes() {
     let house = House::of([Budget::usd("search", team(), Usd::dollars(1), Window::month())]);
     assert!(Call::new("m".repeat(256)).check().is_ok());
-    let error = house.enforcer.reserve_now(&call("pair", 1).with_model("m".repeat(257))).unwrap_err();
+    let error = house.enforcer.reserve(&call("pair", 1).with_model("m".repeat(257))).wait().unwrap_err();
     assert_eq!(error.to_string(), "call: model: the name is longer than 256 bytes");
     let budget = Budget::usd("search", team(), Usd::dollars(1), Window::month()).model("m".repeat(257));
     assert!(Policy::new([budget]).is_err());
@@ -210,12 +210,12 @@ fn the_text_of_a_prompt_is_never_told() {
     told += &format!("{reservation:?} {:?}", reservation.decision());
     let in_flight: InFlight = reservation.send();
     told += &format!("{in_flight:?}");
-    told += &format!("{:?}", in_flight.reconcile_now(Usage::new()).unwrap());
+    told += &format!("{:?}", in_flight.reconcile(Usage::new()).wait().unwrap());
     told += &format!("{:?}", house.enforcer);
     let refused = house.refuse(&asked.clone().output_tokens(100_000));
     told += &format!("{refused} {refused:?} {}", serde_json::to_string(&refused).unwrap());
-    told += &format!("{:?}", house.enforcer.reserve_now(&asked.clone().user("")).unwrap_err());
-    told += &format!("{:?}", house.enforcer.reserve_now(&asked.output_tokens(u64::MAX)).unwrap_err());
+    told += &format!("{:?}", house.enforcer.reserve(&asked.clone().user("")).wait().unwrap_err());
+    told += &format!("{:?}", house.enforcer.reserve(&asked.output_tokens(u64::MAX)).wait().unwrap_err());
     told += &format!("{:?}", ready(house.ledger.entries(&Tenant::unnamed(), 0, 100)).unwrap());
     told += &format!("{:?} {:?}", house.ears, house.ledger);
     assert!(!told.contains("sk-live") && !told.contains("secret question"), "{told}");
@@ -296,7 +296,7 @@ fn shares_raises_and_limits_that_do_not_fit_are_errors() {
 fn a_call_that_too_many_budgets_bind_is_an_error() {
     let budgets = (0..256).map(|n| Budget::usd(n.to_string(), team(), Usd::dollars(1), Window::day()));
     let house = House::of(budgets);
-    let error = house.enforcer.reserve_now(&call("milli", 1)).unwrap_err();
+    let error = house.enforcer.reserve(&call("milli", 1)).wait().unwrap_err();
     assert_eq!(error.to_string(), "claim: 256 budgets bind one call, 255 can");
     assert_eq!(house.ledger.accounts(), 0);
 }

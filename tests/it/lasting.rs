@@ -5,15 +5,14 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Account, Balance, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, PendingEvent, Reconcile,
-    Record, Release, Reply, Reserve, Resize, Tenant,
+    Account, Answer, Balance, Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record,
+    Release, Reply, Reserve, Resize, Tenant,
 };
 use token_budget::testing::conformance::{self, Factory, Fault, Offers, Setup, Standing, Store};
 use token_budget::testing::{FaultyLedger, Odds};
-use token_budget::time::{ManualClock, Period};
+use token_budget::time::{ManualClock, Period, Timestamp};
 use token_budget::{BudgetLedger, Error, ErrorKind, MemoryLedger, Scope};
 
 /// Ledgers that say they are durable: some are.
@@ -74,58 +73,60 @@ impl Store for Kept {
 #[derive(Debug)]
 struct Handle(FaultyLedger);
 
-#[async_trait]
 impl BudgetLedger for Handle {
-    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.0.reserve(command).await
+    fn now(&self) -> Option<Timestamp> {
+        None
     }
 
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.0.reconcile(command).await
+    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
+        self.0.reserve(command)
     }
 
-    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
-        self.0.release(command).await
+    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
+        self.0.reconcile(command)
     }
 
-    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
-        self.0.resize(command).await
+    fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
+        self.0.release(command)
     }
 
-    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
-        self.0.record(command).await
+    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
+        self.0.resize(command)
     }
 
-    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
-        self.0.mark(command).await
+    fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
+        self.0.record(command)
     }
 
-    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        self.0.marks(tenant, scopes).await
+    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply> {
+        self.0.mark(command)
     }
 
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
-        self.0.balances(lines).await
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+        self.0.marks(tenant, scopes)
     }
 
-    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.0.entries(tenant, from, limit).await
+    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
+        self.0.balances(lines)
     }
 
-    async fn pending_events(&self, _limit: usize) -> Result<Vec<PendingEvent>, Error> {
-        Err(Error::new(ErrorKind::Unsupported, "pending events are not offered"))
+    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
+        self.0.entries(tenant, from, limit)
     }
 
-    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
-        self.0.delivered(events).await
+    fn pending_events(&self, _limit: usize) -> Answer<'static, Vec<PendingEvent>> {
+        let answer = || -> Result<Vec<PendingEvent>, Error> {
+            Err(Error::new(ErrorKind::Unsupported, "pending events are not offered"))
+        };
+        answer().into()
+    }
+
+    fn delivered(&self, events: &[PendingEvent]) -> Answer<'static, ()> {
+        self.0.delivered(events)
     }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { durable: true, ..self.0.capabilities() }
-    }
-
-    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
-        None
     }
 }
 

@@ -72,7 +72,7 @@ fn without_a_named_estimator_a_refused_bound_is_counted_where_a_vocabulary_is_bu
     let prompt = |model: &str| {
         Call::new(model).team("search").output_tokens(100).message(Message::user("mountain ".repeat(300)))
     };
-    let held = |call: Call| enforcer.reserve_now(&call).unwrap().or_refusal().map(|held| held.estimate());
+    let held = |call: Call| enforcer.reserve(&call).wait().unwrap().or_refusal().map(|held| held.estimate());
 
     let openai = held(prompt("gpt-4o"));
     assert_eq!(openai.is_ok(), cfg!(feature = "tiktoken"), "{openai:?}");
@@ -97,7 +97,7 @@ fn a_warning_that_only_the_bound_makes_is_counted_away_and_the_hold_shrinks() {
     assert_eq!((reservation.verdict(), counted(&fake)), (Verdict::Allow, 1));
     assert_eq!(house.dollars(&ask(0)), (Usd::ZERO, usd("5.50")));
     assert_eq!(reservation.estimate().kind, EstimateKind::Count);
-    let receipt = reservation.send().reconcile_now(token_budget::Usage::of(1_000, 4_500)).unwrap();
+    let receipt = reservation.send().reconcile(token_budget::Usage::of(1_000, 4_500)).wait().unwrap();
     assert_eq!((receipt.overrun(), receipt.overrun_tokens()), (Usd::ZERO, 0));
 }
 
@@ -167,7 +167,7 @@ fn a_part_that_cannot_be_counted_takes_the_models_whole_context() {
     let reservation = house.admit(&file("pair")); // 7,000 of context: 7.00 and 0.10
     assert_eq!((reservation.estimate(), reservation.quoted()), (Estimate::guess(7_000), usd("7.10")));
     assert_eq!(counted(&fake), 0, "a guess is not made better by counting");
-    let error = house.enforcer.reserve_now(&file("milli")).unwrap_err();
+    let error = house.enforcer.reserve(&file("milli")).wait().unwrap_err();
     assert!(error.to_string().starts_with("call: input: "), "{error}");
 }
 

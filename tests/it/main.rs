@@ -16,6 +16,8 @@ mod laws;
 mod support;
 
 mod agree;
+#[cfg(all(feature = "sqlite", feature = "tokio"))]
+mod answers;
 mod allocations;
 mod architecture;
 mod assumed;

@@ -61,8 +61,8 @@ fn a_client_that_cannot_clamp_is_not_sent_on_a_shortened_hold() {
 fn a_run_does_not_spend_its_limit_once_in_each_organisation() {
     // Its lines stood in the books of whatever organisation a call named.
     let house = house(100);
-    let run = RunGuard::builder("r").usd(usd("0.02")).open_now(&house.enforcer).unwrap();
-    let error = run.reserve_now(&call("milli", 10).organization("elsewhere")).unwrap_err();
+    let run = RunGuard::builder("r").usd(usd("0.02")).open(&house.enforcer).wait().unwrap();
+    let error = run.reserve(&call("milli", 10).organization("elsewhere")).wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("organization"), "{error}");
 }
@@ -72,7 +72,7 @@ fn a_whole_that_was_not_reported_is_not_told_by_its_parts() {
     // Output missing beside "no reasoning" was charged as no output at all.
     let house = house(100);
     let in_flight = house.admit(&call("milli", 1_000)).send();
-    let receipt = in_flight.reconcile_now(Usage::new().with_input(0).with_reasoning(0)).unwrap();
+    let receipt = in_flight.reconcile(Usage::new().with_input(0).with_reasoning(0)).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.is_reported()), (usd("1"), false));
 }
 
@@ -88,7 +88,7 @@ fn a_swap_of_prices_does_not_reprice_a_call_under_way() {
     let dearer = house.enforcer.prices().with_rows([row("9000")]).unwrap();
     house.enforcer.set_prices(dearer);
     let report = Actual { model: Some("milli-2026-01-01".into()), ..Usage::of(0, 1_000).into() };
-    let receipt = in_flight.reconcile_now(report).unwrap();
+    let receipt = in_flight.reconcile(report).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.other_model()), (usd("1"), None));
 }
 

@@ -84,7 +84,7 @@ fn beside_an_observing_budget_only_the_enforcing_one_refuses() {
 #[test]
 fn a_freeze_is_reported_and_not_enforced_where_all_observe() {
     let freeze = |house: &House, scope: Scope| {
-        house.enforcer.freeze_now(None, &scope, Attribution::new("grace", "leak")).unwrap();
+        house.enforcer.freeze(None, &scope, Attribution::new("grace", "leak")).wait().unwrap();
     };
     for policy in all_observe() {
         let house = House::new(policy);
@@ -97,7 +97,7 @@ fn a_freeze_is_reported_and_not_enforced_where_all_observe() {
         assert!(reasons[0].contains("team/search is frozen by grace: leak"), "{reasons:?}");
         // It grows, too.
         let mut sent = reservation.send();
-        assert!(matches!(sent.resize_now(20).unwrap(), token_budget::enforcer::Resized::Done));
+        assert!(matches!(sent.resize(20).wait().unwrap(), token_budget::enforcer::Resized::Done));
     }
     // One budget that enforces makes a policy that does, and a freeze of another scope stands as well.
     let enforcing = Budget::usd("month", team(), Usd::dollars(10), Window::month());
@@ -149,7 +149,7 @@ fn where_all_observe_an_unpriced_model_is_booked_in_tokens_and_requests() {
     let reservation = house.admit(&call("nobody-knows", 500));
     assert!(kinds(&reservation.decision()).contains(&RefusalKind::Unpriced));
     assert!(would(&house)[0].contains("the model has no price"));
-    let receipt = reservation.send().reconcile_now(Usage::of(0, 400)).unwrap();
+    let receipt = reservation.send().reconcile(Usage::of(0, 400)).wait().unwrap();
     assert!(receipt.is_unpriced() && receipt.cost() == Usd::ZERO, "its dollars are unknown, not nothing");
     assert_eq!(house.balances(&call("nobody-knows", 0)), [(0, 0), (400, 0), (1, 0)]);
 }
@@ -190,30 +190,30 @@ fn a_runs_own_limits_hold_where_all_observe_unless_the_run_says_observe() {
     for policy in all_observe() {
         let house = House::new(policy);
         let run =
-            RunGuard::builder("r").iterations(1).usd(Usd::dollars(5)).open_now(&house.enforcer).unwrap();
-        let round = |output| run.reserve_now(&call("milli", output)).unwrap();
+            RunGuard::builder("r").iterations(1).usd(Usd::dollars(5)).open(&house.enforcer).wait().unwrap();
+        let round = |output| run.reserve(&call("milli", output)).wait().unwrap();
         assert!(!round(5_001).is_admitted());
-        let _ = round(4_000).or_refusal().unwrap().send().reconcile_now(Usage::of(0, 4_000)).unwrap();
+        let _ = round(4_000).or_refusal().unwrap().send().reconcile(Usage::of(0, 4_000)).wait().unwrap();
         assert!(!round(1).is_admitted());
 
         let watched = RunGuard::builder("w").iterations(1).tool("search", 1).observe();
-        let watched = watched.open_now(&house.enforcer).unwrap();
+        let watched = watched.open(&house.enforcer).wait().unwrap();
         for _ in 0..2 {
-            let held = watched.reserve_now(&call("milli", 10)).unwrap().or_refusal().unwrap();
-            let _ = held.send().reconcile_now(Usage::of(0, 10)).unwrap();
+            let held = watched.reserve(&call("milli", 10)).wait().unwrap().or_refusal().unwrap();
+            let _ = held.send().reconcile(Usage::of(0, 10)).wait().unwrap();
         }
         assert!(
             would(&house).iter().any(|reason| reason.contains("1 of 1 iterations used")),
             "{:?}",
             would(&house)
         );
-        watched.tools_now(["search", "search"]).unwrap().or_refusal().unwrap().start();
+        watched.tools(["search", "search"]).wait().unwrap().or_refusal().unwrap().start();
         assert!(
             would(&house).iter().any(|reason| reason.contains("0 of 1 calls of search")),
             "{:?}",
             would(&house)
         );
-        assert_eq!(watched.report_now().unwrap().subtree.iterations, 2);
+        assert_eq!(watched.report().wait().unwrap().subtree.iterations, 2);
     }
 }
 
@@ -223,19 +223,19 @@ fn a_runs_time_and_stop_hold_unless_the_run_says_observe() {
     let minute = Duration::from_secs(60);
     let open = |id, observes: bool| {
         let run = RunGuard::builder(id).time_limit(minute);
-        (if observes { run.observe() } else { run }).open_now(&house.enforcer).unwrap()
+        (if observes { run.observe() } else { run }).open(&house.enforcer).wait().unwrap()
     };
     let (strict, watched) = (open("strict", false), open("watched", true));
     house.clock.advance(minute);
-    assert!(!strict.reserve_now(&call("milli", 10)).unwrap().is_admitted());
-    assert!(watched.reserve_now(&call("milli", 10)).unwrap().is_admitted());
+    assert!(!strict.reserve(&call("milli", 10)).wait().unwrap().is_admitted());
+    assert!(watched.reserve(&call("milli", 10)).wait().unwrap().is_admitted());
     assert!(would(&house).iter().any(|reason| reason.contains("run/watched")), "{:?}", would(&house));
 
-    let strict = RunGuard::builder("again").iterations(9).open_now(&house.enforcer).unwrap();
-    strict.stop_now(Attribution::new("grace", "enough")).unwrap();
-    watched.stop_now(Attribution::new("grace", "enough")).unwrap();
-    assert!(!strict.reserve_now(&call("milli", 10)).unwrap().is_admitted());
-    assert!(watched.reserve_now(&call("milli", 10)).unwrap().is_admitted());
+    let strict = RunGuard::builder("again").iterations(9).open(&house.enforcer).wait().unwrap();
+    strict.stop(Attribution::new("grace", "enough")).wait().unwrap();
+    watched.stop(Attribution::new("grace", "enough")).wait().unwrap();
+    assert!(!strict.reserve(&call("milli", 10)).wait().unwrap().is_admitted());
+    assert!(watched.reserve(&call("milli", 10)).wait().unwrap().is_admitted());
     assert!(would(&house).iter().any(|reason| reason.contains("run/watched is frozen by grace: enough")));
 }
 

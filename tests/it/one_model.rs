@@ -24,7 +24,7 @@ fn closed() -> Budget {
 }
 
 fn passes(enforcer: &Enforcer, call: &Call) -> bool {
-    enforcer.reserve_now(call).expect("a ledger in memory").is_admitted()
+    enforcer.reserve(call).wait().expect("a ledger in memory").is_admitted()
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn another_spelling_of_a_rung_stands_on_the_ladder_where_the_rung_does() {
         // $2 and $8 a million: six tenths of a cent, more than half of the limit and less than all of it.
         let call = Call::new(model).team("search").input_tokens(1_000).output_tokens(500);
         assert_eq!(enforcer.quote(&call).expect("a price"), Some(usd("0.006")));
-        let Admission::Refused(decision) = enforcer.reserve_now(&call).expect("a ledger in memory") else {
+        let Admission::Refused(decision) = enforcer.reserve(&call).wait().expect("a ledger in memory") else {
             panic!("{model} passed the tier that degrades")
         };
         assert_eq!(decision.next_rung(), Some("gpt-4.1-nano"), "{model}");

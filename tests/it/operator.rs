@@ -25,7 +25,7 @@ fn raise(id: &str, dollars: &str) -> Exemption {
 }
 
 fn admits(house: &House, call: &Call) -> bool {
-    house.enforcer.reserve_now(call).unwrap().is_admitted()
+    house.enforcer.reserve(call).wait().unwrap().is_admitted()
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn an_exemption_given_twice_counts_once_and_two_add_up() {
 fn an_exemption_and_every_call_under_it_are_in_the_audit_trail() {
     let house = House::new(policy(month(10)));
     house.enforcer.set_policy(policy(month(10)).with_exemption(raise("launch-day", "5")).unwrap()).unwrap();
-    ready(house.enforcer.reserve_now(&call("milli", 12_000)).unwrap().or_refusal().unwrap().release())
+    ready(house.enforcer.reserve(&call("milli", 12_000)).wait().unwrap().or_refusal().unwrap().release())
         .unwrap();
 
     let granted = house.ears.take().into_iter().find(|event| matches!(event, Event::Exempted { .. }));
@@ -93,7 +93,7 @@ fn every_level_is_a_share_of_the_raised_limit() {
     let budget = month(100).tiers(Tiers::soft_hard(80, 120).unwrap());
     let house = House::new(policy(budget).with_exemption(raise("a", "100")).unwrap());
     // 80 % of 200 is 160, 120 % is 240.
-    let verdict = |tokens| house.enforcer.reserve_now(&call("milli", tokens)).unwrap().or_refusal();
+    let verdict = |tokens| house.enforcer.reserve(&call("milli", tokens)).wait().unwrap().or_refusal();
     assert_eq!(verdict(159_999).unwrap().verdict(), Verdict::Allow);
     assert_eq!(verdict(160_000).unwrap().verdict(), Verdict::Warn);
     assert_eq!(verdict(239_999).unwrap().verdict(), Verdict::Warn);
@@ -109,7 +109,7 @@ fn an_exemption_for_a_use_case_is_charged_apart_while_it_fits_and_then_on_the_sc
     let plain = call("milli", 2_000).user("ada");
     let matching = plain.clone().use_case("migration");
     let pay = |call: &Call| {
-        let receipt = house.admit(call).send().reconcile_now(Usage::of(0, 2_000)).unwrap();
+        let receipt = house.admit(call).send().reconcile(Usage::of(0, 2_000)).wait().unwrap();
         receipt.lines().iter().map(|line| line.budget.to_string()).collect::<Vec<_>>()
     };
 
@@ -121,7 +121,7 @@ fn an_exemption_for_a_use_case_is_charged_apart_while_it_fits_and_then_on_the_sc
     assert_eq!(pay(&matching), ["search", "users"]);
     // Exactly the dollar that is left does.
     let one = matching.clone().output_tokens(1_000);
-    let receipt = house.admit(&one).send().reconcile_now(Usage::of(0, 1_000)).unwrap();
+    let receipt = house.admit(&one).send().reconcile(Usage::of(0, 1_000)).wait().unwrap();
     assert_eq!(receipt.lines()[0].spent, nanos("3"));
     assert_eq!(house.balances(&plain), [(nanos("6"), 0), (nanos("9"), 0)]);
 
@@ -169,7 +169,7 @@ fn a_limit_below_what_is_spent_lets_running_calls_finish_and_refuses_new_ones() 
 
     let refusal = &house.refuse(&call("milli", 1)).refusals()[0];
     assert_eq!((refusal.limit, refusal.spent, refusal.reserved), (Some(nanos("5")), nanos("6"), nanos("2")));
-    let receipt = running.reconcile_now(Usage::of(0, 1_500)).unwrap();
+    let receipt = running.reconcile(Usage::of(0, 1_500)).wait().unwrap();
     assert_eq!(receipt.cost(), usd("1.50"));
     assert_eq!(house.dollars(&call("milli", 0)), (usd("7.50"), Usd::ZERO));
 
@@ -215,7 +215,7 @@ fn a_prepared_handle_sees_a_swap_of_policy_and_prices() {
     let house = House::new(policy(month(10)));
     let prepared = house.enforcer.prepare(&call("milli", 0)).unwrap();
     let quoted = |tokens| {
-        let admission = prepared.reserve_now(0, tokens).unwrap();
+        let admission = prepared.reserve(0, tokens).wait().unwrap();
         admission.or_refusal().map(|reservation| reservation.quoted())
     };
     assert_eq!(quoted(10_000).unwrap(), usd("10"));
@@ -245,7 +245,7 @@ fn a_prepared_handle_sees_both_edges_of_a_raise_and_of_a_price() {
     let prepared = house.enforcer.prepare(&call("milli", 0)).unwrap();
     let admits = |instant: &str, tokens| {
         house.go_to(instant);
-        prepared.reserve_now(0, tokens).unwrap().is_admitted()
+        prepared.reserve(0, tokens).wait().unwrap().is_admitted()
     };
     assert!(!admits("2026-11-22T12:59:59.999999999Z", 10_001));
     assert!(admits("2026-11-22T13:00:00Z", 15_000));
@@ -289,7 +289,7 @@ fn a_call_belongs_to_the_books_of_its_organisation() {
     let house = House::new(policy(users));
     let of =
         |organization: &str| Call::new("milli").organization(organization).user("ada").output_tokens(5_000);
-    let _ = house.admit(&of("acme")).send().reconcile_now(Usage::of(0, 5_000)).unwrap();
+    let _ = house.admit(&of("acme")).send().reconcile(Usage::of(0, 5_000)).wait().unwrap();
     drop(house.refuse(&of("acme")));
     drop(house.admit(&of("other")));
     drop(house.admit(&Call::new("milli").user("ada").output_tokens(5_000)));

@@ -4,16 +4,15 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use futures_core::Stream;
 use token_budget::call::ScopeKind;
 use token_budget::ledger::{
-    Account, Balance, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, MemoryOptions, PendingEvent,
-    Reconcile, Record, Release, Reply as LedgerReply, Reserve, Resize, Tenant,
+    Account, Answer, Balance, Capabilities, Entry, Frozen, MarkScope, MemoryOptions, PendingEvent, Reconcile,
+    Record, Release, Reply as LedgerReply, Reserve, Resize, Tenant,
 };
 use token_budget::policy::Exemption;
 use token_budget::testing::{Bill, DifferenceKind, Oracle, OracleReport, Reply, ScriptedProvider};
-use token_budget::time::{ManualClock, Period};
+use token_budget::time::{ManualClock, Period, Timestamp};
 use token_budget::usage::Unit;
 use token_budget::wire::{StreamMeter, extract};
 use token_budget::{
@@ -251,59 +250,61 @@ struct Forger {
     forge: fn(Balance) -> Balance,
 }
 
-#[async_trait]
 impl BudgetLedger for Forger {
-    async fn reserve(&self, command: Reserve<'_>) -> Result<LedgerReply, Error> {
-        BudgetLedger::reserve(&self.inner, command).await
+    fn now(&self) -> Option<Timestamp> {
+        self.inner.now()
     }
 
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<LedgerReply, Error> {
-        BudgetLedger::reconcile(&self.inner, command).await
+    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, LedgerReply> {
+        BudgetLedger::reserve(&self.inner, command)
     }
 
-    async fn release(&self, command: Release<'_>) -> Result<LedgerReply, Error> {
-        BudgetLedger::release(&self.inner, command).await
+    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, LedgerReply> {
+        BudgetLedger::reconcile(&self.inner, command)
     }
 
-    async fn resize(&self, command: Resize<'_>) -> Result<LedgerReply, Error> {
-        BudgetLedger::resize(&self.inner, command).await
+    fn release(&self, command: Release<'_>) -> Answer<'static, LedgerReply> {
+        BudgetLedger::release(&self.inner, command)
     }
 
-    async fn record(&self, command: Record<'_>) -> Result<LedgerReply, Error> {
-        BudgetLedger::record(&self.inner, command).await
+    fn resize(&self, command: Resize<'_>) -> Answer<'static, LedgerReply> {
+        BudgetLedger::resize(&self.inner, command)
     }
 
-    async fn mark(&self, command: MarkScope<'_>) -> Result<LedgerReply, Error> {
-        BudgetLedger::mark(&self.inner, command).await
+    fn record(&self, command: Record<'_>) -> Answer<'static, LedgerReply> {
+        BudgetLedger::record(&self.inner, command)
     }
 
-    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        BudgetLedger::marks(&self.inner, tenant, scopes).await
+    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, LedgerReply> {
+        BudgetLedger::mark(&self.inner, command)
     }
 
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
-        let balances = BudgetLedger::balances(&self.inner, lines).await?;
-        Ok(balances.into_iter().map(self.forge).collect())
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+        BudgetLedger::marks(&self.inner, tenant, scopes)
     }
 
-    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.inner.entries(tenant, from, limit).await
+    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
+        let answer = || -> Result<Vec<Balance>, Error> {
+            let balances = BudgetLedger::balances(&self.inner, lines).wait()?;
+            Ok(balances.into_iter().map(self.forge).collect())
+        };
+        answer().into()
     }
 
-    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
-        self.inner.pending_events(limit).await
+    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
+        self.inner.entries(tenant, from, limit)
     }
 
-    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
-        self.inner.delivered(events).await
+    fn pending_events(&self, limit: usize) -> Answer<'static, Vec<PendingEvent>> {
+        self.inner.pending_events(limit)
+    }
+
+    fn delivered(&self, events: &[PendingEvent]) -> Answer<'static, ()> {
+        self.inner.delivered(events)
     }
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
-    }
-
-    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
-        None
     }
 }
 

@@ -176,14 +176,13 @@ fn a_flush_that_is_cancelled_loses_nothing() {
 }
 
 #[test]
-fn the_form_without_a_runtime_says_that_it_cannot_wait() {
+fn a_thread_without_a_runtime_waits_for_a_ledger_that_answers_later() {
     let far = Far::new(OnOutage::FailClosed);
-    let error = far.enforcer.reserve_now(&call("milli", 1_000)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    let in_flight = far.admit(&call("milli", 1_000)).send();
-    assert!(in_flight.reconcile_now(Usage::of(0, 500)).unwrap().is_pending());
-    block_on(far.enforcer.flush()).unwrap();
-    assert_eq!(far.dollars(), (nanos("0.50"), 0), "the report was in the outbox");
+    let admission = far.enforcer.reserve(&call("milli", 1_000)).wait().unwrap();
+    let in_flight = admission.or_refusal().unwrap().send();
+    assert!(!in_flight.reconcile(Usage::of(0, 500)).wait().unwrap().is_pending());
+    assert_eq!(far.enforcer.undelivered(), 0);
+    assert_eq!(far.dollars(), (nanos("0.50"), 0), "the report was not left in the outbox");
     assert_eq!(far.books.open_holds(), 0);
 }
 

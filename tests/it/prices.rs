@@ -100,7 +100,7 @@ fn a_charge_is_made_at_the_price_of_its_reserve() {
     house.go_to("2026-11-02T16:29:00Z");
     let sent = house.admit(&call("sleepy", 1_000_000)).send();
     house.go_to("2026-11-02T16:31:00Z");
-    let receipt = sent.reconcile_now(Usage::of(0, 1_000_000)).unwrap();
+    let receipt = sent.reconcile(Usage::of(0, 1_000_000)).wait().unwrap();
     assert_eq!(receipt.cost(), usd("4"));
     assert_eq!(receipt.cost_by_table().unwrap().total(), usd("4"));
 }
@@ -110,7 +110,7 @@ fn a_prepared_charge_set_sees_the_edge_too() {
     let house = House::with(monthly(), |builder| builder.prices(by_the_hour()));
     house.go_to("2026-11-02T16:29:59Z");
     let prepared = house.enforcer.prepare(&call("sleepy", 0)).unwrap();
-    let quoted = || prepared.reserve_now(0, 1_000_000).unwrap().or_refusal().unwrap().quoted();
+    let quoted = || prepared.reserve(0, 1_000_000).wait().unwrap().or_refusal().unwrap().quoted();
     assert_eq!(quoted(), usd("4"));
     house.go_to("2026-11-02T16:30:00Z");
     assert_eq!(quoted(), usd("1"));
@@ -132,7 +132,7 @@ fn a_discount_begins_for_quotes_charges_and_kept_plans_and_each_charge_remembers
     let million = call("steady", 1_000_000);
     house.go_to("2026-11-30T23:59:59.999999999Z");
     let prepared = house.enforcer.prepare(&call("steady", 0)).unwrap();
-    let quoted = || prepared.reserve_now(0, 1_000_000).unwrap().or_refusal().unwrap().quoted();
+    let quoted = || prepared.reserve(0, 1_000_000).wait().unwrap().or_refusal().unwrap().quoted();
     // Each is asked twice and more, so that the second answer comes from what was kept.
     for _ in 0..3 {
         assert_eq!((house.admit(&million).quoted(), quoted()), (usd("4"), usd("4")));
@@ -145,8 +145,8 @@ fn a_discount_begins_for_quotes_charges_and_kept_plans_and_each_charge_remembers
         assert_eq!(house.enforcer.quote(&million).unwrap(), Some(usd("3.4")));
     }
     // A call of November is charged at November's price, and December's at its own.
-    assert_eq!(sent.reconcile_now(Usage::of(0, 1_000_000)).unwrap().cost(), usd("4"));
-    let receipt = house.admit(&million).send().reconcile_now(Usage::of(500_000, 1_000_000)).unwrap();
+    assert_eq!(sent.reconcile(Usage::of(0, 1_000_000)).wait().unwrap().cost(), usd("4"));
+    let receipt = house.admit(&million).send().reconcile(Usage::of(500_000, 1_000_000)).wait().unwrap();
     assert_eq!(receipt.cost(), usd("5.1")); // 1.5 million × 4 × 0.85
     let entries = ready(house.ledger.entries(&Tenant::unnamed(), 0, 1_000)).unwrap();
     let named = entries.iter().filter_map(|entry| entry.note.about.as_ref());
@@ -166,7 +166,7 @@ fn a_cost_that_the_seller_reports_is_charged_as_it_stands() {
     let charged = |usage: &str| {
         let body = format!(r#"{{"id": "a", "model": "m", "usage": {usage}}}"#);
         let sent = house.admit(&call("m", 1_000_000).provider("openrouter")).send();
-        sent.reconcile_now(extract(Some("openrouter"), body.as_bytes(), []).unwrap()).unwrap().cost()
+        sent.reconcile(extract(Some("openrouter"), body.as_bytes(), []).unwrap()).wait().unwrap().cost()
     };
     assert_eq!(charged(r#"{"prompt_tokens": 0, "completion_tokens": 1000000, "cost": 1.05}"#), usd("1.05"));
     assert_eq!(charged(r#"{"prompt_tokens": 0, "completion_tokens": 1000000}"#), usd("1.10"));

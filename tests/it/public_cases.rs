@@ -129,6 +129,6 @@ fn charged(provider: Option<&str>, model: &str, input: u64, output: u64, body: &
     let policy = Policy::new([Budget::usd("search", scope, Usd::dollars(100), Window::day())]).unwrap();
     let enforcer = Enforcer::builder().policy(policy).build();
     let call = Call::new(model).team("search").input_tokens(input).output_tokens(output);
-    let in_flight = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap().send();
-    in_flight.reconcile_now(extract(provider, body, []).unwrap()).unwrap()
+    let in_flight = enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap().send();
+    in_flight.reconcile(extract(provider, body, []).unwrap()).wait().unwrap()
 }

@@ -52,7 +52,7 @@ fn charge() -> Call {
 fn millions(body: &Value) -> Usd {
     let shape = RequestShape::parse(body.to_string().as_bytes()).unwrap();
     let call = shape.describe(charge()).input_tokens(1_000_000).output_tokens(1_000_000);
-    let reservation = enforcer(Usd::dollars(100_000)).reserve_now(&call).unwrap();
+    let reservation = enforcer(Usd::dollars(100_000)).reserve(&call).wait().unwrap();
     reservation.or_refusal().unwrap().quoted()
 }
 
@@ -77,7 +77,7 @@ fn status(body: &str) -> u16 {
 fn refused(body: &Value) -> Box<Decision> {
     let shape = RequestShape::parse(body.to_string().as_bytes()).unwrap();
     let call = shape.describe(charge()).input_tokens(1_000).output_tokens(10);
-    enforcer(Usd::dollars(100)).reserve_now(&call).unwrap().or_refusal().unwrap_err()
+    enforcer(Usd::dollars(100)).reserve(&call).wait().unwrap().or_refusal().unwrap_err()
 }
 
 /// Only the gate looked at the list; every other way in held for the model that was named first.
@@ -161,7 +161,7 @@ fn of_several_models_money_is_held_for_the_dearest_and_tokens_for_the_largest() 
     ];
     let enforcer = Enforcer::builder().policy(Policy::new(budgets).unwrap()).prices(table).build();
     let held = |call: &Call| {
-        let reservation = enforcer.reserve_now(call).unwrap().or_refusal().unwrap();
+        let reservation = enforcer.reserve(call).wait().unwrap().or_refusal().unwrap();
         let of = |name: &str| {
             let lines = reservation.decision().budgets();
             lines.iter().find(|line| line.budget == name).map(|line| line.requested).unwrap()
@@ -249,9 +249,9 @@ fn sound_that_no_usage_tells_of_is_charged_as_it_was_held() {
     let body = json!({"model": "speaks", "messages": [], "modalities": ["text", "audio"]});
     let shape = RequestShape::parse(body.to_string().as_bytes()).unwrap();
     let call = shape.describe(charge()).input_tokens(1_000).output_tokens(1_000);
-    let reservation = enforcer(Usd::dollars(1)).reserve_now(&call).unwrap().or_refusal().unwrap();
+    let reservation = enforcer(Usd::dollars(1)).reserve(&call).wait().unwrap().or_refusal().unwrap();
     let held = reservation.quoted();
-    let receipt = reservation.send().reconcile_now(Actual::default()).unwrap();
+    let receipt = reservation.send().reconcile(Actual::default()).wait().unwrap();
     assert_eq!((receipt.cost(), held), (usd("0.081"), usd("0.081")));
 }
 
@@ -299,7 +299,7 @@ fn every_word_that_asks_for_more_is_held_at_the_dearest_rate_it_may_have() {
 fn refused_for_room(body: &Value) -> Box<Decision> {
     let shape = RequestShape::parse(body.to_string().as_bytes()).unwrap();
     let call = shape.describe(charge()).input_tokens(1_000_000).output_tokens(1_000);
-    enforcer(usd("0.5")).reserve_now(&call).unwrap().or_refusal().unwrap_err()
+    enforcer(usd("0.5")).reserve(&call).wait().unwrap().or_refusal().unwrap_err()
 }
 
 #[test]

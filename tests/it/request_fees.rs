@@ -45,17 +45,17 @@ fn fees(body: &Value) -> Usd {
 }
 
 fn fees_of(body: &str, uses: u64) -> Usd {
-    let held = enforcer(uses).reserve_now(&call(body, 0, 0)).unwrap();
+    let held = enforcer(uses).reserve(&call(body, 0, 0)).wait().unwrap();
     held.or_refusal().unwrap().quoted()
 }
 
 fn held(body: &Value, input: u64, output: u64) -> Usd {
-    let held = enforcer(10).reserve_now(&call(&body.to_string(), input, output)).unwrap();
+    let held = enforcer(10).reserve(&call(&body.to_string(), input, output)).wait().unwrap();
     held.or_refusal().unwrap().quoted()
 }
 
 fn refused(body: &Value) -> Box<Decision> {
-    enforcer(10).reserve_now(&call(&body.to_string(), 1_000, 10)).unwrap().or_refusal().unwrap_err()
+    enforcer(10).reserve(&call(&body.to_string(), 1_000, 10)).wait().unwrap().or_refusal().unwrap_err()
 }
 
 /// The advice was held at nothing, whatever it costs.
@@ -114,7 +114,7 @@ fn advice_takes_room_in_every_budget_and_a_refusal_names_it() {
     let within = |budget: Budget| {
         let policy = Policy::new([budget]).unwrap();
         let enforcer = Enforcer::builder().policy(policy).prices(table.clone()).build();
-        enforcer.reserve_now(&call).unwrap().or_refusal()
+        enforcer.reserve(&call).wait().unwrap().or_refusal()
     };
     // 1,000 + 2 × 1,000 tokens in, 10 + 2 × 2,048 out.
     for (unit, needed) in [(Unit::TokensInput, 3_000), (Unit::TokensOutput, 4_106), (Unit::Tokens, 7_106)] {
@@ -210,7 +210,7 @@ fn a_document_is_held_for_the_pages_that_it_names() {
     let named = json!({"model": "ocr", "document": document, "pages": [0, 1, 2]});
     assert_eq!(fees(&named), usd("0.006"));
     assert_eq!(fees(&json!({"model": "ocr", "document": {"image_url": "u"}})), usd("0.002"));
-    let held = enforcer(10).reserve_now(&call(&book.to_string(), 0, 0)).unwrap().or_refusal().unwrap();
+    let held = enforcer(10).reserve(&call(&book.to_string(), 0, 0)).wait().unwrap().or_refusal().unwrap();
     assert_eq!(held.decision().fees()[0].to_string(), "1 × page, assumed: 0.002 USD");
 }
 
@@ -223,7 +223,7 @@ fn google_bills_one_search_an_answer_before_gemini_3() {
     assert_eq!(with("gemini-2.5-flash", "googleMaps"), usd("0.025"));
     assert_eq!(with("gemini-3-flash", "google_search"), usd("0.14"));
     let body = json!({"model": "gemini-2.5-flash", "contents": [], "tools": [{"google_search": {}}]});
-    let held = enforcer(10).reserve_now(&call(&body.to_string(), 0, 0)).unwrap().or_refusal().unwrap();
+    let held = enforcer(10).reserve(&call(&body.to_string(), 0, 0)).wait().unwrap().or_refusal().unwrap();
     assert!(!held.decision().fees()[0].assumed);
 }
 

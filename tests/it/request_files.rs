@@ -249,7 +249,7 @@ fn held_for(body: &[u8]) -> u64 {
     let enforcer = Enforcer::builder().policy(policy).estimator(FamilyEstimator::new()).build();
     let call =
         RequestShape::parse(body).unwrap().into_call("gemini-2.5-flash").team("docs").output_tokens(100);
-    enforcer.reserve_now(&call).unwrap().or_refusal().expect("room for it").estimate().tokens
+    enforcer.reserve(&call).wait().unwrap().or_refusal().expect("room for it").estimate().tokens
 }
 
 /// 108 pages were held for 1,048,576 tokens, $0.3148: no budget of a quarter dollar could ever pay that.

@@ -270,7 +270,7 @@ fn a_request_for_priority_is_priced_as_one() {
     let enforcer = token_budget::Enforcer::builder().policy(policy).build();
     let plain = token_budget::Call::new("gpt-5.4").team("search").input_tokens(1_000).output_tokens(1_000);
     let quoted =
-        |call: &token_budget::Call| enforcer.reserve_now(call).unwrap().or_refusal().unwrap().quoted();
+        |call: &token_budget::Call| enforcer.reserve(call).wait().unwrap().or_refusal().unwrap().quoted();
     assert!(quoted(&call.input_tokens(1_000).output_tokens(1_000)) > quoted(&plain));
 }
 
@@ -282,7 +282,7 @@ fn a_body_names_its_tier_and_leaves_where_the_charge_runs() {
     let charge = token_budget::Call::charging().team("search").conditions(in_us);
     let call = RequestShape::parse(body).unwrap().describe(charge).input_tokens(0);
     let enforcer = token_budget::Enforcer::builder().unbound(token_budget::policy::Unbound::Allow).build();
-    let reservation = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
+    let reservation = enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap();
     assert_eq!(call.scopes(), [token_budget::Scope::team("search").unwrap()]);
     // 1,000 output tokens at $30 a million, and a tenth more in the United States.
     assert_eq!(reservation.quoted(), "0.033".parse().unwrap());
@@ -504,7 +504,8 @@ fn a_tool_that_the_provider_runs_is_held_for_what_it_reads() {
             .unwrap(),
         )
         .build()
-        .reserve_now(&call)
+        .reserve(&call)
+        .wait()
         .unwrap()
         .or_refusal()
         .unwrap();

@@ -11,9 +11,9 @@ use token_budget::{
 use crate::support::{House, call, team, usd};
 
 fn spend(run: &RunGuard, call: &Call, tokens: u64) -> bool {
-    match run.reserve_now(call).unwrap().or_refusal() {
+    match run.reserve(call).wait().unwrap().or_refusal() {
         Ok(reservation) => {
-            let _ = reservation.send().reconcile_now(Usage::of(0, tokens)).unwrap();
+            let _ = reservation.send().reconcile(Usage::of(0, tokens)).wait().unwrap();
             true
         }
         Err(_) => false,
@@ -21,15 +21,15 @@ fn spend(run: &RunGuard, call: &Call, tokens: u64) -> bool {
 }
 
 fn refuse(run: &RunGuard, call: &Call) -> Box<Decision> {
-    run.reserve_now(call).unwrap().or_refusal().unwrap_err()
+    run.reserve(call).wait().unwrap().or_refusal().unwrap_err()
 }
 
 fn last_word(run: &RunGuard, tokens: u64) -> Admission {
-    run.reserve_final_now(&call("milli", tokens)).unwrap()
+    run.reserve_final(&call("milli", tokens)).wait().unwrap()
 }
 
 fn admitted(run: &RunGuard, call: &Call) -> Reservation {
-    run.reserve_now(call).unwrap().or_refusal().unwrap()
+    run.reserve(call).wait().unwrap().or_refusal().unwrap()
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn what_is_kept_back_is_there_for_the_final_call_alone() {
     let house = House::of([]);
     let kept_back = KeptBack { usd: usd("0.20"), ..KeptBack::default() };
     let run = RunGuard::builder("r").usd(usd("1.00")).keep_back(kept_back);
-    let run = run.open_now(&house.enforcer).unwrap();
+    let run = run.open(&house.enforcer).wait().unwrap();
     assert!(spend(&run, &call("milli", 800), 800));
 
     let refused = refuse(&run, &call("milli", 1));
@@ -48,12 +48,13 @@ fn what_is_kept_back_is_there_for_the_final_call_alone() {
         "block milli; budget run/r lifetime: 0.80 of 1.00 USD used (stops above 0.80), call needs 0.001; \
          what is left is kept back for the final call"
     );
-    assert!(run.report_now().unwrap().over.unwrap().contains("kept back for the final call"));
+    assert!(run.report().wait().unwrap().over.unwrap().contains("kept back for the final call"));
     assert!(!last_word(&run, 201).is_admitted());
-    let receipt = last_word(&run, 200).or_refusal().unwrap().send().reconcile_now(Usage::of(0, 200)).unwrap();
+    let receipt =
+        last_word(&run, 200).or_refusal().unwrap().send().reconcile(Usage::of(0, 200)).wait().unwrap();
     assert_eq!(receipt.cost(), usd("0.20"));
     assert!(!last_word(&run, 1).is_admitted());
-    assert_eq!(run.report_now().unwrap().spent_usd, usd("1.00"));
+    assert_eq!(run.report().wait().unwrap().spent_usd, usd("1.00"));
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn tokens_and_rounds_may_be_kept_back_as_well() {
     let house = House::of([]);
     let kept_back = KeptBack { tokens: 100, iterations: 1, ..KeptBack::default() };
     let run = RunGuard::builder("r").tokens(1_000).iterations(3).keep_back(kept_back);
-    let run = run.open_now(&house.enforcer).unwrap();
+    let run = run.open(&house.enforcer).wait().unwrap();
     assert_eq!(refuse(&run, &call("milli", 901)).refusals()[0].unit, Unit::Tokens);
     assert!(spend(&run, &call("milli", 450), 450) && spend(&run, &call("milli", 450), 450));
     let refused = refuse(&run, &call("milli", 0));
@@ -81,7 +82,7 @@ fn more_than_the_limit_cannot_be_kept_back() {
         KeptBack { iterations: 4, ..KeptBack::default() },
     ] {
         let run = RunGuard::builder("r").usd(usd("1.00")).iterations(3).keep_back(kept_back);
-        assert!(run.open_now(&house.enforcer).is_err(), "{kept_back:?}");
+        assert!(run.open(&house.enforcer).wait().is_err(), "{kept_back:?}");
     }
 }
 
@@ -90,17 +91,17 @@ fn the_final_call_of_a_run_below_leaves_what_is_kept_back_above() {
     let house = House::of([]);
     let kept_back = KeptBack { usd: usd("0.20"), ..KeptBack::default() };
     let top = RunGuard::builder("top").usd(usd("1.00")).keep_back(kept_back);
-    let top = top.open_now(&house.enforcer).unwrap();
-    let child = top.child("child").open_now().unwrap().or_refusal().unwrap();
+    let top = top.open(&house.enforcer).wait().unwrap();
+    let child = top.child("child").open().wait().unwrap().or_refusal().unwrap();
     assert!(!last_word(&child, 801).is_admitted());
-    let part = top.child("part").carve(RunPart::Usd(usd("0.81"))).open_now().unwrap();
+    let part = top.child("part").carve(RunPart::Usd(usd("0.81"))).open().wait().unwrap();
     assert!(part.or_refusal().is_err(), "a part is no final call either");
     assert!(last_word(&top, 1_000).is_admitted());
 }
 
 fn ladder(run: &str, house: &House) -> RunGuard {
     let builder = RunGuard::builder(run).usd(usd("10.00")).ladder(["large", "medium", "small"]);
-    builder.degrade_at(50).open_now(&house.enforcer).unwrap()
+    builder.degrade_at(50).open(&house.enforcer).wait().unwrap()
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn from_its_share_on_a_run_falls_back_and_returns_when_there_is_room_again() {
     assert_eq!(refused.model(), "large", "where none fits, the answer is the first refusal");
 
     // A raise to thirty moves the half to fifteen.
-    run.grant_now(Usd::dollars(20), Attribution::new("ada", "worth it")).unwrap();
+    run.grant(Usd::dollars(20), Attribution::new("ada", "worth it")).wait().unwrap();
     assert_eq!(admitted(&run, &call("large", 500)).model(), "large");
 }
 
@@ -144,7 +145,7 @@ fn without_a_ladder_of_its_own_a_run_walks_the_policys() {
     let month = Budget::usd("search", team(), Usd::dollars(100), Window::month());
     let policy = Policy::new([month]).unwrap().with_ladder(["large", "small"]);
     let house = House::new(policy);
-    let run = RunGuard::builder("r").usd(usd("10.00")).degrade_at(80).open_now(&house.enforcer).unwrap();
+    let run = RunGuard::builder("r").usd(usd("10.00")).degrade_at(80).open(&house.enforcer).wait().unwrap();
     // 399 tokens of large are 7.98; 400 reach eighty percent.
     assert_eq!(admitted(&run, &call("large", 399)).model(), "large");
     assert_eq!(admitted(&run, &call("large", 400)).model(), "small");
@@ -169,11 +170,11 @@ fn a_teams_degrade_tier_is_walked_together_with_the_runs() {
 fn a_run_below_falls_back_by_the_share_of_the_run_above() {
     let house = House::of([]);
     let top = ladder("top", &house);
-    let child = top.child("child").open_now().unwrap().or_refusal().unwrap();
+    let child = top.child("child").open().wait().unwrap().or_refusal().unwrap();
     assert!(spend(&top, &call("large", 200), 200));
     assert_eq!(admitted(&child, &call("large", 49)).model(), "large");
     assert_eq!(admitted(&child, &call("large", 50)).model(), "medium");
     // With a ladder of its own it walks that.
-    let other = top.child("other").ladder(["large", "small"]).open_now().unwrap().or_refusal().unwrap();
+    let other = top.child("other").ladder(["large", "small"]).open().wait().unwrap().or_refusal().unwrap();
     assert_eq!(admitted(&other, &call("large", 50)).model(), "small");
 }

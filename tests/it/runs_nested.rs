@@ -15,9 +15,9 @@ use crate::support::{Dice, FarLedger, House, at, block_on, call, nanos, prices, 
 
 /// A tenth of a cent for each token, as everywhere in these tests.
 fn spend(run: &RunGuard, tokens: u64) -> bool {
-    match run.reserve_now(&call("milli", tokens)).unwrap().or_refusal() {
+    match run.reserve(&call("milli", tokens)).wait().unwrap().or_refusal() {
         Ok(reservation) => {
-            let _ = reservation.send().reconcile_now(Usage::of(0, tokens)).unwrap();
+            let _ = reservation.send().reconcile(Usage::of(0, tokens)).wait().unwrap();
             true
         }
         Err(_) => false,
@@ -25,7 +25,7 @@ fn spend(run: &RunGuard, tokens: u64) -> bool {
 }
 
 fn refuse(run: &RunGuard, tokens: u64) -> Box<Decision> {
-    run.reserve_now(&call("milli", tokens)).unwrap().or_refusal().unwrap_err()
+    run.reserve(&call("milli", tokens)).wait().unwrap().or_refusal().unwrap_err()
 }
 
 fn opened(admission: ChildAdmission) -> RunGuard {
@@ -33,11 +33,11 @@ fn opened(admission: ChildAdmission) -> RunGuard {
 }
 
 fn carved(parent: &RunGuard, name: &'static str, part: &str) -> RunGuard {
-    opened(parent.child(name).carve(RunPart::Usd(usd(part))).open_now().unwrap())
+    opened(parent.child(name).carve(RunPart::Usd(usd(part))).open().wait().unwrap())
 }
 
 fn report(run: &RunGuard) -> RunReport {
-    run.report_now().unwrap()
+    run.report().wait().unwrap()
 }
 
 /// Dollars spent and held, as text.
@@ -53,9 +53,9 @@ fn pair(spent: &str, reserved: &str) -> (String, String) {
 #[test]
 fn a_run_that_shares_is_bound_by_every_run_above_at_once() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).iterations(4).open_now(&house.enforcer).unwrap();
-    let middle = opened(top.child("middle").usd(usd("0.60")).open_now().unwrap());
-    let bottom = opened(middle.child("bottom").open_now().unwrap());
+    let top = RunGuard::builder("top").usd(usd("1.00")).iterations(4).open(&house.enforcer).wait().unwrap();
+    let middle = opened(top.child("middle").usd(usd("0.60")).open().wait().unwrap());
+    let bottom = opened(middle.child("bottom").open().wait().unwrap());
 
     assert_eq!(bottom.id(), "top/middle/bottom");
     assert!(!spend(&bottom, 601) && spend(&bottom, 600));
@@ -76,7 +76,7 @@ fn a_run_that_shares_is_bound_by_every_run_above_at_once() {
 #[test]
 fn what_is_carved_is_held_at_once_and_given_back_but_for_what_was_spent() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").usd(usd("1.00")).open(&house.enforcer).wait().unwrap();
     let child = carved(&top, "child", "0.70");
     assert_eq!(money(&top), pair("0.00", "0.70"));
     assert!(!spend(&top, 301) && spend(&top, 300));
@@ -85,7 +85,7 @@ fn what_is_carved_is_held_at_once_and_given_back_but_for_what_was_spent() {
     assert_eq!(money(&top), pair("0.30", "0.70"));
     assert_eq!(money(&child), pair("0.20", "0.00"));
     assert_eq!(report(&top).iterations, 2, "what is not carved is shared");
-    child.close_now().unwrap();
+    child.close().wait().unwrap();
 
     assert_eq!(money(&top), pair("0.50", "0.00"));
     assert_eq!((report(&top).direct.usd, report(&top).direct.iterations), (usd("0.30"), 1));
@@ -96,10 +96,10 @@ fn what_is_carved_is_held_at_once_and_given_back_but_for_what_was_spent() {
 #[test]
 fn a_part_that_does_not_fit_is_refused_with_the_line_and_leaves_nothing() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").usd(usd("1.00")).open(&house.enforcer).wait().unwrap();
     let first = carved(&top, "first", "0.60");
     let ask =
-        |part: &str| top.child("second").carve(RunPart::Usd(usd(part))).open_now().unwrap().or_refusal();
+        |part: &str| top.child("second").carve(RunPart::Usd(usd(part))).open().wait().unwrap().or_refusal();
 
     let refused = ask("0.400000001").unwrap_err();
     assert_eq!(refused.refusals()[0].scope, Some(Scope::run("top").unwrap()));
@@ -110,23 +110,23 @@ fn a_part_that_does_not_fit_is_refused_with_the_line_and_leaves_nothing() {
 
     let second = ask("0.40").unwrap();
     assert!(spend(&second, 400) && spend(&first, 600) && !spend(&top, 1));
-    assert!(top.child("third").carve(RunPart::Usd(Usd::ZERO)).open_now().is_err());
-    assert!(top.child("a/b").open_now().is_err());
+    assert!(top.child("third").carve(RunPart::Usd(Usd::ZERO)).open().wait().is_err());
+    assert!(top.child("a/b").open().wait().is_err());
 }
 
 #[test]
 fn calls_in_flight_when_a_carved_run_ends_keep_theirs_and_are_posted_when_they_end() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").usd(usd("1.00")).open(&house.enforcer).wait().unwrap();
     let child = carved(&top, "child", "0.50");
     assert!(spend(&child, 100));
-    let running = child.reserve_now(&call("milli", 200)).unwrap().or_refusal().unwrap().send();
-    child.close_now().unwrap();
+    let running = child.reserve(&call("milli", 200)).wait().unwrap().or_refusal().unwrap().send();
+    child.close().wait().unwrap();
 
     assert_eq!(money(&top), pair("0.10", "0.20"));
     assert!(!spend(&top, 701) && spend(&top, 700));
     // It costs more than it held, and all of it is posted above.
-    let _ = running.reconcile_now(Usage::of(0, 250)).unwrap();
+    let _ = running.reconcile(Usage::of(0, 250)).wait().unwrap();
     assert_eq!(money(&top), pair("1.05", "0.00"));
     assert_eq!(report(&top).direct.usd, usd("0.70"));
     assert!(!spend(&top, 1));
@@ -137,15 +137,15 @@ fn calls_in_flight_when_a_carved_run_ends_keep_theirs_and_are_posted_when_they_e
 fn a_late_report_below_an_ended_run_changes_what_was_posted_above() {
     for (late, spent) in [(100, "0.10"), (800, "0.80")] {
         let house = House::of([]);
-        let top = RunGuard::builder("top").usd(usd("5.00")).open_now(&house.enforcer).unwrap();
+        let top = RunGuard::builder("top").usd(usd("5.00")).open(&house.enforcer).wait().unwrap();
         let child = carved(&top, "child", "1.00");
-        let running = child.reserve_now(&call("milli", 500)).unwrap().or_refusal().unwrap().send();
-        child.close_now().unwrap();
+        let running = child.reserve(&call("milli", 500)).wait().unwrap().or_refusal().unwrap().send();
+        child.close().wait().unwrap();
         assert_eq!(money(&top), pair("0.00", "0.50"));
         // Its hold ends by age and is charged in full; the report comes late.
         house.clock.advance(Duration::from_secs(300));
         assert_eq!(money(&top), pair("0.50", "0.00"));
-        let _ = running.reconcile_now(Usage::of(0, late)).unwrap();
+        let _ = running.reconcile(Usage::of(0, late)).wait().unwrap();
         assert_eq!(money(&top), pair(spent, "0.00"));
         assert_eq!(report(&top).direct.usd, Usd::ZERO);
     }
@@ -154,9 +154,9 @@ fn a_late_report_below_an_ended_run_changes_what_was_posted_above() {
 #[test]
 fn parts_of_parts_add_up_on_every_level() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").usd(usd("1.00")).open(&house.enforcer).wait().unwrap();
     let middle = carved(&top, "middle", "0.60");
-    let shared = opened(middle.child("shared").open_now().unwrap());
+    let shared = opened(middle.child("shared").open().wait().unwrap());
     let bottom = carved(&shared, "bottom", "0.50");
 
     // The part of a part is held on the run that shares and on the one that has the first part.
@@ -164,22 +164,22 @@ fn parts_of_parts_add_up_on_every_level() {
     assert_eq!(money(&top), pair("0.00", "0.60"));
     assert!(spend(&bottom, 500) && !spend(&bottom, 1));
     assert!(spend(&shared, 100) && !spend(&shared, 1) && !spend(&middle, 1));
-    bottom.close_now().unwrap();
+    bottom.close().wait().unwrap();
     assert_eq!(money(&shared), pair("0.60", "0.00"));
     assert_eq!(report(&shared).direct.usd, usd("0.10"));
-    middle.close_now().unwrap();
+    middle.close().wait().unwrap();
     assert_eq!(money(&top), pair("0.60", "0.00"));
 }
 
 #[test]
 fn closing_a_run_ends_the_parts_of_all_below() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
-    let middle = opened(top.child("middle").open_now().unwrap());
+    let top = RunGuard::builder("top").usd(usd("1.00")).open(&house.enforcer).wait().unwrap();
+    let middle = opened(top.child("middle").open().wait().unwrap());
     let bottom = carved(&middle, "bottom", "0.50");
     assert!(spend(&bottom, 100));
 
-    middle.close_now().unwrap();
+    middle.close().wait().unwrap();
 
     assert_eq!(money(&top), pair("0.10", "0.00"));
     assert!(refuse(&bottom, 1).to_string().contains("the run was closed"));
@@ -189,13 +189,13 @@ fn closing_a_run_ends_the_parts_of_all_below() {
 #[test]
 fn tokens_may_be_carved_while_dollars_stay_shared() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").tokens(1_000).usd(usd("0.50")).open_now(&house.enforcer).unwrap();
-    let child = opened(top.child("child").carve(RunPart::Tokens(600)).open_now().unwrap());
+    let top = RunGuard::builder("top").tokens(1_000).usd(usd("0.50")).open(&house.enforcer).wait().unwrap();
+    let child = opened(top.child("child").carve(RunPart::Tokens(600)).open().wait().unwrap());
     assert!(!spend(&top, 401) && !spend(&child, 601));
     assert!(spend(&child, 300));
     assert_eq!((report(&top).tokens, report(&top).spent_usd), (0, usd("0.30")));
     assert!(!spend(&child, 201), "the dollars above bind");
-    child.close_now().unwrap();
+    child.close().wait().unwrap();
     assert_eq!((report(&top).tokens, report(&top).direct.tokens), (300, 0));
 }
 
@@ -204,36 +204,36 @@ fn a_share_is_of_what_the_parent_has_left_and_stays_what_it_was() {
     let house = House::of([]);
     let kept_back = KeptBack { usd: usd("0.20"), ..KeptBack::default() };
     let top =
-        RunGuard::builder("top").usd(usd("1.20")).keep_back(kept_back).open_now(&house.enforcer).unwrap();
+        RunGuard::builder("top").usd(usd("1.20")).keep_back(kept_back).open(&house.enforcer).wait().unwrap();
     assert!(spend(&top, 200));
     // 80 cents are left beside what is kept back; a quarter of them are 20.
-    let child = opened(top.child("limited").usd_percent(25).open_now().unwrap());
+    let child = opened(top.child("limited").usd_percent(25).open().wait().unwrap());
     assert!(!spend(&child, 201) && spend(&child, 200));
     drop(child);
-    let again = opened(top.child("limited").usd_percent(25).open_now().unwrap());
+    let again = opened(top.child("limited").usd_percent(25).open().wait().unwrap());
     assert!(!spend(&again, 1), "it was opened before, with another share of less");
     // 60 cents are left; half of them are 30.
-    let part = opened(top.child("carved").carve(RunPart::Percent(50)).open_now().unwrap());
+    let part = opened(top.child("carved").carve(RunPart::Percent(50)).open().wait().unwrap());
     assert_eq!(money(&top), pair("0.40", "0.30"));
     assert!(!spend(&part, 301) && spend(&part, 300));
-    let free = RunGuard::builder("free").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
-    assert!(free.child("c").usd_percent(50).open_now().is_err(), "there is nothing to be a share of");
-    assert!(top.child("c").usd_percent(101).open_now().is_err());
+    let free = RunGuard::builder("free").limits(RunLimits::none()).open(&house.enforcer).wait().unwrap();
+    assert!(free.child("c").usd_percent(50).open().wait().is_err(), "there is nothing to be a share of");
+    assert!(top.child("c").usd_percent(101).open().wait().is_err());
 }
 
 #[test]
 fn depth_and_children_are_limits_like_others() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").max_depth(2).max_children(2).open_now(&house.enforcer).unwrap();
-    let first = opened(top.child("first").open_now().unwrap());
-    let below = opened(first.child("below").open_now().unwrap());
+    let top = RunGuard::builder("top").max_depth(2).max_children(2).open(&house.enforcer).wait().unwrap();
+    let first = opened(top.child("first").open().wait().unwrap());
+    let below = opened(first.child("below").open().wait().unwrap());
 
-    let deep = below.child("too-deep").open_now().unwrap().or_refusal().unwrap_err();
+    let deep = below.child("too-deep").open().wait().unwrap().or_refusal().unwrap_err();
     assert_eq!((&deep.refusals()[0].unit, &deep.refusals()[0].kind), (&Unit::Depth, &RefusalKind::RunLimit));
     assert_eq!(deep.refusals()[0].scope, Some(Scope::run("top").unwrap()));
 
-    let second = opened(top.child("second").open_now().unwrap());
-    let many = top.child("third").open_now().unwrap().or_refusal().unwrap_err();
+    let second = opened(top.child("second").open().wait().unwrap());
+    let many = top.child("third").open().wait().unwrap().or_refusal().unwrap_err();
     assert_eq!((&many.refusals()[0].unit, many.refusals()[0].limit), (&Unit::Children, Some(2)));
     assert_eq!(
         many.to_string(),
@@ -242,16 +242,17 @@ fn depth_and_children_are_limits_like_others() {
     );
     // One that is opened again is no other child.
     drop(second);
-    drop(opened(top.child("second").open_now().unwrap()));
+    drop(opened(top.child("second").open().wait().unwrap()));
     assert_eq!(report(&top).children, 2);
 }
 
 #[test]
 fn a_run_below_ends_no_later_than_its_parent() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").time_limit(Duration::from_secs(60)).open_now(&house.enforcer).unwrap();
-    let child = opened(top.child("child").time_limit(Duration::from_secs(600)).open_now().unwrap());
-    let early = opened(top.child("early").time_limit(Duration::from_secs(10)).open_now().unwrap());
+    let top =
+        RunGuard::builder("top").time_limit(Duration::from_secs(60)).open(&house.enforcer).wait().unwrap();
+    let child = opened(top.child("child").time_limit(Duration::from_secs(600)).open().wait().unwrap());
+    let early = opened(top.child("early").time_limit(Duration::from_secs(10)).open().wait().unwrap());
     house.clock.advance(Duration::from_secs(10));
     assert!(spend(&child, 1) && !spend(&early, 1));
     house.clock.advance(Duration::from_secs(50) - Duration::from_nanos(1));
@@ -259,14 +260,15 @@ fn a_run_below_ends_no_later_than_its_parent() {
     house.clock.advance(Duration::from_nanos(1));
     let refused = refuse(&child, 1);
     assert_eq!(refused.refusals()[0].scope, Some(Scope::run("top").unwrap()));
-    assert!(top.child("late").open_now().unwrap().or_refusal().is_err());
+    assert!(top.child("late").open().wait().unwrap().or_refusal().is_err());
 }
 
 #[test]
 fn a_part_is_held_until_the_deadline_and_what_was_spent_replaces_it_afterwards() {
     let house = House::of([]);
     let deadline = at("2026-11-22T13:00:00Z");
-    let top = RunGuard::builder("top").usd(usd("1.00")).deadline(deadline).open_now(&house.enforcer).unwrap();
+    let top =
+        RunGuard::builder("top").usd(usd("1.00")).deadline(deadline).open(&house.enforcer).wait().unwrap();
     let child = carved(&top, "child", "0.40");
     assert!(spend(&child, 100));
     house.go_to("2026-11-22T12:59:59.999999999Z");
@@ -274,22 +276,22 @@ fn a_part_is_held_until_the_deadline_and_what_was_spent_replaces_it_afterwards()
     house.go_to("2026-11-22T13:00:00Z");
     // Nobody said how it ended: all of it is charged, until somebody does.
     assert_eq!(money(&top), pair("0.40", "0.00"));
-    child.close_now().unwrap();
+    child.close().wait().unwrap();
     assert_eq!(money(&top), pair("0.10", "0.00"));
 }
 
 #[test]
 fn a_part_ends_with_a_deadline_of_its_own_and_none_begins_after_it() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").usd(usd("1.00")).open(&house.enforcer).wait().unwrap();
     let open = |name: &'static str| {
         let child = top.child(name).deadline(at("2026-11-22T13:00:00Z")).carve(RunPart::Usd(usd("0.40")));
-        child.open_now().unwrap().or_refusal()
+        child.open().wait().unwrap().or_refusal()
     };
     let child = open("child").unwrap();
     house.go_to("2026-11-22T13:00:00Z");
     assert_eq!(money(&top), pair("0.40", "0.00"));
-    child.close_now().unwrap();
+    child.close().wait().unwrap();
     assert_eq!(money(&top), pair("0.00", "0.00"));
     let late = open("late").unwrap_err();
     assert_eq!(late.refusals()[0].kind, RefusalKind::Deadline { at: at("2026-11-22T13:00:00Z") });
@@ -300,7 +302,8 @@ fn a_part_ends_with_a_deadline_of_its_own_and_none_begins_after_it() {
 fn whoever_pays_beside_the_runs_sees_a_carved_charge_when_it_is_made_and_no_part() {
     let house = House::of([Budget::usd("search", team(), usd("0.50"), Window::day())]);
     let charge = Call::charging().organization("acme").team("search");
-    let top = RunGuard::builder("top").usd(usd("5.00")).charging(charge).open_now(&house.enforcer).unwrap();
+    let top =
+        RunGuard::builder("top").usd(usd("5.00")).charging(charge).open(&house.enforcer).wait().unwrap();
     let child = carved(&top, "child", "2.00");
     let payers = call("milli", 0).organization("acme");
     assert_eq!(house.dollars(&payers), (Usd::ZERO, Usd::ZERO));
@@ -308,7 +311,7 @@ fn whoever_pays_beside_the_runs_sees_a_carved_charge_when_it_is_made_and_no_part
     assert_eq!(house.dollars(&payers), (usd("0.30"), Usd::ZERO));
     // The team's day refuses before the part is used up.
     assert!(!spend(&child, 201));
-    child.close_now().unwrap();
+    child.close().wait().unwrap();
     assert_eq!(house.dollars(&payers), (usd("0.30"), Usd::ZERO));
     assert_eq!(money(&top), pair("0.30", "0.00"));
 }
@@ -316,13 +319,13 @@ fn whoever_pays_beside_the_runs_sees_a_carved_charge_when_it_is_made_and_no_part
 #[test]
 fn a_stop_reaches_every_run_below_carved_or_not() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
-    let shared = opened(top.child("shared").open_now().unwrap());
+    let top = RunGuard::builder("top").usd(usd("1.00")).open(&house.enforcer).wait().unwrap();
+    let shared = opened(top.child("shared").open().wait().unwrap());
     let part = carved(&top, "part", "0.50");
-    let below = opened(part.child("below").open_now().unwrap());
-    let running = part.reserve_now(&call("milli", 100)).unwrap().or_refusal().unwrap().send();
+    let below = opened(part.child("below").open().wait().unwrap());
+    let running = part.reserve(&call("milli", 100)).wait().unwrap().or_refusal().unwrap().send();
 
-    top.stop_now(Attribution::new("grace", "it loops")).unwrap();
+    top.stop(Attribution::new("grace", "it loops")).wait().unwrap();
 
     let kind = RefusalKind::Frozen { by: "grace".into(), reason: "it loops".into() };
     for run in [&shared, &part, &below] {
@@ -330,8 +333,8 @@ fn a_stop_reaches_every_run_below_carved_or_not() {
         assert!(report(run).over.unwrap().contains("run/top was stopped by grace: it loops"));
     }
     // Money for a call in flight is recorded, and posted above.
-    let _ = running.reconcile_now(Usage::of(0, 100)).unwrap();
-    part.close_now().unwrap();
+    let _ = running.reconcile(Usage::of(0, 100)).wait().unwrap();
+    part.close().wait().unwrap();
     assert_eq!(money(&top), pair("0.10", "0.00"));
 }
 
@@ -341,7 +344,7 @@ fn a_carved_run_is_continued_by_its_id_from_another_process() {
     // Another enforcer over the same ledger knows nothing of what this one did.
     let elsewhere =
         Enforcer::builder().prices(prices()).ledger(house.ledger.clone()).clock(house.clock.clone()).build();
-    let open = |enforcer: &Enforcer| RunGuard::builder("top").usd(usd("1.00")).open_now(enforcer).unwrap();
+    let open = |enforcer: &Enforcer| RunGuard::builder("top").usd(usd("1.00")).open(enforcer).wait().unwrap();
     let top = open(&house.enforcer);
     let child = carved(&top, "child", "0.50");
     assert!(spend(&child, 200));
@@ -350,13 +353,23 @@ fn a_carved_run_is_continued_by_its_id_from_another_process() {
     let top = open(&elsewhere);
     assert_eq!(money(&top), pair("0.00", "0.50"));
     // It has its part, whatever it is opened with this time.
-    let child = opened(top.child("child").open_now().unwrap());
+    let child = opened(top.child("child").open().wait().unwrap());
     assert!(!spend(&child, 301) && spend(&child, 300));
     assert_eq!(report(&top).children, 1);
-    child.close_now().unwrap();
+    child.close().wait().unwrap();
     assert_eq!(money(&top), pair("0.50", "0.00"));
     assert!(
-        top.child("child").open_now().unwrap().or_refusal().unwrap().report_now().unwrap().over.is_some()
+        top.child("child")
+            .open()
+            .wait()
+            .unwrap()
+            .or_refusal()
+            .unwrap()
+            .report()
+            .wait()
+            .unwrap()
+            .over
+            .is_some()
     );
     assert_eq!(money(&top), pair("0.50", "0.00"));
 }
@@ -395,7 +408,7 @@ fn opening_below_may_be_cancelled_at_any_point_and_leaks_nothing() {
 #[test]
 fn children_in_parallel_spend_no_more_than_their_parents_have() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").usd(usd("1.00")).open(&house.enforcer).wait().unwrap();
     let bill = AtomicI64::new(0);
     std::thread::scope(|scope| {
         for number in 0..8_u64 {
@@ -405,13 +418,13 @@ fn children_in_parallel_spend_no_more_than_their_parents_have() {
                 // Half of them share; the others carve 20 cents each, of which not all fit.
                 let builder =
                     if number % 2 == 0 { builder } else { builder.carve(RunPart::Usd(usd("0.20"))) };
-                let Ok(child) = builder.open_now().unwrap().or_refusal() else { return };
+                let Ok(child) = builder.open().wait().unwrap().or_refusal() else { return };
                 for _ in 0..40 {
                     if spend(&child, 7) {
                         bill.fetch_add(nanos("0.007"), Ordering::SeqCst);
                     }
                 }
-                child.close_now().unwrap();
+                child.close().wait().unwrap();
             });
         }
     });
@@ -424,13 +437,13 @@ fn children_in_parallel_spend_no_more_than_their_parents_have() {
 #[test]
 fn a_child_that_many_threads_open_at_once_is_one_child_with_one_part() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).max_children(1).open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").usd(usd("1.00")).max_children(1).open(&house.enforcer).wait().unwrap();
     let opened = Arc::new(AtomicI64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..8 {
             let (top, opened) = (&top, Arc::clone(&opened));
             scope.spawn(move || {
-                let open = || top.child("child").carve(RunPart::Usd(usd("0.60"))).open_now().unwrap();
+                let open = || top.child("child").carve(RunPart::Usd(usd("0.60"))).open().wait().unwrap();
                 // Whoever comes while another is at it is asked to come again.
                 while let Err(decision) = open().or_refusal() {
                     assert!(decision.refusals().iter().any(is_in_flight), "{decision}");
@@ -479,16 +492,16 @@ fn a_part_is_given_back_also_where_its_last_call_ends_in_another_process() {
     let elsewhere =
         Enforcer::builder().prices(prices()).ledger(house.ledger.clone()).clock(house.clock.clone()).build();
     let open = |enforcer: &Enforcer| {
-        let top = RunGuard::builder("top").usd(usd("10.00")).open_now(enforcer).unwrap();
+        let top = RunGuard::builder("top").usd(usd("10.00")).open(enforcer).wait().unwrap();
         let child = carved(&top, "child", "4.00");
         (top, child)
     };
     let (top_here, child_here) = open(&house.enforcer);
     let (top, child) = open(&elsewhere);
-    let in_flight = child.reserve_now(&call("milli", 1_000)).unwrap().or_refusal().unwrap().send();
-    child_here.close_now().unwrap();
+    let in_flight = child.reserve(&call("milli", 1_000)).wait().unwrap().or_refusal().unwrap().send();
+    child_here.close().wait().unwrap();
     drop(top_here); // its process ends
-    in_flight.reconcile_now(Usage::of(0, 600)).unwrap();
+    in_flight.reconcile(Usage::of(0, 600)).wait().unwrap();
     drop(child);
 
     // The one who closed it is gone, and the other was never told: the dollar of the call stayed held.
@@ -500,13 +513,13 @@ fn a_part_is_given_back_also_where_its_last_call_ends_in_another_process() {
 #[test]
 fn a_part_inside_a_part_is_replaced_in_one_look_once_its_last_call_has_ended() {
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("10.00")).open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").usd(usd("10.00")).open(&house.enforcer).wait().unwrap();
     let outer = carved(&top, "outer", "4.00");
     let inner = carved(&outer, "inner", "2.00");
-    let in_flight = inner.reserve_now(&call("milli", 1_000)).unwrap().or_refusal().unwrap().send();
-    outer.close_now().unwrap();
-    inner.close_now().unwrap();
-    in_flight.reconcile_now(Usage::of(0, 600)).unwrap();
+    let in_flight = inner.reserve(&call("milli", 1_000)).wait().unwrap().or_refusal().unwrap().send();
+    outer.close().wait().unwrap();
+    inner.close().wait().unwrap();
+    in_flight.reconcile(Usage::of(0, 600)).wait().unwrap();
 
     assert_eq!(money(&top), pair("0.60", "0.00"));
     assert_eq!(house.ledger.open_holds(), 0);
@@ -524,7 +537,7 @@ fn in_a_random_family_the_books_are_the_sum_of_what_calls_used_on_every_level() 
     let mut dice = Dice::new("runs: family");
     for round in 0..30 {
         let house = House::of([]);
-        let top = RunGuard::builder("top").usd(Usd::dollars(20)).open_now(&house.enforcer).unwrap();
+        let top = RunGuard::builder("top").usd(Usd::dollars(20)).open(&house.enforcer).wait().unwrap();
         let mut family = vec![Member { guard: Some(top), parent: None, used: 0 }];
         let mut in_flight = Vec::new();
         for _ in 0..120 {
@@ -540,34 +553,34 @@ fn in_a_random_family_the_books_are_the_sum_of_what_calls_used_on_every_level() 
                         _ => builder.carve(RunPart::Percent(u32::try_from(dice.below(60) + 1).unwrap())),
                     };
                     // A share of nothing is no part; a run that is over begins none.
-                    if let Ok(Ok(child)) = builder.open_now().map(ChildAdmission::or_refusal) {
+                    if let Ok(Ok(child)) = builder.open().wait().map(ChildAdmission::or_refusal) {
                         family.push(Member { guard: Some(child), parent: Some(at), used: 0 });
                     }
                 }
-                2 if at > 0 => drop(family[at].guard.take().unwrap().close_now().unwrap()),
+                2 if at > 0 => drop(family[at].guard.take().unwrap().close().wait().unwrap()),
                 3 => house.clock.advance(Duration::from_millis(dice.below(1_000))),
                 4 | 5 if !in_flight.is_empty() => {
                     let place = usize::try_from(dice.below(in_flight.len() as u64)).unwrap();
                     let (owner, call): (usize, token_budget::InFlight) = in_flight.swap_remove(place);
                     let used = dice.below(120);
-                    let receipt = call.reconcile_now(Usage::of(0, used)).unwrap();
+                    let receipt = call.reconcile(Usage::of(0, used)).wait().unwrap();
                     family[owner].used += receipt.cost().nanos();
                 }
-                6 => drop(guard.reserve_now(&call("milli", dice.below(100))).unwrap()),
+                6 => drop(guard.reserve(&call("milli", dice.below(100))).wait().unwrap()),
                 _ => {
                     let asked = call("milli", 1 + dice.below(100));
-                    if let Ok(reservation) = guard.reserve_now(&asked).unwrap().or_refusal() {
+                    if let Ok(reservation) = guard.reserve(&asked).wait().unwrap().or_refusal() {
                         in_flight.push((at, reservation.send()));
                     }
                 }
             }
         }
         for (owner, call) in in_flight {
-            family[owner].used += call.reconcile_now(Usage::of(0, 50)).unwrap().cost().nanos();
+            family[owner].used += call.reconcile(Usage::of(0, 50)).wait().unwrap().cost().nanos();
         }
         // Those below are closed before those above.
         for member in family.iter_mut().skip(1).rev() {
-            member.guard.take().into_iter().for_each(|guard| drop(guard.close_now().unwrap()));
+            member.guard.take().into_iter().for_each(|guard| drop(guard.close().wait().unwrap()));
         }
         check_family(&house, &family, round);
     }
@@ -588,8 +601,8 @@ fn check_family(house: &House, family: &[Member], round: u32) {
     let mut names = vec!["top".to_owned()];
     for (at, member) in family.iter().enumerate().skip(1) {
         names.push(format!("{}/c{at}", names[member.parent.unwrap()]));
-        let again = RunGuard::builder(names[at].clone()).open_now(&house.enforcer).unwrap();
-        let figures = again.report_now().unwrap();
+        let again = RunGuard::builder(names[at].clone()).open(&house.enforcer).wait().unwrap();
+        let figures = again.report().wait().unwrap();
         assert_eq!(figures.spent_usd.nanos(), below[at], "round {round}, {}", names[at]);
         assert_eq!(figures.direct.usd.nanos(), member.used, "round {round}, {}", names[at]);
         assert_eq!(figures.reserved_usd, Usd::ZERO, "round {round}, {}", names[at]);
@@ -600,9 +613,9 @@ fn check_family(house: &House, family: &[Member], round: u32) {
 fn a_parent_that_waits_for_a_childs_part_hears_that_and_not_of_calls_in_flight() {
     // It was told to ask again soon, and would have asked until the child was closed.
     let house = House::of([]);
-    let top = RunGuard::builder("top").usd(usd("1.00")).open_now(&house.enforcer).unwrap();
+    let top = RunGuard::builder("top").usd(usd("1.00")).open(&house.enforcer).wait().unwrap();
     let child = carved(&top, "child", "0.60");
-    let refused = top.reserve_now(&call("milli", 500)).unwrap().or_refusal().unwrap_err();
+    let refused = top.reserve(&call("milli", 500)).wait().unwrap().or_refusal().unwrap_err();
     let held = RefusalKind::HeldForChild { child: Scope::run("top/child").unwrap() };
     assert_eq!(refused.refusals()[0].kind, held);
     assert_eq!(refused.retry_at(), None, "nobody knows when a run is closed");
@@ -617,10 +630,10 @@ fn a_parent_that_waits_for_a_childs_part_hears_that_and_not_of_calls_in_flight()
     assert_eq!(advice.unwrap().refusals()[0].kind, held);
 
     // What is in flight may end at any moment, and would suffice.
-    let open = top.reserve_now(&call("milli", 300)).unwrap().or_refusal().unwrap().send();
-    let refused = top.reserve_now(&call("milli", 200)).unwrap().or_refusal().unwrap_err();
+    let open = top.reserve(&call("milli", 300)).wait().unwrap().or_refusal().unwrap().send();
+    let refused = top.reserve(&call("milli", 200)).wait().unwrap().or_refusal().unwrap_err();
     assert!(is_in_flight(&refused.refusals()[0]), "{refused}");
-    drop(open.reconcile_now(Usage::of(0, 0)).unwrap());
-    child.close_now().unwrap();
-    assert!(top.reserve_now(&call("milli", 500)).unwrap().is_admitted());
+    drop(open.reconcile(Usage::of(0, 0)).wait().unwrap());
+    child.close().wait().unwrap();
+    assert!(top.reserve(&call("milli", 500)).wait().unwrap().is_admitted());
 }

@@ -11,9 +11,9 @@ use token_budget::{Enforcer, Event, RunGuard, Scope, Usage, Usd};
 use crate::support::{FarLedger, House, block_on, call, prices, usd};
 
 fn spend(run: &RunGuard, tokens: u64) -> bool {
-    match run.reserve_now(&call("milli", tokens)).unwrap().or_refusal() {
+    match run.reserve(&call("milli", tokens)).wait().unwrap().or_refusal() {
         Ok(reservation) => {
-            let _ = reservation.send().reconcile_now(Usage::of(0, tokens)).unwrap();
+            let _ = reservation.send().reconcile(Usage::of(0, tokens)).wait().unwrap();
             true
         }
         Err(_) => false,
@@ -32,7 +32,7 @@ fn open(house: &House, state: Option<RunState>) -> RunGuard {
         Some(state) => builder.resume(state),
         None => builder,
     };
-    builder.open_now(&house.enforcer).unwrap()
+    builder.open(&house.enforcer).wait().unwrap()
 }
 
 /// An enforcer that waits for the same ledger.
@@ -51,19 +51,19 @@ fn everything_of_a_run_goes_on_when_its_id_is_opened_again() {
     let house = House::of([]);
     let first = open(&house, None);
     assert!(spend(&first, 400));
-    first.tools_now(["search", "search"]).unwrap().or_refusal().unwrap().start();
-    first.grant_now(usd("0.10"), Attribution::new("ada", "more")).unwrap();
-    drop(first.child("c").open_now().unwrap().or_refusal().unwrap());
+    first.tools(["search", "search"]).wait().unwrap().or_refusal().unwrap().start();
+    first.grant(usd("0.10"), Attribution::new("ada", "more")).wait().unwrap();
+    drop(first.child("c").open().wait().unwrap().or_refusal().unwrap());
     house.clock.advance(Duration::from_secs(20));
     drop(first);
     house.clock.advance(Duration::from_secs(3_600));
 
     let second = open(&house, None);
-    let report = second.report_now().unwrap();
+    let report = second.report().wait().unwrap();
     assert_eq!((report.spent_usd, report.granted_usd, report.iterations), (usd("0.40"), usd("0.10"), 1));
     assert_eq!((report.tools["search"], report.children), (2, 1));
     assert_eq!(report.open_for, Duration::from_secs(20));
-    assert_eq!(second.tools_now(["search", "search"]).unwrap().or_refusal().unwrap_err().fits, ["search"]);
+    assert_eq!(second.tools(["search", "search"]).wait().unwrap().or_refusal().unwrap_err().fits, ["search"]);
     assert!(!spend(&second, 701) && spend(&second, 700));
 }
 
@@ -72,19 +72,19 @@ fn a_saved_state_is_put_on_a_ledger_that_does_not_know_the_run() {
     let before = House::of([]);
     let run = open(&before, None);
     assert!(spend(&run, 300));
-    run.tools_now(["search", "fetch"]).unwrap().or_refusal().unwrap().start();
-    run.grant_now(usd("0.25"), Attribution::new("ada", "more")).unwrap();
+    run.tools(["search", "fetch"]).wait().unwrap().or_refusal().unwrap().start();
+    run.grant(usd("0.25"), Attribution::new("ada", "more")).wait().unwrap();
     run.attach("task", 7);
-    let in_flight = run.reserve_now(&call("milli", 200)).unwrap().or_refusal().unwrap().send();
+    let in_flight = run.reserve(&call("milli", 200)).wait().unwrap().or_refusal().unwrap().send();
     before.clock.advance(Duration::from_secs(15));
-    let state = run.save_now().unwrap();
+    let state = run.save().wait().unwrap();
     assert_eq!(state.run(), "r");
 
     let after = House::of([]);
     let run = open(&after, Some(through_text(&state)));
 
     assert!(run.was_restored());
-    let report = run.report_now().unwrap();
+    let report = run.report().wait().unwrap();
     // The call in flight is taken for one that cost what it held.
     assert_eq!((report.spent_usd, report.reserved_usd, report.iterations), (usd("0.50"), Usd::ZERO, 2));
     assert_eq!((report.granted_usd, report.tools["search"], report.tools["fetch"]), (usd("0.25"), 1, 1));
@@ -100,17 +100,17 @@ fn a_state_is_passed_over_where_the_ledger_knows_the_run() {
     let house = House::of([]);
     let run = open(&house, None);
     assert!(spend(&run, 300));
-    let state = run.save_now().unwrap();
+    let state = run.save().wait().unwrap();
     drop(run);
 
     let same = open(&house, Some(state.clone()));
     assert!(!same.was_restored());
-    assert_eq!(same.report_now().unwrap().spent_usd, usd("0.30"));
+    assert_eq!(same.report().wait().unwrap().spent_usd, usd("0.30"));
 
     // It may know nothing but that it was stopped.
     let stopped = House::of([]);
     let scope = Scope::run("r").unwrap();
-    stopped.enforcer.freeze_now(None, &scope, Attribution::new("ops", "no")).unwrap();
+    stopped.enforcer.freeze(None, &scope, Attribution::new("ops", "no")).wait().unwrap();
     assert!(!open(&stopped, Some(state.clone())).was_restored());
 
     // Restored twice at once, it counts once.
@@ -121,7 +121,7 @@ fn a_state_is_passed_over_where_the_ledger_knows_the_run() {
         threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
     });
     assert_eq!(restored, 1);
-    assert_eq!(open(&after, None).report_now().unwrap().spent_usd, usd("0.30"));
+    assert_eq!(open(&after, None).report().wait().unwrap().spent_usd, usd("0.30"));
 }
 
 #[test]
@@ -131,12 +131,12 @@ fn a_stop_and_the_levels_that_fired_are_restored() {
     assert!(spend(&run, 1_000));
     let reached = |event: &Event| matches!(event, Event::Reached { .. });
     assert_eq!(before.ears.count(reached), 1);
-    run.stop_now(Attribution::new("grace", "it loops")).unwrap();
-    let state = run.save_now().unwrap();
+    run.stop(Attribution::new("grace", "it loops")).wait().unwrap();
+    let state = run.save().wait().unwrap();
 
     let after = House::of([]);
     let run = open(&after, Some(state));
-    assert_eq!(run.report_now().unwrap().over.as_deref(), Some("stopped by grace: it loops"));
+    assert_eq!(run.report().wait().unwrap().over.as_deref(), Some("stopped by grace: it loops"));
     assert!(!spend(&run, 0));
     assert_eq!(after.ears.count(reached), 0, "it was told before");
 }
@@ -146,8 +146,8 @@ fn restoring_may_break_off_at_any_point_and_the_next_attempt_restores_figures_an
     let before = House::of([]);
     let run = open(&before, None);
     assert!(spend(&run, 100));
-    run.stop_now(Attribution::new("ada", "it loops")).unwrap();
-    let state = run.save_now().unwrap();
+    run.stop(Attribution::new("ada", "it loops")).wait().unwrap();
+    let state = run.save().wait().unwrap();
     let mut broken_off = 0;
     for polls in 0..60 {
         let after = House::of([]);
@@ -174,7 +174,7 @@ fn of_two_who_restore_at_once_one_does_though_both_found_the_books_empty() {
     let before = House::of([]);
     let run = open(&before, None);
     assert!(spend(&run, 300));
-    let state = run.save_now().unwrap();
+    let state = run.save().wait().unwrap();
     let after = House::of([]);
     let enforcers = [far(&after), far(&after)];
     let mut opening: Vec<_> =
@@ -195,8 +195,8 @@ fn of_two_who_restore_at_once_one_does_though_both_found_the_books_empty() {
 
     let restored = guards.iter().flatten().filter(|guard| guard.was_restored()).count();
     assert_eq!(restored, 1);
-    let run = limited().open_now(&after.enforcer).unwrap();
-    let report = run.report_now().unwrap();
+    let run = limited().open(&after.enforcer).wait().unwrap();
+    let report = run.report().wait().unwrap();
     assert_eq!((report.spent_usd, report.iterations), (usd("0.30"), 1));
 }
 
@@ -204,21 +204,21 @@ fn of_two_who_restore_at_once_one_does_though_both_found_the_books_empty() {
 fn a_part_is_saved_by_the_run_that_has_it_and_given_again() {
     let before = House::of([]);
     let top = open(&before, None);
-    let child = top.child("c").carve(RunPart::Usd(usd("0.60"))).open_now().unwrap().or_refusal().unwrap();
+    let child = top.child("c").carve(RunPart::Usd(usd("0.60"))).open().wait().unwrap().or_refusal().unwrap();
     assert!(spend(&top, 100) && spend(&child, 200));
-    let (of_top, of_child) = (top.save_now().unwrap(), child.save_now().unwrap());
+    let (of_top, of_child) = (top.save().wait().unwrap(), child.save().wait().unwrap());
 
     let after = House::of([]);
     let top = open(&after, Some(of_top));
-    assert_eq!(top.report_now().unwrap().spent_usd, usd("0.10"));
+    assert_eq!(top.report().wait().unwrap().spent_usd, usd("0.10"));
     let child = top.child("c").carve(RunPart::Usd(usd("0.60"))).resume(of_child);
-    let child = child.open_now().unwrap().or_refusal().unwrap();
+    let child = child.open().wait().unwrap().or_refusal().unwrap();
     assert!(child.was_restored());
-    assert_eq!(top.report_now().unwrap().children, 1, "it was counted before");
-    assert_eq!(top.report_now().unwrap().reserved_usd, usd("0.60"));
+    assert_eq!(top.report().wait().unwrap().children, 1, "it was counted before");
+    assert_eq!(top.report().wait().unwrap().reserved_usd, usd("0.60"));
     assert!(!spend(&child, 401) && spend(&child, 400));
-    child.close_now().unwrap();
-    let report = top.report_now().unwrap();
+    child.close().wait().unwrap();
+    let report = top.report().wait().unwrap();
     assert_eq!(
         (report.spent_usd, report.direct.usd, report.reserved_usd),
         (usd("0.70"), usd("0.10"), Usd::ZERO)
@@ -228,13 +228,13 @@ fn a_part_is_saved_by_the_run_that_has_it_and_given_again() {
 #[test]
 fn a_state_that_is_not_this_runs_is_refused_whole() {
     let house = House::of([]);
-    let state = open(&house, None).save_now().unwrap();
+    let state = open(&house, None).save().wait().unwrap();
     let after = House::of([]);
-    let other = RunGuard::builder("other").iterations(1).resume(state.clone()).open_now(&after.enforcer);
+    let other = RunGuard::builder("other").iterations(1).resume(state.clone()).open(&after.enforcer).wait();
     assert!(other.unwrap_err().to_string().contains("of another run"));
     let text = serde_json::to_string(&state).unwrap();
     let later: RunState = serde_json::from_str(&text.replace("\"version\":1", "\"version\":2")).unwrap();
-    assert!(RunGuard::builder("r").resume(later).open_now(&after.enforcer).is_err());
+    assert!(RunGuard::builder("r").resume(later).open(&after.enforcer).wait().is_err());
     assert!(
         serde_json::from_str::<RunState>(&text.replace("\"version\"", "\"more\":1,\"version\"")).is_err()
     );

@@ -12,17 +12,17 @@ use token_budget::{Budget, Call, Enforcer, RunGuard, Scope, Window};
 use crate::support::{FarLedger, House, block_on, prices};
 
 fn admit(run: &RunGuard, batch: &[&'static str]) -> ToolReservation {
-    run.tools_now(batch.iter().copied()).unwrap().or_refusal().unwrap()
+    run.tools(batch.iter().copied()).wait().unwrap().or_refusal().unwrap()
 }
 
 fn refuse(run: &RunGuard, batch: &[&'static str]) -> Box<ToolRefusal> {
-    run.tools_now(batch.iter().copied()).unwrap().or_refusal().unwrap_err()
+    run.tools(batch.iter().copied()).wait().unwrap().or_refusal().unwrap_err()
 }
 
 #[test]
 fn a_batch_may_land_on_each_limit_and_not_pass_it() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").tool("search", 2).tool_calls(3).open_now(&house.enforcer).unwrap();
+    let run = RunGuard::builder("r").tool("search", 2).tool_calls(3).open(&house.enforcer).wait().unwrap();
 
     admit(&run, &["search", "search"]).start();
     let refused = refuse(&run, &["fetch", "search"]);
@@ -40,7 +40,7 @@ fn a_batch_may_land_on_each_limit_and_not_pass_it() {
         "block tools; budget run/r lifetime: 3 of 3 tool calls used, call needs 1; \
          the run may make no more of them"
     );
-    let report = run.report_now().unwrap();
+    let report = run.report().wait().unwrap();
     assert_eq!((report.subtree.tool_calls, report.tools["search"], report.tools["fetch"]), (3, 2, 1));
     assert_eq!(report.over, None, "a run without tools may still speak");
 }
@@ -49,23 +49,23 @@ fn a_batch_may_land_on_each_limit_and_not_pass_it() {
 fn a_batch_that_does_not_fit_as_a_whole_takes_nothing_and_says_what_fits_in_order() {
     let house = House::of([]);
     let run = RunGuard::builder("r").tool("search", 2).tool("fetch", 1).tool_calls(4);
-    let run = run.open_now(&house.enforcer).unwrap();
+    let run = run.open(&house.enforcer).wait().unwrap();
 
     let refused = refuse(&run, &["search", "fetch", "search", "fetch", "search", "plan", "plan"]);
 
     // Two searches, one fetch; then the total of four leaves room for one plan.
     assert_eq!(refused.fits, ["search", "fetch", "search", "plan"]);
-    assert_eq!(run.report_now().unwrap().subtree.tool_calls, 0);
-    let taken = run.tools_now(refused.fits.clone()).unwrap().or_refusal().unwrap();
+    assert_eq!(run.report().wait().unwrap().subtree.tool_calls, 0);
+    let taken = run.tools(refused.fits.clone()).wait().unwrap().or_refusal().unwrap();
     assert_eq!(taken.batch(), refused.fits);
     taken.start();
-    assert_eq!(run.report_now().unwrap().subtree.tool_calls, 4);
+    assert_eq!(run.report().wait().unwrap().subtree.tool_calls, 4);
 }
 
 #[test]
 fn calls_that_were_never_started_are_given_back_and_started_ones_stand() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").tool_calls(1).open_now(&house.enforcer).unwrap();
+    let run = RunGuard::builder("r").tool_calls(1).open(&house.enforcer).wait().unwrap();
 
     let held = admit(&run, &["search"]);
     drop(refuse(&run, &["search"]));
@@ -76,14 +76,14 @@ fn calls_that_were_never_started_are_given_back_and_started_ones_stand() {
     held.start();
 
     drop(refuse(&run, &["search"]));
-    assert_eq!(run.report_now().unwrap().tools["search"], 1);
+    assert_eq!(run.report().wait().unwrap().tools["search"], 1);
     assert_eq!(house.ledger.open_holds(), 0);
 }
 
 #[test]
 fn calls_that_wait_for_a_person_keep_their_room_however_long_it_takes() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").tool("pay", 1).open_now(&house.enforcer).unwrap();
+    let run = RunGuard::builder("r").tool("pay", 1).open(&house.enforcer).wait().unwrap();
 
     // The hold ended by its age, a second payment was let in, and both were started.
     let waiting = admit(&run, &["pay"]);
@@ -95,7 +95,7 @@ fn calls_that_wait_for_a_person_keep_their_room_however_long_it_takes() {
     waiting.start();
 
     drop(refuse(&run, &["pay"]));
-    assert_eq!(run.report_now().unwrap().tools["pay"], 1);
+    assert_eq!(run.report().wait().unwrap().tools["pay"], 1);
     assert_eq!(house.ledger.open_holds(), 0);
 }
 
@@ -142,17 +142,17 @@ fn a_batch_that_is_cancelled_on_its_way_leaves_nothing() {
 fn a_run_above_counts_the_calls_below_also_where_dollars_are_carved() {
     let house = House::of([]);
     let run = RunGuard::builder("r").usd(token_budget::Usd::dollars(1)).tool("search", 2);
-    let run = run.open_now(&house.enforcer).unwrap();
+    let run = run.open(&house.enforcer).wait().unwrap();
     let part = token_budget::run::RunPart::Usd(token_budget::Usd::cents(10));
-    let shared = run.child("shared").open_now().unwrap().or_refusal().unwrap();
-    let carved = run.child("carved").carve(part).open_now().unwrap().or_refusal().unwrap();
+    let shared = run.child("shared").open().wait().unwrap().or_refusal().unwrap();
+    let carved = run.child("carved").carve(part).open().wait().unwrap().or_refusal().unwrap();
 
     admit(&shared, &["search"]).start();
     admit(&carved, &["search"]).start();
     let refused = refuse(&shared, &["search"]);
 
     assert_eq!(refused.decision.refusals()[0].scope, Some(Scope::run("r").unwrap()));
-    let report = run.report_now().unwrap();
+    let report = run.report().wait().unwrap();
     assert_eq!((report.subtree.tool_calls, report.direct.tool_calls), (2, 0));
     assert_eq!(report.tools["search"], 2);
 }
@@ -160,13 +160,14 @@ fn a_run_above_counts_the_calls_below_also_where_dollars_are_carved() {
 #[test]
 fn a_stopped_run_and_a_run_out_of_time_call_no_tools() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").time_limit(Duration::from_secs(60)).open_now(&house.enforcer).unwrap();
+    let run =
+        RunGuard::builder("r").time_limit(Duration::from_secs(60)).open(&house.enforcer).wait().unwrap();
     house.clock.advance(Duration::from_secs(60));
     let late = refuse(&run, &["search"]);
     assert_eq!((late.decision.refusals()[0].unit.clone(), late.fits.len()), (Unit::TimeMs, 0));
 
-    let run = RunGuard::builder("s").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
-    run.stop_now(Attribution::new("grace", "it loops")).unwrap();
+    let run = RunGuard::builder("s").limits(RunLimits::none()).open(&house.enforcer).wait().unwrap();
+    run.stop(Attribution::new("grace", "it loops")).wait().unwrap();
     let stopped = refuse(&run, &["search"]);
     assert!(stopped.to_string().contains("it loops"), "{stopped}");
     assert!(stopped.fits.is_empty());
@@ -179,7 +180,7 @@ fn a_policy_may_count_the_tool_calls_of_an_agent_over_all_its_runs() {
     let open = |id: &str| {
         let builder =
             RunGuard::builder(id).limits(RunLimits::none()).charging(Call::charging().agent("scout"));
-        builder.open_now(&house.enforcer).unwrap()
+        builder.open(&house.enforcer).wait().unwrap()
     };
     let (first, second) = (open("a"), open("b"));
     admit(&first, &["search"]).start();
@@ -192,12 +193,12 @@ fn a_policy_may_count_the_tool_calls_of_an_agent_over_all_its_runs() {
 #[test]
 fn a_name_that_cannot_be_used_is_an_error_and_names_without_end_fill_no_books() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
-    assert!(run.tools_now([""]).is_err() && run.tools_now(["a\nb"]).is_err());
+    let run = RunGuard::builder("r").limits(RunLimits::none()).open(&house.enforcer).wait().unwrap();
+    assert!(run.tools([""]).wait().is_err() && run.tools(["a\nb"]).wait().is_err());
     for number in 0..1_000 {
-        run.tools_now([format!("tool-{number}")]).unwrap().or_refusal().unwrap().start();
+        run.tools([format!("tool-{number}")]).wait().unwrap().or_refusal().unwrap().start();
     }
-    let report = run.report_now().unwrap();
+    let report = run.report().wait().unwrap();
     assert_eq!((report.subtree.tool_calls, report.tools.len()), (1_000, 64));
     assert!(house.ledger.accounts() < 100, "{}", house.ledger.accounts());
 }
@@ -205,13 +206,14 @@ fn a_name_that_cannot_be_used_is_an_error_and_names_without_end_fill_no_books() 
 #[test]
 fn threads_that_ask_at_once_never_pass_a_tools_limit() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").tool("search", 100).tool_calls(150).open_now(&house.enforcer).unwrap();
+    let run =
+        RunGuard::builder("r").tool("search", 100).tool_calls(150).open(&house.enforcer).wait().unwrap();
     let (searches, fetches, refused) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..50 {
-                    match run.tools_now(["search", "fetch"]).unwrap().or_refusal() {
+                    match run.tools(["search", "fetch"]).wait().unwrap().or_refusal() {
                         Ok(held) => {
                             held.start();
                             searches.fetch_add(1, Ordering::SeqCst);
@@ -225,6 +227,6 @@ fn threads_that_ask_at_once_never_pass_a_tools_limit() {
     });
     // 150 calls in all are 75 batches of two, well below a hundred searches.
     assert_eq!((searches.into_inner(), fetches.into_inner(), refused.into_inner()), (75, 75, 325));
-    assert_eq!(run.report_now().unwrap().subtree.tool_calls, 150);
+    assert_eq!(run.report().wait().unwrap().subtree.tool_calls, 150);
     assert_eq!(house.ledger.open_holds(), 0);
 }

@@ -65,8 +65,8 @@ fn books() -> (Enforcer, MemoryLedger, Arc<Logs>) {
     logs.enforcer.set(enforcer.clone()).unwrap();
     for user in 0..1_000 {
         let call = Call::new("gpt-4o").user(format!("{OTHERS}-{user}")).input_tokens(10).output_tokens(10);
-        let held = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
-        held.send().reconcile_now(Usage::of(10, 10)).unwrap();
+        let held = enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap();
+        held.send().reconcile(Usage::of(10, 10)).wait().unwrap();
     }
     (enforcer, ledger, logs)
 }
@@ -100,18 +100,18 @@ fn a_handle_shows_one_line_of_itself_and_never_the_books() {
     see(&Enforcer::builder().policy(Policy::clone(&enforcer.policy())));
     see(&enforcer.prepare(&call()).unwrap());
 
-    let admission = enforcer.reserve_now(&call()).unwrap();
+    let admission = enforcer.reserve(&call()).wait().unwrap();
     see(&admission);
     let reservation = admission.or_refusal().unwrap();
     see(&reservation);
     assert!(format!("{reservation:?}").contains("gpt-4o"), "it shows what it is: {reservation:?}");
     let in_flight = reservation.send();
     see(&in_flight);
-    let receipt = in_flight.reconcile_now(Usage::of(40, 9_000)).unwrap();
+    let receipt = in_flight.reconcile(Usage::of(40, 9_000)).wait().unwrap();
     see(&receipt);
     assert!(*logs.heard.lock().unwrap() > 0, "an overrun is heard");
 
-    let Admission::Refused(decision) = enforcer.reserve_now(&call().choices(99_999)).unwrap() else {
+    let Admission::Refused(decision) = enforcer.reserve(&call().choices(99_999)).wait().unwrap() else {
         panic!()
     };
     see(&decision);
@@ -122,14 +122,14 @@ fn runs_streams_and_clients_show_themselves_alone() {
     let (enforcer, ..) = books();
     let builder = RunGuard::builder("trip").usd(Usd::dollars(1)).tool_calls(3);
     see(&builder);
-    let run = builder.open_now(&enforcer).unwrap();
+    let run = builder.open(&enforcer).wait().unwrap();
     see(&run);
     see(&run.child("part"));
     see(&run.stopped());
-    let tools = run.tools_now(["search"]).unwrap();
+    let tools = run.tools(["search"]).wait().unwrap();
     see(&tools);
-    see(&run.report_now().unwrap().limits);
-    run.stop_now(Attribution::new("ada", "it loops")).unwrap();
+    see(&run.report().wait().unwrap().limits);
+    run.stop(Attribution::new("ada", "it loops")).wait().unwrap();
 
     let mut seen = StreamSeen::default();
     seen.text("my prompt, said back");
@@ -142,7 +142,7 @@ fn runs_streams_and_clients_show_themselves_alone() {
 
     let client = |_: serde_json::Value| async { Ok::<Vec<u8>, std::io::Error>(Vec::new()) };
     see(&BudgetEnforcedClient::new(client, enforcer.clone(), Call::charging().user("ada")));
-    let reservation = enforcer.reserve_now(&call().streaming(5)).unwrap().or_refusal().unwrap();
+    let reservation = enforcer.reserve(&call().streaming(5)).wait().unwrap().or_refusal().unwrap();
     let empty = empty::<Result<String, std::io::Error>>();
     let reader = |_: &String, _: &mut StreamSeen| {};
     see(&MeteredStream::new(reservation.send(), empty, reader, StreamOptions::default()));

@@ -98,7 +98,7 @@ fn a_typed_client_tells_choices_apart() {
     let (texts, count) = texts();
     for (told, expected) in [(true, count), (false, count / 4)] {
         let call = Call::new(MODEL).team("search").input_tokens(9).output_tokens(4_000).choices(3);
-        let in_flight = enforcer().reserve_now(&call).unwrap().or_refusal().unwrap().send();
+        let in_flight = enforcer().reserve(&call).wait().unwrap().or_refusal().unwrap().send();
         let items: Vec<(u32, String)> = (0..).zip(texts.iter().cloned()).collect();
         let reader = move |(choice, text): &(u32, String), seen: &mut StreamSeen| {
             if told {

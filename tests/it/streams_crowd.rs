@@ -206,7 +206,8 @@ fn whole_calls_that_keep_coming_take_the_room_that_is_left_and_a_stream_never_wa
         let (call, options) = (call("milli", 100), slice(20));
         let whole = crate::support::call("milli", 50);
         let mut stream = Polled::begin(&house, &call, &options, 10);
-        let mut running = house.enforcer.reserve_now(&whole).expect("a ledger").or_refusal().expect("room");
+        let mut running =
+            house.enforcer.reserve(&whole).wait().expect("a ledger").or_refusal().expect("room");
         let mut admitted = 1;
         let cut = loop {
             let (is_over, was_cut) = stream.poll().expect("the oldest never waits");
@@ -215,7 +216,7 @@ fn whole_calls_that_keep_coming_take_the_room_that_is_left_and_a_stream_never_wa
             }
             // The one before ends unbilled, and the next is there at once.
             drop(running);
-            running = house.enforcer.reserve_now(&whole).expect("a ledger").or_refusal().expect("room");
+            running = house.enforcer.reserve(&whole).wait().expect("a ledger").or_refusal().expect("room");
             admitted += 1;
             let (spent, reserved) = house.dollars(&call);
             assert!(spent.checked_add(reserved).expect("small") <= usd(limit), "{spent} and {reserved}");
@@ -244,7 +245,7 @@ fn however_streams_are_polled_and_dropped_none_waits_for_ever_and_the_oldest_are
         let mut streams = Vec::new();
         for _ in 0..count {
             let wanted = call.clone().streaming(options.slice());
-            if house.enforcer.reserve_now(&wanted).expect("a ledger").is_admitted() {
+            if house.enforcer.reserve(&wanted).wait().expect("a ledger").is_admitted() {
                 let items = usize::try_from(1 + dice.below(10)).expect("small");
                 streams.push(Polled::begin(&house, &call, &options, items));
             }

@@ -19,7 +19,7 @@ fn charged(builder: EnforcerBuilder, text: &str, signs: usize) -> u64 {
     let budget = Budget::usd("day", Scope::team("search").unwrap(), Usd::dollars(1_000), Window::day());
     let enforcer = builder.policy(Policy::new([budget]).unwrap()).build();
     let call = Call::new(MODEL).team("search").input_tokens(9).output_tokens(16_000);
-    let in_flight = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap().send();
+    let in_flight = enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap().send();
     let all: Vec<char> = text.chars().collect();
     let pieces: Vec<String> = all.chunks(signs).map(|piece| piece.iter().collect()).collect();
     let count = pieces.len();

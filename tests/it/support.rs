@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::call::ServiceTier;
 use token_budget::enforcer::EnforcerBuilder;
 use token_budget::ledger::{
-    Account, Balance, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, PendingEvent, Reconcile,
+    Account, Answer, Balance, Capabilities, Entry, Frozen, MarkScope, OnExpiry, PendingEvent, Reconcile,
     Record, Release, Reply, Reserve, Resize, Tenant,
 };
 use token_budget::pricing::{PriceRow, Rates, Reasoning};
@@ -160,18 +159,18 @@ impl House {
 
     /// The reservation; panics with the refusal where there is none.
     pub(crate) fn admit(&self, call: &Call) -> Reservation {
-        self.enforcer.reserve_now(call).expect("a ledger").or_refusal().expect("room")
+        self.enforcer.reserve(call).wait().expect("a ledger").or_refusal().expect("room")
     }
 
     /// The refusal; panics where the call is admitted.
     pub(crate) fn refuse(&self, call: &Call) -> Box<Decision> {
-        self.enforcer.reserve_now(call).expect("a ledger").or_refusal().expect_err("a refusal")
+        self.enforcer.reserve(call).wait().expect("a ledger").or_refusal().expect_err("a refusal")
     }
 
     /// Books usage whatever room there is: nothing is asked for, and a reconcile never refuses.
     pub(crate) fn spend(&self, call: &Call, output: u64) -> Receipt {
         let asks_nothing = call.clone().input_tokens(0).output_tokens(0);
-        self.admit(&asks_nothing).send().reconcile_now(Usage::of(0, output)).expect("a receipt")
+        self.admit(&asks_nothing).send().reconcile(Usage::of(0, output)).wait().expect("a receipt")
     }
 
     /// Spent and reserved of every budget that binds the call, in its order.
@@ -236,19 +235,29 @@ impl FarLedger {
         self.commands.load(Ordering::SeqCst)
     }
 
-    async fn way<T>(&self, work: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
-        let lost = || Err(Error::new(ErrorKind::LedgerUnavailable, "the store is away"));
-        self.commands.fetch_add(1, Ordering::SeqCst);
-        tokio::task::yield_now().await;
-        if self.is(Link::Away) {
-            return lost();
-        }
-        if self.is(Link::Damaged) {
-            return Err(Error::new(ErrorKind::Damaged, "a row of the books is not what was written"));
-        }
-        let answer = work.await;
-        tokio::task::yield_now().await;
-        if self.is(Link::Deaf) { lost() } else { answer }
+    /// Lets a command go its way once somebody waits for it.
+    fn way<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&MemoryLedger) -> Answer<'static, T> + Send + 'static,
+    ) -> Answer<'static, T> {
+        let far = self.clone();
+        Answer::begun(async move {
+            let lost = || Err(Error::new(ErrorKind::LedgerUnavailable, "the store is away"));
+            far.commands.fetch_add(1, Ordering::SeqCst);
+            // Two turns pass before anybody polls it: when the answer is made, and when it is handed on.
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+            if far.is(Link::Away) {
+                return lost();
+            }
+            if far.is(Link::Damaged) {
+                return Err(Error::new(ErrorKind::Damaged, "a row of the books is not what was written"));
+            }
+            let answer = work(&far.inner).await;
+            tokio::task::yield_now().await;
+            if far.is(Link::Deaf) { lost() } else { answer }
+        })
     }
 
     fn is(&self, link: Link) -> bool {
@@ -256,63 +265,112 @@ impl FarLedger {
     }
 }
 
-#[async_trait]
 impl BudgetLedger for FarLedger {
-    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.way(BudgetLedger::reserve(&self.inner, command)).await
+    fn now(&self) -> Option<Timestamp> {
+        None
     }
 
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.way(BudgetLedger::reconcile(&self.inner, command)).await
+    // A command borrows, and an answer to come does not: what is needed later is copied.
+    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
+        let Reserve { id, expires_at, .. } = command;
+        let (claim, amounts, note) = (command.claim.clone(), command.amounts.to_vec(), command.note.clone());
+        let (holds, charge) = match command.on_expiry {
+            OnExpiry::Nothing => (false, None),
+            OnExpiry::Hold => (true, None),
+            OnExpiry::Amounts(amounts) => (false, Some(amounts.to_vec())),
+        };
+        self.way(move |inner| {
+            let on_expiry = match &charge {
+                Some(amounts) => OnExpiry::Amounts(amounts),
+                None if holds => OnExpiry::Hold,
+                None => OnExpiry::Nothing,
+            };
+            let (claim, amounts, note) = (&claim, &amounts[..], &note);
+            inner.reserve(Reserve { id, claim, amounts, expires_at, on_expiry, note, now: None })
+        })
     }
 
-    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
-        self.way(BudgetLedger::release(&self.inner, command)).await
+    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
+        let Reconcile { id, certainty, .. } = command;
+        let (claim, amounts, note) = (command.claim.clone(), command.amounts.to_vec(), command.note.clone());
+        self.way(move |inner| {
+            let (claim, amounts, note) = (&claim, &amounts[..], &note);
+            inner.reconcile(Reconcile { id, claim, amounts, certainty, note, now: None })
+        })
     }
 
-    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
-        self.way(BudgetLedger::resize(&self.inner, command)).await
+    fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
+        let (id, tenant, note) = (command.id, command.tenant.clone(), command.note.clone());
+        let attribution = command.attribution.cloned();
+        self.way(move |inner| {
+            let (tenant, attribution, note) = (&tenant, attribution.as_ref(), &note);
+            inner.release(Release { id, tenant, attribution, note, now: None })
+        })
     }
 
-    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
+    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
+        let Resize { id, expires_at, .. } = command;
+        let (claim, amounts) = (command.claim.clone(), command.amounts.to_vec());
+        self.way(move |inner| {
+            inner.resize(Resize { id, claim: &claim, amounts: &amounts, expires_at, now: None })
+        })
+    }
+
+    fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
         let lost = || Err(Error::new(ErrorKind::LedgerUnavailable, "the posting is lost"));
         if self.is(Link::LosesPostings) {
-            return lost();
+            return Answer::Now(lost());
         }
-        let answer = self.way(BudgetLedger::record(&self.inner, command)).await;
-        if self.is(Link::DeafToPostings) { lost() } else { answer }
+        let Record { id, corrects, .. } = command;
+        let (claim, amounts, note) = (command.claim.clone(), command.amounts.to_vec(), command.note.clone());
+        let attribution = command.attribution.clone();
+        let answer = self.way(move |inner| {
+            let (claim, amounts, attribution, note) = (&claim, &amounts[..], &attribution, &note);
+            inner.record(Record { id, claim, amounts, corrects, attribution, note, now: None })
+        });
+        let far = self.clone();
+        Answer::begun(async move {
+            let answer = answer.await;
+            if far.is(Link::DeafToPostings) { lost() } else { answer }
+        })
     }
 
-    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
-        self.way(BudgetLedger::mark(&self.inner, command)).await
+    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply> {
+        let action = command.action;
+        let (tenant, scope) = (command.tenant.clone(), command.scope.clone());
+        let attribution = command.attribution.clone();
+        self.way(move |inner| {
+            let (tenant, scope, attribution) = (&tenant, &scope, &attribution);
+            inner.mark(MarkScope { tenant, scope, action, attribution, now: None })
+        })
     }
 
-    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        self.way(BudgetLedger::marks(&self.inner, tenant, scopes)).await
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+        let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
+        self.way(move |inner| inner.marks(&tenant, &scopes))
     }
 
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
-        self.way(BudgetLedger::balances(&self.inner, lines)).await
+    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
+        let lines = lines.to_vec();
+        self.way(move |inner| inner.balances(&lines))
     }
 
-    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.way(self.inner.entries(tenant, from, limit)).await
+    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
+        let tenant = tenant.clone();
+        self.way(move |inner| inner.entries(&tenant, from, limit))
     }
 
-    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
-        self.way(self.inner.pending_events(limit)).await
+    fn pending_events(&self, limit: usize) -> Answer<'static, Vec<PendingEvent>> {
+        self.way(move |inner| inner.pending_events(limit))
     }
 
-    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
-        self.way(self.inner.delivered(events)).await
+    fn delivered(&self, events: &[PendingEvent]) -> Answer<'static, ()> {
+        let events = events.to_vec();
+        self.way(move |inner| inner.delivered(&events))
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
-        None
+        Capabilities { ends_at_once: false, ..self.inner.capabilities() }
     }
 }
 

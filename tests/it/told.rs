@@ -31,9 +31,9 @@ fn a_level_that_an_expiry_reaches_while_its_scope_is_frozen_is_told_with_the_nex
     let attribution = || Attribution::new("ada", "too much");
 
     // The hold is due: nine dollars are charged on the way.
-    house.enforcer.freeze_now(None, &team(), attribution()).unwrap();
+    house.enforcer.freeze(None, &team(), attribution()).wait().unwrap();
     assert_eq!(house.ears.count(|event| matches!(event, Event::Expired { .. })), 1);
-    house.enforcer.reopen_now(None, &team(), attribution()).unwrap();
+    house.enforcer.reopen(None, &team(), attribution()).wait().unwrap();
     drop(house.admit(&call("milli", 1)));
     drop(house.admit(&call("milli", 1)));
 

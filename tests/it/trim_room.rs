@@ -183,7 +183,7 @@ fn what_only_observes_trims_nothing() {
 fn a_frozen_scope_refuses_a_shorter_prompt_as_well() {
     let house = house("0.015");
     let by = token_budget::ledger::Attribution::new("ann", "spends too much");
-    house.enforcer.freeze_now(None, &team(), by).expect("a mark");
+    house.enforcer.freeze(None, &team(), by).wait().expect("a mark");
     let refusal = said(rule(&gate(&house).trim_to_room(Trim::OldestFirst), CHAT, &body(10)));
     assert!(!refusal["error"]["message"].as_str().expect("a message").contains("trimmed"));
 }
@@ -283,7 +283,7 @@ fn the_limits_of_a_run_are_room_as_well() {
     let posted = Posted::default();
     let client = client(&house, &posted);
     let client = client.trim_to_room(Trim::Middle);
-    let run = RunGuard::builder("run-1").usd(usd("0.015")).open_now(&house.enforcer).expect("a run");
+    let run = RunGuard::builder("run-1").usd(usd("0.015")).open(&house.enforcer).wait().expect("a run");
     let answer = block_on(client.call_in(&run, conversation(10))).expect("an answer");
     // The first turn and the last stay, and the system's words: four messages, for which there is room.
     assert_eq!(answer.receipt.expect("a receipt").trimmed().map(|trimmed| trimmed.turns), Some(3));
@@ -307,7 +307,7 @@ fn an_agents_only_turn_is_trimmed_to_what_its_run_has_left() {
     let house = house("1");
     let posted = Posted::default();
     let client = client(&house, &posted).trim_to_room(Trim::Tools);
-    let run = RunGuard::builder("run-1").usd(usd("0.02")).open_now(&house.enforcer).expect("a run");
+    let run = RunGuard::builder("run-1").usd(usd("0.02")).open(&house.enforcer).wait().expect("a run");
     let answer = block_on(client.call_in(&run, request)).expect("an answer");
     // Ten fit, and rounds go whole: nine are sent.
     let receipt = answer.receipt.expect("a receipt");

@@ -73,14 +73,14 @@ fn a_scope_with_a_budget_for_another_model_provider_or_tag_is_bound() {
 fn an_enforcer_without_a_policy_refuses_and_says_what_to_give_it() {
     let enforcer = Enforcer::builder().build();
     let call = Call::new("gpt-4o").team("search").input_tokens(10).output_tokens(10);
-    let refused = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap_err().to_string();
+    let refused = enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap_err().to_string();
     assert!(refused.contains("give the enforcer a policy with budgets"), "{refused}");
     assert!(refused.contains(".unbound(Unbound::Allow) on the builder"), "{refused}");
     let open = Enforcer::builder().unbound(Unbound::Allow).build();
-    assert!(open.reserve_now(&call).unwrap().is_admitted());
+    assert!(open.reserve(&call).wait().unwrap().is_admitted());
     // A policy that is swapped in brings its own word.
     open.set_policy(Policy::new([]).unwrap()).unwrap();
-    assert!(!open.reserve_now(&call).unwrap().is_admitted());
+    assert!(!open.reserve(&call).wait().unwrap().is_admitted());
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_cap_on_single_calls_alone_is_no_budget() {
 #[test]
 fn what_is_counted_is_in_books_without_a_limit() {
     let house = House::new(Policy::new([day()]).unwrap().unbound(Unbound::Count));
-    let spent = house.admit(&typo()).send().reconcile_now(token_budget::Usage::of(3, 7)).unwrap();
+    let spent = house.admit(&typo()).send().reconcile(token_budget::Usage::of(3, 7)).wait().unwrap();
     let lines: Vec<_> =
         spent.lines().into_iter().map(|line| (line.budget.to_string(), line.charged)).collect();
     // Ten output tokens are held, seven charged, at a thousandth of a dollar each.
@@ -222,21 +222,21 @@ fn a_file_says_what_becomes_of_unbound_calls() {
 #[test]
 fn a_run_without_any_limit_is_refused_unless_that_is_named() {
     let house = House::of([day()]);
-    let error = RunGuard::builder("r").open_now(&house.enforcer).unwrap_err().to_string();
+    let error = RunGuard::builder("r").open(&house.enforcer).wait().unwrap_err().to_string();
     assert!(error.contains("run r: has no limit") && error.contains("RunLimits::none()"), "{error}");
-    let run = RunGuard::builder("r").limits(RunLimits::none()).open_now(&house.enforcer).unwrap();
+    let run = RunGuard::builder("r").limits(RunLimits::none()).open(&house.enforcer).wait().unwrap();
     assert_eq!(house.ears.count(|event| matches!(event, Event::Unlimited { .. })), 1);
-    drop(run.reserve_now(&call("milli", 10)).unwrap().or_refusal().unwrap());
+    drop(run.reserve(&call("milli", 10)).wait().unwrap().or_refusal().unwrap());
 }
 
 #[test]
 fn a_runs_own_limits_bind_its_calls_where_nothing_else_does() {
     let house = House::of([]);
-    let run = RunGuard::builder("r").usd(usd("0.015")).open_now(&house.enforcer).unwrap();
-    drop(run.reserve_now(&call("milli", 10)).unwrap().or_refusal().unwrap());
+    let run = RunGuard::builder("r").usd(usd("0.015")).open(&house.enforcer).wait().unwrap();
+    drop(run.reserve(&call("milli", 10)).wait().unwrap().or_refusal().unwrap());
     // A leash on tools is none on dollars.
-    let tools = RunGuard::builder("t").tool_calls(3).open_now(&house.enforcer).unwrap();
-    let refused = tools.reserve_now(&call("milli", 10)).unwrap().or_refusal().unwrap_err();
+    let tools = RunGuard::builder("t").tool_calls(3).open(&house.enforcer).wait().unwrap();
+    let refused = tools.reserve(&call("milli", 10)).wait().unwrap().or_refusal().unwrap_err();
     assert!(matches!(refused.refusals()[0].kind, RefusalKind::Unbound { .. }));
 }
 
@@ -250,7 +250,7 @@ fn tiers_that_name_no_stop_keep_that_of_the_limit() {
     let reservation = house.admit(&call("milli", 10_000)); // lands on the limit
     assert_eq!(reservation.verdict(), Verdict::Warn);
     let _ = house.refuse(&call("milli", 1));
-    let _ = reservation.send().reconcile_now(token_budget::Usage::of(0, 10_000)).unwrap();
+    let _ = reservation.send().reconcile(token_budget::Usage::of(0, 10_000)).wait().unwrap();
     let reached =
         |action| house.ears.count(|event| matches!(event, Event::Reached { action: a, .. } if *a == action));
     assert_eq!([reached(TierAction::Warn), reached(TierAction::Block)], [1, 1]);

@@ -106,7 +106,7 @@ fn advice_that_nobody_tells_of_is_charged_as_it_was_held() {
     // Two times (1,000 × $10 + 2,048 × $10) a million were held and given back where the report said nothing.
     let enforcer = enforcer();
     let call = consulting();
-    let held = || enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
+    let held = || enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap();
     assert_eq!(held().quoted(), usd("0.06206"));
 
     let receipt = ready(held().send().reconcile(Usage::new())).unwrap();
@@ -124,7 +124,7 @@ fn advice_counts_in_tokens_as_it_does_in_dollars_where_nobody_tells_of_it() {
     let tokens = Budget::new("search", Selector::Scope(team()), Unit::Tokens, Some(1_000_000), Window::day());
     let enforcer = Enforcer::builder().policy(Policy::new([tokens]).unwrap()).prices(table).build();
     let call = consulting();
-    let reservation = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
+    let reservation = enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap();
 
     let receipt = ready(reservation.send().reconcile(Usage::new())).unwrap();
 

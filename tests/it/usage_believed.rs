@@ -32,7 +32,7 @@ fn charged(model: &str, input: u64, output: u64, report: impl Into<Actual>) -> R
     let policy = Policy::new([Budget::usd("search", scope, Usd::dollars(100), Window::day())]).unwrap();
     let enforcer = Enforcer::builder().policy(policy).build();
     let call = Call::new(model).team("search").input_tokens(input).output_tokens(output);
-    enforcer.reserve_now(&call).unwrap().or_refusal().unwrap().send().reconcile_now(report).unwrap()
+    enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap().send().reconcile(report).wait().unwrap()
 }
 
 fn said(usage: &str, text: &str) -> String {

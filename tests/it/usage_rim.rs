@@ -24,7 +24,7 @@ fn enforcer() -> Enforcer {
 
 fn charged(call: Call, report: impl Into<Actual>) -> Receipt {
     let call = call.team("search");
-    enforcer().reserve_now(&call).unwrap().or_refusal().unwrap().send().reconcile_now(report).unwrap()
+    enforcer().reserve(&call).wait().unwrap().or_refusal().unwrap().send().reconcile(report).wait().unwrap()
 }
 
 /// What a request through the gate is charged, whose provider is said to be that one.

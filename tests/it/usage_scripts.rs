@@ -127,7 +127,7 @@ fn streamed(model: &str, text: &str, output: u64) -> UsageReport {
 
 fn charged(enforcer: &Enforcer, model: &str, report: UsageReport) -> Receipt {
     let call = Call::new(model).team("search").input_tokens(12).output_tokens(16_000);
-    enforcer.reserve_now(&call).unwrap().or_refusal().unwrap().send().reconcile_now(report).unwrap()
+    enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap().send().reconcile(report).wait().unwrap()
 }
 
 fn corpus() -> Vec<(&'static str, String)> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use token_budget::enforcer::{Actual, OnAbandon};
-use token_budget::ledger::{Certainty, EntryKind, ImmediateLedger, Note, Reconcile, Tenant};
+use token_budget::ledger::{Certainty, EntryKind, Note, Reconcile, Tenant};
 use token_budget::usage::Unit;
 use token_budget::{Budget, BudgetLedger, Call, Event, Policy, Usage, Usd, Verdict, Window};
 
@@ -24,7 +24,7 @@ fn a_call_is_held_then_sent_then_charged_what_it_used() {
     let in_flight = reservation.send();
     assert_eq!(house.dollars(&call("milli", 0)), (Usd::ZERO, usd("4")));
 
-    let receipt = in_flight.reconcile_now(Usage::of(0, 2_500)).unwrap();
+    let receipt = in_flight.reconcile(Usage::of(0, 2_500)).wait().unwrap();
     assert_eq!(house.dollars(&call("milli", 0)), (usd("2.50"), Usd::ZERO));
     assert_eq!((receipt.cost(), receipt.overrun(), receipt.overrun_tokens()), (usd("2.50"), Usd::ZERO, 0));
     assert!(receipt.is_reported() && !receipt.is_pending() && !receipt.is_unheld());
@@ -54,9 +54,15 @@ fn a_dropped_call_in_flight_is_charged_its_hold_until_a_report_replaces_that() {
     let binding = house.enforcer.policy().bind(&asked, house.enforcer.now()).unwrap();
     let report = |tokens: i64, certainty| {
         let note = Note::default();
-        let command =
-            Reconcile { id, claim: &binding.claim, amounts: &[tokens * 1_000_000], certainty, note: &note };
-        ImmediateLedger::reconcile(&house.ledger, house.enforcer.now(), command)
+        let command = Reconcile {
+            now: None,
+            id,
+            claim: &binding.claim,
+            amounts: &[tokens * 1_000_000],
+            certainty,
+            note: &note,
+        };
+        BudgetLedger::reconcile(&house.ledger, command).wait()
     };
     report(1_500, Certainty::Reported).unwrap();
     assert_eq!(house.dollars(&asked), (usd("1.50"), Usd::ZERO));
@@ -126,7 +132,7 @@ fn a_report_after_the_hold_expired_replaces_what_the_expiry_charged() {
     let due = at("2026-11-22T12:05:00Z");
     assert_eq!(house.ears.take(), [Event::Expired { id, due, usd: usd("4") }]);
 
-    let receipt = in_flight.reconcile_now(Usage::of(0, 9_000)).unwrap();
+    let receipt = in_flight.reconcile(Usage::of(0, 9_000)).wait().unwrap();
 
     assert_eq!((receipt.cost(), receipt.overrun()), (usd("9"), usd("5")));
     assert_eq!(house.dollars(&asked), (usd("9"), Usd::ZERO));
@@ -142,7 +148,7 @@ fn a_charge_lands_in_the_window_of_its_reserve() {
     let in_flight = house.admit(&asked).send();
     house.go_to("2026-12-01T00:00:00Z");
 
-    let _ = in_flight.reconcile_now(Usage::of(0, 3_000)).unwrap();
+    let _ = in_flight.reconcile(Usage::of(0, 3_000)).wait().unwrap();
 
     assert_eq!(house.dollars(&asked), (Usd::ZERO, Usd::ZERO), "December is empty");
     let entries = ready(house.ledger.entries(&Tenant::unnamed(), 1, 10)).unwrap();
@@ -156,7 +162,7 @@ fn usage_above_hold_and_limit_is_recorded_in_full() {
     let in_flight = house.admit(&call("milli", 4_000)).send();
     let id = in_flight.id().unwrap();
 
-    let receipt = in_flight.reconcile_now(Usage::of(0, 12_500)).unwrap();
+    let receipt = in_flight.reconcile(Usage::of(0, 12_500)).wait().unwrap();
 
     assert_eq!((receipt.overrun(), receipt.overrun_tokens()), (usd("8.50"), 8_500));
     assert_eq!(receipt.lines()[0].above_limit, nanos("2.50"));
@@ -188,7 +194,7 @@ fn a_model_that_was_served_instead_sets_the_price_and_is_flagged() {
     let in_flight = house.admit(&call("medium", 100)).send();
     let report = Actual { usage: Usage::of(0, 100), model: Some("small".into()), ..Actual::default() };
 
-    let receipt = in_flight.reconcile_now(report).unwrap();
+    let receipt = in_flight.reconcile(report).wait().unwrap();
 
     assert_eq!((receipt.cost(), receipt.other_model()), (usd("0.10"), Some("small")));
     assert_eq!(house.dollars(&call("milli", 0)), (usd("0.10"), Usd::ZERO));
@@ -204,7 +210,7 @@ fn an_unknown_model_that_was_served_is_charged_as_the_reserved_one() {
     let in_flight = house.admit(&call("medium", 100)).send();
     let report = Actual { usage: Usage::of(0, 100), model: Some("nobody-knows".into()), ..Actual::default() };
 
-    let receipt = in_flight.reconcile_now(report).unwrap();
+    let receipt = in_flight.reconcile(report).wait().unwrap();
 
     assert_eq!((receipt.cost(), receipt.other_model()), (usd("0.50"), Some("nobody-knows")));
     assert!(!receipt.is_reported(), "the price of another model is an estimate");
@@ -216,7 +222,7 @@ fn a_cost_that_the_provider_reports_goes_before_the_tables_and_both_are_kept() {
     let settle = |cost: &str| {
         let in_flight = house.admit(&call("milli", 1_000)).send();
         let report = Actual { usage: Usage::of(0, 1_000), cost: Some(usd(cost)), ..Actual::default() };
-        in_flight.reconcile_now(report).unwrap()
+        in_flight.reconcile(report).wait().unwrap()
     };
     let receipt = settle("0.70");
     assert_eq!(receipt.cost(), usd("0.70"));
@@ -242,7 +248,7 @@ fn usage_that_is_missing_or_nothing_is_charged_as_held_and_marked() {
     for (usage, charged) in cases {
         let house = House::new(ten_dollars());
         let in_flight = house.admit(&call("pair", 2_000).input_tokens(1_000)).send();
-        let receipt = in_flight.reconcile_now(usage).unwrap();
+        let receipt = in_flight.reconcile(usage).wait().unwrap();
         assert_eq!(receipt.cost(), usd(charged), "{usage:?}");
         assert_eq!(receipt.certainty(), Certainty::Estimated, "{usage:?}");
     }
@@ -252,7 +258,7 @@ fn usage_that_is_missing_or_nothing_is_charged_as_held_and_marked() {
 fn contradicting_usage_is_clamped_and_marked() {
     let house = House::new(ten_dollars());
     let in_flight = house.admit(&call("pair", 2_000).input_tokens(1_000)).send();
-    let receipt = in_flight.reconcile_now(Usage::of(1_000, 100).with_reasoning(900)).unwrap();
+    let receipt = in_flight.reconcile(Usage::of(1_000, 100).with_reasoning(900)).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("1.10"), Certainty::Estimated));
 }
 
@@ -261,7 +267,7 @@ fn a_tool_whose_fee_is_unknown_marks_the_charge_as_estimated() {
     let house = House::new(ten_dollars());
     let in_flight = house.admit(&call("milli", 1_000)).send();
     let receipt =
-        in_flight.reconcile_now(Usage::of(0, 500).with(token_budget::usage::Meter::WebSearch, 2)).unwrap();
+        in_flight.reconcile(Usage::of(0, 500).with(token_budget::usage::Meter::WebSearch, 2)).wait().unwrap();
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.50"), Certainty::Estimated));
 }
 
@@ -276,7 +282,8 @@ fn a_level_is_crossed_once_however_many_threads_reach_it() {
             scope.spawn(|| {
                 for _ in 0..100 {
                     // 800 times ten cents: 80 dollars, past 50 on the 500th.
-                    let _ = house.admit(&call("milli", 100)).send().reconcile_now(Usage::of(0, 100)).unwrap();
+                    let _ =
+                        house.admit(&call("milli", 100)).send().reconcile(Usage::of(0, 100)).wait().unwrap();
                 }
             });
         }
@@ -331,7 +338,7 @@ fn every_jump_of_the_clock_is_reported_once() {
 fn prices_that_are_swapped_do_not_reprice_what_was_charged() {
     let house = House::new(ten_dollars());
     let asked = call("milli", 1_000);
-    let _ = house.admit(&asked).send().reconcile_now(Usage::of(0, 1_000)).unwrap();
+    let _ = house.admit(&asked).send().reconcile(Usage::of(0, 1_000)).wait().unwrap();
     let running = house.admit(&asked).send();
     let row = token_budget::pricing::PriceRow::list_from_json(
         r#"[{"provider": "own", "model": "milli", "standard": {"output": "2000"}}]"#,
@@ -341,7 +348,7 @@ fn prices_that_are_swapped_do_not_reprice_what_was_charged() {
     assert_eq!(house.dollars(&asked), (usd("1"), usd("1")));
     assert_eq!(house.admit(&asked).quoted(), usd("2"));
     // The running call is charged by the price that its hold was quoted with.
-    assert_eq!(running.reconcile_now(Usage::of(0, 1_000)).unwrap().cost(), usd("1"));
+    assert_eq!(running.reconcile(Usage::of(0, 1_000)).wait().unwrap().cost(), usd("1"));
     assert_eq!(house.dollars(&asked), (usd("2"), Usd::ZERO));
 }
 
@@ -352,7 +359,7 @@ fn usage_that_cannot_be_counted_leaves_nothing_held() {
     let house = House::of([tokens]);
     let in_flight = house.admit(&call("free", 1_000)).send();
 
-    let error = in_flight.reconcile_now(Usage::of(0, 1 << 63)).unwrap_err();
+    let error = in_flight.reconcile(Usage::of(0, 1 << 63)).wait().unwrap_err();
 
     assert_eq!(error.kind(), token_budget::ErrorKind::Overflow);
     assert_eq!(

@@ -463,7 +463,7 @@ fn every_rung_says_what_it_costs_and_whether_it_fits() {
 #[test]
 fn a_client_may_be_called_as_a_round_of_a_run() {
     let house = ten_dollars();
-    let run = RunGuard::builder("run-1").iterations(1).open_now(&house.enforcer).expect("a run");
+    let run = RunGuard::builder("run-1").iterations(1).open(&house.enforcer).wait().expect("a run");
     let post = |_: Value| at_once(Ok::<_, ()>(answer("milli", 10)));
     let client = BudgetEnforcedClient::new(post, house.enforcer.clone(), charge());
 

@@ -59,16 +59,15 @@ pub fn books(tenant: &Tenant, levels: usize) -> Vec<Arc<BudgetKey>> {
 /// One reserve and its reconcile.
 #[inline]
 fn pair(ledger: &MemoryLedger, claim: &Claim, amounts: &[i64], note: &Note) {
-    let ledger = ledger.immediate().unwrap();
-    let now = ledger.now();
+    let now = ledger.now().unwrap();
     let id = ReservationId::generate(now);
     let expires_at = now + Duration::from_secs(300);
-    let reserve = Reserve { id, claim, amounts, expires_at, on_expiry: OnExpiry::Hold, note };
-    let held = ledger.reserve(now, reserve).unwrap();
+    let reserve = Reserve { now: Some(now), id, claim, amounts, expires_at, on_expiry: OnExpiry::Hold, note };
+    let held = ledger.reserve(reserve).wait().unwrap();
     assert!(held.outcome == Outcome::Applied);
-    let now = ledger.now();
-    let reconcile = Reconcile { id, claim, amounts, certainty: Certainty::Reported, note };
-    black_box(ledger.reconcile(now, reconcile).unwrap());
+    let now = ledger.now().unwrap();
+    let reconcile = Reconcile { now: Some(now), id, claim, amounts, certainty: Certainty::Reported, note };
+    black_box(ledger.reconcile(reconcile).wait().unwrap());
 }
 
 /// Pairs on one hot path; threads share a root, or each has its own.
@@ -93,14 +92,13 @@ pub fn ledger_refusal(levels: usize, threads: usize) -> Vec<Work> {
         let (ledger, amounts, note) = (ledger.clone(), vec![1_000; levels], Note::default());
         Box::new(move |iterations| {
             for _ in 0..iterations {
-                let ledger = ledger.immediate().unwrap();
-                let now = ledger.now();
+                let now = ledger.now().unwrap();
                 let id = ReservationId::generate(now);
                 let expires_at = now + Duration::from_secs(300);
                 let on_expiry = OnExpiry::Hold;
                 let reserve =
-                    Reserve { id, claim: &claim, amounts: &amounts, expires_at, on_expiry, note: &note };
-                assert!(ledger.reserve(now, reserve).unwrap().outcome == Outcome::Refused);
+                    Reserve { now: Some(now), id, claim: &claim, amounts: &amounts, expires_at, on_expiry, note: &note };
+                assert!(ledger.reserve(reserve).wait().unwrap().outcome == Outcome::Refused);
             }
         })
     };
@@ -163,8 +161,8 @@ pub fn prepared_path(threads: usize) -> Vec<Work> {
         let prepared = enforcer.prepare(&call("acme", "ada")).unwrap();
         Box::new(move |iterations| {
             for _ in 0..iterations {
-                let reservation = prepared.reserve_now(1_000, 200).unwrap().or_refusal().unwrap();
-                drop(black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap()));
+                let reservation = prepared.reserve(1_000, 200).wait().unwrap().or_refusal().unwrap();
+                drop(black_box(reservation.send().reconcile(Usage::of(1_000, 150)).wait().unwrap()));
             }
         })
     };
@@ -183,8 +181,8 @@ pub fn string_path(threads: usize) -> Vec<Work> {
 
 fn from_strings(enforcer: &Enforcer, user: &str) {
     let call = call(black_box("acme"), black_box(user)).input_tokens(1_000).output_tokens(200);
-    let reservation = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
-    drop(black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap()));
+    let reservation = enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap();
+    drop(black_box(reservation.send().reconcile(Usage::of(1_000, 150)).wait().unwrap()));
 }
 
 /// The same for one of so many users.
@@ -207,7 +205,7 @@ pub fn refused_path(threads: usize) -> Vec<Work> {
         let prepared = enforcer.prepare(&call("acme", "ada")).unwrap();
         Box::new(move |iterations| {
             for _ in 0..iterations {
-                assert!(!black_box(prepared.reserve_now(1_000, 200).unwrap()).is_admitted());
+                assert!(!black_box(prepared.reserve(1_000, 200).wait().unwrap()).is_admitted());
             }
         })
     };
@@ -222,8 +220,8 @@ pub fn two_levels() -> Vec<Work> {
     let prepared = enforcer.prepare(&Call::new("gpt-4o").organization("acme").agent("coder")).unwrap();
     vec![Box::new(move |iterations| {
         for _ in 0..iterations {
-            let reservation = prepared.reserve_now(1_000, 200).unwrap().or_refusal().unwrap();
-            drop(black_box(reservation.send().reconcile_now(Usage::of(1_000, 150)).unwrap()));
+            let reservation = prepared.reserve(1_000, 200).wait().unwrap().or_refusal().unwrap();
+            drop(black_box(reservation.send().reconcile(Usage::of(1_000, 150)).wait().unwrap()));
         }
     })]
 }

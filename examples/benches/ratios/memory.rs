@@ -42,8 +42,8 @@ fn accounts(count: usize, window: Window) -> i64 {
 
 fn make_call(enforcer: &Enforcer, user: &str) {
     let call = Call::new("gpt-4o").user(user).input_tokens(10).output_tokens(10);
-    let reservation = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap();
-    drop(reservation.send().reconcile_now(Usage::of(10, 10)).unwrap());
+    let reservation = enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap();
+    drop(reservation.send().reconcile(Usage::of(10, 10)).wait().unwrap());
 }
 
 fn holds(count: usize) -> i64 {
@@ -51,12 +51,12 @@ fn holds(count: usize) -> i64 {
     let tenant = Tenant::unnamed();
     let claim = claim(&tenant, &books(&tenant, 4), 0, i64::MAX);
     let note = Note::default();
-    let immediate = ledger.immediate().unwrap();
     let hold = |_| {
-        let now = immediate.now();
+        let now = ledger.now().unwrap();
         let id = ReservationId::generate(now);
         let expires_at = now + Duration::from_secs(3_000);
         let reserve = Reserve {
+            now: Some(now),
             id,
             claim: &claim,
             amounts: &[1; 4],
@@ -64,7 +64,7 @@ fn holds(count: usize) -> i64 {
             on_expiry: OnExpiry::Hold,
             note: &note,
         };
-        immediate.reserve(now, reserve).unwrap();
+        ledger.reserve(reserve).wait().unwrap();
     };
     // The journal is bounded: fill it first.
     (0..10_000).for_each(hold);

@@ -91,9 +91,9 @@ fn hot_path() -> Claim {
 async fn pair(ledger: &SqliteLedger, claim: &Claim) {
     let (now, note, amounts) = (SystemClock.now(), &Note::default(), &[1_i64; LINES as usize]);
     let (id, expires_at) = (ReservationId::generate(now), now + Duration::from_secs(300));
-    let reserve = Reserve { id, claim, amounts, expires_at, on_expiry: OnExpiry::Hold, note };
+    let reserve = Reserve { now: None, id, claim, amounts, expires_at, on_expiry: OnExpiry::Hold, note };
     assert!(ledger.reserve(reserve).await.unwrap().outcome == Outcome::Applied);
-    ledger.reconcile(Reconcile { id, claim, amounts, certainty: Certainty::Reported, note }).await.unwrap();
+    ledger.reconcile(Reconcile { now: None, id, claim, amounts, certainty: Certainty::Reported, note }).await.unwrap();
 }
 
 /// The same tables, written by SQL alone.

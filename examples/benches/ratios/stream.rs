@@ -95,7 +95,7 @@ fn metered(frames: &Frames, slice: u64) -> Vec<Work> {
     taking(move || {
         let options = StreamOptions::slices(slice);
         let call = Call::new("gpt-4o").team("search").input_tokens(1_000).streaming(slice);
-        let in_flight = enforcer.reserve_now(&call).unwrap().or_refusal().unwrap().send();
+        let in_flight = enforcer.reserve(&call).wait().unwrap().or_refusal().unwrap().send();
         let answer = Answer { frames: Arc::clone(&frames), next: 0 };
         MeteredStream::new(in_flight, answer, WireReader::new(Some("openai")), options)
     })

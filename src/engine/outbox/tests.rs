@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Outbox, OutboxFile, Pending, Waiting};
-use crate::engine::at_once;
 use crate::ledger::{Certainty, Note};
 use crate::values::{Binding, ManualClock, ReservationId, Timestamp, Unit};
 use crate::{Budget, Call, Clock, Enforcer, ErrorKind, Policy, Scope, Window};
@@ -149,16 +148,16 @@ fn a_posting_is_not_sent_before_it_stands_in_the_file() {
     set_writable(&core.outbox, &place, false);
     let spent = || {
         let line = binding(now).claim.lines()[0].clone();
-        let read = at_once(core.ledger.balances(&[(line.account.clone(), line.period)]));
-        read.expect("at once").expect("a balance")[0].spent
+        let read = core.ledger.balances(&[(line.account.clone(), line.period)]).wait();
+        read.expect("a balance")[0].spent
     };
 
     for _ in 0..2 {
-        let error = at_once(enforcer.flush()).expect("at once").expect_err("it cannot be written down");
+        let error = enforcer.flush().wait().expect_err("it cannot be written down");
         assert_eq!((error.kind(), spent()), (ErrorKind::LedgerUnavailable, 0), "{error}");
     }
     set_writable(&core.outbox, &place, true);
-    assert_eq!(at_once(enforcer.flush()).expect("at once").expect("room again"), 0);
+    assert_eq!(enforcer.flush().wait().expect("room again"), 0);
 
     assert_eq!((spent(), place.text().as_str()), (1, ""));
 }

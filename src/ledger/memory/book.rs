@@ -11,8 +11,8 @@ use super::row::{Change, HoldLine, KeptLine};
 use super::rows::{NO_ROW, Rows};
 use crate::ledger::rules::{State, mark_counts};
 use crate::ledger::{
-    Certainty, Effects, Ended, EntryKind, Expired, Frozen, MarkAction, MarkScope, Note, Outcome, Reached,
-    Reply,
+    Certainty, Effects, Ended, Entry, EntryKind, EntryLine, Expired, Frozen, MarkAction, MarkScope, Note,
+    Outcome, Reached, Reply,
 };
 use crate::values::{Account, Balance, Claim, ClaimLine, Period, ReservationId, Timestamp};
 use crate::{Error, ErrorKind, Scope};
@@ -129,6 +129,27 @@ impl RootBook {
             self.holds.expiry_amounts.remove(&place);
         }
         self.holds.remember(place, &mut self.rows);
+    }
+
+    /// The journal from that number on, oldest first.
+    pub(super) fn entries(&self, from: u64, limit: usize) -> Vec<Entry> {
+        let kept = self.journal.iter().filter(|(sequence, _, _)| *sequence >= from).take(limit);
+        let line = |line: &KeptLine| EntryLine {
+            account: self.rows.get(line.row).account.clone(),
+            period: line.period,
+            spent: line.change.spent,
+            reserved: line.change.reserved,
+        };
+        kept.map(|(sequence, kept, lines)| Entry {
+            sequence,
+            at: kept.at,
+            id: kept.id,
+            kind: kept.kind,
+            lines: lines.map(line).collect(),
+            note: kept.note.clone(),
+            attribution: kept.attribution.as_deref().cloned(),
+        })
+        .collect()
     }
 
     /// A journal entry of now that nobody signed.

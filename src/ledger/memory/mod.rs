@@ -23,19 +23,17 @@ mod tests;
 
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-use async_trait::async_trait;
 
 use self::book::RootBook;
 pub use self::options::MemoryOptions;
 use super::{
-    BudgetLedger, Capabilities, Entry, EntryLine, Frozen, ImmediateLedger, MarkScope, PendingEvent,
-    Reconcile, Record, Release, Reply, Reserve, Resize,
+    Answer, BudgetLedger, Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release,
+    Reply, Reserve, Resize,
 };
 use crate::sync::{AtomicU32, DashMap, Mutex};
-use crate::values::{Account, Balance, BudgetKey, Period, SystemClock, Tenant, Timestamp, Unit};
+use crate::values::{Account, Balance, Period, SystemClock, Tenant, Timestamp};
 use crate::{Clock, Error, Scope};
 
 /// Keeps the books in memory, for one process.
@@ -52,7 +50,7 @@ use crate::{Clock, Error, Scope};
 /// let budget = Budget::count("key", Scope::api_key("k1")?, Unit::Requests, 10, Window::day());
 /// let enforcer = Enforcer::builder().policy(Policy::new([budget])?).ledger(ledger.clone()).build();
 ///
-/// let reservation = enforcer.reserve_now(&Call::new("gpt-4o").api_key("k1"))?.or_refusal()?;
+/// let reservation = enforcer.reserve(&Call::new("gpt-4o").api_key("k1")).wait()?.or_refusal()?;
 /// assert_eq!(ledger.open_holds(), 1);
 /// drop(reservation); // never sent
 /// assert_eq!(ledger.open_holds(), 0);
@@ -195,129 +193,75 @@ fn position(number: u32) -> (usize, usize) {
     (table as usize, shifted.saturating_sub(start))
 }
 
-/// The account of a row that belongs to nobody.
-fn nobody() -> Account {
-    static NOBODY: LazyLock<Account> = LazyLock::new(|| {
-        let book = BudgetKey {
-            tenant: Tenant::unnamed(),
-            budget: "".into(),
-            unit: Unit::Requests,
-            window: "".into(),
-        };
-        #[expect(clippy::expect_used, reason = "the name is a constant that scopes accept")]
-        Account::new(Arc::new(book), Scope::user("nobody").expect("a plain name"))
-    });
-    NOBODY.clone()
+impl Inner {
+    /// The caller's instant, or the clock's.
+    #[inline]
+    fn at(&self, now: Option<Timestamp>) -> Timestamp {
+        now.unwrap_or_else(|| self.clock.now())
+    }
 }
 
-impl ImmediateLedger for MemoryLedger {
+impl BudgetLedger for MemoryLedger {
     #[inline]
-    fn now(&self) -> Timestamp {
-        self.0.clock.now()
+    fn now(&self) -> Option<Timestamp> {
+        Some(self.0.clock.now())
     }
 
-    fn reserve(&self, now: Timestamp, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.with_book(command.claim.tenant(), |book| book.reserve(now, &command))
+    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
+        let now = self.0.at(command.now);
+        Answer::Now(self.with_book(command.claim.tenant(), |book| book.reserve(now, &command)))
     }
 
-    fn reconcile(&self, now: Timestamp, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.with_book(command.claim.tenant(), |book| book.reconcile(now, &command))
+    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
+        let now = self.0.at(command.now);
+        Answer::Now(self.with_book(command.claim.tenant(), |book| book.reconcile(now, &command)))
     }
 
-    fn release(&self, now: Timestamp, command: Release<'_>) -> Result<Reply, Error> {
-        self.with_book(command.tenant, |book| book.release(now, &command))
+    fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
+        let now = self.0.at(command.now);
+        Answer::Now(self.with_book(command.tenant, |book| book.release(now, &command)))
     }
 
-    fn resize(&self, now: Timestamp, command: Resize<'_>) -> Result<Reply, Error> {
-        self.with_book(command.claim.tenant(), |book| book.resize(now, &command))
+    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
+        let now = self.0.at(command.now);
+        Answer::Now(self.with_book(command.claim.tenant(), |book| book.resize(now, &command)))
     }
 
-    fn record(&self, now: Timestamp, command: Record<'_>) -> Result<Reply, Error> {
-        self.with_book(command.claim.tenant(), |book| book.record(now, &command))
+    fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
+        let now = self.0.at(command.now);
+        Answer::Now(self.with_book(command.claim.tenant(), |book| book.record(now, &command)))
     }
 
-    fn mark(&self, now: Timestamp, command: MarkScope<'_>) -> Result<Reply, Error> {
-        Ok(self.with_book(command.tenant, |book| book.mark(now, &command)))
+    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply> {
+        let now = self.0.at(command.now);
+        Answer::Now(Ok(self.with_book(command.tenant, |book| book.mark(now, &command))))
     }
 
-    fn marks(&self, now: Timestamp, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        Ok(self.with_book(tenant, |book| book.marks(now, scopes)))
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+        let now = self.0.clock.now();
+        Answer::Now(Ok(self.with_book(tenant, |book| book.marks(now, scopes))))
     }
 
-    fn balances(&self, now: Timestamp, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
+    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
+        let now = self.0.clock.now();
         let mut balances = Vec::with_capacity(lines.len());
         for line in lines {
-            balances.extend(
-                self.with_book(line.0.tenant(), |book| book.balances(now, std::slice::from_ref(line))),
-            );
+            let one = std::slice::from_ref(line);
+            balances.extend(self.with_book(line.0.tenant(), |book| book.balances(now, one)));
         }
-        Ok(balances)
-    }
-}
-
-#[async_trait]
-impl BudgetLedger for MemoryLedger {
-    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
-        ImmediateLedger::reserve(self, self.0.clock.now(), command)
+        Answer::Now(Ok(balances))
     }
 
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
-        ImmediateLedger::reconcile(self, self.0.clock.now(), command)
+    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
+        Answer::Now(Ok(self.with_book(tenant, |book| book.entries(from, limit))))
     }
 
-    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
-        ImmediateLedger::release(self, self.0.clock.now(), command)
+    fn pending_events(&self, _limit: usize) -> Answer<'static, Vec<PendingEvent>> {
+        Answer::Now(Ok(Vec::new()))
     }
 
-    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
-        ImmediateLedger::resize(self, self.0.clock.now(), command)
-    }
-
-    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
-        ImmediateLedger::record(self, self.0.clock.now(), command)
-    }
-
-    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
-        ImmediateLedger::mark(self, self.0.clock.now(), command)
-    }
-
-    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        ImmediateLedger::marks(self, self.0.clock.now(), tenant, scopes)
-    }
-
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
-        ImmediateLedger::balances(self, self.0.clock.now(), lines)
-    }
-
-    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        Ok(self.with_book(tenant, |book| {
-            let kept = book.journal.iter().filter(|(sequence, _, _)| *sequence >= from).take(limit);
-            kept.map(|(sequence, kept, lines)| Entry {
-                sequence,
-                at: kept.at,
-                id: kept.id,
-                kind: kept.kind,
-                lines: lines
-                    .map(|line| EntryLine {
-                        account: book.rows.get(line.row).account.clone(),
-                        period: line.period,
-                        spent: line.change.spent,
-                        reserved: line.change.reserved,
-                    })
-                    .collect(),
-                note: kept.note.clone(),
-                attribution: kept.attribution.as_deref().cloned(),
-            })
-            .collect()
-        }))
-    }
-
-    async fn pending_events(&self, _limit: usize) -> Result<Vec<PendingEvent>, Error> {
-        Ok(Vec::new())
-    }
-
-    async fn delivered(&self, _events: &[PendingEvent]) -> Result<(), Error> {
-        Ok(())
+    fn delivered(&self, _events: &[PendingEvent]) -> Answer<'static, ()> {
+        Answer::Now(Ok(()))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -325,11 +269,8 @@ impl BudgetLedger for MemoryLedger {
             durable: false,
             shared: false,
             remembers: Duration::ZERO,
+            ends_at_once: true,
             journal_entries: Some(self.0.options.journal_entries_max),
         }
-    }
-
-    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
-        Some(self)
     }
 }

@@ -1,6 +1,9 @@
 //! What does one account's row hold, and how does a window roll over it?
 
-use crate::values::{Account, Balance, Period, Threshold, Timestamp};
+use std::sync::{Arc, LazyLock};
+
+use crate::Scope;
+use crate::values::{Account, Balance, BudgetKey, Period, Tenant, Threshold, Timestamp, Unit};
 
 /// The balances of one account: kept to little more than a cache line.
 #[derive(Debug)]
@@ -75,11 +78,26 @@ pub(super) fn place_in(period: i64, slots: usize) -> Option<usize> {
     usize::try_from(period.checked_rem_euclid(slots)?).ok()
 }
 
+/// The account of a row that belongs to nobody.
+fn nobody() -> Account {
+    static NOBODY: LazyLock<Account> = LazyLock::new(|| {
+        let book = BudgetKey {
+            tenant: Tenant::unnamed(),
+            budget: "".into(),
+            unit: Unit::Requests,
+            window: "".into(),
+        };
+        #[expect(clippy::expect_used, reason = "the name is a constant that scopes accept")]
+        Account::new(Arc::new(book), Scope::user("nobody").expect("a plain name"))
+    });
+    NOBODY.clone()
+}
+
 impl Row {
     /// A row that nobody asks for.
     pub(super) fn blank() -> Self {
         Self {
-            account: super::nobody(),
+            account: nobody(),
             period: 0,
             spent: 0,
             reserved: 0,

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::row::{Change, KeptLine};
 use super::{MemoryLedger, MemoryOptions};
-use crate::ledger::{Certainty, ImmediateLedger, Note, OnExpiry, Outcome, Reconcile, Release, Reserve};
+use crate::ledger::{Certainty, Note, OnExpiry, Outcome, Reconcile, Release, Reserve};
 use crate::values::{
     Account, BudgetKey, Claim, ClaimLine, ManualClock, Period, ReservationId, Tenant, Threshold, Timestamp,
     Unit,
 };
-use crate::{ErrorKind, Scope};
+use crate::{BudgetLedger, ErrorKind, Scope};
 
 const CEILING: i64 = 1_000_000;
 
@@ -50,13 +50,13 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
             ..MemoryOptions::default()
         };
         let ledger = MemoryLedger::with_options(clock.clone(), options);
-        let (tenant, note) = (Tenant::unnamed(), Note::default());
+        let (tenant, note) = (Tenant::unnamed(), &Note::default());
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut open: Vec<(ReservationId, Claim)> = Vec::new();
         for step in 0..2_000 {
             let dice = next(&mut state);
             clock.advance(Duration::from_millis(dice % 2_000));
-            let now = ledger.now();
+            let now = ledger.now().expect("its clock");
             let amount = (dice >> 20) as i64 % 1_000;
             if dice % 5 < 2 || open.is_empty() {
                 let lines = [1, 3, 4, 5, 9][(dice >> 8) as usize % 5];
@@ -66,10 +66,10 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
                 let amounts = vec![if dice & 1024 == 0 { CEILING + 1 } else { amount }; lines];
                 let expires_at = now + Duration::from_secs(1 + (dice >> 40) % 300);
                 let reserve =
-                    Reserve { id, claim: &claim, amounts: &amounts, expires_at, on_expiry, note: &note };
-                let reply = ImmediateLedger::reserve(&ledger, now, reserve).expect("an answer");
+                    Reserve { now: None, id, claim: &claim, amounts: &amounts, expires_at, on_expiry, note };
+                let reply = BudgetLedger::reserve(&ledger, reserve).wait().expect("an answer");
                 if reply.outcome == Outcome::Applied {
-                    let again = ImmediateLedger::reserve(&ledger, now, reserve).expect("the answer again");
+                    let again = BudgetLedger::reserve(&ledger, reserve).wait().expect("the answer again");
                     assert!(again.repeated, "seed {seed} step {step}");
                     open.push((id, claim));
                 }
@@ -77,14 +77,14 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
                 let (id, claim) = open.swap_remove((dice >> 8) as usize % open.len());
                 // A hold may have expired and been forgotten since: whatever the answer, the books must add up.
                 if dice % 5 == 4 {
-                    let release = Release { id, tenant: &tenant, attribution: None, note: &note };
-                    let _ = ImmediateLedger::release(&ledger, now, release);
+                    let release = Release { now: None, id, tenant: &tenant, attribution: None, note };
+                    let _ = BudgetLedger::release(&ledger, release).wait();
                 } else {
                     let amounts = vec![amount; claim.lines().len()];
                     for certainty in [Certainty::Estimated, Certainty::Reported] {
                         let reconcile =
-                            Reconcile { id, claim: &claim, amounts: &amounts, certainty, note: &note };
-                        ImmediateLedger::reconcile(&ledger, now, reconcile).expect("never refused");
+                            Reconcile { now: None, id, claim: &claim, amounts: &amounts, certainty, note };
+                        BudgetLedger::reconcile(&ledger, reconcile).wait().expect("never refused");
                     }
                 }
             }
@@ -92,14 +92,11 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
             assert!(sound.is_ok(), "seed {seed} step {step}: {sound:?}");
         }
         clock.advance(Duration::from_secs(400));
-        let now = ledger.now();
+        let now = ledger.now().expect("its clock");
         let number = now.as_nanos() / 100_000_000_000;
-        let lines: Vec<_> = claim(&tenant, 9, number)
-            .lines()
-            .iter()
-            .map(|line| (line.account.clone(), line.period))
-            .collect();
-        let balances = ImmediateLedger::balances(&ledger, now, &lines).expect("balances");
+        let claim = claim(&tenant, 9, number);
+        let lines: Vec<_> = claim.lines().iter().map(|line| (line.account.clone(), line.period)).collect();
+        let balances = BudgetLedger::balances(&ledger, &lines).wait().expect("balances");
         assert!(balances.iter().all(|balance| balance.reserved == 0), "seed {seed}: {balances:?}");
         assert_eq!(ledger.open_holds(), 0, "seed {seed}");
         ledger.verify().expect("sound at the end");
@@ -111,24 +108,26 @@ fn every_balance_adds_up_whatever_came_in_whatever_order() {
 /// Rows 0 and 1 count a calendar period, row 2 rolls; in each 5 are spent and 7 held.
 fn verdict_after(row: u32, change: Change) -> Option<ErrorKind> {
     let ledger = MemoryLedger::with_clock(Arc::new(ManualClock::at(Timestamp::from_secs(1_000))));
-    let (tenant, note, now) = (Tenant::unnamed(), Note::default(), ledger.now());
+    let (tenant, note, now) = (Tenant::unnamed(), Note::default(), ledger.now().expect("its clock"));
     let claim = claim(&tenant, 3, 10);
     let reserve = |amount: i64| {
         let (id, amounts) = (ReservationId::generate(now), [amount; 3]);
         let expires_at = now + Duration::from_secs(60);
         let on_expiry = OnExpiry::Nothing;
-        let command = Reserve { id, claim: &claim, amounts: &amounts, expires_at, on_expiry, note: &note };
-        ImmediateLedger::reserve(&ledger, now, command).expect("room");
+        let command =
+            Reserve { now: None, id, claim: &claim, amounts: &amounts, expires_at, on_expiry, note: &note };
+        BudgetLedger::reserve(&ledger, command).wait().expect("room");
         id
     };
     let charged = Reconcile {
+        now: None,
         id: reserve(5),
         claim: &claim,
         amounts: &[5; 3],
         certainty: Certainty::Reported,
         note: &note,
     };
-    ImmediateLedger::reconcile(&ledger, now, charged).expect("never refused");
+    BudgetLedger::reconcile(&ledger, charged).wait().expect("never refused");
     reserve(7);
 
     ledger.with_book(&tenant, |book| book.rows.apply(KeptLine { row, period: 10, change }, 1));
@@ -159,17 +158,17 @@ fn less_may_be_reserved_than_is_held_only_where_a_window_rolls() {
 #[test]
 fn what_a_hold_would_have_been_charged_goes_with_it() {
     let ledger = MemoryLedger::with_clock(Arc::new(ManualClock::at(Timestamp::from_secs(1_000))));
-    let (tenant, note, now) = (Tenant::unnamed(), Note::default(), ledger.now());
+    let (tenant, note, now) = (Tenant::unnamed(), Note::default(), ledger.now().expect("its clock"));
     let claim = claim(&tenant, 1, 10);
     let kept = || ledger.with_book(&tenant, |book| book.holds.expiry_amounts.len());
     let (id, expires_at) = (ReservationId::generate(now), now + Duration::from_secs(60));
     let on_expiry = OnExpiry::Amounts(&[3]);
-    let command = Reserve { id, claim: &claim, amounts: &[7], expires_at, on_expiry, note: &note };
-    ImmediateLedger::reserve(&ledger, now, command).expect("room");
+    let command = Reserve { now: None, id, claim: &claim, amounts: &[7], expires_at, on_expiry, note: &note };
+    BudgetLedger::reserve(&ledger, command).wait().expect("room");
     assert_eq!(kept(), 1);
 
-    let release = Release { id, tenant: &tenant, attribution: None, note: &note };
-    ImmediateLedger::release(&ledger, now, release).expect("it is open");
+    let release = Release { now: None, id, tenant: &tenant, attribution: None, note: &note };
+    BudgetLedger::release(&ledger, release).wait().expect("it is open");
 
     assert_eq!(kept(), 0);
 }

@@ -6,19 +6,21 @@
 //! Copying a command costs next to nothing beside a sync. In return no caller holds a lock or
 //! a transaction: a future that is dropped can leave nothing half done.
 
-use async_trait::async_trait;
-
 use super::SqliteLedger;
+use crate::Scope;
 use crate::ledger::{
-    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, OnExpiry, PendingEvent, Reconcile,
-    Record, Release, Reply, Reserve, Resize,
+    Answer, BudgetLedger, Capabilities, Entry, Frozen, MarkScope, OnExpiry, PendingEvent, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
-use crate::values::{Account, Balance, Period, Tenant};
-use crate::{Error, Scope};
+use crate::values::{Account, Balance, Period, Tenant, Timestamp};
 
-#[async_trait]
 impl BudgetLedger for SqliteLedger {
-    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
+    /// None: other processes write the file, too, and its thread alone knows how far time has come there.
+    fn now(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
         let Reserve { id, expires_at, .. } = command;
         let (claim, amounts, note) = (command.claim.clone(), command.amounts.to_vec(), command.note.clone());
         let (holds, charge) = match command.on_expiry {
@@ -33,80 +35,95 @@ impl BudgetLedger for SqliteLedger {
                 None => OnExpiry::Nothing,
             };
             let (claim, amounts, note) = (&claim, amounts.as_slice(), &note);
-            books.reserve(&Reserve { id, claim, amounts, expires_at, on_expiry, note })
+            books.reserve(&Reserve { id, claim, amounts, expires_at, on_expiry, note, now: None })
         })
-        .await
     }
 
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
+    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
         let Reconcile { id, certainty, .. } = command;
         let (claim, amounts, note) = (command.claim.clone(), command.amounts.to_vec(), command.note.clone());
         self.ask(move |books| {
-            books.reconcile(&Reconcile { id, claim: &claim, amounts: &amounts, certainty, note: &note })
+            books.reconcile(&Reconcile {
+                id,
+                claim: &claim,
+                amounts: &amounts,
+                certainty,
+                note: &note,
+                now: None,
+            })
         })
-        .await
     }
 
-    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
+    fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
         let id = command.id;
         let (tenant, attribution, note) =
             (command.tenant.clone(), command.attribution.cloned(), command.note.clone());
         self.ask(move |books| {
-            books.release(&Release { id, tenant: &tenant, attribution: attribution.as_ref(), note: &note })
+            books.release(&Release {
+                id,
+                tenant: &tenant,
+                attribution: attribution.as_ref(),
+                note: &note,
+                now: None,
+            })
         })
-        .await
     }
 
-    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
+    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
         let Resize { id, expires_at, .. } = command;
         let (claim, amounts) = (command.claim.clone(), command.amounts.to_vec());
-        self.ask(move |books| books.resize(&Resize { id, claim: &claim, amounts: &amounts, expires_at }))
-            .await
+        self.ask(move |books| {
+            books.resize(&Resize { id, claim: &claim, amounts: &amounts, expires_at, now: None })
+        })
     }
 
-    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
+    fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
         let Record { id, corrects, .. } = command;
         let (claim, amounts) = (command.claim.clone(), command.amounts.to_vec());
         let (attribution, note) = (command.attribution.clone(), command.note.clone());
         self.ask(move |books| {
             let (claim, amounts, attribution, note) = (&claim, amounts.as_slice(), &attribution, &note);
-            books.record(&Record { id, claim, amounts, corrects, attribution, note })
+            books.record(&Record { id, claim, amounts, corrects, attribution, note, now: None })
         })
-        .await
     }
 
-    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
+    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply> {
         let action = command.action;
         let (tenant, scope, attribution) =
             (command.tenant.clone(), command.scope.clone(), command.attribution.clone());
         self.ask(move |books| {
-            books.mark(&MarkScope { tenant: &tenant, scope: &scope, action, attribution: &attribution })
+            books.mark(&MarkScope {
+                tenant: &tenant,
+                scope: &scope,
+                action,
+                attribution: &attribution,
+                now: None,
+            })
         })
-        .await
     }
 
-    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
         let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
-        self.ask(move |books| books.marks(&tenant, &scopes)).await
+        self.ask(move |books| books.marks(&tenant, &scopes))
     }
 
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
+    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
         let lines = lines.to_vec();
-        self.ask(move |books| books.balances(&lines)).await
+        self.ask(move |books| books.balances(&lines))
     }
 
-    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
         let tenant = tenant.clone();
-        self.ask(move |books| books.entries(&tenant, from, limit)).await
+        self.ask(move |books| books.entries(&tenant, from, limit))
     }
 
-    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
-        self.ask(move |books| books.pending_events(limit)).await
+    fn pending_events(&self, limit: usize) -> Answer<'static, Vec<PendingEvent>> {
+        self.ask(move |books| books.pending_events(limit))
     }
 
-    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
+    fn delivered(&self, events: &[PendingEvent]) -> Answer<'static, ()> {
         let events = events.to_vec();
-        self.ask(move |books| books.delivered(&events)).await
+        self.ask(move |books| books.delivered(&events))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -114,11 +131,8 @@ impl BudgetLedger for SqliteLedger {
             durable: true,
             shared: true,
             remembers: self.0.options.remembers,
+            ends_at_once: false,
             journal_entries: None,
         }
-    }
-
-    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
-        None
     }
 }

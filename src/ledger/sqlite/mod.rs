@@ -98,7 +98,7 @@ pub use self::options::SqliteOptions;
 use self::place::Place;
 pub use self::rebuild::Mismatch;
 use self::writer::{Crowd, Job, Writer, ask};
-use super::{Attribution, Reply};
+use super::{Answer, Attribution, Reply};
 use crate::values::{ReservationId, SystemClock, Tenant};
 use crate::{Clock, Error, ErrorKind};
 
@@ -115,8 +115,9 @@ use crate::{Clock, Error, ErrorKind};
 /// crate starts. A sync blocks for as long as the disk takes, and one thread can write
 /// with one sync what many callers wait for. The thread ends by itself soon after the
 /// last clone, and dropping waits for nothing, since all that was answered is on the
-/// disk. Because a sync blocks, [`immediate`](crate::BudgetLedger::immediate) is `None`:
-/// the `…_now` forms of commands are for ledgers in memory.
+/// disk. Because a sync takes its time, every command is answered
+/// [`Later`](crate::ledger::Answer::Later): await it under any runtime, or wait for it
+/// without one.
 ///
 /// Put the file on a local disk. SQLite's locks do not work on most network file systems,
 /// and a plain copy of the file lacks what stands in its `-wal` file: back up with
@@ -129,8 +130,6 @@ use crate::{Clock, Error, ErrorKind};
 /// use token_budget::ledger::SqliteLedger;
 /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Usd, Window};
 ///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = std::env::temp_dir().join(format!("token-budget-doc-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
 /// # let path = folder.join("books.db");
@@ -138,17 +137,16 @@ use crate::{Clock, Error, ErrorKind};
 /// let call = Call::new("gpt-4o").team("search").input_tokens(1_000_000).output_tokens(0); // $2.50
 ///
 /// let enforcer = Enforcer::builder().policy(policy.clone()).ledger(SqliteLedger::open(&path)?).build();
-/// enforcer.reserve(&call).await?.or_refusal()?.send().reconcile(Usage::of(1_000_000, 0)).await?;
+/// enforcer.reserve(&call).wait()?.or_refusal()?.send().reconcile(Usage::of(1_000_000, 0)).wait()?;
 /// drop(enforcer); // … the process ends, and another begins …
 ///
 /// let ledger = SqliteLedger::open(&path)?;
 /// let enforcer = Enforcer::builder().policy(policy).ledger(ledger.clone()).build();
-/// assert_eq!(enforcer.check(&call).await?.budgets()[0].spent, 2_500_000_000); // nano-dollars
+/// assert_eq!(enforcer.check(&call).wait()?.budgets()[0].spent, 2_500_000_000); // nano-dollars
 /// ledger.verify()?;
 /// # drop((enforcer, ledger));
 /// # std::fs::remove_dir_all(&folder)?;
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct SqliteLedger(Arc<Inner>);
@@ -283,8 +281,8 @@ impl SqliteLedger {
     /// # Errors
     /// `Damaged` if the journal is not whole, with every balance as it was; else as the commands of
     /// [`BudgetLedger`](crate::BudgetLedger).
-    pub async fn rebuild(&self) -> Result<usize, Error> {
-        self.ask(|books| books.rebuild()).await
+    pub fn rebuild(&self) -> Answer<'static, usize> {
+        self.ask(|books| books.rebuild())
     }
 
     /// Lists the open holds of one tenant, oldest first: calls that run, and those whose
@@ -292,9 +290,9 @@ impl SqliteLedger {
     ///
     /// # Errors
     /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
-    pub async fn open_holds(&self, tenant: &Tenant, limit: usize) -> Result<Vec<OpenHold>, Error> {
+    pub fn open_holds(&self, tenant: &Tenant, limit: usize) -> Answer<'static, Vec<OpenHold>> {
         let tenant = tenant.clone();
-        self.ask(move |books| books.open_holds(&tenant, limit)).await
+        self.ask(move |books| books.open_holds(&tenant, limit))
     }
 
     /// Ends a hold by hand: gives it back and posts `amounts` instead, in the hold's own order of lines.
@@ -306,22 +304,22 @@ impl SqliteLedger {
     /// `State` if the id is unknown, was given back, or is charged what the provider reported; `Overflow` and
     /// `Invalid` as the commands of [`BudgetLedger`](crate::BudgetLedger). After an error nothing has been
     /// given back.
-    pub async fn settle(
+    pub fn settle(
         &self,
         tenant: &Tenant,
         id: ReservationId,
         amounts: &[i64],
         attribution: &Attribution,
-    ) -> Result<Reply, Error> {
+    ) -> Answer<'static, Reply> {
         let (tenant, amounts, attribution) = (tenant.clone(), amounts.to_vec(), attribution.clone());
-        self.ask(move |books| books.settle(&tenant, id, &amounts, &attribution)).await
+        self.ask(move |books| books.settle(&tenant, id, &amounts, &attribution))
     }
 
-    /// Sends work to the ledger's thread, and waits for its answer.
-    async fn ask<T: Send + 'static>(
+    /// Sends work to the ledger's thread.
+    fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Books) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Error> {
-        ask(&self.0.queue, work).await
+    ) -> Answer<'static, T> {
+        ask(&self.0.queue, work)
     }
 }

@@ -64,10 +64,17 @@ impl Books {
             check_signs(&claim, amounts)?;
             books.check_age(row, posting)?;
             books.check_fits(&settled(&hold, amounts)?)?;
-            let release = Release { id, tenant, attribution: Some(attribution), note: &NO_NOTE };
+            let release = Release { id, tenant, attribution: Some(attribution), note: &NO_NOTE, now: None };
             let released = books.release_in(row, &release)?;
-            let record =
-                Record { id: posting, claim: &claim, amounts, corrects: None, attribution, note: &NO_NOTE };
+            let record = Record {
+                id: posting,
+                claim: &claim,
+                amounts,
+                corrects: None,
+                attribution,
+                note: &NO_NOTE,
+                now: None,
+            };
             let recorded = books.record_in(row, &record)?;
             Ok(Reply { effects: released.effects.or(recorded.effects), ..recorded })
         })

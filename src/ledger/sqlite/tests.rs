@@ -82,12 +82,21 @@ fn new_id() -> ReservationId {
 fn reserve(ledger: &SqliteLedger, id: ReservationId) -> Result<Reply, Error> {
     let (claim, note) = (team(), Note::default());
     let (expires_at, on_expiry) = (Timestamp::MAX, OnExpiry::Hold);
-    wait(ledger.reserve(Reserve { id, claim: &claim, amounts: &[5], expires_at, on_expiry, note: &note }))
+    wait(ledger.reserve(Reserve {
+        now: None,
+        id,
+        claim: &claim,
+        amounts: &[5],
+        expires_at,
+        on_expiry,
+        note: &note,
+    }))
 }
 
 fn reconcile(ledger: &SqliteLedger, id: ReservationId) -> Result<Reply, Error> {
     let (claim, note) = (team(), Note::default());
     wait(ledger.reconcile(Reconcile {
+        now: None,
         id,
         claim: &claim,
         amounts: &[3],
@@ -211,7 +220,15 @@ fn a_process_that_only_reads_keeps_no_more_than_a_stated_number_of_expiries() {
         let expires_at = now + std::time::Duration::from_secs(3_600);
         for _ in 0..10_050 {
             let (id, amounts, on_expiry) = (new_id(), &[1][..], OnExpiry::Nothing);
-            books.reserve(&Reserve { id, claim: &claim, amounts, expires_at, on_expiry, note: &note })?;
+            books.reserve(&Reserve {
+                now: None,
+                id,
+                claim: &claim,
+                amounts,
+                expires_at,
+                on_expiry,
+                note: &note,
+            })?;
         }
         // All are due at once, and a reader's answer has no room to tell them.
         books.skip_to(expires_at);

@@ -19,13 +19,12 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
-use futures_channel::oneshot;
-
 use super::books::Books;
 #[cfg(test)]
 use super::failpoint::FailPoint;
 use super::fault::{Fault, StoreError};
 use super::place::Place;
+use crate::ledger::{Answer, Answerer};
 use crate::{Error, ErrorKind};
 
 /// Work for the ledger's thread, in one transaction with what else is waiting.
@@ -46,8 +45,8 @@ struct Asked<T, W> {
     answer: Option<Result<T, Error>>,
     /// Whether the answer is that the file failed. Such an answer holds whether or not the batch is written.
     failed: bool,
-    /// Where the answer goes; closed if nobody waits any more.
-    sender: oneshot::Sender<Result<T, Error>>,
+    /// Where the answer goes; unheard if nobody waits any more.
+    answerer: Answerer<T>,
 }
 
 impl<T, W> Job for Asked<T, W>
@@ -77,11 +76,11 @@ where
             (failure, _) => Err(unavailable(failure.unwrap_or("it did not get to this command"))),
         };
         // Who does not wait any more has decided what that means.
-        let _ = self.sender.send(answer);
+        self.answerer.answer(answer);
     }
 
     fn is_abandoned(&self) -> bool {
-        self.sender.is_canceled()
+        self.answerer.is_unheard()
     }
 }
 
@@ -90,20 +89,21 @@ fn unavailable(why: &str) -> Error {
     Error::new(ErrorKind::LedgerUnavailable, why)
 }
 
-/// Asks the ledger's thread, and waits for its answer without a runtime.
+/// Asks the ledger's thread.
 ///
 /// A caller that stops waiting before the work begins has asked nothing; later, all of it
 /// is done.
-pub(super) async fn ask<T, W>(queue: &Sender<Box<dyn Job>>, work: W) -> Result<T, Error>
+pub(super) fn ask<T, W>(queue: &Sender<Box<dyn Job>>, work: W) -> Answer<'static, T>
 where
     T: Send + 'static,
     W: FnOnce(&mut Books) -> Result<T, Fault> + Send + 'static,
 {
-    let (sender, receiver) = oneshot::channel();
-    let asked = Asked { work: Some(work), answer: None, failed: false, sender };
-    let gone = || unavailable("the ledger's thread has ended; open the ledger again");
-    queue.send(Box::new(asked)).map_err(|_| gone())?;
-    receiver.await.unwrap_or_else(|_| Err(gone()))
+    let (answerer, answer) = Answer::channel();
+    let asked = Asked { work: Some(work), answer: None, failed: false, answerer };
+    if queue.send(Box::new(asked)).is_err() {
+        return Answer::Now(Err(unavailable("the ledger's thread has ended; open the ledger again")));
+    }
+    answer
 }
 
 /// The thread that writes.

@@ -17,21 +17,11 @@ use super::{Driver, Factory, Fault, Setup, Store};
 use crate::values::{Account, ManualClock, Period, ReservationId, SystemClock, Tenant, Timestamp};
 use crate::{BudgetLedger, Clock};
 
-/// In which way a ledger is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
-    /// Through its futures.
-    Waited,
-    /// Through its [`ImmediateLedger`](crate::ledger::ImmediateLedger).
-    AtOnce,
-}
-
 /// One handle on the books of one law.
 #[derive(Clone)]
 pub(super) struct Books {
     pub(super) shared: Arc<Shared>,
     pub(super) ledger: Arc<dyn BudgetLedger>,
-    pub(super) door: Door,
     pub(super) tenant: Tenant,
 }
 
@@ -53,7 +43,6 @@ pub(super) struct Shared {
 pub(super) struct Ground<'a> {
     pub(super) factory: &'a dyn Factory,
     pub(super) seed: u64,
-    pub(super) door: Door,
     pub(super) made: Arc<Mutex<Vec<Arc<Shared>>>>,
 }
 
@@ -68,8 +57,8 @@ impl Shared {
 }
 
 impl<'a> Ground<'a> {
-    pub(super) fn new(factory: &'a dyn Factory, seed: u64, door: Door) -> Self {
-        Self { factory, seed, door, made: Arc::default() }
+    pub(super) fn new(factory: &'a dyn Factory, seed: u64) -> Self {
+        Self { factory, seed, made: Arc::default() }
     }
 
     /// Empty books.
@@ -87,7 +76,7 @@ impl<'a> Ground<'a> {
         let tried = catch_unwind(AssertUnwindSafe(|| {
             check(self)?;
             let made = std::mem::take(&mut *self.made.lock());
-            made.into_iter().try_for_each(|shared| Books::open(shared, self.door)?.audit())
+            made.into_iter().try_for_each(|shared| Books::open(shared)?.audit())
         }));
         tried.unwrap_or_else(|panic| Err(Why::panicked(&*panic)))
     }
@@ -107,31 +96,24 @@ impl Books {
             named: Mutex::default(),
             commands: AtomicU64::new(0),
         };
-        Self::open(Arc::new(shared), ground.door)
+        Self::open(Arc::new(shared))
     }
 
     /// One more handle on those books.
-    pub(super) fn open(shared: Arc<Shared>, door: Door) -> Held<Self> {
+    pub(super) fn open(shared: Arc<Shared>) -> Held<Self> {
         let ledger = shared.store.open()?;
-        Ok(Self { shared, ledger, door, tenant: tenant() })
+        Ok(Self { shared, ledger, tenant: tenant() })
     }
 
     /// One more handle on the same books.
     pub(super) fn another(&self) -> Held<Self> {
         let shared = Arc::clone(&self.shared);
-        Ok(Self { tenant: self.tenant.clone(), ..Self::open(shared, self.door)? })
+        Ok(Self { tenant: self.tenant.clone(), ..Self::open(shared)? })
     }
 
     /// The same handle, for books of that root.
     pub(super) fn of_root(self, tenant: Tenant) -> Self {
         Self { tenant, ..self }
-    }
-
-    /// The same handle, which speaks to the ledger the other way, if there is another
-    /// way.
-    pub(super) fn through_the_other_door(&self) -> Self {
-        let door = if self.door == Door::Waited { Door::AtOnce } else { Door::Waited };
-        Self { door, ..self.clone() }
     }
 
     /// How many commands came back so far, on all handles.
@@ -141,9 +123,9 @@ impl Books {
 
     /// Ends this handle as a killed process would, and opens another.
     pub(super) fn crash(self) -> Held<Self> {
-        let Self { shared, ledger, door, tenant } = self;
+        let Self { shared, ledger, tenant } = self;
         shared.store.crash(ledger);
-        Ok(Self { tenant, ..Self::open(shared, door)? })
+        Ok(Self { tenant, ..Self::open(shared)? })
     }
 
     /// Plans a fault: see [`Store::fail_at`].

@@ -2,18 +2,17 @@
 //!
 //! Each short name leaves out what most laws do not care about: a deadline 100 s ahead,
 //! an expiry that charges nothing, an empty note. Every command goes through
-//! [`Books::send`], which picks the door, waits, and counts; every claim is noted, so
+//! [`Books::send`], which waits and counts; every claim is noted, so
 //! that the audit knows which accounts to add up.
 
-use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::books::{Books, Door};
+use super::books::Books;
 use super::claims::signed;
 use super::why::{Held, holds};
 use crate::ledger::{
-    Certainty, Entry, Frozen, ImmediateLedger, MarkAction, MarkScope, Note, OnExpiry, Outcome, PendingEvent,
+    Answer, Certainty, Entry, Frozen, MarkAction, MarkScope, Note, OnExpiry, Outcome, PendingEvent,
     Reconcile, Record, Release, Reply, Reserve, Resize,
 };
 use crate::values::{Account, Balance, Claim, Period, ReservationId, Tenant, Timestamp};
@@ -33,13 +32,21 @@ impl Books {
         amounts: &[i64],
         (expires_at, on_expiry): (Timestamp, OnExpiry<'_>),
     ) -> Result<Reply, Error> {
-        self.reserve_as(Reserve { id, claim, amounts, expires_at, on_expiry, note: &Note::default() })
+        self.reserve_as(Reserve {
+            id,
+            claim,
+            amounts,
+            expires_at,
+            on_expiry,
+            note: &Note::default(),
+            now: None,
+        })
     }
 
     /// The same for a command with a note or a deadline of its own.
     pub(super) fn reserve_as(&self, command: Reserve<'_>) -> Result<Reply, Error> {
         self.note(command.claim);
-        self.send(|ledger| ledger.reserve(ledger.now(), command), self.ledger.reserve(command))
+        self.send(self.ledger.reserve(command))
     }
 
     /// A new hold that is expected to fit.
@@ -65,23 +72,29 @@ impl Books {
         amounts: &[i64],
         certainty: Certainty,
     ) -> Result<Reply, Error> {
-        self.reconcile_as(Reconcile { id, claim, amounts, certainty, note: &Note::default() })
+        self.reconcile_as(Reconcile { id, claim, amounts, certainty, note: &Note::default(), now: None })
     }
 
     /// The same with a note of its own.
     pub(super) fn reconcile_as(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
         self.note(command.claim);
-        self.send(|ledger| ledger.reconcile(ledger.now(), command), self.ledger.reconcile(command))
+        self.send(self.ledger.reconcile(command))
     }
 
     /// Gives the hold back, unsigned.
     pub(super) fn release(&self, id: ReservationId) -> Result<Reply, Error> {
-        self.release_as(Release { id, tenant: &self.tenant, attribution: None, note: &Note::default() })
+        self.release_as(Release {
+            id,
+            tenant: &self.tenant,
+            attribution: None,
+            note: &Note::default(),
+            now: None,
+        })
     }
 
     /// The same with a signature or a note.
     pub(super) fn release_as(&self, command: Release<'_>) -> Result<Reply, Error> {
-        self.send(|ledger| ledger.release(ledger.now(), command), self.ledger.release(command))
+        self.send(self.ledger.release(command))
     }
 
     /// Sets what the hold holds, and its deadline if one is given.
@@ -93,8 +106,8 @@ impl Books {
         expires_at: Option<Timestamp>,
     ) -> Result<Reply, Error> {
         self.note(claim);
-        let command = Resize { id, claim, amounts, expires_at };
-        self.send(|ledger| ledger.resize(ledger.now(), command), self.ledger.resize(command))
+        let command = Resize { id, claim, amounts, expires_at, now: None };
+        self.send(self.ledger.resize(command))
     }
 
     /// Posts without a hold; a correction names the charge that it corrects.
@@ -107,22 +120,20 @@ impl Books {
     ) -> Result<Reply, Error> {
         self.note(claim);
         let (attribution, note) = (&signed("an audit"), &Note::default());
-        let command = Record { id, claim, amounts, corrects, attribution, note };
-        self.send(|ledger| ledger.record(ledger.now(), command), self.ledger.record(command))
+        let command = Record { id, claim, amounts, corrects, attribution, note, now: None };
+        self.send(self.ledger.record(command))
     }
 
     /// Freezes, stops, closes or reopens a scope.
     pub(super) fn mark(&self, scope: &Scope, action: MarkAction, reason: &str) -> Result<Reply, Error> {
-        let command = MarkScope { tenant: &self.tenant, scope, action, attribution: &signed(reason) };
-        self.send(|ledger| ledger.mark(ledger.now(), command), self.ledger.mark(command))
+        let command =
+            MarkScope { tenant: &self.tenant, scope, action, attribution: &signed(reason), now: None };
+        self.send(self.ledger.mark(command))
     }
 
     /// The marks that stand on these scopes.
     pub(super) fn marks(&self, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        self.send(
-            |ledger| ledger.marks(ledger.now(), &self.tenant, scopes),
-            self.ledger.marks(&self.tenant, scopes),
-        )
+        self.send(self.ledger.marks(&self.tenant, scopes))
     }
 
     /// Spent and reserved of each line.
@@ -132,7 +143,7 @@ impl Books {
     }
 
     pub(super) fn balances_of(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
-        self.send(|ledger| ledger.balances(ledger.now(), lines), self.ledger.balances(lines))
+        self.send(self.ledger.balances(lines))
     }
 
     /// The whole journal of these books.
@@ -155,17 +166,9 @@ impl Books {
         self.shared.driver.wait(self.ledger.delivered(events))
     }
 
-    /// Sends a command through the door of this handle, and waits until it has ended.
-    fn send<T: Send>(
-        &self,
-        at_once: impl FnOnce(&dyn ImmediateLedger) -> Result<T, Error>,
-        waited: impl Future<Output = Result<T, Error>> + Send,
-    ) -> Result<T, Error> {
-        let immediate = if self.door == Door::AtOnce { self.ledger.immediate() } else { None };
-        let answer = match immediate {
-            Some(ledger) => at_once(ledger),
-            None => self.shared.driver.wait(waited),
-        };
+    /// Waits until a command has ended.
+    fn send<T: Send>(&self, answer: Answer<'static, T>) -> Result<T, Error> {
+        let answer = self.shared.driver.wait(answer);
         self.shared.commands.fetch_add(1, Ordering::Relaxed);
         answer
     }

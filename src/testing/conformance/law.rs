@@ -1,14 +1,14 @@
 //! What is a law, and how does a ledger stand before it?
 //!
 //! A law runs through these steps: does the ledger offer what the law needs? Then, for
-//! each seed and each door, the law's function runs on empty books, all books that it
+//! each seed, the law's function runs on empty books, all books that it
 //! opened are audited, and the first thing that is wrong ends the trial. A panic of the
 //! ledger counts as a broken law, so one bad backend cannot hide the standing of the
 //! others.
 
 use std::sync::Arc;
 
-use super::books::{Door, Ground};
+use super::books::Ground;
 use super::why::Held;
 use super::{Factory, Setup};
 use crate::Error;
@@ -103,23 +103,20 @@ impl Law {
         self.needs
     }
 
-    /// Tries the law at every door that the ledger has, and as often as the factory asks;
-    /// stops at the first breach.
+    /// Tries the law, as often as the factory asks; stops at the first breach.
     #[must_use]
     pub fn run(&self, factory: &dyn Factory) -> Standing {
         let first = seed();
-        let doors = match self.doors(factory) {
-            Ok(Ok(doors)) => doors,
-            Ok(Err(need)) => return Standing::NotOffered(need.lack().into()),
+        match self.lacks(factory) {
+            Ok(None) => {}
+            Ok(Some(need)) => return Standing::NotOffered(need.lack().into()),
             Err(error) => return Standing::Broken { reason: format!("no books: {error}"), seed: first },
-        };
+        }
         for seed in (0..factory.rounds().max(1)).map(|round| first.wrapping_add(round)) {
-            for door in &doors {
-                match Ground::new(factory, seed, *door).hold(self.check) {
-                    Ok(()) => {}
-                    Err(why) if why.is_unsupported => return Standing::NotOffered(why.to_string()),
-                    Err(why) => return Standing::Broken { reason: why.to_string(), seed },
-                }
+            match Ground::new(factory, seed).hold(self.check) {
+                Ok(()) => {}
+                Err(why) if why.is_unsupported => return Standing::NotOffered(why.to_string()),
+                Err(why) => return Standing::Broken { reason: why.to_string(), seed },
             }
         }
         Standing::Held
@@ -145,9 +142,8 @@ impl Law {
         }
     }
 
-    /// The ways to speak to these ledgers, or the first need that they do not meet. Makes
-    /// books once, only to ask what they can do.
-    fn doors(&self, factory: &dyn Factory) -> Result<Result<Vec<Door>, Need>, Error> {
+    /// The first need that these ledgers do not meet. Makes books once, only to ask what they can do.
+    fn lacks(&self, factory: &dyn Factory) -> Result<Option<Need>, Error> {
         let offers = factory.offers();
         let setup = Setup { clock: Arc::new(ManualClock::default()), seed: 0 };
         let ledger = factory.make(&setup)?.open()?;
@@ -158,11 +154,7 @@ impl Law {
             Need::Durable => can.durable,
             Need::Journal => can.journal_entries.is_none_or(|kept| kept >= 100),
         };
-        if let Some(need) = self.needs.iter().find(|need| !is_met(need)) {
-            return Ok(Err(*need));
-        }
-        let at_once = ledger.immediate().map(|_| Door::AtOnce);
-        Ok(Ok([Door::Waited].into_iter().chain(at_once).collect()))
+        Ok(self.needs.iter().find(|need| !is_met(need)).copied())
     }
 }
 

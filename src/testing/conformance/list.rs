@@ -122,7 +122,7 @@ list_of_laws! {
     names::an_id_is_known_under_its_own_root_only []
     names::a_scope_frozen_under_one_root_is_open_under_another []
     names::a_refund_names_a_charge_of_its_own_root []
-    names::both_doors_lead_to_the_same_books []
+    names::where_ends_are_at_once_nobody_waits_for_one []
 
     ranks::a_reconcile_replaces_the_hold_by_what_was_used []
     ranks::usage_above_the_hold_and_above_the_limit_is_recorded_in_full []

@@ -16,13 +16,12 @@
 //!
 //! The `odds` say how often; a lock is held only to draw, never while anything waits.
 
-use std::future::Future;
 use std::sync::atomic::Ordering;
 
 use super::letter::Letter;
 use super::odds::Fate;
 use super::{Chance, FaultyLedger};
-use crate::ledger::Reply;
+use crate::ledger::{Answer, BudgetLedger, Reply};
 use crate::testing::conformance::Fault;
 use crate::testing::dice::Dice;
 use crate::{Error, ErrorKind};
@@ -35,10 +34,8 @@ const ARRIVALS: u64 = 30;
 impl FaultyLedger {
     /// Carries a command, and does to it what was drawn. The order of the steps keeps the
     /// three promises that [`FaultyLedger`] states.
-    pub(super) async fn carry<F>(&self, letter: Letter, send: impl Fn() -> F + Send) -> Result<Reply, Error>
-    where
-        F: Future<Output = Result<Reply, Error>> + Send,
-    {
+    pub(super) async fn carry(&self, letter: Letter) -> Result<Reply, Error> {
+        let send = || letter.deliver(&*self.0.ledger);
         let fate = self.set_out();
         // What this one may not overtake arrives first, and by chance something else.
         self.deliver(|earlier| earlier.comes_before(&letter)).await;
@@ -75,17 +72,17 @@ impl FaultyLedger {
     }
 
     /// Carries a read: it may be lost and delayed, and changes nothing.
-    pub(super) async fn look<T>(
+    pub(super) async fn look<T: Send + 'static>(
         &self,
-        read: impl Future<Output = Result<T, Error>> + Send,
+        read: impl Fn(&dyn BudgetLedger) -> Answer<'static, T> + Send,
     ) -> Result<T, Error> {
         let fate = self.set_out();
         self.deliver_by_chance().await;
         self.delay().await;
         match fate {
             Fate::Lost | Fate::Late => lost(),
-            Fate::AnswerLost => read.await.and_then(|_| lost()),
-            _ => read.await,
+            Fate::AnswerLost => read(&*self.0.ledger).await.and_then(|_| lost()),
+            _ => read(&*self.0.ledger).await,
         }
     }
 

@@ -6,15 +6,37 @@
 //! right ledger.
 
 use crate::ledger::{
-    Attribution, BudgetLedger, Certainty, MarkAction, MarkScope, Note, OnExpiry, Outcome, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    Answer, Attribution, BudgetLedger, Certainty, MarkAction, MarkScope, Note, OnExpiry, Outcome, Reconcile,
+    Record, Release, Reply, Reserve, Resize,
 };
 use crate::values::{Claim, ReservationId, Tenant, Timestamp};
 use crate::{Error, Scope};
 
-/// A command under way, which owns all that it says.
+/// A command that owns what it borrowed, so that it can be sent later, and again.
+///
+/// For ledgers that stand in front of another in tests: a command borrows, and an answer that is to come does not.
+///
+/// # Example: the same command twice is done once
+/// ```
+/// use token_budget::{Clock, MemoryLedger};
+/// use token_budget::ledger::{Note, Release, ReservationId, Tenant};
+/// use token_budget::testing::Letter;
+/// use token_budget::time::SystemClock;
+///
+/// let (id, tenant, note) = (ReservationId::generate(SystemClock.now()), Tenant::unnamed(), Note::default());
+/// let letter = Letter::from(Release { id, tenant: &tenant, attribution: None, note: &note, now: None });
+/// drop((tenant, note)); // it has its own
+///
+/// let ledger = MemoryLedger::new();
+/// assert!(!letter.deliver(&ledger).wait()?.repeated);
+/// assert!(letter.deliver(&ledger).wait()?.repeated);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Debug)]
-pub(super) enum Letter {
+pub struct Letter(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
     Reserve { body: Body, expires_at: Timestamp, on_expiry: Charge },
     Reconcile { body: Body, certainty: Certainty },
     Release { id: ReservationId, tenant: Tenant, attribution: Option<Attribution>, note: Note },
@@ -32,7 +54,7 @@ pub(super) enum Subject {
 
 /// What most commands are about: an id, lines, amounts, a note.
 #[derive(Clone, Debug)]
-pub(super) struct Body {
+struct Body {
     id: ReservationId,
     claim: Claim,
     amounts: Vec<i64>,
@@ -41,7 +63,7 @@ pub(super) struct Body {
 
 /// What a hold is charged if it expires, owned.
 #[derive(Clone, Debug)]
-pub(super) enum Charge {
+enum Charge {
     Nothing,
     Hold,
     Amounts(Vec<i64>),
@@ -50,13 +72,13 @@ pub(super) enum Charge {
 impl Letter {
     /// The id or the scope that the command is about, in its tenant.
     pub(super) fn subject(&self) -> Subject {
-        match self {
-            Self::Reserve { body, .. } | Self::Reconcile { body, .. } | Self::Record { body, .. } => {
+        match &self.0 {
+            Kind::Reserve { body, .. } | Kind::Reconcile { body, .. } | Kind::Record { body, .. } => {
                 Subject::Id(body.claim.tenant().clone(), body.id)
             }
-            Self::Resize { id, claim, .. } => Subject::Id(claim.tenant().clone(), *id),
-            Self::Release { id, tenant, .. } => Subject::Id(tenant.clone(), *id),
-            Self::Mark { tenant, scope, .. } => Subject::Scope(tenant.clone(), scope.clone()),
+            Kind::Resize { id, claim, .. } => Subject::Id(claim.tenant().clone(), *id),
+            Kind::Release { id, tenant, .. } => Subject::Id(tenant.clone(), *id),
+            Kind::Mark { tenant, scope, .. } => Subject::Scope(tenant.clone(), scope.clone()),
         }
     }
 
@@ -66,9 +88,9 @@ impl Letter {
     /// A resize and a mark set what they say, so the last must be the last. A late
     /// release would withdraw a charge, and a late report would charge what was released.
     pub(super) fn comes_before(&self, later: &Self) -> bool {
-        use Letter::{Mark, Reconcile, Release, Resize};
+        use Kind::{Mark, Reconcile, Release, Resize};
         let orders = matches!(
-            (self, later),
+            (&self.0, &later.0),
             (Resize { .. }, Resize { .. })
                 | (Mark { .. }, Mark { .. })
                 | (Reconcile { .. }, Release { .. })
@@ -79,7 +101,8 @@ impl Letter {
 
     /// Whether this is a copy of that command, or of one like it.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other) && self.subject() == other.subject()
+        std::mem::discriminant(&self.0) == std::mem::discriminant(&other.0)
+            && self.subject() == other.subject()
     }
 
     /// Whether a copy that comes after this answer does no more than was answered.
@@ -91,34 +114,37 @@ impl Letter {
         let Ok(reply) = answer else { return false };
         match reply.outcome {
             Outcome::Applied | Outcome::Ignored => true,
-            Outcome::Refused => !matches!(self, Self::Resize { .. }),
+            Outcome::Refused => !matches!(self.0, Kind::Resize { .. }),
             Outcome::Stale => false,
         }
     }
 
-    /// Sends the command to the ledger, as its sender would have.
-    pub(super) async fn deliver(&self, ledger: &dyn BudgetLedger) -> Result<Reply, Error> {
-        match self {
-            Self::Reserve { body: Body { id, claim, amounts, note }, expires_at, on_expiry } => {
+    /// Sends it.
+    pub fn deliver(&self, ledger: &dyn BudgetLedger) -> Answer<'static, Reply> {
+        match &self.0 {
+            Kind::Reserve { body: Body { id, claim, amounts, note }, expires_at, on_expiry } => {
                 let (id, expires_at, on_expiry) = (*id, *expires_at, on_expiry.borrowed());
-                ledger.reserve(Reserve { id, claim, amounts, expires_at, on_expiry, note }).await
+                ledger.reserve(Reserve { id, claim, amounts, expires_at, on_expiry, note, now: None })
             }
-            Self::Reconcile { body: Body { id, claim, amounts, note }, certainty } => {
-                ledger.reconcile(Reconcile { id: *id, claim, amounts, certainty: *certainty, note }).await
-            }
-            Self::Release { id, tenant, attribution, note } => {
-                ledger.release(Release { id: *id, tenant, attribution: attribution.as_ref(), note }).await
-            }
-            Self::Resize { id, claim, amounts, expires_at } => {
+            Kind::Reconcile { body: Body { id, claim, amounts, note }, certainty } => ledger
+                .reconcile(Reconcile { id: *id, claim, amounts, certainty: *certainty, note, now: None }),
+            Kind::Release { id, tenant, attribution, note } => ledger.release(Release {
+                id: *id,
+                tenant,
+                attribution: attribution.as_ref(),
+                note,
+                now: None,
+            }),
+            Kind::Resize { id, claim, amounts, expires_at } => {
                 let (id, expires_at) = (*id, *expires_at);
-                ledger.resize(Resize { id, claim, amounts, expires_at }).await
+                ledger.resize(Resize { id, claim, amounts, expires_at, now: None })
             }
-            Self::Mark { tenant, scope, action, attribution } => {
-                ledger.mark(MarkScope { tenant, scope, action: *action, attribution }).await
+            Kind::Mark { tenant, scope, action, attribution } => {
+                ledger.mark(MarkScope { tenant, scope, action: *action, attribution, now: None })
             }
-            Self::Record { body: Body { id, claim, amounts, note }, corrects, attribution } => {
+            Kind::Record { body: Body { id, claim, amounts, note }, corrects, attribution } => {
                 let (id, corrects) = (*id, *corrects);
-                ledger.record(Record { id, claim, amounts, corrects, attribution, note }).await
+                ledger.record(Record { id, claim, amounts, corrects, attribution, note, now: None })
             }
         }
     }
@@ -146,41 +172,51 @@ impl From<Reserve<'_>> for Letter {
             OnExpiry::Amounts(amounts) => Charge::Amounts(amounts.to_vec()),
         };
         let body = body(command.id, command.claim, command.amounts, command.note);
-        Self::Reserve { body, expires_at: command.expires_at, on_expiry }
+        Self(Kind::Reserve { body, expires_at: command.expires_at, on_expiry })
     }
 }
 
 impl From<Reconcile<'_>> for Letter {
     fn from(command: Reconcile<'_>) -> Self {
         let body = body(command.id, command.claim, command.amounts, command.note);
-        Self::Reconcile { body, certainty: command.certainty }
+        Self(Kind::Reconcile { body, certainty: command.certainty })
     }
 }
 
 impl From<Release<'_>> for Letter {
     fn from(command: Release<'_>) -> Self {
-        let Release { id, tenant, attribution, note } = command;
-        Self::Release { id, tenant: tenant.clone(), attribution: attribution.cloned(), note: note.clone() }
+        let Release { id, tenant, attribution, note, .. } = command;
+        Self(Kind::Release {
+            id,
+            tenant: tenant.clone(),
+            attribution: attribution.cloned(),
+            note: note.clone(),
+        })
     }
 }
 
 impl From<Resize<'_>> for Letter {
     fn from(command: Resize<'_>) -> Self {
-        let Resize { id, claim, amounts, expires_at } = command;
-        Self::Resize { id, claim: claim.clone(), amounts: amounts.to_vec(), expires_at }
+        let Resize { id, claim, amounts, expires_at, .. } = command;
+        Self(Kind::Resize { id, claim: claim.clone(), amounts: amounts.to_vec(), expires_at })
     }
 }
 
 impl From<MarkScope<'_>> for Letter {
     fn from(command: MarkScope<'_>) -> Self {
-        let MarkScope { tenant, scope, action, attribution } = command;
-        Self::Mark { tenant: tenant.clone(), scope: scope.clone(), action, attribution: attribution.clone() }
+        let MarkScope { tenant, scope, action, attribution, .. } = command;
+        Self(Kind::Mark {
+            tenant: tenant.clone(),
+            scope: scope.clone(),
+            action,
+            attribution: attribution.clone(),
+        })
     }
 }
 
 impl From<Record<'_>> for Letter {
     fn from(command: Record<'_>) -> Self {
         let body = body(command.id, command.claim, command.amounts, command.note);
-        Self::Record { body, corrects: command.corrects, attribution: command.attribution.clone() }
+        Self(Kind::Record { body, corrects: command.corrects, attribution: command.attribution.clone() })
     }
 }

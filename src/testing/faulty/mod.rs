@@ -21,19 +21,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use self::letter::Letter;
+pub use self::letter::Letter;
 pub use self::odds::Odds;
 use super::conformance::Fault;
 use super::dice::Dice;
+use crate::Scope;
 use crate::ledger::{
-    BudgetLedger, Capabilities, Entry, Frozen, ImmediateLedger, MarkScope, PendingEvent, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    Answer, BudgetLedger, Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release,
+    Reply, Reserve, Resize,
 };
-use crate::values::{Account, Balance, Period, Tenant};
-use crate::{Error, Scope};
+use crate::values::{Account, Balance, Period, Tenant, Timestamp};
 
 /// A ledger behind an unreliable wire. What happens to each command is drawn from a seed.
 ///
@@ -221,59 +220,77 @@ impl Future for Yield {
     }
 }
 
-#[async_trait]
+impl FaultyLedger {
+    fn send(&self, letter: Letter) -> Answer<'static, Reply> {
+        let wire = self.clone();
+        Answer::begun(async move { wire.carry(letter).await })
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl Fn(&dyn BudgetLedger) -> Answer<'static, T> + Send + 'static,
+    ) -> Answer<'static, T> {
+        let wire = self.clone();
+        Answer::begun(async move { wire.look(read).await })
+    }
+}
+
 impl BudgetLedger for FaultyLedger {
-    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.carry(command.into(), || self.0.ledger.reserve(command)).await
+    /// None: what is on a wire must be waited for.
+    fn now(&self) -> Option<Timestamp> {
+        None
     }
 
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.carry(command.into(), || self.0.ledger.reconcile(command)).await
+    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
-        self.carry(command.into(), || self.0.ledger.release(command)).await
+    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
-        self.carry(command.into(), || self.0.ledger.resize(command)).await
+    fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
-        self.carry(command.into(), || self.0.ledger.record(command)).await
+    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
-        self.carry(command.into(), || self.0.ledger.mark(command)).await
+    fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        self.look(self.0.ledger.marks(tenant, scopes)).await
+    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply> {
+        self.send(command.into())
     }
 
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
-        self.look(self.0.ledger.balances(lines)).await
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+        let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
+        self.read(move |ledger| ledger.marks(&tenant, &scopes))
     }
 
-    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.look(self.0.ledger.entries(tenant, from, limit)).await
+    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
+        let lines = lines.to_vec();
+        self.read(move |ledger| ledger.balances(&lines))
     }
 
-    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
-        self.look(self.0.ledger.pending_events(limit)).await
+    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
+        let tenant = tenant.clone();
+        self.read(move |ledger| ledger.entries(&tenant, from, limit))
     }
 
-    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
-        self.look(self.0.ledger.delivered(events)).await
+    fn pending_events(&self, limit: usize) -> Answer<'static, Vec<PendingEvent>> {
+        self.read(move |ledger| ledger.pending_events(limit))
+    }
+
+    fn delivered(&self, events: &[PendingEvent]) -> Answer<'static, ()> {
+        let events = events.to_vec();
+        self.read(move |ledger| ledger.delivered(&events))
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.0.ledger.capabilities()
-    }
-
-    /// `None`: a wire answers later.
-    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
-        None
+        Capabilities { ends_at_once: false, ..self.0.ledger.capabilities() }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{Usage, Usd};
 /// let call = Call::new("claude-sonnet-4-5").input_tokens(1_000).output_tokens(1_000);
 /// let searching = call.clone().may_use_unlimited(Meter::WebSearch);
 /// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
-/// let held = |call: &Call| enforcer.reserve_now(call).unwrap().or_refusal().unwrap();
+/// let held = |call: &Call| enforcer.reserve(call).wait().unwrap().or_refusal().unwrap();
 /// let reservation = held(&searching);
 /// assert_eq!(reservation.quoted(), "0.118".parse()?); // 0.018 for tokens, 10 × 0.01
 /// let fees = reservation.decision().fees().to_vec();

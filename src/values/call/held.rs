@@ -78,7 +78,7 @@ impl Call {
     ///
     /// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
     /// let call = Call::new("gpt-4o-mini").input_tokens(1_000).output_tokens(0).or_model("gpt-4o");
-    /// let reservation = enforcer.reserve_now(&call)?.or_refusal()?;
+    /// let reservation = enforcer.reserve(&call).wait()?.or_refusal()?;
     /// assert_eq!((reservation.model(), reservation.quoted()), ("gpt-4o", "0.0025".parse()?));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

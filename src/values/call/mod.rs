@@ -211,7 +211,7 @@ impl Call {
     /// use token_budget::{Call, Enforcer, Usd};
     ///
     /// let call = Call::new("gpt-4o").input_tokens(1_000).output_tokens(16_000).streaming(200);
-    /// let reservation = Enforcer::builder().unbound(Unbound::Allow).build().reserve_now(&call)?.or_refusal()?;
+    /// let reservation = Enforcer::builder().unbound(Unbound::Allow).build().reserve(&call).wait()?.or_refusal()?;
     /// assert_eq!(reservation.quoted(), "0.0045".parse()?); // 1,000 × $2.50 and 200 × $10 a million
     /// assert_eq!(reservation.output_tokens(), 16_000); // what may still come
     /// # Ok::<(), Box<dyn std::error::Error>>(())

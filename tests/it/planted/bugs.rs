@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Account, Balance, Capabilities, Certainty, Claim, ClaimLine, Entry, Frozen, ImmediateLedger, MarkScope,
-    Outcome, PendingEvent, Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
-    Threshold,
+    Account, Answer, Balance, Capabilities, Certainty, Claim, ClaimLine, Entry, Frozen, MarkScope, Outcome,
+    PendingEvent, Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant, Threshold,
 };
 use token_budget::time::{ManualClock, Period, Timestamp};
 use token_budget::{BudgetLedger, Clock, Error, MemoryLedger, Scope};
@@ -111,7 +109,7 @@ impl Planted {
     }
 
     /// Ends what is due, if the sweeper's turn has come.
-    async fn sweep(&self) {
+    fn sweep(&self) {
         let due: Vec<_> = {
             let mut notes = self.notes.lock();
             notes.commands += 1;
@@ -125,15 +123,15 @@ impl Planted {
             due
         };
         for (end, id, claim, amounts) in due {
-            let command = Resize { id, claim: &claim, amounts: &amounts, expires_at: Some(end) };
-            let _ = BudgetLedger::resize(&self.inner, command).await;
+            let command = Resize { now: None, id, claim: &claim, amounts: &amounts, expires_at: Some(end) };
+            let _ = BudgetLedger::resize(&self.inner, command).wait();
         }
     }
 
     /// Looks whether all lines fit, lets others run, and then holds without looking.
-    async fn check_then_hold(&self, command: Reserve<'_>) -> Result<Reply, Error> {
+    fn check_then_hold(&self, command: Reserve<'_>) -> Result<Reply, Error> {
         let lines: Vec<_> = command.claim.lines().iter().map(|it| (it.account.clone(), it.period)).collect();
-        let balances = BudgetLedger::balances(&self.inner, &lines).await?;
+        let balances = BudgetLedger::balances(&self.inner, &lines).wait()?;
         let fits = command.claim.lines().iter().zip(&balances).zip(command.amounts).all(
             |((line, balance), amount)| {
                 *amount == 0 || balance.used().checked_add(*amount).is_some_and(|used| used <= line.ceiling)
@@ -141,10 +139,10 @@ impl Planted {
         );
         thread::yield_now();
         if !fits {
-            return BudgetLedger::reserve(&self.inner, command).await;
+            return BudgetLedger::reserve(&self.inner, command).wait();
         }
         let unlimited = changed(command.claim, |line| ClaimLine { ceiling: i64::MAX, ..line });
-        BudgetLedger::reserve(&self.inner, Reserve { claim: &unlimited, ..command }).await
+        BudgetLedger::reserve(&self.inner, Reserve { claim: &unlimited, ..command }).wait()
     }
 
     /// Takes a lock for each account, in the order in which the claim names them.
@@ -159,11 +157,11 @@ impl Planted {
             held.push(lock.lock());
             thread::yield_now();
         }
-        ImmediateLedger::reserve(&self.inner, self.clock.now(), command)
+        BudgetLedger::reserve(&self.inner, command).wait()
     }
 
     /// Charges the running day, whatever day was held.
-    async fn charge_today(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
+    fn charge_today(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
         let today = self.clock.now().as_nanos().div_euclid(1_000_000_000_000);
         let claim = changed(command.claim, |line| {
             let is_day = line.period.span == 1 && line.period.until != Timestamp::MAX;
@@ -172,12 +170,17 @@ impl Planted {
         let is_other_day =
             claim.lines().iter().zip(command.claim.lines()).any(|(new, old)| new.period != old.period);
         if !is_other_day {
-            return BudgetLedger::reconcile(&self.inner, command).await;
+            return BudgetLedger::reconcile(&self.inner, command).wait();
         }
-        let release =
-            Release { id: command.id, tenant: claim.tenant(), attribution: None, note: command.note };
-        BudgetLedger::release(&self.inner, release).await?;
-        BudgetLedger::reconcile(&self.inner, Reconcile { claim: &claim, id: self.fresh(), ..command }).await
+        let release = Release {
+            now: None,
+            id: command.id,
+            tenant: claim.tenant(),
+            attribution: None,
+            note: command.note,
+        };
+        BudgetLedger::release(&self.inner, release).wait()?;
+        BudgetLedger::reconcile(&self.inner, Reconcile { claim: &claim, id: self.fresh(), ..command }).wait()
     }
 
     /// Adds what was charged before to what is reported now.
@@ -210,114 +213,129 @@ fn through_dollars(nanos: i64) -> i64 {
     (dollars * 1e9).round() as i64
 }
 
-#[async_trait]
 impl BudgetLedger for Planted {
-    async fn reserve(&self, command: Reserve<'_>) -> Result<Reply, Error> {
-        self.sweep().await;
-        let claim = self.read(command.claim);
-        let amounts = self.count(&claim, command.amounts);
-        let id = self.alias(command.id);
-        let command = Reserve { id, claim: &claim, amounts: &amounts, ..command };
-        self.notes.lock().seen.insert(id);
-        match self.bug {
-            Bug::ChecksOutsideTheLock => self.check_then_hold(command).await,
-            Bug::LocksInTheOrderOfTheClaim => self.hold_under_locks(command),
-            Bug::ExpiresANanosecondLate => {
-                let expires_at = command.expires_at + Duration::from_nanos(1);
-                BudgetLedger::reserve(&self.inner, Reserve { expires_at, ..command }).await
-            }
-            Bug::ExpiresOnlyWhenSwept => {
-                let unswept = (command.expires_at, id, claim.clone(), amounts.clone());
-                self.notes.lock().unswept.push(unswept);
-                let expires_at = Timestamp::MAX;
-                BudgetLedger::reserve(&self.inner, Reserve { expires_at, ..command }).await
-            }
-            Bug::AsksForARefusedIdAnew => {
-                let reply = BudgetLedger::reserve(&self.inner, command).await?;
-                if reply.outcome == Outcome::Refused {
-                    let fresh = self.fresh();
-                    self.notes.lock().aliases.insert(id, fresh);
+    fn now(&self) -> Option<Timestamp> {
+        self.inner.now()
+    }
+
+    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
+        let answer = || -> Result<Reply, Error> {
+            self.sweep();
+            let claim = self.read(command.claim);
+            let amounts = self.count(&claim, command.amounts);
+            let id = self.alias(command.id);
+            let command = Reserve { id, claim: &claim, amounts: &amounts, ..command };
+            self.notes.lock().seen.insert(id);
+            match self.bug {
+                Bug::ChecksOutsideTheLock => self.check_then_hold(command),
+                Bug::LocksInTheOrderOfTheClaim => self.hold_under_locks(command),
+                Bug::ExpiresANanosecondLate => {
+                    let expires_at = command.expires_at + Duration::from_nanos(1);
+                    BudgetLedger::reserve(&self.inner, Reserve { expires_at, ..command }).wait()
                 }
-                Ok(reply)
+                Bug::ExpiresOnlyWhenSwept => {
+                    let unswept = (command.expires_at, id, claim.clone(), amounts.clone());
+                    self.notes.lock().unswept.push(unswept);
+                    let expires_at = Timestamp::MAX;
+                    BudgetLedger::reserve(&self.inner, Reserve { expires_at, ..command }).wait()
+                }
+                Bug::AsksForARefusedIdAnew => {
+                    let reply = BudgetLedger::reserve(&self.inner, command).wait()?;
+                    if reply.outcome == Outcome::Refused {
+                        let fresh = self.fresh();
+                        self.notes.lock().aliases.insert(id, fresh);
+                    }
+                    Ok(reply)
+                }
+                _ => BudgetLedger::reserve(&self.inner, command).wait(),
             }
-            _ => BudgetLedger::reserve(&self.inner, command).await,
-        }
-    }
-
-    async fn reconcile(&self, command: Reconcile<'_>) -> Result<Reply, Error> {
-        self.sweep().await;
-        let claim = self.read(command.claim);
-        let mut amounts = self.count(&claim, command.amounts);
-        let id = self.alias(command.id);
-        self.notes.lock().seen.insert(id);
-        if self.bug == Bug::KeepsTheFloorBesideTheActual {
-            amounts = self.with_floor(&command);
-        }
-        let command = Reconcile { id, claim: &claim, amounts: &amounts, ..command };
-        match self.bug {
-            Bug::ChargesTheWindowOfTheReconcile => self.charge_today(command).await,
-            _ => BudgetLedger::reconcile(&self.inner, command).await,
-        }
-    }
-
-    async fn release(&self, command: Release<'_>) -> Result<Reply, Error> {
-        self.sweep().await;
-        let id = self.alias(command.id);
-        let is_unseen = !self.notes.lock().seen.contains(&id);
-        let is_dropped = match self.bug {
-            Bug::IgnoresTombstones => is_unseen,
-            Bug::ForgetsToRelease => true,
-            _ => false,
         };
-        // A release of something else answers as if it had been done.
-        let id = if is_dropped { self.fresh() } else { id };
-        BudgetLedger::release(&self.inner, Release { id, ..command }).await
+        answer().into()
     }
 
-    async fn resize(&self, command: Resize<'_>) -> Result<Reply, Error> {
-        self.sweep().await;
-        let claim = self.read(command.claim);
-        let amounts = self.count(&claim, command.amounts);
-        let id = self.alias(command.id);
-        BudgetLedger::resize(&self.inner, Resize { id, claim: &claim, amounts: &amounts, ..command }).await
+    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
+        let answer = || -> Result<Reply, Error> {
+            self.sweep();
+            let claim = self.read(command.claim);
+            let mut amounts = self.count(&claim, command.amounts);
+            let id = self.alias(command.id);
+            self.notes.lock().seen.insert(id);
+            if self.bug == Bug::KeepsTheFloorBesideTheActual {
+                amounts = self.with_floor(&command);
+            }
+            let command = Reconcile { id, claim: &claim, amounts: &amounts, ..command };
+            match self.bug {
+                Bug::ChargesTheWindowOfTheReconcile => self.charge_today(command),
+                _ => BudgetLedger::reconcile(&self.inner, command).wait(),
+            }
+        };
+        answer().into()
     }
 
-    async fn record(&self, command: Record<'_>) -> Result<Reply, Error> {
-        self.sweep().await;
-        let claim = self.read(command.claim);
-        self.notes.lock().seen.insert(command.id);
-        BudgetLedger::record(&self.inner, Record { claim: &claim, ..command }).await
+    fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
+        let answer = || -> Result<Reply, Error> {
+            self.sweep();
+            let id = self.alias(command.id);
+            let is_unseen = !self.notes.lock().seen.contains(&id);
+            let is_dropped = match self.bug {
+                Bug::IgnoresTombstones => is_unseen,
+                Bug::ForgetsToRelease => true,
+                _ => false,
+            };
+            // A release of something else answers as if it had been done.
+            let id = if is_dropped { self.fresh() } else { id };
+            BudgetLedger::release(&self.inner, Release { id, ..command }).wait()
+        };
+        answer().into()
     }
 
-    async fn mark(&self, command: MarkScope<'_>) -> Result<Reply, Error> {
-        BudgetLedger::mark(&self.inner, command).await
+    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
+        let answer = || -> Result<Reply, Error> {
+            self.sweep();
+            let claim = self.read(command.claim);
+            let amounts = self.count(&claim, command.amounts);
+            let id = self.alias(command.id);
+            BudgetLedger::resize(&self.inner, Resize { id, claim: &claim, amounts: &amounts, ..command })
+                .wait()
+        };
+        answer().into()
     }
 
-    async fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
-        BudgetLedger::marks(&self.inner, tenant, scopes).await
+    fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
+        let answer = || -> Result<Reply, Error> {
+            self.sweep();
+            let claim = self.read(command.claim);
+            self.notes.lock().seen.insert(command.id);
+            BudgetLedger::record(&self.inner, Record { claim: &claim, ..command }).wait()
+        };
+        answer().into()
     }
 
-    async fn balances(&self, lines: &[(Account, Period)]) -> Result<Vec<Balance>, Error> {
-        BudgetLedger::balances(&self.inner, lines).await
+    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply> {
+        BudgetLedger::mark(&self.inner, command)
     }
 
-    async fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.inner.entries(tenant, from, limit).await
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+        BudgetLedger::marks(&self.inner, tenant, scopes)
     }
 
-    async fn pending_events(&self, limit: usize) -> Result<Vec<PendingEvent>, Error> {
-        self.inner.pending_events(limit).await
+    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
+        BudgetLedger::balances(&self.inner, lines)
     }
 
-    async fn delivered(&self, events: &[PendingEvent]) -> Result<(), Error> {
-        self.inner.delivered(events).await
+    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
+        self.inner.entries(tenant, from, limit)
+    }
+
+    fn pending_events(&self, limit: usize) -> Answer<'static, Vec<PendingEvent>> {
+        self.inner.pending_events(limit)
+    }
+
+    fn delivered(&self, events: &[PendingEvent]) -> Answer<'static, ()> {
+        self.inner.delivered(events)
     }
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
-    }
-
-    fn immediate(&self) -> Option<&dyn ImmediateLedger> {
-        None
     }
 }

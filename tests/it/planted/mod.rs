@@ -120,7 +120,7 @@ fn keys_that_mix_up_two_accounts_ids_or_roots_are_caught() {
         (Slip::ComparesNamesWithoutTheirCase, "names_are_told_apart_to_the_last_letter"),
         (Slip::KeepsTheLast64BitsOfAnId, "ids_are_told_apart_to_the_last_bit"),
         (Slip::FreezesTheScopeUnderEveryRoot, "a_scope_frozen_under_one_root_is_open_under_another"),
-        (Slip::HandsOutWhatItWraps, "both_doors_lead_to_the_same_books"),
+        (Slip::EndsLaterThanItSays, "where_ends_are_at_once_nobody_waits_for_one"),
     ] {
         slip_is_caught(slip, law);
     }
@@ -213,7 +213,7 @@ fn above_the_ledger_a_line_stands_once_and_a_scope_named_twice_is_charged_once()
     let house = House::of([Budget::usd("search", team(), Usd::dollars(10), Window::month())]);
 
     let named_twice = call("milli", 1_000).team("search").team("search");
-    house.admit(&named_twice).send().reconcile_now(Usage::of(0, 1_000)).unwrap();
+    house.admit(&named_twice).send().reconcile(Usage::of(0, 1_000)).wait().unwrap();
 
     assert_eq!(house.dollars(&named_twice), (Usd::dollars(1), Usd::ZERO));
 }

@@ -26,8 +26,13 @@ fn write_books(path: &Path) -> SqliteLedger {
     }
     hold(&ledger, &team(1), &[500], 9_999);
     let (tenant, search) = (&tenant(), &scope("team", "ads"));
-    let mark =
-        MarkScope { tenant, scope: search, action: MarkAction::Freeze, attribution: &signed("holidays") };
+    let mark = MarkScope {
+        now: None,
+        tenant,
+        scope: search,
+        action: MarkAction::Freeze,
+        attribution: &signed("holidays"),
+    };
     wait(ledger.mark(mark)).expect("a mark");
     let events = wait(ledger.pending_events(1)).expect("a level was reached");
     wait(ledger.delivered(&events)).expect("it was told");

@@ -232,7 +232,7 @@ fn the_log_is_short_again_after_a_long_read_beside_it() {
     let freeze_and_open = || {
         for action in [MarkAction::Freeze, MarkAction::Reopen] {
             let (tenant, scope) = (&tenant(), &scope("team", "ads"));
-            wait(ledger.mark(MarkScope { tenant, scope, action, attribution: &attribution }))
+            wait(ledger.mark(MarkScope { now: None, tenant, scope, action, attribution: &attribution }))
                 .expect("a mark");
         }
     };

@@ -24,9 +24,12 @@ use crate::books::{
 pub(crate) async fn pair(ledger: &SqliteLedger) {
     let (claim, note, id) = (&team(i64::MAX), &Note::default(), ReservationId::generate(Timestamp::EPOCH));
     let (amounts, expires_at, on_expiry) = (&[1_i64][..], Timestamp::MAX, OnExpiry::Hold);
-    ledger.reserve(Reserve { id, claim, amounts, expires_at, on_expiry, note }).await.expect("a hold");
+    ledger
+        .reserve(Reserve { now: None, id, claim, amounts, expires_at, on_expiry, note })
+        .await
+        .expect("a hold");
     let certainty = Certainty::Reported;
-    ledger.reconcile(Reconcile { id, claim, amounts, certainty, note }).await.expect("a charge");
+    ledger.reconcile(Reconcile { now: None, id, claim, amounts, certainty, note }).await.expect("a charge");
 }
 
 #[test]
@@ -124,6 +127,7 @@ fn ended_ids_are_forgotten_after_thirty_five_days_and_open_ones_never() {
     assert_eq!(known(), 3, "to the last nanosecond of the thirty-fifth day");
     let late = open_at(&path, 35 * day + 1);
     let command = Reconcile {
+        now: None,
         id: ended,
         claim: &team(i64::MAX),
         amounts: &[5],

@@ -53,11 +53,17 @@ fn names_that_look_like_sql_or_like_nothing_are_kept_as_they_are() {
         let id = ReservationId::generate(Timestamp::from_secs(1));
         let expiry = (Timestamp::MAX, OnExpiry::Hold);
         reserve(&ledger, (id, &note), (&claim, &[9, 9, 9]), expiry).expect("a hold");
-        let command =
-            Reconcile { id, claim: &claim, amounts: &[1, 2, 3], certainty: Certainty::Reported, note: &note };
+        let command = Reconcile {
+            now: None,
+            id,
+            claim: &claim,
+            amounts: &[1, 2, 3],
+            certainty: Certainty::Reported,
+            note: &note,
+        };
         wait(ledger.reconcile(command)).expect("a charge");
         let (tenant, action) = (&tenant(), MarkAction::Freeze);
-        wait(ledger.mark(MarkScope { tenant, scope: &quoted, action, attribution: &attribution }))
+        wait(ledger.mark(MarkScope { now: None, tenant, scope: &quoted, action, attribution: &attribution }))
             .expect("a mark");
         id
     };
@@ -82,8 +88,14 @@ fn a_unit_that_could_not_be_read_back_is_refused_and_stops_nothing() {
 
         let expiry = (Timestamp::MAX, OnExpiry::Hold);
         let held = reserve(&ledger, (id, &note), (&claim, &[1]), expiry).expect_err("it cannot be written");
-        let command =
-            Reconcile { id, claim: &claim, amounts: &[1], certainty: Certainty::Reported, note: &note };
+        let command = Reconcile {
+            now: None,
+            id,
+            claim: &claim,
+            amounts: &[1],
+            certainty: Certainty::Reported,
+            note: &note,
+        };
         let charged = wait(ledger.reconcile(command)).expect_err("it cannot be written");
 
         assert_eq!((held.kind(), charged.kind()), (ErrorKind::Invalid, ErrorKind::Invalid), "{held}");
@@ -120,7 +132,7 @@ fn the_largest_amount_is_held_and_given_back_again_and_again() {
     for _ in 0..3 {
         let (id, reply) = hold(&ledger, &team(i64::MAX), &[i64::MAX], 3_600);
         assert_eq!(reply.outcome, Outcome::Applied);
-        let release = Release { id, tenant: &tenant(), attribution: None, note: &Note::default() };
+        let release = Release { now: None, id, tenant: &tenant(), attribution: None, note: &Note::default() };
         wait(ledger.release(release)).expect("an answer");
     }
     let (id, _) = hold(&ledger, &team(i64::MAX), &[i64::MAX], 3_600);

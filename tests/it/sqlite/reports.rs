@@ -49,7 +49,7 @@ fn spend_is_told_by_scope_day_model_and_tag() {
         reserve(&ledger, (id, &note), (&both, &[9, 9]), expiry).expect("a hold");
         if used > 0 {
             let (claim, certainty) = (&both, Certainty::Reported);
-            let command = Reconcile { id, claim, amounts: &[used, used], certainty, note: &note };
+            let command = Reconcile { now: None, id, claim, amounts: &[used, used], certainty, note: &note };
             wait(ledger.reconcile(command)).expect("a charge");
         }
     }

@@ -85,13 +85,13 @@ pub(crate) fn reserve(
     (claim, amounts): (&Claim, &[i64]),
     (expires_at, on_expiry): (Timestamp, OnExpiry<'_>),
 ) -> Result<Reply, Error> {
-    wait(ledger.reserve(Reserve { id, claim, amounts, expires_at, on_expiry, note }))
+    wait(ledger.reserve(Reserve { now: None, id, claim, amounts, expires_at, on_expiry, note }))
 }
 
 /// Charges what the provider reported.
 pub(crate) fn charge(ledger: &SqliteLedger, id: ReservationId, claim: &Claim, amounts: &[i64]) -> Reply {
     let (note, certainty) = (&Note::default(), Certainty::Reported);
-    wait(ledger.reconcile(Reconcile { id, claim, amounts, certainty, note })).expect("an answer")
+    wait(ledger.reconcile(Reconcile { now: None, id, claim, amounts, certainty, note })).expect("an answer")
 }
 
 /// Spent and reserved of the claim's first line.

@@ -23,7 +23,7 @@ fn a_command_that_fails_midway_leaves_the_others_of_its_batch_whole() {
     let too_much = || async {
         let (id, claim, note) = (new_id(), team(), Note::default());
         let (amounts, certainty) = (&[i64::MAX][..], Certainty::Reported);
-        ledger.reconcile(Reconcile { id, claim: &claim, amounts, certainty, note: &note }).await
+        ledger.reconcile(Reconcile { now: None, id, claim: &claim, amounts, certainty, note: &note }).await
     };
     let hold = |id| {
         let ledger = &ledger;
@@ -31,7 +31,17 @@ fn a_command_that_fails_midway_leaves_the_others_of_its_batch_whole() {
             let (claim, note) = (team(), Note::default());
             let (expires_at, on_expiry) = (Timestamp::MAX, OnExpiry::Hold);
             let amounts = &[5][..];
-            ledger.reserve(Reserve { id, claim: &claim, amounts, expires_at, on_expiry, note: &note }).await
+            ledger
+                .reserve(Reserve {
+                    now: None,
+                    id,
+                    claim: &claim,
+                    amounts,
+                    expires_at,
+                    on_expiry,
+                    note: &note,
+                })
+                .await
         }
     };
 
@@ -56,7 +66,8 @@ fn where_the_file_fails_one_command_nobody_of_its_batch_is_told_that_it_was_done
             let (tenant, scope) = (Tenant::unnamed(), Scope::team(name)?);
             let attribution = Attribution::new("ops", "a test");
             let action = MarkAction::Freeze;
-            let mark = MarkScope { tenant: &tenant, scope: &scope, action, attribution: &attribution };
+            let mark =
+                MarkScope { now: None, tenant: &tenant, scope: &scope, action, attribution: &attribution };
             ledger.mark(mark).await.map(drop)
         }
     };

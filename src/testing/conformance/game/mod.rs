@@ -34,7 +34,6 @@ use std::thread;
 use self::play::Game;
 pub use self::seen::Seen;
 use super::Factory;
-use super::books::Door;
 use super::books::Ground;
 use super::claims::root_of;
 use super::law::seed;
@@ -71,8 +70,6 @@ pub struct Differential<'a> {
     commands: u64,
     /// On how many threads, each with a tenant of its own.
     threads: usize,
-    /// The only way to speak to the ledger, if one is fixed.
-    door: Option<Door>,
 }
 
 /// What was played without a difference.
@@ -115,7 +112,7 @@ impl<'a> Differential<'a> {
     /// Ten thousand commands on one thread. The seed is the one that `TOKEN_BUDGET_SEED`
     /// names, else a fixed one.
     pub fn of(factory: &'a dyn Factory) -> Self {
-        Self { factory, seed: seed(), commands: 10_000, threads: 1, door: None }
+        Self { factory, seed: seed(), commands: 10_000, threads: 1 }
     }
 
     /// Begins with that seed; each game has the next one.
@@ -134,12 +131,6 @@ impl<'a> Differential<'a> {
     /// handle of its own. Differences then show what tenants share.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
-        self
-    }
-
-    /// Speaks through this door only.
-    pub(super) fn through(mut self, door: Door) -> Self {
-        self.door = Some(door);
         self
     }
 
@@ -166,9 +157,7 @@ impl<'a> Differential<'a> {
         let mut seen = Seen::default();
         for number in 0..games {
             let seed = self.seed.wrapping_add(number);
-            // Drawn by the seed, which thus shows the game again; without a second door, the first serves.
-            let drawn = if seed.is_multiple_of(2) { Door::Waited } else { Door::AtOnce };
-            let ground = Ground::new(self.factory, seed, self.door.unwrap_or(drawn));
+            let ground = Ground::new(self.factory, seed);
             let played = if self.threads == 1 { self.alone(&ground) } else { self.together(&ground) };
             seen.add(&played.map_err(|why| difference(seed, why))?);
         }

@@ -137,15 +137,16 @@ pub(crate) fn an_entry_keeps_the_note_and_the_signature_of_its_command(ground: &
     let (expires_at, on_expiry) = (books.now() + Duration::from_secs(100), OnExpiry::Nothing);
     let mistake = signed("it was a test");
 
-    books.reserve_as(Reserve { id, claim, amounts: &[4], expires_at, on_expiry, note: &asked })?;
+    books.reserve_as(Reserve { id, claim, amounts: &[4], expires_at, on_expiry, note: &asked, now: None })?;
     books.reconcile_as(Reconcile {
+        now: None,
         id,
         claim,
         amounts: &[3],
         certainty: Certainty::Estimated,
         note: &used,
     })?;
-    books.release_as(Release { id, tenant, attribution: Some(&mistake), note: &asked })?;
+    books.release_as(Release { id, tenant, attribution: Some(&mistake), note: &asked, now: None })?;
 
     let entries = books.journal()?;
     equal!(entries.iter().map(|entry| entry.note.clone()).collect::<Vec<_>>(), [asked.clone(), used, asked]);

@@ -22,10 +22,10 @@ pub(crate) fn roots_that_are_used_at_once_answer_like_a_model_each(ground: &Grou
     play(ground, 4)
 }
 
-/// Plays through the door of this ground only, so that each door is tried by itself.
+/// Plays so many threads, from the seed of this ground.
 fn play(ground: &Ground<'_>, threads: usize) -> Held {
     let games = Differential::of(ground.factory).seed(ground.seed).commands(COMMANDS).threads(threads);
-    match games.through(ground.door).play() {
+    match games.play() {
         Ok(_) => Ok(()),
         Err((_, why)) if why.is_unsupported => Err(why),
         Err((difference, _)) => Err(Why::new(difference.to_string())),

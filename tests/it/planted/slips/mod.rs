@@ -26,7 +26,7 @@ pub(super) enum Slip {
     ComparesNamesWithoutTheirCase,
     KeepsTheLast64BitsOfAnId,
     FreezesTheScopeUnderEveryRoot,
-    HandsOutWhatItWraps,
+    EndsLaterThanItSays,
     // Retries.
     AnswersWithTheBalancesOfThen,
     TakesTheDeadlineForPartOfTheBody,
@@ -127,14 +127,9 @@ impl Slipping {
 
     /// The id under which this ledger keeps it.
     fn id(&self, id: ReservationId) -> ReservationId {
-        match self.slip {
-            // And its time, which stands in the first 48.
-            Slip::KeepsTheLast64BitsOfAnId => {
-                return ReservationId::from_bits(id.to_bits() & !(0xffff << 64));
-            }
-            // A namespace of its own, which what it wraps knows nothing of.
-            Slip::HandsOutWhatItWraps => return ReservationId::from_bits(id.to_bits() ^ 1 << 79),
-            _ => {}
+        // And its time, which stands in the first 48.
+        if self.slip == Slip::KeepsTheLast64BitsOfAnId {
+            return ReservationId::from_bits(id.to_bits() & !(0xffff << 64));
         }
         self.notes.lock().aliases.get(&id).copied().unwrap_or(id)
     }
@@ -194,9 +189,9 @@ impl Slipping {
         Reply { outcome, repeated, unheld, replaced, now, balances, effects }
     }
 
-    async fn reserve_rightly(&self, command: Reserve<'_>) -> Result<Reply, Error> {
+    fn reserve_rightly(&self, command: Reserve<'_>) -> Result<Reply, Error> {
         let (expires_at, claim) = (command.expires_at, command.claim.clone());
-        let reply = BudgetLedger::reserve(&self.inner, command).await;
+        let reply = BudgetLedger::reserve(&self.inner, command).wait();
         let mut notes = self.notes.lock();
         notes.order.push(command.id);
         notes.held.entry(command.id).or_insert_with(|| command.amounts.to_vec());
@@ -210,21 +205,21 @@ impl Slipping {
     }
 
     /// Looks whether it may grow, lets others run, and then grows without looking.
-    async fn grow(&self, command: Resize<'_>) -> Result<Reply, Error> {
+    fn grow(&self, command: Resize<'_>) -> Result<Reply, Error> {
         let lines: Vec<_> = command.claim.lines().iter().map(|it| (it.account.clone(), it.period)).collect();
-        let balances = BudgetLedger::balances(&self.inner, &lines).await?;
+        let balances = BudgetLedger::balances(&self.inner, &lines).wait()?;
         let held = self.notes.lock().held.get(&command.id).cloned().unwrap_or_default();
         let growth = command.amounts.iter().zip(&held).map(|(new, old)| new - old);
         let room = command.claim.lines().iter().zip(&balances).map(|(line, it)| line.ceiling - it.used());
         let fits = held.len() == lines.len() && growth.zip(room).all(|(growth, room)| growth <= room);
         thread::yield_now();
         if !fits {
-            return BudgetLedger::resize(&self.inner, command).await;
+            return BudgetLedger::resize(&self.inner, command).wait();
         }
         let lines = command.claim.lines().iter().map(|line| ClaimLine { ceiling: i64::MAX, ..line.clone() });
         let claim = Claim::new(command.claim.tenant().clone(), command.claim.scopes(), lines.collect());
         let claim = claim.expect("the same accounts");
-        let reply = BudgetLedger::resize(&self.inner, Resize { claim: &claim, ..command }).await?;
+        let reply = BudgetLedger::resize(&self.inner, Resize { claim: &claim, ..command }).wait()?;
         self.notes.lock().held.insert(command.id, command.amounts.to_vec());
         Ok(reply)
     }
