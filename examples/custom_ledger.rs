@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use token_budget::ledger::{
     Account, Answer, Attribution, Balance, Capabilities, Certainty, Claim, ClaimLine, Effects, Ended, Entry,
-    EntryKind, EntryLine, Expired, Frozen, MarkScope, Note, OnExpiry, Outcome, PendingEvent, Reconcile,
+    EntryKind, EntryLine, Expired, FrozenScope, MarkScope, Note, OnExpiry, Outcome, PendingEvent, Reconcile,
     Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
 };
 use token_budget::testing::conformance::{self, Maker, Offers, Standing};
@@ -406,7 +406,7 @@ impl BudgetLedger for OneMap {
         Answer::Now(Err(not_offered("marks")))
     }
 
-    fn marks(&self, _: &Tenant, _: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+    fn marks(&self, _: &Tenant, _: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         Answer::Now(Ok(Vec::new()))
     }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub use crate::values::binding::{Binding, Terms, TierAction};
-pub use crate::values::verdict::{BudgetState, Excess, FrozenScope, Refusal, RefusalKind};
+pub use crate::values::verdict::{BudgetState, Excess, Refusal, RefusalKind};
 
 use crate::policy::Policy;
 use crate::pricing::ModelPrice;
 use crate::values::verdict::{JudgedLine, Observed};
-use crate::values::{Balance, Caps, Conditions, Fees, Timestamp, Unit};
+use crate::values::{Balance, Caps, Conditions, Fees, FrozenScope, Timestamp, Unit};
 use crate::{Amount, Call, Decision, Error, Usd, Verdict};
 
 /// What a call is estimated and priced at, before it is made.

@@ -10,13 +10,13 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use crate::Scope;
-use crate::ledger::Frozen;
+use crate::ledger::FrozenScope;
 use crate::values::{Account, ScopeKind, Tenant};
 
 /// Somebody who watches one scope: an open run.
 pub(crate) trait Watcher: Any + Send + Sync {
     /// Hears which mark stands on the scope.
-    fn learn(&self, mark: Option<Frozen>);
+    fn learn(&self, mark: Option<FrozenScope>);
     /// The parts of that account that it has set aside, and for whom.
     fn set_aside(&self, account: &Account) -> Vec<(Scope, i64)>;
 }

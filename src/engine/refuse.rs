@@ -36,15 +36,9 @@ pub(crate) fn output_unsaid(plan: &Plan, ask: &Ask<'_>) -> Option<u64> {
     (is_unsaid && held > 0 && ask.terms.api != ApiLimit::Media).then_some(held)
 }
 
-/// The frozen scopes that a ledger's reply names, in people's words.
+/// The frozen scopes that a ledger's reply names.
 pub(crate) fn frozen_scopes(effects: Option<&Effects>) -> Vec<FrozenScope> {
-    let frozen = effects.map_or(&[][..], |effects| &effects.frozen);
-    let words = |frozen: &crate::ledger::Frozen| FrozenScope {
-        scope: frozen.scope.clone(),
-        by: frozen.attribution.by.clone(),
-        reason: frozen.attribution.reason.clone(),
-    };
-    frozen.iter().map(words).collect()
+    effects.map_or_else(Vec::new, |effects| effects.frozen.clone())
 }
 
 pub(crate) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{Claim, ReservationId, Tenant, Timestamp};
+use crate::values::{Attribution, Claim, MarkAction, ReservationId, Tenant, Timestamp};
 use crate::{Scope, Usage};
 
 /// Hold these amounts on all lines of the claim, or change nothing.
@@ -132,37 +132,6 @@ pub struct MarkScope<'a> {
     pub attribution: &'a Attribution,
     /// The ledger's instant, where the caller has just read it ([`BudgetLedger::now`](super::BudgetLedger::now)).
     pub now: Option<Timestamp>,
-}
-
-/// What a mark does to a scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum MarkAction {
-    /// Refuse every later reserve that carries it.
-    Freeze,
-    /// The same, for a run that was stopped; the first stop's reason stays.
-    Stop,
-    /// Admit again.
-    Reopen,
-    /// The run ended in good order: refuse what comes later.
-    Close,
-}
-
-/// Who decided something, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Attribution {
-    /// Who.
-    pub by: CompactString,
-    /// Why.
-    pub reason: CompactString,
-}
-
-impl Attribution {
-    /// A decision of `by`, for that reason.
-    pub fn new(by: impl Into<CompactString>, reason: impl Into<CompactString>) -> Self {
-        Self { by: by.into(), reason: reason.into() }
-    }
 }
 
 /// What a journal entry remembers about the call; a ledger stores it and never reads it.

@@ -34,19 +34,19 @@ use std::fmt::Debug;
 pub(crate) use answer::poll_once;
 pub use answer::{Answer, Answerer, Later};
 pub use command::{
-    About, Attribution, Certainty, Ended, MarkAction, MarkScope, Note, OnExpiry, Reconcile, Record, Release,
-    Reserve, Resize,
+    About, Certainty, Ended, MarkScope, Note, OnExpiry, Reconcile, Record, Release, Reserve, Resize,
 };
 pub use memory::{MemoryLedger, MemoryOptions};
 pub use reply::{
-    Capabilities, Effects, Entry, EntryKind, EntryLine, Expired, FreesUp, Frozen, Outcome, PendingEvent,
-    Reached, Reply,
+    Capabilities, Effects, Entry, EntryKind, EntryLine, Expired, FreesUp, Outcome, PendingEvent, Reached,
+    Reply,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteLedger, SqliteOptions};
 
 pub use crate::values::account::{Account, Balance, BudgetKey, ReservationId, Tenant};
 pub use crate::values::claim::{Claim, ClaimLine, Threshold};
+pub use crate::values::mark::{Attribution, FrozenScope, MarkAction};
 
 use crate::Scope;
 use crate::values::{Period, Timestamp};
@@ -88,7 +88,7 @@ pub trait BudgetLedger: Debug + Send + Sync + 'static {
     /// Freezes, stops, reopens or closes a scope.
     fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply>;
     /// Reads which of these scopes admit nothing and why, in their order; one that is open is left out.
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>>;
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>>;
     /// Reads balances; an account never seen is empty.
     fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>>;
     /// Reads the journal of one tenant, from that number on, oldest first.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::{Attribution, Certainty, MarkAction, Note};
-use crate::Scope;
-use crate::values::{Account, Balance, ReservationId, Tenant, Timestamp};
+use super::{Certainty, Note};
+use crate::values::{
+    Account, Attribution, Balance, FrozenScope, MarkAction, ReservationId, Tenant, Timestamp,
+};
 
 /// What a ledger answers to a command.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +50,7 @@ pub struct Effects {
     /// Holds that ended by age.
     pub expired: Vec<Expired>,
     /// Scopes of the claim that are frozen, and why.
-    pub frozen: Vec<Frozen>,
+    pub frozen: Vec<FrozenScope>,
     /// Rolling lines that refused and will have room again, in the claim's order.
     pub frees_up: Vec<FreesUp>,
 }
@@ -103,19 +104,6 @@ pub struct Expired {
     pub due: Timestamp,
     /// What it was charged, by account: zero for a call that was never sent.
     pub charged: Vec<(Account, i64)>,
-}
-
-/// A scope that admits nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Frozen {
-    /// Which.
-    pub scope: Scope,
-    /// By which mark.
-    pub action: MarkAction,
-    /// Since when.
-    pub since: Timestamp,
-    /// By whom, and why.
-    pub attribution: Attribution,
 }
 
 /// One confirmed change, as the journal keeps it.

@@ -13,7 +13,7 @@ use super::carve::Carve;
 use super::opened::Opened;
 use crate::Scope;
 use crate::engine::Watcher;
-use crate::ledger::{Frozen, MarkAction};
+use crate::ledger::{FrozenScope, MarkAction};
 use crate::values::{Account, Refusal, Timestamp};
 
 /// One run, as far as this process knows it. The books are the ledger's; this is what wakes people.
@@ -32,7 +32,7 @@ impl fmt::Debug for Level {
 #[derive(Default)]
 pub(super) struct State {
     /// The mark that stands on the run.
-    pub(super) mark: Option<Frozen>,
+    pub(super) mark: Option<FrozenScope>,
     /// Nano-dollars granted on top of its limit.
     pub(super) granted: i64,
     /// The last refusal by a limit of its own, by whichever guard.
@@ -82,7 +82,7 @@ impl State {
 
 impl Watcher for Level {
     /// Notes which mark stands on the run, and wakes whoever waits for its end.
-    fn learn(&self, mark: Option<Frozen>) {
+    fn learn(&self, mark: Option<FrozenScope>) {
         self.change(|state| state.mark = mark);
     }
 
@@ -98,12 +98,12 @@ impl Level {
     }
 
     /// The mark that is known to stand on it.
-    pub(crate) fn mark(&self) -> Option<Frozen> {
+    pub(crate) fn mark(&self) -> Option<FrozenScope> {
         self.look(|state| state.mark.clone())
     }
 
     /// How the run ended, if it was stopped or closed. A freeze is for a while and ends nothing.
-    pub(super) fn ended(state: &State) -> Option<Frozen> {
+    pub(super) fn ended(state: &State) -> Option<FrozenScope> {
         state.mark.clone().filter(|mark| matches!(mark.action, MarkAction::Stop | MarkAction::Close))
     }
 

@@ -11,7 +11,7 @@ use super::level::{Level, Sleeper, State};
 use super::limits::{GRANTED, OnLimit, USD, line};
 use super::post::{amounts, bind, record};
 use super::report::RunReport;
-use crate::ledger::{Answer, Attribution, Frozen};
+use crate::ledger::{Answer, Attribution, FrozenScope};
 use crate::policy::is_run_line;
 use crate::values::{Refusal, RefusalKind, Unit};
 use crate::{Admission, Call, Decision, Error, Event, Reservation, Scope, Usd};
@@ -70,7 +70,7 @@ pub enum PauseAnswer {
     /// So many dollars more: ask for the call again.
     Granted(Usd),
     /// It is over: the run, or one above it, was stopped.
-    Stopped(Frozen),
+    Stopped(FrozenScope),
 }
 
 impl Paused {

@@ -11,7 +11,7 @@ use super::figures::Figures;
 use super::limits::{BELOW, CHILDREN, ITERATIONS, OnLimit, RunLimits, TIME, TOKENS, TOOL, TOOLS, USD, View};
 use super::opened::Opened;
 use super::{RunGuard, tools};
-use crate::ledger::{Answer, Frozen, MarkAction};
+use crate::ledger::{Answer, FrozenScope, MarkAction};
 use crate::values::{Refusal, RefusalKind, Timestamp, Unit};
 use crate::{Scope, Usd};
 
@@ -148,8 +148,8 @@ impl RunGuard {
     }
 }
 
-fn mark_text(mark: &Frozen, own: &Scope) -> String {
-    let Frozen { scope, action, attribution, .. } = mark;
+fn mark_text(mark: &FrozenScope, own: &Scope) -> String {
+    let FrozenScope { scope, action, attribution, .. } = mark;
     let verb = match action {
         MarkAction::Stop => "stopped",
         MarkAction::Close => "closed",

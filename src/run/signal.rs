@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::level::{Level, Sleeper};
-use crate::ledger::Frozen;
+use crate::ledger::FrozenScope;
 
 /// Resolves when the run, or one above it, is stopped or closed: with who did it, and why.
 ///
@@ -48,7 +48,7 @@ impl StopSignal {
 
     /// Who stopped the run and why, if anybody has: the same without waiting.
     #[must_use]
-    pub fn reason(&self) -> Option<Frozen> {
+    pub fn reason(&self) -> Option<FrozenScope> {
         self.0.levels.iter().find_map(|level| level.look(Level::ended))
     }
 }
@@ -60,9 +60,9 @@ impl Clone for StopSignal {
 }
 
 impl Future for StopSignal {
-    type Output = Frozen;
+    type Output = FrozenScope;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Frozen> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<FrozenScope> {
         let sleeper = &self.0;
         let ended = |level: &Arc<Level>| level.look_or_sleep(sleeper.key, context.waker(), Level::ended);
         sleeper.levels.iter().find_map(ended).map_or(Poll::Pending, Poll::Ready)

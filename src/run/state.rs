@@ -14,7 +14,7 @@ use super::post::{self, HoldTerms, amounts, bind, under};
 use super::written::{self, OPENED, is_written};
 use super::written_names::WrittenNames;
 use super::{RunGuard, tools};
-use crate::ledger::{Answer, Attribution, Certainty, Frozen, MarkAction, Note, Reconcile};
+use crate::ledger::{Answer, Attribution, Certainty, FrozenScope, MarkAction, Note, Reconcile};
 use crate::policy::is_run_line;
 use crate::values::{Account, ReservationId, Unit};
 use crate::{Enforcer, Error, Scope};
@@ -95,7 +95,7 @@ impl RunState {
         let core = enforcer.core();
         let marks = core.ledger.marks(&run.tenant, std::slice::from_ref(scope)).await?;
         // A mark like the saved one may be what an attempt that broke off has left.
-        let is_ours = |mark: &Frozen| self.mark == Some((mark.action, mark.attribution.clone()));
+        let is_ours = |mark: &FrozenScope| self.mark == Some((mark.action, mark.attribution.clone()));
         if figures.knows_more_than_its_birth(scope) || !marks.iter().all(is_ours) {
             return Ok(false);
         }

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use super::faulty::{Letter, Yield};
 use crate::Scope;
 use crate::ledger::{
-    Answer, BudgetLedger, Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release,
-    Reply, Reserve, Resize,
+    Answer, BudgetLedger, Capabilities, Entry, FrozenScope, MarkScope, PendingEvent, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
 use crate::values::{Account, Balance, Period, Tenant, Timestamp};
 
@@ -142,7 +142,7 @@ impl<L: BudgetLedger> BudgetLedger for Retrying<L> {
         self.send(command.into())
     }
 
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
         self.until_answered(move |ledger| ledger.marks(&tenant, &scopes))
     }

@@ -27,6 +27,7 @@ pub mod call;
 pub(crate) mod claim;
 pub(crate) mod error;
 pub(crate) mod event;
+pub(crate) mod mark;
 pub(crate) mod meter;
 pub(crate) mod money;
 pub(crate) mod name;
@@ -46,7 +47,8 @@ pub(crate) use call::{
     SearchContext, ServiceTier,
 };
 pub(crate) use claim::{Claim, ClaimLine, Threshold};
+pub(crate) use mark::{Attribution, FrozenScope, MarkAction};
 pub(crate) use meter::{Meter, MeterUnit};
 pub(crate) use no_limit::OnNoLimit;
 pub(crate) use time::{ManualClock, Period, SystemClock, Timestamp};
-pub(crate) use verdict::{Excess, FrozenScope, Refusal, RefusalKind};
+pub(crate) use verdict::{Excess, Refusal, RefusalKind};

@@ -30,7 +30,7 @@ use serde::Serialize;
 pub(crate) use answer::Observed;
 pub use answer::{Decision, Excess};
 pub(crate) use missing::MissingPrice;
-pub use refusal::{FrozenScope, Refusal, RefusalKind};
+pub use refusal::{Refusal, RefusalKind};
 pub use state::BudgetState;
 pub(crate) use state::{JudgedLine, period_text};
 pub(crate) use untrimmed::Untrimmed;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Account, Answer, Balance, Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record,
+    Account, Answer, Balance, Capabilities, Entry, FrozenScope, MarkScope, PendingEvent, Reconcile, Record,
     Release, Reply, Reserve, Resize, Tenant,
 };
 use token_budget::testing::conformance::{self, Factory, Fault, Offers, Setup, Standing, Store};
@@ -102,7 +102,7 @@ impl BudgetLedger for Handle {
         self.0.mark(command)
     }
 
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         self.0.marks(tenant, scopes)
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures_core::Stream;
 use token_budget::call::ScopeKind;
 use token_budget::ledger::{
-    Account, Answer, Balance, Capabilities, Entry, Frozen, MarkScope, MemoryOptions, PendingEvent, Reconcile,
-    Record, Release, Reply as LedgerReply, Reserve, Resize, Tenant,
+    Account, Answer, Balance, Capabilities, Entry, FrozenScope, MarkScope, MemoryOptions, PendingEvent,
+    Reconcile, Record, Release, Reply as LedgerReply, Reserve, Resize, Tenant,
 };
 use token_budget::policy::Exemption;
 use token_budget::testing::{Bill, DifferenceKind, Oracle, OracleReport, Reply, ScriptedProvider};
@@ -279,7 +279,7 @@ impl BudgetLedger for Forger {
         BudgetLedger::mark(&self.inner, command)
     }
 
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         BudgetLedger::marks(&self.inner, tenant, scopes)
     }
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use token_budget::call::ServiceTier;
 use token_budget::enforcer::EnforcerBuilder;
 use token_budget::ledger::{
-    Account, Answer, Balance, Capabilities, Entry, Frozen, MarkScope, OnExpiry, PendingEvent, Reconcile,
+    Account, Answer, Balance, Capabilities, Entry, FrozenScope, MarkScope, OnExpiry, PendingEvent, Reconcile,
     Record, Release, Reply, Reserve, Resize, Tenant,
 };
 use token_budget::pricing::{PriceRow, Rates, Reasoning};
@@ -345,7 +345,7 @@ impl BudgetLedger for FarLedger {
         })
     }
 
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
         self.way(move |inner| inner.marks(&tenant, &scopes))
     }

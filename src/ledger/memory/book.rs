@@ -11,8 +11,8 @@ use super::row::{Change, HoldLine, KeptLine};
 use super::rows::{NO_ROW, Rows};
 use crate::ledger::rules::{State, mark_counts};
 use crate::ledger::{
-    Certainty, Effects, Ended, Entry, EntryKind, EntryLine, Expired, Frozen, MarkAction, MarkScope, Note,
-    Outcome, Reached, Reply,
+    Certainty, Effects, Ended, Entry, EntryKind, EntryLine, Expired, FrozenScope, MarkAction, MarkScope,
+    Note, Outcome, Reached, Reply,
 };
 use crate::values::{Account, Balance, Claim, ClaimLine, Period, ReservationId, Timestamp};
 use crate::{Error, ErrorKind, Scope};
@@ -34,7 +34,7 @@ pub(super) struct RootBook {
     pub(super) rows: Rows,
     pub(super) holds: Holds,
     pub(super) journal: Journal,
-    pub(super) frozen: HashMap<Scope, Frozen>,
+    pub(super) frozen: HashMap<Scope, FrozenScope>,
     /// What came to light and was not told yet: the next reply takes it along.
     pub(super) effects: Option<Box<Effects>>,
 }
@@ -273,7 +273,7 @@ impl RootBook {
             if command.action == MarkAction::Reopen {
                 self.frozen.remove(command.scope);
             } else {
-                let frozen = Frozen {
+                let frozen = FrozenScope {
                     scope: command.scope.clone(),
                     action: command.action,
                     since: self.now,
@@ -289,7 +289,7 @@ impl RootBook {
         Reply { repeated, ..self.reply(Outcome::Applied, Balances::new()) }
     }
 
-    pub(super) fn marks(&mut self, now: Timestamp, scopes: &[Scope]) -> Vec<Frozen> {
+    pub(super) fn marks(&mut self, now: Timestamp, scopes: &[Scope]) -> Vec<FrozenScope> {
         self.tick(now);
         scopes.iter().filter_map(|scope| self.frozen.get(scope).cloned()).collect()
     }

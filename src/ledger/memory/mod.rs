@@ -29,8 +29,8 @@ use std::time::Duration;
 use self::book::RootBook;
 pub use self::options::MemoryOptions;
 use super::{
-    Answer, BudgetLedger, Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release,
-    Reply, Reserve, Resize,
+    Answer, BudgetLedger, Capabilities, Entry, FrozenScope, MarkScope, PendingEvent, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
 use crate::sync::{AtomicU32, DashMap, Mutex};
 use crate::values::{Account, Balance, Period, SystemClock, Tenant, Timestamp};
@@ -237,7 +237,7 @@ impl BudgetLedger for MemoryLedger {
         Answer::Now(Ok(self.with_book(command.tenant, |book| book.mark(now, &command))))
     }
 
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         let now = self.0.clock.now();
         Answer::Now(Ok(self.with_book(tenant, |book| book.marks(now, scopes))))
     }

@@ -193,7 +193,7 @@ impl Books {
         &mut self,
         row: &RootRow,
         scopes: impl Iterator<Item = &'a Scope>,
-    ) -> Result<Vec<crate::ledger::Frozen>, Fault> {
+    ) -> Result<Vec<crate::ledger::FrozenScope>, Fault> {
         if !row.any_frozen {
             return Ok(Vec::new());
         }

@@ -9,8 +9,8 @@
 use super::SqliteLedger;
 use crate::Scope;
 use crate::ledger::{
-    Answer, BudgetLedger, Capabilities, Entry, Frozen, MarkScope, OnExpiry, PendingEvent, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    Answer, BudgetLedger, Capabilities, Entry, FrozenScope, MarkScope, OnExpiry, PendingEvent, Reconcile,
+    Record, Release, Reply, Reserve, Resize,
 };
 use crate::values::{Account, Balance, Period, Tenant, Timestamp};
 
@@ -102,7 +102,7 @@ impl BudgetLedger for SqliteLedger {
         })
     }
 
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
         self.ask(move |books| books.marks(&tenant, &scopes))
     }

@@ -13,7 +13,7 @@ use super::tenants::RootRow;
 use super::text;
 use crate::Scope;
 use crate::ledger::rules::mark_counts;
-use crate::ledger::{Attribution, EntryKind, Frozen, MarkAction, MarkScope, Outcome, Reply};
+use crate::ledger::{Attribution, EntryKind, FrozenScope, MarkAction, MarkScope, Outcome, Reply};
 use crate::values::{ReservationId, Tenant, Timestamp};
 
 impl Books {
@@ -54,7 +54,7 @@ impl Books {
     }
 
     /// The marks that stand on these scopes, in their order.
-    pub(super) fn marks(&mut self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<Frozen>, Fault> {
+    pub(super) fn marks(&mut self, tenant: &Tenant, scopes: &[Scope]) -> Result<Vec<FrozenScope>, Fault> {
         let read = |books: &mut Self, row: &mut RootRow| {
             let each = scopes.iter().map(|scope| books.read_frozen(row, scope));
             each.filter_map(Result::transpose).collect()
@@ -63,7 +63,7 @@ impl Books {
     }
 
     /// The mark that stands on a scope.
-    pub(super) fn read_frozen(&self, row: &RootRow, scope: &Scope) -> Result<Option<Frozen>, Fault> {
+    pub(super) fn read_frozen(&self, row: &RootRow, scope: &Scope) -> Result<Option<FrozenScope>, Fault> {
         if !row.any_frozen {
             return Ok(None);
         }
@@ -76,10 +76,10 @@ impl Books {
 }
 
 /// A row of `scope, action, since, by, reason`.
-pub(super) fn read_row(row: &rusqlite::Row<'_>) -> Result<Frozen, StoreError> {
+pub(super) fn read_row(row: &rusqlite::Row<'_>) -> Result<FrozenScope, StoreError> {
     let text = |at: usize| row.get::<_, String>(at);
     let scope = Scope::kept(&text(0)?).map_err(|error: crate::Error| damaged(error.to_string()))?;
-    Ok(Frozen {
+    Ok(FrozenScope {
         scope,
         action: text::read_action(&text(1)?)?,
         since: Timestamp::from_nanos(row.get(2)?),

@@ -28,7 +28,7 @@ use super::open::{VERSIONS, beside};
 use super::place::Place;
 use super::rebuild;
 use super::text;
-use crate::ledger::Frozen;
+use crate::ledger::FrozenScope;
 use crate::ledger::rules::State;
 
 /// Checks all of the file as it is in one instant, while others go on writing.
@@ -87,7 +87,7 @@ fn check_marks(file: &Connection, chain: &Chain) -> Result<(), StoreError> {
     let mut rows = read.query([chain.tenant])?;
     let mut found = Marks::new();
     while let Some(row) = rows.next()? {
-        let Frozen { scope, action, since, attribution } = mark::read_row(row)?;
+        let FrozenScope { scope, action, since, attribution } = mark::read_row(row)?;
         let (by, reason) = (attribution.by.into(), attribution.reason.into());
         found.insert(scope.to_string(), (text::action(action).into(), since.as_nanos(), by, reason));
     }

@@ -12,7 +12,7 @@ use super::books::Books;
 use super::claims::signed;
 use super::why::{Held, holds};
 use crate::ledger::{
-    Answer, Certainty, Entry, Frozen, MarkAction, MarkScope, Note, OnExpiry, Outcome, PendingEvent,
+    Answer, Certainty, Entry, FrozenScope, MarkAction, MarkScope, Note, OnExpiry, Outcome, PendingEvent,
     Reconcile, Record, Release, Reply, Reserve, Resize,
 };
 use crate::values::{Account, Balance, Claim, Period, ReservationId, Tenant, Timestamp};
@@ -132,7 +132,7 @@ impl Books {
     }
 
     /// The marks that stand on these scopes.
-    pub(super) fn marks(&self, scopes: &[Scope]) -> Result<Vec<Frozen>, Error> {
+    pub(super) fn marks(&self, scopes: &[Scope]) -> Result<Vec<FrozenScope>, Error> {
         self.send(self.ledger.marks(&self.tenant, scopes))
     }
 

@@ -29,8 +29,8 @@ use super::conformance::Fault;
 use super::dice::Dice;
 use crate::Scope;
 use crate::ledger::{
-    Answer, BudgetLedger, Capabilities, Entry, Frozen, MarkScope, PendingEvent, Reconcile, Record, Release,
-    Reply, Reserve, Resize,
+    Answer, BudgetLedger, Capabilities, Entry, FrozenScope, MarkScope, PendingEvent, Reconcile, Record,
+    Release, Reply, Reserve, Resize,
 };
 use crate::values::{Account, Balance, Period, Tenant, Timestamp};
 
@@ -265,7 +265,7 @@ impl BudgetLedger for FaultyLedger {
         self.send(command.into())
     }
 
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
         self.read(move |ledger| ledger.marks(&tenant, &scopes))
     }

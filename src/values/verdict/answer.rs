@@ -9,10 +9,12 @@ use smallvec::SmallVec;
 
 use super::Verdict;
 use super::missing::MissingPrice;
-use super::refusal::{FrozenScope, Refusal, RefusalKind};
+use super::refusal::{Refusal, RefusalKind};
 use super::state::{BudgetState, JudgedLine};
 use super::untrimmed::Untrimmed;
-use crate::values::{Account, Balance, Binding, Fee, Fees, Meter, ServiceTier, Timestamp};
+use crate::values::{
+    Account, Attribution, Balance, Binding, Fee, Fees, FrozenScope, Meter, ServiceTier, Timestamp,
+};
 use crate::{Scope, Usd};
 
 /// What a call may cost above what is held for it, if its output is sized by what was
@@ -231,7 +233,8 @@ impl Decision {
         unsaid: bool,
     ) -> Vec<Refusal> {
         let by_scope = frozen.iter().map(|frozen| {
-            let kind = RefusalKind::Frozen { by: frozen.by.clone(), reason: frozen.reason.clone() };
+            let Attribution { by, reason } = frozen.attribution.clone();
+            let kind = RefusalKind::Frozen { by, reason };
             Refusal::without_budget(Some(frozen.scope.clone()), kind)
         });
         let by_nobody = unbound.then(|| {

@@ -71,17 +71,6 @@ pub enum RefusalKind {
     },
 }
 
-/// A scope that admits nothing, and who said so.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FrozenScope {
-    /// Which.
-    pub scope: Scope,
-    /// Who froze it.
-    pub by: CompactString,
-    /// Why.
-    pub reason: CompactString,
-}
-
 /// One budget that refuses, with the figures it was judged by.
 ///
 /// Figures are in the budget's unit, dollars in nano-dollars. As JSON dollars are text

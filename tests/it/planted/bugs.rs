@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Account, Answer, Balance, Capabilities, Certainty, Claim, ClaimLine, Entry, Frozen, MarkScope, Outcome,
-    PendingEvent, Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant, Threshold,
+    Account, Answer, Balance, Capabilities, Certainty, Claim, ClaimLine, Entry, FrozenScope, MarkScope,
+    Outcome, PendingEvent, Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
+    Threshold,
 };
 use token_budget::time::{ManualClock, Period, Timestamp};
 use token_budget::{BudgetLedger, Clock, Error, MemoryLedger, Scope};
@@ -315,7 +316,7 @@ impl BudgetLedger for Planted {
         BudgetLedger::mark(&self.inner, command)
     }
 
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         BudgetLedger::marks(&self.inner, tenant, scopes)
     }
 

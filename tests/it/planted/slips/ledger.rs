@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use token_budget::ledger::{
-    Account, Answer, Balance, Capabilities, Claim, Entry, EntryKind, Frozen, MarkScope, Note, OnExpiry,
+    Account, Answer, Balance, Capabilities, Claim, Entry, EntryKind, FrozenScope, MarkScope, Note, OnExpiry,
     PendingEvent, Reconcile, Record, Release, Reply, Reserve, Resize, Tenant,
 };
 use token_budget::time::{Period, Timestamp};
@@ -162,7 +162,7 @@ impl BudgetLedger for Slipping {
         answer().into()
     }
 
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<Frozen>> {
+    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         BudgetLedger::marks(&self.inner, tenant, scopes)
     }
 

@@ -11,7 +11,7 @@ use std::thread;
 use parking_lot::Mutex;
 use token_budget::call::ScopeKind;
 use token_budget::ledger::{
-    Account, BudgetKey, Claim, ClaimLine, Effects, Frozen, MemoryOptions, Outcome, Reply, ReservationId,
+    Account, BudgetKey, Claim, ClaimLine, Effects, FrozenScope, MemoryOptions, Outcome, Reply, ReservationId,
     Reserve, Resize,
 };
 use token_budget::time::{ManualClock, Period, Timestamp};
@@ -70,7 +70,7 @@ struct Notes {
     held: HashMap<ReservationId, Vec<i64>>,
     /// Ids in the order in which they came.
     order: Vec<ReservationId>,
-    frozen: Vec<Frozen>,
+    frozen: Vec<FrozenScope>,
     /// The newest period in which an account was named.
     newest: HashMap<String, i64>,
 }
@@ -239,7 +239,7 @@ impl Slipping {
         }
     }
 
-    fn note_frozen(&self, scope: &Scope, standing: Vec<Frozen>) {
+    fn note_frozen(&self, scope: &Scope, standing: Vec<FrozenScope>) {
         let mut notes = self.notes.lock();
         notes.frozen.retain(|frozen| frozen.scope != *scope);
         notes.frozen.extend(standing);

@@ -1,0 +1,51 @@
+//! What does somebody do to a scope, and who was it?
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use crate::Scope;
+use crate::values::Timestamp;
+
+/// A scope that admits nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FrozenScope {
+    /// Which.
+    pub scope: Scope,
+    /// By which mark.
+    pub action: MarkAction,
+    /// Since when.
+    pub since: Timestamp,
+    /// By whom, and why.
+    pub attribution: Attribution,
+}
+
+/// What a mark does to a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MarkAction {
+    /// Refuse every later reserve that carries it.
+    Freeze,
+    /// The same, for a run that was stopped; the first stop's reason stays.
+    Stop,
+    /// Admit again.
+    Reopen,
+    /// The run ended in good order: refuse what comes later.
+    Close,
+}
+
+/// Who decided something, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Attribution {
+    /// Who.
+    pub by: CompactString,
+    /// Why.
+    pub reason: CompactString,
+}
+
+impl Attribution {
+    /// A decision of `by`, for that reason.
+    pub fn new(by: impl Into<CompactString>, reason: impl Into<CompactString>) -> Self {
+        Self { by: by.into(), reason: reason.into() }
+    }
+}
