@@ -1,4 +1,17 @@
 //! What can a ledger be told?
+//!
+//! Six commands change the books. Each borrows what it says, so that the path of a call allocates nothing for it.
+//!
+//! | Command | Says | May be refused |
+//! |---|---|---|
+//! | [`Reserve`] | hold these amounts | yes, if a line has no room or a scope is frozen |
+//! | [`Resize`] | hold other amounts, or longer | growth only |
+//! | [`Reconcile`] | this was used | never |
+//! | [`Release`] | nothing was used | never |
+//! | [`Record`] | a refund, a correction, an import | never |
+//! | [`MarkScope`] | freeze, stop, close, reopen | never |
+//!
+//! Amounts stand beside the claim's lines: `amounts[2]` belongs to `claim.lines()[2]`, in that account's unit.
 
 use std::sync::Arc;
 
@@ -9,6 +22,12 @@ use crate::values::{Attribution, Claim, MarkAction, ReservationId, Tenant, Times
 use crate::{Scope, Usage};
 
 /// Hold these amounts on all lines of the claim, or change nothing.
+///
+/// The caller makes the id. A retry must bear the same id and the same amounts: then the ledger answers what it
+/// answered first. Another body under the same id is `Conflict`, because one of the two would be lost.
+///
+/// `expires_at` is the caller's promise to have ended the call by then. The ledger keeps to it exactly: a hold that
+/// is due has ended before the next command looks at its lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Reserve<'a> {
     /// Made by the caller before anything is sent; a retry bears the same.
@@ -28,6 +47,16 @@ pub struct Reserve<'a> {
 }
 
 /// What a hold is charged when it ends by age.
+///
+/// A process that dies says nothing more, so this is decided while it lives. For a hold of 60:
+///
+/// | Choice | Charged at expiry | When |
+/// |---|---|---|
+/// | `Nothing` | 0 | the call was not sent when the hold was made |
+/// | `Hold` | 60, or what it was resized to | the call is about to be sent; a provider may bill it |
+/// | `Amounts(&[20])` | 20 | the caller knows better than the hold |
+///
+/// A report that arrives after the expiry replaces the charge, because [`Certainty::Expired`] is the least sure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnExpiry<'a> {
     /// Nothing: the call was never sent.
@@ -40,6 +69,9 @@ pub enum OnExpiry<'a> {
 }
 
 /// Replace the hold by what was really used.
+///
+/// The charge is taken whole, even above the hold and above the ceiling: the money is gone at the provider, and
+/// books that refuse it would only be wrong. A later, surer report replaces it in full.
 #[derive(Clone, Copy, Debug)]
 pub struct Reconcile<'a> {
     /// The hold's id.
@@ -57,6 +89,12 @@ pub struct Reconcile<'a> {
 }
 
 /// How sure a charge is. A later report of a higher rank replaces it in full.
+///
+/// The order of the variants is the order of trust: `Expired < Provisional < Estimated < Reported`.
+///
+/// An equal rank with equal amounts is a repeat; with other amounts it is `Conflict`. A lesser rank is ignored. So
+/// reports may arrive late, twice and in any order, and the surest figure stands at the end: a hold of 60 expires and
+/// is charged 60, a count of 41 replaces it, the provider's 40 replaces that, and a late repeat of the 41 does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
@@ -71,6 +109,8 @@ pub enum Certainty {
 }
 
 /// Give the hold back: the call was not sent, or was not billed.
+///
+/// It also withdraws a charge that is not [`Certainty::Reported`]: a call that expired and turns out not to be billed.
 #[derive(Clone, Copy, Debug)]
 pub struct Release<'a> {
     /// The hold's id.
@@ -86,6 +126,9 @@ pub struct Release<'a> {
 }
 
 /// Change what a live hold holds, or how long it lives.
+///
+/// A stream grows its hold a slice at a time this way, and a long call prolongs it. The reply's balances are those
+/// just before the change, as they are for a reserve.
 #[derive(Clone, Copy, Debug)]
 pub struct Resize<'a> {
     /// The hold's id.
@@ -101,6 +144,10 @@ pub struct Resize<'a> {
 }
 
 /// Post amounts that no hold announced: a refund, a correction, an import.
+///
+/// Amounts below zero are refunds. A refund must name the charge that it takes back (`corrects`) and its very lines,
+/// and takes back at most what is left: of a charge of 10, a refund of 7 is accepted, and a second refund of 4 is `Invalid`,
+/// because 3 are left.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// Made by the caller; a repeat is recognised.
@@ -120,6 +167,8 @@ pub struct Record<'a> {
 }
 
 /// Freeze a scope, or open it again.
+///
+/// The scope need not have a budget, nor any account: every call that names it is refused, in these books.
 #[derive(Clone, Copy, Debug)]
 pub struct MarkScope<'a> {
     /// Whose books.
@@ -162,6 +211,8 @@ pub struct About {
 }
 
 /// How a call ended.
+///
+/// It is a remark for the journal's readers; no figure depends on it. [`Certainty`] decides which charge stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

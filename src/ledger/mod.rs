@@ -6,6 +6,30 @@
 //! models; those arrive resolved. So a month cannot mean two things in two
 //! backends.
 //!
+//! # The life of an id
+//! A caller makes a [`ReservationId`] before it sends anything, and every
+//! command of that call bears it. So an answer that was lost on the wire costs
+//! nothing: the caller repeats the command, and the ledger recognises the id.
+//!
+//! ```text
+//! (unknown) --reserve--> held --reconcile--> charged
+//!     |                   |  \--expire-----> charged (Certainty::Expired)
+//!     |                   \-----release----> released
+//!     |--reserve, no room--> refused
+//!     |--reconcile--> charged, and the reply says `unheld`
+//!     \--release----> a tombstone: a reserve that comes later is an error
+//! ```
+//!
+//! A charge may be replaced, and only by a surer one: [`Certainty`] is the
+//! order. A released or refused id can still be charged, because a provider's
+//! bill that arrives late is money all the same.
+//!
+//! # Units
+//! Every figure is a signed 64-bit integer in the unit of its account:
+//! nano-dollars for dollars, else a plain count (tokens, requests,
+//! milliseconds). A dollar is 1,000,000,000, so the largest sum is about
+//! 9.2 billion dollars; a sum beyond it is an error, never a wrapped number.
+//!
 //! # Laws
 //! * All lines of a reserve fit and are held, or nothing changes.
 //! * A command repeated with an id that is remembered gets the first outcome
@@ -61,6 +85,48 @@ use crate::values::{Period, Timestamp};
 /// thread of its own has taken its place in the queue. The command is borrowed for the call alone; what is needed
 /// later is copied. See [`Answer`] for why there are not two traits.
 ///
+/// Callers seldom name these methods: [`Enforcer`](crate::Enforcer) sends the commands. They are here for those who
+/// write a backend, import bills, or freeze a scope by hand.
+///
+/// # Example: the third hold does not fit, and smaller usage makes room
+/// ```
+/// use std::sync::Arc;
+///
+/// use token_budget::ledger::{
+///     Account, BudgetKey, Certainty, Claim, ClaimLine, Note, OnExpiry, Outcome, Reconcile, ReservationId, Reserve, Tenant,
+/// };
+/// use token_budget::time::{Period, Timestamp};
+/// use token_budget::usage::Unit;
+/// use token_budget::{BudgetLedger, MemoryLedger, Scope};
+///
+/// let ledger = MemoryLedger::new();
+/// let key = BudgetKey { tenant: Tenant::unnamed(), budget: "team".into(), unit: Unit::Tokens, window: "ever".into() };
+/// let account = Account::new(Arc::new(key), Scope::team("search")?);
+/// let period = Period { number: 0, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 };
+/// let line = ClaimLine { account: account.clone(), period, ceiling: 100, thresholds: Default::default() };
+/// let claim = Claim::new(Tenant::unnamed(), &[Scope::team("search")?], vec![line])?;
+///
+/// let now = ledger.now().unwrap_or(Timestamp::EPOCH);
+/// let expires_at = now + std::time::Duration::from_secs(300);
+/// let ids: Vec<_> = (0..4).map(|_| ReservationId::generate(now)).collect();
+/// let hold = |id, amount: i64| {
+///     let (claim, note, on_expiry) = (&claim, &Note::default(), OnExpiry::Nothing);
+///     ledger.reserve(Reserve { id, claim, amounts: &[amount], expires_at, on_expiry, note, now: None }).wait()
+/// };
+/// assert_eq!(hold(ids[0], 60)?.outcome, Outcome::Applied); //  0 + 60 <= 100
+/// assert_eq!(hold(ids[1], 40)?.outcome, Outcome::Applied); // 60 + 40 <= 100: the edge is inside
+/// assert_eq!(hold(ids[2], 1)?.outcome, Outcome::Refused); // 100 + 1 > 100
+///
+/// let (claim, note, certainty) = (&claim, &Note::default(), Certainty::Reported);
+/// let used = Reconcile { id: ids[0], claim, amounts: &[25], certainty, note, now: None };
+/// ledger.reconcile(used).wait()?; // 60 were held and 25 used: 35 are free again
+/// assert_eq!(hold(ids[3], 35)?.outcome, Outcome::Applied); // 25 spent + 40 reserved + 35 = 100
+///
+/// let balance = ledger.balances(&[(account, period)]).wait()?[0];
+/// assert_eq!((balance.spent, balance.reserved), (25, 75));
+/// # Ok::<(), token_budget::Error>(())
+/// ```
+///
 /// # Errors
 /// Every command fails with `LedgerUnavailable` where the store cannot be
 /// reached, `Conflict` where an id came before with another body, `State`
@@ -76,16 +142,30 @@ pub trait BudgetLedger: Debug + Send + Sync + 'static {
     /// a reply tells what time it is there.
     fn now(&self) -> Option<Timestamp>;
     /// Holds the amounts on all lines, or changes nothing.
+    ///
+    /// A line without room is an answer ([`Outcome::Refused`]), and so is a period that is over ([`Outcome::Stale`]).
     fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply>;
     /// Replaces a hold by what was really used. Never refuses.
+    ///
+    /// An id that the ledger never saw is charged in full, and the reply says [`Reply::unheld`]. A charge that stands
+    /// is replaced by a surer one, and left alone otherwise ([`Outcome::Ignored`]).
     fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply>;
     /// Gives a hold back, or withdraws a charge that nobody reported.
+    ///
+    /// A charge that the provider reported stays: that is `State`, and a refund is [`record`](Self::record). An id that
+    /// was never seen leaves a tombstone, so that its reserve, still on the wire, cannot hold room for ever.
     fn release(&self, command: Release<'_>) -> Answer<'static, Reply>;
     /// Grows, shrinks or prolongs a live hold.
+    ///
+    /// The command states new amounts, not differences, and no id of its own: sent twice, it does the same.
     fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply>;
     /// Posts a refund, a correction or an import.
+    ///
+    /// No ceiling is asked: what is posted has happened. The posting has an id of its own.
     fn record(&self, command: Record<'_>) -> Answer<'static, Reply>;
     /// Freezes, stops, reopens or closes a scope.
+    ///
+    /// Holds that are open stay as they are; only later reserves and growth are refused.
     fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply>;
     /// Reads which of these scopes admit nothing and why, in their order; one that is open is left out.
     fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>>;

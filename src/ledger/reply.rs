@@ -1,4 +1,7 @@
 //! What does a ledger answer, and what does it show?
+//!
+//! A [`Reply`] answers a command; [`Entry`], [`Frozen`] and [`PendingEvent`] are what the reading methods show. All of
+//! them are plain values that own what they say.
 
 use std::time::Duration;
 
@@ -11,6 +14,12 @@ use crate::values::{
 };
 
 /// What a ledger answers to a command.
+///
+/// Look at `outcome` first: a refusal is an `Ok` reply. `balances` are those *before* a reserve or a resize, so that the
+/// verdict and the refusal's text are made of the very figures that the ledger judged by; they are those *after* anything
+/// else. A release of an id that was never seen has none.
+///
+/// Effects come once. A repeat of a command has the first outcome, and whatever came to light since.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// What became of the command.
@@ -30,6 +39,8 @@ pub struct Reply {
 }
 
 /// What became of a command.
+///
+/// Each of these is an answer, and all but `Applied` changed no balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Done, on every line.
@@ -43,6 +54,8 @@ pub enum Outcome {
 }
 
 /// What a command brought to light beside its own answer.
+///
+/// A ledger ends due holds whenever it is asked anything, so a command may tell of other calls of the same tenant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effects {
     /// Levels that spent money has reached for the first time in their period.
@@ -56,6 +69,9 @@ pub struct Effects {
 }
 
 /// When a rolling line without room has some again, if nothing else happens.
+///
+/// For example, a rolling hour has sub-periods of a minute: `periods: 3` says that three minute boundaries must pass. A
+/// line on which the amount never fits is not named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreesUp {
     /// Which line of the claim, from zero.
@@ -107,6 +123,9 @@ pub struct Expired {
 }
 
 /// One confirmed change, as the journal keeps it.
+///
+/// Lines are differences. The sum over all entries of an account is its balance: a hold of 60 that is reconciled with
+/// 25 leaves two entries, `(spent 0, reserved +60)` and `(spent +25, reserved -60)`, which add up to `(25, 0)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// Its number in the books of its root, from 1, without gaps.
@@ -162,6 +181,8 @@ pub struct EntryLine {
 }
 
 /// What a ledger offers, as data.
+///
+/// The request path reads these once and never asks for a backend by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// Answers survive the process.

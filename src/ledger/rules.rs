@@ -1,10 +1,15 @@
 //! What does every ledger of this crate judge alike?
+//!
+//! Pure functions of a few integers, without any store. The books in memory and those in a file call the same ones,
+//! so that an edge (exactly at the ceiling, a refund of exactly the rest) cannot fall on two sides.
 
 use super::{Certainty, MarkAction};
 use crate::values::{Account, Balance, Claim, ClaimLine, ReservationId};
 use crate::{Error, ErrorKind};
 
 /// How far an id has come.
+///
+/// The module's documentation of [`ledger`](crate::ledger) draws the steps from one to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Room is held.
@@ -38,7 +43,13 @@ impl State {
     }
 }
 
-/// The one inequality. A line of amount zero always has room.
+/// The one inequality: `spent + reserved + amount <= ceiling`. A line of amount zero always has room.
+///
+/// With a ceiling of 500, 400 spent and 60 reserved, an amount of 40 fits (500 <= 500) and 41 does not. An amount of zero
+/// fits even where 510 are used: a call that does not touch a line is not refused for what others did to it.
+///
+/// A sum beyond 64 bits is above any ceiling, so it has no room. Only where there is no ceiling (`i64::MAX`) is it an
+/// error: nothing would refuse, and the balance itself would overflow.
 #[inline]
 pub(super) fn has_room(line: &ClaimLine, balance: &Balance, amount: i64) -> Result<bool, Error> {
     if amount == 0 {
@@ -53,11 +64,20 @@ pub(super) fn has_room(line: &ClaimLine, balance: &Balance, amount: i64) -> Resu
 }
 
 /// What is left of a charge after its refunds; a surer figure may be below them.
+///
+/// Of 10 charged and 3 refunded 7 are left. If a surer report then says 2, nothing is left: a refund is never taken back.
 pub(super) fn left_of(charged: i64, refunded: i64) -> i64 {
     charged.saturating_sub(refunded).max(0)
 }
 
 /// Whether a mark changes anything where that one stands.
+///
+/// | stands ↓, comes → | freeze | stop | close | reopen |
+/// |---|---|---|---|---|
+/// | nothing | yes | yes | yes | no |
+/// | freeze | no | yes | yes | yes |
+/// | stop | no | no | no | yes |
+/// | close | no | yes | no | yes |
 pub(super) fn mark_counts(known: Option<MarkAction>, action: MarkAction) -> bool {
     match (known, action) {
         (None, MarkAction::Reopen) => false,
@@ -94,6 +114,7 @@ pub(super) fn negative(account: &Account, amount: i64) -> Error {
     Error::invalid("amounts", format!("{amount} for {account} is below zero"))
 }
 
+/// Another body under an id that is known.
 pub(super) fn conflict(id: ReservationId, problem: &str) -> Error {
     Error::new(
         ErrorKind::Conflict,

@@ -1,4 +1,17 @@
 //! Is there room? Reserving takes it on all lines, or on none.
+//!
+//! A reserve goes over the lines twice. The first pass (`look`) judges each
+//! line and writes the hold's lines into a *draft*: a place in the slab that no
+//! id finds yet. It changes no balance. The second pass (`hold`) takes the
+//! room, and only then is the draft named by its id. So every way out between
+//! the two (no room, a frozen scope, a period that is over, an error) discards
+//! the draft, and there is nothing else to undo.
+//!
+//! Worked example: a team's line has a ceiling of 10 with 3 spent; a user's has
+//! 8 with 1 spent and 2 reserved. A call of 6 looks at both: 3 + 0 + 6 fits,
+//! 1 + 2 + 6 does not. The reply is `Refused` with the balances (3, 0) and
+//! (1, 2), and the id is remembered as refused, so that its repeat gets the
+//! same answer even if room has come up since.
 
 use super::book::{Balances, RootBook};
 use super::check::{Fingerprint, fingerprint};
@@ -10,7 +23,7 @@ use crate::ledger::rules::{State, check_shape, check_signs, conflict, ended, has
 use crate::ledger::{EntryKind, FreesUp, OnExpiry, Outcome, Reply, Reserve};
 use crate::values::{Claim, Timestamp};
 
-/// What a look at all lines found.
+/// What a look at all lines found. Balances go into the caller's buffer, and lines into the draft.
 struct Look {
     /// Applied where all lines have room.
     outcome: Outcome,
@@ -78,6 +91,7 @@ impl RootBook {
         Ok(look)
     }
 
+    /// Whether a mark stands on a scope whose mark refuses.
     #[inline]
     pub(super) fn is_frozen(&self, claim: &Claim) -> bool {
         !self.frozen.is_empty() && claim.scopes().iter().any(|scope| self.frozen.contains_key(scope))
@@ -192,6 +206,7 @@ impl RootBook {
         }
     }
 
+    /// Notes what expiry charges. Amounts of its own stand in a map beside the slab: few holds have them.
     fn set_expiry(&mut self, place: u32, on_expiry: OnExpiry<'_>) {
         self.holds.get_mut(place).on_expiry = match on_expiry {
             OnExpiry::Nothing => ExpiryCharge::Nothing,
@@ -230,6 +245,7 @@ fn check_expiry(command: &Reserve<'_>) -> Result<(), Error> {
     check_signs(command.claim, amounts)
 }
 
+/// Four thousand million holds are known.
 #[cold]
 pub(super) fn no_place() -> Error {
     Error::overflow("holds")

@@ -1,4 +1,16 @@
 //! The books of one root: everything that one lock guards.
+//!
+//! Each command begins with [`tick`](RootBook::tick): the book's time runs on, and every hold
+//! that is due ends. So expiry needs no thread, and is exact all the same: between two
+//! commands nobody can see a balance.
+//!
+//! Each change goes through the journal: rows and journal are written by the same
+//! function (`write`, or the loops of `hold` and `charge`, which do the same without
+//! a list in between). That is what makes the balances recomputable.
+//!
+//! Worked example: a hold of 60 is due at 12:05, and the next command arrives at 12:07.
+//! `tick` charges the 60, notes `Expired { due: 12:05 }` among the effects, and only
+//! then does the command look at its lines. Its reply carries the news.
 
 use std::collections::HashMap;
 
@@ -20,6 +32,7 @@ use crate::{Error, ErrorKind, Scope};
 /// What the ledger writes about what it did by itself.
 pub(super) const NO_NOTE: Note = Note { about: None, usage: None, ended: None };
 
+/// Where each line of a claim has its row, in the claim's order.
 pub(super) type Places = SmallVec<[u32; 8]>;
 pub(super) type Balances = SmallVec<[Balance; 8]>;
 pub(super) type KeptLines = SmallVec<[KeptLine; 8]>;
@@ -30,10 +43,12 @@ pub(super) struct RootBook {
     /// Tells this ledger's hints from another's.
     pub(super) ledger: u32,
     pub(super) options: MemoryOptions,
+    /// The latest instant that any command brought; never an earlier one.
     pub(super) now: Timestamp,
     pub(super) rows: Rows,
     pub(super) holds: Holds,
     pub(super) journal: Journal,
+    /// The mark that stands on each marked scope.
     pub(super) frozen: HashMap<Scope, FrozenScope>,
     /// What came to light and was not told yet: the next reply takes it along.
     pub(super) effects: Option<Box<Effects>>,
@@ -62,6 +77,7 @@ impl RootBook {
         }
     }
 
+    /// Ends what is due, in the order of due instants and then of ids: the journal is the same wherever it is kept.
     #[cold]
     fn expire_due(&mut self) {
         while let Some((place, due)) = self.holds.next_due().filter(|(_, due)| *due <= self.now) {
@@ -76,6 +92,7 @@ impl RootBook {
         self.effects.get_or_insert_default()
     }
 
+    /// Ends one hold by age, and charges it what was said when it was made.
     fn expire(&mut self, place: u32, due: Timestamp) -> Expired {
         let lines = self.holds.lines(place);
         let hold = self.holds.get(place);
@@ -107,6 +124,10 @@ impl RootBook {
     }
 
     /// A change to the line's row, in the period that the hold remembers half of.
+    ///
+    /// A hold keeps the lower 32 bits of its period. Its period is at most the row's newest, so the distance back is
+    /// the difference of both lower halves, which wraps rightly. With a newest period of 2³² + 2 and a hold's 1,
+    /// that distance is 2 − 1 = 1, so the hold's period is 2³² + 1.
     pub(super) fn kept(&self, line: &HoldLine, change: Change) -> KeptLine {
         let newest = self.rows.get(line.row).period;
         let back = (newest as u32).wrapping_sub(line.period);
@@ -178,6 +199,7 @@ impl RootBook {
         balances
     }
 
+    /// Forgets each past period of these lines in which nothing is held any more.
     pub(super) fn close(&mut self, changes: &[KeptLine]) {
         for line in changes {
             self.rows.close(line.row, line.period);
@@ -198,6 +220,7 @@ impl RootBook {
         }
     }
 
+    /// Tells of each threshold, and writes an entry for it. The row has noted that it fired.
     fn report(&mut self, id: ReservationId, at: (&ClaimLine, u32), crossings: &[(u8, i64)]) {
         let (line, place) = at;
         let period = line.period.number;
@@ -217,11 +240,15 @@ impl RootBook {
         lines.map(|(line, place)| self.rows.balance(*place, line.period.number)).collect()
     }
 
+    /// Where each line's row is; [`NO_ROW`] where it has none.
     pub(super) fn places(&self, claim: &Claim) -> Places {
         claim.lines().iter().map(|line| self.rows.find(self.ledger, &line.account)).collect()
     }
 
     /// Finds or makes the row of each line, and lets it run on to the line's period.
+    ///
+    /// For charges that no hold announced, which may be of a past period and never of a coming one: a row that ran
+    /// ahead would answer `Stale` to every call of the present.
     pub(super) fn make_places(&mut self, claim: &Claim) -> Result<Places, Error> {
         if let Some(line) = claim.lines().iter().find(|line| line.period.from > self.now) {
             let text = format!("the period of {} has not begun", line.account);
@@ -247,6 +274,10 @@ impl RootBook {
     }
 
     /// Refuses ids that are older than memory reaches.
+    ///
+    /// An id bears the instant at which it was made. So an id that is unknown and old may be one that was forgotten,
+    /// and executing it could charge a call twice; an id that is unknown and young is new, as far as
+    /// [`MemoryOptions`] promises.
     #[inline]
     pub(super) fn check_age(&self, id: ReservationId) -> Result<(), Error> {
         if id.time() < self.now - self.options.id_age_max {

@@ -1,4 +1,7 @@
 //! Is a command the one that came before?
+//!
+//! A known id keeps 32 bits of a hash over its lines and amounts, in place of the body itself. The hash takes lines
+//! in the claim's order: the same lines in another order are another body.
 
 use super::holds::fold;
 use crate::values::{Claim, ClaimLine};

@@ -1,4 +1,8 @@
 //! A growing array that never moves what it holds.
+//!
+//! A place is a number that stays valid: hints, heap entries and holds name rows and holds by it. Place 300 lies in chunk
+//! 300 / 128 = 2 at 300 % 128 = 44. A `Vec` would copy all items whenever it doubles, under the tenant's lock; here the
+//! most that one command pays for is one chunk of 128 blanks. Freed places are taken again, last freed first.
 
 /// Items in one chunk.
 const CHUNK: usize = 128;
@@ -7,7 +11,9 @@ const CHUNK: usize = 128;
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
     chunks: Vec<Box<[T; CHUNK]>>,
+    /// Places that were given up.
     free: Vec<u32>,
+    /// Places that were ever given.
     len: usize,
 }
 

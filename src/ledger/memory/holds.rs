@@ -1,4 +1,23 @@
 //! Which ids are known, what does each hold, and which is due next?
+//!
+//! One slab has a place for each known id, open or ended. Three ways lead to a place:
+//!
+//! * the **index** finds it by id;
+//! * the **heap** finds the open hold that is due first (`heap`);
+//! * two **queues** and the tombstones find the ended id that is forgotten next.
+//!
+//! An open hold is in the heap and in no queue. An ended id is in exactly one queue and not in the heap. That is why
+//! the number of open holds is the heap's length.
+//!
+//! # Forgetting
+//! A queue has a stated length; what is pushed beyond it drops the oldest. With `ended: 2`, the ids a, b and c end
+//! in this order: with c, a is forgotten. A late repeat of a's report then looks like a new id's and is charged as
+//! `unheld`, which is why [`MemoryOptions`](crate::ledger::MemoryOptions) asks for room for all retries on their way.
+//! Charges without a provider's report wait in a longer queue of their own: their report is still expected.
+//!
+//! # Long claims
+//! A place holds four lines. A claim of ten takes three places, linked by `more`: ten lines are 4 + 4 + 2. Only the
+//! first of them is named, is in the heap, and has a state.
 
 mod heap;
 #[cfg(test)]
@@ -36,6 +55,7 @@ pub(super) const INLINE: usize = 4;
 /// A known id: 96 bytes with up to four lines, and as many again for each further four.
 #[derive(Debug)]
 pub(super) struct Hold {
+    /// The id's upper and lower half: 128-bit integers would align the hold to 16 bytes.
     id: [u64; 2],
     /// While it lives what it holds, afterwards what it was charged; `len` of them count.
     pub(super) lines: [HoldLine; INLINE],
@@ -48,6 +68,7 @@ pub(super) struct Hold {
     len: u8,
     pub(super) state: State,
     pub(super) on_expiry: ExpiryCharge,
+    /// Charged or posted, and never held.
     pub(super) unheld: bool,
 }
 
@@ -89,12 +110,15 @@ pub(super) struct Memory {
 #[derive(Debug)]
 pub(super) struct Holds {
     holds: Chunks<Hold>,
+    /// Places by id. It keeps no id of its own: the place has it.
     index: HashTable<u32>,
     /// What ids are hashed with: nobody can choose ids that collide.
     seed: [u64; 2],
     /// A heap of four children a node: the hold that is due first stands first.
     heap: Vec<Due>,
+    /// Finally reported, refused, released, recorded or superseded; the oldest first.
     ended: VecDeque<u32>,
+    /// Charged, and not yet finally reported when they were put here; the oldest first.
     unreported: VecDeque<u32>,
     /// Each with the instant until which it stands.
     tombstones: VecDeque<Due>,
@@ -122,6 +146,7 @@ impl Holds {
         }
     }
 
+    /// The id, as all steps of a command look it up.
     #[inline]
     pub(super) fn key(&self, id: ReservationId) -> Key {
         let bits = id.to_bits();
@@ -134,6 +159,7 @@ impl Holds {
         Key { words, hash: fold(words[0] ^ self.seed[0], words[1] ^ self.seed[1]) }
     }
 
+    /// The place of a known id.
     #[inline]
     pub(super) fn find(&self, key: &Key) -> Option<u32> {
         self.index.find(key.hash, |place| self.holds.get(*place).id == key.words).copied()
@@ -289,12 +315,16 @@ impl Holds {
     }
 
     /// Lets a refused or buried id be charged after all: its old place stays in its queue, unnamed.
+    ///
+    /// Taking it out of the queue would be a search. When its turn comes, `forget` finds that the index names
+    /// another place for the id, and frees the old place alone.
     pub(super) fn supersede(&mut self, key: &Key) {
         if let Ok(entry) = self.index.find_entry(key.hash, |place| self.holds.get(*place).id == key.words) {
             entry.remove();
         }
     }
 
+    /// Drops an ended id: from the index, from the rows' counts, and from the slab.
     #[inline]
     fn forget(&mut self, place: u32, rows: &mut Rows) {
         let key = self.key_of(self.holds.get(place).id);
@@ -321,11 +351,13 @@ impl Holds {
         self.index.iter().map(|place| (*place, self.holds.get(*place)))
     }
 
+    /// How many holds are open.
     pub(super) fn open(&self) -> usize {
         self.heap.len()
     }
 }
 
+/// What a place holds before its first use.
 const EMPTY: Hold = Hold {
     id: [0; 2],
     lines: [HoldLine { row: 0, period: 0, amount: 0 }; INLINE],

@@ -1,4 +1,17 @@
 //! What changed lately? A ring of entries; the oldest are folded into totals.
+//!
+//! A journal without an end would fill the memory, and one that simply forgot could not be checked. So an entry that
+//! makes way for a newer one is *folded*: what it spent is added to each row's `folded`. At any time
+//!
+//! ```text
+//! row.folded + (what the kept entries spent on the row) == row.total
+//! ```
+//!
+//! Worked example, a journal of three entries. Charges of 5, 7 and 2 fill it: folded 0, kept 5 + 7 + 2, total 14. A charge
+//! of 1 takes the place of the first: folded 5, kept 7 + 2 + 1, total 15.
+//!
+//! Entries and their lines are two rings that turn together: an entry knows how many lines it has, and lines leave in
+//! the order in which they came. So entries have one size, and no entry owns a list.
 
 use std::sync::Arc;
 
@@ -13,6 +26,7 @@ pub(super) struct Kept {
     pub(super) at: Timestamp,
     pub(super) id: ReservationId,
     pub(super) kind: EntryKind,
+    /// How many of the journal's lines are its own.
     lines: u8,
     pub(super) note: Note,
     pub(super) attribution: Option<Box<Attribution>>,
@@ -30,6 +44,7 @@ pub(super) struct Journal {
     fresh: u8,
     /// The number of the entry that is written next.
     next: u64,
+    /// How many entries are kept.
     most: usize,
 }
 
@@ -108,6 +123,9 @@ impl Journal {
 }
 
 /// A queue in a ring that doubles when it is full: two counters that only grow, and a mask.
+///
+/// With 64 places, head 62 and tail 65, the queue has three lines, at 62, 63 and 65 & 63 − 1 = 0. Counters may wrap at 2³²,
+/// since only their difference and their lower bits count.
 #[derive(Debug, Default)]
 struct Lines {
     ring: Vec<KeptLine>,
@@ -130,6 +148,7 @@ impl Lines {
         self.tail = self.tail.wrapping_add(1);
     }
 
+    /// Doubles the ring, with its oldest line first.
     #[cold]
     fn grow(&mut self) {
         let lines: Vec<_> = self.iter(self.head, self.tail.wrapping_sub(self.head)).copied().collect();

@@ -4,6 +4,21 @@
 //! locks buy nothing there, and one lock decides all levels at once. Under it
 //! lie compact rows, a slab of holds with a heap by expiry, and a ring of
 //! journal entries. Nothing is allocated for a call once these have grown.
+//!
+//! # What makes it right
+//! * **All or none.** Every line of a claim belongs to one tenant, and that
+//!   tenant's lock is held from the first look to the last change. A command
+//!   looks at all lines before it changes one.
+//! * **Each row adds up.** What a row has `folded`, plus what the kept journal
+//!   entries say of it, is its `total`; the open holds on it are its
+//!   `reserved`. [`MemoryLedger::verify`] recomputes both.
+//! * **Memory is bounded** by what is open and by [`MemoryOptions`], however
+//!   many calls have been made.
+//!
+//! # Where to read on
+//! `admit` answers a reserve, `resize` a resize, `settle` a reconcile or a release, `record` a posting.
+//! `book` is what one lock guards, and knows time. `row` and `rows` hold
+//! balances, `holds` the known ids, `journal` the newest entries.
 
 mod admit;
 mod book;
@@ -39,7 +54,12 @@ use crate::{Clock, Error, Scope};
 /// Keeps the books in memory, for one process.
 ///
 /// Clones share the books. What it counts is gone with the process: use it for
-/// runs, for tests, and where a restart may begin anew.
+/// runs, for tests, and where a restart may begin anew. Two processes that each
+/// keep books in memory each grant the whole budget; where they must share one,
+/// use a ledger whose [`Capabilities::shared`] is true.
+///
+/// Every method answers [`Answer::Now`], and no thread of its own runs: holds
+/// that are due end when the next command of their tenant arrives.
 ///
 /// # Example: what is held stands in the balance
 /// ```
@@ -67,16 +87,21 @@ impl fmt::Debug for MemoryLedger {
 }
 
 struct Inner {
+    /// Which of this process's memory ledgers it is: hints bear it.
     number: u32,
     options: MemoryOptions,
     clock: Arc<dyn Clock>,
+    /// Each tenant's number. Asked once for each `Tenant` value, which remembers the number as its hint.
     by_name: DashMap<Tenant, u32>,
     /// Books by number, in tables that double: found without a lock, never moved.
     tables: [OnceLock<Box<[OnceLock<Padded>]>>; TABLES],
+    /// How many numbers were given. The place of a number is filled just after it was given.
     tenants: AtomicU32,
 }
 
+/// So many tables, of 64, 128, 256, … places, hold every number of 32 bits.
 const TABLES: usize = 26;
+/// Places in the first table.
 const FIRST_TABLE: usize = 64;
 
 /// A root's books on cache lines of their own, so that two roots never slow each other down.
@@ -142,6 +167,9 @@ impl MemoryLedger {
     }
 
     /// Works on the books of that root, under their lock.
+    ///
+    /// The hint is a shortcut, never an authority: its upper half names the ledger that wrote it, so that a
+    /// `Tenant` that was used with two ledgers finds the right books in each.
     #[inline]
     fn with_book<T>(&self, tenant: &Tenant, work: impl FnOnce(&mut RootBook) -> T) -> T {
         let inner = &*self.0;
@@ -156,6 +184,7 @@ impl MemoryLedger {
 }
 
 impl Inner {
+    /// The books of that number, if they were opened.
     #[inline]
     fn book_at(&self, number: u32) -> Option<&Padded> {
         let (table, place) = position(number);
@@ -171,6 +200,7 @@ impl Inner {
         self.book_at(number).expect("a number that open_books gave")
     }
 
+    /// Makes empty books and says their number. The caller holds the name's entry, so that a name gets one number.
     fn open_books(&self) -> u32 {
         let number = self.tenants.fetch_add(1, Ordering::AcqRel);
         let (table, place) = position(number);
@@ -186,6 +216,9 @@ impl Inner {
 }
 
 /// Which table a number is in, and where: tables hold 64, 128, 256, …
+///
+/// Numbers 0 to 63 are in table 0, numbers 64 to 191 in table 1; number 192 is the first place of table 2, because
+/// 192 + 64 = 256, whose logarithm is two above that of 64.
 fn position(number: u32) -> (usize, usize) {
     let shifted = (number as usize).saturating_add(FIRST_TABLE);
     let table = shifted.ilog2().saturating_sub(FIRST_TABLE.ilog2());

@@ -1,4 +1,8 @@
 //! What is posted that no hold announced? Refunds, corrections and imports.
+//!
+//! A refund is bounded by its charge: a charge remembers what was taken back of each line (`Holds::refunded`), so that two
+//! refunds together cannot exceed it. Of a charge of 10, a refund of 7 leaves 3; a second refund of 3 is accepted, one of 4
+//! is not. A posting above zero that corrects the charge on the same lines gives that room back.
 
 use super::book::RootBook;
 use super::check::fingerprint;
@@ -10,6 +14,7 @@ use crate::ledger::{EntryKind, Outcome, Record, Reply};
 use crate::values::Timestamp;
 
 impl RootBook {
+    /// Posts the amounts, whatever the ceilings say, and remembers the posting's id.
     pub(super) fn record(&mut self, now: Timestamp, command: &Record<'_>) -> Result<Reply, Error> {
         self.tick(now);
         check_shape(command.claim, command.amounts)?;
@@ -31,6 +36,7 @@ impl RootBook {
         Ok(self.reply(Outcome::Applied, balances))
     }
 
+    /// The first outcome again, or a conflict: the id came with another body, or is a hold's.
     fn record_again(&mut self, place: u32, command: &Record<'_>) -> Result<Reply, Error> {
         let hold = self.holds.get(place);
         if hold.state != State::Recorded || hold.fingerprint != fingerprint(command.claim, command.amounts) {
@@ -69,6 +75,7 @@ impl RootBook {
         Ok(())
     }
 
+    /// Counts the posting among the refunds of the charge that it corrects.
     fn take_refund(&mut self, command: &Record<'_>) {
         let Some(id) = command.corrects else { return };
         let Some(place) = self.holds.find(&self.holds.key(id)) else { return };

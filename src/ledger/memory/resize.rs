@@ -1,4 +1,11 @@
 //! What may change about a live hold?
+//!
+//! Only growth is judged: the difference to what is held must fit, as if it were reserved by itself. A hold of 60 under a
+//! ceiling of 100 with nothing else used grows to 100 (60 + 40 <= 100), not to 101. Shrinking always succeeds. If one line
+//! has no room, no line changes, and the hold lives on as it was.
+//!
+//! A hold whose period is over can shrink and be prolonged. It grows there only while the period's figures are still
+//! known, which a period with an open hold in it always is, unless that hold had shrunk to nothing.
 
 use super::book::{Balances, KeptLines, NO_NOTE, RootBook};
 use super::row::{Change, KeptLine};
@@ -8,6 +15,7 @@ use crate::ledger::{EntryKind, Outcome, Reply, Resize};
 use crate::values::{ReservationId, Timestamp};
 
 impl RootBook {
+    /// Sets new amounts on all lines of a live hold, or on none, and moves its end if the command says so.
     pub(super) fn resize(&mut self, now: Timestamp, command: &Resize<'_>) -> Result<Reply, Error> {
         self.tick(now);
         check_shape(command.claim, command.amounts)?;

@@ -1,4 +1,23 @@
 //! What does one account's row hold, and how does a window roll over it?
+//!
+//! A calendar account counts one period: when the next begins, its figures start at zero. A rolling account counts the
+//! last `span` sub-periods at any time, so it has a ring of slots, one for each, and the row's own figures are the sum
+//! over the ring. The inequality reads that sum; nobody adds slots up on the path of a call.
+//!
+//! # Rolling, worked out
+//! A span of 4 with period 10 present. Period p has the slot p mod 4:
+//!
+//! | period | 7 | 8 | 9 | 10 |
+//! |---|---|---|---|---|
+//! | slot | 3 | 0 | 1 | 2 |
+//! | spent | 1 | 2 | 3 | 4 |
+//!
+//! The row has 10 spent. Period 11 begins: its slot is 11 mod 4 = 3, the very slot of period 7, which leaves the span.
+//! So one step takes slot 3's figure off the sum (10 − 1 = 9) and empties the slot. After a pause of more than a span,
+//! `span` steps have emptied every slot, however long it was.
+//!
+//! The span is one longer than the window (61 sub-periods for 60): the running sub-period is not over, and 60 whole ones
+//! lie before it. So the ledger counts slightly more than a window, and never less.
 
 use std::sync::{Arc, LazyLock};
 
@@ -6,6 +25,9 @@ use crate::Scope;
 use crate::values::{Account, Balance, BudgetKey, Period, Tenant, Threshold, Timestamp, Unit};
 
 /// The balances of one account: kept to little more than a cache line.
+///
+/// Invariants, which `verify` checks: `folded` and the kept journal entries make `total`; the open holds make
+/// `reserved`, with what past periods still hold.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) account: Account,
@@ -36,6 +58,7 @@ pub(super) struct Row {
 pub(super) struct Slot {
     pub(super) spent: i64,
     pub(super) reserved: i64,
+    /// Tiers that fired in a past calendar period; a rolling account keeps them in its row.
     pub(super) fired: u32,
 }
 
@@ -63,6 +86,7 @@ pub(super) struct KeptLine {
     pub(super) change: Change,
 }
 
+/// The tier's bit in `fired`.
 pub(super) fn tier_bit(threshold: &Threshold) -> u32 {
     1 << threshold.tier.min(31)
 }
@@ -73,6 +97,7 @@ pub(super) fn keep_until(period: &Period) -> Timestamp {
     period.until + length.saturating_mul(period.span.saturating_sub(1))
 }
 
+/// The slot of that period in a ring of so many.
 pub(super) fn place_in(period: i64, slots: usize) -> Option<usize> {
     let slots = i64::try_from(slots).ok()?;
     usize::try_from(period.checked_rem_euclid(slots)?).ok()
@@ -121,6 +146,7 @@ impl Row {
         self.period == period && self.rolling.is_none()
     }
 
+    /// Changes the present period. What does not fit was refused before: see `Rows::fits`.
     #[inline]
     pub(super) fn change(&mut self, change: Change) -> Balance {
         self.total = self.total.saturating_add(change.spent);
@@ -162,6 +188,7 @@ impl Row {
         self.period = period;
     }
 
+    /// Changes a sub-period that the span still counts; one that has left it changes the total alone.
     pub(super) fn apply_rolling(&mut self, period: i64, change: Change) {
         let Some(slots) = self.rolling.as_deref_mut() else { return };
         let span = i64::try_from(slots.len()).unwrap_or(i64::MAX);

@@ -1,4 +1,17 @@
 //! What has each account spent and reserved, in its present period and over its span?
+//!
+//! A row counts the newest period that any command brought. A hold that was made in an earlier one must still find its
+//! figures when it ends. So if a calendar row moves on while something is reserved, its old figures go into `closed`;
+//! they leave it when the last hold of that period has ended.
+//!
+//! Worked example: in November a team has 5 spent and 3 reserved. A December call moves the row on: the row has (0, 0),
+//! and `closed[November]` has (5, 3). The November call ends with 2 used: `closed[November]` becomes (7, 0) and is dropped.
+//! December never saw any of it; the row's total has it for ever.
+//!
+//! # When a row may go
+//! Each new row looks at four old ones, in turn, and drops those that nobody can ask for: no remembered hold names the row, no
+//! kept journal entry names it, and its period (its whole span, if it rolls) is over. So a million users who call once leave no
+//! million rows behind, and nobody ever sweeps all of them under the lock.
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +32,7 @@ pub(super) const NO_ROW: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     rows: Chunks<Row>,
+    /// Places by account.
     index: HashTable<u32>,
     /// Past calendar periods in which a hold is still open.
     closed: HashMap<(u32, i64), Slot, foldhash::fast::RandomState>,
@@ -38,6 +52,7 @@ impl Rows {
         self.find_by_name(ledger, account)
     }
 
+    /// Finds the row by the account's name, and leaves a hint for the next time.
     fn find_by_name(&self, ledger: u32, account: &Account) -> u32 {
         let found = self.index.find(account.hash(), |place| self.rows.get(*place).account.same(account));
         let place = found.copied().unwrap_or(NO_ROW);
@@ -88,6 +103,7 @@ impl Rows {
         self.look_closely(ledger, line)
     }
 
+    /// The same without a hint that holds, or in a period that begins now.
     #[cold]
     fn look_closely(&mut self, ledger: u32, line: &ClaimLine) -> Option<(u32, Balance)> {
         let place = self.find(ledger, &line.account);
@@ -107,6 +123,7 @@ impl Rows {
         }
     }
 
+    /// Makes that period the row's present one; keeps the one before, if something is reserved in it.
     #[cold]
     fn roll(&mut self, place: u32, period: &Period) {
         let row = self.rows.get_mut(place);
@@ -204,6 +221,7 @@ impl Rows {
         row.holds = row.holds.saturating_add(1);
     }
 
+    /// Applies a line to a rolling row, or to a past period.
     #[cold]
     fn apply_elsewhere(&mut self, line: KeptLine) -> Balance {
         let row = self.rows.get_mut(line.row);
@@ -230,6 +248,7 @@ impl Rows {
         row.folded = row.folded.saturating_add(spent);
     }
 
+    /// Applies a line to a past calendar period, if it is still kept.
     fn apply_closed(&mut self, place: u32, period: i64, change: Change) {
         // A past period without open holds is history: the journal and the total have it.
         if let Some(slot) = self.closed.get_mut(&(place, period)) {
@@ -272,6 +291,9 @@ impl Rows {
     }
 
     /// After how many further sub-periods `amount` fits under the ceiling, if nothing else happens.
+    ///
+    /// With slots of 1, 2, 3 and 4 (oldest first), a ceiling of 12 and an amount of 4: now 10 + 4 > 12. After one
+    /// sub-period the 1 has left: 9 + 4 > 12. After two the 2 has left as well: 7 + 4 <= 12, so the answer is 2.
     pub(super) fn frees_in(&self, place: u32, amount: i64, ceiling: i64) -> Option<u32> {
         if place == NO_ROW {
             return None;
@@ -306,6 +328,7 @@ impl Rows {
         }
     }
 
+    /// Drops the row at that place if nobody can ask for it any more.
     fn drop_if_idle(&mut self, place: u32, now: Timestamp, journal_first: u64) {
         let row = self.rows.get_mut(place);
         if row.holds > 0 || row.written >= journal_first || now < row.keep_until {

@@ -1,4 +1,23 @@
 //! What was really used? Reconciling and releasing, which never refuse.
+//!
+//! | the id is | a reconcile | a release |
+//! |---|---|---|
+//! | held | charges it | gives it back |
+//! | charged, less surely | replaces the charge | withdraws the charge |
+//! | charged as surely | repeats, or is a conflict | withdraws it, unless the provider reported it |
+//! | charged more surely | is ignored | the same |
+//! | released | charges it | repeats |
+//! | refused | charges it, `unheld` | is an error |
+//! | a tombstone | charges it, `unheld` | repeats |
+//! | unknown and young | charges it, `unheld` | leaves a tombstone |
+//! | unknown and old | is `Forgotten` | is `Forgotten` |
+//! | a posting's | is a conflict | is an error |
+//!
+//! Money is never lost, because no row of the first column drops a surer figure; and never counted twice, because
+//! each id is charged at most one amount at a time: a replacement posts the difference. A hold of 60 that expired at 60 and
+//! is reported at 40 posts −20.
+//!
+//! Each charge looks before it writes: if a sum does not fit 64 bits, the command fails and nothing has changed.
 
 use smallvec::SmallVec;
 
@@ -15,6 +34,7 @@ use crate::ledger::{Certainty, EntryKind, Outcome, Reconcile, Release, Reply};
 use crate::values::{Claim, ReservationId, Timestamp};
 
 impl RootBook {
+    /// Answers a reconcile, by what the id is: see the table above.
     #[inline]
     pub(super) fn reconcile(&mut self, now: Timestamp, command: &Reconcile<'_>) -> Result<Reply, Error> {
         self.tick(now);
@@ -69,6 +89,8 @@ impl RootBook {
     }
 
     /// Replaces a less sure charge, or charges what was given back.
+    ///
+    /// Refunds stay taken: of a charge of 10 with 3 refunded, 7 count. A surer report of 12 makes 9 count, so +2 is posted.
     fn replace(&mut self, place: u32, command: &Reconcile<'_>) -> Result<Reply, Error> {
         let lines = self.matching_lines(place, command.claim, command.id)?;
         let mut changes = KeptLines::new();
@@ -211,6 +233,7 @@ impl RootBook {
         Ok(hold)
     }
 
+    /// Answers a release: gives a hold back, withdraws a charge that nobody reported, or leaves a tombstone.
     pub(super) fn release(&mut self, now: Timestamp, command: &Release<'_>) -> Result<Reply, Error> {
         self.tick(now);
         let Some(place) = self.holds.find(&self.holds.key(command.id)) else {
@@ -277,6 +300,7 @@ impl RootBook {
     }
 }
 
+/// What a charge or a posting without a hold changes.
 pub(super) fn new_changes(claim: &Claim, places: &Places, amounts: &[i64]) -> KeptLines {
     let all = claim.lines().iter().zip(places).zip(amounts);
     all.map(|((line, place), amount)| {

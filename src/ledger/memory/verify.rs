@@ -1,4 +1,8 @@
 //! Do the books add up?
+//!
+//! Every figure is kept twice: as a balance that commands read, and as its history (folded totals, journal entries, open
+//! holds). This recomputes the first from the second, in one pass over each. It is for tests, audits and doubts: it takes
+//! the tenant's lock for as long as that lasts.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,12 @@
 //! Which open hold is due next?
+//!
+//! A heap in an array: no hold stands below one that is due later, so the first is due next. The children of place
+//! n stand at 4n + 1 to 4n + 4, its parent at (n − 1) / 4. Four children in place of two halve the levels: a thousand
+//! holds are six levels (1 + 4 + 16 + 64 + 256 hold 341), where a binary heap has ten.
+//!
+//! Most holds end long before they are due, somewhere in the middle. So each hold remembers its place in the heap
+//! (`heap_place`), `put` keeps that true, and taking a hold out needs no search. Its gap is filled by the last
+//! of the heap, which sinks below what is due sooner, or rises, as it may belong on either side.
 
 use super::{Due, Holds, NONE};
 use crate::values::Timestamp;
@@ -37,6 +45,7 @@ impl Holds {
             || (left.at == right.at && self.holds.get(left.place).id < self.holds.get(right.place).id)
     }
 
+    /// Writes a hold into a place of the heap, and the place into the hold.
     #[inline]
     fn put(&mut self, at: usize, due: Due) {
         if let Some(slot) = self.heap.get_mut(at) {
@@ -45,6 +54,7 @@ impl Holds {
         self.holds.get_mut(due.place).heap_place = u32::try_from(at).unwrap_or(NONE);
     }
 
+    /// Moves `due` up from `at`, past parents that end later, and puts it where none does.
     #[inline]
     fn rise(&mut self, mut at: usize, due: Due) {
         while at > 0 {
@@ -71,6 +81,7 @@ impl Holds {
         self.rise(at, due);
     }
 
+    /// The child of `at` that ends first, and its place.
     fn first_child(&self, at: usize) -> Option<(usize, Due)> {
         let first = at.saturating_mul(4).saturating_add(1);
         let children = self.heap.iter().copied().enumerate().skip(first).take(4);
