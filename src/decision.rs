@@ -1,4 +1,11 @@
 //! May this call be made? One pure function over figures that somebody else fetched.
+//!
+//! [`check_budget`] binds a call to the policy's budgets, and judges each line: what is spent, what is reserved, and what the
+//! call would add. The strictest line is the verdict. The enforcer uses the same code (`judge`, `explain`) over the balances
+//! that its ledger answered, so advice and enforcement cannot differ by more than the time between them.
+//!
+//! Worked example: $500 a month, a warning at 80 % and the end at 120 %. With $399 spent, a call of $1 lands on 400, which is
+//! 80 %: a warning. With $599 spent it lands on $600, which is 120 %: blocked. With $598.99 it lands on $599.99: a warning.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,6 +22,22 @@ use crate::values::{Balance, Caps, Conditions, Fees, FrozenScope, Timestamp, Uni
 use crate::{Amount, Call, Decision, Error, Usd, Verdict};
 
 /// What a call is estimated and priced at, before it is made.
+///
+/// [`Quote::of`] suits a call whose tokens and price are known. The other fields say why a call is refused
+/// whatever room there is, and what it may cost beside its tokens.
+///
+/// # Example: a quote knows what its caller knows
+/// ```
+/// use token_budget::decision::Quote;
+/// use token_budget::{Amount, Usd};
+///
+/// // 1,000 tokens at $2.50 a million and 200 at $10 a million: $0.0025 + $0.002.
+/// let quote = Quote::of(Amount::request("0.0045".parse()?, 1_000, 200));
+/// assert_eq!((quote.amount.tokens_input, quote.amount.tokens_output), (1_000, 200));
+/// assert_eq!(quote.choices, 1);
+/// assert!(quote.price.is_none() && !quote.unpriced); // nobody gave a price row, and none is missed
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Quote {
     /// What would be held.
@@ -131,7 +154,7 @@ fn costs_something(binding: &Binding, quote: &Quote) -> Result<(), Error> {
     Ok(())
 }
 
-/// The figures that a decision is made from.
+/// The figures that a decision is made from. The lists stand beside the binding's lines.
 #[derive(Debug)]
 pub(crate) struct Judged {
     pub(crate) binding: Arc<Binding>,
@@ -152,7 +175,7 @@ pub(crate) fn amounts(binding: &Binding, amount: &Amount) -> Result<SmallVec<[i6
     Ok(amounts)
 }
 
-/// The verdict alone, for the path that admits.
+/// The verdict alone, for the path that admits: that of the strictest line, `Allow` where there is none.
 #[inline]
 pub(crate) fn judge(binding: &Binding, balances: &[Balance], requested: &[i64]) -> Verdict {
     let mut verdict = Verdict::Allow;
@@ -226,6 +249,9 @@ pub(crate) fn explain(
 /// The largest output of one choice that would fit under every ceiling, input included.
 ///
 /// `None` where no enforced budget counts output at all.
+///
+/// With 1,000 tokens of room, an input of 400 and two choices: 600 are left, so 300 for each choice. A line that has no
+/// room whatever the output (one request a day, made) answers zero.
 pub(crate) fn affordable(binding: &Binding, balances: &[Balance], quote: &Quote) -> Option<u64> {
     let input = quote.amount.tokens_input;
     let mut least = None;

@@ -1,4 +1,7 @@
 //! What does one attempt ask for, beside who pays?
+//!
+//! A [`Call`] says who pays and what is sent. An `Ask` has the second half, so that one `Plan` serves all calls of a
+//! charge set: 1,000 calls of one key are one plan and 1,000 asks.
 
 use std::time::Duration;
 
@@ -10,12 +13,15 @@ use crate::values::no_limit::OutputTerms;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) input: &'a Input,
+    /// Output tokens of each choice that the request asks for.
     pub(crate) output: Option<u64>,
+    /// What else the request says of its output limit, and what its API makes of one that is not said.
     pub(crate) terms: OutputTerms,
     /// The output of each choice that may be generated; worked out once the input is known.
     pub(crate) limit: Limit,
     /// Output of each choice that a stream is held for at first.
     pub(crate) slice: Option<u64>,
+    /// Answers asked for at once; output is held for each of them.
     pub(crate) choices: u32,
     /// Inputs that the model reads each by itself.
     pub(crate) inputs: u32,
@@ -25,6 +31,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) in_background: bool,
     /// Whether the answer begins with the prompt.
     pub(crate) echoes: bool,
+    /// How long the call may take: the hold lives longer by the grace.
     pub(crate) timeout: Option<Duration>,
     /// The context that the request asks for, where it is larger than the model's own.
     pub(crate) context_tokens: Option<u64>,

@@ -2,6 +2,9 @@
 //!
 //! Runs put themselves here, and calls made by hand find them. The board knows what it asks of them and nothing
 //! else, so that what stands below runs can tell them of a mark without knowing what a run is.
+//!
+//! Entries are weak: a watcher lives as long as somebody else holds it. Dead entries are swept when their number has
+//! doubled, so a process that opens a million runs one after the other keeps a few dozen entries.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -25,8 +28,10 @@ pub(crate) trait Watcher: Any + Send + Sync {
 #[derive(Default)]
 pub(crate) struct Board(Mutex<Known>);
 
+/// What the lock guards.
 #[derive(Default)]
 struct Known {
+    /// By whose books, and by scope.
     watchers: HashMap<(Tenant, Scope), Weak<dyn Watcher>>,
     /// At how many entries those that nobody holds any more are dropped.
     sweep_at: usize,

@@ -1,4 +1,8 @@
 //! What every clone of an enforcer and every open reservation shares.
+//!
+//! Policy and prices are swapped whole, without a lock on the path of a call: a reader loads a pointer. Each swap raises
+//! `epoch` by one, *after* the new table stands. A plan that was resolved under epoch 7 is used only while the epoch is 7,
+//! so the first call after a swap resolves anew; calls in flight keep the plan, and the prices, that they were held by.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     /// How far the ledger's clock is ahead of this machine's, in nanoseconds.
     pub(crate) clock_offset: AtomicI64,
+    /// The ledger's clock was seen to have jumped back, and observers were told.
     pub(crate) clock_behind: AtomicBool,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) abandoned: OnAbandon,
@@ -44,6 +49,7 @@ pub(crate) struct Core {
     /// How fast models generate unseen, whatever their rows say.
     pub(crate) unseen: Option<Unseen>,
     pub(crate) outage: Outage,
+    /// How long a hold outlives its call's own time-out.
     pub(crate) hold_grace: Duration,
     pub(crate) outbox: Outbox,
     pub(crate) told: Told,
@@ -64,10 +70,12 @@ impl fmt::Debug for Core {
 }
 
 impl Core {
+    /// Policy or prices were swapped: every plan is resolved anew at its next use.
     pub(crate) fn changed(&self) {
         self.epoch.fetch_add(1, Ordering::Release);
     }
 
+    /// Tells every observer, on this thread. One that panics harms neither the call nor the others.
     #[inline]
     pub(crate) fn tell(&self, event: &Event) {
         for observer in &self.observers {

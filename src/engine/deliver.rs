@@ -1,4 +1,14 @@
 //! How does what waits in the outbox reach the ledger?
+//!
+//! Oldest first, one at a time, each under the id that it had: a command whose answer was lost is recognised, not
+//! charged twice. The first command that the ledger does not take goes back to the front and ends the flush, because
+//! the ledger is away. Any other outcome is final. That includes a conflict, or a hold that was ended in another way:
+//! the ledger knows better.
+//!
+//! A report may wait for longer than the ledger remembers ids. By then its hold was charged by age, and the ledger answers
+//! `Forgotten`. The report then becomes a posting of the difference: a hold of 60 was charged 60 at expiry, 75 were
+//! used, so 15 are posted. If 40 were used, nothing is posted: a difference below zero would be a refund of a charge
+//! that nobody remembers.
 
 use smallvec::SmallVec;
 
@@ -76,6 +86,7 @@ impl Core {
         }
     }
 
+    /// Sends one command.
     async fn deliver(&self, waiting: &mut Waiting) -> Result<(), Error> {
         let now = self.now();
         match &waiting.pending {
@@ -118,6 +129,7 @@ impl Core {
         }
     }
 
+    /// Posts what the hold's charge lacks, under an id that is made once and saved before it is used.
     async fn post(&self, waiting: &mut Waiting) -> Result<(), Error> {
         let now = self.now();
         let mut is_new = false;

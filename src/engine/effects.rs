@@ -1,4 +1,9 @@
 //! What did a command bring to light, and who is told?
+//!
+//! A ledger says each effect once, in the reply to whichever command found it. A durable ledger also remembers each
+//! crossed threshold until somebody confirms that it was told (`Core::tell_pending`), because the process may die
+//! between the reply and the observer. So observers hear of a crossing at least once, and mostly once: `told` knows what
+//! this process has said already.
 
 use super::core::Core;
 use crate::ledger::{Effects, Expired, PendingEvent, Reached};
@@ -25,6 +30,7 @@ impl Core {
         }
     }
 
+    /// Tells of a hold that ended by age, with the dollars that it was charged.
     fn tell_expiry(&self, expired: &Expired) {
         let dollars = expired.charged.iter().find(|(account, _)| account.unit() == &Unit::Usd);
         let usd = dollars.map_or(Usd::ZERO, |(_, nanos)| Usd::from_nanos(*nanos));

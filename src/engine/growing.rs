@@ -1,4 +1,16 @@
 //! Which stream may grow? The open streams of one enforcer, oldest first.
+//!
+//! Streams that hold by slices are admitted although not all of them can come to their end. If each took room as it
+//! came by, all of them could stop half way, and every answer would be paid for and cut. So age decides: a stream
+//! grows only into room that no older stream on its lines may still need. The oldest has nobody before it, so there
+//! is always one that can finish or is refused outright; nobody waits for one that waits for it.
+//!
+//! Worked example, one line with a ceiling of 100. A, the older, holds 20 and may take 30 more. B holds 20 and asks for 10
+//! more. `ahead_of(B)` is 30, so B is judged by a ceiling of 100 − 30 = 70: 40 held + 10 fit, and B grows. Under a ceiling
+//! of 75 B is judged by 45: 50 do not fit, and B waits. When A ends, B has news and asks again.
+//!
+//! This is order among the streams of one process. The ledger alone decides whether there is room: a stream that is
+//! let through here may still be refused there.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +32,9 @@ pub(crate) struct Growing {
     streams: Mutex<BTreeMap<ReservationId, Growth>>,
 }
 
+/// One open stream.
 struct Growth {
+    /// Whose lines it is held on.
     binding: Arc<Binding>,
     /// What it may still take of each line beyond what it holds.
     rest: SmallVec<[i64; 8]>,
@@ -28,6 +42,7 @@ struct Growth {
     has_begun: bool,
     /// Somebody on its lines has ended or given room back since it last asked for some.
     has_news: bool,
+    /// Whom to wake if there is news, while it waits.
     waker: Option<Waker>,
 }
 
@@ -108,6 +123,7 @@ impl Growing {
         }
     }
 
+    /// A stream has ended: what it may still have taken is nobody's any more.
     fn leave(&self, id: ReservationId) {
         let mut streams = self.streams.lock();
         let Some(gone) = streams.remove(&id) else { return };

@@ -1,4 +1,8 @@
 //! What may a provider generate of a call that nobody sees?
+//!
+//! A connection is closed, and the provider goes on for a moment; or a model reasons, and shows none of it. Nobody can
+//! count that, so it is bounded by time: the speed of the model's price row, for the time since the call was sent and
+//! five seconds. Three seconds after sending, 500 tokens a second are at most (3 + 5) × 500 = 4,000 tokens.
 
 use std::time::Duration;
 

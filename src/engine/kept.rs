@@ -1,4 +1,8 @@
 //! Which plans of calls seen lately are kept?
+//!
+//! A charge set's hash chooses one of 4,096 places, and a place keeps one plan. A hit compares the whole charge set, so two
+//! sets with one hash cost time and never money. A set is kept from its second call on: the first notes its hash as
+//! `missed`, and only a second miss of the same hash displaces what the place kept.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -74,6 +78,7 @@ impl PlanCache {
         Ok(plan)
     }
 
+    /// The hash of all that a plan is resolved from; what is sent is no part of it.
     fn hash(&self, call: &Call) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         call.model.hash(&mut hasher);

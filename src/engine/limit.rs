@@ -1,4 +1,19 @@
 //! How much may an attempt generate, and must its request be told?
+//!
+//! A hold is a promise only if the provider stops where the hold ends. A request that names a limit is held for that limit.
+//! For one that names none, somebody chooses: a limit is written into it, the most that its model can generate is held, or
+//! it is left alone and held for a guess ([`OnNoLimit`]).
+//!
+//! # A limit that is written in, worked out
+//! It must not make the request invalid (providers refuse a limit beyond the room of the context), and it must not cut an
+//! honest answer because the prompt was bounded generously. A model with a context of 128,000, and 16,384 wanted:
+//!
+//! | input | room | written |
+//! |---|---|---|
+//! | counted, 30,000 | 98,000 | 16,384: it fits |
+//! | bounded by 120,000, of which 30,000 are expected | 8,000 by the bound; 90,500 by 37,500 likely tokens | 16,384 |
+//! | counted, 120,000 | 8,000 for sure | 8,000: no answer can be longer |
+//! | bounded by 127,000, and all of it expected | 1,000; 64,500 by half of the bound | 16,384 |
 
 use super::ask::{Ask, Limit};
 use super::plan::Plan;
@@ -24,6 +39,7 @@ impl Plan {
         Ok(Ask { limit, ..*ask })
     }
 
+    /// The limit that the request names, as far as model and cap let it count.
     #[inline]
     fn of_asked(&self, ask: &Ask<'_>, asked: u64) -> Limit {
         // Where a table's maximum is too low, a request that cannot be lowered to it may use all that it asks for.
@@ -147,10 +163,12 @@ impl Plan {
         self.binding.bound.iter().map(|bound| bound.account.unit())
     }
 
+    /// What is held for a call of which nobody says or bounds the output.
     fn output_tokens_default(&self) -> u64 {
         self.output_tokens_said.unwrap_or(WRITTEN)
     }
 
+    /// The longest answer of this model, by its price row.
     fn model_max(&self) -> Option<u64> {
         self.price.as_ref().and_then(|price| price.output_tokens_max())
     }
@@ -186,6 +204,7 @@ impl Plan {
         self.largest_input(ask).map(|one| one.saturating_mul(u64::from(ask.inputs.max(1))))
     }
 
+    /// The largest input of this model, by its price row.
     fn context(&self) -> Option<u64> {
         self.price.as_ref().and_then(|price| price.context_tokens())
     }
@@ -197,6 +216,7 @@ impl Plan {
         if always && thinks_beside_limit(&self.call.model) { most() } else { 0 }
     }
 
+    /// The policy's cap on the output of one call.
     fn cap(&self) -> u64 {
         self.binding.caps.tokens_output.unwrap_or(u64::MAX)
     }

@@ -2,6 +2,10 @@
 //!
 //! Each command goes out here, with the instant that was just read of the ledger's own clock, where it has one. An
 //! answer is matched on [`Answer::Now`] by whoever sends a plain call, in one place each; walks of several trips await.
+//!
+//! Time is the ledger's, so that processes whose clocks differ see one month begin. A ledger in this process is asked. Of
+//! another, each reply tells the offset: it answered 12:00:07 where this machine has 12:00:05, so two seconds are
+//! added from now on. Such an estimate resolves plans, and is never sent as the ledger's own instant.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

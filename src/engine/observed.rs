@@ -1,4 +1,8 @@
 //! What would have been refused, were everything enforced that only observes?
+//!
+//! A budget that observes is judged by the same code as one that enforces, and gives the ledger no ceiling. Figures that are
+//! no budget's (a cap, a missing price, a frozen scope) are kept apart in `Observed`, because they would refuse without a
+//! line. Once the call is admitted, `Event::WouldRefuse` tells all of it in one sentence.
 
 use super::ask::Ask;
 use super::core::Core;

@@ -1,4 +1,7 @@
 //! What passes while the ledger is away?
+//!
+//! One sum of nano-dollars, raised only while it stays within the allowance, and set back to zero by the ledger's
+//! next answer. An allowance of $5 admits two calls of $2.50, and then no third, whichever threads ask at once.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

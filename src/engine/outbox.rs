@@ -1,4 +1,23 @@
 //! What could not be told to the ledger at once waits here, and where it survives the process.
+//!
+//! Only commands that end a call wait: a release of what was not sent, a charge of what was. A reserve never waits, because
+//! the call would be made before anybody had said yes.
+//!
+//! # What may be lost, and when
+//! | What happens | without a file | with an [`OutboxFile`] |
+//! |---|---|---|
+//! | the ledger is away, and comes back | nothing | nothing |
+//! | the process ends while a command waits | the command | nothing: the next process sends it |
+//! | the process ends after a `Drop`, before the next command or flush | the command | the command: a `Drop` does no I/O |
+//! | the machine loses power | the command | perhaps the command: the file is not synced |
+//!
+//! A lost command is not lost money: the hold is in the ledger, and ends by its age at what the call may have cost. The one
+//! exception is a call that went out without a hold while the ledger was away
+//! ([`OnOutage::FailOpen`](super::OnOutage)): with its report, its usage is gone.
+//!
+//! # Order
+//! First in, first out. `flush` takes the front command out while it is being sent; if the sending fails or is cancelled,
+//! the command goes back to the front. `count` is read before every command without taking the lock.
 
 mod file;
 mod letter;
@@ -54,10 +73,12 @@ impl Outbox {
         self.count.load(Ordering::Acquire)
     }
 
+    /// Adds a command. It stands in no file yet: see [`save`](Self::save).
     pub(crate) fn push(&self, pending: Pending) {
         self.change(|waiting| waiting.push_back(Waiting { pending, number: None }));
     }
 
+    /// Puts a command back whose sending failed.
     pub(super) fn push_first(&self, first: Waiting) {
         self.change(|waiting| waiting.push_front(first));
     }
@@ -66,6 +87,7 @@ impl Outbox {
         self.change(VecDeque::pop_front)
     }
 
+    /// Changes the queue, and keeps the count beside it true.
     fn change<T>(&self, change: impl FnOnce(&mut VecDeque<Waiting>) -> T) -> T {
         let mut waiting = self.waiting.lock();
         let changed = change(&mut waiting);

@@ -1,4 +1,14 @@
 //! What is resolved once for a charge set and reused until something changes.
+//!
+//! Which budgets bind a call, in which period, under which ceiling, and at which price: resolving that takes a microsecond or
+//! more, and the answer is the same for the next thousand calls of the charge set. A plan keeps it, with two conditions:
+//!
+//! * **time**: `valid_until` is the earliest instant at which any part may change, such as the end of a window, the edge of
+//!   a raise, or a price by the hour. A plan that binds a day and a month, made at noon, is valid until midnight.
+//! * **epoch**: the core counts swaps of policy or prices. The epoch is read *before* policy and prices are. If a swap comes
+//!   in between, the plan bears the older epoch, so it is stale at once; a plan never bears an epoch newer than its content.
+//!
+//! A ledger whose clock is ahead may still answer `Stale`; then the plan is resolved anew at the ledger's instant.
 
 use std::fmt;
 use std::sync::Arc;
@@ -48,7 +58,9 @@ pub(crate) struct Plan {
     pub(crate) on_no_limit: OnNoLimit,
     /// What the journal says about each call of this charge set.
     pub(crate) note: Note,
+    /// The core's epoch, as it was before anything was read.
     epoch: u64,
+    /// The first instant at which something may be otherwise.
     valid_until: Timestamp,
 }
 
@@ -220,6 +232,7 @@ fn missing_beside(prices: &PricingTable, call: &Call, model: &CompactString) -> 
     MissingPrice { beside: Some(model.clone()), ..missing_of(prices, call, model) }
 }
 
+/// Whose price is missing, with the names that come nearest.
 fn missing_of(prices: &PricingTable, call: &Call, model: &str) -> MissingPrice {
     MissingPrice {
         provider: call.provider.clone(),

@@ -1,4 +1,9 @@
 //! What is a call held for: how many tokens, how many dollars, and by how much could it be more?
+//!
+//! Worked example, gpt-4o at $2.50 and $10 a million. A call of 1,000 input tokens and three choices of at most 200 output tokens
+//! is held for 1,000 and 600 tokens: $0.0025 + $0.006 = $0.0085. If calls like it were learned to use 100 a choice, 300 output
+//! tokens are held ($0.0055), and the excess says what the worst case would add: 300 tokens, $0.003. Caps on a single call are
+//! judged by the worst case, $0.0085, whatever is held.
 
 use super::ask::Ask;
 use super::hidden::Hidden;
@@ -35,6 +40,7 @@ impl Plan {
         matches!(ask.input, Input::Unsaid) && self.counts_input(false)
     }
 
+    /// Whether a limit counts the input: one that is enforced, or one that only observes.
     #[cold]
     pub(crate) fn counts_input(&self, observed: bool) -> bool {
         // Where the model takes nothing for its input, dollars do not depend on it.

@@ -1,4 +1,7 @@
 //! What is held where the provider reads the input again: for an advisor that its model asks, or to make it shorter?
+//!
+//! Each reading is a request of its own, by a model of its own, at the rates of its own length. Two uses of an advisor that
+//! writes 500 tokens, on an input of 10,000, are held for 2 × 10,000 tokens read and 2 × 500 written, at the advisor's price.
 
 use std::sync::Arc;
 
@@ -14,6 +17,7 @@ use crate::{Call, Error, Policy, PricingTable, Usd};
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) reading: Reading,
+    /// How often it may happen: what the request says, else what the policy assumes.
     pub(super) uses: u64,
     price: Arc<ModelPrice>,
 }

@@ -1,4 +1,6 @@
 //! Why not? Refusals, whether the ledger was asked or not.
+//!
+//! A refusal is made of the very balances that refused, never of a second look: what a caller reads is what was judged.
 
 use super::ask::Ask;
 use super::core::Core;
@@ -11,6 +13,7 @@ use crate::values::verdict::Observed;
 use crate::values::{Binding, FrozenScope, ReservationId};
 use crate::{Amount, Decision, Event};
 
+/// The decision behind a ledger's refusal; observers hear what else came to light.
 pub(crate) fn refusal(
     plan: &Plan,
     ask: &Ask<'_>,
@@ -41,6 +44,7 @@ pub(crate) fn frozen_scopes(effects: Option<&Effects>) -> Vec<FrozenScope> {
     effects.map_or_else(Vec::new, |effects| effects.frozen.clone())
 }
 
+/// What the attempt was quoted at, as a decision shows it.
 pub(crate) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
     Quote {
         amount: Amount::request(priced.usd, priced.tokens_input, priced.tokens_output),

@@ -1,4 +1,20 @@
 //! Where does what waits in the outbox survive the process?
+//!
+//! A file of lines that only grows: one when a command begins to wait, one when it was delivered. What waits is what the first
+//! kind of line names and the second does not.
+//!
+//! ```text
+//! {"version":1,"number":4,"waits":{…}}   command 4 waits
+//! {"version":1,"number":5,"waits":{…}}   command 5 waits
+//! {"version":1,"number":4,"waits":null}  command 4 was delivered: 5 is left
+//! ```
+//!
+//! A process may die in the middle of a line. So a line counts once its end is there: opening cuts a last line without
+//! one. `length` says up to where the file is whole, and each write first cuts off what an earlier one left half written.
+//! When the last command is struck the file is emptied, so it does not grow for ever.
+//!
+//! A strike that fails is no harm: the command is sent again by whoever opens the file, under its id, and the ledger
+//! recognises it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -77,6 +93,7 @@ pub(super) struct Pages {
     pub(super) file: File,
     /// Up to here it is whole.
     length: u64,
+    /// The number of the command that is written next.
     next: u64,
     /// The numbers of what waits in it.
     open: BTreeSet<u64>,
@@ -201,6 +218,7 @@ impl Pages {
         Ok(())
     }
 
+    /// Writes whole lines at the end of what is whole.
     fn append(&mut self, rows: &[Row]) -> Result<(), Error> {
         let mut text = Vec::new();
         for row in rows {

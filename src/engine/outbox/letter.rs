@@ -1,4 +1,8 @@
 //! How is a command written that waits in a file?
+//!
+//! With all that the ledger needs, because whoever reads it may run under another policy: the budget may be gone, and
+//! its period over. So accounts are written by name, and windows, periods, ceilings and thresholds as they were resolved.
+//! No text of a prompt is in it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -127,6 +131,7 @@ impl Letter {
     }
 }
 
+/// The line as it is written.
 fn written((line, bound): (&ClaimLine, &Terms)) -> Written {
     let book = line.account.book();
     Written {

@@ -1,4 +1,6 @@
 //! Which commands may wait?
+//!
+//! Those that end a call. Each owns what it needs, since the call that made it is gone.
 
 use std::sync::Arc;
 
