@@ -1,4 +1,15 @@
-//! A call's life after it was admitted: reserved, in flight, settled.
+//! A call's life after it was admitted: reserved, in flight, reconciled.
+//!
+//! ```text
+//! Enforcer::reserve --> Reservation --send()--> InFlight --reconcile(usage)--> Receipt
+//!                         |                       |
+//!                         | drop, release():      | release(): free
+//!                         | free                  | drop: charged what it may have used
+//! ```
+//!
+//! Each step takes the value before it, so a call cannot be sent twice or charged twice; such code does not compile. A value that
+//! is dropped ends its call all the same, and the line between free and charged is [`Reservation::send`]: before it nobody can
+//! bill the call, after it somebody may.
 
 mod abandoned;
 mod believed;
@@ -33,7 +44,27 @@ use open::Open;
 /// Room that is held for a call not yet sent.
 ///
 /// Dropping it gives the room back. Once the call goes out, turn it into an
-/// [`InFlight`]: dropping that never refunds.
+/// [`InFlight`]: dropping that never refunds. Call [`send`](Self::send) *before* the request leaves, so that a task which is
+/// cancelled in between is charged rather than forgotten.
+///
+/// # Example: what is held, and given back
+/// ```
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Verdict, Window};
+///
+/// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+/// let call = Call::new("gpt-4o").team("search").input_tokens(1_200).output_tokens(500);
+///
+/// let reservation = enforcer.reserve(&call).wait()?.or_refusal()?;
+/// // 1,200 at $2.50 a million and 500 at $10 a million: $0.003 + $0.005.
+/// assert_eq!(reservation.quoted(), "0.008".parse()?);
+/// assert_eq!((reservation.output_tokens(), reservation.verdict()), (500, Verdict::Allow));
+/// let reserved = || enforcer.check(&call).wait().map(|decision| decision.budgets()[0].reserved);
+/// assert_eq!(reserved()?, 8_000_000); // nano-dollars
+/// drop(reservation);
+/// assert_eq!(reserved()?, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// Sent once, it is gone: what cannot be meant does not compile.
 ///
@@ -56,7 +87,7 @@ impl fmt::Debug for Reservation {
     }
 }
 
-/// A call that was sent and not yet settled.
+/// A call that was sent and not yet reconciled.
 ///
 /// Dropping it charges what it holds, provisionally: the provider bills a
 /// call that nobody waited for, too. A later report replaces that charge.

@@ -3,6 +3,28 @@
 use crate::{Decision, Reservation};
 
 /// What became of asking for room.
+///
+/// A refusal is an answer, so it is no [`Error`](crate::Error): the ledger worked, and said no. Whoever prefers `?` calls
+/// [`or_refusal`](Self::or_refusal), whose error is the [`Decision`].
+///
+/// # Example: one request a day
+/// ```
+/// use token_budget::usage::Unit;
+/// use token_budget::{Admission, Budget, Call, Enforcer, Policy, Scope, Usage, Window};
+///
+/// let one = Budget::count("search", Scope::team("search")?, Unit::Requests, 1, Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([one])?).build();
+/// let call = Call::new("gpt-4o").team("search").input_tokens(10).output_tokens(10);
+///
+/// match enforcer.reserve(&call).wait()? {
+///     Admission::Admitted(reservation) => drop(reservation.send().reconcile(Usage::of(10, 7)).wait()?),
+///     Admission::Refused(decision) => panic!("{decision}"),
+/// }
+/// let refused = enforcer.reserve(&call).wait()?.or_refusal().unwrap_err();
+/// let line = &refused.refusals()[0];
+/// assert_eq!((line.spent, line.requested, line.limit), (1, 1, Some(1)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping an admission gives the room back"]
 pub enum Admission {

@@ -1,4 +1,13 @@
 //! One trip to the ledger: what is sent, and what the reply means.
+//!
+//! An attempt has an id from the moment it is drafted, and each attempt has an id of its own: a call that is counted after a
+//! refusal is asked for under a second one. What may go wrong between sending and answer:
+//!
+//! * the caller drops the future: `Undo` leaves a release in the outbox, since the hold may have been made;
+//! * the ledger does not answer: the same release, and the call fails or goes out unheld ([`OnOutage`](super::OnOutage));
+//! * the ledger answers `Stale`: nothing was held, and the caller resolves anew.
+//!
+//! A release for a hold that was never made leaves a tombstone, so that a reserve which arrives after it holds nothing.
 
 use std::sync::Arc;
 
@@ -14,8 +23,11 @@ use crate::{Decision, Error};
 
 /// What one trip to the ledger brought.
 pub(super) enum Attempt {
+    /// Room is held.
     Admitted(Reservation),
+    /// A line has no room, or a scope is frozen.
     Refused(Box<Decision>),
+    /// A period of the plan is not the ledger's: it has this instant.
     Stale(Timestamp),
 }
 
@@ -77,6 +89,7 @@ impl Draft {
         self.plan.binding(self.exempt)
     }
 
+    /// The reserve, with what expiry charges: the enforcer's choice for calls that nobody saw the end of.
     #[inline]
     pub(super) fn command(&self) -> Reserve<'_> {
         let on_expiry = match (&self.floor, self.plan.core.abandoned) {
@@ -122,6 +135,7 @@ impl Draft {
         }
     }
 
+    /// The reservation, and events for what came to light.
     #[inline]
     fn admitted(
         self,
@@ -147,6 +161,7 @@ impl Draft {
         reservation
     }
 
+    /// A refusal, or a plan whose period is not the ledger's.
     #[cold]
     fn not_applied(self, ask: &Ask<'_>, reply: Reply) -> Attempt {
         let Reply { outcome, now, balances, effects, .. } = reply;
@@ -163,6 +178,7 @@ impl Draft {
         Attempt::Refused(decision)
     }
 
+    /// Nobody knows whether the ledger heard: the hold is taken back, and the call fails or goes out unheld.
     #[cold]
     fn failed(self, error: Error) -> Result<Attempt, Error> {
         if !error.is_retryable() {

@@ -11,6 +11,37 @@ use crate::values::{OnNoLimit, SystemClock, Unbound};
 use crate::{BudgetLedger, Clock, Observer, Policy, PricingTable, TokenEstimator};
 
 /// Puts an [`Enforcer`](crate::Enforcer) together.
+///
+/// Everything has a default but the policy: bundled prices, books in memory, the machine's clock, prompts bounded by
+/// their bytes. The builder does nothing until [`build`](Self::build), and the order of its methods does not matter.
+///
+/// # Example: a hold that nobody ends is charged with age
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use token_budget::time::ManualClock;
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
+///
+/// let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z".parse()?));
+/// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+/// let enforcer = Enforcer::builder()
+///     .policy(Policy::new([day])?)
+///     .clock(clock.clone())
+///     .hold_grace(Duration::from_secs(60))
+///     .build();
+///
+/// let call = Call::new("gpt-4o").team("search").input_tokens(0).output_tokens(10_000); // ten cents
+/// let reservation = enforcer.reserve(&call).wait()?.or_refusal()?;
+/// std::mem::forget(reservation.send()); // as if the process had died
+///
+/// clock.advance(Duration::from_secs(59));
+/// assert_eq!(enforcer.check(&call).wait()?.budgets()[0].reserved, 100_000_000); // nano-dollars
+/// clock.advance(Duration::from_secs(1));
+/// let state = &enforcer.check(&call).wait()?.budgets()[0];
+/// assert_eq!((state.reserved, state.spent), (0, 100_000_000));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub struct EnforcerBuilder {
     pub(crate) policy: Policy,
@@ -123,7 +154,7 @@ impl EnforcerBuilder {
         self
     }
 
-    /// Charges abandoned calls another way than what they may have used.
+    /// Sets what a call is charged that was sent and whose end nobody saw. Default: what it may have used.
     pub fn abandoned(mut self, abandoned: OnAbandon) -> Self {
         self.abandoned = abandoned;
         self
@@ -149,13 +180,16 @@ impl EnforcerBuilder {
         self
     }
 
-    /// Does something else than fail while the ledger cannot be reached.
+    /// Sets what happens to calls while the ledger is unreachable. Default: each call fails.
     pub fn ledger_away(mut self, ledger_away: OnOutage) -> Self {
         self.ledger_away = ledger_away;
         self
     }
 
     /// Keeps holds so long past the call's own time-out; five minutes unless set.
+    ///
+    /// A hold that expires is charged ([`OnAbandon`]), so a grace that is too short charges calls that still run, until their
+    /// report replaces that charge. One that is too long keeps the room of a dead process from others.
     pub fn hold_grace(mut self, grace: Duration) -> Self {
         self.hold_grace = grace;
         self

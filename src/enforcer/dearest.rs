@@ -1,4 +1,8 @@
 //! Which of the models that may answer is a call held for?
+//!
+//! A router picks the model after the call was held. So the call is held at the price of the dearest, and for the tokens
+//! of whichever takes and writes most: of a model at $1 that writes 8,000 tokens and one at $5 that writes 4,000, the hold is at
+//! $5 for 8,000. Whichever answers costs no more. The charge is at the price of the one that did.
 
 use std::sync::Arc;
 

@@ -1,4 +1,9 @@
 //! How is a request's output brought down to what is held for it?
+//!
+//! Three steps, each only where the application asked for it: the request is sent with the limit that is held (`clamps`); a
+//! refused request is asked for again with the output that is affordable (`fits_from`); if even the least output does
+//! not fit, its prompt is shortened (`trims`). A caller that needs 500 output tokens and could afford 800 sends 800; one that could
+//! afford 300 is refused.
 
 use crate::tokens::Trim;
 use crate::{Call, Decision, Reservation};

@@ -1,4 +1,13 @@
 //! The request path: estimate, quote, bind, reserve, explain.
+//!
+//! 1. **estimate**: tokens are given, or the prompt is bounded by its bytes;
+//! 2. **quote**: the price table makes tokens dollars;
+//! 3. **bind**: the policy says which budgets the call touches, in which period;
+//! 4. **reserve**: one trip to the ledger holds room in all of them, or in none;
+//! 5. **explain**: the ledger's balances make the verdict, and a refusal in words.
+//!
+//! What comes of it is an [`Admission`]: a [`Reservation`](crate::Reservation) to send the call with, or a [`Decision`] that
+//! says who refuses. [`Prepared`] is the same for a caller that makes many calls of one charge set.
 
 mod admission;
 mod attempt;
@@ -38,6 +47,18 @@ use crate::{BudgetLedger, Call, Decision, Error, ErrorKind, Policy, PricingTable
 ///
 /// Clones are cheap and share everything. A call is estimated, quoted and
 /// held in every budget that binds it before it is sent, all or none.
+///
+/// Its methods answer an [`Answer`]: await it, or call `.wait()` where there is no runtime. With books in memory the
+/// answer is there when the method returns.
+///
+/// | To | use |
+/// |---|---|
+/// | hold room for a call, and be refused if there is none | [`reserve`](Self::reserve) |
+/// | try weaker models as well | [`reserve_on_ladder`](Self::reserve_on_ladder) |
+/// | make thousands of calls for one key | [`prepare`](Self::prepare) |
+/// | ask what a reserve would say, and hold nothing | [`check`](Self::check) |
+/// | see a price alone | [`quote`](Self::quote) |
+/// | stop everybody in a scope | [`freeze`](Self::freeze) |
 ///
 /// # Example: the second call does not fit
 /// ```
@@ -125,6 +146,8 @@ impl Enforcer {
     }
 
     /// Tries the call's model, then each rung of the policy's ladder below it.
+    ///
+    /// Send [`Reservation::model`](crate::Reservation::model): it may be a weaker one than the call names.
     ///
     /// Each rung is bound, quoted and reserved by itself. Where none fits, the answer is the first refusal.
     ///
@@ -330,7 +353,8 @@ impl Enforcer {
         Answer::walk(async move { self.core().flush().await })
     }
 
-    /// Tells observers of the levels that were reached and that nobody is known to have told: a process died in between.
+    /// Sends observers every threshold event that was recorded but never confirmed as delivered, for example because a
+    /// process crashed.
     ///
     /// For durable ledgers: call it at the start, and every few minutes, so that what was told is
     /// noted there. Observers hear of each crossing at least once, mostly once, and several
@@ -348,6 +372,7 @@ impl Enforcer {
         self.core().outbox.len()
     }
 
+    /// The call's plan: kept, or resolved now.
     #[inline]
     fn plan(&self, call: &Call, now: Timestamp) -> Result<Arc<Plan>, Error> {
         self.0.plans.find(self.core(), call, now)

@@ -15,8 +15,10 @@ use crate::{Call, Decision, Error};
 
 /// A charge set resolved once: what a caller keeps for each key or run.
 ///
-/// It refreshes itself when a window ends or policy or prices are swapped.
+/// It refreshes itself when a window ends or policy or prices are swapped. Share it behind an `Arc`: its methods take
+/// `&self`, and calls at the same time do not wait for each other here.
 ///
+/// # Example: the third call of the day does not fit
 /// ```
 /// use token_budget::usage::Unit;
 /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Window};

@@ -1,4 +1,18 @@
-//! One attempt, held or refused.
+//! How is one call held for one model: in one trip, or by the long way?
+//!
+//! The commonest call (tokens given, a price known, nothing waiting in the outbox) goes through `plain`, which makes no future
+//! on a ledger that answers at once. Everything else takes `walk`. Both build the same `Draft` and conclude by the same code.
+//!
+//! # Counting lazily, and why that is exact
+//! Counting a prompt costs a thousand decisions of the ledger; bounding it by its bytes costs nothing. The verdict only gets
+//! stricter as the input grows, so the count's verdict lies between that of no input and that of the bound. If those two agree,
+//! the count cannot change anything and is not made.
+//!
+//! Worked example, 1,500 tokens of room, no output. A prompt is bounded by 4,000 tokens and has 1,000.
+//! * The bound is refused, and no input would be allowed: they differ, so the prompt is counted, and 1,000 fit (`recount`).
+//! * With 5,000 of room and a warning from 3,500 on, the bound is admitted with a warning. No input would be allowed without
+//!   one, so the prompt is counted, the hold shrinks to 1,000, and the verdict is `Allow` (`settle_bound`).
+//! * With 10,000 of room, the bound is allowed: nothing is counted, and the hold stays at 4,000 until the provider reports.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! How large may the prompt of a refused call be?
+//!
+//! A larger input never gets a milder verdict, so the largest that fits is found by halving: an input of up to 100,000 tokens
+//! takes 17 looks. Each look is arithmetic over the balances of the refusal; nobody asks the ledger.
 
 use std::sync::Arc;
 

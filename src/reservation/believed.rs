@@ -3,6 +3,12 @@
 //! A provider, a proxy or a client may say that a prompt had no tokens, or a page of text one. Such a figure
 //! is no report: what was counted is charged in its place, and where nothing was counted, or the model may
 //! have generated what nobody saw, all that was held. The charge is then an estimate, never nothing.
+//!
+//! Two rules keep that fair. A figure is disbelieved only where it cannot be true: zero input for a prompt that was sent, fewer
+//! output tokens than the text that was seen can have. And what stands in its place is never less than what was reported.
+//!
+//! Worked example: a call held for 1,200 and 500 tokens reports an input of 0 and an output of 350. The prompt was not empty, so
+//! 1,200 input tokens are charged and the 350 stand; the charge is `Estimated`, and a later report replaces it.
 
 use super::charge::Actual;
 use super::open::Open;
@@ -78,12 +84,14 @@ impl Open {
         }
     }
 
+    /// Whether anything went in that must have had tokens.
     fn sent_a_prompt(&self) -> bool {
         let is_empty = |prompt: &Prompt| prompt.messages.is_empty() && prompt.tools.is_empty();
         self.priced.tokens_input > 0
             && !matches!(&self.plan.call.input, Input::Prompt(prompt) if is_empty(prompt))
     }
 
+    /// The same of the output: less than the text that was seen can have, or less than half of what was counted, is no figure.
     fn believe_output(&self, report: &Actual, believed: &mut Believed) {
         let reported = report.usage.output();
         let usage = believed.usage;

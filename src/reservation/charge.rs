@@ -1,4 +1,11 @@
 //! What is a call charged, by what was reported of it?
+//!
+//! Each line of a report is priced with its own model, in the tier and region that were served, and the sum is rounded up once.
+//! The price is that of the table, and of the instant, by which the call was held: a swap in between reprices nothing.
+//!
+//! Whose figure goes: the provider's own cost where it is known to state one, unless that is zero on a model that costs, or
+//! comes beside usage that cannot be. Else the table's. A model that served in place of the reserved one is charged at its own
+//! price; if it has none, at the reserved one's, and the charge is `Estimated`.
 
 use std::sync::Arc;
 
@@ -156,6 +163,7 @@ impl Served {
 /// A sum by the price table, and whether everything in it has a price of its own.
 struct ByTable {
     usd: Usd,
+    /// Every meter and model in it has a rate.
     is_complete: bool,
 }
 

@@ -1,4 +1,8 @@
 //! How does a stream that is held by slices stand beside the others?
+//!
+//! It asks the ledger for growth under lowered ceilings: each line's ceiling, less what older streams of this process may still
+//! take of it. So the ledger's one inequality keeps their room free, and knows nothing of ages. See `engine/growing`, which
+//! works an example out.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -78,6 +82,7 @@ impl InFlight {
 }
 
 impl Open {
+    /// Takes a place among the growing streams, by the age of its id.
     pub(super) fn join_growing(&mut self) {
         let rest = self.rest();
         let place = GrowingPlace::of(&self.plan.core.growing, self.id, self.binding(), rest);
@@ -104,6 +109,7 @@ impl Open {
         }
     }
 
+    /// Asks for growth that leaves older streams what they may need.
     async fn grow_behind(&mut self, output_tokens: u64) -> Result<Grown, Error> {
         let core = Arc::clone(&self.plan.core);
         if core.outbox.len() > 0 {

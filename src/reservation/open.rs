@@ -1,4 +1,8 @@
 //! What is known of an open call, and how is it ended?
+//!
+//! A call ends in one of four ways: released, reconciled, dropped, or by the age of its hold. The first three go through here, and
+//! each of them leaves exactly one command: to the ledger if it takes it, else to the outbox. A future that is dropped while the
+//! ledger thinks leaves its command there too (`Unconfirmed`), under the same id, so that it may arrive twice and counts once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +27,9 @@ pub(super) struct Open {
     /// Charged under an exemption's own budget.
     pub(super) exempt: bool,
     pub(super) id: ReservationId,
+    /// What is held on each line of the binding.
     pub(super) amounts: SmallVec<[i64; 8]>,
+    /// The same in tokens and dollars.
     pub(super) priced: Priced,
     /// What stood in the budgets just before.
     pub(super) balances: SmallVec<[Balance; 8]>,
@@ -32,7 +38,9 @@ pub(super) struct Open {
     /// The input was estimated from a prompt, so that what it really took teaches something.
     pub(super) from_prompt: bool,
     pub(super) reach: Reach,
+    /// The ledger's instant of the reserve: prices are those of then.
     pub(super) now: Timestamp,
+    /// The ledger holds room; not where the call went out while it was away.
     pub(super) held: bool,
     /// How it ended, where more is known than its charge says.
     pub(super) ended: Option<Ended>,
@@ -137,6 +145,7 @@ impl Open {
         Note { about: self.plan.note.about.clone(), usage, ended: Some(ended) }
     }
 
+    /// The release, for the outbox.
     pub(super) fn pending_release(&self) -> Pending {
         Pending::Release {
             id: self.id,
@@ -172,6 +181,7 @@ impl Open {
         }
     }
 
+    /// Gives the room back.
     pub(super) fn release(self: Box<Self>) -> Answer<'static, ()> {
         let core = &self.plan.core;
         let note = &self.note(None, Ended::Released);
@@ -188,6 +198,7 @@ impl Open {
         }
     }
 
+    /// What the ledger's answer to a release means: one that it did not take waits.
     fn released(&self, reply: Result<Reply, Error>) -> Result<(), Error> {
         let core = &self.plan.core;
         if matches!(&reply, Err(error) if is_undelivered(error)) {
@@ -258,6 +269,7 @@ impl Open {
         drawn
     }
 
+    /// What the journal remembers of the charge.
     #[inline]
     fn charge_note(&self, charge: &Charge) -> Note {
         let by_rank =
@@ -305,6 +317,7 @@ impl Open {
         }
     }
 
+    /// The receipt of a charge that stands, and events for what came to light.
     #[inline]
     pub(super) fn receipt(mut self: Box<Self>, charge: Charge, reply: Reply) -> Receipt {
         self.place = None;
@@ -341,6 +354,7 @@ impl Open {
         }
     }
 
+    /// The receipt of a charge that waits in the outbox: its budgets are not known.
     pub(super) fn pending_receipt(mut self: Box<Self>, charge: Charge) -> Receipt {
         self.place = None;
         self.teach(&charge);

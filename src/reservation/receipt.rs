@@ -17,7 +17,29 @@ use crate::values::{ReservationId, Unit};
 use crate::wire::UsageLine;
 use crate::{Event, Scope, Usage, Usd};
 
-/// What a settled call was charged, and what that did to its budgets.
+/// What a reconciled call was charged, and what that did to its budgets.
+///
+/// Look at [`is_reported`](Self::is_reported) before you compare it with a bill: a charge that is not reported is an
+/// estimate, and a later report may replace it. While [`is_pending`](Self::is_pending), the ledger has not heard of it.
+///
+/// # Example: a call that used more than it held for
+/// ```
+/// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Usd, Window};
+///
+/// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+/// let call = Call::new("gpt-4o").team("search").input_tokens(1_200).output_tokens(500); // $0.008 held
+///
+/// let sent = enforcer.reserve(&call).wait()?.or_refusal()?.send();
+/// let receipt = sent.reconcile(Usage::of(1_200, 1_000)).wait()?; // $0.003 + $0.010
+/// assert_eq!((receipt.cost(), receipt.overrun()), ("0.013".parse()?, "0.005".parse()?));
+/// assert_eq!(receipt.overrun_tokens(), 500);
+///
+/// let line = &receipt.lines()[0]; // in nano-dollars
+/// assert_eq!((line.charged, line.spent, line.reserved), (13_000_000, 13_000_000, 0));
+/// assert_eq!((line.remaining, line.above_limit), (Some(987_000_000), 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Receipt {
     /// The call as it was held; its balances are those after it was charged.
@@ -44,7 +66,9 @@ impl fmt::Debug for Receipt {
     }
 }
 
-/// One budget after a call was settled.
+/// One budget after a call was reconciled.
+///
+/// Figures are in the unit of the budget: nano-dollars for dollars, else plain counts.
 ///
 /// As JSON its dollars are text (`"5.00"`), and everything else that it counts is a number.
 #[derive(Clone, Debug, PartialEq, Eq)]

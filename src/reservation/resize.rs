@@ -1,4 +1,12 @@
 //! How does a hold grow with a call under way?
+//!
+//! The rule for what nobody knows is *the more of both*. While the ledger is asked to grow a hold from 20 to 30, the call counts
+//! as holding 30: if its future is dropped, or the answer is lost, it is charged as if it held 30, because the ledger may have
+//! it already. Only an answer brings it back to 20. Shrinking is the other way round: the call counts as holding 30 until the
+//! ledger has said 20.
+//!
+//! Growth is judged by the limits of now, on the lines of then: a policy that was swapped since changes ceilings, and a
+//! budget that is gone keeps its last one.
 
 use std::sync::Arc;
 
@@ -70,6 +78,7 @@ impl InFlight {
 }
 
 impl Open {
+    /// Asks for another size, whoever else may need room.
     async fn resize(&mut self, output_tokens: u64) -> Result<Resized, Error> {
         match self.resize_behind(output_tokens, &[]).await? {
             Grown::Done => Ok(Resized::Done),
@@ -156,6 +165,7 @@ impl Open {
         Ok(())
     }
 
+    /// What the hold would be with so many output tokens, all choices together.
     fn draft(&self, output_tokens: u64, now: Timestamp) -> Result<Draft, Error> {
         let priced = self.plan.price(self.priced.tokens_input, output_tokens, 1)?;
         let most = self.output_tokens().max(output_tokens);
@@ -190,6 +200,7 @@ impl Open {
         held.over(lines.collect()).map(Some)
     }
 
+    /// Counts as holding that from here on.
     fn take_over(
         &mut self,
         priced: Priced,

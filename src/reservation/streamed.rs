@@ -1,4 +1,7 @@
 //! What does a stream need to know of the call that it answers?
+//!
+//! How much is held, where the provider stops by itself, and when the hold must be prolonged: after half of its life, so that one
+//! attempt may fail and the next still comes in time. A hold of five minutes is prolonged after two and a half.
 
 use std::sync::Arc;
 use std::time::Duration;
