@@ -1,4 +1,19 @@
 //! How much may one run of an agent spend, and may it go on?
+//!
+//! A run is lines of its own scope in the same books as every budget, for its whole life: dollars, tokens, iterations, tools,
+//! runs below it, time. So one trip to the ledger decides the run's limits together with the policy's, and whatever must
+//! outlive the process (what was granted, which limits stand, which parts were given) is a figure there too.
+//!
+//! ```text
+//! trip               usd 10.00        a guard: RunGuard::builder("trip")
+//!   trip/search      carved 4.00      a part of its own: 4.00 are held on trip
+//!   trip/book        shares           held on trip with every call
+//!     trip/book/pay  shares           held on trip/book and on trip
+//! ```
+//!
+//! Where to read on: `builder` and `child` open runs, `written` keeps the limits they were opened with, `admit` holds their
+//! calls, `named` finds the run of a call made by hand, `carve` and `settle` give parts and take them back, `pause` waits for a
+//! person, `tools` counts tools, `report` tells, `level` is what wakes people in this process.
 
 mod admit;
 mod builder;
@@ -57,6 +72,9 @@ use crate::{Admission, Call, Enforcer, Error, Scope};
 /// A run is its id and its books. Opening the same id again on the same
 /// ledger continues it: what was spent and granted, the rounds made, the tools
 /// called, the time used, parts given to runs below it, and a stop all stand.
+///
+/// A guard ends nothing when it is dropped: the run's time stops counting here, and its books stay. [`close`](Self::close)
+/// ends a run in good order, [`stop`](Self::stop) ends it with a reason, [`turn`](Self::turn) asks whether it may go on.
 ///
 /// # What counts
 /// Every attempt that is sent is one iteration: a retry that is sent is
@@ -231,6 +249,7 @@ impl RunGuard {
 }
 
 impl RunGuard {
+    /// The run and the enforcer, as whoever asks for room needs both.
     fn seat(&self) -> Seat<'_> {
         Seat { enforcer: &self.enforcer, run: &self.run }
     }
@@ -239,6 +258,7 @@ impl RunGuard {
         self.run.scope()
     }
 
+    /// Marks the run's scope, in the books of its organisation.
     async fn mark(&self, action: MarkAction, attribution: &Attribution) -> Result<(), Error> {
         let organization = self.run.charge.organization_name();
         self.enforcer.mark(organization, self.scope(), action, attribution).await.map(|_| ())

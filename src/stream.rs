@@ -1,4 +1,18 @@
 //! How is an answer paid for while it flows?
+//!
+//! [`MeteredStream`] wraps the stream of a client and hands its items on unchanged. On the way a [`StreamReader`] tells how much
+//! text came and what the provider said of its usage; a hold stays ahead of that; and however the stream ends, the call is
+//! charged once:
+//!
+//! | The stream | is charged |
+//! |---|---|
+//! | ends with the provider's usage | that usage |
+//! | ends without it | input, and the text that was seen, counted |
+//! | breaks off, or is dropped | input, the output seen, and what the model may have reasoned unseen |
+//! | is ended here for want of room | the same |
+//!
+//! The parts: `reader` (what do items say), `output` (how much was seen), `hold` (is there room), `flow` (all of it together),
+//! `drain` (who reads on when the reader has gone), `end` (what is said of it).
 
 mod drain;
 mod end;
@@ -27,6 +41,16 @@ use self::hold::StreamHold;
 use crate::{Call, InFlight};
 
 /// How a stream is metered.
+///
+/// | | whole (default) | [`slices`](Self::slices) |
+/// |---|---|---|
+/// | held at first | the whole output limit | one slice |
+/// | trips to the ledger | two | two, and one a slice |
+/// | streams admitted at once | as many as fit with their limits | as many as fit with a slice |
+/// | an admitted stream | comes to its end | may wait, or be cut |
+///
+/// With $1 of room and answers of at most ten cents that mostly use one: ten are admitted at once when held whole. By slices
+/// of one cent a hundred are, and most of them end before room gets scarce.
 ///
 /// A stream is held for its whole output limit, as a whole answer is, and what it did not use comes back as it
 /// ends: what was admitted comes to its end. [`slices`](Self::slices) is for those who would rather admit more

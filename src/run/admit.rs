@@ -1,4 +1,13 @@
 //! Which model of a run's ladder has room, and whom does a refusal end?
+//!
+//! A call of a run is an ordinary call with more lines: the run's own, and those of every run above that shares with it. Its model
+//! is tried, then each rung below it, and the first refusal is the answer if none fits.
+//!
+//! A refusal by a limit of the run's own ends the run, and by one of a run above ends that one; `short` remembers it for the
+//! report. A team's empty month ends nobody: it may be full again tomorrow. Nor does room that is held for calls in flight.
+//!
+//! Marks and grants made in other processes cost no look on the way of an admitted call. They are read when a call was
+//! refused: a call that lacks dollars asks what was granted since, and if that is more, it is asked for once more.
 
 use std::sync::Arc;
 
@@ -134,10 +143,12 @@ impl Seat<'_> {
         Ok(Admission::Refused(decision))
     }
 
+    /// The run's scope.
     pub(super) fn scope(&self) -> &Scope {
         self.run.scope()
     }
 
+    /// The refusal of a run whose time is over, or that of a run above.
     pub(super) fn out_of_time(self, now: Timestamp) -> Option<Refusal> {
         self.run.end.as_ref().and_then(|end| end.refusal(now))
     }
@@ -166,6 +177,7 @@ impl Seat<'_> {
         Ok(self.run.charged(call.clone()))
     }
 
+    /// The call's charge set, resolved: kept for the run until more is granted.
     pub(super) fn prepared_for(self, call: &Call, is_final: bool) -> Result<Arc<Prepared>, Error> {
         let granted = self.granted();
         let mut resolved = self.run.resolved.lock();

@@ -1,4 +1,8 @@
 //! How is a run opened, or continued?
+//!
+//! Opening is one path for both. The books say whether the run was opened before (`written`). If it was, their limits stand, and
+//! this opening names the same or none; if not, this opening's limits are written, once, whoever else opens it at that moment.
+//! Then the guard reads what was granted and how much time was used, and begins to watch.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +23,28 @@ use crate::values::{Timestamp, Unit};
 use crate::{Call, Enforcer, Error, Event, Scope, Usd};
 
 /// Says what a run may take.
+///
+/// Limits that are not set do not bind, and a run that sets none is refused unless it says so by name
+/// ([`RunLimits::none`]). Every limit counts what runs below it take as well.
+///
+/// # Example: the run continues where it was
+/// ```
+/// use token_budget::{Call, Enforcer, ErrorKind, RunGuard, Usage, Usd};
+///
+/// let enforcer = Enforcer::builder().build();
+/// let run = RunGuard::builder("run-42").usd(Usd::dollars(1)).iterations(50).open(&enforcer).wait()?;
+/// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(10_000); // ten cents
+/// run.reserve(&call).wait()?.or_refusal()?.send().reconcile(Usage::of(0, 10_000)).wait()?;
+/// drop(run);
+///
+/// let again = RunGuard::builder("run-42").open(&enforcer).wait()?; // names no limit: those that stand
+/// assert_eq!(again.limits().usd, Some(Usd::dollars(1)));
+/// assert_eq!(again.report().wait()?.spent_usd, Usd::cents(10));
+///
+/// let other = RunGuard::builder("run-42").usd(Usd::dollars(2)).open(&enforcer).wait();
+/// assert_eq!(other.unwrap_err().kind(), ErrorKind::Conflict); // only a signed grant raises it
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct Builder<P = ()> {
@@ -229,6 +255,7 @@ impl Builder {
         RunGuard::begin(enforcer, run, opening).await
     }
 
+    /// What this opening says, to be held against the books.
     fn asked(&self) -> AskedLimits<'_> {
         let (limits, observes) = (&self.limits, self.observes);
         AskedLimits { limits, part: None, share: None, observes, may_be_first: false, without_tools: false }

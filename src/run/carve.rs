@@ -5,6 +5,24 @@
 //! hold, by which another process finds its id; and what of the child's
 //! spending was posted above. So the books alone say how far the replacement
 //! of the hold has come, and anybody may go on with it.
+//!
+//! Worked example: `trip` has $10, and gives `trip/search` a part of $4.
+//!
+//! | | `trip`: spent, reserved | `search`: carved | posted | `search`: own spent |
+//! |---|---|---|---|---|
+//! | the part is held | 0, 4 | 0, 4 | 0 | 0 |
+//! | `search` spends $1 | 0, 4 | 0, 4 | 0 | 1 |
+//! | `search` is closed | 1, 0 | 0, 0 | 1 | 1 |
+//!
+//! Its calls touch its own lines alone, which have a limit of $4, so `trip` cannot be exceeded by them: the hold stands for
+//! the most they can take. A run above `trip` that `trip` shares with sees the same hold; one above a part of `trip`'s own in the
+//! same unit sees nothing, because that part stands there already (`Opened::payers`).
+//!
+//! # One hold, whoever asks
+//! The hold's id is a hash of a number, and the number is an amount on a line of the child's (`CARVED` in requests), whose
+//! ceiling is that very number. Two processes that carve for the same child at once bring two numbers: the first fits
+//! (n <= n), the second does not (n + m > m), and its process finds the first's part. Any process reads the number, and
+//! makes the same id of it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +39,9 @@ use crate::policy::{Budget, is_run_line};
 use crate::values::{Account, Binding, ReservationId, Tenant, Timestamp, Unit};
 use crate::{Decision, Enforcer, Error, Scope};
 
+/// The line of the child's part: in the part's unit how much, in requests the hold's number.
 pub(super) const CARVED: &str = "run carved";
+/// The line of what was posted above of the child's spending.
 pub(super) const POSTED: &str = "run posted";
 
 /// The hold that stands for a part.
@@ -132,6 +152,7 @@ impl Carve {
         Ok(Taken::Carve(Arc::new(carve), held))
     }
 
+    /// The child is over, so its hold is to be replaced.
     pub(super) fn end(&self) {
         self.ended.store(true, Ordering::Release);
     }
@@ -163,6 +184,7 @@ impl Carve {
         (self.child.clone(), self.part)
     }
 
+    /// The lines that a part is held on: those who pay, and the three of the child's own.
     fn lines(
         enforcer: &Enforcer,
         parent: &Opened,

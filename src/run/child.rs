@@ -1,4 +1,11 @@
 //! How does a run begin another below itself, and what does it give it?
+//!
+//! A child is *born* once: a hold on its parent's line of children, and on a line of its own with a ceiling of one (`KNOWN`), so
+//! that two who begin it at once meet there. The birth is charged when nothing can refuse the child any more; until then it is
+//! a hold that goes back by itself. Whoever opens the child later finds it born, and is counted no more.
+//!
+//! The order matters: limits are looked up, the birth is held, the part is taken, limits are written, the guard begins, the birth
+//! is charged and the part kept. A failure or a dropped future at any of these steps gives back what the steps before it held.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +35,9 @@ pub type ChildBuilder<'a> = Builder<Below<'a>>;
 #[derive(Clone)]
 pub struct Below<'a> {
     pub(super) parent: &'a RunGuard,
+    /// A part for itself.
     pub(super) part: Option<RunPart>,
+    /// Its dollar limit, as a share of what its parent has left.
     pub(super) percent: Option<u32>,
 }
 
@@ -183,6 +192,7 @@ impl<'a> ChildBuilder<'a> {
         Ok(ChildAdmission::Opened(guard))
     }
 
+    /// The child's id: its parent's, a slash, and its name.
     fn scope(&self) -> Result<Scope, Error> {
         if self.id.contains('/') {
             return Err(Error::invalid("child", "its name has a slash, which divides it from its parent's"));

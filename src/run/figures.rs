@@ -1,4 +1,7 @@
 //! What do the books say of a run?
+//!
+//! All lines of a run are read in one trip, and asked for by scope, name and unit afterwards. A line that was never counted
+//! is zero, so nobody has to know which lines exist.
 
 use compact_str::CompactString;
 
@@ -41,6 +44,7 @@ impl Figures {
         Ok(Self(accounts.zip(balances).collect()))
     }
 
+    /// The balance of one line; zero where it was never counted.
     pub(super) fn get(&self, scope: &Scope, id: &str, unit: &Unit) -> Balance {
         let is_it =
             |account: &Account| account.scope() == scope && account.budget() == id && account.unit() == unit;

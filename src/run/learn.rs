@@ -1,4 +1,7 @@
 //! What have others done to the run, and what is left to be done about runs below?
+//!
+//! Another process may stop a run, grant it dollars, or close a run below it. It tells the books, and nobody here. So the books are
+//! read where the answer depends on it: at an opening, a report, a refusal. What is found wakes whoever waits for it.
 
 use std::cmp::Reverse;
 use std::sync::Arc;

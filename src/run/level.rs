@@ -1,4 +1,8 @@
 //! What do all guards of one run in this process share?
+//!
+//! Money is in the ledger; this is what wakes people, and what is known without asking. One lock guards the state and the wakers
+//! under it. Whoever waits looks for its news and takes its place in one go (`look_or_sleep`), so no change falls between the
+//! two. Wakers are called after the lock is released, because a waker may run the very code that takes the lock.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -47,6 +51,7 @@ pub(super) struct State {
     opened: Vec<Weak<Opened>>,
     /// How many guards are open, and since when the first of them.
     open: Option<(usize, Timestamp)>,
+    /// Who waits, by a key of its own.
     sleepers: Vec<(u64, Waker)>,
 }
 
@@ -107,6 +112,7 @@ impl Level {
         state.mark.clone().filter(|mark| matches!(mark.action, MarkAction::Stop | MarkAction::Close))
     }
 
+    /// Reads what is known.
     pub(super) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.state.lock())
     }

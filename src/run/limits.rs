@@ -1,4 +1,12 @@
 //! What may a run take, and as which lines does the ledger see that?
+//!
+//! Each limit is a budget of the run's scope for its whole life. A line is kept also where there is no limit, because the report
+//! wants its figure.
+//!
+//! # Own, and below
+//! A call of a run below is held on the line of every run above that it shares with, and beside each on a second line,
+//! `BELOW`, that has no limit. So both sums are at hand: with 90 cents on `trip`'s line and 30 on its `BELOW`, the run and all below
+//! it took 90, and the run itself 60. A run without children pays nothing for that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,6 +20,31 @@ use crate::values::{Caps, Timestamp, Unit, name};
 use crate::{Error, Scope, Usd, Window};
 
 /// What a run may take; `None` is no limit.
+///
+/// Each limit is for the run and everything below it, over its whole life and over all openings. The edge is inside: a run with
+/// 50 iterations makes 50.
+///
+/// # Example: the last call may use what was kept back
+/// ```
+/// use token_budget::run::{KeptBack, RunLimits};
+/// use token_budget::{Call, Enforcer, RunGuard, Usage, Usd};
+///
+/// let limits = RunLimits {
+///     usd: Some(Usd::cents(30)),
+///     kept_back: KeptBack { usd: Usd::cents(10), ..KeptBack::default() },
+///     ..RunLimits::none()
+/// };
+/// let enforcer = Enforcer::builder().build();
+/// let run = RunGuard::builder("run-42").limits(limits).open(&enforcer).wait()?;
+/// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(10_000); // ten cents
+///
+/// for _ in 0..2 {
+///     run.reserve(&call).wait()?.or_refusal()?.send().reconcile(Usage::of(0, 10_000)).wait()?;
+/// }
+/// assert!(!run.reserve(&call).wait()?.is_admitted()); // 20 + 10 > 30 - 10
+/// assert!(run.reserve_final(&call).wait()?.is_admitted()); // 20 + 10 <= 30
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RunLimits {
     /// Dollars, before what was granted.
@@ -151,6 +184,7 @@ impl RunLimits {
         lines.into_iter().map(of_call).collect()
     }
 
+    /// Refuses limits that cannot be meant: more kept back than there is, dollars below zero.
     pub(super) fn check(&self) -> Result<(), Error> {
         let over = |kept: u64, limit: Option<u64>| kept > 0 && limit.is_none_or(|limit| kept > limit);
         let kept = &self.kept_back;

@@ -3,6 +3,10 @@
 //! A run is its id and its books: a call that carries its scope is held to its
 //! limits, whichever way it goes out. Where a guard is open in this process its
 //! limits are at hand; elsewhere they are read from the books.
+//!
+//! A name says who is above: `trip/book/pay` lies below `trip/book` and `trip`. So a call that names
+//! the lowest is held to all of them. Of the runs that a call names or implies, the lowest that was ever
+//! opened is its run; a call that names two families is an error, because its usage would belong to neither.
 
 use std::sync::Arc;
 
@@ -106,6 +110,7 @@ fn names(call: &Call) -> Vec<Scope> {
     names
 }
 
+/// The run, if a guard of it is open in this process.
 fn open_here(enforcer: &Enforcer, tenant: &Tenant, scope: &Scope) -> Option<Arc<Opened>> {
     enforcer.core().board.find::<Level>(tenant, scope)?.look(State::opened)
 }
@@ -124,6 +129,7 @@ async fn known(enforcer: &Enforcer, call: &Call, runs: &[Scope]) -> Result<Vec<S
     Ok(opened.map(|(bound, _)| bound.account.scope().clone()).collect())
 }
 
+/// Whose books the call's runs are in.
 fn root_of(call: &Call) -> Result<Tenant, Error> {
     match call.organization_name() {
         Some(name) => Ok(Tenant::organization(&Scope::new(ScopeKind::Organization, name)?)),

@@ -1,4 +1,10 @@
 //! What do a guard, and the runs below it, know of one opened run?
+//!
+//! `chain` is the run and those above it. Which lines a call is held on follows from it, and from the parts that were given on the
+//! way: a part of some unit shields every run above it from that unit.
+//!
+//! Worked example: `a/b/c`, where b has dollars of its own from a. A call of c is held on dollars of c and b, and on tokens and
+//! iterations of c, b and a. Dollars of a are not touched: they hold b's part.
 
 use std::fmt;
 use std::sync::Arc;
@@ -63,6 +69,7 @@ pub(super) struct End {
 }
 
 impl Opened {
+    /// The run's scope.
     pub(super) fn scope(&self) -> &Scope {
         &self.level.scope
     }
@@ -72,6 +79,7 @@ impl Opened {
         std::iter::successors(Some(self), |run| run.parent.as_deref())
     }
 
+    /// What wakes people of the run and of those above it, the nearest first.
     pub(super) fn levels(&self) -> Vec<Arc<Level>> {
         self.chain().map(|run| Arc::clone(&run.level)).collect()
     }
@@ -108,6 +116,7 @@ impl Opened {
         budgets
     }
 
+    /// The lines of its own limits, what was granted included.
     fn own_lines(&self, view: View<'_>) -> Vec<Budget> {
         let granted = self.level.look(|state| state.granted);
         let degrade_at = self.rungs.degrade_at;

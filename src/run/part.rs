@@ -1,4 +1,7 @@
 //! What is a run below given of its parent's room?
+//!
+//! A share is of what is left *now*, at every run that pays: of a parent with $6 left below a grandparent with $4 left, 50 % are
+//! $2. Percent of what is kept back for a final call cannot be given.
 
 use super::carve::{Carve, Taken};
 use super::child::ChildBuilder;
@@ -10,6 +13,8 @@ use crate::values::{Balance, Timestamp, Unit};
 use crate::{Decision, Enforcer, Error, Scope, Usd};
 
 /// A part of its parent that a run is given for itself.
+///
+/// It is worked out when the child is first opened, and stands from then on: a later opening names the same part, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunPart {

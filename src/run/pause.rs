@@ -1,4 +1,10 @@
 //! How does a run wait for a person, and how does that person answer?
+//!
+//! A run that lacks dollars says how many are missing, and waits for a grant or a stop. Which it waits for is compared with what
+//! was granted *before* the call was judged, so a grant that comes between the refusal and the wait is not slept through.
+//!
+//! What is missing is the least that makes the refused call fit: with a limit of 10 cents, 0 spent and a call of 15, it is 5. Nobody
+//! is asked where a grant would not help: a second budget refuses too, or the dollars are a carved part.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -17,6 +23,8 @@ use crate::values::{Refusal, RefusalKind, Unit};
 use crate::{Admission, Call, Decision, Error, Event, Reservation, Scope, Usd};
 
 /// What an agent's next step may be.
+///
+/// `Over` and `Refused` differ in what to do next: a run that is over stays so, a refused one may ask again later.
 #[derive(Debug)]
 #[must_use = "dropping a turn gives the room back"]
 pub enum Turn {

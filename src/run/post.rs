@@ -1,4 +1,10 @@
 //! How does a run speak to the ledger for itself, not for a call?
+//!
+//! Births, parts, limits and restored figures are holds like any other, which are charged once everything stands. `Held` is such
+//! a hold until then: dropped, it gives its room back, so a future that is dropped half way leaves nothing behind.
+//!
+//! Several processes may do the same at once. None of them locks: each puts its claim under a ceiling that only one of them
+//! fits (`under`), the ledger refuses the others, and whoever was refused reads what the winner wrote.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +17,7 @@ use crate::policy::Budget;
 use crate::values::{Account, Balance, Binding, Claim, Period, ReservationId, Terms, Timestamp};
 use crate::{Call, Enforcer, Error, ErrorKind, Scope};
 
+/// An amount for each line of a binding.
 pub(super) type Amounts = SmallVec<[i64; 8]>;
 
 /// Resolves lines of runs for everybody whom the call names, without those of the policy that `keep` leaves out.
@@ -70,6 +77,7 @@ impl fmt::Debug for Held {
 }
 
 impl Held {
+    /// The hold's id.
     pub(super) fn id(&self) -> ReservationId {
         self.id
     }

@@ -1,4 +1,6 @@
 //! Why not? Refusals of what a run asks for itself: tools, and runs below it.
+//!
+//! They are decisions like those of calls, made by the same code, without a model, tokens or an output that could be smaller.
 
 use std::sync::Arc;
 
@@ -65,6 +67,7 @@ pub(super) fn unasked(
     told(core, explain(judged, &Quote::default(), Vec::new(), Some(refusal), false))
 }
 
+/// The refusal, once observers have heard of it.
 fn told(core: &Core, mut decision: Decision) -> Box<Decision> {
     // No output is asked for, so none would fit.
     decision.affordable_output_tokens = None;

@@ -1,4 +1,10 @@
 //! What has a run done, and why is it over if it is?
+//!
+//! Figures come from the books, in one reading after everything known to be undelivered was sent. `subtree` is the run and all
+//! below it, `direct` is that less what those below took.
+//!
+//! Why it is over is looked for in this order: a mark (a stop, a close, a freeze), its time, the last call that its limits refused (if that call
+//! would still be refused), a limit of which nothing is left. The first reason that is found is told.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +26,28 @@ const COUNTING: &str = "an iteration is an attempt that was sent and not release
     a tool call counts once it is started, also when it fails";
 
 /// What a run has done, and why it is over if it is.
+///
+/// `over` is about the run's own limits, marks and time, and those of the runs above it. A team's empty budget refuses calls and ends
+/// no run, so look at [`RunGuard::turn`] for whether the next call may be made.
+///
+/// # Example: a run whose rounds are used up
+/// ```
+/// use token_budget::{Call, Enforcer, RunGuard, Usage, Usd};
+///
+/// let enforcer = Enforcer::builder().build();
+/// let run = RunGuard::builder("run-42").iterations(2).open(&enforcer).wait()?;
+/// let call = Call::new("gpt-4o").input_tokens(1_000).output_tokens(1_000);
+/// for round in 0..2 {
+///     assert_eq!(run.report().wait()?.iterations, round);
+///     run.reserve(&call).wait()?.or_refusal()?.send().reconcile(Usage::of(1_000, 250)).wait()?;
+/// }
+///
+/// let report = run.report().wait()?;
+/// assert_eq!((report.iterations, report.tokens), (2, 2_500)); // 2 × (1,000 + 250)
+/// assert_eq!(report.spent_usd, Usd::cents(1)); // 2 × ($0.0025 + $0.0025)
+/// assert!(report.over.unwrap().contains("2 of 2"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunReport {
     /// The run's id.
@@ -148,6 +176,7 @@ impl RunGuard {
     }
 }
 
+/// Who ended it, how and why; and which run, where it was one above.
 fn mark_text(mark: &FrozenScope, own: &Scope) -> String {
     let FrozenScope { scope, action, attribution, .. } = mark;
     let verb = match action {
@@ -185,6 +214,7 @@ fn still_short(run: &Opened, figures: &Figures) -> Option<String> {
     (is_line && !fits).then(|| refusal.to_string())
 }
 
+/// What the run and all below it took.
 fn subtree(figures: &Figures, scope: &Scope) -> RunFigures {
     let of = |id: &str, unit: &Unit| figures.get(scope, id, unit).spent;
     RunFigures {
@@ -195,6 +225,7 @@ fn subtree(figures: &Figures, scope: &Scope) -> RunFigures {
     }
 }
 
+/// What the runs below it took of its shared lines, or had posted on them.
 fn below_of(figures: &Figures, scope: &Scope) -> RunFigures {
     let of = |unit: &Unit| figures.get(scope, BELOW, unit).spent;
     RunFigures {

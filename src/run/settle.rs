@@ -1,4 +1,21 @@
 //! How far has the hold of a part been replaced by what its run spent?
+//!
+//! When a run with a part ends, the part is replaced by what the run spent: at once if nothing of it is in flight, else bit by bit.
+//!
+//! Worked example: a part of $4; the child is closed with $1 spent and a call of $0.50 in flight.
+//!
+//! | step | hold above | posted above |
+//! |---|---|---|
+//! | closed | 4.00 | 0 |
+//! | the $1 is posted | 4.00 | 1.00 |
+//! | the hold shrinks to what is in flight | 0.50 | 1.00 |
+//! | the call reports $0.30, and the hold is charged the rest | 0 | 1.30 |
+//!
+//! Posting goes before shrinking, so there is never less above than the child has taken; for a moment there is more.
+//!
+//! Anybody may do this, and several may at once. What was posted stands in the child's books (`POSTED`), and a posting is a hold
+//! under a ceiling of what was spent: of two who both see $1 missing, the first brings `POSTED` to 1, the second would bring
+//! it to 2 > 1 and is refused. It looks again, and finds nothing missing.
 
 use super::carve::{CARVED, Carve, POSTED, Parts};
 use super::limits::{TOKENS, USD, line};
@@ -13,9 +30,13 @@ const LOOKS_MAX: usize = 8;
 
 /// How far the replacement has come.
 pub(super) struct Look {
+    /// What the child itself spent, and has in flight.
     pub(super) child: Balance,
+    /// The part: reserved while its hold stands, spent where it was charged by age.
     pub(super) carved: Balance,
+    /// The hold's number, likewise.
     pub(super) numbered: Balance,
+    /// What was posted above of the child's spending.
     pub(super) posted: Balance,
 }
 
@@ -46,6 +67,7 @@ impl Carve {
         Ok(false)
     }
 
+    /// One step, by what the books said; says whether nothing is left to be done.
     async fn settle_by(&self, enforcer: &Enforcer, look: &Look, is_last: bool) -> Result<bool, Error> {
         let core = enforcer.core();
         let missing = look.child.spent.saturating_sub(look.posted.spent);
@@ -109,6 +131,7 @@ impl Carve {
 }
 
 impl Look {
+    /// Reads the four lines that say how far it has come.
     pub(super) async fn at(
         enforcer: &Enforcer,
         binding: &Binding,

@@ -1,4 +1,10 @@
 //! How does a run outlive a ledger that does not?
+//!
+//! A saved state is the run's figures, line by line, and its mark. Restoring is one hold of all figures that is charged at once,
+//! under a ceiling of one on a line `RESTORED`: of two who restore at once one is refused, so nothing counts twice. The mark goes
+//! first, because a run whose figures are there is known, and nobody would stop it again.
+//!
+//! With durable books none of this is needed: open the run by its id.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

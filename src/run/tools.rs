@@ -1,4 +1,10 @@
 //! May these tools be called?
+//!
+//! A model asks for several tools at once. Either all of them may run, or none does and the refusal says which would fit, taken in
+//! order: of `[search, fetch, search, search]` with two searches allowed, `[search, fetch, search]`.
+//!
+//! Their hold differs from a call's in what its age means: a batch may wait for a person for an hour, and its room must not be
+//! given away. So expiry charges it, and dropping it later withdraws that charge.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -192,6 +198,7 @@ impl RunGuard {
     }
 }
 
+/// Whether that tool is counted by name: the first of them are, so that a model cannot invent names without end.
 fn is_counted(names: &mut BTreeSet<CompactString>, name: &CompactString) -> bool {
     names.contains(name) || (names.len() < NAMES_MAX && names.insert(name.clone()))
 }

@@ -3,6 +3,12 @@
 //! They stand in its books, each as a figure one larger than it is, so that
 //! zero is none: whoever opens the run later, from any process, is held to
 //! them. Only a grant raises them, and that has a line of its own.
+//!
+//! Worked example: `iterations(0)` is written as 1, `iterations(50)` as 51, no limit as nothing. A limit of zero refuses every call,
+//! and a line without a figure refuses none, so the two must not look alike.
+//!
+//! All limits are written by one claim, with one more line, `OPENED`, whose ceiling is 1. Two who open the run at once: one fits, and
+//! its limits are the run's; the other is refused, reads them, and is a conflict if it named others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,8 +28,11 @@ use crate::{Enforcer, Error, ErrorKind, Scope, Usd};
 
 /// That the run was opened: once, whoever does it.
 pub(super) const OPENED: &str = "run opened";
+/// A limit, by its unit.
 const LIMIT: &str = "run limit";
+/// The deadline, in milliseconds since 1970.
 pub(super) const UNTIL: &str = "run limit until";
+/// What is kept back for the final call.
 pub(super) const KEPT: &str = "run limit kept";
 /// How many tools have a limit of their own, and each of them.
 pub(super) const TOOLS: &str = "run limit tools";
@@ -66,6 +75,7 @@ pub(super) struct Standing {
     pub(super) share: Option<u32>,
 }
 
+/// A line's name, its unit, and what is written there.
 type Figure = (&'static str, Unit, i64);
 
 impl AskedLimits<'_> {
@@ -117,6 +127,7 @@ impl AskedLimits<'_> {
         Err(Error::new(ErrorKind::Conflict, format!("{}: is just being opened by others", scope_text(scope))))
     }
 
+    /// Reads every line on which a limit may stand, with the tools that this opening names.
     async fn read(&self, enforcer: &Enforcer, run: &Opened) -> Result<Figures, Error> {
         let scope = run.scope();
         let mut lines: Vec<_> = lines().into_iter().map(|(id, unit)| line(id, scope, unit, None)).collect();

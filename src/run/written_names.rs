@@ -102,6 +102,7 @@ pub(super) async fn read_names(
     Ok(text.split(BETWEEN).map(Into::into).collect())
 }
 
+/// The names of the lines that carry so many pieces.
 fn ids(key: i64, pieces: usize) -> impl Iterator<Item = String> {
     // Of one width, so that their order is that of the text.
     (0..pieces).map(move |place| format!("{PIECE} {key:014x} {place:04}"))
@@ -111,6 +112,7 @@ fn piece_line(id: &str, scope: &Scope) -> Budget {
     line(id, scope, Unit::Requests, None)
 }
 
+/// Up to seven bytes of text as one figure, the first byte highest: `"a"` is 0x61 and six zero bytes.
 fn piece(bytes: &[u8]) -> i64 {
     let mut figure = [0; 8];
     figure.iter_mut().skip(1).zip(bytes).for_each(|(to, from)| *to = *from);

@@ -1,13 +1,17 @@
 //! How are the limits shown that a run was first opened with?
+//!
+//! For the one message that needs it: an opening with other limits is told which limit differs, what it was, and what was asked for.
 
 use super::written::{KEPT, OBSERVES, PART, SHARE, TOOL, TOOLS, UNTIL, from_millis};
 use crate::Scope;
 use crate::values::Unit;
 
+/// The run, at the head of a message.
 pub(super) fn scope_text(scope: &Scope) -> String {
     format!("run {}", scope.name())
 }
 
+/// What the limit is called.
 pub(super) fn label(id: &str, unit: &Unit) -> String {
     match (id, unit) {
         (UNTIL, _) => "deadline".into(),
@@ -23,6 +27,7 @@ pub(super) fn label(id: &str, unit: &Unit) -> String {
     }
 }
 
+/// The limit as people write it, from the figure that is one more than it.
 pub(super) fn shown(id: &str, unit: &Unit, figure: i64) -> String {
     if id == OBSERVES {
         return if figure > 0 { "limits that only observe" } else { "limits that refuse" }.into();

@@ -1,4 +1,8 @@
 //! Who reads a stream to its end when its reader has gone?
+//!
+//! A dropped stream is moved, with its hold, into a task of the background's, and goes on there as it did before: it asks for
+//! room, stops at the ceiling, and is charged at its end. A drain that is dropped (time is up, the runtime ends) charges the
+//! stream as a drop does. So a drain changes how exact the figure is, never whether there is one.
 
 use std::fmt;
 use std::future::Future;
@@ -96,6 +100,7 @@ impl Drain {
         self.running.load(Ordering::Acquire)
     }
 
+    /// Takes a dropped stream on, unless too many are being drained: then it is dropped here.
     pub(super) fn take<S, T, E>(&self, flow: Flow<S, T>)
     where
         S: Stream<Item = Result<T, E>> + Send + 'static,

@@ -7,6 +7,9 @@ use crate::wire::TextSeen;
 use crate::{Decision, Error, Receipt};
 
 /// What happens to a stream whose answer no longer fits.
+///
+/// `Stop` keeps the budget, and pays for an answer that nobody can use. `Finish` keeps the answer, and may exceed the budget by
+/// what was left of it: at most the output limit that its request names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnCeiling {
@@ -18,6 +21,9 @@ pub enum OnCeiling {
 }
 
 /// How a stream came to its end.
+///
+/// Only `Finished` is a whole answer. The others say who ended it: the provider (`BrokeOff`, `Failed`), a budget (`Stopped`),
+/// or its reader (`Dropped`, `Cancelled`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StreamEnd {

@@ -1,4 +1,11 @@
-//! How is a stream read, held for and settled, whoever reads it?
+//! How is a stream read, held for and reconciled, whoever reads it?
+//!
+//! Each poll does at most four things, in this order: it waits for room where more was seen than is held; it takes one item; the
+//! reader reads it; and the next slice is asked for, without waiting. So an item is handed on before the ledger has answered
+//! for what follows it, and a slow ledger delays only a stream that has used up its slice.
+//!
+//! Room is not asked for once the answer is whole: what it used will be billed, whatever is left. For the same reason a stream
+//! without room takes one more item if the last one spoke of usage: that is mostly the last word.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -29,6 +36,7 @@ pub(super) struct Flow<S, T> {
 }
 
 impl<S, T> Flow<S, T> {
+    /// The next item, or why there is none.
     pub(super) fn poll_next<E>(
         &mut self,
         context: &mut Context<'_>,
@@ -81,6 +89,7 @@ impl<S, T> Flow<S, T> {
         }
     }
 
+    /// Reads an item, and asks for the next slice where it is due.
     fn read(&mut self, item: &T) {
         self.seen.usage_is_new = false;
         self.reader.read(item, &mut self.seen);
@@ -101,6 +110,7 @@ impl<S, T> Flow<S, T> {
         self.end = Some(if end == StreamEnd::Finished && broke_off { StreamEnd::BrokeOff } else { end });
     }
 
+    /// Charges the call; then says why the stream was stopped, if it was.
     fn poll_end<E>(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, StreamError<E>>>> {
         let Some(end) = self.end.filter(|_| !self.hold.is_ended()) else { return Poll::Ready(None) };
         let receipt = ready!(self.hold.poll_settle(context, end, &self.seen.report));

@@ -1,4 +1,21 @@
 //! Is there room for what flows by? A hold that stays one slice ahead of its stream.
+//!
+//! # By slices, worked out
+//! Slices of 100, a limit of 1,000. The first 100 are held when the call is reserved. At 51 tokens seen less than half a
+//! slice lies ahead (51 + 50 > 100), so a hold of 151 is asked for while the stream goes on. Only a stream that has seen more
+//! than it holds waits for the answer.
+//!
+//! If a slice has no room, what was seen is asked for alone (`Tried::Slice`, then `Tried::Seen`), because that is owed
+//! anyway. If even that has none, the stream stops, or goes on with [`OnCeiling::Finish`] and records an overrun.
+//!
+//! # Behind others
+//! A patient stream lets older ones take their room first (`engine/growing`). One that has to wait reads nothing more: it holds
+//! what it has seen, and waits for news. Whoever is admitted behind streams that may still take everything gives its first
+//! slice back and begins by waiting.
+//!
+//! # States
+//! `Open` has the call. `Resizing` has a future that owns the call, and a *twin* of it: if the future must be dropped, it is
+//! the twin that reports what was seen. Exactly one of the two ends the call; the other is forgotten, or its charge is replaced.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -43,6 +60,7 @@ pub(super) struct StreamHold {
     seen: Output,
     at_ceiling: OnCeiling,
     tried: Tried,
+    /// Why the hold did not grow, said once the stream has used up what it holds.
     last_refusal: Option<Stop>,
     /// The answer by its model's own vocabulary.
     counted: Option<u64>,
@@ -56,11 +74,15 @@ pub(super) struct StreamHold {
     asked_for_seen: bool,
 }
 
+/// Where the call is.
 enum State {
+    /// Here.
     Open(InFlight),
     /// Asking for another hold; the future gives the call back.
     Resizing(Resizing),
+    /// Being charged; the receipt is to come.
     Settling(Settling),
+    /// Charged, given back, or left to the outbox.
     Ended,
 }
 
@@ -184,6 +206,7 @@ impl StreamHold {
         }
     }
 
+    /// Whether more was seen than is held.
     fn is_used_up(&self) -> bool {
         self.seen.tokens() > self.reached.output
     }
@@ -199,7 +222,8 @@ impl StreamHold {
         seen.saturating_add(self.slice).min(self.reached.output_most.max(seen))
     }
 
-    /// The output to hold for next, where another hold is due.
+    /// The output to hold for next, where another hold is due: growth once less than half a slice lies ahead, and the same
+    /// size again where the hold's life is half over.
     fn wanted(&self) -> Option<(u64, Asks)> {
         let State::Open(in_flight) = &self.state else { return None };
         let (seen, held) = (self.seen.tokens(), self.reached.output);
@@ -223,6 +247,7 @@ impl StreamHold {
         self.last_refusal.take().map_or(Ok(()), Err)
     }
 
+    /// Puts a command to the ledger on its way; nothing is sent before the future is polled.
     fn resize(&mut self, target: u64, asks: Asks) {
         let State::Open(mut in_flight) = std::mem::replace(&mut self.state, State::Ended) else { return };
         let (before, twin) = (in_flight.quoted(), in_flight.twin());
@@ -238,6 +263,7 @@ impl StreamHold {
         self.state = State::Resizing(Resizing { future, target, asks, before, twin });
     }
 
+    /// Hears the ledger's answer, if it is there, and takes the call back.
     fn poll_resizing(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let State::Resizing(resizing) = &mut self.state else { return Poll::Ready(()) };
         let Poll::Ready((in_flight, resized)) = resizing.future.as_mut().poll(context) else {
@@ -268,6 +294,7 @@ impl StreamHold {
         Poll::Ready(())
     }
 
+    /// The ledger agreed.
     fn resized(&mut self, in_flight: &InFlight, asks: Asks) {
         // Where the provider stops by itself is said by the request, however much is held by now.
         self.reached = Reached { output_most: self.reached.output_most, ..in_flight.reached() };
@@ -279,6 +306,7 @@ impl StreamHold {
         }
     }
 
+    /// The ledger refused, or failed where nothing may pass without it.
     fn refused(&mut self, stop: Stop) {
         self.is_behind = false;
         self.tried = if self.tried == Tried::Nothing { Tried::Slice } else { Tried::Seen };
@@ -361,6 +389,7 @@ impl StreamHold {
         call.hidden().in_background
     }
 
+    /// Whether nothing is left to be charged here.
     pub(super) fn is_ended(&self) -> bool {
         matches!(self.state, State::Ended)
     }

@@ -1,4 +1,8 @@
 //! How much output has been seen?
+//!
+//! Text comes in pieces, and pieces have no tokens of their own: `"and th"` and `"en"` may be three tokens apart and two together.
+//! So while a stream flows its pieces are added up, which errs upwards, and at the end the whole text is counted anew
+//! (`recount`). A figure that the provider states is a number, and counts as soon as it is larger.
 
 use std::sync::Arc;
 
@@ -9,11 +13,13 @@ use crate::tokens::{EstimateKind, SeenText, keeps_to_limit};
 pub(super) struct Output {
     /// Whose estimator counts, for which model.
     plan: Option<Arc<Plan>>,
+    /// The pieces so far, each counted or bounded by itself.
     counted: u64,
     /// Every text so far was counted, none only bounded.
     is_count: bool,
     /// The text by the family of its model, where somebody measured that: less than the byte bound of the same.
     by_family: Option<SeenText>,
+    /// Bytes of text so far.
     bytes: u64,
     /// What is known as a number.
     reported: u64,
@@ -27,6 +33,7 @@ impl Output {
         Self { plan, counted: 0, is_count: true, by_family, bytes: 0, reported: 0, tokens: 0 }
     }
 
+    /// Output tokens seen.
     pub(super) fn tokens(&self) -> u64 {
         self.tokens
     }

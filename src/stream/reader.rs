@@ -1,4 +1,8 @@
 //! What do the items of a stream say about its usage?
+//!
+//! A reader sees each item once, by reference, before it is handed on. It notes text as it comes ([`StreamSeen::text`]), and the
+//! provider's usage ([`StreamSeen::usage`]), where the last word counts. Who reads bytes takes [`WireReader`]; who has typed items
+//! writes a closure of two lines.
 
 use std::fmt;
 
@@ -55,16 +59,19 @@ impl<T, F: FnMut(&T, &mut StreamSeen) + Send> StreamReader<T> for F {
 pub struct StreamSeen {
     /// Generated text that was not counted yet.
     pub(super) fresh: String,
+    /// The text of all choices, in the order in which it came, as far as it is kept.
     pub(super) answer: String,
     /// The text of each choice, where there are several.
     pub(super) choices: Vec<String>,
     /// The text of the answer is not kept.
     pub(super) forgets: bool,
+    /// Output tokens, as the provider said last.
     pub(super) output_reported: u64,
     /// The last item said something of usage.
     pub(super) usage_is_new: bool,
     /// Bytes that passed by where nothing in them could be read.
     pub(super) unread: u64,
+    /// All that is known of the answer's usage.
     pub(super) report: UsageReport,
 }
 
@@ -113,6 +120,7 @@ impl StreamSeen {
         self.report.weigh_whole(texts);
     }
 
+    /// Keeps text for the refusal, and for a count at the end.
     fn keep(&mut self, choice: u32, text: &str) {
         if self.forgets || self.answer.len() >= ANSWER_BYTES_MAX {
             return;

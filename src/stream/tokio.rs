@@ -1,4 +1,6 @@
 //! Who reads dropped streams on where tokio runs?
+//!
+//! The one place where this crate spawns a task, and only for who asked for it.
 
 use std::fmt;
 use std::future::Future;

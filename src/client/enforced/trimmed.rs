@@ -1,4 +1,7 @@
 //! How is a request that has no room held with a shorter prompt?
+//!
+//! The refusal says how much input would fit, the client shortens its request to that, and the request is held anew: the ledger
+//! decides, and may refuse again, because others have taken room in between. The refusal then says why trimming did not help.
 
 use super::{BudgetEnforcedClient, Gate};
 use crate::client::{CallError, LlmClient};
