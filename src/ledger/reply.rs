@@ -1,6 +1,6 @@
 //! What does a ledger answer, and what does it show?
 //!
-//! A [`Reply`] answers a command; [`Entry`], [`Frozen`] and [`PendingEvent`] are what the reading methods show. All of
+//! A [`Reply`] answers a command; [`Entry`] and [`PendingEvent`] are what the reading methods show. All of
 //! them are plain values that own what they say.
 
 use std::time::Duration;

@@ -20,6 +20,9 @@ pub struct FrozenScope {
 }
 
 /// What a mark does to a scope.
+///
+/// Later marks do not simply replace earlier ones. A stop or a close replaces a freeze, because a freeze is for a
+/// while. A stop replaces a close. Nothing replaces a stop except a reopen, so that the first stop's reason stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -35,6 +38,8 @@ pub enum MarkAction {
 }
 
 /// Who decided something, and why.
+///
+/// It goes into the journal, and a refused caller reads it: write the reason for that reader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Attribution {
     /// Who.
