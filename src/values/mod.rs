@@ -50,5 +50,7 @@ pub(crate) use claim::{Claim, ClaimLine, Threshold};
 pub(crate) use mark::{Attribution, FrozenScope, MarkAction};
 pub(crate) use meter::{Meter, MeterUnit};
 pub(crate) use no_limit::OnNoLimit;
-pub(crate) use time::{ManualClock, Period, SystemClock, Timestamp};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use time::ManualClock;
+pub(crate) use time::{Period, SystemClock, Timestamp};
 pub(crate) use verdict::{Excess, Refusal, RefusalKind};
