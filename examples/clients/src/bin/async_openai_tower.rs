@@ -8,9 +8,9 @@ use async_openai::types::chat::{ChatCompletionRequestUserMessage, CreateChatComp
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, middleware::HttpRequestFactory};
 use futures_util::StreamExt;
 use reqwest::{Body, Error, Response};
+use token_budget::Enforcer;
 use token_budget::client::Failure;
 use token_budget::http::BudgetLayer;
-use token_budget::Enforcer;
 use token_budget_clients::{MODEL, OUTPUT_TOKENS, Outcome, QUESTIONS, base_url, close, enforcer, gate};
 use tower::{Layer, ServiceExt, service_fn};
 

@@ -7,11 +7,11 @@
 use genai::chat::{ChatOptions, ChatRequest, ChatResponse};
 use genai::resolver::{AuthData, Endpoint};
 use genai::{Client, Error, ServiceTarget, webc};
+use token_budget::Call;
 use token_budget::client::{CallError, Failure, Permit};
 use token_budget::enforcer::Actual;
 use token_budget::tokens::RequestShape;
 use token_budget::wire::extract;
-use token_budget::Call;
 use token_budget_clients::{MODEL, OUTPUT_TOKENS, Outcome, QUESTIONS, base_url, close, enforcer, tell};
 
 #[tokio::main]
