@@ -72,8 +72,10 @@ fn where_the_file_fails_one_command_nobody_of_its_batch_is_told_that_it_was_done
         }
     };
 
-    let answers =
-        in_one_batch(&ledger, vec![Box::pin(mark("a")), Box::pin(ledger.ask(damage)), Box::pin(mark("b"))]);
+    let answers = in_one_batch(
+        &ledger,
+        vec![Box::pin(mark("a")), Box::pin(async { ledger.ask(damage).await }), Box::pin(mark("b"))],
+    );
 
     let kinds: Vec<_> =
         answers.into_iter().map(|answer| answer.expect_err("nothing stands").kind()).collect();
