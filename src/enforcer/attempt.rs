@@ -212,7 +212,7 @@ impl Draft {
     }
 }
 
-/// Asks the ledger for room, waiting where it needs to be waited for.
+/// Asks the ledger for room, as part of a walk: awaits the answer if it is to come.
 pub(super) async fn hold(
     plan: &Arc<Plan>,
     exempt: bool,
@@ -228,7 +228,7 @@ pub(super) async fn hold(
     draft.conclude(ask, reply)
 }
 
-/// How far a reserve has come.
+/// How far a reserve has come: matched once, so that an answer of now costs no future.
 pub(super) enum Sent {
     Answered(Result<Reply, Error>),
     UnderWay(UnderWay),

@@ -173,8 +173,8 @@ impl EnforcerBuilder {
 
     /// Takes every model to generate what nobody sees at that speed, whatever its price row says.
     ///
-    /// [`Unseen::Hold`] charges an abandoned call that may have reasoned unseen, or whose answer was to come
-    /// whole, all that it holds: for providers faster than the 500 tokens a second that rows take them for.
+    /// Rows assume 500 tokens a second. For a faster provider say its speed, or [`Unseen::Hold`]: an abandoned call is
+    /// then charged all that it holds if it may have reasoned unseen, or if its answer was to come whole.
     pub fn unseen(mut self, unseen: Unseen) -> Self {
         self.unseen = Some(unseen);
         self

@@ -91,7 +91,7 @@ struct Handle {
     core: Arc<Core>,
     /// What was resolved for calls seen lately; plans refer to the core, so it cannot own them.
     plans: PlanCache,
-    /// Where calls go that name a run.
+    /// Who keeps runs: calls that name one go there.
     runs: Arc<dyn Runs>,
 }
 

@@ -102,7 +102,11 @@ async fn again(
     walk(plan.again(ledger_now)?, &ask.with_input(&Input::Tokens(tokens)), ledger_now).await
 }
 
-/// Estimate, quote, bind, reserve, explain.
+/// Estimate, quote, bind, reserve, explain: the way of every call that `plain` leaves.
+///
+/// What waits in the outbox is sent first, because it may give back the very room that this call needs. If that fails, the
+/// ledger is away, and is not asked a second time. A plan that turns out stale is resolved anew at the ledger's instant; a
+/// hundred stale plans in a row mean that the clocks cannot be used.
 pub(crate) async fn walk(plan: Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Admission, Error> {
     if plan.core.outbox.len() > 0 {
         // What waits is sent first, so that this call sees the room it gives back. Where that fails the ledger
@@ -202,6 +206,10 @@ fn reserve_unasked(
 }
 
 /// Quotes, and asks the ledger for room under each binding in turn.
+///
+/// What refuses whatever the room (a cap, a missing price, an input that nobody said) is found before the ledger is asked, so
+/// such a refusal holds nothing and costs one reading of balances. An exemption's own budget comes first, then the
+/// scope's own lines.
 async fn attempt(
     plan: &Arc<Plan>,
     ask: &Ask<'_>,
@@ -263,6 +271,9 @@ pub(super) fn within_model(plan: &Plan, ask: &Ask<'_>, estimate: Estimate) -> Re
 }
 
 /// After a refusal of a bound: count, and ask again if that is less.
+///
+/// The second asking has an id of its own: under the first, other amounts would be a conflict. Should the plan have turned
+/// stale meanwhile, the first refusal stands.
 async fn recount(
     plan: &Arc<Plan>,
     ask: &Ask<'_>,
@@ -394,7 +405,7 @@ pub(super) async fn refuse_unasked(
     Ok(decision)
 }
 
-/// What one binding's lines would say now, beside what the caller found.
+/// What one binding's lines would say now, beside what the caller found. Reads balances, holds nothing.
 async fn advise(
     plan: &Plan,
     exempt: bool,

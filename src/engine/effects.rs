@@ -37,6 +37,7 @@ impl Core {
         self.tell(&Event::Expired { id: expired.id, due: expired.due, usd });
     }
 
+    /// One event for each: a call without anything to tell never comes here.
     #[cold]
     fn tell_all(&self, binding: Option<&Binding>, effects: &Effects) {
         effects.expired.iter().for_each(|expired| self.tell_expiry(expired));

@@ -11,7 +11,9 @@ use crate::Usd;
 /// How much was let through while the ledger was away.
 #[derive(Debug)]
 pub(crate) struct Outage {
+    /// What the operator chose.
     away: OnOutage,
+    /// Nano-dollars quoted since the ledger's last answer.
     admitted_nanos: AtomicI64,
 }
 

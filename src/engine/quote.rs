@@ -115,7 +115,8 @@ impl Plan {
         }
     }
 
-    /// What the call may cost in all, however little is held: caps on a call are about this.
+    /// What the call may cost in all, however little is held. Caps on a single call are judged by this figure, because
+    /// a cap promises what one call may cost, not what is held for it.
     #[inline]
     pub(crate) fn usd_at_most(&self, ask: &Ask<'_>, held: Priced) -> Usd {
         held.usd.checked_add(self.excess(ask, held).usd).unwrap_or(Usd::MAX)

@@ -120,7 +120,7 @@ impl Open {
         self.resize_behind(output_tokens, &ahead).await
     }
 
-    /// The claim with the ceilings lowered by what older streams may still take.
+    /// The claim with the ceilings lowered by what older streams may still take: 100 less 30 is 70. No ceiling stays none.
     pub(super) fn behind(claim: &Claim, ahead: &[i64]) -> Result<Claim, Error> {
         let lowered = |(line, ahead): (&ClaimLine, &i64)| ClaimLine {
             ceiling: if line.ceiling == i64::MAX { i64::MAX } else { line.ceiling.saturating_sub(*ahead) },

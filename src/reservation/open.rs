@@ -334,6 +334,9 @@ impl Open {
     }
 
     /// Tells whoever estimated the call what it really took; what was not reported teaches nothing.
+    ///
+    /// Nor does an answer of another model than was held for. An answer that its own limit cut short is learned as *longer than
+    /// any*: how long it would have been, nobody knows.
     #[inline]
     pub(super) fn teach(&self, charge: &Charge) {
         let core = &self.plan.core;

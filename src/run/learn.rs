@@ -18,7 +18,9 @@ use crate::values::Unit;
 use crate::{Error, Scope};
 
 impl Seat<'_> {
-    /// Brings the books, and what is known of them, to the present.
+    /// Brings the books, and what is known of them, to the present: sends what waits, then reads marks and grants.
+    ///
+    /// Parts of runs that have ended are replaced in between, so that a report after it counts them as spent.
     pub(super) async fn catch_up(self) -> Result<(), Error> {
         if self.enforcer.undelivered() > 0 {
             self.enforcer.flush().await?;
@@ -102,6 +104,7 @@ impl Seat<'_> {
     }
 }
 
+/// Whether the run is that other, or lies below it: `trip/book` below `trip`, and not `tripod`.
 fn is_or_is_below(run: &Scope, other: &Scope) -> bool {
     let rest = run.name().strip_prefix(other.name());
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

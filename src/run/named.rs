@@ -28,7 +28,9 @@ use crate::{Admission, Call, Enforcer, Error, ErrorKind, Scope};
 
 /// A run that a call names: open here, or opened for this call.
 enum Named {
+    /// A guard of it is open here.
     Open(Arc<Opened>),
+    /// Opened from its books for this call alone: no time passes for it.
     Reopened(Box<RunGuard>),
 }
 
@@ -70,6 +72,9 @@ impl Runs for NamedRuns {
 }
 
 /// The run that the call belongs to: the lowest that it names, or that lies above one that it names.
+///
+/// A call that names `trip/book/pay`, of which only `trip` was ever opened, belongs to `trip`. Those without a guard here are
+/// looked up in one reading. A call that names no run at all never comes here.
 async fn find(enforcer: &Enforcer, call: &Call) -> Result<Option<Named>, Error> {
     call.check()?;
     let tenant = root_of(call)?;

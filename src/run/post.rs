@@ -38,6 +38,9 @@ pub(super) fn bind(
 }
 
 /// The same lines under other ceilings, and for the scopes named alone.
+///
+/// A ceiling makes a line a meeting place: under a ceiling of 1, only the first of two who bring 1 fits. Without scopes no mark
+/// refuses the claim, so that the books of a run that was stopped can still be put right.
 pub(super) fn under(
     binding: &Binding,
     scopes: &[Scope],
@@ -61,7 +64,9 @@ pub(super) async fn read(core: &Core, bound: &[Terms]) -> Result<Vec<Balance>, E
     core.ledger.balances(&lines).await
 }
 
-/// Releases a hold unless somebody keeps it: the future around it may be dropped at any point.
+/// A hold that is released when this is dropped, unless somebody keeps it or charges it.
+///
+/// The future around it may be dropped at any point, and then nothing that was half done stays held.
 pub(super) struct Held {
     core: Arc<Core>,
     id: ReservationId,
@@ -121,7 +126,7 @@ pub(super) struct HoldTerms {
     pub(super) charged: bool,
 }
 
-/// Holds these amounts; without what is held where the ledger did not apply it.
+/// Holds these amounts: the ledger's reply, and the hold if it was applied.
 pub(super) async fn hold(
     core: &Arc<Core>,
     id: ReservationId,

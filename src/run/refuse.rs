@@ -14,7 +14,7 @@ use crate::values::verdict::Observed;
 use crate::values::{Binding, Refusal, ReservationId, Timestamp};
 use crate::{Decision, Event};
 
-/// What the ledger's refusal means.
+/// What the ledger's refusal means: a decision over the balances that refused, with parts that are set aside named.
 pub(super) fn refusal(core: &Core, binding: &Arc<Binding>, asked: Amounts, reply: Reply) -> Box<Decision> {
     let Reply { balances, effects, now, .. } = reply;
     let frozen = frozen_scopes(effects.as_deref());

@@ -115,7 +115,7 @@ impl RootBook {
         Ok(())
     }
 
-    /// Takes the room that was found.
+    /// Takes the room that was found: rows, then the id, the heap and the journal. Nothing in it can fail.
     #[inline]
     fn hold(&mut self, draft: u32, key: &Key, command: &Reserve<'_>) {
         let entry = self.journal.next();
@@ -142,6 +142,9 @@ impl RootBook {
     }
 
     /// Answers a reserve that holds nothing: refused, stale, or wrong.
+    ///
+    /// A refusal remembers the id without lines. A stale reserve is not remembered: the caller resolves the call anew, and may
+    /// ask under the same id.
     #[inline(never)]
     fn decline(
         &mut self,

@@ -20,7 +20,7 @@ use super::rows::Rows;
 use crate::ledger::{Attribution, EntryKind, Note};
 use crate::values::{ReservationId, Timestamp};
 
-/// An entry as it is kept: its lines stand in a queue of their own.
+/// An entry as it is kept: its lines stand in a queue of their own, in the same order as the entries.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) at: Timestamp,

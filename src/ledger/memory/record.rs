@@ -47,6 +47,9 @@ impl RootBook {
     }
 
     /// A refund names its charge and takes back at most what is left of it.
+    ///
+    /// Amounts of zero and above need no charge: an import has none. Checked before anything is written, so that a refund which
+    /// is too large on its second line takes nothing on its first.
     fn check_refund(&self, command: &Record<'_>) -> Result<(), Error> {
         let Some((line, amount)) =
             command.claim.lines().iter().zip(command.amounts).find(|(_, amount)| **amount < 0)

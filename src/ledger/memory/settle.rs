@@ -177,6 +177,9 @@ impl RootBook {
     }
 
     /// Records usage that no hold stood for: in full, once.
+    ///
+    /// A process that was down for an hour reports late, or a call went out while the ledger was away. Its usage may belong to a
+    /// period that is over: it counts in the account's total, and in that period as long as that is kept.
     fn charge_unheld(&mut self, command: &Reconcile<'_>) -> Result<Reply, Error> {
         self.check_fits(command.claim, command.amounts)?;
         let places = self.make_places(command.claim)?;
@@ -276,6 +279,9 @@ impl RootBook {
     }
 
     /// Leaves a tombstone, so that a reserve still on its way cannot come alive.
+    ///
+    /// A release may overtake its reserve on the wire. The tombstone stands as long as an id may be executed at all; after that
+    /// the reserve is `Forgotten` by its age.
     fn bury(&mut self, id: ReservationId) -> Result<(), Error> {
         self.holds.forget_tombstones(self.now, &mut self.rows);
         let place = self.holds.draft(0).ok_or_else(no_place)?;
