@@ -4,12 +4,12 @@ mod trimmed;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 
 use compact_str::CompactString;
 
 use super::{CallError, Completed, Failure, LlmClient, StreamingClient, fail, finish};
 use crate::enforcer::Fitting;
+use crate::engine::{Ladder, Walk};
 use crate::stream::StreamOptions;
 use crate::tokens::Trim;
 use crate::values::OnNoLimit;
@@ -72,14 +72,6 @@ impl<C> fmt::Debug for BudgetEnforcedClient<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BudgetEnforcedClient")
     }
-}
-
-/// Which models a call without room may fall back to.
-#[derive(Clone, Debug)]
-enum Ladder {
-    Stays,
-    Policy,
-    Own(Arc<[CompactString]>),
 }
 
 /// Whom a call is reserved with.
@@ -175,7 +167,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
     /// The same with a ladder of this client's own, strongest first, tried below the model that is asked for.
     #[must_use]
     pub fn fallbacks<M: Into<CompactString>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
-        self.ladder = Ladder::Own(models.into_iter().map(Into::into).collect());
+        self.ladder = Ladder::Fallbacks(models.into_iter().map(Into::into).collect());
         self
     }
 
@@ -309,7 +301,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
             let decision = self.enforcer.check(&call).await?;
             let quote = self.enforcer.quote(&call)?;
             rungs.push(Rung { model: call.model().into(), quote, decision });
-            let next = self.rung_below(&call, rungs.len());
+            let next = self.ladder.next(self.enforcer.core(), &call, rungs.len());
             if !next.is_some_and(|model| self.client.set_model(&mut request, &model)) {
                 return Ok(rungs);
             }
@@ -334,8 +326,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         charge: &Call,
         request: &mut C::Request,
     ) -> Result<Reservation, CallError<C::Error>> {
-        let mut first: Option<Box<Decision>> = None;
-        let mut walked = 0_usize;
+        let mut walk = Walk::new(self.enforcer.core(), &self.ladder);
         let mut trimmed = None;
         loop {
             let described = self.describe(request, charge);
@@ -353,12 +344,8 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
                     return Ok(reservation.with_trimmed(trimmed));
                 }
             }
-            let first = &mut *first.get_or_insert(refused);
-            walked = walked.saturating_add(1);
-            let below = self.rung_below(&own, walked);
-            if !below.is_some_and(|model| self.client.set_model(request, &model)) {
-                return Err(CallError::Refused(first.clone()));
-            }
+            let sends = |model: &str| self.client.set_model(request, model);
+            let _ = walk.below(&own, refused, sends).map_err(CallError::Refused)?;
         }
     }
 
@@ -433,19 +420,6 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
             return Ok(None);
         }
         unsent(format!("the client cannot limit the request's output to {each} tokens; nothing was sent"))
-    }
-
-    /// The model below, after so many were tried.
-    fn rung_below(&self, call: &Call, tried: usize) -> Option<CompactString> {
-        match &self.ladder {
-            Ladder::Stays => None,
-            Ladder::Policy => {
-                let policy = self.enforcer.policy();
-                // A client that is told of another model and goes on naming the same has tried them all by then.
-                self.enforcer.next_rung(call).filter(|_| tried < policy.rungs())
-            }
-            Ladder::Own(models) => models.get(tried.checked_sub(1)?).cloned(),
-        }
     }
 }
 

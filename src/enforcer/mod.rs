@@ -22,8 +22,6 @@ mod runs;
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
-
 pub use admission::Admission;
 pub use builder::EnforcerBuilder;
 pub(crate) use fitting::Fitting;
@@ -35,10 +33,9 @@ pub use crate::reservation::{Actual, ReceiptLine, Resized};
 pub(crate) use room::Room;
 pub(crate) use runs::{InRun, Runs};
 
-use crate::engine::{Ask, Core, Plan, PlanCache};
+use crate::engine::{Ask, Core, Ladder, Plan, PlanCache, Walk};
 use crate::ledger::{Answer, Attribution, MarkAction, MarkScope, poll_once};
 use crate::policy::Budget;
-use crate::pricing::Asked;
 use crate::values::call::Span;
 use crate::values::{ScopeKind, Tenant, Timestamp};
 use crate::{BudgetLedger, Call, Decision, Error, ErrorKind, Policy, PricingTable, Scope, Usd};
@@ -155,19 +152,18 @@ impl Enforcer {
     /// As [`reserve`](Self::reserve).
     pub fn reserve_on_ladder<'a>(&'a self, call: &'a Call) -> Answer<'a, Admission> {
         Answer::walk(async move {
-            let first = match self.reserve(call).await? {
-                Admission::Refused(decision) => decision,
-                admitted => return Ok(admitted),
-            };
-            let mut rung = self.next_rung(call);
-            while let Some(model) = rung {
-                let weaker = call.clone().with_model(model);
-                if let Admission::Admitted(reservation) = self.reserve(&weaker).await? {
-                    return Ok(Admission::Admitted(reservation));
+            let mut walk = Walk::new(self.core(), &Ladder::Policy);
+            let mut weaker = None;
+            loop {
+                let call = weaker.as_ref().unwrap_or(call);
+                match self.reserve(call).await? {
+                    Admission::Refused(refused) => match walk.below(call, refused, |_| true) {
+                        Ok(model) => weaker = Some(call.clone().with_model(model)),
+                        Err(first) => return Ok(Admission::Refused(first)),
+                    },
+                    admitted => return Ok(admitted),
                 }
-                rung = self.next_rung(&weaker);
             }
-            Ok(Admission::Refused(first))
         })
     }
 
@@ -320,11 +316,6 @@ impl Enforcer {
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
         self.core().policy.load_full()
-    }
-
-    /// The model below the call's own on the policy's ladder, where the policy means it by one of its rungs.
-    pub(crate) fn next_rung(&self, call: &Call) -> Option<CompactString> {
-        self.policy().next_rung(Asked::of(call, Some(&self.prices())))
     }
 
     /// The prices in force.

@@ -11,13 +11,11 @@
 
 use std::sync::Arc;
 
-use compact_str::CompactString;
-
 use super::limits::View;
 use super::opened::Opened;
 use crate::enforcer::Prepared;
+use crate::engine::{Ladder, Walk};
 use crate::policy::is_run_line;
-use crate::pricing::Asked;
 use crate::values::{Refusal, RefusalKind, Timestamp, Unit};
 use crate::{Admission, Call, Decision, Enforcer, Error, Event, Scope};
 
@@ -44,20 +42,24 @@ impl Seat<'_> {
     /// One call on the run's ladder: the strongest model that fits, or why the first does not.
     pub(super) async fn admit(self, call: &Call, is_final: bool) -> Result<Admission, Error> {
         let call = &self.charged(call)?;
-        let first = match self.ask(call, is_final).await? {
+        let mut refused = match self.ask(call, is_final).await? {
             Admission::Refused(decision) => decision,
             admitted => return Ok(admitted),
         };
-        let ends = self.out_of_time(first.at()).is_some() || !first.frozen.is_empty();
-        let mut rung = if ends { None } else { self.next_rung(call) };
-        while let Some(model) = rung {
-            let weaker = call.clone().with_model(model);
-            if let Admission::Admitted(reservation) = self.attempt(&weaker, is_final).await? {
-                return Ok(Admission::Admitted(reservation));
+        let ends = self.out_of_time(refused.at()).is_some() || !refused.frozen.is_empty();
+        let ladder = if ends { Ladder::Stays } else { self.ladder() };
+        let mut walk = Walk::new(self.enforcer.core(), &ladder);
+        let mut weaker = call.clone();
+        loop {
+            match walk.below(&weaker, refused, |_| true) {
+                Ok(model) => weaker = weaker.with_model(model),
+                Err(first) => return self.refused(first).await,
             }
-            rung = self.next_rung(&weaker);
+            match self.attempt(&weaker, is_final).await? {
+                Admission::Refused(decision) => refused = decision,
+                admitted => return Ok(admitted),
+            }
         }
-        self.refused(first).await
     }
 
     /// One call on its own model, for whoever cannot send it on another.
@@ -153,15 +155,14 @@ impl Seat<'_> {
         self.run.end.as_ref().and_then(|end| end.refusal(now))
     }
 
-    /// The model to try after that one, where the run walks a ladder at all.
-    fn next_rung(self, call: &Call) -> Option<CompactString> {
+    /// Its own ladder, else the policy's, where the run degrades at all.
+    fn ladder(self) -> Ladder {
         let rungs = &self.run.rungs;
-        if rungs.ladder.is_empty() {
-            self.run.chain().find_map(|run| run.rungs.degrade_at)?;
-            return self.enforcer.next_rung(call);
+        if !rungs.ladder.is_empty() {
+            return Ladder::Below(rungs.ladder.as_slice().into());
         }
-        let place = Asked::of(call, Some(&self.enforcer.prices())).rung(&rungs.ladder)?;
-        rungs.ladder.get(place.saturating_add(1)).cloned()
+        let degrades = self.run.chain().any(|run| run.rungs.degrade_at.is_some());
+        if degrades { Ladder::Policy } else { Ladder::Stays }
     }
 
     /// The call with everybody who pays for it.
@@ -189,7 +190,7 @@ impl Seat<'_> {
         if let Some((_, _, prepared)) = resolved.prepared.iter().find(known) {
             return Ok(Arc::clone(prepared));
         }
-        let next_rung = self.next_rung(call);
+        let next_rung = self.ladder().next(self.enforcer.core(), call, 0);
         let view = View { is_final, next_rung: next_rung.as_ref(), ..View::default() };
         let budgets: Arc<[_]> = self.run.call_lines(view).into_iter().map(Arc::new).collect();
         self.run.chain().flat_map(|run| &run.carve).for_each(|carve| carve.watch(&budgets));
