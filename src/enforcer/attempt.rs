@@ -14,7 +14,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::decision::{Judged, amounts, judge};
-use crate::engine::{Ask, OnAbandon, Pending, Plan, Priced, refusal, with_frozen};
+use crate::engine::{OnAbandon, Pending, Plan, Priced, Quoted, refusal, with_frozen};
 use crate::ledger::{Answer, Later, Note, OnExpiry, Outcome, Reply, Reserve};
 use crate::reservation::{Reach, Reservation};
 use crate::values::verdict::Observed;
@@ -38,7 +38,7 @@ pub(super) struct Draft {
     exempt: bool,
     id: ReservationId,
     amounts: SmallVec<[i64; 8]>,
-    priced: Priced,
+    held: Priced,
     reach: Reach,
     /// What it is charged if it expires, where that is its input alone.
     floor: Option<SmallVec<[i64; 8]>>,
@@ -51,21 +51,20 @@ impl Draft {
     pub(super) fn new(
         plan: &Arc<Plan>,
         exempt: bool,
-        ask: &Ask<'_>,
-        priced: Priced,
+        quoted: &Quoted<'_>,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let core = &*plan.core;
+        let (core, ask) = (&*plan.core, &quoted.ask);
         let binding = plan.binding(exempt);
         let life = ask.timeout.unwrap_or_default().saturating_add(core.hold_grace);
         Ok(Self {
             plan: Arc::clone(plan),
             exempt,
             id: ReservationId::generate(now),
-            amounts: amounts(binding, &priced.amount())?,
-            priced,
+            amounts: quoted.amounts(binding)?,
+            held: quoted.held,
             reach: Reach {
-                excess: plan.excess(ask, priced),
+                excess: quoted.excess,
                 choices: ask.choices,
                 echoes: ask.echoes,
                 is_limited: ask.limit.stops,
@@ -76,9 +75,9 @@ impl Draft {
                 life,
                 expires_at: now + life,
             },
-            observed: plan.observed(exempt, ask, priced),
+            observed: plan.observed(exempt, quoted),
             floor: if core.abandoned == OnAbandon::InputFloor && !ask.in_background {
-                Some(floor(plan, binding, priced)?)
+                Some(floor(plan, binding, quoted.held)?)
             } else {
                 None
             },
@@ -123,14 +122,14 @@ impl Draft {
         }
     }
 
-    /// What the ledger's reply means.
+    /// What the ledger's reply means; the quote is the one it was drafted by, which a refusal shows.
     #[inline]
-    pub(super) fn conclude(self, ask: &Ask<'_>, reply: Result<Reply, Error>) -> Result<Attempt, Error> {
+    pub(super) fn conclude(self, quoted: &Quoted<'_>, reply: Result<Reply, Error>) -> Result<Attempt, Error> {
         match reply {
             Ok(Reply { outcome: Outcome::Applied, now, balances, effects, .. }) => {
                 Ok(Attempt::Admitted(self.admitted(now, balances, effects)))
             }
-            Ok(reply) => Ok(self.not_applied(ask, reply)),
+            Ok(reply) => Ok(self.not_applied(quoted, reply)),
             Err(error) => self.failed(error),
         }
     }
@@ -143,10 +142,10 @@ impl Draft {
         balances: SmallVec<[crate::values::Balance; 8]>,
         effects: Option<Box<crate::ledger::Effects>>,
     ) -> Reservation {
-        let Self { plan, exempt, id, amounts, priced, reach, observed, .. } = self;
+        let Self { plan, exempt, id, amounts, held, reach, observed, .. } = self;
         let observed = with_frozen(observed, effects.as_deref());
         let verdict = judge(plan.binding(exempt), &balances, &amounts);
-        let reservation = Reservation::new(plan, exempt, id, amounts, priced, balances, verdict, now)
+        let reservation = Reservation::new(plan, exempt, id, amounts, held, balances, verdict, now)
             .reaching(reach)
             .observing(observed);
         let plan = reservation.plan();
@@ -163,7 +162,7 @@ impl Draft {
 
     /// A refusal, or a plan whose period is not the ledger's.
     #[cold]
-    fn not_applied(self, ask: &Ask<'_>, reply: Reply) -> Attempt {
+    fn not_applied(self, quoted: &Quoted<'_>, reply: Reply) -> Attempt {
         let Reply { outcome, now, balances, effects, .. } = reply;
         if outcome == Outcome::Stale {
             self.plan.core.tell_news(self.binding(), effects);
@@ -173,7 +172,7 @@ impl Draft {
         let frees_up = frees_up.map(|frees_up| (frees_up.line, frees_up.periods)).collect();
         let binding = Arc::clone(self.binding());
         let judged = Judged { binding, balances, requested: self.amounts, frees_up, now };
-        let decision = refusal(&self.plan, ask, judged, self.priced, effects, self.observed);
+        let decision = refusal(&self.plan, quoted, judged, effects, self.observed);
         self.plan.core.tell_refused(self.id, &decision);
         Attempt::Refused(decision)
     }
@@ -188,7 +187,7 @@ impl Draft {
         // Nobody knows whether it arrived; this takes it back if it did.
         core.outbox.push(Pending::Release { id: self.id, binding, note: Note::default() });
         core.save_outbox();
-        if self.binding().observes_only || core.outage.admits(self.priced.usd) {
+        if self.binding().observes_only || core.outage.admits(self.held.usd) {
             return Ok(Attempt::Admitted(self.unheld()));
         }
         Err(error)
@@ -196,11 +195,11 @@ impl Draft {
 
     /// Lets the call out without a hold: its usage is recorded when the ledger is back.
     pub(super) fn unheld(self) -> Reservation {
-        let Self { plan, exempt, amounts, priced, reach, observed, .. } = self;
+        let Self { plan, exempt, amounts, held, reach, observed, .. } = self;
         let now = plan.core.now();
         let id = ReservationId::generate(now);
         let reservation =
-            Reservation::unheld(plan, exempt, id, amounts, priced, now).reaching(reach).observing(observed);
+            Reservation::unheld(plan, exempt, id, amounts, held, now).reaching(reach).observing(observed);
         let plan = reservation.plan();
         if plan.binding(exempt).passes_unbound() {
             plan.core.tell_unbound(id, plan.binding(exempt));
@@ -216,16 +215,15 @@ impl Draft {
 pub(super) async fn hold(
     plan: &Arc<Plan>,
     exempt: bool,
-    ask: &Ask<'_>,
-    priced: Priced,
+    quoted: &Quoted<'_>,
     now: Timestamp,
 ) -> Result<Attempt, Error> {
-    let draft = Draft::new(plan, exempt, ask, priced, now)?;
+    let draft = Draft::new(plan, exempt, quoted, now)?;
     let reply = match draft.send(now) {
         Sent::Answered(reply) => reply,
         Sent::UnderWay(under_way) => under_way.reply().await,
     };
-    draft.conclude(ask, reply)
+    draft.conclude(quoted, reply)
 }
 
 /// How far a reserve has come: matched once, so that an answer of now costs no future.

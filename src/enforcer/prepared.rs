@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::admission::Admission;
 use super::reserve::{check, plain, refuse_unasked, reserve, walk};
-use crate::engine::{Ask, Core, Plan, Priced};
+use crate::engine::{Ask, Core, Plan, Quoted};
 use crate::ledger::Answer;
 use crate::policy::Budget;
 use crate::values::{Input, Refusal, Timestamp};
@@ -106,7 +106,7 @@ impl Prepared {
     pub(crate) async fn refused_by(&self, refusal: Refusal, now: Timestamp) -> Result<Box<Decision>, Error> {
         let plan = self.plan.load_full();
         let ask = Ask::sized(&Input::Tokens(0), Some(0));
-        refuse_unasked(&plan, &ask, Priced::default(), Some(refusal), now).await
+        refuse_unasked(&plan, &Quoted::nothing(ask), Some(refusal), now).await
     }
 
     #[cold]

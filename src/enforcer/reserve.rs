@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::admission::Admission;
 use super::attempt::{Attempt, Draft, Sent, hold};
 use crate::decision::{Judged, amounts, explain, judge, over_cap};
-use crate::engine::{self, Ask, Plan, Priced, output_unsaid};
+use crate::engine::{Ask, Plan, Quoted, output_unsaid};
 use crate::ledger::{Answer, Outcome, Resize};
 use crate::reservation::Reservation;
 use crate::tokens::{Estimate, EstimateKind};
@@ -53,25 +53,25 @@ pub(crate) fn plain(
     if plan.exempt.is_some() || plan.price.is_none() || is_refused || plan.core.outbox.len() > 0 {
         return Ok(None);
     }
-    let ask = &plan.limited(ask, &Estimate::count(tokens))?;
-    let priced = plan.price(tokens, plan.output_held(ask), ask.choices)?;
-    if over_cap(&plan.binding.caps, tokens, plan.usd_at_most(ask, priced), ask.output).is_some() {
+    let quoted = &plan.quote(ask, &Estimate::count(tokens))?;
+    if quoted.over_cap(&plan.binding.caps).is_some() {
         return Ok(None);
     }
-    let draft = Draft::new(plan, false, ask, priced, now)?;
+    let draft = Draft::new(plan, false, quoted, now)?;
     match draft.send(now) {
-        Sent::Answered(reply) => Ok(Some(match draft.conclude(ask, reply)? {
+        Sent::Answered(reply) => Ok(Some(match draft.conclude(quoted, reply)? {
             Attempt::Stale(now) => {
                 Answer::walk(again(Arc::clone(plan), ask.with_input(&Input::Unsaid), tokens, now))
             }
             attempt => admission(attempt).into(),
         })),
         Sent::UnderWay(under_way) => {
-            let (plan, ask) = (Arc::clone(plan), ask.with_input(&Input::Unsaid));
+            // The caller's input may be gone by the time of the reply; its tokens are all that is asked of it.
+            let (plan, quoted) = (Arc::clone(plan), quoted.with_input(&Input::Unsaid));
             Ok(Some(Answer::walk(async move {
                 let reply = under_way.reply().await;
-                match draft.conclude(&ask.with_input(&Input::Tokens(tokens)), reply)? {
-                    Attempt::Stale(now) => again(plan, ask, tokens, now).await,
+                match draft.conclude(&quoted.with_input(&Input::Tokens(tokens)), reply)? {
+                    Attempt::Stale(now) => again(plan, quoted.ask, tokens, now).await,
                     attempt => admission(attempt),
                 }
             })))
@@ -169,13 +169,12 @@ fn recapped(
 ) -> Result<Reservation, Error> {
     let exempt = reservation.is_exempt();
     let ask = &plan.limited(ask, &bound)?;
-    let priced = plan.price(bound.tokens, reservation.output_held(ask.choices), ask.choices)?;
-    if plan.over_observed_cap(exempt, ask, priced).is_none() {
+    let output = reservation.output_held(ask.choices);
+    if plan.over_observed_cap(exempt, &plan.quote_of(*ask, bound.tokens, output)?).is_none() {
         return Ok(reservation);
     }
     let Some(count) = counted(plan, ask, bound)? else { return Ok(reservation) };
-    let priced = plan.price(count.tokens, reservation.output_held(ask.choices), ask.choices)?;
-    let extra = plan.over_observed_cap(exempt, ask, priced);
+    let extra = plan.over_observed_cap(exempt, &plan.quote_of(*ask, count.tokens, output)?);
     Ok(reservation.recapped(extra))
 }
 
@@ -187,16 +186,15 @@ fn reserve_unasked(
     error: Error,
 ) -> Result<Admission, Error> {
     let estimate = estimate(plan, ask)?;
-    let ask = &plan.limited(ask, &estimate)?;
-    let priced = plan.price(estimate.tokens, plan.output_held(ask), ask.choices)?;
-    let caps = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
+    let quoted = &plan.quote(ask, &estimate)?;
+    let caps = quoted.over_cap(&plan.binding.caps);
     // Asked last, because it takes of what an outage may cost.
-    let passes = || plan.binding.observes_only || plan.core.outage.admits(priced.usd);
+    let passes = || plan.binding.observes_only || plan.core.outage.admits(quoted.held.usd);
     let is_refused = plan.unpriced || caps.is_some() || plan.is_unsaid(ask) || plan.binding.refuses_unbound();
     if !error.is_retryable() || is_refused || !passes() {
         return Err(error);
     }
-    let draft = Draft::new(plan, false, ask, priced, now)?;
+    let draft = Draft::new(plan, false, quoted, now)?;
     let reservation = match ask.input {
         Input::Prompt(_) => draft.unheld().estimated(estimate),
         _ => draft.unheld(),
@@ -216,24 +214,22 @@ async fn attempt(
     estimate: Estimate,
     now: Timestamp,
 ) -> Result<Attempt, Error> {
-    let ask = &plan.limited(ask, &estimate)?;
-    let output = plan.output_held(ask);
-    let priced = plan.price(estimate.tokens, output, ask.choices)?;
-    let cap = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
+    let quoted = &plan.quote(ask, &estimate)?;
+    let cap = quoted.over_cap(&plan.binding.caps);
     if cap.is_some() || plan.unpriced || plan.is_unsaid(ask) {
-        return Ok(Attempt::Refused(refuse_unasked(plan, ask, priced, cap, now).await?));
+        return Ok(Attempt::Refused(refuse_unasked(plan, quoted, cap, now).await?));
     }
     if plan.exempt.is_some() {
-        match hold(plan, true, ask, priced, now).await? {
+        match hold(plan, true, quoted, now).await? {
             // The exemption's own budget is used up: the scope's own lines are next.
             Attempt::Refused(_) => {}
             held_or_stale => return Ok(held_or_stale),
         }
     }
     if plan.binding.refuses_unbound() {
-        return Ok(Attempt::Refused(refuse_unasked(plan, ask, priced, None, now).await?));
+        return Ok(Attempt::Refused(refuse_unasked(plan, quoted, None, now).await?));
     }
-    hold(plan, false, ask, priced, now).await
+    hold(plan, false, quoted, now).await
 }
 
 /// The tokens that go in: given, or bounded without counting; none where nobody said, which counts nothing.
@@ -372,34 +368,31 @@ pub(crate) fn quote(plan: &Plan, ask: &Ask<'_>) -> Result<Option<Usd>, Error> {
         return Ok(None);
     }
     let estimate = estimate(plan, ask)?;
-    let ask = &plan.limited(ask, &estimate)?;
-    plan.price(estimate.tokens, plan.output_held(ask), ask.choices).map(|priced| Some(priced.usd))
+    plan.quote(ask, &estimate).map(|quoted| Some(quoted.held.usd))
 }
 
 /// Advice on a call: what a reserve would say now, by the bound.
 pub(crate) async fn check(plan: &Arc<Plan>, ask: &Ask<'_>, now: Timestamp) -> Result<Decision, Error> {
     let estimate = estimate(plan, ask)?;
-    let ask = &plan.limited(ask, &estimate)?;
-    let priced = plan.price(estimate.tokens, plan.output_held(ask), ask.choices)?;
-    let extra = over_cap(&plan.binding.caps, estimate.tokens, plan.usd_at_most(ask, priced), ask.output);
+    let quoted = &plan.quote(ask, &estimate)?;
+    let extra = quoted.over_cap(&plan.binding.caps);
     if plan.exempt.is_some() {
-        let decision = advise(plan, true, ask, priced, extra.clone(), now).await?;
+        let decision = advise(plan, true, quoted, extra.clone(), now).await?;
         if decision.is_allowed() {
             return Ok(decision);
         }
     }
-    advise(plan, false, ask, priced, extra, now).await
+    advise(plan, false, quoted, extra, now).await
 }
 
 /// A refusal for which no room was asked: by a cap, a missing price, a run's time. Budgets are read and named too.
 pub(super) async fn refuse_unasked(
     plan: &Plan,
-    ask: &Ask<'_>,
-    priced: Priced,
+    quoted: &Quoted<'_>,
     extra: Option<Refusal>,
     now: Timestamp,
 ) -> Result<Box<Decision>, Error> {
-    let mut decision = Box::new(advise(plan, false, ask, priced, extra, now).await?);
+    let mut decision = Box::new(advise(plan, false, quoted, extra, now).await?);
     decision.advice = false;
     plan.core.tell_refused(ReservationId::generate(now), &decision);
     Ok(decision)
@@ -409,25 +402,23 @@ pub(super) async fn refuse_unasked(
 async fn advise(
     plan: &Plan,
     exempt: bool,
-    ask: &Ask<'_>,
-    priced: Priced,
+    quoted: &Quoted<'_>,
     extra: Option<Refusal>,
     now: Timestamp,
 ) -> Result<Decision, Error> {
     let binding = plan.binding(exempt);
     let accounts: Vec<_> = binding.bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
     let balances = plan.core.ledger.balances(&accounts).await?;
-    let requested = amounts(binding, &priced.amount())?;
+    let requested = quoted.amounts(binding)?;
     let (binding, balances) = (Arc::clone(binding), balances.into());
     let judged = Judged { binding, balances, requested, frees_up: Vec::new(), now };
-    let observed = plan.observed(exempt, ask, priced);
-    let quote = engine::quote(plan, ask, priced);
-    let mut decision = explain(judged, &quote, Vec::new(), extra, true).observing(observed);
+    let observed = plan.observed(exempt, quoted);
+    let mut decision = explain(judged, &quoted.shown(plan), Vec::new(), extra, true).observing(observed);
     if !decision.is_allowed() {
         decision.set_aside_by(|account| plan.core.board.set_aside(account));
     }
     decision.missing.clone_from(&plan.missing);
     decision.priced_as.clone_from(&plan.priced_as);
-    decision.output_tokens_unsaid = output_unsaid(plan, ask);
+    decision.output_tokens_unsaid = output_unsaid(plan, &quoted.ask);
     Ok(decision)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Enforcer;
 use super::fitting::Fitting;
 use super::reserve::{count_of, within_model};
-use crate::decision::{amounts, judge, over_cap};
+use crate::decision::judge;
 use crate::engine::{Ask, Plan};
 use crate::tokens::{Estimate, Trim, TrimTarget, Trimmed, Trimming};
 use crate::values::verdict::Untrimmed;
@@ -115,12 +115,11 @@ impl Room<'_> {
     /// Whether the call would be admitted with so many input tokens, were the balances still what they were.
     fn fits(&self, call: &Call, tokens_input: u64) -> Result<bool, Error> {
         let (plan, binding) = (&self.plan, &self.refused.binding);
-        let ask = &plan.limited(&Ask::of(call), &Estimate::count(tokens_input))?;
-        let priced = plan.price(tokens_input, plan.output_held(ask), ask.choices)?;
-        if over_cap(&binding.caps, tokens_input, plan.usd_at_most(ask, priced), ask.output).is_some() {
+        let quoted = plan.quote(&Ask::of(call), &Estimate::count(tokens_input))?;
+        if quoted.over_cap(&binding.caps).is_some() {
             return Ok(false);
         }
-        let requested = amounts(binding, &priced.amount())?;
+        let requested = quoted.amounts(binding)?;
         Ok(judge(binding, &self.refused.balances, &requested) < Verdict::Degrade)
     }
 }

@@ -4,12 +4,10 @@
 //! no budget's (a cap, a missing price, a frozen scope) are kept apart in `Observed`, because they would refuse without a
 //! line. Once the call is admitted, `Event::WouldRefuse` tells all of it in one sentence.
 
-use super::ask::Ask;
 use super::core::Core;
 use super::plan::Plan;
-use super::quote::Priced;
+use super::quote::Quoted;
 use super::refuse::frozen_scopes;
-use crate::decision::over_cap;
 use crate::ledger::Effects;
 use crate::values::verdict::Observed;
 use crate::values::{Input, Refusal, ReservationId};
@@ -18,25 +16,24 @@ use crate::{Decision, Event};
 impl Plan {
     /// What would refuse this attempt beside the budgets; `None` where nothing observes.
     #[inline]
-    pub(crate) fn observed(&self, exempt: bool, ask: &Ask<'_>, priced: Priced) -> Option<Box<Observed>> {
-        self.binding(exempt).observes_some.then(|| Box::new(self.observe(exempt, ask, priced)))
+    pub(crate) fn observed(&self, exempt: bool, quoted: &Quoted<'_>) -> Option<Box<Observed>> {
+        self.binding(exempt).observes_some.then(|| Box::new(self.observe(exempt, quoted)))
     }
 
     #[cold]
-    fn observe(&self, exempt: bool, ask: &Ask<'_>, priced: Priced) -> Observed {
+    fn observe(&self, exempt: bool, quoted: &Quoted<'_>) -> Observed {
         Observed {
             frozen: Vec::new(),
-            extra: self.over_observed_cap(exempt, ask, priced),
+            extra: self.over_observed_cap(exempt, quoted),
             unpriced: self.lacks_price,
-            unsaid: matches!(ask.input, Input::Unsaid) && self.counts_input(true),
+            unsaid: matches!(quoted.ask.input, Input::Unsaid) && self.counts_input(true),
             unbound: self.binding(exempt).unbound_observed,
         }
     }
 
     /// What a cap would refuse that only observes.
-    pub(crate) fn over_observed_cap(&self, exempt: bool, ask: &Ask<'_>, priced: Priced) -> Option<Refusal> {
-        let caps = &self.binding(exempt).caps_observed;
-        over_cap(caps, priced.tokens_input, self.usd_at_most(ask, priced), ask.output)
+    pub(crate) fn over_observed_cap(&self, exempt: bool, quoted: &Quoted<'_>) -> Option<Refusal> {
+        quoted.over_cap(&self.binding(exempt).caps_observed)
     }
 }
 

@@ -5,13 +5,16 @@
 //! tokens are held ($0.0055), and the excess says what the worst case would add: 300 tokens, $0.003. Caps on a single call are
 //! judged by the worst case, $0.0085, whatever is held.
 
+use smallvec::SmallVec;
+
 use super::ask::Ask;
 use super::hidden::Hidden;
 use super::plan::Plan;
 use super::readings::Beside;
+use crate::decision::{Quote, amounts, over_cap};
 use crate::pricing::{ModelPrice, Reasoning};
-use crate::tokens::OutputSizing;
-use crate::values::{Excess, Fees, Input, Terms, Unit};
+use crate::tokens::{Estimate, OutputSizing};
+use crate::values::{Binding, Caps, Excess, Fees, Input, Refusal, Terms, Unit};
 use crate::{Amount, Call, Error, Usd};
 
 /// What a call is held for.
@@ -31,6 +34,60 @@ impl Priced {
     pub(crate) fn amount(self) -> Amount {
         let input = self.tokens_input.saturating_add(self.beside_input);
         Amount::request(self.usd, input, self.tokens_output.saturating_add(self.beside_output))
+    }
+}
+
+/// One attempt's quote, worked out once: what is held, and what the call may cost above that.
+///
+/// Every step after it reads these figures: a cap on a single call compares the worst case, a binding takes its
+/// amounts, a refusal tells them. None of them prices anything again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quoted<'a> {
+    /// What is asked for, with its limit worked out.
+    pub(crate) ask: Ask<'a>,
+    pub(crate) held: Priced,
+    pub(crate) excess: Excess,
+}
+
+impl<'a> Quoted<'a> {
+    /// Of a call that is refused whatever it costs.
+    pub(crate) fn nothing(ask: Ask<'a>) -> Self {
+        Self { ask, held: Priced::default(), excess: Excess::default() }
+    }
+
+    /// The same of an ask with another input: the figures stay.
+    pub(crate) fn with_input<'b>(&self, input: &'b Input) -> Quoted<'b> {
+        let Self { ask, held, excess } = self;
+        Quoted { ask: ask.with_input(input), held: *held, excess: *excess }
+    }
+
+    /// The cap that the call would exceed, however little of it is held: a cap promises what one call may cost, not
+    /// what is held for it.
+    #[inline]
+    pub(crate) fn over_cap(&self, caps: &Caps) -> Option<Refusal> {
+        let usd_at_most = self.held.usd.checked_add(self.excess.usd).unwrap_or(Usd::MAX);
+        over_cap(caps, self.held.tokens_input, usd_at_most, self.ask.output)
+    }
+
+    /// What each line of a binding is asked for.
+    #[inline]
+    pub(crate) fn amounts(&self, binding: &Binding) -> Result<SmallVec<[i64; 8]>, Error> {
+        amounts(binding, &self.held.amount())
+    }
+
+    /// The same for people, as a decision shows it.
+    pub(crate) fn shown(&self, plan: &Plan) -> Quote {
+        let Self { ask, held, excess } = self;
+        Quote {
+            amount: Amount::request(held.usd, held.tokens_input, held.tokens_output),
+            price: plan.price.clone(),
+            unpriced: plan.unpriced,
+            input_unsaid: plan.is_unsaid(ask),
+            conditions: *plan.conditions(),
+            choices: ask.choices,
+            excess: *excess,
+            fees: plan.fees_with_readings(held.tokens_input),
+        }
     }
 }
 
@@ -100,26 +157,33 @@ impl Plan {
         }
     }
 
-    /// What the call may cost above what is held for it.
+    /// Quotes an attempt: its limit, the output that is held for, what both cost, and the worst case.
     #[inline]
-    pub(crate) fn excess(&self, ask: &Ask<'_>, held: Priced) -> Excess {
-        let (most, choices) = (ask.limit.tokens, ask.choices);
-        if most.saturating_mul(u64::from(choices)) == held.tokens_output {
+    pub(crate) fn quote<'a>(&self, ask: &Ask<'a>, input: &Estimate) -> Result<Quoted<'a>, Error> {
+        let ask = self.limited(ask, input)?;
+        self.quote_of(ask, input.tokens, self.output_held(&ask))
+    }
+
+    /// The same of an ask whose limit is worked out, held for that output of each choice.
+    #[inline]
+    pub(crate) fn quote_of<'a>(&self, ask: Ask<'a>, input: u64, output: u64) -> Result<Quoted<'a>, Error> {
+        let held = self.price(input, output, ask.choices)?;
+        Ok(Quoted { ask, held, excess: self.excess(held, ask.limit.tokens, ask.choices) })
+    }
+
+    /// What a call costs above what is held for it, should it generate so many tokens of each choice.
+    #[inline]
+    pub(crate) fn excess(&self, held: Priced, output: u64, choices: u32) -> Excess {
+        let most = output.saturating_mul(u64::from(choices));
+        if most == held.tokens_output {
             return Excess::default();
         }
         // What cannot be priced is as much as there is.
-        let usd = self.price(held.tokens_input, most, choices).map_or(Usd::MAX, |worst| worst.usd);
+        let usd = self.price(held.tokens_input, output, choices).map_or(Usd::MAX, |worst| worst.usd);
         Excess {
-            output_tokens: most.saturating_mul(u64::from(choices)).saturating_sub(held.tokens_output),
+            output_tokens: most.saturating_sub(held.tokens_output),
             usd: Usd::from_nanos(usd.nanos().saturating_sub(held.usd.nanos()).max(0)),
         }
-    }
-
-    /// What the call may cost in all, however little is held. Caps on a single call are judged by this figure, because
-    /// a cap promises what one call may cost, not what is held for it.
-    #[inline]
-    pub(crate) fn usd_at_most(&self, ask: &Ask<'_>, held: Priced) -> Usd {
-        held.usd.checked_add(self.excess(ask, held).usd).unwrap_or(Usd::MAX)
     }
 
     /// Prices so many input tokens and so many output tokens of each choice, and what else may be billed.

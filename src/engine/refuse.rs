@@ -5,30 +5,29 @@
 use super::ask::Ask;
 use super::core::Core;
 use super::plan::Plan;
-use super::quote::Priced;
-use crate::decision::{Judged, Quote, explain};
+use super::quote::Quoted;
+use crate::decision::{Judged, explain};
 use crate::ledger::Effects;
 use crate::values::no_limit::ApiLimit;
 use crate::values::verdict::Observed;
 use crate::values::{Binding, FrozenScope, ReservationId};
-use crate::{Amount, Decision, Event};
+use crate::{Decision, Event};
 
 /// The decision behind a ledger's refusal; observers hear what else came to light.
 pub(crate) fn refusal(
     plan: &Plan,
-    ask: &Ask<'_>,
+    quoted: &Quoted<'_>,
     judged: Judged,
-    priced: Priced,
     effects: Option<Box<Effects>>,
     observed: Option<Box<Observed>>,
 ) -> Box<Decision> {
     let frozen = frozen_scopes(effects.as_deref());
     plan.core.tell_news(&judged.binding, effects);
-    let mut decision = explain(judged, &quote(plan, ask, priced), frozen, None, false).observing(observed);
+    let mut decision = explain(judged, &quoted.shown(plan), frozen, None, false).observing(observed);
     decision.set_aside_by(|account| plan.core.board.set_aside(account));
     decision.missing.clone_from(&plan.missing);
     decision.priced_as.clone_from(&plan.priced_as);
-    decision.output_tokens_unsaid = output_unsaid(plan, ask);
+    decision.output_tokens_unsaid = output_unsaid(plan, &quoted.ask);
     Box::new(decision)
 }
 
@@ -42,20 +41,6 @@ pub(crate) fn output_unsaid(plan: &Plan, ask: &Ask<'_>) -> Option<u64> {
 /// The frozen scopes that a ledger's reply names.
 pub(crate) fn frozen_scopes(effects: Option<&Effects>) -> Vec<FrozenScope> {
     effects.map_or_else(Vec::new, |effects| effects.frozen.clone())
-}
-
-/// What the attempt was quoted at, as a decision shows it.
-pub(crate) fn quote(plan: &Plan, ask: &Ask<'_>, priced: Priced) -> Quote {
-    Quote {
-        amount: Amount::request(priced.usd, priced.tokens_input, priced.tokens_output),
-        price: plan.price.clone(),
-        unpriced: plan.unpriced,
-        input_unsaid: plan.is_unsaid(ask),
-        conditions: *plan.conditions(),
-        choices: ask.choices,
-        excess: plan.excess(ask, priced),
-        fees: plan.fees_with_readings(priced.tokens_input),
-    }
 }
 
 impl Core {

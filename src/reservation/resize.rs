@@ -168,16 +168,10 @@ impl Open {
     /// What the hold would be with so many output tokens, all choices together.
     fn draft(&self, output_tokens: u64, now: Timestamp) -> Result<Draft, Error> {
         let priced = self.plan.price(self.priced.tokens_input, output_tokens, 1)?;
-        let most = self.output_tokens().max(output_tokens);
-        let worst = self.plan.price(self.priced.tokens_input, most, 1).map_or(Usd::MAX, |worst| worst.usd);
-        let excess = Excess {
-            output_tokens: most.saturating_sub(output_tokens),
-            usd: Usd::from_nanos(worst.nanos().saturating_sub(priced.usd.nanos()).max(0)),
-        };
         Ok(Draft {
             priced,
             amounts: amounts(self.binding(), &priced.amount())?,
-            excess,
+            excess: self.plan.excess(priced, self.output_tokens().max(output_tokens), 1),
             claim: self.claim_of_now(now)?,
             expires_at: now + self.reach.life,
         })
