@@ -96,8 +96,15 @@ pub fn ledger_refusal(levels: usize, threads: usize) -> Vec<Work> {
                 let id = ReservationId::generate(now);
                 let expires_at = now + Duration::from_secs(300);
                 let on_expiry = OnExpiry::Hold;
-                let reserve =
-                    Reserve { now: Some(now), id, claim: &claim, amounts: &amounts, expires_at, on_expiry, note: &note };
+                let reserve = Reserve {
+                    now: Some(now),
+                    id,
+                    claim: &claim,
+                    amounts: &amounts,
+                    expires_at,
+                    on_expiry,
+                    note: &note,
+                };
                 assert!(ledger.reserve(reserve).wait().unwrap().outcome == Outcome::Refused);
             }
         })

@@ -93,7 +93,10 @@ async fn pair(ledger: &SqliteLedger, claim: &Claim) {
     let (id, expires_at) = (ReservationId::generate(now), now + Duration::from_secs(300));
     let reserve = Reserve { now: None, id, claim, amounts, expires_at, on_expiry: OnExpiry::Hold, note };
     assert!(ledger.reserve(reserve).await.unwrap().outcome == Outcome::Applied);
-    ledger.reconcile(Reconcile { now: None, id, claim, amounts, certainty: Certainty::Reported, note }).await.unwrap();
+    ledger
+        .reconcile(Reconcile { now: None, id, claim, amounts, certainty: Certainty::Reported, note })
+        .await
+        .unwrap();
 }
 
 /// The same tables, written by SQL alone.
