@@ -42,7 +42,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
 use parking_lot::Mutex;
 use serde_json::Value;
 use smallvec::SmallVec;
@@ -64,7 +63,7 @@ pub use self::tools::{ToolAdmission, ToolRefusal, ToolReservation};
 use crate::engine::Pending;
 use crate::ledger::{Answer, Attribution, Certainty, MarkAction, Note};
 use crate::policy::is_run_line;
-use crate::values::{ReservationId, Timestamp, Unit};
+use crate::values::{ReservationId, ShortText, Timestamp, Unit};
 use crate::{Admission, Call, Enforcer, Error, Scope};
 
 /// A leash for one run of an agent: dollars, tokens, rounds, tools, and time.
@@ -109,7 +108,7 @@ pub struct RunGuard {
     /// When the first of the guards opened it that have been open here since.
     since: Timestamp,
     /// What the caller wants to see in the report.
-    attached: Mutex<BTreeMap<CompactString, Value>>,
+    attached: Mutex<BTreeMap<ShortText, Value>>,
     was_restored: bool,
     /// The run above, where this one was opened by its id alone: it is open as long as this.
     above: Option<Box<Self>>,
@@ -125,7 +124,7 @@ impl fmt::Debug for RunGuard {
 
 impl RunGuard {
     /// Begins a guard for the run of that id.
-    pub fn builder(id: impl Into<CompactString>) -> Builder {
+    pub fn builder(id: impl Into<ShortText>) -> Builder {
         Builder::new(id.into(), ())
     }
 
@@ -226,7 +225,7 @@ impl RunGuard {
     /// Attaches something for the report: a task's name, a link, the last message.
     ///
     /// It is kept by this guard and in a [saved state](Self::save), not in the books.
-    pub fn attach(&self, name: impl Into<CompactString>, value: impl Into<Value>) {
+    pub fn attach(&self, name: impl Into<ShortText>, value: impl Into<Value>) {
         self.attached.lock().insert(name.into(), value.into());
     }
 

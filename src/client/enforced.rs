@@ -5,15 +5,13 @@ mod trimmed;
 use std::fmt;
 use std::future::Future;
 
-use compact_str::CompactString;
-
 use super::{CallError, Completed, Failure, LlmClient, StreamingClient, fail, finish};
 use crate::enforcer::Fitting;
 use crate::engine::{Ladder, Walk};
 use crate::stream::StreamOptions;
 use crate::tokens::Trim;
-use crate::values::OnNoLimit;
 use crate::values::no_limit::ApiLimit;
+use crate::values::{OnNoLimit, ShortText};
 use crate::{
     Admission, Call, Decision, Enforcer, Error, ErrorKind, MeteredStream, Reservation, RunGuard, Usd,
 };
@@ -85,7 +83,7 @@ enum Gate<'a> {
 #[derive(Clone, Debug)]
 pub struct Rung {
     /// The model.
-    pub model: CompactString,
+    pub model: ShortText,
     /// What would be held for the request; `None` where the model has no price.
     pub quote: Option<Usd>,
     /// Advice: nothing is held.
@@ -111,7 +109,7 @@ pub enum AfterFailure {
     /// The same request is sent again.
     Again,
     /// The request is sent to that model.
-    With(CompactString),
+    With(ShortText),
 }
 
 impl<C: LlmClient> BudgetEnforcedClient<C> {
@@ -166,7 +164,7 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
 
     /// The same with a ladder of this client's own, strongest first, tried below the model that is asked for.
     #[must_use]
-    pub fn fallbacks<M: Into<CompactString>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
+    pub fn fallbacks<M: Into<ShortText>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
         self.ladder = Ladder::Fallbacks(models.into_iter().map(Into::into).collect());
         self
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use futures_core::Stream;
 use serde_json::{Map, Value};
 
@@ -63,7 +63,7 @@ use crate::{Call, Error};
 /// ```
 #[derive(Clone)]
 pub struct JsonClient<F, G = (), D = (), R = ()> {
-    provider: Option<CompactString>,
+    provider: Option<ShortText>,
     send: F,
     open: G,
     failing: D,
@@ -72,7 +72,7 @@ pub struct JsonClient<F, G = (), D = (), R = ()> {
 
 impl<F> JsonClient<F> {
     /// A client of that provider that sends by `send`.
-    pub fn new(provider: impl Into<CompactString>, send: F) -> Self {
+    pub fn new(provider: impl Into<ShortText>, send: F) -> Self {
         Self { provider: Some(provider.into()), send, open: (), failing: (), errors: () }
     }
 }

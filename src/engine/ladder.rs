@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use super::core::Core;
 use crate::pricing::Asked;
@@ -21,9 +21,9 @@ pub(crate) enum Ladder {
     /// The policy's, below the rung by which it means the call's model.
     Policy,
     /// These, below the rung that means the call's model; none where no rung does.
-    Below(Arc<[CompactString]>),
+    Below(Arc<[ShortText]>),
     /// All of these, whatever model the call names.
-    Fallbacks(Arc<[CompactString]>),
+    Fallbacks(Arc<[ShortText]>),
 }
 
 /// One call on its way down a ladder.
@@ -36,7 +36,7 @@ pub(crate) struct Walk<'a> {
 
 impl Ladder {
     /// The model to ask after the call's own, as the one after `tried`.
-    pub(crate) fn next(&self, core: &Core, call: &Call, tried: usize) -> Option<CompactString> {
+    pub(crate) fn next(&self, core: &Core, call: &Call, tried: usize) -> Option<ShortText> {
         match self {
             Self::Stays => None,
             Self::Policy => {
@@ -64,7 +64,7 @@ impl<'a> Walk<'a> {
         call: &Call,
         refused: Box<Decision>,
         sends: impl FnOnce(&str) -> bool,
-    ) -> Result<CompactString, Box<Decision>> {
+    ) -> Result<ShortText, Box<Decision>> {
         self.tried = self.tried.saturating_add(1);
         let first = self.first.take().unwrap_or(refused);
         match self.ladder.next(self.core, call, self.tried).filter(|model| sends(model)) {

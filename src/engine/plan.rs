@@ -14,15 +14,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use compact_str::{CompactString, ToCompactString};
-
 use super::core::Core;
 use super::readings::{Reader, Readers};
 use crate::ledger::{About, Note};
 use crate::policy::{Budget, OnUnknownModel};
 use crate::pricing::{ModelPrice, unknowable};
 use crate::values::verdict::MissingPrice;
-use crate::values::{Binding, Conditions, Fees, OnNoLimit, Timestamp};
+use crate::values::{Binding, Conditions, Fees, OnNoLimit, ShortText, Timestamp};
 use crate::{Call, Error, PricingTable};
 
 /// Everything about a charge set that does not depend on the call's size.
@@ -37,7 +35,7 @@ pub(crate) struct Plan {
     pub(crate) exempt: Option<Arc<Binding>>,
     pub(crate) price: Option<Arc<ModelPrice>>,
     /// The model whose price that is, where the call's own has none and the policy names one.
-    pub(crate) priced_as: Option<CompactString>,
+    pub(crate) priced_as: Option<ShortText>,
     /// The table that the price is from, and when it was asked.
     pub(crate) prices: PricingTable,
     /// What the call may be billed for beside its tokens.
@@ -187,29 +185,29 @@ fn price_holds_until(
 }
 
 /// Which publication a price is from, and by what its figures were multiplied.
-pub(crate) fn price_version(price: &ModelPrice) -> CompactString {
+pub(crate) fn price_version(price: &ModelPrice) -> ShortText {
     let source = price.source();
     let version = source.version().unwrap_or_default();
-    let date = source.date().map_or(CompactString::default(), |date| date.to_compact_string());
-    let published = compact_str::format_compact!("{} {version} {date}", source.name());
+    let date = source.date().map_or_else(ShortText::default, ShortText::of);
+    let published = ShortText::of(format_args!("{} {version} {date}", source.name()));
     source
         .factors()
         .iter()
-        .fold(published, |version, factor| compact_str::format_compact!("{} {factor}", version.trim_end()))
+        .fold(published, |version, factor| ShortText::of(format_args!("{} {factor}", version.trim_end())))
 }
 
 /// The same of a price that is assumed to be that of the model named.
-pub(crate) fn assumed_version(of: &str, version: &str) -> CompactString {
-    compact_str::format_compact!("assumed as {of}: {version}")
+pub(crate) fn assumed_version(of: &str, version: &str) -> ShortText {
+    ShortText::of(format_args!("assumed as {of}: {version}"))
 }
 
 /// What the journal says of the price of a call.
-fn priced(price: &Option<Arc<ModelPrice>>, priced_as: Option<&str>) -> CompactString {
-    let version = price.as_deref().map_or(CompactString::const_new("none"), price_version);
+fn priced(price: &Option<Arc<ModelPrice>>, priced_as: Option<&str>) -> ShortText {
+    let version = price.as_deref().map_or(ShortText::from_static("none"), price_version);
     priced_as.map_or(version.clone(), |model| assumed_version(model, &version))
 }
 
-fn about(call: &Call, price: CompactString, binding: &Binding, exempt: Option<&Binding>) -> About {
+fn about(call: &Call, price: ShortText, binding: &Binding, exempt: Option<&Binding>) -> About {
     let mut exemptions = exempt.map(|binding| binding.exemptions.clone()).unwrap_or_default();
     exemptions.extend(binding.exemptions.iter().cloned());
     exemptions.dedup();
@@ -223,12 +221,12 @@ fn about(call: &Call, price: CompactString, binding: &Binding, exempt: Option<&B
 }
 
 /// Whose price is missing, and which may have been meant.
-fn missing(prices: &PricingTable, call: &Call, fallback: Option<&CompactString>) -> MissingPrice {
+fn missing(prices: &PricingTable, call: &Call, fallback: Option<&ShortText>) -> MissingPrice {
     MissingPrice { fallback: fallback.cloned(), ..missing_of(prices, call, &call.model) }
 }
 
 /// The same of a model that the request lets its provider call beside the call's own.
-fn missing_beside(prices: &PricingTable, call: &Call, model: &CompactString) -> MissingPrice {
+fn missing_beside(prices: &PricingTable, call: &Call, model: &ShortText) -> MissingPrice {
     MissingPrice { beside: Some(model.clone()), ..missing_of(prices, call, model) }
 }
 

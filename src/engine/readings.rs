@@ -5,12 +5,10 @@
 
 use std::sync::Arc;
 
-use compact_str::CompactString;
-
 use crate::policy::OnUnknownModel;
 use crate::pricing::ModelPrice;
-use crate::values::Timestamp;
 use crate::values::call::fee::Reading;
+use crate::values::{ShortText, Timestamp};
 use crate::{Call, Error, Policy, PricingTable, Usd};
 
 /// A reading that has a price.
@@ -26,7 +24,7 @@ pub(super) struct Reader {
 #[derive(Debug, Default)]
 pub(super) struct Readers {
     pub(super) known: Vec<Reader>,
-    pub(super) unpriced: Option<CompactString>,
+    pub(super) unpriced: Option<ShortText>,
 }
 
 /// What all of them take together.

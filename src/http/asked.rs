@@ -10,7 +10,6 @@
 
 use std::borrow::Cow;
 
-use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use super::dialect::Dialect;
@@ -19,7 +18,7 @@ use super::want::Want;
 use crate::tokens::document::Document;
 use crate::tokens::document::edit::{Edits, Object};
 use crate::tokens::{Language, RequestShape, language, request_document, request_text};
-use crate::values::{Input, Region};
+use crate::values::{Input, Region, ShortText};
 use crate::{Call, Error, ErrorKind};
 
 /// A body that was read.
@@ -37,7 +36,7 @@ impl<'a> Asked<'a> {
     pub(super) fn read(route: &Route, body: &'a [u8], charge: Call) -> Result<(Self, Call), Error> {
         let body = request_text(body)?;
         let document = request_document(body)?;
-        let named = document.root().get("model").and_then(|model| model.text().map(CompactString::from));
+        let named = document.root().get("model").and_then(|model| model.text().map(ShortText::from));
         let language = route.language(named.as_deref().unwrap_or_default(), &charge.model);
         let shape = RequestShape::of_document(language, &document)?;
         let object = Object::of(&document);

@@ -9,8 +9,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use compact_str::CompactString;
-
 use super::exchange::Admitted;
 use super::head::RequestHead;
 use super::refusal::{Denial, HttpRefusal};
@@ -19,11 +17,11 @@ use super::sellers::TAKE_STREAM_OPTIONS;
 use crate::enforcer::Fitting;
 use crate::stream::StreamOptions;
 use crate::tokens::Trim;
-use crate::values::OnNoLimit;
+use crate::values::{OnNoLimit, ShortText};
 use crate::{Call, Enforcer};
 
 type Charging = dyn Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync;
-type Naming = dyn Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync;
+type Naming = dyn Fn(&RequestHead<'_>) -> Option<ShortText> + Send + Sync;
 
 /// Keeps budgets on HTTP requests: rules on each request, and meters what comes back.
 ///
@@ -84,7 +82,7 @@ pub struct HttpBudget {
     pub(super) body_bytes_max: usize,
     pub(super) unknown_paths: OnUnknownPath,
     pub(super) retry_within: Duration,
-    pub(super) usage_hosts: Arc<[CompactString]>,
+    pub(super) usage_hosts: Arc<[ShortText]>,
 }
 
 /// Sets what happens to a request whose path is unknown or whose cost cannot be told: a
@@ -141,7 +139,7 @@ impl HttpBudget {
             body_bytes_max: Self::BODY_BYTES,
             unknown_paths: OnUnknownPath::default(),
             retry_within: Duration::from_secs(60),
-            usage_hosts: TAKE_STREAM_OPTIONS.iter().map(|host| CompactString::from(*host)).collect(),
+            usage_hosts: TAKE_STREAM_OPTIONS.iter().map(|host| ShortText::from(*host)).collect(),
         }
     }
 
@@ -253,7 +251,7 @@ impl HttpBudget {
     /// it. Hosts that document `stream_options` are known; some others refuse a request
     /// that carries it, so try it once before you turn it on.
     #[must_use]
-    pub fn inject_usage_for(mut self, host: impl Into<CompactString>) -> Self {
+    pub fn inject_usage_for(mut self, host: impl Into<ShortText>) -> Self {
         self.usage_hosts = self.usage_hosts.iter().cloned().chain([host.into()]).collect();
         self
     }
@@ -263,7 +261,7 @@ impl HttpBudget {
     #[must_use]
     pub fn provider_of(
         mut self,
-        naming: impl Fn(&RequestHead<'_>) -> Option<CompactString> + Send + Sync + 'static,
+        naming: impl Fn(&RequestHead<'_>) -> Option<ShortText> + Send + Sync + 'static,
     ) -> Self {
         self.naming = Some(Arc::new(naming));
         self

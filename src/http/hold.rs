@@ -13,7 +13,7 @@
 //! than 1,000 been affordable, the refusal would stand, and the prompt be trimmed if that
 //! is allowed.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use memchr::memmem;
 use smallvec::SmallVec;
 
@@ -112,7 +112,7 @@ impl HttpBudget {
             && !call.output_terms.is_sealed
             && takes_options()
             && asked.ask_for_usage(&mut edits);
-        let provider = call.provider.as_ref().map(CompactString::to_string);
+        let provider = call.provider.as_ref().map(ShortText::to_string);
         reservation.remember(call.input);
         let terms = ReadingTerms {
             dialect,

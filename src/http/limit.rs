@@ -12,7 +12,7 @@
 //! for 4,000. The figure in the body becomes `4000`, and every other byte stays. A
 //! request for 500 is held for 500 and sent as it came.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use super::asked::Asked;
 use super::dialect::Dialect;
@@ -104,7 +104,7 @@ impl Asked<'_> {
             zero: language.limits.iter().any(is_zero),
             limit: self.names_a_limit(language),
         };
-        let models = std::iter::once(&call.model).chain(&call.models).map(CompactString::as_str);
+        let models = std::iter::once(&call.model).chain(&call.models).map(ShortText::as_str);
         unsaid::api_limit(language, route.provider.as_deref(), models, said)
     }
 

@@ -17,7 +17,6 @@
 //! | `bedrock-runtime.eu-west-1.amazonaws.com/model/m/converse-stream` | Bedrock | Converse | the path (`m`, streams) |
 //! | `…-aiplatform.googleapis.com/…/publishers/anthropic/models/m:streamRawPredict` | Vertex AI | Anthropic's messages | the path (`m`, streams) |
 
-use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use super::beside;
@@ -27,16 +26,16 @@ use super::sellers::{region, seller};
 use super::unmetered::Unmetered;
 use super::want::Want;
 use crate::tokens::{Language, language, makers};
-use crate::values::Region;
+use crate::values::{Region, ShortText};
 
 /// What a request wants, from whom, and in which language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
-    pub(super) provider: Option<CompactString>,
+    pub(super) provider: Option<ShortText>,
     pub(super) dialect: Dialect,
     pub(super) want: Want,
     /// The model that the path names. The provider serves that one, whatever the body says.
-    pub(super) model: Option<CompactString>,
+    pub(super) model: Option<ShortText>,
     /// Whether the path itself asks for a stream.
     pub(super) streams: bool,
     /// Where the host serves from, if that changes the price.
@@ -46,7 +45,7 @@ pub(super) struct Route {
 impl Route {
     /// Routes a request; `provider` is what the application says, and counts before the
     /// host.
-    pub(super) fn of(head: &RequestHead<'_>, provider: Option<CompactString>) -> Self {
+    pub(super) fn of(head: &RequestHead<'_>, provider: Option<ShortText>) -> Self {
         let provider = provider.or_else(|| seller(head.host()).map(Into::into));
         let decoded = decoded(head.path());
         let segments = segments(&decoded);
@@ -127,9 +126,8 @@ fn without_post(head: &RequestHead<'_>, posted: Want) -> Want {
 
 /// What a POST to that path wants.
 fn by_path(segments: &[&str], provider: Option<&str>) -> Route {
-    let lower: SmallVec<[CompactString; SEGMENTS]> =
-        segments.iter().map(|segment| lowered(segment)).collect();
-    let path: SmallVec<[&str; SEGMENTS]> = lower.iter().map(CompactString::as_str).collect();
+    let lower: SmallVec<[ShortText; SEGMENTS]> = segments.iter().map(|segment| lowered(segment)).collect();
+    let path: SmallVec<[&str; SEGMENTS]> = lower.iter().map(ShortText::as_str).collect();
     billed(segments, &path).unwrap_or_else(|| match beside::beside(&path, provider) {
         Some((dialect, want)) => Route::to(dialect, want),
         None => Route::to(Dialect::OpenAi, Want::Unmetered(Unmetered::Unknown)),
@@ -213,8 +211,8 @@ fn is_twofold(segments: &[&str], provider: Option<&str>, want: Want) -> bool {
 }
 
 /// In small letters; up to 24 bytes of them without an allocation.
-fn lowered(segment: &str) -> CompactString {
-    let mut lowered = CompactString::from(segment);
+fn lowered(segment: &str) -> ShortText {
+    let mut lowered = ShortText::from(segment);
     lowered.make_ascii_lowercase();
     lowered
 }

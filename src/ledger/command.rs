@@ -15,10 +15,9 @@
 
 use std::sync::Arc;
 
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{Attribution, Claim, MarkAction, ReservationId, Tenant, Timestamp};
+use crate::values::{Attribution, Claim, MarkAction, ReservationId, ShortText, Tenant, Timestamp};
 use crate::{Scope, Usage};
 
 /// Hold these amounts on all lines of the claim, or change nothing.
@@ -198,16 +197,16 @@ pub struct Note {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// The model that was priced.
-    pub model: CompactString,
+    pub model: ShortText,
     /// The tags of the call.
-    pub tags: Vec<(CompactString, CompactString)>,
+    pub tags: Vec<(ShortText, ShortText)>,
     /// What the call is for.
-    pub use_case: Option<CompactString>,
+    pub use_case: Option<ShortText>,
     /// Which price was used: source and date; `assumed as gpt-4.1: …` where the model has none of its own.
-    pub price: CompactString,
+    pub price: ShortText,
     /// The exemptions that were live for it: who approved them, and why, is said by the policy.
     #[serde(default)]
-    pub exemptions: Vec<CompactString>,
+    pub exemptions: Vec<ShortText>,
 }
 
 /// How a call ended.

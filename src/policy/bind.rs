@@ -8,13 +8,11 @@ mod lines;
 
 use std::sync::Arc;
 
-use compact_str::CompactString;
-
 use self::lines::{Lines, Resolver};
 use super::{Budget, Exemption, Policy, Selector, is_run_line};
 use crate::pricing::Asked;
 use crate::values::name::nearest;
-use crate::values::{Binding, Caps, Claim, ScopeKind, Tenant, Timestamp, Unbound};
+use crate::values::{Binding, Caps, Claim, ScopeKind, ShortText, Tenant, Timestamp, Unbound};
 use crate::{Call, Error, PricingTable, Scope};
 
 impl Policy {
@@ -192,7 +190,7 @@ impl Policy {
     }
 
     /// The model one rung further down, where this one is on the ladder.
-    pub(crate) fn next_rung(&self, asked: Asked<'_>) -> Option<CompactString> {
+    pub(crate) fn next_rung(&self, asked: Asked<'_>) -> Option<ShortText> {
         self.0.ladder.get(asked.rung(&self.0.ladder)?.saturating_add(1)).cloned()
     }
 

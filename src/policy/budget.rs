@@ -1,12 +1,10 @@
 //! What may be spent, by whom, on what, and in which window?
 
-use compact_str::CompactString;
-
 use super::Tiers;
 use super::filter::Filter;
 use super::guardrail::{Around, Guardrail};
 use crate::pricing::Asked;
-use crate::values::{Caps, ScopeKind, TierAction, Unit, name};
+use crate::values::{Caps, ScopeKind, ShortText, TierAction, Unit, name};
 use crate::{Call, Error, Scope, Usd, Window};
 
 /// A limit on what a scope, or each scope of a kind, may spend in a window.
@@ -51,7 +49,7 @@ use crate::{Call, Error, Scope, Usd, Window};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Budget {
-    pub(crate) id: CompactString,
+    pub(crate) id: ShortText,
     pub(crate) selector: Selector,
     pub(crate) unit: Unit,
     pub(crate) limit: Option<i64>,
@@ -62,8 +60,8 @@ pub struct Budget {
     pub(crate) caps: Caps,
     pub(crate) observe: bool,
     pub(crate) restart: bool,
-    pub(crate) metadata: Vec<(CompactString, CompactString)>,
-    pub(crate) channels: Vec<CompactString>,
+    pub(crate) metadata: Vec<(ShortText, ShortText)>,
+    pub(crate) channels: Vec<ShortText>,
     /// What only a run's own lines know.
     pub(crate) of_run: OfRun,
 }
@@ -76,7 +74,7 @@ pub(crate) struct OfRun {
     /// Somebody limited the run's calls, or named it as one without limits: they do not pass unbound.
     pub(crate) binds_calls: bool,
     /// The figure from which on stronger models are refused, and the next model to try.
-    pub(crate) degrade: Option<(i64, CompactString)>,
+    pub(crate) degrade: Option<(i64, ShortText)>,
 }
 
 /// Whom a budget binds.
@@ -127,7 +125,7 @@ impl Budget {
     ///
     /// `None` is no limit: books are kept, nothing is refused.
     pub fn new(
-        id: impl Into<CompactString>,
+        id: impl Into<ShortText>,
         selector: Selector,
         unit: Unit,
         limit: Option<i64>,
@@ -152,17 +150,17 @@ impl Budget {
     }
 
     /// A dollar limit of one level.
-    pub fn usd(id: impl Into<CompactString>, scope: Scope, limit: Usd, window: Window) -> Self {
+    pub fn usd(id: impl Into<ShortText>, scope: Scope, limit: Usd, window: Window) -> Self {
         Self::new(id, Selector::Scope(scope), Unit::Usd, Some(limit.nanos()), window)
     }
 
     /// A dollar limit of each level of a kind: "each user".
-    pub fn each_usd(id: impl Into<CompactString>, kind: ScopeKind, limit: Usd, window: Window) -> Self {
+    pub fn each_usd(id: impl Into<ShortText>, kind: ScopeKind, limit: Usd, window: Window) -> Self {
         Self::new(id, Selector::Each(kind), Unit::Usd, Some(limit.nanos()), window)
     }
 
     /// A limit of one level on a count: tokens, requests.
-    pub fn count(id: impl Into<CompactString>, scope: Scope, unit: Unit, limit: u64, window: Window) -> Self {
+    pub fn count(id: impl Into<ShortText>, scope: Scope, unit: Unit, limit: u64, window: Window) -> Self {
         // A limit beyond 63 bits cannot be reached either.
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         Self::new(id, Selector::Scope(scope), unit, Some(limit), window)
@@ -170,7 +168,7 @@ impl Budget {
 
     /// A limit of each level of a kind on a count.
     pub fn each_count(
-        id: impl Into<CompactString>,
+        id: impl Into<ShortText>,
         kind: ScopeKind,
         unit: Unit,
         limit: u64,
@@ -225,7 +223,7 @@ impl Budget {
     /// `gpt-4o-mini` is another model, and so is a name that a seller alone gives (Bedrock's `anthropic.claude-…`):
     /// write it beside the other. There are no patterns: one budget without models selects all.
     #[must_use]
-    pub fn model(mut self, model: impl Into<CompactString>) -> Self {
+    pub fn model(mut self, model: impl Into<ShortText>) -> Self {
         self.filter.models.push(model.into());
         self
     }
@@ -234,14 +232,14 @@ impl Budget {
     ///
     /// For an enforcer, a call that names no provider goes to the one whose price it has.
     #[must_use]
-    pub fn provider(mut self, provider: impl Into<CompactString>) -> Self {
+    pub fn provider(mut self, provider: impl Into<ShortText>) -> Self {
         self.filter.providers.push(provider.into());
         self
     }
 
     /// Selects only calls that bear that tag; given again, all of them.
     #[must_use]
-    pub fn tag(mut self, key: impl Into<CompactString>, value: impl Into<CompactString>) -> Self {
+    pub fn tag(mut self, key: impl Into<ShortText>, value: impl Into<ShortText>) -> Self {
         self.filter.tags.push((key.into(), value.into()));
         self
     }
@@ -269,14 +267,14 @@ impl Budget {
 
     /// Remembers something for people: a cost centre, a lead.
     #[must_use]
-    pub fn metadata(mut self, key: impl Into<CompactString>, value: impl Into<CompactString>) -> Self {
+    pub fn metadata(mut self, key: impl Into<ShortText>, value: impl Into<ShortText>) -> Self {
         self.metadata.push((key.into(), value.into()));
         self
     }
 
     /// Names a channel that its events should go to: `slack`, `email`.
     #[must_use]
-    pub fn channel(mut self, channel: impl Into<CompactString>) -> Self {
+    pub fn channel(mut self, channel: impl Into<ShortText>) -> Self {
         self.channels.push(channel.into());
         self
     }
@@ -313,13 +311,13 @@ impl Budget {
 
     /// What it remembers for people.
     #[must_use]
-    pub fn metadata_entries(&self) -> &[(CompactString, CompactString)] {
+    pub fn metadata_entries(&self) -> &[(ShortText, ShortText)] {
         &self.metadata
     }
 
     /// The channels that its events should go to.
     #[must_use]
-    pub fn channels(&self) -> &[CompactString] {
+    pub fn channels(&self) -> &[ShortText] {
         &self.channels
     }
 

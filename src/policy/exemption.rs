@@ -1,9 +1,8 @@
 //! Who may spend more for a while, on whose word?
 
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{Timestamp, Unit, name};
+use crate::values::{ShortText, Timestamp, Unit, name};
 use crate::{Error, Event, Scope};
 
 /// A temporary raise of a scope's limits, with who asked, who approved, and why.
@@ -36,32 +35,32 @@ use crate::{Error, Event, Scope};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exemption {
-    pub(crate) id: CompactString,
+    pub(crate) id: ShortText,
     pub(crate) scope: Scope,
     pub(crate) unit: Unit,
     /// In the unit; dollars in nano-dollars.
     pub(crate) raise: i64,
     #[serde(default)]
-    pub(crate) budgets: Vec<CompactString>,
+    pub(crate) budgets: Vec<ShortText>,
     #[serde(default)]
-    pub(crate) use_case: Option<CompactString>,
+    pub(crate) use_case: Option<ShortText>,
     #[serde(default)]
     pub(crate) from: Option<Timestamp>,
     #[serde(default)]
     pub(crate) until: Option<Timestamp>,
     #[serde(default)]
-    pub(crate) requester: CompactString,
+    pub(crate) requester: ShortText,
     #[serde(default)]
-    pub(crate) approver: CompactString,
+    pub(crate) approver: ShortText,
     #[serde(default)]
-    pub(crate) reason: CompactString,
+    pub(crate) reason: ShortText,
     #[serde(default)]
     pub(crate) emergency: bool,
 }
 
 impl Exemption {
     /// Raises all limits of that scope in that unit; dollars are given in nano-dollars.
-    pub fn new(id: impl Into<CompactString>, scope: Scope, unit: Unit, raise: i64) -> Self {
+    pub fn new(id: impl Into<ShortText>, scope: Scope, unit: Unit, raise: i64) -> Self {
         Self {
             id: id.into(),
             scope,
@@ -71,9 +70,9 @@ impl Exemption {
             use_case: None,
             from: None,
             until: None,
-            requester: CompactString::default(),
-            approver: CompactString::default(),
-            reason: CompactString::default(),
+            requester: ShortText::default(),
+            approver: ShortText::default(),
+            reason: ShortText::default(),
             emergency: false,
         }
     }
@@ -97,20 +96,20 @@ impl Exemption {
     /// assert!(Policy::default().with_exemption(override_now.approved_by("grace")).is_ok());
     /// # Ok::<(), token_budget::Error>(())
     /// ```
-    pub fn emergency(id: impl Into<CompactString>, scope: Scope, unit: Unit, raise: i64) -> Self {
+    pub fn emergency(id: impl Into<ShortText>, scope: Scope, unit: Unit, raise: i64) -> Self {
         Self { emergency: true, ..Self::new(id, scope, unit, raise) }
     }
 
     /// Raises only that budget; given again, those.
     #[must_use]
-    pub fn budget(mut self, id: impl Into<CompactString>) -> Self {
+    pub fn budget(mut self, id: impl Into<ShortText>) -> Self {
         self.budgets.push(id.into());
         self
     }
 
     /// Serves only that use case, as a budget of its own.
     #[must_use]
-    pub fn for_use_case(mut self, use_case: impl Into<CompactString>) -> Self {
+    pub fn for_use_case(mut self, use_case: impl Into<ShortText>) -> Self {
         self.use_case = Some(use_case.into());
         self
     }
@@ -124,21 +123,21 @@ impl Exemption {
 
     /// Names who asked for it.
     #[must_use]
-    pub fn requested_by(mut self, who: impl Into<CompactString>) -> Self {
+    pub fn requested_by(mut self, who: impl Into<ShortText>) -> Self {
         self.requester = who.into();
         self
     }
 
     /// Names who approved it.
     #[must_use]
-    pub fn approved_by(mut self, who: impl Into<CompactString>) -> Self {
+    pub fn approved_by(mut self, who: impl Into<ShortText>) -> Self {
         self.approver = who.into();
         self
     }
 
     /// Says why.
     #[must_use]
-    pub fn because(mut self, reason: impl Into<CompactString>) -> Self {
+    pub fn because(mut self, reason: impl Into<ShortText>) -> Self {
         self.reason = reason.into();
         self
     }

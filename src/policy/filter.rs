@@ -1,6 +1,6 @@
 //! Which calls of a scope does a budget select?
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use crate::pricing::Asked;
 use crate::values::name;
@@ -9,9 +9,9 @@ use crate::{Call, Error};
 /// Which calls a budget selects beside its scope. Empty selects all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
-    pub(crate) models: Vec<CompactString>,
-    pub(crate) providers: Vec<CompactString>,
-    pub(crate) tags: Vec<(CompactString, CompactString)>,
+    pub(crate) models: Vec<ShortText>,
+    pub(crate) providers: Vec<ShortText>,
+    pub(crate) tags: Vec<(ShortText, ShortText)>,
 }
 
 impl Filter {

@@ -20,8 +20,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
-
 pub use budget::{Budget, Selector};
 pub(crate) use budget::{OfRun, is_run_line};
 pub use exemption::Exemption;
@@ -30,7 +28,7 @@ pub use tiers::{Tier, Tiers};
 pub use crate::values::binding::{Caps, Unbound};
 pub use crate::values::no_limit::OnNoLimit;
 
-use crate::values::ScopeKind;
+use crate::values::{ScopeKind, ShortText};
 use crate::{Error, Scope};
 use shelf::Shelves;
 
@@ -79,7 +77,7 @@ struct Inner {
     /// The kinds of scope that have a budget, from the organisation down.
     kinds: Vec<ScopeKind>,
     exemptions: Vec<Exemption>,
-    ladder: Vec<CompactString>,
+    ladder: Vec<ShortText>,
     unknown_model: OnUnknownModel,
     unbound: Option<Unbound>,
     /// `None` where nobody said.
@@ -115,7 +113,7 @@ pub enum OnUnknownModel {
     #[default]
     Refuse,
     /// It is priced as that model.
-    PricedAs(CompactString),
+    PricedAs(ShortText),
     /// Only budgets in tokens and requests bind it; a dollar budget without a price refuses nothing.
     CountOnly,
 }
@@ -205,8 +203,8 @@ impl Policy {
 
     /// The same policy with this ladder of models, strongest first, for tiers that degrade.
     #[must_use]
-    pub fn with_ladder<M: Into<CompactString>>(self, models: impl IntoIterator<Item = M>) -> Self {
-        let mut ladder: Vec<CompactString> = Vec::new();
+    pub fn with_ladder<M: Into<ShortText>>(self, models: impl IntoIterator<Item = M>) -> Self {
+        let mut ladder: Vec<ShortText> = Vec::new();
         for model in models {
             let model = model.into();
             // A model named again would lead back up.

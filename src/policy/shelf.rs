@@ -6,18 +6,17 @@
 
 use std::sync::Arc;
 
-use compact_str::{CompactString, ToCompactString};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
 use crate::Window;
-use crate::values::{BudgetKey, Period, Tenant, Timestamp, Unit};
+use crate::values::{BudgetKey, Period, ShortText, Tenant, Timestamp, Unit};
 
 /// What a policy has made so far. It is a cache: to lose it costs time and changes nothing.
 #[derive(Clone, Default)]
 pub(super) struct Shelves {
     /// A million accounts share the name of their tenant.
-    tenants: DashMap<CompactString, Tenant>,
+    tenants: DashMap<ShortText, Tenant>,
     shelves: DashMap<ShelfKey, Arc<Shelf>, foldhash::fast::RandomState>,
 }
 
@@ -25,7 +24,7 @@ pub(super) struct Shelves {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct ShelfKey {
     pub(super) tenant: Tenant,
-    pub(super) budget: CompactString,
+    pub(super) budget: ShortText,
     pub(super) is_guardrail: bool,
     pub(super) unit: Unit,
 }
@@ -60,7 +59,7 @@ impl Shelves {
             return Arc::clone(&shelf);
         }
         let (tenant, budget, unit) = (key.tenant.clone(), key.budget.clone(), key.unit.clone());
-        let name = BudgetKey { tenant, budget, unit, window: window.to_compact_string() };
+        let name = BudgetKey { tenant, budget, unit, window: ShortText::of(window) };
         let shelf = Shelf { key: Arc::new(name), last: Mutex::new(None) };
         Arc::clone(&self.shelves.entry(key).or_insert_with(|| Arc::new(shelf)))
     }

@@ -5,7 +5,7 @@
 //! so whichever comes first does it for both, and a process that needs neither does
 //! it never.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use super::spelling::{Dialect, Spelling};
 
@@ -15,13 +15,13 @@ pub(super) struct Apart(pub(super) Vec<Part>);
 /// One name of a row.
 pub(super) struct Part {
     pub(super) row: usize,
-    pub(super) provider: CompactString,
+    pub(super) provider: ShortText,
     /// What all spellings of the model have in common.
-    pub(super) key: CompactString,
+    pub(super) key: ShortText,
     pub(super) date: Option<u32>,
     pub(super) version: [Option<u32>; 2],
     /// In lower case.
-    pub(super) place: CompactString,
+    pub(super) place: ShortText,
     /// Bytes of the whole name.
     pub(super) length: usize,
 }

@@ -5,7 +5,7 @@
 //! That engine has no look-around. The one form that publications use, a beginning that must not follow, is taken apart
 //! into two patterns; any other look-around makes the clause one that is not understood.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use regex_lite::{Regex, RegexBuilder};
 
 /// The longest pattern that is compiled; the longest published one has 70 bytes.
@@ -16,10 +16,10 @@ const PROGRAM_BYTES_MAX: usize = 1 << 16;
 /// A condition on a model's name, which is in lower case.
 #[derive(Clone, Debug)]
 pub(super) enum Clause {
-    Equals(CompactString),
-    StartsWith(CompactString),
-    EndsWith(CompactString),
-    Contains(CompactString),
+    Equals(ShortText),
+    StartsWith(ShortText),
+    EndsWith(ShortText),
+    Contains(ShortText),
     Matches(Regex),
     Not(Box<Self>),
     Any(Vec<Self>),

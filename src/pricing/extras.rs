@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::keyed::{Key, Keyed};
-use crate::values::{Meter, Region, SearchContext};
+use crate::values::{Meter, Region, SearchContext, ShortText};
 
 /// Multipliers of all rates of tokens, by where a request is processed.
 pub(super) type RegionFactors = Keyed<Region, Decimal>;
@@ -48,7 +47,7 @@ impl Key for SearchContext {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Minimum {
-    pub(super) meter: CompactString,
+    pub(super) meter: ShortText,
     pub(super) count: u64,
 }
 
@@ -82,26 +81,26 @@ pub(super) struct Minimum {
 #[non_exhaustive]
 pub struct Allowance {
     /// What is free, by the name of its meter: `web_search`.
-    pub meter: CompactString,
+    pub meter: ShortText,
     /// How much of it.
     pub count: u64,
     /// In which period, as the publication says it: `day`, `month`.
-    pub period: CompactString,
+    pub period: ShortText,
     /// The models that share it, where several do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shared_group: Option<CompactString>,
+    pub shared_group: Option<ShortText>,
 }
 
 impl Allowance {
     /// So many of that meter in that period.
     #[must_use]
-    pub fn new(meter: Meter, count: u64, period: impl Into<CompactString>) -> Self {
+    pub fn new(meter: Meter, count: u64, period: impl Into<ShortText>) -> Self {
         Self { meter: meter.name().into(), count, period: period.into(), shared_group: None }
     }
 
     /// The same, shared by the models of that group.
     #[must_use]
-    pub fn shared_by(mut self, group: impl Into<CompactString>) -> Self {
+    pub fn shared_by(mut self, group: impl Into<ShortText>) -> Self {
         self.shared_group = Some(group.into());
         self
     }

@@ -1,6 +1,5 @@
 //! What does a table cost under a negotiated discount, or with a seller's premium?
 
-use compact_str::{CompactString, format_compact};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +11,7 @@ use super::row::PriceRow;
 use super::tiers::TierRates;
 use super::units::{as_rate, multiplied, units};
 use crate::Error;
-use crate::values::{Meter, Timestamp};
+use crate::values::{Meter, ShortText, Timestamp};
 
 /// The largest factor: beyond it a percentage was taken for one.
 const FACTOR_MAX: i64 = 1_000;
@@ -66,11 +65,11 @@ pub struct PriceFactor {
     #[serde(with = "decimal")]
     factor: Decimal,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<CompactString>,
+    name: Option<ShortText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    provider: Option<CompactString>,
+    provider: Option<ShortText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    models: Option<CompactString>,
+    models: Option<ShortText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,21 +95,21 @@ impl PriceFactor {
 
     /// With what it is called in the price version of a charge: the number of a contract.
     #[must_use]
-    pub fn named(mut self, name: impl Into<CompactString>) -> Self {
+    pub fn named(mut self, name: impl Into<ShortText>) -> Self {
         self.name = Some(name.into());
         self
     }
 
     /// Only for what that provider sells.
     #[must_use]
-    pub fn of_provider(mut self, provider: impl Into<CompactString>) -> Self {
+    pub fn of_provider(mut self, provider: impl Into<ShortText>) -> Self {
         self.provider = Some(provider.into());
         self
     }
 
     /// Only for models whose rows' names begin so: `gpt-5` is also `gpt-5-mini` and `gpt-5.6`.
     #[must_use]
-    pub fn of_models(mut self, prefix: impl Into<CompactString>) -> Self {
+    pub fn of_models(mut self, prefix: impl Into<ShortText>) -> Self {
         self.models = Some(prefix.into());
         self
     }
@@ -182,8 +181,8 @@ impl PriceFactor {
     pub(super) fn applied(&self, versions: &[Version]) -> Result<Vec<Version>, Error> {
         let factor = self.factor.normalize();
         let shown = match &self.name {
-            Some(name) => format_compact!("× {factor} ({name})"),
-            None => format_compact!("× {factor}"),
+            Some(name) => ShortText::of(format_args!("× {factor} ({name})")),
+            None => ShortText::of(format_args!("× {factor}")),
         };
         repriced(
             versions,

@@ -21,7 +21,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use hashbrown::{HashMap, HashSet};
 
 use super::apart::Apart;
@@ -33,13 +33,13 @@ use super::memo::Memo;
 use super::names::{ANY_OTHER, ANY_PROVIDER, ByName, NAME_BYTES_MAX, Name, NameRef};
 use super::near::{Near, TOLD};
 
-pub(super) type Clauses = HashMap<CompactString, Arc<[(Clause, usize)]>, foldhash::fast::RandomState>;
+pub(super) type Clauses = HashMap<ShortText, Arc<[(Clause, usize)]>, foldhash::fast::RandomState>;
 
 /// Models, and every way to name them.
 #[derive(Default)]
 pub(super) struct Index {
     pub(super) models: Vec<Model>,
-    pub(super) aliases: Vec<(CompactString, usize)>,
+    pub(super) aliases: Vec<(ShortText, usize)>,
     /// From a provider, or any, and a name to an index of `models`.
     pub(super) names: ByName,
     /// By provider, the clauses by which its publication names models, in its order.
@@ -54,9 +54,9 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn of(models: Vec<Model>, aliases: Vec<(CompactString, usize)>, clauses: Clauses) -> Self {
+    pub(super) fn of(models: Vec<Model>, aliases: Vec<(ShortText, usize)>, clauses: Clauses) -> Self {
         let mut names = ByName::with_capacity_and_hasher(models.len().saturating_mul(2), <_>::default());
-        let any = |model: &CompactString| Name { provider: ANY_PROVIDER.into(), model: model.clone() };
+        let any = |model: &ShortText| Name { provider: ANY_PROVIDER.into(), model: model.clone() };
         for (at, model) in models.iter().enumerate() {
             names.insert(model.name.clone(), at);
             if !resells(&model.name.provider) {

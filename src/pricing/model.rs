@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use compact_str::CompactString;
 use rust_decimal::Decimal;
 
 use super::compile::{Compiled, REGIONS, compile};
@@ -15,7 +14,7 @@ use super::source::PriceSource;
 use super::units::as_rate;
 use super::unseen::{Reasoning, Unseen, unseen};
 use super::windows::Windows;
-use crate::values::{Conditions, Meter, Region, ServiceTier, Timestamp};
+use crate::values::{Conditions, Meter, Region, ServiceTier, ShortText, Timestamp};
 use crate::{Error, Usage, Usd};
 
 /// Prices by the time of the week in one row; the most that is published is three.
@@ -45,8 +44,8 @@ const ATTOS_PER_NANO: u128 = 1_000_000_000;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelPrice {
-    provider: CompactString,
-    model: CompactString,
+    provider: ShortText,
+    model: ShortText,
     from: Timestamp,
     until: Timestamp,
     context_tokens: Option<u64>,

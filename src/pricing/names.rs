@@ -3,7 +3,7 @@
 //! A hash map of owned names must be asked with borrowed ones, or each look-up would allocate. A [`NameRef`] hashes as a
 //! [`Name`] does, field by field in the same order, which is all that such a map needs.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use hashbrown::{Equivalent, HashMap};
 
 use crate::Error;
@@ -23,8 +23,8 @@ pub(super) type ByName = HashMap<Name, usize, foldhash::fast::RandomState>;
 /// A model of a provider, or of [`ANY_PROVIDER`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Name {
-    pub(super) provider: CompactString,
-    pub(super) model: CompactString,
+    pub(super) provider: ShortText,
+    pub(super) model: ShortText,
 }
 
 /// A borrowed [`Name`], hashed alike.

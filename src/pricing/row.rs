@@ -4,7 +4,6 @@
 //! were written and leaves gaps as gaps: whether a gap is filled by a lower layer or by the rate of a whole is decided
 //! only when all layers are known.
 
-use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -15,7 +14,7 @@ use super::rates::Rates;
 use super::tiers::{Band, Factored, TierFactors, TierRates};
 use super::unseen::{Reasoning, Unseen, UnseenWord};
 use super::windows::TimeRates;
-use crate::values::{Meter, Region, ServiceTier, Timestamp};
+use crate::values::{Meter, Region, ServiceTier, ShortText, Timestamp};
 use crate::{Error, ErrorKind};
 
 /// The longest text of rows that is read: 16 MiB, several times the largest public table.
@@ -71,8 +70,8 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct PriceRow {
-    pub(super) provider: CompactString,
-    pub(super) model: CompactString,
+    pub(super) provider: ShortText,
+    pub(super) model: ShortText,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,7 +119,7 @@ pub struct PriceRow {
 impl PriceRow {
     /// A row for that model, without any figure yet.
     #[must_use]
-    pub fn new(provider: impl Into<CompactString>, model: impl Into<CompactString>) -> Self {
+    pub fn new(provider: impl Into<ShortText>, model: impl Into<ShortText>) -> Self {
         Self { provider: provider.into(), model: model.into(), ..Self::default() }
     }
 

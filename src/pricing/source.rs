@@ -5,8 +5,8 @@
 
 use std::fmt;
 
+use crate::values::ShortText;
 use chrono::NaiveDate;
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 /// Who published a price, in which version and when.
@@ -25,26 +25,26 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceSource {
-    name: CompactString,
+    name: ShortText,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    version: Option<CompactString>,
+    version: Option<ShortText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     date: Option<NaiveDate>,
     /// By what the figures were multiplied, in that order, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    factors: Vec<CompactString>,
+    factors: Vec<ShortText>,
 }
 
 impl PriceSource {
     /// A source of that name: `"contract 2026/17"`.
     #[must_use]
-    pub fn new(name: impl Into<CompactString>) -> Self {
+    pub fn new(name: impl Into<ShortText>) -> Self {
         Self { name: name.into(), version: None, date: None, factors: Vec::new() }
     }
 
     /// With the version that was read.
     #[must_use]
-    pub fn with_version(mut self, version: impl Into<CompactString>) -> Self {
+    pub fn with_version(mut self, version: impl Into<ShortText>) -> Self {
         self.version = Some(version.into());
         self
     }
@@ -57,14 +57,14 @@ impl PriceSource {
     }
 
     /// The same figures, multiplied once more.
-    pub(super) fn times(mut self, factor: CompactString) -> Self {
+    pub(super) fn times(mut self, factor: ShortText) -> Self {
         self.factors.push(factor);
         self
     }
 
     /// By what the published figures were multiplied, in the order in which that was done: `× 0.85 (contract 2026/17)`.
     #[must_use]
-    pub fn factors(&self) -> &[CompactString] {
+    pub fn factors(&self) -> &[ShortText] {
         &self.factors
     }
 

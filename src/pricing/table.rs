@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
 use hashbrown::{HashMap, HashSet};
 
 use super::factor::PriceFactor;
@@ -17,7 +16,7 @@ use super::names::{ANY_PROVIDER, ByName, Name, NameRef, check_name, shown};
 use super::row::PriceRow;
 use super::source::PriceSource;
 use crate::Error;
-use crate::values::Timestamp;
+use crate::values::{ShortText, Timestamp};
 
 /// Rows in one layer, four times the largest public table; as many aliases.
 const ROWS_MAX: usize = 20_000;
@@ -292,11 +291,7 @@ impl PricingTable {
         self.0.models.iter().flat_map(Model::versions).map(|version| &version.price)
     }
 
-    pub(super) fn from_parts(
-        models: Vec<Model>,
-        aliases: Vec<(CompactString, usize)>,
-        clauses: Clauses,
-    ) -> Self {
+    pub(super) fn from_parts(models: Vec<Model>, aliases: Vec<(ShortText, usize)>, clauses: Clauses) -> Self {
         Self(Arc::new(Index::of(models, aliases, clauses)))
     }
 

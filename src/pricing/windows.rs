@@ -12,12 +12,11 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, Offset, TimeZone};
 use chrono_tz::Tz;
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::rates::Rates;
 use crate::Error;
-use crate::values::Timestamp;
+use crate::values::{ShortText, Timestamp};
 
 const DAY: i64 = 86_400;
 /// Seconds in a week and a day: every window has opened and closed within them.
@@ -61,33 +60,33 @@ const HOURS_MAX: usize = 56;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeRates {
-    hours: Vec<CompactString>,
+    hours: Vec<ShortText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    zone: Option<CompactString>,
+    zone: Option<ShortText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     weekdays: Option<Vec<u8>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    weekday_zone: Option<CompactString>,
+    weekday_zone: Option<ShortText>,
     pub(super) rates: Rates,
 }
 
 impl TimeRates {
     /// Those rates every day between these hours in UTC: `"16:30-00:30"`.
     #[must_use]
-    pub fn daily<T: Into<CompactString>>(hours: impl IntoIterator<Item = T>, rates: Rates) -> Self {
+    pub fn daily<T: Into<ShortText>>(hours: impl IntoIterator<Item = T>, rates: Rates) -> Self {
         Self { hours: hours.into_iter().map(Into::into).collect(), rates, ..Self::default() }
     }
 
     /// The hours read in that zone instead of UTC: `"Asia/Shanghai"`.
     #[must_use]
-    pub fn in_zone(mut self, zone: impl Into<CompactString>) -> Self {
+    pub fn in_zone(mut self, zone: impl Into<ShortText>) -> Self {
         self.zone = Some(zone.into());
         self
     }
 
     /// Only on these days, 1 for Monday to 7 for Sunday, as they are in that zone.
     #[must_use]
-    pub fn on_weekdays(mut self, weekdays: impl Into<Vec<u8>>, zone: impl Into<CompactString>) -> Self {
+    pub fn on_weekdays(mut self, weekdays: impl Into<Vec<u8>>, zone: impl Into<ShortText>) -> Self {
         self.weekdays = Some(weekdays.into());
         self.weekday_zone = Some(zone.into());
         self
@@ -108,7 +107,7 @@ impl TimeRates {
         if self.hours.len() > HOURS_MAX {
             return Err(Error::invalid("times.hours", format!("more than {HOURS_MAX}")));
         }
-        let zone = |name: &Option<CompactString>, field: &str| match name {
+        let zone = |name: &Option<ShortText>, field: &str| match name {
             None => Ok(Tz::UTC),
             Some(name) => {
                 Tz::from_str(name).map_err(|_| Error::invalid(field, format!("{name:?} is not a zone")))

@@ -9,14 +9,12 @@
 
 use std::sync::Arc;
 
-use compact_str::CompactString;
-
 use super::believed::Believed;
 use super::open::Open;
 use crate::engine::{Priced, assumed_version, price_version};
 use crate::ledger::{About, Certainty};
 use crate::pricing::{ExactUsd, ModelPrice, placed};
-use crate::values::{Conditions, Meter, Region, ServiceTier};
+use crate::values::{Conditions, Meter, Region, ServiceTier, ShortText};
 use crate::wire::{Purpose, TextSeen, UsageLine, UsageReport};
 use crate::{Error, Usage, Usd};
 
@@ -42,7 +40,7 @@ pub struct Actual {
     /// What it used; of a report in several lines the answer's own.
     pub usage: Usage,
     /// The model that the provider says it served, where that is known.
-    pub model: Option<CompactString>,
+    pub model: Option<ShortText>,
     /// What the provider says it charged for all, where it is known to report that.
     pub cost: Option<Usd>,
     /// The usage was counted here, not reported.
@@ -136,13 +134,13 @@ pub(super) struct Charge {
     /// The answer ended at a limit that the request itself did not name.
     pub(super) ended_at_our_limit: bool,
     /// The model whose price this is, where the one that answered has none.
-    pub(super) priced_as: Option<CompactString>,
+    pub(super) priced_as: Option<ShortText>,
 }
 
 /// Another model than was held for.
 #[derive(Clone, Debug)]
 pub(super) struct Served {
-    pub(super) model: CompactString,
+    pub(super) model: ShortText,
     price: Option<Arc<ModelPrice>>,
 }
 
@@ -274,7 +272,7 @@ impl Open {
     }
 
     /// The model whose price is assumed of the one that answered: the policy's word, or the reserved one's.
-    fn assumed(&self, served: Option<&Served>) -> Option<CompactString> {
+    fn assumed(&self, served: Option<&Served>) -> Option<ShortText> {
         match served {
             Some(Served { price: Some(_), .. }) => None,
             Some(_) if self.plan.priced_as.is_none() => {

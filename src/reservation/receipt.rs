@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
 use super::charge::Charge;
@@ -13,7 +12,7 @@ use crate::pricing::Cost;
 use crate::tokens::Trimmed;
 use crate::values::amount::Figure;
 use crate::values::one_line::OneLine;
-use crate::values::{ReservationId, Unit};
+use crate::values::{ReservationId, ShortText, Unit};
 use crate::wire::UsageLine;
 use crate::{Event, Scope, Usage, Usd};
 
@@ -74,7 +73,7 @@ impl fmt::Debug for Receipt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptLine {
     /// The budget's id.
-    pub budget: CompactString,
+    pub budget: ShortText,
     /// The level that paid.
     pub scope: Scope,
     /// What the budget counts.

@@ -8,7 +8,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use compact_str::CompactString;
 use parking_lot::Mutex;
 
 use super::RunGuard;
@@ -19,7 +18,7 @@ use super::opened::{End, Opened, Rungs};
 use super::state::RunState;
 use super::written::AskedLimits;
 use crate::ledger::Answer;
-use crate::values::{Timestamp, Unit};
+use crate::values::{ShortText, Timestamp, Unit};
 use crate::{Call, Enforcer, Error, Event, Scope, Usd};
 
 /// Says what a run may take.
@@ -48,7 +47,7 @@ use crate::{Call, Enforcer, Error, Event, Scope, Usd};
 #[derive(Clone)]
 #[must_use]
 pub struct Builder<P = ()> {
-    pub(super) id: CompactString,
+    pub(super) id: ShortText,
     pub(super) charge: Call,
     pub(super) limits: RunLimits,
     /// All limits were named at once, none of them perhaps.
@@ -68,7 +67,7 @@ impl<P> fmt::Debug for Builder<P> {
 }
 
 impl<P> Builder<P> {
-    pub(super) fn new(id: CompactString, place: P) -> Self {
+    pub(super) fn new(id: ShortText, place: P) -> Self {
         Self {
             id,
             charge: Call::charging(),
@@ -134,7 +133,7 @@ impl<P> Builder<P> {
     }
 
     /// Limits the calls of the tool of that name.
-    pub fn tool(mut self, name: impl Into<CompactString>, limit: u64) -> Self {
+    pub fn tool(mut self, name: impl Into<ShortText>, limit: u64) -> Self {
         self.limits.tools.insert(name.into(), limit);
         self
     }
@@ -158,7 +157,7 @@ impl<P> Builder<P> {
     }
 
     /// Falls back on these models, strongest first, where one has no room; without, on the policy's ladder.
-    pub fn ladder<M: Into<CompactString>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
+    pub fn ladder<M: Into<ShortText>>(mut self, models: impl IntoIterator<Item = M>) -> Self {
         for model in models {
             let model = model.into();
             // A model named again would lead back up.

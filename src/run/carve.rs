@@ -36,7 +36,7 @@ use super::post::{self, Held, HoldTerms, amounts, bind, under};
 use super::refuse::refusal;
 use super::settle::Look;
 use crate::policy::{Budget, is_run_line};
-use crate::values::{Account, Binding, ReservationId, Tenant, Timestamp, Unit};
+use crate::values::{Account, Binding, ReservationId, ShortText, Tenant, Timestamp, Unit};
 use crate::{Decision, Enforcer, Error, Scope};
 
 /// The line of the child's part: in the part's unit how much, in requests the hold's number.
@@ -198,7 +198,7 @@ impl Carve {
         lines.push(line(POSTED, child, unit.clone(), None));
         let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([child.clone()]));
         let mut binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
-        binding.model = compact_str::format_compact!("{child}");
+        binding.model = ShortText::of(child);
         Ok(Arc::new(binding))
     }
 

@@ -11,8 +11,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use compact_str::CompactString;
-
 use super::RunGuard;
 use super::builder::{Builder, Opening, restore};
 use super::figures::Figures;
@@ -25,7 +23,7 @@ use super::refuse::{refusal, unasked};
 use super::written::AskedLimits;
 use crate::ledger::{Answer, MarkAction, Note};
 use crate::policy::is_run_line;
-use crate::values::{Binding, Refusal, RefusalKind, ReservationId, Unit};
+use crate::values::{Binding, Refusal, RefusalKind, ReservationId, ShortText, Unit};
 use crate::{Call, Decision, Error, Scope, Usd};
 
 /// Says what a run below another may take. See [`RunGuard::child`].
@@ -99,7 +97,7 @@ impl RunGuard {
     /// assert_eq!((report.subtree.iterations, report.direct.iterations), (1, 0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn child(&self, name: impl Into<CompactString>) -> ChildBuilder<'_> {
+    pub fn child(&self, name: impl Into<ShortText>) -> ChildBuilder<'_> {
         let place = Below { parent: self, part: None, percent: None };
         Builder::new(name.into(), place)
     }
@@ -197,7 +195,7 @@ impl<'a> ChildBuilder<'a> {
         if self.id.contains('/') {
             return Err(Error::invalid("child", "its name has a slash, which divides it from its parent's"));
         }
-        Scope::run(compact_str::format_compact!("{}/{}", self.place.parent.id(), self.id))
+        Scope::run(ShortText::of(format_args!("{}/{}", self.place.parent.id(), self.id)))
     }
 
     /// The lines on which its birth is counted: the parent's children, and the child's own mark.
@@ -211,7 +209,7 @@ impl<'a> ChildBuilder<'a> {
         let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([scope.clone()]));
         let enforcer = &self.place.parent.enforcer;
         let mut binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
-        binding.model = compact_str::format_compact!("{scope}");
+        binding.model = ShortText::of(format_args!("{scope}"));
         Ok(Arc::new(binding))
     }
 

@@ -3,15 +3,13 @@
 //! All lines of a run are read in one trip, and asked for by scope, name and unit afterwards. A line that was never counted
 //! is zero, so nobody has to know which lines exist.
 
-use compact_str::CompactString;
-
 use super::limits::{
     BELOW, CHILDREN, GIVEN, GRANTED, ITERATIONS, KNOWN, TIME, TOKENS, TOOL, TOOLS, USD, line,
 };
 use super::opened::Opened;
 use super::post::{bind, read};
 use crate::policy::{Budget, is_run_line};
-use crate::values::{Account, Balance, Unit};
+use crate::values::{Account, Balance, ShortText, Unit};
 use crate::{Enforcer, Error, Scope};
 
 /// Balances of runs' own lines, as they stood at one reading.
@@ -24,7 +22,7 @@ impl Figures {
         enforcer: &Enforcer,
         opened: &Opened,
         scopes: &[Scope],
-        tools: &[CompactString],
+        tools: &[ShortText],
     ) -> Result<Self, Error> {
         let lines = scopes.iter().flat_map(|scope| lines(scope, tools)).collect();
         Self::read_lines(enforcer, opened, scopes, lines).await
@@ -61,13 +59,13 @@ impl Figures {
 }
 
 /// Everything that is kept of a run: its own figures, and how it was begun below another.
-fn lines(scope: &Scope, tools: &[CompactString]) -> Vec<Budget> {
+fn lines(scope: &Scope, tools: &[ShortText]) -> Vec<Budget> {
     let birth = [(GIVEN, Unit::Usd), (KNOWN, Unit::Requests)];
     own_lines(tools).into_iter().chain(birth).map(|(id, unit)| line(id, scope, unit, None)).collect()
 }
 
 /// Every line whose figure is a run's own to keep.
-pub(super) fn own_lines(tools: &[CompactString]) -> Vec<(&'static str, Unit)> {
+pub(super) fn own_lines(tools: &[ShortText]) -> Vec<(&'static str, Unit)> {
     let plain = [
         (USD, Unit::Usd),
         (TOKENS, Unit::Tokens),

@@ -14,7 +14,7 @@ use super::figures::Figures;
 use super::limits::{GRANTED, line};
 use crate::engine::Watcher;
 use crate::ledger::MarkAction;
-use crate::values::Unit;
+use crate::values::{ShortText, Unit};
 use crate::{Error, Scope};
 
 impl Seat<'_> {
@@ -80,7 +80,7 @@ impl Seat<'_> {
 
     /// This run is over: so is what it and the runs below it hold for those below.
     pub(super) fn end_carves(self) {
-        let below = compact_str::format_compact!("{}/", self.scope().name());
+        let below = ShortText::of(format_args!("{}/", self.scope().name()));
         self.run.carve.iter().for_each(|carve| carve.end());
         self.run.top().look(|state| {
             let ended = state.carves.iter().filter(|carve| carve.child.name().starts_with(below.as_str()));

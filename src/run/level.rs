@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
-use compact_str::CompactString;
 use parking_lot::Mutex;
 
 use super::carve::Carve;
@@ -18,7 +17,7 @@ use super::opened::Opened;
 use crate::Scope;
 use crate::engine::Watcher;
 use crate::ledger::{FrozenScope, MarkAction};
-use crate::values::{Account, Refusal, Timestamp};
+use crate::values::{Account, Refusal, ShortText, Timestamp};
 
 /// One run, as far as this process knows it. The books are the ledger's; this is what wakes people.
 pub(crate) struct Level {
@@ -42,7 +41,7 @@ pub(super) struct State {
     /// The last refusal by a limit of its own, by whichever guard.
     pub(super) short: Option<Refusal>,
     /// The tools that are counted by name.
-    pub(super) tools: BTreeSet<CompactString>,
+    pub(super) tools: BTreeSet<ShortText>,
     /// The runs that were opened directly below it.
     pub(super) children: BTreeSet<Scope>,
     /// Parts given to runs below, whose holds are still to be replaced; kept at the topmost run.

@@ -11,12 +11,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use compact_str::CompactString;
 use serde::Serialize;
 
 use super::written::TOOLS_MAX;
 use crate::policy::{Budget, OfRun};
-use crate::values::{Caps, Timestamp, Unit, name};
+use crate::values::{Caps, ShortText, Timestamp, Unit, name};
 use crate::{Error, Scope, Usd, Window};
 
 /// What a run may take; `None` is no limit.
@@ -62,7 +61,7 @@ pub struct RunLimits {
     /// Calls of all tools together.
     pub tool_calls: Option<u64>,
     /// Calls of single tools, by name.
-    pub tools: BTreeMap<CompactString, u64>,
+    pub tools: BTreeMap<ShortText, u64>,
     /// Runs directly below it.
     pub children: Option<u64>,
     /// Levels of runs below it.
@@ -114,7 +113,7 @@ pub(super) const KNOWN: &str = "run known";
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct View<'a> {
     pub(super) is_final: bool,
-    pub(super) next_rung: Option<&'a CompactString>,
+    pub(super) next_rung: Option<&'a ShortText>,
     pub(super) degrade_at: Option<u32>,
     /// The run's calls are limited, or named as without limits: they are bound, whatever the policy has.
     pub(super) binds_calls: bool,
@@ -209,7 +208,7 @@ impl RunLimits {
 
 impl View<'_> {
     /// From which figure on this model is too strong, and which is next; nothing for the weakest.
-    fn degrades(&self, limit: i64) -> Option<(i64, CompactString)> {
+    fn degrades(&self, limit: i64) -> Option<(i64, ShortText)> {
         let (percent, next) = self.degrade_at.zip(self.next_rung)?;
         let share = i128::from(limit).saturating_mul(i128::from(percent));
         let whole = share.saturating_add(99).checked_div(100)?;

@@ -10,8 +10,6 @@
 
 use std::sync::Arc;
 
-use compact_str::CompactString;
-
 use super::RunGuard;
 use super::admit::Seat;
 use super::builder::Builder;
@@ -23,7 +21,7 @@ use super::post::{bind, read};
 use super::written::OPENED;
 use crate::enforcer::{InRun, Prepared, Runs};
 use crate::policy::{Budget, is_run_line};
-use crate::values::{ScopeKind, Tenant, Unit};
+use crate::values::{ScopeKind, ShortText, Tenant, Unit};
 use crate::{Admission, Call, Enforcer, Error, ErrorKind, Scope};
 
 /// A run that a call names: open here, or opened for this call.
@@ -186,7 +184,7 @@ impl Builder {
     /// Opens this run below that one, as its parent would.
     pub(super) async fn open_below(self, parent: RunGuard, is_passing: bool) -> Result<RunGuard, Error> {
         let id = self.id.clone();
-        let name: CompactString = id.rsplit('/').next().unwrap_or_default().into();
+        let name: ShortText = id.rsplit('/').next().unwrap_or_default().into();
         let Self { charge, limits, names_all, observes, rungs, on_limit, saved, .. } = self;
         let place = Below { parent: &parent, part: None, percent: None };
         let child = Builder { id: name, charge, limits, names_all, observes, rungs, on_limit, saved, place };

@@ -10,7 +10,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use compact_str::CompactString;
 use parking_lot::Mutex;
 
 use super::admit::Resolved;
@@ -18,7 +17,7 @@ use super::carve::Carve;
 use super::level::Level;
 use super::limits::{self, BELOW, OnLimit, RunLimits, View};
 use crate::policy::Budget;
-use crate::values::{Refusal, RefusalKind, ScopeKind, Tenant, Timestamp, Unit};
+use crate::values::{Refusal, RefusalKind, ScopeKind, ShortText, Tenant, Timestamp, Unit};
 use crate::{Call, Scope};
 
 /// One opened run, as its guard and the runs below it see it.
@@ -56,7 +55,7 @@ impl fmt::Debug for Opened {
 pub(super) struct Rungs {
     pub(super) degrade_at: Option<u32>,
     /// Strongest first; the policy's where it is empty.
-    pub(super) ladder: Vec<CompactString>,
+    pub(super) ladder: Vec<ShortText>,
 }
 
 /// When a run ends by itself, and by whose word.

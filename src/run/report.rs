@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use compact_str::CompactString;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,7 +17,7 @@ use super::limits::{BELOW, CHILDREN, ITERATIONS, OnLimit, RunLimits, TIME, TOKEN
 use super::opened::Opened;
 use super::{RunGuard, tools};
 use crate::ledger::{Answer, FrozenScope, MarkAction};
-use crate::values::{Refusal, RefusalKind, Timestamp, Unit};
+use crate::values::{Refusal, RefusalKind, ShortText, Timestamp, Unit};
 use crate::{Scope, Usd};
 
 /// How a report counts, in a sentence for people.
@@ -51,7 +50,7 @@ const COUNTING: &str = "an iteration is an attempt that was sent and not release
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunReport {
     /// The run's id.
-    pub run: CompactString,
+    pub run: ShortText,
     /// Its limits.
     pub limits: RunLimits,
     /// Dollars that were granted on top of them.
@@ -69,7 +68,7 @@ pub struct RunReport {
     /// What it took itself.
     pub direct: RunFigures,
     /// Calls of single tools, by the run and those below it: of those with a limit, and those called here.
-    pub tools: BTreeMap<CompactString, u64>,
+    pub tools: BTreeMap<ShortText, u64>,
     /// How many runs it has begun directly below itself.
     pub children: u64,
     /// What those took that were opened in this process.
@@ -85,7 +84,7 @@ pub struct RunReport {
     /// Why it could not go on, were the limits, the time and the stop enforced of the runs that only observe.
     pub would_be_over: Option<String>,
     /// What the caller attached.
-    pub attached: BTreeMap<CompactString, Value>,
+    pub attached: BTreeMap<ShortText, Value>,
 }
 
 /// What was taken in all units.
@@ -105,7 +104,7 @@ pub struct RunFigures {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChildFigures {
     /// Its id.
-    pub run: CompactString,
+    pub run: ShortText,
     /// What it spent.
     pub subtree: RunFigures,
     /// Dollars held for its calls in flight.
@@ -130,7 +129,7 @@ impl RunGuard {
             let of = |id: &str, unit: &Unit| figures.get(scope, id, unit);
             let (subtree, now) = (subtree(&figures, scope), self.enforcer.now());
             let time = Duration::from_millis(count(of(TIME, &Unit::TimeMs).spent));
-            let calls = |name: &CompactString| count(of(TOOL, &Unit::Tool(name.clone())).spent);
+            let calls = |name: &ShortText| count(of(TOOL, &Unit::Tool(name.clone())).spent);
             Ok(RunReport {
                 run: self.id().into(),
                 limits: run.limits.clone(),

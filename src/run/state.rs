@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,7 +21,7 @@ use super::written_names::WrittenNames;
 use super::{RunGuard, tools};
 use crate::ledger::{Answer, Attribution, Certainty, FrozenScope, MarkAction, Note, Reconcile};
 use crate::policy::is_run_line;
-use crate::values::{Account, ReservationId, Unit};
+use crate::values::{Account, ReservationId, ShortText, Unit};
 use crate::{Enforcer, Error, Scope};
 
 /// The form in which states are written.
@@ -63,19 +62,19 @@ const RESTORED: &str = "run restored";
 #[serde(deny_unknown_fields)]
 pub struct RunState {
     version: u32,
-    run: CompactString,
+    run: ShortText,
     /// What each of its lines counts.
     lines: Vec<StateLine>,
     /// How it was stopped, closed or frozen.
     mark: Option<(MarkAction, Attribution)>,
-    pub(super) attached: BTreeMap<CompactString, Value>,
+    pub(super) attached: BTreeMap<ShortText, Value>,
 }
 
 /// One line of the books.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StateLine {
-    line: CompactString,
+    line: ShortText,
     unit: Unit,
     figure: i64,
 }
@@ -95,7 +94,7 @@ impl RunState {
             // What an attempt that broke off gives back must not be taken for figures.
             enforcer.flush().await?;
         }
-        let tools: Vec<CompactString> =
+        let tools: Vec<ShortText> =
             self.lines.iter().filter(|saved| !is_written(&saved.line)).filter_map(tool).collect();
         let figures = Figures::read(enforcer, run, std::slice::from_ref(scope), &tools).await?;
         let core = enforcer.core();
@@ -120,7 +119,7 @@ impl RunState {
         let was_opened = birth.get(scope, OPENED, &Unit::Requests).used() > 0;
         let others = self.lines.iter().filter(|saved| !known.contains(&saved.line.as_str()));
         let others = others.filter(|saved| !(was_opened && is_written(&saved.line)));
-        let limited: Vec<CompactString> =
+        let limited: Vec<ShortText> =
             self.lines.iter().filter(|saved| is_written(&saved.line)).filter_map(tool).collect();
         WrittenNames::of(&limited).write(enforcer, run).await?;
         lines.extend(others.map(|saved| line(&saved.line, scope, saved.unit.clone(), None)));
@@ -212,7 +211,7 @@ impl RunGuard {
 
     /// What stands on this run's lines for parts of runs below: those have books of their own.
     async fn held_for_parts(&self) -> Result<Vec<(Unit, i64)>, Error> {
-        let below = compact_str::format_compact!("{}/", self.id());
+        let below = ShortText::of(format_args!("{}/", self.id()));
         let carves = self.run.top().look(|state| state.carves.clone());
         let mut held = Vec::new();
         for carve in carves.iter().filter(|carve| carve.child.name().starts_with(below.as_str())) {
@@ -222,7 +221,7 @@ impl RunGuard {
     }
 }
 
-fn tool(line: &StateLine) -> Option<CompactString> {
+fn tool(line: &StateLine) -> Option<ShortText> {
     match &line.unit {
         Unit::Tool(name) => Some(name.clone()),
         _ => None,

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
 use serde::Serialize;
 
 use super::RunGuard;
@@ -18,7 +17,7 @@ use super::limits::{BELOW, TOOL, TOOLS, check_tool, line, signed};
 use super::post::{self, Amounts, Held, HoldTerms, amounts, bind};
 use super::refuse::{observed, refusal, unasked};
 use crate::ledger::{Answer, Note, Outcome};
-use crate::values::{Account, Balance, Binding, ReservationId, Unit};
+use crate::values::{Account, Balance, Binding, ReservationId, ShortText, Unit};
 use crate::{Amount, Decision, Error, ErrorKind};
 
 /// How many tools of a run are counted by name, beside those with a limit of their own.
@@ -46,7 +45,7 @@ pub enum ToolAdmission {
 pub struct ToolReservation {
     held: Held,
     amounts: Amounts,
-    batch: Vec<CompactString>,
+    batch: Vec<ShortText>,
 }
 
 impl fmt::Debug for ToolReservation {
@@ -61,7 +60,7 @@ pub struct ToolRefusal {
     /// The whole answer, with the lines that refuse.
     pub decision: Box<Decision>,
     /// Which of the batch would fit, in its order: a second reserve for these takes what fits.
-    pub fits: Vec<CompactString>,
+    pub fits: Vec<ShortText>,
 }
 
 impl ToolAdmission {
@@ -80,7 +79,7 @@ impl ToolAdmission {
 impl ToolReservation {
     /// The calls that may run.
     #[must_use]
-    pub fn batch(&self) -> &[CompactString] {
+    pub fn batch(&self) -> &[ShortText] {
         &self.batch
     }
 
@@ -125,15 +124,12 @@ impl RunGuard {
     /// assert_eq!(run.report().wait()?.tools["search"], 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn tools<N: Into<CompactString>>(
-        &self,
-        batch: impl IntoIterator<Item = N>,
-    ) -> Answer<'_, ToolAdmission> {
-        let batch: Vec<CompactString> = batch.into_iter().map(Into::into).collect();
+    pub fn tools<N: Into<ShortText>>(&self, batch: impl IntoIterator<Item = N>) -> Answer<'_, ToolAdmission> {
+        let batch: Vec<ShortText> = batch.into_iter().map(Into::into).collect();
         Answer::walk(self.hold_tools(batch))
     }
 
-    async fn hold_tools(&self, batch: Vec<CompactString>) -> Result<ToolAdmission, Error> {
+    async fn hold_tools(&self, batch: Vec<ShortText>) -> Result<ToolAdmission, Error> {
         batch.iter().try_for_each(|name| check_tool(name))?;
         let core = self.enforcer.core();
         let asked = Amount { tool_calls: counts(&batch), ..Amount::default() };
@@ -199,13 +195,13 @@ impl RunGuard {
 }
 
 /// Whether that tool is counted by name: the first of them are, so that a model cannot invent names without end.
-fn is_counted(names: &mut BTreeSet<CompactString>, name: &CompactString) -> bool {
+fn is_counted(names: &mut BTreeSet<ShortText>, name: &ShortText) -> bool {
     names.contains(name) || (names.len() < NAMES_MAX && names.insert(name.clone()))
 }
 
 /// How often each tool is called, by name.
-fn counts(batch: &[CompactString]) -> Vec<(CompactString, u64)> {
-    let mut counts: BTreeMap<&CompactString, u64> = BTreeMap::new();
+fn counts(batch: &[ShortText]) -> Vec<(ShortText, u64)> {
+    let mut counts: BTreeMap<&ShortText, u64> = BTreeMap::new();
     for name in batch {
         let count = counts.entry(name).or_default();
         *count = count.saturating_add(1);
@@ -214,7 +210,7 @@ fn counts(batch: &[CompactString]) -> Vec<(CompactString, u64)> {
 }
 
 /// The calls that fit one after the other, each in all of its lines.
-fn fitting(binding: &Binding, balances: &[Balance], batch: Vec<CompactString>) -> Vec<CompactString> {
+fn fitting(binding: &Binding, balances: &[Balance], batch: Vec<ShortText>) -> Vec<ShortText> {
     let lines = binding.claim.lines().iter().zip(balances);
     let mut rooms: Vec<(&Unit, i64)> = lines
         .map(|(line, balance)| (line.account.unit(), line.ceiling.saturating_sub(balance.used())))
@@ -236,8 +232,8 @@ fn fitting(binding: &Binding, balances: &[Balance], batch: Vec<CompactString>) -
 }
 
 /// The lines of tools that a report wants: those with a limit, and those that were called.
-pub(super) fn named(run: &super::Opened) -> Vec<CompactString> {
-    let mut names: Vec<CompactString> = run.limits.tools.keys().cloned().collect();
+pub(super) fn named(run: &super::Opened) -> Vec<ShortText> {
+    let mut names: Vec<ShortText> = run.limits.tools.keys().cloned().collect();
     run.level.look(|state| names.extend(state.tools.iter().cloned()));
     names.sort_unstable();
     names.dedup();

@@ -13,8 +13,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use compact_str::CompactString;
-
 use super::figures::Figures;
 use super::limits::{KeptBack, RunLimits, line, signed};
 use super::opened::Opened;
@@ -23,7 +21,7 @@ use super::post::{self, HoldTerms, amounts, bind, reconcile, under};
 use super::written_names::{self, KEY, WrittenNames, read_names};
 use super::written_shown::{label, scope_text, shown};
 use crate::policy::is_run_line;
-use crate::values::{ReservationId, Timestamp, Unit};
+use crate::values::{ReservationId, ShortText, Timestamp, Unit};
 use crate::{Enforcer, Error, ErrorKind, Scope, Usd};
 
 /// That the run was opened: once, whoever does it.
@@ -193,7 +191,7 @@ impl AskedLimits<'_> {
             (OBSERVES, Unit::Requests, self.observes.then_some(1)),
         ];
         let of_tool =
-            |(name, limit): (&CompactString, &u64)| (TOOL, Unit::Tool(name.clone()), Some(signed(*limit)));
+            |(name, limit): (&ShortText, &u64)| (TOOL, Unit::Tool(name.clone()), Some(signed(*limit)));
         let names = WrittenNames::of(tools.keys()).figures().into_iter().flatten();
         let names = names.map(|(id, figure)| (id, Unit::Requests, Some(figure)));
         let all = plain.into_iter().chain(names).chain(tools.iter().map(of_tool));
@@ -240,7 +238,7 @@ impl AskedLimits<'_> {
         enforcer: &Enforcer,
         run: &Opened,
         known: &Figures,
-    ) -> Result<BTreeMap<CompactString, u64>, Error> {
+    ) -> Result<BTreeMap<ShortText, u64>, Error> {
         let scope = run.scope();
         let of = |id: &str| written(known, scope, id, Unit::Requests);
         let Some(count) = of(TOOLS).filter(|_| !self.without_tools) else { return Ok(BTreeMap::new()) };
@@ -253,7 +251,7 @@ impl AskedLimits<'_> {
         let names = read_names(enforcer, run, place).await?;
         let lines = names.iter().map(|name| line(TOOL, scope, Unit::Tool(name.clone()), None)).collect();
         let known = Figures::read_lines(enforcer, run, std::slice::from_ref(scope), lines).await?;
-        let limit = |name: CompactString| {
+        let limit = |name: ShortText| {
             let limit = written(&known, scope, TOOL, Unit::Tool(name.clone()));
             // A name without a limit stands there by mistake, and nothing is let through.
             (name, limit.and_then(|limit| u64::try_from(limit).ok()).unwrap_or(0))
@@ -268,7 +266,7 @@ fn written(known: &Figures, scope: &Scope, id: &str, unit: Unit) -> Option<i64> 
 }
 
 /// The limits that stand, with those of single tools, for an opening that names none.
-fn standing(known: &Figures, scope: &Scope, tools: BTreeMap<CompactString, u64>) -> (RunLimits, Option<u32>) {
+fn standing(known: &Figures, scope: &Scope, tools: BTreeMap<ShortText, u64>) -> (RunLimits, Option<u32>) {
     let of = |id: &str, unit: Unit| written(known, scope, id, unit);
     let count = |id: &str, unit: Unit| of(id, unit).and_then(|limit| u64::try_from(limit).ok());
     let limits = RunLimits {
@@ -323,7 +321,7 @@ pub(super) fn lines() -> Vec<(&'static str, Unit)> {
 }
 
 /// The line of a single tool's limit.
-pub(super) fn tool_line(name: &CompactString) -> (&'static str, Unit) {
+pub(super) fn tool_line(name: &ShortText) -> (&'static str, Unit) {
     (TOOL, Unit::Tool(name.clone()))
 }
 

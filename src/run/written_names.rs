@@ -7,15 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use compact_str::CompactString;
-
 use super::figures::Figures;
 use super::limits::line;
 use super::opened::Opened;
 use super::post::{self, HoldTerms, amounts, bind, reconcile, under};
 use super::written_shown::scope_text;
 use crate::policy::{Budget, is_run_line};
-use crate::values::{ReservationId, Unit};
+use crate::values::{ReservationId, ShortText, Unit};
 use crate::{Enforcer, Error, ErrorKind, Scope};
 
 /// The lines that say under which key the names stand, and in how many figures.
@@ -41,8 +39,8 @@ pub(super) struct WrittenNames {
 }
 
 impl WrittenNames {
-    pub(super) fn of<'a>(names: impl IntoIterator<Item = &'a CompactString>) -> Self {
-        let sorted: BTreeSet<&str> = names.into_iter().map(CompactString::as_str).collect();
+    pub(super) fn of<'a>(names: impl IntoIterator<Item = &'a ShortText>) -> Self {
+        let sorted: BTreeSet<&str> = names.into_iter().map(ShortText::as_str).collect();
         let text = sorted.into_iter().collect::<Vec<_>>().join(BETWEEN);
         Self { key: key(&text), pieces: text.as_bytes().chunks(BYTES).map(piece).collect() }
     }
@@ -82,7 +80,7 @@ pub(super) async fn read_names(
     enforcer: &Enforcer,
     run: &Opened,
     (key, pieces): (i64, i64),
-) -> Result<Vec<CompactString>, Error> {
+) -> Result<Vec<ShortText>, Error> {
     let scope = run.scope();
     let mut bytes = Vec::new();
     let ids: Vec<String> = ids(key, usize::try_from(pieces).unwrap_or(0)).collect();

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use crate::Usage;
 use crate::wire::{StreamMeter, UsageReport};
@@ -159,7 +159,7 @@ impl StreamSeen {
     }
 
     /// The provider said which model answers.
-    pub fn model(&mut self, model: impl Into<CompactString>) {
+    pub fn model(&mut self, model: impl Into<ShortText>) {
         self.report.model = Some(model.into());
     }
 

@@ -10,7 +10,7 @@
 //! tokens of reasoning, 5 of text and a limit of 4. Reasoning takes 3, text the last one;
 //! the answer ends with `length`. Output is 4, of which 1 is shown.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use smallvec::SmallVec;
 
 use super::reply::{Reply, Says, ToolScript};
@@ -26,7 +26,7 @@ pub(super) struct Answer<'a> {
     /// How many choices the request asked for.
     pub(super) choices: u32,
     /// The text of each choice.
-    pub(super) pieces: &'a [CompactString],
+    pub(super) pieces: &'a [ShortText],
     /// The tool calls of each choice.
     pub(super) tools: SmallVec<[Tool<'a>; 2]>,
     /// Why each choice ends.
@@ -42,7 +42,7 @@ pub(super) struct Tool<'a> {
     /// The tool's name, which is one token.
     pub(super) name: &'a str,
     /// As many pieces of its arguments as the limit lets through.
-    pub(super) pieces: &'a [CompactString],
+    pub(super) pieces: &'a [ShortText],
 }
 
 /// Why an answer ends; each provider has its own word.
@@ -123,7 +123,7 @@ impl Room {
     }
 
     /// The pieces for which there is room.
-    fn cut<'a>(&mut self, pieces: &'a [CompactString]) -> &'a [CompactString] {
+    fn cut<'a>(&mut self, pieces: &'a [ShortText]) -> &'a [ShortText] {
         let taken = usize::try_from(self.take(count(pieces))).unwrap_or(usize::MAX);
         pieces.get(..taken).unwrap_or(pieces)
     }

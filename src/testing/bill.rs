@@ -19,10 +19,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
-
 use crate::pricing::ModelPrice;
-use crate::values::Conditions;
+use crate::values::{Conditions, ShortText};
 use crate::{Usage, Usd};
 
 /// The provider's own bill, which the books are held against.
@@ -93,9 +91,9 @@ pub struct BilledCall {
     /// The request's number, from 1, in the order of arrival; the answer bears it as `x-request-id: req_1`.
     pub number: u64,
     /// The model that served it.
-    pub model: CompactString,
+    pub model: ShortText,
     /// On whose behalf: the request's `user`, or its `metadata.user_id`.
-    pub user: Option<CompactString>,
+    pub user: Option<ShortText>,
     /// What is billed; `None` if nothing is.
     pub usage: Option<Usage>,
     /// What that costs, rounded up once.
@@ -161,9 +159,9 @@ pub(super) struct Customer {
     /// The request's number, in the order of arrival.
     pub(super) number: u64,
     /// On whose behalf the request came.
-    pub(super) user: Option<CompactString>,
+    pub(super) user: Option<ShortText>,
     /// The model that serves.
-    pub(super) model: CompactString,
+    pub(super) model: ShortText,
     /// Its price as of the arrival.
     pub(super) price: Arc<ModelPrice>,
     /// The tier that it is billed at.

@@ -13,8 +13,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::values::ShortText;
 use bytes::Bytes;
-use compact_str::CompactString;
 use parking_lot::Mutex;
 
 use super::answer::{Answer, tier};
@@ -79,8 +79,8 @@ pub(super) struct Repeated {
 #[derive(Debug, PartialEq, Eq)]
 struct Kind {
     dialect: Dialect,
-    model: CompactString,
-    tier: CompactString,
+    model: ShortText,
+    tier: ShortText,
     stream: bool,
     include_usage: bool,
     limit: Option<u64>,

@@ -19,7 +19,7 @@
 
 use std::time::Duration;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use smallvec::SmallVec;
 
 use crate::Usage;
@@ -54,16 +54,16 @@ use crate::Usage;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
 pub struct Reply {
-    pub(super) pieces: Vec<CompactString>,
+    pub(super) pieces: Vec<ShortText>,
     pub(super) tools: Vec<ToolScript>,
     pub(super) input: Option<u64>,
     pub(super) cached_input: u64,
     pub(super) cache_write_5m: u64,
     pub(super) cache_write_1h: u64,
     pub(super) reasoning: u64,
-    pub(super) finish: Option<CompactString>,
-    pub(super) tier: Option<CompactString>,
-    pub(super) served_by: Option<CompactString>,
+    pub(super) finish: Option<ShortText>,
+    pub(super) tier: Option<ShortText>,
+    pub(super) served_by: Option<ShortText>,
     pub(super) latency: Duration,
     pub(super) pause: Duration,
     pub(super) says: Says,
@@ -77,9 +77,9 @@ pub struct Reply {
 /// A call of one of the client's tools.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ToolScript {
-    pub(super) name: CompactString,
+    pub(super) name: ShortText,
     /// The arguments, one token a piece.
-    pub(super) pieces: SmallVec<[CompactString; 4]>,
+    pub(super) pieces: SmallVec<[ShortText; 4]>,
 }
 
 /// What the answer says of its own usage, whatever is billed.
@@ -126,12 +126,12 @@ impl Reply {
     /// A text, one token a word, the space in front of a word included: `"It lies by the
     /// sea."` is five tokens.
     pub fn text(text: &str) -> Self {
-        let mut pieces: Vec<CompactString> = Vec::new();
+        let mut pieces: Vec<ShortText> = Vec::new();
         for word in text.split_inclusive(' ') {
             match pieces.last_mut() {
                 // The space that ended the last word begins this one.
                 Some(last) if last.ends_with(' ') => {
-                    last.pop();
+                    *last = last.strip_suffix(' ').unwrap_or_default().into();
                     pieces.push(format!(" {word}").into());
                 }
                 _ => pieces.push(word.into()),
@@ -141,8 +141,8 @@ impl Reply {
     }
 
     /// A text in the pieces given, one token each; empty ones are left out.
-    pub fn pieces<P: Into<CompactString>>(pieces: impl IntoIterator<Item = P>) -> Self {
-        let pieces = pieces.into_iter().map(Into::into).filter(|piece: &CompactString| !piece.is_empty());
+    pub fn pieces<P: Into<ShortText>>(pieces: impl IntoIterator<Item = P>) -> Self {
+        let pieces = pieces.into_iter().map(Into::into).filter(|piece: &ShortText| !piece.is_empty());
         Self { pieces: pieces.collect(), ..Self::default() }
     }
 
@@ -167,11 +167,11 @@ impl Reply {
 
     /// With a further call of a tool after the text: one token for its name, one for every four bytes of its arguments.
     pub fn with_tool_call(mut self, name: &str, arguments: &str) -> Self {
-        let mut pieces: SmallVec<[CompactString; 4]> = SmallVec::new();
+        let mut pieces: SmallVec<[ShortText; 4]> = SmallVec::new();
         for letter in arguments.chars() {
             match pieces.last_mut() {
                 Some(last) if last.len() < ARGUMENT_BYTES => last.push(letter),
-                _ => pieces.push(CompactString::from_iter([letter])),
+                _ => pieces.push([letter].into_iter().collect()),
             }
         }
         self.tools.push(ToolScript { name: name.into(), pieces });

@@ -17,7 +17,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use compact_str::{CompactString, ToCompactString, format_compact};
 use futures_core::Stream;
 use tokio::time::Sleep;
 
@@ -27,7 +26,7 @@ use super::rendered::{Gone, Rendered};
 use super::state::{Settings, State};
 use crate::Clock;
 use crate::pricing::Unseen;
-use crate::values::Timestamp;
+use crate::values::{ShortText, Timestamp};
 
 /// A whole answer, as a client would have read it from a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub struct ScriptedResponse {
     /// The HTTP status.
     pub status: u16,
     /// The headers, names in lower case.
-    pub headers: Vec<(&'static str, CompactString)>,
+    pub headers: Vec<(&'static str, ShortText)>,
     /// The body; of a stream, all its frames.
     pub body: Bytes,
 }
@@ -45,7 +44,7 @@ pub struct ScriptedResponse {
 #[derive(Debug)]
 pub struct ScriptedStream {
     status: u16,
-    headers: Vec<(&'static str, CompactString)>,
+    headers: Vec<(&'static str, ShortText)>,
     rest: Rest,
 }
 
@@ -189,13 +188,16 @@ impl ScriptedStream {
     /// The answer to a call that is now open.
     pub(super) fn of(rendered: Arc<Rendered>, open: Open) -> Self {
         let kind = if rendered.is_stream { "text/event-stream; charset=utf-8" } else { "application/json" };
-        let id = format_compact!("req_{}", open.customer.as_ref().map_or(0, |customer| customer.number));
+        let id = ShortText::of(format_args!(
+            "req_{}",
+            open.customer.as_ref().map_or(0, |customer| customer.number)
+        ));
         // OpenAI's name for it, and Anthropic's.
         let mut headers =
             vec![("content-type", kind.into()), ("x-request-id", id.clone()), ("request-id", id)];
         if let Some(wait) = rendered.retry_after {
             let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
-            headers.push(("retry-after", seconds.to_compact_string()));
+            headers.push(("retry-after", ShortText::of(seconds)));
         }
         let status = rendered.status;
         let frames =

@@ -22,7 +22,7 @@ mod sketch;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use compact_str::{CompactString, ToCompactString};
+use crate::values::ShortText;
 use parking_lot::Mutex;
 use serde::Serialize;
 
@@ -123,7 +123,7 @@ impl fmt::Debug for Calibration {
 }
 
 /// A name (of a model, a family or a maker) and whether there were tools, with its shares.
-type Sketches = BTreeMap<(CompactString, bool), Sketch>;
+type Sketches = BTreeMap<(ShortText, bool), Sketch>;
 
 /// Shares by model, family, maker and over all, each with and without tools.
 #[derive(Clone, Debug, Default)]
@@ -260,7 +260,7 @@ impl Calibration {
     #[must_use]
     pub fn by_model(&self) -> Vec<ModelCalibration> {
         let learned = self.learned.lock();
-        let each = |((model, has_tools), sketch): (&(CompactString, bool), &Sketch)| ModelCalibration {
+        let each = |((model, has_tools), sketch): (&(ShortText, bool), &Sketch)| ModelCalibration {
             model: model.to_string(),
             has_tools: *has_tools,
             observed: sketch.observed(),
@@ -286,12 +286,12 @@ fn is_learned_from(estimate: &Estimate) -> bool {
 }
 
 /// The key of a name, cut at a character.
-fn key(name: &str, has_tools: bool) -> (CompactString, bool) {
+fn key(name: &str, has_tools: bool) -> (ShortText, bool) {
     let mut end = name.len().min(NAME_BYTES_MAX);
     while !name.is_char_boundary(end) {
         end = end.saturating_sub(1);
     }
-    (name.get(..end).unwrap_or_default().to_compact_string(), has_tools)
+    (name.get(..end).unwrap_or_default().into(), has_tools)
 }
 
 #[cfg(test)]

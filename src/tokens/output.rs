@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -105,7 +105,7 @@ impl fmt::Debug for LearnedOutput {
 }
 
 /// A model, and a use case or none.
-type Key = (CompactString, CompactString);
+type Key = (ShortText, ShortText);
 
 /// The last outputs, in tokens, in the order in which they came.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -172,7 +172,7 @@ impl LearnedOutput {
 
 /// The key of a pair, its names cut at a character.
 fn key(model: &str, use_case: Option<&str>) -> Key {
-    let cut = |name: &str| -> CompactString {
+    let cut = |name: &str| -> ShortText {
         let mut end = name.len().min(NAME_BYTES_MAX);
         while !name.is_char_boundary(end) {
             end = end.saturating_sub(1);

@@ -15,10 +15,9 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{Timestamp, Unit};
+use crate::values::{ShortText, Timestamp, Unit};
 use crate::{Error, Scope};
 
 /// The books that a call belongs to: its organisation's, else the ledger's default.
@@ -26,7 +25,7 @@ use crate::{Error, Scope};
 /// No command spans two roots, so the same user under two organisations has
 /// two accounts.
 #[derive(Clone)]
-pub struct Tenant(Arc<Named<CompactString>>);
+pub struct Tenant(Arc<Named<ShortText>>);
 
 /// One line of the books: a budget's count for one scope under one root.
 ///
@@ -55,11 +54,11 @@ pub struct BudgetKey {
     /// Whose books these are.
     pub tenant: Tenant,
     /// The budget's id.
-    pub budget: CompactString,
+    pub budget: ShortText,
     /// What it counts.
     pub unit: Unit,
     /// Its window, as text.
-    pub window: CompactString,
+    pub window: ShortText,
 }
 
 impl<T: Hash> Named<T> {
@@ -89,7 +88,7 @@ impl Tenant {
     #[must_use]
     pub fn unnamed() -> Self {
         // No organisation has an empty name, so this one cannot be mistaken.
-        Self(Arc::new(Named::new(CompactString::default())))
+        Self(Arc::new(Named::new(ShortText::default())))
     }
 
     /// The books of the organisation with that name; with an empty one, the default books.

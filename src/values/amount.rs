@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::values::name::did_you_mean;
@@ -53,7 +53,7 @@ pub enum Unit {
     /// Calls of an agent's own tools, all together.
     ToolCalls,
     /// Calls of the one tool of that name.
-    Tool(CompactString),
+    Tool(ShortText),
     /// Runs that a run has begun below itself.
     Children,
     /// How far below a run its sub-runs may lie.
@@ -214,7 +214,7 @@ pub struct Amount {
     pub iterations: u64,
     /// Calls of the agent's own tools, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tool_calls: Vec<(CompactString, u64)>,
+    pub tool_calls: Vec<(ShortText, u64)>,
 }
 
 impl Amount {

@@ -10,11 +10,10 @@
 //! [`valid_until`](Binding::valid_until): the earliest end of a window, or the beginning
 //! or end of a raise.
 
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::values::{Account, Claim, Period, ScopeKind, Timestamp};
+use crate::values::{Account, Claim, Period, ScopeKind, ShortText, Timestamp};
 use crate::{Usd, Window};
 
 /// What a policy says about one call at one instant, resolved for the ledger.
@@ -30,11 +29,11 @@ pub struct Binding {
     /// What a single call may take at most.
     pub caps: Caps,
     /// The model that is judged.
-    pub model: CompactString,
+    pub model: ShortText,
     /// The next model of the ladder, where this one is on it.
-    pub next_rung: Option<CompactString>,
+    pub next_rung: Option<ShortText>,
     /// The exemptions that raise a line here, or own one: the journal names them with each call.
-    pub exemptions: Vec<CompactString>,
+    pub exemptions: Vec<ShortText>,
     /// Whether nothing in the policy enforces, so that what cannot be priced passes and is counted.
     pub observes_only: bool,
     /// Something here observes that would refuse, were it enforced.
@@ -94,7 +93,7 @@ pub struct Terms {
     /// Whether the budget only observes: it counts and refuses nothing.
     pub observe: bool,
     /// The exemption whose own budget this is.
-    pub exemption: Option<CompactString>,
+    pub exemption: Option<ShortText>,
 }
 
 impl Terms {

@@ -12,11 +12,10 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
 use crate::values::amount::Figure;
-use crate::values::{ReservationId, TierAction, Timestamp, Unbound, Unit};
+use crate::values::{ReservationId, ShortText, TierAction, Timestamp, Unbound, Unit};
 use crate::{Scope, Usd};
 
 /// Something that observers hear, after every lock is released.
@@ -31,7 +30,7 @@ pub enum Event {
     #[serde(serialize_with = "reached")]
     Reached {
         /// The budget.
-        budget: CompactString,
+        budget: ShortText,
         /// The level that pays.
         scope: Scope,
         /// The window, as people read it: `month 2026-11`.
@@ -49,7 +48,7 @@ pub enum Event {
     #[serde(serialize_with = "exempted")]
     Exempted {
         /// The exemption.
-        exemption: CompactString,
+        exemption: ShortText,
         /// Whom it raises.
         scope: Scope,
         /// By how much, in its unit.
@@ -57,11 +56,11 @@ pub enum Event {
         /// The unit.
         unit: Unit,
         /// Who asked for it.
-        requester: CompactString,
+        requester: ShortText,
         /// Who approved it.
-        approver: CompactString,
+        approver: ShortText,
         /// Why.
-        reason: CompactString,
+        reason: ShortText,
         /// It overrides a hard stop in an emergency.
         emergency: bool,
         /// When it ends; `None` is open until removed.
@@ -79,9 +78,9 @@ pub enum Event {
         /// By how much.
         usd: Usd,
         /// Who granted it.
-        by: CompactString,
+        by: ShortText,
         /// Why.
-        reason: CompactString,
+        reason: ShortText,
     },
     /// An attempt at a call was refused.
     ///
@@ -92,7 +91,7 @@ pub enum Event {
         /// The attempt.
         id: ReservationId,
         /// Its model.
-        model: CompactString,
+        model: ShortText,
         /// Why, in a line for people.
         reason: String,
     },
@@ -101,7 +100,7 @@ pub enum Event {
         /// The attempt.
         id: ReservationId,
         /// Its model.
-        model: CompactString,
+        model: ShortText,
         /// Why it would have been refused, in a line for people.
         reason: String,
     },
@@ -110,7 +109,7 @@ pub enum Event {
         /// The attempt.
         id: ReservationId,
         /// Its model.
-        model: CompactString,
+        model: ShortText,
         /// The scopes that it names.
         scopes: Vec<Scope>,
         /// Whether it was counted or merely allowed.
@@ -130,7 +129,7 @@ pub enum Event {
         /// The call.
         id: ReservationId,
         /// Its model.
-        model: CompactString,
+        model: ShortText,
         /// The limit of each choice, in output tokens.
         output_tokens: u64,
     },
@@ -140,7 +139,7 @@ pub enum Event {
         /// The call.
         id: ReservationId,
         /// Its model.
-        model: CompactString,
+        model: ShortText,
         /// How many messages were left out.
         messages: usize,
         /// How many whole turns they were.
@@ -153,7 +152,7 @@ pub enum Event {
     /// A model without a price was asked for.
     Unpriced {
         /// The model.
-        model: CompactString,
+        model: ShortText,
     },
     /// A call is held or charged at the price of another model, as its own has none: the policy says so
     /// ([`OnUnknownModel::PricedAs`](crate::policy::OnUnknownModel::PricedAs)), or another model answered than was held for.
@@ -161,9 +160,9 @@ pub enum Event {
         /// The call.
         id: ReservationId,
         /// The model without a price.
-        model: CompactString,
+        model: ShortText,
         /// The model whose price is assumed.
-        as_model: CompactString,
+        as_model: ShortText,
     },
     /// Usage came after its hold had ended by age; it replaced what the expiry had charged.
     Late {
@@ -194,7 +193,7 @@ pub enum Event {
     /// While the process lives nothing is lost; the next command that finds the outbox filled tries again.
     OutboxUnsaved {
         /// What the file said.
-        problem: CompactString,
+        problem: ShortText,
     },
 }
 

@@ -1,10 +1,9 @@
 //! What does somebody do to a scope, and who was it?
 
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::Scope;
-use crate::values::Timestamp;
+use crate::values::{ShortText, Timestamp};
 
 /// A scope that admits nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,14 +42,14 @@ pub enum MarkAction {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Attribution {
     /// Who.
-    pub by: CompactString,
+    pub by: ShortText,
     /// Why.
-    pub reason: CompactString,
+    pub reason: ShortText,
 }
 
 impl Attribution {
     /// A decision of `by`, for that reason.
-    pub fn new(by: impl Into<CompactString>, reason: impl Into<CompactString>) -> Self {
+    pub fn new(by: impl Into<ShortText>, reason: impl Into<ShortText>) -> Self {
         Self { by: by.into(), reason: reason.into() }
     }
 }

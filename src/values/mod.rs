@@ -35,6 +35,7 @@ pub(crate) mod no_limit;
 pub(crate) mod one_line;
 pub(crate) mod private;
 pub(crate) mod scope;
+pub(crate) mod text;
 pub mod time;
 pub mod usage;
 pub(crate) mod verdict;
@@ -50,6 +51,7 @@ pub(crate) use claim::{Claim, ClaimLine, Threshold};
 pub(crate) use mark::{Attribution, FrozenScope, MarkAction};
 pub(crate) use meter::{Meter, MeterUnit};
 pub(crate) use no_limit::OnNoLimit;
+pub(crate) use text::ShortText;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use time::ManualClock;
 pub(crate) use time::{Period, SystemClock, Timestamp};

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::Error;
@@ -44,7 +44,7 @@ pub enum ScopeKind {
     /// One run of an agent.
     Run,
     /// Any other kind, named in lower-case letters, digits and `_`.
-    Custom(CompactString),
+    Custom(ShortText),
 }
 
 impl ScopeKind {
@@ -126,7 +126,7 @@ impl fmt::Display for ScopeKind {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope {
     kind: ScopeKind,
-    name: CompactString,
+    name: ShortText,
 }
 
 impl Scope {
@@ -135,7 +135,7 @@ impl Scope {
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for an empty name, more than 128 bytes, control
     /// characters, marks that turn the writing direction, or a custom kind that is not spelled as one.
-    pub fn new(kind: ScopeKind, name: impl Into<CompactString>) -> Result<Self, Error> {
+    pub fn new(kind: ScopeKind, name: impl Into<ShortText>) -> Result<Self, Error> {
         let name = name.into();
         if let ScopeKind::Custom(custom) = &kind {
             // It may have been made without being read, and would share its text with another scope.
@@ -167,7 +167,7 @@ impl Scope {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the encoded name is empty or longer than 128
     /// bytes: cutting it would let two names share one budget.
     pub fn encoded(kind: ScopeKind, text: &str) -> Result<Self, Error> {
-        let mut name = CompactString::default();
+        let mut name = ShortText::default();
         for character in text.chars() {
             if super::one_line::is_unprintable(character) || character == '%' {
                 let mut buffer = [0; 4];
@@ -224,7 +224,7 @@ macro_rules! constructors {
                 ///
                 /// # Errors
                 /// As [`Scope::new`].
-                pub fn $function(name: impl Into<CompactString>) -> Result<Self, Error> {
+                pub fn $function(name: impl Into<ShortText>) -> Result<Self, Error> {
                     Self::new(ScopeKind::$kind, name)
                 }
             )*

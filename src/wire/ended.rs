@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use rust_decimal::Decimal;
 
 use super::cost::CostSeen;
@@ -43,9 +43,9 @@ pub(super) struct Ended {
     answers: Vec<EndedAnswer>,
     /// Where the answer of an id stands, so that the same answer shown again takes its
     /// place.
-    places: HashMap<CompactString, usize>,
+    places: HashMap<ShortText, usize>,
     /// The model of the last one.
-    pub(super) model: Option<CompactString>,
+    pub(super) model: Option<ShortText>,
     pub(super) answers_max: usize,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct EndedAnswer {
 
 impl Ended {
     /// The lines of all answers but that of the id, which is being read again.
-    pub(super) fn lines(&self, open: Option<&CompactString>) -> Vec<UsageLine> {
+    pub(super) fn lines(&self, open: Option<&ShortText>) -> Vec<UsageLine> {
         let open = open.and_then(|id| self.places.get(id)).copied();
         let answers = self.answers.iter().enumerate().filter(|(place, _)| Some(*place) != open);
         answers.flat_map(|(_, answer)| answer.lines.iter().cloned()).collect()
@@ -75,7 +75,7 @@ impl Ended {
     pub(super) fn cost_with(
         &self,
         cost: &CostSeen,
-        open: Option<&CompactString>,
+        open: Option<&ShortText>,
         is_open: bool,
     ) -> Option<Decimal> {
         if self.answers.is_empty() {
@@ -94,7 +94,7 @@ impl Ended {
 
     /// Keeps an answer: in the place of the one with its id, as a new one, or added to the
     /// last.
-    pub(super) fn push(&mut self, id: Option<&CompactString>, answer: EndedAnswer) {
+    pub(super) fn push(&mut self, id: Option<&ShortText>, answer: EndedAnswer) {
         let place = id.and_then(|id| self.places.get(id)).copied();
         if let Some(shown) = place.and_then(|place| self.answers.get_mut(place)) {
             *shown = answer;

@@ -13,12 +13,11 @@ pub use kinds::{RateLimit, RateLimitKind, RateWindow};
 
 use std::time::Duration;
 
-use compact_str::CompactString;
 use serde::Serialize;
 use serde_json::Value;
 use smallvec::SmallVec;
 
-use crate::values::Timestamp;
+use crate::values::{ShortText, Timestamp};
 use names::{Field, Meaning, Slot};
 use waits::Wait;
 
@@ -106,7 +105,7 @@ pub struct RateLimitState {
     /// When the provider says that the call may be sent again: `retry-after` or `RetryInfo`.
     pub retry_at: Option<Timestamp>,
     /// Names of headers about limits whose values could not be read.
-    pub unreadable: Vec<CompactString>,
+    pub unreadable: Vec<ShortText>,
 }
 
 impl RateLimitState {
@@ -259,7 +258,7 @@ impl RateLimitState {
     /// Lists a header, once.
     fn cannot_read(&mut self, name: &str) {
         if self.unreadable.len() < LIMITS_MAX && !self.unreadable.iter().any(|known| known == name) {
-            self.unreadable.push(CompactString::new(name));
+            self.unreadable.push(name.into());
         }
     }
 }

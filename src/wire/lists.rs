@@ -5,7 +5,7 @@
 //! (an advisor, a compaction) and become a line of their own. An object of the list is read
 //! into figures apart, so that it does not overwrite those around it.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use super::fields::{Field, Figures, count};
 use super::json::{Cursor, Kind};
@@ -162,8 +162,8 @@ impl Reader {
     }
 
     /// One pass: its figures, its model, and what kind it is.
-    fn part(&mut self, item: &mut Cursor<'_>) -> Option<(UsageLine, CompactString)> {
-        let (mut kind, mut model) = (CompactString::default(), None);
+    fn part(&mut self, item: &mut Cursor<'_>) -> Option<(UsageLine, ShortText)> {
+        let (mut kind, mut model) = (ShortText::default(), None);
         let mut peek = *item;
         if peek.kind()? == Kind::Object {
             peek.members(|key, value| {

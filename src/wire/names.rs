@@ -5,7 +5,7 @@
 //! that the answer goes on (`in_progress`) is passed over. Words are kept as the provider
 //! wrote them; what they mean is decided by whoever prices the call.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use super::json::{Cursor, Kind, Raw};
 use super::reader::Reader;
@@ -128,19 +128,19 @@ impl Reader {
 
 /// Keeps a name, without a new allocation if the same one is kept already.
 #[inline]
-fn keep(slot: &mut Option<CompactString>, text: Raw<'_>) {
+fn keep(slot: &mut Option<ShortText>, text: Raw<'_>) {
     if slot.as_ref().is_none_or(|kept| kept.as_bytes() != text.bytes) {
         *slot = Some(kept(text));
     }
 }
 
 /// A name without its escapes, cut at [`NAME_BYTES_MAX`].
-pub(super) fn kept(text: Raw<'_>) -> CompactString {
+pub(super) fn kept(text: Raw<'_>) -> ShortText {
     let bytes = text.bytes.get(..NAME_BYTES_MAX).unwrap_or(text.bytes);
     if bytes.contains(&b'\\')
         && let Ok(plain) = serde_json::from_slice::<String>(&[b"\"", bytes, b"\""].concat())
     {
         return plain.into();
     }
-    CompactString::from_utf8_lossy(bytes)
+    ShortText::from_utf8_lossy(bytes)
 }

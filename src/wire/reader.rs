@@ -13,8 +13,6 @@
 //! The fields are many and flat on purpose: each is one fact that some provider says, and
 //! the report is made of them without looking at any document again.
 
-use compact_str::CompactString;
-
 use super::cost::CostSeen;
 use super::ended::Ended;
 use super::fields::{Field, Figures};
@@ -26,7 +24,7 @@ use super::told::{Place, ShownAt, Told};
 use super::tools::{EventName, ToolItems};
 use super::vocabulary::At;
 use crate::Usage;
-use crate::values::Meter;
+use crate::values::{Meter, ShortText};
 
 /// Everything that was read, before it is a report.
 #[derive(Clone, Debug)]
@@ -43,15 +41,15 @@ pub(super) struct Reader {
     /// The same figures by model, if several models shared the answer.
     pub(super) by_model: Vec<UsageLine>,
     /// The id of the answer that is being read, as the provider names it.
-    pub(super) id: Option<CompactString>,
+    pub(super) id: Option<ShortText>,
     /// Names of the answer, in its provider's own words.
-    pub(super) model: Option<CompactString>,
-    pub(super) tier: Option<CompactString>,
-    pub(super) region: Option<CompactString>,
-    pub(super) speed: Option<CompactString>,
-    pub(super) finish: Option<CompactString>,
-    pub(super) reason: Option<CompactString>,
-    pub(super) error: Option<CompactString>,
+    pub(super) model: Option<ShortText>,
+    pub(super) tier: Option<ShortText>,
+    pub(super) region: Option<ShortText>,
+    pub(super) speed: Option<ShortText>,
+    pub(super) finish: Option<ShortText>,
+    pub(super) reason: Option<ShortText>,
+    pub(super) error: Option<ShortText>,
     /// The text of that answer that went by.
     pub(super) text: TextSeen,
     /// How much of it was told of each item of an answer.
@@ -66,8 +64,8 @@ pub(super) struct Reader {
     /// What is known of the document that is being read.
     pub(super) frame: Frame,
     /// The model of a tool that makes images, and the one that writes down what was said.
-    pub(super) image_model: Option<CompactString>,
-    pub(super) transcription_model: Option<CompactString>,
+    pub(super) image_model: Option<ShortText>,
+    pub(super) transcription_model: Option<ShortText>,
     /// Whether documents are frames of a stream, or items of a list.
     pub(super) is_stream: bool,
     /// The session is one of Gemini Live, in which every report of usage ends an answer.

@@ -175,7 +175,7 @@ fn money_is_taken_as_written_from_those_known_to_charge_it() {
 fn the_providers_own_words_are_kept() {
     let words = |file: &str| {
         let report = read(file);
-        let text = |word: Option<_>| word.map(|word: compact_str::CompactString| word.to_string());
+        let text = |word: Option<_>| word.map(|word: token_budget::call::ShortText| word.to_string());
         (text(report.model), text(report.finish), text(report.service_tier))
     };
     let some = |word: &str| Some(word.to_owned());

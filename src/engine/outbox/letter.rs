@@ -7,15 +7,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::pending::Pending;
 use crate::ledger::{About, Certainty, Ended, Note};
 use crate::values::{
-    Account, Binding, BudgetKey, Caps, Claim, ClaimLine, Period, ReservationId, Tenant, Terms, Threshold,
-    TierAction, Timestamp, Unit,
+    Account, Binding, BudgetKey, Caps, Claim, ClaimLine, Period, ReservationId, ShortText, Tenant, Terms,
+    Threshold, TierAction, Timestamp, Unit,
 };
 use crate::{Error, ErrorKind, Scope, Usage, Window};
 
@@ -25,10 +24,10 @@ use crate::{Error, ErrorKind, Scope, Usage, Window};
 pub(super) struct Letter {
     id: ReservationId,
     /// The organisation; empty for the default books.
-    tenant: CompactString,
+    tenant: ShortText,
     scopes: Vec<Scope>,
     lines: Vec<Written>,
-    model: CompactString,
+    model: ShortText,
     end: End,
     about: Option<About>,
     usage: Option<Usage>,
@@ -39,11 +38,11 @@ pub(super) struct Letter {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    budget: CompactString,
+    budget: ShortText,
     scope: Scope,
     unit: Unit,
     /// As the account names it.
-    book: CompactString,
+    book: ShortText,
     window: Window,
     period: Period,
     ceiling: i64,

@@ -6,14 +6,13 @@
 
 use std::sync::Arc;
 
-use compact_str::{CompactString, format_compact};
 use smallvec::SmallVec;
 
 use super::super::budget::{EXEMPTION_PREFIX, UNBOUND};
 use super::super::shelf::{Resolved, ShelfKey};
 use super::super::{Budget, Exemption, OfRun, Policy, Tiers};
 use crate::pricing::Asked;
-use crate::values::{Account, ClaimLine, Tenant, Terms, Threshold, TierAction, Timestamp, Unit};
+use crate::values::{Account, ClaimLine, ShortText, Tenant, Terms, Threshold, TierAction, Timestamp, Unit};
 use crate::{Error, Scope, Window};
 
 /// Collects the lines of one call.
@@ -27,9 +26,9 @@ pub(super) struct Resolver<'a> {
     found: Vec<(ClaimLine, Terms)>,
     /// Where the lines of the present scope begin.
     scope_begins: usize,
-    exemptions: Vec<CompactString>,
+    exemptions: Vec<ShortText>,
     /// By the policy's ladder, or by that of a run whose own line degrades.
-    next_rung: Option<CompactString>,
+    next_rung: Option<ShortText>,
 }
 
 /// What binds one call, and how long that holds.
@@ -37,14 +36,14 @@ pub(super) struct Lines {
     pub(super) lines: Vec<ClaimLine>,
     /// Where each of them comes from, in the same order.
     pub(super) bound: Vec<Terms>,
-    pub(super) exemptions: Vec<CompactString>,
-    pub(super) next_rung: Option<CompactString>,
+    pub(super) exemptions: Vec<ShortText>,
+    pub(super) next_rung: Option<ShortText>,
     pub(super) valid_until: Timestamp,
 }
 
 /// What one line is made from.
 struct Source<'a> {
-    budget: &'a CompactString,
+    budget: &'a ShortText,
     scope: &'a Scope,
     unit: &'a Unit,
     window: &'a Window,
@@ -55,7 +54,7 @@ struct Source<'a> {
     observe: bool,
     degrades: bool,
     of_run: OfRun,
-    exemption: Option<CompactString>,
+    exemption: Option<ShortText>,
 }
 
 /// What a line is judged by, with all raises.
@@ -73,7 +72,7 @@ struct Figures {
 impl<'a> Source<'a> {
     /// A line without a limit or a raise, which enforces; who makes one says what differs.
     fn new(
-        budget: &'a CompactString,
+        budget: &'a ShortText,
         scope: &'a Scope,
         unit: &'a Unit,
         window: &'a Window,
@@ -149,7 +148,7 @@ impl<'a> Resolver<'a> {
     /// An exemption for a use case is a budget of its own, for as long as it lasts.
     pub(super) fn add_exemption(&mut self, exemption: &Exemption) -> Result<(), Error> {
         self.name_exemption(exemption);
-        let id = format_compact!("{EXEMPTION_PREFIX}{}", exemption.id);
+        let id = ShortText::of(format_args!("{EXEMPTION_PREFIX}{}", exemption.id));
         let (window, plain) = (Window::lifetime(), Tiers::plain());
         self.add_line(&Source {
             limit: Some(exemption.raise),
@@ -161,7 +160,7 @@ impl<'a> Resolver<'a> {
     /// Books without a limit, for a call that nobody limits and that is to be counted.
     pub(super) fn add_books(&mut self, scope: &Scope) -> Result<(), Error> {
         // A month, so that a ledger in memory forgets who has not called since the last.
-        let (id, window, plain) = (CompactString::const_new(UNBOUND), Window::month(), Tiers::plain());
+        let (id, window, plain) = (ShortText::from_static(UNBOUND), Window::month(), Tiers::plain());
         [Unit::Usd, Unit::Tokens, Unit::Requests]
             .iter()
             .try_for_each(|unit| self.add_line(&Source::new(&id, scope, unit, &window, &plain)))

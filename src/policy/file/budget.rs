@@ -1,6 +1,5 @@
 //! How are a budget, its tiers and its caps on single calls written?
 
-use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
@@ -10,7 +9,7 @@ use super::value::{self, Channels, Id, InFile, Metadata, Own};
 use crate::policy::filter::Filter;
 use crate::policy::guardrail::Guardrail;
 use crate::policy::{Budget, Selector, Tier, Tiers};
-use crate::values::{Caps, ScopeKind, TierAction, Unit};
+use crate::values::{Caps, ScopeKind, ShortText, TierAction, Unit};
 use crate::{Error, Scope, Usd, Window};
 
 /// An entry of `budgets`, as it is written.
@@ -27,11 +26,11 @@ struct Entry<'a> {
     tiers: Option<Own<Tiers>>,
     guardrail: Option<Shorter<'a>>,
     #[serde(default)]
-    models: Own<Vec<CompactString>>,
+    models: Own<Vec<ShortText>>,
     #[serde(default)]
-    providers: Own<Vec<CompactString>>,
+    providers: Own<Vec<ShortText>>,
     #[serde(default)]
-    tags: Own<Vec<(CompactString, CompactString)>>,
+    tags: Own<Vec<(ShortText, ShortText)>>,
     #[serde(default)]
     per_call: Own<Caps>,
     #[serde(default)]

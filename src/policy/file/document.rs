@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use compact_str::CompactString;
 use serde::Deserialize;
 
 use super::gateway;
@@ -12,7 +11,7 @@ use super::value::{InFile, Own};
 use super::{budget, exemption};
 use crate::Error;
 use crate::policy::{Budget, Exemption, OnUnknownModel, Policy};
-use crate::values::{Caps, OnNoLimit, ScopeKind, Unbound};
+use crate::values::{Caps, OnNoLimit, ScopeKind, ShortText, Unbound};
 
 /// A whole file. Its entries are read one by one, because their errors name them.
 #[derive(Deserialize)]
@@ -36,7 +35,7 @@ struct Document<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct General {
-    ladder: Own<Vec<CompactString>>,
+    ladder: Own<Vec<ShortText>>,
     unknown_model: Own<OnUnknownModel>,
     unbound: Option<Unbound>,
     output_tokens_default: Option<u64>,
@@ -168,7 +167,7 @@ fn called(noun: &str, names: &[&str], entry: Node<'_>, number: u32) -> String {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PricedAs {
-    priced_as: CompactString,
+    priced_as: ShortText,
 }
 
 impl InFile<'_> for OnUnknownModel {

@@ -1,14 +1,12 @@
 //! How is an exemption written?
 
-use compact_str::CompactString;
-
 use super::node::Node;
 use super::problem::{At, wrong};
 use super::reader;
 use super::value::{self, Id, InFile};
 use crate::Error;
 use crate::policy::Exemption;
-use crate::values::{ScopeKind, Unit};
+use crate::values::{ScopeKind, ShortText, Unit};
 
 /// Reads one; `is_budget` knows the ids that it may name.
 pub(super) fn exemption(
@@ -38,7 +36,7 @@ pub(super) fn exemption(
 }
 
 fn check_ids(ids: Node<'_>, is_budget: impl Fn(&str) -> bool) -> Result<(), Error> {
-    let ids = Vec::<CompactString>::of(ids)?;
+    let ids = Vec::<ShortText>::of(ids)?;
     match ids.iter().find(|id| !is_budget(id)) {
         Some(id) => Err(wrong(format!("{id:?} is no budget of this policy"))),
         None if ids.is_empty() => Err(wrong("is empty; leave it out to raise all of the scope")),

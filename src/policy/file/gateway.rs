@@ -1,6 +1,5 @@
 //! How do the limits that gateways keep for a key or a team become budgets?
 
-use compact_str::CompactString;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Deserialize;
 
@@ -12,7 +11,7 @@ use super::value::{self, Channels, Id, InFile, Own};
 use super::{passed, reader};
 use crate::policy::guardrail::Guardrail;
 use crate::policy::{Budget, Tier, Tiers};
-use crate::values::{ScopeKind, TierAction, Unit};
+use crate::values::{ScopeKind, ShortText, TierAction, Unit};
 use crate::{Error, Scope, Usd, Window};
 
 /// For whom a gateway keeps limits.
@@ -73,7 +72,7 @@ pub(super) const CUSTOMER: Holder = Holder {
     noun: "customer",
     names: &["name", "user_id"],
     id: Some("alias"),
-    kind: ScopeKind::Custom(CompactString::const_new("customer")),
+    kind: ScopeKind::Custom(ShortText::from_static("customer")),
     owners: &[],
 };
 
@@ -176,7 +175,7 @@ fn refuse_validity(said: &Table<'_>, holder: &Holder) -> Result<(), Error> {
 }
 
 /// What the entry is called: by its name, else by the gateway's id.
-fn name(said: &Table<'_>, holder: &Holder) -> Result<CompactString, Error> {
+fn name(said: &Table<'_>, holder: &Holder) -> Result<ShortText, Error> {
     let find = |name: &&str| said.iter().find(|(field, _)| field == name);
     let mut named = holder.names.iter().filter_map(find);
     let (first, second) = (named.next(), named.next());
@@ -190,7 +189,7 @@ fn name(said: &Table<'_>, holder: &Holder) -> Result<CompactString, Error> {
 }
 
 /// A name that may be shown. Who writes the key itself would have it in every report.
-fn shown_name(node: Node<'_>) -> Result<CompactString, Error> {
+fn shown_name(node: Node<'_>) -> Result<ShortText, Error> {
     let Id(name) = Id::of(node)?;
     value::plain_name(&name)?;
     if is_secret(&name) {

@@ -4,7 +4,6 @@
 //! ignored that a limit might stand in. Shapes are those of LiteLLM's `/key/generate`, `/team/new`, `/user/new`,
 //! `/customer/new`, `/organization/new` and `/budget/new` (`proxy/_types.py`, `duration_parser.py`; November 2026).
 
-use compact_str::format_compact;
 use serde::Deserialize;
 
 use super::node::{Node, Table, View};
@@ -13,7 +12,7 @@ use super::problem::{At, wrong};
 use super::reader;
 use super::value::{self, InFile, Metadata, Own};
 use crate::policy::{Budget, Selector};
-use crate::values::Unit;
+use crate::values::{ShortText, Unit};
 use crate::{Error, Scope, Usd, Window};
 
 /// How long a budget counts; none is for ever, however the gateway's own pages write none.
@@ -100,7 +99,7 @@ fn windows(node: Node<'_>, scope: &Scope) -> Result<Vec<Budget>, Error> {
         if budgets.iter().any(|other| *other.window() == window) {
             return Err(wrong("has the window of another one; keep one of them")).at(&number.to_string());
         }
-        let field = format_compact!("budget_limits {window}");
+        let field = ShortText::of(format_args!("budget_limits {window}"));
         budgets.push(of_field(scope, &field, Unit::Usd, max_budget.0.nanos(), window));
     }
     Ok(budgets)
@@ -108,7 +107,7 @@ fn windows(node: Node<'_>, scope: &Scope) -> Result<Vec<Budget>, Error> {
 
 /// A budget for calls of one model: in dollars, and in tokens and requests a minute.
 fn model_limits(model: &str, node: Node<'_>, scope: &Scope) -> Result<Vec<Budget>, Error> {
-    let field = format_compact!("model_max_budget {model}");
+    let field = ShortText::of(format_args!("model_max_budget {model}"));
     if !matches!(node.view()?, View::Table(_)) {
         return Ok(vec![dollars(scope, &field, Usd::of(node)?, None)]);
     }
@@ -122,7 +121,7 @@ fn model_limits(model: &str, node: Node<'_>, scope: &Scope) -> Result<Vec<Budget
 
 fn model_rates(field: &str, unit: Unit, node: Node<'_>, scope: &Scope) -> Result<Vec<Budget>, Error> {
     by_model(node, |model, node| {
-        let field = format_compact!("{field} {model}");
+        let field = ShortText::of(format_args!("{field} {model}"));
         Ok(vec![of_field(scope, &field, unit.clone(), i64::of(node)?, Window::rolling_minute())])
     })
 }
@@ -194,7 +193,7 @@ impl Limits {
             (None, Some(_)) => return Err(Error::invalid("budget_duration", "stands without max_budget")),
             (None, None) => None,
         };
-        let before = format_compact!("{field} ");
+        let before = ShortText::of(format_args!("{field} "));
         Ok(dollars.into_iter().chain(rates(scope, &before, self.tpm_limit, self.rpm_limit)).collect())
     }
 }
@@ -208,7 +207,7 @@ pub(super) fn rates(
 ) -> impl Iterator<Item = Budget> {
     let rates = [("tpm_limit", Unit::Tokens, tpm), ("rpm_limit", Unit::Requests, rpm)];
     rates.into_iter().filter_map(move |(rate, unit, limit)| {
-        let field = format_compact!("{before}{rate}");
+        let field = ShortText::of(format_args!("{before}{rate}"));
         limit.map(|Own(limit)| of_field(scope, &field, unit, limit, Window::rolling_minute()))
     })
 }
@@ -220,5 +219,11 @@ fn dollars(scope: &Scope, field: &str, limit: Usd, window: Option<Window>) -> Bu
 
 /// A budget of that scope, named after the field that it comes from.
 pub(super) fn of_field(scope: &Scope, field: &str, unit: Unit, limit: i64, window: Window) -> Budget {
-    Budget::new(format_compact!("{scope} {field}"), Selector::Scope(scope.clone()), unit, Some(limit), window)
+    Budget::new(
+        ShortText::of(format_args!("{scope} {field}")),
+        Selector::Scope(scope.clone()),
+        unit,
+        Some(limit),
+        window,
+    )
 }

@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 use std::str::FromStr;
 
-use compact_str::CompactString;
 use rust_decimal::Decimal;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::node::{Node, Table, View};
 use super::problem::{At, bare, wrong};
-use crate::values::{OnNoLimit, ScopeKind, Unit, name};
+use crate::values::{OnNoLimit, ScopeKind, ShortText, Unit, name};
 use crate::{Error, Usd};
 
 /// A value that a policy's file writes in a way of its own.
@@ -76,7 +75,7 @@ impl InFile<'_> for OnNoLimit {
 }
 
 /// A list of names, each of which stands once.
-impl InFile<'_> for Vec<CompactString> {
+impl InFile<'_> for Vec<ShortText> {
     fn of(node: Node<'_>) -> Result<Self, Error> {
         let names: Self = node.read()?;
         let mut seen = HashSet::new();
@@ -88,11 +87,11 @@ impl InFile<'_> for Vec<CompactString> {
 }
 
 /// Text that names an entry, fit for a log.
-pub(super) struct Id(pub(super) CompactString);
+pub(super) struct Id(pub(super) ShortText);
 
 impl InFile<'_> for Id {
     fn of(node: Node<'_>) -> Result<Self, Error> {
-        let id: CompactString = node.read()?;
+        let id: ShortText = node.read()?;
         name::problem_of_id(&id).map_or(Ok(Self(id)), |problem| Err(wrong(problem)))
     }
 }
@@ -100,13 +99,13 @@ impl InFile<'_> for Id {
 /// The kinds of scope that a file may name besides the built-in ones.
 impl InFile<'_> for Vec<ScopeKind> {
     fn of(node: Node<'_>) -> Result<Self, Error> {
-        Vec::<CompactString>::of(node)?.iter().map(|name| parsed(name)).collect()
+        Vec::<ShortText>::of(node)?.iter().map(|name| parsed(name)).collect()
     }
 }
 
 /// The names of channels. An address such as a webhook's is a secret, and budgets are shown to people.
 #[derive(Default)]
-pub(super) struct Channels(pub(super) Vec<CompactString>);
+pub(super) struct Channels(pub(super) Vec<ShortText>);
 
 impl InFile<'_> for Channels {
     fn of(node: Node<'_>) -> Result<Self, Error> {
@@ -121,7 +120,7 @@ impl InFile<'_> for Channels {
 }
 
 /// A table of names.
-impl InFile<'_> for Vec<(CompactString, CompactString)> {
+impl InFile<'_> for Vec<(ShortText, ShortText)> {
     fn of(node: Node<'_>) -> Result<Self, Error> {
         let tag = |(key, node): (String, Node<'_>)| Ok((key.as_str().into(), node.read().at(&key)?));
         node.table()?.into_iter().map(tag).collect()
@@ -130,7 +129,7 @@ impl InFile<'_> for Vec<(CompactString, CompactString)> {
 
 /// A table of anything short, which is kept as text. Errors never show what it says.
 #[derive(Default)]
-pub(super) struct Metadata(pub(super) Vec<(CompactString, CompactString)>);
+pub(super) struct Metadata(pub(super) Vec<(ShortText, ShortText)>);
 
 impl Metadata {
     pub(super) fn of_table(table: Table<'_>) -> Result<Self, Error> {

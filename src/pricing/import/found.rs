@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use super::report::ImportReport;
 use crate::pricing::clause::Clause;
@@ -18,9 +18,9 @@ use crate::{Error, ErrorKind};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     pub(super) rows: Vec<PriceRow>,
-    pub(super) aliases: Vec<(CompactString, Name)>,
+    pub(super) aliases: Vec<(ShortText, Name)>,
     /// By provider, conditions on a name, in the order in which they are asked.
-    pub(super) clauses: Vec<(CompactString, Vec<(Clause, Name)>)>,
+    pub(super) clauses: Vec<(ShortText, Vec<(Clause, Name)>)>,
     pub(super) report: ImportReport,
 }
 

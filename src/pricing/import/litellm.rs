@@ -14,8 +14,6 @@ mod times;
 
 use std::collections::HashSet;
 
-use compact_str::CompactString;
-
 use self::entry::Entry;
 use super::found::{Found, unreadable, wrong};
 use super::json::{Json, Map, count, text};
@@ -25,7 +23,7 @@ use crate::pricing::names::{Name, check_name};
 use crate::pricing::row::PriceRow;
 use crate::pricing::unseen::Reasoning;
 use crate::pricing::{families, reasons};
-use crate::values::Meter;
+use crate::values::{Meter, ShortText};
 
 /// Entries that are read; the largest real table has 4,552.
 const ENTRIES_MAX: usize = 18_000;
@@ -138,18 +136,18 @@ fn zeros(entry: &mut Entry<'_>) {
 
 /// Gives each model the shortest name that is its own: without the provider in front where nobody else has that.
 fn name(import: &mut Found, found: Vec<(&String, PriceRow, String)>) {
-    let bare = |key: &str, provider: &str| -> Option<CompactString> {
+    let bare = |key: &str, provider: &str| -> Option<ShortText> {
         let (prefix, rest) = key.split_once('/')?;
         let same = canonical_provider(prefix) == canonical_provider(provider);
         (same && !rest.is_empty()).then(|| rest.into())
     };
-    let mut taken: HashSet<(CompactString, CompactString)> = HashSet::new();
+    let mut taken: HashSet<(ShortText, ShortText)> = HashSet::new();
     // A whole key is nobody else's short name: `a/a/model` may stand beside `a/model`.
     for (key, _, provider) in &found {
         taken.insert((canonical_provider(provider).into(), key.as_str().into()));
     }
     for (key, mut row, provider) in found {
-        let seller = CompactString::from(canonical_provider(&provider));
+        let seller = ShortText::from(canonical_provider(&provider));
         if let Some(short) = bare(key, &provider) {
             let free = taken.insert((seller.clone(), short.clone()));
             row.model = if free { short } else { key.into() };

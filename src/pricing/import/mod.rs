@@ -15,7 +15,7 @@ mod report;
 
 use std::io::Read;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use flate2::read::MultiGzDecoder;
 
 use self::found::{Found, unreadable};
@@ -108,11 +108,11 @@ impl Import {
         &self.0.report
     }
 
-    pub(super) fn aliases(&self) -> &[(CompactString, Name)] {
+    pub(super) fn aliases(&self) -> &[(ShortText, Name)] {
         &self.0.aliases
     }
 
-    pub(super) fn clauses(&self) -> &[(CompactString, Vec<(Clause, Name)>)] {
+    pub(super) fn clauses(&self) -> &[(ShortText, Vec<(Clause, Name)>)] {
         &self.0.clauses
     }
 }

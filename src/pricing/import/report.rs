@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 /// What an import took, left out and did not understand: nothing is dropped silently.
 ///
@@ -38,9 +38,9 @@ pub struct ImportReport {
 #[non_exhaustive]
 pub struct Skipped {
     /// The entry, as the table names it.
-    pub entry: CompactString,
+    pub entry: ShortText,
     /// Why it was left out.
-    pub reason: CompactString,
+    pub reason: ShortText,
 }
 
 /// A field that bears on the cost and was not understood, so that the row does not contain it.
@@ -48,9 +48,9 @@ pub struct Skipped {
 #[non_exhaustive]
 pub struct NotUnderstood {
     /// The entry, as the table names it.
-    pub entry: CompactString,
+    pub entry: ShortText,
     /// The field, with the place inside the entry.
-    pub field: CompactString,
+    pub field: ShortText,
 }
 
 impl ImportReport {
@@ -86,7 +86,7 @@ impl ImportReport {
         self.skipped.push(Skipped { entry: entry.into(), reason: reason.into() });
     }
 
-    pub(super) fn miss(&mut self, entry: &str, field: impl Into<CompactString>) {
+    pub(super) fn miss(&mut self, entry: &str, field: impl Into<ShortText>) {
         self.not_understood.push(NotUnderstood { entry: entry.into(), field: field.into() });
     }
 }

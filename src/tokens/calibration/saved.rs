@@ -6,7 +6,7 @@
 //! file with too many models, or with a sketch that no series of calls can make, is refused
 //! whole.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -30,7 +30,7 @@ struct Saved {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SavedSketch {
-    name: CompactString,
+    name: ShortText,
     has_tools: bool,
     sketch: Sketch,
 }
@@ -38,7 +38,7 @@ struct SavedSketch {
 impl Serialize for Calibration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let saved = |sketches: &Sketches| {
-            let each = |((name, has_tools), sketch): (&(CompactString, bool), &Sketch)| SavedSketch {
+            let each = |((name, has_tools), sketch): (&(ShortText, bool), &Sketch)| SavedSketch {
                 name: name.clone(),
                 has_tools: *has_tools,
                 sketch: sketch.clone(),

@@ -8,9 +8,7 @@
 
 use std::sync::Arc;
 
-use compact_str::CompactString;
-
-use crate::values::{Detail, Message, Meter, Part, Picture, Prompt};
+use crate::values::{Detail, Message, Meter, Part, Picture, Prompt, ShortText};
 
 /// A prompt in the making.
 ///
@@ -89,7 +87,7 @@ impl Draft {
     /// Begins a message; `framed` if the provider puts something around it.
     pub(super) fn begin(&mut self, role: &str, framed: bool) {
         if self.takes(MESSAGE_BYTES) {
-            self.message = Some(Message { role: CompactString::from(role), parts: Vec::new() });
+            self.message = Some(Message { role: ShortText::from(role), parts: Vec::new() });
             return;
         }
         self.message = None;

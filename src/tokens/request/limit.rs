@@ -6,7 +6,7 @@
 //! bounds nothing (-1, a text) is written anew where it stands: a second one beside it
 //! might be the one that is not read.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 use serde_json::{Map, Value};
 
 use super::language::{self, Language};
@@ -79,7 +79,7 @@ pub(crate) fn output_terms(provider: Option<&str>, body: &Map<String, Value>, ca
             .flat_map(|place| read.limits.iter().filter_map(|name| place.get(*name)))
             .any(|limit| !limit.is_null()),
     };
-    let models = std::iter::once(&call.model).chain(&call.models).map(CompactString::as_str);
+    let models = std::iter::once(&call.model).chain(&call.models).map(ShortText::as_str);
     let api = unsaid::api_limit(language, provider, models, said);
     OutputTerms { api, thinking: thinking(body), ..call.output_terms }
 }

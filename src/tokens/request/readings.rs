@@ -1,6 +1,6 @@
 //! Which advisors may the answering model ask, and may the provider read the input again to make it shorter?
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use super::figures::whole_text;
 use super::language::Language;
@@ -76,8 +76,8 @@ fn tool(readings: &mut Vec<Reading>, item: Node<'_>, kind: &str, calls: Option<u
 }
 
 /// A model's name; what is no name is no model that has a price.
-fn named(model: Node<'_>) -> CompactString {
-    model.text().map_or_else(|| model.raw().chars().take(80).collect(), CompactString::from)
+fn named(model: Node<'_>) -> ShortText {
+    model.text().map_or_else(|| model.raw().chars().take(80).collect(), ShortText::from)
 }
 
 /// What a summary of a long conversation is held for: Anthropic's own example has 3,500 tokens.

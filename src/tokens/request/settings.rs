@@ -1,6 +1,5 @@
 //! What does a request ask for beside what the model reads?
 
-use compact_str::CompactString;
 use serde_json::Value;
 
 use super::figures::whole_text;
@@ -9,22 +8,22 @@ use super::looks::{closeness, detail};
 use super::name::Name;
 use super::{conditions, inputs};
 use crate::tokens::document::Node;
-use crate::values::Detail;
+use crate::values::{Detail, ShortText};
 use crate::{Error, ErrorKind};
 
 /// The model that the body names.
-pub(super) fn model(body: Node<'_>) -> Option<CompactString> {
+pub(super) fn model(body: Node<'_>) -> Option<ShortText> {
     ["model", "modelId", "model_id"].iter().find_map(|field| body.get(field)).and_then(|name| word(name))
 }
 
-fn word(value: Node<'_>) -> Option<CompactString> {
-    value.text().map(CompactString::from)
+fn word(value: Node<'_>) -> Option<ShortText> {
+    value.text().map(ShortText::from)
 }
 
 /// Other models that may answer in place of the one that is named: OpenRouter's list, and that of LiteLLM's proxy,
 /// whose entries may be requests of their own. A list that is no list of fallbacks is refused, not cut, and so is an
 /// entry that asks for more answers, longer ones, or anything else that has a price: none of that is held for it.
-pub(super) fn models(body: Node<'_>) -> Result<Vec<CompactString>, Error> {
+pub(super) fn models(body: Node<'_>) -> Result<Vec<ShortText>, Error> {
     /// The most that OpenRouter takes is three.
     const MOST: usize = 64;
     let mut models = Vec::new();
@@ -73,25 +72,25 @@ const OF_A_FALLBACK: [&str; 20] = [
 ];
 
 /// The tier that is asked for; of two words the dearer, as nobody knows which one the provider reads.
-pub(super) fn service_tier(body: Node<'_>) -> Option<CompactString> {
+pub(super) fn service_tier(body: Node<'_>) -> Option<ShortText> {
     let named = ["service_tier", "serviceTier"].iter().filter_map(|field| body.get(field));
     let words = named.filter_map(|named| word(named).or_else(|| word(named.get("type")?)));
     words.reduce(dearer)
 }
 
 /// How fast the model is to run; of two words the dearer.
-pub(super) fn speed(body: Node<'_>) -> Option<CompactString> {
+pub(super) fn speed(body: Node<'_>) -> Option<ShortText> {
     let latency = |field: &str| word(body.get(field)?.get("latency")?);
     let words = [text(body, &["speed"]), latency("performanceConfig"), latency("performance_config")];
     words.into_iter().flatten().reduce(dearer)
 }
 
 /// The dearer of two words for a tier.
-fn dearer(one: CompactString, other: CompactString) -> CompactString {
+fn dearer(one: ShortText, other: ShortText) -> ShortText {
     if conditions::rank(&other) > conditions::rank(&one) { other } else { one }
 }
 
-pub(super) fn text(body: Node<'_>, names: &[&str]) -> Option<CompactString> {
+pub(super) fn text(body: Node<'_>, names: &[&str]) -> Option<ShortText> {
     names.iter().find_map(|field| body.get(field)).and_then(word)
 }
 

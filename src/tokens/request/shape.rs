@@ -1,11 +1,9 @@
 //! What does a request say about its size and price?
 
-use compact_str::CompactString;
-
 use super::draft::Media;
 use crate::values::call::conditions::CacheWrites;
 use crate::values::call::fee::Reading;
-use crate::values::{Meter, Prompt, SearchContext};
+use crate::values::{Meter, Prompt, SearchContext, ShortText};
 
 /// What a request says about its size and price, read off its JSON body.
 ///
@@ -66,7 +64,7 @@ use crate::values::{Meter, Prompt, SearchContext};
 #[non_exhaustive]
 pub struct RequestShape {
     /// The model, if the body names it: on Bedrock, Vertex and Gemini the address does.
-    pub model: Option<CompactString>,
+    pub model: Option<ShortText>,
     /// Everything that the model reads.
     pub prompt: Prompt,
     /// The most output tokens of one answer that the request asks for. `None` if it names
@@ -80,7 +78,7 @@ pub struct RequestShape {
     /// Whether the request asks for a stream.
     pub stream: bool,
     /// The service tier, in the request's own word. Of two words the dearer.
-    pub service_tier: Option<CompactString>,
+    pub service_tier: Option<ShortText>,
     /// Whether the request asks its provider to write something to a cache, which some
     /// providers bill apart.
     pub writes_cache: bool,
@@ -92,11 +90,11 @@ pub struct RequestShape {
     pub reasoning: Option<bool>,
     /// How fast the model is to run, in the request's own word: Anthropic's `speed`, the
     /// `latency` of Bedrock's `performanceConfig`.
-    pub speed: Option<CompactString>,
+    pub speed: Option<ShortText>,
     /// Where the model is to run, in the request's own word: Anthropic's `inference_geo`.
-    pub region: Option<CompactString>,
+    pub region: Option<ShortText>,
     /// Models that may answer in place of the one that is named: OpenRouter's `models`, LiteLLM's `fallbacks`.
-    pub models: Vec<CompactString>,
+    pub models: Vec<ShortText>,
     /// Fees that the request may incur, and how often at most; `None` if nobody knows how
     /// often.
     pub uses: Vec<(Meter, Option<u64>)>,

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use super::item::{self, List, Part};
 use super::links::Links;
@@ -121,7 +121,7 @@ impl<'d> Conversation<'d> {
     /// Reports what is missing, for whoever asked for the trim.
     pub(super) fn told(&self, parts: &[Span], how: Trim, before: Estimate, after: Estimate) -> Trimmed {
         let indices: Vec<usize> = self.runs(parts).into_iter().flatten().collect();
-        let mut tools: Vec<CompactString> = Vec::new();
+        let mut tools: Vec<ShortText> = Vec::new();
         for call in &self.links.calls {
             let is_new = !call.name.is_empty() && !tools.contains(&call.name);
             if is_new && tools.len() < TOOLS_MAX && indices.binary_search(&call.item).is_ok() {

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use super::item::{self, Part};
 use crate::tokens::document::{Kind, Node};
@@ -22,7 +22,7 @@ pub(super) struct Call {
     pub(super) answered: Option<usize>,
     /// Whether it bears an id, by which a result can be told.
     pub(super) has_id: bool,
-    pub(super) name: CompactString,
+    pub(super) name: ShortText,
 }
 
 /// The calls of a conversation, in their order.
@@ -89,12 +89,7 @@ impl Links {
             has_id = true;
         }
         let name = name.filter(|name| name.len() <= NAME_BYTES).unwrap_or_default();
-        self.calls.push(Call {
-            item: index,
-            answered: None,
-            has_id,
-            name: CompactString::from(name.as_ref()),
-        });
+        self.calls.push(Call { item: index, answered: None, has_id, name: ShortText::from(name.as_ref()) });
     }
 
     /// Finds the results in a message.

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use compact_str::CompactString;
 use serde::Serialize;
 
 use super::super::{Estimate, TokenEstimator};
 use crate::Error;
-use crate::values::Prompt;
+use crate::values::{Prompt, ShortText};
 
 /// Which part of a conversation is left out first.
 ///
@@ -206,7 +205,7 @@ pub struct Trimmed {
     pub turns: usize,
     /// The tools whose calls were left out, each once, in the order of their first calls; names that are longer than
     /// 128 bytes are missing.
-    pub tools: Vec<CompactString>,
+    pub tools: Vec<ShortText>,
     /// The prompt's tokens before.
     pub before: Estimate,
     /// The prompt's tokens as it is sent.
@@ -220,7 +219,7 @@ pub struct LeftOut {
     /// Its place in the request's list as it was, from 0.
     pub index: usize,
     /// Who spoke, in the request's own word; the kind of an item that has no role.
-    pub role: CompactString,
+    pub role: ShortText,
 }
 
 impl Trimmed {
@@ -243,7 +242,7 @@ impl Trimmed {
 
 impl LeftOut {
     /// The message at that place, from 0, of that role.
-    pub fn new(index: usize, role: impl Into<CompactString>) -> Self {
+    pub fn new(index: usize, role: impl Into<ShortText>) -> Self {
         Self { index, role: role.into() }
     }
 }

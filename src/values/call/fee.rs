@@ -9,10 +9,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
 use serde::Serialize;
 
-use crate::values::Meter;
+use crate::values::{Meter, ShortText};
 use crate::{Usage, Usd};
 
 /// A fee that is held for, beside the tokens of a call.
@@ -75,7 +74,7 @@ impl Serialize for Fee {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Reading {
     /// Who reads it; the call's own model if none is named.
-    pub(crate) model: Option<CompactString>,
+    pub(crate) model: Option<ShortText>,
     /// How often at most; `None` is nobody knows.
     pub(crate) uses: Option<u64>,
     /// What is written each time, in tokens.
@@ -92,7 +91,7 @@ impl Reading {
     pub(crate) const ADVICE_TOKENS: u64 = 2_048;
 
     /// Advice of that model.
-    pub(crate) fn advice(model: CompactString, uses: Option<u64>) -> Self {
+    pub(crate) fn advice(model: ShortText, uses: Option<u64>) -> Self {
         let output_tokens = Self::ADVICE_TOKENS;
         Self { model: Some(model), uses, output_tokens, from_input_tokens: 0, caches: false }
     }

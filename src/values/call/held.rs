@@ -1,10 +1,8 @@
 //! What may a call be billed for beside its own model and its tokens?
 
-use compact_str::CompactString;
-
 use super::Call;
-use crate::values::Meter;
 use crate::values::call::fee::Reading;
+use crate::values::{Meter, ShortText};
 
 impl Call {
     /// States that the request may incur so many uses of a fee at most: searches, pages, images, milliseconds.
@@ -53,7 +51,7 @@ impl Call {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn may_consult(mut self, model: impl Into<CompactString>, uses: u64) -> Self {
+    pub fn may_consult(mut self, model: impl Into<ShortText>, uses: u64) -> Self {
         self.readings.push(Reading::advice(model.into(), Some(uses)));
         self
     }
@@ -61,7 +59,7 @@ impl Call {
     /// The same where nobody says how often: as often as
     /// [`with_fee_uses_assumed`](crate::Policy::with_fee_uses_assumed) says, ten times unless set.
     #[must_use]
-    pub fn may_consult_unlimited(mut self, model: impl Into<CompactString>) -> Self {
+    pub fn may_consult_unlimited(mut self, model: impl Into<ShortText>) -> Self {
         self.readings.push(Reading::advice(model.into(), None));
         self
     }
@@ -83,7 +81,7 @@ impl Call {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn or_model(mut self, model: impl Into<CompactString>) -> Self {
+    pub fn or_model(mut self, model: impl Into<ShortText>) -> Self {
         self.models.push(model.into());
         self
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 /// The input of a call: never said, already counted, or to be estimated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Prompt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Who speaks: `system`, `user`, `assistant`, `tool`.
-    pub role: CompactString,
+    pub role: ShortText,
     /// What is said or shown.
     pub parts: Vec<Part>,
 }
@@ -65,7 +65,7 @@ pub enum Part {
     /// A tool call that the model made earlier.
     Call {
         /// The tool's name.
-        name: CompactString,
+        name: ShortText,
         /// Its arguments as they are sent: JSON as text.
         arguments: Arc<str>,
     },
@@ -206,7 +206,7 @@ pub struct Film {
 
 impl Message {
     /// A message of plain text from that role.
-    pub fn text(role: impl Into<CompactString>, text: impl Into<Arc<str>>) -> Self {
+    pub fn text(role: impl Into<ShortText>, text: impl Into<Arc<str>>) -> Self {
         Self { role: role.into(), parts: vec![Part::Text(text.into())] }
     }
 

@@ -21,7 +21,6 @@ mod payers;
 
 use std::time::Duration;
 
-use compact_str::CompactString;
 use smallvec::SmallVec;
 
 pub use conditions::{Conditions, Modality, Region, SearchContext, ServiceTier};
@@ -29,6 +28,7 @@ pub use fee::{Fee, Fees};
 pub use message::{Detail, Film, Input, Message, Pages, Part, Picture, Prompt, Sound};
 
 pub use crate::values::scope::ScopeKind;
+pub use crate::values::text::ShortText;
 
 use crate::values::no_limit::OutputTerms;
 use crate::values::{Meter, OnNoLimit, name};
@@ -66,14 +66,14 @@ use fee::Reading;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Call {
-    pub(crate) model: CompactString,
+    pub(crate) model: ShortText,
     /// Others that may answer in its place, of which the dearest is held; no plan has any.
-    pub(crate) models: Vec<CompactString>,
+    pub(crate) models: Vec<ShortText>,
     /// What those take and write, where one of them is held and any may answer.
     pub(crate) span: Option<Span>,
-    pub(crate) provider: Option<CompactString>,
+    pub(crate) provider: Option<ShortText>,
     pub(crate) scopes: SmallVec<[Scope; 4]>,
-    pub(crate) tags: SmallVec<[(CompactString, CompactString); 2]>,
+    pub(crate) tags: SmallVec<[(ShortText, ShortText); 2]>,
     pub(crate) input: Input,
     pub(crate) output_requested: Option<u64>,
     pub(crate) output_terms: OutputTerms,
@@ -82,7 +82,7 @@ pub struct Call {
     pub(crate) choices: u32,
     /// Inputs that the model reads each by itself, and which may each fill its context.
     pub(crate) inputs: u32,
-    pub(crate) use_case: Option<CompactString>,
+    pub(crate) use_case: Option<ShortText>,
     pub(crate) conditions: Conditions,
     /// Whether the request switches reasoning on or off; unsaid, the model decides.
     pub(crate) reasoning: Option<bool>,
@@ -130,7 +130,7 @@ pub(crate) struct Problem(String);
 
 impl Call {
     /// A call of that model, under the name that the provider gives it.
-    pub fn new(model: impl Into<CompactString>) -> Self {
+    pub fn new(model: impl Into<ShortText>) -> Self {
         Self { model: model.into(), choices: 1, inputs: 1, ..Self::default() }
     }
 
@@ -144,7 +144,7 @@ impl Call {
     /// value for the same key replaces the first. Ids of single requests do not belong in
     /// tags, because every new set of tags is kept.
     #[must_use]
-    pub fn tag(mut self, key: impl Into<CompactString>, value: impl Into<CompactString>) -> Self {
+    pub fn tag(mut self, key: impl Into<ShortText>, value: impl Into<ShortText>) -> Self {
         let key = key.into();
         self.tags.retain(|(present, _)| *present != key);
         self.tags.push((key, value.into()));
@@ -153,7 +153,7 @@ impl Call {
 
     /// Names the provider. Without it the model's name alone finds the price.
     #[must_use]
-    pub fn provider(mut self, provider: impl Into<CompactString>) -> Self {
+    pub fn provider(mut self, provider: impl Into<ShortText>) -> Self {
         self.provider = Some(provider.into());
         self
     }
@@ -232,7 +232,7 @@ impl Call {
 
     /// Names what the call is for: `code_review`, `autocomplete`. Reports split by it.
     #[must_use]
-    pub fn use_case(mut self, use_case: impl Into<CompactString>) -> Self {
+    pub fn use_case(mut self, use_case: impl Into<ShortText>) -> Self {
         self.use_case = Some(use_case.into());
         self
     }
@@ -285,7 +285,7 @@ impl Call {
     /// The same call of another model: a retry on a fallback. Models that may answer in
     /// its place stay.
     #[must_use]
-    pub fn with_model(mut self, model: impl Into<CompactString>) -> Self {
+    pub fn with_model(mut self, model: impl Into<ShortText>) -> Self {
         self.model = model.into();
         self
     }

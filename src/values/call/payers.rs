@@ -1,10 +1,8 @@
 //! Who pays for a call, and are two calls charged alike?
 
-use compact_str::CompactString;
-
 use super::Call;
 use crate::Scope;
-use crate::values::ScopeKind;
+use crate::values::{ScopeKind, ShortText};
 
 impl Call {
     /// Charges that level too. A level that is named twice is charged once; a second
@@ -78,7 +76,7 @@ macro_rules! scope_setters {
             $(
                 #[doc = concat!("Charges the ", $text, " of that name.")]
                 #[must_use]
-                pub fn $function(self, name: impl Into<CompactString>) -> Self {
+                pub fn $function(self, name: impl Into<ShortText>) -> Self {
                     match Scope::$function(name) {
                         Ok(scope) => self.scope(scope),
                         Err(error) => self.unusable(error.to_string()),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use compact_str::CompactString;
 use serde::Serialize;
 use smallvec::SmallVec;
 
@@ -13,7 +12,7 @@ use super::refusal::{Refusal, RefusalKind};
 use super::state::{BudgetState, JudgedLine};
 use super::untrimmed::Untrimmed;
 use crate::values::{
-    Account, Attribution, Balance, Binding, Fee, Fees, FrozenScope, Meter, ServiceTier, Timestamp,
+    Account, Attribution, Balance, Binding, Fee, Fees, FrozenScope, Meter, ServiceTier, ShortText, Timestamp,
 };
 use crate::{Scope, Usd};
 
@@ -77,7 +76,7 @@ pub struct Decision {
     /// Whose price is missing, and which models with a price may have been meant.
     pub(crate) missing: Option<Arc<MissingPrice>>,
     /// The model whose price is assumed, where the call's own has none.
-    pub(crate) priced_as: Option<CompactString>,
+    pub(crate) priced_as: Option<ShortText>,
     /// Nobody said what goes in, and a limit counts it.
     pub(crate) unsaid: bool,
     /// What is held of output for a call that names no limit.

@@ -6,22 +6,22 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use crate::values::one_line::OneLine;
 
 /// Where a price was looked for, and what is there instead.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MissingPrice {
-    pub(crate) provider: Option<CompactString>,
+    pub(crate) provider: Option<ShortText>,
     /// Rows that may have been meant, as people read them.
     pub(crate) nearest: Vec<String>,
     /// Why no row can have that name, if none can.
     pub(crate) unknowable: Option<&'static str>,
     /// The model, where it is not the call's own but one that the request lets its provider call.
-    pub(crate) beside: Option<CompactString>,
+    pub(crate) beside: Option<ShortText>,
     /// The model whose price the policy assumes in its place, which has none that could be.
-    pub(crate) fallback: Option<CompactString>,
+    pub(crate) fallback: Option<ShortText>,
 }
 
 impl fmt::Display for MissingPrice {

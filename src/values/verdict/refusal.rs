@@ -6,13 +6,12 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
 use crate::Scope;
 use crate::values::amount::Figure;
 use crate::values::one_line::OneLine;
-use crate::values::{ScopeKind, Timestamp, Unit};
+use crate::values::{ScopeKind, ShortText, Timestamp, Unit};
 
 /// Why a budget refuses a call, and so what helps: waiting, asking for less, or a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,14 +38,14 @@ pub enum RefusalKind {
     /// The request may incur a fee beside its tokens, and nobody knows the model's rate of it.
     UnpricedFee {
         /// What the fee is counted by, as a price row names it: `web_search`.
-        meter: CompactString,
+        meter: ShortText,
     },
     /// The scope is frozen.
     Frozen {
         /// By whom and why.
-        by: CompactString,
+        by: ShortText,
         /// The reason that was given.
-        reason: CompactString,
+        reason: ShortText,
     },
     /// A limit of the run itself: iterations, time, a stop.
     RunLimit,
@@ -79,7 +78,7 @@ pub enum RefusalKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The budget's id; empty if not a budget but the scope or the model itself refuses.
-    pub budget: CompactString,
+    pub budget: ShortText,
     /// The level that pays.
     pub scope: Option<Scope>,
     /// The window, as people read it: `month 2026-11`.
@@ -104,7 +103,7 @@ impl Refusal {
     /// Not a budget but the scope, the model or the call itself refuses.
     pub(super) fn without_budget(scope: Option<Scope>, kind: RefusalKind) -> Self {
         Self {
-            budget: CompactString::default(),
+            budget: ShortText::default(),
             scope,
             window: String::new(),
             unit: Unit::Usd,

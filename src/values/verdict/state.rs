@@ -1,12 +1,11 @@
 //! What does one budget say of a call, by its balance at the instant of the decision?
 
-use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
 use super::Verdict;
 use super::refusal::{Refusal, RefusalKind};
 use crate::values::amount::Figure;
-use crate::values::{Balance, ScopeKind, Terms, Timestamp, Unit};
+use crate::values::{Balance, ScopeKind, ShortText, Terms, Timestamp, Unit};
 use crate::{Scope, Window};
 
 /// One binding budget's state, as the decision saw it: just before the call.
@@ -16,7 +15,7 @@ use crate::{Scope, Window};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetState {
     /// The budget's id.
-    pub budget: CompactString,
+    pub budget: ShortText,
     /// The level that pays.
     pub scope: Scope,
     /// The window, as people read it.

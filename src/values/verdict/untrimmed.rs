@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 /// What became of trimming, if the call was refused all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) enum Untrimmed {
     /// Room was there for the trimmed prompt, and was gone when it was asked for.
     Overtaken { tokens: u64 },
     /// The request cannot be trimmed.
-    Impossible { why: CompactString },
+    Impossible { why: ShortText },
 }
 
 impl Untrimmed {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use compact_str::CompactString;
 use serde::Serialize;
 
-use crate::values::Timestamp;
+use crate::values::{ShortText, Timestamp};
 
 /// One limit: so many of something within a window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -13,7 +12,7 @@ use crate::values::Timestamp;
 pub struct RateLimit {
     /// What the headers call the limit: `requests`, `tokens-month`; empty if they give no
     /// name.
-    pub name: CompactString,
+    pub name: ShortText,
     /// What is counted.
     pub kind: RateLimitKind,
     /// Within which time it is counted.

@@ -5,7 +5,7 @@
 //! figure `remaining` of the limit `tokens-month`, which counts tokens within a month.
 //! `anthropic-ratelimit-input-tokens-reset` has its figure last.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use super::{RateLimitKind, RateWindow};
 
@@ -24,7 +24,7 @@ pub(super) enum Meaning {
 
 /// The limit that a header names.
 pub(super) struct Slot {
-    pub(super) name: CompactString,
+    pub(super) name: ShortText,
     pub(super) kind: RateLimitKind,
     pub(super) window: RateWindow,
 }

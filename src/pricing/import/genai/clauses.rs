@@ -5,7 +5,7 @@
 //! only list names become aliases, which are one look into a hash map; the rest stay
 //! conditions and are asked in the publication's order.
 
-use compact_str::CompactString;
+use crate::values::ShortText;
 
 use crate::Error;
 use crate::pricing::clause::Clause;
@@ -25,7 +25,7 @@ fn clause(json: &Json<'_>, depth: usize) -> Result<Option<Clause>, Error> {
     let Json::Map(map) = json else { return Ok(None) };
     let ([(kind, raw)], Some(below)) = (map.as_slice(), depth.checked_sub(1)) else { return Ok(None) };
     let json = Json::of(raw)?;
-    let lower = || json.text().map(|text| CompactString::from(text.to_lowercase()));
+    let lower = || json.text().map(|text| ShortText::from(text.to_lowercase()));
     let each = || -> Result<Option<Vec<Clause>>, Error> {
         let Json::List(items) = &json else { return Ok(None) };
         items.iter().map(|raw| clause(&Json::of(raw)?, below)).collect()
@@ -48,7 +48,7 @@ pub(super) fn keep(provider: &str, said: Vec<(Clause, Name)>, found: &mut Found)
     let mut listed = Vec::new();
     for (clause, model) in &said {
         clause.names(&mut listed);
-        let lower = model.model.to_lowercase();
+        let lower = ShortText::from(model.model.to_lowercase());
         if let Some(first) = first(&lower) {
             found.aliases.push((lower, first.clone()));
         }

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
-
 use super::fields::{CostField, bears_cost};
 use crate::Error;
 use crate::pricing::import::found::wrong;
@@ -11,7 +9,7 @@ use crate::pricing::import::json::{Json, Map, get};
 use crate::pricing::import::report::ImportReport;
 use crate::pricing::rates::Rates;
 use crate::pricing::row::PriceRow;
-use crate::values::ServiceTier;
+use crate::values::{ServiceTier, ShortText};
 
 /// One entry, and the row that is made of it.
 pub(super) struct Entry<'a> {
@@ -30,7 +28,7 @@ impl<'a> Entry<'a> {
     }
 
     /// Lists a field that bears on the cost and is not understood.
-    pub(super) fn miss(&mut self, field: impl Into<CompactString>) {
+    pub(super) fn miss(&mut self, field: impl Into<ShortText>) {
         self.report.miss(self.key, field);
     }
 

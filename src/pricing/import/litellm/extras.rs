@@ -4,7 +4,6 @@
 //! one; of two that differ the first is taken and the second listed as not understood,
 //! since nobody here can know which of them is the price.
 
-use compact_str::CompactString;
 use rust_decimal::Decimal;
 
 use super::entry::Entry;
@@ -12,7 +11,7 @@ use crate::Error;
 use crate::pricing::extras::{Allowance, SearchRates};
 use crate::pricing::import::json::{Json, count, get, text};
 use crate::pricing::tiers::Factored;
-use crate::values::{Meter, Region, SearchContext, ServiceTier};
+use crate::values::{Meter, Region, SearchContext, ServiceTier, ShortText};
 
 /// Where a request is dearer, and by how much a faster answer is.
 pub(super) fn multipliers(entry: &mut Entry<'_>) -> Result<(), Error> {
@@ -81,7 +80,7 @@ pub(super) fn searches(entry: &mut Entry<'_>) -> Result<(), Error> {
         match (count(&free, "count")?, text(&free, "period")?) {
             (Some(count), Some(period)) => {
                 let mut allowance = Allowance::new(Meter::WebSearch, count, period);
-                allowance.shared_group = text(&free, "shared_group")?.map(CompactString::from);
+                allowance.shared_group = text(&free, "shared_group")?.map(ShortText::from);
                 entry.row.allowances.push(allowance);
             }
             _ => entry.miss("search_free_requests"),
