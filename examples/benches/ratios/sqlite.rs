@@ -150,7 +150,7 @@ impl Raw {
         self.run("BEGIN IMMEDIATE", []);
         work(self);
         let entries = self.next * 2;
-        self.run("UPDATE roots SET entries = ?, head = ?, time = ?", params![entries, [7_u8; 32], entries]);
+        self.run("UPDATE tenants SET entries = ?, head = ?, time = ?", params![entries, [7_u8; 32], entries]);
         self.run("COMMIT", []);
     }
 
