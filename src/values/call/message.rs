@@ -25,7 +25,18 @@ pub enum Input {
 
 /// Messages with the tools that are described beside them.
 ///
-/// No text of either appears in `Debug` output.
+/// No text of either appears in `Debug` output. Where a text stands for a prompt, it is one message from the user.
+///
+/// # Example: a prompt by a word, and one with more to it
+/// ```
+/// use token_budget::call::{Message, Prompt};
+///
+/// let question = Prompt::user("What is the tallest mountain?");
+/// assert_eq!(question, "What is the tallest mountain?".into());
+///
+/// let more = question.with_message(Message::assistant("Mount Everest.")).with_tool(r#"{"name": "measure"}"#);
+/// assert_eq!((more.messages.len(), more.tools.len()), (2, 1));
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Prompt {
     /// The conversation, system prompt included, oldest first.
@@ -202,6 +213,51 @@ pub struct Film {
     pub frames: u64,
     /// How closely the model looks.
     pub detail: Detail,
+}
+
+impl Prompt {
+    /// A prompt that is one message from the user.
+    pub fn user(text: impl Into<Arc<str>>) -> Self {
+        Self::from(Message::user(text))
+    }
+
+    /// The same prompt with one more message at its end.
+    #[must_use]
+    pub fn with_message(mut self, message: Message) -> Self {
+        self.messages.push(message);
+        self
+    }
+
+    /// The same prompt with one more tool, described as it is sent: a JSON schema as text.
+    #[must_use]
+    pub fn with_tool(mut self, description: impl Into<Arc<str>>) -> Self {
+        self.tools.push(description.into());
+        self
+    }
+}
+
+impl From<&str> for Prompt {
+    fn from(text: &str) -> Self {
+        Self::user(text)
+    }
+}
+
+impl From<String> for Prompt {
+    fn from(text: String) -> Self {
+        Self::user(text)
+    }
+}
+
+impl From<Message> for Prompt {
+    fn from(message: Message) -> Self {
+        vec![message].into()
+    }
+}
+
+impl From<Vec<Message>> for Prompt {
+    fn from(messages: Vec<Message>) -> Self {
+        Self { messages, tools: Vec::new() }
+    }
 }
 
 impl Message {

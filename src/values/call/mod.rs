@@ -166,10 +166,17 @@ impl Call {
         self
     }
 
-    /// Gives the whole prompt, which is then estimated. Replaces what was stated before.
+    /// Gives the whole prompt, which is then estimated: a [`Prompt`], messages, or the text of one. Replaces what was
+    /// stated before.
+    ///
+    /// ```
+    /// use token_budget::Call;
+    ///
+    /// let call = Call::new("gpt-4o").prompt("What is the tallest mountain?").output_tokens(20);
+    /// ```
     #[must_use]
-    pub fn prompt(mut self, prompt: Prompt) -> Self {
-        self.input = Input::Prompt(prompt);
+    pub fn prompt(mut self, prompt: impl Into<Prompt>) -> Self {
+        self.input = Input::Prompt(prompt.into());
         self
     }
 
@@ -179,7 +186,7 @@ impl Call {
         match &mut self.input {
             Input::Prompt(prompt) => prompt.messages.push(message),
             Input::Tokens(_) | Input::Unsaid => {
-                self.input = Input::Prompt(Prompt { messages: vec![message], tools: Vec::new() })
+                self.input = Input::Prompt(message.into());
             }
         }
         self
