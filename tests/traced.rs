@@ -1,9 +1,11 @@
 //! One warm request, for `.ci/trace` to follow: what the README's first example does, on the ledger in memory.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use token_budget::call::ScopeKind;
-use token_budget::{Budget, Call, Enforcer, Policy, Scope, Tiers, Usage, Usd, Window};
+use token_budget::time::ManualClock;
+use token_budget::{Budget, Call, Enforcer, MemoryLedger, Policy, Scope, Tiers, Usage, Usd, Window};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = Policy::new([
@@ -12,7 +14,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .guardrail(Usd::dollars(75), Window::day()),
         Budget::each_usd("users", ScopeKind::User, Usd::dollars(5), Window::day()),
     ])?;
-    let enforcer = Enforcer::builder().policy(policy).build();
+    // The system's clock looks at the wall again each 100 ms, which a traced process sometimes takes: another path, by chance.
+    let clock = Arc::new(ManualClock::at("2026-11-22T12:00:00Z".parse()?));
+    let ledger = MemoryLedger::with_clock(clock.clone());
+    let enforcer = Enforcer::builder().policy(policy).ledger(ledger).clock(clock).build();
     let call = Call::new("gpt-4o").team("search").user("ada").input_tokens(1_200).output_tokens(500);
     for _ in 0..3 {
         request(&enforcer, &call)?;
