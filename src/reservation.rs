@@ -461,7 +461,7 @@ impl InFlight {
 }
 
 fn ended_before() -> Error {
-    Error::invalid("call", "was settled before")
+    Error::invalid("call", "was reconciled or released before")
 }
 
 impl Drop for InFlight {

@@ -161,6 +161,6 @@ fn other_method(head: &RequestHead<'_>) -> Result<(), Denial> {
 
 impl fmt::Debug for Payer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Payer({} levels)", self.charge.scopes().len())
+        write!(f, "Payer({} scopes)", self.charge.scopes().len())
     }
 }

@@ -75,7 +75,10 @@ impl Claim {
             if line.thresholds.iter().any(|threshold| threshold.tier > 31)
                 || !line.thresholds.is_sorted_by_key(|threshold| threshold.at)
             {
-                return Err(Error::invalid("claim", format!("{} has marks that do not rise", line.account)));
+                return Err(Error::invalid(
+                    "claim",
+                    format!("{} has thresholds that do not rise", line.account),
+                ));
             }
         }
         Ok(Self { tenant, scopes: scopes.iter().cloned().collect(), observed: Vec::new(), lines })

@@ -82,7 +82,7 @@ pub struct MemoryLedger(Arc<Inner>);
 
 impl fmt::Debug for MemoryLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MemoryLedger({} roots)", self.0.tenants.load(Ordering::Relaxed))
+        write!(f, "MemoryLedger({} tenants)", self.0.tenants.load(Ordering::Relaxed))
     }
 }
 

@@ -69,7 +69,7 @@ fn spend_is_told_by_scope_day_model_and_tag() {
         ["customer acme 12", "customer zeta 9", "stage live 21"]
     );
     assert_eq!(
-        of_team("charges", "day, model, rank, spent"),
+        of_team("charges", "day, model, certainty, spent"),
         ["1970-01-01 claude reported 7", "1970-01-01 gpt-4o reported 5", "1970-01-02 gpt-4o expired 9"]
     );
     let entry = &wait(ledger.entries(&crate::books::tenant(), 2, 1)).expect("an entry")[0];

@@ -96,7 +96,7 @@ CREATE TABLE journal (
     id       BLOB NOT NULL CHECK (length(id) = 16),
     kind     TEXT NOT NULL CHECK (kind IN ('reserved', 'resized', 'reconciled', 'unheld', 'released',
                                            'recorded', 'reached', 'marked')),
-    detail   TEXT,                                       -- a rank, a tier, or a mark
+    detail   TEXT,                                       -- a certainty, a tier, or a mark
     scope    TEXT,                                       -- the scope that was marked
     call     INTEGER REFERENCES calls,
     usage    TEXT CHECK (json_valid(usage)),

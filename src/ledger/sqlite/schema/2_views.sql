@@ -15,7 +15,7 @@ GROUP BY lines.account, lines.period;
 CREATE VIEW charges AS
 SELECT tenants.name AS organization, accounts.scope, accounts.budget, accounts.unit, accounts."window",
        lines.period, date(journal.at / 1000000000, 'unixepoch') AS day, lower(hex(journal.id)) AS id,
-       calls.model, calls.use_case, calls.tags, journal.detail AS rank, lines.spent
+       calls.model, calls.use_case, calls.tags, journal.detail AS certainty, lines.spent
 FROM journal_lines AS lines
 JOIN journal USING (tenant, sequence)
 JOIN accounts ON accounts.account = lines.account
