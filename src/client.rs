@@ -232,6 +232,7 @@ impl<E> From<Error> for CallError<E> {
 }
 
 /// A response and what it was charged.
+#[non_exhaustive]
 pub struct Completed<T> {
     /// What the client answered.
     pub response: T,

@@ -12,6 +12,7 @@ use crate::{Call, Enforcer, InFlight, MeteredStream, Reservation, Verdict};
 
 /// What a call in a closure may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Permit {
     /// The hold's id.
     pub id: ReservationId,

@@ -81,6 +81,7 @@ enum Gate<'a> {
 
 /// One model that a request could be sent to, and what would be said of it now.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Rung {
     /// The model.
     pub model: ShortText,
@@ -92,6 +93,7 @@ pub struct Rung {
 
 /// An attempt that brought no response.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct FailedAttempt<'a, E> {
     /// Which attempt it was, from 1.
     pub attempt: u32,

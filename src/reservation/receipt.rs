@@ -71,6 +71,7 @@ impl fmt::Debug for Receipt {
 ///
 /// As JSON its dollars are text (`"5.00"`), and everything else that it counts is a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReceiptLine {
     /// The budget's id.
     pub budget: ShortText,
@@ -274,7 +275,7 @@ impl Serialize for Receipt {
         fields.serialize_field("id", &self.call.id)?;
         fields.serialize_field("cost_usd", &self.cost())?;
         fields.serialize_field("usage", &self.charge.usage)?;
-        fields.serialize_field("rank", &self.charge.certainty)?;
+        fields.serialize_field("certainty", &self.charge.certainty)?;
         fields.serialize_field("overrun_usd", &self.overrun())?;
         fields.serialize_field("ended_at_limit", &self.ended_at_limit())?;
         fields.serialize_field("trimmed", &self.trimmed())?;

@@ -48,6 +48,7 @@ const COUNTING: &str = "an iteration is an attempt that was sent and not release
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RunReport {
     /// The run's id.
     pub run: ShortText,
@@ -89,6 +90,7 @@ pub struct RunReport {
 
 /// What was taken in all units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RunFigures {
     /// Dollars spent.
     pub usd: Usd,
@@ -102,6 +104,7 @@ pub struct RunFigures {
 
 /// What a run below took, everything below it included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ChildFigures {
     /// Its id.
     pub run: ShortText,

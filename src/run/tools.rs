@@ -56,6 +56,7 @@ impl fmt::Debug for ToolReservation {
 
 /// Why a batch of tool calls may not run as a whole.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct ToolRefusal {
     /// The whole answer, with the lines that refuse.
     pub decision: Box<Decision>,

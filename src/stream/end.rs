@@ -43,6 +43,7 @@ pub enum StreamEnd {
 
 /// What became of a stream, told once it is settled.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct StreamOutcome {
     /// How it ended.
     pub end: StreamEnd,
@@ -64,6 +65,7 @@ pub enum StreamError<E> {
 }
 
 /// An answer that was ended for want of room.
+#[non_exhaustive]
 pub struct CutOff {
     /// Who refuses, and why.
     pub decision: Decision,

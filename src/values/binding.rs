@@ -66,6 +66,7 @@ impl Binding {
 
 /// One budget's say on one call.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Terms {
     /// The account it is kept in.
     pub account: Account,

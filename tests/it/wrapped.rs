@@ -76,7 +76,7 @@ fn sent(client: &BudgetEnforcedClient<Client>) -> u64 {
 #[test]
 fn an_answer_comes_with_its_receipt() {
     let (house, client) = wrapped(Script::Answers(700), Caps::default());
-    let Completed { response, receipt } = ready(client.call(1_000)).unwrap();
+    let Completed { response, receipt, .. } = ready(client.call(1_000)).unwrap();
     assert_eq!((response, receipt.unwrap().cost()), (700, usd("0.70")));
     assert_eq!(house.dollars(&call("milli", 0)), (usd("0.70"), Usd::ZERO));
 }

@@ -20,6 +20,7 @@ use crate::values::{Account, Claim, ClaimLine, Period, ReservationId, Tenant, Ti
 /// It ends by itself at `expires_at`; [`SqliteLedger::settle`](super::SqliteLedger::settle) and the
 /// contract's `release`, both signed, end it by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OpenHold {
     /// Its id, which bears the time at which it was made.
     pub id: ReservationId,

@@ -13,6 +13,7 @@ use crate::values::{Account, Balance};
 
 /// A balance that differs from what the journal says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mismatch {
     /// The account.
     pub account: Account,

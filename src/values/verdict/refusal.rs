@@ -76,6 +76,7 @@ pub enum RefusalKind {
 /// (`"5.00"`), and everything else that is counted is a number. A refusal that comes from
 /// no budget (a freeze, a missing price) has an empty `budget` and no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refusal {
     /// The budget's id; empty if not a budget but the scope or the model itself refuses.
     pub budget: ShortText,

@@ -13,6 +13,7 @@ use crate::{Scope, Window};
 /// As JSON its dollars are text (`"5.00"`), and everything else that it counts is a
 /// number.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BudgetState {
     /// The budget's id.
     pub budget: ShortText,
