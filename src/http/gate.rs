@@ -237,7 +237,9 @@ impl HttpBudget {
     /// minute.
     ///
     /// The official clients honour a `Retry-After` of up to a minute, and otherwise retry
-    /// by a clock of their own.
+    /// by a clock of their own. A *rolling* minute has room again after up to 61 seconds, because what was spent leaves it
+    /// one sixtieth late: a rate (`1m`) that was spent in one burst answers 402 by default. Give such a rate the
+    /// calendar's `minute`, or say 61 seconds here.
     #[must_use]
     pub fn waiting_at_most(mut self, time: Duration) -> Self {
         self.retry_within = time;

@@ -96,8 +96,8 @@ impl<C> fmt::Debug for BudgetLayer<C> {
 
 /// Says how a service's error is to be charged.
 ///
-/// Any `Fn(&Error) -> Failure` implements it; [`failure_of`](super::failure_of) suits the
-/// errors of many clients.
+/// Any `Fn(&Error) -> Failure` implements it. [`failure_of`](super::failure_of) suits the errors of many clients; it takes
+/// any error, so name yours in a closure: `.classify(|error: &std::io::Error| failure_of(error))`.
 pub trait Classify<E> {
     /// How the attempt failed.
     fn failure(&self, error: &E) -> Failure;
