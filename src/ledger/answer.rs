@@ -122,9 +122,10 @@ impl<'a, T> Answer<'a, T> {
     /// Waits for it on this thread, without a runtime.
     ///
     /// A ledger with a thread of its own (such as `SqliteLedger`) answers whatever this thread does. A ledger whose
-    /// answer comes from a task needs somebody to run that task: called on the only thread of its runtime, this could
-    /// never end. With the feature `tokio` that is found out for answers that were [begun](Self::begun), and is an error;
-    /// an answer that comes by a [channel](Self::channel) does not say who feeds it, so there await it instead.
+    /// answer comes from a task needs somebody to run that task: called on the only thread of its runtime, or in a task of its
+    /// only worker, this could never end. With the feature `tokio` that is found out for answers that were [begun](Self::begun),
+    /// and is an error. Inside a task of a runtime with several workers, and where an answer comes by a
+    /// [channel](Self::channel), it is not found out: await there.
     ///
     /// # Errors
     /// Those of what was asked; `Unsupported` where waiting here would never end, as far as that can be known.

@@ -13,12 +13,11 @@
 //!
 //! Amounts stand beside the claim's lines: `amounts[2]` belongs to `claim.lines()[2]`, in that account's unit.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use crate::values::{Attribution, Claim, MarkAction, ReservationId, ShortText, Tenant, Timestamp};
-use crate::{Scope, Usage};
+use super::note::Note;
+use crate::Scope;
+use crate::values::{Attribution, Claim, MarkAction, ReservationId, Tenant, Timestamp};
 
 /// Hold these amounts on all lines of the claim, or change nothing.
 ///
@@ -81,17 +80,19 @@ pub struct Reconcile<'a> {
     pub amounts: &'a [i64],
     /// How sure the figures are: a surer report replaces a less sure one.
     pub certainty: Certainty,
+    /// Who says so and why, where a person does.
+    pub attribution: Option<&'a Attribution>,
     /// Kept in the journal, never read.
     pub note: &'a Note,
     /// The ledger's instant, where the caller has just read it ([`BudgetLedger::now`](super::BudgetLedger::now)).
     pub now: Option<Timestamp>,
 }
 
-/// How sure a charge is. A later report of a higher rank replaces it in full.
+/// How sure a charge is. A later report of a higher certainty replaces it in full.
 ///
 /// The order of the variants is the order of trust: `Expired < Provisional < Estimated < Reported`.
 ///
-/// An equal rank with equal amounts is a repeat; with other amounts it is `Conflict`. A lesser rank is ignored. So
+/// An equal certainty with equal amounts is a repeat; with other amounts it is `Conflict`. A lesser certainty is ignored. So
 /// reports may arrive late, twice and in any order, and the surest figure stands at the end: a hold of 60 expires and
 /// is charged 60, a count of 41 replaces it, the provider's 40 replaces that, and a late repeat of the 41 does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -180,56 +181,4 @@ pub struct MarkScope<'a> {
     pub attribution: &'a Attribution,
     /// The ledger's instant, where the caller has just read it ([`BudgetLedger::now`](super::BudgetLedger::now)).
     pub now: Option<Timestamp>,
-}
-
-/// What a journal entry remembers about the call; a ledger stores it and never reads it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Note {
-    /// Which call: shared by all commands of one charge set.
-    pub about: Option<Arc<About>>,
-    /// What it used, once known.
-    pub usage: Option<Usage>,
-    /// How it ended, once known.
-    pub ended: Option<Ended>,
-}
-
-/// Which call a journal entry is about. Never any text of a prompt.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
-    /// The model that was priced.
-    pub model: ShortText,
-    /// The tags of the call.
-    pub tags: Vec<(ShortText, ShortText)>,
-    /// What the call is for.
-    pub use_case: Option<ShortText>,
-    /// Which price was used: source and date; `assumed as gpt-4.1: …` where the model has none of its own.
-    pub price: ShortText,
-    /// The exemptions that were live for it: who approved them, and why, is said by the policy.
-    #[serde(default)]
-    pub exemptions: Vec<ShortText>,
-}
-
-/// How a call ended.
-///
-/// It is a remark for the journal's readers; no figure depends on it. [`Certainty`] decides which charge stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Ended {
-    /// With usage from the provider.
-    Reported,
-    /// With usage counted here.
-    Estimated,
-    /// Sent, and then nobody said how it ended; of a stream: its reader dropped it.
-    Abandoned,
-    /// Its task was dropped while it waited for more of a stream.
-    Cancelled,
-    /// A stream broke off: an error, or an end without its last frame.
-    BrokeOff,
-    /// A stream was ended here, for want of room.
-    Stopped,
-    /// By the age of its hold.
-    Expired,
-    /// It was never sent, or never billed.
-    Released,
 }

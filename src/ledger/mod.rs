@@ -22,7 +22,8 @@
 //!
 //! A charge may be replaced, and only by a surer one: [`Certainty`] is the
 //! order. A released or refused id can still be charged, because a provider's
-//! bill that arrives late is money all the same.
+//! bill that arrives late is money all the same. Only a guess
+//! ([`Certainty::Expired`], [`Certainty::Provisional`]) does not undo a release.
 //!
 //! # Units
 //! Every figure is a signed 64-bit integer in the unit of its account:
@@ -40,16 +41,24 @@
 //! * Refusing changes no balance and makes no row.
 //! * Ledger time never runs backwards.
 //!
-//! `docs/LEDGER.md` builds a ledger in front of its reader, and
-//! `testing::conformance` holds one to these laws, each with its name.
+//! `docs/LEDGER.md` builds a store of one's own in front of its reader, and
+//! `testing::conformance` holds a ledger to these laws, each with its name.
 //!
 //! [`ErrorKind::Conflict`]: crate::ErrorKind::Conflict
 
 mod answer;
+mod clock;
 mod command;
+mod note;
 mod reply;
 mod rules;
+#[cfg(feature = "store")]
+mod law;
 mod memory;
+#[cfg(feature = "store")]
+mod book;
+#[cfg(feature = "store")]
+pub mod store;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -57,14 +66,16 @@ use std::fmt::Debug;
 
 pub(crate) use answer::poll_once;
 pub use answer::{Answer, Answerer, Later};
-pub use command::{
-    About, Certainty, Ended, MarkScope, Note, OnExpiry, Reconcile, Record, Release, Reserve, Resize,
-};
+pub use clock::{ClockChange, LedgerClock};
+pub use command::{Certainty, MarkScope, OnExpiry, Reconcile, Record, Release, Reserve, Resize};
 pub use memory::{MemoryLedger, MemoryOptions};
+pub use note::{About, Ended, Note, Served};
 pub use reply::{
-    Capabilities, Effects, Entry, EntryKind, EntryLine, Expired, FreesUp, Outcome, PendingEvent, Reached,
-    Reply,
+    Capabilities, Effects, Entry, EntryKind, EntryLine, Expired, FreesUp, Hold, HoldLine, Outcome,
+    PendingEvent, Reached, Reply,
 };
+pub use rules::State;
+pub(crate) use rules::{check_ahead, dollars};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteLedger, SqliteOptions};
 
@@ -86,7 +97,7 @@ use crate::values::{Period, Timestamp};
 /// later is copied. See [`Answer`] for why there are not two traits.
 ///
 /// Callers seldom name these methods: [`Enforcer`](crate::Enforcer) sends the commands. They are here for those who
-/// write a backend, import bills, or freeze a scope by hand.
+/// wrap a ledger or reach one over a wire (whoever keeps rows writes a store), import bills, or freeze a scope by hand.
 ///
 /// # Example: the third hold does not fit, and smaller usage makes room
 /// ```
@@ -118,7 +129,7 @@ use crate::values::{Period, Timestamp};
 /// assert_eq!(hold(ids[2], 1)?.outcome, Outcome::Refused); // 100 + 1 > 100
 ///
 /// let (claim, note, certainty) = (&claim, &Note::default(), Certainty::Reported);
-/// let used = Reconcile { id: ids[0], claim, amounts: &[25], certainty, note, now: None };
+/// let used = Reconcile { id: ids[0], claim, amounts: &[25], certainty, attribution: None, note, now: None };
 /// ledger.reconcile(used).wait()?; // 60 were held and 25 used: 35 are free again
 /// assert_eq!(hold(ids[3], 35)?.outcome, Outcome::Applied); // 25 spent + 40 reserved + 35 = 100
 ///
@@ -148,7 +159,8 @@ pub trait BudgetLedger: Debug + Send + Sync + 'static {
     /// Replaces a hold by what was really used. Never refuses.
     ///
     /// An id that the ledger never saw is charged in full, and the reply says [`Reply::unheld`]. A charge that stands
-    /// is replaced by a surer one, and left alone otherwise ([`Outcome::Ignored`]).
+    /// is replaced by a surer one, and left alone otherwise ([`Outcome::Ignored`]). So is what was released, where the
+    /// charge is a guess: less sure than [`Certainty::Estimated`].
     fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply>;
     /// Gives a hold back, or withdraws a charge that nobody reported.
     ///
@@ -169,6 +181,11 @@ pub trait BudgetLedger: Debug + Send + Sync + 'static {
     fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply>;
     /// Reads which of these scopes admit nothing and why, in their order; one that is open is left out.
     fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>>;
+    /// Reads what is remembered of one id; `None` where nothing is.
+    ///
+    /// What is due has ended before: a hold past its age is shown as expired. It is by this that somebody else than the
+    /// process which made a hold can end it, so the lines are shown in the order of its claim.
+    fn hold(&self, tenant: &Tenant, id: ReservationId) -> Answer<'static, Option<Hold>>;
     /// Reads balances; an account never seen is empty.
     fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>>;
     /// Reads the journal of one tenant, from that number on, oldest first.

@@ -3,15 +3,19 @@
 //! A [`Reply`] answers a command; [`Entry`] and [`PendingEvent`] are what the reading methods show. All of
 //! them are plain values that own what they say.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{Certainty, Note};
+use super::rules::State;
+use super::{About, Certainty, ClockChange, Note};
 use crate::values::{
-    Account, Attribution, Balance, FrozenScope, MarkAction, ReservationId, Tenant, Timestamp,
+    Account, Attribution, Balance, Claim, ClaimLine, FrozenScope, MarkAction, Period, ReservationId, Tenant,
+    Timestamp,
 };
+use crate::{Error, Scope};
 
 /// What a ledger answers to a command.
 ///
@@ -28,7 +32,7 @@ pub struct Reply {
     pub repeated: bool,
     /// Charged without a hold of that id ever having been seen.
     pub unheld: bool,
-    /// The rank of the charge that a reconcile replaced; `None` where a live hold ended.
+    /// The certainty of the charge that a reconcile replaced; `None` where a live hold ended.
     pub replaced: Option<Certainty>,
     /// The ledger's instant.
     pub now: Timestamp,
@@ -49,7 +53,7 @@ pub enum Outcome {
     Refused,
     /// The ledger's instant lies outside a line's period: nothing was changed, resolve again.
     Stale,
-    /// A surer figure stands already: nothing was changed.
+    /// A surer figure stands already, or a guess came after a release: nothing was changed.
     Ignored,
 }
 
@@ -58,7 +62,7 @@ pub enum Outcome {
 /// A ledger ends due holds whenever it is asked anything, so a command may tell of other calls of the same tenant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effects {
-    /// Levels that spent money has reached for the first time in their period.
+    /// Thresholds that spent money has reached for the first time in their period.
     pub reached: Vec<Reached>,
     /// Holds that ended by age.
     pub expired: Vec<Expired>,
@@ -66,6 +70,8 @@ pub struct Effects {
     pub frozen: Vec<FrozenScope>,
     /// Rolling lines that refused and will have room again, in the claim's order.
     pub frees_up: Vec<FreesUp>,
+    /// What the ledger found out about its clock.
+    pub clock: Vec<ClockChange>,
 }
 
 /// When a rolling line without room has some again, if nothing else happens.
@@ -80,7 +86,7 @@ pub struct FreesUp {
     pub periods: u32,
 }
 
-/// A level that was reached.
+/// A threshold that was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
     /// Where.
@@ -89,13 +95,13 @@ pub struct Reached {
     pub period: i64,
     /// Which tier.
     pub tier: u8,
-    /// The level.
+    /// The threshold.
     pub at: i64,
     /// What was spent when it was found.
     pub spent: i64,
 }
 
-/// A level that was reached and that nobody confirmed to have told yet.
+/// A threshold that was reached and that nobody confirmed to have told yet.
 ///
 /// `tenant` and `sequence`, its number in the journal, name it for ever: a
 /// receiver that sees both twice has heard it before.
@@ -128,7 +134,7 @@ pub struct Expired {
 /// 25 leaves two entries, `(spent 0, reserved +60)` and `(spent +25, reserved -60)`, which add up to `(25, 0)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Its number in the books of its root, from 1, without gaps.
+    /// Its number in the books of its tenant, from 1, without gaps.
     pub sequence: u64,
     /// When.
     pub at: Timestamp,
@@ -145,7 +151,7 @@ pub struct Entry {
 }
 
 /// What a journal entry tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EntryKind {
@@ -161,7 +167,7 @@ pub enum EntryKind {
     Released,
     /// A refund, a correction, an import.
     Recorded,
-    /// Spent money reached a level.
+    /// Spent money reached a threshold.
     Reached(u8),
     /// A scope was marked.
     Marked(MarkAction),
@@ -178,6 +184,57 @@ pub struct EntryLine {
     pub spent: i64,
     /// Change of what is reserved.
     pub reserved: i64,
+}
+
+/// What a ledger remembers of one id.
+///
+/// Whoever ends a call by hand begins here: the lines are those on which a [`Reconcile`](super::Reconcile) or a refund of
+/// this id must stand, and [`claim`](Self::claim) makes a claim of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hold {
+    /// Its id, which bears the time at which it was made.
+    pub id: ReservationId,
+    /// How far it has come.
+    pub state: State,
+    /// When it ends by itself, while it is held.
+    pub expires_at: Option<Timestamp>,
+    /// What it holds or was charged; none where it was refused, or released before it arrived.
+    pub lines: Vec<HoldLine>,
+    /// What its first command said of its call; `None` where it said nothing, or the ledger has forgotten it.
+    pub about: Option<Arc<About>>,
+}
+
+/// What one id holds or was charged on one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldLine {
+    /// Which account.
+    pub account: Account,
+    /// In which period.
+    pub period: i64,
+    /// While it is held what it holds, afterwards what it was charged.
+    pub amount: i64,
+    /// How much of the charge was given back since, by refunds.
+    pub refunded: i64,
+}
+
+impl Hold {
+    /// A claim on its lines, by which it can be reconciled or refunded. It has no ceilings, because the money is
+    /// already spent, and no thresholds: the next call on a line tells of those that were reached.
+    ///
+    /// # Errors
+    /// As [`Claim::new`].
+    pub fn claim(&self, tenant: &Tenant) -> Result<Claim, Error> {
+        let scopes: Vec<Scope> = self.lines.iter().map(|line| line.account.scope().clone()).collect();
+        Claim::new(tenant.clone(), &scopes, self.lines.iter().map(HoldLine::claimed).collect())
+    }
+}
+
+impl HoldLine {
+    /// The line as a claim names it: a period's number is what counts.
+    pub(crate) fn claimed(&self) -> ClaimLine {
+        let period = Period { number: self.period, from: Timestamp::MIN, until: Timestamp::MAX, span: 1 };
+        ClaimLine { account: self.account.clone(), period, ceiling: i64::MAX, thresholds: SmallVec::new() }
+    }
 }
 
 /// What a ledger offers, as data.

@@ -1,20 +1,24 @@
 //! What does every ledger of this crate judge alike?
 //!
-//! Pure functions of a few integers, without any store. The books in memory and those in a file call the same ones,
+//! Pure functions of a few integers, without any store. The ledger in memory and the law of stores call the same ones,
 //! so that an edge (exactly at the ceiling, a refund of exactly the rest) cannot fall on two sides.
 
-use super::{Certainty, MarkAction};
-use crate::values::{Account, Balance, Claim, ClaimLine, ReservationId};
-use crate::{Error, ErrorKind};
+pub(super) mod rows;
+
+use std::time::Duration;
+
+use super::{Certainty, MarkAction, OnExpiry, Reserve};
+use crate::values::{Account, Balance, Claim, ClaimLine, ReservationId, Timestamp, Unit};
+use crate::{Error, ErrorKind, Usd};
 
 /// How far an id has come.
 ///
 /// The module's documentation of [`ledger`](crate::ledger) draws the steps from one to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
     /// Room is held.
     Held,
-    /// A charge stands, of that rank.
+    /// A charge stands, of that certainty.
     Charged(Certainty),
     /// Given back, or a charge withdrawn.
     Released,
@@ -27,8 +31,9 @@ pub(super) enum State {
 }
 
 impl State {
-    /// What became of the hold, for the end of a sentence.
-    pub(super) fn text(self) -> &'static str {
+    /// What became of the id, for the end of a sentence: `has expired`.
+    #[must_use]
+    pub fn text(self) -> &'static str {
         match self {
             Self::Held => "is still open",
             Self::Charged(Certainty::Expired) => "has expired",
@@ -93,7 +98,7 @@ pub(super) fn mark_counts(known: Option<MarkAction>, action: MarkAction) -> bool
 /// Refuses amounts that do not stand beside the claim's lines.
 #[inline]
 pub(super) fn check_shape(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
-    let (lines, given) = (claim.lines().len(), amounts.len());
+    let (lines, given) = (claim.lines.len(), amounts.len());
     if lines == given {
         return Ok(());
     }
@@ -103,15 +108,64 @@ pub(super) fn check_shape(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
 /// Refuses amounts below zero.
 #[inline]
 pub(super) fn check_signs(claim: &Claim, amounts: &[i64]) -> Result<(), Error> {
-    match claim.lines().iter().zip(amounts).find(|(_, amount)| **amount < 0) {
+    match claim.lines.iter().zip(amounts).find(|(_, amount)| **amount < 0) {
         Some((line, amount)) => Err(negative(&line.account, *amount)),
         None => Ok(()),
     }
 }
 
+/// What a hold is to be charged by age must stand beside its lines, like its amounts.
+pub(super) fn check_expiry(command: &Reserve<'_>) -> Result<(), Error> {
+    let OnExpiry::Amounts(amounts) = command.on_expiry else { return Ok(()) };
+    check_shape(command.claim, amounts)?;
+    check_signs(command.claim, amounts)
+}
+
+/// What a hold cost in dollars that ended by age, as far as its lines say.
+///
+/// Zero is a cost only of what was never sent: a call that was sent may have been held at nothing because its model had no price.
+pub(super) fn expiry_cost(is_sent: bool, charged: &[(Account, i64)]) -> Option<Usd> {
+    if !is_sent {
+        return Some(Usd::ZERO);
+    }
+    dollars(charged.iter().map(|(account, nanos)| (account, *nanos))).filter(|usd| *usd > Usd::ZERO)
+}
+
+/// What lines say of a cost in dollars; nothing where none counts them.
+///
+/// Those that count dollars are charged one figure, or nothing where another line stands for them, so the largest is the cost.
+pub(crate) fn dollars<'a>(charged: impl Iterator<Item = (&'a Account, i64)>) -> Option<Usd> {
+    let dollars = charged.filter(|(account, _)| account.unit() == &Unit::Usd);
+    dollars.map(|(_, nanos)| Usd::from_nanos(nanos)).max()
+}
+
 #[cold]
 pub(super) fn negative(account: &Account, amount: i64) -> Error {
     Error::invalid("amounts", format!("{amount} for {account} is below zero"))
+}
+
+/// How long a refusal is remembered.
+pub(super) const REMEMBERS_REFUSAL: Duration = Duration::from_secs(60);
+
+/// How far ahead of the ledger's time an id may be made: clocks of machines differ, but not by days.
+const AHEAD_MAX: Duration = Duration::from_secs(86_400);
+
+/// Refuses an id that is made for a day to come: by a clock that is wrong, since ids are made before they are sent.
+///
+/// Were it taken, it would be remembered until its own time is old, and every id of the present would seem older than it.
+/// A second or an hour ahead is no fault: the machine that made the id may be in front.
+#[inline]
+pub(crate) fn check_ahead(id: ReservationId, now: Timestamp) -> Result<(), Error> {
+    let ahead = id.time().since(now);
+    if ahead > AHEAD_MAX {
+        let text = format!(
+            "{id} was made {} s ahead of the ledger's time, {} s are allowed; set the clock that made it",
+            ahead.as_secs(),
+            AHEAD_MAX.as_secs()
+        );
+        return Err(Error::invalid("reservation", text));
+    }
+    Ok(())
 }
 
 /// Another body under an id that is known.

@@ -45,7 +45,7 @@
 //!     async fn call(&self, request: Vec<u8>) -> Result<ScriptedResponse, ScriptedFault> {
 //!         self.0.call("/v1/chat/completions", &request).await
 //!     }
-//!     fn report(&self, response: &ScriptedResponse) -> Actual {
+//!     fn actual(&self, response: &ScriptedResponse) -> Actual {
 //!         wire::extract(Some("openai"), &response.body, response.headers()).map(Actual::from).unwrap_or_default()
 //!     }
 //! }
@@ -80,9 +80,11 @@ mod connection;
 mod dice;
 mod faulty;
 mod free;
+mod open;
 mod oracle;
 mod provider;
 mod random;
+mod relay;
 mod rendered;
 mod reply;
 mod request;
@@ -90,15 +92,20 @@ mod retrying;
 mod server;
 mod shape;
 mod state;
+#[cfg(feature = "store")]
+mod store;
 mod stream;
 
 pub use bill::{Bill, BilledCall, CallEnd};
 pub use faulty::{FaultyLedger, Letter, Odds};
 pub use oracle::{Difference, DifferenceKind, Oracle, OracleReport};
 pub use provider::ScriptedProvider;
+pub use relay::Relay;
 pub use reply::Reply;
 pub use retrying::Retrying;
 pub use server::ScriptedServer;
+#[cfg(feature = "store")]
+pub use store::{Hazard, Hazards, ScriptedStore};
 pub use stream::{ScriptedFault, ScriptedResponse, ScriptedStream};
 
 pub use crate::values::time::ManualClock;

@@ -15,11 +15,12 @@ use std::sync::atomic::Ordering;
 use super::answer::{Answer, tier};
 use super::bill::{Bill, Customer};
 use super::free;
+use super::open::OpenCall;
 use super::rendered::{Rendered, Repeated};
 use super::reply::Reply;
 use super::request::{Dialect, Door, Request};
-use super::state::{Otherwise, Settings, State};
-use super::stream::{Open, ScriptedFault, ScriptedResponse, ScriptedStream};
+use super::state::{Otherwise, ScriptState, Settings};
+use super::stream::{ScriptedFault, ScriptedResponse, ScriptedStream};
 use crate::values::{Conditions, ServiceTier, SystemClock};
 use crate::{Clock, PricingTable};
 
@@ -68,7 +69,7 @@ use crate::{Clock, PricingTable};
 #[derive(Clone, Debug)]
 pub struct ScriptedProvider {
     settings: Arc<Settings>,
-    state: Arc<State>,
+    state: Arc<ScriptState>,
 }
 
 /// What a request that is to be answered and billed comes to.
@@ -206,7 +207,7 @@ impl ScriptedProvider {
         };
         let latency = accepted.rendered.latency;
         self.state.open.fetch_add(1, Ordering::AcqRel);
-        let open = Open::new(&self.state, accepted.customer, &self.settings);
+        let open = OpenCall::new(&self.state, accepted.customer, &self.settings);
         ScriptedStream::of(accepted.rendered, open).after(latency).await
     }
 

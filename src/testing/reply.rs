@@ -167,13 +167,14 @@ impl Reply {
 
     /// With a further call of a tool after the text: one token for its name, one for every four bytes of its arguments.
     pub fn with_tool_call(mut self, name: &str, arguments: &str) -> Self {
-        let mut pieces: SmallVec<[ShortText; 4]> = SmallVec::new();
+        let mut pieces: Vec<String> = Vec::new();
         for letter in arguments.chars() {
             match pieces.last_mut() {
                 Some(last) if last.len() < ARGUMENT_BYTES => last.push(letter),
-                _ => pieces.push([letter].into_iter().collect()),
+                _ => pieces.push(letter.into()),
             }
         }
+        let pieces = pieces.into_iter().map(ShortText::from).collect();
         self.tools.push(ToolScript { name: name.into(), pieces });
         self
     }

@@ -12,12 +12,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::faulty::{Letter, Yield};
-use crate::Scope;
-use crate::ledger::{
-    Answer, BudgetLedger, Capabilities, Entry, FrozenScope, MarkScope, PendingEvent, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
-};
-use crate::values::{Account, Balance, Period, Tenant, Timestamp};
+use super::relay::Relay;
+use crate::ledger::{Answer, BudgetLedger, Reply};
 
 /// Sends each command, word for word, until it is answered or enough attempts have
 /// failed.
@@ -90,8 +86,18 @@ impl<L: BudgetLedger> Retrying<L> {
     pub fn ledger(&self) -> &L {
         &self.ledger
     }
+}
 
-    fn until_answered<T: Send + 'static>(
+impl<L: BudgetLedger> Relay for Retrying<L> {
+    fn far(&self) -> &dyn BudgetLedger {
+        &*self.ledger
+    }
+
+    fn send(&self, letter: Letter) -> Answer<'static, Reply> {
+        self.ask(move |ledger| letter.deliver(ledger))
+    }
+
+    fn ask<T: Send + 'static>(
         &self,
         send: impl Fn(&dyn BudgetLedger) -> Answer<'static, T> + Send + 'static,
     ) -> Answer<'static, T> {
@@ -105,69 +111,6 @@ impl<L: BudgetLedger> Retrying<L> {
             }
             send(&*ledger).await
         })
-    }
-
-    fn send(&self, letter: Letter) -> Answer<'static, Reply> {
-        self.until_answered(move |ledger| letter.deliver(ledger))
-    }
-}
-
-impl<L: BudgetLedger> BudgetLedger for Retrying<L> {
-    /// None: who may have to send again must wait.
-    fn now(&self) -> Option<Timestamp> {
-        None
-    }
-
-    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
-        let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
-        self.until_answered(move |ledger| ledger.marks(&tenant, &scopes))
-    }
-
-    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
-        let lines = lines.to_vec();
-        self.until_answered(move |ledger| ledger.balances(&lines))
-    }
-
-    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
-        let tenant = tenant.clone();
-        self.until_answered(move |ledger| ledger.entries(&tenant, from, limit))
-    }
-
-    fn pending_events(&self, limit: usize) -> Answer<'static, Vec<PendingEvent>> {
-        self.until_answered(move |ledger| ledger.pending_events(limit))
-    }
-
-    fn delivered(&self, events: &[PendingEvent]) -> Answer<'static, ()> {
-        let events = events.to_vec();
-        self.until_answered(move |ledger| ledger.delivered(&events))
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { ends_at_once: false, ..self.ledger.capabilities() }
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) enum Otherwise {
 
 /// What all clones share.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct ScriptState {
     /// Replies still to be given, in order.
     pub(super) script: Mutex<VecDeque<Reply>>,
     /// How many requests were numbered.
@@ -52,7 +52,7 @@ pub(super) struct State {
     pub(super) ended: Notify,
 }
 
-impl State {
+impl ScriptState {
     /// Writes a call that ended on the bill, and wakes whoever waits for the last one.
     pub(super) fn end(&self, call: BilledCall, keep: bool) {
         self.bill.lock().add(call, keep);

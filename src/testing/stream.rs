@@ -20,13 +20,11 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tokio::time::Sleep;
 
-use super::bill::{BilledCall, CallEnd, Customer};
+use super::bill::{BilledCall, CallEnd};
 use super::free::Free;
-use super::rendered::{Gone, Rendered};
-use super::state::{Settings, State};
-use crate::Clock;
-use crate::pricing::Unseen;
-use crate::values::{ShortText, Timestamp};
+use super::open::OpenCall;
+use super::rendered::Rendered;
+use crate::values::ShortText;
 
 /// A whole answer, as a client would have read it from a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +58,7 @@ struct Frames {
     /// The answer, shared with others of the same kind.
     rendered: Arc<Rendered>,
     /// The call that goes on the bill.
-    open: Open,
+    open: OpenCall,
     /// Frames handed over whole, and the bytes of all that was handed over.
     frames: usize,
     bytes: usize,
@@ -70,22 +68,6 @@ struct Frames {
     has_yielded: bool,
     /// The wait before the next frame.
     pause: Option<Pin<Box<Sleep>>>,
-}
-
-/// A call on its provider's books. Dropped before its end, it was hung up on.
-pub(super) struct Open {
-    /// The bill that the call goes on.
-    state: Arc<State>,
-    /// Who is billed; nothing once the call is on the bill.
-    customer: Option<Customer>,
-    /// Tokens generated further than the client has read.
-    ahead: u64,
-    /// Whether the bill lists every call.
-    keeps_calls: bool,
-    /// The clock by which the request came, and the wait is measured.
-    clock: Arc<dyn Clock>,
-    /// When the request came.
-    since: Timestamp,
 }
 
 /// How a scripted connection fails.
@@ -186,12 +168,9 @@ impl ScriptedStream {
     }
 
     /// The answer to a call that is now open.
-    pub(super) fn of(rendered: Arc<Rendered>, open: Open) -> Self {
+    pub(super) fn of(rendered: Arc<Rendered>, open: OpenCall) -> Self {
         let kind = if rendered.is_stream { "text/event-stream; charset=utf-8" } else { "application/json" };
-        let id = ShortText::of(format_args!(
-            "req_{}",
-            open.customer.as_ref().map_or(0, |customer| customer.number)
-        ));
+        let id = ShortText::of(format_args!("req_{}", open.number()));
         // OpenAI's name for it, and Anthropic's.
         let mut headers =
             vec![("content-type", kind.into()), ("x-request-id", id.clone()), ("request-id", id)];
@@ -307,42 +286,6 @@ impl Drop for Frames {
             let gone = if self.rendered.in_background { CallEnd::LeftRunning } else { CallEnd::HungUp };
             self.end(if self.is_cut && !self.rendered.in_background { CallEnd::Reset } else { gone });
         }
-    }
-}
-
-impl Open {
-    pub(super) fn new(state: &Arc<State>, customer: Customer, settings: &Settings) -> Self {
-        let Settings { ahead, keeps_calls, ref clock, .. } = *settings;
-        let since = clock.now();
-        Self {
-            state: Arc::clone(state),
-            customer: Some(customer),
-            ahead,
-            keeps_calls,
-            clock: Arc::clone(clock),
-            since,
-        }
-    }
-
-    /// How long the client waited, and what else a bill needs to know of one that left.
-    fn gone(&self) -> Gone {
-        let stated = self.customer.as_ref().map_or(Unseen::Hold, |customer| customer.price.unseen());
-        Gone { after: self.clock.now().since(self.since), ahead: self.ahead, stated }
-    }
-
-    fn is_open(&self) -> bool {
-        self.customer.is_some()
-    }
-
-    fn end(&mut self, call: impl FnOnce(Customer) -> BilledCall) {
-        if let Some(customer) = self.customer.take() {
-            self.state.end(call(customer), self.keeps_calls);
-        }
-    }
-
-    /// The call was never answered: it is on the bill as nothing.
-    fn forget(&mut self) {
-        self.end(|customer| BilledCall::unbilled(customer, CallEnd::HungUp, 0));
     }
 }
 

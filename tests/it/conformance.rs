@@ -2,7 +2,8 @@
 //!
 //! The long run against the reference model: its number of commands is set by
 //! `TOKEN_BUDGET_COMMANDS`, its seed by `TOKEN_BUDGET_SEED`. A million run where the
-//! build is optimized; an unoptimized one runs a tenth.
+//! build is optimized; an unoptimized one runs thirty thousand. All are played on the same
+//! books, up to a million.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +65,13 @@ fn a_ledger_that_folds_its_journal_at_once_breaks_no_law() {
 
 /// How many commands a long run plays in all.
 fn commands() -> u64 {
-    setting("TOKEN_BUDGET_COMMANDS", if cfg!(debug_assertions) { 100_000 } else { 1_000_000 })
+    setting("TOKEN_BUDGET_COMMANDS", if cfg!(debug_assertions) { 30_000 } else { 1_000_000 })
+}
+
+/// That game, so many commands long, and on the same books as long as a million.
+fn played(game: Differential<'_>, commands: u64) -> Played {
+    let game = game.commands(commands).in_games_of(commands.min(1_000_000));
+    game.run().unwrap_or_else(|difference| panic!("{difference}"))
 }
 
 fn show(played: &Played) {
@@ -76,19 +83,16 @@ fn show(played: &Played) {
 fn a_long_run_of_commands_is_answered_like_the_model_however_short_the_journal() {
     for journal_entries_max in [0, 10, 100_000] {
         let memory = memory_with_journal(journal_entries_max);
-        let played = Differential::of(&memory).commands(commands() / 3).run();
-        show(&played.unwrap_or_else(|difference| panic!("{difference}")));
+        show(&played(Differential::of(&memory), commands() / 3));
     }
 }
 
 #[test]
 fn a_long_run_on_four_threads_is_answered_like_a_model_for_each() {
-    let played = Differential::of(&memory()).commands(commands() / 10).threads(4).run();
-    show(&played.unwrap_or_else(|difference| panic!("{difference}")));
+    show(&played(Differential::of(&memory()).threads(4), commands() / 10));
 }
 
 #[test]
 fn a_long_run_over_a_faulty_wire_ends_in_the_model_s_books() {
-    let played = Differential::of(&OverFaultyWire::new(memory())).commands(commands() / 10).run();
-    show(&played.unwrap_or_else(|difference| panic!("{difference}")));
+    show(&played(Differential::of(&OverFaultyWire::new(memory())), commands() / 10));
 }

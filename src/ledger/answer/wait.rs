@@ -63,12 +63,20 @@ pub(super) fn wait<T>(
     }
 }
 
-/// Whether this thread waits, and is the only one of a runtime: what lives on that would never go on.
+/// Whether this thread waits, and is the only one that runs a runtime's tasks: what lives on that would never go on.
+///
+/// A runtime for many threads may have one worker; on a machine with one processor that is the default. Its worker is
+/// inside a task, while a thread that drives the runtime from outside (`block_on`) is not and may wait: the worker goes
+/// on. A blocking thread counts as inside a task as well, because nobody can tell the two apart; it can await the answer
+/// by `Handle::block_on`. An error there is dear, but a worker that waits for itself says nothing at all.
 #[cfg(feature = "tokio")]
 pub(super) fn would_never_end() -> bool {
     use tokio::runtime::{Handle, RuntimeFlavor};
 
-    let is_alone = |runtime: Handle| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+    let is_alone = |runtime: Handle| match runtime.runtime_flavor() {
+        RuntimeFlavor::CurrentThread => true,
+        _ => runtime.metrics().num_workers() == 1 && tokio::task::try_id().is_some(),
+    };
     WAITS.get() && Handle::try_current().is_ok_and(is_alone)
 }
 

@@ -1,54 +1,67 @@
 //! The ledger of one process: exact, fast, and gone with it.
 //!
-//! One lock guards each root, because the root is in every call's path: finer
-//! locks buy nothing there, and one lock decides all levels at once. Under it
-//! lie compact rows, a slab of holds with a heap by expiry, and a ring of
-//! journal entries. Nothing is allocated for a call once these have grown.
+//! One lock guards each tenant, because the tenant is in every call's path: finer
+//! locks buy nothing there, and one lock decides the lines of all scopes at once. Under it
+//! lie rows of one cache line, one record for each call that is open, remembered or told, and a
+//! ring that names records as the journal's entries. Nothing is allocated for a call once these have grown.
 //!
 //! # What makes it right
 //! * **All or none.** Every line of a claim belongs to one tenant, and that
-//!   tenant's lock is held from the first look to the last change. A command
-//!   looks at all lines before it changes one.
-//! * **Each row adds up.** What a row has `folded`, plus what the kept journal
-//!   entries say of it, is its `total`; the open holds on it are its
-//!   `reserved`. [`MemoryLedger::verify`] recomputes both.
+//!   tenant's lock is held from the first look to the last change. The path of a call takes line by line, and
+//!   gives all back before the lock is, if one has no room.
+//! * **Each row adds up.** What a row has `folded`, what records and entries tell to be spent on it, and what
+//!   open holds hold is what it counts. [`MemoryLedger::verify`] recomputes it.
 //! * **Memory is bounded** by what is open and by [`MemoryOptions`], however
-//!   many calls have been made.
+//!   many calls have been made, and whatever names were refused.
 //!
 //! # Where to read on
-//! `admit` answers a reserve, `resize` a resize, `settle` a reconcile or a release, `record` a posting.
-//! `book` is what one lock guards, and knows time. `row` and `rows` hold
-//! balances, `holds` the known ids, `journal` the newest entries.
+//! `reserve` and `reconcile` are the path of a call, in one pass each. What they do not know, `admit` and `end` answer
+//! from the beginning; `resize`, `record`, `mark` and `expire` are the other changes.
+//! `idle` finds what nobody asks for any more, and `closed` keeps the traces of closed runs.
+//! `book` is what one lock guards, `known` what became of an id, `tenants` whose books are where. `row` and `rows` hold
+//! balances, `call` and `calls` the records, `due` what ends next, `journal` the newest entries; `look` shows all of it.
 
 mod admit;
 mod book;
-mod check;
+mod call;
+mod calls;
 mod chunks;
-mod holds;
+mod closed;
+mod due;
+mod end;
+mod expire;
+mod guests;
+mod idle;
+mod index;
 mod journal;
+mod known;
+mod look;
+mod mark;
 mod options;
+mod reconcile;
 mod record;
+mod reserve;
 mod resize;
+mod ring;
 mod row;
 mod rows;
-mod settle;
+mod tenants;
 mod verify;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use self::book::RootBook;
+use self::book::TenantBook;
 pub use self::options::MemoryOptions;
+use self::tenants::{Asked, Tenants};
 use super::{
-    Answer, BudgetLedger, Capabilities, Entry, FrozenScope, MarkScope, PendingEvent, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
+    Answer, BudgetLedger, Capabilities, Entry, FrozenScope, Hold, LedgerClock, MarkScope, PendingEvent,
+    Reconcile, Record, Release, Reply, Reserve, Resize,
 };
-use crate::sync::{AtomicU32, DashMap, Mutex};
-use crate::values::{Account, Balance, Period, SystemClock, Tenant, Timestamp};
+use crate::values::{Account, Balance, Period, ReservationId, SystemClock, Tenant, Timestamp};
 use crate::{Clock, Error, Scope};
 
 /// Keeps the books in memory, for one process.
@@ -82,31 +95,15 @@ pub struct MemoryLedger(Arc<Inner>);
 
 impl fmt::Debug for MemoryLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MemoryLedger({} tenants)", self.0.tenants.load(Ordering::Relaxed))
+        write!(f, "MemoryLedger({} tenants)", self.0.tenants.len())
     }
 }
 
 struct Inner {
-    /// Which of this process's memory ledgers it is: hints bear it.
-    number: u32,
     options: MemoryOptions,
-    clock: Arc<dyn Clock>,
-    /// Each tenant's number. Asked once for each `Tenant` value, which remembers the number as its hint.
-    by_name: DashMap<Tenant, u32>,
-    /// Books by number, in tables that double: found without a lock, never moved.
-    tables: [OnceLock<Box<[OnceLock<Padded>]>>; TABLES],
-    /// How many numbers were given. The place of a number is filled just after it was given.
-    tenants: AtomicU32,
+    clock: Arc<LedgerClock>,
+    tenants: Tenants,
 }
-
-/// So many tables, of 64, 128, 256, … places, hold every number of 32 bits.
-const TABLES: usize = 26;
-/// Places in the first table.
-const FIRST_TABLE: usize = 64;
-
-/// A root's books on cache lines of their own, so that two roots never slow each other down.
-#[repr(align(128))]
-struct Padded(Mutex<RootBook>);
 
 impl Default for MemoryLedger {
     fn default() -> Self {
@@ -130,16 +127,9 @@ impl MemoryLedger {
     /// Empty books that remember as much as stated.
     #[must_use]
     pub fn with_options(clock: Arc<dyn Clock>, options: MemoryOptions) -> Self {
-        // Number zero is never given: a hint of zero says nothing. It outlives a checker's schedules.
-        static LEDGERS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
-        Self(Arc::new(Inner {
-            number: LEDGERS.fetch_add(1, Ordering::Relaxed),
-            options,
-            clock,
-            by_name: DashMap::new(),
-            tables: [const { OnceLock::new() }; TABLES],
-            tenants: AtomicU32::new(0),
-        }))
+        let clock = Arc::new(LedgerClock::new(clock));
+        let tenants = Tenants::new(options, Arc::clone(&clock));
+        Self(Arc::new(Inner { options, clock, tenants }))
     }
 
     /// Recomputes every balance from the journal, what was folded from it, and the open holds.
@@ -147,83 +137,26 @@ impl MemoryLedger {
     /// # Errors
     /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged), naming the first account that does not add up.
     pub fn verify(&self) -> Result<(), Error> {
-        self.all_books().try_for_each(|book| book.0.lock().verify())
+        self.0.tenants.try_each(TenantBook::verify)
     }
 
     /// How many holds are open, in all books.
     #[must_use]
     pub fn open_holds(&self) -> usize {
-        self.all_books().map(|book| book.0.lock().holds.open()).fold(0, usize::saturating_add)
+        self.0.tenants.sum(|book| book.dues.open())
     }
 
     /// How many accounts have a row, in all books.
     #[must_use]
     pub fn accounts(&self) -> usize {
-        self.all_books().map(|book| book.0.lock().rows.iter().count()).fold(0, usize::saturating_add)
+        self.0.tenants.sum(|book| book.rows.len())
     }
 
-    fn all_books(&self) -> impl Iterator<Item = &Padded> {
-        (0..self.0.tenants.load(Ordering::Acquire)).filter_map(|number| self.0.book_at(number))
+    /// How many tenants have books: those that were only refused or read have none.
+    #[must_use]
+    pub fn tenants(&self) -> usize {
+        self.0.tenants.len()
     }
-
-    /// Works on the books of that root, under their lock.
-    ///
-    /// The hint is a shortcut, never an authority: its upper half names the ledger that wrote it, so that a
-    /// `Tenant` that was used with two ledgers finds the right books in each.
-    #[inline]
-    fn with_book<T>(&self, tenant: &Tenant, work: impl FnOnce(&mut RootBook) -> T) -> T {
-        let inner = &*self.0;
-        let hint = tenant.hint().load(Ordering::Relaxed);
-        let known = if (hint >> 32) as u32 == inner.number { inner.book_at(hint as u32) } else { None };
-        let book = match known {
-            Some(book) => book,
-            None => inner.book_of(tenant),
-        };
-        work(&mut book.0.lock())
-    }
-}
-
-impl Inner {
-    /// The books of that number, if they were opened.
-    #[inline]
-    fn book_at(&self, number: u32) -> Option<&Padded> {
-        let (table, place) = position(number);
-        self.tables.get(table)?.get()?.get(place)?.get()
-    }
-
-    /// Finds the books of a root by name, or opens them.
-    #[cold]
-    fn book_of(&self, tenant: &Tenant) -> &Padded {
-        let number = *self.by_name.entry(tenant.clone()).or_insert_with(|| self.open_books());
-        tenant.hint().store(u64::from(self.number) << 32 | u64::from(number), Ordering::Relaxed);
-        #[expect(clippy::expect_used, reason = "open_books fills the place before it names it")]
-        self.book_at(number).expect("a number that open_books gave")
-    }
-
-    /// Makes empty books and says their number. The caller holds the name's entry, so that a name gets one number.
-    fn open_books(&self) -> u32 {
-        let number = self.tenants.fetch_add(1, Ordering::AcqRel);
-        let (table, place) = position(number);
-        if let Some(cell) = self.tables.get(table) {
-            let size = FIRST_TABLE.checked_shl(table as u32).unwrap_or(FIRST_TABLE);
-            let table = cell.get_or_init(|| (0..size).map(|_| OnceLock::new()).collect());
-            if let Some(cell) = table.get(place) {
-                cell.get_or_init(|| Padded(Mutex::new(RootBook::new(self.number, self.options))));
-            }
-        }
-        number
-    }
-}
-
-/// Which table a number is in, and where: tables hold 64, 128, 256, …
-///
-/// Numbers 0 to 63 are in table 0, numbers 64 to 191 in table 1; number 192 is the first place of table 2, because
-/// 192 + 64 = 256, whose logarithm is two above that of 64.
-fn position(number: u32) -> (usize, usize) {
-    let shifted = (number as usize).saturating_add(FIRST_TABLE);
-    let table = shifted.ilog2().saturating_sub(FIRST_TABLE.ilog2());
-    let start = FIRST_TABLE.checked_shl(table).unwrap_or(0);
-    (table as usize, shifted.saturating_sub(start))
 }
 
 impl Inner {
@@ -231,6 +164,19 @@ impl Inner {
     #[inline]
     fn at(&self, now: Option<Timestamp>) -> Timestamp {
         now.unwrap_or_else(|| self.clock.now())
+    }
+
+    /// The answer, with what came to light of the clock.
+    #[inline]
+    fn told(&self, answer: Answer<'static, Reply>) -> Answer<'static, Reply> {
+        if self.clock.has_changes() { self.with_changes(answer) } else { answer }
+    }
+
+    #[cold]
+    fn with_changes(&self, answer: Answer<'static, Reply>) -> Answer<'static, Reply> {
+        let Answer::Now(Ok(mut reply)) = answer else { return answer };
+        reply.effects.get_or_insert_default().clock = self.clock.changes();
+        Answer::Now(Ok(reply))
     }
 }
 
@@ -241,52 +187,61 @@ impl BudgetLedger for MemoryLedger {
     }
 
     fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
-        let now = self.0.at(command.now);
-        Answer::Now(self.with_book(command.claim.tenant(), |book| book.reserve(now, &command)))
+        let (tenant, now) = (&command.claim.tenant, self.0.at(command.now));
+        self.0.told(self.0.tenants.with(tenant, now, Asked::Room(&command), |book| book.reserve(&command)))
     }
 
     fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
-        let now = self.0.at(command.now);
-        Answer::Now(self.with_book(command.claim.tenant(), |book| book.reconcile(now, &command)))
+        let (tenant, now) = (&command.claim.tenant, self.0.at(command.now));
+        let asked = Asked::Entry(Some(command.id));
+        self.0.told(self.0.tenants.with(tenant, now, asked, |book| book.reconcile(&command)))
     }
 
     fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
-        let now = self.0.at(command.now);
-        Answer::Now(self.with_book(command.tenant, |book| book.release(now, &command)))
+        let (asked, now) = (Asked::Call(command.id), self.0.at(command.now));
+        let answer = |book: &mut TenantBook| book.judged(|book| book.release(&command));
+        self.0.told(self.0.tenants.with(command.tenant, now, asked, answer))
     }
 
     fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
-        let now = self.0.at(command.now);
-        Answer::Now(self.with_book(command.claim.tenant(), |book| book.resize(now, &command)))
+        let (tenant, now) = (&command.claim.tenant, self.0.at(command.now));
+        let answer = |book: &mut TenantBook| book.judged(|book| book.resize(&command));
+        self.0.told(self.0.tenants.with(tenant, now, Asked::Call(command.id), answer))
     }
 
     fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
-        let now = self.0.at(command.now);
-        Answer::Now(self.with_book(command.claim.tenant(), |book| book.record(now, &command)))
+        let (tenant, now) = (&command.claim.tenant, self.0.at(command.now));
+        let answer = |book: &mut TenantBook| book.judged(|book| book.record(&command));
+        self.0.told(self.0.tenants.with(tenant, now, Asked::Entry(Some(command.id)), answer))
     }
 
     fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply> {
-        let now = self.0.at(command.now);
-        Answer::Now(Ok(self.with_book(command.tenant, |book| book.mark(now, &command))))
+        let (asked, now) = (Asked::Entry(None), self.0.at(command.now));
+        let answer = |book: &mut TenantBook| book.judged(|book| book.mark(&command));
+        self.0.told(self.0.tenants.with(command.tenant, now, asked, answer))
     }
 
     fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         let now = self.0.clock.now();
-        Answer::Now(Ok(self.with_book(tenant, |book| book.marks(now, scopes))))
+        Answer::Now(Ok(self.0.tenants.with(tenant, now, Asked::Nothing, |book| book.marks(scopes))))
+    }
+
+    fn hold(&self, tenant: &Tenant, id: ReservationId) -> Answer<'static, Option<Hold>> {
+        let now = self.0.clock.now();
+        Answer::Now(Ok(self.0.tenants.with(tenant, now, Asked::Call(id), |book| book.hold_of(id))))
     }
 
     fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
         let now = self.0.clock.now();
-        let mut balances = Vec::with_capacity(lines.len());
-        for line in lines {
-            let one = std::slice::from_ref(line);
-            balances.extend(self.with_book(line.0.tenant(), |book| book.balances(now, one)));
-        }
-        Answer::Now(Ok(balances))
+        let read = |(account, period): &(Account, Period)| {
+            self.0.tenants.with(account.tenant(), now, Asked::Nothing, |book| book.balance(account, period))
+        };
+        Answer::Now(Ok(lines.iter().map(read).collect()))
     }
 
     fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
-        Answer::Now(Ok(self.with_book(tenant, |book| book.entries(from, limit))))
+        let now = self.0.clock.now();
+        Answer::Now(Ok(self.0.tenants.with(tenant, now, Asked::Nothing, |book| book.entries(from, limit))))
     }
 
     fn pending_events(&self, _limit: usize) -> Answer<'static, Vec<PendingEvent>> {

@@ -7,59 +7,59 @@
 //! A hold whose period is over can shrink and be prolonged. It grows there only while the period's figures are still
 //! known, which a period with an open hold in it always is, unless that hold had shrunk to nothing.
 
-use super::book::{Balances, KeptLines, NO_NOTE, RootBook};
-use super::row::{Change, KeptLine};
+use super::book::{Balances, Changes, NewEntry, TenantBook};
+use super::row::Change;
 use crate::Error;
 use crate::ledger::rules::{State, check_shape, ended, has_room, negative};
-use crate::ledger::{EntryKind, Outcome, Reply, Resize};
-use crate::values::{ReservationId, Timestamp};
+use crate::ledger::{EntryKind, Note, Outcome, Reply, Resize};
 
-impl RootBook {
+impl TenantBook {
     /// Sets new amounts on all lines of a live hold, or on none, and moves its end if the command says so.
-    pub(super) fn resize(&mut self, now: Timestamp, command: &Resize<'_>) -> Result<Reply, Error> {
-        self.tick(now);
+    pub(super) fn resize(&mut self, command: &Resize<'_>) -> Result<Reply, Error> {
         check_shape(command.claim, command.amounts)?;
-        let place = self.open_hold(command.id)?;
-        let lines = self.matching_lines(place, command.claim, command.id)?;
-        let mut balances = Balances::new();
-        let mut changes = KeptLines::new();
+        let known = self.known(command.id).ok_or_else(|| ended(command.id, "is not known here"))?;
+        if known.state != State::Held {
+            return Err(ended(command.id, known.state.text()));
+        }
+        self.check_lines(&known, command.claim, command.id)?;
+        let (mut balances, mut changes) = (Balances::new(), Changes::new());
         let frozen = self.is_frozen(command.claim);
         let mut refused = false;
-        for ((line, held), amount) in command.claim.lines().iter().zip(&lines).zip(command.amounts) {
+        for ((line, held), amount) in command.claim.lines.iter().zip(&known.lines).zip(command.amounts) {
             if *amount < 0 {
                 return Err(negative(&line.account, *amount));
             }
             let balance = self.rows.balance(held.row, line.period.number);
-            let growth = amount.saturating_sub(held.amount);
+            let growth = amount.wrapping_sub(held.held); // neither is below zero
             let counted = self.rows.counts(held.row, line.period.number);
             refused |= growth > 0 && (frozen || !counted || !has_room(line, &balance, growth)?);
             balances.push(balance);
-            let change = Change { spent: 0, reserved: growth };
-            changes.push(KeptLine { row: held.row, period: line.period.number, change });
+            changes.push(held.changed(Change { spent: 0, reserved: growth }));
         }
         if refused {
             self.name_frozen(command.claim);
             return Ok(self.reply(Outcome::Refused, balances));
         }
-        self.holds.set_amounts(place, command.amounts);
+        self.check_fit(&changes, command.claim)?;
         if let Some(expires_at) = command.expires_at {
-            self.holds.unschedule(place);
-            self.holds.schedule(place, expires_at);
+            self.unschedule(known.place);
+            self.schedule(known.place, expires_at);
         }
         if changes.iter().any(|line| line.change != Change::default()) {
-            self.write(&self.entry(EntryKind::Resized, command.id, &NO_NOTE), &changes);
+            self.set_held(known.place, command.amounts);
+            let entry =
+                NewEntry { kind: EntryKind::Resized, id: command.id, note: &Note::NONE, attribution: None };
+            self.write(&entry, &changes);
         }
-        self.cross(place, command.claim);
+        self.cross(command.id, command.claim, &known.places());
         self.close(&changes);
         Ok(self.reply(Outcome::Applied, balances))
     }
 
-    /// The place of a live hold, or an error that says what became of it.
-    fn open_hold(&self, id: ReservationId) -> Result<u32, Error> {
-        let place = self.holds.find(&self.holds.key(id)).ok_or_else(|| ended(id, "is not known here"))?;
-        match self.holds.get(place).state {
-            State::Held => Ok(place),
-            state => Err(ended(id, state.text())),
-        }
+    /// Notes what is held by now, and keeps what was held at first, which the ring tells.
+    fn set_held(&mut self, place: u32, amounts: &[i64]) {
+        let first = self.lines(place).iter().map(|line| line.held).collect();
+        self.calls.get_mut(place).aside().held.get_or_insert(first);
+        self.change_lines(place, |at, line| line.held = amounts.get(at).copied().unwrap_or(0));
     }
 }

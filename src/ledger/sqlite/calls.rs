@@ -1,113 +1,95 @@
 //! What is a call about, written once for all entries of its charge set?
 //!
-//! A call with four budgets makes entries again and again with the same model, tags, use
-//! case and price version. These are written once, found by their digest, and entries
-//! refer to the number. The chain hashes the digest, not the number, so that a changed
-//! text is found.
+//! Entries and holds refer to a call by its number in the file; everybody else names it by its digest.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::fault::{Fault, StoreError, damaged};
-use super::seal::{Digest, Ink};
-use crate::ledger::About;
+use super::fault::{StoreError, damaged};
+use crate::ledger::store::{CallRow, CallText, Digest};
 
-/// What calls are about, as the file knows it; each is written once.
+/// Numbers of calls, by the digest of what they are about.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
-    /// By address, which costs no hashing. Each value keeps its `Arc` alive, so that no other can take the
-    /// same address.
-    known: HashMap<usize, (Arc<About>, i64, Digest)>,
-    by_number: HashMap<i64, Digest>,
-}
+pub(super) struct Calls(HashMap<Digest, i64>);
 
 /// Calls beyond which the list begins anew.
 const CALLS_MAX: usize = 10_000;
 
+/// The columns of a [`CallText`], in the order in which [`text`] reads them.
+pub(super) const COLUMNS: &str = "model, use_case, price, tags, exemptions, provider, conditions, scopes";
+
+/// Reads [`COLUMNS`], of which the first stands at that place.
+pub(super) fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<CallText> {
+    let place = |offset: usize| at.saturating_add(offset);
+    Ok(CallText {
+        model: row.get(place(0))?,
+        use_case: row.get(place(1))?,
+        price: row.get(place(2))?,
+        tags: row.get(place(3))?,
+        exemptions: row.get(place(4))?,
+        provider: row.get(place(5))?,
+        conditions: row.get(place(6))?,
+        scopes: row.get(place(7))?,
+    })
+}
+
 impl Calls {
-    /// The number and the digest of what that call is about.
-    pub(super) fn number(
-        &mut self,
-        file: &Connection,
-        about: Option<&Arc<About>>,
-    ) -> Result<Option<(i64, Digest)>, Fault> {
-        let Some(about) = about else { return Ok(None) };
-        let address = Arc::as_ptr(about) as usize;
-        if let Some((_, number, digest)) = self.known.get(&address) {
-            return Ok(Some((*number, *digest)));
-        }
-        if self.known.len() > CALLS_MAX {
-            self.known.clear();
-        }
-        let (number, digest) = find_or_write(file, about)?;
-        self.known.insert(address, (about.clone(), number, digest));
-        Ok(Some((number, digest)))
+    /// The number of a call that the file knows.
+    pub(super) fn number(&mut self, file: &Connection, digest: &Digest) -> Result<i64, StoreError> {
+        let known = self.find(file, digest)?;
+        known.ok_or_else(|| damaged("what a call is about has no row"))
     }
 
-    /// The digest of a call that the file knows.
-    pub(super) fn of_number(
-        &mut self,
-        file: &Connection,
-        number: Option<i64>,
-    ) -> Result<Option<(i64, Digest)>, Fault> {
-        let Some(number) = number else { return Ok(None) };
-        if let Some(digest) = self.by_number.get(&number) {
-            return Ok(Some((number, *digest)));
+    fn find(&mut self, file: &Connection, digest: &Digest) -> Result<Option<i64>, StoreError> {
+        if let Some(number) = self.0.get(digest) {
+            return Ok(Some(*number));
         }
-        if self.by_number.len() > CALLS_MAX {
-            self.by_number.clear();
+        if self.0.len() > CALLS_MAX {
+            self.0.clear();
         }
-        let mut read = file.prepare_cached("SELECT digest FROM calls WHERE call = ?")?;
-        let digest: Option<Digest> = read.query_row([number], |row| row.get(0)).optional()?;
-        let digest = digest.ok_or_else(|| damaged(format!("call {number} has no row")))?;
-        self.by_number.insert(number, digest);
-        Ok(Some((number, digest)))
+        let mut find = file.prepare_cached("SELECT call FROM calls WHERE digest = ?")?;
+        let found: Option<i64> = find.query_row([digest], |row| row.get(0)).optional()?;
+        self.0.extend(found.map(|number| (*digest, number)));
+        Ok(found)
     }
-}
 
-fn find_or_write(file: &Connection, about: &About) -> Result<(i64, Digest), Fault> {
-    let list = |error: serde_json::Error| damaged(error.to_string());
-    let tags = serde_json::to_string(&about.tags).map_err(list)?;
-    let exemptions = serde_json::to_string(&about.exemptions).map_err(list)?;
-    let digest = digest_of((&about.model, &about.price), about.use_case.as_deref(), (&tags, &exemptions));
-    let mut find = file.prepare_cached("SELECT call FROM calls WHERE digest = ?")?;
-    if let Some(number) = find.query_row([digest], |row| row.get(0)).optional()? {
-        return Ok((number, digest));
+    /// Writes what a call is about, unless the file knows it.
+    pub(super) fn write(&mut self, file: &Connection, call: &CallRow) -> Result<(), StoreError> {
+        if self.find(file, &call.digest)?.is_some() {
+            return Ok(());
+        }
+        let mut write = file.prepare_cached(
+            "INSERT INTO calls (digest, model, use_case, price, tags, exemptions, provider, conditions, scopes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?;
+        let CallText { model, use_case, price, tags, exemptions, provider, conditions, scopes } =
+            CallText::of(&call.about);
+        let number = write.insert(params![
+            call.digest,
+            model,
+            use_case,
+            price,
+            tags,
+            exemptions,
+            provider,
+            conditions,
+            scopes
+        ])?;
+        self.0.insert(call.digest, number);
+        Ok(())
     }
-    let mut write = file.prepare_cached(
-        "INSERT INTO calls (digest, model, use_case, price, tags, exemptions) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    let (model, use_case, price) = (about.model.as_str(), about.use_case.as_deref(), about.price.as_str());
-    let number = write.insert(params![digest, model, use_case, price, tags, exemptions])?;
-    Ok((number, digest))
-}
 
-/// The hash of what a call is about, as (model, price), use case, (tags, exemptions).
-pub(super) fn digest_of(
-    (model, price): (&str, &str),
-    use_case: Option<&str>,
-    (tags, exemptions): (&str, &str),
-) -> Digest {
-    Ink::of("call").text(model).maybe(use_case).text(price).text(tags).text(exemptions).digest()
-}
-
-/// What a call is about, read back.
-pub(super) fn read_about(file: &Connection, number: i64) -> Result<Arc<About>, StoreError> {
-    let mut read =
-        file.prepare_cached("SELECT model, use_case, price, tags, exemptions FROM calls WHERE call = ?")?;
-    let about = read.query_row([number], |row| {
-        let text = |at: usize| row.get::<_, String>(at);
-        Ok((text(0)?, row.get::<_, Option<String>>(1)?, text(2)?, text(3)?, text(4)?))
-    })?;
-    let (model, use_case, price, tags, exemptions) = about;
-    let list = |error: serde_json::Error| damaged(format!("call {number}: {error}"));
-    Ok(Arc::new(About {
-        model: model.into(),
-        tags: serde_json::from_str(&tags).map_err(list)?,
-        use_case: use_case.map(Into::into),
-        price: price.into(),
-        exemptions: serde_json::from_str(&exemptions).map_err(list)?,
-    }))
+    /// What the call of that digest is about.
+    pub(super) fn read(&self, file: &Connection, digest: &Digest) -> Result<CallRow, StoreError> {
+        let mut read = file.prepare_cached(
+            "SELECT model, use_case, price, tags, exemptions, provider, conditions, scopes
+             FROM calls WHERE digest = ?",
+        )?;
+        let found = read.query_row([digest], |row| text(row, 0)).optional()?;
+        let found = found.ok_or_else(|| damaged("what a call is about has no row"))?;
+        let about = found.read().map_err(|error| damaged(format!("what a call is about: {error}")))?;
+        Ok(CallRow { digest: *digest, about: Arc::new(about) })
+    }
 }

@@ -1,172 +1,110 @@
-//! Is the journal whole, from each root's first link to its head?
+//! Is the journal whole, from each tenant's first link to its head?
 //!
-//! Each entry bears a link: a hash of the link before it, its number, its fields and its
-//! lines. The tenant's row names the last link and the number of entries. Whoever changes
-//! an old entry must therefore change every link after it, and the head.
+//! The tenant's row names the last link and the number of entries. Whoever changes an old entry must therefore change every link after
+//! it, and the head.
 //!
 //! | what was done to the file | what is found |
-//! | --- | --- |
+//! |---|---|
 //! | a field or a line of an entry changed | its link does not fit |
 //! | an entry taken out | the next number follows a gap |
 //! | the last entries taken off | the head names a later entry |
-//! | an older copy put in its place | processes that saw more refuse it ([`tenants`](super::tenants)) |
+//! | an older copy put in its place | processes that saw more refuse it |
 //!
-//! The chain proves damage and mistakes, not malice: whoever can write the file can
-//! compute all links anew.
+//! The chain proves damage and mistakes, not malice: whoever can write the file can compute all links anew.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::calls;
 use super::fault::{StoreError, damaged};
-use super::journal::{Written, first_link};
-use super::seal::Digest;
-use super::sheet::Change;
-use super::tenants::seal_root;
-use super::text;
-use crate::ledger::MarkAction;
+use super::{calls, journal, tenants};
+use crate::ledger::FrozenScope;
+use crate::ledger::store::{EntryRow, Seal, TenantRow, first_link, words};
+use crate::ledger::{EntryKind, MarkAction};
+use crate::values::Tenant;
 
-/// Scopes that the journal says are frozen, by their text: action, since when, by whom, why.
-pub(super) type Marks = BTreeMap<String, (String, i64, String, String)>;
+/// Scopes that the journal says are frozen, by their text.
+pub(super) type Marks = BTreeMap<String, FrozenScope>;
 
-/// Walks each tenant's chain from its first link to its head, which the tenant's row must
-/// name.
-pub(super) fn check_journal(file: &Connection) -> Result<Vec<Chain>, StoreError> {
-    let calls = check_calls(file)?;
-    let mut chains = Vec::new();
-    let mut tenants =
-        file.prepare("SELECT tenant, name, entries, head, time, seal FROM tenants ORDER BY tenant")?;
-    let mut rows = tenants.query([])?;
-    while let Some(row) = rows.next()? {
-        let (tenant, name): (i64, String) = (row.get(0)?, row.get(1)?);
-        let (entries, head, time): (i64, Digest, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
-        if seal_root(tenant, &name, entries.unsigned_abs(), &head, time) != row.get::<_, i64>(5)? {
-            return Err(damaged(format!("the books of {name:?}: their seal does not fit")));
-        }
-        let mut chain = Chain { tenant, name, sequence: 0, link: [0; 32], marks: Marks::new() };
-        chain.walk(file, &calls)?;
-        if (chain.sequence, chain.link) != (entries, head) {
-            return Err(damaged(format!(
-                "the journal of {:?} ends with entry {}, its tenant says {entries}",
-                chain.name, chain.sequence
-            )));
-        }
-        chains.push(chain);
-    }
-    Ok(chains)
-}
-
-/// The digest of each call, recomputed from its text.
-fn check_calls(file: &Connection) -> Result<HashMap<i64, Digest>, StoreError> {
-    let mut calls = HashMap::new();
-    let mut read =
-        file.prepare("SELECT call, digest, model, use_case, price, tags, exemptions FROM calls")?;
-    let mut rows = read.query([])?;
-    while let Some(row) = rows.next()? {
-        let text = |at: usize| row.get::<_, String>(at);
-        let (number, digest): (i64, Digest) = (row.get(0)?, row.get(1)?);
-        let use_case: Option<String> = row.get(3)?;
-        let found = calls::digest_of((&text(2)?, &text(4)?), use_case.as_deref(), (&text(5)?, &text(6)?));
-        if found != digest {
-            return Err(damaged(format!("call {number}: its hash does not fit")));
-        }
-        calls.insert(number, digest);
-    }
-    Ok(calls)
-}
+/// Entries that are read at once.
+const AT_ONCE: usize = 1_000;
 
 /// How far the walk along one tenant's journal has come.
 pub(super) struct Chain {
     /// The tenant's number.
-    pub(super) tenant: i64,
-    /// The tenant's name; empty for the default books.
-    pub(super) name: String,
-    /// The number of the last entry walked.
-    sequence: i64,
-    /// The link of that entry, as it was recomputed.
-    link: Digest,
+    pub(super) number: i64,
+    pub(super) tenant: Tenant,
     /// The marks that stand after the last entry.
     pub(super) marks: Marks,
 }
 
-impl Chain {
-    /// Reads entry by entry, in the order of their numbers.
-    fn walk(&mut self, file: &Connection, calls: &HashMap<i64, Digest>) -> Result<(), StoreError> {
-        self.link = first_link(&self.name);
-        let mut read = file.prepare(
-            "SELECT sequence, at, id, kind, detail, scope, call, usage, ended, \"by\", reason, link
-             FROM journal WHERE tenant = ? ORDER BY sequence",
-        )?;
-        let mut lines = file.prepare(
-            "SELECT account, period, spent, reserved, line FROM journal_lines
-             WHERE tenant = ? AND sequence = ? ORDER BY line",
-        )?;
-        let mut rows = read.query([self.tenant])?;
-        while let Some(row) = rows.next()? {
-            let sequence: i64 = row.get(0)?;
-            if sequence != self.sequence.saturating_add(1) {
-                return Err(damaged(format!("{:?}: entry {sequence} follows {}", self.name, self.sequence)));
-            }
-            let changes = read_changes(lines.query([self.tenant, sequence])?)?;
-            let changes = changes.ok_or_else(|| damaged(format!("a line of entry {sequence} is missing")))?;
-            self.step(sequence, row, calls, &changes)?;
-        }
-        Ok(())
+/// Walks each tenant's chain from its first link to its head, which the tenant's row must name.
+pub(super) fn check_journal(file: &Connection) -> Result<Vec<Chain>, StoreError> {
+    check_calls(file)?;
+    let mut chains = Vec::new();
+    let mut read =
+        file.prepare(&format!("SELECT {}, name FROM tenants ORDER BY tenant", tenants::COLUMNS))?;
+    let mut rows = read.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, sealed) = tenants::row(row)?;
+        let name: String = row.get(9)?;
+        let tenant = words::tenant(&name)?;
+        let anchor = TenantRow::checked(sealed, &tenant)?;
+        chains.push(walk(file, number, tenant, &anchor)?);
     }
-
-    /// Recomputes one link, compares it, and folds the marks.
-    fn step(
-        &mut self,
-        sequence: i64,
-        row: &rusqlite::Row<'_>,
-        calls: &HashMap<i64, Digest>,
-        changes: &[Change],
-    ) -> Result<(), StoreError> {
-        let text = |at: usize| row.get::<_, Option<String>>(at);
-        let (at, id, kind): (i64, Vec<u8>, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        let (detail, scope, usage, ended) = (text(4)?, text(5)?, text(7)?, text(8)?);
-        let (by, reason) = (text(9)?, text(10)?);
-        let call: Option<i64> = row.get(6)?;
-        let call = call.and_then(|call| calls.get(&call)).map(Digest::as_slice);
-        text::read_kind(&kind, detail.as_deref())?;
-        let written = Written {
-            at,
-            id: &id,
-            kind: &kind,
-            detail: detail.as_deref(),
-            scope: scope.as_deref(),
-            call,
-            usage: usage.as_deref(),
-            ended: ended.as_deref(),
-            by: by.as_deref(),
-            reason: reason.as_deref(),
-        };
-        self.link = written.link(&self.link, sequence.unsigned_abs(), changes);
-        if self.link != row.get::<_, Digest>(11)? {
-            return Err(damaged(format!("{:?}: entry {sequence} does not fit the chain", self.name)));
-        }
-        self.sequence = sequence;
-        if let (Some(scope), Some(action), "marked") = (scope, detail, kind.as_str()) {
-            self.marks.remove(&scope);
-            if action != text::action(MarkAction::Reopen) {
-                let (by, reason) = (by.unwrap_or_default(), reason.unwrap_or_default());
-                self.marks.insert(scope, (action, at, by, reason));
-            }
-        }
-        Ok(())
-    }
+    Ok(chains)
 }
 
-/// The lines of an entry; `None` if their numbers, which no link covers, leave one out.
-fn read_changes(mut rows: rusqlite::Rows<'_>) -> Result<Option<Vec<Change>>, StoreError> {
-    let mut changes = Vec::new();
+/// Recomputes the digest of each call from its text.
+fn check_calls(file: &Connection) -> Result<(), StoreError> {
+    let mut read = file.prepare(&format!("SELECT call, digest, {} FROM calls", calls::COLUMNS))?;
+    let mut rows = read.query([])?;
     while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(4)? != changes.len() as i64 {
-            return Ok(None);
+        let number: i64 = row.get(0)?;
+        if calls::text(row, 2)?.digest() != row.get::<_, [u8; 32]>(1)? {
+            return Err(damaged(format!("call {number}: its hash does not fit")));
         }
-        let (account, period) = (row.get(0)?, row.get(1)?);
-        changes.push(Change { account, period, spent: row.get(2)?, reserved: row.get(3)? });
     }
-    Ok(Some(changes))
+    Ok(())
+}
+
+/// Reads entry by entry, in the order of their numbers, up to the tenant's anchor.
+fn walk(file: &Connection, number: i64, tenant: Tenant, anchor: &TenantRow) -> Result<Chain, StoreError> {
+    let (mut last, mut link, mut marks) = (0, first_link(&tenant), Marks::new());
+    loop {
+        let entries = journal::read(file, number, (u64::saturating_add(last, 1), AT_ONCE))?;
+        let is_end = entries.len() < AT_ONCE;
+        for entry in entries {
+            if entry.sequence != u64::saturating_add(last, 1) {
+                return Err(damaged(format!("{tenant:?}: entry {} follows {last}", entry.sequence)));
+            }
+            link = entry.link_after(&link);
+            if link != entry.link {
+                return Err(damaged(format!("{tenant:?}: entry {} does not fit the chain", entry.sequence)));
+            }
+            last = entry.sequence;
+            fold_mark(&mut marks, entry);
+        }
+        if is_end {
+            break;
+        }
+    }
+    if (last, link) == (anchor.entries, anchor.head) {
+        return Ok(Chain { number, tenant, marks });
+    }
+    Err(damaged(format!(
+        "the journal of {tenant:?} ends with entry {last}, its tenant says {}",
+        anchor.entries
+    )))
+}
+
+fn fold_mark(marks: &mut Marks, entry: EntryRow) {
+    let EntryRow { kind: EntryKind::Marked(action), scope: Some(scope), at, attribution, .. } = entry else {
+        return;
+    };
+    let name = scope.to_string();
+    marks.remove(&name);
+    if let Some(attribution) = attribution.filter(|_| action != MarkAction::Reopen) {
+        marks.insert(name, FrozenScope { scope, action, since: at, attribution });
+    }
 }

@@ -1,98 +1,81 @@
-//! Which levels were reached, and who still has to be told?
-//!
-//! A threshold is noted in the same transaction that found it, beside its journal entry,
-//! as "not delivered". An observer that has been told is confirmed in a transaction of
-//! its own. A process that dies in between leaves the event pending, and the next process
-//! sends it again under the same key (tenant, entry number): at least once, never lost.
+//! How are thresholds kept that were reached, until somebody was told?
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::books::Books;
-use super::fault::Fault;
-use super::seal::Ink;
-use super::text;
-use crate::ledger::{PendingEvent, Reached};
-use crate::values::Timestamp;
+use super::fault::StoreError;
+use crate::ledger::store::{EventRow, Sealed, words};
+use crate::values::{Tenant, Timestamp};
 
-/// Notes a threshold that was just reached, in the transaction that found it.
-pub(super) fn write(
+/// Reads an event with what its journal entry tells of it.
+macro_rules! select {
+    ($what:literal) => {
+        concat!(
+            "SELECT events.sequence, journal.at, line.account, line.period, CAST(detail AS INTEGER), threshold,
+                    events.spent, delivered_at, events.seal, tenants.name
+             FROM events JOIN journal USING (tenant, sequence)
+             JOIN journal_lines AS line USING (tenant, sequence) JOIN tenants USING (tenant) ",
+            $what
+        )
+    };
+}
+
+fn event(row: &Row<'_>) -> rusqlite::Result<Sealed<EventRow>> {
+    let sequence: i64 = row.get(0)?;
+    let event = EventRow {
+        sequence: sequence.unsigned_abs(),
+        at: Timestamp::from_nanos(row.get(1)?),
+        account: row.get(2)?,
+        period: row.get(3)?,
+        tier: row.get(4)?,
+        threshold: row.get(5)?,
+        spent: row.get(6)?,
+        delivered_at: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_nanos),
+    };
+    Ok(Sealed { row: event, seal: row.get(8)? })
+}
+
+/// The events of these entries.
+pub(super) fn read(
     file: &Connection,
-    (tenant, sequence): (i64, u64),
-    (level, spent): (i64, i64),
-) -> Result<(), Fault> {
-    let mut write = file.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, NULL, ?5)")?;
-    let seal = seal((tenant, sequence as i64), (level, spent), None);
-    write.execute(params![tenant, sequence as i64, level, spent, seal])?;
-    Ok(())
+    tenant: i64,
+    sequences: &[u64],
+) -> Result<Vec<Sealed<EventRow>>, StoreError> {
+    let mut events = Vec::new();
+    for sequence in sequences {
+        let mut read = file.prepare_cached(select!("WHERE tenant = ? AND sequence = ?"))?;
+        events.extend(read.query_row(params![tenant, *sequence as i64], event).optional()?);
+    }
+    Ok(events)
 }
 
-/// The checksum of an event's row.
-pub(super) fn seal(
-    (tenant, sequence): (i64, i64),
-    (level, spent): (i64, i64),
-    delivered_at: Option<i64>,
-) -> i64 {
-    let mut ink = Ink::of("event");
-    ink.int(tenant).int(sequence).int(level).int(spent).maybe_int(delivered_at);
-    ink.seal()
+/// Every event of one tenant.
+pub(super) fn all(file: &Connection, tenant: i64) -> Result<Vec<Sealed<EventRow>>, StoreError> {
+    let mut read = file.prepare(select!("WHERE tenant = ? ORDER BY sequence"))?;
+    let events = read.query_map([tenant], event)?;
+    Ok(events.collect::<Result<_, _>>()?)
 }
 
-impl Books {
-    /// The oldest events that nobody has confirmed.
-    pub(super) fn pending_events(&mut self, limit: usize) -> Result<Vec<PendingEvent>, Fault> {
-        let mut read = self.file.prepare_cached(
-            "SELECT tenants.name, sequence, journal.at, line.account, line.period, CAST(detail AS INTEGER), level, events.spent
-             FROM events JOIN journal USING (tenant, sequence) JOIN journal_lines AS line USING (tenant, sequence)
-             JOIN tenants USING (tenant)
-             WHERE delivered_at IS NULL ORDER BY tenant, sequence LIMIT ?",
+/// The oldest events of each tenant that nobody has confirmed.
+pub(super) fn pending(file: &Connection, limit: usize) -> Result<Vec<(Tenant, EventRow)>, StoreError> {
+    let mut read =
+        file.prepare_cached(select!("WHERE delivered_at IS NULL ORDER BY tenant, sequence LIMIT ?"))?;
+    let mut rows = read.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        events.push((words::tenant(&row.get::<_, String>(9)?)?, event(row)?.row));
+    }
+    Ok(events)
+}
+
+/// Writes events that are new or were delivered.
+pub(super) fn write(file: &Connection, tenant: i64, events: &[Sealed<EventRow>]) -> Result<(), StoreError> {
+    for Sealed { row, seal } in events {
+        let mut write = file.prepare_cached(
+            "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (tenant, sequence)
+             DO UPDATE SET delivered_at = excluded.delivered_at, seal = excluded.seal",
         )?;
-        let mut rows = read.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
-        let mut events = Vec::new();
-        while let Some(row) = rows.next()? {
-            let name: String = row.get(0)?;
-            let sequence: i64 = row.get(1)?;
-            let account = self.sheet.account(&self.file, row.get(3)?)?;
-            events.push(PendingEvent {
-                tenant: text::read_root(&name)?,
-                sequence: sequence.unsigned_abs(),
-                at: Timestamp::from_nanos(row.get(2)?),
-                reached: Reached {
-                    account,
-                    period: row.get(4)?,
-                    tier: row.get(5)?,
-                    at: row.get(6)?,
-                    spent: row.get(7)?,
-                },
-            });
-        }
-        Ok(events)
+        let delivered_at = row.delivered_at.map(Timestamp::as_nanos);
+        write.execute(params![tenant, row.sequence as i64, row.threshold, row.spent, delivered_at, seal])?;
     }
-
-    /// Notes that these events were delivered; an event that is not pending changes
-    /// nothing.
-    pub(super) fn delivered(&mut self, events: &[PendingEvent]) -> Result<(), Fault> {
-        for event in events {
-            self.reading(&event.tenant, |books, row| {
-                let name = (row.number, event.sequence as i64);
-                mark_delivered(&books.file, name, row.time)
-            })?;
-        }
-        Ok(())
-    }
-}
-
-/// Notes that an event was delivered. The caller only names it; threshold and spent are
-/// read from the row, so that a caller cannot change them.
-fn mark_delivered(file: &Connection, name: (i64, i64), now: Timestamp) -> Result<(), Fault> {
-    let mut waiting = file.prepare_cached(
-        "SELECT level, spent FROM events WHERE tenant = ? AND sequence = ? AND delivered_at IS NULL",
-    )?;
-    let found = waiting.query_row(name, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let Some(what) = found else { return Ok(()) };
-    let now = now.as_nanos();
-    let mut write = file.prepare_cached(
-        "UPDATE events SET delivered_at = ?3, seal = ?4 WHERE tenant = ?1 AND sequence = ?2",
-    )?;
-    write.execute(params![name.0, name.1, now, seal(name, what, Some(now))])?;
     Ok(())
 }

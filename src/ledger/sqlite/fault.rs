@@ -1,23 +1,12 @@
-//! What can go wrong inside the ledger's thread, and what is a caller told?
+//! What can go wrong with the file, and what does the book do about it?
 //!
-//! Two kinds of failure must not be mixed up. An *answer* is an error of one command: the
-//! others of the batch go on. A *store* error ends the batch for all. Most store errors
-//! also poison the ledger: after a failed sync nobody knows what is on the disk, and an
-//! operating system may report the failure only once. Two do not poison: another process
-//! holds the lock, and a full disk, which took nothing and said so.
+//! Most failures poison the ledger: after a failed sync nobody knows what is on the disk, and an operating system may report the
+//! failure only once. Two do not poison: another process holds the lock, and a full disk, which took nothing and said so.
 
 use thiserror::Error;
 
+use crate::ledger::store::Fault;
 use crate::{Error, ErrorKind};
-
-/// Why a command has no answer to give.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The command cannot be obeyed; the books are as they were.
-    Answer(Error),
-    /// The file failed: the whole batch is rolled back.
-    Store(StoreError),
-}
 
 /// What the file did not do.
 #[derive(Debug, Error)]
@@ -30,23 +19,14 @@ pub(super) enum StoreError {
     Moved(String),
     #[error("the ledger's file can only be read; make it and its folder writable")]
     ReadOnly,
+    #[error("path: {0}")]
+    Path(&'static str),
 }
 
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Answer(error)
-    }
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
+impl From<Fault> for StoreError {
+    /// A word that could not be read.
+    fn from(fault: Fault) -> Self {
+        Self::Damaged(fault.into_error().to_string())
     }
 }
 
@@ -61,11 +41,21 @@ impl StoreError {
         Error::new(self.kind(), self.to_string()).with_source(self)
     }
 
+    /// What the book does about it.
+    pub(super) fn into_fault(self) -> Fault {
+        if self.is_busy() {
+            return Fault::Busy;
+        }
+        let poisons = self.poisons();
+        let error = self.into_error();
+        if poisons { Fault::Lost(error) } else { Fault::Unavailable(error) }
+    }
+
     /// SQLite's own code, if SQLite failed.
     fn code(&self) -> Option<rusqlite::ErrorCode> {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code(),
-            Self::Damaged(_) | Self::Moved(_) | Self::ReadOnly => None,
+            Self::Damaged(_) | Self::Moved(_) | Self::ReadOnly | Self::Path(_) => None,
         }
     }
 
@@ -76,7 +66,9 @@ impl StoreError {
         if matches!(self, Self::Moved(_) | Self::ReadOnly) {
             return ErrorKind::LedgerUnavailable;
         }
-        if let Self::Sqlite(rusqlite::Error::NulError(_) | rusqlite::Error::InvalidPath(_)) = self {
+        if let Self::Path(_) | Self::Sqlite(rusqlite::Error::NulError(_) | rusqlite::Error::InvalidPath(_)) =
+            self
+        {
             return ErrorKind::Invalid;
         }
         match self.code() {

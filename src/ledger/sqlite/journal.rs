@@ -1,140 +1,134 @@
-//! What is written into the journal, and how is each entry chained to the one before?
+//! How is the journal written, and read back?
 //!
-//! The journal is append-only (triggers refuse updates and deletes), numbered without a
-//! gap for each tenant, and chained: `link = hash(link before, number, fields, lines)`.
-//! The first link hashes the tenant's name, so that one tenant's journal cannot be put in
-//! another's place. What an entry keeps as text (usage, rank, action) is hashed as that
-//! text.
+//! It is append-only: triggers refuse updates and deletes.
 //!
-//! Worked example: a hold of 4 grows to 5, is charged 3 by an estimate, and is then
-//! withdrawn.
+//! Worked example: a hold of 4 grows to 5, is charged 3 by an estimate, and is then withdrawn.
 //!
 //! | entry | kind | spent | reserved |
-//! | --- | --- | --- | --- |
+//! |---|---|---|---|
 //! | 1 | reserved | 0 | +4 |
 //! | 2 | resized | 0 | +1 |
 //! | 3 | reconciled, estimated | +3 | −5 |
 //! | 4 | released | −3 | 0 |
 //! | sum | the balance | 0 | 0 |
 
-use rusqlite::{Connection, params};
+use std::sync::Arc;
 
-use super::fault::{Fault, damaged};
-use super::seal::{Digest, Ink, id_bytes};
-use super::sheet::Change;
-use super::text;
-use crate::Scope;
-use crate::ledger::{Attribution, EntryKind, Note};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::calls::Calls;
+use super::fault::{StoreError, damaged};
+use crate::ledger::Attribution;
+use crate::ledger::store::{Digest, EntryRow, Line, id_bytes, words};
 use crate::values::{ReservationId, Timestamp};
+use crate::{Scope, Usd};
 
-/// An entry before it has a number.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NewEntry<'a> {
-    /// When the change was judged.
-    pub(super) at: Timestamp,
-    /// The id of the command, or of the hold that expired.
-    pub(super) id: ReservationId,
-    /// What happened.
-    pub(super) kind: EntryKind,
-    /// The scope that was marked.
-    pub(super) scope: Option<&'a Scope>,
-    /// What the caller said of its call.
-    pub(super) note: &'a Note,
-    /// The call that the note is about, as the file knows it.
-    pub(super) call: Option<(i64, Digest)>,
-    /// Who did it and why, for what people do by hand.
-    pub(super) attribution: Option<&'a Attribution>,
-}
-
-/// The link before the first entry; no two tenants begin alike.
-pub(super) fn first_link(tenant: &str) -> Digest {
-    Ink::of("token-budget journal 1").text(tenant).digest()
-}
-
-/// Everything of an entry that is hashed, as the file has it.
-pub(super) struct Written<'a> {
-    pub(super) at: i64,
-    pub(super) id: &'a [u8],
-    pub(super) kind: &'a str,
-    pub(super) detail: Option<&'a str>,
-    pub(super) scope: Option<&'a str>,
-    pub(super) call: Option<&'a [u8]>,
-    pub(super) usage: Option<&'a str>,
-    pub(super) ended: Option<&'a str>,
-    pub(super) by: Option<&'a str>,
-    pub(super) reason: Option<&'a str>,
-}
-
-impl Written<'_> {
-    /// The entry's link: a hash of the link before, its number, itself, and its lines.
-    pub(super) fn link(&self, before: &Digest, sequence: u64, lines: &[Change]) -> Digest {
-        let mut ink = Ink::of("entry");
-        ink.bytes(before).int(sequence as i64).int(self.at).bytes(self.id).text(self.kind);
-        ink.maybe(self.detail).maybe(self.scope).bytes(self.call.unwrap_or_default());
-        ink.maybe(self.usage).maybe(self.ended).maybe(self.by).maybe(self.reason);
-        ink.int(lines.len() as i64);
-        for line in lines {
-            ink.int(line.account).int(line.period).int(line.spent).int(line.reserved);
-        }
-        ink.digest()
-    }
-}
-
-/// Writes an entry with that number behind that link, and returns its own link.
+/// Appends entries.
 pub(super) fn write(
     file: &Connection,
-    (tenant, sequence): (i64, u64),
-    before: &Digest,
-    entry: &NewEntry<'_>,
-    lines: &[Change],
-) -> Result<Digest, Fault> {
-    let (kind, detail) = text::kind(entry.kind);
-    let usage = entry.note.usage.map(|usage| serde_json::to_string(&usage));
-    let usage = usage.transpose().map_err(|error| damaged(error.to_string()))?;
-    let (id, scope) = (id_bytes(entry.id), entry.scope.map(Scope::to_string));
-    let written = Written {
-        at: entry.at.as_nanos(),
-        id: &id,
-        kind,
-        detail: detail.as_deref(),
-        scope: scope.as_deref(),
-        call: entry.call.as_ref().map(|(_, digest)| digest.as_slice()),
-        usage: usage.as_deref(),
-        ended: entry.note.ended.map(text::ended),
-        by: entry.attribution.map(|attribution| attribution.by.as_str()),
-        reason: entry.attribution.map(|attribution| attribution.reason.as_str()),
-    };
-    let link = written.link(before, sequence, lines);
-    let mut write = file.prepare_cached(
-        "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    )?;
-    write.execute(params![
-        tenant,
-        sequence as i64,
-        written.at,
-        id,
-        kind,
-        written.detail,
-        written.scope,
-        entry.call.map(|(number, _)| number),
-        written.usage,
-        written.ended,
-        written.by,
-        written.reason,
-        link,
-    ])?;
-    let mut write = file.prepare_cached("INSERT INTO journal_lines VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-    for (at, line) in lines.iter().enumerate() {
-        let (spent, reserved) = (line.spent, line.reserved);
+    calls: &mut Calls,
+    tenant: i64,
+    entries: &[EntryRow],
+) -> Result<(), StoreError> {
+    for entry in entries {
+        let call = entry.call.map(|digest| calls.number(file, &digest)).transpose()?;
+        let (kind, detail) = words::of_kind(entry.kind);
+        let sequence = entry.sequence as i64;
+        let mut write = file.prepare_cached(
+            "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        )?;
         write.execute(params![
             tenant,
-            sequence as i64,
-            at as i64,
-            line.account,
-            line.period,
-            spent,
-            reserved
+            sequence,
+            entry.at.as_nanos(),
+            id_bytes(entry.id),
+            kind,
+            detail.as_deref(),
+            entry.scope.as_ref().map(Scope::to_string),
+            call,
+            entry.served_text(),
+            entry.usage_text(),
+            entry.cost.map(Usd::nanos),
+            entry.ended.map(words::of_ended),
+            entry.attribution.as_ref().map(|attribution| attribution.by.as_str()),
+            entry.attribution.as_ref().map(|attribution| attribution.reason.as_str()),
+            entry.link,
         ])?;
+        let mut write =
+            file.prepare_cached("INSERT INTO journal_lines VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+        for (at, line) in entry.lines.iter().enumerate() {
+            let Line { account, period, spent, reserved } = *line;
+            write.execute(params![tenant, sequence, at as i64, account, period, spent, reserved])?;
+        }
     }
-    Ok(link)
+    Ok(())
+}
+
+/// The link of that entry.
+pub(super) fn link(file: &Connection, tenant: i64, sequence: u64) -> Result<Option<Digest>, StoreError> {
+    let mut read = file.prepare_cached("SELECT link FROM journal WHERE tenant = ? AND sequence = ?")?;
+    Ok(read.query_row([tenant, sequence as i64], |row| row.get(0)).optional()?)
+}
+
+/// Entries of one tenant from that number on, oldest first. The limit counts entries, so the lines are read apart from them.
+pub(super) fn read(
+    file: &Connection,
+    tenant: i64,
+    (from, limit): (u64, usize),
+) -> Result<Vec<EntryRow>, StoreError> {
+    let mut read = file.prepare_cached(
+        "SELECT sequence, at, id, kind, detail, scope, digest, usage, ended, \"by\", reason, link, served, cost
+         FROM journal LEFT JOIN calls USING (call) WHERE tenant = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
+    )?;
+    let from = i64::try_from(from).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = read.query(params![tenant, from, limit])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        entries.push(entry(file, tenant, row)?);
+    }
+    Ok(entries)
+}
+
+fn entry(file: &Connection, tenant: i64, row: &Row<'_>) -> Result<EntryRow, StoreError> {
+    let text = |at: usize| row.get::<_, Option<String>>(at);
+    let sequence: i64 = row.get(0)?;
+    let wrong = |error: &dyn std::fmt::Display| damaged(format!("entry {sequence}: {error}"));
+    let usage = text(7)?.map(|usage| serde_json::from_str(&usage)).transpose();
+    let served = text(12)?.map(|served| serde_json::from_str(&served)).transpose();
+    let scope = text(5)?.map(|scope| Scope::kept(&scope)).transpose();
+    let kind: String = row.get(3)?;
+    Ok(EntryRow {
+        sequence: sequence.unsigned_abs(),
+        at: Timestamp::from_nanos(row.get(1)?),
+        id: ReservationId::from_bits(u128::from_be_bytes(row.get(2)?)),
+        kind: words::kind(&kind, text(4)?.as_deref())?,
+        scope: scope.map_err(|error| wrong(&error))?,
+        call: row.get(6)?,
+        served: served.map_err(|error| wrong(&error))?.map(Arc::new),
+        usage: usage.map_err(|error| wrong(&error))?,
+        cost: row.get::<_, Option<i64>>(13)?.map(Usd::from_nanos),
+        ended: text(8)?.map(|ended| words::ended(&ended)).transpose()?,
+        attribution: text(9)?.zip(text(10)?).map(|(by, reason)| Attribution::new(by, reason)),
+        lines: lines(file, tenant, sequence)?,
+        link: row.get(11)?,
+    })
+}
+
+/// The lines of an entry. Their numbers, which no link covers, must leave none out.
+fn lines(file: &Connection, tenant: i64, sequence: i64) -> Result<Vec<Line>, StoreError> {
+    let mut read = file.prepare_cached(
+        "SELECT account, period, spent, reserved, line FROM journal_lines
+         WHERE tenant = ? AND sequence = ? ORDER BY line",
+    )?;
+    let mut rows = read.query([tenant, sequence])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(4)? != lines.len() as i64 {
+            return Err(damaged(format!("a line of entry {sequence} is missing")));
+        }
+        let (account, period) = (row.get(0)?, row.get(1)?);
+        lines.push(Line { account, period, spent: row.get(2)?, reserved: row.get(3)? });
+    }
+    Ok(lines)
 }

@@ -1,21 +1,16 @@
 //! The ledger of one machine: exact, shared by its processes, and still there after a crash.
 //!
-//! One thread in each process writes the file, with as many commands in one transaction
-//! as are waiting, and answers after the disk has them. Rows are read into a sheet,
-//! changed there, and written back once; the sheet is forgotten when another process has
-//! written. `schema/` is the file.
+//! A [`Book`] over a [`SqliteStore`]: the book decides, chains, seals and batches; here stands how its rows are kept in one file.
 //!
-//! # The path of a command
-//!
-//! | step | file | what happens |
-//! | --- | --- | --- |
-//! | ask | `contract` | the command is copied and queued; its caller waits, or leaves |
-//! | gather | `writer` | what else is waiting joins the batch, up to 256 commands |
-//! | begin | `books` | the write lock is taken; if another process wrote, everything cached is forgotten |
-//! | judge | `admit`, `resize`, `settle`, `record`, `mark` | what is due ends first (`expire`), then the command is judged on the sheet |
-//! | tell | `post`, `journal`, `events` | the entry is written and chained; thresholds are noted as pending |
-//! | commit | `writer`, `place` | changed rows are written, one sync, and a look whether the file still has its name |
-//! | answer | `writer` | every caller of the batch hears its own answer |
+//! | question | file |
+//! | --- | --- |
+//! | how is a round one transaction? | `store` |
+//! | how is each row written and read back? | `tenants`, `accounts`, `holds`, `calls`, `journal`, `marks`, `events` |
+//! | is this file ours, and of which version? | `open`, `schema/`, `seals` |
+//! | may a path lead to a ledger? | `path` |
+//! | does it still have its name? | `place` |
+//! | is all of it as it was written? | `verify`, `chain`, `rebuild` |
+//! | what can go wrong with it? | `fault` |
 //!
 //! # What makes it right
 //!
@@ -23,9 +18,11 @@
 //!   answer is sent after the commit. A failed commit answers nobody with success, and
 //!   after a failure whose outcome is unknown nothing is acknowledged until the file is
 //!   opened again.
-//! * *One writer at a time.* `BEGIN IMMEDIATE` takes SQLite's write lock, so a batch
-//!   judges rows that nobody changes. `PRAGMA data_version` tells whether another
-//!   connection has committed since.
+//! * *One writer at a time.* The first read of a round takes SQLite's write lock, so a batch is
+//!   decided on rows that nobody changes. Each tenant's version tells whether another process has
+//!   written since the last round.
+//! * *A counter that is gone is no zero.* Each account notes which of its periods have a balance, and each tenant how many accounts
+//!   were made; tenants are numbered without gaps. Only a lost hold leaves no trace but in the journal, which `verify` compares.
 //! * *Rows of tenants, accounts, holds and events bear a seal,* a checksum over all their
 //!   fields, checked when a row is read. Balances and marks bear none: they are a cache of
 //!   the journal, and `verify` recomputes them.
@@ -44,63 +41,51 @@
 //! | --- | --- | --- |
 //! | `journal`, `journal_lines` | confirmed change, and account that it changed | truth; append-only |
 //! | `calls` | description of calls: model, tags, price version | truth; named by digest in the journal |
-//! | `tenants` | tenant: number and link of its newest entry, latest instant | the anchor of the journal |
-//! | `accounts` | account: its name and newest period | names are truth, figures a cache |
+//! | `tenants` | tenant: its version, number and link of its newest entry, latest instant | the anchor of the journal |
+//! | `accounts` | account: its name, newest period, and which periods have a balance | names are truth, figures a cache |
 //! | `balances` | account and period | a cache: the sum of the journal's lines |
 //! | `holds`, `hold_lines` | remembered id, and line of it | truth for open holds; answers until they are forgotten |
 //! | `frozen` | scope that admits nothing | a cache of the journal's marks |
 //! | `events` | threshold that was reached | truth for whether it was delivered |
 
-mod account;
-mod admit;
-mod books;
+mod accounts;
 mod calls;
 mod chain;
-mod contract;
 mod events;
-mod expire;
 #[cfg(test)]
 mod failpoint;
 mod fault;
 mod holds;
 mod journal;
-mod mark;
+mod marks;
 mod open;
-mod operator;
 mod options;
+mod path;
 mod place;
-mod post;
-mod read;
+mod presence;
 mod rebuild;
-mod record;
-mod resize;
+mod seals;
+mod store;
 mod tenants;
-mod seal;
-mod settle;
-mod sheet;
 #[cfg(test)]
 mod tests;
-mod text;
 mod verify;
-mod writer;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
 
-use self::books::Books;
 #[cfg(test)]
 use self::failpoint::FailPoint;
-use self::fault::{Fault, StoreError};
-pub use self::operator::OpenHold;
+use self::fault::StoreError;
 pub use self::options::SqliteOptions;
 use self::place::Place;
 pub use self::rebuild::Mismatch;
-use self::writer::{Crowd, Job, Writer, ask};
-use super::{Answer, Attribution, Reply};
-use crate::values::{ReservationId, SystemClock, Tenant};
-use crate::{Clock, Error, ErrorKind};
+pub use self::store::SqliteStore;
+use super::store::Book;
+use super::{Answer, LedgerClock};
+use crate::values::SystemClock;
+use crate::{Clock, Error};
 
 /// Keeps the books in one SQLite file, for all processes of a machine.
 ///
@@ -148,33 +133,20 @@ use crate::{Clock, Error, ErrorKind};
 /// # std::fs::remove_dir_all(&folder)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+pub type SqliteLedger = Book<SqliteStore, SqliteHandle>;
+
+/// What every handle of a [`SqliteLedger`] carries: where its file lies.
 #[derive(Clone)]
-pub struct SqliteLedger(Arc<Inner>);
-
-impl fmt::Debug for SqliteLedger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SqliteLedger({:?})", self.0.place.path())
-    }
-}
-
-/// What clones share. Dropping the last one closes the queue, and so ends the thread.
-struct Inner {
-    /// The file, for readers that open a connection of their own.
+pub struct SqliteHandle {
     place: Arc<Place>,
-    /// What the ledger was opened with.
-    options: SqliteOptions,
-    /// The way to the ledger's thread.
-    queue: Sender<Box<dyn Job>>,
     #[cfg(test)]
     fail: FailPoint,
 }
 
-/// Opens the ledger in that file, and makes the file if there is none.
-///
-/// # Errors
-/// As [`SqliteLedger::open`].
-pub fn open(path: impl AsRef<Path>) -> Result<SqliteLedger, Error> {
-    SqliteLedger::open(path)
+impl fmt::Debug for SqliteHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.place.path(), f)
+    }
 }
 
 impl SqliteLedger {
@@ -185,8 +157,9 @@ impl SqliteLedger {
     /// of an older version is brought up to date, in one transaction.
     ///
     /// # Errors
-    /// `Damaged` if the file is no ledger, or of a newer version; `LedgerUnavailable` if the file cannot be
-    /// read or written; `Invalid` if the path cannot be the name of a file.
+    /// `Damaged` if the file is no ledger, of a newer version, or missing beside a log that has something in it; `LedgerUnavailable`
+    /// if the file cannot be read or written; `Invalid`, naming the field `path`, if the path cannot be the name of a file, as an
+    /// empty one, `:memory:`, and addresses that begin with `file:`.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::with_options(path, Arc::new(SystemClock), SqliteOptions::default())
     }
@@ -194,7 +167,8 @@ impl SqliteLedger {
     /// Opens the ledger on another clock, with other limits of memory and batches.
     ///
     /// Processes that share a file need clocks that agree; the clock that is ahead leads,
-    /// since ledger time never runs backwards.
+    /// since ledger time never runs backwards. One that is more than a day ahead of another process which has the file open is
+    /// followed only after it has stood there for ten minutes ([`LedgerClock`]).
     ///
     /// # Errors
     /// As [`SqliteLedger::open`].
@@ -225,29 +199,21 @@ impl SqliteLedger {
             if error.to_string().contains(&*place) { error } else { error.within(&place) }
         });
         let (file, place) = opened?;
-        let (sender, queue) = channel();
         let place = Arc::new(place);
-        let writer = Writer {
-            books: Books::new(file, clock, options),
-            place: place.clone(),
-            queue,
-            poison: None,
-            crowd: Crowd::default(),
-            #[cfg(test)]
-            fail: fail.clone(),
-        };
-        let thread = std::thread::Builder::new().name("token-budget-ledger".into());
-        thread.spawn(move || writer.run()).map_err(|error| {
-            Error::new(ErrorKind::LedgerUnavailable, "the ledger's thread could not be started")
-                .with_source(error)
-        })?;
-        Ok(Self(Arc::new(Inner {
-            place,
+        let store = SqliteStore::new(
+            file,
+            Arc::clone(&place),
+            LedgerClock::new(clock),
             options,
-            queue: sender,
+            #[cfg(test)]
+            fail.clone(),
+        );
+        let handle = SqliteHandle {
+            place,
             #[cfg(test)]
             fail,
-        })))
+        };
+        Self::carrying(store, options.batch_max, handle)
     }
 
     /// Checks every row of the file, on this thread, while others go on writing.
@@ -261,7 +227,7 @@ impl SqliteLedger {
     /// `Damaged`, naming the first row that does not fit; `LedgerUnavailable` if the file cannot be read, or
     /// is no longer the one that was opened.
     pub fn verify(&self) -> Result<(), Error> {
-        verify::verify(&self.0.place).map_err(StoreError::into_error)
+        verify::verify(&self.carried().place).map_err(StoreError::into_error)
     }
 
     /// Lists the balances that differ from what the journal says, on this thread; empty
@@ -270,7 +236,7 @@ impl SqliteLedger {
     /// # Errors
     /// `Damaged` or `LedgerUnavailable` if the file cannot be read.
     pub fn compare(&self) -> Result<Vec<Mismatch>, Error> {
-        rebuild::compare(&self.0.place).map_err(StoreError::into_error)
+        rebuild::compare(&self.carried().place).map_err(StoreError::into_error)
     }
 
     /// Makes all balances anew from the journal, and returns how many rows there are now.
@@ -282,44 +248,7 @@ impl SqliteLedger {
     /// `Damaged` if the journal is not whole, with every balance as it was; else as the commands of
     /// [`BudgetLedger`](crate::BudgetLedger).
     pub fn rebuild(&self) -> Answer<'static, usize> {
-        self.ask(|books| books.rebuild())
-    }
-
-    /// Lists the open holds of one tenant, oldest first: calls that run, and those whose
-    /// process died.
-    ///
-    /// # Errors
-    /// As the commands of [`BudgetLedger`](crate::BudgetLedger).
-    pub fn open_holds(&self, tenant: &Tenant, limit: usize) -> Answer<'static, Vec<OpenHold>> {
-        let tenant = tenant.clone();
-        self.ask(move |books| books.open_holds(&tenant, limit))
-    }
-
-    /// Ends a hold by hand: gives it back and posts `amounts` instead, in the hold's own order of lines.
-    ///
-    /// Also replaces a charge that nobody reported: of an expired hold, of an abandoned call. Both
-    /// entries are signed.
-    ///
-    /// # Errors
-    /// `State` if the id is unknown, was given back, or is charged what the provider reported; `Overflow` and
-    /// `Invalid` as the commands of [`BudgetLedger`](crate::BudgetLedger). After an error nothing has been
-    /// given back.
-    pub fn settle(
-        &self,
-        tenant: &Tenant,
-        id: ReservationId,
-        amounts: &[i64],
-        attribution: &Attribution,
-    ) -> Answer<'static, Reply> {
-        let (tenant, amounts, attribution) = (tenant.clone(), amounts.to_vec(), attribution.clone());
-        self.ask(move |books| books.settle(&tenant, id, &amounts, &attribution))
-    }
-
-    /// Sends work to the ledger's thread.
-    fn ask<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Books) -> Result<T, Fault> + Send + 'static,
-    ) -> Answer<'static, T> {
-        ask(&self.0.queue, work)
+        let rebuilt = self.ask(SqliteStore::rebuild);
+        Answer::walk(async move { rebuilt.await? })
     }
 }

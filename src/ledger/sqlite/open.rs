@@ -13,10 +13,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::{StoreError, damaged};
 use super::place::Place;
+use super::{accounts, path, seals};
 use crate::values::private;
 
 /// `tbud` in ASCII: tells a ledger from other programs' files.
@@ -24,11 +26,20 @@ pub(super) const APPLICATION_ID: i32 = 0x7462_7564;
 
 /// Each step makes a version out of the one before; a new file runs through all of them.
 /// A step that has shipped is never edited.
-pub(super) const VERSIONS: [&str; 2] =
-    [include_str!("schema/1_books.sql"), include_str!("schema/2_views.sql")];
+pub(super) const VERSIONS: [&str; 4] = [
+    include_str!("schema/1_books.sql"),
+    include_str!("schema/2_views.sql"),
+    include_str!("schema/3_conditions.sql"),
+    include_str!("schema/4_law.sql"),
+];
+
+/// The version after which rows are hashed over the names of tenants, and no more over their numbers in the file.
+const SEALED_ANEW: usize = 3;
 
 /// Opens the file, makes it if there is none, and brings an older one up to date.
 pub(super) fn open(path: &Path) -> Result<(Connection, Place), StoreError> {
+    path::check_name(path)?;
+    path::check_log(path)?;
     // Its log and index are made as the file itself is.
     private::make(path);
     let file = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
@@ -58,11 +69,13 @@ pub(super) fn beside(place: &Place) -> Result<Connection, StoreError> {
 /// A connection with the settings on which the ledger's promises rest: full syncs,
 /// foreign keys, and no trust in what the schema of a stranger's file could run.
 fn connect(path: &Path, create: OpenFlags) -> Result<Connection, StoreError> {
-    // Without `SQLITE_OPEN_URI`: a path is a path, even one that begins with `file:`.
+    // What the bundled SQLite would read as an address was refused before.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
     let mut file = Connection::open_with_flags(path, flags)?;
     file.busy_handler(Some(wait_a_moment))?;
     file.set_prepared_statement_cache_capacity(64);
+    // A prepared statement keeps its plan: without this SQLite compiles it anew whenever a bound value might change the plan.
+    file.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // `fullfsync` is for macOS, where a plain sync does not reach the disk. The limit is what the
     // log keeps of its length once a long read beside it has ended.
     file.execute_batch(
@@ -136,8 +149,15 @@ fn migrate(file: &Connection) -> Result<(), StoreError> {
     patiently(|| Ok(file.execute_batch("BEGIN IMMEDIATE")?))?;
     // Another process may have been quicker.
     let migrated = check_identity(file).and_then(|version| {
-        for step in VERSIONS.iter().skip(version) {
+        for (before, step) in VERSIONS.iter().enumerate().skip(version) {
+            if before == SEALED_ANEW {
+                seals::check_old(file)?;
+            }
             file.execute_batch(step)?;
+            if before == SEALED_ANEW {
+                accounts::note_balances(file)?;
+                seals::seal_all(file)?;
+            }
         }
         file.pragma_update(None, "application_id", APPLICATION_ID)?;
         file.pragma_update(None, "user_version", VERSIONS.len() as i64)?;

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake};
 
 use super::failpoint::Fails;
-use super::fault::Fault;
 use super::{SqliteLedger, open};
-use crate::ledger::{Certainty, Note, OnExpiry, Outcome, Reconcile, Reply, Reserve};
+use crate::ledger::{Answer, Certainty, Note, OnExpiry, Outcome, Reconcile, Reply, Reserve};
 use crate::values::{Account, BudgetKey, Claim, ClaimLine, Period, ReservationId, Tenant, Timestamp, Unit};
 use crate::{BudgetLedger, Error, ErrorKind, Scope};
 
@@ -94,23 +93,28 @@ fn reserve(ledger: &SqliteLedger, id: ReservationId) -> Result<Reply, Error> {
 }
 
 fn reconcile(ledger: &SqliteLedger, id: ReservationId) -> Result<Reply, Error> {
+    wait(reconcile_later(ledger, id))
+}
+
+fn reconcile_later(ledger: &SqliteLedger, id: ReservationId) -> Answer<'static, Reply> {
     let (claim, note) = (team(), Note::default());
-    wait(ledger.reconcile(Reconcile {
+    ledger.reconcile(Reconcile {
         now: None,
         id,
         claim: &claim,
         amounts: &[3],
         certainty: Certainty::Reported,
+        attribution: None,
         note: &note,
-    }))
+    })
 }
 
 impl SqliteLedger {
     /// Lets the file have so many pages; no more than there are is a full disk, as SQLite says.
     pub(crate) fn limit_pages(&self, most: i64) {
-        let limited = wait(self.ask(move |books| {
+        let limited = wait(self.ask(move |store| {
             let limit = format!("PRAGMA max_page_count = {most}");
-            Ok(books.file.query_row(&limit, [], |row| row.get::<_, i64>(0))?)
+            store.work(|store| Ok(store.file.query_row(&limit, [], |row| row.get::<_, i64>(0))?))
         }));
         limited.expect("a limit");
     }
@@ -126,7 +130,7 @@ fn after_a_failed_sync_nothing_is_acknowledged_until_the_ledger_is_opened_again(
     let ledger = folder.open();
     let held = new_id();
     reserve(&ledger, held).expect("a hold");
-    ledger.0.fail.set(0, Fails::Before);
+    ledger.carried().fail.set(0, Fails::Before);
 
     let failed = reconcile(&ledger, held).expect_err("the sync fails");
     let later = reserve(&ledger, new_id()).expect_err("it is not tried again");
@@ -187,18 +191,6 @@ fn a_damaged_row_ends_the_batch_and_stops_the_ledger() {
 }
 
 #[test]
-fn an_answer_that_is_no_fault_leaves_the_rest_of_its_batch_alone() {
-    let folder = Folder::new("answer");
-    let ledger = folder.open();
-
-    let refused: Result<(), Error> =
-        wait(ledger.ask(|_| Err(Fault::Answer(Error::invalid("a field", "a problem")))));
-
-    assert_eq!(refused.expect_err("an answer").kind(), ErrorKind::Invalid);
-    reserve(&ledger, new_id()).expect("nothing else happened");
-}
-
-#[test]
 fn a_file_that_may_only_be_read_is_refused_when_it_is_opened() {
     let folder = Folder::new("read-only");
     drop(folder.open());
@@ -209,34 +201,4 @@ fn a_file_that_may_only_be_read_is_refused_when_it_is_opened() {
 
     assert_eq!(error.kind(), ErrorKind::LedgerUnavailable);
     assert!(error.to_string().contains("writable"), "{error}");
-}
-
-#[test]
-fn a_process_that_only_reads_keeps_no_more_than_a_stated_number_of_expiries() {
-    let folder = Folder::new("reader");
-    let ledger = folder.open();
-    let untold = wait(ledger.ask(|books| {
-        let (claim, note, now) = (team(), Note::default(), crate::Clock::now(&crate::values::SystemClock));
-        let expires_at = now + std::time::Duration::from_secs(3_600);
-        for _ in 0..10_050 {
-            let (id, amounts, on_expiry) = (new_id(), &[1][..], OnExpiry::Nothing);
-            books.reserve(&Reserve {
-                now: None,
-                id,
-                claim: &claim,
-                amounts,
-                expires_at,
-                on_expiry,
-                note: &note,
-            })?;
-        }
-        // All are due at once, and a reader's answer has no room to tell them.
-        books.skip_to(expires_at);
-        books.marks(&Tenant::unnamed(), &[])?;
-        Ok(books.untold().values().map(|effects| effects.expired.len()).collect::<Vec<_>>())
-    }));
-
-    assert_eq!(untold.expect("an answer"), [10_000]);
-    assert_eq!(entries(&ledger), 20_100, "the journal has all of them");
-    ledger.verify().expect("sound books");
 }

@@ -18,18 +18,13 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::account;
 use super::chain::{self, Chain, Marks};
-use super::events;
 use super::fault::{StoreError, damaged};
-use super::holds;
-use super::mark;
 use super::open::{VERSIONS, beside};
 use super::place::Place;
-use super::rebuild;
-use super::text;
-use crate::ledger::FrozenScope;
-use crate::ledger::rules::State;
+use super::{accounts, events, holds, marks, rebuild, tenants};
+use crate::ledger::State;
+use crate::ledger::store::{EventRow, HoldRow, Seal};
 
 /// Checks all of the file as it is in one instant, while others go on writing.
 pub(super) fn verify(place: &Place) -> Result<(), StoreError> {
@@ -37,9 +32,9 @@ pub(super) fn verify(place: &Place) -> Result<(), StoreError> {
     file.execute_batch("BEGIN")?;
     check_pages(&file)?;
     check_schema(&file)?;
-    account::all_accounts(&file)?;
     chain::check_journal(&file)?.iter().try_for_each(|chain| check_marks(&file, chain))?;
     check_balances(&file)?;
+    check_live(&file)?;
     check_holds(&file)?;
     check_events(&file)
 }
@@ -84,12 +79,11 @@ fn check_schema(file: &Connection) -> Result<(), StoreError> {
 fn check_marks(file: &Connection, chain: &Chain) -> Result<(), StoreError> {
     let mut read =
         file.prepare("SELECT scope, action, since, \"by\", reason FROM frozen WHERE tenant = ?")?;
-    let mut rows = read.query([chain.tenant])?;
+    let mut rows = read.query([chain.number])?;
     let mut found = Marks::new();
     while let Some(row) = rows.next()? {
-        let FrozenScope { scope, action, since, attribution } = mark::read_row(row)?;
-        let (by, reason) = (attribution.by.into(), attribution.reason.into());
-        found.insert(scope.to_string(), (text::action(action).into(), since.as_nanos(), by, reason));
+        let mark = marks::mark(row)?;
+        found.insert(mark.scope.to_string(), mark);
     }
     if found == chain.marks {
         return Ok(());
@@ -97,34 +91,54 @@ fn check_marks(file: &Connection, chain: &Chain) -> Result<(), StoreError> {
     let differs = |(scope, mark): &(&String, &_)| chain.marks.get(*scope) != Some(*mark);
     let scope = found.iter().find(differs).map(|(scope, _)| scope.as_str());
     let scope = scope.unwrap_or("a scope that is missing");
-    Err(damaged(format!("{:?}: the mark on {scope} is not the journal's", chain.name)))
+    Err(damaged(format!("{:?}: the mark on {scope} is not the journal's", chain.tenant)))
 }
 
 /// Kept balances must equal what the journal adds up to.
 fn check_balances(file: &Connection) -> Result<(), StoreError> {
     match rebuild::compare_in(file)?.first() {
         Some(first) => Err(damaged(format!(
-            "{:?} in period {}: the journal says {:?}, the account {:?}, or levels that fired differ",
+            "{:?} in period {}: the journal says {:?}, the account {:?}, or thresholds that fired differ",
             first.account, first.period, first.journal, first.kept
         ))),
         None => Ok(()),
     }
 }
 
+/// The balances that each account notes must be there.
+fn check_live(file: &Connection) -> Result<(), StoreError> {
+    let mut read =
+        file.prepare(&format!("SELECT account, scope FROM accounts WHERE live <> {}", accounts::LIVE))?;
+    let mut rows = read.query([])?;
+    match rows.next()? {
+        Some(row) => {
+            let (account, scope): (i64, String) = (row.get(0)?, row.get(1)?);
+            Err(damaged(format!("account {account}, {scope}: a counter is missing, or is not noted")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// What open holds hold must be what accounts have reserved, and every known id must bear its seal.
 fn check_holds(file: &Connection) -> Result<(), StoreError> {
-    let mut held: HashMap<(i64, i64), i64> = HashMap::new();
-    holds::each(file, |hold| {
+    let names: HashMap<_, _> = tenants::all(file)?.into_iter().collect();
+    let mut held: HashMap<(i64, u32, i64), i64> = HashMap::new();
+    holds::each(file, |tenant, sealed| {
+        let name = names.get(&tenant).ok_or_else(|| damaged(format!("tenant {tenant} has no row")))?;
+        let hold = HoldRow::checked(sealed, name)?;
         for line in hold.lines.iter().filter(|_| hold.state == State::Held) {
-            let sum = held.entry((line.account, line.period)).or_default();
-            *sum = sum.saturating_add(line.amount);
+            let sum = held.entry((tenant, line.account, line.period)).or_default();
+            *sum =
+                sum.checked_add(line.amount).ok_or_else(|| damaged("more is held than fits into 64 bits"))?;
         }
+        Ok(())
     })?;
-    let mut read = file.prepare("SELECT account, period, reserved FROM balances")?;
+    let mut read = file.prepare("SELECT tenant, account, period, reserved FROM balances")?;
     let mut rows = read.query([])?;
     while let Some(row) = rows.next()? {
-        let (account, period, reserved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let holds = held.remove(&(account, period)).unwrap_or(0);
+        let (account, period): (u32, i64) = (row.get(1)?, row.get(2)?);
+        let reserved: i64 = row.get(3)?;
+        let holds = held.remove(&(row.get(0)?, account, period)).unwrap_or(0);
         if holds != reserved {
             return Err(damaged(format!(
                 "account {account} in period {period}: holds say {holds} reserved, the account {reserved}"
@@ -133,7 +147,7 @@ fn check_holds(file: &Connection) -> Result<(), StoreError> {
     }
     held.retain(|_, amount| *amount != 0);
     match held.keys().next() {
-        Some((account, period)) => {
+        Some((_, account, period)) => {
             Err(damaged(format!("account {account} has no balance in period {period}, and holds")))
         }
         None => Ok(()),
@@ -143,20 +157,18 @@ fn check_holds(file: &Connection) -> Result<(), StoreError> {
 /// Each crossing of the journal has its event, and each event its crossing.
 fn check_events(file: &Connection) -> Result<(), StoreError> {
     let mut read = file.prepare(
-        "SELECT tenant, sequence, level, spent, delivered_at, seal, kind FROM journal FULL JOIN events USING (tenant, sequence)
-         WHERE kind = 'reached' OR level IS NOT NULL",
+        "SELECT tenant, sequence FROM journal FULL JOIN events USING (tenant, sequence)
+         WHERE (kind IS 'reached') <> (threshold IS NOT NULL)",
     )?;
-    let mut rows = read.query([])?;
-    while let Some(row) = rows.next()? {
-        let (tenant, sequence): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let wrong = || damaged(format!("the event of entry {sequence} of tenant {tenant} does not fit"));
-        let level: i64 = row.get::<_, Option<i64>>(2)?.ok_or_else(wrong)?;
-        let (spent, delivered_at, seal): (i64, Option<i64>, i64) = (row.get(3)?, row.get(4)?, row.get(5)?);
-        let kind: Option<String> = row.get(6)?;
-        if kind.as_deref() != Some("reached")
-            || events::seal((tenant, sequence), (level, spent), delivered_at) != seal
-        {
-            return Err(wrong());
+    let wrong = |tenant: i64, sequence: i64| {
+        damaged(format!("the event of entry {sequence} of tenant {tenant} does not fit"))
+    };
+    if let Some(row) = read.query([])?.next()? {
+        return Err(wrong(row.get(0)?, row.get(1)?));
+    }
+    for (number, tenant) in tenants::all(file)? {
+        for sealed in events::all(file, number)? {
+            EventRow::checked(sealed, &tenant)?;
         }
     }
     Ok(())

@@ -28,7 +28,9 @@ impl Books {
     pub(super) fn audit(&self) -> Held {
         self.shared.store.arrive()?;
         self.verify()?;
-        let lines = std::mem::take(&mut *self.shared.named.lock());
+        let mut named: Vec<_> = self.shared.named.lock().drain().collect();
+        named.sort_unstable_by_key(|(_, turn)| *turn);
+        let lines: Vec<_> = named.into_iter().map(|(line, _)| line).collect();
         // Reading ends what is due, so the journal is read afterwards.
         let balances = self.balances_of(&lines)?;
         let mut journals: Vec<(Tenant, Vec<Entry>)> = Vec::new();
@@ -54,7 +56,7 @@ impl Books {
         Ok(())
     }
 
-    /// The journal of that root, whose numbers have no gap.
+    /// The journal of that tenant, whose numbers have no gap.
     fn numbered(&self, tenant: &Tenant) -> Held<Vec<Entry>> {
         let journal = self.entries(tenant, 0, usize::MAX)?;
         let numbers = journal.iter().map(|entry| entry.sequence);

@@ -4,6 +4,7 @@
 //! "process", one after a crash. All handles share one store, one clock and one list of
 //! the accounts that were named, which the audit reads in the end.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::claims::tenant;
+use super::need::{LeftOut, Need};
 use super::why::{Held, Why, holds};
 use super::{Driver, Factory, Fault, Setup, Store};
 use crate::values::{Account, ManualClock, Period, ReservationId, SystemClock, Tenant, Timestamp};
@@ -31,8 +33,8 @@ pub(super) struct Shared {
     /// None where the ledger keeps the machine's time.
     clock: Option<Arc<ManualClock>>,
     pub(super) driver: Driver,
-    /// Every account and period that was named, but of windows that roll: looked at in the end.
-    pub(super) named: Mutex<Vec<(Account, Period)>>,
+    /// Every account and period that was named, but of windows that roll, with its turn: looked at in the end.
+    pub(super) named: Mutex<HashMap<(Account, Period), usize>>,
     /// How many commands have been sent and have come back.
     pub(super) commands: AtomicU64,
 }
@@ -44,6 +46,7 @@ pub(super) struct Ground<'a> {
     pub(super) factory: &'a dyn Factory,
     pub(super) seed: u64,
     pub(super) made: Arc<Mutex<Vec<Arc<Shared>>>>,
+    left_out: LeftOut,
 }
 
 impl Shared {
@@ -58,7 +61,22 @@ impl Shared {
 
 impl<'a> Ground<'a> {
     pub(super) fn new(factory: &'a dyn Factory, seed: u64) -> Self {
-        Self { factory, seed, made: Arc::default() }
+        Self { factory, seed, made: Arc::default(), left_out: LeftOut::default() }
+    }
+
+    /// The same ground for a ledger that leaves these out.
+    pub(super) fn without(self, left_out: LeftOut) -> Self {
+        Self { left_out, ..self }
+    }
+
+    /// Whether the ledger offers this: a law asks before the part of it that is about what some leave out.
+    pub(super) fn offers(&self, need: Need) -> bool {
+        self.left_out.text(need).is_none()
+    }
+
+    /// All that the ledger leaves out.
+    pub(super) fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
     /// Empty books.
@@ -111,8 +129,8 @@ impl Books {
         Ok(Self { tenant: self.tenant.clone(), ..Self::open(shared)? })
     }
 
-    /// The same handle, for books of that root.
-    pub(super) fn of_root(self, tenant: Tenant) -> Self {
+    /// The same handle, for books of that tenant.
+    pub(super) fn of_tenant(self, tenant: Tenant) -> Self {
         Self { tenant, ..self }
     }
 

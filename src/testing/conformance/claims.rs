@@ -24,12 +24,12 @@ pub(super) fn signed(reason: &str) -> Attribution {
 
 /// The books of most laws.
 pub(super) fn tenant() -> Tenant {
-    root_of("acme")
+    tenant_of("acme")
 }
 
 /// The books of the organisation of that name.
 #[expect(clippy::expect_used, reason = "the laws' names are constants that scopes accept")]
-pub(super) fn root_of(name: &str) -> Tenant {
+pub(super) fn tenant_of(name: &str) -> Tenant {
     Tenant::organization(&Scope::organization(name).expect("a plain name"))
 }
 
@@ -79,7 +79,7 @@ pub(super) fn line_in(tenant: &Tenant, text: &str, period: Period, ceiling: i64)
     ClaimLine { account: account_in(tenant, text), period, ceiling, thresholds: [].into_iter().collect() }
 }
 
-/// The same line with levels, as (level, tier).
+/// The same line with thresholds, as (threshold, tier).
 pub(super) fn with_thresholds(line: ClaimLine, thresholds: &[(i64, u8)]) -> ClaimLine {
     let thresholds = thresholds.iter().map(|(at, tier)| Threshold { at: *at, tier: *tier }).collect();
     ClaimLine { thresholds, ..line }

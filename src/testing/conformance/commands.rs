@@ -12,8 +12,8 @@ use super::books::Books;
 use super::claims::signed;
 use super::why::{Held, holds};
 use crate::ledger::{
-    Answer, Certainty, Entry, FrozenScope, MarkAction, MarkScope, Note, OnExpiry, Outcome, PendingEvent,
-    Reconcile, Record, Release, Reply, Reserve, Resize,
+    Answer, Attribution, Certainty, Entry, FrozenScope, Hold, MarkAction, MarkScope, Note, OnExpiry, Outcome,
+    PendingEvent, Reconcile, Record, Release, Reply, Reserve, Resize,
 };
 use crate::values::{Account, Balance, Claim, Period, ReservationId, Tenant, Timestamp};
 use crate::{Error, Scope};
@@ -64,7 +64,7 @@ impl Books {
         Ok(id)
     }
 
-    /// Replaces the hold by these amounts, as sure as that rank says.
+    /// Replaces the hold by these amounts, as sure as that certainty says.
     pub(super) fn reconcile(
         &self,
         id: ReservationId,
@@ -72,7 +72,15 @@ impl Books {
         amounts: &[i64],
         certainty: Certainty,
     ) -> Result<Reply, Error> {
-        self.reconcile_as(Reconcile { id, claim, amounts, certainty, note: &Note::default(), now: None })
+        self.reconcile_as(Reconcile {
+            id,
+            claim,
+            amounts,
+            certainty,
+            attribution: None,
+            note: &Note::default(),
+            now: None,
+        })
     }
 
     /// The same with a note of its own.
@@ -118,22 +126,40 @@ impl Books {
         amounts: &[i64],
         corrects: Option<ReservationId>,
     ) -> Result<Reply, Error> {
-        self.note(claim);
         let (attribution, note) = (&signed("an audit"), &Note::default());
-        let command = Record { id, claim, amounts, corrects, attribution, note, now: None };
+        self.record_as(Record { id, claim, amounts, corrects, attribution, note, now: None })
+    }
+
+    /// The same with a signature and a note of its own.
+    pub(super) fn record_as(&self, command: Record<'_>) -> Result<Reply, Error> {
+        self.note(command.claim);
         self.send(self.ledger.record(command))
     }
 
     /// Freezes, stops, closes or reopens a scope.
     pub(super) fn mark(&self, scope: &Scope, action: MarkAction, reason: &str) -> Result<Reply, Error> {
-        let command =
-            MarkScope { tenant: &self.tenant, scope, action, attribution: &signed(reason), now: None };
+        self.mark_as(scope, action, &signed(reason))
+    }
+
+    /// The same with a signature of its own.
+    pub(super) fn mark_as(
+        &self,
+        scope: &Scope,
+        action: MarkAction,
+        attribution: &Attribution,
+    ) -> Result<Reply, Error> {
+        let command = MarkScope { tenant: &self.tenant, scope, action, attribution, now: None };
         self.send(self.ledger.mark(command))
     }
 
     /// The marks that stand on these scopes.
     pub(super) fn marks(&self, scopes: &[Scope]) -> Result<Vec<FrozenScope>, Error> {
         self.send(self.ledger.marks(&self.tenant, scopes))
+    }
+
+    /// What is known of one id.
+    pub(super) fn hold(&self, tenant: &Tenant, id: ReservationId) -> Result<Option<Hold>, Error> {
+        self.send(self.ledger.hold(tenant, id))
     }
 
     /// Spent and reserved of each line.
@@ -178,9 +204,8 @@ impl Books {
     fn note(&self, claim: &Claim) {
         let mut named = self.shared.named.lock();
         for line in claim.lines().iter().filter(|line| line.period.span == 1) {
-            if !named.iter().any(|(account, period)| *account == line.account && *period == line.period) {
-                named.push((line.account.clone(), line.period));
-            }
+            let turn = named.len();
+            named.entry((line.account.clone(), line.period)).or_insert(turn);
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | your ledger | use |
 //! | --- | --- |
 //! | lives in this process and can be given a clock | [`Maker`], one closure |
+//! | is a `Book` over a store of your own (feature `store`) | `OverStore`, one closure |
 //! | keeps books in a file or behind a port | your own `Factory` and `Store`, so that `open` can be called twice and after a crash |
 //! | loses messages by design | wrap either in [`OverFaultyWire`](super::OverFaultyWire) |
 

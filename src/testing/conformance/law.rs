@@ -1,22 +1,21 @@
 //! What is a law, and how does a ledger stand before it?
 //!
-//! A law runs through these steps: does the ledger offer what the law needs? Then, for
+//! A law runs through these steps: does the ledger offer what the law needs? Whoever
+//! leaves a kind of command out is judged on the rest (`left_out`). Then, for
 //! each seed, the law's function runs on empty books, all books that it
 //! opened are audited, and the first thing that is wrong ends the trial. A panic of the
 //! ledger counts as a broken law, so one bad backend cannot hide the standing of the
 //! others.
 
-use std::sync::Arc;
-
+use super::Factory;
 use super::books::Ground;
+use super::left_out::left_out;
+use super::need::Need;
 use super::why::Held;
-use super::{Factory, Setup};
-use crate::Error;
-use crate::values::ManualClock;
 
 /// A promise that every ledger keeps, with what it takes to hold a ledger to it.
 ///
-/// The name is a sentence, and it is the whole promise: `a_lower_rank_is_ignored`.
+/// The name is a sentence, and it is the whole promise: `a_lower_certainty_is_ignored`.
 /// [`laws`](super::laws) lists all of them, [`law`](super::law) finds one.
 ///
 /// # Example: a law is found, described and tried
@@ -24,9 +23,9 @@ use crate::values::ManualClock;
 /// use token_budget::MemoryLedger;
 /// use token_budget::testing::conformance::{self, Maker, Standing};
 ///
-/// let law = conformance::law("a_lower_rank_is_ignored").expect("a law");
-/// assert_eq!(law.sentence(), "a lower rank is ignored");
-/// assert_eq!((law.subject(), law.needs()), ("ranks", &[][..]));
+/// let law = conformance::law("a_lower_certainty_is_ignored").expect("a law");
+/// assert_eq!(law.sentence(), "a lower certainty is ignored");
+/// assert_eq!((law.subject(), law.needs()), ("certainty", &[][..]));
 ///
 /// let memory = Maker::new("memory", |clock| MemoryLedger::with_clock(clock));
 /// assert_eq!(law.run(&memory), Standing::Held);
@@ -41,21 +40,6 @@ pub struct Law {
     pub(super) needs: &'static [Need],
     /// The law itself.
     pub(super) check: fn(&Ground<'_>) -> Held,
-}
-
-/// What a law needs of a ledger before it can be tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Need {
-    /// Its clock can be set: [`Offers::time`](super::Offers::time).
-    Time,
-    /// It keeps a hundred journal entries or more, so that a law can read all that it caused:
-    /// [`Capabilities`](crate::ledger::Capabilities).
-    Journal,
-    /// Answers survive the process: [`Capabilities`](crate::ledger::Capabilities).
-    Durable,
-    /// Its operations can be told to fail: [`Offers::faults`](super::Offers::faults).
-    Faults,
 }
 
 /// How a ledger stands before a law.
@@ -107,13 +91,15 @@ impl Law {
     #[must_use]
     pub fn run(&self, factory: &dyn Factory) -> Standing {
         let first = seed();
-        match self.lacks(factory) {
-            Ok(None) => {}
-            Ok(Some(need)) => return Standing::NotOffered(need.lack().into()),
-            Err(error) => return Standing::Broken { reason: format!("no books: {error}"), seed: first },
+        let left_out = match left_out(factory) {
+            Ok(left_out) => left_out,
+            Err(why) => return Standing::Broken { reason: format!("no books: {why}"), seed: first },
+        };
+        if let Some(lack) = self.needs.iter().find_map(|need| left_out.text(*need)) {
+            return Standing::NotOffered(lack.into());
         }
         for seed in (0..factory.rounds().max(1)).map(|round| first.wrapping_add(round)) {
-            match Ground::new(factory, seed).hold(self.check) {
+            match Ground::new(factory, seed).without(left_out.clone()).hold(self.check) {
                 Ok(()) => {}
                 Err(why) if why.is_unsupported => return Standing::NotOffered(why.to_string()),
                 Err(why) => return Standing::Broken { reason: why.to_string(), seed },
@@ -139,33 +125,6 @@ impl Law {
                     self.sentence()
                 )
             }
-        }
-    }
-
-    /// The first need that these ledgers do not meet. Makes books once, only to ask what they can do.
-    fn lacks(&self, factory: &dyn Factory) -> Result<Option<Need>, Error> {
-        let offers = factory.offers();
-        let setup = Setup { clock: Arc::new(ManualClock::default()), seed: 0 };
-        let ledger = factory.make(&setup)?.open()?;
-        let can = ledger.capabilities();
-        let is_met = |need: &&Need| match need {
-            Need::Time => offers.time,
-            Need::Faults => offers.faults,
-            Need::Durable => can.durable,
-            Need::Journal => can.journal_entries.is_none_or(|kept| kept >= 100),
-        };
-        Ok(self.needs.iter().find(|need| !is_met(need)).copied())
-    }
-}
-
-impl Need {
-    /// What is said of a ledger without it: `keeps a clock of its own`.
-    pub(super) fn lack(self) -> &'static str {
-        match self {
-            Self::Time => "keeps a clock of its own",
-            Self::Journal => "folds its journal early",
-            Self::Durable => "does not outlive its process",
-            Self::Faults => "cannot be told to fail",
         }
     }
 }

@@ -85,6 +85,22 @@ impl Conformance {
         self.standings().filter(|(_, _, standing)| **standing == Standing::Held).count()
     }
 
+    /// What each ledger leaves out, in its own words, and how many laws that took.
+    ///
+    /// A law is counted once, for the first thing that it needs and the ledger leaves out. The laws that are about more
+    /// than that are held to the rest, and are not counted.
+    pub fn left_out(&self) -> Vec<(&str, &str, usize)> {
+        let mut left_out: Vec<(&str, &str, usize)> = Vec::new();
+        for (ledger, _, standing) in self.standings() {
+            let Standing::NotOffered(lack) = standing else { continue };
+            match left_out.iter_mut().find(|(of, text, _)| (*of, *text) == (ledger, lack)) {
+                Some((_, _, laws)) => *laws = laws.saturating_add(1),
+                None => left_out.push((ledger, lack, 1)),
+            }
+        }
+        left_out
+    }
+
     /// Asserts that no law is broken.
     ///
     /// # Panics
@@ -109,7 +125,8 @@ fn told((ledger, law, standing): (&str, &Law, &Standing)) -> Option<String> {
 }
 
 impl fmt::Display for Conformance {
-    /// A table in Markdown: a row for each law, a column for each ledger.
+    /// A table in Markdown: a row for each law, a column for each ledger. A second one says what each ledger leaves out,
+    /// if any does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let heads: Vec<&str> = self.columns.iter().map(|column| column.ledger.as_str()).collect();
         writeln!(f, "| law | {} |", heads.join(" | "))?;
@@ -117,6 +134,13 @@ impl fmt::Display for Conformance {
         for (place, law) in laws().iter().enumerate() {
             let cells = self.columns.iter().filter_map(|column| column.standings.get(place)).map(cell);
             writeln!(f, "| {} | {} |", law.sentence(), cells.collect::<Vec<_>>().join(" | "))?;
+        }
+        let left_out = self.left_out();
+        if !left_out.is_empty() {
+            writeln!(f, "\n| ledger | leaves out | laws not tried |\n| --- | --- | --- |")?;
+        }
+        for (ledger, lack, laws) in left_out {
+            writeln!(f, "| {ledger} | {} | {laws} |", lack.replace(['\n', '|'], " "))?;
         }
         Ok(())
     }

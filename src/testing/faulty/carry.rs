@@ -49,7 +49,7 @@ impl FaultyLedger {
             }
             Fate::Repeated => {
                 let first = send().await;
-                if letter.may_follow(&first) {
+                if letter.may_come_twice(&first) {
                     self.drop_answer(&send().await);
                 }
                 first
@@ -119,7 +119,7 @@ impl FaultyLedger {
     }
 
     /// Counts an answer that nobody hears, if it tells something new: a first outcome, or
-    /// news of expiries and thresholds.
+    /// effects: expiries and thresholds.
     pub(super) fn drop_answer(&self, answer: &Result<Reply, Error>) {
         let is_new = answer.as_ref().is_ok_and(|reply| !reply.repeated || reply.effects.is_some());
         self.0.unheard.fetch_add(u64::from(is_new), Ordering::SeqCst);

@@ -33,12 +33,12 @@ use crate::{Error, Scope};
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Letter(Kind);
+pub struct Letter(Command);
 
 #[derive(Clone, Debug)]
-enum Kind {
-    Reserve { body: Body, expires_at: Timestamp, on_expiry: Charge },
-    Reconcile { body: Body, certainty: Certainty },
+enum Command {
+    Reserve { body: Body, expires_at: Timestamp, on_expiry: OwnedCharge },
+    Reconcile { body: Body, certainty: Certainty, attribution: Option<Attribution> },
     Release { id: ReservationId, tenant: Tenant, attribution: Option<Attribution>, note: Note },
     Resize { id: ReservationId, claim: Claim, amounts: Vec<i64>, expires_at: Option<Timestamp> },
     Record { body: Body, corrects: Option<ReservationId>, attribution: Attribution },
@@ -63,7 +63,7 @@ struct Body {
 
 /// What a hold is charged if it expires, owned.
 #[derive(Clone, Debug)]
-enum Charge {
+enum OwnedCharge {
     Nothing,
     Hold,
     Amounts(Vec<i64>),
@@ -73,12 +73,12 @@ impl Letter {
     /// The id or the scope that the command is about, in its tenant.
     pub(super) fn subject(&self) -> Subject {
         match &self.0 {
-            Kind::Reserve { body, .. } | Kind::Reconcile { body, .. } | Kind::Record { body, .. } => {
-                Subject::Id(body.claim.tenant().clone(), body.id)
-            }
-            Kind::Resize { id, claim, .. } => Subject::Id(claim.tenant().clone(), *id),
-            Kind::Release { id, tenant, .. } => Subject::Id(tenant.clone(), *id),
-            Kind::Mark { tenant, scope, .. } => Subject::Scope(tenant.clone(), scope.clone()),
+            Command::Reserve { body, .. }
+            | Command::Reconcile { body, .. }
+            | Command::Record { body, .. } => Subject::Id(body.claim.tenant().clone(), body.id),
+            Command::Resize { id, claim, .. } => Subject::Id(claim.tenant().clone(), *id),
+            Command::Release { id, tenant, .. } => Subject::Id(tenant.clone(), *id),
+            Command::Mark { tenant, scope, .. } => Subject::Scope(tenant.clone(), scope.clone()),
         }
     }
 
@@ -88,7 +88,7 @@ impl Letter {
     /// A resize and a mark set what they say, so the last must be the last. A late
     /// release would withdraw a charge, and a late report would charge what was released.
     pub(super) fn comes_before(&self, later: &Self) -> bool {
-        use Kind::{Mark, Reconcile, Release, Resize};
+        use Command::{Mark, Reconcile, Release, Resize};
         let orders = matches!(
             (&self.0, &later.0),
             (Resize { .. }, Resize { .. })
@@ -108,41 +108,47 @@ impl Letter {
     /// Whether a copy that comes after this answer does no more than was answered.
     ///
     /// Not if nothing was changed and nothing is remembered (an error, `Stale`, growth
-    /// that was refused): the copy would be judged anew, and might be executed although
-    /// its sender heard that it was not.
+    /// that was refused), or not for long (a refusal: a minute): the copy would be judged
+    /// anew, and might be executed although its sender heard that it was not.
     pub(super) fn may_follow(&self, answer: &Result<Reply, Error>) -> bool {
-        let Ok(reply) = answer else { return false };
-        match reply.outcome {
-            Outcome::Applied | Outcome::Ignored => true,
-            Outcome::Refused => !matches!(self.0, Kind::Resize { .. }),
-            Outcome::Stale => false,
-        }
+        let applied = |reply: &Reply| matches!(reply.outcome, Outcome::Applied | Outcome::Ignored);
+        answer.as_ref().is_ok_and(applied)
+    }
+
+    /// Whether a copy that comes at once after this answer does no more than was answered: a
+    /// refusal is remembered for so long.
+    pub(super) fn may_come_twice(&self, answer: &Result<Reply, Error>) -> bool {
+        let refused = |reply: &Reply| reply.outcome == Outcome::Refused;
+        let is_reserve = matches!(self.0, Command::Reserve { .. });
+        self.may_follow(answer) || (is_reserve && answer.as_ref().is_ok_and(refused))
     }
 
     /// Sends it.
     pub fn deliver(&self, ledger: &dyn BudgetLedger) -> Answer<'static, Reply> {
         match &self.0 {
-            Kind::Reserve { body: Body { id, claim, amounts, note }, expires_at, on_expiry } => {
+            Command::Reserve { body: Body { id, claim, amounts, note }, expires_at, on_expiry } => {
                 let (id, expires_at, on_expiry) = (*id, *expires_at, on_expiry.borrowed());
                 ledger.reserve(Reserve { id, claim, amounts, expires_at, on_expiry, note, now: None })
             }
-            Kind::Reconcile { body: Body { id, claim, amounts, note }, certainty } => ledger
-                .reconcile(Reconcile { id: *id, claim, amounts, certainty: *certainty, note, now: None }),
-            Kind::Release { id, tenant, attribution, note } => ledger.release(Release {
+            Command::Reconcile { body: Body { id, claim, amounts, note }, certainty, attribution } => {
+                let (id, certainty, attribution) = (*id, *certainty, attribution.as_ref());
+                ledger.reconcile(Reconcile { id, claim, amounts, certainty, attribution, note, now: None })
+            }
+            Command::Release { id, tenant, attribution, note } => ledger.release(Release {
                 id: *id,
                 tenant,
                 attribution: attribution.as_ref(),
                 note,
                 now: None,
             }),
-            Kind::Resize { id, claim, amounts, expires_at } => {
+            Command::Resize { id, claim, amounts, expires_at } => {
                 let (id, expires_at) = (*id, *expires_at);
                 ledger.resize(Resize { id, claim, amounts, expires_at, now: None })
             }
-            Kind::Mark { tenant, scope, action, attribution } => {
+            Command::Mark { tenant, scope, action, attribution } => {
                 ledger.mark(MarkScope { tenant, scope, action: *action, attribution, now: None })
             }
-            Kind::Record { body: Body { id, claim, amounts, note }, corrects, attribution } => {
+            Command::Record { body: Body { id, claim, amounts, note }, corrects, attribution } => {
                 let (id, corrects) = (*id, *corrects);
                 ledger.record(Record { id, claim, amounts, corrects, attribution, note, now: None })
             }
@@ -150,7 +156,7 @@ impl Letter {
     }
 }
 
-impl Charge {
+impl OwnedCharge {
     fn borrowed(&self) -> OnExpiry<'_> {
         match self {
             Self::Nothing => OnExpiry::Nothing,
@@ -167,26 +173,27 @@ fn body(id: ReservationId, claim: &Claim, amounts: &[i64], note: &Note) -> Body 
 impl From<Reserve<'_>> for Letter {
     fn from(command: Reserve<'_>) -> Self {
         let on_expiry = match command.on_expiry {
-            OnExpiry::Nothing => Charge::Nothing,
-            OnExpiry::Hold => Charge::Hold,
-            OnExpiry::Amounts(amounts) => Charge::Amounts(amounts.to_vec()),
+            OnExpiry::Nothing => OwnedCharge::Nothing,
+            OnExpiry::Hold => OwnedCharge::Hold,
+            OnExpiry::Amounts(amounts) => OwnedCharge::Amounts(amounts.to_vec()),
         };
         let body = body(command.id, command.claim, command.amounts, command.note);
-        Self(Kind::Reserve { body, expires_at: command.expires_at, on_expiry })
+        Self(Command::Reserve { body, expires_at: command.expires_at, on_expiry })
     }
 }
 
 impl From<Reconcile<'_>> for Letter {
     fn from(command: Reconcile<'_>) -> Self {
         let body = body(command.id, command.claim, command.amounts, command.note);
-        Self(Kind::Reconcile { body, certainty: command.certainty })
+        let (certainty, attribution) = (command.certainty, command.attribution.cloned());
+        Self(Command::Reconcile { body, certainty, attribution })
     }
 }
 
 impl From<Release<'_>> for Letter {
     fn from(command: Release<'_>) -> Self {
         let Release { id, tenant, attribution, note, .. } = command;
-        Self(Kind::Release {
+        Self(Command::Release {
             id,
             tenant: tenant.clone(),
             attribution: attribution.cloned(),
@@ -198,14 +205,14 @@ impl From<Release<'_>> for Letter {
 impl From<Resize<'_>> for Letter {
     fn from(command: Resize<'_>) -> Self {
         let Resize { id, claim, amounts, expires_at, .. } = command;
-        Self(Kind::Resize { id, claim: claim.clone(), amounts: amounts.to_vec(), expires_at })
+        Self(Command::Resize { id, claim: claim.clone(), amounts: amounts.to_vec(), expires_at })
     }
 }
 
 impl From<MarkScope<'_>> for Letter {
     fn from(command: MarkScope<'_>) -> Self {
         let MarkScope { tenant, scope, action, attribution, .. } = command;
-        Self(Kind::Mark {
+        Self(Command::Mark {
             tenant: tenant.clone(),
             scope: scope.clone(),
             action,
@@ -217,6 +224,6 @@ impl From<MarkScope<'_>> for Letter {
 impl From<Record<'_>> for Letter {
     fn from(command: Record<'_>) -> Self {
         let body = body(command.id, command.claim, command.amounts, command.note);
-        Self(Kind::Record { body, corrects: command.corrects, attribution: command.attribution.clone() })
+        Self(Command::Record { body, corrects: command.corrects, attribution: command.attribution.clone() })
     }
 }

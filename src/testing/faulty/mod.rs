@@ -27,12 +27,8 @@ pub use self::letter::Letter;
 pub use self::odds::Odds;
 use super::conformance::Fault;
 use super::dice::Dice;
-use crate::Scope;
-use crate::ledger::{
-    Answer, BudgetLedger, Capabilities, Entry, FrozenScope, MarkScope, PendingEvent, Reconcile, Record,
-    Release, Reply, Reserve, Resize,
-};
-use crate::values::{Account, Balance, Period, Tenant, Timestamp};
+use super::relay::Relay;
+use crate::ledger::{Answer, BudgetLedger, Reply};
 
 /// A ledger behind an unreliable wire. What happens to each command is drawn from a seed.
 ///
@@ -49,7 +45,8 @@ use crate::values::{Account, Balance, Period, Tenant, Timestamp};
 /// * A report and a release of one id keep their order. A late release would withdraw the
 ///   charge; a late report would charge what was given back.
 /// * If nothing was changed and nothing is remembered (an error, `Stale`, growth that was
-///   refused), no copy comes after the answer, because it might be executed after all.
+///   refused), or not for long (a refusal), no copy comes late after the answer, because it
+///   might be executed after all.
 ///
 /// A sender keeps all three if it makes sure, before it sends again, that the attempt it
 /// gave up has either been executed or never will be: one connection in order, or one
@@ -220,77 +217,22 @@ impl Future for Yield {
     }
 }
 
-impl FaultyLedger {
+impl Relay for FaultyLedger {
+    fn far(&self) -> &dyn BudgetLedger {
+        &*self.0.ledger
+    }
+
     fn send(&self, letter: Letter) -> Answer<'static, Reply> {
         let wire = self.clone();
         Answer::begun(async move { wire.carry(letter).await })
     }
 
-    fn read<T: Send + 'static>(
+    fn ask<T: Send + 'static>(
         &self,
         read: impl Fn(&dyn BudgetLedger) -> Answer<'static, T> + Send + 'static,
     ) -> Answer<'static, T> {
         let wire = self.clone();
         Answer::begun(async move { wire.look(read).await })
-    }
-}
-
-impl BudgetLedger for FaultyLedger {
-    /// None: what is on a wire must be waited for.
-    fn now(&self) -> Option<Timestamp> {
-        None
-    }
-
-    fn reserve(&self, command: Reserve<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn release(&self, command: Release<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn resize(&self, command: Resize<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn mark(&self, command: MarkScope<'_>) -> Answer<'static, Reply> {
-        self.send(command.into())
-    }
-
-    fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
-        let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
-        self.read(move |ledger| ledger.marks(&tenant, &scopes))
-    }
-
-    fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
-        let lines = lines.to_vec();
-        self.read(move |ledger| ledger.balances(&lines))
-    }
-
-    fn entries(&self, tenant: &Tenant, from: u64, limit: usize) -> Answer<'static, Vec<Entry>> {
-        let tenant = tenant.clone();
-        self.read(move |ledger| ledger.entries(&tenant, from, limit))
-    }
-
-    fn pending_events(&self, limit: usize) -> Answer<'static, Vec<PendingEvent>> {
-        self.read(move |ledger| ledger.pending_events(limit))
-    }
-
-    fn delivered(&self, events: &[PendingEvent]) -> Answer<'static, ()> {
-        let events = events.to_vec();
-        self.read(move |ledger| ledger.delivered(&events))
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { ends_at_once: false, ..self.0.ledger.capabilities() }
     }
 }
 

@@ -43,15 +43,15 @@ impl Sums {
         for (call, bill) in charged {
             let binding = policy.bind_with(call, &[], Some(&prices), now)?;
             let exempt = policy.bind_exempt(call, &[], Some(&prices), now)?;
-            for bound in &binding.bound {
-                let instead = exempt.as_ref().and_then(|exempt| instead_of(&bound.account, &binding, exempt));
-                let sum = sums.at(&bound.account, bound.period);
+            for terms in &binding.terms {
+                let instead = exempt.as_ref().and_then(|exempt| instead_of(&terms.account, &binding, exempt));
+                let sum = sums.at(&terms.account, terms.period);
                 sum.add(bill);
                 sum.instead = instead.or(sum.instead.take());
             }
-            let own = exempt.iter().flat_map(|exempt| &exempt.bound);
-            for bound in own.filter(|bound| !holds(&binding, &bound.account)) {
-                sums.at(&bound.account, bound.period).is_exemption = true;
+            let own = exempt.iter().flat_map(|exempt| &exempt.terms);
+            for terms in own.filter(|terms| !holds(&binding, &terms.account)) {
+                sums.at(&terms.account, terms.period).is_exemption = true;
             }
         }
         Ok(sums)
@@ -161,7 +161,7 @@ fn count(tokens: u64) -> i64 {
 
 /// Whether that account is among those that bind.
 fn holds(binding: &Binding, account: &Account) -> bool {
-    binding.bound.iter().any(|bound| bound.account == *account)
+    binding.terms.iter().any(|terms| terms.account == *account)
 }
 
 /// The account of an exemption that stands for this one, where one does.
@@ -169,7 +169,7 @@ fn instead_of(account: &Account, binding: &Binding, exempt: &Binding) -> Option<
     if holds(exempt, account) {
         return None;
     }
-    let own = exempt.bound.iter().map(|bound| &bound.account);
+    let own = exempt.terms.iter().map(|terms| &terms.account);
     let mut own = own.filter(|other| !holds(binding, other) && other.unit() == account.unit());
     own.next().cloned()
 }

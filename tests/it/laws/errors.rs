@@ -3,7 +3,7 @@
 use token_budget::ErrorKind;
 use token_budget::ledger::{Certainty, OnExpiry};
 
-use crate::books::{Books, always, claim, line, root_of, team};
+use crate::books::{Books, always, claim, line, team, tenant_of};
 
 #[test]
 fn an_amount_below_zero_is_an_error_that_names_the_field() {
@@ -77,10 +77,10 @@ fn a_release_of_a_reported_charge_says_so() {
 }
 
 #[test]
-fn a_line_of_another_root_cannot_be_claimed() {
+fn a_line_of_another_tenant_cannot_be_claimed() {
     let stranger = line("team/search", always(), 10);
     let error =
-        token_budget::ledger::Claim::new(root_of("zeta"), &[], vec![stranger]).expect_err("other books");
+        token_budget::ledger::Claim::new(tenant_of("zeta"), &[], vec![stranger]).expect_err("other books");
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use token_budget::ErrorKind;
-use token_budget::ledger::{Certainty, MemoryOptions, Outcome};
+use token_budget::ledger::{
+    Certainty, Claim, ClaimLine, MarkAction, MarkScope, MemoryOptions, OnExpiry, Outcome, ReservationId,
+    Tenant,
+};
 use token_budget::time::{Period, Timestamp};
+use token_budget::{BudgetLedger, ErrorKind};
 
-use crate::books::{Books, HOUR, always, claim, day, line, team, tenant};
+use crate::books::{
+    Books, HOUR, account_in, always, claim, claim_in, day, line, scope, signed, team, tenant, tenant_of,
+};
 
 #[test]
 fn the_stated_number_of_ended_ids_is_remembered() {
@@ -20,15 +25,212 @@ fn the_stated_number_of_ended_ids_is_remembered() {
 }
 
 #[test]
-fn an_id_forgotten_by_number_is_taken_for_a_new_one() {
-    // A limit that the options state: remember as many as may end while a retry is on its way.
+fn an_id_forgotten_by_number_is_never_executed_again_nor_is_an_older_one() {
+    // It was taken for a new one: one of four calls was charged twice.
     let books = Books::with(MemoryOptions { ended_max: 3, ..MemoryOptions::default() });
+    let never_sent = books.id();
     let ids: Vec<_> = (0..4).map(|_| books.charged(&team(100), &[1])).collect();
 
-    let again = books.reconcile(ids[0], &team(100), &[1], Certainty::Reported).expect("no error");
+    let answers = [
+        books.reconcile(ids[0], &team(100), &[1], Certainty::Reported),
+        books.reserve(ids[0], &team(100), &[0]),
+        books.release(ids[0]),
+        books.record(ids[0], &team(100), &[1], None),
+        books.reserve(never_sent, &team(100), &[1]),
+    ];
 
-    assert_eq!((again.repeated, again.unheld), (false, true));
-    assert_eq!(books.balances(&team(100)), [(5, 0)], "four calls, one of them charged twice");
+    for answer in answers {
+        assert_eq!(answer.expect_err("too old").kind(), ErrorKind::Forgotten);
+    }
+    assert_eq!(books.balances(&team(100)), [(4, 0)]);
+    books.held(&team(100), &[1]);
+}
+
+#[test]
+fn an_id_is_compared_with_the_newest_forgotten_to_the_last_of_its_128_bits() {
+    let books = Books::with(MemoryOptions { ended_max: 0, ..MemoryOptions::default() });
+    let bits = (1_u128 << 80) | 0xffff_ffff_ffff_ffff;
+    let charge =
+        |bits| books.reconcile(ReservationId::from_bits(bits), &team(100), &[1], Certainty::Reported);
+    books.at(1);
+    charge(bits).expect("the first of all");
+
+    assert_eq!(charge(bits).expect_err("the same").kind(), ErrorKind::Forgotten);
+    assert_eq!(charge(bits - 1).expect_err("one before it").kind(), ErrorKind::Forgotten);
+    charge(bits + 1).expect("one after it, whose lower half is zero");
+    assert_eq!(books.balances(&team(100)), [(2, 0)]);
+}
+
+#[test]
+fn an_id_that_is_ahead_of_time_does_not_make_all_others_too_old() {
+    let books = Books::with(MemoryOptions { ended_max: 3, ..MemoryOptions::default() });
+    let tomorrow = ReservationId::generate(books.now() + Duration::from_secs(86_400));
+    books.reserve(tomorrow, &team(100), &[1]).expect("no error");
+    books.reconcile(tomorrow, &team(100), &[1], Certainty::Reported).expect("held");
+
+    // Many more than are remembered.
+    for _ in 0..10 {
+        books.charged(&team(100), &[1]);
+    }
+
+    let again = books.reconcile(tomorrow, &team(100), &[1], Certainty::Reported).expect("still known");
+    assert!(again.repeated);
+    books.clock.advance(Duration::from_secs(86_400) + HOUR);
+    for _ in 0..2 {
+        books.charged(&team(100), &[1]);
+    }
+    let after =
+        books.reconcile(tomorrow, &team(100), &[1], Certainty::Reported).expect_err("its time is over");
+    assert_eq!(after.kind(), ErrorKind::Forgotten);
+    books.verify();
+}
+
+#[test]
+fn no_more_ids_ahead_of_time_are_remembered_than_others() {
+    let books = Books::with(MemoryOptions { ended_max: 3, ..MemoryOptions::default() });
+    for _ in 0..7 {
+        let tomorrow = ReservationId::generate(books.now() + Duration::from_secs(86_400));
+        books.reconcile(tomorrow, &team(100), &[1], Certainty::Reported).expect("new");
+    }
+
+    // Three are remembered as the last that ended, and three wait for their time: the first is forgotten.
+    let error = books.reserve(books.id(), &team(100), &[1]).expect_err("older than one that was forgotten");
+
+    assert_eq!(error.kind(), ErrorKind::Forgotten);
+    books.verify();
+}
+
+#[test]
+fn a_refusal_is_remembered_for_a_minute_and_judged_anew_afterwards() {
+    let books = Books::new();
+    let holder = books.held(&team(10), &[10]);
+    let id = books.id();
+    books.reserve(id, &team(10), &[1]).expect("no error");
+    books.release(holder).expect("no error");
+
+    books.clock.advance(Duration::from_secs(60) - Duration::from_nanos(1));
+    let within = books.reserve(id, &team(10), &[1]).expect("no error");
+    books.clock.advance(Duration::from_nanos(1));
+    let after = books.reserve(id, &team(10), &[1]).expect("no error");
+
+    assert_eq!((within.outcome, within.repeated), (Outcome::Refused, true));
+    assert_eq!((after.outcome, after.repeated), (Outcome::Applied, false));
+    books.verify();
+}
+
+#[test]
+fn the_stated_number_of_refusals_is_remembered_apart_from_what_ended() {
+    let options = MemoryOptions { refusals_max: 2, ended_max: 1, ..MemoryOptions::default() };
+    let books = Books::with(options);
+    let charged = books.charged(&team(10), &[10]);
+    let refused: Vec<_> = (0..3).map(|_| books.id()).collect();
+    for id in &refused {
+        books.reserve(*id, &team(10), &[1]).expect("no error");
+    }
+
+    let again = |id: &ReservationId| books.reserve(*id, &team(10), &[1]).expect("no error").repeated;
+
+    assert!(books.reconcile(charged, &team(10), &[10], Certainty::Reported).expect("remembered").repeated);
+    assert_eq!((again(&refused[2]), again(&refused[1]), again(&refused[0])), (true, true, false));
+}
+
+#[test]
+fn whoever_was_only_refused_released_or_read_has_no_books() {
+    let books = Books::new();
+    let (refused, released) = (books.id(), books.id());
+
+    books.reserve(refused, &team(10), &[11]).expect("no error");
+    books.release(released).expect("a tombstone");
+    assert_eq!(books.balances(&team(10)), [(0, 0)]);
+    assert_eq!(books.journal(&tenant()), []);
+    books.record(books.id(), &team(10), &[-1], None).expect_err("a refund of nothing");
+
+    assert_eq!(books.ledger.tenants(), 0);
+    // What was answered stands all the same: while there are no books, and once there are.
+    for _ in 0..2 {
+        let again = books.reserve(refused, &team(10), &[11]).expect("no error");
+        assert_eq!((again.outcome, again.repeated), (Outcome::Refused, true));
+        let late = books.reserve(released, &team(10), &[1]).expect_err("it was released");
+        assert_eq!(late.kind(), ErrorKind::State);
+        books.held(&team(10), &[1]);
+    }
+    assert_eq!(books.ledger.tenants(), 1);
+    assert_eq!(books.reserve(refused, &team(10), &[11]).expect("no error").balances[0].reserved, 2);
+}
+
+#[test]
+fn one_id_of_two_tenants_without_books_is_two_ids() {
+    let books = Books::new();
+    let zeta = tenant_of("zeta");
+    let theirs = claim_in(&zeta, vec![line_of(&zeta, 10)]);
+    let id = books.id();
+    books.reserve(id, &team(10), &[11]).expect("no error");
+
+    let reply = books.reserve(id, &theirs, &[12]).expect("another tenant's");
+
+    assert_eq!((reply.outcome, reply.repeated), (Outcome::Refused, false));
+}
+
+#[test]
+fn a_tenant_that_nobody_asks_for_is_let_go_once_its_windows_are_over() {
+    let books = Books::new();
+    for number in 0..100 {
+        let tenant = tenant_of(&format!("tenant-{number}"));
+        let claim = claim_in(&tenant, vec![ClaimLine { period: day(0), ..line_of(&tenant, 10) }]);
+        books.charged(&claim, &[1]);
+    }
+    books.at(1_000);
+    books.clock.advance(HOUR);
+    for number in 100..130 {
+        let tenant = tenant_of(&format!("tenant-{number}"));
+        books.charged(&claim_in(&tenant, vec![line_of(&tenant, 10)]), &[1]);
+    }
+
+    // Each that came looked at four others: thirty are enough to find the hundred.
+    assert_eq!(books.ledger.tenants(), 30);
+    let back = tenant_of("tenant-7");
+    let claim = claim_in(&back, vec![line_of(&back, 10)]);
+    assert_eq!(books.balances(&claim), [(0, 0)]);
+    books.charged(&claim, &[2]);
+    assert_eq!(books.balances(&claim), [(2, 0)]);
+    books.verify();
+}
+
+#[test]
+fn a_tenant_with_an_open_hold_a_freeze_or_a_window_that_runs_is_kept() {
+    let books = Books::new();
+    let of = |name: &str| {
+        let tenant = tenant_of(name);
+        claim_in(&tenant, vec![ClaimLine { period: day(0), ..line_of(&tenant, 10) }])
+    };
+    let (open, lasting) = (of("open"), tenant_of("lasting"));
+    books.reserve_until(books.id(), &open, &[3], (Timestamp::MAX, OnExpiry::Nothing)).expect("no error");
+    books.charged(&claim_in(&lasting, vec![line_of(&lasting, 10)]), &[4]);
+    let frozen = tenant_of("frozen");
+    let search = scope("team", "search");
+    let (attribution, action) = (&signed("an audit"), MarkAction::Freeze);
+    let mark = MarkScope { now: None, tenant: &frozen, scope: &search, action, attribution };
+    books.ledger.mark(mark).wait().expect("no error");
+
+    books.at(10_000);
+    for number in 0..10 {
+        books.charged(&of_day_ten(&format!("tenant-{number}")), &[1]);
+    }
+
+    assert_eq!(books.ledger.tenants(), 13);
+    assert_eq!(books.ledger.open_holds(), 1);
+    assert_eq!(books.ledger.marks(&frozen, &[search]).wait().expect("no error").len(), 1);
+}
+
+fn of_day_ten(name: &str) -> Claim {
+    let tenant = tenant_of(name);
+    claim_in(&tenant, vec![ClaimLine { period: day(10), ..line_of(&tenant, 10) }])
+}
+
+/// `team/search` of that tenant, without a window.
+fn line_of(tenant: &Tenant, ceiling: i64) -> ClaimLine {
+    let account = account_in(tenant, "team/search");
+    ClaimLine { account, period: always(), ceiling, thresholds: Default::default() }
 }
 
 #[test]
@@ -86,9 +288,10 @@ fn an_account_idle_past_its_window_costs_no_memory() {
     for user in 0..100 {
         books.charged(&claim(vec![line(&format!("user/{user}"), day(0), 10)]), &[1]);
     }
-    books.at(1_000);
+    // Day 0 ended at 1,000 s, and a report of it may come for an hour.
+    books.at(4_600);
     for user in 100..150 {
-        books.charged(&claim(vec![line(&format!("user/{user}"), day(1), 10)]), &[1]);
+        books.charged(&claim(vec![line(&format!("user/{user}"), day(4), 10)]), &[1]);
     }
 
     // Each new account looks at four others: fifty are enough to find the hundred of day 0.
@@ -185,7 +388,7 @@ fn an_account_whose_row_was_let_go_begins_anew() {
     }
 
     // The old claim's account still remembers a place, which is another's by now.
-    let today = claim(vec![token_budget::ledger::ClaimLine { period: day(4), ..idle.lines()[0].clone() }]);
+    let today = claim(vec![ClaimLine { period: day(4), ..idle.lines()[0].clone() }]);
     let reply = books.reserve(books.id(), &today, &[10]).expect("no error");
 
     assert_eq!((reply.outcome, reply.balances[0].used()), (Outcome::Applied, 0));

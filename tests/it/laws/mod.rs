@@ -4,5 +4,6 @@
 
 mod ages;
 mod errors;
+mod idle;
 mod memory;
 mod rows;

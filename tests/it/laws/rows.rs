@@ -32,7 +32,7 @@ fn a_reserve_of_a_day_that_is_not_yet_makes_no_row() {
 }
 
 #[test]
-fn a_refusal_that_fires_a_lowered_level_makes_no_row_for_a_line_never_seen() {
+fn a_refusal_that_fires_a_lowered_threshold_makes_no_row_for_a_line_never_seen() {
     let books = Books::new();
     books.charged(&claim(vec![line("team/search", day(0), i64::MAX)]), &[40]);
     let lowered = claim(vec![
@@ -42,7 +42,7 @@ fn a_refusal_that_fires_a_lowered_level_makes_no_row_for_a_line_never_seen() {
 
     let refused = books.reserve(books.id(), &lowered, &[1, 1]).expect("no error");
 
-    assert_eq!(refused.effects.expect("a level").reached.len(), 1);
+    assert_eq!(refused.effects.expect("a threshold").reached.len(), 1);
     assert_eq!(books.ledger.accounts(), 1, "the refusal made no row for ada");
     books.verify();
 }

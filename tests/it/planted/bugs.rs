@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Account, Answer, Balance, Capabilities, Certainty, Claim, ClaimLine, Entry, FrozenScope, MarkScope,
+    Account, Answer, Balance, Capabilities, Certainty, Claim, ClaimLine, Entry, FrozenScope, Hold, MarkScope,
     Outcome, PendingEvent, Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
     Threshold,
 };
@@ -28,7 +28,7 @@ pub(super) enum Bug {
     IgnoresTombstones,
     ExpiresOnlyWhenSwept,
     RefusesAtTheCeiling,
-    FiresOnlyAboveTheLevel,
+    FiresOnlyAboveTheThreshold,
     ForgetsToRelease,
     FreezesWhatObserves,
 }
@@ -70,7 +70,7 @@ impl Planted {
                 let at_most = if line.ceiling == i64::MAX { i64::MAX } else { line.ceiling - 1 };
                 ClaimLine { ceiling: at_most, ..line }
             }),
-            Bug::FiresOnlyAboveTheLevel => changed(claim, |line| {
+            Bug::FiresOnlyAboveTheThreshold => changed(claim, |line| {
                 let thresholds = line
                     .thresholds
                     .iter()
@@ -318,6 +318,10 @@ impl BudgetLedger for Planted {
 
     fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         BudgetLedger::marks(&self.inner, tenant, scopes)
+    }
+
+    fn hold(&self, tenant: &Tenant, id: ReservationId) -> Answer<'static, Option<Hold>> {
+        BudgetLedger::hold(&self.inner, tenant, self.alias(id))
     }
 
     fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {

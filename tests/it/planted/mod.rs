@@ -5,18 +5,23 @@
 //! planted below; what lies above is shown at the end.
 
 mod bugs;
+mod oversights;
 mod slips;
+mod table;
+mod without;
 
 use std::sync::Arc;
 
 use token_budget::ledger::Claim;
 use token_budget::testing::Oracle;
-use token_budget::testing::conformance::{self, Differential, Maker, OverFaultyWire, Standing};
+use token_budget::testing::conformance::{self, Differential, Maker, Need, OverFaultyWire, Standing};
 use token_budget::time::ManualClock;
-use token_budget::{Budget, Enforcer, ErrorKind, Policy, Usage, Usd, Window};
+use token_budget::{Budget, Enforcer, ErrorKind, MemoryLedger, Policy, Usage, Usd, Window};
 
 use self::bugs::{Bug, Planted};
-use self::slips::{Slip, Slipping};
+use self::oversights::{Overlooking, Oversight};
+use self::table::{Mistake, PLANTINGS, Planting};
+use self::without::Without;
 use crate::books::{always, line, tenant};
 use crate::support::{House, NOON, at, block_on, call, prices, ready, team};
 
@@ -24,159 +29,138 @@ fn planted(bug: Bug) -> Maker<Planted> {
     Maker::new(format!("{bug:?}"), move |clock| Planted::new(bug, clock))
 }
 
-/// That law is broken by that mistake.
-fn caught(bug: Bug, law: &str) {
-    let law = conformance::law(law).expect("a law of that name");
-    match law.run(&planted(bug)) {
-        Standing::Broken { reason, .. } => println!("{bug:?}: {}\n    {reason}", law.sentence()),
-        other => panic!("{bug:?} is not caught by {:?}: {other:?}", law.sentence()),
+fn overlooking(oversight: Oversight) -> Maker<Overlooking> {
+    Maker::new(format!("{oversight:?}"), move |clock| Overlooking::new(oversight, clock))
+}
+
+/// The law that is named for a mistake is broken by it.
+fn caught(planting: Planting) {
+    let sentence = planting.law().sentence();
+    match planting.tried() {
+        Standing::Broken { reason, .. } => println!("{:?}: {sentence}\n    {reason}", planting.mistake),
+        other => panic!("{:?} is not caught by {sentence:?}: {other:?}", planting.mistake),
     }
 }
 
+/// All plantings of that kind are caught.
+fn all_caught(is_of_kind: impl Fn(Mistake) -> bool) {
+    PLANTINGS.iter().copied().filter(|planting| is_of_kind(planting.mistake)).for_each(caught);
+}
+
+/// It waits for its deadlock, and so has a test of its own.
+fn is_deadlock(mistake: Mistake) -> bool {
+    matches!(mistake, Mistake::Bug(Bug::LocksInTheOrderOfTheClaim))
+}
+
 #[test]
-fn a_check_outside_the_lock_is_caught_by_a_race() {
-    caught(Bug::ChecksOutsideTheLock, "of_all_who_want_the_last_unit_exactly_one_is_admitted");
+fn what_backends_get_wrong_is_caught_by_the_law_that_is_named_for_it() {
+    all_caught(|mistake| matches!(mistake, Mistake::Bug(_)) && !is_deadlock(mistake));
 }
 
 #[test]
 fn locks_taken_in_the_order_of_the_claim_are_caught_by_two_opposite_orders() {
-    let law = "claims_that_name_their_lines_in_opposite_orders_all_end";
-    caught(Bug::LocksInTheOrderOfTheClaim, law);
+    all_caught(is_deadlock);
 }
 
 #[test]
-fn a_charge_to_the_window_of_the_reconcile_is_caught_after_midnight() {
-    caught(Bug::ChargesTheWindowOfTheReconcile, "a_charge_lands_in_the_day_of_its_reserve");
+fn what_a_tired_author_gets_wrong_is_caught_by_the_law_that_is_named_for_it() {
+    all_caught(|mistake| matches!(mistake, Mistake::Slip(_)));
 }
 
 #[test]
-fn scopes_that_are_not_de_duplicated_are_caught() {
-    caught(Bug::CountsAScopeAsOftenAsItIsNamed, "a_scope_that_a_claim_names_twice_is_held_once");
+fn what_nobody_looks_for_is_caught_by_the_law_that_is_named_for_it() {
+    all_caught(|mistake| matches!(mistake, Mistake::Oversight(_)));
 }
 
 #[test]
-fn a_floor_kept_beside_the_actual_is_caught() {
-    caught(Bug::KeepsTheFloorBesideTheActual, "a_higher_rank_replaces_a_charge_in_full");
-}
-
-#[test]
-fn float_money_is_caught_by_its_last_unit() {
-    caught(Bug::CountsMoneyInFloatingPoint, "amounts_are_exact_to_the_last_unit");
-}
-
-#[test]
-fn an_expiry_off_by_one_is_caught() {
-    caught(Bug::ExpiresANanosecondLate, "a_hold_lives_to_the_last_nanosecond_before_its_expiry");
-}
-
-#[test]
-fn a_refusal_that_is_not_replayed_is_caught() {
-    caught(Bug::AsksForARefusedIdAnew, "a_refused_id_stays_refused_even_when_there_is_room_by_now");
-}
-
-#[test]
-fn an_ignored_tombstone_is_caught() {
-    caught(Bug::IgnoresTombstones, "a_release_that_overtakes_its_reserve_leaves_a_tombstone");
-}
-
-#[test]
-fn an_expiry_by_the_sweeper_alone_is_caught() {
-    caught(Bug::ExpiresOnlyWhenSwept, "a_hold_lives_to_the_last_nanosecond_before_its_expiry");
-    caught(Bug::ExpiresOnlyWhenSwept, "results_are_the_same_whether_or_not_other_commands_ran_in_between");
-}
-
-#[test]
-fn greater_for_greater_or_equal_is_caught_at_the_ceiling_and_at_a_level() {
-    caught(Bug::RefusesAtTheCeiling, "the_ceiling_itself_is_still_allowed_and_one_more_is_not");
-    caught(Bug::FiresOnlyAboveTheLevel, "a_level_fires_at_its_figure_and_not_one_below");
-}
-
-#[test]
-fn a_release_that_leaks_is_caught() {
-    caught(Bug::ForgetsToRelease, "a_release_gives_the_hold_back_on_every_line");
-}
-
-#[test]
-fn a_freeze_that_refuses_what_only_observes_is_caught() {
-    caught(Bug::FreezesWhatObserves, "a_frozen_scope_that_only_observes_is_named_and_refuses_nothing");
-    let law = "a_stop_of_a_run_is_known_to_every_process_and_refuses_unless_the_run_observes";
-    caught(Bug::FreezesWhatObserves, law);
-}
-
-/// That law is broken by that slip.
-fn slip_is_caught(slip: Slip, law: &str) {
-    let law = conformance::law(law).expect("a law of that name");
-    let slipping = Maker::new(format!("{slip:?}"), move |clock| Slipping::new(slip, clock));
-    match law.run(&slipping) {
-        Standing::Broken { reason, .. } => println!("{slip:?}: {}\n    {reason}", law.sentence()),
-        other => panic!("{slip:?} is not caught by {:?}: {other:?}", law.sentence()),
-    }
-}
-
-#[test]
-fn keys_that_mix_up_two_accounts_ids_or_roots_are_caught() {
-    for (slip, law) in [
-        (Slip::CountsEveryUnitOnOneAccount, "accounts_that_differ_in_one_part_are_two_accounts"),
-        (Slip::ComparesNamesWithoutTheirCase, "names_are_told_apart_to_the_last_letter"),
-        (Slip::KeepsTheLast64BitsOfAnId, "ids_are_told_apart_to_the_last_bit"),
-        (Slip::FreezesTheScopeUnderEveryRoot, "a_scope_frozen_under_one_root_is_open_under_another"),
-        (Slip::EndsLaterThanItSays, "where_ends_are_at_once_nobody_waits_for_one"),
-    ] {
-        slip_is_caught(slip, law);
-    }
-}
-
-#[test]
-fn retries_that_are_answered_wrongly_are_caught() {
-    let frozen = "a_retry_hears_its_first_outcome_whatever_was_frozen_or_opened_since";
-    for (slip, law) in [
+fn some_mistakes_are_caught_by_a_second_law() {
+    for (bug, law) in [
+        (Bug::ExpiresOnlyWhenSwept, "a_hold_lives_to_the_last_nanosecond_before_its_expiry"),
         (
-            Slip::AnswersWithTheBalancesOfThen,
-            "a_reserve_sent_again_gets_its_first_outcome_and_holds_nothing_more",
+            Bug::FreezesWhatObserves,
+            "a_stop_of_a_run_is_known_to_every_process_and_refuses_unless_the_run_observes",
         ),
-        (Slip::TakesTheDeadlineForPartOfTheBody, "limits_levels_and_deadlines_are_no_part_of_a_body"),
-        (Slip::TakesAnotherDayForTheSameBody, "the_same_id_in_another_period_is_a_conflict"),
-        (Slip::ChargesTheLinesThatAreNamed, "a_command_on_fewer_or_more_lines_than_were_held_is_a_conflict"),
-        (Slip::LooksAtFreezesBeforeTheId, frozen),
-        (Slip::BuriesForAMinute, "a_tombstone_stands_for_an_hour_however_many_follow"),
-        (Slip::ExecutesWhatItForgot, "what_was_forgotten_is_too_old_and_never_executed_again"),
-        (Slip::RemembersLessThanItSays, "an_ended_id_is_remembered_for_as_long_as_is_said"),
     ] {
-        slip_is_caught(slip, law);
+        caught(Planting { mistake: Mistake::Bug(bug), law });
+    }
+    let law = "a_posting_that_many_threads_send_is_posted_once";
+    caught(Planting { mistake: Mistake::Slip(slips::Slip::LooksForTheIdOutsideTheLock), law });
+}
+
+#[test]
+fn the_table_in_the_docs_has_a_row_for_each_mistake_with_its_law() {
+    let docs = include_str!("../../../docs/RELIABILITY.md");
+    let table = docs.split_once("## The planted mistakes").expect("a section").1;
+    let table = table.split_once("## What the laws do not see").expect("the next section").0;
+    let rows = table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| mistake"));
+    let rows: Vec<&str> = rows.filter(|line| !line.starts_with("| ---")).collect();
+
+    assert_eq!(rows.len(), PLANTINGS.len());
+    for (row, planting) in rows.iter().zip(PLANTINGS) {
+        let laws = row.trim_end_matches(" |").rsplit_once(" | ").expect("two columns").1;
+        let sentence = planting.law().sentence();
+        assert!(laws.split("; ").any(|law| law == sentence), "{:?}: {row}", planting.mistake);
+    }
+    assert!(docs.contains(&format!("{0} of {0}", PLANTINGS.len())), "and says how many there are");
+}
+
+/// What ledgers leave out, each in a sensible combination. The second offers calendar windows and thresholds, the third calendar
+/// windows and nothing else.
+const LEFT_OUT: [&[Need]; 5] = [
+    &[Need::Rolling],
+    &[Need::Rolling, Need::Resizing, Need::Marks, Need::Postings, Need::Refunds],
+    &[Need::Rolling, Need::Resizing, Need::Thresholds, Need::Marks, Need::Postings, Need::Refunds],
+    &[Need::Rolling, Need::Thresholds, Need::Marks, Need::Postings, Need::Refunds],
+    &[Need::Resizing, Need::Refunds],
+];
+
+#[test]
+fn of_the_mistakes_that_a_ledger_can_make_which_leaves_something_out_nine_of_ten_are_caught() {
+    for left_out in LEFT_OUT {
+        let can_be_made = |planting: &&Planting| {
+            // What waits for a deadlock waits for twenty seconds each time.
+            planting.can_be_made_without(left_out) && !is_deadlock(planting.mistake)
+        };
+        let made: Vec<Planting> = PLANTINGS.iter().filter(can_be_made).copied().collect();
+        let missed: Vec<_> = made.iter().filter(|it| it.caught_without(left_out).is_none()).collect();
+
+        println!("without {left_out:?}: {} of {} are caught", made.len() - missed.len(), made.len());
+        assert!(made.len() > PLANTINGS.len() / 2, "most can be made");
+        assert!(missed.len() * 10 <= made.len(), "without {left_out:?} these are missed: {missed:?}");
     }
 }
 
 #[test]
-fn answers_and_entries_that_tell_something_else_are_caught() {
-    let ties = "holds_end_oldest_first_and_by_id_where_they_are_due_together";
-    let entry = "an_entry_keeps_the_note_and_the_signature_of_its_command";
-    for (slip, law) in [
-        (Slip::AnswersWithTheTimeOfTheMachine, "every_reply_bears_the_ledgers_instant"),
-        (Slip::LooksAtTheFirstLinesPeriodOnly, "one_stale_line_makes_the_whole_reserve_stale"),
-        (Slip::EndsTiesAsTheyCame, ties),
-        (Slip::CountsLinesForEntries, "the_journal_is_read_page_by_page_without_a_gap"),
-        (Slip::DropsNotes, entry),
-        (Slip::DropsWhoReleased, entry),
-        (Slip::TellsTheNewestPeriodInEveryEntry, "an_entry_tells_every_line_with_the_period_that_it_changed"),
-        (Slip::TellsALevelWithoutItsAccount, "a_level_that_was_reached_is_told_by_account_and_period"),
-    ] {
-        slip_is_caught(slip, law);
+fn a_right_ledger_that_leaves_something_out_breaks_no_law_and_is_told_what_it_left_out() {
+    for left_out in LEFT_OUT {
+        let right =
+            Maker::new("calendar", move |clock| Without::new(MemoryLedger::with_clock(clock), left_out));
+
+        let report = conformance::run(&right);
+        Differential::of(&right).commands(4_000).in_games_of(2_000).run().expect("no difference");
+
+        report.assert_holds();
+        for need in left_out {
+            let text = format!("{need:?} is not offered");
+            assert!(
+                report.left_out().iter().any(|(_, said, laws)| said.contains(&text) && *laws > 0),
+                "{text}"
+            );
+        }
+        let taken: usize = report.left_out().iter().map(|(_, _, laws)| laws).sum();
+        assert_eq!(report.held() + taken, conformance::laws().len());
     }
 }
 
 #[test]
-fn half_a_command_and_one_that_is_done_twice_are_caught() {
-    for (slip, law) in [
-        (
-            Slip::HoldsTheFirstLineOfASumThatDoesNotFit,
-            "a_sum_that_does_not_fit_on_the_last_line_changes_no_other",
-        ),
-        (Slip::GrowsOutsideTheLock, "growth_that_races_with_reserves_stops_at_the_ceiling"),
-        (Slip::LooksForTheIdOutsideTheLock, "usage_of_an_id_never_seen_is_recorded_once_by_many_threads"),
-        (Slip::LooksForTheIdOutsideTheLock, "a_posting_that_many_threads_send_is_posted_once"),
-    ] {
-        slip_is_caught(slip, law);
-    }
+fn what_comes_once_in_a_thousand_times_is_caught_by_a_long_game_on_the_same_books() {
+    let rare = overlooking(Oversight::AdmitsEveryThousandthRefusal);
+
+    let short = Differential::of(&rare).commands(4_000).run();
+    let long = Differential::of(&rare).commands(20_000).in_games_of(20_000).run();
+
+    assert!(short.is_ok(), "no game of 400 commands refuses a thousand times: {short:?}");
+    assert!(long.is_err_and(|difference| difference.reason.contains("Refused")));
 }
 
 #[test]
@@ -188,7 +172,7 @@ fn the_reference_model_catches_every_mistake_that_one_thread_can_see() {
         Bug::AsksForARefusedIdAnew,
         Bug::IgnoresTombstones,
         Bug::RefusesAtTheCeiling,
-        Bug::FiresOnlyAboveTheLevel,
+        Bug::FiresOnlyAboveTheThreshold,
         Bug::ForgetsToRelease,
     ] {
         let difference = Differential::of(&planted(bug)).seed(7).run().expect_err("a difference");
@@ -196,6 +180,46 @@ fn the_reference_model_catches_every_mistake_that_one_thread_can_see() {
         let again = Differential::of(&planted(bug)).seed(difference.seed).commands(1).run();
         assert_eq!(again, Err(difference), "its seed shows it at once");
     }
+}
+
+#[test]
+fn the_reference_model_catches_what_nobody_looks_for() {
+    use Oversight::*;
+    for oversight in [
+        BindsTheFirst32Lines,
+        ShowsTheFirst32Lines,
+        TellsTheFirst16Tiers,
+        KeepsFourTags,
+        CutsReasonsInTheJournal,
+        CutsReasonsOfMarks,
+        ForgetsRefusalsAfterASecond,
+        WritesRefusalsDown,
+        GrowsBackUnchecked,
+        RefusesToProlongAboveTheCeiling,
+        KeepsAnEndThatMovesByLessThanASecond,
+        KeepsEndsInMilliseconds,
+        OnlyProlongs,
+        DatesEntriesByTheMachine,
+        DatesMarksByTheMachine,
+        DatesErrorsByTheMachine,
+        RefusesIdsASecondAhead,
+        TakesIdsOfAnyDay,
+        AgesIdsByTheMachine,
+        ForgetsClaimsWithoutLines,
+        TakesTheSignatureForPartOfTheBody,
+        TakesTheRemarkForPartOfTheBody,
+        ReadsAnAccountOnce,
+        TakesTheLatestMark,
+        KeepsTheFirstMark,
+        NamesTheFirstFrozenScope,
+    ] {
+        let game =
+            Differential::of(&overlooking(oversight)).seed(7).commands(20_000).in_games_of(4_000).run();
+        let difference = game.expect_err(&format!("{oversight:?} differs"));
+        println!("{oversight:?}: {}", difference.reason);
+    }
+    let told = Differential::of(&overlooking(TellsExpiriesToWhoeverAsks)).seed(7).threads(4).run();
+    assert!(told.is_err(), "four tenants hear of one another");
 }
 
 #[test]

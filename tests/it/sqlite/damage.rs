@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use token_budget::ledger::{MarkAction, MarkScope, Note, OnExpiry, ReservationId, SqliteLedger};
+use token_budget::ledger::{MarkAction, MarkScope, Note, OnExpiry, Release, ReservationId, SqliteLedger};
 use token_budget::time::Timestamp;
 use token_budget::{BudgetLedger, ErrorKind};
 
@@ -11,8 +11,8 @@ use super::support::{Folder, balance, charge, hold, open_at, reserve, wait};
 use crate::books::{always, claim, line, scope, signed, team, tenant, with_thresholds};
 use crate::support::{Dice, setting};
 
-/// Books with some of everything: open and ended holds, refusals, tombstones, marks, levels.
-fn write_books(path: &Path) -> SqliteLedger {
+/// Books with some of everything: open and ended holds, tombstones, marks, thresholds.
+pub(super) fn write_books(path: &Path) -> SqliteLedger {
     let ledger = open_at(path, 1_000);
     let two = claim(vec![
         with_thresholds(line("team/search", always(), 1_000), &[(10, 0), (100, 1)]),
@@ -24,7 +24,9 @@ fn write_books(path: &Path) -> SqliteLedger {
             charge(&ledger, id, &two, &[number, number]);
         }
     }
-    hold(&ledger, &team(1), &[500], 9_999);
+    let (id, note) = (ReservationId::generate(Timestamp::from_secs(1_000)), &Note::default());
+    let bury = Release { now: None, id, tenant: &tenant(), attribution: None, note };
+    wait(ledger.release(bury)).expect("a tombstone");
     let (tenant, search) = (&tenant(), &scope("team", "ads"));
     let mark = MarkScope {
         now: None,
@@ -34,7 +36,7 @@ fn write_books(path: &Path) -> SqliteLedger {
         attribution: &signed("holidays"),
     };
     wait(ledger.mark(mark)).expect("a mark");
-    let events = wait(ledger.pending_events(1)).expect("a level was reached");
+    let events = wait(ledger.pending_events(1)).expect("a threshold was reached");
     wait(ledger.delivered(&events)).expect("it was told");
     ledger
 }
@@ -111,9 +113,11 @@ fn each_sort_of_row_that_somebody_changed_is_named() {
         ("DELETE FROM balances WHERE account = 2", "user/ada"),
         ("DROP TRIGGER journal_keeps_lines; UPDATE journal_lines SET spent = 0 WHERE sequence = 4", "schema"),
         ("UPDATE holds SET expires_at = 1 WHERE state = 'held'", "seal"),
-        ("UPDATE holds SET body = zeroblob(16) WHERE state = 'refused'", "seal"),
+        ("UPDATE holds SET ended_at = 7 WHERE state = 'tombstone'", "seal"),
+        ("UPDATE holds SET body = zeroblob(16) WHERE state <> 'held'", "seal"),
         ("UPDATE hold_lines SET refunded = 1", "seal"),
-        ("UPDATE hold_lines SET line = 7 WHERE line = 1 AND hold = 1", "a line of hold 1"),
+        ("UPDATE hold_lines SET line = 7 WHERE line = 1", "a line of reservation"),
+        ("UPDATE accounts SET live = 3", "account"),
         ("UPDATE accounts SET scope = 'team/other' WHERE account = 1", "team/other"),
         ("UPDATE tenants SET time = 0", "seal"),
         ("DELETE FROM frozen", "the mark on"),

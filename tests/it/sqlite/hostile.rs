@@ -59,6 +59,7 @@ fn names_that_look_like_sql_or_like_nothing_are_kept_as_they_are() {
             claim: &claim,
             amounts: &[1, 2, 3],
             certainty: Certainty::Reported,
+            attribution: None,
             note: &note,
         };
         wait(ledger.reconcile(command)).expect("a charge");
@@ -94,6 +95,7 @@ fn a_unit_that_could_not_be_read_back_is_refused_and_stops_nothing() {
             claim: &claim,
             amounts: &[1],
             certainty: Certainty::Reported,
+            attribution: None,
             note: &note,
         };
         let charged = wait(ledger.reconcile(command)).expect_err("it cannot be written");

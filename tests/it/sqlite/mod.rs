@@ -10,9 +10,12 @@ mod handles;
 mod hostile;
 #[cfg(feature = "testing")]
 mod laws;
+mod missing;
 mod operator;
 mod part;
+mod paths;
 mod processes;
 mod reports;
+mod shells;
 pub(crate) mod support;
 mod told;

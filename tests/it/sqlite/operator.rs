@@ -1,14 +1,27 @@
 //! Does a command by hand do all of what it says, or nothing?
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
-use token_budget::ledger::EntryKind;
-use token_budget::{BudgetLedger, ErrorKind};
+use token_budget::ledger::{
+    Certainty, EntryKind, Note, Reconcile, Reply, ReservationId, SqliteLedger, SqliteOptions,
+};
+use token_budget::time::{ManualClock, Timestamp};
+use token_budget::{BudgetLedger, Error, ErrorKind};
 
 use super::support::{Folder, balance, charge, count, hold, journal, open_at, wait};
-use crate::books::{always, claim, line, signed, team, tenant, with_thresholds};
+use crate::books::{always, claim, day, line, signed, team, tenant, with_thresholds};
+
+/// Ends a hold as an operator does: on the lines that its id shows, signed.
+fn by_hand(ledger: &SqliteLedger, id: ReservationId, amount: i64, why: &str) -> Result<Reply, Error> {
+    let hold = wait(ledger.hold(&tenant(), id))?.expect("a known id");
+    let (claim, certainty, note) = (&hold.claim(&tenant())?, Certainty::Estimated, Note::default());
+    let (amounts, attribution, note) = (&[amount], Some(&signed(why)), &note);
+    wait(ledger.reconcile(Reconcile { id, claim, amounts, certainty, attribution, note, now: None }))
+}
 
 #[test]
-fn a_settlement_that_does_not_fit_gives_nothing_back() {
+fn a_charge_by_hand_that_does_not_fit_gives_nothing_back() {
     let folder = Folder::in_memory();
     let ledger = open_at(&folder.file("books.db"), 0);
     let (id, _) = hold(&ledger, &team(100), &[60], 3_600);
@@ -16,12 +29,11 @@ fn a_settlement_that_does_not_fit_gives_nothing_back() {
     charge(&ledger, other, &team(100), &[1]);
 
     // One is spent, so that the sum is one too large; the hold must not be given back all the same.
-    let error =
-        wait(ledger.settle(&tenant(), id, &[i64::MAX], &signed("a typing error"))).expect_err("too large");
+    let error = by_hand(&ledger, id, i64::MAX, "a typing error").expect_err("too large");
 
     assert_eq!(error.kind(), ErrorKind::Overflow, "{error}");
     assert_eq!(balance(&ledger, &team(100)), (1, 60));
-    wait(ledger.settle(&tenant(), id, &[i64::MAX - 1], &signed("the invoice"))).expect("it just fits");
+    by_hand(&ledger, id, i64::MAX - 1, "the invoice").expect("it just fits");
     assert_eq!(balance(&ledger, &team(100)), (i64::MAX, 0));
     ledger.verify().expect("sound books");
 }
@@ -33,7 +45,7 @@ fn an_event_is_marked_by_its_name_whatever_else_the_caller_says_of_it() {
     let marked = claim(vec![with_thresholds(line("team/search", always(), 100), &[(5, 0)])]);
     let (id, _) = hold(&ledger, &marked, &[6], 3_600);
     charge(&ledger, id, &marked, &[6]);
-    let mut events = wait(ledger.pending_events(10)).expect("a level was reached");
+    let mut events = wait(ledger.pending_events(10)).expect("a threshold was reached");
     events[0].reached.spent = 7;
 
     wait(ledger.delivered(&events)).expect("an answer");
@@ -95,18 +107,40 @@ fn balances_are_made_anew_while_another_handle_writes() {
 }
 
 #[test]
-fn a_command_that_cannot_be_obeyed_opens_no_books() {
+fn an_id_of_another_file_is_not_known_and_asking_for_it_opens_no_books() {
     let folder = Folder::in_memory();
     let path = folder.file("books.db");
     let ledger = open_at(&path, 0);
     let (known, _) = hold(&open_at(&folder.file("others.db"), 0), &team(100), &[6], 3_600);
 
-    let error =
-        wait(ledger.settle(&tenant(), known, &[1], &signed("the wrong file"))).expect_err("not known here");
+    assert_eq!(wait(ledger.hold(&tenant(), known)).expect("an answer"), None);
 
-    assert_eq!(error.kind(), ErrorKind::State);
     assert_eq!(count(&path, "tenants"), 0);
     hold(&ledger, &team(100), &[6], 3_600);
     let kinds: Vec<_> = journal(&ledger).iter().map(|entry| entry.kind).collect();
     assert_eq!(kinds, [EntryKind::Reserved]);
+}
+
+#[test]
+fn balances_made_anew_of_an_account_of_seventy_days_are_sound() {
+    let folder = Folder::in_memory();
+    let path = folder.file("books.db");
+    let clock = Arc::new(ManualClock::at(Timestamp::EPOCH));
+    let ledger =
+        SqliteLedger::with_options(&path, clock.clone(), SqliteOptions::default()).expect("a ledger");
+    for number in 0..70 {
+        // A day of these tests has a thousand seconds.
+        clock.set(Timestamp::from_secs(number * 1_000));
+        let of_today = claim(vec![line("team/search", day(number), 10)]);
+        let (id, _) = hold(&ledger, &of_today, &[5], number * 1_000 + 500);
+        charge(&ledger, id, &of_today, &[4]);
+    }
+    ledger.verify().expect("sound books");
+
+    let rebuilt = wait(ledger.rebuild()).expect("the journal is whole");
+
+    assert_eq!(rebuilt, 70);
+    ledger.verify().expect("sound books");
+    let today = claim(vec![line("team/search", day(69), 10)]);
+    assert_eq!(balance(&ledger, &today), (4, 0));
 }

@@ -66,6 +66,14 @@ pub(crate) fn open_at(path: &Path, seconds: i64) -> SqliteLedger {
     SqliteLedger::with_options(path, clock, SqliteOptions::default()).expect("a ledger")
 }
 
+/// Waits until nobody has these books open: the thread of a handle ends soon after it, and what shows others that they are open.
+pub(crate) fn closed(path: &Path) {
+    let open = std::fs::File::open(path.with_extension("db-open")).expect("a file beside the books");
+    while open.try_lock().is_err() {
+        std::thread::yield_now();
+    }
+}
+
 /// A hold of those amounts until that second, charged what it holds.
 pub(crate) fn hold(
     ledger: &SqliteLedger,
@@ -91,7 +99,8 @@ pub(crate) fn reserve(
 /// Charges what the provider reported.
 pub(crate) fn charge(ledger: &SqliteLedger, id: ReservationId, claim: &Claim, amounts: &[i64]) -> Reply {
     let (note, certainty) = (&Note::default(), Certainty::Reported);
-    wait(ledger.reconcile(Reconcile { now: None, id, claim, amounts, certainty, note })).expect("an answer")
+    wait(ledger.reconcile(Reconcile { now: None, id, claim, amounts, certainty, attribution: None, note }))
+        .expect("an answer")
 }
 
 /// Spent and reserved of the claim's first line.
@@ -101,7 +110,7 @@ pub(crate) fn balance(ledger: &SqliteLedger, claim: &Claim) -> (i64, i64) {
     (read[0].spent, read[0].reserved)
 }
 
-/// The whole journal of the tests' root.
+/// The whole journal of the tests' tenant.
 pub(crate) fn journal(ledger: &SqliteLedger) -> Vec<Entry> {
     wait(ledger.entries(&tenant(), 1, usize::MAX)).expect("a journal")
 }

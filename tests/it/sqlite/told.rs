@@ -1,4 +1,4 @@
-//! Do observers hear of a level although the process that found it died?
+//! Do observers hear of a threshold although the process that found it died?
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn process(path: &std::path::Path) -> (Enforcer, Ears) {
     let clock = Arc::new(ManualClock::at(at(NOON)));
     let ledger = SqliteLedger::with_options(path, clock.clone(), Default::default()).expect("a ledger");
     let month = Budget::usd("search", team(), Usd::dollars(10), Window::month());
-    let tiers = Tiers::soft_hard(80, 120).expect("levels that rise");
+    let tiers = Tiers::soft_hard(80, 120).expect("thresholds that rise");
     let ears = Ears::default();
     let enforcer = Enforcer::builder()
         .policy(Policy::new([month.tiers(tiers)]).expect("a sound policy"))
@@ -38,8 +38,8 @@ fn spend(enforcer: &Enforcer, dollars: u64) {
     let _ = wait(sent.reconcile(Usage::of(0, tokens))).expect("an answer");
 }
 
-/// What was heard of crossings: budget, window, action, level.
-fn crossings(ears: &Ears) -> Vec<(String, String, TierAction, i64)> {
+/// What was heard of thresholds: budget, window, action, threshold.
+fn reached(ears: &Ears) -> Vec<(String, String, TierAction, i64)> {
     let heard = ears.take().into_iter().filter_map(|event| match event {
         Event::Reached { budget, window, action, at, .. } => Some((budget.to_string(), window, action, at)),
         _ => None,
@@ -48,21 +48,21 @@ fn crossings(ears: &Ears) -> Vec<(String, String, TierAction, i64)> {
 }
 
 #[test]
-fn a_level_that_a_dead_process_found_is_told_by_the_next_one_once() {
+fn a_threshold_that_a_dead_process_found_is_told_by_the_next_one_once() {
     let folder = Folder::in_memory();
     let path = folder.file("books.db");
     let (enforcer, ears) = process(&path);
     spend(&enforcer, 8);
     let warned = ("search".to_owned(), "month 2026-11".to_owned(), TierAction::Warn, nanos("8"));
-    assert_eq!(crossings(&ears).as_slice(), std::slice::from_ref(&warned));
+    assert_eq!(reached(&ears).as_slice(), std::slice::from_ref(&warned));
     // It dies before the ledger knows that it told.
     drop(enforcer);
 
     let (next, ears) = process(&path);
     assert_eq!(wait(next.tell_pending()).expect("an answer"), 1);
-    assert_eq!(crossings(&ears), [warned], "in the words in which it was first told");
+    assert_eq!(reached(&ears), [warned], "in the words in which it was first told");
     assert_eq!(wait(next.tell_pending()).expect("an answer"), 0);
-    assert_eq!(crossings(&ears), []);
+    assert_eq!(reached(&ears), []);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn what_this_process_told_is_confirmed_and_not_told_again() {
 
     assert_eq!(wait(enforcer.tell_pending()).expect("an answer"), 0);
 
-    assert_eq!(crossings(&ears).len(), 1);
+    assert_eq!(reached(&ears).len(), 1);
     assert_eq!(wait(process(&path).0.tell_pending()).expect("an answer"), 0, "the file knows");
 }
 
@@ -99,7 +99,7 @@ fn process_under(path: &std::path::Path, policy: Policy, clock: &Arc<ManualClock
     (builder.observer(ears.clone()).build(), ears)
 }
 
-/// All that was heard of crossings, in an order of its own.
+/// All that was heard of thresholds, in an order of its own.
 fn words(ears: &Ears) -> Vec<String> {
     let heard = ears.take();
     let reached = heard.iter().filter(|event| matches!(event, Event::Reached { .. }));
@@ -109,7 +109,7 @@ fn words(ears: &Ears) -> Vec<String> {
 }
 
 #[test]
-fn a_dead_processs_levels_are_told_in_the_same_words_whatever_their_window() {
+fn a_dead_processs_thresholds_are_told_in_the_same_words_whatever_their_window() {
     let folder = Folder::in_memory();
     let path = folder.file("books.db");
     let clock = Arc::new(ManualClock::at(at(NOON)));
@@ -122,7 +122,7 @@ fn a_dead_processs_levels_are_told_in_the_same_words_whatever_their_window() {
         let guarded = Budget::usd("guarded", team(), Usd::dollars(100), Window::month())
             .guardrail(Usd::dollars(10), Window::day());
         let tiered = Budget::usd("tiered", team(), Usd::dollars(10), Window::month())
-            .tiers(Tiers::soft_hard(50, 120).expect("levels that rise"));
+            .tiers(Tiers::soft_hard(50, 120).expect("thresholds that rise"));
         let exemption = Exemption::new("audit", team(), Unit::Usd, nanos("10"));
         let exemption = exemption.for_use_case("review").requested_by("ada").approved_by("bob").because("it");
         let policy = Policy::new(budgets.chain([guarded, tiered])).expect("a sound policy");
@@ -150,7 +150,7 @@ fn a_dead_processs_levels_are_told_in_the_same_words_whatever_their_window() {
 }
 
 #[test]
-fn more_levels_than_a_process_remembers_are_each_told_at_least_once_and_then_never_again() {
+fn more_thresholds_than_a_process_remembers_are_each_told_at_least_once_and_then_never_again() {
     let folder = Folder::in_memory();
     let path = folder.file("books.db");
     let clock = Arc::new(ManualClock::at(at(NOON)));
@@ -172,7 +172,7 @@ fn more_levels_than_a_process_remembers_are_each_told_at_least_once_and_then_nev
     assert_eq!(words(&ears), [""; 0]);
 }
 
-/// Lets the ledger go away as soon as it hears of a level.
+/// Lets the ledger go away as soon as it hears of a threshold.
 #[cfg(feature = "testing")]
 #[derive(Clone, Debug)]
 struct Cutter(token_budget::testing::FaultyLedger);

@@ -5,30 +5,42 @@
 //! strictly, because the contract leaves them open: balances beside `Stale`, and balances
 //! of a second release.
 
-use crate::ledger::{Certainty, Outcome};
+use crate::ledger::{Certainty, MarkAction, Outcome};
 
 /// An account by the name of its scope.
 pub(super) type Name = u8;
+
+/// A threshold that fired: on which account, in which period, of which tier, at which figure, and what was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fired {
+    pub(super) account: Name,
+    pub(super) period: i64,
+    pub(super) tier: u8,
+    pub(super) at: i64,
+    pub(super) spent: i64,
+}
 
 /// One answer, as the model gives it and as a ledger's reply is translated into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     /// Applied, refused, stale or ignored.
     pub(super) outcome: Outcome,
+    /// The ledger's instant.
+    pub(super) now: i64,
     /// Whether the command had been answered before.
     pub(super) repeated: bool,
     /// Whether the charge had no hold.
     pub(super) unheld: bool,
-    /// The rank of the charge that was replaced.
+    /// The certainty of the charge that was replaced.
     pub(super) replaced: Option<Certainty>,
     /// Spent and reserved.
     pub(super) balances: Vec<(i64, i64)>,
     /// Which rolling lines refused, and after how many sub-periods each has room.
     pub(super) frees_up: Vec<(usize, u32)>,
-    /// The frozen scopes that refused.
-    pub(super) frozen: Vec<Name>,
-    /// Account, period and spent of each level that fired.
-    pub(super) reached: Vec<(Name, i64, i64)>,
+    /// The frozen scopes that refused, each with its mark.
+    pub(super) frozen: Vec<(Name, MarkAction)>,
+    /// Each threshold that fired.
+    pub(super) reached: Vec<Fired>,
     /// Holds that ended by age and were told with this answer.
     pub(super) expired: Vec<u128>,
 }
@@ -60,6 +72,7 @@ mod tests {
     fn answer(outcome: Outcome, repeated: bool, balances: &[(i64, i64)]) -> Answer {
         Answer {
             outcome,
+            now: 0,
             repeated,
             unheld: false,
             replaced: None,

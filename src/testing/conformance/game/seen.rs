@@ -15,7 +15,7 @@ pub struct Seen {
     pub refused: u64,
     /// Reserves whose period was over.
     pub stale: u64,
-    /// Reconciles of a lower rank than the charge that stood.
+    /// Reconciles of a lower certainty than the charge that stood.
     pub ignored: u64,
     /// Commands that came again.
     pub repeated: u64,
@@ -33,6 +33,8 @@ pub struct Seen {
     pub invalid: u64,
     /// Rolling lines that refused and said when they have room.
     pub frees_up: u64,
+    /// Jumps of the clock, by a second or more, either way.
+    pub jumps: u64,
 }
 
 impl Seen {
@@ -72,6 +74,7 @@ impl Seen {
         self.states += other.states;
         self.invalid += other.invalid;
         self.frees_up += other.frees_up;
+        self.jumps += other.jumps;
     }
 
     /// Whether every kind of answer came at least once.

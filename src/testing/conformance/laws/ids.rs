@@ -5,7 +5,11 @@
 //! amounts. Same id and same body: the first outcome with present balances. Same id and
 //! another body: a conflict that changes nothing.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::ledger::{About, Note, Reconcile, Record, Release, Reserve};
+use crate::testing::conformance::need::Need;
 
 /// Catches a retry that holds twice, and a reply that was stored with the balances of
 /// then: a retry must show what stands *now*, which is 6 reserved.
@@ -96,11 +100,13 @@ pub(crate) fn a_refused_id_with_another_body_is_a_conflict(ground: &Ground<'_>) 
 
 /// Catches a body that holds too much: ceilings, thresholds and deadlines are resolved
 /// again at each attempt, and a retry would be a conflict.
-pub(crate) fn limits_levels_and_deadlines_are_no_part_of_a_body(ground: &Ground<'_>) -> Held {
+pub(crate) fn limits_thresholds_and_deadlines_are_no_part_of_a_body(ground: &Ground<'_>) -> Held {
     // They move between two attempts: a retry that names new ones is the same command.
     let books = ground.books()?;
     let id = books.held(&team(10), &[6])?;
-    let moved = claim(vec![with_thresholds(line("team/search", always(), 1), &[(5, 0)])]);
+    let lower = line("team/search", always(), 1);
+    let watched = ground.offers(Need::Thresholds);
+    let moved = claim(vec![if watched { with_thresholds(lower, &[(5, 0)]) } else { lower }]);
     let later = (books.now() + Duration::from_secs(500), OnExpiry::Amounts(&[2]));
 
     let again = books.reserve_until(id, &moved, &[6], later)?;
@@ -130,6 +136,7 @@ pub(crate) fn the_same_id_in_another_period_is_a_conflict(ground: &Ground<'_>) -
     // The second attempt was resolved after midnight: another account of the first one's money.
     let books = ground.books()?;
     let of = |number| claim(vec![line("team/search", day(number), 10)]);
+    books.at(990)?;
     let (held, refused) = (books.held(&of(0), &[3])?, books.id());
     books.reserve(refused, &of(0), &[11])?;
     books.at(1_000)?;
@@ -155,14 +162,16 @@ pub(crate) fn a_command_on_fewer_or_more_lines_than_were_held_is_a_conflict(grou
     ]);
     let id = books.held(&two(10, 10), &[4, 3])?;
 
-    let answers = [
+    let mut answers = vec![
         books.reserve(id, &team(10), &[4]),
         books.reserve(id, &three, &[4, 3, 0]),
-        books.resize(id, &team(10), &[5], None),
-        books.resize(id, &three, &[5, 3, 0], None),
         books.reconcile(id, &team(10), &[4], Certainty::Reported),
         books.reconcile(id, &three, &[4, 3, 0], Certainty::Reported),
     ];
+    if ground.offers(Need::Resizing) {
+        answers.push(books.resize(id, &team(10), &[5], None));
+        answers.push(books.resize(id, &three, &[5, 3, 0], None));
+    }
 
     for answer in answers {
         equal!(answer.fails("two lines were held")?.kind(), ErrorKind::Conflict);
@@ -199,5 +208,50 @@ pub(crate) fn usage_for_a_tombstone_is_recorded_all_the_same(ground: &Ground<'_>
 
     equal!(reply.unheld, true);
     equal!(books.balances(&team(10))?, [(7, 0)]);
+    Ok(())
+}
+
+/// Catches a body that holds who signed and what was remarked: a person who presses the button again, or another node
+/// that sends the command on, signs otherwise. The first signature and the first remark stand.
+pub(crate) fn signatures_and_remarks_are_no_part_of_a_body(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let (claim, tenant) = (&team(100), &tenant());
+    let [id, released, posted] = [books.id(), books.id(), books.id()];
+    let expires_at = books.now() + Duration::from_secs(100);
+    let remark = |use_case: &str| Note {
+        about: Some(Arc::new(About { use_case: Some(use_case.into()), ..About::default() })),
+        ..Note::default()
+    };
+    let mut repeated = Vec::new();
+    for who in ["the first", "the second"] {
+        let (signature, note) = (signed(who), &remark(who));
+        let (attribution, on_expiry, certainty) = (Some(&signature), OnExpiry::Nothing, Certainty::Estimated);
+        let (amounts, now) = (&[4], None);
+        let mut replies = vec![
+            books.reserve_as(Reserve { id, claim, amounts, expires_at, on_expiry, note, now })?,
+            books.reconcile_as(Reconcile { id, claim, amounts, certainty, attribution, note, now })?,
+            books.reserve_as(Reserve { id: released, claim, amounts, expires_at, on_expiry, note, now })?,
+            books.release_as(Release { id: released, tenant, attribution, note, now })?,
+        ];
+        if ground.offers(Need::Postings) {
+            let (id, corrects, attribution) = (posted, None, &signature);
+            replies.push(books.record_as(Record { id, claim, amounts, corrects, attribution, note, now })?);
+        }
+        repeated.push(replies.iter().map(|reply| (reply.outcome, reply.repeated)).collect::<Vec<_>>());
+    }
+
+    let again = repeated.pop().unwrap_or_default();
+    equal!(again, vec![(Outcome::Applied, true); again.len()]);
+    if ground.offers(Need::Journal) {
+        let entries = books.journal()?;
+        equal!(entries.len(), again.len());
+        for entry in entries {
+            equal!(entry.note, remark("the first"));
+            holds!(
+                entry.attribution.is_none_or(|it| it == signed("the first")),
+                "the second signature stands"
+            );
+        }
+    }
     Ok(())
 }

@@ -2,9 +2,10 @@
 //!
 //! Each law is a function that takes a [`Ground`], opens empty books on it, sends a few
 //! commands and compares every answer with a figure that is worked out by hand. The order
-//! of the files follows the life of a hold: `admission`, `ids` and `ages` (is this
-//! command new?), `names` (which account is meant?), `ranks`, `resizing`, `expiry` (how a
-//! hold changes and ends), `windows` (which period is charged?), `levels`, `postings`,
+//! of the files follows the life of a hold: `admission`, `ids`, `ages`, `once` and `refusals` (is this
+//! command new?), `names` (which account is meant?), `certainty`, `resizing`, `expiry` (how a
+//! hold changes and ends), `holds` (what is shown of one id?), `windows` (which period is
+//! charged?), `thresholds`, `postings`,
 //! `scopes`, `runs`, `journal`. Then the same promises under stress: `races` and `rivals`
 //! (threads), `crashes` and `pending` (a killed process), `faults` (a failed write),
 //! `model` (random commands).
@@ -30,21 +31,28 @@ pub(super) mod admission;
 pub(super) mod ages;
 pub(super) mod crashes;
 pub(super) mod expiry;
+pub(super) mod facts;
 pub(super) mod faults;
+pub(super) mod holds;
 pub(super) mod ids;
+pub(super) mod instants;
 pub(super) mod journal;
-pub(super) mod levels;
+pub(super) mod marks;
+pub(super) mod thresholds;
 pub(super) mod model;
 pub(super) mod names;
+pub(super) mod once;
 pub(super) mod pending;
 pub(super) mod postings;
 pub(super) mod races;
-pub(super) mod ranks;
+pub(super) mod certainty;
+pub(super) mod refusals;
 pub(super) mod resizing;
 pub(super) mod rivals;
 pub(super) mod runs;
 pub(super) mod scopes;
 mod together;
+pub(super) mod width;
 pub(super) mod windows;
 
 use std::time::Duration;
@@ -52,7 +60,7 @@ use std::time::Duration;
 use super::books::Books;
 use super::books::Ground;
 use super::claims::{
-    always, claim, claim_in, claim_of, day, line, line_in, rolling, root_of, scope, signed, team, tenant,
+    always, claim, claim_in, claim_of, day, line, line_in, rolling, scope, signed, team, tenant, tenant_of,
     two, with_thresholds,
 };
 use super::why::{Fails, Held, Why, equal, holds, told};

@@ -18,7 +18,7 @@ pub(crate) fn every_command_is_answered_like_the_reference_model(ground: &Ground
 
 /// Catches state that two tenants share: four threads play a tenant each, and every one
 /// must answer as if it were alone.
-pub(crate) fn roots_that_are_used_at_once_answer_like_a_model_each(ground: &Ground<'_>) -> Held {
+pub(crate) fn tenants_that_are_used_at_once_answer_like_a_model_each(ground: &Ground<'_>) -> Held {
     play(ground, 4)
 }
 

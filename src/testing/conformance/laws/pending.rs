@@ -1,4 +1,4 @@
-//! Who still has to be told of a level? Nobody is forgotten by a crash between finding it and telling it.
+//! Who still has to be told of a threshold? Nobody is forgotten by a crash between finding it and telling it.
 //!
 //! A threshold event is delivered at least once. The ledger keeps it as pending until an
 //! observer confirms it; an event's key is its tenant and its entry's number, by which a
@@ -8,7 +8,7 @@ use super::*;
 
 /// Catches an alert that dies with its process, a confirmation that is lost in the next
 /// crash, and one that confirms more than it names.
-pub(crate) fn a_level_is_pending_over_a_crash_until_somebody_confirms_to_have_told_it(
+pub(crate) fn a_threshold_is_pending_over_a_crash_until_somebody_confirms_to_have_told_it(
     ground: &Ground<'_>,
 ) -> Held {
     let books = ground.books()?;

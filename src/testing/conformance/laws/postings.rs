@@ -6,6 +6,7 @@
 //! what was charged.
 
 use super::*;
+use crate::testing::conformance::need::Need;
 
 /// Catches an import that is added again as the job is run again. 400 on a ceiling of 10
 /// is recorded in full: the money is already spent.
@@ -172,9 +173,12 @@ pub(crate) fn a_charge_whose_sum_does_not_fit_changes_no_line(ground: &Ground<'_
     let two = claim(vec![line("user/ada", always(), 10), line("team/search", always(), 10)]);
 
     let charge = books.reconcile(books.id(), &two, &[1, 1], Certainty::Reported).fails("2^63")?;
-    let import = books.record(books.id(), &two, &[1, 1], None).fails("2^63")?;
+    if ground.offers(Need::Postings) {
+        let import = books.record(books.id(), &two, &[1, 1], None).fails("2^63")?;
+        equal!(import.kind(), ErrorKind::Overflow);
+    }
 
-    equal!((charge.kind(), import.kind()), (ErrorKind::Overflow, ErrorKind::Overflow));
+    equal!(charge.kind(), ErrorKind::Overflow);
     equal!(books.balances(&two)?, [(0, 0), (i64::MAX, 0)]);
     Ok(())
 }

@@ -140,10 +140,10 @@ fn a_doomed_amount_raced(ground: &Ground<'_>) -> Held<bool> {
 }
 
 /// Catches rows that two tenants share under load.
-pub(crate) fn two_roots_that_race_do_not_see_each_other(ground: &Ground<'_>) -> Held {
+pub(crate) fn two_tenants_that_race_do_not_see_each_other(ground: &Ground<'_>) -> Held {
     let books = ground.books()?;
     let of = |name: &str| {
-        let tenant = root_of(name);
+        let tenant = tenant_of(name);
         claim_in(&tenant, vec![line_in(&tenant, "team/search", always(), 100)])
     };
 
@@ -157,7 +157,7 @@ pub(crate) fn two_roots_that_race_do_not_see_each_other(ground: &Ground<'_>) -> 
         Ok(admitted)
     })?;
 
-    // Each root was asked for two hundred and has room for a hundred.
+    // Each tenant was asked for two hundred and has room for a hundred.
     equal!(admitted.iter().sum::<usize>(), 200);
     equal!((books.balances(&of("acme"))?, books.balances(&of("zeta"))?), (vec![(0, 100)], vec![(0, 100)]));
     Ok(())
@@ -206,7 +206,7 @@ pub(crate) fn a_report_and_a_release_that_race_leave_the_report_standing(ground:
 
 /// Catches a threshold that two charges find at once, and one that none finds because
 /// each saw it as the other's.
-pub(crate) fn a_level_fires_once_whatever_the_concurrency(ground: &Ground<'_>) -> Held {
+pub(crate) fn a_threshold_fires_once_whatever_the_concurrency(ground: &Ground<'_>) -> Held {
     for _ in 0..ROUNDS {
         let books = ground.books()?;
 
@@ -227,7 +227,7 @@ pub(crate) fn a_level_fires_once_whatever_the_concurrency(ground: &Ground<'_>) -
         let told = books.journal()?;
         let crossings = told.iter().filter(|entry| matches!(entry.kind, EntryKind::Reached(_))).count();
         let is_whole = told.first().is_some_and(|first| first.sequence == 1);
-        holds!(!is_whole || crossings == 1, "the journal has the level {crossings} times");
+        holds!(!is_whole || crossings == 1, "the journal has the threshold {crossings} times");
     }
     Ok(())
 }

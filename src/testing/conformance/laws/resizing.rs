@@ -114,3 +114,106 @@ pub(crate) fn growth_in_a_past_day_counts_against_that_day(ground: &Ground<'_>) 
     equal!(books.balances(&of(1))?, [(9, 0)]);
     Ok(())
 }
+
+/// Catches growth that is judged by what the hold once held: 8 of 10 shrink to 1, others take the room, and the way back
+/// is growth like any other. Otherwise 18 were held of 10.
+pub(crate) fn a_hold_that_shrank_grows_back_only_where_there_is_room(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let id = books.held(&two(10, 10), &[8, 8])?;
+    books.resize(id, &two(10, 10), &[1, 1], None)?;
+    let other = books.held(&team(10), &[9])?;
+
+    // The user's line has room for all of it, the team's for nothing.
+    for amounts in [[8, 8], [8, 1], [2, 1], [2, 8]] {
+        let back = books.resize(id, &two(10, 10), &amounts, None)?;
+        equal!((amounts, back.outcome), (amounts, Outcome::Refused));
+    }
+    equal!(books.balances(&two(10, 10))?, [(0, 10), (0, 1)]);
+    equal!(books.resize(id, &two(10, 10), &[1, 8], None)?.outcome, Outcome::Applied);
+
+    // Half of the room comes back: so far it may grow, and no further.
+    books.resize(other, &team(10), &[4], None)?;
+    equal!(books.resize(id, &two(10, 10), &[7, 8], None)?.outcome, Outcome::Refused);
+    equal!(books.resize(id, &two(10, 10), &[6, 8], None)?.outcome, Outcome::Applied);
+    equal!(books.balances(&two(10, 10))?, [(0, 10), (0, 8)]);
+    Ok(())
+}
+
+/// Catches a ledger that judges the whole amount, or every line, as soon as a hold is touched: above its ceiling a hold
+/// can be prolonged, and it can shrink on one line while the other stays.
+pub(crate) fn a_resize_that_grows_on_no_line_never_refuses(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let id = books.held(&two(10, 10), &[8, 8])?;
+    books.charged(&two(i64::MAX, i64::MAX), &[50, 50])?;
+    let later = books.now() + Duration::from_secs(500);
+
+    let prolonged = books.resize(id, &two(10, 0), &[8, 8], Some(later))?;
+    let shrunk = books.resize(id, &two(0, 10), &[8, 3], None)?;
+    let both = books.resize(id, &two(0, 0), &[7, 3], Some(later))?;
+    let same = books.resize(id, &two(0, 0), &[7, 3], None)?;
+
+    for reply in [prolonged, shrunk, both, same] {
+        equal!(reply.outcome, Outcome::Applied);
+    }
+    equal!(books.balances(&two(10, 10))?, [(50, 7), (50, 3)]);
+    equal!(books.hold(&tenant(), id)?.and_then(|hold| hold.expires_at), Some(later));
+    equal!(books.resize(id, &two(10, 10), &[7, 4], None)?.outcome, Outcome::Refused);
+    Ok(())
+}
+
+/// Catches ends that are kept in steps (of a second, of a millisecond), or that are taken for unchanged where they moved
+/// by little: each hold ends at its own nanosecond, and not with its neighbour.
+pub(crate) fn an_end_moves_by_as_little_as_a_nanosecond(ground: &Ground<'_>) -> Held {
+    const ENDS: [i64; 8] = [
+        9_000_000_001,
+        9_999_000_000,
+        9_999_999_999,
+        10_000_000_000,
+        10_000_000_001,
+        10_000_001_000,
+        10_001_000_000,
+        10_999_999_999,
+    ];
+    // The hold beside them ends at 10 s; theirs are moved from 10 s, from 20 s and from 10 s and a nanosecond.
+    for from in [10_000_000_000, 20_000_000_000, 10_000_000_001] {
+        let books = ground.books()?;
+        let beside = books.id();
+        books.reserve_until(beside, &team(100), &[1], (Timestamp::from_secs(10), OnExpiry::Nothing))?;
+        for end in ENDS {
+            let id = books.id();
+            books.reserve_until(id, &team(100), &[1], (Timestamp::from_nanos(from), OnExpiry::Nothing))?;
+            books.resize(id, &team(100), &[1], Some(Timestamp::from_nanos(end)))?;
+            equal!(
+                books.hold(&tenant(), id)?.and_then(|hold| hold.expires_at),
+                Some(Timestamp::from_nanos(end))
+            );
+        }
+
+        for end in ENDS {
+            for at in [end - 1, end] {
+                books.set(Timestamp::from_nanos(at))?;
+                let open = ENDS.iter().chain(&[10_000_000_000]).filter(|end| **end > at).count() as i64;
+                equal!((at, books.balances(&team(100))?), (at, vec![(0, open)]));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Catches an end that is set once: a hold is prolonged and cut short again and again, and only the last word counts.
+pub(crate) fn the_last_end_of_a_hold_counts_however_often_it_moved(ground: &Ground<'_>) -> Held {
+    let books = ground.books()?;
+    let id = books.held(&team(10), &[4])?;
+    for seconds in [300, 30, 31, 29, 500, 29] {
+        books.resize(id, &team(10), &[4], Some(Timestamp::from_secs(seconds)))?;
+    }
+    // Cut short by a resize that shrinks as well, and left alone by one that names no end.
+    books.resize(id, &team(10), &[3], Some(Timestamp::from_secs(20)))?;
+    books.resize(id, &team(10), &[2], None)?;
+
+    books.set(Timestamp::from_secs(20) - Duration::from_nanos(1))?;
+    equal!(books.balances(&team(10))?, [(0, 2)]);
+    books.at(20)?;
+    equal!(books.balances(&team(10))?, [(0, 0)]);
+    Ok(())
+}

@@ -1,13 +1,14 @@
 //! Where on its way does each slip meet a command?
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use token_budget::ledger::{
-    Account, Answer, Balance, Capabilities, Claim, Entry, EntryKind, FrozenScope, MarkScope, Note, OnExpiry,
-    PendingEvent, Reconcile, Record, Release, Reply, Reserve, Resize, Tenant,
+    Account, Answer, Balance, Capabilities, Claim, Entry, EntryKind, FrozenScope, Hold, MarkScope, Note,
+    OnExpiry, PendingEvent, Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
 };
 use token_budget::time::{Period, Timestamp};
-use token_budget::{BudgetLedger, Clock, Error, ErrorKind, Scope};
+use token_budget::{BudgetLedger, Clock, Error, ErrorKind, Scope, Usd};
 
 use super::{Slip, Slipping};
 
@@ -30,7 +31,7 @@ impl BudgetLedger for Slipping {
             if let Some(answer) = self.misjudged(&command) {
                 return answer;
             }
-            if self.slip == Slip::FreezesTheScopeUnderEveryRoot {
+            if self.slip == Slip::FreezesTheScopeUnderEveryTenant {
                 let frozen = self.notes.lock().frozen.clone();
                 for frozen in frozen {
                     let (scope, action) = (&frozen.scope, frozen.action);
@@ -166,6 +167,10 @@ impl BudgetLedger for Slipping {
         BudgetLedger::marks(&self.inner, tenant, scopes)
     }
 
+    fn hold(&self, tenant: &Tenant, id: ReservationId) -> Answer<'static, Option<Hold>> {
+        BudgetLedger::hold(&self.inner, tenant, self.id(id))
+    }
+
     fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
         let answer = || -> Result<Vec<Balance>, Error> {
             let lines: Vec<_> =
@@ -188,6 +193,17 @@ impl BudgetLedger for Slipping {
                     });
                 }
                 Slip::DropsNotes => entries.iter_mut().for_each(|entry| entry.note = Note::default()),
+                Slip::TellsWhoServedForWhoWasAsked => {
+                    for note in entries.iter_mut().map(|entry| &mut entry.note) {
+                        if let (Some(about), Some(served)) = (&mut note.about, note.served.take()) {
+                            Arc::make_mut(about).model.clone_from(&served.model);
+                        }
+                    }
+                }
+                Slip::TakesAnUnknownCostForZero => {
+                    let ends = entries.iter_mut().filter(|entry| entry.note.ended.is_some());
+                    ends.for_each(|entry| entry.note.cost = entry.note.cost.or(Some(Usd::ZERO)));
+                }
                 Slip::TellsTheNewestPeriodInEveryEntry => {
                     let newest = &self.notes.lock().newest;
                     for line in entries.iter_mut().flat_map(|entry| &mut entry.lines) {
@@ -195,7 +211,7 @@ impl BudgetLedger for Slipping {
                             newest.get(&format!("{:?}", line.account)).copied().unwrap_or(line.period);
                     }
                 }
-                Slip::TellsALevelWithoutItsAccount => {
+                Slip::TellsAThresholdWithoutItsAccount => {
                     let reached = entries.iter_mut().filter(|it| matches!(it.kind, EntryKind::Reached(_)));
                     reached.for_each(|entry| entry.lines.clear());
                 }

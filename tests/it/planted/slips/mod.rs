@@ -25,7 +25,7 @@ pub(super) enum Slip {
     CountsEveryUnitOnOneAccount,
     ComparesNamesWithoutTheirCase,
     KeepsTheLast64BitsOfAnId,
-    FreezesTheScopeUnderEveryRoot,
+    FreezesTheScopeUnderEveryTenant,
     EndsLaterThanItSays,
     // Retries.
     AnswersWithTheBalancesOfThen,
@@ -43,8 +43,10 @@ pub(super) enum Slip {
     CountsLinesForEntries,
     DropsNotes,
     DropsWhoReleased,
+    TellsWhoServedForWhoWasAsked,
+    TakesAnUnknownCostForZero,
     TellsTheNewestPeriodInEveryEntry,
-    TellsALevelWithoutItsAccount,
+    TellsAThresholdWithoutItsAccount,
     // Half a command, or one done twice.
     HoldsTheFirstLineOfASumThatDoesNotFit,
     GrowsOutsideTheLock,
@@ -85,15 +87,17 @@ struct First {
 
 impl Slipping {
     pub(super) fn new(slip: Slip, clock: Arc<ManualClock>) -> Self {
-        // Forgets soon, so that there is something that it has forgotten.
-        let options = MemoryOptions { ended_max: 50, ..MemoryOptions::default() };
+        // Who is wrong about what was forgotten forgets soon, so that there is something.
+        let forgets = matches!(slip, Slip::ExecutesWhatItForgot | Slip::RemembersLessThanItSays);
+        let ended_max = if forgets { 50 } else { MemoryOptions::default().ended_max };
+        let options = MemoryOptions { ended_max, ..MemoryOptions::default() };
         let inner = MemoryLedger::with_options(clock.clone(), options);
         Self { inner, clock, slip, notes: Mutex::default() }
     }
 
     /// The account under which this ledger keeps it.
     fn account(&self, account: &Account) -> Account {
-        let (book, scope) = (account.book(), account.scope());
+        let (book, scope) = (account.key(), account.scope());
         match self.slip {
             Slip::CountsEveryUnitOnOneAccount => {
                 Account::new(Arc::new(BudgetKey { unit: Unit::Usd, ..BudgetKey::clone(book) }), scope.clone())
@@ -258,5 +262,5 @@ fn without_case(scope: &Scope) -> Scope {
 
 fn parked(account: &Account, at: usize) -> Account {
     let kind: ScopeKind = "parked".parse().expect("a kind");
-    Account::new(Arc::clone(account.book()), Scope::new(kind, at.to_string()).expect("a name"))
+    Account::new(Arc::clone(account.key()), Scope::new(kind, at.to_string()).expect("a name"))
 }
