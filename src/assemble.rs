@@ -4,12 +4,12 @@
 //! import the other, so both meet here.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::AtomicU64;
 
-use arc_swap::ArcSwap;
+use parking_lot::{Mutex, RwLock};
 
 use crate::enforcer::EnforcerBuilder;
-use crate::engine::{Board, Core, Outage, Swaps, Told};
+use crate::engine::{Board, Core, LedgerTime, Outage, Told};
 use crate::run::NamedRuns;
 use crate::{Enforcer, MemoryLedger};
 
@@ -24,8 +24,8 @@ impl EnforcerBuilder {
         let clock = self.clock;
         let ledger = self.ledger.unwrap_or_else(|| Arc::new(MemoryLedger::with_clock(Arc::clone(&clock))));
         let core = Core {
-            policy: ArcSwap::from_pointee(policy),
-            prices: ArcSwap::from_pointee(self.prices),
+            policy: RwLock::new(Arc::new(policy)),
+            prices: RwLock::new(Arc::new(self.prices)),
             epoch: AtomicU64::new(0),
             has_clock: ledger.now().is_some(),
             ends_at_once: ledger.capabilities().ends_at_once,
@@ -33,18 +33,17 @@ impl EnforcerBuilder {
             estimator: self.estimator,
             output_sizing: self.output_sizing,
             clock,
-            clock_offset: AtomicI64::new(0),
-            clock_behind: AtomicBool::new(false),
+            ledger_time: LedgerTime::new(),
             observers: self.observers,
-            abandoned: self.abandoned,
+            abandoned: self.on_abandon,
             on_no_limit: self.on_no_limit,
             unseen: self.unseen,
-            outage: Outage::new(self.ledger_away),
+            outage: Outage::new(self.on_outage),
             hold_grace: self.hold_grace,
             outbox: self.outbox,
             told: Told::default(),
-            swaps: Swaps::new(()),
             growing: Arc::default(),
+            to_tell: Mutex::default(),
             board: Board::default(),
         };
         Enforcer::of(core, Arc::new(NamedRuns))

@@ -20,13 +20,57 @@ use crate::tokens::{TrimTarget, Trimming};
 use crate::wire::{UsageReport, extract};
 use crate::{Call, Decision, Error, ErrorKind, InFlight, Receipt, Usage, Usd};
 
-/// A client that a team already has, as far as budgets need to know it.
+/// Tells budgets what a client's requests ask for, and what its responses used.
 ///
-/// Only two questions have no default: what does a request ask for, and what
-/// did a response use. See [`BudgetEnforcedClient`] for an example. A client
-/// that streams answers two more ([`StreamingClient`]). One that speaks JSON needs
-/// no `impl` at all: an async closure from a request's body to the response's
-/// bytes is a client, and [`JsonClient`] one that knows its provider.
+/// Only these two questions have no default. A client that streams answers two more ([`StreamingClient`]). One that
+/// speaks JSON needs no `impl` at all: an async closure from a request's body to the response's bytes is a client,
+/// and [`JsonClient`] one that knows its provider.
+///
+/// Let [`describe`](Self::describe) name the output limit that the request is sent with. A call without one is held
+/// for the most that its model generates, unless [`clamp`](Self::clamp) can write a limit into the request: a budget
+/// with room for a hundred answers then has none for the first.
+///
+/// # Example: a limit that nobody names costs 162 times as much to hold
+/// ```
+/// use token_budget::enforcer::Actual;
+/// use token_budget::policy::Unbound;
+/// use token_budget::{BudgetEnforcedClient, Call, Enforcer, LlmClient, Usage};
+///
+/// /// A team's own client; a question may say how long its answer is at most.
+/// struct Mine;
+///
+/// impl LlmClient for Mine {
+///     type Request = (&'static str, Option<u64>);
+///     type Response = String;
+///     type Error = std::io::Error;
+///
+///     fn describe(&self, (question, limit): &Self::Request, call: Call) -> Call {
+///         let call = call.with_model("gpt-4o").input_tokens(question.len() as u64);
+///         limit.map_or(call.clone(), |limit| call.output_tokens(limit))
+///     }
+///     async fn call(&self, (question, _): Self::Request) -> std::io::Result<String> {
+///         Ok(question.to_uppercase())
+///     }
+///     fn actual(&self, response: &String) -> Actual {
+///         Usage::of(response.len() as u64, 20).into()
+///     }
+/// }
+///
+/// let enforcer = Enforcer::builder().unbound(Unbound::Allow).build();
+/// let held = |limit| enforcer.quote(&Mine.describe(&("hello", limit), Call::charging()));
+/// assert_eq!(held(Some(100))?, Some("0.0010125".parse()?)); // 5 × $2.50 and 100 × $10 a million
+/// assert_eq!(held(None)?, Some("0.1638525".parse()?)); // gpt-4o generates up to 16,384 tokens
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let client = BudgetEnforcedClient::new(Mine, enforcer.clone(), Call::charging());
+/// let answer = client.call(("hello", Some(100))).await?;
+/// assert_eq!(answer.response, "HELLO");
+/// assert_eq!(answer.receipt?.cost(), "0.0002125".parse()?); // 5 × $2.50 and 20 × $10 a million
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait LlmClient: Send + Sync {
     /// What the client is asked.
     type Request: Send;
@@ -45,9 +89,9 @@ pub trait LlmClient: Send + Sync {
     ) -> impl Future<Output = Result<Self::Response, Self::Error>> + Send;
 
     /// Reads what the response used. What it does not say stays missing, and is charged as held.
-    fn report(&self, response: &Self::Response) -> Actual;
+    fn actual(&self, response: &Self::Response) -> Actual;
 
-    /// All text that the response brought, where reading it again is cheap: asked only where the report says so few
+    /// All text that the response brought, where reading it again is cheap: asked only where the actual use has so few
     /// output tokens for it that they are counted once more.
     fn text(&self, _response: &Self::Response) -> Option<String> {
         None
@@ -59,15 +103,15 @@ pub trait LlmClient: Send + Sync {
     }
 
     /// Reads what an attempt used that failed all the same, where its error says so: that is charged.
-    fn report_failure(&self, _error: &Self::Error) -> Option<Actual> {
+    fn actual_of_failure(&self, _error: &Self::Error) -> Option<Actual> {
         None
     }
 
     /// Says both of an attempt at once, for a client that would otherwise read the error's body twice.
     ///
-    /// Both answers must be those of [`failure`](Self::failure) and [`report_failure`](Self::report_failure).
+    /// Both answers must be those of [`failure`](Self::failure) and [`actual_of_failure`](Self::actual_of_failure).
     fn failed(&self, error: &Self::Error) -> (Failure, Option<Actual>) {
-        (self.failure(error), self.report_failure(error))
+        (self.failure(error), self.actual_of_failure(error))
     }
 
     /// Limits the request's output to so many tokens of each choice, and says whether it could: writes the limit where
@@ -246,7 +290,7 @@ impl<T> fmt::Debug for Completed<T> {
     }
 }
 
-/// Settles a call by how it ended.
+/// Reconciles a call by how it ended.
 async fn finish<C: LlmClient>(
     client: &C,
     in_flight: InFlight,
@@ -254,34 +298,34 @@ async fn finish<C: LlmClient>(
 ) -> Result<Completed<C::Response>, CallError<C::Error>> {
     match response {
         Ok(response) => {
-            let mut report = client.report(&response);
-            if report.counted.is_none()
-                && report.beside.is_empty()
-                && is_little(&report)
+            let mut actual = client.actual(&response);
+            if actual.counted.is_none()
+                && actual.beside.is_empty()
+                && is_little(&actual)
                 && in_flight.counts_text()
             {
-                report.counted = client.text(&response).and_then(|text| in_flight.count_text(&text));
+                actual.counted = client.text(&response).and_then(|text| in_flight.count_text(&text));
             }
-            let receipt = in_flight.reconcile(report).await;
+            let receipt = in_flight.reconcile(actual).await;
             Ok(Completed { response, receipt })
         }
         Err(error) => {
-            let (failure, report) = client.failed(&error);
-            fail(in_flight, failure, report).await;
+            let (failure, actual) = client.failed(&error);
+            fail(in_flight, failure, actual).await;
             Err(CallError::Client(error))
         }
     }
 }
 
 /// Fewer tokens for the text than are written in any language but of long words: worth a count.
-fn is_little(report: &Actual) -> bool {
-    report.usage.output().is_some_and(|output| output < report.text.bytes_all() / 8)
+fn is_little(actual: &Actual) -> bool {
+    actual.usage.output().is_some_and(|output| output < actual.text.bytes_all() / 8)
 }
 
-/// Settles a call that failed. What cannot be delivered waits in the outbox; the client's error matters more.
-async fn fail(in_flight: InFlight, failure: Failure, report: Option<Actual>) {
-    match (report.or_else(|| refused_and_billed(failure, &in_flight)), failure) {
-        (Some(report), _) => drop(in_flight.reconcile(report).await),
+/// Ends a call that failed. What cannot be delivered waits in the outbox; the client's error matters more.
+async fn fail(in_flight: InFlight, failure: Failure, actual: Option<Actual>) {
+    match (actual.or_else(|| refused_and_billed(failure, &in_flight)), failure) {
+        (Some(actual), _) => drop(in_flight.reconcile(actual).await),
         (None, Failure::NotSent | Failure::NotBilled) => drop(in_flight.release().await),
         (None, _) => drop(in_flight),
     }

@@ -17,7 +17,7 @@ pub use crate::values::verdict::{BudgetState, Excess, Refusal, RefusalKind};
 
 use crate::policy::Policy;
 use crate::pricing::ModelPrice;
-use crate::values::verdict::{JudgedLine, Observed};
+use crate::values::verdict::Observed;
 use crate::values::{Balance, Caps, Conditions, Fees, FrozenScope, Timestamp, Unit};
 use crate::{Amount, Call, Decision, Error, Usd, Verdict};
 
@@ -109,7 +109,7 @@ pub fn check_budget(
     let binding = Arc::new(policy.bind(call, now)?);
     costs_something(&binding, quote)?;
     let requested = amounts(&binding, &quote.amount)?;
-    let balances = binding.bound.iter().map(|bound| balance(&bound.account)).collect();
+    let balances = binding.terms.iter().map(|terms| balance(&terms.account)).collect();
     let output = quote.amount.tokens_output.checked_div(u64::from(quote.choices.max(1)));
     let most = quote.amount.usd.checked_add(quote.excess.usd).unwrap_or(Usd::MAX);
     let extra = over_cap(&binding.caps, quote.amount.tokens_input, most, output);
@@ -146,7 +146,7 @@ fn observed<'a>(
 fn costs_something(binding: &Binding, quote: &Quote) -> Result<(), Error> {
     let tokens = quote.amount.tokens_input > 0 || quote.amount.tokens_output > 0;
     let known = quote.unpriced || quote.price.as_ref().is_some_and(|price| price.is_free());
-    let in_dollars = binding.bound.iter().any(|bound| bound.account.unit() == &Unit::Usd);
+    let in_dollars = binding.terms.iter().any(|terms| terms.account.unit() == &Unit::Usd);
     if in_dollars && tokens && !known && quote.amount.usd == Usd::ZERO {
         let text = "is zero, and the model is not known to be free; give its price, or say that it has none";
         return Err(Error::invalid("quote: amount.usd", text));
@@ -169,7 +169,7 @@ pub(crate) struct Judged {
 #[inline]
 pub(crate) fn amounts(binding: &Binding, amount: &Amount) -> Result<SmallVec<[i64; 8]>, Error> {
     let mut amounts = SmallVec::new();
-    for bound in &binding.bound {
+    for bound in &binding.terms {
         amounts.push(amount.of(bound.account.unit())?);
     }
     Ok(amounts)
@@ -179,18 +179,12 @@ pub(crate) fn amounts(binding: &Binding, amount: &Amount) -> Result<SmallVec<[i6
 #[inline]
 pub(crate) fn judge(binding: &Binding, balances: &[Balance], requested: &[i64]) -> Verdict {
     let mut verdict = Verdict::Allow;
-    for ((bound, balance), requested) in binding.bound.iter().zip(balances).zip(requested) {
-        let line = JudgedLine { bound, balance, requested: *requested, frees_in: None, set_aside: None };
-        verdict = verdict.max(spoken(&line));
+    for ((bound, balance), requested) in binding.terms.iter().zip(balances).zip(requested) {
+        let of_line = bound.verdict(balance.used().saturating_add(*requested), *requested);
+        // An observed budget warns at most.
+        verdict = verdict.max(if bound.observe { of_line.min(Verdict::Warn) } else { of_line });
     }
     verdict
-}
-
-/// What a line's verdict counts for: an observed budget warns at most.
-#[inline]
-fn spoken(line: &JudgedLine<'_>) -> Verdict {
-    let verdict = line.verdict();
-    if line.bound.observe { verdict.min(Verdict::Warn) } else { verdict }
 }
 
 /// The whole answer over these figures.
@@ -215,7 +209,7 @@ pub(crate) fn explain(
     if verdict == Verdict::Degrade && binding.next_rung.is_none() {
         verdict = Verdict::Block;
     }
-    let by_size = verdict >= Verdict::Degrade && !is_refused_whole;
+    let by_size = verdict >= Verdict::Degrade && !is_refused_whole && !binding.is_fixed;
     let affordable_output_tokens = if by_size { affordable(&binding, &balances, quote) } else { None };
     Decision {
         verdict,
@@ -255,7 +249,7 @@ pub(crate) fn explain(
 pub(crate) fn affordable(binding: &Binding, balances: &[Balance], quote: &Quote) -> Option<u64> {
     let input = quote.amount.tokens_input;
     let mut least = None;
-    for (bound, balance) in binding.bound.iter().zip(balances).filter(|(bound, _)| !bound.observe) {
+    for (bound, balance) in binding.terms.iter().zip(balances).filter(|(bound, _)| !bound.observe) {
         let ceiling = bound.enforced_ceiling();
         if ceiling == i64::MAX {
             continue;

@@ -93,6 +93,7 @@ mod limit;
 mod path;
 mod payer;
 mod piece;
+mod polls;
 mod refusal;
 mod route;
 mod sellers;
@@ -123,6 +124,7 @@ pub use middleware::BudgetMiddleware;
 pub use path::fold_path;
 pub use payer::{HeadRuling, Payer};
 pub use piece::Piece;
+pub use polls::Polled;
 pub use refusal::{Denial, HttpRefusal};
 #[cfg(feature = "tower")]
 pub use service::{BudgetLayer, BudgetService, Classify, Unclassified};

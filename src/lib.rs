@@ -6,11 +6,12 @@
 //! hold with what was really used. A runaway agent stops at its limit, two hundred parallel calls cannot slip past
 //! it, and the books agree with the invoice.
 //!
-//! This page is a tour. Each section is one task, with the code for it; read those that you need.
+//! This page is a tour. Each section is one task, most with the code for it; read those that you need.
 //!
 //! * [Say what may be spent](#say-what-may-be-spent)
 //! * [Hold, call, reconcile](#hold-call-reconcile)
 //! * [Read a refusal](#read-a-refusal)
+//! * [End a call by its id](#end-a-call-by-its-id)
 //! * [Wrap a client](#wrap-a-client)
 //! * [Stream](#stream)
 //! * [Put an agent on a leash](#put-an-agent-on-a-leash)
@@ -60,14 +61,17 @@
 //! ```
 //! Every command can be awaited, or waited for without a runtime: see [`ledger::Answer`].
 //!
+//! Whoever has an [`Enforcer`] can replace the policy and reach the ledger. Code that only makes calls needs neither:
+//! hand it [`Enforcer::for_requests`], which clients, gates and runs take as well.
+//!
 //! # Read a refusal
 //! A refusal is an answer, not an error. The [`Decision`] names every budget that refused, with its figures, and says
 //! what would fit.
 //! ```
 //! use token_budget::{Admission, Budget, Call, Enforcer, Policy, Scope, Usd, Window};
 //!
-//! let month = Budget::usd("search", Scope::team("search")?, Usd::cents(1), Window::lifetime());
-//! let enforcer = Enforcer::builder().policy(Policy::new([month])?).build();
+//! let cent = Budget::usd("search", Scope::team("search")?, Usd::cents(1), Window::lifetime());
+//! let enforcer = Enforcer::builder().policy(Policy::new([cent])?).build();
 //!
 //! // 1,200 × $2.50 a million are $0.003; 1,000 × $10 a million are a whole cent more.
 //! let call = Call::new("gpt-4o").team("search").input_tokens(1_200).output_tokens(1_000);
@@ -76,6 +80,24 @@
 //! assert!(decision.to_string().contains("0.00 of 0.01 USD used, call needs 0.013"));
 //! # Ok::<(), token_budget::Error>(())
 //! ```
+//!
+//! # End a call by its id
+//! A webhook, a poll or an operator knows of a call no more than its id. [`Enforcer::keep`] keeps a sent call for them,
+//! and [`Enforcer::held`] finds it, also one of a process that died, to reconcile, release or refund it.
+//! ```
+//! use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usage, Usd, Window};
+//!
+//! let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+//! let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+//! let call = Call::new("gpt-4o").team("search").input_tokens(1_000).output_tokens(1_000).in_background();
+//!
+//! let sent = enforcer.reserve(&call).wait()?.or_refusal()?.send();
+//! let id = enforcer.keep(sent)?; // … another task hears how it ended …
+//! let receipt = enforcer.held(None, id).wait()?.reconcile(Usage::of(1_000, 200)).wait()?;
+//! assert_eq!(receipt.cost(), "0.0045".parse()?); // 1,000 × $2.50 and 200 × $10 a million
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//! What costs an amount of its own, whatever its tokens (an image job, a tool's fee), is a [`Call::fixed`].
 //!
 //! # Wrap a client
 //! [`Enforcer::guard`] takes a closure for one call. [`BudgetEnforcedClient`] wraps a client once: your own
@@ -163,7 +185,7 @@
 //! [`MemoryLedger`] is the default: it is for one process, and forgets when the process ends. `ledger::SqliteLedger`
 //! (feature `sqlite`) keeps the books in a file that several processes share and that survives `kill -9`. A report
 //! that the ledger cannot take waits in the enforcer's outbox, and with an [`enforcer::OutboxFile`] outlives the
-//! process there. Write a backend of your own against [`BudgetLedger`]: [`ledger`] says how.
+//! process there. Write a backend of your own as a `ledger::store::Store` (feature `store`): [`ledger`] says how.
 //!
 //! # Test it
 //! The feature `testing` brings a provider on a script, with faults on demand and a bill of its own
@@ -180,18 +202,19 @@
 //! | [`pricing`], [`tokens`] | what tokens cost, and how many there are |
 //! | [`wire`] | usage and rate limits out of providers' bytes |
 //! | [`decision`] | the answer to "may this call be made?", as data |
-//! | [`ledger`] | the contract of the books, and the books in memory |
-//! | [`enforcer`] | the builder, prepared calls, and what happens in an outage |
+//! | [`ledger`] | the contract of the books, the books in memory, in a file, and over a store of your own |
+//! | [`enforcer`] | the builder, prepared calls, calls by their id, what a call really used, and what happens in an outage |
 //! | [`client`], [`stream`], [`run`], [`http`] | ways to use an enforcer |
 //!
-//! A call goes this way: [`Call`] → [`Enforcer::reserve`] estimates ([`tokens`]), quotes ([`pricing`]), binds
-//! ([`policy`]), reserves ([`ledger`]) and explains ([`check_budget`] over the balances that the ledger saw) →
+//! A call goes this way: [`Call`] → [`Enforcer::reserve`] plans (which budgets of the [`policy`], which price), estimates
+//! ([`tokens`]), quotes ([`pricing`]), reserves ([`ledger`]) and explains ([`check_budget`] over the balances that the ledger saw) →
 //! [`Reservation`] → [`InFlight`] → the answer, read by [`wire`] → [`Receipt`]. Many calls of one key are faster by
 //! [`Enforcer::prepare`].
 //!
 //! # What is left out
 //! No HTTP library, no database and no async runtime are in the default build, there is no `unsafe`, and nothing is
-//! spawned (`ledger::SqliteLedger` has one thread). Several machines cannot share books yet.
+//! spawned (each `ledger::store::Book`, `SqliteLedger` included, has one thread). Several machines share books only over a
+//! store of your own.
 //!
 //! # Features
 //! A feature adds types and changes no rule.
@@ -200,6 +223,7 @@
 //! | --- | --- |
 //! | `tiktoken` (default) | exact counts for OpenAI's models; without it, their text is bounded by its bytes |
 //! | `toml` | policies written in TOML |
+//! | `store` | `ledger::store`: a ledger over a database of your own |
 //! | `sqlite` | `ledger::SqliteLedger`; compiles SQLite, so it needs a C compiler |
 //! | `tower` | `http::BudgetLayer` |
 //! | `reqwest-middleware` | `http::BudgetMiddleware` |

@@ -11,116 +11,57 @@
 //!     trip/book/pay  shares           held on trip/book and on trip
 //! ```
 //!
-//! Where to read on: `builder` and `child` open runs, `written` keeps the limits they were opened with, `admit` holds their
-//! calls, `named` finds the run of a call made by hand, `carve` and `settle` give parts and take them back, `pause` waits for a
-//! person, `tools` counts tools, `report` tells, `level` is what wakes people in this process.
+//! Where to read on: `guard` is the handle, `opened` what it knows of its run. `builder` and `child` open runs, `written` keeps the
+//! limits they were opened with, `reach` says how deep they may lie, `admit` holds their calls, `named` finds the run of a call made
+//! by hand, `part` gives parts (`carve` is one) and `replace` takes them back, `learn` hears what others did and `late` of calls that
+//! end after their run, `pause` waits for a person, `tools` counts tools, `report` tells, `live` wakes people in this process.
+//! `state` saves a run and puts it on other books, in the form of `saved`.
 
 mod admit;
 mod builder;
 mod carve;
 mod child;
+mod end;
 mod figures;
+mod guard;
+mod late;
 mod learn;
-mod level;
 mod limits;
+mod live;
 mod named;
 mod opened;
 mod part;
 mod pause;
 mod post;
+mod reach;
 mod refuse;
+mod replace;
 mod report;
-mod settle;
+mod saved;
+mod shown;
 mod signal;
 mod state;
 mod tools;
 mod written;
 mod written_names;
-mod written_shown;
+mod written_words;
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 use serde_json::Value;
-use smallvec::SmallVec;
 
-use self::admit::Seat;
 pub use self::builder::Builder;
-pub use self::child::{Below, ChildAdmission, ChildBuilder};
-use self::level::State;
+pub use self::child::{Child, ChildAdmission, ChildBuilder};
+pub use self::guard::RunGuard;
 pub use self::limits::{KeptBack, OnLimit, RunLimits};
-use self::limits::{TIME, line};
 pub(crate) use self::named::NamedRuns;
-use self::opened::Opened;
 pub use self::part::RunPart;
 pub use self::pause::{PauseAnswer, Paused, Turn};
-pub use self::report::{ChildFigures, RunFigures, RunReport};
+pub use self::report::{ChildFigures, RunFigures, RunLeft, RunReport};
+pub use self::saved::RunState;
 pub use self::signal::StopSignal;
-pub use self::state::RunState;
 pub use self::tools::{ToolAdmission, ToolRefusal, ToolReservation};
-use crate::engine::Pending;
-use crate::ledger::{Answer, Attribution, Certainty, MarkAction, Note};
-use crate::policy::is_run_line;
-use crate::values::{ReservationId, ShortText, Timestamp, Unit};
-use crate::{Admission, Call, Enforcer, Error, Scope};
-
-/// A leash for one run of an agent: dollars, tokens, rounds, tools, and time.
-///
-/// A run is its id and its books. Opening the same id again on the same
-/// ledger continues it: what was spent and granted, the rounds made, the tools
-/// called, the time used, parts given to runs below it, and a stop all stand.
-///
-/// A guard ends nothing when it is dropped: the run's time stops counting here, and its books stay. [`close`](Self::close)
-/// ends a run in good order, [`stop`](Self::stop) ends it with a reason, [`turn`](Self::turn) asks whether it may go on.
-///
-/// # What counts
-/// Every attempt that is sent is one iteration: a retry that is sent is
-/// another, and so is one that failed in an unknown way. An attempt that was
-/// released counts nothing, whether it was never sent or the provider refused
-/// it. A tool call counts once it is started, also when it fails. Calls of
-/// runs [below](Self::child) count for the run as well; a report tells both.
-///
-/// # Example: an agent in a loop is stopped at its limit
-/// ```
-/// use token_budget::{Call, Enforcer, RunGuard, Usage, Usd};
-///
-/// let enforcer = Enforcer::builder().build();
-/// let run = RunGuard::builder("run-42").usd(Usd::dollars(1)).iterations(50).open(&enforcer).wait()?;
-///
-/// // Each round costs 45 cents: 45,000 output tokens of gpt-4o.
-/// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(15_000).choices(3);
-/// let mut rounds = 0;
-/// while let Ok(reservation) = run.reserve(&call).wait()?.or_refusal() {
-///     reservation.send().reconcile(Usage::of(0, 45_000)).wait()?;
-///     rounds += 1;
-/// }
-/// assert_eq!(rounds, 2);
-/// let report = run.report().wait()?;
-/// assert_eq!(report.spent_usd, Usd::cents(90));
-/// assert!(report.over.unwrap().contains("0.90 of 1.00 USD used, call needs 0.45"));
-/// # Ok::<(), token_budget::Error>(())
-/// ```
-pub struct RunGuard {
-    enforcer: Enforcer,
-    run: Arc<Opened>,
-    /// When the first of the guards opened it that have been open here since.
-    since: Timestamp,
-    /// What the caller wants to see in the report.
-    attached: Mutex<BTreeMap<ShortText, Value>>,
-    was_restored: bool,
-    /// The run above, where this one was opened by its id alone: it is open as long as this.
-    above: Option<Box<Self>>,
-    /// Opened for one call that names the run: no time passes for it.
-    is_passing: bool,
-}
-
-impl fmt::Debug for RunGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RunGuard({})", self.scope())
-    }
-}
+use crate::ledger::{Answer, Attribution, MarkAction};
+use crate::values::ShortText;
+use crate::{Admission, Call};
 
 impl RunGuard {
     /// Begins a guard for the run of that id.
@@ -128,34 +69,15 @@ impl RunGuard {
         Builder::new(id.into(), ())
     }
 
-    /// The run's id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        self.scope().name()
-    }
-
-    /// Its limits, as this guard was opened with.
-    #[must_use]
-    pub fn limits(&self) -> &RunLimits {
-        &self.run.limits
-    }
-
-    /// Whether a [saved state](Builder::resume) was put on the books when this guard opened the run.
-    #[must_use]
-    pub fn was_restored(&self) -> bool {
-        self.was_restored
-    }
-
     /// Holds room for a call of the run: in its own limits, in those of every run above it, and in every
     /// budget that binds the call.
     ///
-    /// The levels named by [`charging`](Builder::charging) pay beside those that the call names. Where
-    /// the run has a ladder, the strongest of its models that fits is held: send
-    /// [`Reservation::model`](crate::Reservation::model). Each call begins at its own model again, so that it
-    /// is back with the strong one as soon as there is room.
+    /// The scopes named by [`charging`](Builder::charging) pay beside those that the call names. Where the run has a
+    /// ladder, the strongest of its models that fits is held: send [`Reservation::model`](crate::Reservation::model).
+    /// The next call begins at its own model again, and so is back with the strong one as soon as there is room.
     ///
     /// # Errors
-    /// As [`Enforcer::reserve`].
+    /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
     pub fn reserve<'a>(&'a self, call: &'a Call) -> Answer<'a, Admission> {
         Answer::walk(async move { self.seat().admit(call, false).await })
     }
@@ -163,10 +85,10 @@ impl RunGuard {
     /// Holds room for the run's last word, which may use what was [kept back](Builder::keep_back).
     ///
     /// The caller says which call is the last; should it fail, its retry is one, too. Only this run's own part
-    /// opens: what a run above keeps back stays with that run.
+    /// opens: what a run above keeps back stays with that run. [`RunLimits`] has an example.
     ///
     /// # Errors
-    /// As [`Enforcer::reserve`].
+    /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
     pub fn reserve_final<'a>(&'a self, call: &'a Call) -> Answer<'a, Admission> {
         Answer::walk(async move { self.seat().admit(call, true).await })
     }
@@ -209,17 +131,39 @@ impl RunGuard {
     /// Stops the run: every later call that carries it, also from a run below, is refused with this reason.
     ///
     /// Calls in flight are recorded, and hear of it through [`stopped`](Self::stopped). A second stop changes
-    /// nothing; the first reason stays.
+    /// nothing; the first reason stays. Any process that reaches the ledger may stop a run: it opens the run by its
+    /// id, without limits, and needs no part in it.
     ///
     /// # Errors
     /// `LedgerUnavailable` when the ledger cannot be reached.
+    ///
+    /// # Example: an operator stops a run of another process
+    /// ```
+    /// use token_budget::ledger::Attribution;
+    /// use token_budget::{Call, Enforcer, MemoryLedger, RunGuard, Usd};
+    ///
+    /// let books = MemoryLedger::new(); // one file or one server, for processes that share nothing else
+    /// let agents = Enforcer::builder().ledger(books.clone()).build();
+    /// let run = RunGuard::builder("run-42").usd(Usd::dollars(1)).open(&agents).wait()?;
+    /// let call = Call::new("gpt-4o").input_tokens(100).output_tokens(100);
+    /// assert!(run.reserve(&call).wait()?.is_admitted());
+    ///
+    /// let operators = Enforcer::builder().ledger(books).build();
+    /// let same = RunGuard::builder("run-42").open(&operators).wait()?; // names no limits: those that stand
+    /// same.stop(Attribution::new("ada", "it loops")).wait()?;
+    ///
+    /// let refused = run.reserve(&call).wait()?.or_refusal().unwrap_err();
+    /// assert!(refused.to_string().contains("run/run-42 was stopped by ada: it loops"), "{refused}");
+    /// assert!(run.stopped().reason().is_some(), "heard with the refusal");
+    /// # Ok::<(), token_budget::Error>(())
+    /// ```
     pub fn stop(&self, attribution: Attribution) -> Answer<'_, ()> {
         Answer::walk(async move { self.mark(MarkAction::Stop, &attribution).await })
     }
 
     /// What running calls may wait for: it resolves when this run or one above it is stopped.
     pub fn stopped(&self) -> StopSignal {
-        StopSignal::of(self.run.levels())
+        StopSignal::of(self.run.live_chain())
     }
 
     /// Attaches something for the report: a task's name, a link, the last message.
@@ -239,53 +183,10 @@ impl RunGuard {
     pub fn close(self) -> Answer<'static, RunReport> {
         Answer::walk(async move {
             let report = self.report().await?;
-            self.mark(MarkAction::Close, &Attribution::new("run", "the run was closed")).await?;
+            self.mark(MarkAction::Close, &Attribution::new("its guard", "its work is done")).await?;
             self.seat().end_carves();
-            self.seat().settle_ended().await?;
+            self.seat().replace_ended().await?;
             Ok(report)
         })
-    }
-}
-
-impl RunGuard {
-    /// The run and the enforcer, as whoever asks for room needs both.
-    fn seat(&self) -> Seat<'_> {
-        Seat { enforcer: &self.enforcer, run: &self.run }
-    }
-
-    fn scope(&self) -> &Scope {
-        self.run.scope()
-    }
-
-    /// Marks the run's scope, in the books of its organisation.
-    async fn mark(&self, action: MarkAction, attribution: &Attribution) -> Result<(), Error> {
-        let organization = self.run.charge.organization_name();
-        self.enforcer.mark(organization, self.scope(), action, attribution).await.map(|_| ())
-    }
-}
-
-impl Drop for RunGuard {
-    fn drop(&mut self) {
-        // Time passes once, however many guards of the run are open here.
-        if self.is_passing {
-            return;
-        }
-        let Some(since) = self.run.level.note(State::leave) else { return };
-        // The time it was open is posted like any usage, so that the next opening finds it.
-        let now = self.enforcer.now();
-        let open = i64::try_from(now.since(since).as_millis()).unwrap_or(i64::MAX);
-        let call = self.run.call_for([self.scope().clone()]);
-        let lines = vec![line(TIME, self.scope(), Unit::TimeMs, None)];
-        let bound = post::bind(&self.enforcer, &call, lines, |bound| is_run_line(bound.account.budget()));
-        let Ok(binding) = bound else { return };
-        self.enforcer.core().end_without_waiting(Pending::Reconcile {
-            id: ReservationId::generate(now),
-            binding: Arc::new(binding),
-            amounts: SmallVec::from_elem(open, 1),
-            held: SmallVec::new(),
-            correction: None,
-            certainty: Certainty::Reported,
-            note: Note::default(),
-        });
     }
 }

@@ -83,7 +83,7 @@ fn no_order_of_reserves_admits_more_than_there_is_room_for() {
             })
         };
 
-        // Three threads ask six times; the books of the root are opened by whoever comes first.
+        // Three threads ask six times; the books of the tenant are opened by whoever comes first.
         let admissions = together(&books, vec![asks(), asks(), asks()]);
 
         assert_eq!(admissions.iter().sum::<i64>(), 3);

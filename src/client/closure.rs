@@ -5,6 +5,7 @@ use std::future::Future;
 use futures_core::Stream;
 
 use super::{CallError, Completed, Failure, fail};
+use crate::enforcer::ForRequests;
 use crate::reservation::Actual;
 use crate::stream::{StreamOptions, StreamReader};
 use crate::values::ReservationId;
@@ -21,7 +22,7 @@ pub struct Permit {
     /// Whether the call names no limit of its own, so that its request must be sent with
     /// [`output_tokens`](Self::output_tokens): without it, the provider may generate more than is held.
     pub must_send_limit: bool,
-    /// Whether a warning level is reached.
+    /// Whether a warning threshold is reached.
     pub verdict: Verdict,
 }
 
@@ -42,7 +43,7 @@ impl Permit {
 }
 
 impl Enforcer {
-    /// Makes a call in a closure: reserves, runs it, and settles by what it says was used.
+    /// Makes a call in a closure: reserves, runs it, and reconciles by what it says was used.
     ///
     /// An error of the closure may have been billed, so it is charged what it
     /// held; say otherwise with [`guard_classified`](Self::guard_classified). A
@@ -150,7 +151,7 @@ impl Enforcer {
     /// # runtime.block_on(async {
     /// let reader = WireReader::new(Some("openai"));
     /// let body = enforcer.guard_stream(&call, StreamOptions::default(), reader, |_permit| post()).await?;
-    /// let mut body = body.on_settled(|outcome| println!("{:?}", outcome.receipt));
+    /// let mut body = body.on_outcome(|outcome| println!("{:?}", outcome.receipt));
     /// while let Some(bytes) = std::future::poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
     ///     assert!(!bytes?.is_empty());
     /// }
@@ -183,5 +184,56 @@ impl Enforcer {
                 Err(CallError::Client(error))
             }
         }
+    }
+}
+
+impl ForRequests {
+    /// Holds room, runs the work, and charges what it used, as [`Enforcer::guard`] does.
+    ///
+    /// # Errors
+    /// Those of [`Enforcer::guard`].
+    pub async fn guard<T, E, F, W>(&self, call: &Call, work: F) -> Result<Completed<T>, CallError<E>>
+    where
+        F: FnOnce(Permit) -> W,
+        W: Future<Output = Result<(T, Actual), E>>,
+    {
+        self.whole().guard(call, work).await
+    }
+
+    /// Does the same, and asks what an error says of billing, as [`Enforcer::guard_classified`] does.
+    ///
+    /// # Errors
+    /// Those of [`Enforcer::guard_classified`].
+    pub async fn guard_classified<T, E, F, W>(
+        &self,
+        call: &Call,
+        work: F,
+        failure: impl FnOnce(&E) -> Failure,
+    ) -> Result<Completed<T>, CallError<E>>
+    where
+        F: FnOnce(Permit) -> W,
+        W: Future<Output = Result<(T, Actual), E>>,
+    {
+        self.whole().guard_classified(call, work, failure).await
+    }
+
+    /// Opens a stream under a hold, and meters it, as [`Enforcer::guard_stream`] does.
+    ///
+    /// # Errors
+    /// Those of [`Enforcer::guard_stream`].
+    pub async fn guard_stream<S, T, E, F, W>(
+        &self,
+        call: &Call,
+        options: StreamOptions,
+        reader: impl StreamReader<T> + 'static,
+        open: F,
+    ) -> Result<MeteredStream<S, T>, CallError<E>>
+    where
+        F: FnOnce(Permit) -> W,
+        W: Future<Output = Result<S, E>>,
+        S: Stream<Item = Result<T, E>> + Send + 'static,
+        T: 'static,
+    {
+        self.whole().guard_stream(call, options, reader, open).await
     }
 }

@@ -183,8 +183,8 @@ where
         (self.send)(request).await
     }
 
-    fn report(&self, response: &B) -> Actual {
-        report(self.provider.as_deref(), response.as_ref())
+    fn actual(&self, response: &B) -> Actual {
+        actual(self.provider.as_deref(), response.as_ref())
     }
 
     fn text(&self, response: &B) -> Option<String> {
@@ -195,7 +195,7 @@ where
         self.failed(error).0
     }
 
-    fn report_failure(&self, error: &E) -> Option<Actual> {
+    fn actual_of_failure(&self, error: &E) -> Option<Actual> {
         self.failed(error).1
     }
 
@@ -283,8 +283,8 @@ where
         self(request).await
     }
 
-    fn report(&self, response: &B) -> Actual {
-        report(None, response.as_ref())
+    fn actual(&self, response: &B) -> Actual {
+        actual(None, response.as_ref())
     }
 
     fn text(&self, response: &B) -> Option<String> {
@@ -316,7 +316,7 @@ fn describe(provider: Option<&str>, request: &Value, call: Call) -> Call {
 }
 
 /// An answer that cannot be read has used an unknown amount, and is charged as it was held.
-fn report(provider: Option<&str>, body: &[u8]) -> Actual {
+fn actual(provider: Option<&str>, body: &[u8]) -> Actual {
     extract(provider, body, []).map_or_else(|_| Actual::default(), Actual::from)
 }
 

@@ -52,10 +52,10 @@ pub struct EnforcerBuilder {
     pub(crate) output_sizing: OutputSizing,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
-    pub(crate) abandoned: OnAbandon,
+    pub(crate) on_abandon: OnAbandon,
     pub(crate) on_no_limit: Option<OnNoLimit>,
     pub(crate) unseen: Option<Unseen>,
-    pub(crate) ledger_away: OnOutage,
+    pub(crate) on_outage: OnOutage,
     pub(crate) hold_grace: Duration,
     pub(crate) outbox: Outbox,
 }
@@ -77,10 +77,10 @@ impl Default for EnforcerBuilder {
             output_sizing: OutputSizing::default(),
             clock: Arc::new(SystemClock),
             observers: Vec::new(),
-            abandoned: OnAbandon::default(),
+            on_abandon: OnAbandon::default(),
             on_no_limit: None,
             unseen: None,
-            ledger_away: OnOutage::default(),
+            on_outage: OnOutage::default(),
             hold_grace: Duration::from_secs(300),
             outbox: Outbox::default(),
         }
@@ -155,8 +155,8 @@ impl EnforcerBuilder {
     }
 
     /// Sets what a call is charged that was sent and whose end nobody saw. Default: what it may have used.
-    pub fn abandoned(mut self, abandoned: OnAbandon) -> Self {
-        self.abandoned = abandoned;
+    pub fn on_abandon(mut self, choice: OnAbandon) -> Self {
+        self.on_abandon = choice;
         self
     }
 
@@ -181,8 +181,8 @@ impl EnforcerBuilder {
     }
 
     /// Sets what happens to calls while the ledger is unreachable. Default: each call fails.
-    pub fn ledger_away(mut self, ledger_away: OnOutage) -> Self {
-        self.ledger_away = ledger_away;
+    pub fn on_outage(mut self, choice: OnOutage) -> Self {
+        self.on_outage = choice;
         self
     }
 

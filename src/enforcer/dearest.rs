@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{Enforcer, reserve};
+use super::{Enforcer, advise};
 use crate::engine::{Ask, Plan};
 use crate::values::call::Span;
 use crate::{Call, Error, Usd};
@@ -36,7 +36,7 @@ impl Enforcer {
         for model in std::iter::once(&call.model).chain(&call.models) {
             let candidate = Call { span: None, ..call.without_input() }.with_model(model.clone());
             let plan = self.plan(&candidate, now)?;
-            let usd = reserve::quote(&plan, &ask)?.unwrap_or(Usd::ZERO);
+            let usd = advise::quote(&plan, &ask)?.unwrap_or(Usd::ZERO);
             let certainty = (plan.lacks_price, usd);
             let own = alone(&plan, &ask);
             (input, output) = (own.input.max(input), own.output.max(output));
@@ -65,5 +65,5 @@ fn alone(plan: &Arc<Plan>, ask: &Ask<'_>) -> Span {
     let input = plan.largest_input(ask).unwrap_or(u64::MAX);
     let output = plan.largest_answer(ask).unwrap_or(u64::MAX);
     let own_output = output.saturating_mul(u64::from(ask.choices.max(1)));
-    Span { own_input, own_output, input, output, beside: plan.thought_beside_limit() }
+    Span { own_input, own_output, input, output, beside: plan.asked.thought }
 }

@@ -1,41 +1,52 @@
-//! The request path: estimate, quote, bind, reserve, explain.
+//! The request path: plan, estimate, quote, reserve, explain.
 //!
-//! 1. **estimate**: tokens are given, or the prompt is bounded by its bytes;
-//! 2. **quote**: the price table makes tokens dollars;
-//! 3. **bind**: the policy says which budgets the call touches, in which period;
+//! 1. **plan**: which budgets the call touches, in which period, and at which price; kept from an earlier call, or resolved;
+//! 2. **estimate**: tokens are given, or the prompt is bounded by its bytes;
+//! 3. **quote**: the price makes tokens dollars, and the plan makes them amounts of its lines;
 //! 4. **reserve**: one trip to the ledger holds room in all of them, or in none;
 //! 5. **explain**: the ledger's balances make the verdict, and a refusal in words.
 //!
 //! What comes of it is an [`Admission`]: a [`Reservation`](crate::Reservation) to send the call with, or a [`Decision`] that
 //! says who refuses. [`Prepared`] is the same for a caller that makes many calls of one charge set.
 
-mod admission;
+mod advise;
 mod attempt;
 mod builder;
 mod dearest;
+mod estimate;
 mod fitting;
+mod for_requests;
+mod held;
+mod keeping;
+mod long;
 mod prepared;
+mod remaining;
 mod reserve;
 mod room;
-mod runs;
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
-pub use admission::Admission;
+use parking_lot::RwLockUpgradableReadGuard;
+
+pub use attempt::Admission;
 pub use builder::EnforcerBuilder;
 pub(crate) use fitting::Fitting;
+pub use for_requests::ForRequests;
+pub use held::Held;
 pub use prepared::Prepared;
 
 pub use crate::engine::{OnAbandon, OnOutage, OutboxFile};
 pub use crate::reservation::{Actual, ReceiptLine, Resized};
 
 pub(crate) use room::Room;
-pub(crate) use runs::{InRun, Runs};
 
-use crate::engine::{Ask, Core, Ladder, Plan, PlanCache, Walk};
+use keeping::Keeping;
+
+use crate::engine::{Ask, Core, Ladder, Own, Plan, PlanCache, Walk};
 use crate::ledger::{Answer, Attribution, MarkAction, MarkScope, poll_once};
-use crate::policy::Budget;
 use crate::values::call::Span;
 use crate::values::{ScopeKind, Tenant, Timestamp};
 use crate::{BudgetLedger, Call, Decision, Error, ErrorKind, Policy, PricingTable, Scope, Usd};
@@ -55,6 +66,9 @@ use crate::{BudgetLedger, Call, Decision, Error, ErrorKind, Policy, PricingTable
 /// | make thousands of calls for one key | [`prepare`](Self::prepare) |
 /// | ask what a reserve would say, and hold nothing | [`check`](Self::check) |
 /// | see a price alone | [`quote`](Self::quote) |
+/// | see what is left of each budget | [`remaining`](Self::remaining) |
+/// | give request code what it needs and no more | [`for_requests`](Self::for_requests) |
+/// | end a call by its id: a webhook, an operator | [`keep`](Self::keep), [`held`](Self::held) |
 /// | stop everybody in a scope | [`freeze`](Self::freeze) |
 ///
 /// # Example: the second call does not fit
@@ -64,7 +78,7 @@ use crate::{BudgetLedger, Call, Decision, Error, ErrorKind, Policy, PricingTable
 /// let ten_dollars = Budget::usd("search", Scope::team("search")?, Usd::dollars(10), Window::month());
 /// let enforcer = Enforcer::builder().policy(Policy::new([ten_dollars])?).ledger(MemoryLedger::new()).build();
 ///
-/// // 600,000 output tokens of gpt-4o cost six dollars.
+/// // 37 choices of 16,000 output tokens of gpt-4o cost $5.92.
 /// let call = Call::new("gpt-4o").team("search").input_tokens(0).output_tokens(16_000).choices(37);
 /// let first = enforcer.reserve(&call).wait()?.or_refusal()?;
 /// let refused = enforcer.reserve(&call).wait()?.or_refusal().unwrap_err();
@@ -90,6 +104,29 @@ struct Handle {
     plans: PlanCache,
     /// Who keeps runs: calls that name one go there.
     runs: Arc<dyn Runs>,
+    /// Calls that somebody else ends.
+    keeping: Arc<Keeping>,
+}
+
+/// The answer for a call that names a run; nothing where the run was never opened.
+///
+/// In a box: an ordinary call does not carry what opening a run would take.
+pub(crate) type InRun<'a, T> = Pin<Box<dyn Future<Output = Result<Option<T>, Error>> + Send + 'a>>;
+
+/// Whoever keeps runs.
+///
+/// A call that names a run is held to the run's limits, whichever way it goes out, also where no guard is open in
+/// this process and the limits must be read from the books. Runs are built on the enforcer, so the enforcer cannot
+/// name them: it knows this, and [`assemble`](crate::assemble) puts both together.
+pub(crate) trait Runs: Send + Sync + 'static {
+    /// Holds room in the run's limits, too.
+    fn reserve<'a>(&self, enforcer: &'a Enforcer, call: &'a Call) -> InRun<'a, Admission>;
+    /// The call's charge set with its run's lines.
+    fn prepared<'a>(&self, enforcer: &'a Enforcer, call: &'a Call) -> InRun<'a, Arc<Prepared>>;
+    /// The lines of the run, where it is open here, as they are now, with whoever hears of its calls.
+    fn lines(&self, enforcer: &Enforcer, call: &Call) -> Result<Own, Error>;
+    /// Hears that a call was ended by its id, perhaps one of another process: the books say what is still to be done.
+    fn ended<'a>(&self, enforcer: &'a Enforcer, payers: &'a Call) -> InRun<'a, ()>;
 }
 
 impl Enforcer {
@@ -101,11 +138,16 @@ impl Enforcer {
     }
 
     pub(crate) fn of(core: Core, runs: Arc<dyn Runs>) -> Self {
-        Self(Arc::new(Handle { core: Arc::new(core), plans: PlanCache::new(), runs }))
+        let (core, plans, keeping) = (Arc::new(core), PlanCache::new(), Arc::default());
+        Self(Arc::new(Handle { core, plans, runs, keeping }))
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.0.core
+    }
+
+    fn keeping(&self) -> &Arc<Keeping> {
+        &self.0.keeping
     }
 
     /// Holds room for the call in every budget that binds it, or says who refuses.
@@ -123,8 +165,9 @@ impl Enforcer {
         if !call.models.is_empty() || call.names_run() {
             return Answer::walk(self.reserve_for_others(call));
         }
-        let now = self.core().now();
-        match self.plan(call, now) {
+        let Handle { core, plans, .. } = &*self.0;
+        let now = core.now();
+        match plans.find(core, call, now) {
             Ok(plan) => reserve::reserve(plan, Ask::of(call), now),
             Err(error) => Answer::Now(Err(error)),
         }
@@ -183,19 +226,19 @@ impl Enforcer {
             return self.prepare(&one);
         }
         if !call.names_run() {
-            return self.prepare_with(call, Arc::from([]));
+            return self.prepare_with(call, &Own::none());
         }
         let own = self.0.runs.lines(self, call)?;
-        if own.is_empty()
+        if own.budgets.is_empty()
             && let Some(prepared) = poll_once(self.0.runs.prepared(self, call)).unwrap_or_else(must_wait)?
         {
             return Ok(prepared.again());
         }
-        self.prepare_with(call, own)
+        self.prepare_with(call, &own)
     }
 
-    /// The same with budgets of the caller's own beside the policy's.
-    pub(crate) fn prepare_with(&self, call: &Call, own: Arc<[Arc<Budget>]>) -> Result<Prepared, Error> {
+    /// The same with what the caller brings beside the policy.
+    pub(crate) fn prepare_with(&self, call: &Call, own: &Own) -> Result<Prepared, Error> {
         Prepared::new(Arc::clone(self.core()), call, own)
     }
 
@@ -217,7 +260,7 @@ impl Enforcer {
             }
             let now = self.core().now();
             let plan = self.plan(call, now)?;
-            reserve::check(&plan, &Ask::of(call), now).await
+            advise::check(&plan, &Ask::of(call), now).await
         })
     }
 
@@ -230,7 +273,7 @@ impl Enforcer {
             return self.quote(&*self.of_one_model(call)?);
         }
         let plan = self.plan(call, self.core().now())?;
-        reserve::quote(&plan, &Ask::of(call))
+        advise::quote(&plan, &Ask::of(call))
     }
 
     /// Refuses every later call that carries `scope`, until it is reopened.
@@ -239,13 +282,11 @@ impl Enforcer {
     /// `LedgerUnavailable` when the ledger cannot be reached.
     pub fn freeze<'a>(
         &'a self,
-        call_root: Option<&'a str>,
+        organization: Option<&'a str>,
         scope: &'a Scope,
         attribution: Attribution,
     ) -> Answer<'a, ()> {
-        Answer::walk(async move {
-            self.mark(call_root, scope, MarkAction::Freeze, &attribution).await.map(|_| ())
-        })
+        self.mark_as(MarkAction::Freeze, organization, scope, attribution)
     }
 
     /// Admits calls that carry `scope` again.
@@ -254,13 +295,21 @@ impl Enforcer {
     /// `LedgerUnavailable` when the ledger cannot be reached.
     pub fn reopen<'a>(
         &'a self,
-        call_root: Option<&'a str>,
+        organization: Option<&'a str>,
         scope: &'a Scope,
         attribution: Attribution,
     ) -> Answer<'a, ()> {
-        Answer::walk(async move {
-            self.mark(call_root, scope, MarkAction::Reopen, &attribution).await.map(|_| ())
-        })
+        self.mark_as(MarkAction::Reopen, organization, scope, attribution)
+    }
+
+    fn mark_as<'a>(
+        &'a self,
+        action: MarkAction,
+        organization: Option<&'a str>,
+        scope: &'a Scope,
+        attribution: Attribution,
+    ) -> Answer<'a, ()> {
+        Answer::walk(async move { self.mark(organization, scope, action, &attribution).await.map(|_| ()) })
     }
 
     pub(crate) async fn mark(
@@ -277,8 +326,8 @@ impl Enforcer {
         let command = MarkScope { tenant: &tenant, scope, action, attribution, now: None };
         let core = self.core();
         let mut reply = core.mark(command).await?;
-        // Holds that were due have ended on the way, and may have crossed levels; nobody else will hear of it.
-        core.tell_news_without_lines(reply.effects.take());
+        // Holds that were due have ended on the way, and may have reached thresholds; nobody else will hear of it.
+        core.tell_effects_without_lines(reply.effects.take());
         if let Some(watcher) = core.board.watcher(&tenant, scope) {
             // The first stop's reason stays, so a repeat must ask which it was.
             watcher.learn(core.ledger.marks(&tenant, std::slice::from_ref(scope)).await?.pop());
@@ -292,14 +341,13 @@ impl Enforcer {
     /// `Invalid` where a budget keeps its id but would begin new books without saying `restart`.
     pub fn set_policy(&self, policy: Policy) -> Result<(), Error> {
         let core = self.core();
-        // One swap at a time, so that none is checked against a policy that is gone.
-        let turn = core.swaps.lock();
-        let old = core.policy.load();
-        policy.check_swap(&old)?;
-        let granted = policy.exemptions_new_since(&old);
-        core.policy.store(Arc::new(policy));
+        // One swap at a time, so that none is checked against a policy that is gone; calls read on until it is exchanged.
+        let in_force = core.policy.upgradable_read();
+        policy.check_swap(&in_force)?;
+        let granted = policy.exemptions_new_since(&in_force);
+        let gone = std::mem::replace(&mut *RwLockUpgradableReadGuard::upgrade(in_force), Arc::new(policy));
         core.changed();
-        drop(turn);
+        drop(gone);
         granted.iter().for_each(|event| core.tell(event));
         Ok(())
     }
@@ -307,21 +355,22 @@ impl Enforcer {
     /// Puts other prices in place, atomically; what was charged is never repriced.
     pub fn set_prices(&self, prices: PricingTable) {
         let core = self.core();
-        let _turn = core.swaps.lock();
-        core.prices.store(Arc::new(prices));
+        // A large table is let go after the lock, not under it.
+        let gone = std::mem::replace(&mut *core.prices.write(), Arc::new(prices));
         core.changed();
+        drop(gone);
     }
 
     /// The policy in force.
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
-        self.core().policy.load_full()
+        self.core().policy()
     }
 
     /// The prices in force.
     #[must_use]
     pub fn prices(&self) -> Arc<PricingTable> {
-        self.core().prices.load_full()
+        self.core().prices()
     }
 
     /// The ledger that keeps the books.
@@ -348,7 +397,7 @@ impl Enforcer {
     /// process crashed.
     ///
     /// For durable ledgers: call it at the start, and every few minutes, so that what was told is
-    /// noted there. Observers hear of each crossing at least once, mostly once, and several
+    /// noted there. Observers hear of each threshold at least once, mostly once, and several
     /// processes may each tell theirs. Says how many were told here.
     ///
     /// # Errors

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use parking_lot::RwLock;
 
-use super::admission::Admission;
-use super::reserve::{check, plain, refuse_unasked, reserve, walk};
-use crate::engine::{Ask, Core, Plan, Quoted};
+use super::advise::{check, refuse_unasked};
+use super::attempt::Admission;
+use super::long::walk;
+use super::reserve::{plain, reserve};
+use crate::engine::{Ask, Core, Own, Plan, Quoted, pays_alike};
 use crate::ledger::Answer;
-use crate::policy::Budget;
 use crate::values::{Input, Refusal, Timestamp};
 use crate::{Call, Decision, Error};
 
@@ -33,24 +34,24 @@ use crate::{Call, Decision, Error};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Prepared {
-    plan: ArcSwap<Plan>,
+    plan: RwLock<Arc<Plan>>,
 }
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Prepared({})", self.plan.load().call.model)
+        write!(f, "Prepared({})", self.plan.read().call.model)
     }
 }
 
 impl Prepared {
     /// The same charge set, for somebody else to keep.
     pub(crate) fn again(&self) -> Self {
-        Self { plan: ArcSwap::new(self.plan.load_full()) }
+        Self { plan: RwLock::new(Arc::clone(&self.plan.read())) }
     }
 
-    pub(crate) fn new(core: Arc<Core>, call: &Call, own: Arc<[Arc<Budget>]>) -> Result<Self, Error> {
+    pub(crate) fn new(core: Arc<Core>, call: &Call, own: &Own) -> Result<Self, Error> {
         let now = core.now();
-        Ok(Self { plan: ArcSwap::new(Plan::resolve(&core, call, &own, now)?) })
+        Ok(Self { plan: RwLock::new(Plan::resolve(&core, call, own, now)?) })
     }
 
     /// Holds room for so many input tokens and at most so many output tokens.
@@ -59,17 +60,16 @@ impl Prepared {
     /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
     pub fn reserve(&self, input_tokens: u64, output_tokens: u64) -> Answer<'_, Admission> {
         let input = Input::Tokens(input_tokens);
-        let plain = self.current().and_then(|(plan, now)| {
-            let answer = plain(&plan, &Ask::sized(&input, Some(output_tokens)), now)?;
-            Ok(answer.ok_or((plan, now)))
-        });
-        match plain {
-            Ok(Ok(answer)) => answer,
-            Ok(Err((plan, now))) => Answer::walk(async move {
+        let (plan, now) = match self.current() {
+            Ok(current) => current,
+            Err(error) => return Answer::Now(Err(error)),
+        };
+        match plain(&plan, &Ask::sized(&input, Some(output_tokens)), now) {
+            Some(answer) => answer,
+            None => Answer::walk(async move {
                 let input = Input::Tokens(input_tokens);
                 walk(plan, &Ask::sized(&input, Some(output_tokens)), now).await
             }),
-            Err(error) => Answer::Now(Err(error)),
         }
     }
 
@@ -78,7 +78,7 @@ impl Prepared {
     /// # Errors
     /// As [`Enforcer::reserve`](crate::Enforcer::reserve).
     pub fn reserve_call<'a>(&'a self, call: &'a Call) -> Answer<'a, Admission> {
-        if !self.plan.load().call.pays_alike(call) {
+        if !pays_alike(&self.plan.read().call, call) {
             let text = "pays or asks for something else than this was prepared for: scopes, model, tags or conditions";
             return Answer::Now(Err(Error::invalid("call", text)));
         }
@@ -97,14 +97,14 @@ impl Prepared {
     /// The plan as of now, resolved anew where something changed.
     #[inline]
     fn current(&self) -> Result<(Arc<Plan>, Timestamp), Error> {
-        let plan = self.plan.load_full();
+        let plan = Arc::clone(&self.plan.read());
         let now = plan.core.now();
         if plan.is_current(now) { Ok((plan, now)) } else { Ok((self.refresh(&plan, now)?, now)) }
     }
 
     /// A refusal that the caller found by itself: a run out of time.
     pub(crate) async fn refused_by(&self, refusal: Refusal, now: Timestamp) -> Result<Box<Decision>, Error> {
-        let plan = self.plan.load_full();
+        let plan = Arc::clone(&self.plan.read());
         let ask = Ask::sized(&Input::Tokens(0), Some(0));
         refuse_unasked(&plan, &Quoted::nothing(ask), Some(refusal), now).await
     }
@@ -112,7 +112,7 @@ impl Prepared {
     #[cold]
     fn refresh(&self, plan: &Plan, now: Timestamp) -> Result<Arc<Plan>, Error> {
         let plan = plan.again(now)?;
-        self.plan.store(Arc::clone(&plan));
+        *self.plan.write() = Arc::clone(&plan);
         Ok(plan)
     }
 }

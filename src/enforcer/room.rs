@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::Enforcer;
+use super::estimate::{count_of, within_model};
 use super::fitting::Fitting;
-use super::reserve::{count_of, within_model};
 use crate::decision::judge;
 use crate::engine::{Ask, Plan};
 use crate::tokens::{Estimate, Trim, TrimTarget, Trimmed, Trimming};
@@ -119,7 +119,7 @@ impl Room<'_> {
         if quoted.over_cap(&binding.caps).is_some() {
             return Ok(false);
         }
-        let requested = quoted.amounts(binding)?;
+        let requested = plan.amounts(binding, quoted.held)?;
         Ok(judge(binding, &self.refused.balances, &requested) < Verdict::Degrade)
     }
 }

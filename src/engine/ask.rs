@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::Call;
+use crate::pricing::{ModelPrice, Reasoning, thinks_beside_limit};
 use crate::values::Input;
 use crate::values::no_limit::OutputTerms;
 
@@ -111,5 +112,43 @@ impl Limit {
 
     pub(super) const fn written(tokens: u64) -> Self {
         Self { tokens, is_written: true, stops: true }
+    }
+}
+
+/// How far a limit counts that a request names, by what does not depend on the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AskedLimits {
+    /// What the model writes beside its limit, which bounds the answer alone: nothing, where it does not think so.
+    pub(crate) thought: u64,
+    /// The same of every model that may answer.
+    least: u64,
+    /// What model and cap let it count at most.
+    most: u64,
+    /// The same of a request that cannot be lowered to its model's maximum: where a table has that too low, it may use
+    /// all that it asks for.
+    most_sealed: u64,
+}
+
+impl AskedLimits {
+    pub(super) fn of(call: &Call, price: Option<&ModelPrice>, cap: Option<u64>) -> Self {
+        let model_max = price.and_then(ModelPrice::output_tokens_max);
+        let context = price.and_then(ModelPrice::context_tokens);
+        let thinks = price.is_some_and(|price| price.reasoning() == Reasoning::Always)
+            && thinks_beside_limit(&call.model);
+        let thought = if thinks { model_max.or(context).unwrap_or(0) } else { 0 };
+        let of_others = call.span.map(|span| span.output);
+        let cap = cap.unwrap_or(u64::MAX);
+        Self {
+            thought,
+            least: call.span.map_or(0, |span| span.beside).max(thought),
+            most: of_others.or(model_max).unwrap_or(u64::MAX).min(cap),
+            most_sealed: of_others.unwrap_or(u64::MAX).min(cap),
+        }
+    }
+
+    /// The limit of a request that names so many tokens.
+    #[inline]
+    pub(super) fn limit(&self, asked: u64, is_sealed: bool) -> Limit {
+        Limit::of(asked.max(self.least).min(if is_sealed { self.most_sealed } else { self.most }))
     }
 }

@@ -22,7 +22,7 @@ use crate::Usd;
 /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
 ///
 /// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
-/// let enforcer = Enforcer::builder().policy(Policy::new([day])?).abandoned(OnAbandon::InputFloor).build();
+/// let enforcer = Enforcer::builder().policy(Policy::new([day])?).on_abandon(OnAbandon::InputFloor).build();
 /// let call = Call::new("gpt-4o").team("search").input_tokens(10_000).output_tokens(16_000);
 ///
 /// drop(enforcer.reserve(&call).wait()?.or_refusal()?.send());
@@ -69,7 +69,7 @@ pub enum OnAbandon {
 /// let ledger = FaultyLedger::new(Arc::new(MemoryLedger::new()), 7).with_odds(Odds::AWAY);
 /// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(100), Window::day());
 /// let five_dollars = OnOutage::FailOpen { at_most: Usd::dollars(5) };
-/// let enforcer = Enforcer::builder().policy(Policy::new([day])?).ledger(ledger).ledger_away(five_dollars).build();
+/// let enforcer = Enforcer::builder().policy(Policy::new([day])?).ledger(ledger).on_outage(five_dollars).build();
 ///
 /// let call = Call::new("gpt-4o").team("search").input_tokens(1_000_000).output_tokens(0); // $2.50
 /// let first = enforcer.reserve(&call).await?.or_refusal()?;

@@ -10,13 +10,16 @@
 //! used, so 15 are posted. If 40 were used, nothing is posted: a difference below zero would be a refund of a charge
 //! that nobody remembers.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::core::Core;
+use super::link::is_misdated;
 use super::outbox::{Outbox, Pending, Waiting};
-use crate::ledger::{Attribution, Reconcile, Record, Release, poll_once};
-use crate::values::ReservationId;
-use crate::{Error, ErrorKind, Event};
+use crate::ledger::{Attribution, Note, Reconcile, Record, Release, dollars, poll_once};
+use crate::values::{Claim, ReservationId};
+use crate::{Error, ErrorKind, Event, Usd};
 
 /// Puts a command back where its delivery is cancelled halfway.
 struct Delivery<'a> {
@@ -53,7 +56,7 @@ impl Core {
     }
 
     /// Sends what waits, oldest first; stops at the first failure of the ledger, and saves what is left.
-    pub(crate) async fn flush(&self) -> Result<usize, Error> {
+    pub(crate) async fn flush(self: &Arc<Self>) -> Result<usize, Error> {
         for _ in 0..self.outbox.len() {
             let Some(waiting) = self.outbox.pop() else { break };
             let mut delivery = Delivery { outbox: &self.outbox, waiting: Some(waiting) };
@@ -72,6 +75,7 @@ impl Core {
                 }
             }
         }
+        self.tell_waiting().await;
         Ok(self.outbox.len())
     }
 
@@ -94,7 +98,7 @@ impl Core {
                 let command =
                     Release { id: *id, tenant: binding.claim.tenant(), attribution: None, note, now: None };
                 let reply = self.release(now, command).await;
-                ended_or(reply.map(|reply| self.tell_news(binding, reply.effects)))
+                ended_or(reply.map(|reply| self.tell_effects(binding, reply.effects)))
             }
             Pending::Reconcile { id, binding, amounts, certainty, note, .. } => {
                 let command = Reconcile {
@@ -102,12 +106,15 @@ impl Core {
                     claim: &binding.claim,
                     amounts,
                     certainty: *certainty,
+                    attribution: None,
                     note,
                     now: None,
                 };
-                match self.reconcile(now, command).await {
-                    Err(error) if error.kind() == ErrorKind::Forgotten => self.post_forgotten(waiting).await,
-                    reply => ended_or(reply.map(|reply| self.tell_news(binding, reply.effects))),
+                let reply = self.reconcile(now, command).await;
+                self.heard(&reply);
+                match reply {
+                    Err(error) if is_misdated(&error, *id) => self.post_forgotten(waiting).await,
+                    reply => ended_or(reply.map(|reply| self.tell_effects(binding, reply.effects))),
                 }
             }
         }
@@ -145,6 +152,7 @@ impl Core {
         else {
             return Ok(());
         };
+        let note = Note { cost: cost_missing(note, &binding.claim, held), ..note.clone() };
         let held = held.iter().copied().chain(std::iter::repeat(0));
         // What the expiry charged too much cannot be told from a refund, and stays on the safe side.
         let missing = amounts.iter().zip(held).map(|(used, held)| used.saturating_sub(held).max(0));
@@ -156,11 +164,18 @@ impl Core {
             amounts: &missing,
             corrects: Some(*id),
             attribution: &attribution,
-            note,
+            note: &note,
             now: None,
         };
-        self.record(now, command).await.map(|reply| self.tell_news(binding, reply.effects))
+        self.record(now, command).await.map(|reply| self.tell_effects(binding, reply.effects))
     }
+}
+
+/// What a call cost above what its hold was charged by age: as the ledger counts that, where a line counts dollars.
+fn cost_missing(note: &Note, claim: &Claim, held: &[i64]) -> Option<Usd> {
+    let charged = dollars(claim.lines().iter().map(|line| &line.account).zip(held.iter().copied()));
+    let charged = charged.map_or(0, Usd::nanos);
+    note.cost.map(|cost| Usd::from_nanos(cost.nanos().saturating_sub(charged).max(0)))
 }
 
 /// Whether the ledger took no notice of a command: it is away, or its books cannot be read. Whoever repairs

@@ -2,11 +2,11 @@
 //!
 //! A ledger says each effect once, in the reply to whichever command found it. A durable ledger also remembers each
 //! crossed threshold until somebody confirms that it was told (`Core::tell_pending`), because the process may die
-//! between the reply and the observer. So observers hear of a crossing at least once, and mostly once: `told` knows what
+//! between the reply and the observer. So observers hear of a threshold at least once, and mostly once: `told` knows what
 //! this process has said already.
 
 use super::core::Core;
-use crate::ledger::{Effects, Expired, PendingEvent, Reached};
+use crate::ledger::{ClockChange, Effects, Expired, PendingEvent, Reached};
 use crate::values::verdict::period_text;
 use crate::values::{Binding, TierAction, Unit};
 use crate::{Error, Event, Usd, Window};
@@ -15,16 +15,17 @@ use crate::{Error, Event, Usd, Window};
 const PAGE: usize = 100;
 
 impl Core {
-    /// Tells observers what a command brought to light.
+    /// Tells observers what a command brought to light. Where nobody listens nothing is said, and a durable ledger keeps it for
+    /// whoever listens later.
     #[inline]
-    pub(crate) fn tell_news(&self, binding: &Binding, effects: Option<Box<Effects>>) {
+    pub(crate) fn tell_effects(&self, binding: &Binding, effects: Option<Box<Effects>>) {
         if let Some(effects) = effects.filter(|_| !self.observers.is_empty()) {
             self.tell_all(Some(binding), &effects);
         }
     }
 
     /// Tells observers what came to light while a command without lines was obeyed.
-    pub(crate) fn tell_news_without_lines(&self, effects: Option<Box<Effects>>) {
+    pub(crate) fn tell_effects_without_lines(&self, effects: Option<Box<Effects>>) {
         if let Some(effects) = effects.filter(|_| !self.observers.is_empty()) {
             self.tell_all(None, &effects);
         }
@@ -40,9 +41,10 @@ impl Core {
     /// One event for each: a call without anything to tell never comes here.
     #[cold]
     fn tell_all(&self, binding: Option<&Binding>, effects: &Effects) {
+        effects.clock.iter().for_each(|change| self.tell(&of_clock(*change)));
         effects.expired.iter().for_each(|expired| self.tell_expiry(expired));
         for reached in &effects.reached {
-            self.tell(&self.crossing(binding, reached));
+            self.tell(&self.reached(binding, reached));
             if self.ledger.capabilities().durable {
                 self.told.note(reached);
             }
@@ -59,7 +61,7 @@ impl Core {
             let events = self.ledger.pending_events(PAGE).await?;
             for PendingEvent { reached, .. } in &events {
                 if self.told.note_new(reached) {
-                    self.tell(&self.crossing(None, reached));
+                    self.tell(&self.reached(None, reached));
                     told = told.saturating_add(1);
                 }
             }
@@ -73,17 +75,17 @@ impl Core {
         Ok(told)
     }
 
-    /// A crossing in people's words: the ledger knows only the tier's number.
+    /// A threshold that was reached, in people's words: the ledger knows only the tier's number.
     ///
     /// In the words of the call whose command found it, where it was found on that call's lines; else
     /// as the policy of now has them.
-    fn crossing(&self, found_by: Option<&Binding>, reached: &Reached) -> Event {
+    fn reached(&self, found_by: Option<&Binding>, reached: &Reached) -> Event {
         let account = &reached.account;
-        let lines = found_by.map_or(&[][..], |binding| &binding.bound);
+        let lines = found_by.map_or(&[][..], |binding| &binding.terms);
         let bound = lines.iter().find(|bound| bound.account == *account);
         let window = match bound {
             Some(bound) => Some(bound.window.clone()),
-            None => account.book().window.parse::<Window>().ok(),
+            None => account.key().window.parse::<Window>().ok(),
         };
         let tier = bound.and_then(|bound| bound.tiers.get(usize::from(reached.tier)));
         Event::Reached {
@@ -91,7 +93,7 @@ impl Core {
             scope: account.scope().clone(),
             // The period that was charged: a late report or an expiry may belong to one before the call's own.
             window: window.map_or_else(
-                || account.book().window.to_string(),
+                || account.key().window.to_string(),
                 |window| period_text(&window, reached.period),
             ),
             action: tier.map_or_else(|| self.action_by_policy(reached), |(action, _)| *action),
@@ -101,13 +103,21 @@ impl Core {
         }
     }
 
-    /// What the policy does at that level; where it does not say, as for runs and exemptions, the level is the limit.
+    /// What the policy does at that threshold; where it does not say, as for runs and exemptions, the threshold is the limit.
     fn action_by_policy(&self, reached: &Reached) -> TierAction {
-        let book = reached.account.book();
-        let policy = self.policy.load();
+        let book = reached.account.key();
+        let policy = self.policy();
         let mut budgets = policy.budgets().iter();
         let budget = budgets.find(|one| one.id() == book.budget && one.window().to_string() == book.window);
         let tiers = budget.map_or(&[][..], |budget| budget.tiers.as_slice());
         tiers.get(usize::from(reached.tier)).map_or(TierAction::Block, |tier| tier.action)
+    }
+}
+
+/// What a ledger says of its clock, as observers hear it.
+fn of_clock(change: ClockChange) -> Event {
+    match change {
+        ClockChange::Jumped { forwards, by } => Event::ClockJumped { forwards, by },
+        ClockChange::Stands { behind } => Event::ClockStands { behind },
     }
 }

@@ -83,10 +83,10 @@ impl Growing {
         let Some(own) = streams.get_mut(&id) else { return SmallVec::new() };
         own.has_news = false;
         let binding = Arc::clone(&own.binding);
-        let mut ahead: SmallVec<[i64; 8]> = binding.bound.iter().map(|_| 0).collect();
+        let mut ahead: SmallVec<[i64; 8]> = binding.terms.iter().map(|_| 0).collect();
         for (_, older) in streams.range(..id).filter(|(_, older)| older.rest.iter().any(|rest| *rest > 0)) {
-            for (ahead, bound) in ahead.iter_mut().zip(&binding.bound) {
-                let at = older.binding.bound.iter().position(|other| other.account == bound.account);
+            for (ahead, bound) in ahead.iter_mut().zip(&binding.terms) {
+                let at = older.binding.terms.iter().position(|other| other.account == bound.account);
                 let rest = at.and_then(|at| older.rest.get(at)).copied().unwrap_or(0);
                 *ahead = ahead.saturating_add(rest.max(0));
             }
@@ -99,8 +99,8 @@ impl Growing {
         let streams = self.streams.lock();
         let Some(own) = streams.get(&id) else { return false };
         lines.iter().all(|line| {
-            let Some(bound) = own.binding.bound.get(*line) else { return false };
-            let shares = |other: &Growth| other.binding.bound.iter().any(|one| one.account == bound.account);
+            let Some(bound) = own.binding.terms.get(*line) else { return false };
+            let shares = |other: &Growth| other.binding.terms.iter().any(|one| one.account == bound.account);
             streams
                 .iter()
                 .any(|(other, growth)| *other != id && (*other < id || !growth.has_begun) && shares(growth))
@@ -141,8 +141,8 @@ fn tell(
     binding: &Binding,
 ) -> SmallVec<[Waker; 4]> {
     let shares = |other: &Growth| {
-        let mut lines = other.binding.bound.iter();
-        lines.any(|one| binding.bound.iter().any(|bound| bound.account == one.account))
+        let mut lines = other.binding.terms.iter();
+        lines.any(|one| binding.terms.iter().any(|terms| terms.account == one.account))
     };
     let others = streams.iter_mut().filter(|(other, growth)| **other != from && shares(growth));
     others

@@ -40,12 +40,14 @@ impl Ladder {
         match self {
             Self::Stays => None,
             Self::Policy => {
-                let (policy, prices) = (core.policy.load(), core.prices.load());
+                let policy = core.policy();
+                let prices = core.prices();
                 // A client that is told of another model and goes on naming the same has tried them all by then.
                 policy.next_rung(Asked::of(call, Some(&prices))).filter(|_| tried < policy.rungs())
             }
             Self::Below(models) => {
-                let rung = Asked::of(call, Some(&core.prices.load())).rung(models)?;
+                let prices = core.prices();
+                let rung = Asked::of(call, Some(&prices)).rung(models)?;
                 models.get(rung.checked_add(1)?).cloned()
             }
             Self::Fallbacks(models) => models.get(tried.checked_sub(1)?).cloned(),

@@ -17,7 +17,6 @@
 
 use super::ask::{Ask, Limit};
 use super::plan::Plan;
-use crate::pricing::{Reasoning, thinks_beside_limit};
 use crate::tokens::{Estimate, EstimateKind};
 use crate::values::no_limit::ApiLimit;
 use crate::values::{Input, OnNoLimit, Part, Unit};
@@ -29,34 +28,15 @@ const WRITTEN: u64 = 16_384;
 const WRITTEN_REASONING: u64 = 65_536;
 
 impl Plan {
-    /// The same ask with its limit worked out: what was asked for, or what becomes of a request that names none.
-    #[inline]
-    pub(crate) fn limited<'a>(&self, ask: &Ask<'a>, input: &Estimate) -> Result<Ask<'a>, Error> {
-        let limit = match ask.output {
-            Some(asked) if !ask.terms.is_unsaid => self.of_asked(ask, asked),
-            asked => self.of_unsaid(ask, asked, input)?,
-        };
-        Ok(Ask { limit, ..*ask })
-    }
-
-    /// The limit that the request names, as far as model and cap let it count.
-    #[inline]
-    fn of_asked(&self, ask: &Ask<'_>, asked: u64) -> Limit {
-        // Where a table's maximum is too low, a request that cannot be lowered to it may use all that it asks for.
-        let largest = match self.call.span {
-            Some(span) => span.output,
-            None if ask.terms.is_sealed => u64::MAX,
-            None => self.model_max().unwrap_or(u64::MAX),
-        };
-        // Where a model thinks beside its limit, that bounds the answer alone.
-        let beside = self.call.span.map_or(0, |span| span.beside).max(self.thought_beside_limit());
-        Limit::of(asked.max(beside).min(largest).min(self.cap()))
-    }
-
     /// Written in, or what its API, its model or the policy makes of it; a cap on a single call binds all of these.
     ///
     /// A figure that stands beside the request, and not in it, goes before the policy's.
-    fn of_unsaid(&self, ask: &Ask<'_>, beside: Option<u64>, input: &Estimate) -> Result<Limit, Error> {
+    pub(super) fn of_unsaid(
+        &self,
+        ask: &Ask<'_>,
+        beside: Option<u64>,
+        input: &Estimate,
+    ) -> Result<Limit, Error> {
         let model_max = self.model_max().unwrap_or(u64::MAX);
         // What is not written stops no other model that may answer.
         let largest = self.call.span.map_or(model_max, |span| span.output);
@@ -123,7 +103,7 @@ impl Plan {
             return said;
         }
         // Of a model of which nothing is known a limit above what it can do is refused: the usual one is asked for.
-        if self.reasons_unseen(ask) && is_bounded { WRITTEN_REASONING } else { WRITTEN }
+        if self.reasons_unseen(ask.reasoning) && is_bounded { WRITTEN_REASONING } else { WRITTEN }
     }
 
     /// The most that the model can generate, where nothing tells it to stop before.
@@ -160,7 +140,7 @@ impl Plan {
     }
 
     fn units(&self) -> impl Iterator<Item = &Unit> {
-        self.binding.bound.iter().map(|bound| bound.account.unit())
+        self.binding.terms.iter().map(|terms| terms.account.unit())
     }
 
     /// What is held for a call of which nobody says or bounds the output.
@@ -191,14 +171,6 @@ impl Plan {
         self.largest_inputs(ask).map(|own| own.max(others))
     }
 
-    /// What this model is billed for, of an input and an output that may be another's.
-    #[inline]
-    pub(crate) fn billed(&self, input: u64, output: u64) -> (u64, u64) {
-        self.call
-            .span
-            .map_or((input, output), |span| (input.min(span.own_input), output.min(span.own_output)))
-    }
-
     /// The same of all its inputs together, each of which may fill the context.
     pub(crate) fn largest_inputs(&self, ask: &Ask<'_>) -> Option<u64> {
         self.largest_input(ask).map(|one| one.saturating_mul(u64::from(ask.inputs.max(1))))
@@ -207,13 +179,6 @@ impl Plan {
     /// The largest input of this model, by its price row.
     fn context(&self) -> Option<u64> {
         self.price.as_ref().and_then(|price| price.context_tokens())
-    }
-
-    /// The most that it writes whatever its limit says: nothing, but where it thinks beside that.
-    pub(crate) fn thought_beside_limit(&self) -> u64 {
-        let always = self.price.as_ref().is_some_and(|price| price.reasoning() == Reasoning::Always);
-        let most = || self.model_max().or(self.context()).unwrap_or(0);
-        if always && thinks_beside_limit(&self.call.model) { most() } else { 0 }
     }
 
     /// The policy's cap on the output of one call.

@@ -7,8 +7,6 @@
 use super::core::Core;
 use super::plan::Plan;
 use super::quote::Quoted;
-use super::refuse::frozen_scopes;
-use crate::ledger::Effects;
 use crate::values::verdict::Observed;
 use crate::values::{Input, Refusal, ReservationId};
 use crate::{Decision, Event};
@@ -35,16 +33,6 @@ impl Plan {
     pub(crate) fn over_observed_cap(&self, exempt: bool, quoted: &Quoted<'_>) -> Option<Refusal> {
         quoted.over_cap(&self.binding(exempt).caps_observed)
     }
-}
-
-/// The same with the scopes that the ledger found frozen and passed by.
-pub(crate) fn with_frozen(
-    observed: Option<Box<Observed>>,
-    effects: Option<&Effects>,
-) -> Option<Box<Observed>> {
-    let mut observed = observed?;
-    observed.frozen = frozen_scopes(effects);
-    Some(observed)
 }
 
 impl Core {

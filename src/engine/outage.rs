@@ -14,7 +14,7 @@ pub(crate) struct Outage {
     /// What the operator chose.
     away: OnOutage,
     /// Nano-dollars quoted since the ledger's last answer.
-    admitted_nanos: AtomicI64,
+    pub(super) admitted_nanos: AtomicI64,
 }
 
 impl Outage {
@@ -30,10 +30,8 @@ impl Outage {
     }
 
     /// The ledger answered: the outage, if there was one, is over.
-    #[inline]
-    pub(crate) fn over(&self) {
-        if self.admitted_nanos.load(Ordering::Relaxed) != 0 {
-            self.admitted_nanos.store(0, Ordering::Release);
-        }
+    #[cold]
+    pub(super) fn over(&self) {
+        self.admitted_nanos.store(0, Ordering::Release);
     }
 }

@@ -40,7 +40,7 @@ use crate::Error;
 pub(crate) struct Outbox {
     waiting: Mutex<VecDeque<Waiting>>,
     /// Read on every command, so kept beside the lock.
-    count: AtomicUsize,
+    pub(crate) count: AtomicUsize,
     /// Where they survive the process, if anywhere.
     file: Option<OutboxFile>,
 }

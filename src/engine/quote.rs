@@ -5,19 +5,20 @@
 //! tokens are held ($0.0055), and the excess says what the worst case would add: 300 tokens, $0.003. Caps on a single call are
 //! judged by the worst case, $0.0085, whatever is held.
 
-use smallvec::SmallVec;
-
 use super::ask::Ask;
 use super::hidden::Hidden;
 use super::plan::Plan;
 use super::readings::Beside;
-use crate::decision::{Quote, amounts, over_cap};
+use crate::decision::{Quote, over_cap};
 use crate::pricing::{ModelPrice, Reasoning};
 use crate::tokens::{Estimate, OutputSizing};
-use crate::values::{Binding, Caps, Excess, Fees, Input, Refusal, Terms, Unit};
+use crate::values::{Caps, Excess, Fees, Input, Refusal, Terms, Unit};
 use crate::{Amount, Call, Error, Usd};
 
 /// What a call is held for.
+///
+/// Its own tokens stand apart from what is read and written beside the answer: caps and receipts are about the first, while
+/// budgets in tokens pay for both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Priced {
     pub(crate) usd: Usd,
@@ -34,6 +35,12 @@ impl Priced {
     pub(crate) fn amount(self) -> Amount {
         let input = self.tokens_input.saturating_add(self.beside_input);
         Amount::request(self.usd, input, self.tokens_output.saturating_add(self.beside_output))
+    }
+
+    /// The same with what is read beside the answer.
+    fn and(self, beside: Beside) -> Result<Self, Error> {
+        let usd = self.usd.checked_add(beside.usd)?;
+        Ok(Self { usd, beside_input: beside.tokens_input, beside_output: beside.tokens_output, ..self })
     }
 }
 
@@ -67,12 +74,6 @@ impl<'a> Quoted<'a> {
     pub(crate) fn over_cap(&self, caps: &Caps) -> Option<Refusal> {
         let usd_at_most = self.held.usd.checked_add(self.excess.usd).unwrap_or(Usd::MAX);
         over_cap(caps, self.held.tokens_input, usd_at_most, self.ask.output)
-    }
-
-    /// What each line of a binding is asked for.
-    #[inline]
-    pub(crate) fn amounts(&self, binding: &Binding) -> Result<SmallVec<[i64; 8]>, Error> {
-        amounts(binding, &self.held.amount())
     }
 
     /// The same for people, as a decision shows it.
@@ -112,10 +113,10 @@ impl Plan {
                 }
         };
         let caps = if observed { &self.binding.caps_observed } else { &self.binding.caps };
-        let exempt = self.exempt.iter().flat_map(|binding| &binding.bound);
+        let exempt = self.exempt.iter().flat_map(|binding| &binding.terms);
         caps.tokens_input.is_some()
             || (caps.usd.is_some() && costs)
-            || self.binding.bound.iter().chain(exempt).any(counts)
+            || self.binding.terms.iter().chain(exempt).any(counts)
     }
 
     /// The output of one choice that is held for: all of it, a stream's first slice, or what was
@@ -125,7 +126,8 @@ impl Plan {
         let most = ask.limit.tokens;
         if let Some(slice) = ask.slice {
             // A slice bounds nothing where the provider may generate what is not seen.
-            return if self.hidden(ask).bounds_nothing() { most } else { slice.min(most) };
+            let hidden = self.hidden(ask.in_background, ask.reasoning);
+            return if hidden.bounds_nothing() { most } else { slice.min(most) };
         }
         if ask.in_background {
             return most;
@@ -138,41 +140,58 @@ impl Plan {
         }
     }
 
-    /// What the provider may generate of a call that nobody sees, by the row and the request.
-    #[inline]
-    pub(crate) fn hidden(&self, ask: &Ask<'_>) -> Hidden {
+    /// What the provider may generate of a call that nobody sees, by the row and by what the request says.
+    pub(crate) fn hidden(&self, in_background: bool, reasoning: Option<bool>) -> Hidden {
         let of_row = || self.price.as_deref().map(ModelPrice::unseen);
         let speed = self.core.unseen.or_else(of_row).unwrap_or_default();
-        let (reasons, is_more_than_text) = (self.reasons_unseen(ask), self.is_more_than_text);
-        Hidden { in_background: ask.in_background, reasons, is_more_than_text, speed }
+        let (reasons, is_more_than_text) = (self.reasons_unseen(reasoning), self.is_more_than_text);
+        Hidden { in_background, reasons, is_more_than_text, speed }
     }
 
     /// Whether the model may reason unseen: never, where the request switches it on, or always. What nobody says
     /// anything of does, and so does a model that always reasons, whatever its request says.
-    pub(crate) fn reasons_unseen(&self, ask: &Ask<'_>) -> bool {
+    pub(super) fn reasons_unseen(&self, reasoning: Option<bool>) -> bool {
         match self.price.as_deref().map(ModelPrice::reasoning).unwrap_or_default() {
             Reasoning::Never => false,
-            Reasoning::OnRequest => ask.reasoning == Some(true),
+            Reasoning::OnRequest => reasoning == Some(true),
             _ => true,
         }
     }
 
     /// Quotes an attempt: its limit, the output that is held for, what both cost, and the worst case.
+    ///
+    /// The input's estimate is needed whole, and not its tokens alone, where a limit is written in: how much room a prompt leaves
+    /// depends on how sure its size is.
     #[inline]
     pub(crate) fn quote<'a>(&self, ask: &Ask<'a>, input: &Estimate) -> Result<Quoted<'a>, Error> {
+        if let Some(amount) = &self.call.fixed {
+            return self.quote_fixed(*ask, amount);
+        }
         let ask = self.limited(ask, input)?;
         self.quote_of(ask, input.tokens, self.output_held(&ask))
+    }
+
+    /// The same ask with its limit worked out: what was asked for, or what becomes of a request that names none.
+    #[inline]
+    pub(crate) fn limited<'a>(&self, ask: &Ask<'a>, input: &Estimate) -> Result<Ask<'a>, Error> {
+        let limit = match ask.output {
+            Some(asked) if !ask.terms.is_unsaid => self.asked.limit(asked, ask.terms.is_sealed),
+            asked => self.of_unsaid(ask, asked, input)?,
+        };
+        Ok(Ask { limit, ..*ask })
     }
 
     /// The same of an ask whose limit is worked out, held for that output of each choice.
     #[inline]
     pub(crate) fn quote_of<'a>(&self, ask: Ask<'a>, input: u64, output: u64) -> Result<Quoted<'a>, Error> {
         let held = self.price(input, output, ask.choices)?;
-        Ok(Quoted { ask, held, excess: self.excess(held, ask.limit.tokens, ask.choices) })
+        let most = ask.limit.tokens;
+        // Mostly all is held that may be generated, and the worst case is what is held.
+        let excess = if output == most { Excess::default() } else { self.excess(held, most, ask.choices) };
+        Ok(Quoted { ask, held, excess })
     }
 
     /// What a call costs above what is held for it, should it generate so many tokens of each choice.
-    #[inline]
     pub(crate) fn excess(&self, held: Priced, output: u64, choices: u32) -> Excess {
         let most = output.saturating_mul(u64::from(choices));
         if most == held.tokens_output {
@@ -186,36 +205,41 @@ impl Plan {
         }
     }
 
+    /// What is known of a cost that was worked out so: without a price nothing, and zero only where all of it has one.
+    pub(crate) fn known_cost(&self, usd: Usd) -> Option<Usd> {
+        let is_known = match &self.price {
+            Some(_) => usd > Usd::ZERO || self.fees.unknown.is_none(),
+            None => usd > Usd::ZERO && self.call.is_fixed(),
+        };
+        is_known.then_some(usd)
+    }
+
     /// Prices so many input tokens and so many output tokens of each choice, and what else may be billed.
+    ///
+    /// Without a price the dollars are zero and nothing else is missing: such a call is refused, or counted in tokens and requests,
+    /// before anybody reads them.
     #[inline]
     pub(crate) fn price(&self, tokens_input: u64, output: u64, choices: u32) -> Result<Priced, Error> {
+        if let Some(amount) = &self.call.fixed {
+            return Ok(Priced::fixed(amount));
+        }
         let tokens_output =
             output.checked_mul(u64::from(choices)).ok_or_else(|| Error::overflow("output tokens"))?;
-        let usd = match &self.price {
-            Some(price) => {
-                let (input, output) = self.billed(tokens_input, tokens_output);
-                price.quote(input, output, &self.call.conditions)?.checked_add(self.fees.usd)?
-            }
-            None => Usd::ZERO,
-        };
-        let beside = self.beside(tokens_input)?;
-        Ok(Priced {
-            usd: usd.checked_add(beside.usd)?,
-            tokens_input,
-            tokens_output,
-            beside_input: beside.tokens_input,
-            beside_output: beside.tokens_output,
-        })
+        let mut priced = Priced { tokens_input, tokens_output, ..Priced::default() };
+        if let Some(rates) = &self.rates {
+            // Of an input and an output that may be another model's, this one is billed for its own.
+            let (most_input, most_output) =
+                self.call.span.map_or((u64::MAX, u64::MAX), |span| (span.own_input, span.own_output));
+            let usd = rates.quote(tokens_input.min(most_input), tokens_output.min(most_output))?;
+            priced.usd = usd.checked_add(self.fees.usd)?;
+        }
+        if self.readers.is_empty() { Ok(priced) } else { priced.and(self.beside(tokens_input)?) }
     }
 }
 
 impl Plan {
     /// What is read beside the answer of an input of so many tokens.
-    #[inline]
     pub(crate) fn beside(&self, tokens_input: u64) -> Result<Beside, Error> {
-        if self.readers.is_empty() {
-            return Ok(Beside::default());
-        }
         self.readers.iter().try_fold(Beside::default(), |sum, reader| {
             let more = reader.of(&self.call, tokens_input)?;
             Ok(Beside {

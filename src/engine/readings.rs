@@ -2,6 +2,9 @@
 //!
 //! Each reading is a request of its own, by a model of its own, at the rates of its own length. Two uses of an advisor that
 //! writes 500 tokens, on an input of 10,000, are held for 2 × 10,000 tokens read and 2 × 500 written, at the advisor's price.
+//!
+//! They are no part of the call's own tokens: its model did not read them, and its caps do not count them. What they may cost is
+//! held all the same, because the provider bills it to whoever made the call.
 
 use std::sync::Arc;
 
@@ -27,7 +30,7 @@ pub(super) struct Readers {
     pub(super) unpriced: Option<ShortText>,
 }
 
-/// What all of them take together.
+/// What all of them take together. Most calls have none, and are never asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Beside {
     pub(crate) usd: Usd,

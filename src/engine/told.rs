@@ -1,6 +1,6 @@
-//! Which crossings did observers hear, and which did a crash keep from them?
+//! Which thresholds did observers hear of, and which did a crash keep from them?
 //!
-//! A crossing is told when a reply brings it, and confirmed to a durable ledger minutes later. In between the ledger still lists
+//! A threshold is told when a reply brings it, and confirmed to a durable ledger minutes later. In between the ledger still lists
 //! it as pending. This memory keeps `tell_pending` from telling it a second time.
 
 use std::collections::VecDeque;

@@ -14,6 +14,7 @@ use futures_core::Stream;
 use super::aligned::{Aligned, Passed};
 use super::dialect::Dialect;
 use super::piece::Piece;
+use super::polls::AtHost;
 use super::refusal::{problem_of_error, problem_of_refusal};
 use super::want::Want;
 pub(super) use super::whole::Closing;
@@ -45,6 +46,8 @@ pub(super) struct ReadingTerms {
     pub(super) hides_usage: bool,
     pub(super) options: StreamOptions,
     pub(super) answer_bytes_max: usize,
+    /// Where the call is kept, if its answer is made in the background.
+    pub(super) polls: Option<Box<AtHost>>,
 }
 
 enum Flow<S, T> {
@@ -62,7 +65,7 @@ struct Streaming<S, T> {
 }
 
 impl<S, T> MeteredAnswer<S, T> {
-    pub(super) fn whole(in_flight: InFlight, body: S, closing: Closing) -> Self {
+    pub(super) fn whole(in_flight: Option<InFlight>, body: S, closing: Closing) -> Self {
         Self { flow: Flow::Whole(Whole::new(in_flight, body, closing)) }
     }
 
@@ -78,9 +81,9 @@ impl<S, T> MeteredAnswer<S, T> {
 
     /// Whether the call has been charged or given back.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
+    pub fn is_charged(&self) -> bool {
         match &self.flow {
-            Flow::Whole(whole) => whole.is_settled(),
+            Flow::Whole(whole) => whole.is_charged(),
             Flow::Stream(stream) => stream.has_ended,
         }
     }
@@ -116,7 +119,7 @@ impl<S, T> MeteredAnswer<S, T> {
             }
             Flow::Stream(stream) => {
                 let Streaming { metered, aligned, terms, next, has_ended } = *stream;
-                let metered = metered.on_settled(move |outcome| {
+                let metered = metered.on_outcome(move |outcome| {
                     hear(outcome.receipt.and_then(Result::ok).as_ref());
                 });
                 Flow::Stream(Box::new(Streaming { metered, aligned, terms, next, has_ended }))
@@ -226,6 +229,6 @@ impl<S, T> fmt::Debug for MeteredAnswer<S, T> {
             Flow::Whole(_) => "whole",
             Flow::Stream(_) => "stream",
         };
-        f.debug_struct("MeteredAnswer").field("form", &form).field("is_settled", &self.is_settled()).finish()
+        f.debug_struct("MeteredAnswer").field("form", &form).field("is_charged", &self.is_charged()).finish()
     }
 }

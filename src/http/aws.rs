@@ -13,8 +13,6 @@
 //! | … | payload: JSON |
 //! | 4 | CRC-32 of everything before |
 
-use flate2::Crc;
-
 /// A frame of type `exception`: prelude, headers, payload, each part with its checksum.
 pub(super) fn exception(kind: &str, payload: &[u8]) -> Vec<u8> {
     let mut headers = Vec::new();
@@ -41,7 +39,5 @@ pub(super) fn exception(kind: &str, payload: &[u8]) -> Vec<u8> {
 
 /// CRC-32 as gzip has it, big-endian.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
-    let mut crc = Crc::new();
-    crc.update(bytes);
-    crc.sum().to_be_bytes()
+    zlib_rs::crc32::crc32(0, bytes).to_be_bytes()
 }

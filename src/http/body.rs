@@ -73,7 +73,7 @@ impl<B: Body<Data = Bytes>> Body for MeteredBody<B> {
     fn is_end_stream(&self) -> bool {
         match &*self.flow.lock() {
             Flow::Metered(answer) => {
-                answer.is_settled() && answer.unchanged().is_none_or(|body| body.0.is_end_stream())
+                answer.is_charged() && answer.unchanged().is_none_or(|body| body.0.is_end_stream())
             }
             Flow::Passing(body) => body.is_end_stream(),
             Flow::Refused(body) => body.is_none(),

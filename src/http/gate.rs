@@ -11,14 +11,15 @@ use std::time::Duration;
 
 use super::exchange::Admitted;
 use super::head::RequestHead;
+use super::polls::Polls;
 use super::refusal::{Denial, HttpRefusal};
 use super::route::Route;
 use super::sellers::TAKE_STREAM_OPTIONS;
-use crate::enforcer::Fitting;
+use crate::Call;
+use crate::enforcer::{Fitting, ForRequests};
 use crate::stream::StreamOptions;
 use crate::tokens::Trim;
 use crate::values::{OnNoLimit, ShortText};
-use crate::{Call, Enforcer};
 
 type Charging = dyn Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync;
 type Naming = dyn Fn(&RequestHead<'_>) -> Option<ShortText> + Send + Sync;
@@ -73,16 +74,18 @@ type Naming = dyn Fn(&RequestHead<'_>) -> Option<ShortText> + Send + Sync;
 /// ```
 #[derive(Clone)]
 pub struct HttpBudget {
-    pub(super) enforcer: Enforcer,
+    pub(super) enforcer: ForRequests,
     pub(super) charging: Arc<Charging>,
     naming: Option<Arc<Naming>>,
     pub(super) streams: StreamOptions,
     pub(super) fitting: Fitting,
     pub(super) on_no_limit: Option<OnNoLimit>,
     pub(super) body_bytes_max: usize,
-    pub(super) unknown_paths: OnUnknownPath,
+    pub(super) on_unknown_path: OnUnknownPath,
     pub(super) retry_within: Duration,
     pub(super) usage_hosts: Arc<[ShortText]>,
+    /// Calls whose answers are made in the background.
+    pub(super) polls: Arc<Polls>,
 }
 
 /// Sets what happens to a request whose path is unknown or whose cost cannot be told: a
@@ -126,18 +129,19 @@ impl HttpBudget {
     /// stands, and is what the call is priced as. `charging` sees the head only, and runs
     /// before the body is read.
     pub fn new(
-        enforcer: Enforcer,
+        enforcer: impl Into<ForRequests>,
         charging: impl Fn(&RequestHead<'_>) -> Result<Call, Denial> + Send + Sync + 'static,
     ) -> Self {
         Self {
-            enforcer,
+            enforcer: enforcer.into(),
             charging: Arc::new(charging),
             naming: None,
             streams: StreamOptions::default(),
             fitting: Fitting::default(),
             on_no_limit: None,
             body_bytes_max: Self::BODY_BYTES,
-            unknown_paths: OnUnknownPath::default(),
+            polls: Arc::default(),
+            on_unknown_path: OnUnknownPath::default(),
             retry_within: Duration::from_secs(60),
             usage_hosts: TAKE_STREAM_OPTIONS.iter().map(|host| ShortText::from(*host)).collect(),
         }
@@ -228,8 +232,8 @@ impl HttpBudget {
 
     /// Sets what happens to paths that are unknown or cannot be metered.
     #[must_use]
-    pub fn unknown_paths(mut self, choice: OnUnknownPath) -> Self {
-        self.unknown_paths = choice;
+    pub fn on_unknown_path(mut self, choice: OnUnknownPath) -> Self {
+        self.on_unknown_path = choice;
         self
     }
 
@@ -271,7 +275,7 @@ impl HttpBudget {
 
     /// The enforcer behind the gate.
     #[must_use]
-    pub fn enforcer(&self) -> &Enforcer {
+    pub fn enforcer(&self) -> &ForRequests {
         &self.enforcer
     }
 
@@ -315,7 +319,7 @@ impl fmt::Debug for HttpBudget {
             .field("streams", &self.streams)
             .field("fitting", &self.fitting)
             .field("body_bytes_max", &self.body_bytes_max)
-            .field("unknown_paths", &self.unknown_paths)
+            .field("on_unknown_path", &self.on_unknown_path)
             .finish_non_exhaustive()
     }
 }

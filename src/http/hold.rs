@@ -13,7 +13,6 @@
 //! than 1,000 been affordable, the refusal would stand, and the prompt be trimmed if that
 //! is allowed.
 
-use crate::values::ShortText;
 use memchr::memmem;
 use smallvec::SmallVec;
 
@@ -31,6 +30,7 @@ use super::want::Want;
 use crate::enforcer::Room;
 use crate::tokens::document::edit::Edits;
 use crate::tokens::{Trimmed, with_dearer};
+use crate::values::ShortText;
 use crate::{Admission, Call, Decision, Error};
 
 /// What became of asking for room.
@@ -90,11 +90,11 @@ impl HttpBudget {
             call = call.context_tokens(MILLION);
         }
         call.output_terms = self.output_terms(head, &asked, route, &call);
-        let mut call = match self.enforcer.of_dearest(call) {
+        let mut call = match self.enforcer.whole().of_dearest(call) {
             Ok(dearest) => dearest,
             Err(error) => return self.unheld(route, is_of_run, &error),
         };
-        // It is settled: asking again would bring the same.
+        // The dearest is chosen: asking again would bring the same.
         call.models.clear();
         let (room, trimmed) = trimmed.unzip();
         let reservation = match self.reserve(route, &call, room.zip(trimmed.as_ref())).await? {
@@ -112,16 +112,16 @@ impl HttpBudget {
             && !call.output_terms.is_sealed
             && takes_options()
             && asked.ask_for_usage(&mut edits);
-        let provider = call.provider.as_ref().map(ShortText::to_string);
         reservation.remember(call.input);
         let terms = ReadingTerms {
             dialect,
             want: route.want,
-            provider,
+            provider: call.provider.as_ref().map(ShortText::to_string),
             streams: asked.streams,
             hides_usage,
             options: self.streams.clone(),
             answer_bytes_max: self.body_bytes_max,
+            polls: (call.background && route.want == Want::Response).then(|| self.polls.at(head.host())),
         };
         let sent = asked.edited(edits).or_else(|| trimmed.is_some().then(|| body.to_vec()));
         let reservation = reservation.with_trimmed(trimmed);

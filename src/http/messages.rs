@@ -17,6 +17,7 @@ use super::body::MeteredBody;
 use super::exchange::Exchange;
 use super::head::{Headers, RequestHead};
 use super::path::fold_path;
+use super::polls::Polled;
 use super::refusal::{Denial, HttpRefusal};
 
 /// What a request says before its body.
@@ -40,9 +41,14 @@ pub(super) fn fold(uri: &mut Uri) -> Result<(), Denial> {
     Ok(())
 }
 
+/// Asks for an answer that can be read.
+pub(super) fn ask_plainly(headers: &mut HeaderMap) {
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
 /// States the length of the body, and asks for an answer that can be read.
 pub(super) fn prepare(headers: &mut HeaderMap, length: usize) {
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    ask_plainly(headers);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.remove(TRANSFER_ENCODING);
 }
@@ -58,6 +64,16 @@ where
         // It may end earlier or be shorter than the provider said.
         parts.headers.remove(CONTENT_LENGTH);
     }
+    Response::from_parts(parts, MeteredBody::metered(answered, body))
+}
+
+/// The answer to a poll, whose body ends the call where it shows how that ended.
+pub(super) fn polled<B>(polled: Polled, response: Response<B>) -> Response<MeteredBody<B>>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+{
+    let (parts, body) = response.into_parts();
+    let answered = polled.answered(parts.status.as_u16(), &parts.headers);
     Response::from_parts(parts, MeteredBody::metered(answered, body))
 }
 

@@ -75,6 +75,11 @@ impl Middleware for BudgetMiddleware {
         let (request, exchange) = match ruled {
             Ruled::Refused(refusal) => return Ok(refused(refusal, url)),
             Ruled::Passes(request) => return next.run(sent(request, timeout)?, extensions).await,
+            Ruled::Polls(request, polled) => {
+                let response = next.run(sent(request, timeout)?, extensions).await?;
+                let url = response.url().clone();
+                return Ok(located(messages::polled(polled, response.into()).map(Body::wrap), url));
+            }
             Ruled::Sends(request, admitted) => (sent(request, timeout)?, admitted.send()),
         };
         match next.run(request, extensions).await {

@@ -9,6 +9,7 @@
 //! | a path that servers read in different ways, or a header for another method | 403 |
 //! | a path whose cost no answer tells | 403, unless unknown paths pass |
 //! | lists, files, counting tokens | pass, and nobody is asked to know who pays |
+//! | asks after an answer in the background | passes; it is charged as its answer says ([`HttpBudget::polled`]) |
 //! | anything that is billed | the application says who pays, or denies |
 
 use std::fmt;
@@ -16,6 +17,7 @@ use std::fmt;
 use super::gate::{HttpBudget, OnUnknownPath, Ruling};
 use super::head::RequestHead;
 use super::path;
+use super::polls::{Key, Polled, asked_after};
 use super::refusal::{Denial, HttpRefusal};
 use super::route::Route;
 use super::want::Want;
@@ -89,7 +91,7 @@ impl HttpBudget {
         }
         match route.want {
             Want::Ambiguous => return denied(path::twofold("is another one where its slash is decoded")),
-            Want::Unmetered(why) if self.unknown_paths == OnUnknownPath::Refuse => {
+            Want::Unmetered(why) if self.on_unknown_path == OnUnknownPath::Refuse => {
                 let refused = || HeadRuling::Refused(HttpRefusal::unmetered(route.dialect, why));
                 if !self.observes_only() || !path::is_plain(head.path()) {
                     return refused();
@@ -128,16 +130,71 @@ impl HttpBudget {
         self.hold(head, *payer, body).await.unwrap_or_else(Ruling::Refused)
     }
 
+    /// The call whose answer this request asks after, if it is made in the background and its hold is kept here.
+    ///
+    /// Ask it of a request that [`Ruling::Pass`] lets through, send that with `accept-encoding: identity`, and hand the head of
+    /// its answer to [`Polled::answered`]. The layer and the middleware do.
+    ///
+    /// # Example: a background answer is charged when a poll shows its end
+    /// ```
+    /// use token_budget::http::{HttpBudget, RequestHead, Ruling};
+    /// use token_budget::{Budget, Call, Enforcer, Policy, Scope, Usd, Window};
+    /// # use std::pin::Pin;
+    /// # use std::task::{Context, Poll};
+    /// # struct Body(Option<Vec<u8>>);
+    /// # impl futures_core::Stream for Body {
+    /// #     type Item = Result<Vec<u8>, std::io::Error>;
+    /// #     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    /// #         Poll::Ready(self.0.take().map(Ok))
+    /// #     }
+    /// # }
+    /// # async fn read(mut body: impl futures_core::Stream + Unpin) {
+    /// #     while std::future::poll_fn(|context| Pin::new(&mut body).poll_next(context)).await.is_some() {}
+    /// # }
+    ///
+    /// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+    /// let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+    /// let gate = HttpBudget::new(&enforcer, |_| Ok(Call::charging().team("search")));
+    /// let asked = r#"{"model": "gpt-4o", "input": "Think long.", "background": true, "max_output_tokens": 1000}"#;
+    /// let queued = br#"{"id": "resp_1", "status": "queued", "usage": null}"#;
+    /// let ended = br#"{"id": "resp_1", "status": "completed", "model": "gpt-4o",
+    ///     "usage": {"input_tokens": 100, "output_tokens": 200, "total_tokens": 300}}"#;
+    /// let no_headers = [("", ""); 0];
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let head = RequestHead::new("POST", "api.openai.com", "/v1/responses", &no_headers);
+    /// let Ruling::Admitted(admitted) = gate.admit(&head, asked.as_bytes()).await else { panic!("it fits") };
+    /// read(admitted.send().answered(200, &no_headers).meter(Body(Some(queued.to_vec())))).await;
+    ///
+    /// let head = RequestHead::new("GET", "api.openai.com", "/v1/responses/resp_1", &no_headers);
+    /// let polled = gate.polled(&head).ok_or("it is kept")?;
+    /// read(polled.answered(200, &no_headers).meter(Body(Some(ended.to_vec())))).await;
+    /// assert!(gate.polled(&head).is_none());
+    ///
+    /// // 100 × $2.50 and 200 × $10 a million, in nano-dollars.
+    /// assert_eq!(enforcer.remaining(&Call::charging().team("search")).await?[0].spent, 2_250_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn polled(&self, head: &RequestHead<'_>) -> Option<Polled> {
+        let id = asked_after(head)?;
+        let charge = (self.charging)(head).ok()?;
+        let tenant = charge.organization_name().unwrap_or_default().into();
+        let key = Key { tenant, host: head.host().into(), id: id.into() };
+        Polled::of(&self.polls, key, self.route(head).provider, self.body_bytes_max)
+    }
+
     /// Whether nothing is enforced, so that what cannot be metered passes and is
     /// reported. A run's own limits hold all the same: what is charged to a run does not
     /// get past them.
     pub(super) fn observes_only(&self) -> bool {
-        self.enforcer.policy().observes_only()
+        self.enforcer.whole().policy().observes_only()
     }
 
     /// Tells of a request that passes unmetered and that enforcement would have refused.
     pub(super) fn tell_would_refuse(&self, model: Option<&str>, reason: String) {
-        let core = self.enforcer.core();
+        let core = self.enforcer.whole().core();
         let (id, model) = (ReservationId::generate(core.now()), model.unwrap_or_default().into());
         core.tell(&Event::WouldRefuse { id, model, reason });
     }

@@ -126,7 +126,7 @@ impl HttpRefusal {
     /// that costs money and is in no book is a hole in every budget.
     pub(super) fn unmetered(dialect: Dialect, why: Unmetered) -> Self {
         let text = format!(
-            "{}, and nothing was sent (`HttpBudget::unknown_paths(OnUnknownPath::Pass)` lets such requests out, in no \
+            "{}, and nothing was sent (`HttpBudget::on_unknown_path(OnUnknownPath::Pass)` lets such requests out, in no \
              book)",
             why.text()
         );

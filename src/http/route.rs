@@ -126,7 +126,8 @@ fn without_post(head: &RequestHead<'_>, posted: Want) -> Want {
 
 /// What a POST to that path wants.
 fn by_path(segments: &[&str], provider: Option<&str>) -> Route {
-    let lower: SmallVec<[ShortText; SEGMENTS]> = segments.iter().map(|segment| lowered(segment)).collect();
+    let lower: SmallVec<[ShortText; SEGMENTS]> =
+        segments.iter().map(|segment| ShortText::lowered(segment)).collect();
     let path: SmallVec<[&str; SEGMENTS]> = lower.iter().map(ShortText::as_str).collect();
     billed(segments, &path).unwrap_or_else(|| match beside::beside(&path, provider) {
         Some((dialect, want)) => Route::to(dialect, want),
@@ -208,13 +209,6 @@ fn is_twofold(segments: &[&str], provider: Option<&str>, want: Want) -> bool {
     }
     let split: Vec<&str> = segments.iter().flat_map(|segment| segment.split('/')).collect();
     by_path(&split, provider).want != want
-}
-
-/// In small letters; up to 24 bytes of them without an allocation.
-fn lowered(segment: &str) -> ShortText {
-    let mut lowered = ShortText::from(segment);
-    lowered.make_ascii_lowercase();
-    lowered
 }
 
 /// Paths of more parts are allocated.

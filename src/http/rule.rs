@@ -15,6 +15,7 @@ use super::exchange::Admitted;
 use super::gate::{HttpBudget, Ruling};
 use super::messages;
 use super::payer::HeadRuling;
+use super::polls::Polled;
 use super::refusal::HttpRefusal;
 
 /// What the caller does with the request: answer it, let it pass, or send it under a
@@ -22,6 +23,8 @@ use super::refusal::HttpRefusal;
 pub(super) enum Ruled<In> {
     Refused(HttpRefusal),
     Passes(Request<In>),
+    /// It asks after an answer that is made in the background.
+    Polls(Request<In>, Polled),
     Sends(Request<In>, Box<Admitted>),
 }
 
@@ -40,7 +43,13 @@ where
     }
     let payer = match gate.who_pays(&head) {
         HeadRuling::Refused(refusal) => return Ruled::Refused(refusal),
-        HeadRuling::Pass => return Ruled::Passes(Request::from_parts(parts, body)),
+        HeadRuling::Pass => {
+            let Some(polled) = gate.polled(&head) else {
+                return Ruled::Passes(Request::from_parts(parts, body));
+            };
+            messages::ask_plainly(&mut parts.headers);
+            return Ruled::Polls(Request::from_parts(parts, body), polled);
+        }
         HeadRuling::Paid(payer) => payer,
     };
     let body = match Limited::new(body, payer.body_bytes_max()).collect().await {

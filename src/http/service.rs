@@ -204,6 +204,7 @@ where
     let (request, exchange) = match rule(&gate, request, None).await {
         Ruled::Refused(refusal) => return Ok(messages::refused(refusal)),
         Ruled::Passes(request) => return Ok(inner.call(request).await?.map(MeteredBody::passing)),
+        Ruled::Polls(request, polled) => return Ok(messages::polled(polled, inner.call(request).await?)),
         Ruled::Sends(request, admitted) => (request, admitted.send()),
     };
     match inner.call(request).await {

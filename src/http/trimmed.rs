@@ -30,7 +30,7 @@ impl HttpBudget {
         let failed = |error| HttpRefusal::failed(route.dialect, &error);
         let NoRoom { call, mut decision } = refused;
         let untrimmed = {
-            let room = self.enforcer.room(self.fitting, &call, &decision).map_err(failed)?;
+            let room = self.enforcer.whole().room(self.fitting, &call, &decision).map_err(failed)?;
             let Some(room) = room else { return Err(self.no_room(route, &decision)) };
             let mut shorter = Vec::new();
             let outcome = may_be_trimmed(route, &call).and_then(|()| {

@@ -12,6 +12,7 @@
 //! | succeeded and is whole, without a usage | is charged as estimated, never as zero |
 //! | is an error that is known not to be billed | gives its room back |
 //! | broke off, or failed otherwise | is charged as an abandoned call |
+//! | says that it is made in the background | is kept until a poll tells how it ended (`polls`) |
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,12 +21,13 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::piece::Piece;
+use super::polls::{AtHost, Polled, Shown};
 use crate::client::{Failure, refused_and_billed};
 use crate::reservation::Actual;
 use crate::wire::{UsageReport, extract, heard};
 use crate::{InFlight, Receipt};
 
-type Settling = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Charging = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Hears what a call was charged; `None` if nobody said what it used.
 pub(super) type Hear = Box<dyn FnOnce(Option<&Receipt>) + Send>;
@@ -42,6 +44,10 @@ pub(super) struct Closing {
     pub(super) bytes_max: usize,
     /// Whether the call was to stream, so that its hold may be less than it costs.
     pub(super) holds_a_slice: bool,
+    /// Where the call is kept until a poll tells how it ended, if its answer is made in the background.
+    pub(super) polls: Option<Box<AtHost>>,
+    /// The call of another request, after which this one asks.
+    pub(super) polled: Option<Box<Polled>>,
 }
 
 /// How a call ends.
@@ -49,6 +55,8 @@ enum Ending {
     Reconcile(Box<Actual>),
     Release,
     Abandon,
+    /// It is made in the background, under that id.
+    Keep(String, Box<AtHost>),
 }
 
 /// Hands a body on unchanged, and charges the call before it hands on the end.
@@ -59,7 +67,7 @@ pub(super) struct Whole<S, T> {
     copy: Option<Vec<u8>>,
     read: u64,
     in_flight: Option<InFlight>,
-    settling: Option<Settling>,
+    charging: Option<Charging>,
     /// The last piece, which waits until the call is charged.
     last: Option<T>,
     /// The body has ended, and must not be asked again.
@@ -68,15 +76,15 @@ pub(super) struct Whole<S, T> {
 }
 
 impl<S, T> Whole<S, T> {
-    pub(super) fn new(in_flight: InFlight, body: S, closing: Closing) -> Self {
+    pub(super) fn new(in_flight: Option<InFlight>, body: S, closing: Closing) -> Self {
         let copy = closing.is_readable.then(Vec::new);
         Self {
             inner: Box::pin(body),
             closing,
             copy,
             read: 0,
-            in_flight: Some(in_flight),
-            settling: None,
+            in_flight,
+            charging: None,
             last: None,
             has_ended: false,
             hear: None,
@@ -89,8 +97,9 @@ impl<S, T> Whole<S, T> {
     }
 
     /// Whether the call has been charged or given back, and nothing waits any more.
-    pub(super) fn is_settled(&self) -> bool {
-        self.in_flight.is_none() && self.settling.is_none() && self.last.is_none()
+    pub(super) fn is_charged(&self) -> bool {
+        let has_ended = self.in_flight.is_none() && self.closing.polled.is_none();
+        has_ended && self.charging.is_none() && self.last.is_none()
     }
 
     /// Copies a piece; a body beyond the limit is no longer kept, and counts as one that
@@ -106,31 +115,40 @@ impl<S, T> Whole<S, T> {
     }
 
     /// Ends the call, as far as that needs no waiting; a charge is polled with the body.
-    fn begin_settling(&mut self, is_complete: bool) {
-        let Some(in_flight) = self.in_flight.take() else { return };
-        match self.settle(&in_flight, is_complete) {
+    fn begin_charging(&mut self, is_complete: bool) {
+        let succeeded = (200..300).contains(&self.closing.status);
+        let polled = self.closing.polled.take().filter(|_| is_complete && succeeded);
+        let ended = || polled?.ended(self.copy.as_deref()?);
+        let Some(in_flight) = self.in_flight.take().or_else(ended) else { return };
+        match self.ending(&in_flight, is_complete) {
+            Ending::Keep(id, polls) => polls.keep(&id, in_flight),
             Ending::Release => in_flight.release_dropped(),
             Ending::Abandon => drop(in_flight),
             Ending::Reconcile(report) => {
                 let hear = self.hear.take();
-                self.settling = Some(Box::pin(async move {
+                self.charging = Some(Box::pin(async move {
                     // Where it could not be charged, the call stands charged as it was held.
                     let receipt = in_flight.reconcile(*report).await.ok();
                     hear.into_iter().for_each(|hear| hear(receipt.as_ref()));
                 }));
             }
         }
-        if self.settling.is_none() {
+        if self.charging.is_none() {
             self.tell(None);
         }
     }
 
     /// Decides how the call ends. A usage that came is charged whatever the status;
     /// without one, the status decides.
-    fn settle(&self, in_flight: &InFlight, is_complete: bool) -> Ending {
+    fn ending(&self, in_flight: &InFlight, is_complete: bool) -> Ending {
         let Closing { status, provider, counts, .. } = &self.closing;
         let succeeded = (200..300).contains(status);
         let counts = counts.iter().map(|(name, value)| (*name, value.as_str()));
+        if let (true, true, Some(polls)) = (succeeded, is_complete, &self.closing.polls)
+            && let Some(shown) = self.copy.as_deref().and_then(Shown::read).filter(|shown| !shown.has_ended())
+        {
+            return Ending::Keep(shown.id.into_owned(), polls.clone());
+        }
         let read = self.copy.as_deref().and_then(|body| extract(provider.as_deref(), body, counts).ok());
         let failure = (!succeeded).then(|| Failure::of_report(*status, read.as_ref()));
         if let Some(report) = failure.and_then(|failure| refused_and_billed(failure, in_flight)) {
@@ -176,9 +194,9 @@ where
 {
     pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
         loop {
-            if let Some(settling) = &mut self.settling {
-                ready!(settling.as_mut().poll(context));
-                self.settling = None;
+            if let Some(charging) = &mut self.charging {
+                ready!(charging.as_mut().poll(context));
+                self.charging = None;
             }
             if let Some(last) = self.last.take() {
                 return Poll::Ready(Some(Ok(last)));
@@ -191,7 +209,7 @@ where
                     self.keep(piece.bytes());
                     // Who was told the length sees the end with its last byte, and not later.
                     if self.closing.length.is_some_and(|length| self.read >= length) {
-                        self.begin_settling(true);
+                        self.begin_charging(true);
                     }
                     self.last = Some(piece);
                 }
@@ -202,7 +220,7 @@ where
                 None => {
                     self.has_ended = true;
                     let is_complete = self.closing.length.is_none_or(|length| self.read >= length);
-                    self.begin_settling(is_complete);
+                    self.begin_charging(is_complete);
                 }
             }
         }
@@ -214,12 +232,13 @@ impl<S, T> Whole<S, T> {
     /// decides.
     fn end_dropped(&mut self) {
         let Some(in_flight) = self.in_flight.take() else { return };
-        match self.settle(&in_flight, false) {
+        match self.ending(&in_flight, false) {
             Ending::Reconcile(report) => {
                 let receipt = in_flight.reconcile_dropped(*report).ok();
                 return self.tell(receipt.as_ref());
             }
             Ending::Release => in_flight.release_dropped(),
+            Ending::Keep(id, polls) => polls.keep(&id, in_flight),
             Ending::Abandon => drop(in_flight),
         }
         self.tell(None);

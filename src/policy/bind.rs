@@ -12,7 +12,7 @@ use self::lines::{Lines, Resolver};
 use super::{Budget, Exemption, Policy, Selector, is_run_line};
 use crate::pricing::Asked;
 use crate::values::name::nearest;
-use crate::values::{Binding, Caps, Claim, ScopeKind, ShortText, Tenant, Timestamp, Unbound};
+use crate::values::{Binding, Caps, Claim, ScopeKind, ShortText, Tenant, Terms, Timestamp, Unbound};
 use crate::{Call, Error, PricingTable, Scope};
 
 impl Policy {
@@ -72,8 +72,34 @@ impl Policy {
         prices: Option<&PricingTable>,
         now: Timestamp,
     ) -> Result<Binding, Error> {
+        let (lines, caps, unbound) = self.lines(call, own, exempt, prices, now)?;
+        self.binding(call, own, self.tenant_of(call), lines, caps, unbound)
+    }
+
+    /// The terms of everything that binds the call, however many that are: a claim carries only so many.
+    ///
+    /// For whoever counts lines before a call does, and for whoever reads their balances in parts.
+    pub(crate) fn terms_with(
+        &self,
+        call: &Call,
+        own: &[Arc<Budget>],
+        prices: Option<&PricingTable>,
+        now: Timestamp,
+    ) -> Result<Vec<Terms>, Error> {
+        self.lines(call, own, None, prices, now).map(|(lines, _, _)| lines.terms)
+    }
+
+    /// What binds the call, with the caps on it alone, and what becomes of it where nothing does.
+    fn lines(
+        &self,
+        call: &Call,
+        own: &[Arc<Budget>],
+        exempt: Option<&Exemption>,
+        prices: Option<&PricingTable>,
+        now: Timestamp,
+    ) -> Result<(Lines, CallCaps, Option<Unbound>), Error> {
         call.check()?;
-        let tenant = self.root_of(call);
+        let tenant = self.tenant_of(call);
         let asked = Asked::of(call, prices);
         let unbound = self.unbound_of(call, own, exempt);
         let mut resolver = Resolver::new(self, &tenant, asked, now);
@@ -92,8 +118,28 @@ impl Policy {
             }
             resolver.end_scope();
         }
-        let lines = resolver.finish();
-        self.binding(call, own, tenant, lines, caps, unbound)
+        Ok((resolver.finish(), caps, unbound))
+    }
+
+    /// Every budget of these payers, whatever calls it selects.
+    pub(crate) fn bind_payers(
+        &self,
+        payers: &Call,
+        own: &[Arc<Budget>],
+        now: Timestamp,
+    ) -> Result<Vec<Terms>, Error> {
+        // Who pays is said, and a model is not asked for.
+        let call = payers.clone().with_model("any");
+        call.check()?;
+        let tenant = self.tenant_of(&call);
+        let mut resolver = Resolver::new(self, &tenant, Asked::of(&call, None), now);
+        for scope in call.scopes() {
+            for budget in self.budgets_of(scope, own) {
+                resolver.add(budget, scope, None)?;
+            }
+            resolver.end_scope();
+        }
+        Ok(resolver.finish().terms)
     }
 
     /// Puts together what was found, and says who of it only observes.
@@ -106,24 +152,25 @@ impl Policy {
         caps: CallCaps,
         unbound: Option<Unbound>,
     ) -> Result<Binding, Error> {
-        let Lines { lines, bound, exemptions, next_rung, valid_until } = lines;
+        let Lines { lines, terms, exemptions, next_rung, valid_until } = lines;
         let all_observe = self.observes_only();
         let claim = Claim::new(tenant, call.scopes(), lines)?;
         Ok(Binding {
             claim: claim.observing(|scope| observes_freeze(own, scope, all_observe)),
-            observes_some: all_observe || bound.iter().any(|bound| bound.observe),
+            observes_some: all_observe || terms.iter().any(|terms| terms.observe),
             caps_observed: caps.observed,
             unbound_observed: all_observe && self.0.unbound.is_none() && unbound == Some(Unbound::Count),
             // A run's own limits may enforce where no budget of the policy does.
             observes_only: all_observe
                 && caps.enforced == Caps::default()
-                && bound.iter().all(|bound| bound.observe || bound.limit.is_none()),
-            bound,
+                && terms.iter().all(|terms| terms.observe || terms.limit.is_none()),
+            terms,
             caps: caps.enforced,
             model: call.model.clone(),
             next_rung,
             exemptions,
             unbound,
+            is_fixed: call.is_fixed(),
             policy_is_empty: self.0.budgets.is_empty(),
             nearest_kind: if unbound.is_some() { self.nearest_kind(call) } else { None },
             valid_until,
@@ -159,9 +206,9 @@ impl Policy {
             let near = nearest(kind.as_str(), kinds.iter().map(ScopeKind::as_str));
             kinds.iter().find(|known| near.first() == Some(&known.as_str()))
         };
-        // Levels are in order from the organisation down: the next one above pays for it, too.
+        // Kinds are in order from the organisation down: the next one above pays for it, too.
         let above = |kind: &ScopeKind| kinds.iter().rfind(|known| *known < kind);
-        // A wrong letter is the likelier slip than a level too low; the first kind of all is better than no hint.
+        // A wrong letter is the likelier slip than a scope too low; the first kind of all is better than no hint.
         let found = named().find_map(spelt).or_else(|| named().find_map(above));
         found.or_else(|| kinds.first()).cloned()
     }
@@ -181,7 +228,7 @@ impl Policy {
     }
 
     /// Whose books the call is kept in: its organisation's, or those of calls that name none.
-    fn root_of(&self, call: &Call) -> Tenant {
+    fn tenant_of(&self, call: &Call) -> Tenant {
         let name = call.organization_name().unwrap_or_default();
         self.0.shelves.tenant(name, || match call.scopes().first() {
             Some(scope) if *scope.kind() == ScopeKind::Organization => Tenant::organization(scope),

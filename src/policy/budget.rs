@@ -41,7 +41,7 @@ use crate::{Call, Error, Scope, Usd, Window};
 /// let policy = Policy::new([Budget::each_usd("users", ScopeKind::User, Usd::dollars(5), Window::day())])?;
 /// let account = |user: &str| -> Result<String, token_budget::Error> {
 ///     let binding = policy.bind(&Call::new("gpt-4o").user(user), Timestamp::EPOCH)?;
-///     Ok(binding.bound[0].account.to_string())
+///     Ok(binding.terms[0].account.to_string())
 /// };
 /// assert_eq!(account("ada")?, "user/ada: users (USD, day)");
 /// assert_eq!(account("grace")?, "user/grace: users (USD, day)"); // what Ada spends is not Grace's
@@ -96,16 +96,16 @@ pub(crate) struct OfRun {
 ///
 /// let policy = Policy::new([all, ada])?;
 /// let binding = policy.bind(&Call::new("gpt-4o").user("ada"), Timestamp::EPOCH)?;
-/// let mut ceilings: Vec<_> = binding.bound.iter().map(|bound| bound.ceiling).collect();
+/// let mut ceilings: Vec<_> = binding.terms.iter().map(|terms| terms.ceiling).collect();
 /// ceilings.sort();
 /// assert_eq!(ceilings, [3_000_000_000, 5_000_000_000]); // nano-dollars: three dollars are the most
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Selector {
-    /// That one level.
+    /// That one scope.
     Scope(Scope),
-    /// Each level of that kind, with a budget of its own from its first call on.
+    /// Each scope of that kind, with a budget of its own from its first call on.
     Each(ScopeKind),
 }
 
@@ -121,7 +121,7 @@ pub(crate) const EXEMPTION_PREFIX: &str = "exemption ";
 pub(super) const UNBOUND: &str = "unbound";
 
 impl Budget {
-    /// A limit of that level, counted in any unit; dollars are counted in nano-dollars.
+    /// A limit of that scope, counted in any unit; dollars are counted in nano-dollars.
     ///
     /// `None` is no limit: books are kept, nothing is refused.
     pub fn new(
@@ -149,24 +149,24 @@ impl Budget {
         }
     }
 
-    /// A dollar limit of one level.
+    /// A dollar limit of one scope.
     pub fn usd(id: impl Into<ShortText>, scope: Scope, limit: Usd, window: Window) -> Self {
         Self::new(id, Selector::Scope(scope), Unit::Usd, Some(limit.nanos()), window)
     }
 
-    /// A dollar limit of each level of a kind: "each user".
+    /// A dollar limit of each scope of a kind: "each user".
     pub fn each_usd(id: impl Into<ShortText>, kind: ScopeKind, limit: Usd, window: Window) -> Self {
         Self::new(id, Selector::Each(kind), Unit::Usd, Some(limit.nanos()), window)
     }
 
-    /// A limit of one level on a count: tokens, requests.
+    /// A limit of one scope on a count: tokens, requests.
     pub fn count(id: impl Into<ShortText>, scope: Scope, unit: Unit, limit: u64, window: Window) -> Self {
         // A limit beyond 63 bits cannot be reached either.
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         Self::new(id, Selector::Scope(scope), unit, Some(limit), window)
     }
 
-    /// A limit of each level of a kind on a count.
+    /// A limit of each scope of a kind on a count.
     pub fn each_count(
         id: impl Into<ShortText>,
         kind: ScopeKind,
@@ -201,7 +201,7 @@ impl Budget {
     /// let month = || Ok::<_, token_budget::Error>(Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month()));
     /// let policy = Policy::new([month()?.guardrail(Usd::dollars(75), Window::day())])?;
     /// let binding = policy.bind(&Call::new("m").team("search"), Timestamp::EPOCH)?;
-    /// let lines: Vec<_> = binding.bound.iter().map(|bound| (bound.window.to_string(), bound.ceiling)).collect();
+    /// let lines: Vec<_> = binding.terms.iter().map(|terms| (terms.window.to_string(), terms.ceiling)).collect();
     /// assert_eq!(lines, [("day".into(), 75_000_000_000), ("month".into(), 500_000_000_000)]); // nano-dollars
     ///
     /// // The month stops at $500 first, so that a day of $500 is no limit.
@@ -351,7 +351,7 @@ impl Budget {
             }
         }
         if let Some(limit) = self.limit {
-            self.tiers.levels(limit).map_err(wrong)?;
+            self.tiers.thresholds(limit).map_err(wrong)?;
         } else if !self.tiers.is_plain() {
             return Err(wrong(Error::invalid(
                 "tiers",

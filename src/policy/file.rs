@@ -25,8 +25,8 @@
 //! let noon = "2026-11-22T12:00:00Z".parse()?;
 //!
 //! let binding = policy.bind(&Call::new("gpt-4o").team("search"), noon)?;
-//! assert_eq!(binding.bound[0].ceiling, 500_000_000_000); // $500 in nano-dollars: a call may land on it
-//! assert_eq!(binding.bound[0].period.until.to_string(), "2026-12-01T00:00:00Z");
+//! assert_eq!(binding.terms[0].ceiling, 500_000_000_000); // $500 in nano-dollars: a call may land on it
+//! assert_eq!(binding.terms[0].period.until.to_string(), "2026-12-01T00:00:00Z");
 //!
 //! // Nobody said what another team may spend, and a typo in a name is no free pass.
 //! let other = policy.bind(&Call::new("gpt-4o").team("serach"), noon)?;
@@ -81,7 +81,7 @@
 //! let call = Call::new("gpt-4o").team("search").user("ada").tag("env", "prod");
 //! let ceilings = |call: &Call| -> Result<Vec<i64>, token_budget::Error> {
 //!     let binding = policy.bind(call, "2026-11-22T12:00:00Z".parse()?)?;
-//!     Ok(binding.bound.iter().map(|bound| bound.ceiling).collect())
+//!     Ok(binding.terms.iter().map(|terms| terms.ceiling).collect())
 //! };
 //! // The team's day, the team's month, Ada's day; in nano-dollars.
 //! assert_eq!(ceilings(&call)?, [75_000_000_000, 500_000_000_000, 5_000_000_000]);
@@ -108,7 +108,7 @@
 //! ]}"#)?;
 //! let resets = |team: &str| -> Result<_, token_budget::Error> {
 //!     let binding = policy.bind(&Call::new("m").team(team), "2026-11-22T12:00:00Z".parse()?)?;
-//!     Ok(binding.bound[0].resets_at.map(|at| at.to_string()))
+//!     Ok(binding.terms[0].resets_at.map(|at| at.to_string()))
 //! };
 //! assert_eq!(resets("a")?.as_deref(), Some("2026-12-01T00:00:00Z"));
 //! assert_eq!(resets("b")?.as_deref(), Some("2026-12-14T23:00:00Z")); // midnight in Berlin
@@ -136,7 +136,7 @@
 //! let ceiling = |tiers: &str| -> Result<i64, token_budget::Error> {
 //!     let budget = format!(r#""id": "a", "scope": "team/a", "limit": 500, "window": "month", "tiers": {tiers}"#);
 //!     let policy = Policy::from_json(&format!(r#"{{"budgets": [{{{budget}}}]}}"#))?;
-//!     Ok(policy.bind(&Call::new("m").team("a"), "2026-11-22T12:00:00Z".parse()?)?.bound[0].ceiling)
+//!     Ok(policy.bind(&Call::new("m").team("a"), "2026-11-22T12:00:00Z".parse()?)?.terms[0].ceiling)
 //! };
 //! // A call may land on the limit of $500, and not on a stop: 120 % of $500 are $600.
 //! assert_eq!(ceiling(r#""plain""#)?, 500_000_000_000);
@@ -180,7 +180,7 @@
 //!     }]
 //! }"#)?;
 //! let limit = |at: &str| -> Result<_, token_budget::Error> {
-//!     Ok(policy.bind(&Call::new("m").team("search"), at.parse()?)?.bound[0].limit)
+//!     Ok(policy.bind(&Call::new("m").team("search"), at.parse()?)?.terms[0].limit)
 //! };
 //! assert_eq!(limit("2026-11-22T23:59:59Z")?, Some(212_500_000_000)); // 12.50 + 200 dollars
 //! assert_eq!(limit("2026-11-23T00:00:00Z")?, Some(12_500_000_000)); // over by itself
@@ -266,7 +266,7 @@
 //!
 //! let call = token_budget::Call::new("gpt-4o").api_key("ci-bot");
 //! let binding = policy.bind(&call, "2026-11-22T12:00:00Z".parse()?)?;
-//! let lines: Vec<_> = binding.bound.iter().map(|bound| (bound.window.to_string(), bound.ceiling)).collect();
+//! let lines: Vec<_> = binding.terms.iter().map(|terms| (terms.window.to_string(), terms.ceiling)).collect();
 //! // Landing on $50 a day is allowed, landing on the hard stop of $600 a month is not.
 //! assert_eq!(lines, [("day".into(), 50_000_000_000), ("month".into(), 599_999_999_999)]);
 //! # Ok::<(), token_budget::Error>(())

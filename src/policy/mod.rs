@@ -62,7 +62,7 @@ pub const POLICY_ENTRIES_MAX: usize = 10_000;
 /// ])?;
 /// let call = Call::new("gpt-4o").team("search").user("ada");
 /// let binding = policy.bind(&call, Timestamp::EPOCH)?;
-/// let budgets: Vec<_> = binding.bound.iter().map(|bound| bound.account.to_string()).collect();
+/// let budgets: Vec<_> = binding.terms.iter().map(|terms| terms.account.to_string()).collect();
 /// assert_eq!(budgets, ["team/search: search (USD, month)", "user/ada: users (USD, day)"]);
 /// # Ok::<(), token_budget::Error>(())
 /// ```

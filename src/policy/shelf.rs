@@ -4,6 +4,7 @@
 //! this each call would make its names anew and look up its month in the zone database, which costs as much as all else
 //! that a reserve does.
 
+use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -19,6 +20,10 @@ pub(super) struct Shelves {
     tenants: DashMap<ShortText, Tenant>,
     shelves: DashMap<ShelfKey, Arc<Shelf>, foldhash::fast::RandomState>,
 }
+
+/// How many names of each kind are kept. Beyond it all go and are made anew: strangers' tenants would fill the memory, each
+/// with a name for every budget, and to drop everything now and then costs less than to know which was used last.
+const KEPT_MAX: usize = 32_768;
 
 /// Whose account of which budget, and whether it is the guardrail's.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -50,6 +55,7 @@ impl Shelves {
         if let Some(tenant) = self.tenants.get(name) {
             return tenant.clone();
         }
+        make_room(&self.tenants);
         self.tenants.entry(name.into()).or_insert_with(make).clone()
     }
 
@@ -61,7 +67,15 @@ impl Shelves {
         let (tenant, budget, unit) = (key.tenant.clone(), key.budget.clone(), key.unit.clone());
         let name = BudgetKey { tenant, budget, unit, window: ShortText::of(window) };
         let shelf = Shelf { key: Arc::new(name), last: Mutex::new(None) };
+        make_room(&self.shelves);
         Arc::clone(&self.shelves.entry(key).or_insert_with(|| Arc::new(shelf)))
+    }
+}
+
+/// Asked only where something is to be made.
+fn make_room<K: Eq + Hash, V, S: BuildHasher + Clone>(kept: &DashMap<K, V, S>) {
+    if kept.len() >= KEPT_MAX {
+        kept.clear();
     }
 }
 
@@ -73,5 +87,23 @@ impl Shelf {
             Some(resolved) if resolved.period.contains(now) => resolved,
             _ => *last.insert(Resolved { period: window.period(now), resets_at: window.resets_at(now) }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_strangers_do_not_fill_the_memory() {
+        // Each organisation that was ever named, also one that was refused, left half a kilobyte for each budget.
+        let shelves = Shelves::default();
+        for number in 0..KEPT_MAX + 10 {
+            let tenant = shelves.tenant(&format!("org-{number}"), Tenant::unnamed);
+            let (budget, unit) = (ShortText::of(number), Unit::Usd);
+            shelves.of(ShelfKey { tenant, budget, is_guardrail: false, unit }, &Window::lifetime());
+        }
+
+        assert_eq!((shelves.tenants.len(), shelves.shelves.len()), (10, 10));
     }
 }

@@ -10,7 +10,7 @@ use crate::values::TierAction;
 
 /// A share of a limit, and what happens there.
 ///
-/// A tier is reached when spent, reserved and the call come to its level or above. Its level is the smallest whole figure that
+/// A tier is reached when spent, reserved and the call come to its threshold or above. Its threshold is the smallest whole figure that
 /// is no less than the share, so that 33.3 % of 100 tokens is 34.
 ///
 /// # Example: one third of a hundred tokens
@@ -21,8 +21,8 @@ use crate::values::TierAction;
 ///
 /// let warn = Tier { percent: "33.3".parse().expect("a plain number"), action: TierAction::Warn };
 /// let tiers = Tiers::new([warn])?;
-/// assert_eq!(tiers.levels(100)?.as_slice(), [(TierAction::Warn, 34)]);
-/// assert_eq!(tiers.levels(1_000)?.as_slice(), [(TierAction::Warn, 333)]);
+/// assert_eq!(tiers.thresholds(100)?.as_slice(), [(TierAction::Warn, 34)]);
+/// assert_eq!(tiers.thresholds(1_000)?.as_slice(), [(TierAction::Warn, 333)]);
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,10 +38,10 @@ pub struct Tier {
 /// The tiers of a budget, lowest first.
 ///
 /// Tiers decide, and people are told of them: each fires one event a window, when it is first reached, and the verdict of the
-/// call that reaches it says so. A raise of the limit moves all levels with it.
+/// call that reaches it says so. A raise of the limit moves all thresholds with it.
 ///
 /// *Plain* blocks what would go above the limit; landing on it is allowed.
-/// A tier acts when its level is **reached**: a hard stop at 120 % refuses the
+/// A tier acts when its threshold is **reached**: a hard stop at 120 % refuses the
 /// call that would land exactly on it. Tiers that name no stop keep that of the
 /// plain budget: who adds a warning does not take the limit away. Only
 /// [`warnings_only`](Self::warnings_only) and [`warnings`](Self::warnings) do.
@@ -51,9 +51,9 @@ pub struct Tier {
 /// use token_budget::decision::TierAction;
 /// use token_budget::Tiers;
 ///
-/// let levels = Tiers::hybrid().levels(500_000_000_000)?; // nano-dollars
-/// assert_eq!(levels[1], (TierAction::Warn, 400_000_000_000));
-/// assert_eq!(levels[3], (TierAction::Block, 600_000_000_000));
+/// let thresholds = Tiers::hybrid().thresholds(500_000_000_000)?; // nano-dollars
+/// assert_eq!(thresholds[1], (TierAction::Warn, 400_000_000_000));
+/// assert_eq!(thresholds[3], (TierAction::Block, 600_000_000_000));
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Tiers {
     /// let month = |tiers| {
     ///     let budget = Budget::usd("search", Scope::team("search")?, Usd::dollars(500), Window::month());
     ///     let policy = Policy::new([budget.tiers(tiers)])?;
-    ///     Ok::<_, token_budget::Error>(policy.bind(&Call::new("m").team("search"), Timestamp::EPOCH)?.bound[0].ceiling)
+    ///     Ok::<_, token_budget::Error>(policy.bind(&Call::new("m").team("search"), Timestamp::EPOCH)?.terms[0].ceiling)
     /// };
     /// assert_eq!(month(Tiers::warnings_only())?, i64::MAX);
     /// assert_eq!(month(Tiers::plain())?, 500_000_000_000); // nano-dollars
@@ -188,34 +188,34 @@ impl Tiers {
         self.never_stops
     }
 
-    /// The most that may be spent under that limit: up to the limit, or below the level that blocks.
+    /// The most that may be spent under that limit: up to the limit, or below the threshold that blocks.
     ///
     /// # Errors
-    /// As [`levels`](Self::levels).
+    /// As [`thresholds`](Self::thresholds).
     pub(crate) fn ceiling(&self, limit: i64) -> Result<i64, Error> {
         let stop = self.tiers.iter().find(|tier| tier.action == TierAction::Block);
         match stop {
-            // Blocking at a level means that the largest figure below it is the last allowed.
-            Some(tier) => Ok(level(limit, tier.percent)?.saturating_sub(1)),
+            // Blocking at a threshold means that the largest figure below it is the last allowed.
+            Some(tier) => Ok(threshold(limit, tier.percent)?.saturating_sub(1)),
             None if self.never_stops => Ok(i64::MAX),
             None => Ok(limit),
         }
     }
 
-    /// Each tier's level for that limit, in the budget's unit: the smallest whole figure that reaches it.
+    /// Each tier's threshold for that limit, in the budget's unit: the smallest whole figure that reaches it.
     ///
     /// # Errors
-    /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) where a level does not fit into 64 bits.
-    pub fn levels(&self, limit: i64) -> Result<SmallVec<[(TierAction, i64); 4]>, Error> {
-        self.tiers.iter().map(|tier| Ok((tier.action, level(limit, tier.percent)?))).collect()
+    /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) where a threshold does not fit into 64 bits.
+    pub fn thresholds(&self, limit: i64) -> Result<SmallVec<[(TierAction, i64); 4]>, Error> {
+        self.tiers.iter().map(|tier| Ok((tier.action, threshold(limit, tier.percent)?))).collect()
     }
 }
 
-fn level(limit: i64, percent: Decimal) -> Result<i64, Error> {
+fn threshold(limit: i64, percent: Decimal) -> Result<i64, Error> {
     let exact = Decimal::from(limit)
         .checked_mul(percent)
         .and_then(|product| product.checked_div(Decimal::ONE_HUNDRED));
-    exact.and_then(|level| level.ceil().to_i64()).ok_or_else(|| Error::overflow("tiers"))
+    exact.and_then(|threshold| threshold.ceil().to_i64()).ok_or_else(|| Error::overflow("tiers"))
 }
 
 /// Percentages are written as numbers or plain decimal text, and read exactly.
@@ -256,11 +256,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_level_is_the_smallest_figure_that_reaches_it() {
-        assert_eq!(level(1_000, 80.into()).expect("fits"), 800);
-        assert_eq!(level(999, 80.into()).expect("fits"), 800); // 799.2
-        assert_eq!(level(0, 80.into()).expect("fits"), 0);
-        assert!(level(i64::MAX, 101.into()).is_err());
+    fn a_threshold_is_the_smallest_figure_that_reaches_it() {
+        assert_eq!(threshold(1_000, 80.into()).expect("fits"), 800);
+        assert_eq!(threshold(999, 80.into()).expect("fits"), 800); // 799.2
+        assert_eq!(threshold(0, 80.into()).expect("fits"), 0);
+        assert!(threshold(i64::MAX, 101.into()).is_err());
     }
 
     #[test]

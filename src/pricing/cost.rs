@@ -1,4 +1,4 @@
-//! What did a call cost, and for what?
+//! What did a call cost, and for what? And what can it cost at most?
 //!
 //! There is one rounding. Products of counts and rates are exact integers, their sum
 //! is exact, and only the sum is rounded, up, to the next nano-dollar. Rounding each
@@ -14,9 +14,10 @@
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use smallvec::SmallVec;
 
 use super::exact::ExactUsd;
-use super::sets::{COMMON, RateSet};
+use super::sets::{COMMON, Dearest, RateSet};
 use super::units::{amount, as_rate};
 use crate::values::{Meter, SearchContext};
 use crate::{Error, Usage, Usd};
@@ -107,20 +108,15 @@ impl Cost {
     /// Prices a usage: exact products, one sum, rounded up once.
     #[inline]
     pub(super) fn of(usage: &Usage, rates: &Arc<RateSet>, search: SearchContext) -> Result<Self, Error> {
-        if rates.plain && !usage.has_rare_meters() {
-            let quantities = common(usage)?;
-            let total = quantities.into_iter().zip(rates.common).fold(0, |sum: u128, (quantity, rate)| {
-                // Cannot wrap: rates are capped at 1e18 a token and the tokens at 2^65,
-                // so the sum stays below 2^125.
-                sum.wrapping_add(times(quantity, rate))
-            });
-            return Ok(Self {
-                total: rounded_up(total)?,
-                usage: *usage,
-                rates: Rated::Plain(rates.common),
-                search,
-            });
-        }
+        let Some(quantities) = usage.common().filter(|_| rates.plain) else {
+            return Self::in_full(usage, rates, search);
+        };
+        let total = rounded_up(products(quantities, rates.common))?;
+        Ok(Self { total, usage: *usage, rates: Rated::Plain(rates.common), search })
+    }
+
+    /// The same by everything that the price knows, and an error where whole and parts do not fit together.
+    fn in_full(usage: &Usage, rates: &Arc<RateSet>, search: SearchContext) -> Result<Self, Error> {
         let rates = Rated::Full(Arc::clone(rates));
         let mut cost = Self { total: Usd::ZERO, usage: *usage, rates, search };
         cost.check()?;
@@ -176,14 +172,17 @@ impl Cost {
     pub fn is_complete(&self) -> bool {
         match &self.rates {
             Rated::Plain(_) => true,
-            Rated::Full(rates) => {
-                // Where something else is billed and no token has a rate, tokens are not what is billed.
-                let billed = |line: &CostLine| !line.meter.counts_tokens() && line.amount.is_some();
-                let by_token = rates.names_tokens() || !self.lines().any(|line| billed(&line));
-                let counts = |line: &CostLine| by_token || !line.meter.counts_tokens();
-                rates.is_known && self.lines().filter(counts).all(|line| line.amount.is_some())
-            }
+            Rated::Full(rates) => rates.is_known && self.is_rated(rates),
         }
+    }
+
+    /// Whether every line that is billed has a rate.
+    fn is_rated(&self, rates: &RateSet) -> bool {
+        // Where something else is billed and no token has a rate, tokens are not what is billed.
+        let billed = |line: &CostLine| !line.meter.counts_tokens() && line.amount.is_some();
+        let by_token = rates.names_tokens() || !self.lines().any(|line| billed(&line));
+        let counts = |line: &CostLine| by_token || !line.meter.counts_tokens();
+        self.lines().filter(counts).all(|line| line.amount.is_some())
     }
 
     /// The lines with anything to count: what, how much, at which rate, the exact amount.
@@ -216,7 +215,7 @@ impl Cost {
 
     /// Checks that whole and parts fit together.
     fn check(&self) -> Result<(), Error> {
-        let _ = common(&self.usage)?;
+        check_wholes(&self.usage)?;
         if Meter::ALL.into_iter().all(|meter| self.quantity(meter).is_some()) {
             return Ok(());
         }
@@ -283,36 +282,90 @@ impl Cost {
     }
 }
 
-/// The common quantities, every token in one of them.
-#[inline]
-fn common(usage: &Usage) -> Result<[u64; 6], Error> {
-    let whole = |field: &str, tokens: Option<u64>| {
-        tokens.ok_or_else(|| Error::invalid(field, "was not reported, so the call cannot be priced"))
-    };
-    let input = whole("usage.input", usage.input())?;
-    let output = whole("usage.output", usage.output())?;
-    let cached = usage.cached_input().unwrap_or(0);
-    let (write_5m, write_1h) = (usage.cache_write_5m().unwrap_or(0), usage.cache_write_1h().unwrap_or(0));
-    let reasoning = usage.reasoning().unwrap_or(0);
-    let input_rest = input
-        .checked_sub(cached)
-        .and_then(|rest| rest.checked_sub(write_5m))
-        .and_then(|rest| rest.checked_sub(write_1h));
-    match (input_rest, output.checked_sub(reasoning)) {
-        (Some(input), Some(output)) => Ok([input, cached, write_5m, write_1h, output, reasoning]),
-        _ => Err(usage.check().err().unwrap_or_else(|| Error::overflow("usage"))),
+/// A call can be priced only where both wholes were reported.
+fn check_wholes(usage: &Usage) -> Result<(), Error> {
+    for (field, whole) in [("usage.input", usage.input()), ("usage.output", usage.output())] {
+        if whole.is_none() {
+            return Err(Error::invalid(field, "was not reported, so the call cannot be priced"));
+        }
     }
+    Ok(())
+}
+
+/// A model's rates under known conditions, for each band of input lengths: what nearly all its quotes and charges are made of.
+///
+/// They depend on no call's size, so whoever makes many calls of one kind keeps them.
+#[derive(Clone, Debug)]
+pub(crate) struct ResolvedRates(SmallVec<[Band; 2]>);
+
+/// Which lengths a band has, and at which rates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Band {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) rates: Dearest,
+    /// The rates of the common meters, where they are all there is to a call of no others.
+    pub(super) common: Option<[u64; 6]>,
+}
+
+impl ResolvedRates {
+    pub(super) fn of(bands: impl Iterator<Item = Band>) -> Self {
+        Self(bands.collect())
+    }
+
+    /// The most that at most these tokens can cost. A shorter input may be dearer, so every band counts that it reaches.
+    #[inline]
+    pub(crate) fn quote(&self, input: u64, output: u64) -> Result<Usd, Error> {
+        let mut most = 0;
+        for Band { last, rates, .. } in self.0.iter().take_while(|band| band.first <= input) {
+            // Cannot wrap: both rates are at most 1e18 and the fee 1e19, so the sum stays below 2^126.
+            let sum = times(input.min(*last), rates.input).wrapping_add(times(output, rates.output));
+            most = most.max(sum.wrapping_add(u128::from(rates.request)));
+        }
+        rounded_up(most)
+    }
+
+    /// What the common counts of a usage with so much input cost; `None` where more than their rates has a say.
+    #[inline]
+    pub(crate) fn charge(&self, input: u64, counts: [u64; 6]) -> Option<Usd> {
+        let band = self.0.iter().rev().find(|band| band.first <= input)?;
+        rounded_up(products(counts, band.common?)).ok()
+    }
+
+    /// The largest output whose quote beside that input still fits into `room`; zero where not even the input does.
+    pub(super) fn output_affordable(&self, room: Usd, input: u64) -> u64 {
+        // A quote is rounded up to whole nano-dollars, and so is the room: the
+        // rounded quote fits exactly if the unrounded one does.
+        let room = u128::from(room.nanos().max(0).unsigned_abs()).saturating_mul(ATTOS_PER_NANO.into());
+        let fits = |Band { last, rates, .. }: &Band| {
+            let fixed = times(input.min(*last), rates.input).wrapping_add(u128::from(rates.request));
+            let left = room.checked_sub(fixed)?;
+            match left.checked_div(u128::from(rates.output)) {
+                Some(tokens) => Some(u64::try_from(tokens).unwrap_or(u64::MAX)),
+                None => Some(u64::MAX),
+            }
+        };
+        let reached = self.0.iter().take_while(|band| band.first <= input);
+        reached.map(|band| fits(band).unwrap_or(0)).min().unwrap_or(0)
+    }
+}
+
+/// Atto-dollars for the common counts.
+#[inline]
+fn products(counts: [u64; 6], rates: [u64; 6]) -> u128 {
+    // Cannot wrap: rates are capped at 1e18 a token and the tokens at 2^65, so the sum stays below 2^125.
+    counts.into_iter().zip(rates).fold(0, |sum: u128, (count, rate)| sum.wrapping_add(times(count, rate)))
 }
 
 /// Atto-dollars for that many; two 64-bit factors always fit.
 #[inline]
-pub(super) fn times(quantity: u64, rate: u64) -> u128 {
+fn times(quantity: u64, rate: u64) -> u128 {
     u128::from(quantity).wrapping_mul(u128::from(rate))
 }
 
 /// Atto-dollars as dollars, rounded up to the next nano-dollar.
 #[inline]
-pub(super) fn rounded_up(atto: u128) -> Result<Usd, Error> {
+fn rounded_up(atto: u128) -> Result<Usd, Error> {
     // Below $18 the sum fits into 64 bits, where the division is several times faster.
     let nanos = match u64::try_from(atto) {
         Ok(atto) => u128::from(atto.div_ceil(ATTOS_PER_NANO)),

@@ -53,6 +53,7 @@ mod windows;
 mod tests;
 
 pub(crate) use asked::Asked;
+pub(crate) use cost::ResolvedRates;
 pub use cost::{Cost, CostLine};
 pub use exact::ExactUsd;
 pub use extras::Allowance;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::compile::{Compiled, REGIONS, compile};
-use super::cost::{Cost, rounded_up, times};
+use super::cost::{Band, Cost, ResolvedRates};
 use super::extras::Allowance;
 use super::families;
 use super::row::PriceRow;
-use super::sets::{Dearest, RateSet};
+use super::sets::RateSet;
 use super::source::PriceSource;
 use super::units::as_rate;
 use super::unseen::{Reasoning, Unseen, unseen};
@@ -19,8 +19,6 @@ use crate::{Error, Usage, Usd};
 
 /// Prices by the time of the week in one row; the most that is published is three.
 const TIMES_MAX: usize = 32;
-/// Nano-dollars to atto-dollars.
-const ATTOS_PER_NANO: u128 = 1_000_000_000;
 
 /// The price of one model in force during `[from, until)`, with every gap filled.
 ///
@@ -183,13 +181,7 @@ impl ModelPrice {
         output_tokens: u64,
         conditions: &Conditions,
     ) -> Result<Usd, Error> {
-        let mut most = 0;
-        for (input, rates) in self.reachable(input_tokens, conditions) {
-            // Cannot wrap: both rates are at most 1e18 and the fee 1e19, so the sum stays below 2^126.
-            let sum = times(input, rates.input).wrapping_add(times(output_tokens, rates.output));
-            most = most.max(sum.wrapping_add(u128::from(rates.request)));
-        }
-        rounded_up(most)
+        self.rates_under(conditions).quote(input_tokens, output_tokens)
     }
 
     /// The largest output whose [`quote`](Self::quote) still fits into `room`.
@@ -214,18 +206,7 @@ impl ModelPrice {
     /// ```
     #[must_use]
     pub fn output_tokens_affordable(&self, room: Usd, input_tokens: u64, conditions: &Conditions) -> u64 {
-        // A quote is rounded up to whole nano-dollars, and so is the room: the
-        // rounded quote fits exactly if the unrounded one does.
-        let room = u128::from(room.nanos().max(0).unsigned_abs()).saturating_mul(ATTOS_PER_NANO);
-        let fits = |(input, rates): (u64, Dearest)| {
-            let fixed = times(input, rates.input).wrapping_add(u128::from(rates.request));
-            let left = room.checked_sub(fixed)?;
-            match left.checked_div(u128::from(rates.output)) {
-                Some(tokens) => Some(u64::try_from(tokens).unwrap_or(u64::MAX)),
-                None => Some(u64::MAX),
-            }
-        };
-        self.reachable(input_tokens, conditions).map(|band| fits(band).unwrap_or(0)).min().unwrap_or(0)
+        self.rates_under(conditions).output_affordable(room, input_tokens)
     }
 
     /// The rate in force: USD per million, per piece or per hour, as [`Meter::unit`] says.
@@ -454,15 +435,17 @@ impl ModelPrice {
         sets.get(usize::from(*places.get(at)?))
     }
 
-    /// Every band that an input up to that length may lie in, with its largest input and dearest rates.
-    #[inline]
-    fn reachable(&self, input_tokens: u64, conditions: &Conditions) -> impl Iterator<Item = (u64, Dearest)> {
-        // What is written by itself is billed where the row has a rate for it; a longer lifetime waits to be asked.
-        let (conditions, keeps) = (*conditions, self.caches_by_itself);
-        (0..=self.band(input_tokens)).filter_map(move |band| {
-            let last = self.compiled.edges.get(band).map_or(u64::MAX, |next| next.saturating_sub(1));
-            Some((input_tokens.min(last), self.set(band, &conditions)?.dearest(&conditions, keeps)))
-        })
+    /// The rates of every band under these conditions.
+    pub(crate) fn rates_under(&self, conditions: &Conditions) -> ResolvedRates {
+        let edges = &self.compiled.edges;
+        let firsts = std::iter::once(0).chain(edges.iter().copied()).enumerate();
+        ResolvedRates::of(firsts.filter_map(|(band, first)| {
+            let last = edges.get(band).map_or(u64::MAX, |next| next.saturating_sub(1));
+            // What is written by itself is billed where the row has a rate for it; a longer lifetime waits to be asked.
+            let set = self.set(band, conditions)?;
+            let rates = set.dearest(conditions, self.caches_by_itself);
+            Some(Band { first, last, rates, common: set.plain.then_some(set.common) })
+        }))
     }
 }
 

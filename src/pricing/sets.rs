@@ -1,4 +1,4 @@
-//! Which rates hold for one request, once its conditions are settled?
+//! Which rates hold for one request, once its conditions are known?
 //!
 //! A [`RateSet`] is one cell of a price: one region, one band of input lengths, one
 //! tier. Conditions are looked up once for a request, and everything afterwards is
@@ -73,7 +73,7 @@ impl Shared {
     }
 }
 
-/// The rates under settled conditions.
+/// The rates under known conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RateSet {
     /// Atto-dollars for one token of each common meter.

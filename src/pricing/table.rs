@@ -23,7 +23,7 @@ const ROWS_MAX: usize = 20_000;
 /// Rows of one model in one layer: several price changes a month for years.
 const VERSIONS_MAX: usize = 100;
 
-/// The prices of models: bundled ones, and layers of one's own above them.
+/// Finds the price of a model at an instant: bundled prices, and layers of one's own above them.
 ///
 /// Each layer replaces only the fields its rows name. A model that is not found
 /// is unknown: its price is never zero, and never that of a model with a

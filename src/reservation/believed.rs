@@ -10,7 +10,7 @@
 //! Worked example: a call held for 1,200 and 500 tokens reports an input of 0 and an output of 350. The prompt was not empty, so
 //! 1,200 input tokens are charged and the 350 stand; the charge is `Estimated`, and a later report replaces it.
 
-use super::charge::Actual;
+use super::actual::Actual;
 use super::open::Open;
 use crate::tokens::keeps_to_limit;
 use crate::values::{Input, Meter, Prompt};
@@ -29,7 +29,7 @@ pub(super) struct Believed {
     pub(super) unknown: bool,
 }
 
-/// What a provider may bill in place of input tokens.
+/// What a provider may bill in place of input tokens: where it does, a prompt without tokens is no contradiction.
 const OTHER_INPUT: [Meter; 7] = [
     Meter::AudioInMs,
     Meter::VideoInMs,
@@ -108,7 +108,7 @@ impl Open {
         let counted = report.counted.is_some_and(|counted| shown.unwrap_or(0) < counted.div_ceil(2));
         let is_short = counted || is_short(shown, &report.text) || self.is_short_of_images(report);
         let is_belied = reported.is_some() && !is_other && is_short;
-        let hides = report.hides_thoughts && self.reach.hidden.thinks();
+        let hides = report.hides_thoughts && self.hidden().thinks();
         if reported.is_none() || is_belied || hides || self.says_nothing(report) {
             let output = self.output_instead(&report.text, report.counted);
             believed.usage = self.of_its_kind(usage.with_output(output.max(usage.output().unwrap_or(0))));
@@ -123,7 +123,7 @@ impl Open {
     /// Fewer tokens than the images that were shown can have, of a model that sells them by the token.
     fn is_short_of_images(&self, report: &Actual) -> bool {
         let least = report.images.saturating_mul(TOKENS_OF_AN_IMAGE_LEAST);
-        self.reach.hidden.is_more_than_text
+        self.hidden().is_more_than_text
             && report.cost.is_none()
             && report.usage.output().is_some_and(|output| output < least)
     }
@@ -165,7 +165,7 @@ impl Open {
     fn output_instead(&self, text: &TextSeen, counted: Option<u64>) -> u64 {
         let most = self.output_tokens();
         let bytes = text.bytes_all();
-        if self.reach.hidden.bounds_nothing() || (bytes == 0 && counted.unwrap_or(0) == 0) {
+        if self.hidden().bounds_nothing() || (bytes == 0 && counted.unwrap_or(0) == 0) {
             return most.max(counted.unwrap_or(0)).max(text.tokens_at_least());
         }
         // No token stands for less than a byte, and a provider that keeps to the limit sends no more than it.

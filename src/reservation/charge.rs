@@ -6,120 +6,22 @@
 //! Whose figure goes: the provider's own cost where it is known to state one, unless that is zero on a model that costs, or
 //! comes beside usage that cannot be. Else the table's. A model that served in place of the reserved one is charged at its own
 //! price; if it has none, at the reserved one's, and the charge is `Estimated`.
+//!
+//! A usage that the caller states alone is two figures and raises none of these questions. Its charge is made in one go
+//! (`charge_plain`), at the rates that the plan keeps; a report off the wire names its model, and goes the long way. Worked example: gpt-4o, 1,200 tokens in and 350 out are 1,200 × $2.50 + 350 × $10.00 a million: $0.0065.
 
 use std::sync::Arc;
 
+use super::actual::Actual;
 use super::believed::Believed;
 use super::open::Open;
-use crate::engine::{Priced, assumed_version, price_version};
-use crate::ledger::{About, Certainty};
+use super::served::{BY_PROVIDER, Billed, OtherModel, name_kept};
+use crate::engine::{Plan, Priced};
+use crate::ledger::{Certainty, Served};
 use crate::pricing::{ExactUsd, ModelPrice, placed};
-use crate::values::{Conditions, Meter, Region, ServiceTier, ShortText};
-use crate::wire::{Purpose, TextSeen, UsageLine, UsageReport};
-use crate::{Error, Usage, Usd};
-
-/// What is known about how a call ended.
-///
-/// Made of a [`Usage`] alone, or of a [`UsageReport`] read off the wire.
-///
-/// # Example: what the provider said, charged as it said it
-/// ```
-/// use token_budget::call::ServiceTier;
-/// use token_budget::enforcer::Actual;
-/// use token_budget::wire::extract;
-///
-/// let body = br#"{"model": "gpt-4o-2024-08-06", "service_tier": "priority",
-///     "usage": {"prompt_tokens": 120, "completion_tokens": 30, "total_tokens": 150}}"#;
-/// let report = Actual::from(extract(Some("openai"), body, [])?);
-/// assert_eq!(report.usage.total(), Some(150));
-/// assert_eq!(report.tier, Some(ServiceTier::Priority));
-/// # Ok::<(), token_budget::Error>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Actual {
-    /// What it used; of a report in several lines the answer's own.
-    pub usage: Usage,
-    /// The model that the provider says it served, where that is known.
-    pub model: Option<ShortText>,
-    /// What the provider says it charged for all, where it is known to report that.
-    pub cost: Option<Usd>,
-    /// The usage was counted here, not reported.
-    pub estimated: bool,
-    /// The answer broke off and nobody counted it: its output is at least what was held for.
-    pub broke_off: bool,
-    /// The answer ended because it may not be longer.
-    pub ended_at_limit: bool,
-    /// The processing that the provider says it used; else the call's own is charged.
-    pub tier: Option<ServiceTier>,
-    /// Where the provider says it ran; else where the call asked for is charged.
-    pub region: Option<Region>,
-    /// Usage billed beside the answer, and other answers, each line at the price of its own model.
-    pub beside: Vec<UsageLine>,
-    /// The text of the answer that was seen, by which an output is judged that cannot be so little.
-    pub text: TextSeen,
-    /// Images that the answer shows whole: none of a model that sells them by the token has fewer than 64.
-    pub images: u64,
-    /// The output as it was counted here with the model's own vocabulary, where it was.
-    pub counted: Option<u64>,
-    /// The output leaves out what may have been thought unseen: of a model that reasons it is unknown.
-    pub hides_thoughts: bool,
-    /// The provider is known to bill nothing but what the usage says: a prompt that it refused.
-    pub unbilled: bool,
-}
-
-impl From<Usage> for Actual {
-    fn from(usage: Usage) -> Self {
-        Self { usage, ..Self::default() }
-    }
-}
-
-/// The tier of a line that is charged by what the call asked for.
-const AS_ASKED: &str = "auto";
-
-impl From<UsageReport> for Actual {
-    /// Takes over all that is charged. Usage that is missing stays missing: it
-    /// is charged as it was held. For an error that was not billed, or an answer
-    /// that only counted tokens, release the call instead; a report cannot know.
-    fn from(report: UsageReport) -> Self {
-        let (mut tier, ended_at_limit) = (report.tier(), report.ended_at_limit());
-        let unbilled = report.is_unbilled();
-        // Of several answers nobody knows which showed them.
-        let images = if report.lines.len() > 1 { 0 } else { report.pictures };
-        let tiers: Vec<_> = report.lines.iter().map(|line| report.tier_of(line)).collect();
-        let mut lines = report.lines;
-        for (line, tier) in lines.iter_mut().zip(&tiers) {
-            // What is not said of one of several answers is as it was asked for.
-            line.service_tier = Some(tier.map_or(AS_ASKED, ServiceTier::name).into());
-        }
-        let answer = lines.iter().position(|line| line.purpose == Purpose::Answer).map(|at| {
-            tier = tiers.get(at).copied().flatten();
-            lines.remove(at)
-        });
-        let (usage, model, text) =
-            answer.map_or((Usage::new(), None, report.text), |line| (line.usage, line.model, line.text));
-        Self {
-            // How many tokens a prompt has says nothing of an answer to it.
-            usage: if report.counting { Usage::new() } else { usage },
-            model: model.or(report.model),
-            text,
-            images,
-            counted: None,
-            hides_thoughts: report.hides_thoughts,
-            unbilled,
-            // What was said of a part is not said of the whole.
-            cost: report
-                .cost
-                .filter(|_| report.finished)
-                .and_then(|usd| Usd::from_decimal_rounded_up(usd).ok()),
-            estimated: report.estimated || report.clamped || report.damaged,
-            broke_off: !report.finished && !report.estimated,
-            ended_at_limit,
-            tier,
-            region: report.region.as_deref().map(Region::named),
-            beside: lines,
-        }
-    }
-}
+use crate::values::{Conditions, Meter, ServiceTier, ShortText};
+use crate::wire::{Purpose, TextSeen, UsageLine};
+use crate::{Amount, Error, Usage, Usd};
 
 /// A charge worked out of a report.
 #[derive(Clone, Debug)]
@@ -130,32 +32,17 @@ pub(super) struct Charge {
     pub(super) priced: Priced,
     pub(super) certainty: Certainty,
     /// The model that was served in place of the reserved one, and its price if it has one.
-    pub(super) served: Option<Box<Served>>,
+    pub(super) served: Option<Box<OtherModel>>,
     /// The answer ended at a limit that the request itself did not name.
     pub(super) ended_at_our_limit: bool,
     /// The model whose price this is, where the one that answered has none.
     pub(super) priced_as: Option<ShortText>,
-}
-
-/// Another model than was held for.
-#[derive(Clone, Debug)]
-pub(super) struct Served {
-    pub(super) model: ShortText,
-    price: Option<Arc<ModelPrice>>,
-}
-
-impl Served {
-    /// What the journal says of a call that another model served than was held for.
-    pub(super) fn about(&self, reserved: Option<&About>) -> About {
-        let reserved = reserved.cloned().unwrap_or_default();
-        let assumed = || match reserved.price {
-            // Assumed already for the model that was asked for.
-            price if price.starts_with("assumed ") => price,
-            price => assumed_version(&reserved.model, &price),
-        };
-        let price = self.price.as_deref().map_or_else(assumed, price_version);
-        About { model: self.model.clone(), price, ..reserved }
-    }
+    /// What is known of it in dollars, whether or not a line counts them.
+    pub(super) cost: Option<Usd>,
+    /// Who stated that cost, where it is by no table.
+    pub(super) stated_by: Option<&'static str>,
+    /// The amount that was stated in place of a usage.
+    pub(super) stated: Option<Box<Amount>>,
 }
 
 /// A sum by the price table, and whether everything in it has a price of its own.
@@ -166,6 +53,22 @@ struct ByTable {
 }
 
 impl Charge {
+    /// What each line is charged, in its unit.
+    #[inline]
+    pub(super) fn amount(&self) -> Amount {
+        match &self.stated {
+            Some(stated) => Amount::clone(stated),
+            None => self.priced.amount(),
+        }
+    }
+
+    /// What served it, where that is not what was asked for.
+    #[inline]
+    pub(super) fn served(&self, plan: &Plan) -> Option<Arc<Served>> {
+        let (other, stated_by, conditions) = (self.served.as_deref(), self.stated_by, &self.conditions);
+        Billed { other, stated_by, conditions }.served(plan)
+    }
+
     /// All that was used, over all lines.
     pub(super) fn sum(&self) -> Usage {
         self.beside.iter().fold(self.usage, |sum, line| sum.plus(&line.usage))
@@ -174,7 +77,72 @@ impl Charge {
 
 impl Open {
     /// Prices what was used; what was not reported is taken as it was held.
+    #[inline]
     pub(super) fn charge(&self, report: &Actual) -> Result<Charge, Error> {
+        match self.charge_plain(report) {
+            Some(charge) => Ok(charge),
+            None => self.charge_judged(report),
+        }
+    }
+
+    /// The charge of a usage that stands alone, in one go: input and output were stated, and nothing else is in question.
+    ///
+    /// Each condition answers a question of the long way with *no*: may a figure be false or missing, did another model serve,
+    /// is a fee due, is a price assumed? What is left is two figures at the rates of the reserve. Where one of the answers may
+    /// be *yes* this is `None`, and the long way decides; a test holds both to one charge.
+    #[inline]
+    fn charge_plain(&self, report: &Actual) -> Option<Charge> {
+        // Each field is named, so that one which is added is judged here, too.
+        let &Actual {
+            usage,
+            model: None,
+            cost: None,
+            estimated: false,
+            broke_off: false,
+            ended_at_limit,
+            tier: None,
+            region: None,
+            ref beside,
+            text: TextSeen { bytes: 0, hidden_bytes: 0, .. },
+            images: 0,
+            counted: None,
+            hides_thoughts: false,
+            unbilled: false,
+            amount: None,
+        } = report
+        else {
+            return None;
+        };
+        let plan = &self.plan;
+        let has_fees = self.tools_unseen || plan.fees.lines.is_some();
+        // A prompt has tokens: no input is a figure in question.
+        let (Some(tokens_input @ 1..), Some(tokens_output)) = (usage.input(), usage.output()) else {
+            return None;
+        };
+        if has_fees || !beside.is_empty() || plan.priced_as.is_some() {
+            return None;
+        }
+        let usd = plan.rates.as_ref()?.charge(tokens_input, usage.common()?)?;
+        Some(Charge {
+            usage,
+            beside: Vec::new(),
+            conditions: *plan.conditions(),
+            priced: Priced { usd, tokens_input, tokens_output, ..Priced::default() },
+            certainty: Certainty::Reported,
+            served: None,
+            ended_at_our_limit: ended_at_limit && self.reach.limit_is_ours,
+            priced_as: None,
+            cost: Some(usd),
+            stated_by: None,
+            stated: None,
+        })
+    }
+
+    /// The same by the long way: what can be believed, who served, and what is due beside.
+    fn charge_judged(&self, report: &Actual) -> Result<Charge, Error> {
+        if let Some(amount) = report.amount.as_ref().or(self.plan.call.fixed.as_ref()) {
+            return self.charge_stated(report, amount);
+        }
         let Believed { usage, beside, mut estimated, is_belied, unknown } = self.believed(report);
         // Who is billed by the search or page is billed for one at least, whether or not the answer counts it.
         let (usage, fees_missing) =
@@ -191,6 +159,9 @@ impl Open {
             served,
             ended_at_our_limit: report.ended_at_limit && self.reach.limit_is_ours,
             priced_as: None,
+            cost: None,
+            stated_by: None,
+            stated: None,
         };
         // A served model without a price is charged as the reserved one: a guess.
         let assumed = self.assumed(charge.served.as_deref());
@@ -201,7 +172,8 @@ impl Open {
         }
         let readings = self.readings_unseen(unknown, &charge.beside)?;
         table = table.checked_add(readings.usd)?;
-        estimated |= by_table.is_none_or(|sum| !sum.is_complete);
+        let is_complete = by_table.as_ref().is_some_and(|sum| sum.is_complete);
+        estimated |= !is_complete;
         // A provider's own zero on a model that costs is no price.
         let reported =
             report.cost.filter(|cost| *cost > Usd::ZERO || (*cost == Usd::ZERO && table == Usd::ZERO));
@@ -216,11 +188,17 @@ impl Open {
             beside_input: readings.tokens_input,
             beside_output: readings.tokens_output,
         };
+        // An unknown price is never zero, not even by the word of a provider.
+        let has_figure = (reported.is_some() || by_table.is_some()) && charge.priced.usd > Usd::ZERO;
+        charge.cost = (is_complete || has_figure).then_some(charge.priced.usd);
+        charge.stated_by = charge.cost.filter(|cost| reported == Some(*cost)).map(|_| BY_PROVIDER);
         charge.certainty = if estimated { Certainty::Estimated } else { Certainty::Reported };
         Ok(charge)
     }
 
     /// All lines by the table, rounded up once; `None` where the call's model has no price.
+    ///
+    /// Exact sums are added and the last is rounded: lines that are rounded each would come to more than the bill.
     fn by_table(&self, charge: &Charge) -> Result<Option<ByTable>, Error> {
         let Some(price) = self.price_of(charge.served.as_deref()) else { return Ok(None) };
         let cost = price.cost(&charge.usage, &charge.conditions)?;
@@ -267,14 +245,14 @@ impl Open {
 
     /// The price that a charge is worked out by: the served model's, else the reserved one's.
     #[inline]
-    pub(super) fn price_of<'a>(&'a self, served: Option<&'a Served>) -> Option<&'a ModelPrice> {
+    pub(super) fn price_of<'a>(&'a self, served: Option<&'a OtherModel>) -> Option<&'a ModelPrice> {
         served.and_then(|served| served.price.as_deref()).or(self.plan.price.as_deref())
     }
 
     /// The model whose price is assumed of the one that answered: the policy's word, or the reserved one's.
-    fn assumed(&self, served: Option<&Served>) -> Option<ShortText> {
+    fn assumed(&self, served: Option<&OtherModel>) -> Option<ShortText> {
         match served {
-            Some(Served { price: Some(_), .. }) => None,
+            Some(OtherModel { price: Some(_), .. }) => None,
             Some(_) if self.plan.priced_as.is_none() => {
                 self.plan.price.as_ref().map(|_| self.plan.call.model.clone())
             }
@@ -283,7 +261,7 @@ impl Open {
     }
 
     /// The model that was served in place of the reserved one, and its price if it has one.
-    fn served_instead(&self, report: &Actual) -> Option<Box<Served>> {
+    fn served_instead(&self, report: &Actual) -> Option<Box<OtherModel>> {
         let asked = self.plan.call.model.as_str();
         // A seller in front of the name is not told back.
         let is_asked = |model: &str| asked == model || asked.rsplit('/').next() == Some(model);
@@ -294,7 +272,7 @@ impl Open {
             .as_ref()
             .zip(self.plan.price.as_ref())
             .is_some_and(|(found, reserved)| Arc::ptr_eq(found, reserved));
-        (!same).then(|| Box::new(Served { model: model.clone(), price: found }))
+        (!same).then(|| Box::new(OtherModel { model: name_kept(model), price: found }))
     }
 
     /// A model's price at the seller of the reserved one, in the table and at the instant of
@@ -314,3 +292,7 @@ impl Open {
         found.filter(fits).cloned()
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test, as it should")]
+mod tests;

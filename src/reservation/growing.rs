@@ -9,14 +9,26 @@ use std::task::Waker;
 
 use smallvec::SmallVec;
 
+use super::InFlight;
 use super::open::Open;
-use super::{InFlight, Resized};
-use crate::decision::amounts;
 use crate::engine::GrowingPlace;
 use crate::values::{Claim, ClaimLine};
 use crate::{Decision, Error};
 
+/// What became of asking for another hold.
+#[derive(Debug)]
+#[must_use = "a hold that was not resized is as it was"]
+pub enum Resized {
+    /// It holds what was asked for, and lives on from now.
+    Done,
+    /// There is no room: it holds what it held.
+    Refused(Box<Decision>),
+}
+
 /// What became of asking for room that older streams may still need.
+///
+/// Waiting is an answer of its own: a stream is cut only where nobody older could give room back, or two streams could end each
+/// other with room for one of them.
 #[derive(Debug)]
 pub(crate) enum Grown {
     /// It holds what was asked for.
@@ -99,7 +111,7 @@ impl Open {
     /// What the call may still take of each line beyond what it holds.
     fn rest(&self) -> SmallVec<[i64; 8]> {
         let worst = self.plan.price(self.priced.tokens_input, self.output_tokens(), 1);
-        let worst = worst.and_then(|worst| amounts(self.binding(), &worst.amount()));
+        let worst = worst.and_then(|worst| self.plan.amounts(self.binding(), worst));
         match worst {
             Ok(worst) => {
                 worst.iter().zip(&self.amounts).map(|(most, held)| most.saturating_sub(*held)).collect()

@@ -1,8 +1,8 @@
-//! What is known of an open call, and how is it ended?
+//! What is known of an open call?
 //!
-//! A call ends in one of four ways: released, reconciled, dropped, or by the age of its hold. The first three go through here, and
-//! each of them leaves exactly one command: to the ledger if it takes it, else to the outbox. A future that is dropped while the
-//! ledger thinks leaves its command there too (`Unconfirmed`), under the same id, so that it may arrive twice and counts once.
+//! From its reserve on: what is held of each budget, at which price, what stood there before, and how far the call may still go.
+//! `Reservation` and `InFlight` are two names for it, so that the compiler knows which of its ends are free. Here are also the
+//! commands that end it, as the outbox keeps them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,56 +10,56 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::charge::{Actual, Charge};
-use super::receipt::Receipt;
-use crate::decision::amounts;
-use crate::engine::{Core, GrowingPlace, Hidden, Pending, Plan, Priced, is_undelivered, learned_key};
-use crate::ledger::{Answer, Certainty, Ended, Note, Reconcile, Release, Reply};
-use crate::tokens::{Estimate, OutputSizing, Trimmed};
+use crate::engine::{GrowingPlace, Hidden, OnAbandon, Pending, Plan, Priced, Quoted};
+use crate::ledger::{Certainty, Ended, Note};
+use crate::tokens::{Estimate, Trimmed};
 use crate::values::verdict::Observed;
 use crate::values::{Balance, Binding, Excess, Prompt, ReservationId, Timestamp};
-use crate::{Error, ErrorKind, Usage, Verdict};
+use crate::{Error, Usage, Usd, Verdict};
 
 /// What both states of an open call know.
+///
+/// It stays in one box from its draft to its receipt: what moves is a pointer, and a drop finds all that it needs. It keeps the
+/// plan of its reserve, so that whatever was swapped since, it is charged on the lines and at the prices that it was held by.
 #[derive(Clone)]
-pub(super) struct Open {
-    pub(super) plan: Arc<Plan>,
+pub(crate) struct Open {
+    pub(crate) plan: Arc<Plan>,
     /// Charged under an exemption's own budget.
-    pub(super) exempt: bool,
-    pub(super) id: ReservationId,
+    pub(crate) exempt: bool,
+    pub(crate) id: ReservationId,
     /// What is held on each line of the binding.
-    pub(super) amounts: SmallVec<[i64; 8]>,
+    pub(crate) amounts: SmallVec<[i64; 8]>,
     /// The same in tokens and dollars.
-    pub(super) priced: Priced,
+    pub(crate) priced: Priced,
     /// What stood in the budgets just before.
-    pub(super) balances: SmallVec<[Balance; 8]>,
-    pub(super) verdict: Verdict,
-    pub(super) estimate: Estimate,
+    pub(crate) balances: SmallVec<[Balance; 8]>,
+    pub(crate) verdict: Verdict,
+    pub(crate) estimate: Estimate,
     /// The input was estimated from a prompt, so that what it really took teaches something.
-    pub(super) from_prompt: bool,
-    pub(super) reach: Reach,
+    pub(crate) from_prompt: bool,
+    pub(crate) reach: Reach,
     /// The ledger's instant of the reserve: prices are those of then.
-    pub(super) now: Timestamp,
+    pub(crate) now: Timestamp,
     /// The ledger holds room; not where the call went out while it was away.
-    pub(super) held: bool,
+    pub(crate) held: bool,
     /// How it ended, where more is known than its charge says.
-    pub(super) ended: Option<Ended>,
+    pub(crate) ended: Option<Ended>,
     /// When it was sent; when it was reserved until then.
-    pub(super) sent_at: Timestamp,
+    pub(crate) sent_at: Timestamp,
     /// Whoever drops it closes its connection.
-    pub(super) is_watched: bool,
+    pub(crate) is_watched: bool,
     /// What it used was counted here: of nothing seen, nothing is charged.
-    pub(super) is_counted: bool,
+    pub(crate) is_counted: bool,
     /// Tools ran at the provider, and nobody saw what they did.
-    pub(super) tools_unseen: bool,
+    pub(crate) tools_unseen: bool,
     /// Its place among the streams that grow, given up once it has ended.
-    pub(super) place: Option<Arc<GrowingPlace>>,
+    pub(crate) place: Option<Arc<GrowingPlace>>,
     /// What was sent, where it may still have to be counted.
-    pub(super) prompt: Option<Arc<Prompt>>,
+    pub(crate) prompt: Option<Arc<Prompt>>,
     /// What would have refused it beside the budgets, were it enforced.
-    pub(super) observed: Option<Box<Observed>>,
+    pub(crate) observed: Option<Box<Observed>>,
     /// What was left out of its prompt so that it fitted.
-    pub(super) trimmed: Option<Box<Trimmed>>,
+    pub(crate) trimmed: Option<Box<Trimmed>>,
 }
 
 impl fmt::Debug for Open {
@@ -93,8 +93,10 @@ pub(crate) struct Reach {
     pub(crate) is_written: bool,
     /// The limit that it was sent with is not its own: it was written in, or lowered.
     pub(crate) limit_is_ours: bool,
-    /// What may be generated that nobody sees.
-    pub(crate) hidden: Hidden,
+    /// It goes on though nobody listens.
+    pub(crate) in_background: bool,
+    /// Whether the request switches reasoning on or off.
+    pub(crate) reasoning: Option<bool>,
     /// It is a stream that is held by slices.
     pub(crate) by_slices: bool,
     /// How long its hold lives from when it is made or prolonged.
@@ -103,31 +105,81 @@ pub(crate) struct Reach {
     pub(crate) expires_at: Timestamp,
 }
 
-/// A charge that is worked out, and not yet in the books.
-struct Drawn {
-    charge: Charge,
-    amounts: SmallVec<[i64; 8]>,
-    note: Note,
-}
-
-/// Puts a report into the outbox where its delivery is cancelled halfway.
-struct Unconfirmed {
-    core: Arc<Core>,
-    pending: Option<Pending>,
-}
-
-impl Drop for Unconfirmed {
-    fn drop(&mut self) {
-        if let Some(pending) = self.pending.take() {
-            self.core.end_without_waiting(pending);
-        }
-    }
-}
-
 impl Open {
+    /// The call as it will be held, by a plan and a quote. Its id stands for this attempt from now on.
+    ///
+    /// The ledger's answer fills in the rest: what stood there before, the verdict, the instant.
     #[inline]
-    pub(super) fn binding(&self) -> &Arc<Binding> {
+    pub(crate) fn drafted(
+        plan: &Arc<Plan>,
+        exempt: bool,
+        quoted: &Quoted<'_>,
+        now: Timestamp,
+    ) -> Result<Box<Self>, Error> {
+        let Quoted { ask, held, excess } = quoted;
+        let life = ask.timeout.unwrap_or_default().saturating_add(plan.core.hold_grace);
+        let reach = Reach {
+            excess: *excess,
+            choices: ask.choices,
+            echoes: ask.echoes,
+            is_limited: ask.limit.stops,
+            is_written: ask.limit.is_written,
+            limit_is_ours: false,
+            in_background: ask.in_background,
+            reasoning: ask.reasoning,
+            by_slices: ask.slice.is_some(),
+            life,
+            expires_at: now + life,
+        };
+        let amounts = plan.amounts(plan.binding(exempt), *held)?;
+        let id = ReservationId::generate(now);
+        Ok(Self::new(Arc::clone(plan), exempt, (id, now), amounts, *held, reach))
+    }
+
+    /// An open call of which no more is known than what is asked for it, since when, and under which id.
+    #[inline]
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        exempt: bool,
+        (id, now): (ReservationId, Timestamp),
+        amounts: SmallVec<[i64; 8]>,
+        priced: Priced,
+        reach: Reach,
+    ) -> Box<Self> {
+        Box::new(Self {
+            plan,
+            exempt,
+            id,
+            amounts,
+            priced,
+            balances: SmallVec::new(),
+            verdict: Verdict::Allow,
+            estimate: Estimate::count(priced.tokens_input),
+            from_prompt: false,
+            reach,
+            now,
+            held: true,
+            ended: None,
+            sent_at: now,
+            is_watched: false,
+            is_counted: false,
+            tools_unseen: false,
+            place: None,
+            prompt: None,
+            observed: None,
+            trimmed: None,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn binding(&self) -> &Arc<Binding> {
         self.plan.binding(self.exempt)
+    }
+
+    /// What is charged for a call that nobody saw the end of. What goes on unheard is no matter of choice.
+    #[inline]
+    pub(crate) fn abandoned(&self) -> OnAbandon {
+        if self.reach.in_background { OnAbandon::Hold } else { self.plan.core.abandoned }
     }
 
     /// The output that the call may use, all choices together.
@@ -141,26 +193,36 @@ impl Open {
         self.output_tokens().checked_div(u64::from(self.reach.choices.max(1))).unwrap_or(0)
     }
 
-    pub(super) fn note(&self, usage: Option<Usage>, ended: Ended) -> Note {
-        Note { about: self.plan.note.about.clone(), usage, ended: Some(ended) }
+    /// What may be generated of it that nobody sees.
+    pub(super) fn hidden(&self) -> Hidden {
+        self.plan.hidden(self.reach.in_background, self.reach.reasoning)
     }
 
-    /// The release, for the outbox.
+    pub(super) fn note(&self, usage: Option<Usage>, ended: Ended) -> Note {
+        Note { about: self.plan.note.about.clone(), usage, ended: Some(ended), ..Note::default() }
+    }
+
+    /// Ends it by that command without waiting, and tells whoever brought its lines.
+    pub(super) fn end_dropped(&self, pending: Pending) {
+        let core = &self.plan.core;
+        core.end_without_waiting(pending);
+        self.plan.own.call_dropped(core);
+    }
+
+    /// The release of a call that costs nothing, for the outbox.
     pub(super) fn pending_release(&self) -> Pending {
-        Pending::Release {
-            id: self.id,
-            binding: Arc::clone(self.binding()),
-            note: self.note(None, Ended::Released),
-        }
+        self.released_at(Some(Usd::ZERO))
+    }
+
+    /// The release of a call at that cost: nothing, or unknown.
+    pub(super) fn released_at(&self, cost: Option<Usd>) -> Pending {
+        let note = Note { cost, ..self.note(None, Ended::Released) };
+        Pending::Release { id: self.id, binding: Arc::clone(self.binding()), note }
     }
 
     /// Usage came and cannot be counted: all that is held is charged, however abandoned calls are.
     pub(super) fn pending_uncountable(&self) -> Pending {
-        self.pending_reconcile(
-            self.amounts.clone(),
-            Certainty::Provisional,
-            self.note(None, self.ended.unwrap_or(Ended::Abandoned)),
-        )
+        self.pending_uncounted(self.all_held())
     }
 
     pub(super) fn pending_reconcile(
@@ -179,189 +241,5 @@ impl Open {
             note,
             correction: None,
         }
-    }
-
-    /// Gives the room back.
-    pub(super) fn release(self: Box<Self>) -> Answer<'static, ()> {
-        let core = &self.plan.core;
-        let note = &self.note(None, Ended::Released);
-        let tenant = self.binding().claim.tenant();
-        let command = Release { id: self.id, tenant, attribution: None, note, now: None };
-        match core.release(core.now(), command) {
-            Answer::Now(reply) => Answer::Now(self.released(reply)),
-            Answer::Later(reply) => Answer::walk(async move {
-                let mut unconfirmed = self.unconfirmed(self.pending_release());
-                let reply = reply.await;
-                unconfirmed.pending = None;
-                self.released(reply)
-            }),
-        }
-    }
-
-    /// What the ledger's answer to a release means: one that it did not take waits.
-    fn released(&self, reply: Result<Reply, Error>) -> Result<(), Error> {
-        let core = &self.plan.core;
-        if matches!(&reply, Err(error) if is_undelivered(error)) {
-            core.end_without_waiting(self.pending_release());
-            core.save_outbox();
-        }
-        reply.map(|reply| core.tell_news(self.binding(), reply.effects))
-    }
-
-    /// Charges the call by what was reported of it.
-    ///
-    /// On a ledger that answers at once nothing can be cancelled halfway. Elsewhere, until the ledger has confirmed
-    /// it, a dropped answer still charges the call: its guard leaves the report in the outbox.
-    #[inline]
-    pub(super) fn reconcile(self: Box<Self>, report: &Actual) -> Answer<'static, Receipt> {
-        let drawn = match self.charge_drawn(report) {
-            Ok(drawn) => drawn,
-            Err(error) => return Answer::Now(Err(error)),
-        };
-        let core = &self.plan.core;
-        match core.reconcile(core.now(), self.command(&drawn)) {
-            Answer::Now(reply) => Answer::Now(self.conclude(drawn, reply).inspect(Receipt::save_pending)),
-            Answer::Later(reply) => Answer::walk(async move {
-                let mut unconfirmed = self.unconfirmed(self.pending_of(&drawn));
-                let reply = reply.await;
-                unconfirmed.pending = None;
-                drop(unconfirmed);
-                let core = Arc::clone(&self.plan.core);
-                let receipt = self.conclude(drawn, reply);
-                if !matches!(&receipt, Ok(receipt) if !receipt.is_pending()) {
-                    core.save_outbox();
-                }
-                receipt
-            }),
-        }
-    }
-
-    /// The same for a `Drop`, which writes no file and waits for nobody.
-    pub(super) fn reconcile_dropped(self: Box<Self>, report: &Actual) -> Result<Receipt, Error> {
-        let drawn = self.charge_drawn(report)?;
-        let core = &self.plan.core;
-        let reply = match core.ends_at_once.then(|| core.reconcile(core.now(), self.command(&drawn))) {
-            Some(Answer::Now(reply)) => reply,
-            _ => Err(Error::new(ErrorKind::LedgerUnavailable, "the ledger needs to be waited for")),
-        };
-        self.conclude(drawn, reply)
-    }
-
-    fn unconfirmed(&self, pending: Pending) -> Unconfirmed {
-        Unconfirmed { core: Arc::clone(&self.plan.core), pending: Some(pending) }
-    }
-
-    fn pending_of(&self, drawn: &Drawn) -> Pending {
-        self.pending_reconcile(drawn.amounts.clone(), drawn.charge.certainty, drawn.note.clone())
-    }
-
-    /// A report that cannot be priced leaves the call charged as abandoned.
-    #[inline]
-    fn charge_drawn(&self, report: &Actual) -> Result<Drawn, Error> {
-        let drawn = self.charge(report).and_then(|charge| {
-            let amounts = amounts(self.binding(), &charge.priced.amount())?;
-            let note = self.charge_note(&charge);
-            Ok(Drawn { charge, amounts, note })
-        });
-        if drawn.is_err() {
-            self.plan.core.end_without_waiting(self.pending_uncountable());
-        }
-        drawn
-    }
-
-    /// What the journal remembers of the charge.
-    #[inline]
-    fn charge_note(&self, charge: &Charge) -> Note {
-        let by_rank =
-            if charge.certainty == Certainty::Reported { Ended::Reported } else { Ended::Estimated };
-        let note = self.note(Some(charge.sum()), self.ended.unwrap_or(by_rank));
-        match &charge.served {
-            // The books name what was served, and the price that it was charged at.
-            Some(served) => Note { about: Some(Arc::new(served.about(note.about.as_deref()))), ..note },
-            None => note,
-        }
-    }
-
-    #[inline]
-    fn command<'a>(&'a self, drawn: &'a Drawn) -> Reconcile<'a> {
-        Reconcile {
-            id: self.id,
-            claim: &self.binding().claim,
-            amounts: &drawn.amounts,
-            certainty: drawn.charge.certainty,
-            note: &drawn.note,
-            now: None,
-        }
-    }
-
-    /// What the ledger's reply means: a receipt, also where the report could not be delivered.
-    #[inline]
-    fn conclude(self: Box<Self>, drawn: Drawn, reply: Result<Reply, Error>) -> Result<Receipt, Error> {
-        match reply {
-            Ok(reply) => Ok(self.receipt(drawn.charge, reply)),
-            Err(error) if is_undelivered(&error) => {
-                self.plan.core.defer(self.pending_of(&drawn));
-                Ok(self.pending_receipt(drawn.charge))
-            }
-            Err(error) if error.kind() == ErrorKind::Forgotten => {
-                self.plan.core.end_without_waiting(self.pending_of(&drawn));
-                Ok(self.pending_receipt(drawn.charge))
-            }
-            Err(error) => {
-                // A charge that the account cannot take leaves the hold open: what it held is charged instead.
-                if error.kind() == ErrorKind::Overflow {
-                    self.plan.core.end_without_waiting(self.pending_uncountable());
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// The receipt of a charge that stands, and events for what came to light.
-    #[inline]
-    pub(super) fn receipt(mut self: Box<Self>, charge: Charge, reply: Reply) -> Receipt {
-        self.place = None;
-        self.teach(&charge);
-        let Reply { balances, effects, unheld, replaced, .. } = reply;
-        self.balances = balances;
-        let receipt = Receipt { call: self, charge, pending: false, unheld };
-        let core = &receipt.call.plan.core;
-        if !core.observers.is_empty() {
-            core.tell_news(receipt.call.binding(), effects);
-            receipt.tell(replaced);
-        }
-        receipt
-    }
-
-    /// Tells whoever estimated the call what it really took; what was not reported teaches nothing.
-    ///
-    /// Nor does an answer of another model than was held for. An answer that its own limit cut short is learned as *longer than
-    /// any*: how long it would have been, nobody knows.
-    #[inline]
-    pub(super) fn teach(&self, charge: &Charge) {
-        let core = &self.plan.core;
-        if charge.certainty != Certainty::Reported || charge.served.is_some() {
-            return;
-        }
-        let call = &self.plan.call;
-        if let (true, Some(input)) = (self.from_prompt, charge.usage.input()) {
-            core.estimator.observe(&call.model, &self.estimate, input);
-        }
-        if let (OutputSizing::Learned(learned), Some(output)) = (&core.output_sizing, charge.usage.output()) {
-            let choices = u64::from(self.reach.choices.max(1));
-            let answer = output.div_ceil(choices);
-            // An answer that its own limit cut short would have been longer, nobody knows how much.
-            let most = self.output_tokens();
-            let is_whole = answer < most.checked_div(choices).unwrap_or(most);
-            learned.learn(&call.model, Some(&learned_key(call)), if is_whole { answer } else { u64::MAX });
-        }
-    }
-
-    /// The receipt of a charge that waits in the outbox: its budgets are not known.
-    pub(super) fn pending_receipt(mut self: Box<Self>, charge: Charge) -> Receipt {
-        self.place = None;
-        self.teach(&charge);
-        self.balances.clear();
-        Receipt { call: self, charge, pending: true, unheld: false }
     }
 }

@@ -75,7 +75,7 @@ impl fmt::Debug for Receipt {
 pub struct ReceiptLine {
     /// The budget's id.
     pub budget: ShortText,
-    /// The level that paid.
+    /// The scope that paid.
     pub scope: Scope,
     /// What the budget counts.
     pub unit: Unit,
@@ -232,8 +232,8 @@ impl Receipt {
     #[must_use]
     pub fn lines(&self) -> Vec<ReceiptLine> {
         // The amounts that were charged fitted once, so they fit again.
-        let charged = amounts(self.call.binding(), &self.charge.priced.amount()).unwrap_or_default();
-        let lines = self.call.binding().bound.iter().zip(&self.call.balances).zip(&charged);
+        let charged = amounts(self.call.binding(), &self.charge.amount()).unwrap_or_default();
+        let lines = self.call.binding().terms.iter().zip(&self.call.balances).zip(&charged);
         lines
             .map(|((bound, balance), charged)| ReceiptLine {
                 budget: bound.account.budget().into(),

@@ -13,23 +13,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::InFlight;
-use super::growing::Grown;
+use super::growing::{Grown, Resized};
 use super::open::Open;
-use crate::decision::{Judged, Quote, amounts, explain};
+use crate::decision::{Judged, Quote, explain};
 use crate::engine::{Priced, frozen_scopes};
 use crate::ledger::{Answer, Outcome, Reply, Resize};
 use crate::values::{Claim, ClaimLine, Excess, Timestamp};
 use crate::{Decision, Error, ErrorKind, Usd};
-
-/// What became of asking for another hold.
-#[derive(Debug)]
-#[must_use = "a hold that was not resized is as it was"]
-pub enum Resized {
-    /// It holds what was asked for, and lives on from now.
-    Done,
-    /// There is no room: it holds what it held.
-    Refused(Box<Decision>),
-}
 
 /// Another size of a hold, before the ledger has agreed.
 struct Draft {
@@ -71,6 +61,10 @@ impl InFlight {
     /// The same as part of a longer walk.
     pub(crate) async fn resize_to(&mut self, output_tokens: u64) -> Result<Resized, Error> {
         match &mut self.open {
+            Some(open) if open.plan.call.is_fixed() => Err(Error::invalid(
+                "call: amount",
+                "is fixed: it is reconciled with another, and holds no tokens",
+            )),
             Some(open) => open.resize(output_tokens).await,
             None => Err(super::ended_before()),
         }
@@ -114,7 +108,7 @@ impl Open {
         };
         let reply = core.resize(now, command).await?;
         if reply.outcome == Outcome::Applied {
-            core.tell_news(self.plan.binding(self.exempt), reply.effects);
+            core.tell_effects(self.plan.binding(self.exempt), reply.effects);
             self.take_over(draft.priced, draft.amounts, draft.excess, draft.expires_at);
             self.tell_growing();
             return Ok(Grown::Done);
@@ -122,7 +116,7 @@ impl Open {
         let (priced, amounts, excess, expires_at) = before;
         self.take_over(priced, amounts, excess, expires_at);
         if !ahead.is_empty() && self.may_come_back(&draft, &reply, ahead) {
-            core.tell_news(self.binding(), reply.effects);
+            core.tell_effects(self.binding(), reply.effects);
             return Ok(Grown::Waits);
         }
         Ok(Grown::Refused(self.refused(&draft, reply)))
@@ -170,7 +164,7 @@ impl Open {
         let priced = self.plan.price(self.priced.tokens_input, output_tokens, 1)?;
         Ok(Draft {
             priced,
-            amounts: amounts(self.binding(), &priced.amount())?,
+            amounts: self.plan.amounts(self.binding(), priced)?,
             excess: self.plan.excess(priced, self.output_tokens().max(output_tokens), 1),
             claim: self.claim_of_now(now)?,
             expires_at: now + self.reach.life,
@@ -182,7 +176,7 @@ impl Open {
         if self.plan.is_current(now) {
             return Ok(None);
         }
-        let plan = self.plan.again(now)?;
+        let plan = self.plan.again_open(now)?;
         let current = plan.binding(self.exempt).claim.lines();
         let held = &self.binding().claim;
         let ceiling = |line: &ClaimLine| {
@@ -216,7 +210,7 @@ impl Open {
             Some(claim) => self.binding_under(claim),
             None => Arc::clone(self.binding()),
         };
-        core.tell_news(&binding, reply.effects);
+        core.tell_effects(&binding, reply.effects);
         let judged = Judged {
             binding,
             balances: reply.balances,
@@ -240,7 +234,7 @@ impl Open {
     /// The binding of the reserve, judged by the ceilings of now.
     fn binding_under(&self, claim: &Claim) -> Arc<crate::values::Binding> {
         let mut binding = (**self.binding()).clone();
-        for (bound, line) in binding.bound.iter_mut().zip(claim.lines()) {
+        for (bound, line) in binding.terms.iter_mut().zip(claim.lines()) {
             if !bound.observe && bound.enforced_ceiling() != line.ceiling {
                 bound.ceiling = line.ceiling;
                 bound.degrade_ceiling = i64::MAX;

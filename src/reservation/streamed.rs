@@ -16,7 +16,7 @@ use crate::values::Timestamp;
 
 /// How far a call under way has come, and how far it may.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Reached {
+pub(crate) struct Progress {
     /// Input tokens held for.
     pub(crate) input: u64,
     /// Output tokens held for, all choices together.
@@ -29,8 +29,8 @@ pub(crate) struct Reached {
 }
 
 impl InFlight {
-    pub(crate) fn reached(&self) -> Reached {
-        let Some(open) = &self.open else { return Reached::default() };
+    pub(crate) fn reached(&self) -> Progress {
+        let Some(open) = &self.open else { return Progress::default() };
         let choices = open.reach.choices.max(1);
         let model_max = open.plan.price.as_ref().and_then(|price| price.output_tokens_max());
         let output_most = if open.reach.is_limited {
@@ -38,7 +38,7 @@ impl InFlight {
         } else {
             model_max.map_or(u64::MAX, |max| max.saturating_mul(u64::from(choices)))
         };
-        Reached {
+        Progress {
             input: open.priced.tokens_input,
             output: open.priced.tokens_output,
             output_most,
@@ -50,8 +50,7 @@ impl InFlight {
     /// Gives the room back without waiting: the provider is known not to bill this call.
     pub(crate) fn release_dropped(mut self) {
         if let Some(open) = self.open.take() {
-            let pending = open.pending_release();
-            open.plan.core.end_without_waiting(pending);
+            open.end_dropped(open.pending_release());
         }
     }
 
@@ -87,7 +86,7 @@ impl InFlight {
         Self { open: self.open.clone() }
     }
 
-    /// Ends nothing: the call is settled elsewhere.
+    /// Ends nothing: the call is ended elsewhere.
     pub(crate) fn forget(mut self) {
         self.open = None;
     }

@@ -11,22 +11,14 @@
 
 use std::sync::Arc;
 
-use super::limits::View;
-use super::opened::Opened;
+use super::late::LateCalls;
+use super::limits::LimitView;
+use super::opened::{Opened, Resolved};
 use crate::enforcer::Prepared;
-use crate::engine::{Ladder, Walk};
+use crate::engine::{Ladder, Walk, same_charge};
 use crate::policy::is_run_line;
 use crate::values::{Refusal, RefusalKind, Timestamp, Unit};
 use crate::{Admission, Call, Decision, Enforcer, Error, Event, Scope};
-
-/// Charge sets that the run has used.
-#[derive(Default)]
-pub(super) struct Resolved {
-    /// What was granted along the chain when they were resolved.
-    granted: i64,
-    /// By call, and whether it is the final one.
-    prepared: Vec<(Call, bool, Arc<Prepared>)>,
-}
 
 /// How many charge sets of one run are kept resolved.
 const PREPARED_MAX: usize = 16;
@@ -75,7 +67,7 @@ impl Seat<'_> {
         if !call.models.is_empty() {
             return Box::pin(self.ask(&*self.enforcer.of_one_model(call)?, is_final)).await;
         }
-        self.settle_ended().await?;
+        self.replace_ended().await?;
         let now = self.enforcer.now();
         match self.out_of_time(now) {
             Some(refusal) => {
@@ -124,7 +116,7 @@ impl Seat<'_> {
     /// Remembers which run a refusal ends: its own limits do, a team's empty month does not.
     async fn refused(self, decision: Box<Decision>) -> Result<Admission, Error> {
         // Room may be held for a run below that was closed elsewhere: the next call has it back.
-        if !decision.frozen.is_empty() || self.run.top().look(|state| !state.carves.is_empty()) {
+        if !decision.frozen.is_empty() || self.run.top().look(|facts| !facts.carves.is_empty()) {
             self.learn_marks().await?;
         }
         if self.missing(&decision).is_none() {
@@ -138,7 +130,7 @@ impl Seat<'_> {
             for refusal in refusals.iter().filter(ends) {
                 let ended = self.run.chain().find(|run| refusal.scope.as_ref() == Some(run.scope()));
                 if let Some(run) = ended {
-                    run.level.note(|state| state.short = Some(refusal.clone()));
+                    run.live.note(|facts| facts.short = Some(refusal.clone()));
                 }
             }
         }
@@ -186,15 +178,14 @@ impl Seat<'_> {
             *resolved = Resolved { granted, prepared: Vec::new() };
         }
         let known =
-            |(known, last, _): &&(Call, bool, Arc<Prepared>)| *last == is_final && known.same_charge(call);
+            |(known, last, _): &&(Call, bool, Arc<Prepared>)| *last == is_final && same_charge(known, call);
         if let Some((_, _, prepared)) = resolved.prepared.iter().find(known) {
             return Ok(Arc::clone(prepared));
         }
         let next_rung = self.ladder().next(self.enforcer.core(), call, 0);
-        let view = View { is_final, next_rung: next_rung.as_ref(), ..View::default() };
-        let budgets: Arc<[_]> = self.run.call_lines(view).into_iter().map(Arc::new).collect();
-        self.run.chain().flat_map(|run| &run.carve).for_each(|carve| carve.watch(&budgets));
-        let prepared = Arc::new(self.enforcer.prepare_with(call, budgets)?);
+        let view = LimitView { is_final, next_rung: next_rung.as_ref(), ..LimitView::default() };
+        let own = LateCalls::bring(self.run, view);
+        let prepared = Arc::new(self.enforcer.prepare_with(call, &own)?);
         if resolved.prepared.len() >= PREPARED_MAX {
             resolved.prepared.remove(0);
         }

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::RunGuard;
-use super::figures::Figures;
-use super::level::Level;
+use super::end::End;
+use super::figures::LineBalances;
+use super::guard::RunGuard;
 use super::limits::{GRANTED, KeptBack, OnLimit, RunLimits, TIME};
-use super::opened::{End, Opened, Rungs};
-use super::state::RunState;
+use super::live::Live;
+use super::opened::{Opened, Rungs};
+use super::reach;
+use super::saved::RunState;
 use super::written::AskedLimits;
+use crate::enforcer::ForRequests;
 use crate::ledger::Answer;
 use crate::values::{ShortText, Timestamp, Unit};
 use crate::{Call, Enforcer, Error, Event, Scope, Usd};
@@ -144,7 +147,7 @@ impl<P> Builder<P> {
         self
     }
 
-    /// Limits the levels of runs below it: zero allows none.
+    /// Limits how deep runs may lie below it: zero allows none.
     pub fn max_depth(mut self, limit: u64) -> Self {
         self.limits.depth = Some(limit);
         self
@@ -168,10 +171,28 @@ impl<P> Builder<P> {
         self
     }
 
-    /// Refuses all but the weakest model of the ladder calls that would reach that share of the run's limit.
+    /// Keeps the last of the run's limit for the weakest model of its ladder.
     ///
-    /// Dollars and tokens both count. Where there is room again, after a grant or a released hold, the stronger
-    /// ones are back.
+    /// A call on any other model is refused where it would reach that share of the limit, of dollars or of tokens; the
+    /// walk down the ladder then asks the next one. Where there is room again, after a grant or a released hold, the
+    /// stronger ones are back.
+    ///
+    /// # Example: the strong model up to half of the dollar
+    /// ```
+    /// use token_budget::{Call, Enforcer, RunGuard, Usage, Usd};
+    ///
+    /// let enforcer = Enforcer::builder().build();
+    /// let run = RunGuard::builder("run-42").usd(Usd::dollars(1)).ladder(["gpt-4o", "gpt-4o-mini"]).degrade_at(50);
+    /// let run = run.open(&enforcer).wait()?;
+    /// let call = Call::new("gpt-4o").input_tokens(0).output_tokens(15_000).choices(2); // 30 cents
+    ///
+    /// let first = run.reserve(&call).wait()?.or_refusal()?;
+    /// assert_eq!(first.model(), "gpt-4o"); // 30 of 50
+    /// first.send().reconcile(Usage::of(0, 30_000)).wait()?;
+    /// let second = run.reserve(&call).wait()?.or_refusal()?;
+    /// assert_eq!(second.model(), "gpt-4o-mini"); // 30 + 30 are above 50
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn degrade_at(mut self, percent: u32) -> Self {
         self.rungs.degrade_at = Some(percent);
         self
@@ -189,12 +210,29 @@ impl<P> Builder<P> {
     /// also where the whole policy observes. It is written into the books with the limits when the run is first
     /// opened: a later opening that names limits says it too, one that names none continues as it was written, and
     /// one that says otherwise is refused.
+    ///
+    /// # Example: a limit of one round is tried out
+    /// ```
+    /// use token_budget::{Call, Enforcer, RunGuard, Usage};
+    ///
+    /// let enforcer = Enforcer::builder().build();
+    /// let run = RunGuard::builder("run-42").iterations(1).observe().open(&enforcer).wait()?;
+    /// let call = Call::new("gpt-4o").input_tokens(100).output_tokens(100);
+    /// for _ in 0..2 {
+    ///     run.reserve(&call).wait()?.or_refusal()?.send().reconcile(Usage::of(100, 100)).wait()?;
+    /// }
+    ///
+    /// let report = run.report().wait()?;
+    /// assert_eq!((report.iterations, report.over), (2, None));
+    /// assert!(report.would_be_over.unwrap().contains("2 of 1 iterations used"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn observe(mut self) -> Self {
         self.observes = true;
         self
     }
 
-    /// Charges these levels for every call of the run, beside the run itself.
+    /// Charges these scopes for every call of the run, beside the run itself.
     pub fn charging(mut self, charge: Call) -> Self {
         self.charge = charge;
         self
@@ -204,6 +242,9 @@ impl<P> Builder<P> {
     ///
     /// A ledger that knows it, by any figure or mark, knows better: the state is passed over, and nothing counts
     /// twice. [`RunGuard::was_restored`] says which it was.
+    ///
+    /// The run goes on under the budgets that it was saved under. Where the policy binds it, or whom it charges, by other
+    /// budgets or limits here, opening it is a `Conflict` that names the first of them; raises by exemptions do not count.
     pub fn resume(mut self, state: RunState) -> Self {
         self.saved = Some(Box::new(state));
         self
@@ -221,8 +262,9 @@ impl Builder {
     /// `Invalid` for an id or a limit that cannot be used, and for a run that was never opened and names no limit
     /// (see [`RunLimits::none`]); `Conflict` for other limits than those that stand; `State` where a run above
     /// refuses it; `LedgerUnavailable` where the ledger is away.
-    pub fn open(self, enforcer: &Enforcer) -> Answer<'_, RunGuard> {
-        Answer::walk(async move { self.open_by_id(enforcer, false).await })
+    pub fn open(self, enforcer: impl Into<ForRequests>) -> Answer<'static, RunGuard> {
+        let enforcer = enforcer.into();
+        Answer::walk(async move { self.open_by_id(enforcer.whole(), false).await })
     }
 
     pub(super) async fn open_by_id(self, enforcer: &Enforcer, is_passing: bool) -> Result<RunGuard, Error> {
@@ -243,8 +285,16 @@ impl Builder {
         let saved = self.saved.take();
         let mut run = self.run(enforcer, scope, None)?;
         let was_restored = restore(saved.as_deref(), enforcer, &run).await?;
-        let asked = AskedLimits { without_tools: is_passing, ..self.asked() };
+        let asked = AskedLimits {
+            limits: &self.limits,
+            part: None,
+            share: None,
+            observes: self.observes,
+            may_be_first: false,
+            without_tools: is_passing,
+        };
         if asked.look(enforcer, &mut run).await?.is_new {
+            reach::check(enforcer, &run, None)?;
             asked.write_once(enforcer, &run).await?;
         }
         if self.names_all && run.is_unlimited {
@@ -252,12 +302,6 @@ impl Builder {
         }
         let opening = Opening { saved: saved.as_deref(), was_restored, is_passing };
         RunGuard::begin(enforcer, run, opening).await
-    }
-
-    /// What this opening says, to be held against the books.
-    fn asked(&self) -> AskedLimits<'_> {
-        let (limits, observes) = (&self.limits, self.observes);
-        AskedLimits { limits, part: None, share: None, observes, may_be_first: false, without_tools: false }
     }
 }
 
@@ -274,7 +318,7 @@ impl<P> Builder<P> {
         let charge = self.charge.clone().with_model("-");
         let tenant = enforcer.policy().bind(&charge, enforcer.now())?.claim.tenant().clone();
         Ok(Opened {
-            level: enforcer.core().board.find_or_make(&tenant, &scope, || Level::of(&scope)),
+            live: enforcer.core().board.find_or_make(&tenant, &scope, || Live::of(&scope)),
             tenant,
             limits: self.limits.clone(),
             is_unlimited: self.names_all && self.limits == RunLimits::none(),
@@ -312,19 +356,19 @@ impl RunGuard {
     ) -> Result<Self, Error> {
         let Opening { saved, was_restored, is_passing } = opening;
         let scope = run.scope().clone();
-        let figures = Figures::read(enforcer, &run, std::slice::from_ref(&scope), &[]).await?;
+        let figures = LineBalances::read(enforcer, &run, std::slice::from_ref(&scope), &[]).await?;
         let granted = figures.get(&scope, GRANTED, &Unit::Usd).spent;
-        run.level.change(|state| state.granted = granted);
+        run.live.change(|facts| facts.granted = granted);
         let used = u64::try_from(figures.get(&scope, TIME, &Unit::TimeMs).spent).unwrap_or(0);
         let now = enforcer.now();
-        let since = if is_passing { now } else { run.level.note(|state| state.enter(now)) };
+        let since = if is_passing { now } else { run.live.note(|facts| facts.enter(now)) };
         let above = run.parent.as_ref().and_then(|parent| parent.end.as_ref());
         let own = End::earliest(&scope, &run.limits, (since, Duration::from_millis(used)), above);
         let above = above.cloned();
         (run.end, run.end_observed) = if run.observes { (above, own) } else { (own, None) };
         let run = Arc::new(run);
         if !is_passing {
-            run.level.note(|state| state.remember(&run));
+            run.live.note(|facts| facts.remember(&run));
         }
         let guard = Self {
             enforcer: enforcer.clone(),
@@ -337,21 +381,6 @@ impl RunGuard {
         };
         guard.seat().learn_marks().await?;
         Ok(guard)
-    }
-
-    /// Another guard of a run that is open here.
-    pub(super) fn beside(enforcer: &Enforcer, run: Arc<Opened>) -> Self {
-        let since = run.level.note(|state| state.enter(enforcer.now()));
-        run.level.note(|state| state.remember(&run));
-        Self {
-            enforcer: enforcer.clone(),
-            run,
-            since,
-            attached: Mutex::default(),
-            was_restored: false,
-            above: None,
-            is_passing: false,
-        }
     }
 }
 

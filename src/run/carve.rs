@@ -16,7 +16,7 @@
 //!
 //! Its calls touch its own lines alone, which have a limit of $4, so `trip` cannot be exceeded by them: the hold stands for
 //! the most they can take. A run above `trip` that `trip` shares with sees the same hold; one above a part of `trip`'s own in the
-//! same unit sees nothing, because that part stands there already (`Opened::payers`).
+//! same unit sees nothing, because that part stands there already (`Opened::part_lines`).
 //!
 //! # One hold, whoever asks
 //! The hold's id is a hash of a number, and the number is an amount on a line of the child's (`CARVED` in requests), whose
@@ -30,14 +30,11 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::limits::line;
-use super::opened::Opened;
-use super::post::{self, Held, HoldTerms, amounts, bind, under};
-use super::refuse::refusal;
-use super::settle::Look;
-use crate::policy::{Budget, is_run_line};
-use crate::values::{Account, Binding, ReservationId, ShortText, Tenant, Timestamp, Unit};
-use crate::{Decision, Enforcer, Error, Scope};
+use super::post::{Amounts, amounts};
+use crate::Scope;
+use crate::engine::Core;
+use crate::policy::Budget;
+use crate::values::{Account, Binding, ReservationId, Tenant, Timestamp, Unit};
 
 /// The line of the child's part: in the part's unit how much, in requests the hold's number.
 pub(super) const CARVED: &str = "run carved";
@@ -69,7 +66,7 @@ impl fmt::Debug for Carve {
 
 /// What a hold comes to on each kind of its lines, in the unit that is carved.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Parts {
+pub(super) struct CarveAmounts {
     /// On the lines of those who pay.
     pub(super) above: i64,
     /// As carved for the child.
@@ -78,78 +75,25 @@ pub(super) struct Parts {
     pub(super) posted: i64,
 }
 
-/// What came of asking for a part.
-pub(super) enum Taken {
-    /// It is held; where it was held just now, the hold goes unless it is kept.
-    Carve(Arc<Carve>, Option<Held>),
-    Refused(Box<Decision>),
-}
-
 impl Carve {
-    /// Finds the part that the child was given before, from whichever process.
-    pub(super) async fn find(
-        enforcer: &Enforcer,
-        parent: &Opened,
+    /// The hold of that number, which is made or found again under these lines.
+    pub(super) fn new(
+        tenant: &Tenant,
         child: &Scope,
-    ) -> Result<Option<Arc<Self>>, Error> {
-        for unit in [Unit::Usd, Unit::Tokens] {
-            let binding = Self::lines(enforcer, parent, child, &unit)?;
-            let look = Look::at(enforcer, &binding, child, &unit).await?;
-            let number = look.numbered.used();
-            if number > 0 {
-                let id = id_of(number, &parent.tenant, child);
-                let ended = AtomicBool::new(look.numbered.spent > 0 && look.carved.used() == 0);
-                let part = look.carved.used();
-                return Ok(Some(Arc::new(Self {
-                    child: child.clone(),
-                    unit,
-                    part,
-                    number,
-                    id,
-                    binding,
-                    ended,
-                    calls: Mutex::default(),
-                })));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Holds a part for the child until that instant, if it fits.
-    pub(super) async fn take(
-        enforcer: &Enforcer,
-        parent: &Opened,
-        (child, until): (&Scope, Timestamp),
         (unit, part): (Unit, i64),
-    ) -> Result<Taken, Error> {
-        let core = enforcer.core();
-        let (binding, number) = (Self::lines(enforcer, parent, child, &unit)?, new_number(core.now()));
-        // Two who carve for the same child at once meet on this line, and one is refused.
-        let only_one = |account: &Account, ceiling: i64| {
-            if account.budget() == CARVED && account.unit() == &Unit::Requests { number } else { ceiling }
-        };
-        let ceilings: Vec<(Account, i64)> =
-            binding.claim.lines().iter().map(|line| (line.account.clone(), line.ceiling)).collect();
-        let ceiling = |account: &Account| {
-            let own = ceilings.iter().find(|(known, _)| known == account);
-            only_one(account, own.map_or(i64::MAX, |(_, ceiling)| *ceiling))
-        };
-        let claim = under(&binding, binding.claim.scopes(), ceiling)?;
-        let asked = Self::amounts_of(&claim, &unit, Parts { above: part, carved: part, posted: 0 }, number);
-        let id = id_of(number, &parent.tenant, child);
-        let terms = HoldTerms { expires_at: until, charged: true };
-        let (reply, held) = post::hold(core, id, &claim, &asked, terms).await?;
-        if held.is_none() {
-            return match Self::find(enforcer, parent, child).await? {
-                Some(carve) => Ok(Taken::Carve(carve, None)),
-                None => Ok(Taken::Refused(refusal(core, &binding, asked, reply))),
-            };
+        number: i64,
+        binding: Arc<Binding>,
+    ) -> Self {
+        Self {
+            child: child.clone(),
+            unit,
+            part,
+            number,
+            id: id_of(number, tenant, child),
+            binding,
+            ended: AtomicBool::new(false),
+            calls: Mutex::default(),
         }
-        core.tell_news(&claim, reply.effects);
-        let ended = AtomicBool::new(false);
-        let carve =
-            Self { child: child.clone(), unit, part, number, id, binding, ended, calls: Mutex::default() };
-        Ok(Taken::Carve(Arc::new(carve), held))
     }
 
     /// The child is over, so its hold is to be replaced.
@@ -165,8 +109,8 @@ impl Carve {
     }
 
     /// Whether anybody in this process may still report what a call of the child used.
-    pub(super) fn is_awaited(&self, enforcer: &Enforcer) -> bool {
-        enforcer.undelivered() > 0 || self.calls.lock().iter().any(|lines| lines.strong_count() > 0)
+    pub(super) fn is_awaited(&self, core: &Core) -> bool {
+        core.outbox.len() > 0 || self.calls.lock().iter().any(|lines| lines.strong_count() > 0)
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -175,7 +119,7 @@ impl Carve {
 
     /// Whether it holds a part of that account. What is left of one that ended is held for its calls in flight.
     pub(super) fn is_on(&self, account: &Account) -> bool {
-        let mut lines = self.binding.bound.iter();
+        let mut lines = self.binding.terms.iter();
         !self.is_ended() && self.unit == *account.unit() && lines.any(|bound| bound.account == *account)
     }
 
@@ -184,33 +128,12 @@ impl Carve {
         (self.child.clone(), self.part)
     }
 
-    /// The lines that a part is held on: those who pay, and the three of the child's own.
-    fn lines(
-        enforcer: &Enforcer,
-        parent: &Opened,
-        child: &Scope,
-        unit: &Unit,
-    ) -> Result<Arc<Binding>, Error> {
-        let mut lines: Vec<_> =
-            parent.payers(unit).into_iter().flat_map(|run| run.part_lines(unit)).collect();
-        lines.push(line(CARVED, child, unit.clone(), None));
-        lines.push(line(CARVED, child, Unit::Requests, None));
-        lines.push(line(POSTED, child, unit.clone(), None));
-        let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([child.clone()]));
-        let mut binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
-        binding.model = ShortText::of(child);
-        Ok(Arc::new(binding))
-    }
-
-    pub(super) fn amounts(&self, parts: Parts) -> post::Amounts {
-        Self::amounts_of(&self.binding, &self.unit, parts, self.number)
-    }
-
-    fn amounts_of(binding: &Binding, unit: &Unit, parts: Parts, number: i64) -> post::Amounts {
-        let Parts { above, carved, posted } = parts;
-        amounts(binding, |account| match account.budget() {
-            CARVED if account.unit() == unit => carved,
-            CARVED => number,
+    /// What the hold comes to on each of its lines.
+    pub(super) fn amounts(&self, parts: CarveAmounts) -> Amounts {
+        let CarveAmounts { above, carved, posted } = parts;
+        amounts(&self.binding, |account| match account.budget() {
+            CARVED if *account.unit() == self.unit => carved,
+            CARVED => self.number,
             POSTED => posted,
             _ => above,
         })
@@ -221,7 +144,7 @@ impl Carve {
 const NUMBER_BITS: u32 = 20;
 
 /// A number for a hold that is made now, with which none was made before.
-fn new_number(now: Timestamp) -> i64 {
+pub(super) fn new_number(now: Timestamp) -> i64 {
     let bits = ReservationId::generate(now).to_bits();
     // A thread's random prefix lies above its counter.
     let low = (bits ^ bits.wrapping_shr(40)) & ((1 << NUMBER_BITS) - 1);

@@ -11,27 +11,28 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::RunGuard;
 use super::builder::{Builder, Opening, restore};
-use super::figures::Figures;
-use super::level::Level;
-use super::limits::{CHILDREN, GIVEN, KNOWN, line, signed};
-use super::opened::{End, Opened};
+use super::carve::Carve;
+use super::end::End;
+use super::figures::LineBalances;
+use super::guard::RunGuard;
+use super::limits::{CHILDREN, GIVEN, KNOWN, TOKENS, USD, line, signed};
+use super::opened::{Opened, RunFacts};
 use super::part::{RunPart, room, share_of};
-use super::post::{self, Held, HoldTerms, amounts, bind};
-use super::refuse::{refusal, unasked};
+use super::post::{Amounts, OwnHold, amounts, bind_own, hold_briefly};
+use super::reach;
+use super::refuse::{OrRefusal, refusal, unasked};
 use super::written::AskedLimits;
-use crate::ledger::{Answer, MarkAction, Note};
-use crate::policy::is_run_line;
-use crate::values::{Binding, Refusal, RefusalKind, ReservationId, ShortText, Unit};
+use crate::ledger::{Answer, MarkAction, Note, OnExpiry};
+use crate::values::{Balance, Binding, Refusal, RefusalKind, ShortText, Timestamp, Unit};
 use crate::{Call, Decision, Error, Scope, Usd};
 
 /// Says what a run below another may take. See [`RunGuard::child`].
-pub type ChildBuilder<'a> = Builder<Below<'a>>;
+pub type ChildBuilder<'a> = Builder<Child<'a>>;
 
-/// Where a run stands that is begun below another, and what it is given there.
+/// What makes a builder that of a child: its parent, and what the parent gives it.
 #[derive(Clone)]
-pub struct Below<'a> {
+pub struct Child<'a> {
     pub(super) parent: &'a RunGuard,
     /// A part for itself.
     pub(super) part: Option<RunPart>,
@@ -39,9 +40,9 @@ pub struct Below<'a> {
     pub(super) percent: Option<u32>,
 }
 
-impl fmt::Debug for Below<'_> {
+impl fmt::Debug for Child<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Below({})", self.parent.scope())
+        write!(f, "Child({})", self.parent.scope())
     }
 }
 
@@ -73,8 +74,14 @@ impl RunGuard {
     /// Begins a run below this one; its id is this run's, a slash, and `name`.
     ///
     /// It charges whom this run charges, and shares this run's limits: its calls are held in them and in those
-    /// of every run above, all or none, and every level sees a charge when it is made. Limits of its own bind
-    /// beside them. With a [`carve`](ChildBuilder::carve) it gets a part for itself instead.
+    /// of every run above, all or none, and every run sees a charge when it is made. With a
+    /// [`carve`](ChildBuilder::carve) it gets a part for itself instead.
+    ///
+    /// A child needs no limit of its own: the limits above bind it, and below a run that was opened
+    /// [without limits](super::RunLimits::none) nothing does but the policy. Limits of its own bind beside them.
+    ///
+    /// Runs may lie 42 deep, less where the policy binds their calls by budgets of its own: a call is held on three
+    /// lines of its run, on six of each run above, and on 255 at most. With a part of its own a run may lie deeper.
     ///
     /// # Example: an agent that delegates
     /// ```
@@ -98,7 +105,7 @@ impl RunGuard {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn child(&self, name: impl Into<ShortText>) -> ChildBuilder<'_> {
-        let place = Below { parent: self, part: None, percent: None };
+        let place = Child { parent: self, part: None, percent: None };
         Builder::new(name.into(), place)
     }
 }
@@ -109,12 +116,21 @@ impl<'a> ChildBuilder<'a> {
     /// In that unit its calls touch nobody above, and what is not carved stays shared. Stops reach them all the
     /// same. The hold lasts until the deadline, where one is named, else until the child is closed; then it is
     /// replaced by what the child spent, while its calls in flight keep theirs.
+    ///
+    /// Whoever closes the child replaces the part, whichever guard or process took it, and it is replaced once. A call
+    /// that ends later brings the books above up to date itself, in whichever process, also where no guard of the
+    /// family is left: when it is reconciled or released, and where it is dropped, at once or with the enforcer's next
+    /// [flush](crate::Enforcer::flush). What ends without anybody is left: a hold that is charged by its age (the part
+    /// stands for it until then, and after), and what waited in the outbox of a process that died. That is posted when a
+    /// late call of the child ends, when a guard that knows the part acts, or when the child is opened by its id.
     pub fn carve(mut self, part: RunPart) -> Self {
         self.place.part = Some(part);
         self
     }
 
     /// Limits its dollars to that share of what this run has left when the child is first opened.
+    ///
+    /// Nothing is held for it: of $10 left, 30 % are a limit of $3, and the parent may spend all ten before the child does.
     pub fn usd_percent(mut self, percent: u32) -> Self {
         self.place.percent = Some(percent);
         self
@@ -123,7 +139,8 @@ impl<'a> ChildBuilder<'a> {
     /// Opens the child, or continues it where the ledger knows it.
     ///
     /// # Errors
-    /// `Invalid` for a name, a limit or a part that cannot be used; `Conflict` for other limits or another part than
+    /// `Invalid` for a name, a limit or a part that cannot be used, and for a run so deep that no call of it could be
+    /// held (see [`RunGuard::child`]); `Conflict` for other limits or another part than
     /// those that it was first opened with; `LedgerUnavailable` where the ledger is away.
     /// A limit of a run above is an answer, not an error: see [`ChildAdmission::Refused`]. So is somebody else
     /// who begins the same child at this moment, and may yet give it up: *in flight*, ask again.
@@ -139,7 +156,7 @@ impl<'a> ChildBuilder<'a> {
         if self.rungs.ladder.is_empty() {
             self.rungs.ladder.clone_from(&parent.run.rungs.ladder);
         }
-        parent.seat().settle_ended().await?;
+        parent.seat().replace_ended().await?;
         let refused = |decision| Ok(ChildAdmission::Refused(decision));
         let above = self.above(&scope)?;
         if let Some(decision) = self.out_of_reach(&above, &scope) {
@@ -158,7 +175,7 @@ impl<'a> ChildBuilder<'a> {
         };
         let stands = asked.look(enforcer, &mut run).await?;
         self.place.percent = stands.share;
-        let figures = Figures::read(enforcer, &run, std::slice::from_ref(&scope), &[]).await?;
+        let figures = LineBalances::read(enforcer, &run, std::slice::from_ref(&scope), &[]).await?;
         let mut given = figures.get(&scope, GIVEN, &Unit::Usd).spent;
         let birth = if figures.get(&scope, KNOWN, &Unit::Requests).spent > 0 {
             None
@@ -167,7 +184,7 @@ impl<'a> ChildBuilder<'a> {
                 Some(percent) => share_of(room(enforcer, &parent.run, &scope).await?, percent)?,
                 None => 0,
             };
-            match self.be_born(&above, given, saved.is_some()).await? {
+            match self.be_born(&run, &above, given, saved.is_some()).await? {
                 Ok(birth) => birth,
                 Err(decision) => return refused(decision),
             }
@@ -184,6 +201,7 @@ impl<'a> ChildBuilder<'a> {
             // Once nothing can refuse it any more: a child that was not begun may be asked for otherwise.
             asked.write_once(enforcer, &run).await?;
         }
+        run.share_part();
         let opening = Opening { saved: saved.as_deref(), was_restored, is_passing };
         let guard = RunGuard::begin(enforcer, run, opening).await?;
         guard.stand(birth, held).await;
@@ -206,11 +224,8 @@ impl<'a> ChildBuilder<'a> {
             line(KNOWN, scope, Unit::Requests, Some(1)),
             line(GIVEN, scope, Unit::Usd, None),
         ];
-        let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([scope.clone()]));
-        let enforcer = &self.place.parent.enforcer;
-        let mut binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
-        binding.model = ShortText::of(format_args!("{scope}"));
-        Ok(Arc::new(binding))
+        let binding = bind_own(&self.place.parent.enforcer, &parent.call_for_child(scope), lines)?;
+        Ok(Arc::new(Binding { model: ShortText::of(scope), ..binding }))
     }
 
     /// The refusal of a run that lies too deep, or that is out of time before it begins.
@@ -244,10 +259,12 @@ impl<'a> ChildBuilder<'a> {
     /// Counts the child on its parent, until it stands: once, however often it is opened.
     async fn be_born(
         &self,
+        run: &Opened,
         above: &Arc<Binding>,
         given: i64,
         was_counted: bool,
-    ) -> Result<Result<Option<(Held, post::Amounts)>, Box<Decision>>, Error> {
+    ) -> OrRefusal<Option<(OwnHold, Amounts)>> {
+        reach::check(&self.place.parent.enforcer, run, self.place.part)?;
         let core = self.place.parent.enforcer.core();
         let asked = amounts(above, |account| match account.budget() {
             GIVEN => given,
@@ -255,12 +272,10 @@ impl<'a> ChildBuilder<'a> {
             CHILDREN if was_counted => 0,
             _ => 1,
         });
-        let now = core.now();
-        let terms = HoldTerms { expires_at: now + core.hold_grace, charged: false };
-        match post::hold(core, ReservationId::generate(now), above, &asked, terms).await? {
+        match hold_briefly(core, above, &asked, OnExpiry::Nothing).await? {
             (_, Some(held)) => Ok(Ok(Some((held, asked)))),
             (reply, None) => {
-                let known = above.bound.iter().zip(&reply.balances);
+                let known = above.terms.iter().zip(&reply.balances);
                 let mut known = known.filter(|(bound, _)| bound.account.budget() == KNOWN);
                 // It stands by now, and is counted. What is only held may be given back: no ground to stand on.
                 if known.any(|(_, balance)| balance.spent > 0) && reply.effects.is_none() {
@@ -270,15 +285,51 @@ impl<'a> ChildBuilder<'a> {
             }
         }
     }
+
+    /// Finds the part that the child has, or takes the one asked for.
+    async fn take_part(&self, run: &mut Opened, figures: &LineBalances) -> OrRefusal<Option<OwnHold>> {
+        let parent = self.place.parent;
+        let (enforcer, scope) = (&parent.enforcer, run.scope().clone());
+        let (carve, held) = match (Carve::find(enforcer, &parent.run, &scope).await?, self.place.part) {
+            (Some(carve), _) => (carve, None),
+            (None, None) => return Ok(Ok(None)),
+            (None, Some(part)) => {
+                let part = part.resolve(enforcer, &parent.run, &scope).await?;
+                let own = if part.0 == Unit::Usd { USD } else { TOKENS };
+                if figures.get(&scope, own, &part.0) != Balance::default() {
+                    let text = "was begun without a part of its own, and has spent what is shared";
+                    return Err(Error::invalid("child: carve", text));
+                }
+                let until = run.deadline().unwrap_or(Timestamp::MAX);
+                match Carve::take(enforcer, &parent.run, (&scope, until), part).await? {
+                    Ok(taken) => taken,
+                    Err(decision) => return Ok(Err(decision)),
+                }
+            }
+        };
+        match carve.unit {
+            Unit::Usd => {
+                let part = Usd::from_nanos(carve.part);
+                run.limits.usd = Some(run.limits.usd.map_or(part, |limit| limit.min(part)));
+            }
+            _ => {
+                let part = u64::try_from(carve.part).unwrap_or(0);
+                run.limits.tokens = Some(run.limits.tokens.map_or(part, |limit| limit.min(part)));
+            }
+        }
+        run.limits.check()?;
+        run.carve = Some(carve);
+        Ok(Ok(held))
+    }
 }
 
 impl RunGuard {
     /// Has its birth charged and its part kept, now that nothing refuses it any more.
-    async fn stand(&self, birth: Option<(Held, post::Amounts)>, part: Option<Held>) {
+    async fn stand(&self, birth: Option<(OwnHold, Amounts)>, part: Option<OwnHold>) {
         if let Some((birth, amounts)) = birth {
             birth.charge(amounts, Note::default());
         }
-        part.into_iter().for_each(Held::keep);
+        part.into_iter().for_each(OwnHold::keep);
         self.join_family();
         if self.enforcer.undelivered() > 0 {
             // Another process may be told at once to open it: what only waits in the outbox of this one is in flight
@@ -290,17 +341,14 @@ impl RunGuard {
     /// Tells the runs above that this one is there.
     fn join_family(&self) {
         if let Some(parent) = &self.run.parent {
-            parent.level.note(|state| state.children.insert(self.scope().clone()));
+            parent.live.note(|facts| facts.children.insert(self.scope().clone()));
         }
         if let Some(carve) = &self.run.carve {
-            if self.run.level.look(Level::ended).is_some_and(|mark| mark.action == MarkAction::Close) {
+            if self.run.live.look(RunFacts::ended).is_some_and(|mark| mark.action == MarkAction::Close) {
                 carve.end();
             }
-            self.run.top().note(|state| {
-                if !state.carves.iter().any(|known| known.child == carve.child) {
-                    state.carves.push(Arc::clone(carve));
-                }
-            });
+            // It may have been replaced and forgotten since it was shared: another look finds what came after.
+            self.run.top().note(|facts| facts.share(Arc::clone(carve)));
         }
     }
 }

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::written::TOOLS_MAX;
 use crate::policy::{Budget, OfRun};
 use crate::values::{Caps, ShortText, Timestamp, Unit, name};
 use crate::{Error, Scope, Usd, Window};
@@ -64,7 +63,8 @@ pub struct RunLimits {
     pub tools: BTreeMap<ShortText, u64>,
     /// Runs directly below it.
     pub children: Option<u64>,
-    /// Levels of runs below it.
+    /// Levels of runs below it. Without, they end where a call could not be held any more: see
+    /// [`RunGuard::child`](crate::RunGuard::child).
     pub depth: Option<u64>,
     /// What only the final call may use.
     pub kept_back: KeptBack,
@@ -111,7 +111,7 @@ pub(super) const KNOWN: &str = "run known";
 
 /// How a call looks at the limits of a run: as the final one, or with a weaker model to fall back on.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct View<'a> {
+pub(super) struct LimitView<'a> {
     pub(super) is_final: bool,
     pub(super) next_rung: Option<&'a ShortText>,
     pub(super) degrade_at: Option<u32>,
@@ -124,9 +124,17 @@ pub(super) fn line(id: &str, scope: &Scope, unit: Unit, limit: Option<i64>) -> B
     Budget::new(id, scope.clone().into(), unit, limit, Window::lifetime())
 }
 
+/// The most tools of one run with a limit of their own, so that all its limits are written at once.
+const TOOLS_MAX: usize = 128;
+
 /// A count as the ledger keeps it; what does not fit cannot be reached either.
 pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A span of time as the ledger keeps it.
+pub(super) fn milliseconds(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl RunLimits {
@@ -161,7 +169,7 @@ impl RunLimits {
     }
 
     /// The lines that a call of the run is held on, with so many nano-dollars granted.
-    pub(super) fn lines(&self, scope: &Scope, granted: i64, view: View<'_>) -> Vec<Budget> {
+    pub(super) fn lines(&self, scope: &Scope, granted: i64, view: LimitView<'_>) -> Vec<Budget> {
         let caps = Caps { tokens_output: self.output_tokens_per_iteration, ..Caps::default() };
         let kept = &self.kept_back;
         let usd = self.usd.map(|usd| usd.nanos().saturating_add(granted));
@@ -206,7 +214,7 @@ impl RunLimits {
     }
 }
 
-impl View<'_> {
+impl LimitView<'_> {
     /// From which figure on this model is too strong, and which is next; nothing for the weakest.
     fn degrades(&self, limit: i64) -> Option<(i64, ShortText)> {
         let (percent, next) = self.degrade_at.zip(self.next_rung)?;

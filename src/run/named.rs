@@ -10,29 +10,29 @@
 
 use std::sync::Arc;
 
-use super::RunGuard;
 use super::admit::Seat;
 use super::builder::Builder;
-use super::child::{Below, ChildAdmission};
-use super::level::{Level, State};
-use super::limits::{View, line};
-use super::opened::Opened;
-use super::post::{bind, read};
-use super::written::OPENED;
+use super::child::{Child, ChildAdmission};
+use super::figures::LineBalances;
+use super::guard::RunGuard;
+use super::late::LateCalls;
+use super::limits::{LimitView, line};
+use super::opened::{LiveRun, Opened, RunFacts};
+use super::written_words::OPENED;
 use crate::enforcer::{InRun, Prepared, Runs};
-use crate::policy::{Budget, is_run_line};
+use crate::engine::{AfterCall, Own};
 use crate::values::{ScopeKind, ShortText, Tenant, Unit};
 use crate::{Admission, Call, Enforcer, Error, ErrorKind, Scope};
 
 /// A run that a call names: open here, or opened for this call.
-enum Named {
+enum NamedRun {
     /// A guard of it is open here.
     Open(Arc<Opened>),
     /// Opened from its books for this call alone: no time passes for it.
     Reopened(Box<RunGuard>),
 }
 
-impl Named {
+impl NamedRun {
     fn run(&self) -> &Arc<Opened> {
         match self {
             Self::Open(run) => run,
@@ -61,11 +61,20 @@ impl Runs for NamedRuns {
         })
     }
 
-    fn lines(&self, enforcer: &Enforcer, call: &Call) -> Result<Arc<[Arc<Budget>]>, Error> {
-        let tenant = root_of(call)?;
+    fn lines(&self, enforcer: &Enforcer, call: &Call) -> Result<Own, Error> {
+        let tenant = tenant_of(call)?;
         let run = names(call).iter().find_map(|scope| open_here(enforcer, &tenant, scope));
-        let lines = run.map(|run| run.call_lines(View::default())).unwrap_or_default();
-        Ok(lines.into_iter().map(Arc::new).collect())
+        Ok(run.map_or_else(Own::none, |run| LateCalls::bring(&run, LimitView::default())))
+    }
+
+    fn ended<'a>(&self, enforcer: &'a Enforcer, payers: &'a Call) -> InRun<'a, ()> {
+        Box::pin(async move {
+            let Some(named) = find(enforcer, payers).await? else { return Ok(None) };
+            match LateCalls::of(named.run()) {
+                Some(late) => late.ended(enforcer.core()).await.map(Some),
+                None => Ok(None),
+            }
+        })
     }
 }
 
@@ -73,9 +82,9 @@ impl Runs for NamedRuns {
 ///
 /// A call that names `trip/book/pay`, of which only `trip` was ever opened, belongs to `trip`. Those without a guard here are
 /// looked up in one reading. A call that names no run at all never comes here.
-async fn find(enforcer: &Enforcer, call: &Call) -> Result<Option<Named>, Error> {
+async fn find(enforcer: &Enforcer, call: &Call) -> Result<Option<NamedRun>, Error> {
     call.check()?;
-    let tenant = root_of(call)?;
+    let tenant = tenant_of(call)?;
     let names = names(call);
     let open: Vec<Arc<Opened>> =
         names.iter().filter_map(|scope| open_here(enforcer, &tenant, scope)).collect();
@@ -85,10 +94,10 @@ async fn find(enforcer: &Enforcer, call: &Call) -> Result<Option<Named>, Error> 
     let lowest = names.iter().find(|scope| is_open(scope) || known.contains(scope));
     let Some(lowest) = lowest else { return Ok(None) };
     let named = match open.iter().find(|run| run.scope() == lowest) {
-        Some(run) => Named::Open(Arc::clone(run)),
+        Some(run) => NamedRun::Open(Arc::clone(run)),
         None => {
             let builder = Builder::new(lowest.name().into(), ()).charging(without_runs(call));
-            Named::Reopened(Box::new(builder.open_by_id(enforcer, true).await?))
+            NamedRun::Reopened(Box::new(builder.open_by_id(enforcer, true).await?))
         }
     };
     let is_of_family = |scope: &Scope| named.run().chain().any(|run| run.scope() == scope);
@@ -115,7 +124,7 @@ fn names(call: &Call) -> Vec<Scope> {
 
 /// The run, if a guard of it is open in this process.
 fn open_here(enforcer: &Enforcer, tenant: &Tenant, scope: &Scope) -> Option<Arc<Opened>> {
-    enforcer.core().board.find::<Level>(tenant, scope)?.look(State::opened)
+    enforcer.core().board.find::<LiveRun>(tenant, scope)?.look(RunFacts::opened)
 }
 
 /// Those of the runs that the ledger knows as opened.
@@ -123,17 +132,14 @@ async fn known(enforcer: &Enforcer, call: &Call, runs: &[Scope]) -> Result<Vec<S
     if runs.is_empty() {
         return Ok(Vec::new());
     }
-    let organization = call.scopes().iter().filter(|scope| scope.kind() == &ScopeKind::Organization);
-    let reads = organization.chain(runs).cloned().fold(Call::new("-"), Call::scope);
     let lines = runs.iter().map(|scope| line(OPENED, scope, Unit::Requests, None)).collect();
-    let binding = bind(enforcer, &reads, lines, |bound| is_run_line(bound.account.budget()))?;
-    let balances = read(enforcer.core(), &binding.bound).await?;
-    let opened = binding.bound.iter().zip(balances).filter(|(_, balance)| balance.used() > 0);
-    Ok(opened.map(|(bound, _)| bound.account.scope().clone()).collect())
+    let figures = LineBalances::of(enforcer.core(), call, lines).await?;
+    let is_opened = |run: &&Scope| figures.get(run, OPENED, &Unit::Requests).used() > 0;
+    Ok(runs.iter().filter(is_opened).cloned().collect())
 }
 
 /// Whose books the call's runs are in.
-fn root_of(call: &Call) -> Result<Tenant, Error> {
+fn tenant_of(call: &Call) -> Result<Tenant, Error> {
     match call.organization_name() {
         Some(name) => Ok(Tenant::organization(&Scope::new(ScopeKind::Organization, name)?)),
         None => Ok(Tenant::unnamed()),
@@ -155,7 +161,7 @@ impl Builder {
         is_passing: bool,
     ) -> Result<Option<RunGuard>, Error> {
         let above: Vec<Scope> = scope.runs_above().collect();
-        let tenant = root_of(&self.charge)?;
+        let tenant = tenant_of(&self.charge)?;
         let known = known(enforcer, &self.charge, &above).await?;
         let Some(top) = above.iter().rev().find(|scope| known.contains(scope)) else { return Ok(None) };
         let mut guard = match open_here(enforcer, &tenant, top) {
@@ -186,7 +192,7 @@ impl Builder {
         let id = self.id.clone();
         let name: ShortText = id.rsplit('/').next().unwrap_or_default().into();
         let Self { charge, limits, names_all, observes, rungs, on_limit, saved, .. } = self;
-        let place = Below { parent: &parent, part: None, percent: None };
+        let place = Child { parent: &parent, part: None, percent: None };
         let child = Builder { id: name, charge, limits, names_all, observes, rungs, on_limit, saved, place };
         match child.open_here(is_passing).await? {
             ChildAdmission::Opened(mut guard) => {

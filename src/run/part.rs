@@ -3,18 +3,37 @@
 //! A share is of what is left *now*, at every run that pays: of a parent with $6 left below a grandparent with $4 left, 50 % are
 //! $2. Percent of what is kept back for a final call cannot be given.
 
-use super::carve::{Carve, Taken};
-use super::child::ChildBuilder;
-use super::figures::Figures;
-use super::limits::{TOKENS, USD, signed};
+use std::sync::Arc;
+
+use super::carve::{CARVED, Carve, CarveAmounts, POSTED, new_number};
+use super::limits::{USD, line, signed};
 use super::opened::Opened;
-use super::post::{Held, bind, read};
-use crate::values::{Balance, Timestamp, Unit};
-use crate::{Decision, Enforcer, Error, Scope, Usd};
+use super::post::{self, HoldTerms, OwnHold, bind, bind_own, read, under};
+use super::refuse::{OrRefusal, refusal};
+use super::replace::CarveProgress;
+use crate::ledger::OnExpiry;
+use crate::values::{Binding, ShortText, Timestamp, Unit};
+use crate::{Enforcer, Error, Scope, Usd};
 
 /// A part of its parent that a run is given for itself.
 ///
 /// It is worked out when the child is first opened, and stands from then on: a later opening names the same part, or none.
+///
+/// # Example: half of what is left
+/// ```
+/// use token_budget::run::RunPart;
+/// use token_budget::{Enforcer, RunGuard, Usd};
+///
+/// let enforcer = Enforcer::builder().build();
+/// let trip = RunGuard::builder("trip").usd(Usd::dollars(10)).open(&enforcer).wait()?;
+/// let search = trip.child("search").carve(RunPart::Usd(Usd::dollars(4))).open().wait()?.or_refusal()?;
+/// let book = trip.child("book").carve(RunPart::Percent(50)).open().wait()?.or_refusal()?;
+///
+/// assert_eq!(search.limits().usd, Some(Usd::dollars(4)));
+/// assert_eq!(book.limits().usd, Some(Usd::dollars(3))); // half of the six that are left
+/// assert_eq!(trip.report().wait()?.left.usd, Some(Usd::dollars(3)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunPart {
@@ -26,51 +45,9 @@ pub enum RunPart {
     Percent(u32),
 }
 
-impl ChildBuilder<'_> {
-    /// Finds the part that the child has, or takes the one asked for.
-    pub(super) async fn take_part(
-        &self,
-        run: &mut Opened,
-        figures: &Figures,
-    ) -> Result<Result<Option<Held>, Box<Decision>>, Error> {
-        let parent = self.place.parent;
-        let (enforcer, scope) = (&parent.enforcer, run.scope().clone());
-        let (carve, held) = match (Carve::find(enforcer, &parent.run, &scope).await?, self.place.part) {
-            (Some(carve), _) => (carve, None),
-            (None, None) => return Ok(Ok(None)),
-            (None, Some(part)) => {
-                let part = part.resolve(enforcer, &parent.run, &scope).await?;
-                let own = if part.0 == Unit::Usd { USD } else { TOKENS };
-                if figures.get(&scope, own, &part.0) != Balance::default() {
-                    let text = "was begun without a part of its own, and has spent what is shared";
-                    return Err(Error::invalid("child: carve", text));
-                }
-                let until = run.deadline().unwrap_or(Timestamp::MAX);
-                match Carve::take(enforcer, &parent.run, (&scope, until), part).await? {
-                    Taken::Carve(carve, held) => (carve, held),
-                    Taken::Refused(decision) => return Ok(Err(decision)),
-                }
-            }
-        };
-        match carve.unit {
-            Unit::Usd => {
-                let part = Usd::from_nanos(carve.part);
-                run.limits.usd = Some(run.limits.usd.map_or(part, |limit| limit.min(part)));
-            }
-            _ => {
-                let part = u64::try_from(carve.part).unwrap_or(0);
-                run.limits.tokens = Some(run.limits.tokens.map_or(part, |limit| limit.min(part)));
-            }
-        }
-        run.limits.check()?;
-        run.carve = Some(carve);
-        Ok(Ok(held))
-    }
-}
-
 impl RunPart {
     /// The unit that is carved, and how much of it.
-    async fn resolve(
+    pub(super) async fn resolve(
         self,
         enforcer: &Enforcer,
         parent: &Opened,
@@ -88,14 +65,76 @@ impl RunPart {
     }
 }
 
+impl Carve {
+    /// Finds the part that the child was given before, from whichever process.
+    pub(super) async fn find(
+        enforcer: &Enforcer,
+        parent: &Opened,
+        child: &Scope,
+    ) -> Result<Option<Arc<Self>>, Error> {
+        for unit in [Unit::Usd, Unit::Tokens] {
+            let binding = lines(enforcer, parent, child, &unit)?;
+            let progress = CarveProgress::read(enforcer.core(), &binding, child, &unit).await?;
+            let number = progress.numbered.used();
+            if number > 0 {
+                let part = (unit, progress.carved.used());
+                let carve = Self::new(&parent.tenant, child, part, number, binding);
+                if progress.numbered.spent > 0 && carve.part == 0 {
+                    carve.end();
+                }
+                return Ok(Some(Arc::new(carve)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Holds a part for the child until that instant, if it fits.
+    ///
+    /// Where it was held just now, the hold goes back unless it is kept.
+    pub(super) async fn take(
+        enforcer: &Enforcer,
+        parent: &Opened,
+        (child, until): (&Scope, Timestamp),
+        (unit, part): (Unit, i64),
+    ) -> OrRefusal<(Arc<Self>, Option<OwnHold>)> {
+        let core = enforcer.core();
+        let (binding, number) = (lines(enforcer, parent, child, &unit)?, new_number(core.now()));
+        let carve = Self::new(&parent.tenant, child, (unit, part), number, binding);
+        // Two who carve for the same child at once meet on this line, and one is refused.
+        let claim = under(&carve.binding, carve.binding.claim.scopes(), |line| {
+            let is_number = line.account.budget() == CARVED && line.account.unit() == &Unit::Requests;
+            if is_number { number } else { line.ceiling }
+        })?;
+        let asked = carve.amounts(CarveAmounts { above: part, carved: part, posted: 0 });
+        let terms = HoldTerms { expires_at: until, on_expiry: OnExpiry::Hold };
+        let (reply, held) = post::hold(core, carve.id, &claim, &asked, terms).await?;
+        if held.is_some() {
+            core.tell_effects(&claim, reply.effects);
+            return Ok(Ok((Arc::new(carve), held)));
+        }
+        match Self::find(enforcer, parent, child).await? {
+            Some(known) => Ok(Ok((known, None))),
+            None => Ok(Err(refusal(core, &carve.binding, asked, reply))),
+        }
+    }
+}
+
+/// The lines that a part is held on: those who pay, and the three of the child's own.
+fn lines(enforcer: &Enforcer, parent: &Opened, child: &Scope, unit: &Unit) -> Result<Arc<Binding>, Error> {
+    let mut lines = parent.part_lines(unit);
+    lines.push(line(CARVED, child, unit.clone(), None));
+    lines.push(line(CARVED, child, Unit::Requests, None));
+    lines.push(line(POSTED, child, unit.clone(), None));
+    let binding = bind_own(enforcer, &parent.call_for_child(child), lines)?;
+    Ok(Arc::new(Binding { model: ShortText::of(child), ..binding }))
+}
+
 /// The dollars that a run and all that it shares with have left for ordinary calls.
 pub(super) async fn room(enforcer: &Enforcer, parent: &Opened, child: &Scope) -> Result<i64, Error> {
-    let lines: Vec<_> =
-        parent.payers(&Unit::Usd).into_iter().flat_map(|run| run.part_lines(&Unit::Usd)).collect();
-    let call = parent.call_for(parent.chain().map(|run| run.scope().clone()).chain([child.clone()]));
+    let (call, lines) = (parent.call_for_child(child), parent.part_lines(&Unit::Usd));
     let binding = bind(enforcer, &call, lines, |bound| bound.account.budget() == USD)?;
-    let balances = read(enforcer.core(), &binding.bound).await?;
-    let limited = binding.bound.iter().zip(&balances).filter(|(bound, _)| bound.limit.is_some());
+    let balances = read(enforcer.core(), &binding.terms).await?;
+    let limited = binding.terms.iter().zip(&balances).filter(|(bound, _)| bound.limit.is_some());
     let room = limited.map(|(bound, balance)| bound.ceiling.saturating_sub(balance.used()).max(0)).min();
     room.ok_or_else(|| Error::invalid("child", "a share is of the parent's dollars, which have no limit"))
 }

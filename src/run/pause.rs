@@ -1,30 +1,51 @@
 //! How does a run wait for a person, and how does that person answer?
 //!
-//! A run that lacks dollars says how many are missing, and waits for a grant or a stop. Which it waits for is compared with what
-//! was granted *before* the call was judged, so a grant that comes between the refusal and the wait is not slept through.
+//! A run whose dollars do not suffice for a call says how many are missing, and waits for a grant or a stop. The wait begins from
+//! what was granted *before* the call was judged: a grant that is made between the refusal and the wait ends the wait at once.
 //!
-//! What is missing is the least that makes the refused call fit: with a limit of 10 cents, 0 spent and a call of 15, it is 5. Nobody
-//! is asked where a grant would not help: a second budget refuses too, or the dollars are a carved part.
+//! What is missing is the least grant with which the refused call fits: a limit of 10 cents, nothing spent, a call of 15: 5 cents. A
+//! person is asked only where a grant would help: not where another budget refuses as well, and not where the run's dollars are a
+//! carved part.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::RunGuard;
 use super::admit::Seat;
-use super::level::{Level, Sleeper, State};
+use super::guard::RunGuard;
 use super::limits::{GRANTED, OnLimit, USD, line};
-use super::post::{amounts, bind, record};
+use super::live::Sleeper;
+use super::opened::{LiveRun, RunFacts};
+use super::post::{amounts, bind_own, record};
 use super::report::RunReport;
 use crate::ledger::{Answer, Attribution, FrozenScope};
-use crate::policy::is_run_line;
 use crate::values::{Refusal, RefusalKind, Unit};
 use crate::{Admission, Call, Decision, Error, Event, Reservation, Scope, Usd};
 
 /// What an agent's next step may be.
 ///
-/// `Over` and `Refused` differ in what to do next: a run that is over stays so, a refused one may ask again later.
+/// `Over` and `Refused` differ in what to do next. A run that is over has no room of its own for this call, and waiting brings none:
+/// report, and [close](RunGuard::close) it. A refused one may ask again later.
+///
+/// Nobody closes a run but its caller. So after an `Over` for want of dollars or tokens a smaller call may still go, and the
+/// [final call](RunGuard::reserve_final) may use what was kept back; after a stop, a close or the end of its time none does.
+///
+/// # Example: over for a long answer, not for a short one
+/// ```
+/// use token_budget::run::Turn;
+/// use token_budget::{Call, Enforcer, RunGuard, Usd};
+///
+/// let enforcer = Enforcer::builder().build();
+/// let run = RunGuard::builder("run-42").usd(Usd::cents(10)).open(&enforcer).wait()?;
+/// let call = Call::new("gpt-4o").input_tokens(0);
+///
+/// let Turn::Over(report) = run.turn(&call.clone().output_tokens(15_000)).wait()? else { panic!("15 of 10 cents") };
+/// assert_eq!(report.left.usd, Some(Usd::cents(10)));
+/// let Turn::Go(short) = run.turn(&call.output_tokens(5_000)).wait()? else { panic!("5 of 10 cents") };
+/// # drop(short);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping a turn gives the room back"]
 pub enum Turn {
@@ -32,7 +53,7 @@ pub enum Turn {
     Go(Reservation),
     /// The run's dollars do not suffice, and it was told to [ask](OnLimit::Ask).
     Ask(Paused),
-    /// The run cannot go on; this is what it did.
+    /// The run cannot go on with this call; this is what it did, and why.
     Over(Box<RunReport>),
     /// Somebody else's budget refuses, or calls in flight hold the room: the run may go on later.
     Refused(Box<Decision>),
@@ -63,7 +84,7 @@ pub struct Paused {
     /// What was granted before the call was refused.
     granted: i64,
     /// The run first, then those above it.
-    levels: Vec<Arc<Level>>,
+    live: Vec<Arc<LiveRun>>,
 }
 
 impl fmt::Debug for Paused {
@@ -100,26 +121,26 @@ impl Paused {
         &self.decision
     }
 
-    /// Waits for a grant or a stop. It needs no runtime, and hears at once of what is done in this process.
+    /// Waits for a grant or a stop, without a runtime.
     ///
-    /// Of an answer given in another process it hears when a call or a report here finds it in the ledger.
+    /// An answer given in this process ends the wait at once; one given in another process, once a call or a report
+    /// here finds it in the ledger.
     pub async fn answer(&self) -> PauseAnswer {
         // Each who waits has a place of its own, and is woken.
-        let sleeper = Sleeper::of(self.levels.clone());
+        let sleeper = Sleeper::of(self.live.clone());
         poll_fn(|context| {
-            let mut levels = sleeper.levels.iter();
-            let found = levels.find_map(|level| {
-                let is_own = level.scope == self.run;
-                level.look_or_sleep(sleeper.key, context.waker(), |state| self.answered(is_own, state))
+            let found = sleeper.runs.iter().find_map(|run| {
+                let is_own = run.scope == self.run;
+                run.look_or_sleep(sleeper.key, context.waker(), |facts| self.answered(is_own, facts))
             });
             found.map_or(Poll::Pending, Poll::Ready)
         })
         .await
     }
 
-    fn answered(&self, is_own: bool, state: &State) -> Option<PauseAnswer> {
-        let more = state.granted.saturating_sub(self.granted);
-        if let Some(mark) = Level::ended(state) {
+    fn answered(&self, is_own: bool, facts: &RunFacts) -> Option<PauseAnswer> {
+        let more = facts.granted.saturating_sub(self.granted);
+        if let Some(mark) = facts.ended() {
             return Some(PauseAnswer::Stopped(mark));
         }
         (is_own && more > 0).then(|| PauseAnswer::Granted(Usd::from_nanos(more)))
@@ -134,15 +155,15 @@ impl RunGuard {
     pub fn turn<'a>(&'a self, call: &'a Call) -> Answer<'a, Turn> {
         Answer::walk(async move {
             // Read before the call is judged: a grant made between a refusal and the wait is heard.
-            let granted = self.run.level.look(|state| state.granted);
+            let granted = self.run.live.look(|facts| facts.granted);
             let decision = match self.reserve(call).await? {
                 Admission::Admitted(reservation) => return Ok(Turn::Go(reservation)),
                 Admission::Refused(decision) => decision,
             };
             if let Some(missing) = self.seat().missing(&decision) {
                 let run = self.scope().clone();
-                let levels = self.run.levels();
-                return Ok(Turn::Ask(Paused { run, missing, decision, granted, levels }));
+                let live = self.run.live_chain();
+                return Ok(Turn::Ask(Paused { run, missing, decision, granted, live }));
             }
             let report = self.report().await?;
             Ok(if report.over.is_some() { Turn::Over(Box::new(report)) } else { Turn::Refused(decision) })
@@ -151,9 +172,9 @@ impl RunGuard {
 
     /// Raises the run's own dollar limit by so much, for good.
     ///
-    /// The raise is a posting in the run's books, signed and in the journal, and so as durable as the ledger:
-    /// whoever opens the run again finds it, and guards elsewhere find it when they are short. A run with carved
-    /// dollars has no more than its part: grant its parent, and begin another.
+    /// The raise is a signed posting in the run's books, and as durable as the ledger. Whoever opens the run again
+    /// finds it; a guard in another process finds it when a call lacks dollars. A run with carved dollars has its part
+    /// and no more: grant its parent, and begin another child.
     ///
     /// # Errors
     /// `Invalid` for a raise that is not above zero, and for a run without a dollar limit or with carved dollars;
@@ -174,9 +195,8 @@ impl RunGuard {
                 return Err(Error::invalid("grant", problem));
             }
             let scope = self.scope();
-            let call = self.run.call_for([scope.clone()]);
             let lines = vec![line(GRANTED, scope, Unit::Usd, None)];
-            let binding = bind(&self.enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
+            let binding = bind_own(&self.enforcer, &self.run.call_for([scope.clone()]), lines)?;
             let core = self.enforcer.core();
             let posted = amounts(&binding, |_| raise.nanos());
             record(core, &binding, &posted, None, &attribution).await?;

@@ -1,6 +1,6 @@
 //! How does a run speak to the ledger for itself, not for a call?
 //!
-//! Births, parts, limits and restored figures are holds like any other, which are charged once everything stands. `Held` is such
+//! Births, parts, limits and restored figures are holds like any other, which are charged once everything stands. `OwnHold` is such
 //! a hold until then: dropped, it gives its room back, so a future that is dropped half way leaves nothing behind.
 //!
 //! Several processes may do the same at once. None of them locks: each puts its claim under a ceiling that only one of them
@@ -12,9 +12,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::engine::{Core, Pending};
-use crate::ledger::{Attribution, Certainty, Note, OnExpiry, Reconcile, Record, Reply, Reserve, Resize};
-use crate::policy::Budget;
-use crate::values::{Account, Balance, Binding, Claim, Period, ReservationId, Terms, Timestamp};
+use crate::ledger::{
+    Attribution, Certainty, Note, OnExpiry, Outcome, Reconcile, Record, Reply, Reserve, Resize,
+};
+use crate::policy::{Budget, is_run_line};
+use crate::values::{Account, Balance, Binding, Claim, ClaimLine, Period, ReservationId, Terms, Timestamp};
 use crate::{Call, Enforcer, Error, ErrorKind, Scope};
 
 /// An amount for each line of a binding.
@@ -30,11 +32,16 @@ pub(super) fn bind(
     budgets.iter().try_for_each(Budget::check)?;
     let own: Vec<Arc<Budget>> = budgets.into_iter().map(Arc::new).collect();
     let binding = enforcer.policy().bind_with(call, &own, Some(&enforcer.prices()), enforcer.now())?;
-    let lines = binding.claim.lines().iter().cloned().zip(binding.bound);
+    let lines = binding.claim.lines().iter().cloned().zip(binding.terms);
     let (lines, bound): (Vec<_>, Vec<_>) = lines.filter(|(_, bound)| keep(bound)).unzip();
     let claim = Claim::new(binding.claim.tenant().clone(), binding.claim.scopes(), lines)?;
     // What a run posts for itself is no call.
-    Ok(Binding { claim, bound, unbound: None, ..binding })
+    Ok(Binding { claim, terms: bound, unbound: None, ..binding })
+}
+
+/// The same with lines of runs alone.
+pub(super) fn bind_own(enforcer: &Enforcer, call: &Call, budgets: Vec<Budget>) -> Result<Binding, Error> {
+    bind(enforcer, call, budgets, |bound| is_run_line(bound.account.budget()))
 }
 
 /// The same lines under other ceilings, and for the scopes named alone.
@@ -44,17 +51,17 @@ pub(super) fn bind(
 pub(super) fn under(
     binding: &Binding,
     scopes: &[Scope],
-    ceiling: impl Fn(&Account) -> i64,
+    ceiling: impl Fn(&ClaimLine) -> i64,
 ) -> Result<Arc<Binding>, Error> {
     let mut lines = binding.claim.lines().to_vec();
-    lines.iter_mut().for_each(|line| line.ceiling = ceiling(&line.account));
+    lines.iter_mut().for_each(|line| line.ceiling = ceiling(line));
     let claim = Claim::new(binding.claim.tenant().clone(), scopes, lines)?;
     Ok(Arc::new(Binding { claim, ..binding.clone() }))
 }
 
 /// An amount for each line.
 pub(super) fn amounts(binding: &Binding, amount: impl Fn(&Account) -> i64) -> Amounts {
-    binding.bound.iter().map(|bound| amount(&bound.account)).collect()
+    binding.terms.iter().map(|bound| amount(&bound.account)).collect()
 }
 
 /// Balances of lines, in their order.
@@ -67,7 +74,7 @@ pub(super) async fn read(core: &Core, bound: &[Terms]) -> Result<Vec<Balance>, E
 /// A hold that is released when this is dropped, unless somebody keeps it or charges it.
 ///
 /// The future around it may be dropped at any point, and then nothing that was half done stays held.
-pub(super) struct Held {
+pub(super) struct OwnHold {
     core: Arc<Core>,
     id: ReservationId,
     binding: Arc<Binding>,
@@ -75,13 +82,13 @@ pub(super) struct Held {
     is_kept: bool,
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for OwnHold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Held({})", self.id)
+        write!(f, "OwnHold({})", self.id)
     }
 }
 
-impl Held {
+impl OwnHold {
     /// The hold's id.
     pub(super) fn id(&self) -> ReservationId {
         self.id
@@ -107,7 +114,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for OwnHold {
     fn drop(&mut self) {
         if !self.is_kept {
             self.core.end_without_waiting(Pending::Release {
@@ -119,11 +126,11 @@ impl Drop for Held {
     }
 }
 
-/// When a hold ends by itself, and whether it is charged then.
+/// When a hold ends by itself, and what it is charged then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HoldTerms {
     pub(super) expires_at: Timestamp,
-    pub(super) charged: bool,
+    pub(super) on_expiry: OnExpiry<'static>,
 }
 
 /// Holds these amounts: the ledger's reply, and the hold if it was applied.
@@ -133,35 +140,53 @@ pub(super) async fn hold(
     binding: &Arc<Binding>,
     amounts: &[i64],
     terms: HoldTerms,
-) -> Result<(Reply, Option<Held>), Error> {
+) -> Result<(Reply, Option<OwnHold>), Error> {
     if core.outbox.len() > 0 {
         // What waits is sent first, so that this sees the room it gives back.
         core.flush().await?;
     }
-    let on_expiry = if terms.charged { OnExpiry::Hold } else { OnExpiry::Nothing };
+    let HoldTerms { expires_at, on_expiry } = terms;
     let note = &Note::default();
-    let command = Reserve {
-        id,
-        claim: &binding.claim,
-        amounts,
-        expires_at: terms.expires_at,
-        on_expiry,
-        note,
-        now: None,
-    };
+    let command = Reserve { id, claim: &binding.claim, amounts, expires_at, on_expiry, note, now: None };
     // Until the ledger has answered, nobody knows whether it arrived.
-    let held = Held { core: Arc::clone(core), id, binding: Arc::clone(binding), is_kept: false };
-    let reply = {
-        let now = core.now();
-        let reply = core.reserve(now, command).await;
-        core.heard(now, &reply);
-        reply?
-    };
-    if reply.outcome == crate::ledger::Outcome::Applied {
+    let held = OwnHold { core: Arc::clone(core), id, binding: Arc::clone(binding), is_kept: false };
+    let now = core.now();
+    let reply = core.reserve(now, command).await;
+    core.heard(&reply);
+    let reply = reply?;
+    if reply.outcome == Outcome::Applied {
         return Ok((reply, Some(held)));
     }
     held.keep();
     Ok((reply, None))
+}
+
+/// The same for as long as a command may be under way.
+pub(super) async fn hold_briefly(
+    core: &Arc<Core>,
+    binding: &Arc<Binding>,
+    amounts: &[i64],
+    on_expiry: OnExpiry<'static>,
+) -> Result<(Reply, Option<OwnHold>), Error> {
+    let now = core.now();
+    let terms = HoldTerms { expires_at: now + core.hold_grace, on_expiry };
+    hold(core, ReservationId::generate(now), binding, amounts, terms).await
+}
+
+/// Charges these amounts if they fit, and says whether they did.
+///
+/// They are held first: a hold is refused by a ceiling, which a posting is not.
+pub(super) async fn charge_if_it_fits(
+    core: &Arc<Core>,
+    binding: &Arc<Binding>,
+    amounts: &[i64],
+    on_expiry: OnExpiry<'static>,
+) -> Result<bool, Error> {
+    let (_, held) = hold_briefly(core, binding, amounts, on_expiry).await?;
+    let Some(held) = held else { return Ok(false) };
+    reconcile(core, held.id(), binding, amounts).await?;
+    held.keep();
+    Ok(true)
 }
 
 /// Charges a hold in place of what it holds.
@@ -172,10 +197,17 @@ pub(super) async fn reconcile(
     amounts: &[i64],
 ) -> Result<(), Error> {
     let note = &Note::default();
-    let command =
-        Reconcile { id, claim: &binding.claim, amounts, certainty: Certainty::Reported, note, now: None };
+    let command = Reconcile {
+        id,
+        claim: &binding.claim,
+        amounts,
+        certainty: Certainty::Reported,
+        attribution: None,
+        note,
+        now: None,
+    };
     let reply = core.reconcile(core.now(), command).await?;
-    core.tell_news(binding, reply.effects);
+    core.tell_effects(binding, reply.effects);
     Ok(())
 }
 
@@ -188,7 +220,7 @@ pub(super) async fn shrink(
 ) -> Result<(), Error> {
     let command = Resize { id, claim: &binding.claim, amounts, expires_at: None, now: None };
     let reply = core.resize(core.now(), command).await?;
-    core.tell_news(binding, reply.effects);
+    core.tell_effects(binding, reply.effects);
     Ok(())
 }
 
@@ -204,7 +236,7 @@ pub(super) async fn record(
     let (id, note) = (ReservationId::generate(now), &Note::default());
     let command = Record { id, claim: &binding.claim, amounts, corrects, attribution, note, now: None };
     let reply = core.record(now, command).await?;
-    core.tell_news(binding, reply.effects);
+    core.tell_effects(binding, reply.effects);
     Ok(())
 }
 

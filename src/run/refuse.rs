@@ -12,13 +12,16 @@ use crate::engine::{Core, frozen_scopes};
 use crate::ledger::Reply;
 use crate::values::verdict::Observed;
 use crate::values::{Binding, Refusal, ReservationId, Timestamp};
-use crate::{Decision, Event};
+use crate::{Decision, Error, Event};
+
+/// What came of asking, where a limit may refuse it.
+pub(super) type OrRefusal<T> = Result<Result<T, Box<Decision>>, Error>;
 
 /// What the ledger's refusal means: a decision over the balances that refused, with parts that are set aside named.
 pub(super) fn refusal(core: &Core, binding: &Arc<Binding>, asked: Amounts, reply: Reply) -> Box<Decision> {
     let Reply { balances, effects, now, .. } = reply;
     let frozen = frozen_scopes(effects.as_deref());
-    core.tell_news(binding, effects);
+    core.tell_effects(binding, effects);
     let judged =
         Judged { binding: Arc::clone(binding), balances, requested: asked, frees_up: Vec::new(), now };
     let mut decision = explain(judged, &Quote::default(), frozen, None, false);
@@ -56,7 +59,7 @@ pub(super) fn unasked(
     refusal: Refusal,
     now: Timestamp,
 ) -> Box<Decision> {
-    let empty = Binding { bound: Vec::new(), ..Binding::clone(binding) };
+    let empty = Binding { terms: Vec::new(), ..Binding::clone(binding) };
     let judged = Judged {
         binding: Arc::new(empty),
         balances: SmallVec::new(),

@@ -1,6 +1,6 @@
 //! What has a run done, and why is it over if it is?
 //!
-//! Figures come from the books, in one reading after everything known to be undelivered was sent. `subtree` is the run and all
+//! Figures come from the books, each run's in one reading, after everything known to be undelivered was sent. `subtree` is the run and all
 //! below it, `direct` is that less what those below took.
 //!
 //! Why it is over is looked for in this order: a mark (a stop, a close, a freeze), its time, the last call that its limits refused (if that call
@@ -12,10 +12,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::figures::Figures;
-use super::limits::{BELOW, CHILDREN, ITERATIONS, OnLimit, RunLimits, TIME, TOKENS, TOOL, TOOLS, USD, View};
+use super::figures::LineBalances;
+use super::guard::RunGuard;
+use super::limits::{
+    BELOW, CHILDREN, ITERATIONS, LimitView, OnLimit, RunLimits, TIME, TOKENS, TOOL, TOOLS, USD,
+};
 use super::opened::Opened;
-use super::{RunGuard, tools};
+use super::tools;
 use crate::ledger::{Answer, FrozenScope, MarkAction};
 use crate::values::{Refusal, RefusalKind, ShortText, Timestamp, Unit};
 use crate::{Scope, Usd};
@@ -26,8 +29,9 @@ const COUNTING: &str = "an iteration is an attempt that was sent and not release
 
 /// What a run has done, and why it is over if it is.
 ///
-/// `over` is about the run's own limits, marks and time, and those of the runs above it. A team's empty budget refuses calls and ends
-/// no run, so look at [`RunGuard::turn`] for whether the next call may be made.
+/// `over` is about the run's own limits, marks and time, and those of the runs above it. A team's empty budget refuses calls and
+/// ends no run, so ask [`RunGuard::turn`] whether the next call may be made. A report shows itself as one line for a log; as JSON it
+/// has every figure.
 ///
 /// # Example: a run whose rounds are used up
 /// ```
@@ -44,6 +48,9 @@ const COUNTING: &str = "an iteration is an attempt that was sent and not release
 /// let report = run.report().wait()?;
 /// assert_eq!((report.iterations, report.tokens), (2, 2_500)); // 2 × (1,000 + 250)
 /// assert_eq!(report.spent_usd, Usd::cents(1)); // 2 × ($0.0025 + $0.0025)
+/// assert_eq!((report.left.iterations, report.left.usd), (Some(0), None)); // dollars have no limit here
+/// let line = "run run-42: 0.01 USD, 2500 tokens, 2 of 2 iterations; left: 0 iterations; open for 0 s; over: ";
+/// assert!(report.to_string().starts_with(line), "{report}");
 /// assert!(report.over.unwrap().contains("2 of 2"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -64,6 +71,8 @@ pub struct RunReport {
     pub tokens: u64,
     /// Attempts that were sent and not released: `subtree.iterations`.
     pub iterations: u64,
+    /// What is left of its own limits.
+    pub left: RunLeft,
     /// What the run and all below it took.
     pub subtree: RunFigures,
     /// What it took itself.
@@ -81,6 +90,8 @@ pub struct RunReport {
     /// When it ends by itself, as this opening stands.
     pub ends_at: Option<Timestamp>,
     /// Why it cannot go on; `None` while it can.
+    ///
+    /// Where a limit had no room for the last call, this says so, and less than that call may still fit.
     pub over: Option<String>,
     /// Why it could not go on, were the limits, the time and the stop enforced of the runs that only observe.
     pub would_be_over: Option<String>,
@@ -100,6 +111,27 @@ pub struct RunFigures {
     pub iterations: u64,
     /// Tool calls started.
     pub tool_calls: u64,
+}
+
+/// What is left of a run's own limits; `None` where it has no such limit.
+///
+/// Calls in flight and parts that runs below were given count as used, and what is [kept back](super::Builder::keep_back) for the
+/// final call is in it. A run above may have less left, and so may a team: the next call is held in all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RunLeft {
+    /// Dollars, granted ones included; below zero where calls cost more than they held.
+    pub usd: Option<Usd>,
+    /// Tokens, input and output.
+    pub tokens: Option<u64>,
+    /// Attempts.
+    pub iterations: Option<u64>,
+    /// Tool calls.
+    pub tool_calls: Option<u64>,
+    /// Runs that it may begin directly below itself.
+    pub children: Option<u64>,
+    /// Time that it may be open.
+    pub time: Option<Duration>,
 }
 
 /// What a run below took, everything below it included.
@@ -124,57 +156,51 @@ impl RunGuard {
             self.seat().catch_up().await?;
             let run = &*self.run;
             let scope = self.scope();
-            let below: Vec<Scope> = run.level.look(|state| state.children.iter().cloned().collect());
-            let scopes: Vec<Scope> =
-                run.chain().map(|run| run.scope().clone()).chain(below.clone()).collect();
+            let below: Vec<Scope> = run.live.look(|facts| facts.children.iter().cloned().collect());
+            let scopes: Vec<Scope> = run.scopes().chain(below.clone()).collect();
             let names = tools::named(run);
-            let figures = Figures::read(&self.enforcer, run, &scopes, &names).await?;
+            let figures = LineBalances::read(&self.enforcer, run, &scopes, &names).await?;
             let of = |id: &str, unit: &Unit| figures.get(scope, id, unit);
             let (subtree, now) = (subtree(&figures, scope), self.enforcer.now());
             let time = Duration::from_millis(count(of(TIME, &Unit::TimeMs).spent));
+            let open_for = time.saturating_add(now.since(self.since));
             let calls = |name: &ShortText| count(of(TOOL, &Unit::Tool(name.clone())).spent);
             Ok(RunReport {
                 run: self.id().into(),
                 limits: run.limits.clone(),
-                granted_usd: Usd::from_nanos(run.level.look(|state| state.granted)),
+                granted_usd: Usd::from_nanos(run.live.look(|facts| facts.granted)),
                 spent_usd: subtree.usd,
                 reserved_usd: Usd::from_nanos(of(USD, &Unit::Usd).reserved),
                 tokens: subtree.tokens,
                 iterations: subtree.iterations,
+                left: left(run, &figures, open_for),
                 subtree,
                 direct: subtree.less(&below_of(&figures, scope)),
                 tools: names.iter().map(|name| (name.clone(), calls(name))).collect(),
                 children: count(of(CHILDREN, &Unit::Children).spent),
                 child_runs: below.iter().map(|child| child_figures(&figures, child)).collect(),
                 counting: COUNTING,
-                open_for: time.saturating_add(now.since(self.since)),
+                open_for,
                 ends_at: run.end.as_ref().map(|end| end.at),
-                over: self.over(&figures, now),
-                would_be_over: self.would_be_over(&figures, now),
+                over: self.over(&figures, now, false),
+                would_be_over: self.over(&figures, now, true),
                 attached: self.attached.lock().clone(),
             })
         })
     }
 
-    /// Why the run cannot go on: a mark, its time, a limit that is used up, or the last call that it refused.
-    fn over(&self, figures: &Figures, now: Timestamp) -> Option<String> {
-        let enforcing = || self.run.chain().filter(|run| !run.observes);
-        let marked = enforcing().find_map(|run| run.level.mark());
-        let marked = marked.map(|mark| mark_text(&mark, self.scope()));
-        let late = || self.seat().out_of_time(now).map(|refusal| refusal.to_string());
-        let used_up = || enforcing().find_map(|run| used_up(run, figures));
-        let short = || self.run.chain().find_map(|run| still_short(run, figures));
-        marked.or_else(late).or_else(short).or_else(used_up)
-    }
-
-    /// The same of runs that only observe, which go on all the same.
-    fn would_be_over(&self, figures: &Figures, now: Timestamp) -> Option<String> {
-        let observing = || self.run.chain().filter(|run| run.observes);
-        let marked = observing().find_map(|run| run.level.mark());
-        let marked = marked.map(|mark| mark_text(&mark, self.scope()));
-        let late = || observing().find_map(|run| run.end_observed.as_ref()?.refusal(now));
-        let used_up = || observing().find_map(|run| used_up(run, figures));
-        marked.or_else(|| late().map(|refusal| refusal.to_string())).or_else(used_up)
+    /// Why the run cannot go on: a mark, its time, the last call that it refused, a limit that is used up. The same of
+    /// the runs that only observe, which go on all the same.
+    fn over(&self, figures: &LineBalances, now: Timestamp, observing: bool) -> Option<String> {
+        let runs = || self.run.chain().filter(|run| run.observes == observing);
+        let marked = runs().find_map(|run| run.live.mark()).map(|mark| mark_text(&mark, self.scope()));
+        let late = || {
+            let observed = || runs().find_map(|run| run.end_observed.as_ref()?.refusal(now));
+            if observing { observed() } else { self.seat().out_of_time(now) }
+        };
+        let short = || self.run.chain().filter(|_| !observing).find_map(|run| still_short(run, figures));
+        let used_up = || runs().find_map(|run| used_up(run, figures));
+        marked.or_else(|| late().map(|refusal| refusal.to_string())).or_else(short).or_else(used_up)
     }
 }
 
@@ -191,9 +217,9 @@ fn mark_text(mark: &FrozenScope, own: &Scope) -> String {
 }
 
 /// A limit of which nothing is left, by whomever it was used.
-fn used_up(run: &Opened, figures: &Figures) -> Option<String> {
-    let granted = run.level.look(|state| state.granted);
-    let lines = run.limits.lines(run.scope(), granted, View::default());
+fn used_up(run: &Opened, figures: &LineBalances) -> Option<String> {
+    let granted = run.live.look(|facts| facts.granted);
+    let lines = run.limits.lines(run.scope(), granted, LimitView::default());
     lines.iter().find_map(|line| {
         let limit = line.limit().filter(|_| !(line.id() == USD && run.on_limit == OnLimit::Ask))?;
         let spent = figures.get(run.scope(), line.id(), line.unit()).spent;
@@ -207,8 +233,8 @@ fn used_up(run: &Opened, figures: &Figures) -> Option<String> {
 }
 
 /// The last refusal by a limit of the run, if the same call would be refused still.
-fn still_short(run: &Opened, figures: &Figures) -> Option<String> {
-    let refusal: Refusal = run.level.look(|state| state.short.clone())?;
+fn still_short(run: &Opened, figures: &LineBalances) -> Option<String> {
+    let refusal: Refusal = run.live.look(|facts| facts.short.clone())?;
     let balance = figures.get(run.scope(), &refusal.budget, &refusal.unit);
     let is_line = matches!(refusal.kind, RefusalKind::RunLimit | RefusalKind::KeptBack)
         && !matches!(refusal.unit, Unit::TimeMs | Unit::Depth);
@@ -216,29 +242,51 @@ fn still_short(run: &Opened, figures: &Figures) -> Option<String> {
     (is_line && !fits).then(|| refusal.to_string())
 }
 
-/// What the run and all below it took.
-fn subtree(figures: &Figures, scope: &Scope) -> RunFigures {
-    let of = |id: &str, unit: &Unit| figures.get(scope, id, unit).spent;
-    RunFigures {
-        usd: Usd::from_nanos(of(USD, &Unit::Usd)),
-        tokens: count(of(TOKENS, &Unit::Tokens)),
-        iterations: count(of(ITERATIONS, &Unit::Iterations)),
-        tool_calls: count(of(TOOLS, &Unit::ToolCalls)),
+/// What its own limits leave for calls to come.
+fn left(run: &Opened, figures: &LineBalances, open_for: Duration) -> RunLeft {
+    let used = |id: &str, unit: &Unit| figures.get(run.scope(), id, unit).used();
+    let of = |limit: Option<u64>, id: &str, unit: &Unit| {
+        limit.map(|limit| limit.saturating_sub(count(used(id, unit))))
+    };
+    let limits = &run.limits;
+    let granted = run.live.look(|facts| facts.granted);
+    let usd = limits.usd.map(|limit| limit.nanos().saturating_add(granted));
+    RunLeft {
+        usd: usd.map(|limit| Usd::from_nanos(limit.saturating_sub(used(USD, &Unit::Usd)))),
+        tokens: of(limits.tokens, TOKENS, &Unit::Tokens),
+        iterations: of(limits.iterations, ITERATIONS, &Unit::Iterations),
+        tool_calls: of(limits.tool_calls, TOOLS, &Unit::ToolCalls),
+        children: of(limits.children, CHILDREN, &Unit::Children),
+        time: limits.time.map(|limit| limit.saturating_sub(open_for)),
     }
+}
+
+/// What the run and all below it took.
+fn subtree(figures: &LineBalances, scope: &Scope) -> RunFigures {
+    spent_on(figures, scope, [USD, TOKENS, ITERATIONS, TOOLS])
 }
 
 /// What the runs below it took of its shared lines, or had posted on them.
-fn below_of(figures: &Figures, scope: &Scope) -> RunFigures {
-    let of = |unit: &Unit| figures.get(scope, BELOW, unit).spent;
+fn below_of(figures: &LineBalances, scope: &Scope) -> RunFigures {
+    spent_on(figures, scope, [BELOW; 4])
+}
+
+/// What was spent on these lines: of dollars, tokens, iterations and tool calls.
+fn spent_on(
+    figures: &LineBalances,
+    scope: &Scope,
+    [usd, tokens, iterations, tools]: [&str; 4],
+) -> RunFigures {
+    let of = |id: &str, unit: &Unit| figures.get(scope, id, unit).spent;
     RunFigures {
-        usd: Usd::from_nanos(of(&Unit::Usd)),
-        tokens: count(of(&Unit::Tokens)),
-        iterations: count(of(&Unit::Iterations)),
-        tool_calls: count(of(&Unit::ToolCalls)),
+        usd: Usd::from_nanos(of(usd, &Unit::Usd)),
+        tokens: count(of(tokens, &Unit::Tokens)),
+        iterations: count(of(iterations, &Unit::Iterations)),
+        tool_calls: count(of(tools, &Unit::ToolCalls)),
     }
 }
 
-fn child_figures(figures: &Figures, child: &Scope) -> ChildFigures {
+fn child_figures(figures: &LineBalances, child: &Scope) -> ChildFigures {
     let reserved = figures.get(child, USD, &Unit::Usd).reserved;
     ChildFigures {
         run: child.name().into(),

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::level::{Level, Sleeper};
+use super::live::Sleeper;
+use super::opened::{LiveRun, RunFacts};
 use crate::ledger::FrozenScope;
 
 /// Resolves when the run, or one above it, is stopped or closed: with who did it, and why.
@@ -30,32 +31,32 @@ use crate::ledger::FrozenScope;
 /// # Ok::<(), token_budget::Error>(())
 /// ```
 #[must_use = "it does nothing until it is awaited or asked"]
-pub struct StopSignal(Sleeper);
+pub struct StopSignal(Sleeper<RunFacts>);
 
 impl fmt::Debug for StopSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.levels.first() {
-            Some(level) => write!(f, "StopSignal({})", level.scope),
+        match self.0.runs.first() {
+            Some(run) => write!(f, "StopSignal({})", run.scope),
             None => f.write_str("StopSignal"),
         }
     }
 }
 
 impl StopSignal {
-    pub(super) fn of(levels: Vec<Arc<Level>>) -> Self {
-        Self(Sleeper::of(levels))
+    pub(super) fn of(runs: Vec<Arc<LiveRun>>) -> Self {
+        Self(Sleeper::of(runs))
     }
 
     /// Who stopped the run and why, if anybody has: the same without waiting.
     #[must_use]
     pub fn reason(&self) -> Option<FrozenScope> {
-        self.0.levels.iter().find_map(|level| level.look(Level::ended))
+        self.0.runs.iter().find_map(|run| run.look(RunFacts::ended))
     }
 }
 
 impl Clone for StopSignal {
     fn clone(&self) -> Self {
-        Self::of(self.0.levels.clone())
+        Self::of(self.0.runs.clone())
     }
 }
 
@@ -64,7 +65,7 @@ impl Future for StopSignal {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<FrozenScope> {
         let sleeper = &self.0;
-        let ended = |level: &Arc<Level>| level.look_or_sleep(sleeper.key, context.waker(), Level::ended);
-        sleeper.levels.iter().find_map(ended).map_or(Poll::Pending, Poll::Ready)
+        let ended = |run: &Arc<LiveRun>| run.look_or_sleep(sleeper.key, context.waker(), RunFacts::ended);
+        sleeper.runs.iter().find_map(ended).map_or(Poll::Pending, Poll::Ready)
     }
 }

@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::RunGuard;
+use super::guard::RunGuard;
 use super::limits::{BELOW, TOOL, TOOLS, check_tool, line, signed};
-use super::post::{self, Amounts, Held, HoldTerms, amounts, bind};
+use super::opened::Opened;
+use super::post::{Amounts, OwnHold, amounts, bind, hold_briefly};
 use super::refuse::{observed, refusal, unasked};
-use crate::ledger::{Answer, Note, Outcome};
-use crate::values::{Account, Balance, Binding, ReservationId, ShortText, Unit};
+use crate::ledger::{Answer, Note, OnExpiry, Outcome};
+use crate::values::{Account, Balance, Binding, ShortText, Unit};
 use crate::{Amount, Decision, Error, ErrorKind};
 
 /// How many tools of a run are counted by name, beside those with a limit of their own.
@@ -43,7 +44,7 @@ pub enum ToolAdmission {
 /// dropped, and for good where its process is gone: they may have run.
 #[must_use = "dropping it gives the calls back"]
 pub struct ToolReservation {
-    held: Held,
+    held: OwnHold,
     amounts: Amounts,
     batch: Vec<ShortText>,
 }
@@ -90,8 +91,8 @@ impl ToolReservation {
     }
 }
 
-impl std::fmt::Display for ToolRefusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for ToolRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.decision)?;
         if self.fits.is_empty() { Ok(()) } else { write!(f, "; would fit: {}", self.fits.join(", ")) }
     }
@@ -145,22 +146,20 @@ impl RunGuard {
             let amounts = amounts(&binding, calls);
             // However long a person thinks, nobody else gets the room: with age the calls are counted, and a
             // drop withdraws that.
-            let terms = HoldTerms { expires_at: now + core.hold_grace, charged: true };
-            match post::hold(core, ReservationId::generate(now), &binding, &amounts, terms).await? {
+            match hold_briefly(core, &binding, &amounts, OnExpiry::Hold).await? {
                 (reply, Some(held)) => {
                     observed(core, held.id(), &binding, &amounts, &reply);
-                    core.tell_news(&binding, reply.effects);
+                    core.tell_effects(&binding, reply.effects);
                     return Ok(ToolAdmission::Admitted(ToolReservation { held, amounts, batch }));
                 }
                 (reply, None) if reply.outcome == Outcome::Stale => {}
                 (reply, None) => {
-                    let fits = fitting(&binding, &reply.balances, batch);
+                    let mut fits = fitting(&binding, &reply.balances, batch);
                     let decision = refusal(core, &binding, amounts, reply);
-                    if decision.frozen.is_empty() {
-                        return Ok(ToolAdmission::Refused(Box::new(ToolRefusal { decision, fits })));
+                    if !decision.frozen.is_empty() {
+                        self.seat().learn_marks().await?;
+                        fits.clear();
                     }
-                    self.seat().learn_marks().await?;
-                    let fits = Vec::new();
                     return Ok(ToolAdmission::Refused(Box::new(ToolRefusal { decision, fits })));
                 }
             }
@@ -178,7 +177,7 @@ impl RunGuard {
             }
             for (name, _) in &asked.tool_calls {
                 let limit = run.limits.tools.get(name).copied().map(signed);
-                let counted = limit.is_some() || run.level.note(|state| is_counted(&mut state.tools, name));
+                let counted = limit.is_some() || run.live.note(|facts| is_counted(&mut facts.tools, name));
                 let named = counted.then(|| run.line(TOOL, Unit::Tool(name.clone()), limit));
                 lines.extend(named);
             }
@@ -190,7 +189,7 @@ impl RunGuard {
             _ => false,
         };
         let mut binding = bind(&self.enforcer, &call, lines, |bound| counts_calls(bound.account.unit()))?;
-        binding.model = "tools".into();
+        binding.model = "tool calls".into();
         Ok(binding)
     }
 }
@@ -233,9 +232,9 @@ fn fitting(binding: &Binding, balances: &[Balance], batch: Vec<ShortText>) -> Ve
 }
 
 /// The lines of tools that a report wants: those with a limit, and those that were called.
-pub(super) fn named(run: &super::Opened) -> Vec<ShortText> {
+pub(super) fn named(run: &Opened) -> Vec<ShortText> {
     let mut names: Vec<ShortText> = run.limits.tools.keys().cloned().collect();
-    run.level.look(|state| names.extend(state.tools.iter().cloned()));
+    run.live.look(|facts| names.extend(facts.tools.iter().cloned()));
     names.sort_unstable();
     names.dedup();
     names

@@ -13,42 +13,25 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::figures::Figures;
-use super::limits::{KeptBack, RunLimits, line, signed};
+use super::figures::LineBalances;
+use super::limits::{KeptBack, RunLimits, line, milliseconds, signed};
 use super::opened::Opened;
 use super::part::RunPart;
-use super::post::{self, HoldTerms, amounts, bind, reconcile, under};
-use super::written_names::{self, KEY, WrittenNames, read_names};
-use super::written_shown::{label, scope_text, shown};
-use crate::policy::is_run_line;
-use crate::values::{ReservationId, ShortText, Timestamp, Unit};
+use super::post::{amounts, bind_own, charge_if_it_fits, under};
+use super::written_names::{WrittenNames, read_names};
+use super::written_words::{
+    KEPT, KEY, LIMIT, OBSERVES, OPENED, PART, PIECES, SHARE, TOOL, TOOLS, UNTIL, from_millis, label, lines,
+    scope_text, shown,
+};
+use crate::ledger::OnExpiry;
+use crate::values::{ShortText, Timestamp, Unit};
 use crate::{Enforcer, Error, ErrorKind, Scope, Usd};
-
-/// That the run was opened: once, whoever does it.
-pub(super) const OPENED: &str = "run opened";
-/// A limit, by its unit.
-const LIMIT: &str = "run limit";
-/// The deadline, in milliseconds since 1970.
-pub(super) const UNTIL: &str = "run limit until";
-/// What is kept back for the final call.
-pub(super) const KEPT: &str = "run limit kept";
-/// How many tools have a limit of their own, and each of them.
-pub(super) const TOOLS: &str = "run limit tools";
-pub(super) const TOOL: &str = "run limit tool";
-/// What a run below is given of its parent: a part for itself, a share as its limit.
-pub(super) const PART: &str = "run limit part";
-pub(super) const SHARE: &str = "run limit share";
-/// That its limits refuse nothing.
-pub(super) const OBSERVES: &str = "run limit observes";
 
 /// How often the books are looked at again where somebody else opens the same run.
 const LOOKS_MAX: usize = 8;
 
 /// A figure that fits into any sum of the books; no limit beyond it can be reached.
 const FIGURE_MAX: i64 = i64::MAX >> 2;
-
-/// The most tools of one run with a limit of their own, so that all its limits are written at once.
-pub(super) const TOOLS_MAX: usize = 128;
 
 /// What an opening asks for.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +49,7 @@ pub(super) struct AskedLimits<'a> {
 
 /// What the books said of an opening.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Standing {
+pub(super) struct StandingLimits {
     /// The run was never opened: its limits are still to be written.
     pub(super) is_new: bool,
     /// The share of its parent that is its limit.
@@ -74,7 +57,7 @@ pub(super) struct Standing {
 }
 
 /// A line's name, its unit, and what is written there.
-type Figure = (&'static str, Unit, i64);
+type WrittenFigure = (&'static str, Unit, i64);
 
 impl AskedLimits<'_> {
     /// Whether it says anything: an opening that does not takes the run as it stands.
@@ -83,19 +66,19 @@ impl AskedLimits<'_> {
     }
 
     /// Holds this opening to the limits that stand: to all of them, or takes them over where it names none.
-    pub(super) async fn look(&self, enforcer: &Enforcer, run: &mut Opened) -> Result<Standing, Error> {
+    pub(super) async fn look(&self, enforcer: &Enforcer, run: &mut Opened) -> Result<StandingLimits, Error> {
         let scope = run.scope().clone();
         let known = self.read(enforcer, run).await?;
         if known.get(&scope, OPENED, &Unit::Requests).used() == 0 {
             if self.is_said(run) || self.may_be_first {
-                return Ok(Standing { is_new: true, share: self.share });
+                return Ok(StandingLimits { is_new: true, share: self.share });
             }
             let problem = "has no limit; give it dollars, tokens, rounds or time, or name it: .limits(RunLimits::none())";
             return Err(Error::invalid(&scope_text(&scope), problem));
         }
         if self.is_said(run) {
             self.compare(&known, &scope)?;
-            return Ok(Standing { is_new: false, share: self.share });
+            return Ok(StandingLimits { is_new: false, share: self.share });
         }
         if self.observes {
             self.compare_lines(&known, &scope, [(OBSERVES, Unit::Requests)])?;
@@ -105,7 +88,7 @@ impl AskedLimits<'_> {
         run.observes = known.get(&scope, OBSERVES, &Unit::Requests).used() > 0;
         run.is_unlimited = limits == RunLimits::none();
         run.limits = limits;
-        Ok(Standing { is_new: false, share })
+        Ok(StandingLimits { is_new: false, share })
     }
 
     /// Writes the limits of a run that is opened for the first time, unless somebody else does: then it is held to
@@ -126,40 +109,29 @@ impl AskedLimits<'_> {
     }
 
     /// Reads every line on which a limit may stand, with the tools that this opening names.
-    async fn read(&self, enforcer: &Enforcer, run: &Opened) -> Result<Figures, Error> {
+    async fn read(&self, enforcer: &Enforcer, run: &Opened) -> Result<LineBalances, Error> {
         let scope = run.scope();
         let mut lines: Vec<_> = lines().into_iter().map(|(id, unit)| line(id, scope, unit, None)).collect();
         let tools = self.limits.tools.keys();
         lines.extend(tools.map(|name| line(TOOL, scope, Unit::Tool(name.clone()), None)));
-        Figures::read_lines(enforcer, run, std::slice::from_ref(scope), lines).await
+        LineBalances::read_lines(enforcer, run, lines).await
     }
 
     /// Writes the limits; says whether nobody else was faster.
     async fn write(&self, enforcer: &Enforcer, run: &Opened) -> Result<bool, Error> {
-        let (core, scope) = (enforcer.core(), run.scope());
+        let scope = run.scope();
         let mut figures = self.figures();
         figures.push((OPENED, Unit::Requests, 1));
         let lines = figures.iter().map(|(id, unit, _)| line(id, scope, unit.clone(), None)).collect();
-        let call = run.call_for([scope.clone()]);
-        let binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
+        let binding = bind_own(enforcer, &run.call_for([scope.clone()]), lines)?;
         // Two who open the same run at once meet on this line, and one is refused.
-        let claim = under(&binding, &[], |account| if account.budget() == OPENED { 1 } else { i64::MAX })?;
-        let asked = amounts(&claim, |account| {
-            let mut its =
-                figures.iter().filter(|(id, unit, _)| account.budget() == *id && account.unit() == unit);
-            its.next().map_or(0, |(_, _, figure)| *figure)
-        });
-        let now = core.now();
-        let terms = HoldTerms { expires_at: now + core.hold_grace, charged: true };
-        let (_, held) = post::hold(core, ReservationId::generate(now), &claim, &asked, terms).await?;
-        let Some(held) = held else { return Ok(false) };
-        reconcile(core, held.id(), &claim, &asked).await?;
-        held.keep();
-        Ok(true)
+        let claim = under(&binding, &[], |line| if line.account.budget() == OPENED { 1 } else { i64::MAX })?;
+        let asked = amounts(&claim, |account| figure_of(&figures, account.budget(), account.unit()));
+        charge_if_it_fits(enforcer.core(), &claim, &asked, OnExpiry::Hold).await
     }
 
     /// The limits that are set, each one more than it is.
-    fn figures(&self) -> Vec<Figure> {
+    fn figures(&self) -> Vec<WrittenFigure> {
         let RunLimits { usd, tokens, iterations, output_tokens_per_iteration, time, deadline, .. } =
             self.limits;
         let RunLimits { tool_calls, tools, children, depth, kept_back, .. } = self.limits;
@@ -200,24 +172,23 @@ impl AskedLimits<'_> {
     }
 
     /// Refuses an opening with other limits, and says which is another.
-    fn compare(&self, known: &Figures, scope: &Scope) -> Result<(), Error> {
+    fn compare(&self, known: &LineBalances, scope: &Scope) -> Result<(), Error> {
         let tools = self.limits.tools.keys().map(|name| (TOOL, Unit::Tool(name.clone())));
         // The tools are compared one by one; how their names are written is nobody's word.
-        let plain = lines().into_iter().filter(|(id, _)| ![OPENED, KEY, written_names::PIECES].contains(id));
+        let plain = lines().into_iter().filter(|(id, _)| ![OPENED, KEY, PIECES].contains(id));
         self.compare_lines(known, scope, plain.chain(tools))
     }
 
     fn compare_lines(
         &self,
-        known: &Figures,
+        known: &LineBalances,
         scope: &Scope,
         lines: impl IntoIterator<Item = (&'static str, Unit)>,
     ) -> Result<(), Error> {
         let asked = self.figures();
         for (id, unit) in lines {
             let was = known.get(scope, id, &unit).used();
-            let mut its = asked.iter().filter(|(asked, of, _)| *asked == id && *of == unit);
-            let now = its.next().map_or(0, |(_, _, figure)| *figure);
+            let now = figure_of(&asked, id, &unit);
             if was != now {
                 let (was, now) = (shown(id, &unit, was), shown(id, &unit, now));
                 let text = format!(
@@ -237,12 +208,12 @@ impl AskedLimits<'_> {
         &self,
         enforcer: &Enforcer,
         run: &Opened,
-        known: &Figures,
+        known: &LineBalances,
     ) -> Result<BTreeMap<ShortText, u64>, Error> {
         let scope = run.scope();
         let of = |id: &str| written(known, scope, id, Unit::Requests);
         let Some(count) = of(TOOLS).filter(|_| !self.without_tools) else { return Ok(BTreeMap::new()) };
-        let Some(place) = of(KEY).zip(of(written_names::PIECES)) else {
+        let Some(place) = of(KEY).zip(of(PIECES)) else {
             let problem = format!(
                 "has limits on {count} tools, which its books do not name: open it with all its limits"
             );
@@ -250,7 +221,7 @@ impl AskedLimits<'_> {
         };
         let names = read_names(enforcer, run, place).await?;
         let lines = names.iter().map(|name| line(TOOL, scope, Unit::Tool(name.clone()), None)).collect();
-        let known = Figures::read_lines(enforcer, run, std::slice::from_ref(scope), lines).await?;
+        let known = LineBalances::read_lines(enforcer, run, lines).await?;
         let limit = |name: ShortText| {
             let limit = written(&known, scope, TOOL, Unit::Tool(name.clone()));
             // A name without a limit stands there by mistake, and nothing is let through.
@@ -260,13 +231,23 @@ impl AskedLimits<'_> {
     }
 }
 
+/// What is written on that line; zero where nothing is.
+fn figure_of(figures: &[WrittenFigure], id: &str, unit: &Unit) -> i64 {
+    let its = figures.iter().find(|(of, its, _)| *of == id && its == unit);
+    its.map_or(0, |(_, _, figure)| *figure)
+}
+
 /// The limit on that line, where there is one.
-fn written(known: &Figures, scope: &Scope, id: &str, unit: Unit) -> Option<i64> {
+fn written(known: &LineBalances, scope: &Scope, id: &str, unit: Unit) -> Option<i64> {
     known.get(scope, id, &unit).used().checked_sub(1).filter(|limit| *limit >= 0)
 }
 
 /// The limits that stand, with those of single tools, for an opening that names none.
-fn standing(known: &Figures, scope: &Scope, tools: BTreeMap<ShortText, u64>) -> (RunLimits, Option<u32>) {
+fn standing(
+    known: &LineBalances,
+    scope: &Scope,
+    tools: BTreeMap<ShortText, u64>,
+) -> (RunLimits, Option<u32>) {
     let of = |id: &str, unit: Unit| written(known, scope, id, unit);
     let count = |id: &str, unit: Unit| of(id, unit).and_then(|limit| u64::try_from(limit).ok());
     let limits = RunLimits {
@@ -288,52 +269,4 @@ fn standing(known: &Figures, scope: &Scope, tools: BTreeMap<ShortText, u64>) -> 
     };
     let share = of(SHARE, Unit::Requests).and_then(|percent| u32::try_from(percent).ok());
     (limits, share)
-}
-
-/// Every line on which a limit may stand, but for those of single tools.
-pub(super) fn lines() -> Vec<(&'static str, Unit)> {
-    let limits = [
-        Unit::Usd,
-        Unit::Tokens,
-        Unit::Iterations,
-        Unit::TokensOutput,
-        Unit::TimeMs,
-        Unit::ToolCalls,
-        Unit::Children,
-        Unit::Depth,
-    ];
-    let rest = [
-        (OPENED, Unit::Requests),
-        (UNTIL, Unit::TimeMs),
-        (KEPT, Unit::Usd),
-        (KEPT, Unit::Tokens),
-        (KEPT, Unit::Iterations),
-        (TOOLS, Unit::Requests),
-        (KEY, Unit::Requests),
-        (written_names::PIECES, Unit::Requests),
-        (PART, Unit::Usd),
-        (PART, Unit::Tokens),
-        (PART, Unit::Requests),
-        (SHARE, Unit::Requests),
-        (OBSERVES, Unit::Requests),
-    ];
-    limits.into_iter().map(|unit| (LIMIT, unit)).chain(rest).collect()
-}
-
-/// The line of a single tool's limit.
-pub(super) fn tool_line(name: &ShortText) -> (&'static str, Unit) {
-    (TOOL, Unit::Tool(name.clone()))
-}
-
-/// Whether the line says how a run was first opened.
-pub(super) fn is_written(id: &str) -> bool {
-    id == OPENED || id == LIMIT || id.strip_prefix(LIMIT).is_some_and(|rest| rest.starts_with(' '))
-}
-
-fn milliseconds(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
-}
-
-pub(super) fn from_millis(milliseconds: i64) -> Timestamp {
-    Timestamp::from_nanos(milliseconds.saturating_mul(1_000_000))
 }

@@ -7,19 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::figures::Figures;
+use super::figures::LineBalances;
 use super::limits::line;
 use super::opened::Opened;
-use super::post::{self, HoldTerms, amounts, bind, reconcile, under};
-use super::written_shown::scope_text;
-use crate::policy::{Budget, is_run_line};
-use crate::values::{ReservationId, ShortText, Unit};
+use super::post::{amounts, bind_own, charge_if_it_fits, under};
+use super::written_words::{KEY, PIECES, scope_text};
+use crate::ledger::OnExpiry;
+use crate::policy::Budget;
+use crate::values::{Account, ShortText, Unit};
 use crate::{Enforcer, Error, ErrorKind, Scope};
 
-/// The lines that say under which key the names stand, and in how many figures.
-pub(super) const KEY: &str = "run limit names";
-pub(super) const PIECES: &str = "run limit names in";
-/// One of those figures.
+/// One of the figures that carry the names.
 const PIECE: &str = "run limit name";
 
 /// What divides names, none of which has a control character.
@@ -53,23 +51,17 @@ impl WrittenNames {
 
     /// Writes the names, unless they stand there already.
     pub(super) async fn write(&self, enforcer: &Enforcer, run: &Opened) -> Result<(), Error> {
-        let (core, scope) = (enforcer.core(), run.scope());
+        let scope = run.scope();
         let figures: BTreeMap<String, i64> =
             ids(self.key, self.pieces.len()).zip(self.pieces.clone()).collect();
+        let figure = |account: &Account| figures.get(account.budget()).copied().unwrap_or(0);
         for ids in figures.keys().collect::<Vec<_>>().chunks(AT_ONCE) {
             let lines = ids.iter().map(|id| piece_line(id, scope)).collect();
-            let call = run.call_for([scope.clone()]);
-            let binding = bind(enforcer, &call, lines, |bound| is_run_line(bound.account.budget()))?;
-            let asked = amounts(&binding, |account| figures.get(account.budget()).copied().unwrap_or(0));
+            let binding = bind_own(enforcer, &run.call_for([scope.clone()]), lines)?;
             // Who finds them written is refused: the same key has the same names.
-            let claim = under(&binding, &[], |account| figures.get(account.budget()).copied().unwrap_or(0))?;
-            let now = core.now();
-            let terms = HoldTerms { expires_at: now + core.hold_grace, charged: true };
-            let (_, held) = post::hold(core, ReservationId::generate(now), &claim, &asked, terms).await?;
-            if let Some(held) = held {
-                reconcile(core, held.id(), &claim, &asked).await?;
-                held.keep();
-            }
+            let claim = under(&binding, &[], |line| figure(&line.account))?;
+            let asked = amounts(&claim, figure);
+            charge_if_it_fits(enforcer.core(), &claim, &asked, OnExpiry::Hold).await?;
         }
         Ok(())
     }
@@ -86,7 +78,7 @@ pub(super) async fn read_names(
     let ids: Vec<String> = ids(key, usize::try_from(pieces).unwrap_or(0)).collect();
     for ids in ids.chunks(AT_ONCE) {
         let lines = ids.iter().map(|id| piece_line(id, scope)).collect();
-        let figures = Figures::read_lines(enforcer, run, std::slice::from_ref(scope), lines).await?;
+        let figures = LineBalances::read_lines(enforcer, run, lines).await?;
         let figures = ids.iter().map(|id| figures.get(scope, id, &Unit::Requests).used());
         bytes.extend(figures.flat_map(|figure| figure.to_be_bytes().into_iter().skip(1)));
     }
@@ -117,10 +109,14 @@ fn piece(bytes: &[u8]) -> i64 {
     i64::from_be_bytes(figure)
 }
 
-/// A hash of the text (FNV-1a) of as many bytes as a figure carries: the same in every process and every build.
+/// A hash of the text of as many bytes as a figure carries.
 fn key(text: &str) -> i64 {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    i64::try_from(hash.wrapping_shr(8)).unwrap_or(i64::MAX)
+    i64::try_from(fnv(text.as_bytes()).wrapping_shr(8)).unwrap_or(i64::MAX)
+}
+
+/// FNV-1a with 64 bits: the same in every process and every build. Two texts that differ in one byte never share a hash.
+pub(super) fn fnv(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -113,15 +113,15 @@ impl Drain {
         if self.running.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_err() {
             return drop(flow);
         }
-        let turn = Turn(Arc::clone(&self.running));
+        let turn = DrainTurn(Arc::clone(&self.running));
         self.background.run(Box::pin(Draining { flow, _turn: turn }), self.at_most);
     }
 }
 
 /// Counts a drain as long as it lives.
-struct Turn(Arc<AtomicUsize>);
+struct DrainTurn(Arc<AtomicUsize>);
 
-impl Drop for Turn {
+impl Drop for DrainTurn {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -130,7 +130,7 @@ impl Drop for Turn {
 /// Reads a stream to its end, and keeps none of it.
 struct Draining<S, T> {
     flow: Flow<S, T>,
-    _turn: Turn,
+    _turn: DrainTurn,
 }
 
 impl<S, T> Unpin for Draining<S, T> {}

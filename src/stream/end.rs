@@ -41,7 +41,7 @@ pub enum StreamEnd {
     Cancelled,
 }
 
-/// What became of a stream, told once it is settled.
+/// What became of a stream, told once its charge is known.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StreamOutcome {

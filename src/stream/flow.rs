@@ -18,9 +18,9 @@ use super::reader::{StreamReader, StreamSeen};
 use crate::tokens::Dropping;
 use crate::{Error, Receipt};
 
-type OnSettled = Box<dyn FnOnce(StreamOutcome) + Send>;
+type OnOutcome = Box<dyn FnOnce(StreamOutcome) + Send>;
 
-/// A stream with all that settles it, also where it is dropped.
+/// A stream with all that charges it, also where it is dropped.
 pub(super) struct Flow<S, T> {
     /// Gone once it has ended.
     pub(super) inner: Option<Pin<Box<S>>>,
@@ -32,7 +32,7 @@ pub(super) struct Flow<S, T> {
     pub(super) stop: Option<Stop>,
     /// The last poll found nothing.
     pub(super) waits: bool,
-    pub(super) on_settled: Option<OnSettled>,
+    pub(super) on_outcome: Option<OnOutcome>,
 }
 
 impl<S, T> Flow<S, T> {
@@ -98,7 +98,7 @@ impl<S, T> Flow<S, T> {
         self.hold.reach_ahead();
     }
 
-    /// No more is taken: the connection is closed, and the call is settled next.
+    /// No more is taken: the connection is closed, and the call is charged next.
     fn close(&mut self, end: StreamEnd) {
         self.inner = None;
         self.reader.finish(&mut self.seen, end == StreamEnd::Finished);
@@ -113,14 +113,14 @@ impl<S, T> Flow<S, T> {
     /// Charges the call; then says why the stream was stopped, if it was.
     fn poll_end<E>(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, StreamError<E>>>> {
         let Some(end) = self.end.filter(|_| !self.hold.is_ended()) else { return Poll::Ready(None) };
-        let receipt = ready!(self.hold.poll_settle(context, end, &self.seen.report));
-        let settled = receipt.as_ref().and_then(|receipt| receipt.as_ref().ok().cloned());
+        let receipt = ready!(self.hold.poll_charge(context, end, &self.seen.report));
+        let charged = receipt.as_ref().and_then(|receipt| receipt.as_ref().ok().cloned());
         self.tell(end, receipt);
         Poll::Ready(self.stop.take().map(|stop| {
             Err(match stop {
                 Stop::Refused(decision) => {
                     let text = std::mem::take(&mut self.seen.answer);
-                    StreamError::Refused(Box::new(CutOff { decision: *decision, text, receipt: settled }))
+                    StreamError::Refused(Box::new(CutOff { decision: *decision, text, receipt: charged }))
                 }
                 Stop::Ledger(error) => StreamError::Ledger(error),
             })
@@ -128,7 +128,7 @@ impl<S, T> Flow<S, T> {
     }
 
     fn tell(&mut self, end: StreamEnd, receipt: Option<Result<Receipt, Error>>) {
-        if let Some(hear) = self.on_settled.take() {
+        if let Some(hear) = self.on_outcome.take() {
             hear(StreamOutcome { end, receipt, text: self.seen.report.text });
         }
     }

@@ -17,25 +17,24 @@
 //! `Open` has the call. `Resizing` has a future that owns the call, and a *twin* of it: if the future must be dropped, it is
 //! the twin that reports what was seen. Exactly one of the two ends the call; the other is forgotten, or its charge is replaced.
 
+mod charge;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::end::{OnCeiling, StreamEnd};
+use super::end::OnCeiling;
 use super::output::Output;
-use super::reader::StreamSeen;
-use crate::engine::OnAbandon;
-use crate::ledger::{Answer, Ended};
-use crate::reservation::{Actual, Grown, Reached};
+use crate::ledger::Answer;
+use crate::reservation::{Grown, Progress};
 use crate::values::Timestamp;
-use crate::wire::UsageReport;
-use crate::{Decision, Error, InFlight, Receipt, Usage, Usd};
+use crate::{Decision, Error, InFlight, Receipt, Usd};
 
 /// A usual slice: some two hundred words.
 pub(super) const SLICE_TOKENS: u64 = 256;
 
 type Growing = Pin<Box<dyn Future<Output = (InFlight, Result<Grown, Error>)> + Send>>;
-type Settling = Box<Answer<'static, Receipt>>;
+type Charging = Box<Answer<'static, Receipt>>;
 
 /// Why a stream may not go on.
 #[derive(Debug)]
@@ -46,19 +45,19 @@ pub(super) enum Stop {
     Ledger(Error),
 }
 
-/// Keeps a stream's hold ahead of what was seen of it, and settles it however it ends.
+/// Keeps a stream's hold ahead of what was seen of it, and charges it however it ends.
 ///
 /// Knows nothing of bytes, items or bodies: it is told how many tokens were seen.
 pub(super) struct StreamHold {
-    state: State,
+    state: CallState,
     /// As of the last answer of the ledger.
-    reached: Reached,
+    reached: Progress,
     /// When the hold is prolonged, unless it has grown by then.
     prolong_at: Timestamp,
     /// Held ahead of what was seen; where the whole limit is held, only beyond that.
     slice: u64,
     seen: Output,
-    at_ceiling: OnCeiling,
+    on_ceiling: OnCeiling,
     tried: Tried,
     /// Why the hold did not grow, said once the stream has used up what it holds.
     last_refusal: Option<Stop>,
@@ -75,13 +74,13 @@ pub(super) struct StreamHold {
 }
 
 /// Where the call is.
-enum State {
+enum CallState {
     /// Here.
     Open(InFlight),
     /// Asking for another hold; the future gives the call back.
     Resizing(Resizing),
     /// Being charged; the receipt is to come.
-    Settling(Settling),
+    Charging(Charging),
     /// Charged, given back, or left to the outbox.
     Ended,
 }
@@ -118,19 +117,19 @@ enum Tried {
 }
 
 impl StreamHold {
-    pub(super) fn new(mut in_flight: InFlight, slice: Option<u64>, at_ceiling: OnCeiling) -> Self {
-        let is_patient = slice.is_some() && at_ceiling == OnCeiling::Stop;
+    pub(super) fn new(mut in_flight: InFlight, slice: Option<u64>, on_ceiling: OnCeiling) -> Self {
+        let is_patient = slice.is_some() && on_ceiling == OnCeiling::Stop;
         let may_begin = in_flight.begin_growing(slice.is_some());
         let reached = in_flight.reached();
         let seen = Output::of(in_flight.plan());
         let slice = slice.unwrap_or(SLICE_TOKENS);
         let mut hold = Self {
-            state: State::Open(in_flight),
+            state: CallState::Open(in_flight),
             reached,
             prolong_at: reached.prolong_at,
             slice: slice.max(1).saturating_mul(u64::from(reached.choices)),
             seen,
-            at_ceiling,
+            on_ceiling,
             tried: Tried::Nothing,
             last_refusal: None,
             counted: None,
@@ -178,7 +177,7 @@ impl StreamHold {
 
     /// All that is held is used up, and older streams may give room back: waits for news of them, then asks again.
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let State::Open(in_flight) = &self.state else { return Poll::Ready(()) };
+        let CallState::Open(in_flight) = &self.state else { return Poll::Ready(()) };
         if self.is_used_up() && !self.asked_for_seen {
             self.asked_for_seen = true;
             self.resize(self.seen.tokens(), Asks::Owed);
@@ -199,7 +198,7 @@ impl StreamHold {
     /// Asks for the next slice where it is due, without waiting for the answer.
     pub(super) fn reach_ahead(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
-        if let (State::Open(_), Some((target, asks))) = (&self.state, self.wanted()) {
+        if let (CallState::Open(_), Some((target, asks))) = (&self.state, self.wanted()) {
             self.resize(target, asks);
             // Sets the command on its way; whoever polls next hears the answer.
             let _ = self.poll_resizing(&mut context);
@@ -225,7 +224,7 @@ impl StreamHold {
     /// The output to hold for next, where another hold is due: growth once less than half a slice lies ahead, and the same
     /// size again where the hold's life is half over.
     fn wanted(&self) -> Option<(u64, Asks)> {
-        let State::Open(in_flight) = &self.state else { return None };
+        let CallState::Open(in_flight) = &self.state else { return None };
         let (seen, held) = (self.seen.tokens(), self.reached.output);
         let ahead = self.ahead();
         let is_due = seen.saturating_add(self.slice / 2).min(ahead) > held;
@@ -241,7 +240,7 @@ impl StreamHold {
     /// No growth is under way: may the stream go on with what is held?
     fn verdict(&mut self) -> Result<(), Stop> {
         let is_used_up = self.is_used_up() || (self.has_waited && self.is_at_its_end());
-        if !is_used_up || self.at_ceiling == OnCeiling::Finish {
+        if !is_used_up || self.on_ceiling == OnCeiling::Finish {
             return Ok(());
         }
         self.last_refusal.take().map_or(Ok(()), Err)
@@ -249,7 +248,9 @@ impl StreamHold {
 
     /// Puts a command to the ledger on its way; nothing is sent before the future is polled.
     fn resize(&mut self, target: u64, asks: Asks) {
-        let State::Open(mut in_flight) = std::mem::replace(&mut self.state, State::Ended) else { return };
+        let CallState::Open(mut in_flight) = std::mem::replace(&mut self.state, CallState::Ended) else {
+            return;
+        };
         let (before, twin) = (in_flight.quoted(), in_flight.twin());
         let is_behind = self.is_patient && asks == Asks::Slice;
         let future: Growing = Box::pin(async move {
@@ -260,12 +261,12 @@ impl StreamHold {
             };
             (in_flight, grown)
         });
-        self.state = State::Resizing(Resizing { future, target, asks, before, twin });
+        self.state = CallState::Resizing(Resizing { future, target, asks, before, twin });
     }
 
     /// Hears the ledger's answer, if it is there, and takes the call back.
     fn poll_resizing(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let State::Resizing(resizing) = &mut self.state else { return Poll::Ready(()) };
+        let CallState::Resizing(resizing) = &mut self.state else { return Poll::Ready(()) };
         let Poll::Ready((in_flight, resized)) = resizing.future.as_mut().poll(context) else {
             return Poll::Pending;
         };
@@ -273,7 +274,7 @@ impl StreamHold {
         // A call that has a hold counts as holding the more, as long as nobody knows.
         let took = in_flight.reached().output >= resizing.target;
         let (before, asks) = (resizing.before, resizing.asks);
-        if let State::Resizing(resizing) = std::mem::replace(&mut self.state, State::Ended) {
+        if let CallState::Resizing(resizing) = std::mem::replace(&mut self.state, CallState::Ended) {
             resizing.twin.forget();
         }
         match resized {
@@ -290,14 +291,14 @@ impl StreamHold {
             // The hold lives on for a while: what could not be prolonged now is prolonged later.
             Err(_) => self.prolong_at = in_flight.in_a_while(),
         }
-        self.state = State::Open(in_flight);
+        self.state = CallState::Open(in_flight);
         Poll::Ready(())
     }
 
     /// The ledger agreed.
     fn resized(&mut self, in_flight: &InFlight, asks: Asks) {
         // Where the provider stops by itself is said by the request, however much is held by now.
-        self.reached = Reached { output_most: self.reached.output_most, ..in_flight.reached() };
+        self.reached = Progress { output_most: self.reached.output_most, ..in_flight.reached() };
         self.prolong_at = self.reached.prolong_at;
         // What was refused before may fit by now.
         self.tried = Tried::Nothing;
@@ -313,166 +314,8 @@ impl StreamHold {
         self.last_refusal = Some(stop);
     }
 
-    /// Counts the answer by its model's own vocabulary, where what was reported of it may be far less.
-    pub(super) fn count(&mut self, seen: &StreamSeen) {
-        let (State::Open(call) | State::Resizing(Resizing { twin: call, .. })) = &self.state else { return };
-        let [line] = seen.report.lines.as_slice() else { return };
-        let is_suspicious = line.usage.output().is_some_and(|output| self.seen.is_twice(output));
-        if !is_suspicious || !call.counts_text() {
-            return;
-        }
-        self.counted = match seen.choices.as_slice() {
-            [] if self.reached.choices == 1 => call.count_text(&seen.answer),
-            // Nobody said which piece belongs to which of several texts.
-            [] => None,
-            each => each
-                .iter()
-                .try_fold(0_u64, |sum, text| call.count_text(text).map(|count| sum.saturating_add(count))),
-        };
-    }
-
-    /// Charges the call by how its stream ended. Ready with nothing where it was given back, or settled before.
-    pub(super) fn poll_settle(
-        &mut self,
-        context: &mut Context<'_>,
-        end: StreamEnd,
-        report: &UsageReport,
-    ) -> Poll<Option<Result<Receipt, Error>>> {
-        if self.poll_resizing(context).is_pending() {
-            return Poll::Pending;
-        }
-        if let State::Open(_) = &self.state
-            && let State::Open(in_flight) = std::mem::replace(&mut self.state, State::Ended)
-        {
-            let Some((in_flight, report)) = self.charge(in_flight, end, report.clone()) else {
-                return Poll::Ready(None);
-            };
-            self.state = State::Settling(Box::new(in_flight.reconcile(report)));
-        }
-        let State::Settling(future) = &mut self.state else { return Poll::Ready(None) };
-        let Poll::Ready(receipt) = Pin::new(future).poll(context) else { return Poll::Pending };
-        self.state = State::Ended;
-        Poll::Ready(Some(receipt))
-    }
-
-    /// Charges the call without waiting: for a stream that is dropped.
-    pub(super) fn end_dropped(
-        &mut self,
-        end: StreamEnd,
-        report: UsageReport,
-    ) -> Option<Result<Receipt, Error>> {
-        let in_flight = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Open(in_flight) => in_flight,
-            State::Resizing(Resizing { future, twin, .. }) => {
-                // The future charges what the call holds; what its usage says replaces that.
-                drop(future);
-                if self.is_abandoned(&twin, end, &report) {
-                    twin.forget();
-                    return None;
-                }
-                twin
-            }
-            // A report that is under way goes to the outbox with its future.
-            State::Settling(_) | State::Ended => return None,
-        };
-        let (in_flight, report) = self.charge(in_flight, end, report)?;
-        Some(in_flight.reconcile_dropped(report))
-    }
-
-    /// Whether the provider generates on though nobody listens.
-    pub(super) fn goes_on_unheard(&self) -> bool {
-        let call = match &self.state {
-            State::Open(in_flight) => in_flight,
-            State::Resizing(resizing) => &resizing.twin,
-            State::Settling(_) | State::Ended => return false,
-        };
-        call.hidden().in_background
-    }
-
     /// Whether nothing is left to be charged here.
     pub(super) fn is_ended(&self) -> bool {
-        matches!(self.state, State::Ended)
-    }
-
-    /// What the call is charged; `None` where it was dropped here, to be charged as an abandoned one.
-    fn charge(
-        &mut self,
-        mut in_flight: InFlight,
-        end: StreamEnd,
-        report: UsageReport,
-    ) -> Option<(InFlight, Actual)> {
-        if !is_whole(end, &report) {
-            in_flight.note_end(end.into());
-        }
-        if self.is_abandoned(&in_flight, end, &report) {
-            return None;
-        }
-        let is_whole = is_whole(end, &report);
-        // Nothing was said of its usage: what the provider's tools did is as unknown as where it was left.
-        let is_untold = report.lines.is_empty();
-        let output = self.output_used(&in_flight, is_whole, &report);
-        let mut report = report;
-        if report.lines.is_empty() {
-            report.set_answer(Usage::of(in_flight.input_counted(), output));
-            report.estimated = true;
-            if !is_whole {
-                in_flight.note_counted();
-            }
-        }
-        let mut report = Actual::from(report.or_estimated(self.reached.input, output));
-        // What broke off was counted here, so that it need not be taken at its worst.
-        report.estimated |= report.broke_off;
-        report.broke_off = false;
-        let is_held = is_untold && is_whole || !is_whole && in_flight.abandoned() == OnAbandon::Hold;
-        if is_held && let Some(usage) = in_flight.with_tools_unseen(report.usage) {
-            report.usage = usage;
-            report.estimated = true;
-        }
-        report.counted = self.counted;
-        Some((in_flight, report))
-    }
-
-    /// The output of an answer whose usage was not said, or not all of it.
-    fn output_used(&mut self, in_flight: &InFlight, is_whole: bool, report: &UsageReport) -> u64 {
-        if !is_whole || report.lines.is_empty() {
-            self.seen.recount(self.reached.output_most);
-        }
-        let (seen, held) = (self.seen.tokens(), self.reached.output);
-        let hidden = in_flight.hidden();
-        if !hidden.bounds_nothing() || in_flight.abandoned() != OnAbandon::Hold {
-            return seen;
-        }
-        // What was thought unseen comes beside what was seen; of a whole answer nobody knows how much it was.
-        let unseen = if is_whole { u64::MAX } else { in_flight.unseen_tokens() };
-        seen.saturating_add(unseen).min(held.max(seen))
-    }
-
-    /// Nobody said anything of its usage, and what it held or nothing is charged, whatever was seen.
-    fn is_abandoned(&self, in_flight: &InFlight, end: StreamEnd, report: &UsageReport) -> bool {
-        let by_hold = match in_flight.abandoned() {
-            OnAbandon::Hold => in_flight.hidden().in_background && !self.is_used_up(),
-            OnAbandon::InputFloor => false,
-            OnAbandon::Release => true,
-        };
-        report.lines.is_empty() && by_hold && !is_whole(end, report)
-    }
-}
-
-/// Whether what was said of its usage is all of it.
-///
-/// Usage may come after the last text: who left before it has not seen all that is billed.
-fn is_whole(end: StreamEnd, report: &UsageReport) -> bool {
-    report.finished && report.error.is_none() && (end == StreamEnd::Finished || !report.lines.is_empty())
-}
-
-impl From<StreamEnd> for Ended {
-    fn from(end: StreamEnd) -> Self {
-        match end {
-            StreamEnd::Finished => Self::Estimated,
-            StreamEnd::Stopped => Self::Stopped,
-            StreamEnd::BrokeOff | StreamEnd::Failed => Self::BrokeOff,
-            StreamEnd::Dropped => Self::Abandoned,
-            StreamEnd::Cancelled => Self::Cancelled,
-        }
+        matches!(self.state, CallState::Ended)
     }
 }

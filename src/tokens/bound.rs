@@ -11,7 +11,7 @@
 
 use super::estimate::Estimate;
 use super::family::{Allowance, Family};
-use super::media::{self, Held};
+use super::media::{self, FileTokens};
 use super::own_tool::OwnTool;
 use super::tool_text::own_tool;
 use crate::values::{Detail, Part, Prompt};
@@ -73,7 +73,7 @@ pub(super) fn sum(
 
 /// What is held for a file by its pages or its length. If nobody says how much that is, the
 /// file is a part that cannot be counted.
-fn medium(held: Option<Held>) -> Estimate {
+fn medium(held: Option<FileTokens>) -> Estimate {
     held.map_or_else(Estimate::opaque, |held| Estimate {
         expected: held.expected,
         ..Estimate::guess(held.most)

@@ -104,10 +104,13 @@ pub enum EstimateKind {
 pub(super) const MILLION: u32 = 1_000_000;
 
 impl Estimate {
+    /// No tokens, counted.
+    const COUNTED: Self = Self::of(0, 0, EstimateKind::Count, MILLION);
+
     /// Returns an estimate of so many tokens that were counted.
     #[must_use]
     pub const fn count(tokens: u64) -> Self {
-        Self::of(tokens, tokens, EstimateKind::Count, MILLION)
+        Self { tokens, expected: tokens, uncalibrated: tokens, ..Self::COUNTED }
     }
 
     /// Returns an estimate of not more than so many tokens.

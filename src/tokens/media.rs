@@ -24,12 +24,12 @@ use crate::values::call::message::{Film, Pages, Sound};
 
 /// Tokens to expect of a file, and tokens that are held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct FileTokens {
     pub(super) expected: u64,
     pub(super) most: u64,
 }
 
-impl Held {
+impl FileTokens {
     pub(super) fn plus(self, other: Self) -> Self {
         Self {
             expected: self.expected.saturating_add(other.expected),
@@ -139,9 +139,9 @@ fn others(image: u64, text_ppm: u32) -> Media {
 
 impl Media {
     /// The tokens of a PDF's pages; `None` if its text is billed and not known.
-    pub(super) fn pages(self, pages: &Pages) -> Option<Held> {
+    pub(super) fn pages(self, pages: &Pages) -> Option<FileTokens> {
         let times = |page: u64| pages.count.saturating_mul(page);
-        let level = match pages.detail {
+        let by_detail = match pages.detail {
             Detail::Low => PAGE_3 / 2,
             Detail::Auto => PAGE_3,
             Detail::High => PAGE_3.saturating_mul(2),
@@ -150,15 +150,15 @@ impl Media {
         Some(match self {
             Self::Gemini => {
                 let text = pages.text_tokens.unwrap_or(u64::MAX).min(times(PAGE));
-                Held { expected: times(PAGE), most: times(PAGE).saturating_add(text) }
+                FileTokens { expected: times(PAGE), most: times(PAGE).saturating_add(text) }
             }
-            Self::Gemini3 => Held { expected: times(level), most: times(level) },
-            Self::Google => Held { expected: times(PAGE), most: times(level.max(PAGE_3)) },
+            Self::Gemini3 => FileTokens { expected: times(by_detail), most: times(by_detail) },
+            Self::Google => FileTokens { expected: times(PAGE), most: times(by_detail.max(PAGE_3)) },
             Self::Shown { page, page_original, text_ppm, .. } => {
                 let page = if pages.detail == Detail::Original { page_original } else { page };
                 let text = share(pages.text_tokens?, text_ppm);
                 // Prose has four letters a token, not two.
-                Held {
+                FileTokens {
                     expected: times(page).saturating_add(text / 2),
                     most: times(page).saturating_add(text),
                 }
@@ -168,7 +168,7 @@ impl Media {
 
     /// The tokens of a sound; `None` if nobody says what a second takes. One second more is
     /// held than was begun, because providers round in their own way.
-    pub(super) fn sound(self, sound: Sound) -> Option<Held> {
+    pub(super) fn sound(self, sound: Sound) -> Option<FileTokens> {
         let rate = match self {
             Self::Gemini | Self::Gemini3 | Self::Google => SOUND_GOOGLE,
             Self::Shown { hears: true, .. } => SOUND_OPENAI,
@@ -176,12 +176,12 @@ impl Media {
         };
         let tokens = |seconds: u64| seconds.saturating_mul(rate);
         let seconds = sound.length_ms.div_ceil(1_000);
-        Some(Held { expected: tokens(seconds), most: tokens(seconds.saturating_add(1)) })
+        Some(FileTokens { expected: tokens(seconds), most: tokens(seconds.saturating_add(1)) })
     }
 
     /// The tokens of a film's images and of its sound; `None` if nobody says what they
     /// take.
-    pub(super) fn film(self, film: Film) -> Option<Held> {
+    pub(super) fn film(self, film: Film) -> Option<FileTokens> {
         let is_close = matches!(film.detail, Detail::High | Detail::Original);
         let frame = match self {
             Self::Gemini if film.detail == Detail::Low => FRAME_LOW,
@@ -191,7 +191,7 @@ impl Media {
             Self::Shown { .. } => return None,
         };
         let images = |frames: u64| frames.saturating_mul(frame);
-        let shown = Held { expected: images(film.frames), most: images(film.frames.saturating_add(1)) };
+        let shown = FileTokens { expected: images(film.frames), most: images(film.frames.saturating_add(1)) };
         Some(shown.plus(self.sound(Sound { length_ms: film.length_ms })?))
     }
 }
@@ -205,10 +205,10 @@ mod tests {
     #[test]
     fn a_page_of_google_is_one_figure_and_its_text_at_most_another() {
         // 108 × 258.
-        assert_eq!(Media::Gemini.pages(&PAGES), Some(Held { expected: 27_864, most: 27_864 }));
+        assert_eq!(Media::Gemini.pages(&PAGES), Some(FileTokens { expected: 27_864, most: 27_864 }));
         let full = Pages { text_tokens: None, ..PAGES };
-        assert_eq!(Media::Gemini.pages(&full), Some(Held { expected: 27_864, most: 55_728 }));
-        assert_eq!(Media::Gemini3.pages(&full), Some(Held { expected: 60_480, most: 60_480 }));
+        assert_eq!(Media::Gemini.pages(&full), Some(FileTokens { expected: 27_864, most: 55_728 }));
+        assert_eq!(Media::Gemini3.pages(&full), Some(FileTokens { expected: 60_480, most: 60_480 }));
         let high = Pages { detail: Detail::High, ..PAGES };
         assert_eq!(Media::Gemini3.pages(&high).map(|held| held.most), Some(108 * 1_120));
         // Which of them it is, nobody has said: the dearer.
@@ -221,14 +221,14 @@ mod tests {
         assert_eq!(claude.pages(&Pages { text_tokens: None, ..PAGES }), None);
         // 1,600 + 1,000 × 1.36.
         let one = Pages { count: 1, text_tokens: Some(1_000), ..PAGES };
-        assert_eq!(claude.pages(&one), Some(Held { expected: 2_280, most: 2_960 }));
+        assert_eq!(claude.pages(&one), Some(FileTokens { expected: 2_280, most: 2_960 }));
     }
 
     #[test]
     fn a_film_is_its_images_and_its_sound() {
         let minute = Film { length_ms: 59_500, frames: 60, detail: Detail::Auto };
         // 60 × 263 and 60 × 32; one more of each is held. 15,780 and 1,917 were billed for a minute.
-        let held = Held { expected: 15_780 + 1_920, most: 61 * 263 + 61 * 32 };
+        let held = FileTokens { expected: 15_780 + 1_920, most: 61 * 263 + 61 * 32 };
         assert_eq!(Media::Gemini.film(minute), Some(held));
         assert_eq!(in_family(Family::Other).film(minute), None);
         assert_eq!(in_family(Family::Other).sound(Sound { length_ms: 1 }), None);

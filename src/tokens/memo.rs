@@ -35,11 +35,11 @@ pub(super) struct Key {
 }
 
 /// Two entries that share a place: the later used comes first, the other goes.
-type Set = [Option<Entry>; 2];
+type Set = [Option<Counted>; 2];
 
 /// A text's hash, and what it came to.
 #[derive(Clone, Copy)]
-struct Entry {
+struct Counted {
     key: Key,
     tokens: u32,
     is_exact: bool,
@@ -78,7 +78,7 @@ impl Memo {
             let at = set.iter().position(|entry| entry.is_some_and(|entry| entry.key == key))?;
             // What was used last stands first, and outlives the other.
             set.swap(0, at);
-            set.first()?.as_ref().map(Entry::estimate)
+            set.first()?.as_ref().map(Counted::estimate)
         })
     }
 
@@ -88,7 +88,7 @@ impl Memo {
     /// A number that does not fit 32 bits is not remembered: no request is that long.
     pub(super) fn put(&self, key: Key, estimate: Estimate) {
         let Ok(tokens) = u32::try_from(estimate.tokens) else { return };
-        let entry = Entry { key, tokens, is_exact: estimate.kind == EstimateKind::Count };
+        let entry = Counted { key, tokens, is_exact: estimate.kind == EstimateKind::Count };
         self.with_set(key, |set| {
             let is_known = set.iter().flatten().any(|known| known.key == key);
             if !is_known {
@@ -114,7 +114,7 @@ fn slot(hash: u64, slots: usize) -> usize {
     usize::try_from(hash).unwrap_or(usize::MAX).checked_rem(slots).unwrap_or(0)
 }
 
-impl Entry {
+impl Counted {
     fn estimate(&self) -> Estimate {
         let tokens = u64::from(self.tokens);
         if self.is_exact { Estimate::count(tokens) } else { Estimate::bound(tokens) }

@@ -95,7 +95,7 @@ pub struct LearnedOutput {
     /// What so many of a million calls are to stay within.
     quantile_ppm: u32,
     /// The last outputs by model and use case.
-    outputs: Mutex<BTreeMap<Key, Outputs>>,
+    outputs: Mutex<BTreeMap<OutputKey, Outputs>>,
 }
 
 impl fmt::Debug for LearnedOutput {
@@ -105,7 +105,7 @@ impl fmt::Debug for LearnedOutput {
 }
 
 /// A model, and a use case or none.
-type Key = (ShortText, ShortText);
+type OutputKey = (ShortText, ShortText);
 
 /// The last outputs, in tokens, in the order in which they came.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -171,7 +171,7 @@ impl LearnedOutput {
 }
 
 /// The key of a pair, its names cut at a character.
-fn key(model: &str, use_case: Option<&str>) -> Key {
+fn key(model: &str, use_case: Option<&str>) -> OutputKey {
     let cut = |name: &str| -> ShortText {
         let mut end = name.len().min(NAME_BYTES_MAX);
         while !name.is_char_boundary(end) {
@@ -188,7 +188,7 @@ fn key(model: &str, use_case: Option<&str>) -> Key {
 struct Saved {
     version: u32,
     quantile_ppm: u32,
-    outputs: Vec<(Key, Outputs)>,
+    outputs: Vec<(OutputKey, Outputs)>,
 }
 
 impl Serialize for LearnedOutput {

@@ -55,7 +55,7 @@ pub(crate) use figures::whole_text;
 pub(crate) use limit::{limit_output, output_terms};
 pub use shape::RequestShape;
 
-use draft::Draft;
+use draft::PromptDraft;
 use language::Language;
 use settings::unreadable;
 
@@ -105,7 +105,7 @@ impl RequestShape {
 
     /// Reads a body in one language.
     fn spoken(body: Node<'_>, language: &'static Language) -> Result<Self, Error> {
-        let mut draft = Draft::new(body.document_bytes());
+        let mut draft = PromptDraft::new(body.document_bytes());
         draft.looks_closest = settings::looks_closest(body);
         draft.looks = settings::looks(body);
         body::read(&mut draft, body);

@@ -68,7 +68,7 @@ impl Tokens {
 /// that can begin in it, and nothing at more than its bytes. So prose of rare words, code
 /// in capitals, and other alphabets come out wider than they are, and no text too low.
 pub(super) fn tokens(encoding: Encoding, text: &str) -> Tokens {
-    let mut reader = Reader {
+    let mut reader = TextReader {
         encoding,
         text,
         bytes: text.as_bytes(),
@@ -97,7 +97,7 @@ pub(super) fn tokens(encoding: Encoding, text: &str) -> Tokens {
 }
 
 /// The state of one reading.
-struct Reader<'a> {
+struct TextReader<'a> {
     encoding: Encoding,
     text: &'a str,
     bytes: &'a [u8],
@@ -121,7 +121,7 @@ enum Before {
     Unknown,
 }
 
-impl Reader<'_> {
+impl TextReader<'_> {
     /// The byte at a place; `None` at the end.
     #[inline]
     fn byte(&self, at: usize) -> Option<u8> {

@@ -142,7 +142,7 @@ impl SeenText {
             self.run = Run { kind, length: 1, capitals: 0 };
         }
         if kind == Kind::Single {
-            // Each is settled at once: a digit, a sign, a letter of another alphabet, an ideograph.
+            // Each is counted at once: a digit, a sign, a letter of another alphabet, an ideograph.
             self.tokens = self.tokens.saturating_add(single(character));
             self.run.length = 0;
         }

@@ -1,4 +1,4 @@
-//! Where is money kept? Roots, accounts, balances, and the ids of holds.
+//! Where is money kept? Tenants, accounts, balances, and the ids of holds.
 //!
 //! An account is where a budget counts one scope's money: budget, scope, unit and window,
 //! inside one tenant. A budget "each user: $5 a day" has one account for each user. A
@@ -22,14 +22,14 @@ use crate::{Error, Scope};
 
 /// The books that a call belongs to: its organisation's, else the ledger's default.
 ///
-/// No command spans two roots, so the same user under two organisations has
+/// No command spans two tenants, so the same user under two organisations has
 /// two accounts.
 #[derive(Clone)]
 pub struct Tenant(Arc<Named<ShortText>>);
 
-/// One line of the books: a budget's count for one scope under one root.
+/// One line of the books: a budget's count for one scope under one tenant.
 ///
-/// Clones share one allocation. Two accounts are equal when root, budget,
+/// Clones share one allocation. Two accounts are equal when tenant, budget,
 /// scope, unit and window are.
 #[derive(Clone)]
 pub struct Account(Arc<Named<AccountName>>);
@@ -44,7 +44,7 @@ struct Named<T> {
 
 #[derive(PartialEq, Eq, Hash)]
 struct AccountName {
-    book: Arc<BudgetKey>,
+    key: Arc<BudgetKey>,
     scope: Scope,
 }
 
@@ -108,6 +108,10 @@ impl Tenant {
         &self.0.name
     }
 
+    pub(crate) fn hash(&self) -> u64 {
+        self.0.hash
+    }
+
     #[inline]
     pub(crate) fn hint(&self) -> &AtomicU64 {
         &self.0.hint
@@ -117,29 +121,29 @@ impl Tenant {
 impl Account {
     /// The account of that budget for that scope.
     #[must_use]
-    pub fn new(book: Arc<BudgetKey>, scope: Scope) -> Self {
-        Self(Arc::new(Named::new(AccountName { book, scope })))
+    pub fn new(key: Arc<BudgetKey>, scope: Scope) -> Self {
+        Self(Arc::new(Named::new(AccountName { key, scope })))
     }
 
-    /// What it shares with the budget's other accounts.
+    /// The key that it shares with the accounts of the same budget.
     #[must_use]
-    pub fn book(&self) -> &Arc<BudgetKey> {
-        &self.0.name.book
+    pub fn key(&self) -> &Arc<BudgetKey> {
+        &self.0.name.key
     }
 
     /// Whose books it belongs to.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
-        &self.book().tenant
+        &self.key().tenant
     }
 
     /// The budget's id.
     #[must_use]
     pub fn budget(&self) -> &str {
-        &self.book().budget
+        &self.key().budget
     }
 
-    /// The level it counts for.
+    /// The scope it counts for.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.0.name.scope
@@ -148,7 +152,7 @@ impl Account {
     /// What it counts.
     #[must_use]
     pub fn unit(&self) -> &Unit {
-        &self.book().unit
+        &self.0.name.key.unit
     }
 
     #[inline]
@@ -188,7 +192,7 @@ impl Hash for Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({}, {})", self.scope(), self.budget(), self.unit(), self.book().window)
+        write!(f, "{}: {} ({}, {})", self.scope(), self.budget(), self.unit(), self.key().window)
     }
 }
 

@@ -112,39 +112,25 @@ impl FromStr for Unit {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Ok(match text {
-            "usd" => Self::Usd,
-            "tokens" => Self::Tokens,
-            "tokens_input" => Self::TokensInput,
-            "tokens_output" => Self::TokensOutput,
-            "requests" => Self::Requests,
-            "iterations" => Self::Iterations,
-            "time_ms" => Self::TimeMs,
-            "tool_calls" => Self::ToolCalls,
-            "children" => Self::Children,
-            "depth" => Self::Depth,
-            other => match other.strip_prefix("tool:") {
-                Some(name) if !name.is_empty() && name.len() <= 128 => Self::Tool(name.into()),
-                _ => {
-                    const KNOWN: [&str; 10] = [
-                        "usd",
-                        "tokens",
-                        "tokens_input",
-                        "tokens_output",
-                        "requests",
-                        "iterations",
-                        "time_ms",
-                        "tool_calls",
-                        "children",
-                        "depth",
-                    ];
-                    let hint = did_you_mean(text, KNOWN);
-                    return Err(Error::invalid(
-                        "unit",
-                        format!("{text:?} is not a unit that budgets count{hint}"),
-                    ));
-                }
-            },
+        /// Every unit but that of a single tool.
+        const PLAIN: [Unit; 10] = [
+            Unit::Usd,
+            Unit::Tokens,
+            Unit::TokensInput,
+            Unit::TokensOutput,
+            Unit::Requests,
+            Unit::Iterations,
+            Unit::TimeMs,
+            Unit::ToolCalls,
+            Unit::Children,
+            Unit::Depth,
+        ];
+        let plain = PLAIN.iter().find(|unit| unit.code() == text).cloned();
+        let tool = text.strip_prefix("tool:").filter(|name| !name.is_empty() && name.len() <= 128);
+        plain.or_else(|| tool.map(|name| Self::Tool(name.into()))).ok_or_else(|| {
+            let codes = PLAIN.map(|unit| unit.code());
+            let hint = did_you_mean(text, codes.iter().map(AsRef::as_ref));
+            Error::invalid("unit", format!("{text:?} is not a unit that budgets count{hint}"))
         })
     }
 }
@@ -182,24 +168,34 @@ impl<'de> Deserialize<'de> for Unit {
     }
 }
 
-/// How much a call takes of everything that budgets count.
+/// Says how much a call takes of everything that budgets count.
 ///
 /// The same amount is measured against each budget in that budget's unit:
 /// [`of`](Self::of) picks the figure. Tokens are kept as input and output, and their sum
 /// is worked out when a budget asks for it.
 ///
-/// # Example: tokens are counted apart and together
+/// What an amount leaves out is zero, and nothing is priced in its place. Where a budget counts dollars, a call of an
+/// amount without any ([`Call::fixed`](crate::Call::fixed)) is therefore an error: it would pass every limit. A call
+/// that is *reconciled* with such an amount is charged no dollars.
+///
+/// # Example: tokens are counted apart and together, and dollars are never guessed
 /// ```
 /// use token_budget::usage::Unit;
-/// use token_budget::{Amount, Usd};
+/// use token_budget::{Amount, Budget, Call, Enforcer, ErrorKind, Policy, Scope, Usd, Window};
 ///
 /// let amount = Amount::request(Usd::cents(3), 1_200, 300);
 /// assert_eq!(amount.of(&Unit::Tokens)?, 1_500);
 /// assert_eq!(amount.of(&Unit::Usd)?, 30_000_000); // nano-dollars
 /// assert_eq!(amount.of(&Unit::Requests)?, 1);
+///
+/// let day = Budget::usd("search", Scope::team("search")?, Usd::dollars(1), Window::day());
+/// let enforcer = Enforcer::builder().policy(Policy::new([day])?).build();
+/// let tokens_alone = Amount { tokens_input: 1_200, ..Amount::default() };
+/// let error = enforcer.reserve(&Call::fixed(tokens_alone).team("search")).wait().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Invalid); // the budget counts dollars, and nobody said how many
 /// # Ok::<(), token_budget::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Amount {
     /// Dollars.
@@ -248,6 +244,13 @@ impl Amount {
                 .fold(0, |sum, (_, calls)| calls.saturating_add(sum)),
         };
         i64::try_from(count).map_err(|_| Error::overflow("tokens"))
+    }
+}
+
+impl From<Usd> for Amount {
+    /// One attempt that costs so much and takes no tokens: an image job, a tool's fee.
+    fn from(usd: Usd) -> Self {
+        Self::request(usd, 0, 0)
     }
 }
 

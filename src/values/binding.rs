@@ -14,18 +14,18 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::values::{Account, Claim, Period, ScopeKind, ShortText, Timestamp};
-use crate::{Usd, Window};
+use crate::{Usd, Verdict, Window};
 
 /// What a policy says about one call at one instant, resolved for the ledger.
 ///
-/// ClaimLine *i* of the claim belongs to `bound[i]`: the ledger sees only the
+/// Line *i* of the claim belongs to `terms[i]`: the ledger sees only the
 /// claim, people and the decision see what it was made from.
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// What the ledger holds and charges.
     pub claim: Claim,
     /// Where each line comes from.
-    pub bound: Vec<Terms>,
+    pub terms: Vec<Terms>,
     /// What a single call may take at most.
     pub caps: Caps,
     /// The model that is judged.
@@ -48,6 +48,8 @@ pub struct Binding {
     pub policy_is_empty: bool,
     /// The kind of scope with a budget that is nearest to those of a call without one.
     pub(crate) nearest_kind: Option<ScopeKind>,
+    /// The call costs an amount of its own, which no shorter output makes smaller.
+    pub(crate) is_fixed: bool,
     /// This binding holds up to this instant: a window ends, or a raise begins or ends.
     pub valid_until: Timestamp,
 }
@@ -88,7 +90,7 @@ pub struct Terms {
     pub degrade_ceiling: i64,
     /// From here on calls are warned; `i64::MAX` is never.
     pub warn_at: i64,
-    /// Its tiers with their levels in the budget's unit, lowest first; the stop at the limit, where the tiers name
+    /// Its tiers with their thresholds in the budget's unit, lowest first; the stop at the limit, where the tiers name
     /// none, is last.
     pub tiers: SmallVec<[(TierAction, i64); 4]>,
     /// Whether the budget only observes: it counts and refuses nothing.
@@ -102,6 +104,22 @@ impl Terms {
     #[must_use]
     pub fn enforced_ceiling(&self) -> i64 {
         self.ceiling.min(self.degrade_ceiling)
+    }
+
+    /// What this budget alone says of a call that asks for so much and would bring it to `used`, observed or not.
+    ///
+    /// It is the ledger's one inequality again, with the tiers below the ceiling: a line of amount zero never refuses.
+    #[inline]
+    pub(crate) fn verdict(&self, used: i64, requested: i64) -> Verdict {
+        if requested > 0 && used > self.ceiling {
+            Verdict::Block
+        } else if requested > 0 && used > self.degrade_ceiling {
+            Verdict::Degrade
+        } else if used >= self.warn_at {
+            Verdict::Warn
+        } else {
+            Verdict::Allow
+        }
     }
 }
 

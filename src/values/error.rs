@@ -12,6 +12,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::values::Timestamp;
 use crate::values::one_line::OneLine;
 
 /// A failure: something broke or was given wrongly.
@@ -39,9 +40,13 @@ struct Inner {
     kind: ErrorKind,
     context: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    ledger_time: Option<Timestamp>,
 }
 
-/// What went wrong, for programs.
+/// Tells a program what went wrong.
+///
+/// Repeat only what [`Error::is_retryable`] allows, and with the same id: after `LedgerUnavailable` the command may have
+/// been executed, and a new id would execute it twice. Later versions have more kinds: a `match` ends in `_`.
 ///
 /// | kind | what to do |
 /// | --- | --- |
@@ -51,6 +56,33 @@ struct Inner {
 /// | `Forgotten` | take a new id for a new call; never repeat an old one |
 /// | `Damaged` | stop, and verify the ledger |
 /// | `Overflow`, `Unsupported` | the figures or the backend do not allow it; repeating does not help |
+///
+/// # Example: a ledger that comes back is asked again, a conflict is not
+/// ```
+/// use token_budget::{Error, ErrorKind};
+///
+/// /// Sends one command until it is answered, at most five times; every try bears the same id.
+/// fn send(mut command: impl FnMut() -> Result<&'static str, Error>) -> (u32, Result<&'static str, ErrorKind>) {
+///     let mut tries = 0;
+///     loop {
+///         tries += 1;
+///         match command().map_err(|error| error.kind()) {
+///             Err(ErrorKind::LedgerUnavailable) if tries < 5 => {} // wait here, in a service
+///             answer => return (tries, answer),
+///         }
+///     }
+/// }
+///
+/// let mut away = 2; // the ledger is away for two tries
+/// let flaky = || {
+///     if away == 0 { return Ok("held") }
+///     away -= 1;
+///     Err(Error::new(ErrorKind::LedgerUnavailable, "connection reset"))
+/// };
+/// assert_eq!(send(flaky), (3, Ok("held")));
+/// let used = || Err(Error::new(ErrorKind::Conflict, "the id holds another amount"));
+/// assert_eq!(send(used), (1, Err(ErrorKind::Conflict)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -85,7 +117,7 @@ impl Error {
     /// A failure of that kind, described for a person.
     #[must_use]
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, context: context.into(), source: None }))
+        Self(Box::new(Inner { kind, context: context.into(), source: None, ledger_time: None }))
     }
 
     /// A value that cannot be used, with the field that carries it.
@@ -115,10 +147,29 @@ impl Error {
         self
     }
 
+    /// The same failure, with the instant at which a ledger judged the command.
+    ///
+    /// Who writes a ledger attaches it to every error that answers a command; see [`ledger_time`](Self::ledger_time).
+    #[must_use]
+    pub fn with_ledger_time(mut self, now: Timestamp) -> Self {
+        self.0.ledger_time = Some(now);
+        self
+    }
+
     /// What went wrong, for programs.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// The ledger's instant, if a ledger answered a command with this failure.
+    ///
+    /// A reply says it in [`Reply::now`](crate::ledger::Reply::now); so a caller learns what time it is at the ledger
+    /// from every answer, also from one that is an error. `None` if no ledger judged anything: it could not be
+    /// reached, or the value was found wrong before it got there.
+    #[must_use]
+    pub fn ledger_time(&self) -> Option<Timestamp> {
+        self.0.ledger_time
     }
 
     /// Whether the same command, sent again with the same id, may succeed. A new id could

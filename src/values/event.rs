@@ -5,7 +5,7 @@
 //! released, on the thread of the command that found them, and why a panic in an observer
 //! ends there.
 //!
-//! Two kinds of promises: a threshold ([`Event::Crossed`]) is recorded in the journal and
+//! Two kinds of promises: a threshold ([`Event::Reached`]) is recorded in the journal and
 //! told at least once, also after a crash, if the ledger is durable. All others are told
 //! once or, if the process dies first, never.
 
@@ -18,10 +18,36 @@ use crate::values::amount::Figure;
 use crate::values::{ReservationId, ShortText, TierAction, Timestamp, Unbound, Unit};
 use crate::{Scope, Usd};
 
-/// Something that observers hear, after every lock is released.
+/// Tells observers what happened, after every lock is released.
 ///
-/// As JSON an event is an object with its name under `event`; dollars are text
-/// (`"5.00"`), counts are numbers.
+/// A threshold that is reached ([`Reached`](Self::Reached)) is told at least once: after a crash a durable ledger tells
+/// it again, so whoever pages people should know it by budget, window and threshold. All others are told at most once.
+/// Later versions have more events: a `match` ends in `_`.
+///
+/// As JSON an event is an object with its name under `event`; dollars are text (`"5.00"`), counts are numbers.
+///
+/// # Example: a line for a log
+/// ```
+/// use token_budget::{Event, Scope, Usd};
+///
+/// fn line(event: &Event) -> Option<String> {
+///     match event {
+///         Event::Reached { .. } | Event::Refused { .. } | Event::Granted { .. } => serde_json::to_string(event).ok(),
+///         _ => None, // also what later versions tell
+///     }
+/// }
+///
+/// let granted = Event::Granted {
+///     scope: Scope::run("fix-flaky-test")?,
+///     usd: Usd::dollars(5),
+///     by: "ada".into(),
+///     reason: "the bug is real".into(),
+/// };
+/// let text = r#"{"event":"granted","scope":"run/fix-flaky-test","usd":"5.00","by":"ada","reason":"the bug is real"}"#;
+/// assert_eq!(line(&granted).as_deref(), Some(text));
+/// assert_eq!(line(&Event::Unpriced { model: "gpt-9".into() }), None);
+/// # Ok::<(), token_budget::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -31,7 +57,7 @@ pub enum Event {
     Reached {
         /// The budget.
         budget: ShortText,
-        /// The level that pays.
+        /// The scope that pays.
         scope: Scope,
         /// The window, as people read it: `month 2026-11`.
         window: String,
@@ -178,10 +204,21 @@ pub enum Event {
         /// Dollars it was charged.
         usd: Usd,
     },
-    /// The clock jumped backwards by that much; ledger time stood still meanwhile.
+    /// The ledger's clock stepped, as its monotonic clock does not bear out.
+    ///
+    /// After a step back the ledger's time stands until the clock has caught up. A step forward of more than a day is taken
+    /// only after the clock has stood there for ten minutes.
     ClockJumped {
-        /// How far back.
-        back: Duration,
+        /// Ahead; else back.
+        forwards: bool,
+        /// How far.
+        by: Duration,
+    },
+    /// The clock has stayed an hour or more behind the ledger's time for ten minutes: the ledger's time stands, so windows do not
+    /// end and rolling limits free nothing. Set the clock right.
+    ClockStands {
+        /// How far behind.
+        behind: Duration,
     },
     /// A command could not be delivered and waits in the outbox.
     Undelivered {

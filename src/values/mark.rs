@@ -6,7 +6,7 @@ use crate::Scope;
 use crate::values::{ShortText, Timestamp};
 
 /// A scope that admits nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrozenScope {
     /// Which.
     pub scope: Scope,

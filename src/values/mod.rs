@@ -33,6 +33,7 @@ pub(crate) mod money;
 pub(crate) mod name;
 pub(crate) mod no_limit;
 pub(crate) mod one_line;
+pub(crate) mod packed;
 pub(crate) mod private;
 pub(crate) mod scope;
 pub(crate) mod text;

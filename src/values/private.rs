@@ -19,9 +19,7 @@ pub(crate) fn make(path: &Path) {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    // SQLite takes these for no file at all.
-    let is_nowhere = path.as_os_str().is_empty() || path == Path::new(":memory:");
-    if is_nowhere || fs::symlink_metadata(path).is_ok() {
+    if fs::symlink_metadata(path).is_ok() {
         return;
     }
     let mut name = path.as_os_str().to_owned();

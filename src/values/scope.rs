@@ -27,7 +27,7 @@ pub(crate) const SCOPE_NAME_BYTES_MAX: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ScopeKind {
-    /// The organisation: the root that a call's books belong to.
+    /// The organisation: the tenant that a call's books belong to.
     Organization,
     /// An environment: production, staging.
     Environment,
@@ -125,7 +125,7 @@ impl fmt::Display for ScopeKind {
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope {
-    kind: ScopeKind,
+    pub(crate) kind: ScopeKind,
     name: ShortText,
 }
 
@@ -160,14 +160,14 @@ impl Scope {
         }
     }
 
-    /// A level whose name comes from untrusted text: control characters, marks that turn the writing direction
+    /// A scope whose name comes from untrusted text: control characters, marks that turn the writing direction
     /// and `%` are percent-encoded.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the encoded name is empty or longer than 128
     /// bytes: cutting it would let two names share one budget.
     pub fn encoded(kind: ScopeKind, text: &str) -> Result<Self, Error> {
-        let mut name = ShortText::default();
+        let mut name = String::new();
         for character in text.chars() {
             if super::one_line::is_unprintable(character) || character == '%' {
                 let mut buffer = [0; 4];
@@ -181,9 +181,9 @@ impl Scope {
         Self::new(kind, name)
     }
 
-    /// A level as a ledger has kept it. Names with marks of direction were once let in,
+    /// A scope as a ledger has kept it. Names with marks of direction were once let in,
     /// and stay readable.
-    #[cfg(feature = "sqlite")]
+    #[cfg(feature = "store")]
     pub(crate) fn kept(text: &str) -> Result<Self, Error> {
         match text.split_once('/') {
             Some((kind, name))

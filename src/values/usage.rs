@@ -97,24 +97,29 @@ impl SmallCount {
 
 impl Default for Usage {
     fn default() -> Self {
-        Self {
-            wide: [Count::MISSING; WIDE],
-            narrow: [SmallCount::MISSING; Meter::COUNT.saturating_sub(WIDE)],
-        }
+        Self::NOTHING
     }
 }
 
 impl Usage {
+    /// Nothing was reported.
+    const NOTHING: Self = Self {
+        wide: [Count::MISSING; WIDE],
+        narrow: [SmallCount::MISSING; Meter::COUNT.saturating_sub(WIDE)],
+    };
+
     /// A usage of which nothing has been reported yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::NOTHING
     }
 
     /// That many input and output tokens, which is the commonest report.
     #[must_use]
     pub fn of(input: u64, output: u64) -> Self {
-        Self::new().with_input(input).with_output(output)
+        // In the order of the meters: input with three parts, output with one.
+        let (input, output, unsaid) = (Count::of(input), Count::of(output), Count::MISSING);
+        Self { wide: [input, unsaid, unsaid, unsaid, output, unsaid], ..Self::NOTHING }
     }
 
     /// Sets that count: tokens, requests, pages, milliseconds, characters, as the meter
@@ -246,6 +251,43 @@ impl Usage {
     #[inline]
     pub fn has_rare_meters(&self) -> bool {
         self.narrow != [SmallCount::MISSING; Meter::COUNT - WIDE]
+    }
+
+    /// The six common counts with every token in one of them: input and output are what their parts leave of them.
+    ///
+    /// `None` where a whole was not reported, parts exceed it, or any other meter was reported: then this is not all.
+    #[inline]
+    pub(crate) fn common(&self) -> Option<[u64; WIDE]> {
+        let [input, cached, write_5m, write_1h, output, reasoning] = self.wide.map(Count::get);
+        let (cached, write_5m, write_1h) =
+            (cached.unwrap_or(0), write_5m.unwrap_or(0), write_1h.unwrap_or(0));
+        let input = input?.checked_sub(cached)?.checked_sub(write_5m)?.checked_sub(write_1h)?;
+        let (output, reasoning) = (output?, reasoning.unwrap_or(0));
+        let all = [input, cached, write_5m, write_1h, output.checked_sub(reasoning)?, reasoning];
+        (!self.has_rare_meters()).then_some(all)
+    }
+
+    /// How many meters are common.
+    pub(crate) const COMMON: usize = WIDE;
+
+    /// The six common counts in half the space; `None` where one does not fit, or any other meter was reported.
+    #[inline]
+    pub(crate) fn packed(&self) -> Option<[u32; WIDE]> {
+        let mut packed = [u32::MAX; WIDE];
+        let mut large = self.has_rare_meters();
+        for (packed, wide) in packed.iter_mut().zip(self.wide) {
+            *packed = wide.0 as u32;
+            // The largest number of either size means missing, and no other may become it.
+            large |= wide.0 >= u64::from(u32::MAX) && wide != Count::MISSING;
+        }
+        (!large).then_some(packed)
+    }
+
+    /// What was [packed](Self::packed).
+    pub(crate) fn unpacked(packed: [u32; WIDE]) -> Self {
+        let wide = packed
+            .map(|count| SmallCount(count).get().map_or(Count::MISSING, |count| Count(u64::from(count))));
+        Self { wide, ..Self::NOTHING }
     }
 
     /// Every count that was reported, in the order of [`Meter::ALL`].

@@ -32,7 +32,7 @@ pub use answer::{Decision, Excess};
 pub(crate) use missing::MissingPrice;
 pub use refusal::{Refusal, RefusalKind};
 pub use state::BudgetState;
-pub(crate) use state::{JudgedLine, period_text};
+pub(crate) use state::period_text;
 pub(crate) use untrimmed::Untrimmed;
 
 /// What is to be done with a call, mildest first.
@@ -63,7 +63,7 @@ pub(crate) use untrimmed::Untrimmed;
 pub enum Verdict {
     /// Make it.
     Allow,
-    /// Make it, and tell somebody: a warning level is reached.
+    /// Make it, and tell somebody: a warning threshold is reached.
     Warn,
     /// Make it with a weaker model: see [`Decision::next_rung`].
     Degrade,

@@ -22,7 +22,7 @@ impl Reader {
     /// Draws the conclusions of a frame that was read. One that broke off ended no answer,
     /// whatever its name.
     pub(super) fn end_frame(&mut self, is_whole: bool) {
-        self.settle_text();
+        self.count_text();
         self.usage_frames = self.usage_frames.wrapping_add(u32::from(self.frame.has_usage));
         let frame = &self.frame;
         if frame.has_finish && is_whole {
@@ -96,7 +96,7 @@ impl Reader {
     }
 
     /// Counts the text beside an event's name, now that the name is known.
-    fn settle_text(&mut self) {
+    fn count_text(&mut self) {
         let pending = self.frame.pending;
         let repeats = self.frame.kind.ends_with(b".done");
         self.told.end_frame(repeats);
@@ -116,7 +116,7 @@ impl Reader {
         let hidden = hidden.iter().any(|word| kind.contains(word));
         if let Some(heard) = &mut self.heard {
             heard.keep_last_pending(pending.bytes_all());
-            heard.settle((pending.bytes_all() > 0).then_some(hidden || pending.bytes == 0));
+            heard.decide((pending.bytes_all() > 0).then_some(hidden || pending.bytes == 0));
         }
         if pending == TextSeen::default() {
             return;

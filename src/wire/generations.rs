@@ -33,11 +33,11 @@ enum Names {
 type Named = (Names, u64);
 type Seen = SmallVec<[Named; 3]>;
 
-/// Returns the figures in one generation of names, and whether two of them could not be
-/// reconciled.
+/// Returns the figures in one generation of names, and whether two of them contradict
+/// each other.
 ///
 /// Most usages have one name for each figure, and nothing is decided.
-pub(super) fn settled(figures: &Figures) -> (Figures, bool) {
+pub(super) fn one_generation(figures: &Figures) -> (Figures, bool) {
     use Field::{CompletionTokens, Input, InputOther, Output, OutputOther, PromptTokens};
     let seen = |fields: [Field; 3]| -> Seen {
         let named = [Names::Chat, Names::Plain, Names::Other].into_iter().zip(fields);
@@ -45,29 +45,29 @@ pub(super) fn settled(figures: &Figures) -> (Figures, bool) {
     };
     let inputs = seen([PromptTokens, Input, InputOther]);
     let outputs = seen([CompletionTokens, Output, OutputOther]);
-    let mut settled = *figures;
+    let mut kept = *figures;
     if inputs.len() <= 1 && outputs.len() <= 1 {
         // Each figure has one name: the words of the third generation mean what those of the second do.
         for (other, plain) in [(InputOther, Input), (OutputOther, Output)] {
-            if let Some(count) = settled.get(other) {
-                settled.clear(other);
-                settled.set(plain, count);
+            if let Some(count) = kept.get(other) {
+                kept.clear(other);
+                kept.set(plain, count);
             }
         }
-        return (settled, false);
+        return (kept, false);
     }
     let (input, output, is_sure) = chosen(figures, &inputs, &outputs);
     for field in [PromptTokens, Input, InputOther, CompletionTokens, Output, OutputOther] {
-        settled.clear(field);
+        kept.clear(field);
     }
     let is_chat = matches!(input, Some((Names::Chat, _)));
     if let Some((_, count)) = input {
-        settled.set(if is_chat { PromptTokens } else { Input }, count);
+        kept.set(if is_chat { PromptTokens } else { Input }, count);
     }
     if let Some((_, count)) = output {
-        settled.set(if is_chat { CompletionTokens } else { Output }, count);
+        kept.set(if is_chat { CompletionTokens } else { Output }, count);
     }
-    (settled, !is_sure)
+    (kept, !is_sure)
 }
 
 /// The input and the output that count, and whether anything bears them out.
@@ -115,8 +115,8 @@ mod tests {
         for (field, count) in counts {
             figures.set(*field, *count);
         }
-        let (settled, unsure) = settled(&figures);
-        let either = |one, other| settled.get(one).or(settled.get(other));
+        let (figures, unsure) = one_generation(&figures);
+        let either = |one, other| figures.get(one).or(figures.get(other));
         (either(Field::PromptTokens, Field::Input), either(Field::CompletionTokens, Field::Output), unsure)
     }
 

@@ -86,8 +86,8 @@ impl Heard {
         text.unescape_into(&mut self.pending);
     }
 
-    /// Settles what the pending text was: `None`, a repeat of what came before.
-    pub(super) fn settle(&mut self, hidden: Option<bool>) {
+    /// Decides what the pending text was: `None`, a repeat of what came before.
+    pub(super) fn decide(&mut self, hidden: Option<bool>) {
         if let Some(hidden) = hidden {
             self.all.push_str(&self.pending);
             if !hidden {

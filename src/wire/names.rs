@@ -29,8 +29,7 @@ impl Reader {
             }
             // Google numbers its traffic types; a code says more than nothing.
             Kind::Bare if name == Name::Tier => {
-                let bare = value.bare()?;
-                keep(&mut self.tier, Raw { bytes: bare });
+                keep(&mut self.tier, Raw { bytes: value.bare()? });
                 return Some(());
             }
             _ => return value.skip(),
@@ -45,14 +44,11 @@ impl Reader {
             Name::Id => self.named(text),
             Name::Complaint => self.complained(text),
             Name::Filter => self.filtered |= text.bytes == b"ResponsibleAIPolicyViolation",
+            Name::Blocked if text.bytes == b"BLOCK_REASON_UNSPECIFIED" => {}
             Name::Blocked => {
-                if text.bytes != b"BLOCK_REASON_UNSPECIFIED" {
-                    keep(&mut self.finish, text);
-                    self.blocked = true;
-                    self.frame.has_finish = true;
-                }
+                keep(&mut self.finish, text);
+                (self.blocked, self.frame.has_finish) = (true, true);
             }
-            Name::OfTool => {}
             Name::Model => keep(&mut self.model, text),
             Name::Tier => keep(&mut self.tier, text),
             Name::Region => keep(&mut self.region, text),
@@ -70,11 +66,10 @@ impl Reader {
             Name::ToolModel => keep(&mut self.image_model, text),
             Name::TranscriptionModel => keep(&mut self.transcription_model, text),
             Name::Object if text.bytes == b"batch" => keep(&mut self.tier, text),
-            Name::Object => {}
             Name::Error if self.error.as_deref().is_none_or(|error| error == "error") => {
                 keep(&mut self.error, text);
             }
-            Name::Error => {}
+            Name::OfTool | Name::Object | Name::Error => {}
             Name::Type | Name::Action => {
                 self.frame.kind.clear();
                 self.frame.kind.extend_from_slice(text.bytes.get(..KIND_BYTES_MAX).unwrap_or(text.bytes));

@@ -17,7 +17,7 @@
 //! for each provider are in `docs/PROVIDERS.md`.
 
 use super::fields::{Field, Figures};
-use super::generations::settled;
+use super::generations::one_generation;
 use crate::Usage;
 use crate::values::Meter;
 
@@ -26,8 +26,8 @@ pub(super) fn usage(figures: &Figures) -> (Usage, bool) {
     if let Some(billed) = billed_units(figures) {
         return (billed, false);
     }
-    let (settled, unsure) = settled(figures);
-    let figures = &settled;
+    let (figures, unsure) = one_generation(figures);
+    let figures = &figures;
     let (input, cached, written) = input(figures);
     let (output, reasoning) = output(figures, input);
     let mut usage = Usage::new();

@@ -512,7 +512,7 @@ fn small(at: At, key: &[u8]) -> Then {
     match (at, key) {
         (At::Envelope, b"usage") => Then::Into(At::Usage),
         (At::Envelope, b"delta") => Then::Into(At::Delta),
-        (At::Envelope, b"stopReason") => Then::Name(Name::Finish),
+        (At::Envelope, b"stopReason") | (At::Result, b"completionReason") => Then::Name(Name::Finish),
         (At::Envelope, b"serviceTier") => Then::Name(Name::Tier),
         (At::Envelope, b"error") => Then::Error,
         (At::Envelope, b"usage_breakdown") => Then::Breakdown,
@@ -554,7 +554,6 @@ fn small(at: At, key: &[u8]) -> Then {
         (At::Result, b"input_token_count") => Then::CountMax(Field::Input),
         (At::Result, b"stop_reason") => Then::Name(Name::Status),
         (At::Result, b"outputText" | b"generated_text") => Then::Text,
-        (At::Result, b"completionReason") => Then::Name(Name::Finish),
         (At::Session, b"model") => Then::Name(Name::Model),
         (At::Feedback, b"blockReason" | b"block_reason") => Then::Name(Name::Blocked),
         (At::GroundingChunk, b"maps") => Then::Maps,

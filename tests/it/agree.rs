@@ -142,7 +142,7 @@ fn pure(house: &House, call: &Call, output: u64, choices: u32) -> Decision {
     let now = house.enforcer.now();
     let policy = house.enforcer.policy();
     let binding = policy.bind(call, now).unwrap();
-    let lines: Vec<_> = binding.bound.iter().map(|bound| (bound.account.clone(), bound.period)).collect();
+    let lines: Vec<_> = binding.terms.iter().map(|terms| (terms.account.clone(), terms.period)).collect();
     let balances = BudgetLedger::balances(&house.ledger, &lines).wait().unwrap();
     let known: Vec<(Account, Balance)> =
         lines.into_iter().map(|(account, _)| account).zip(balances).collect();

@@ -25,7 +25,7 @@ fn call(prepared: &Prepared) {
 fn a_prepared_call_takes_one_box_from_the_heap() {
     let prepared = prepared();
     // More than is remembered of ended calls, so that every table has its size.
-    for _ in 0..20_000 {
+    for _ in 0..70_000 {
         call(&prepared);
     }
     let batch = || {
@@ -61,7 +61,7 @@ fn a_metered_frame_takes_nothing_from_the_heap() {
 #[test]
 fn memory_does_not_grow_with_the_number_of_calls() {
     let prepared = prepared();
-    for _ in 0..20_000 {
+    for _ in 0..70_000 {
         call(&prepared);
     }
     let batch = || allocation_counter::measure(|| (0..50_000).for_each(|_| call(&prepared))).bytes_current;

@@ -126,6 +126,32 @@ fn waiting_where_it_would_never_end_is_an_error_that_says_so() {
     assert_eq!(begun().wait().unwrap(), 42, "and without a runtime it is waited for");
 }
 
+// A runtime for many threads had one worker, as on a machine with one processor: a task that waited there hung for ever.
+#[test]
+fn the_one_worker_of_a_runtime_is_told_that_waiting_would_never_end_and_others_may_wait() {
+    let workers =
+        |number| tokio::runtime::Builder::new_multi_thread().worker_threads(number).build().unwrap();
+    let (one, two) = (workers(1), workers(2));
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let (never, is_pending) = tokio::sync::oneshot::channel::<u32>();
+    let received = |receiver: tokio::sync::oneshot::Receiver<u32>| {
+        Answer::begun(async move { Ok(receiver.await.unwrap()) })
+    };
+    let by_a_task = || Answer::begun(async { Ok(tokio::spawn(async { 42 }).await.unwrap()) });
+    let at_most = Duration::from_secs(60);
+
+    let alone = one.block_on(one.spawn(async move { received(is_pending).wait_at_most(at_most) })).unwrap();
+    let one_of_two = two.spawn(async move { received(receiver).wait_at_most(at_most) });
+    sender.send(42).unwrap();
+    let one_of_two = two.block_on(one_of_two).unwrap();
+    let from_outside = one.block_on(async { by_a_task().wait_at_most(at_most) });
+    let awaited = one.block_on(one.spawn(async move { by_a_task().await })).unwrap();
+
+    assert_eq!(alone.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!([one_of_two, from_outside, awaited].map(Result::unwrap), [42; 3]);
+    drop(never);
+}
+
 /// The first example of the README.
 fn enforcer(ledger: Arc<dyn BudgetLedger>) -> Enforcer {
     let search = Budget::usd("search", Scope::team("search").unwrap(), Usd::dollars(500), Window::month());

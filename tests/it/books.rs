@@ -91,8 +91,11 @@ impl Books {
         certainty: Certainty,
     ) -> Result<Reply, Error> {
         let note = &Note::default();
-        BudgetLedger::reconcile(&self.ledger, Reconcile { now: None, id, claim, amounts, certainty, note })
-            .wait()
+        BudgetLedger::reconcile(
+            &self.ledger,
+            Reconcile { now: None, id, claim, amounts, certainty, attribution: None, note },
+        )
+        .wait()
     }
 
     pub(crate) fn release(&self, id: ReservationId) -> Result<Reply, Error> {
@@ -155,10 +158,10 @@ pub(crate) fn signed(reason: &str) -> Attribution {
 
 /// The books of most tests.
 pub(crate) fn tenant() -> Tenant {
-    root_of("acme")
+    tenant_of("acme")
 }
 
-pub(crate) fn root_of(name: &str) -> Tenant {
+pub(crate) fn tenant_of(name: &str) -> Tenant {
     Tenant::organization(&Scope::organization(name).expect("a plain name"))
 }
 
@@ -194,7 +197,7 @@ pub(crate) fn line(text: &str, period: Period, ceiling: i64) -> ClaimLine {
     ClaimLine { account: account(text), period, ceiling, thresholds: [].into_iter().collect() }
 }
 
-/// The same line with levels, as (level, tier).
+/// The same line with thresholds, as (threshold, tier).
 pub(crate) fn with_thresholds(line: ClaimLine, thresholds: &[(i64, u8)]) -> ClaimLine {
     let thresholds = thresholds.iter().map(|(at, tier)| Threshold { at: *at, tier: *tier }).collect();
     ClaimLine { thresholds, ..line }

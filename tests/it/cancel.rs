@@ -45,7 +45,7 @@ impl LlmClient for Provider {
         Ok(tokens)
     }
 
-    fn report(&self, response: &u64) -> Actual {
+    fn actual(&self, response: &u64) -> Actual {
         Usage::of(0, *response).into()
     }
 }

@@ -17,7 +17,7 @@ fn begun(
     let (tell, told) = tokio::sync::oneshot::channel();
     let body = Pieces::of(chat_events(&["one ", "two "], Some((7, 2)))).then(end);
     let stream = MeteredStream::new(in_flight, body, WireReader::new(None), options);
-    drop(stream.on_settled(move |outcome| drop(tell.send(outcome))));
+    drop(stream.on_outcome(move |outcome| drop(tell.send(outcome))));
     told
 }
 

@@ -56,7 +56,7 @@ fn usage_that_came_after_its_hold_expired_is_told_to_be_late() {
 
 #[test]
 fn a_hold_whose_age_a_freeze_finds_is_told_to_have_expired() {
-    // The reply of a mark was thrown away with its news, and nobody else heard of them.
+    // The reply of a mark was thrown away with its effects, and nobody else heard of them.
     let house = House::of([Budget::usd("search", team(), Usd::dollars(1), Window::day())]);
     let abandoned = house.admit(&call("milli", 100));
     house.clock.advance(Duration::from_secs(300));

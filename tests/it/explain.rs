@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use token_budget::call::ScopeKind;
 use token_budget::decision::{Quote, RefusalKind};
-use token_budget::ledger::Attribution;
+use token_budget::ledger::{Attribution, MarkAction};
 use token_budget::policy::{Caps, OnUnknownModel};
 use token_budget::usage::Unit;
 use token_budget::{Amount, Budget, Call, ErrorKind, Event, Policy, Scope, Usage, Usd, Verdict, Window};
@@ -83,7 +83,8 @@ fn a_frozen_scope_says_by_whom_and_why() {
     let decision = house.refuse(&call("milli", 1_000).agent("scout"));
 
     assert_eq!(decision.verdict(), Verdict::Block);
-    let kind = RefusalKind::Frozen { by: "grace".into(), reason: "it loops".into() };
+    let kind =
+        RefusalKind::Frozen { mark: MarkAction::Freeze, by: "grace".into(), reason: "it loops".into() };
     assert_eq!(decision.refusals()[0].kind, kind);
     let text = "block milli; agent/scout is frozen by grace: it loops; reopen it to go on";
     assert_eq!(decision.to_string(), text);

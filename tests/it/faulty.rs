@@ -102,6 +102,7 @@ async fn report(ledger: &impl BudgetLedger, id: ReservationId) -> Result<Outcome
         claim: &claim,
         amounts: &[2],
         certainty: Certainty::Estimated,
+        attribution: None,
         note: &note,
     };
     ledger.reconcile(command).await.map(|reply| reply.outcome).map_err(|error| error.kind())

@@ -56,7 +56,7 @@ fn section_1_holds_for_the_pure_function() {
     let policy = section_one();
     for (month, day, estimate, verdict, windows) in ROWS {
         let balance = |account: &token_budget::ledger::Account| {
-            let spent = if account.book().window.starts_with("day") { day } else { month };
+            let spent = if account.key().window.starts_with("day") { day } else { month };
             Balance { spent: nanos(spent), ..Balance::default() }
         };
         let quote = Quote::of(Amount::request(usd(estimate), 0, tokens(estimate)));
@@ -73,7 +73,7 @@ fn section_1_holds_for_half_the_money_held_for_calls_in_flight() {
     let policy = section_one();
     for (month, day, estimate, verdict, windows) in ROWS {
         let balance = |account: &token_budget::ledger::Account| {
-            let used = nanos(if account.book().window.starts_with("day") { day } else { month });
+            let used = nanos(if account.key().window.starts_with("day") { day } else { month });
             Balance { spent: used - used / 2, reserved: used / 2 }
         };
         let quote = Quote::of(Amount::request(usd(estimate), 0, tokens(estimate)));
@@ -134,34 +134,34 @@ fn a_day_that_is_full_has_room_again_at_the_next_local_midnight() {
 
 #[test]
 fn a_hybrid_500_dollars_speaks_at_250_400_500_and_stops_at_600() {
-    let levels = Tiers::hybrid().levels(nanos("500")).unwrap();
+    let thresholds = Tiers::hybrid().thresholds(nanos("500")).unwrap();
     let expected = [
         (TierAction::Notice, nanos("250")),
         (TierAction::Warn, nanos("400")),
         (TierAction::Critical, nanos("500")),
         (TierAction::Block, nanos("600")),
     ];
-    assert_eq!(levels[..], expected);
+    assert_eq!(thresholds[..], expected);
 
     let month = Budget::usd("search", team(), Usd::dollars(500), Window::month()).tiers(Tiers::hybrid());
     let house = House::of([month]);
-    // One tenth of a cent below each level, and then exactly on it.
-    for (action, level) in expected {
-        let below = u64::try_from(level / 1_000_000).unwrap() - 1;
+    // One tenth of a cent below each threshold, and then exactly on it.
+    for (action, threshold) in expected {
+        let below = u64::try_from(threshold / 1_000_000).unwrap() - 1;
         let spent = u64::try_from(house.balances(&call("milli", 0))[0].0 / 1_000_000).unwrap();
         // Usage that nothing was held for is an overrun as well: only crossings are looked at.
         let crossings = || -> Vec<_> {
             let heard = house.ears.take();
-            let levels = heard.iter().filter_map(|event| match event {
+            let thresholds = heard.iter().filter_map(|event| match event {
                 Event::Reached { action, at, spent, .. } => Some((*action, *at, *spent)),
                 _ => None,
             });
-            levels.collect()
+            thresholds.collect()
         };
         let _ = house.spend(&call("milli", 0), below - spent);
         assert_eq!(crossings(), [], "nothing just below {action:?}");
         let _ = house.spend(&call("milli", 0), 1);
-        assert_eq!(crossings(), [(action, level, level)]);
+        assert_eq!(crossings(), [(action, threshold, threshold)]);
     }
 }
 
@@ -236,7 +236,7 @@ fn section_2_a_wrapped_key_and_a_team_are_accepted_as_data() {
     let binding = policy.bind(&call("milli", 1).api_key("wrapped"), at(NOON)).unwrap();
 
     let lines: Vec<_> =
-        binding.bound.iter().map(|bound| (bound.account.to_string(), bound.ceiling)).collect();
+        binding.terms.iter().map(|terms| (terms.account.to_string(), terms.ceiling)).collect();
     // In charge-set order, shorter windows first; the key stops below 120 % of 500.
     let expected = [
         ("team/search: rate (tokens, 1m)".to_owned(), 1_000_000),
@@ -353,7 +353,7 @@ fn section_9_an_emergency_override_unblocks_a_hard_stop_and_names_its_approver()
     let signed = signed.approved_by("grace").because("outage");
     house.enforcer.set_policy(policy.with_exemption(signed).unwrap()).unwrap();
 
-    // Every level is a share of the raised limit: 120 % of 600 is 720, which may not be reached.
+    // Every threshold is a share of the raised limit: 120 % of 600 is 720, which may not be reached.
     assert!(house.enforcer.reserve(&call("milli", tokens("119.999"))).wait().unwrap().is_admitted());
     assert!(!house.enforcer.reserve(&call("milli", tokens("120"))).wait().unwrap().is_admitted());
 }

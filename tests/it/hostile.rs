@@ -51,7 +51,7 @@ fn two_different_charge_sets_never_share_an_account() {
         ("b", "a"),
     ];
     let house = House::new(for_everyone());
-    // Each organisation has books of its own, so everything is spent in three roots.
+    // Each organisation has books of its own, so everything is spent in three tenants.
     let mut lines = 0;
     let mut sum = 0;
     for organization in [None, Some("a"), Some("a/b")] {
@@ -68,7 +68,7 @@ fn two_different_charge_sets_never_share_an_account() {
             lines += 1;
         }
     }
-    // One account for each scope in each root, and one for each of the two organisations.
+    // One account for each scope in each tenant, and one for each of the two organisations.
     assert_eq!((lines, house.ledger.accounts()), (48, 50));
     assert_eq!(sum, 3 * 65_535);
 }

@@ -149,7 +149,7 @@ fn a_whole_answer_that_cannot_be_read_is_no_abandoned_call() {
     for abandoned in [OnAbandon::Hold, OnAbandon::InputFloor, OnAbandon::Release] {
         let policy = Policy::new([Budget::usd("search", team(), usd("1"), Window::day())]).unwrap();
         let paid = |headers: &Vec<(&str, &str)>, path: &str, ask: &str| {
-            let house = House::with(policy.clone(), |builder| builder.abandoned(abandoned));
+            let house = House::with(policy.clone(), |builder| builder.on_abandon(abandoned));
             let exchange = admitted(&gate(&house), path, ask).send();
             assert!(read(exchange.answered(200, headers), Pieces::of(["ID3..", "...."])).ended);
             books(&house)
@@ -373,7 +373,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 #[test]
 fn a_stream_may_be_let_finish_over_its_ceiling() {
     let house = house("0.04");
-    let gate = gate(&house).streams(StreamOptions::slices(10).at_ceiling(OnCeiling::Finish));
+    let gate = gate(&house).streams(StreamOptions::slices(10).on_ceiling(OnCeiling::Finish));
     let ask = r#"{"model":"milli","max_tokens":1000,"stream":true,"messages":[]}"#;
     let events = chat_events(&["0123456789"; 10], Some((10, 100)));
     let heard = read(admitted(&gate, CHAT, ask).send().answered(200, &EVENTS), Pieces::of(&events));

@@ -97,7 +97,7 @@ fn a_socket_and_an_unknown_path_are_passed_only_where_the_operator_says_so() {
         (refusal.status, json(&refusal.body)["error"]["code"].as_str()),
         (403, Some("unmetered_path"))
     );
-    let lenient = gate(&house).unknown_paths(OnUnknownPath::Pass);
+    let lenient = gate(&house).on_unknown_path(OnUnknownPath::Pass);
     assert_eq!(word(&ready(lenient.admit(&socket, &[]))), "pass");
     assert_eq!(word(&rule(&lenient, "/v1/batches", "{}")), "pass");
 }

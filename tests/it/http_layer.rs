@@ -284,3 +284,35 @@ fn a_path_is_sent_as_it_was_judged() {
         assert_eq!(sent(path), (403, None), "{path}");
     }
 }
+
+#[test]
+fn a_poll_through_the_layer_charges_the_answer_that_was_made_in_the_background() {
+    let house = house("1");
+    let provider = service_fn(|request: Request<Full<Bytes>>| {
+        let body = if request.method() == "GET" {
+            assert_eq!(request.headers()["accept-encoding"], "identity");
+            r#"{"id":"resp_1","status":"completed","model":"milli","usage":{"input_tokens":0,"output_tokens":30}}"#
+        } else {
+            r#"{"id":"resp_1","status":"queued","usage":null}"#
+        };
+        ready(Ok::<_, io::Error>(Response::new(Full::new(Bytes::from_static(body.as_bytes())))))
+    });
+    let layer = BudgetLayer::new(gate(&house));
+    let send = |request: Request<Full<Bytes>>| {
+        let client = layer.layer(provider);
+        block_on(async {
+            client.oneshot(request).await.unwrap().into_body().collect().await.unwrap().to_bytes()
+        })
+    };
+
+    let ask = r#"{"model":"milli","input":"","background":true,"max_output_tokens":100}"#;
+    send(
+        Request::post("http://llm.test/v1/responses")
+            .body(Full::new(Bytes::from_static(ask.as_bytes())))
+            .unwrap(),
+    );
+    assert_eq!(books(&house), ("0.00".to_owned(), "0.10".to_owned()));
+    send(Request::get("http://llm.test/v1/responses/resp_1").body(Full::new(Bytes::new())).unwrap());
+
+    assert_eq!(books(&house), ("0.03".to_owned(), "0.00".to_owned()));
+}

@@ -1,4 +1,4 @@
-//! What do the tests of the HTTP level share?
+//! What do the tests over HTTP share?
 
 use std::collections::VecDeque;
 use std::io;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use token_budget::ledger::{
-    Account, Answer, Balance, Capabilities, Entry, FrozenScope, MarkScope, PendingEvent, Reconcile, Record,
-    Release, Reply, Reserve, Resize, Tenant,
+    Account, Answer, Balance, Capabilities, Entry, FrozenScope, Hold, MarkScope, PendingEvent, Reconcile,
+    Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
 };
 use token_budget::testing::conformance::{self, Factory, Fault, Offers, Setup, Standing, Store};
 use token_budget::testing::{FaultyLedger, Odds};
@@ -104,6 +104,10 @@ impl BudgetLedger for Handle {
 
     fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         self.0.marks(tenant, scopes)
+    }
+
+    fn hold(&self, tenant: &Tenant, id: ReservationId) -> Answer<'static, Option<Hold>> {
+        self.0.hold(tenant, id)
     }
 
     fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {

@@ -8,7 +8,7 @@ use token_budget::decision::RefusalKind;
 use token_budget::policy::Caps;
 use token_budget::tokens::{Estimate, EstimateKind};
 use token_budget::usage::Unit;
-use token_budget::{Budget, Call, Enforcer, Policy, Tiers, TokenEstimator, Usd, Verdict, Window};
+use token_budget::{Amount, Budget, Call, Enforcer, Policy, Tiers, TokenEstimator, Usd, Verdict, Window};
 
 use crate::support::{House, call, nanos, ready, team, usd};
 
@@ -184,4 +184,23 @@ fn the_exact_count_of_a_real_text_is_admitted_where_its_bytes_are_not() {
     let text = "hello".repeat(1_000);
     let reservation = house.admit(&call("gpt-4o", 10).message(Message::user(text)));
     assert_eq!(reservation.estimate().tokens, 1_007);
+}
+
+/// Beside a prompt, an amount was judged anew as if it were tokens and dollars, and its hold of images shrank to none.
+#[test]
+fn a_call_with_an_amount_of_its_own_is_not_counted_and_keeps_what_it_holds() {
+    let fake = Fake::default();
+    fake.bound.store(4_000, Ordering::SeqCst);
+    fake.count.store(1_000, Ordering::SeqCst);
+    let images = Budget::count("images", team(), Unit::Tool("images".into()), 5, Window::month())
+        .tiers(Tiers::soft_hard(80, 100).unwrap());
+    let house = House::with(Policy::new([images]).unwrap(), |builder| builder.estimator(fake.clone()));
+    let four = Amount { tool_calls: vec![("images".into(), 4)], ..Usd::cents(16).into() };
+    let job = Call::fixed(four).team("search").prompt("four lighthouses");
+
+    let held = house.admit(&job);
+
+    assert_eq!(held.verdict(), Verdict::Warn, "four of five are 80 %");
+    assert_eq!(house.balances(&job), [(0, 4)]);
+    assert_eq!(fake.counted.load(Ordering::SeqCst), 0);
 }

@@ -25,6 +25,8 @@ mod attack_cases;
 mod billed;
 mod caches;
 mod cancel;
+#[cfg(feature = "sqlite")]
+mod clocks;
 mod cost_of;
 #[cfg(feature = "testing")]
 mod conformance;
@@ -34,12 +36,16 @@ mod drained;
 mod drops;
 mod estimation_recorded;
 mod explain;
+mod facts;
 mod families;
 mod fees;
 #[cfg(feature = "testing")]
 mod faulty;
+mod fixed;
+mod forgotten;
 mod fuzzed;
 mod golden;
+mod held;
 mod hostile;
 mod http_answer;
 mod http_edits;
@@ -52,6 +58,7 @@ mod http_layer;
 mod http_limits;
 #[cfg(all(feature = "reqwest-middleware", feature = "testing"))]
 mod http_middleware;
+mod http_polls;
 mod http_routes;
 #[cfg(all(feature = "reqwest-middleware", feature = "testing"))]
 mod http_server;
@@ -76,6 +83,7 @@ mod outbox_file;
 mod outbox_troubles;
 #[cfg(feature = "testing")]
 mod planted;
+mod remaining;
 mod prices;
 #[cfg(unix)]
 mod private;
@@ -89,9 +97,12 @@ mod request_limits;
 mod request_memory;
 mod request_places;
 mod requests;
+#[cfg(target_os = "linux")]
+mod resident;
 mod rim;
 mod runs;
 mod runs_books;
+mod runs_family;
 mod runs_kept;
 mod runs_last_word;
 mod runs_nested;
@@ -109,6 +120,8 @@ mod shown;
 mod soak;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(all(feature = "store", feature = "testing"))]
+mod stores;
 mod streams;
 #[cfg(feature = "tiktoken")]
 mod streams_choices;

@@ -34,7 +34,7 @@ impl LlmClient for Chatty {
         Ok(request)
     }
 
-    fn report(&self, response: &u64) -> Actual {
+    fn actual(&self, response: &u64) -> Actual {
         Usage::of(0, *response).into()
     }
 }

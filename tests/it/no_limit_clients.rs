@@ -109,8 +109,8 @@ where
         self.client.call(request).await
     }
 
-    fn report(&self, response: &C::Response) -> Actual {
-        self.client.report(response)
+    fn actual(&self, response: &C::Response) -> Actual {
+        self.client.actual(response)
     }
 
     fn clamp(&self, request: &mut Value, output_tokens: u64) -> bool {
@@ -134,7 +134,7 @@ impl LlmClient for Rigid {
         at_once(Ok(()))
     }
 
-    fn report(&self, (): &()) -> Actual {
+    fn actual(&self, (): &()) -> Actual {
         // Nobody knows: it is charged as it was held.
         Actual::default()
     }

@@ -236,7 +236,7 @@ fn a_runs_time_and_stop_hold_unless_the_run_says_observe() {
     watched.stop(Attribution::new("grace", "enough")).wait().unwrap();
     assert!(!strict.reserve(&call("milli", 10)).wait().unwrap().is_admitted());
     assert!(watched.reserve(&call("milli", 10)).wait().unwrap().is_admitted());
-    assert!(would(&house).iter().any(|reason| reason.contains("run/watched is frozen by grace: enough")));
+    assert!(would(&house).iter().any(|reason| reason.contains("run/watched was stopped by grace: enough")));
 }
 
 // At the gate, a policy that only observed refused what it could not meter.

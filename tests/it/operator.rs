@@ -76,9 +76,9 @@ fn an_exemption_raises_only_the_budgets_that_it_names_and_only_its_unit() {
     let limits: Vec<_> = policy
         .bind(&call("milli", 1), at(crate::support::NOON))
         .unwrap()
-        .bound
+        .terms
         .iter()
-        .map(|bound| (bound.account.budget().to_owned(), bound.limit.unwrap(), bound.raised))
+        .map(|terms| (terms.account.budget().to_owned(), terms.limit.unwrap(), terms.raised))
         .collect();
     let expected = [
         ("day".to_owned(), nanos("10"), 0),
@@ -89,7 +89,7 @@ fn an_exemption_raises_only_the_budgets_that_it_names_and_only_its_unit() {
 }
 
 #[test]
-fn every_level_is_a_share_of_the_raised_limit() {
+fn every_threshold_is_a_share_of_the_raised_limit() {
     let budget = month(100).tiers(Tiers::soft_hard(80, 120).unwrap());
     let house = House::new(policy(budget).with_exemption(raise("a", "100")).unwrap());
     // 80 % of 200 is 160, 120 % is 240.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures_core::Stream;
 use token_budget::call::ScopeKind;
 use token_budget::ledger::{
-    Account, Answer, Balance, Capabilities, Entry, FrozenScope, MarkScope, MemoryOptions, PendingEvent,
-    Reconcile, Record, Release, Reply as LedgerReply, Reserve, Resize, Tenant,
+    Account, Answer, Balance, Capabilities, Entry, FrozenScope, Hold, MarkScope, MemoryOptions, PendingEvent,
+    Reconcile, Record, Release, Reply as LedgerReply, ReservationId, Reserve, Resize, Tenant,
 };
 use token_budget::policy::Exemption;
 use token_budget::testing::{Bill, DifferenceKind, Oracle, OracleReport, Reply, ScriptedProvider};
@@ -283,6 +283,10 @@ impl BudgetLedger for Forger {
         BudgetLedger::marks(&self.inner, tenant, scopes)
     }
 
+    fn hold(&self, tenant: &Tenant, id: ReservationId) -> Answer<'static, Option<Hold>> {
+        BudgetLedger::hold(&self.inner, tenant, id)
+    }
+
     fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {
         let answer = || -> Result<Vec<Balance>, Error> {
             let balances = BudgetLedger::balances(&self.inner, lines).wait()?;
@@ -380,7 +384,7 @@ fn provider_of_one_more(provider: &ScriptedProvider) -> Bill {
     provider.bill()
 }
 
-/// Makes a call under whatever chance draws, gives up on some, and settles as a careful client does.
+/// Makes a call under whatever chance draws, gives up on some, and reconciles as a careful client does.
 async fn make_by_chance(enforcer: &Enforcer, provider: &ScriptedProvider, call: &Call, dice: &mut Dice) {
     let Ok(reservation) = enforcer.reserve(call).await.expect("a ledger").or_refusal() else { return };
     if dice.one_in(20) {

@@ -1,6 +1,7 @@
 //! What happens to calls while the ledger is away, and afterwards?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use token_budget::enforcer::OnOutage;
 use token_budget::time::ManualClock;
@@ -21,8 +22,16 @@ struct Far {
 
 impl Far {
     fn new(away: OnOutage) -> Self {
-        let clock = Arc::new(ManualClock::at(at(NOON)));
-        let books = MemoryLedger::with_clock(clock.clone());
+        Self::ahead(away, Duration::ZERO)
+    }
+
+    /// The same on a machine whose clock is ahead of the ledger's.
+    fn ahead(away: OnOutage, ahead: Duration) -> Self {
+        let clock = Arc::new(ManualClock::at(at(NOON) + ahead));
+        let books = match ahead {
+            Duration::ZERO => MemoryLedger::with_clock(clock.clone()),
+            _ => MemoryLedger::with_clock(Arc::new(ManualClock::at(at(NOON)))),
+        };
         let far = FarLedger::new(books.clone());
         let budget = Budget::usd("search", team(), Usd::dollars(10), Window::month());
         let ears = Ears::default();
@@ -31,7 +40,7 @@ impl Far {
             .prices(prices())
             .ledger(far.clone())
             .clock(clock.clone())
-            .ledger_away(away)
+            .on_outage(away)
             .observer(ears.clone())
             .build();
         Self { enforcer, far, books, clock, ears }
@@ -74,6 +83,20 @@ fn a_reserve_whose_answer_was_lost_is_taken_back() {
     drop(reservation);
     assert_eq!(block_on(far.enforcer.flush()).unwrap(), 0);
     assert_eq!(far.dollars(), (0, 0));
+}
+
+#[test]
+fn usage_under_an_id_that_was_made_days_ahead_is_charged_when_the_ledger_is_back() {
+    // Three days ahead is more than a ledger takes. Its answer counted as final, and the usage was lost.
+    let far = Far::ahead(OnOutage::FailOpen { at_most: usd("3") }, Duration::from_secs(3 * 86_400));
+    far.far.set(Link::Away);
+    let unheld = far.admit(&call("milli", 2_000)).send();
+    assert!(block_on(unheld.reconcile(Usage::of(0, 1_500))).unwrap().is_pending());
+
+    far.far.set(Link::Up);
+    assert_eq!(block_on(far.enforcer.flush()).unwrap(), 0);
+
+    assert_eq!(far.dollars(), (nanos("1.50"), 0));
 }
 
 #[test]

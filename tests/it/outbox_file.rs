@@ -252,8 +252,8 @@ fn usage_for_a_forgotten_id_is_posted_once_however_many_processes_try() {
 }
 
 #[test]
-fn a_level_that_is_crossed_by_a_late_report_is_told_although_the_policy_forgot_its_budget() {
-    let place = Place::new("crossed");
+fn a_threshold_that_a_late_report_reaches_is_told_although_the_policy_forgot_its_budget() {
+    let place = Place::new("reached");
     place.process().report_over(Link::Away, 9, 8);
 
     let next = place.process_with(Policy::default());

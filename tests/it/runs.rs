@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use token_budget::decision::RefusalKind;
-use token_budget::ledger::Attribution;
+use token_budget::ledger::{Attribution, MarkAction};
 use token_budget::run::RunLimits;
 use token_budget::usage::Unit;
 use token_budget::{Budget, Call, RunGuard, Scope, Usage, Usd, Window};
@@ -107,7 +107,7 @@ fn a_stopped_run_stays_stopped_with_its_first_reason() {
         let decision = run.reserve(&call("milli", 1)).wait().unwrap().or_refusal().unwrap_err();
         decision.refusals()[0].kind.clone()
     };
-    let kind = RefusalKind::Frozen { by: "grace".into(), reason: "it loops".into() };
+    let kind = RefusalKind::Frozen { mark: MarkAction::Stop, by: "grace".into(), reason: "it loops".into() };
     assert_eq!(stopped(&first), kind);
     assert_eq!(first.report().wait().unwrap().over.as_deref(), Some("stopped by grace: it loops"));
     assert_eq!(running.reconcile(Usage::of(0, 10)).wait().unwrap().cost(), usd("0.01"));
@@ -154,7 +154,7 @@ fn a_team_without_room_does_not_end_the_run() {
 }
 
 #[test]
-fn levels_that_pay_beside_the_run_are_charged_with_it() {
+fn scopes_that_pay_beside_the_run_are_charged_with_it() {
     let house = House::of([Budget::usd("search", team(), Usd::dollars(10), Window::day())]);
     let run = RunGuard::builder("r")
         .usd(Usd::dollars(1))
@@ -216,4 +216,39 @@ fn a_run_that_two_guards_have_open_is_open_once() {
     assert!(again.reserve(&call("milli", 1)).wait().unwrap().is_admitted());
     house.clock.advance(Duration::from_nanos(1));
     assert!(!again.reserve(&call("milli", 1)).wait().unwrap().is_admitted());
+}
+
+#[test]
+fn a_report_says_what_is_left_of_each_limit() {
+    let house = House::of([]);
+    let limits =
+        RunGuard::builder("r").usd(usd("1.00")).tokens(1_000).iterations(3).tool_calls(2).max_children(1);
+    let run = limits.open(&house.enforcer).wait().unwrap();
+    let running = run.reserve(&call("milli", 100)).wait().unwrap().or_refusal().unwrap().send();
+    run.tools(["grep"]).wait().unwrap().or_refusal().unwrap().start();
+
+    // What is held counts as used: 1.00 - 0.10, 1,000 - 100, 3 - 1, and one tool call of two.
+    let left = run.report().wait().unwrap().left;
+    assert_eq!((left.usd, left.tokens, left.iterations), (Some(usd("0.90")), Some(900), Some(2)));
+    assert_eq!((left.tool_calls, left.children, left.time), (Some(1), Some(1), None));
+
+    // What was granted is in it: 1.00 + 0.50 - 0.04.
+    run.grant(usd("0.50"), Attribution::new("ada", "nearly done")).wait().unwrap();
+    let _ = running.reconcile(Usage::of(0, 40)).wait().unwrap();
+    assert_eq!(
+        run.report().wait().unwrap().to_string(),
+        "run r: 0.04 of 1.50 USD, 40 of 1000 tokens, 1 of 3 iterations, 1 of 2 tool calls; \
+         left: 1.46 USD, 960 tokens, 2 iterations, 1 tool calls; open for 0 s"
+    );
+}
+
+#[test]
+fn a_report_without_limits_tells_what_is_held_and_why_the_run_is_over() {
+    let house = House::of([]);
+    let run = RunGuard::builder("r").limits(RunLimits::none()).open(&house.enforcer).wait().unwrap();
+    let _running = run.reserve(&call("milli", 100)).wait().unwrap().or_refusal().unwrap().send();
+    assert_eq!(run.report().wait().unwrap().to_string(), "run r: 0.00 USD; held: 0.10 USD; open for 0 s");
+    run.stop(Attribution::new("ada", "it\nloops")).wait().unwrap();
+    let shown = run.report().wait().unwrap().to_string();
+    assert!(shown.ends_with("; over: stopped by ada: it\\nloops"), "{shown}");
 }

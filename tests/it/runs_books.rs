@@ -124,7 +124,7 @@ fn a_signed_grant_raises_what_an_opening_cannot() {
     let house = House::of([]);
     let run = dollars(1).open(&house.enforcer).wait().unwrap();
     run.grant(Usd::dollars(1), Attribution::new("ada", "it is nearly done")).wait().unwrap();
-    let again = dollars(1).open(&elsewhere(&house)).wait().unwrap();
+    let again = dollars(1).open(elsewhere(&house)).wait().unwrap();
     assert!(round(&again, 2_000) && !round(&again, 1));
 }
 
@@ -168,8 +168,7 @@ fn a_child_opened_by_its_own_id_has_its_parents() {
     assert_eq!(parent.report().wait().unwrap().spent_usd, usd("0.20"));
     drop(parent);
     // Nor does one escape that was never begun as a child, at any depth, or whose parent is open nowhere.
-    let deep =
-        RunGuard::builder("r/new/deeper").usd(Usd::dollars(5)).open(&elsewhere(&house)).wait().unwrap();
+    let deep = RunGuard::builder("r/new/deeper").usd(Usd::dollars(5)).open(elsewhere(&house)).wait().unwrap();
     assert!(!round(&deep, 801) && round(&deep, 800) && !round(&deep, 1));
     let parent = RunGuard::builder("r").open(&house.enforcer).wait().unwrap();
     assert_eq!(parent.report().wait().unwrap().spent_usd, Usd::dollars(1));
@@ -179,13 +178,13 @@ fn a_child_opened_by_its_own_id_has_its_parents() {
 fn a_parents_other_limits_reach_a_child_opened_by_its_id() {
     let house = House::of([]);
     drop(dollars(1).max_depth(0).open(&house.enforcer).wait().unwrap());
-    let error = RunGuard::builder("r/c").usd(Usd::cents(1)).open(&elsewhere(&house)).wait().unwrap_err();
+    let error = RunGuard::builder("r/c").usd(Usd::cents(1)).open(elsewhere(&house)).wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::State);
     let stopped = House::of([]);
     let parent = dollars(1).open(&stopped.enforcer).wait().unwrap();
     drop(parent.child("c").open().wait().unwrap().or_refusal().unwrap());
     parent.stop(Attribution::new("ada", "it loops")).wait().unwrap();
-    let child = RunGuard::builder("r/c").open(&elsewhere(&stopped)).wait().unwrap();
+    let child = RunGuard::builder("r/c").open(elsewhere(&stopped)).wait().unwrap();
     let refused = child.reserve(&call("milli", 1)).wait().unwrap().or_refusal().unwrap_err();
     assert!(matches!(refused.refusals()[0].kind, RefusalKind::Frozen { .. }));
 }

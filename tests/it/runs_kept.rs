@@ -17,8 +17,8 @@ use crate::sqlite::support::Folder;
 use crate::support::{Ears, NOON, at, block_on, call, open_purse, prices, usd};
 
 /// Books that several processes have open, and their clock.
-struct Books {
-    clock: Arc<ManualClock>,
+pub(crate) struct Books {
+    pub(crate) clock: Arc<ManualClock>,
     store: Store,
 }
 
@@ -30,7 +30,7 @@ enum Store {
 
 impl Books {
     /// Empty ones of every kind.
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let clock = || Arc::new(ManualClock::at(at(NOON)));
         let memory = clock();
         let store = Store::Memory(MemoryLedger::with_clock(memory.clone()));
@@ -42,7 +42,7 @@ impl Books {
     }
 
     /// A handle of its own on them.
-    fn ledger(&self) -> Arc<dyn BudgetLedger> {
+    pub(crate) fn ledger(&self) -> Arc<dyn BudgetLedger> {
         match &self.store {
             Store::Memory(ledger) => Arc::new(ledger.clone()),
             #[cfg(feature = "sqlite")]
@@ -56,13 +56,13 @@ impl Books {
     }
 
     /// What another process is: it knows nothing of a run but what stands in the books.
-    fn process(&self) -> (Enforcer, Ears) {
+    pub(crate) fn process(&self) -> (Enforcer, Ears) {
         let ears = Ears::default();
         let builder = Enforcer::builder().policy(open_purse()).prices(prices()).clock(self.clock.clone());
         (builder.shared_ledger(self.ledger()).observer(ears.clone()).build(), ears)
     }
 
-    fn enforcer(&self) -> Enforcer {
+    pub(crate) fn enforcer(&self) -> Enforcer {
         self.process().0
     }
 }
@@ -71,28 +71,28 @@ fn signed(by: &str, reason: &str) -> Attribution {
     Attribution::new(by, reason)
 }
 
-fn open(builder: Builder, enforcer: &Enforcer) -> RunGuard {
+pub(crate) fn open(builder: Builder, enforcer: &Enforcer) -> RunGuard {
     block_on(builder.open(enforcer)).unwrap()
 }
 
 /// The run as the books have it, opened by its id alone.
-fn again(id: &'static str, enforcer: &Enforcer) -> RunGuard {
+pub(crate) fn again(id: &'static str, enforcer: &Enforcer) -> RunGuard {
     open(RunGuard::builder(id), enforcer)
 }
 
 /// So many tenths of a cent are spent; or the refusal.
-fn spend(run: &RunGuard, tokens: u64) -> Result<(), Box<Decision>> {
+pub(crate) fn spend(run: &RunGuard, tokens: u64) -> Result<(), Box<Decision>> {
     let held = block_on(run.reserve(&call("milli", tokens))).unwrap().or_refusal()?;
     drop(block_on(held.send().reconcile(Usage::of(0, tokens))).unwrap());
     Ok(())
 }
 
-fn report(run: &RunGuard) -> RunReport {
+pub(crate) fn report(run: &RunGuard) -> RunReport {
     block_on(run.report()).unwrap()
 }
 
 /// Its guard is dropped, and what that leaves is told to the books.
-fn leave(run: RunGuard, enforcer: &Enforcer) {
+pub(crate) fn leave(run: RunGuard, enforcer: &Enforcer) {
     drop(run);
     block_on(enforcer.flush()).unwrap();
 }
@@ -160,7 +160,7 @@ fn a_run_that_is_opened_elsewhere_goes_on_as_it_was() {
         let reached = |event: &Event| matches!(event, Event::Reached { .. });
         let fired = heard_here.count(reached) + heard.count(reached);
         assert!(spend(&run, 0).is_ok(), "a call of nothing costs nothing");
-        assert_eq!(heard_here.count(reached) + heard.count(reached), fired, "a level fires once");
+        assert_eq!(heard_here.count(reached) + heard.count(reached), fired, "a threshold fires once");
         books.clock.advance(Duration::from_secs(40));
         let late = spend(&run, 0).unwrap_err();
         assert_eq!(
@@ -256,7 +256,7 @@ fn a_child_that_is_opened_by_its_id_has_its_parents() {
         assert_eq!(search.limits().usd, Some(usd("0.80")));
         assert!(spend(&search, 501).is_err() && spend(&search, 400).is_ok());
         let told = report(&again("trip", &there));
-        // Every level sees a charge when it is made, and the books tell direct from subtree.
+        // Every run above sees a charge when it is made, and the books tell direct from subtree.
         assert_eq!((told.subtree.usd, told.direct.usd, told.children), (usd("0.70"), Usd::ZERO, 1));
         assert!(spend(&trip, 200).is_ok());
         let refused = spend(&search, 101).unwrap_err();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use token_budget::decision::{Refusal, RefusalKind};
-use token_budget::ledger::Attribution;
+use token_budget::ledger::{Attribution, MarkAction};
 use token_budget::run::{ChildAdmission, KeptBack, RunLimits, RunPart, RunReport};
 use token_budget::usage::Unit;
 use token_budget::{Budget, Call, Decision, Enforcer, RunGuard, Scope, Usage, Usd, Window};
@@ -152,7 +152,7 @@ fn a_late_report_below_an_ended_run_changes_what_was_posted_above() {
 }
 
 #[test]
-fn parts_of_parts_add_up_on_every_level() {
+fn parts_of_parts_add_up_in_every_run() {
     let house = House::of([]);
     let top = RunGuard::builder("top").usd(usd("1.00")).open(&house.enforcer).wait().unwrap();
     let middle = carved(&top, "middle", "0.60");
@@ -182,7 +182,11 @@ fn closing_a_run_ends_the_parts_of_all_below() {
     middle.close().wait().unwrap();
 
     assert_eq!(money(&top), pair("0.10", "0.00"));
-    assert!(refuse(&bottom, 1).to_string().contains("the run was closed"));
+    let refused = refuse(&bottom, 1).to_string();
+    assert_eq!(
+        refused,
+        "block milli; run/top/middle was closed by its guard: its work is done; begin another run, or reopen this one"
+    );
     assert!(report(&bottom).over.unwrap().contains("run/top/middle was closed"));
 }
 
@@ -327,7 +331,7 @@ fn a_stop_reaches_every_run_below_carved_or_not() {
 
     top.stop(Attribution::new("grace", "it loops")).wait().unwrap();
 
-    let kind = RefusalKind::Frozen { by: "grace".into(), reason: "it loops".into() };
+    let kind = RefusalKind::Frozen { mark: MarkAction::Stop, by: "grace".into(), reason: "it loops".into() };
     for run in [&shared, &part, &below] {
         assert_eq!(refuse(run, 1).refusals()[0].kind, kind, "{}", run.id());
         assert!(report(run).over.unwrap().contains("run/top was stopped by grace: it loops"));
@@ -533,7 +537,7 @@ struct Member {
 }
 
 #[test]
-fn in_a_random_family_the_books_are_the_sum_of_what_calls_used_on_every_level() {
+fn in_a_random_family_the_books_are_the_sum_of_what_calls_used_in_every_run() {
     let mut dice = Dice::new("runs: family");
     for round in 0..30 {
         let house = House::of([]);

@@ -149,7 +149,7 @@ fn a_grant_is_signed_in_the_journal_told_and_found_by_every_guard() {
     let told = |event: &Event| matches!(event, Event::Granted { usd: raise, by, .. } if *raise == usd("0.50") && by == "ada");
     assert_eq!(house.ears.count(told), 1);
     // Whoever opens it later finds it as well.
-    let later = RunGuard::builder("r").usd(usd("1.00")).open(&elsewhere(&house)).wait().unwrap();
+    let later = RunGuard::builder("r").usd(usd("1.00")).open(elsewhere(&house)).wait().unwrap();
     assert!(!spend(&later, 1));
     assert_eq!(later.report().wait().unwrap().granted_usd, usd("0.50"));
 }
@@ -250,13 +250,13 @@ fn a_stop_made_elsewhere_is_heard_with_the_next_refusal_and_told_by_every_report
     let house = House::of([]);
     let run = RunGuard::builder("r").limits(RunLimits::none()).open(&house.enforcer).wait().unwrap();
     let signal = run.stopped();
-    let other = RunGuard::builder("r").limits(RunLimits::none()).open(&elsewhere(&house)).wait().unwrap();
+    let other = RunGuard::builder("r").limits(RunLimits::none()).open(elsewhere(&house)).wait().unwrap();
     other.stop(signed("grace", "it loops")).wait().unwrap();
     assert_eq!(signal.reason(), None, "nobody here has heard of it yet");
     assert!(!spend(&run, 1));
     assert_eq!(signal.reason().unwrap().attribution.by, "grace");
     // A guard that was refused nothing reads it in the ledger.
-    let third = RunGuard::builder("r").limits(RunLimits::none()).open(&elsewhere(&house)).wait().unwrap();
+    let third = RunGuard::builder("r").limits(RunLimits::none()).open(elsewhere(&house)).wait().unwrap();
     assert_eq!(third.report().wait().unwrap().over.as_deref(), Some("stopped by grace: it loops"));
     assert_eq!(third.stopped().reason().unwrap().attribution.by, "grace");
 }

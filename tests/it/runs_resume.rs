@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use token_budget::ledger::Attribution;
 use token_budget::run::{RunPart, RunState};
-use token_budget::{Enforcer, Event, RunGuard, Scope, Usage, Usd};
+use token_budget::{Budget, Call, Enforcer, ErrorKind, Event, Policy, RunGuard, Scope, Usage, Usd, Window};
 
-use crate::support::{FarLedger, House, block_on, call, prices, usd};
+use crate::runs_kept::Books;
+use crate::support::{FarLedger, House, block_on, call, prices, team, usd};
 
 fn spend(run: &RunGuard, tokens: u64) -> bool {
     match run.reserve(&call("milli", tokens)).wait().unwrap().or_refusal() {
@@ -233,10 +234,96 @@ fn a_state_that_is_not_this_runs_is_refused_whole() {
     let other = RunGuard::builder("other").iterations(1).resume(state.clone()).open(&after.enforcer).wait();
     assert!(other.unwrap_err().to_string().contains("of another run"));
     let text = serde_json::to_string(&state).unwrap();
-    let later: RunState = serde_json::from_str(&text.replace("\"version\":1", "\"version\":2")).unwrap();
-    assert!(RunGuard::builder("r").resume(later).open(&after.enforcer).wait().is_err());
+    let later = serde_json::from_str::<RunState>(&text.replace("\"version\":2", "\"version\":3"));
+    assert!(later.unwrap_err().to_string().contains("is of form 3, and this build reads form 2"));
     assert!(
         serde_json::from_str::<RunState>(&text.replace("\"version\"", "\"more\":1,\"version\"")).is_err()
     );
     assert_eq!(after.ledger.accounts(), 0);
+}
+
+// Of 666 single bits of such a text 111 loaded when they were turned, 30 of them with another sum.
+#[test]
+fn a_state_of_which_any_bit_was_turned_does_not_load_as_another() {
+    for books in Books::all() {
+        let enforcer = books.enforcer();
+        let run = block_on(limited().open(&enforcer)).unwrap();
+        drop(block_on(run.reserve(&call("milli", 300))).unwrap().or_refusal().unwrap().send());
+        block_on(run.tools(["search", "fetch"])).unwrap().or_refusal().unwrap().start();
+        run.attach("task", serde_json::json!({"n": 0.1, "big": 1.7976931348623157e308, "text": "a\"b"}));
+        block_on(run.stop(Attribution::new("ada", "it loops"))).unwrap();
+        let state = block_on(run.save()).unwrap();
+        let text = serde_json::to_string(&state).unwrap();
+        let read = serde_json::from_str::<RunState>(&text).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), text, "whole, it loads and is saved as it was");
+
+        let mut loaded = 0;
+        for bit in 0..text.len() * 8 {
+            let mut bytes = text.clone().into_bytes();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(other) = serde_json::from_slice::<RunState>(&bytes) {
+                assert_eq!(other, read, "bit {bit}: {}", String::from_utf8_lossy(&bytes));
+                loaded += 1;
+            }
+        }
+        assert!(
+            text.len() > 500 && loaded < 10,
+            "{loaded} turned bits of {} bytes changed nothing",
+            text.len()
+        );
+        // Blanks are no part of what it says.
+        let spaced = serde_json::to_string_pretty(&state).unwrap();
+        assert_eq!(serde_json::from_str::<RunState>(&spaced).unwrap(), read);
+    }
+}
+
+#[test]
+fn a_state_that_was_saved_without_a_checksum_is_refused_and_says_why() {
+    let text = r#"{"version":1,"run":"r","lines":[{"line":"run","unit":"usd","figure":5}],"mark":null,"attached":{"task":7}}"#;
+    let error = serde_json::from_str::<RunState>(text).unwrap_err().to_string();
+    assert!(error.contains("is of form 1, and this build reads form 2; save the run again"), "{error}");
+    let state = open(&House::of([]), None).save().wait().unwrap();
+    let text = serde_json::to_string(&state).unwrap();
+    let (said, _) = text.split_once(",\"checksum\"").unwrap();
+    let error = serde_json::from_str::<RunState>(&format!("{said}}}")).unwrap_err().to_string();
+    assert!(error.contains("has changed since it was saved: its checksum is \"\""), "{error}");
+}
+
+// A run saved under a team's limit of $5 went on without a word under one of $50.
+#[test]
+fn a_state_is_not_put_under_another_policy_than_it_was_saved_under() {
+    for (before, after) in Books::all().into_iter().zip(Books::all()) {
+        let under = |books: &Books, budgets: &[Budget]| {
+            let policy = Policy::new(budgets.to_vec()).unwrap();
+            let builder = Enforcer::builder().policy(policy).prices(prices()).clock(books.clock.clone());
+            builder.shared_ledger(books.ledger()).build()
+        };
+        let day = |limit| Budget::usd("day", team(), usd(limit), Window::day()).model("large");
+        let charging = || limited().charging(Call::charging().team("search"));
+        let run = block_on(charging().open(under(&before, &[day("5")]))).unwrap();
+        drop(block_on(run.reserve(&call("milli", 300))).unwrap().or_refusal().unwrap().send());
+        let state = block_on(run.save()).unwrap();
+
+        let month = Budget::usd("month", team(), usd("9"), Window::month());
+        let others = [
+            (vec![day("50")], "): 5.00 USD; resume it under the policy"),
+            (vec![day("5").observe()], "under a budget that does not bind it here: team/search: day"),
+            (vec![], "under a budget that does not bind it here: team/search: day"),
+            (vec![day("5"), month], "without a budget that binds it here: team/search: month"),
+        ];
+        for (budgets, said) in others {
+            let error = block_on(charging().resume(state.clone()).open(under(&after, &budgets))).unwrap_err();
+            assert!(error.kind() == ErrorKind::Conflict && error.to_string().contains(said), "{error}");
+        }
+        let error = block_on(limited().resume(state.clone()).open(under(&after, &[day("5")]))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "nor for other payers");
+        // Nothing of it was put there, so that the right policy finds no run that it knows.
+        let same = under(&after, &[day("5")]);
+        let run = block_on(charging().resume(state.clone()).open(&same)).unwrap();
+        assert!(run.was_restored());
+        assert_eq!(block_on(run.report()).unwrap().spent_usd, usd("0.30"));
+        // A ledger that knows the run passes the state over, whatever the policy has become.
+        let raised = under(&after, &[day("50")]);
+        assert!(!block_on(charging().resume(state).open(&raised)).unwrap().was_restored());
+    }
 }

@@ -37,7 +37,7 @@ fn a_batch_may_land_on_each_limit_and_not_pass_it() {
     let text = total.to_string();
     assert_eq!(
         text,
-        "block tools; budget run/r lifetime: 3 of 3 tool calls used, call needs 1; \
+        "block tool calls; budget run/r lifetime: 3 of 3 tool calls used, call needs 1; \
          the run may make no more of them"
     );
     let report = run.report().wait().unwrap();

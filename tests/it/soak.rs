@@ -63,7 +63,7 @@ impl LlmClient for Client {
         if response.status == 200 { Ok((provider, response)) } else { Err(Failed::Status(response.status)) }
     }
 
-    fn report(&self, (provider, response): &Self::Response) -> Actual {
+    fn actual(&self, (provider, response): &Self::Response) -> Actual {
         wire::extract(Some(provider), &response.body, response.headers())
             .map(Actual::from)
             .unwrap_or_default()
@@ -307,7 +307,7 @@ async fn a_ledger_far_away_holds_the_same() {
     let ledger = MemoryLedger::new();
     let far = FarLedger::new(ledger.clone());
     let enforcer = Enforcer::builder().policy(policy(Usd::dollars(1_000_000))).ledger(far).build();
-    let options = StreamOptions::slices(32).at_ceiling(OnCeiling::Finish);
+    let options = StreamOptions::slices(32).on_ceiling(OnCeiling::Finish);
 
     soak("soak_far", enforcer, &ledger, options, calls() / 4).await;
 }

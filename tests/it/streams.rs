@@ -78,7 +78,7 @@ pub(crate) struct Outcome(Arc<Mutex<Option<StreamOutcome>>>);
 
 impl Outcome {
     pub(crate) fn take(&self) -> StreamOutcome {
-        self.0.lock().take().expect("the stream is settled")
+        self.0.lock().take().expect("the stream has ended")
     }
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn metered(in_flight: InFlight, provider: Provider, options: StreamOp
     let outcome = Outcome::default();
     let told = outcome.clone();
     let stream = MeteredStream::new(in_flight, provider, read, options);
-    (stream.on_settled(move |outcome| *told.0.lock() = Some(outcome)), outcome)
+    (stream.on_outcome(move |outcome| *told.0.lock() = Some(outcome)), outcome)
 }
 
 pub(crate) fn slice(tokens: u64) -> StreamOptions {
@@ -163,7 +163,7 @@ fn the_providers_figure_wins_over_the_text() {
 
     assert_eq!(ready(read_all(&mut stream)).0, 2);
 
-    let receipt = outcome.take().receipt.expect("a receipt").expect("settled");
+    let receipt = outcome.take().receipt.expect("a receipt").expect("charged");
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.009"), Certainty::Reported));
     assert_eq!(house.dollars(&call), (usd("0.009"), Usd::ZERO));
     assert_eq!(journal_end(&house), (EntryKind::Reconciled(Certainty::Reported), Some(Ended::Reported)));
@@ -179,7 +179,7 @@ fn a_stream_without_usage_is_charged_from_its_text() {
 
     assert_eq!(block_on(read_all(&mut stream)).0, 2);
 
-    let receipt = outcome.take().receipt.expect("a receipt").expect("settled");
+    let receipt = outcome.take().receipt.expect("a receipt").expect("charged");
     assert_eq!((receipt.cost(), receipt.certainty()), (usd("0.007"), Certainty::Estimated)); // seven bytes
 }
 
@@ -211,14 +211,14 @@ fn an_answer_that_no_longer_fits_ends_with_a_refusal_that_carries_it() {
 fn an_answer_may_be_let_finish_and_its_overrun_is_recorded() {
     let house = House::of([Budget::usd("day", team(), usd("0.095"), Window::day())]);
     let call = call("milli", 5_000);
-    let options = slice(20).at_ceiling(OnCeiling::Finish);
+    let options = slice(20).on_ceiling(OnCeiling::Finish);
     let provider = Provider::sends(vec![Sent::Text("0123456789"); 50]);
     let (mut stream, outcome) = metered(open(&house, &call, &options), provider, options);
 
     let (items, error) = ready(read_all(&mut stream));
 
     assert_eq!((items, error.is_none()), (50, true));
-    let receipt = outcome.take().receipt.expect("a receipt").expect("settled");
+    let receipt = outcome.take().receipt.expect("a receipt").expect("charged");
     assert_eq!(receipt.cost(), usd("0.5"));
     assert_eq!(receipt.lines()[0].above_limit, usd("0.405").nanos());
 }
@@ -242,7 +242,7 @@ fn room_that_comes_back_in_time_lets_a_stream_go_on() {
 }
 
 #[test]
-fn every_way_to_leave_is_told_apart_and_settles() {
+fn every_way_to_leave_is_told_apart_and_charged() {
     let some = [Sent::Text("0123456789"), Sent::Pause, Sent::Text("0123456789"), Sent::Reset];
     let leave = |polls: usize| {
         let house = ten_dollars();
@@ -274,7 +274,7 @@ fn what_an_operator_chose_for_abandoned_calls_holds_for_streams() {
     let spent_under = |abandoned| {
         let budget = Budget::usd("day", team(), Usd::dollars(10), Window::day());
         let house =
-            House::with(Policy::new([budget]).expect("a policy"), |builder| builder.abandoned(abandoned));
+            House::with(Policy::new([budget]).expect("a policy"), |builder| builder.on_abandon(abandoned));
         let call = call("milli", 5_000);
         let options = slice(100);
         let (mut stream, _) =
@@ -538,8 +538,8 @@ pub(crate) fn far_on_a_clock(
         .prices(prices())
         .ledger(ledger.clone())
         .clock(clock.clone())
-        .ledger_away(away)
-        .abandoned(abandoned)
+        .on_outage(away)
+        .on_abandon(abandoned)
         .build();
     (enforcer, ledger, inner, clock)
 }
@@ -564,7 +564,7 @@ fn a_ledger_far_away_is_asked_ahead_and_waited_for_only_at_the_brink() {
 
         assert_eq!(items, 10);
         assert!(matches!(error, Some(StreamError::Refused(_))), "{error:?}");
-        assert_eq!(outcome.take().receipt.expect("a receipt").expect("settled").cost(), usd("0.1"));
+        assert_eq!(outcome.take().receipt.expect("a receipt").expect("charged").cost(), usd("0.1"));
         assert_eq!(dollars(&enforcer).await, (usd("0.1"), Usd::ZERO));
         assert!(ledger.commands() < 20, "{} commands for ten items", ledger.commands());
     });
@@ -720,7 +720,7 @@ fn what_runs_in_the_background_is_held_whole_and_charged_so_where_nobody_heard_i
     for abandoned in [OnAbandon::InputFloor, OnAbandon::Release] {
         let budget = Budget::usd("day", team(), Usd::dollars(10), Window::day());
         let house =
-            House::with(Policy::new([budget]).expect("a policy"), |builder| builder.abandoned(abandoned));
+            House::with(Policy::new([budget]).expect("a policy"), |builder| builder.on_abandon(abandoned));
         drop(house.admit(&background).send().watched());
         assert_eq!(house.dollars(&background), (usd("5"), Usd::ZERO), "{abandoned:?} is no choice here");
     }

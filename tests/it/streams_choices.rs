@@ -110,7 +110,7 @@ fn a_typed_client_tells_choices_apart() {
         };
         let (tell, heard) = std::sync::mpsc::channel();
         let items = Items(items.into_iter());
-        let mut stream = MeteredStream::new(in_flight, items, reader, StreamOptions::default()).on_settled(
+        let mut stream = MeteredStream::new(in_flight, items, reader, StreamOptions::default()).on_outcome(
             move |outcome| tell.send(outcome.receipt.unwrap().unwrap().usage().output()).unwrap(),
         );
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());

@@ -27,7 +27,7 @@ fn charged(builder: EnforcerBuilder, text: &str, signs: usize) -> u64 {
     let (tell, heard) = std::sync::mpsc::channel();
     let mut stream =
         MeteredStream::new(in_flight, Pieces::of(pieces).then(End::Waits), reader, StreamOptions::default())
-            .on_settled(move |outcome| {
+            .on_outcome(move |outcome| {
                 tell.send(outcome.receipt.unwrap().unwrap().usage().output().unwrap()).unwrap();
             });
     let mut context = Context::from_waker(Waker::noop());

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use token_budget::call::ServiceTier;
 use token_budget::enforcer::EnforcerBuilder;
 use token_budget::ledger::{
-    Account, Answer, Balance, Capabilities, Entry, FrozenScope, MarkScope, OnExpiry, PendingEvent, Reconcile,
-    Record, Release, Reply, Reserve, Resize, Tenant,
+    Account, Answer, Balance, Capabilities, Entry, FrozenScope, Hold, MarkScope, OnExpiry, PendingEvent,
+    Reconcile, Record, Release, Reply, ReservationId, Reserve, Resize, Tenant,
 };
 use token_budget::pricing::{PriceRow, Rates, Reasoning};
 use token_budget::time::{ManualClock, Period, Timestamp};
@@ -137,7 +137,8 @@ impl House {
     }
 
     pub(crate) fn with(policy: Policy, change: impl FnOnce(EnforcerBuilder) -> EnforcerBuilder) -> Self {
-        let clock = Arc::new(ManualClock::at(at(NOON)));
+        // Built in another month, so that a test may begin before noon: a ledger's time begins when it is first asked.
+        let clock = Arc::new(ManualClock::at(at("2026-01-01T00:00:00Z")));
         let ledger = MemoryLedger::with_clock(clock.clone());
         let ears = Ears::default();
         let builder = Enforcer::builder()
@@ -146,7 +147,9 @@ impl House {
             .ledger(ledger.clone())
             .clock(clock.clone())
             .observer(ears.clone());
-        Self { clock, ledger, ears, enforcer: change(builder).build() }
+        let enforcer = change(builder).build();
+        clock.set(at(NOON));
+        Self { clock, ledger, ears, enforcer }
     }
 
     pub(crate) fn of(budgets: impl IntoIterator<Item = token_budget::Budget>) -> Self {
@@ -293,9 +296,10 @@ impl BudgetLedger for FarLedger {
     fn reconcile(&self, command: Reconcile<'_>) -> Answer<'static, Reply> {
         let Reconcile { id, certainty, .. } = command;
         let (claim, amounts, note) = (command.claim.clone(), command.amounts.to_vec(), command.note.clone());
+        let attribution = command.attribution.cloned();
         self.way(move |inner| {
-            let (claim, amounts, note) = (&claim, &amounts[..], &note);
-            inner.reconcile(Reconcile { id, claim, amounts, certainty, note, now: None })
+            let (claim, amounts, attribution, note) = (&claim, &amounts[..], attribution.as_ref(), &note);
+            inner.reconcile(Reconcile { id, claim, amounts, certainty, attribution, note, now: None })
         })
     }
 
@@ -348,6 +352,11 @@ impl BudgetLedger for FarLedger {
     fn marks(&self, tenant: &Tenant, scopes: &[Scope]) -> Answer<'static, Vec<FrozenScope>> {
         let (tenant, scopes) = (tenant.clone(), scopes.to_vec());
         self.way(move |inner| inner.marks(&tenant, &scopes))
+    }
+
+    fn hold(&self, tenant: &Tenant, id: ReservationId) -> Answer<'static, Option<Hold>> {
+        let tenant = tenant.clone();
+        self.way(move |inner| inner.hold(&tenant, id))
     }
 
     fn balances(&self, lines: &[(Account, Period)]) -> Answer<'static, Vec<Balance>> {

@@ -1,4 +1,4 @@
-//! Do observers hear of every level that is reached, in the words of the window that was charged?
+//! Do observers hear of every threshold that is reached, in the words of the window that was charged?
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ fn house() -> House {
     House::new(Policy::new([budget.tiers(Tiers::soft_hard(80, 120).unwrap())]).unwrap())
 }
 
-/// The windows and actions of the levels that were heard of.
-fn crossings(house: &House) -> Vec<(String, TierAction)> {
+/// The windows and actions of the thresholds that were heard of.
+fn reached(house: &House) -> Vec<(String, TierAction)> {
     let heard = house.ears.take().into_iter().filter_map(|event| match event {
         Event::Reached { window, action, .. } => Some((window, action)),
         _ => None,
@@ -24,7 +24,7 @@ fn crossings(house: &House) -> Vec<(String, TierAction)> {
 }
 
 #[test]
-fn a_level_that_an_expiry_reaches_while_its_scope_is_frozen_is_told_with_the_next_call() {
+fn a_threshold_that_an_expiry_reaches_while_its_scope_is_frozen_is_told_with_the_next_call() {
     let house = house();
     let sent = house.admit(&call("milli", 9_000)).send();
     house.clock.advance(Duration::from_secs(301));
@@ -37,6 +37,6 @@ fn a_level_that_an_expiry_reaches_while_its_scope_is_frozen_is_told_with_the_nex
     drop(house.admit(&call("milli", 1)));
     drop(house.admit(&call("milli", 1)));
 
-    assert_eq!(crossings(&house), [("month 2026-11".to_owned(), TierAction::Warn)], "once");
+    assert_eq!(reached(&house), [("month 2026-11".to_owned(), TierAction::Warn)], "once");
     drop(sent);
 }

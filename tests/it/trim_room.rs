@@ -361,7 +361,7 @@ impl LlmClient for Plain {
         panic!("nothing is sent")
     }
 
-    fn report(&self, (): &()) -> Actual {
+    fn actual(&self, (): &()) -> Actual {
         Usage::of(0, 0).into()
     }
 }

@@ -261,7 +261,7 @@ fn tiers_that_name_no_stop_keep_that_of_the_limit() {
     }
     assert!(Tiers::warnings([tier(80, TierAction::Block)]).is_err());
     assert!(Tiers::warnings([]).is_err());
-    // A level beyond the limit does not move the stop, and one that blocks does.
+    // A threshold beyond the limit does not move the stop, and one that blocks does.
     let beyond = Tiers::new([tier(80, TierAction::Warn), tier(150, TierAction::Critical)]).unwrap();
     let _ = House::of([warned(beyond)]).refuse(&call("milli", 10_001));
     drop(House::of([warned(Tiers::soft_hard(80, 120).unwrap())]).admit(&call("milli", 11_999)));
@@ -274,7 +274,7 @@ fn a_file_keeps_the_stop_and_has_a_word_for_none() {
             r#"{{"budgets": [{{"id": "s", "scope": "team/search", "limit": "1", "window": "day", "tiers": {tiers}}}]}}"#
         );
         Policy::from_json(&text).map(|policy| {
-            policy.bind(&call("milli", 1), at("2026-11-22T12:00:00Z")).unwrap().bound[0].ceiling
+            policy.bind(&call("milli", 1), at("2026-11-22T12:00:00Z")).unwrap().terms[0].ceiling
         })
     };
     let warns = r#"[{"percent": 80, "action": "warn"}]"#;
@@ -333,7 +333,7 @@ fn a_refusal_names_the_nearest_kind_of_scope_that_has_a_budget() {
     let two = || {
         vec![day(), Budget::each_usd("tenants", "tenant".parse().unwrap(), Usd::dollars(1), Window::day())]
     };
-    // Spelt alike goes before the level above.
+    // Spelt alike goes before the scope above.
     assert_eq!(told(two(), asks().scope(custom("tenent"))).0, Some("tenant".parse().unwrap()));
     assert_eq!(told(two(), asks().user("ada")).0, Some(ScopeKind::Team));
     assert_eq!(told(vec![each(ScopeKind::Agent)], asks().user("ada")).0, Some(ScopeKind::Agent));

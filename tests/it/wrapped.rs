@@ -45,7 +45,7 @@ impl LlmClient for Client {
         }
     }
 
-    fn report(&self, response: &u64) -> Actual {
+    fn actual(&self, response: &u64) -> Actual {
         Usage::of(0, *response).into()
     }
 
@@ -144,7 +144,7 @@ fn other_levels_may_be_charged_for_one_call() {
 }
 
 #[test]
-fn a_closure_is_run_under_a_permit_and_settled_by_what_it_says() {
+fn a_closure_is_run_under_a_permit_and_charged_by_what_it_says() {
     let (house, _) = wrapped(Script::Answers(0), Caps::default());
     let work = |permit: token_budget::client::Permit| async move {
         assert_eq!(permit.output_tokens, 1_000);

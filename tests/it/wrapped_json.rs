@@ -291,7 +291,7 @@ fn a_streaming_client_is_stopped_charged_and_told_its_own_error() {
 }
 
 #[test]
-fn a_stream_that_does_not_open_is_settled_by_how_it_failed() {
+fn a_stream_that_does_not_open_is_charged_by_how_it_failed() {
     let house = ten_dollars();
     let open = |_: Value| at_once(Err::<Body, &str>("connection refused"));
     let post = |_: Value| at_once(Err::<&str, &str>("not called"));
@@ -430,7 +430,7 @@ fn a_ladder_ends_where_a_client_goes_on_naming_one_model() {
             Ok(())
         }
 
-        fn report(&self, (): &()) -> Actual {
+        fn actual(&self, (): &()) -> Actual {
             Actual::default()
         }
 
@@ -495,7 +495,7 @@ impl LlmClient for Typed {
         Err(Overloaded { output })
     }
 
-    fn report(&self, (): &()) -> Actual {
+    fn actual(&self, (): &()) -> Actual {
         Actual::default()
     }
 
@@ -503,7 +503,7 @@ impl LlmClient for Typed {
         Failure::NotBilled
     }
 
-    fn report_failure(&self, error: &Overloaded) -> Option<Actual> {
+    fn actual_of_failure(&self, error: &Overloaded) -> Option<Actual> {
         error.output.map(|output| Usage::of(0, output).into())
     }
 }

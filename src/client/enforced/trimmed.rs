@@ -21,12 +21,14 @@ impl<C: LlmClient> BudgetEnforcedClient<C> {
         trimmed: &mut Option<Trimmed>,
     ) -> Result<Option<Reservation>, CallError<C::Error>> {
         let untrimmed = {
-            let Some(room) = self.enforcer.room(self.fitting, call, refused)? else { return Ok(None) };
+            let Some(room) = self.enforcer.whole().room(self.fitting, call, refused)? else {
+                return Ok(None);
+            };
             match room.outcome(self.client.trim(request, &room.target())) {
                 Ok(left_out) => {
                     let after = left_out.after;
                     *trimmed = Some(left_out);
-                    let described = self.enforcer.of_dearest(self.describe(request, charge))?;
+                    let described = self.enforcer.whole().of_dearest(self.describe(request, charge))?;
                     let sized = room.with_output(described.clone(), after)?;
                     match self.hold_fitting(gate, described, Some(sized), request).await? {
                         Admission::Admitted(reservation) => return Ok(Some(reservation)),

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::pending::Pending;
-use crate::ledger::{About, Certainty, Ended, Note};
+use crate::ledger::{About, Certainty, Ended, Note, Served};
 use crate::values::{
     Account, Binding, BudgetKey, Caps, Claim, ClaimLine, Period, ReservationId, ShortText, Tenant, Terms,
     Threshold, TierAction, Timestamp, Unit,
 };
-use crate::{Error, ErrorKind, Scope, Usage, Window};
+use crate::{Error, ErrorKind, Scope, Usage, Usd, Window};
 
 /// A command with its lines, which a policy may no longer name when it is read.
 #[derive(Serialize, Deserialize)]
@@ -30,11 +30,15 @@ pub(super) struct Letter {
     model: ShortText,
     end: End,
     about: Option<About>,
+    #[serde(default)]
+    served: Option<Served>,
     usage: Option<Usage>,
+    #[serde(default)]
+    cost: Option<Usd>,
     ended: Option<Ended>,
 }
 
-/// One line, and what people are told where it crosses a level.
+/// One line, and what people are told where it reaches a threshold.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -81,11 +85,13 @@ impl Letter {
             id: *id,
             tenant: binding.claim.tenant().name().into(),
             scopes: binding.claim.scopes_all().cloned().collect(),
-            lines: binding.claim.lines().iter().zip(&binding.bound).map(written).collect(),
+            lines: binding.claim.lines().iter().zip(&binding.terms).map(written).collect(),
             model: binding.model.clone(),
             end,
             about: note.about.as_deref().cloned(),
+            served: note.served.as_deref().cloned(),
             usage: note.usage,
+            cost: note.cost,
             ended: note.ended,
         }
     }
@@ -95,7 +101,7 @@ impl Letter {
     /// # Errors
     /// `Damaged` where its lines make no claim, or its amounts do not stand beside them.
     pub(super) fn open(self) -> Result<Pending, Error> {
-        let Self { id, tenant, scopes, lines, model, end, about, usage, ended } = self;
+        let Self { id, tenant, scopes, lines, model, end, about, served, usage, cost, ended } = self;
         let tenant = Tenant::named(&tenant).map_err(|error| damaged(&error))?;
         let (lines, bound): (Vec<ClaimLine>, Vec<Terms>) =
             lines.into_iter().map(|line| line.read(&tenant)).unzip();
@@ -103,7 +109,7 @@ impl Letter {
         let claim = Claim::new(tenant, &scopes, lines).map_err(|error| damaged(&error))?;
         let binding = Arc::new(Binding {
             claim,
-            bound,
+            terms: bound,
             caps: Caps::default(),
             model,
             next_rung: None,
@@ -113,11 +119,12 @@ impl Letter {
             caps_observed: Caps::default(),
             unbound_observed: false,
             unbound: None,
+            is_fixed: false,
             policy_is_empty: false,
             nearest_kind: None,
             valid_until: Timestamp::EPOCH,
         });
-        let note = Note { about: about.map(Arc::new), usage, ended };
+        let note = Note { about: about.map(Arc::new), served: served.map(Arc::new), usage, cost, ended };
         match end {
             End::Release => Ok(Pending::Release { id, binding, note }),
             End::Reconcile { amounts, .. } if amounts.len() != count => {
@@ -132,7 +139,7 @@ impl Letter {
 
 /// The line as it is written.
 fn written((line, bound): (&ClaimLine, &Terms)) -> Written {
-    let book = line.account.book();
+    let book = line.account.key();
     Written {
         budget: book.budget.clone(),
         scope: line.account.scope().clone(),

@@ -49,8 +49,13 @@ fn set_writable(outbox: &Outbox, place: &Place, is_writable: bool) {
 }
 
 fn policy() -> Policy {
+    policy_of(100)
+}
+
+/// So many requests a day.
+fn policy_of(requests: u64) -> Policy {
     let scope = Scope::team("search").expect("a name");
-    Policy::new([Budget::count("search", scope, Unit::Requests, 100, Window::day())]).expect("a policy")
+    Policy::new([Budget::count("search", scope, Unit::Requests, requests, Window::day())]).expect("a policy")
 }
 
 fn binding(now: Timestamp) -> Arc<Binding> {
@@ -170,7 +175,8 @@ fn a_full_disk_refuses_calls_and_lets_reports_wait_until_there_is_room() {
 
     let (place, books) = (Place::new("full"), Place::new("full-books"));
     let ledger = SqliteLedger::open(&books.0).expect("a ledger");
-    let builder = Enforcer::builder().policy(policy()).ledger(ledger.clone());
+    // Enough calls to fill the pages that a new file has to spare.
+    let builder = Enforcer::builder().policy(policy_of(10_000)).ledger(ledger.clone());
     let enforcer = builder.outbox_file(place.open()).build();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let call = Call::new("gpt-4o").team("search").input_tokens(10).output_tokens(10);

@@ -35,7 +35,7 @@ pub(super) struct Resolver<'a> {
 pub(super) struct Lines {
     pub(super) lines: Vec<ClaimLine>,
     /// Where each of them comes from, in the same order.
-    pub(super) bound: Vec<Terms>,
+    pub(super) terms: Vec<Terms>,
     pub(super) exemptions: Vec<ShortText>,
     pub(super) next_rung: Option<ShortText>,
     pub(super) valid_until: Timestamp,
@@ -171,7 +171,7 @@ impl<'a> Resolver<'a> {
     /// A refusal names the first line without room, and who waits for the shorter window waits less.
     pub(super) fn end_scope(&mut self) {
         if let Some(of_scope) = self.found.get_mut(self.scope_begins..) {
-            of_scope.sort_by_key(|(line, bound)| window_length(line, &bound.window));
+            of_scope.sort_by_key(|(line, terms)| window_length(line, &terms.window));
         }
         self.scope_begins = self.found.len();
     }
@@ -181,8 +181,8 @@ impl<'a> Resolver<'a> {
         // Also one that raises nothing here: it may be for a use case of the next call.
         let edges = self.policy.0.exemptions.iter().map(|exemption| exemption.next_edge(self.now));
         let valid_until = edges.fold(self.valid_until, Timestamp::min);
-        let (lines, bound) = self.found.into_iter().unzip();
-        Lines { lines, bound, exemptions: self.exemptions, next_rung: self.next_rung, valid_until }
+        let (lines, terms) = self.found.into_iter().unzip();
+        Lines { lines, terms, exemptions: self.exemptions, next_rung: self.next_rung, valid_until }
     }
 
     /// What live exemptions add to that budget of the scope; remembers which they are.
@@ -226,7 +226,7 @@ impl<'a> Resolver<'a> {
             ceiling: if source.observe { i64::MAX } else { ceiling.min(degrade_ceiling) },
             thresholds: thresholds(&tiers),
         };
-        let bound = Terms {
+        let terms = Terms {
             account,
             window: source.window.clone(),
             period,
@@ -241,7 +241,7 @@ impl<'a> Resolver<'a> {
             observe: source.observe,
             exemption: source.exemption.clone(),
         };
-        self.found.push((line, bound));
+        self.found.push((line, terms));
         Ok(())
     }
 
@@ -251,7 +251,7 @@ impl<'a> Resolver<'a> {
             None => None,
         };
         let mut tiers = match limit {
-            Some(limit) => source.tiers.levels(limit)?,
+            Some(limit) => source.tiers.thresholds(limit)?,
             None => SmallVec::new(),
         };
         let ceiling = match limit {
@@ -260,38 +260,38 @@ impl<'a> Resolver<'a> {
             None => i64::MAX,
         };
         let degrade = match &source.of_run.degrade {
-            Some((level, next)) => {
+            Some((threshold, next)) => {
                 // The run's own word goes before the policy's ladder: it is about this run's money.
                 self.next_rung = Some(next.clone());
-                Some(*level)
+                Some(*threshold)
             }
             // Without a weaker model there is nothing to degrade to, and the tier is only its event.
-            None if source.degrades => level_of(&tiers, TierAction::Degrade),
+            None if source.degrades => threshold_of(&tiers, TierAction::Degrade),
             None => None,
         };
-        let degrade_ceiling = degrade.map_or(i64::MAX, |level| level.saturating_sub(1));
-        let warns = [TierAction::Warn, TierAction::Critical].map(|action| level_of(&tiers, action));
+        let degrade_ceiling = degrade.map_or(i64::MAX, |threshold| threshold.saturating_sub(1));
+        let warns = [TierAction::Warn, TierAction::Critical].map(|action| threshold_of(&tiers, action));
         let warn_at = warns.into_iter().flatten().min().unwrap_or(i64::MAX);
-        if !source.tiers.never_stop() && level_of(&tiers, TierAction::Block).is_none() {
-            // Last, whatever its level: a tier's place is its name in the ledger, and those named keep theirs.
+        if !source.tiers.never_stop() && threshold_of(&tiers, TierAction::Block).is_none() {
+            // Last, whatever its threshold: a tier's place is its name in the ledger, and those named keep theirs.
             tiers.extend(limit.map(|limit| (TierAction::Block, limit)));
         }
         Ok(Figures { limit, ceiling, degrade_ceiling, warn_at, tiers })
     }
 }
 
-/// A tier's place in its budget is its name in the ledger: it fires once, even where its level moved.
+/// A tier's place in its budget is its name in the ledger: it fires once, even where its threshold moved.
 fn thresholds(tiers: &[(TierAction, i64)]) -> SmallVec<[Threshold; 4]> {
     // A limit of zero is reached before anything is spent, which is no news.
-    let numbered = tiers.iter().zip(0_u8..).filter(|((_, level), _)| *level > 0);
+    let numbered = tiers.iter().zip(0_u8..).filter(|((_, threshold), _)| *threshold > 0);
     let mut thresholds: SmallVec<[Threshold; 4]> =
-        numbered.map(|((_, level), tier)| Threshold { at: *level, tier }).collect();
+        numbered.map(|((_, threshold), tier)| Threshold { at: *threshold, tier }).collect();
     thresholds.sort_by_key(|threshold| threshold.at);
     thresholds
 }
 
-fn level_of(levels: &[(TierAction, i64)], action: TierAction) -> Option<i64> {
-    levels.iter().find(|(tier, _)| *tier == action).map(|(_, level)| *level)
+fn threshold_of(thresholds: &[(TierAction, i64)], action: TierAction) -> Option<i64> {
+    thresholds.iter().find(|(tier, _)| *tier == action).map(|(_, threshold)| *threshold)
 }
 
 /// By which lines of one scope are ordered: how long their window is.

@@ -262,7 +262,7 @@ fn soft_tiers(soft: Usd, limit: Usd) -> Result<Tiers, Error> {
     if soft >= limit || soft == Usd::ZERO {
         return Err(wrong(format!("{soft} is not between zero and the limit of {limit}")));
     }
-    // A third has no last digit. Rounded down here, the level, which is the
+    // A third has no last digit. Rounded down here, the threshold, which is the
     // smallest whole figure at or above the share, is the soft limit itself.
     let share = soft.to_decimal().checked_mul(Decimal::ONE_HUNDRED);
     let percent = share

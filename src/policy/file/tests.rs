@@ -33,8 +33,8 @@ fn percent(text: &str, action: TierAction) -> Tier {
     Tier { percent: text.parse().expect("test percent"), action }
 }
 
-fn levels(budget: &Budget) -> Vec<(TierAction, i64)> {
-    budget.tiers.levels(budget.limit.expect("a limit")).expect("fits").to_vec()
+fn thresholds(budget: &Budget) -> Vec<(TierAction, i64)> {
+    budget.tiers.thresholds(budget.limit.expect("a limit")).expect("fits").to_vec()
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn tiers_rise_or_are_refused() {
     let budget = read_budget(&[("tiers", &tiers("80"))]);
     // 79.99 % and 80 % of $500.
     assert_eq!(
-        levels(&budget),
+        thresholds(&budget),
         [(TierAction::Notice, 399_950_000_000), (TierAction::Block, 400_000_000_000)]
     );
     for (second, shown) in [("79.99", "79.99"), ("79.98", "79.98")] {

@@ -13,10 +13,10 @@ mod json;
 mod litellm;
 mod report;
 
-use std::io::Read;
+use std::ops::ControlFlow;
 
 use crate::values::ShortText;
-use flate2::read::MultiGzDecoder;
+use crate::values::packed::Unpacker;
 
 use self::found::{Found, unreadable};
 use self::json::Json;
@@ -129,14 +129,24 @@ fn text(bytes: &[u8]) -> Result<String, Error> {
     if bytes.len() > PACKED_BYTES_MAX {
         return Err(unreadable(format!("more than {PACKED_BYTES_MAX} bytes packed")));
     }
-    let limit = u64::try_from(TEXT_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    let mut text = String::new();
-    MultiGzDecoder::new(bytes)
-        .take(limit)
-        .read_to_string(&mut text)
-        .map_err(|error| unreadable(format!("cannot be unpacked: {error}")).with_source(error))?;
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(unreadable(format!("unpacks to more than {TEXT_BYTES_MAX} bytes")));
+    let text = unzipped(bytes)?;
+    String::from_utf8(text).map_err(|error| unreadable("is not UTF-8").with_source(error))
+}
+
+/// All members of a gzip file, one behind the other.
+fn unzipped(mut packed: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut text = Vec::new();
+    while !packed.is_empty() {
+        let read = Unpacker::gzip().each(packed, |piece| {
+            text.extend_from_slice(piece);
+            if text.len() > TEXT_BYTES_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(unreadable(format!("unpacks to more than {TEXT_BYTES_MAX} bytes")));
+        }
+        packed = read
+            .and_then(|read| packed.get(read..))
+            .ok_or_else(|| unreadable("cannot be unpacked: it is damaged or cut"))?;
     }
     Ok(text)
 }

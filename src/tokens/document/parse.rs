@@ -143,7 +143,7 @@ impl Parser<'_> {
     }
 
     /// Passes over a member's name; tells where it begins, and whether it marks something for a cache.
-    fn name(&mut self, is_outermost: bool) -> Result<(Key, Option<Mark>), Wrong> {
+    fn name(&mut self, is_outermost: bool) -> Result<(Key, Option<CacheWord>), Wrong> {
         self.eat(b'"')?;
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         // Most are too short for a search that takes its time to begin.
@@ -155,7 +155,7 @@ impl Parser<'_> {
                 self.names.add(plain);
             }
             self.at = self.at.saturating_add(plain.len()).saturating_add(1);
-            return Ok((Key::plain(at, plain), mark(plain)));
+            return Ok((Key::plain(at, plain), cache_word(plain)));
         }
         let end = text::end(self.bytes, self.at);
         let raw = self.bytes.get(self.at..end).filter(|_| end < self.bytes.len()).ok_or(self.bytes.len())?;
@@ -164,7 +164,7 @@ impl Parser<'_> {
         }
         self.at = end.saturating_add(1);
         let name = std::str::from_utf8(raw).unwrap_or_default();
-        Ok((Key::other(at), mark(text::unescaped(name).as_bytes())))
+        Ok((Key::other(at), cache_word(text::unescaped(name).as_bytes())))
     }
 
     /// Reads a list; returns its flags.
@@ -227,13 +227,15 @@ impl Parser<'_> {
     }
 
     /// Keeps what the value says of a cache that begins here; null says nothing.
-    fn marked(&mut self, mark: Mark) {
+    fn marked(&mut self, word: CacheWord) {
         let value = self.bytes.get(self.at..).unwrap_or_default();
         let says = !value.starts_with(b"null");
-        match mark {
-            Mark::Writes => self.marks.writes |= says,
-            Mark::Breaks => self.marks.breaks |= says,
-            Mark::Lasts => self.marks.lasts |= says && !DEFAULTS.iter().any(|word| value.starts_with(word)),
+        match word {
+            CacheWord::Writes => self.marks.writes |= says,
+            CacheWord::Breaks => self.marks.breaks |= says,
+            CacheWord::Lasts => {
+                self.marks.lasts |= says && !DEFAULTS.iter().any(|word| value.starts_with(word))
+            }
         }
     }
 
@@ -251,18 +253,18 @@ impl Parser<'_> {
 
 /// What a member's name says of caches.
 #[derive(Clone, Copy)]
-enum Mark {
+enum CacheWord {
     Writes,
     Breaks,
     Lasts,
 }
 
 /// Anthropic's mark for a cache, Bedrock's, and where `LiteLLM` is to put such marks; `OpenAI`'s; and a lifetime.
-fn mark(name: &[u8]) -> Option<Mark> {
+fn cache_word(name: &[u8]) -> Option<CacheWord> {
     match name {
-        b"cache_control" | b"cachePoint" | b"cache_control_injection_points" => Some(Mark::Writes),
-        b"prompt_cache_breakpoint" => Some(Mark::Breaks),
-        b"ttl" => Some(Mark::Lasts),
+        b"cache_control" | b"cachePoint" | b"cache_control_injection_points" => Some(CacheWord::Writes),
+        b"prompt_cache_breakpoint" => Some(CacheWord::Breaks),
+        b"ttl" => Some(CacheWord::Lasts),
         _ => None,
     }
 }

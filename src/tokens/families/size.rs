@@ -7,7 +7,7 @@
 //! here.
 
 use crate::tokens::document::Document;
-use crate::tokens::media::{self, Held};
+use crate::tokens::media::{self, FileTokens};
 use crate::tokens::own_tool::OwnTool;
 use crate::tokens::part::{PartUnits, PromptPart, share};
 use crate::tokens::profile::{Notation, Profile};
@@ -53,7 +53,7 @@ pub(super) struct Size {
     /// What the model reads and no request carries.
     pub(super) unseen: u64,
     /// PDFs, sounds and films.
-    pub(super) media: Held,
+    pub(super) media: FileTokens,
     /// Whether some part cannot be counted.
     pub(super) opaque: bool,
 }
@@ -124,7 +124,7 @@ impl Size {
 
     /// Adds a file by its pages or its length; if nobody knows what its family takes, the
     /// prompt has a part that cannot be counted.
-    fn medium(&mut self, held: Option<Held>) {
+    fn medium(&mut self, held: Option<FileTokens>) {
         match held {
             Some(held) => self.media = self.media.plus(held),
             None => self.opaque = true,

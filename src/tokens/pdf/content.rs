@@ -10,7 +10,7 @@ use memchr::{memchr2, memmem};
 
 /// The strings of a stream, pushed in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub(super) struct ShownText {
     /// Half tokens of strings.
     halves: u64,
     /// Hexadecimal digits of codes: two are a byte, and half a token.
@@ -18,14 +18,14 @@ pub(super) struct Shown {
     /// How often it shows a drawing or an image: a name with those letters counts as one more.
     drawn: u64,
     /// Where in a string or a code the last piece ended: a stream is shown in pieces.
-    state: State,
+    state: TextState,
     /// A piece ended between the two letters of that word.
     is_half_drawn: bool,
 }
 
 /// Where in a page's stream the reader stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum TextState {
     #[default]
     Outside,
     /// Behind one `<`: of a code, or the first of two.
@@ -39,10 +39,10 @@ enum State {
     Octal(u32, u8),
 }
 
-impl Shown {
+impl ShownText {
     /// Half tokens of a string's bytes, without its brackets.
     pub(super) fn text(bytes: &[u8]) -> u64 {
-        let mut shown = Self { state: State::Text(0), ..Self::default() };
+        let mut shown = Self { state: TextState::Text(0), ..Self::default() };
         shown.push(bytes);
         shown.halves()
     }
@@ -62,19 +62,19 @@ impl Shown {
     /// passed over.
     pub(super) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            if self.state == State::Outside {
+            if self.state == TextState::Outside {
                 let at = memchr2(b'(', b'<', bytes);
                 self.draw(bytes.get(..at.unwrap_or(bytes.len())).unwrap_or_default());
                 let Some(at) = at else { return };
                 let found = bytes.get(at).copied();
-                self.state = if found == Some(b'(') { State::Text(0) } else { State::Angle };
+                self.state = if found == Some(b'(') { TextState::Text(0) } else { TextState::Angle };
                 bytes = bytes.get(at.saturating_add(1)..).unwrap_or_default();
             }
             let mut read = 0_usize;
             for byte in bytes {
                 read = read.saturating_add(1);
                 self.state = self.step(*byte);
-                if self.state == State::Outside {
+                if self.state == TextState::Outside {
                     break;
                 }
             }
@@ -92,35 +92,35 @@ impl Shown {
     }
 
     /// Counts one byte inside a string or a code, and says what follows.
-    fn step(&mut self, byte: u8) -> State {
+    fn step(&mut self, byte: u8) -> TextState {
         match self.state {
-            State::Outside => State::Outside,
-            State::Angle if byte == b'<' => State::Outside,
-            State::Angle | State::Code => match byte {
-                b'>' => State::Outside,
+            TextState::Outside => TextState::Outside,
+            TextState::Angle if byte == b'<' => TextState::Outside,
+            TextState::Angle | TextState::Code => match byte {
+                b'>' => TextState::Outside,
                 // It was none: in a comment, or among the bytes of an image.
-                b'(' => State::Text(0),
+                b'(' => TextState::Text(0),
                 _ => {
                     self.digits = self.digits.saturating_add(u64::from(byte.is_ascii_hexdigit()));
-                    State::Code
+                    TextState::Code
                 }
             },
-            State::Octal(depth, left) if left > 0 && byte.is_ascii_digit() => {
-                State::Octal(depth, left.saturating_sub(1))
+            TextState::Octal(depth, left) if left > 0 && byte.is_ascii_digit() => {
+                TextState::Octal(depth, left.saturating_sub(1))
             }
-            State::Stroke(depth) => {
+            TextState::Stroke(depth) => {
                 self.halves = self.halves.saturating_add(2);
-                if byte.is_ascii_digit() { State::Octal(depth, 2) } else { State::Text(depth) }
+                if byte.is_ascii_digit() { TextState::Octal(depth, 2) } else { TextState::Text(depth) }
             }
-            State::Text(depth) | State::Octal(depth, _) => match byte {
-                b'\\' => State::Stroke(depth),
-                b')' if depth == 0 => State::Outside,
+            TextState::Text(depth) | TextState::Octal(depth, _) => match byte {
+                b'\\' => TextState::Stroke(depth),
+                b')' if depth == 0 => TextState::Outside,
                 _ => {
                     self.halves = self.halves.saturating_add(weight(byte));
                     match byte {
-                        b'(' => State::Text(depth.saturating_add(1)),
-                        b')' => State::Text(depth.saturating_sub(1)),
-                        _ => State::Text(depth),
+                        b'(' => TextState::Text(depth.saturating_add(1)),
+                        b')' => TextState::Text(depth.saturating_sub(1)),
+                        _ => TextState::Text(depth),
                     }
                 }
             },
@@ -145,8 +145,8 @@ mod tests {
         shown(pieces).halves()
     }
 
-    fn shown(pieces: &[&[u8]]) -> Shown {
-        let mut shown = Shown::default();
+    fn shown(pieces: &[&[u8]]) -> ShownText {
+        let mut shown = ShownText::default();
         pieces.iter().for_each(|piece| shown.push(piece));
         shown
     }

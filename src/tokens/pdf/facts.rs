@@ -63,7 +63,7 @@ pub(super) enum Kind {
 pub(super) struct Frame {
     pub(super) is_dict: bool,
     /// The name whose value is awaited; of a list, the name that it is the value of.
-    pub(super) key: Key,
+    pub(super) key: DictKey,
     /// The last whole numbers: of `7 0 R`.
     pub(super) wholes: [Option<u64>; 2],
     /// Where a list's links begin.
@@ -79,7 +79,7 @@ pub(super) struct Frame {
 
 /// The names that matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum DictKey {
     /// Nothing is awaited.
     #[default]
     None,
@@ -101,27 +101,27 @@ pub(super) enum Key {
 }
 
 /// The names that have to do with pages and their text.
-const KEYS: [(&[u8], Key); 17] = [
-    (b"Type", Key::Type),
-    (b"Subtype", Key::Subtype),
-    (b"Kids", Key::Kids),
-    (b"Count", Key::Count),
-    (b"Contents", Key::Contents),
-    (b"Length", Key::Length),
-    (b"Filter", Key::Filter),
-    (b"First", Key::First),
-    (b"N", Key::Objects),
-    (b"Predictor", Key::Predictor),
-    (b"Encrypt", Key::Encrypt),
-    (b"Pages", Key::Pages),
-    (b"ToUnicode", Key::ToUnicode),
-    (b"V", Key::Written),
-    (b"DV", Key::Written),
-    (b"RC", Key::Written),
-    (b"ActualText", Key::Written),
+const KEYS: [(&[u8], DictKey); 17] = [
+    (b"Type", DictKey::Type),
+    (b"Subtype", DictKey::Subtype),
+    (b"Kids", DictKey::Kids),
+    (b"Count", DictKey::Count),
+    (b"Contents", DictKey::Contents),
+    (b"Length", DictKey::Length),
+    (b"Filter", DictKey::Filter),
+    (b"First", DictKey::First),
+    (b"N", DictKey::Objects),
+    (b"Predictor", DictKey::Predictor),
+    (b"Encrypt", DictKey::Encrypt),
+    (b"Pages", DictKey::Pages),
+    (b"ToUnicode", DictKey::ToUnicode),
+    (b"V", DictKey::Written),
+    (b"DV", DictKey::Written),
+    (b"RC", DictKey::Written),
+    (b"ActualText", DictKey::Written),
 ];
 
-impl Key {
+impl DictKey {
     /// What a name stands for, however it is spelled.
     pub(super) fn of(name: &[u8]) -> Self {
         let known = KEYS.iter().find(|(plain, _)| is_named(name, plain));
@@ -131,9 +131,9 @@ impl Key {
 
 impl Frame {
     /// The value of that name is awaited.
-    pub(super) fn begin(&mut self, key: Key) {
+    pub(super) fn begin(&mut self, key: DictKey) {
         self.key = key;
-        let once = [Key::Kids, Key::Contents, Key::First, Key::Objects];
+        let once = [DictKey::Kids, DictKey::Contents, DictKey::First, DictKey::Objects];
         if let Some(at) = once.iter().position(|one| *one == key)
             && let Some(seen) = self.seen.get_mut(at)
         {
@@ -145,14 +145,14 @@ impl Frame {
     pub(super) fn named(&mut self, name: &[u8]) {
         let is = |plain: &[u8]| is_named(name, plain);
         match self.key {
-            Key::Type if is(b"Page") => self.facts.kind = Kind::Page,
-            Key::Type if is(b"Pages") => self.facts.kind = Kind::Pages,
-            Key::Type if is(b"ObjStm") => self.facts.kind = Kind::ObjectStream,
-            Key::Subtype => {
+            DictKey::Type if is(b"Page") => self.facts.kind = Kind::Page,
+            DictKey::Type if is(b"Pages") => self.facts.kind = Kind::Pages,
+            DictKey::Type if is(b"ObjStm") => self.facts.kind = Kind::ObjectStream,
+            DictKey::Subtype => {
                 self.facts.is_form |= is(b"Form");
                 self.facts.is_image |= is(b"Image");
             }
-            Key::Filter => {
+            DictKey::Filter => {
                 let is_flate = self.facts.packed == Packed::Not && (is(b"FlateDecode") || is(b"Fl"));
                 self.facts.packed = if is_flate { Packed::Flate } else { Packed::Otherwise };
             }
@@ -161,19 +161,19 @@ impl Frame {
     }
 
     /// A whole number that was no part of a reference was the value.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn take_number(&mut self) {
         let number = self.wholes[1].take();
         self.wholes = [None, None];
         match self.key {
-            Key::Count => self.facts.count = self.facts.count.max(number),
-            Key::Length => self.facts.length = number,
-            Key::First => self.facts.first = number,
-            Key::Objects => self.facts.objects = number,
-            Key::Predictor => self.facts.is_predicted |= number.is_some_and(|number| number > 1),
+            DictKey::Count => self.facts.count = self.facts.count.max(number),
+            DictKey::Length => self.facts.length = number,
+            DictKey::First => self.facts.first = number,
+            DictKey::Objects => self.facts.objects = number,
+            DictKey::Predictor => self.facts.is_predicted |= number.is_some_and(|number| number > 1),
             _ => {}
         }
         if self.is_dict {
-            self.key = Key::None;
+            self.key = DictKey::None;
         }
     }
 }

@@ -4,20 +4,19 @@
 //! all, never more than 32 MB; and so is the memory: four times its bytes and a megabyte for one list of objects.
 //! Of the PDFs that people send none is known to need that much: text packs to a third or a fifth.
 
-use flate2::{Decompress, FlushDecompress, Status};
+use std::ops::ControlFlow;
+
+use crate::values::packed::Unpacker;
 
 /// What is added to a share of the file, so that small files have room.
 const EACH: usize = 1_024 * 1_024;
 /// The most that is unpacked of any file: as much as the largest body has.
 const ALL_MOST: usize = 32 * EACH;
-/// Bytes that are shown at once.
-const PIECE: usize = 32 * 1_024;
 
 /// Unpacks the streams of one file.
-#[derive(Debug)]
 pub(super) struct Inflater {
     /// The unpacker, used again for each stream.
-    state: Decompress,
+    state: Unpacker,
     /// Bytes that may still be unpacked.
     left: usize,
     /// The most of one list of objects, which is kept whole.
@@ -28,7 +27,7 @@ impl Inflater {
     /// For a file of so many bytes.
     pub(super) fn of_file(bytes: usize) -> Self {
         Self {
-            state: Decompress::new(true),
+            state: Unpacker::zlib(),
             left: bytes.saturating_mul(8).saturating_add(EACH).min(ALL_MOST),
             whole_most: bytes.saturating_mul(4).saturating_add(EACH).min(ALL_MOST),
         }
@@ -36,25 +35,15 @@ impl Inflater {
 
     /// Shows what is packed piece by piece; `None` if it is damaged, cut, or too much.
     pub(super) fn each(&mut self, packed: &[u8], mut show: impl FnMut(&[u8])) -> Option<()> {
-        self.state.reset(true);
-        let mut piece = [0_u8; PIECE];
-        loop {
-            let read = usize::try_from(self.state.total_in()).ok()?;
-            let written = self.state.total_out();
-            let rest = packed.get(read..)?;
-            let status = self.state.decompress(rest, &mut piece, FlushDecompress::None).ok()?;
-            let made = usize::try_from(self.state.total_out().saturating_sub(written)).ok()?;
-            self.left = self.left.checked_sub(made)?;
-            show(piece.get(..made)?);
-            // An unpacker that neither reads nor writes would be asked for ever: the stream
-            // is cut.
-            let has_moved = made > 0 || usize::try_from(self.state.total_in()).ok()? > read;
-            match status {
-                Status::StreamEnd => return Some(()),
-                Status::Ok | Status::BufError if has_moved => {}
-                Status::Ok | Status::BufError => return None,
-            }
-        }
+        self.state.reset();
+        let left = &mut self.left;
+        let read = self.state.each(packed, |piece| {
+            let Some(rest) = left.checked_sub(piece.len()) else { return ControlFlow::Break(()) };
+            *left = rest;
+            show(piece);
+            ControlFlow::Continue(())
+        });
+        read.map(drop)
     }
 
     /// The same in one piece; `None` if it is larger than a list of objects may be.

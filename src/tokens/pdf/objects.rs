@@ -19,13 +19,13 @@ use super::facts::{Facts, Kind, Packed};
 use super::found::{Objects, Stream};
 use super::inflate::Inflater;
 use super::lexer::{Lexer, Token, is_regular};
-use super::reader::Reader;
+use super::reader::PdfReader;
 
 impl Objects {
     /// Reads a file from its beginning to its end.
     pub(super) fn read(bytes: &[u8], inflater: &mut Inflater) -> Self {
         let mut objects = Self::default();
-        let mut reader = Reader::default();
+        let mut reader = PdfReader::default();
         let mut lexer = Lexer::new(bytes);
         while let Some(token) = lexer.next() {
             if token == Token::Word(b"stream") {
@@ -102,7 +102,7 @@ impl Objects {
         for ((from, number), end) in places.into_iter().zip(ends) {
             // Two numbers at one place, or a place beyond the end.
             let object = data.get(from..end).filter(|object| !object.is_empty())?;
-            let mut reader = Reader::of(number);
+            let mut reader = PdfReader::of(number);
             Lexer::new(object).for_each(|token| self.token(&mut reader, token));
             if !reader.frames.is_empty() {
                 return None;

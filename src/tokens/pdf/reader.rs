@@ -6,8 +6,8 @@
 //! Whatever readers may take in two ways makes the whole file unsure, which costs the
 //! model's largest input and no more.
 
-use super::content::Shown;
-use super::facts::{Facts, Frame, Key, Kind, Packed, Run};
+use super::content::ShownText;
+use super::facts::{DictKey, Facts, Frame, Kind, Packed, Run};
 use super::found::{Node, Objects};
 use super::lexer::Token;
 
@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 64;
 
 /// The state of reading one text of objects.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(super) struct PdfReader {
     /// The number of the object that is being read.
     pub(super) number: u32,
     /// Dictionaries and lists that have begun.
@@ -27,7 +27,7 @@ pub(super) struct Reader {
     pub(super) closed: Option<Facts>,
 }
 
-impl Reader {
+impl PdfReader {
     /// At the beginning of the object of that number.
     pub(super) fn of(number: u32) -> Self {
         Self { number, ..Self::default() }
@@ -36,7 +36,7 @@ impl Reader {
 
 impl Objects {
     /// Takes the next word.
-    pub(super) fn token(&mut self, reader: &mut Reader, token: Token<'_>) {
+    pub(super) fn token(&mut self, reader: &mut PdfReader, token: Token<'_>) {
         match token {
             Token::DictStart | Token::ListStart => self.open(reader, token == Token::DictStart),
             Token::DictEnd => self.close(reader, true),
@@ -47,9 +47,9 @@ impl Objects {
                 *wholes = [wholes[1], Some(number)];
             }
             Token::Text(text) => {
-                let key = reader.frames.last().map_or(Key::None, |frame| frame.key);
-                if matches!(key, Key::Contents | Key::Written) {
-                    self.loose_halves = self.loose_halves.saturating_add(Shown::text(text));
+                let key = reader.frames.last().map_or(DictKey::None, |frame| frame.key);
+                if matches!(key, DictKey::Contents | DictKey::Written) {
+                    self.loose_halves = self.loose_halves.saturating_add(ShownText::text(text));
                 }
                 done(reader);
             }
@@ -60,11 +60,11 @@ impl Objects {
                 // One that began has to end, and `+7 0 obj` is the seventh to some readers.
                 self.is_unsure |= !reader.frames.is_empty() || number.is_none();
                 let number = number.unwrap_or(0);
-                *reader = Reader::of(number);
+                *reader = PdfReader::of(number);
             }
             Token::Code(digits) => {
-                let key = reader.frames.last().map_or(Key::None, |frame| frame.key);
-                if matches!(key, Key::Contents | Key::Written) {
+                let key = reader.frames.last().map_or(DictKey::None, |frame| frame.key);
+                if matches!(key, DictKey::Contents | DictKey::Written) {
                     self.loose_halves = self.loose_halves.saturating_add(digits.div_ceil(2));
                 }
                 done(reader);
@@ -79,22 +79,22 @@ impl Objects {
     }
 
     /// Begins a dictionary or a list.
-    fn open(&mut self, reader: &mut Reader, is_dict: bool) {
+    fn open(&mut self, reader: &mut PdfReader, is_dict: bool) {
         self.is_unsure |= reader.frames.len() >= DEPTH_MAX;
-        let key = reader.frames.last().map_or(Key::None, |frame| frame.key);
+        let key = reader.frames.last().map_or(DictKey::None, |frame| frame.key);
         if reader.frames.len() < DEPTH_MAX {
-            let key = if is_dict { Key::None } else { key };
+            let key = if is_dict { DictKey::None } else { key };
             reader.frames.push(Frame { is_dict, key, from: self.links.len(), ..Frame::default() });
         }
     }
 
     /// Ends a dictionary or a list, and hands what it says to the one around it.
-    fn close(&mut self, reader: &mut Reader, is_dict: bool) {
+    fn close(&mut self, reader: &mut PdfReader, is_dict: bool) {
         let Some(mut frame) = reader.frames.pop_if(|frame| frame.is_dict == is_dict) else {
             self.is_unsure |= !reader.frames.is_empty();
             return;
         };
-        frame.settle();
+        frame.take_number();
         if is_dict {
             return self.dictionary(reader, frame.facts, frame.is_doubled);
         }
@@ -106,12 +106,12 @@ impl Objects {
             return;
         };
         match around.key {
-            Key::Kids if around.is_dict => {
+            DictKey::Kids if around.is_dict => {
                 around.facts.kids = Some(run);
                 around.facts.inline = frame.inline;
             }
-            Key::Contents if around.is_dict => around.facts.contents = run,
-            Key::Filter if around.is_dict => around.facts.packed = frame.facts.packed,
+            DictKey::Contents if around.is_dict => around.facts.contents = run,
+            DictKey::Filter if around.is_dict => around.facts.packed = frame.facts.packed,
             _ => {}
         }
         around.facts.is_predicted |= frame.facts.is_predicted;
@@ -119,7 +119,7 @@ impl Objects {
     }
 
     /// What a dictionary was.
-    fn dictionary(&mut self, reader: &mut Reader, facts: Facts, is_doubled: bool) {
+    fn dictionary(&mut self, reader: &mut PdfReader, facts: Facts, is_doubled: bool) {
         self.is_unsure |= is_doubled;
         if facts.kind == Kind::Page || facts.contents.length > 0 {
             self.pages.push(facts.contents);
@@ -136,12 +136,12 @@ impl Objects {
         match reader.frames.last_mut() {
             Some(around) => {
                 around.inline = around.inline.saturating_add(1);
-                if !around.is_dict && facts.kids.is_some() || around.is_dict && around.key == Key::Pages {
+                if !around.is_dict && facts.kids.is_some() || around.is_dict && around.key == DictKey::Pages {
                     // A node without a number.
                     self.is_unsure = true;
                 }
                 around.facts.is_predicted |= facts.is_predicted;
-                self.is_encrypted |= around.is_dict && around.key == Key::Encrypt;
+                self.is_encrypted |= around.is_dict && around.key == DictKey::Encrypt;
                 done(reader);
             }
             None => reader.closed = Some(facts),
@@ -149,11 +149,11 @@ impl Objects {
     }
 
     /// Takes a name: the next key of a dictionary, or the value that was awaited.
-    fn name(&mut self, reader: &mut Reader, name: &[u8]) {
+    fn name(&mut self, reader: &mut PdfReader, name: &[u8]) {
         let Some(frame) = reader.frames.last_mut() else { return };
-        if frame.is_dict && (frame.key == Key::None || frame.wholes[1].is_some()) {
-            frame.settle();
-            frame.begin(Key::of(name));
+        if frame.is_dict && (frame.key == DictKey::None || frame.wholes[1].is_some()) {
+            frame.take_number();
+            frame.begin(DictKey::of(name));
             return;
         }
         // A code that stands for `uni4E004E014E02`, or for `a_b_c_d_e`.
@@ -164,7 +164,7 @@ impl Objects {
     }
 
     /// `7 0 R`: the object of that number.
-    fn reference(&mut self, reader: &mut Reader) {
+    fn reference(&mut self, reader: &mut PdfReader) {
         let number = reader.frames.last_mut().and_then(|frame| std::mem::take(&mut frame.wholes)[0]);
         let number = number.and_then(|number| u32::try_from(number).ok());
         let (Some(number), Some(frame)) = (number, reader.frames.last_mut()) else {
@@ -174,20 +174,20 @@ impl Objects {
         };
         let run = Run { from: self.links.len(), length: 1 };
         match (frame.key, frame.is_dict) {
-            (Key::Kids, true) => {
+            (DictKey::Kids, true) => {
                 frame.facts.kids = Some(run);
                 self.links.push(number);
             }
-            (Key::Contents, true) => {
+            (DictKey::Contents, true) => {
                 frame.facts.contents = run;
                 self.links.push(number);
             }
-            (Key::Kids | Key::Contents | Key::None, false) => self.links.push(number),
-            (Key::Filter, _) => frame.facts.packed = Packed::Otherwise,
-            (Key::Encrypt, true) => self.is_encrypted = true,
-            (Key::Type, true) => self.is_unsure = true,
-            (Key::Pages, true) => self.roots.push(number),
-            (Key::ToUnicode, true) => self.maps.push(number),
+            (DictKey::Kids | DictKey::Contents | DictKey::None, false) => self.links.push(number),
+            (DictKey::Filter, _) => frame.facts.packed = Packed::Otherwise,
+            (DictKey::Encrypt, true) => self.is_encrypted = true,
+            (DictKey::Type, true) => self.is_unsure = true,
+            (DictKey::Pages, true) => self.roots.push(number),
+            (DictKey::ToUnicode, true) => self.maps.push(number),
             _ => {}
         }
         done(reader);
@@ -195,11 +195,11 @@ impl Objects {
 }
 
 /// The value that was awaited has come.
-fn done(reader: &mut Reader) {
+fn done(reader: &mut PdfReader) {
     if let Some(frame) = reader.frames.last_mut() {
         frame.wholes = [None, None];
         if frame.is_dict {
-            frame.key = Key::None;
+            frame.key = DictKey::None;
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A page names the streams of its text; several pages may name one, and a stream may show
 //! drawings that hold text themselves. The text of each stream is counted once, by
-//! [`Shown`], and then added up for each page that names it.
+//! [`ShownText`], and then added up for each page that names it.
 //!
 //! For example, two pages that name one stream of 10 half tokens, while the tree has three
 //! leaves: 20, and 10 for the third page, which nobody found and which is taken to show as
@@ -10,7 +10,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::content::Shown;
+use super::content::ShownText;
 use super::facts::Packed;
 use super::found::Objects;
 use super::inflate::Inflater;
@@ -140,7 +140,7 @@ fn total(mut all: impl Iterator<Item = Option<Text>>) -> Option<Text> {
 
 /// What one stream shows; `None` if it is packed in a way that is not undone here.
 fn shown(data: &[u8], packed: Packed, inflater: &mut Inflater) -> Option<Text> {
-    let mut text = Shown::default();
+    let mut text = ShownText::default();
     match packed {
         Packed::Not => text.push(data),
         Packed::Flate => inflater.each(data, |piece| text.push(piece))?,

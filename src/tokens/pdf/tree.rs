@@ -20,7 +20,7 @@ pub(super) fn pages(objects: &Objects) -> u64 {
     let mut tree = Tree { objects, groups: HashMap::new() };
     for group in nodes.chunk_by(|one, other| one.number == other.number) {
         let Some(first) = group.first() else { continue };
-        tree.groups.insert(first.number, (group, Sum::Unknown));
+        tree.groups.insert(first.number, (group, PageSum::Unknown));
     }
     let roots =
         objects.roots.iter().copied().filter(|root| tree.groups.contains_key(root)).collect::<Vec<_>>();
@@ -32,12 +32,12 @@ pub(super) fn pages(objects: &Objects) -> u64 {
 struct Tree<'a> {
     objects: &'a Objects,
     /// The nodes of each number: if several have one, the largest counts.
-    groups: HashMap<u32, (&'a [&'a Node], Sum)>,
+    groups: HashMap<u32, (&'a [&'a Node], PageSum)>,
 }
 
 /// How far a node's leaves are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sum {
+enum PageSum {
     Unknown,
     /// Being added up.
     Open,
@@ -51,16 +51,16 @@ impl Tree<'_> {
         let mut open = vec![root];
         while let Some(number) = open.last().copied() {
             let Some((nodes, sum)) = self.groups.get(&number).copied() else { break };
-            if sum == Sum::Unknown {
-                self.set(number, Sum::Open);
+            if sum == PageSum::Unknown {
+                self.set(number, PageSum::Open);
                 let kids = nodes.iter().flat_map(|node| self.objects.linked(node.kids));
-                open.extend(kids.filter(|kid| matches!(self.groups.get(kid), Some((_, Sum::Unknown)))));
+                open.extend(kids.filter(|kid| matches!(self.groups.get(kid), Some((_, PageSum::Unknown)))));
                 continue;
             }
             open.pop();
-            if sum == Sum::Open {
+            if sum == PageSum::Open {
                 let leaves = nodes.iter().map(|node| self.leaves(node)).max().unwrap_or(0);
-                self.set(number, Sum::Known(leaves));
+                self.set(number, PageSum::Known(leaves));
             }
         }
         self.known(root)
@@ -74,13 +74,13 @@ impl Tree<'_> {
     /// The leaves of a kid: what is no node is a page.
     fn known(&self, number: u32) -> u64 {
         match self.groups.get(&number) {
-            Some((_, Sum::Known(leaves))) => *leaves,
+            Some((_, PageSum::Known(leaves))) => *leaves,
             Some(_) => 0,
             None => 1,
         }
     }
 
-    fn set(&mut self, number: u32, sum: Sum) {
+    fn set(&mut self, number: u32, sum: PageSum) {
         if let Some((_, slot)) = self.groups.get_mut(&number) {
             *slot = sum;
         }

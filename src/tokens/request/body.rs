@@ -9,7 +9,7 @@
 
 use smallvec::SmallVec;
 
-use super::draft::Draft;
+use super::draft::PromptDraft;
 use super::fields::{Field, PROMPT};
 use super::name::Name;
 use super::{content, schema, tools};
@@ -25,7 +25,7 @@ pub(super) fn unwrapped(body: Node<'_>) -> Node<'_> {
 }
 
 /// Reads everything that the model is shown.
-pub(super) fn read(draft: &mut Draft, body: Node<'_>) {
+pub(super) fn read(draft: &mut PromptDraft, body: Node<'_>) {
     let mut shown: SmallVec<[(u8, Node<'_>); 8]> = SmallVec::new();
     for member in body.children() {
         match Field::of(Name::of(&member).as_str()) {
@@ -39,7 +39,7 @@ pub(super) fn read(draft: &mut Draft, body: Node<'_>) {
         match rank {
             ..TURNS => {
                 draft.begin("system", true);
-                content::read(draft, member);
+                draft.value(member);
                 draft.end(false);
             }
             PROMPT if member.is_object() => stored_prompt(draft, member),
@@ -56,7 +56,7 @@ const TURNS: u8 = 5;
 
 /// A prompt that the provider keeps under an id: it cannot be counted, and its variables
 /// are sent.
-fn stored_prompt(draft: &mut Draft, prompt: Node<'_>) {
+fn stored_prompt(draft: &mut PromptDraft, prompt: Node<'_>) {
     if prompt.get("id").is_some() {
         draft.opaque();
     }
@@ -64,7 +64,7 @@ fn stored_prompt(draft: &mut Draft, prompt: Node<'_>) {
 }
 
 /// A field that stands beside the conversation.
-fn aside(draft: &mut Draft, member: Node<'_>, field: Option<Field>) {
+fn aside(draft: &mut PromptDraft, member: Node<'_>, field: Option<Field>) {
     if member.is_null() {
         return;
     }
@@ -99,7 +99,7 @@ fn aside(draft: &mut Draft, member: Node<'_>, field: Option<Field>) {
 const COMPACTION_TOKENS: u64 = 160;
 
 /// What becomes of a conversation that grows long: a setting, for which Anthropic shows a text of its own.
-fn managed(draft: &mut Draft, member: Node<'_>) {
+fn managed(draft: &mut PromptDraft, member: Node<'_>) {
     if super::readings::compacts(member) {
         draft.unseen(COMPACTION_TOKENS);
     }
@@ -107,7 +107,7 @@ fn managed(draft: &mut Draft, member: Node<'_>) {
 }
 
 /// Which tools may be called, and how; Bedrock's describes them as well.
-fn tool_config(draft: &mut Draft, field: Node<'_>, name: &str) {
+fn tool_config(draft: &mut PromptDraft, field: Node<'_>, name: &str) {
     match name {
         "tools" => tools::list(draft, field),
         "functioncallingconfig" | "retrievalconfig" | "toolchoice" | "includeserversidetoolinvocations" => {
@@ -118,7 +118,7 @@ fn tool_config(draft: &mut Draft, field: Node<'_>, name: &str) {
 }
 
 /// Goes through an object of settings; something else in its place counts as what it is.
-fn inside(draft: &mut Draft, object: Node<'_>, each: impl Fn(&mut Draft, Node<'_>, &str)) {
+fn inside(draft: &mut PromptDraft, object: Node<'_>, each: impl Fn(&mut PromptDraft, Node<'_>, &str)) {
     if !object.is_object() || object.is_cut() {
         return unknown(draft, object);
     }
@@ -128,7 +128,7 @@ fn inside(draft: &mut Draft, object: Node<'_>, each: impl Fn(&mut Draft, Node<'_
 }
 
 /// `text` and `output_config`: how an answer is to look.
-fn output(draft: &mut Draft, field: Node<'_>, name: &str) {
+fn output(draft: &mut PromptDraft, field: Node<'_>, name: &str) {
     match name {
         "format" | "textformat" => schema::format(draft, field),
         "effort" | "taskbudget" | "verbosity" => setting(draft, field),
@@ -137,7 +137,7 @@ fn output(draft: &mut Draft, field: Node<'_>, name: &str) {
 }
 
 /// Google's settings.
-fn generation(draft: &mut Draft, field: Node<'_>, name: &str) {
+fn generation(draft: &mut PromptDraft, field: Node<'_>, name: &str) {
     match name {
         "responseschema" | "responsejsonschema" => schema::schema(draft, field),
         "responseformat" => schema::format(draft, field),
@@ -159,7 +159,7 @@ fn generation(draft: &mut Draft, field: Node<'_>, name: &str) {
 }
 
 /// Settings among which no model reads what is a number or a switch.
-fn of_settings(draft: &mut Draft, field: Node<'_>, name: &str) {
+fn of_settings(draft: &mut PromptDraft, field: Node<'_>, name: &str) {
     match name {
         "type" | "effort" | "summary" | "generatesummary" | "display" | "context" | "mode" | "stop"
         | "stopsequences" | "thinking" | "reasoningconfig" | "reasoningeffort" | "inferenceconfig"
@@ -170,21 +170,21 @@ fn of_settings(draft: &mut Draft, field: Node<'_>, name: &str) {
 }
 
 /// Images beside the conversation, as Ollama has them.
-fn images(draft: &mut Draft, field: Node<'_>) {
+fn images(draft: &mut PromptDraft, field: Node<'_>) {
     draft.begin("user", false);
     super::media::images(draft, field, field);
     draft.end_beside();
 }
 
 /// A field of which nobody knows what it is: its JSON counts as text.
-fn unknown(draft: &mut Draft, field: Node<'_>) {
+fn unknown(draft: &mut PromptDraft, field: Node<'_>) {
     if !field.is_empty() {
         draft.aside(Part::Text(field.member_json().into()));
     }
 }
 
 /// A setting that no model reads; what is longer than a setting is counts as text.
-fn setting(draft: &mut Draft, field: Node<'_>) {
+fn setting(draft: &mut PromptDraft, field: Node<'_>) {
     if field.raw().len() > SETTING_BYTES {
         unknown(draft, field);
     }

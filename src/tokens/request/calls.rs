@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::content;
-use super::draft::Draft;
+use super::draft::PromptDraft;
 use super::label::label;
 use super::name::Name;
 use crate::tokens::document::{Kind, Node};
 
 /// A call that is an item or a part of its own: what else stands in it is read by the caller.
-pub(super) fn item(draft: &mut Draft, value: Node<'_>) {
+pub(super) fn item(draft: &mut PromptDraft, value: Node<'_>) {
     let kind = value.get("type").and_then(|kind| kind.word()).unwrap_or_default();
     let text = |name: &str| value.get(name).and_then(|name| name.text());
     let name = text("name").unwrap_or(Cow::Borrowed(kind));
@@ -20,13 +19,13 @@ pub(super) fn item(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// The list of calls in a message.
-pub(super) fn list(draft: &mut Draft, value: Node<'_>) {
+pub(super) fn list(draft: &mut PromptDraft, value: Node<'_>) {
     if value.kind() != Kind::Array || value.has_bare() || value.is_cut() {
-        return content::read(draft, value);
+        return draft.value(value);
     }
     for call in value.children() {
         if !call.is_object() {
-            content::read(draft, call);
+            draft.value(call);
             continue;
         }
         let inner =
@@ -46,9 +45,9 @@ pub(super) fn list(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// A name with its arguments, whatever these are called.
-pub(super) fn named(draft: &mut Draft, value: Node<'_>) {
+pub(super) fn named(draft: &mut PromptDraft, value: Node<'_>) {
     if !value.is_object() || value.is_cut() {
-        return content::read(draft, value);
+        return draft.value(value);
     }
     let (mut name, mut said) = (Cow::Borrowed(""), Cow::Borrowed(""));
     let mut others = String::new();

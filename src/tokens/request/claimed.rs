@@ -3,7 +3,7 @@
 //! An image is held at a few thousand tokens at most, a film or a document at whatever its model reads. So a word
 //! for an image is believed where nothing beside it says otherwise.
 
-use super::draft::{Draft, Media};
+use super::draft::{Media, PromptDraft};
 use super::encoded::is_image_kind;
 use super::name::Name;
 use super::pixels;
@@ -11,7 +11,7 @@ use crate::tokens::document::Node;
 use crate::values::Part;
 
 /// What a file that stands in a request, or is named there by its address, is by its kind and its bytes.
-pub(super) fn of(draft: &mut Draft, value: Node<'_>) -> Part {
+pub(super) fn of(draft: &mut PromptDraft, value: Node<'_>) -> Part {
     let (said, is_all_images) = kinds(value);
     let mut data = members(value, "data").peekable();
     let mut addresses = members(value, "fileuri").peekable();

@@ -4,7 +4,7 @@
 //! its JSON. What is on the list counts as well where it is longer than a label may be.
 
 use super::class::{Class, is_read};
-use super::draft::Draft;
+use super::draft::PromptDraft;
 use super::label::{label, named};
 use super::members::Use;
 use super::name::Name;
@@ -13,7 +13,7 @@ use super::{calls, media, tools};
 use crate::tokens::document::{Kind, Node};
 
 /// Adds a conversation: a text, one message, or a list of either.
-pub(super) fn turns(draft: &mut Draft, value: Node<'_>) {
+pub(super) fn turns(draft: &mut PromptDraft, value: Node<'_>) {
     match value.kind() {
         Kind::Array if value.has_bare() => tokens(draft, value),
         Kind::Array if value.is_cut() => alone(draft, value),
@@ -24,7 +24,7 @@ pub(super) fn turns(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// An input that is already tokens; what stands among them counts as well.
-fn tokens(draft: &mut Draft, list: Node<'_>) {
+fn tokens(draft: &mut PromptDraft, list: Node<'_>) {
     let numbers = list.raw().bytes().filter(|byte| *byte == b',').count().saturating_add(1);
     draft.begin("user", false);
     draft.text(&" a".repeat(numbers));
@@ -33,7 +33,7 @@ fn tokens(draft: &mut Draft, list: Node<'_>) {
 }
 
 /// Adds one item of a conversation.
-fn turn(draft: &mut Draft, value: Node<'_>) {
+fn turn(draft: &mut PromptDraft, value: Node<'_>) {
     if value.is_object() {
         return message(draft, value);
     }
@@ -44,14 +44,14 @@ fn turn(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// Something without a message around it.
-fn alone(draft: &mut Draft, value: Node<'_>) {
+fn alone(draft: &mut PromptDraft, value: Node<'_>) {
     draft.begin("user", false);
-    read(draft, value);
+    draft.value(value);
     draft.end(true);
 }
 
 /// Adds a message: who speaks, and what stands in it.
-fn message(draft: &mut Draft, value: Node<'_>) {
+fn message(draft: &mut PromptDraft, value: Node<'_>) {
     let kind = value.get("type").and_then(|kind| kind.word());
     let is_message = || {
         value
@@ -82,22 +82,24 @@ fn role<'d>(value: Node<'d>, kind: Option<&str>) -> &'d str {
     }
 }
 
-/// Adds whatever a field holds to the message; tools that are announced there to the tools.
-pub(super) fn read(draft: &mut Draft, value: Node<'_>) {
-    match value.kind() {
-        Kind::Text => draft.text(&value.text().unwrap_or_default()),
-        _ if value.is_cut() => draft.opaque(),
-        Kind::Array if value.has_bare() => draft.json(value.json()),
-        Kind::Array => value.children().for_each(|item| read(draft, item)),
-        Kind::Object => part(draft, value),
-        Kind::Bare if value.is_null() => {}
-        Kind::Bare => draft.text(value.raw()),
+impl PromptDraft {
+    /// Adds whatever a field holds to the message; tools that are announced there to the tools.
+    pub(super) fn value(&mut self, value: Node<'_>) {
+        match value.kind() {
+            Kind::Text => self.text(&value.text().unwrap_or_default()),
+            _ if value.is_cut() => self.opaque(),
+            Kind::Array if value.has_bare() => self.json(value.json()),
+            Kind::Array => value.children().for_each(|item| self.value(item)),
+            Kind::Object => part(self, value),
+            Kind::Bare if value.is_null() => {}
+            Kind::Bare => self.text(value.raw()),
+        }
     }
 }
 
 /// Adds an object by what it says that it is, or, if it says nothing, by the names of its
 /// fields.
-fn part(draft: &mut Draft, value: Node<'_>) {
+fn part(draft: &mut PromptDraft, value: Node<'_>) {
     let kind = value.get("type").filter(|kind| kind.kind() == Kind::Text);
     if let Some(kind) = kind {
         return match Class::of(&kind.text().unwrap_or_default()) {
@@ -114,7 +116,7 @@ fn part(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// A part of which nobody knows what it is: what is written there, and the file that it names.
-fn unknown(draft: &mut Draft, value: Node<'_>) {
+fn unknown(draft: &mut PromptDraft, value: Node<'_>) {
     if stored::names_file(value) {
         draft.opaque();
     }
@@ -122,7 +124,7 @@ fn unknown(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// Reads every field of an object.
-pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {
+pub(super) fn fields(draft: &mut PromptDraft, value: Node<'_>, class: Class) {
     match class {
         Class::Call => calls::item(draft, value),
         Class::Image => draft.image(media::image_of(value)),
@@ -147,7 +149,7 @@ pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {
             Use::Thoughts => thoughts(draft, field),
             Use::Unknown if thinks && name == "data" => thoughts(draft, field),
             Use::Words if name == "source" && field.is_object() => draft.json(field.member_json()),
-            Use::Words => read(draft, field),
+            Use::Words => draft.value(field),
             Use::Json => draft.json(field.json()),
             Use::Image => media::images(draft, field, value),
             Use::File => media::document(draft, field, false),
@@ -157,7 +159,7 @@ pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {
             Use::Response => response(draft, field),
             Use::Tools => tools::announced(draft, field),
             Use::Name if draft.role() == "tool" => named(draft, field),
-            Use::Name => read(draft, field),
+            Use::Name => draft.value(field),
             Use::Label if matches!(name, "toolcallid" | "callid" | "tooluseid") => named(draft, field),
             Use::Label => label(draft, field),
             // What was thought unseen is kept in it, and read again.
@@ -170,7 +172,7 @@ pub(super) fn fields(draft: &mut Draft, value: Node<'_>, class: Class) {
 }
 
 /// What the model thought before, as far as it is sent back.
-fn thoughts(draft: &mut Draft, value: Node<'_>) {
+fn thoughts(draft: &mut PromptDraft, value: Node<'_>) {
     if let Some(text) = value.text() {
         return draft.reasoning(&text);
     }
@@ -206,13 +208,13 @@ fn strings(value: Node<'_>, out: &mut String) {
 }
 
 /// What a function answered; files may stand beside it.
-fn response(draft: &mut Draft, value: Node<'_>) {
+fn response(draft: &mut PromptDraft, value: Node<'_>) {
     let Some(answer) = value.get("response") else { return draft.json(value.json()) };
     draft.json(answer.json());
     for field in value.children().filter(|field| !field.is_empty()) {
         match Name::of(&field).as_str() {
             "response" => {}
-            "parts" => read(draft, field),
+            "parts" => draft.value(field),
             "id" | "name" | "willcontinue" | "scheduling" => label(draft, field),
             _ => draft.json(field.member_json()),
         }

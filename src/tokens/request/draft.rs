@@ -15,7 +15,7 @@ use crate::values::{Detail, Message, Meter, Part, Picture, Prompt, ShortText};
 /// A message or a part takes more memory than the few bytes that may make one. There is room for as many as
 /// an ordinary request has; whatever comes beyond is kept as one long text, which counts no less.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct PromptDraft {
     prompt: Prompt,
     message: Option<Message>,
     /// What stands beside the conversation, and is shown with its first message.
@@ -57,7 +57,7 @@ const PIECE: usize = 64 * 1_024;
 /// As much as a family's framing of a message, in bytes and in tokens.
 const FRAME: &str = " a a a a";
 
-impl Draft {
+impl PromptDraft {
     /// A prompt of a request of so many bytes.
     pub(super) fn new(bytes: usize) -> Self {
         let more = bytes.saturating_mul(3).min(bytes.saturating_add(ROOM_MORE));

@@ -18,12 +18,32 @@ pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     if let Ok(bytes) = LENIENT.decode(text) {
         return Some(bytes);
     }
-    let signs = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(|byte| match byte {
+    let signs = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(standard);
+    LENIENT.decode(signs.collect::<Vec<_>>()).ok()
+}
+
+/// The bytes of the first characters of base64 text, up to its padding; none if it is something else.
+pub(super) fn head(text: &str, characters: usize) -> Vec<u8> {
+    let text = text.split_once(";base64,").map_or(text, |(_, data)| data);
+    let signs = text.bytes().take(characters).take_while(|byte| *byte != b'=');
+    let mut signs: Vec<u8> = signs.filter(|byte| !matches!(byte, b'\r' | b'\n')).map(standard).collect();
+    let whole = signs.len().saturating_mul(3) / 4;
+    if signs.len() % 4 == 1 {
+        // Six bits are no byte: the text was cut inside one.
+        signs.push(b'A');
+    }
+    let mut bytes = LENIENT.decode(signs).unwrap_or_default();
+    bytes.truncate(whole);
+    bytes
+}
+
+/// A sign of the alphabet for addresses, in the usual one.
+fn standard(sign: u8) -> u8 {
+    match sign {
         b'-' => b'+',
         b'_' => b'/',
-        byte => byte,
-    });
-    LENIENT.decode(signs.collect::<Vec<_>>()).ok()
+        sign => sign,
+    }
 }
 
 /// The base64 text itself, without what may stand before it.
@@ -56,6 +76,12 @@ mod tests {
         {
             assert_eq!(bytes(text).as_deref(), Some(&b"hi?>"[..]), "{text}");
         }
+        // Cut inside a byte, and at its padding: two letters of three, and all.
+        assert_eq!(head("aGk/Pg==", 3), b"hi");
+        assert_eq!(head("data:text/plain;base64,aG\r\nk_Pg==", 5), b"hi");
+        assert_eq!(head("aGk/Pg==", 5), b"hi?");
+        assert_eq!(head("aGk_Pg==", 99), b"hi?>");
+        assert_eq!(head("https://example.com/a.png", 99), b"");
         for text in ["aGk*", "data:text/plain,hi", "https://example.com/a.pdf", "aGk=aGk=", "a"] {
             assert_eq!(bytes(text), None, "{text}");
         }

@@ -3,7 +3,7 @@
 //! A file is what its bytes and all words beside it agree on. If two words contradict each other, if a second
 //! file or an address stands beside it, or if the bytes are not what they are said to be, nothing is believed.
 
-use super::draft::Draft;
+use super::draft::PromptDraft;
 use super::encoded;
 use super::figures::figure;
 use super::label::label;
@@ -19,8 +19,8 @@ const DEPTH_MAX: u8 = 3;
 
 /// Adds the one file that stands in an object, and what stands beside it; `false` if it cannot be told what it is.
 /// `around` may say how closely to look at it; the fields of a part are read with the part.
-pub(super) fn read(draft: &mut Draft, value: Node<'_>, around: Node<'_>, is_part: bool) -> bool {
-    let mut found = Found::default();
+pub(super) fn read(draft: &mut PromptDraft, value: Node<'_>, around: Node<'_>, is_part: bool) -> bool {
+    let mut found = FoundFile::default();
     found.look(value, DEPTH_MAX);
     let Some(data) = found.data.filter(|_| !found.is_elsewhere) else { return false };
     let text = data.text().unwrap_or_default();
@@ -90,7 +90,7 @@ fn pages(text: &str, said: Said, detail: Detail) -> Option<Pages> {
 
 /// The file of an object, and what is said of it.
 #[derive(Default)]
-struct Found<'d> {
+struct FoundFile<'d> {
     data: Option<Node<'d>>,
     /// Something is there that is read as well, and not here.
     is_elsewhere: bool,
@@ -114,25 +114,25 @@ enum Said {
     Other,
 }
 
-impl<'d> Found<'d> {
+impl<'d> FoundFile<'d> {
     /// Looks through an object for the one file in it.
     fn look(&mut self, value: Node<'d>, depth: u8) {
         for field in value.children().filter(|field| !field.is_empty()) {
-            match Use::of(&field) {
-                Use::Data if self.data.is_none() => self.data = Some(field),
-                Use::Data | Use::Elsewhere => self.is_elsewhere = true,
-                Use::Around => match depth.checked_sub(1) {
+            match FileUse::of(&field) {
+                FileUse::Data if self.data.is_none() => self.data = Some(field),
+                FileUse::Data | FileUse::Elsewhere => self.is_elsewhere = true,
+                FileUse::Around => match depth.checked_sub(1) {
                     Some(depth) => self.look(field, depth),
                     None => self.is_elsewhere = true,
                 },
-                Use::Kind => self.say(&field.text().unwrap_or_default()),
-                Use::Beside if Name::of(&field).as_str() == "filename" => {
+                FileUse::Kind => self.say(&field.text().unwrap_or_default()),
+                FileUse::Beside if Name::of(&field).as_str() == "filename" => {
                     // OpenAI tells a table by it as well.
                     let name = field.text().unwrap_or_default().to_ascii_lowercase();
                     let is_table = TABLES.iter().any(|end| name.ends_with(end));
                     self.say(if is_table { "csv" } else { "" });
                 }
-                Use::Beside => {}
+                FileUse::Beside => {}
             }
         }
     }
@@ -181,7 +181,7 @@ impl Said {
 
 /// What a field of a file's object is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
+enum FileUse {
     Data,
     /// An object with the file in it.
     Around,
@@ -190,7 +190,7 @@ enum Use {
     Beside,
 }
 
-impl Use {
+impl FileUse {
     fn of(field: &Node<'_>) -> Self {
         match Name::of(field).as_str() {
             "data" | "bytes" | "base64" | "filedata" | "url" | "documenturl" | "audiourl" | "videourl"
@@ -210,14 +210,14 @@ impl Use {
 }
 
 /// What stands beside a file in its objects; of a part, its own fields are read with it.
-fn beside(draft: &mut Draft, value: Node<'_>, is_part: bool, depth: u8) {
+fn beside(draft: &mut PromptDraft, value: Node<'_>, is_part: bool, depth: u8) {
     for field in value.children().filter(|field| !field.is_empty()) {
-        match (Use::of(&field), Name::of(&field).as_str()) {
-            (Use::Around, _) if depth > 0 => beside(draft, field, false, depth.saturating_sub(1)),
-            (Use::Data, _) => {}
+        match (FileUse::of(&field), Name::of(&field).as_str()) {
+            (FileUse::Around, _) if depth > 0 => beside(draft, field, false, depth.saturating_sub(1)),
+            (FileUse::Data, _) => {}
             (_, "filename") => label(draft, field),
             _ if is_part => {}
-            (Use::Kind, _)
+            (FileUse::Kind, _)
             | (_, "type" | "name" | "displayname" | "detail" | "mediaresolution" | "cachecontrol") => {
                 label(draft, field);
             }

@@ -2,8 +2,7 @@
 
 use super::claimed;
 use super::class::Class;
-use super::content;
-use super::draft::Draft;
+use super::draft::PromptDraft;
 use super::files;
 use super::label::label;
 use super::looks::detail;
@@ -13,9 +12,9 @@ use crate::tokens::document::{Kind, Node};
 use crate::values::{Detail, Part, Picture};
 
 /// One image, or a list of them, that stands in an object of that detail.
-pub(super) fn images(draft: &mut Draft, value: Node<'_>, around: Node<'_>) {
+pub(super) fn images(draft: &mut PromptDraft, value: Node<'_>, around: Node<'_>) {
     match value.kind() {
-        Kind::Array if value.has_bare() || value.is_cut() => content::read(draft, value),
+        Kind::Array if value.has_bare() || value.is_cut() => draft.value(value),
         Kind::Array => value.children().for_each(|item| images(draft, item, around)),
         Kind::Object => {
             draft.image(sized(value, detail(around)));
@@ -70,7 +69,7 @@ fn looked_at(image: Part, detail: Option<Detail>) -> Part {
 }
 
 /// What stands in an image's object and is no image.
-fn beside_image(draft: &mut Draft, value: Node<'_>) {
+fn beside_image(draft: &mut PromptDraft, value: Node<'_>) {
     for field in value.children().filter(|field| !field.is_empty()) {
         match Name::of(&field).as_str() {
             "url" | "data" | "bytes" | "base64" | "uri" | "fileuri" | "fileid" | "s3location" => {}
@@ -83,7 +82,7 @@ fn beside_image(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// What stands inside a field that was read with its image.
-pub(super) fn beside(draft: &mut Draft, class: Class, field: Node<'_>) {
+pub(super) fn beside(draft: &mut PromptDraft, class: Class, field: Node<'_>) {
     if class == Class::Image && field.is_object() {
         beside_image(draft, field);
     }
@@ -91,7 +90,7 @@ pub(super) fn beside(draft: &mut Draft, class: Class, field: Node<'_>) {
 
 /// A document whose text stands in the request is its text; any other is what its bytes tell, else it cannot be
 /// counted here.
-pub(super) fn document(draft: &mut Draft, value: Node<'_>, is_part: bool) {
+pub(super) fn document(draft: &mut PromptDraft, value: Node<'_>, is_part: bool) {
     if !value.is_object() {
         return elsewhere(draft, value, is_part);
     }
@@ -108,7 +107,7 @@ pub(super) fn document(draft: &mut Draft, value: Node<'_>, is_part: bool) {
     for field in source.children().filter(|field| !field.is_empty()) {
         match Name::of(&field).as_str() {
             "data" if field.is_object() => draft.json(field.json()),
-            "data" | "text" | "content" => content::read(draft, field),
+            "data" | "text" | "content" => draft.value(field),
             "type" | "mediatype" | "format" | "id" => label(draft, field),
             // Read with the part that the document is.
             "title" | "context" | "citations" | "cachecontrol" if field_of_part(value, source) => {}
@@ -133,7 +132,7 @@ fn field_of_part(value: Node<'_>, source: Node<'_>) -> bool {
 }
 
 /// A file whose bytes stand in the request, or one that cannot be counted.
-fn elsewhere(draft: &mut Draft, value: Node<'_>, is_part: bool) {
+fn elsewhere(draft: &mut PromptDraft, value: Node<'_>, is_part: bool) {
     if files::read(draft, value, value, is_part) {
         return;
     }
@@ -146,7 +145,7 @@ fn elsewhere(draft: &mut Draft, value: Node<'_>, is_part: bool) {
 }
 
 /// Data of a stated kind: an image, or what cannot be counted.
-pub(super) fn inline(draft: &mut Draft, value: Node<'_>, around: Node<'_>) {
+pub(super) fn inline(draft: &mut PromptDraft, value: Node<'_>, around: Node<'_>) {
     if files::read(draft, value, around, false) {
         return;
     }

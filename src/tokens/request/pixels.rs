@@ -10,7 +10,7 @@ pub(super) fn image(text: &str) -> Part {
     if encoded::data_url(text).is_some_and(|(kind, _)| !is_image_kind(kind)) {
         return Part::Opaque;
     }
-    let head = decoded(base64(text));
+    let head = encoded::head(text, HEAD_BYTES);
     if is_other(&head) {
         return Part::Opaque;
     }
@@ -24,8 +24,7 @@ pub(super) fn image(text: &str) -> Part {
 
 /// Whether base64 text begins as an image does, of whatever format.
 pub(super) fn is_image(text: &str) -> bool {
-    let head = base64(text);
-    let head = decoded(head.get(..HEAD_CHARACTERS.min(head.len())).unwrap_or_default());
+    let head = encoded::head(text, HEAD_CHARACTERS);
     let starts = |start: &[u8]| head.starts_with(start);
     [&b"\x89PNG"[..], b"GIF8", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*"].iter().any(|start| starts(start))
         || starts(b"RIFF") && head.get(8..12) == Some(b"WEBP")
@@ -49,40 +48,8 @@ fn is_other(head: &[u8]) -> bool {
     is_box || is_wave || known.iter().any(|start| head.starts_with(start))
 }
 
-/// Base64 text without the `data:image/png;base64,` before it.
-fn base64(text: &str) -> &str {
-    text.split_once(";base64,").map_or(text, |(_, data)| data)
-}
-
 /// A size stands in the first bytes, in a photograph behind its preview.
 const HEAD_BYTES: usize = 256 * 1024;
-
-/// The first bytes of base64 text; none if it is something else.
-fn decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut bits = 0_u32;
-    let mut held = 0_u32;
-    for byte in text.bytes().take(HEAD_BYTES) {
-        let value = match byte {
-            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            b'=' => break,
-            b'\r' | b'\n' => continue,
-            _ => return Vec::new(),
-        };
-        held = (held << 6) | u32::from(value);
-        bits = bits.wrapping_add(6);
-        if bits >= 8 {
-            bits = bits.wrapping_sub(8);
-            bytes.push(u8::try_from((held >> bits) & 0xff).unwrap_or(0));
-        }
-        held &= 0xffff;
-    }
-    bytes
-}
 
 /// Width and height of a PNG, GIF, WebP or JPEG, by its header.
 fn size(head: &[u8]) -> Option<(u32, u32)> {
@@ -151,11 +118,5 @@ mod tests {
         assert_eq!(size(b"\xff\xd8\xff\xfe\0\x04ab\xff\xc0\0\x11\x08\x01\xe0\x02\x80"), Some((640, 480)));
         assert_eq!(size(b"\xff\xd8\xff\xe0"), None);
         assert_eq!(size(b""), None);
-    }
-
-    #[test]
-    fn base64_is_read_as_far_as_it_is_base64() {
-        assert_eq!(decoded("aGVsbG8="), b"hello");
-        assert_eq!(decoded("https://example.com/a.png"), b"");
     }
 }

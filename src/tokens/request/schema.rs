@@ -1,13 +1,13 @@
 //! Which form must an answer have, as far as the model is shown it?
 
-use super::draft::Draft;
+use super::draft::PromptDraft;
 use super::label::label_aside;
 use super::name::Name;
 use crate::tokens::document::{Kind, Node};
 use crate::values::Part;
 
 /// The form of an answer: a schema by itself, or inside whatever an API puts around it.
-pub(super) fn format(draft: &mut Draft, value: Node<'_>) {
+pub(super) fn format(draft: &mut PromptDraft, value: Node<'_>) {
     if !value.is_object() {
         // `"json"`, and whatever else is said in a word.
         return label_aside(draft, value);
@@ -30,7 +30,7 @@ pub(super) fn format(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// The schema inside an API's envelope. OpenAI shows its description in front of it.
-fn around(draft: &mut Draft, value: Node<'_>) {
+fn around(draft: &mut PromptDraft, value: Node<'_>) {
     // Its name and whether it is strict are not shown to the model.
     let described = value.get("description").and_then(|text| text.text()).unwrap_or_default();
     for field in value.children().filter(|field| !field.is_empty()) {
@@ -49,7 +49,7 @@ fn around(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// A schema that stands alone.
-pub(super) fn schema(draft: &mut Draft, value: Node<'_>) {
+pub(super) fn schema(draft: &mut PromptDraft, value: Node<'_>) {
     if value.is_empty() {
         return;
     }

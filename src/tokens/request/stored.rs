@@ -1,6 +1,6 @@
 //! Which items of a conversation does the provider keep, so that a request only names them?
 
-use super::draft::Draft;
+use super::draft::PromptDraft;
 use super::members::Use;
 use super::name::Name;
 use crate::tokens::document::{Kind, Node};
@@ -10,7 +10,7 @@ use crate::values::Part;
 pub(super) const LABEL_BYTES: usize = 256;
 
 /// Adds what the model reads of an item that is named by its id beside what stands in it; whether nothing else is.
-pub(super) fn read(draft: &mut Draft, item: Node<'_>, kind: Option<&str>) -> bool {
+pub(super) fn read(draft: &mut PromptDraft, item: Node<'_>, kind: Option<&str>) -> bool {
     if kind == Some("item_reference") {
         draft.opaque();
         return true;

@@ -1,6 +1,6 @@
 //! Which tools does a request describe?
 
-use super::draft::Draft;
+use super::draft::PromptDraft;
 use super::name::Name;
 use super::uses;
 use crate::tokens::document::{Kind, Node};
@@ -8,7 +8,7 @@ use crate::tokens::own_tool::OwnTool;
 use crate::tokens::tool_text::own_tool;
 
 /// Tools that are announced in the conversation, as chat completions describe them.
-pub(super) fn announced(draft: &mut Draft, value: Node<'_>) {
+pub(super) fn announced(draft: &mut PromptDraft, value: Node<'_>) {
     if value.kind() != Kind::Array || value.has_bare() || value.is_cut() {
         return draft.json(value.member_json());
     }
@@ -26,7 +26,7 @@ pub(super) fn announced(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// Adds every tool of a list, or the only one.
-pub(super) fn list(draft: &mut Draft, value: Node<'_>) {
+pub(super) fn list(draft: &mut PromptDraft, value: Node<'_>) {
     match value.kind() {
         Kind::Array if value.has_bare() || value.is_cut() => draft.tool(value.json()),
         Kind::Array => value.children().for_each(|item| tool(draft, item)),
@@ -36,7 +36,7 @@ pub(super) fn list(draft: &mut Draft, value: Node<'_>) {
 }
 
 /// A tool that is switched on by a field of its own.
-pub(super) fn switched(draft: &mut Draft, field: Node<'_>) {
+pub(super) fn switched(draft: &mut PromptDraft, field: Node<'_>) {
     if field.is_null() || field.switch() == Some(false) {
         return;
     }
@@ -46,7 +46,7 @@ pub(super) fn switched(draft: &mut Draft, field: Node<'_>) {
 }
 
 /// Adds one item of a list of tools, which with Google is a list of functions.
-fn tool(draft: &mut Draft, item: Node<'_>) {
+fn tool(draft: &mut PromptDraft, item: Node<'_>) {
     if !item.is_object() {
         return draft.tool(item.json());
     }
@@ -81,7 +81,7 @@ fn tool(draft: &mut Draft, item: Node<'_>) {
 const MARK_BYTES: usize = 128;
 
 /// What a tool looks into is kept elsewhere, and cannot be counted here.
-fn stored(draft: &mut Draft, tool: Node<'_>) {
+fn stored(draft: &mut PromptDraft, tool: Node<'_>) {
     let is_kept = tool.children().filter(|field| !field.is_empty()).any(|field| {
         match Name::of(&field).as_str() {
             "vectorstoreids" | "fileids" | "filesearch" | "retrieval" | "libraryids" | "collectionids" => {

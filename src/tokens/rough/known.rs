@@ -11,13 +11,12 @@
 //! get past them.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
-
-use flate2::read::DeflateDecoder;
 
 use super::straddling::{back, front};
 use crate::tokens::family::Encoding;
+use crate::values::packed::Unpacker;
 
 /// Facts about `o200k` and `cl100k`, unpacked with the first estimate in a process: 0.8 MB,
 /// in some milliseconds.
@@ -32,7 +31,10 @@ pub(super) struct Known {
 static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let mut bytes = Vec::new();
     // The file is part of the program; a test reads all of it. Without facts everything would be taken at its bytes.
-    let _ = DeflateDecoder::new(&include_bytes!("known.bin")[..]).read_to_end(&mut bytes);
+    let _ = Unpacker::raw().each(include_bytes!("known.bin"), |piece| {
+        bytes.extend_from_slice(piece);
+        ControlFlow::Continue(())
+    });
     let mut file = File(&bytes);
     let words = words(&mut file);
     Known { words, o200k: Facts::read(&mut file), cl100k: Facts::read(&mut file) }

@@ -8,10 +8,10 @@
 //!
 //! For example, `"\n\n    let"` is the two line ends, three blanks, and ` let`.
 
-use super::{Before, Reader, is_line_end, is_sign, is_space};
+use super::{Before, TextReader, is_line_end, is_sign, is_space};
 use crate::tokens::family::Encoding;
 
-impl Reader<'_> {
+impl TextReader<'_> {
     /// Reads white space, and the word behind its last blank; returns where that ends.
     pub(super) fn space(&mut self, at: usize) -> usize {
         let end = self.run(at, is_space);

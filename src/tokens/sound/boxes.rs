@@ -11,7 +11,7 @@ use crate::tokens::bytes::big;
 
 /// By the longest of all its tables; `None` if the times stand elsewhere: in fragments, or packed.
 pub(super) fn clip(bytes: &[u8]) -> Option<Clip> {
-    let mut found = Found::default();
+    let mut found = FoundTracks::default();
     found.walk(bytes, 0)?;
     let length_ms = found.longest_ms.filter(|length_ms| *length_ms > 0)?;
     Some(Clip { length_ms, is_film: found.is_film })
@@ -19,7 +19,7 @@ pub(super) fn clip(bytes: &[u8]) -> Option<Clip> {
 
 /// What was found so far.
 #[derive(Default)]
-struct Found {
+struct FoundTracks {
     longest_ms: Option<u64>,
     is_film: bool,
     /// Of the film as a whole, and of the track that is read.
@@ -41,7 +41,7 @@ const PACKET: u64 = 1_024;
 /// Units of a track of sound are its samples, as a rule.
 const RATES: std::ops::RangeInclusive<u64> = 8_000..=48_000;
 
-impl Found {
+impl FoundTracks {
     /// Goes through boxes one behind the other, and into those that hold others.
     fn walk(&mut self, mut rest: &[u8], depth: u8) -> Option<()> {
         while let Some(length) = big(rest, 0, 4) {

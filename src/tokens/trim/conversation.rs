@@ -28,7 +28,7 @@ pub(super) struct Conversation<'d> {
     pub(super) items: Vec<Item<'d>>,
     pub(super) links: Links,
     /// Messages from the beginning of a turn to that of the next; the first begins at 0. None, if nobody asks.
-    pub(super) turns: Vec<Turn>,
+    pub(super) turns: Vec<ConversationTurn>,
 }
 
 /// A message, and the part that it plays.
@@ -40,7 +40,7 @@ pub(super) struct Item<'d> {
 
 /// Messages that go or stay together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(super) struct ConversationTurn {
     pub(super) items: Range<usize>,
     /// How often the user asked in it: more than once, if calls and their results lie in several.
     pub(super) count: usize,
@@ -130,7 +130,7 @@ impl<'d> Conversation<'d> {
         }
         // What stands before the first question may be a round of tools, and begins where its turn does.
         let begun: HashSet<usize> = parts.iter().map(|span| span.start).collect();
-        let whole = |turn: &&Turn| how != Trim::Tools && begun.contains(&turn.items.start);
+        let whole = |turn: &&ConversationTurn| how != Trim::Tools && begun.contains(&turn.items.start);
         let message = |index: usize| {
             let role = self.items.get(index).map(|item| item::label(item.node)).unwrap_or_default();
             LeftOut::new(index, if role.len() <= ROLE_BYTES { role.as_ref() } else { "" })
@@ -178,13 +178,18 @@ fn is_anthropics(document: &Document<'_>) -> bool {
 }
 
 /// What stands before the first question belongs to it.
-fn turns(items: &[Item<'_>], is_anthropics: bool) -> Vec<Turn> {
-    let mut turns: Vec<Turn> = Vec::new();
+fn turns(items: &[Item<'_>], is_anthropics: bool) -> Vec<ConversationTurn> {
+    let mut turns: Vec<ConversationTurn> = Vec::new();
     let mut before = None;
     for (index, item) in items.iter().enumerate() {
         if item.part == Part::Asked && before != Some(Part::Asked) {
             let from = if turns.is_empty() { 0 } else { index };
-            turns.push(Turn { items: from..index, count: 1, is_pinned: false, is_directed: false });
+            turns.push(ConversationTurn {
+                items: from..index,
+                count: 1,
+                is_pinned: false,
+                is_directed: false,
+            });
         }
         if item.part != Part::Kept {
             before = Some(item.part);
@@ -199,13 +204,13 @@ fn turns(items: &[Item<'_>], is_anthropics: bool) -> Vec<Turn> {
 }
 
 /// Turns that share a call, or lie between two that do, are one.
-fn joined(turns: Vec<Turn>, links: &Links) -> Vec<Turn> {
+fn joined(turns: Vec<ConversationTurn>, links: &Links) -> Vec<ConversationTurn> {
     // For each message the last one that it is joined with.
     let spans = links.calls.iter().filter_map(|call| Some((call.item, call.answered?)));
     let mut spans: Vec<_> = spans.filter(|(call, answer)| answer > call).collect();
     spans.sort_unstable();
     let mut spans = spans.into_iter().peekable();
-    let mut joined: Vec<Turn> = Vec::new();
+    let mut joined: Vec<ConversationTurn> = Vec::new();
     let mut reach = 0_usize;
     for turn in turns {
         let is_joined = turn.items.start <= reach && !joined.is_empty();

@@ -5,7 +5,7 @@
 //! `Middle` keeps turn 0 too and goes outward from the middle of 1 to 4: 2, 3, 1, 4.
 //! `Tools` lists rounds of tool calls instead of turns.
 
-use super::conversation::{Conversation, Item, Span, Turn};
+use super::conversation::{Conversation, ConversationTurn, Item, Span};
 use super::item::{self, Part};
 use super::links::Call;
 use super::told::Trim;
@@ -23,7 +23,7 @@ pub(super) fn parts(conversation: &Conversation<'_>, how: Trim) -> Vec<Span> {
             outward(between)
         }
         Trim::Tools => {
-            let of = |turn: &Turn, kept| thoughts_last(rounds(conversation, turn, kept));
+            let of = |turn: &ConversationTurn, kept| thoughts_last(rounds(conversation, turn, kept));
             let turns = earlier.iter().filter(|turn| !turn.is_pinned);
             let mut parts: Vec<Span> = turns.flat_map(|turn| of(turn, 0)).collect();
             if !last.is_pinned {
@@ -35,7 +35,7 @@ pub(super) fn parts(conversation: &Conversation<'_>, how: Trim) -> Vec<Span> {
 }
 
 /// The turns that may go whole.
-fn free(turns: &[Turn]) -> impl Iterator<Item = Span> {
+fn free(turns: &[ConversationTurn]) -> impl Iterator<Item = Span> {
     turns.iter().filter(|turn| !turn.is_pinned && !turn.is_directed).map(|turn| turn.items.clone())
 }
 
@@ -58,7 +58,7 @@ struct Round {
 }
 
 /// The rounds of a turn; of those that may go so many of the newest are kept.
-fn rounds(conversation: &Conversation<'_>, turn: &Turn, kept: usize) -> Vec<Round> {
+fn rounds(conversation: &Conversation<'_>, turn: &ConversationTurn, kept: usize) -> Vec<Round> {
     let mut rounds: Vec<Round> = Vec::new();
     let item = |index: usize| conversation.items.get(index);
     let part = |index: usize| item(index).map_or(Part::Other, |item: &Item<'_>| item.part);

@@ -2,7 +2,7 @@
 //!
 //! The same tokens cost different sums: half in a batch, more in a fast lane, a tenth
 //! more in a region. The conditions are what a price depends on beside the counts and the
-//! time. They are settled once for the whole request, and the same conditions price the
+//! time. They are fixed once for the whole request, and the same conditions price the
 //! quote and the charge, so that a call is not held at one price and charged at another
 //! for a reason that was known before.
 
@@ -116,7 +116,8 @@ impl ServiceTier {
 /// Where a request is processed, if a provider prices that.
 ///
 /// A model without a factor for a region has one price everywhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Region {
     /// Anywhere: the listed price.
@@ -158,7 +159,8 @@ impl Region {
 }
 
 /// How much a search of the web puts before the model, if that has a price.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SearchContext {
     /// The least.
@@ -209,15 +211,22 @@ impl Modality {
 /// assert_eq!(nightly.tier(), ServiceTier::Batch);
 /// assert!(!nightly.cache_writes());
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+///
+/// As JSON it says what a charge depends on: tier, region and size of searches. What else may go in or come out is a hint
+/// for a quote, and is not written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Conditions {
     tier: ServiceTier,
     region: Region,
     search_context: SearchContext,
     /// Kinds of content that go in beside text.
+    #[serde(skip)]
     shown: u8,
     /// Kinds that come out beside text, and whether the request says which.
+    #[serde(skip)]
     asked: u8,
+    #[serde(skip)]
     cache: CacheWrites,
 }
 
@@ -347,6 +356,12 @@ impl Conditions {
     #[must_use]
     pub const fn without_cache_writes(self) -> Self {
         self.with_cache(CacheWrites::Nothing)
+    }
+
+    /// What of them a charge depends on: nothing that only a quote allows for.
+    #[must_use]
+    pub(crate) const fn billed(self) -> Self {
+        Self { shown: 0, asked: 0, cache: CacheWrites::Unsaid, ..self }
     }
 
     #[must_use]

@@ -15,6 +15,7 @@
 
 pub(crate) mod conditions;
 pub(crate) mod fee;
+mod fixed;
 mod held;
 pub(crate) mod message;
 mod payers;
@@ -32,13 +33,13 @@ pub use crate::values::text::ShortText;
 
 use crate::values::no_limit::OutputTerms;
 use crate::values::{Meter, OnNoLimit, name};
-use crate::{Error, Scope};
+use crate::{Amount, Error, Scope};
 use fee::Reading;
 
 /// One attempt to call a model: who pays, which model, how much goes in and may come out.
 ///
 /// The organisation says whose books the call belongs to; below it the scopes are a flat,
-/// de-duplicated set, ordered by kind. Name every level whose budget should bind: a
+/// de-duplicated set, ordered by kind. Name every scope whose budget should bind: a
 /// budget of a team that the call does not name is not asked. A name that cannot be used
 /// is reported by the command that uses the call, so that building stays a chain.
 ///
@@ -96,6 +97,8 @@ pub struct Call {
     pub(crate) readings: Vec<Reading>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) context_tokens: Option<u64>,
+    /// What it costs, whatever its tokens.
+    pub(crate) fixed: Option<Box<Amount>>,
     pub(crate) problem: Option<Box<Problem>>,
 }
 
@@ -142,7 +145,8 @@ impl Call {
 
     /// Attaches a tag, by which budgets may select calls and reports split them. A second
     /// value for the same key replaces the first. Ids of single requests do not belong in
-    /// tags, because every new set of tags is kept.
+    /// tags, because every new set of tags is kept. Books keep at most 2,048 bytes of a call, its scopes, tags
+    /// and names together ([`About::BYTES_MAX`](crate::ledger::About::BYTES_MAX)); a longer one is an error.
     #[must_use]
     pub fn tag(mut self, key: impl Into<ShortText>, value: impl Into<ShortText>) -> Self {
         let key = key.into();
@@ -308,6 +312,7 @@ impl Call {
         if self.model.is_empty() {
             return Err(Error::invalid("call: model", "the name is empty"));
         }
+        self.check_fixed()?;
         name::check("call: model", name::problem_of_model(&self.model))?;
         let readers = self.readings.iter().filter_map(|reading| reading.model.as_ref());
         for model in self.models.iter().chain(readers) {
@@ -332,7 +337,7 @@ impl Call {
     /// Whether it carries a run's scope at all.
     #[inline]
     pub(crate) fn names_run(&self) -> bool {
-        self.scopes.iter().any(|scope| scope.kind() == &ScopeKind::Run)
+        self.scopes.iter().any(|scope| scope.kind == ScopeKind::Run)
     }
 
     /// The value of a tag, if the call has it.

@@ -1,11 +1,11 @@
-//! Who pays for a call, and are two calls charged alike?
+//! Who pays for a call?
 
 use super::Call;
 use crate::Scope;
 use crate::values::{ScopeKind, ShortText};
 
 impl Call {
-    /// Charges that level too. A level that is named twice is charged once; a second
+    /// Charges that scope too. A scope that is named twice is charged once; a second
     /// organisation makes the call unusable.
     #[must_use]
     pub fn scope(mut self, scope: Scope) -> Self {
@@ -20,7 +20,7 @@ impl Call {
         self
     }
 
-    /// The levels that pay, ordered by kind and name, each once.
+    /// The scopes that pay, ordered by kind and name, each once.
     #[must_use]
     pub fn scopes(&self) -> &[Scope] {
         &self.scopes
@@ -45,28 +45,11 @@ impl Call {
             conditions: self.conditions,
             uses: self.uses.clone(),
             readings: self.readings.clone(),
+            fixed: self.fixed.clone(),
             choices: 1,
             inputs: 1,
             ..Self::default()
         }
-    }
-
-    /// Whether both are charged alike: same payers, model, tags, use case and conditions.
-    pub(crate) fn same_charge(&self, other: &Self) -> bool {
-        self.span == other.span && self.pays_alike(other)
-    }
-
-    /// The same, whatever other models may answer.
-    pub(crate) fn pays_alike(&self, other: &Self) -> bool {
-        self.model == other.model
-            && self.scopes == other.scopes
-            && self.provider == other.provider
-            && self.tags == other.tags
-            && self.use_case == other.use_case
-            && self.conditions == other.conditions
-            && self.uses == other.uses
-            && self.readings == other.readings
-            && other.problem.is_none()
     }
 }
 

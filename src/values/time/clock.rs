@@ -12,142 +12,10 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-/// An instant: whole nanoseconds since 1970-01-01T00:00:00Z.
-///
-/// It covers the years 1678 to 2262. Arithmetic saturates at both ends and never panics. An instant is
-/// displayed and serialised as RFC 3339 in UTC.
-///
-/// An interval (a window, a hold, an exemption) contains the instant at which it begins and not the one at
-/// which it ends.
-///
-/// # Example: ninety seconds after noon
-/// ```
-/// use std::time::Duration;
-/// use token_budget::time::Timestamp;
-///
-/// let noon: Timestamp = "2026-11-22T12:00:00Z".parse()?;
-/// assert_eq!((noon + Duration::from_secs(90)).to_string(), "2026-11-22T12:01:30Z");
-/// assert_eq!(noon.since(noon + Duration::from_secs(1)), Duration::ZERO); // never negative
-/// # Ok::<(), token_budget::Error>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(i64);
-
-impl Timestamp {
-    /// 1970-01-01T00:00:00Z.
-    pub const EPOCH: Self = Self(0);
-    /// The first instant that can be represented: "since ever".
-    pub const MIN: Self = Self(i64::MIN);
-    /// The last instant that can be represented: "for ever".
-    pub const MAX: Self = Self(i64::MAX);
-
-    /// The instant that many nanoseconds after (before, if negative) the epoch.
-    #[must_use]
-    pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
-    }
-
-    /// The instant that many seconds after the epoch.
-    #[must_use]
-    pub const fn from_secs(seconds: i64) -> Self {
-        Self(seconds.saturating_mul(1_000_000_000))
-    }
-
-    /// Nanoseconds since the epoch.
-    #[must_use]
-    pub const fn as_nanos(self) -> i64 {
-        self.0
-    }
-
-    /// Whole milliseconds since the epoch, rounded down.
-    #[must_use]
-    pub const fn as_millis(self) -> i64 {
-        self.0.div_euclid(1_000_000)
-    }
-
-    /// How long ago `earlier` was; zero if it lies in the future.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Duration {
-        let nanos = i128::from(self.0).saturating_sub(i128::from(earlier.0));
-        u64::try_from(nanos.max(0)).map_or(Duration::MAX, Duration::from_nanos)
-    }
-
-    /// This instant as chrono's UTC date and time.
-    #[must_use]
-    pub fn to_utc(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_nanos(self.0)
-    }
-}
-
-impl std::ops::Add<Duration> for Timestamp {
-    type Output = Self;
-
-    fn add(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(nanos(span)))
-    }
-}
-
-impl std::ops::Sub<Duration> for Timestamp {
-    type Output = Self;
-
-    fn sub(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(nanos(span)))
-    }
-}
-
-fn nanos(span: Duration) -> i64 {
-    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
-}
-
-impl From<DateTime<Utc>> for Timestamp {
-    fn from(instant: DateTime<Utc>) -> Self {
-        Self(instant.timestamp_nanos_opt().unwrap_or(if instant.timestamp() < 0 {
-            i64::MIN
-        } else {
-            i64::MAX
-        }))
-    }
-}
-
-impl std::str::FromStr for Timestamp {
-    type Err = crate::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc().into()).map_err(|_| {
-            crate::Error::invalid("instant", format!("{text:?} is not an RFC 3339 date and time"))
-        })
-    }
-}
-
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true))
-    }
-}
-
-impl fmt::Debug for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Timestamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
+use super::Timestamp;
+use super::instant::nanos;
 
 /// Tells the time to ledgers and enforcers.
 ///
@@ -186,6 +54,14 @@ impl<'de> Deserialize<'de> for Timestamp {
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The present instant.
     fn now(&self) -> Timestamp;
+
+    /// How long something has run that nobody sets: only differences count. It bears out what `now` shows, so that a ledger
+    /// can tell an hour that passed from a clock that was set an hour ahead.
+    ///
+    /// It should go on while the machine sleeps. Without one, every step forward of `now` is believed.
+    fn monotonic(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The machine's own clock.
@@ -206,6 +82,10 @@ impl Clock for SystemClock {
         let counter = &*COUNTER;
         let anchor = ANCHOR.try_with(Cell::get).unwrap_or(Anchor::NONE);
         anchor.at(counter, counter.raw()).unwrap_or_else(|| drop_anchor(counter))
+    }
+
+    fn monotonic(&self) -> Option<Duration> {
+        Some(sleepless())
     }
 }
 
@@ -235,7 +115,7 @@ impl Anchor {
         }
         let age = counter.delta_as_nanos(self.raw, raw);
         let nanos = i64::try_from(age).ok().filter(|_| age < Self::NANOS_MAX)?;
-        Some(Timestamp(self.wall.0.saturating_add(nanos)))
+        Some(Timestamp::from_nanos(self.wall.as_nanos().saturating_add(nanos)))
     }
 }
 
@@ -263,6 +143,43 @@ fn wall_clock() -> Timestamp {
     Timestamp::EPOCH + since_epoch
 }
 
+/// The system's monotonic clock, and how long the machine has slept, which that clock leaves out on Linux.
+///
+/// Sleep shows as a step of the wall clock beside the monotonic one. So the time since boot, which counts it, is read at such
+/// steps alone.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+fn sleepless() -> Duration {
+    static START: LazyLock<(Instant, Option<Duration>)> = LazyLock::new(|| (Instant::now(), since_boot()));
+    static SLEPT_NANOS: AtomicI64 = AtomicI64::new(0);
+    /// How far the wall clock was ahead of what this function answers.
+    static AHEAD: AtomicI64 = AtomicI64::new(0);
+    const STEP_NANOS: u64 = 1_000_000_000;
+    let (start, booted) = &*START;
+    let ran = start.elapsed();
+    let slept = SLEPT_NANOS.load(Ordering::Relaxed);
+    let ahead = wall_clock().as_nanos().saturating_sub(nanos(ran)).saturating_sub(slept);
+    if ahead.abs_diff(AHEAD.load(Ordering::Relaxed)) > STEP_NANOS {
+        AHEAD.store(ahead, Ordering::Relaxed);
+        if let (Some(then), Some(now)) = (booted, since_boot()) {
+            let slept = nanos(now.saturating_sub(*then).saturating_sub(ran));
+            SLEPT_NANOS.fetch_max(slept, Ordering::Relaxed);
+        }
+    }
+    let slept = u64::try_from(SLEPT_NANOS.load(Ordering::Relaxed)).unwrap_or(0);
+    ran.saturating_add(Duration::from_nanos(slept))
+}
+
+/// How long ago the machine was started, sleep included; `None` where the system does not tell in a file.
+fn since_boot() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let (seconds, rest) = text.split_once('.')?;
+    let hundredths: u64 = rest.get(..2)?.parse().ok()?;
+    Some(
+        Duration::from_secs(seconds.parse().ok()?)
+            .saturating_add(Duration::from_millis(hundredths.saturating_mul(10))),
+    )
+}
+
 /// A clock that moves only when it is told to, for tests and simulations.
 ///
 /// Give the same clock to the ledger and to the enforcer: windows are resolved by the
@@ -279,29 +196,44 @@ fn wall_clock() -> Timestamp {
 /// assert_eq!(clock.now(), Timestamp::from_secs(120));
 /// ```
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    wall: AtomicI64,
+    /// What its monotonic clock shows, in nanoseconds.
+    ran: AtomicI64,
+}
 
 impl ManualClock {
     /// A clock that shows `instant`.
     #[must_use]
     pub const fn at(instant: Timestamp) -> Self {
-        Self(AtomicI64::new(instant.0))
+        Self { wall: AtomicI64::new(instant.as_nanos()), ran: AtomicI64::new(0) }
     }
 
-    /// Moves the clock to `instant`, forwards or backwards.
+    /// Moves the clock to `instant`. Forwards, that much time has passed; backwards, the clock has stepped.
     pub fn set(&self, instant: Timestamp) {
-        self.0.store(instant.0, Ordering::SeqCst);
+        let before = Timestamp::from_nanos(self.wall.swap(instant.as_nanos(), Ordering::SeqCst));
+        self.ran.fetch_add(nanos(instant.since(before)), Ordering::SeqCst);
     }
 
-    /// Moves the clock forwards.
+    /// Moves the clock forwards: that much time passes.
     pub fn advance(&self, span: Duration) {
-        self.0.fetch_add(nanos(span), Ordering::SeqCst);
+        self.wall.fetch_add(nanos(span), Ordering::SeqCst);
+        self.ran.fetch_add(nanos(span), Ordering::SeqCst);
+    }
+
+    /// Sets the clock to `instant` although no time has passed, as somebody does who sets a clock.
+    pub fn step(&self, instant: Timestamp) {
+        self.wall.store(instant.as_nanos(), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp::from_nanos(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Option<Duration> {
+        u64::try_from(self.ran.load(Ordering::SeqCst)).ok().map(Duration::from_nanos)
     }
 }
 

@@ -25,7 +25,10 @@
 //! ```
 
 pub(crate) mod clock;
+mod instant;
+mod reading;
 pub(crate) mod window;
 
-pub use clock::{ManualClock, SystemClock, Timestamp};
+pub use clock::{ManualClock, SystemClock};
+pub use instant::Timestamp;
 pub use window::Period;

@@ -19,6 +19,7 @@ use crate::{Scope, Usd};
 /// What a call may cost above what is held for it, if its output is sized by what was
 /// learned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Excess {
     /// Output tokens of all choices together.
     pub output_tokens: u64,
@@ -145,7 +146,12 @@ impl Decision {
         if self.is_allowed() { None } else { self.binding.next_rung.as_deref() }
     }
 
-    /// The largest output that would fit now, if dollars or tokens refuse.
+    /// The largest output of one choice that would fit now: zero where no output fits, because the input alone is too much, or a
+    /// line that counts no output (one request a day) has no room. Look at [`refusals`](Self::refusals) before a shorter
+    /// answer is tried.
+    ///
+    /// `None` where the call is admitted, where something else than its size refuses it (a freeze, a missing price), and where no
+    /// budget counts what an output takes.
     #[must_use]
     pub fn affordable_output_tokens(&self) -> Option<u64> {
         self.affordable_output_tokens
@@ -233,7 +239,7 @@ impl Decision {
     ) -> Vec<Refusal> {
         let by_scope = frozen.iter().map(|frozen| {
             let Attribution { by, reason } = frozen.attribution.clone();
-            let kind = RefusalKind::Frozen { by, reason };
+            let kind = RefusalKind::Frozen { mark: frozen.action, by, reason };
             Refusal::without_budget(Some(frozen.scope.clone()), kind)
         });
         let by_nobody = unbound.then(|| {
@@ -320,7 +326,7 @@ impl Decision {
     }
 
     pub(super) fn lines(&self) -> impl Iterator<Item = JudgedLine<'_>> {
-        let lines = self.binding.bound.iter().zip(&self.balances).zip(&self.requested);
+        let lines = self.binding.terms.iter().zip(&self.balances).zip(&self.requested);
         lines.enumerate().map(|(at, ((bound, balance), requested))| {
             let frees_up = self.frees_up.iter().find(|(line, _)| *line == at);
             let frees_in = frees_up.map(|(_, periods)| *periods);

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use crate::Scope;
 use crate::values::amount::Figure;
 use crate::values::one_line::OneLine;
-use crate::values::{ScopeKind, ShortText, Timestamp, Unit};
+use crate::values::{MarkAction, ScopeKind, ShortText, Timestamp, Unit};
 
 /// Why a budget refuses a call, and so what helps: waiting, asking for less, or a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,8 +40,10 @@ pub enum RefusalKind {
         /// What the fee is counted by, as a price row names it: `web_search`.
         meter: ShortText,
     },
-    /// The scope is frozen.
+    /// The scope is frozen, or the run was stopped or closed.
     Frozen {
+        /// By which mark.
+        mark: MarkAction,
         /// By whom and why.
         by: ShortText,
         /// The reason that was given.
@@ -80,7 +82,7 @@ pub enum RefusalKind {
 pub struct Refusal {
     /// The budget's id; empty if not a budget but the scope or the model itself refuses.
     pub budget: ShortText,
-    /// The level that pays.
+    /// The scope that pays.
     pub scope: Option<Scope>,
     /// The window, as people read it: `month 2026-11`.
     pub window: String,
@@ -122,9 +124,14 @@ impl fmt::Display for Refusal {
     /// `budget team/search month 2026-11: 482.10 of 500.00 USD used, call needs 21.75; resets 2026-12-01T00:00:00Z`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            RefusalKind::Frozen { by, reason } => {
+            RefusalKind::Frozen { mark, by, reason } => {
                 self.name_scope(f)?;
-                write!(f, "is frozen by {}: {}; reopen it to go on", OneLine(by), OneLine(reason))
+                let (what, next_move) = match mark {
+                    MarkAction::Stop => ("was stopped", "begin another run, or reopen this one"),
+                    MarkAction::Close => ("was closed", "begin another run, or reopen this one"),
+                    MarkAction::Freeze | MarkAction::Reopen => ("is frozen", "reopen it to go on"),
+                };
+                write!(f, "{what} by {}: {}; {next_move}", OneLine(by), OneLine(reason))
             }
             RefusalKind::UnpricedFee { meter } => write!(
                 f,

@@ -17,10 +17,12 @@ use crate::{Scope, Window};
 pub struct BudgetState {
     /// The budget's id.
     pub budget: ShortText,
-    /// The level that pays.
+    /// The scope that pays.
     pub scope: Scope,
     /// The window, as people read it.
     pub window: String,
+    /// When its window begins anew; `None` where it rolls or never does.
+    pub resets_at: Option<Timestamp>,
     /// What it counts.
     pub unit: Unit,
     /// The limit, raises included; `None` is no limit.
@@ -43,10 +45,11 @@ impl Serialize for BudgetState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let figure = |figure| Figure(&self.unit, figure);
-        let mut fields = serializer.serialize_struct("BudgetState", 11)?;
+        let mut fields = serializer.serialize_struct("BudgetState", 12)?;
         fields.serialize_field("budget", &self.budget)?;
         fields.serialize_field("scope", &self.scope)?;
         fields.serialize_field("window", &self.window)?;
+        fields.serialize_field("resets_at", &self.resets_at)?;
         fields.serialize_field("unit", &self.unit)?;
         fields.serialize_field("limit", &self.limit.map(figure))?;
         fields.serialize_field("spent", &figure(self.spent))?;
@@ -59,9 +62,16 @@ impl Serialize for BudgetState {
     }
 }
 
+impl BudgetState {
+    /// A budget as it stands, which nothing is asked of.
+    pub(crate) fn at_rest(bound: &Terms, balance: &Balance) -> Self {
+        JudgedLine { bound, balance, requested: 0, frees_in: None, set_aside: None }.state()
+    }
+}
+
 /// One line of the binding beside its figures.
 #[derive(Clone, Copy)]
-pub(crate) struct JudgedLine<'a> {
+pub(super) struct JudgedLine<'a> {
     pub(crate) bound: &'a Terms,
     pub(crate) balance: &'a Balance,
     pub(crate) requested: i64,
@@ -79,20 +89,14 @@ impl JudgedLine<'_> {
 
     /// The one inequality again: a line of amount zero never refuses.
     #[inline]
-    pub(crate) fn refuses(&self) -> bool {
+    pub(super) fn refuses(&self) -> bool {
         self.requested > 0 && self.used() > self.bound.enforced_ceiling()
     }
 
     /// What this line alone says, observed or not.
     #[inline]
-    pub(crate) fn verdict(&self) -> Verdict {
-        if self.refuses() {
-            if self.used() > self.bound.ceiling { Verdict::Block } else { Verdict::Degrade }
-        } else if self.used() >= self.bound.warn_at {
-            Verdict::Warn
-        } else {
-            Verdict::Allow
-        }
+    pub(super) fn verdict(&self) -> Verdict {
+        self.bound.verdict(self.used(), self.requested)
     }
 
     /// Why this line refuses, by its figures alone; the table at the head of this file.
@@ -153,6 +157,7 @@ impl JudgedLine<'_> {
             budget: self.bound.account.budget().into(),
             scope: self.bound.account.scope().clone(),
             window: self.window(),
+            resets_at: self.bound.resets_at,
             unit: self.bound.account.unit().clone(),
             limit: self.bound.limit,
             spent: self.balance.spent,

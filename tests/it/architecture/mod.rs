@@ -3,6 +3,7 @@
 //! What does not keep to a fence yet stands in `exceptions/` with its figure, which may only shrink.
 
 mod circles;
+mod doubles;
 mod exceptions;
 mod graph;
 mod layers;

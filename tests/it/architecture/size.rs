@@ -12,8 +12,8 @@ const FILE_LINES_IN_ALL_MAX: usize = 700;
 /// Lines of a function, from `fn` to its last brace. Clippy counts code alone, and up to a hundred.
 const FUNCTION_LINES_MAX: usize = 60;
 
-/// Lines of docs in a thousand lines of docs and code. It may only rise, and should reach 250.
-const DOCS_PERMILLE_MIN: usize = 250;
+/// Lines of docs in a thousand lines of docs and code. It may only rise, from 25 % on.
+const DOCS_PERMILLE_MIN: usize = 255;
 
 /// Names at the crate's root, modules not counted. It may only fall, and should reach 30.
 const ROOT_NAMES: usize = 30;

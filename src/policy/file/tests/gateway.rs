@@ -52,7 +52,7 @@ fn a_team_becomes_thirty_rolling_days_and_a_rolling_minute() {
         let policy = Policy::from_json(&text).expect(&text);
         assert_eq!(policy.budgets(), by_hand);
         let call = Call::new("gpt-4o").team("search");
-        assert_eq!(policy.bind(&call, crate::values::Timestamp::EPOCH).expect("binds").bound.len(), 3);
+        assert_eq!(policy.bind(&call, crate::values::Timestamp::EPOCH).expect("binds").terms.len(), 3);
     }
 }
 
@@ -63,11 +63,14 @@ fn a_soft_budget_warns_exactly_there_even_where_it_is_no_whole_percentage() {
     let policy = Policy::from_json(text).expect("policy");
     let budget = &policy.budgets()[0];
     assert_eq!(budget.window(), &Window::lifetime());
-    assert_eq!(levels(budget), [(TierAction::Warn, 200_000_000_000), (TierAction::Block, 300_000_000_000)]);
+    assert_eq!(
+        thresholds(budget),
+        [(TierAction::Warn, 200_000_000_000), (TierAction::Block, 300_000_000_000)]
+    );
 
     let odd = r#"{"teams": [{"name": "a", "max_budget": "9223372036.854775807", "soft_budget": "1234567.000000001"}]}"#;
     let policy = Policy::from_json(odd).expect("policy");
-    assert_eq!(levels(&policy.budgets()[0])[0], (TierAction::Warn, 1_234_567_000_000_001));
+    assert_eq!(thresholds(&policy.budgets()[0])[0], (TierAction::Warn, 1_234_567_000_000_001));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn one_month_is_the_calendar_month_on_both_sides_of_its_edge() {
     let call = Call::new("gpt-4o").team("t");
     let period = |at: &str| {
         let at: Timestamp = at.parse().expect("an instant");
-        policy.bind(&call, at).expect("binds").bound[0].period
+        policy.bind(&call, at).expect("binds").terms[0].period
     };
     let november = period("2026-11-30T23:59:59.999999999Z");
     let december = period("2026-12-01T00:00:00Z");
@@ -84,7 +84,10 @@ fn a_team_as_the_gateway_answers_it_is_read_whole() {
     );
     let policy = Policy::from_json(text).expect("policy");
     let [budget, _] = policy.budgets() else { panic!("two budgets") };
-    assert_eq!(levels(budget), [(TierAction::Warn, 80_500_000_000), (TierAction::Block, 100_500_000_000)]);
+    assert_eq!(
+        thresholds(budget),
+        [(TierAction::Warn, 80_500_000_000), (TierAction::Block, 100_500_000_000)]
+    );
     assert_eq!(budget.metadata_entries(), [("lead".into(), "ada".into())]);
 }
 
@@ -114,7 +117,7 @@ fn several_windows_of_one_key_bind_together() {
     );
     let policy = Policy::from_json(text).expect("policy");
     let call = Call::new("gpt-4o").api_key("bot");
-    assert_eq!(policy.bind(&call, Timestamp::EPOCH).expect("binds").bound.len(), 2);
+    assert_eq!(policy.bind(&call, Timestamp::EPOCH).expect("binds").terms.len(), 2);
     let key =
         |list: &str| error(&format!(r#"{{"keys": [{{"key_alias": "bot", "budget_limits": {list}}}]}}"#));
     for (list, answer) in [
@@ -152,14 +155,14 @@ fn a_model_has_its_own_budget_in_every_shape() {
     let policy = Policy::from_json(text).expect("policy");
     let bound = |model: &str| {
         let call = Call::new(model).user("ada@example.com");
-        policy.bind(&call, Timestamp::EPOCH).expect("binds").bound.len()
+        policy.bind(&call, Timestamp::EPOCH).expect("binds").terms.len()
     };
     // Named with its provider, the model is bound without one, too; others are not.
     assert_eq!([bound("gpt-4o"), bound("gpt-4.1"), bound("openai/gpt-4.1"), bound("o3")], [2, 3, 3, 1]);
     assert!(
         policy
             .bind(&Call::new("o1").user("ada@example.com"), Timestamp::EPOCH)
-            .is_ok_and(|none| none.bound.is_empty())
+            .is_ok_and(|none| none.terms.is_empty())
     );
 }
 
@@ -185,7 +188,7 @@ fn users_customers_and_organizations_have_entries_of_their_own() {
     let kind = ScopeKind::Custom("customer".into());
     let policy = Policy::from_json(text).expect("policy");
     let call = Call::new("gpt-4o").scope(Scope::new(kind, "c1").expect("scope"));
-    assert_eq!(policy.bind(&call, Timestamp::EPOCH).expect("binds").bound.len(), 1);
+    assert_eq!(policy.bind(&call, Timestamp::EPOCH).expect("binds").terms.len(), 1);
 }
 
 #[test]
