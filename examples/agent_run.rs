@@ -161,6 +161,5 @@ fn people_grant_and_stop(enforcer: &Enforcer) -> Result<(), Box<dyn Error>> {
 }
 
 fn show(title: &str, report: &RunReport) {
-    println!("{title}: {} rounds, {} tokens, ${}", report.iterations, report.tokens, report.spent_usd);
-    println!("   over: {}", report.over.as_deref().unwrap_or("no, it may go on"));
+    println!("{title}: {report}");
 }

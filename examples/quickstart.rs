@@ -26,7 +26,7 @@ use token_budget::{
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let enforcer = Enforcer::builder().policy(policy()?).observer(PrintCrossings).build();
+    let enforcer = Enforcer::builder().policy(policy()?).observer(PrintThresholds).build();
     let provider = Arc::new(Provider::default());
 
     an_agent_goes_wild(&enforcer, &provider)?;
@@ -98,7 +98,7 @@ fn a_team_is_warned_once(enforcer: &Enforcer, provider: &Provider) -> Result<(),
         let in_flight = enforcer.reserve(&call).wait()?.or_refusal()?.send();
         let _receipt = in_flight.reconcile(provider.answer(4_000, 4_000)).wait()?;
     }
-    println!("   170 calls were made, and the level was announced once\n");
+    println!("   170 calls were made, and the threshold was told once\n");
     Ok(())
 }
 
@@ -149,9 +149,9 @@ async fn the_books_beside_the_bill(enforcer: &Enforcer, provider: &Provider) -> 
 
 /// Hears what happens. A real one would write to a chat or a pager.
 #[derive(Debug)]
-struct PrintCrossings;
+struct PrintThresholds;
 
-impl Observer for PrintCrossings {
+impl Observer for PrintThresholds {
     fn observe(&self, event: &Event) {
         if let Event::Reached { budget, window, spent, unit, .. } = event {
             println!("   told once: budget {budget} {window} has reached {}", unit.show(*spent));

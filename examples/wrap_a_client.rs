@@ -111,7 +111,7 @@ impl LlmClient for ChatClient {
         self.post(request).await
     }
 
-    fn report(&self, response: &ChatResponse) -> Actual {
+    fn actual(&self, response: &ChatResponse) -> Actual {
         Actual {
             usage: Usage::of(response.prompt_tokens, response.completion_tokens),
             model: Some(response.model.as_str().into()),

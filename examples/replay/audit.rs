@@ -86,17 +86,17 @@ impl<'a> Audit<'a> {
         let payer = self.payers.get(client).ok_or_else(|| Error::invalid("client", "is not known"))?;
         let binding = self.policy.bind(payer, at)?;
         let mut overruns = self.overruns.lock().unwrap_or_else(PoisonError::into_inner);
-        let watched = binding.bound.into_iter().map(|bound| Watched {
-            line: LineName { budget: bound.account.budget().into(), window: bound.window.to_string() },
+        let watched = binding.terms.into_iter().map(|terms| Watched {
+            line: LineName { budget: terms.account.budget().into(), window: terms.window.to_string() },
             overruns: {
                 // A rolling span covers many periods; what ran over in any of them may still count.
-                let period = if bound.period.span == 1 { bound.period.number } else { 0 };
-                Arc::clone(overruns.entry((bound.account.clone(), period)).or_default())
+                let period = if terms.period.span == 1 { terms.period.number } else { 0 };
+                Arc::clone(overruns.entry((terms.account.clone(), period)).or_default())
             },
-            ceiling: if bound.observe { i64::MAX } else { bound.enforced_ceiling() },
-            limit: bound.limit,
-            period: bound.period,
-            account: bound.account,
+            ceiling: if terms.observe { i64::MAX } else { terms.enforced_ceiling() },
+            limit: terms.limit,
+            period: terms.period,
+            account: terms.account,
         });
         Ok(Bound { watched: watched.collect(), valid_until: binding.valid_until })
     }
@@ -134,7 +134,7 @@ impl Auditor<'_> {
     }
 
     /// Notes what a call used above its holds, before the ledger is told: nobody shall see it unexplained.
-    pub(crate) fn will_settle(&mut self, bound: &Bound, held: &[i64], used: &Amount) -> Result<(), Error> {
+    pub(crate) fn will_reconcile(&mut self, bound: &Bound, held: &[i64], used: &Amount) -> Result<(), Error> {
         for (watched, held) in bound.watched.iter().zip(held) {
             let overrun = used.of(watched.account.unit())?.saturating_sub(*held).max(0);
             if overrun > 0 {
@@ -146,7 +146,7 @@ impl Auditor<'_> {
     }
 
     /// Looks at a receipt: balances just after the call.
-    pub(crate) fn settled(&mut self, bound: &Bound, receipt: &[ReceiptLine]) {
+    pub(crate) fn reconciled(&mut self, bound: &Bound, receipt: &[ReceiptLine]) {
         for (watched, line) in bound.watched.iter().zip(receipt) {
             self.saw(watched, line.spent.saturating_add(line.reserved));
         }

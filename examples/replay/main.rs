@@ -4,7 +4,7 @@
 //! Here they pass through the very [`Enforcer`] that guards production, on
 //! a clock that follows the trace, from several threads, with some three
 //! hundred calls in flight at any time. A call's true output is told only when
-//! it is settled, as in life; before that it is held for a maximum.
+//! it is reconciled, as in life; before that it is held for a maximum.
 //!
 //! Afterwards three questions are answered:
 //! - which budgets would have refused or warned, and how often;

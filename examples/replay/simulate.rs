@@ -56,7 +56,7 @@ struct Flight {
     held: Vec<i64>,
 }
 
-/// One worker: it takes requests in turn, and settles its own calls when they are due.
+/// One worker: it takes requests in turn, and reconciles its own calls when they are due.
 struct Worker<'a> {
     replay: &'a Replay<'a>,
     cursor: &'a RwLock<Cursor>,
@@ -100,14 +100,14 @@ impl Worker<'_> {
         while let Some((number, request)) = self.take() {
             while let Some(due) = self.flights.first_entry().filter(|flight| flight.key().0 <= request.at) {
                 let flight = due.remove();
-                self.settle(flight)?;
+                self.reconcile(flight)?;
             }
             self.make(number, request)?;
         }
         // The clock stays at the last request, which another worker may be making just now: a
-        // charge lands in the window of its reserve, whenever it is settled.
+        // charge lands in the window of its reserve, whenever it is reconciled.
         while let Some((_, flight)) = self.flights.pop_first() {
-            self.settle(flight)?;
+            self.reconcile(flight)?;
         }
         self.tally.lines = self.auditor.lines;
         Ok(self.tally)
@@ -169,16 +169,16 @@ impl Worker<'_> {
     }
 
     /// The provider answers: it bills, and says what was used.
-    fn settle(&mut self, flight: Flight) -> Result<(), Error> {
+    fn reconcile(&mut self, flight: Flight) -> Result<(), Error> {
         let Flight { request, in_flight, bound, held } = flight;
         let bill = self.replay.provider.bill(&request)?;
         self.tally.billed = self.tally.billed.checked_add(bill)?;
-        self.auditor.will_settle(&bound, &held, &Amount::request(bill, request.input, request.output))?;
+        self.auditor.will_reconcile(&bound, &held, &Amount::request(bill, request.input, request.output))?;
 
         let receipt = in_flight.reconcile(request.usage()).wait()?;
         self.open.fetch_sub(1, Ordering::Relaxed);
         self.tally.overrun = self.tally.overrun.checked_add(receipt.overrun())?;
-        self.auditor.settled(&bound, &receipt.lines());
+        self.auditor.reconciled(&bound, &receipt.lines());
         Ok(())
     }
 }

@@ -60,13 +60,13 @@ fn ledger(run: &Run) {
             "4 governor checks (u64)",
             governor,
         );
-        bench.add("4 lines, reserve + reconcile", Some(0.45), cases::ledger_pair(4, 1, threads));
-        bench.add("8 lines, reserve + reconcile", None, cases::ledger_pair(8, 1, threads));
+        bench.add("4 lines, reserve + reconcile", Some(1.5), cases::ledger_pair(4, 1, threads));
+        bench.add("8 lines, reserve + reconcile", Some(2.0), cases::ledger_pair(8, 1, threads));
         bench.add("4 lines, refused", None, cases::ledger_refusal(4, threads));
         bench.run(run, threads);
     }
     let arithmetic = cases::independent_arithmetic();
-    let mut bench = Bench::new("ledger, 2 threads on 2 roots", "independent arithmetic", arithmetic);
+    let mut bench = Bench::new("ledger, 2 threads on 2 tenants", "independent arithmetic", arithmetic);
     bench.add("4 lines, reserve + reconcile", None, cases::ledger_pair(4, 2, 2));
     bench.run_scaling(run);
 }

@@ -94,7 +94,15 @@ async fn pair(ledger: &SqliteLedger, claim: &Claim) {
     let reserve = Reserve { now: None, id, claim, amounts, expires_at, on_expiry: OnExpiry::Hold, note };
     assert!(ledger.reserve(reserve).await.unwrap().outcome == Outcome::Applied);
     ledger
-        .reconcile(Reconcile { now: None, id, claim, amounts, certainty: Certainty::Reported, note })
+        .reconcile(Reconcile {
+            now: None,
+            id,
+            claim,
+            amounts,
+            certainty: Certainty::Reported,
+            attribution: None,
+            note,
+        })
         .await
         .unwrap();
 }
@@ -159,13 +167,13 @@ impl Raw {
         self.next += 1;
         let id = (hold as u128).to_be_bytes();
         self.run(
-            "INSERT INTO holds VALUES (?1, 1, ?2, 'held', ?3, ?4, 'hold', 0, NULL, NULL, ?5)",
-            params![hold, id, [7_u8; 16], i64::MAX - hold, hold],
+            "INSERT INTO holds VALUES (1, ?1, 'held', ?2, ?3, 'hold', 0, NULL, NULL, ?4)",
+            params![id, [7_u8; 16], i64::MAX - hold, hold],
         );
         for line in 0..LINES {
             self.run(
-                "INSERT INTO hold_lines VALUES (?1, ?2, ?3, 0, 1, 0, NULL)",
-                params![hold, line, line + 1],
+                "INSERT INTO hold_lines VALUES (1, ?1, ?2, ?3, 0, 1, 0, 0)",
+                params![id, line, line + 1],
             );
         }
         self.entry(hold * 2 - 1, &id, ("reserved", None));
@@ -175,11 +183,14 @@ impl Raw {
     fn reconcile(&mut self, hold: i64) {
         let id = (hold as u128).to_be_bytes();
         self.run(
-            "UPDATE holds SET state = 'reported', ended_at = ?2, seal = ?2 WHERE hold = ?1",
-            params![hold, hold],
+            "UPDATE holds SET state = 'reported', ended_at = ?2, seal = ?2 WHERE tenant = 1 AND id = ?1",
+            params![id, hold],
         );
         for line in 0..LINES {
-            self.run("UPDATE hold_lines SET amount = 2 WHERE hold = ? AND line = ?", params![hold, line]);
+            self.run(
+                "UPDATE hold_lines SET amount = 2 WHERE tenant = 1 AND id = ? AND line = ?",
+                params![id, line],
+            );
         }
         self.entry(hold * 2, &id, ("reconciled", Some("reported")));
         self.lines(hold * 2, (1, -1));
@@ -187,7 +198,7 @@ impl Raw {
 
     fn entry(&self, sequence: i64, id: &[u8; 16], (kind, detail): (&str, Option<&str>)) {
         self.run(
-            "INSERT INTO journal VALUES (1, ?1, ?1, ?2, ?3, ?4, NULL, NULL, NULL, NULL, NULL, NULL, ?5)",
+            "INSERT INTO journal VALUES (1, ?1, ?1, ?2, ?3, ?4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, ?5)",
             params![SEQUENCE_START + sequence, id, kind, detail, [7_u8; 32]],
         );
     }
@@ -200,7 +211,8 @@ impl Raw {
                 params![SEQUENCE_START + sequence, line, line + 1, spent, reserved],
             );
             self.run(
-                "UPDATE balances SET spent = spent + ?2, reserved = reserved + ?3 WHERE account = ?1 AND period = 0",
+                "UPDATE balances SET spent = spent + ?2, reserved = reserved + ?3
+                 WHERE tenant = 1 AND account = ?1 AND period = 0",
                 params![line + 1, spent, reserved],
             );
         }

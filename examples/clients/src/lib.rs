@@ -3,6 +3,7 @@
 //! Each recipe in `src/bin` puts one real client under a budget, asks until a budget refuses, and prints what
 //! became of every call. `cargo test` runs them against a provider on loopback that keeps its own bill.
 
+use token_budget::enforcer::ForRequests;
 use token_budget::http::HttpBudget;
 use token_budget::{Budget, Call, Enforcer, Error, Policy, Receipt, Scope, Usd, Window};
 
@@ -49,8 +50,8 @@ pub fn base_url() -> Result<String, std::env::VarError> {
 ///
 /// # Errors
 /// The receipt's own, else as [`Enforcer::check`].
-pub async fn tell(enforcer: &Enforcer, receipt: Result<Receipt, Error>) -> Result<(), Error> {
-    let receipt = receipt?;
+pub async fn tell(enforcer: impl Into<ForRequests>, receipt: Result<Receipt, Error>) -> Result<(), Error> {
+    let (enforcer, receipt) = (enforcer.into(), receipt?);
     let (input, output) = (receipt.usage().input().unwrap_or(0), receipt.usage().output().unwrap_or(0));
     println!("charged ${} for {input} tokens in and {output} out", receipt.cost());
     for budget in enforcer.check(&Call::new(MODEL).team("search")).await?.budgets() {
@@ -64,7 +65,8 @@ pub async fn tell(enforcer: &Enforcer, receipt: Result<Receipt, Error>) -> Resul
 ///
 /// # Errors
 /// As [`Enforcer::check`].
-pub async fn close(enforcer: &Enforcer) -> Outcome {
+pub async fn close(enforcer: impl Into<ForRequests>) -> Outcome {
+    let enforcer = enforcer.into();
     for budget in enforcer.check(&Call::new(MODEL).team("search")).await?.budgets() {
         let (spent, reserved) = (Usd::from_nanos(budget.spent), Usd::from_nanos(budget.reserved));
         println!("books of {}: ${spent} spent, ${reserved} reserved", budget.scope);

@@ -20,6 +20,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 use token_budget::Enforcer;
 use token_budget::client::Failure;
+use token_budget::enforcer::ForRequests;
 use token_budget::http::{
     Denial, Exchange, HeadRuling, Headers, HttpBudget, HttpRefusal, Piece, RequestHead, Ruling, fold_path,
 };
@@ -90,7 +91,7 @@ impl Gateway {
         own.fallback(forward).with_state(Arc::new(self))
     }
 
-    pub(crate) fn enforcer(&self) -> &Enforcer {
+    pub(crate) fn enforcer(&self) -> &ForRequests {
         self.gate.enforcer()
     }
 

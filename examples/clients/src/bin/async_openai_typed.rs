@@ -59,7 +59,7 @@ impl LlmClient for Chat {
         self.0.chat().create(request).await
     }
 
-    fn report(&self, response: &Self::Response) -> Actual {
+    fn actual(&self, response: &Self::Response) -> Actual {
         let body = serde_json::to_vec(response).unwrap_or_default();
         extract(Some("openai"), &body, []).map(Actual::from).unwrap_or_default()
     }
