@@ -272,6 +272,7 @@ impl Held {
                 id: ReservationId::generate(now),
                 claim: &known.binding().claim,
                 amounts: &amounts,
+                used_at: None,
                 corrects: Some(hold.id),
                 attribution: &attribution,
                 note: &note,

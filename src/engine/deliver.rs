@@ -162,6 +162,7 @@ impl Core {
             id: *posting,
             claim: &binding.claim,
             amounts: &missing,
+            used_at: None,
             corrects: Some(*id),
             attribution: &attribution,
             note: &note,

@@ -7,7 +7,7 @@ pub(super) mod rows;
 
 use std::time::Duration;
 
-use super::{Certainty, MarkAction, OnExpiry, Reserve};
+use super::{Certainty, MarkAction, OnExpiry, Record, Reserve};
 use crate::values::{Account, Balance, Claim, ClaimLine, ReservationId, Timestamp, Unit};
 use crate::{Error, ErrorKind, Usd};
 
@@ -150,6 +150,9 @@ pub(super) const REMEMBERS_REFUSAL: Duration = Duration::from_secs(60);
 /// How far ahead of the ledger's time an id may be made: clocks of machines differ, but not by days.
 const AHEAD_MAX: Duration = Duration::from_secs(86_400);
 
+/// How long a source's row is remembered after the day of its usage.
+const SOURCES_LAST: Duration = Duration::from_secs(400 * 86_400);
+
 /// Refuses an id that is made for a day to come: by a clock that is wrong, since ids are made before they are sent.
 ///
 /// Were it taken, it would be remembered until its own time is old, and every id of the present would seem older than it.
@@ -166,6 +169,56 @@ pub(crate) fn check_ahead(id: ReservationId, now: Timestamp) -> Result<(), Error
         return Err(Error::invalid("reservation", text));
     }
     Ok(())
+}
+
+/// Refuses an id that cannot have been made for a call of now: what a source outside tells is only posted.
+#[inline]
+pub(super) fn check_made(id: ReservationId, now: Timestamp) -> Result<(), Error> {
+    if id.is_of_source() {
+        let text = format!("{id} is of a source outside: it is posted, with `used_at`, and nothing else");
+        return Err(Error::invalid("reservation", text));
+    }
+    check_ahead(id, now)
+}
+
+/// Until when the posting of a source's row is remembered; `None` where its caller made the id.
+///
+/// To the end of the 400th day after that of its usage (UTC): usage of 1 January 2026 at any hour until 6 February 2027 begins. What
+/// is older may have been posted and forgotten, so it is refused, also where it happens to be known still.
+pub(super) fn check_source(command: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    let id = command.id;
+    let used_at = match (id.is_of_source(), command.used_at) {
+        (false, None) => return Ok(None),
+        (true, Some(used_at)) => used_at,
+        (true, None) => {
+            return Err(Error::invalid(
+                "used_at",
+                format!("{id} is of a source outside, which says when it was used"),
+            ));
+        }
+        (false, Some(_)) => {
+            let text = format!("{id} was made for a call: only the id of a source outside has it");
+            return Err(Error::invalid("used_at", text));
+        }
+    };
+    if used_at.since(now) > AHEAD_MAX {
+        return Err(Error::invalid(
+            "used_at",
+            format!("{used_at} is more than a day ahead of the ledger's time"),
+        ));
+    }
+    let until = end_of_day(used_at) + SOURCES_LAST;
+    if until <= now {
+        let text = format!("used at {used_at}, more than 400 days ago: whether {id} was posted is forgotten");
+        return Err(Error::new(ErrorKind::Forgotten, text));
+    }
+    Ok(Some(until))
+}
+
+/// The end of that instant's day (UTC).
+fn end_of_day(at: Timestamp) -> Timestamp {
+    const DAY: i64 = 86_400_000_000_000;
+    Timestamp::from_nanos(at.as_nanos().div_euclid(DAY).saturating_add(1).saturating_mul(DAY))
 }
 
 /// Another body under an id that is known.

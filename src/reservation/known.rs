@@ -71,7 +71,9 @@ impl InFlight {
 impl Known {
     /// The call that the ledger knows by that id, made again.
     pub(crate) fn of_ledger(core: &Arc<Core>, tenant: &Tenant, hold: &Hold) -> Result<Self, Error> {
-        let mut plan = Plan::resolve_open(core, &call_of(tenant, hold), &Own::none(), hold.id.time())?;
+        // The row of a source bears no time, and is only looked at.
+        let made_at = if hold.id.is_of_source() { core.now() } else { hold.id.time() };
+        let mut plan = Plan::resolve_open(core, &call_of(tenant, hold), &Own::none(), made_at)?;
         let unpriced = unpriced(&plan, hold);
         let binding = as_held(&plan, tenant, hold)?;
         // Nobody else has seen it yet.
@@ -95,7 +97,7 @@ impl Known {
         };
         let amounts: SmallVec<[i64; 8]> = hold.lines.iter().map(|line| line.amount).collect();
         let reach = Reach { choices: 1, in_background: true, ..Reach::default() };
-        let mut open = Open::new(plan, false, (hold.id, hold.id.time()), amounts, priced, reach);
+        let mut open = Open::new(plan, false, (hold.id, made_at), amounts, priced, reach);
         open.balances = hold.lines.iter().map(|_| Balance::default()).collect();
         Ok(Self { open, rebuilt: Some(Rebuilt { unpriced }) })
     }

@@ -234,7 +234,8 @@ pub(super) async fn record(
 ) -> Result<(), Error> {
     let now = core.now();
     let (id, note) = (ReservationId::generate(now), &Note::default());
-    let command = Record { id, claim: &binding.claim, amounts, corrects, attribution, note, now: None };
+    let command =
+        Record { id, used_at: None, claim: &binding.claim, amounts, corrects, attribution, note, now: None };
     let reply = core.record(now, command).await?;
     core.tell_effects(binding, reply.effects);
     Ok(())

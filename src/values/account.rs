@@ -275,6 +275,9 @@ thread_local! {
 /// The 80 bits below the time.
 const LOW_BITS: u128 = (1 << 80) - 1;
 
+/// Set in an id that bears no time. As a part of a time it would mean the year 6429.
+const OF_SOURCE: u128 = 1 << 127;
+
 /// Forty random bits above a counter of forty.
 fn thread_prefix() -> u128 {
     static THREADS: AtomicU64 = AtomicU64::new(0);
@@ -308,16 +311,53 @@ impl ReservationId {
         Self(bits)
     }
 
+    /// The id of what a source outside tells: the same source and row make the same id, on every machine and for ever.
+    ///
+    /// For spend that did not pass the wrapper: a provider's bill, another program's log. `row` is the row's own id there. Posted under
+    /// such an id ([`Record::used_at`](crate::ledger::Record::used_at)), a file that is imported twice changes nothing the second time.
+    ///
+    /// It bears no time, and no hold can have it: it is a hash (FNV-1a, 127 bits), with the highest bit set.
+    ///
+    /// # Example: a row is known again, and another source has other rows
+    /// ```
+    /// use token_budget::ledger::ReservationId;
+    ///
+    /// let row = ReservationId::of_source("openai-bill", "2026-11-30/4711");
+    /// assert_eq!(row, ReservationId::of_source("openai-bill", "2026-11-30/4711"));
+    /// assert_ne!(row, ReservationId::of_source("azure-bill", "2026-11-30/4711"));
+    /// assert!(row.is_of_source());
+    /// ```
+    #[must_use]
+    pub fn of_source(source: &str, row: &str) -> Self {
+        const START: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+        // With its length first, so that no two pairs are one text.
+        let length = (source.len() as u64).to_le_bytes();
+        let bytes = length.iter().chain(source.as_bytes()).chain(row.as_bytes());
+        let hash = bytes.fold(START, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME));
+        Self(hash | OF_SOURCE)
+    }
+
+    /// Whether it is the id of what a source outside tells ([`of_source`](Self::of_source)).
+    #[inline]
+    #[must_use]
+    pub const fn is_of_source(self) -> bool {
+        self.0 & OF_SOURCE != 0
+    }
+
     /// All 128 bits.
     #[must_use]
     pub const fn to_bits(self) -> u128 {
         self.0
     }
 
-    /// The instant that the id bears, to the millisecond.
+    /// The instant that the id bears, to the millisecond; the first of all for what bears none ([`of_source`](Self::of_source)).
     #[inline]
     #[must_use]
     pub fn time(self) -> Timestamp {
+        if self.is_of_source() {
+            return Timestamp::MIN;
+        }
         let millis = i64::try_from(self.0.wrapping_shr(80)).unwrap_or(i64::MAX);
         Timestamp::from_nanos(millis.saturating_mul(1_000_000))
     }
@@ -372,6 +412,16 @@ mod tests {
         assert_ne!(late, ReservationId::generate(Timestamp::from_secs(11)));
         assert_eq!(late.time(), Timestamp::from_secs(11));
         assert_eq!(late.to_string().parse::<ReservationId>().expect("round trip"), late);
+    }
+
+    #[test]
+    fn an_id_of_a_source_is_the_same_on_every_machine_and_no_two_pairs_share_one() {
+        let id = ReservationId::of_source("bill", "4711");
+        assert_eq!(id.to_string(), "f6dd668727c36f43848fed759129555b");
+        assert_eq!((id.is_of_source(), id.time()), (true, Timestamp::MIN));
+        assert_ne!(ReservationId::of_source("bill4", "711"), id);
+        assert_ne!(ReservationId::of_source("", "bill4711"), id);
+        assert!(!ReservationId::generate(Timestamp::MAX).is_of_source());
     }
 
     #[test]

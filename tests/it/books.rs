@@ -121,7 +121,7 @@ impl Books {
         corrects: Option<ReservationId>,
     ) -> Result<Reply, Error> {
         let (attribution, note) = (&signed("an audit"), &Note::default());
-        let command = Record { now: None, id, claim, amounts, corrects, attribution, note };
+        let command = Record { now: None, id, used_at: None, claim, amounts, corrects, attribution, note };
         BudgetLedger::record(&self.ledger, command).wait()
     }
 

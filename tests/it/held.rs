@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use token_budget::call::{Conditions, ServiceTier};
 use token_budget::enforcer::Actual;
-use token_budget::ledger::{Attribution, Certainty, ReservationId, State};
+use token_budget::ledger::{Attribution, Certainty, Note, Record, ReservationId, State};
 use token_budget::pricing::{PriceRow, PriceSource, Rates, Reasoning};
 use token_budget::usage::Unit;
 use token_budget::{
-    Amount, Budget, BudgetLedger, Call, Enforcer, ErrorKind, Event, Policy, PricingTable, Tiers, Usage, Usd,
-    Window,
+    Amount, Budget, BudgetLedger, Call, Clock, Enforcer, ErrorKind, Event, Policy, PricingTable, Tiers,
+    Usage, Usd, Window,
 };
 
+use crate::books;
 use crate::support::{House, call, prices, team, usd};
 
 fn dollars(limit: u32) -> Budget {
@@ -275,6 +276,21 @@ fn the_ids_of_one_organisation_end_nothing_in_another() {
         house.enforcer.held(Some("acme"), id).wait().expect("theirs").release().wait().expect("given back");
     }
     assert_eq!(house.dollars(&call), (Usd::ZERO, Usd::ZERO));
+}
+
+#[test]
+fn a_row_that_a_source_told_is_looked_at_by_its_id_and_ended_by_nobody() {
+    let house = House::of([dollars(10)]);
+    let (id, acme) = (ReservationId::of_source("bill", "4711"), books::tenant_of("acme"));
+    let claim = &books::claim_in(&acme, vec![books::line("team/search", books::always(), 10)]);
+    let (used_at, attribution, note, now) =
+        (Some(house.clock.now()), &ops("an import"), &Note::default(), None);
+    let row = Record { id, used_at, claim, amounts: &[5], corrects: None, attribution, note, now };
+    house.ledger.record(row).wait().expect("posted");
+
+    let held = || house.enforcer.held(Some("acme"), id).wait().expect("it is known");
+    assert_eq!((held().state(), held().lines()[0].amount), (State::Recorded, 5));
+    assert_eq!(held().release().wait().expect_err("nothing is held").kind(), ErrorKind::State);
 }
 
 #[test]

@@ -325,12 +325,12 @@ impl BudgetLedger for FarLedger {
         if self.is(Link::LosesPostings) {
             return Answer::Now(lost());
         }
-        let Record { id, corrects, .. } = command;
+        let Record { id, used_at, corrects, .. } = command;
         let (claim, amounts, note) = (command.claim.clone(), command.amounts.to_vec(), command.note.clone());
         let attribution = command.attribution.clone();
         let answer = self.way(move |inner| {
             let (claim, amounts, attribution, note) = (&claim, &amounts[..], &attribution, &note);
-            inner.record(Record { id, claim, amounts, corrects, attribution, note, now: None })
+            inner.record(Record { id, used_at, claim, amounts, corrects, attribution, note, now: None })
         });
         let far = self.clone();
         Answer::begun(async move {

@@ -125,12 +125,12 @@ impl<S: Store, B: Beside> BudgetLedger for Book<S, B> {
     }
 
     fn record(&self, command: Record<'_>) -> Answer<'static, Reply> {
-        let Record { id, corrects, .. } = command;
+        let Record { id, used_at, corrects, .. } = command;
         let (claim, amounts) = (command.claim.clone(), command.amounts.to_vec());
         let (attribution, note) = (command.attribution.clone(), command.note.clone());
         self.tell(want(&claim, [id].into_iter().chain(corrects)), move |page| {
             let (claim, amounts, attribution, note) = (&claim, amounts.as_slice(), &attribution, &note);
-            law::record(page, &Record { id, claim, amounts, corrects, attribution, note, now: None })
+            law::record(page, &Record { id, used_at, claim, amounts, corrects, attribution, note, now: None })
         })
     }
 

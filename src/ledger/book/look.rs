@@ -1,10 +1,12 @@
 //! How does the law look at a store's page, and change it?
 
+use std::time::Duration;
+
 use super::page::{Lack, Slot, StorePage};
 use super::sheet::Unknown;
 use crate::ledger::law::{Known, Line, Looked, Numbers, Page, Stop, Written};
 use crate::ledger::rules::rows::Fired;
-use crate::ledger::rules::{State, check_ahead};
+use crate::ledger::rules::{State, check_made};
 use crate::ledger::store::{Digest, EntryRow, EventRow, HoldRow, body_of};
 use crate::ledger::{Effects, MarkAction, MarkScope, Note, Reached, law};
 use crate::values::{Account, Balance, Claim, ClaimLine, FrozenScope, ReservationId, Timestamp, Unit};
@@ -23,11 +25,15 @@ impl Page for StorePage {
     }
 
     fn check_age(&self, id: ReservationId) -> Result<(), Error> {
-        check_ahead(id, self.now)?;
+        check_made(id, self.now)?;
         if id.time() < self.row.forgotten || id.time() < self.now - self.remembers {
             return Err(law::forgotten(id, self.remembers));
         }
         Ok(())
+    }
+
+    fn remembers(&self) -> Duration {
+        self.remembers
     }
 
     fn body(&self, claim: &Claim, amounts: &[i64]) -> u128 {

@@ -29,6 +29,8 @@ mod expire;
 mod mark;
 mod post;
 
+use std::time::Duration;
+
 use smallvec::SmallVec;
 
 pub(crate) use self::admit::{reserve, resize};
@@ -75,6 +77,8 @@ pub(crate) trait Page {
     fn now(&self) -> Timestamp;
     /// Refuses an id that is not known here and may have been forgotten, or is made for a day to come.
     fn check_age(&self, id: ReservationId) -> Result<(), Error>;
+    /// How long an ended id is remembered.
+    fn remembers(&self) -> Duration;
     /// A hash of a command's lines and amounts, by which a repeat is told from another body.
     fn body(&self, claim: &Claim, amounts: &[i64]) -> u128;
     /// What is remembered of that id.
@@ -139,7 +143,8 @@ pub struct Known<A> {
     pub on_expiry: ExpiryCharge,
     /// Whether it was charged or posted without ever having been held.
     pub unheld: bool,
-    /// When it ended; nothing while it is open.
+    /// When it ended; nothing while it is open. What a source outside tells has ended so late that it is remembered for 400 days after
+    /// the day of its usage.
     pub ended_at: Option<Timestamp>,
     /// What its first command said of its call.
     pub about: A,

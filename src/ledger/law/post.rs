@@ -3,20 +3,28 @@
 //! A posting is never refused for want of room: the money is spent. Only a refund is checked, against what is left of the charge
 //! that it names, line by line: `left = max(charged − refunded, 0)`. Of a charge of 10, a refund of 7 leaves 3; a second refund of
 //! 3 is accepted, one of 4 is not. A posting above zero that corrects the charge on the same lines gives that room back.
+//!
+//! What a source outside tells is not subject to the age of ids, and is remembered for 400 days after the day of its usage
+//! (`rules::check_source`).
 
 use super::end::charged_lines;
 use super::{Known, Looked, Page, Written, are_lines, balances_of, check_new, cross, new_lines, post, reply};
 use crate::Error;
-use crate::ledger::rules::{State, check_shape, conflict, ended, left_of, negative, other_lines};
+use crate::ledger::rules::{
+    State, check_shape, check_source, conflict, ended, left_of, negative, other_lines,
+};
 use crate::ledger::{EntryKind, Outcome, Record, Reply};
 
 /// Posts amounts once for each id.
 pub(crate) fn record<P: Page>(page: &mut P, command: &Record<'_>) -> Looked<Reply, P> {
     check_shape(command.claim, command.amounts)?;
+    let until = check_source(command, page.now())?;
     if let Some(known) = page.known(command.id)? {
         return record_again(page, &known, command);
     }
-    page.check_age(command.id)?;
+    if until.is_none() {
+        page.check_age(command.id)?;
+    }
     let charge = corrected(page, command)?;
     check_refund(charge.as_ref(), command)?;
     check_new(page, command.claim, command.amounts)?;
@@ -30,7 +38,8 @@ pub(crate) fn record<P: Page>(page: &mut P, command: &Record<'_>) -> Looked<Repl
     let balances = post(page, Written { attribution: Some(command.attribution), ..entry }, &lines);
     let body = page.body(command.claim, command.amounts);
     let known = Known::new(command.id, State::Recorded, body, about, charged_lines(&lines));
-    page.keep(Known { unheld: true, ended_at: Some(page.now()), ..known });
+    let ended_at = until.map_or(page.now(), |until| until - page.remembers());
+    page.keep(Known { unheld: true, ended_at: Some(ended_at), ..known });
     cross(page, command.id, command.claim);
     Ok(reply(page, Outcome::Applied, balances))
 }

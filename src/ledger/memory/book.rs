@@ -25,7 +25,8 @@ use super::due::Dues;
 use super::journal::{Journal, OwnEntry, Told, ToldKind};
 use super::row::{Change, ChangedLine};
 use super::rows::{NO_ROW, Rows};
-use crate::ledger::rules::check_ahead;
+use super::sources::Sources;
+use crate::ledger::rules::check_made;
 use crate::ledger::{
     Answer, Attribution, Effects, EntryKind, FrozenScope, LedgerClock, Note, Outcome, Reached, Reply,
 };
@@ -59,6 +60,8 @@ pub(super) struct TenantBook {
     pub(super) now: Timestamp,
     pub(super) rows: Rows,
     pub(super) calls: Calls,
+    /// What sources outside told.
+    pub(super) sources: Sources,
     pub(super) dues: Dues,
     pub(super) journal: Journal,
     /// The mark that stands on each marked scope.
@@ -90,6 +93,7 @@ impl TenantBook {
             now: Timestamp::MIN,
             rows: Rows::default(),
             calls: Calls::new(options),
+            sources: Sources::default(),
             dues: Dues::new(),
             journal: Journal::new(options.journal_entries_max),
             marks: HashMap::new(),
@@ -132,7 +136,7 @@ impl TenantBook {
     /// An id bears the instant at which it was made. So an id that is unknown and old may be one that was forgotten,
     /// and executing it could charge a call twice.
     pub(super) fn check_age(&self, id: ReservationId) -> Result<(), Error> {
-        check_ahead(id, self.now)?;
+        check_made(id, self.now)?;
         if self.calls.is_new(&self.calls.key(id), self.now) {
             return Ok(());
         }

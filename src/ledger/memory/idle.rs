@@ -1,6 +1,7 @@
 //! What does nobody ask for any more, and when is it looked for?
 //!
-//! Once a second of the ledger's time a command looks round, after what is due has ended: at a few rows, refusals and closed runs of its own tenant. The
+//! Once a second of the ledger's time a command looks round, after what is due has ended: at a few rows, refusals, closed runs and rows
+//! of sources of its own tenant. The
 //! instant of the next look stands among what is due, so that all other commands pay nothing for it. A look that finds much is followed
 //! by a small one with the very next command, until little is found: a million rows that went idle at once go within as many commands
 //! as they would take to make, and none of these is slow.
@@ -71,7 +72,8 @@ impl TenantBook {
     fn drop_some_idle(&mut self, most: u32) -> bool {
         let dropped = self.drop_idle_rows(most);
         let traced = self.trace_closed_runs();
-        dropped >= most / 4 || traced == RUNS_MAX
+        let told = self.forget_sources(ROWS_MIN);
+        dropped >= most / 4 || traced == RUNS_MAX || told == ROWS_MIN
     }
 
     /// Looks at so many rows; says how many went.

@@ -45,6 +45,7 @@ mod resize;
 mod ring;
 mod row;
 mod rows;
+mod sources;
 mod tenants;
 mod verify;
 #[cfg(test)]

@@ -3,22 +3,28 @@
 //! A refund is bounded by its charge: a charge remembers what was taken back of each line (`Aside::refunded`), so that two
 //! refunds together cannot exceed it. Of a charge of 10, a refund of 7 leaves 3; a second refund of 3 is accepted, one of 4
 //! is not. A posting above zero that corrects the charge on the same lines gives that room back.
+//!
+//! What a source outside tells is remembered for 400 days after the day of its usage, however many ids ended since (`sources`).
 
 use super::book::{NewEntry, TenantBook};
 use super::known::{Known, NewCall, fingerprint};
 use crate::Error;
-use crate::ledger::rules::{State, check_shape, conflict, ended, negative};
+use crate::ledger::rules::{State, check_shape, check_source, conflict, ended, negative};
 use crate::ledger::{EntryKind, Outcome, Record, Reply};
+use crate::values::Timestamp;
 
 impl TenantBook {
     /// Posts the amounts, whatever the ceilings say, and remembers the posting's id.
     pub(super) fn record(&mut self, command: &Record<'_>) -> Result<Reply, Error> {
         let Record { id, claim, amounts, note, .. } = *command;
         check_shape(claim, amounts)?;
+        let until = check_source(command, self.now)?;
         if let Some(known) = self.known(id) {
             return self.record_again(&known, command);
         }
-        self.check_age(id)?;
+        if until.is_none() {
+            self.check_age(id)?;
+        }
         let corrected = command.corrects.and_then(|id| self.known(id));
         self.check_refund(command, corrected.as_ref())?;
         let (places, changes) = self.open_for(claim, amounts)?;
@@ -28,7 +34,10 @@ impl TenantBook {
         let attribution = Some(command.attribution);
         let balances = self.post(&NewEntry { kind: EntryKind::Recorded, id, note, attribution }, &changes);
         self.cross(id, claim, places);
-        self.remember(place);
+        match until {
+            None => self.remember(place),
+            Some(until) => self.remember_source(place, until),
+        }
         Ok(self.reply(Outcome::Applied, balances))
     }
 
@@ -74,5 +83,21 @@ impl TenantBook {
         let refunded = charge.lines.iter().zip(command.amounts);
         let refunded = refunded.map(|(line, amount)| line.refunded.saturating_sub(*amount).max(0)).collect();
         self.calls.get_mut(charge.place).aside().refunded = Some(refunded);
+    }
+
+    /// Remembers the row of a source until that instant.
+    fn remember_source(&mut self, place: u32, until: Timestamp) {
+        self.forget_sources(2);
+        self.sources.push(place, until);
+    }
+
+    /// Lets go of so many rows of sources whose time is over; says how many went.
+    pub(super) fn forget_sources(&mut self, most: u32) -> u32 {
+        let over = self.clock.forgets_at(self.now);
+        for went in 0..most {
+            let Some(place) = self.sources.next_over(over) else { return went };
+            self.forget(place);
+        }
+        most
     }
 }

@@ -300,6 +300,7 @@ impl TenantBook {
     fn is_idle(&self) -> bool {
         self.dues.open() == 0
             && self.effects.is_none()
+            && self.sources.is_empty()
             && self.calls.has_forgotten_nothing_since(self.now)
             && self.marks.is_empty()
             && self.rows.are_over(self.now, &self.closed)

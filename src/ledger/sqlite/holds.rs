@@ -213,7 +213,7 @@ fn update(
     Ok(())
 }
 
-/// Forgets some ids that ended before that instant and bear a time before it; returns whether there may be more. At most 1,024 at
+/// Forgets some ids that ended before that instant and bear a time before it or none; returns whether there may be more. At most 1,024 at
 /// once, so that no command waits long for it.
 pub(super) fn forget_some(file: &Connection, tenant: i64, before: Timestamp) -> Result<bool, StoreError> {
     const AT_ONCE: usize = 1_024;
@@ -225,5 +225,10 @@ pub(super) fn forget_some(file: &Connection, tenant: i64, before: Timestamp) -> 
          AND state <> 'held' AND ended_at < ?3 ORDER BY id LIMIT 1024)",
     )?;
     let forgotten = forget.execute(params![tenant, first_kept, before.as_nanos()])?;
-    Ok(forgotten == AT_ONCE)
+    let mut forget_rows = file.prepare_cached(
+        "DELETE FROM holds WHERE tenant = ?1 AND id IN (SELECT id FROM holds WHERE tenant = ?1
+         AND id >= x'80000000000000000000000000000000' AND ended_at < ?2 ORDER BY ended_at LIMIT 1024)",
+    )?;
+    let rows = forget_rows.execute(params![tenant, before.as_nanos()])?;
+    Ok(forgotten == AT_ONCE || rows == AT_ONCE)
 }

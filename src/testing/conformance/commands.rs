@@ -127,7 +127,7 @@ impl Books {
         corrects: Option<ReservationId>,
     ) -> Result<Reply, Error> {
         let (attribution, note) = (&signed("an audit"), &Note::default());
-        self.record_as(Record { id, claim, amounts, corrects, attribution, note, now: None })
+        self.record_as(Record { id, used_at: None, claim, amounts, corrects, attribution, note, now: None })
     }
 
     /// The same with a signature and a note of its own.

@@ -37,12 +37,40 @@ pub struct Letter(Command);
 
 #[derive(Clone, Debug)]
 enum Command {
-    Reserve { body: Body, expires_at: Timestamp, on_expiry: OwnedCharge },
-    Reconcile { body: Body, certainty: Certainty, attribution: Option<Attribution> },
-    Release { id: ReservationId, tenant: Tenant, attribution: Option<Attribution>, note: Note },
-    Resize { id: ReservationId, claim: Claim, amounts: Vec<i64>, expires_at: Option<Timestamp> },
-    Record { body: Body, corrects: Option<ReservationId>, attribution: Attribution },
-    Mark { tenant: Tenant, scope: Scope, action: MarkAction, attribution: Attribution },
+    Reserve {
+        body: Body,
+        expires_at: Timestamp,
+        on_expiry: OwnedCharge,
+    },
+    Reconcile {
+        body: Body,
+        certainty: Certainty,
+        attribution: Option<Attribution>,
+    },
+    Release {
+        id: ReservationId,
+        tenant: Tenant,
+        attribution: Option<Attribution>,
+        note: Note,
+    },
+    Resize {
+        id: ReservationId,
+        claim: Claim,
+        amounts: Vec<i64>,
+        expires_at: Option<Timestamp>,
+    },
+    Record {
+        body: Body,
+        used_at: Option<Timestamp>,
+        corrects: Option<ReservationId>,
+        attribution: Attribution,
+    },
+    Mark {
+        tenant: Tenant,
+        scope: Scope,
+        action: MarkAction,
+        attribution: Attribution,
+    },
 }
 
 /// What a command is about: those about the same may have to keep their order.
@@ -148,9 +176,9 @@ impl Letter {
             Command::Mark { tenant, scope, action, attribution } => {
                 ledger.mark(MarkScope { tenant, scope, action: *action, attribution, now: None })
             }
-            Command::Record { body: Body { id, claim, amounts, note }, corrects, attribution } => {
-                let (id, corrects) = (*id, *corrects);
-                ledger.record(Record { id, claim, amounts, corrects, attribution, note, now: None })
+            Command::Record { body: Body { id, claim, amounts, note }, used_at, corrects, attribution } => {
+                let (id, used_at, corrects) = (*id, *used_at, *corrects);
+                ledger.record(Record { id, used_at, claim, amounts, corrects, attribution, note, now: None })
             }
         }
     }
@@ -224,6 +252,11 @@ impl From<MarkScope<'_>> for Letter {
 impl From<Record<'_>> for Letter {
     fn from(command: Record<'_>) -> Self {
         let body = body(command.id, command.claim, command.amounts, command.note);
-        Self(Command::Record { body, corrects: command.corrects, attribution: command.attribution.clone() })
+        Self(Command::Record {
+            body,
+            used_at: command.used_at,
+            corrects: command.corrects,
+            attribution: command.attribution.clone(),
+        })
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use token_budget::ledger::{
-    Certainty, Claim, ClaimLine, FrozenScope, MarkAction, MarkScope, MemoryOptions, Outcome, Reply, Tenant,
+    Certainty, Claim, ClaimLine, FrozenScope, MarkAction, MarkScope, MemoryOptions, Note, Outcome, Record,
+    Reply, ReservationId, Tenant,
 };
 use token_budget::{BudgetLedger, Error, ErrorKind, Scope};
 
@@ -127,6 +128,25 @@ fn idle_tenants_go_while_one_is_busy_and_nobody_new_comes() {
 
     busy(&books, 300);
 
+    assert_eq!(books.ledger.tenants(), 1);
+    books.verify();
+}
+
+#[test]
+fn a_tenant_sleeps_400_days_before_the_rows_that_a_source_told_of_it_go() {
+    let (books, tenant) = (forgetful(), tenant_of("acme"));
+    let claim = &claim_in(&tenant, vec![line("user/0", day(0), 10)]);
+    let (id, used_at) = (ReservationId::of_source("bill", "4711"), Some(books.now()));
+    let (attribution, note, now) = (&signed("an import"), &Note::default(), None);
+    let row = Record { id, used_at, claim, amounts: &[5], corrects: None, attribution, note, now };
+    assert!(!books.ledger.record(row).wait().expect("posted").repeated);
+
+    books.clock.advance(Duration::from_secs(399 * 86_400));
+    busy(&books, 100);
+    assert!(books.ledger.record(row).wait().expect("known").repeated);
+
+    books.clock.advance(Duration::from_secs(3 * 86_400));
+    busy(&books, 100);
     assert_eq!(books.ledger.tenants(), 1);
     books.verify();
 }

@@ -4,7 +4,7 @@
 //! before: also about one that has ended, so that most answers are not "applied".
 
 use super::answer::Name;
-use super::known::{Charge, IdState, shown};
+use super::known::{Charge, IdState, ModelLine, shown};
 use super::model::ACCOUNTS;
 use super::play::{Game, amounts_of};
 use super::remark::Remark;
@@ -130,8 +130,12 @@ impl Game {
         self.compare(&format!("resize {id} {} until {until:?}", shown(&lines)), told, expected)
     }
 
-    /// An import, a refund, or a posting sent again, signed by somebody else.
+    /// A row of a source, an import, a refund, or a posting sent again, signed by somebody else.
     fn record(&mut self) -> Held {
+        if self.random.percent(15) {
+            let (id, lines, used_at) = self.some_row();
+            return self.post(id, &lines, None, Some(used_at));
+        }
         let (charge, mut lines) = self.earlier(10);
         let repeat = self.random.percent(15);
         let refund = self.random.percent(70) && self.offers(Need::Refunds);
@@ -148,17 +152,28 @@ impl Game {
         }
         let corrects = self.random.percent(95).then_some(charge);
         let id = if repeat { charge } else { self.new_id(&lines) };
-        let (claim, amounts, remark) = (&self.claim_of(&lines), &amounts_of(&lines), self.some_remark());
+        self.post(id, &lines, corrects, None)
+    }
+
+    fn post(
+        &mut self,
+        id: ReservationId,
+        lines: &[ModelLine],
+        corrects: Option<ReservationId>,
+        used_at: Option<Timestamp>,
+    ) -> Held {
+        let (claim, amounts, remark) = (&self.claim_of(lines), &amounts_of(lines), self.some_remark());
         let (attribution, note, now) = (&remark.signature(), remark.end(), None);
-        let told = self.books.record_as(Record { id, claim, amounts, corrects, attribution, note, now });
+        let command = Record { id, used_at, claim, amounts, corrects, attribution, note, now };
+        let told = self.books.record_as(command);
         let kind = if lines.iter().any(|line| line.amount < 0) { Need::Refunds } else { Need::Postings };
         if self.is_left_out(&told, kind) {
             return Ok(());
         }
         self.model.remarks(&remark);
-        let expected =
-            self.model.record(self.now(), id.to_bits(), &lines, corrects.map(ReservationId::to_bits));
-        self.compare(&format!("record {id} {} for {corrects:?}", shown(&lines)), told, expected)
+        let (charge, used) = (corrects.map(ReservationId::to_bits), used_at.map(Timestamp::as_nanos));
+        let expected = self.model.record(self.now(), id.to_bits(), lines, charge, used);
+        self.compare(&format!("record {id} {} for {corrects:?} of {used_at:?}", shown(lines)), told, expected)
     }
 
     /// Marks and opens a scope, mostly one that is marked: so marks meet, and most calls can pass.

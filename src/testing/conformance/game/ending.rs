@@ -134,8 +134,10 @@ impl Model {
         id: u128,
         lines: &[ModelLine],
         corrects: Option<u128>,
+        used_at: Option<i64>,
     ) -> Result<Answer, ErrorKind> {
         self.tick(now);
+        let until = used_at.map(|used_at| self.check_used(used_at)).transpose()?;
         if let Some(known) = self.known.get(&id) {
             if known.state != IdState::Recorded || known.body != body(lines) {
                 return Err(ErrorKind::Conflict);
@@ -146,7 +148,12 @@ impl Model {
                 ..self.answer(Outcome::Applied)
             });
         }
-        self.check_age(id)?;
+        match until {
+            Some(until) => {
+                self.told_until.insert(id, until);
+            }
+            None => self.check_age(id)?,
+        }
         let charge = corrects.and_then(|id| self.known.get(&id)).cloned();
         let charge = charge.filter(|known| matches!(known.state, IdState::Charged(_)));
         if lines.iter().any(|line| line.amount < 0) {

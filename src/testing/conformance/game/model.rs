@@ -39,6 +39,8 @@ pub(super) struct Model {
     pub(super) now: i64,
     /// Every id ever seen.
     pub(super) known: BTreeMap<u128, KnownId>,
+    /// Until when each row of a source is remembered.
+    pub(super) told_until: BTreeMap<u128, i64>,
     /// Spent and reserved of every account and period ever touched.
     pub(super) books: BTreeMap<(Name, i64), (i128, i128)>,
     /// Accounts whose window rolls.
@@ -230,6 +232,17 @@ impl Model {
     /// Writes an entry of now.
     pub(super) fn write(&mut self, id: u128, kind: EntryKind, lines: Vec<(Name, i64, i64, i64)>) {
         self.journal.write((self.now, Some(id)), kind, lines);
+    }
+
+    /// Until when the row of a source is remembered that was used at that instant: 400 days after its day.
+    pub(super) fn check_used(&self, used_at: i64) -> Result<i64, ErrorKind> {
+        const DAY: i64 = 86_400_000_000_000;
+        let until = (used_at.div_euclid(DAY) + 401) * DAY;
+        match used_at - self.now {
+            ahead if ahead > AHEAD_MAX => Err(ErrorKind::Invalid),
+            _ if until <= self.now => Err(ErrorKind::Forgotten),
+            _ => Ok(until),
+        }
     }
 
     /// An id that nobody has seen may be made a day ahead of the ledger's time, and no more.

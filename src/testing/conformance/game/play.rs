@@ -29,6 +29,8 @@ pub(super) struct Game {
     pub(super) model: Model,
     /// The newest ids given out.
     pub(super) ids: Vec<Given>,
+    /// The newest rows of a source that were told, and when they were used.
+    pub(super) told: Vec<(Given, Timestamp)>,
     /// How many ids were given out.
     pub(super) given: u64,
     /// Ids that were refused. Who remembers that is the process that did it.
@@ -77,6 +79,7 @@ impl Game {
             books,
             model: Model::new(keeps_past),
             ids: Vec::new(),
+            told: Vec::new(),
             given: 0,
             refused: BTreeSet::new(),
             seen: Seen::default(),

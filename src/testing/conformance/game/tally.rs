@@ -50,9 +50,11 @@ impl Model {
     /// Forgets refusals after their minute, and what this game asks for no more.
     fn forget_ids(&mut self) {
         let now = self.now;
+        self.told_until.retain(|_, until| *until > now);
         self.known.retain(|id, known| match known.state {
             IdState::Held { .. } => true,
             IdState::Refused { at } => now - at < REFUSALS_LAST,
+            _ if ReservationId::from_bits(*id).is_of_source() => self.told_until.contains_key(id),
             _ => now - ReservationId::from_bits(*id).time().as_nanos() <= IDS_LAST,
         });
     }

@@ -235,7 +235,16 @@ pub(crate) fn signatures_and_remarks_are_no_part_of_a_body(ground: &Ground<'_>) 
         ];
         if ground.offers(Need::Postings) {
             let (id, corrects, attribution) = (posted, None, &signature);
-            replies.push(books.record_as(Record { id, claim, amounts, corrects, attribution, note, now })?);
+            replies.push(books.record_as(Record {
+                id,
+                used_at: None,
+                claim,
+                amounts,
+                corrects,
+                attribution,
+                note,
+                now,
+            })?);
         }
         repeated.push(replies.iter().map(|reply| (reply.outcome, reply.repeated)).collect::<Vec<_>>());
     }

@@ -59,7 +59,7 @@ pub(crate) fn an_id_is_executed_once_however_many_others_came_between(ground: &G
 }
 
 /// Sends so many calls of others: each is charged nothing, posted or given back, and has ended.
-fn others(books: &Books, count: u64) -> Held {
+pub(super) fn others(books: &Books, count: u64) -> Held {
     let (claim, note, tenant) =
         (&claim(vec![line("user/other", always(), 100)]), &Note::default(), &tenant());
     let (attribution, certainty, amounts, now) = (None, Certainty::Reported, &[0], None);

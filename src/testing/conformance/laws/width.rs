@@ -151,7 +151,7 @@ pub(crate) fn a_note_and_a_signature_are_kept_whole_however_long(ground: &Ground
     let mut signed = 2;
     if ground.offers(Need::Postings) {
         let (id, corrects, attribution) = (books.id(), None, signature);
-        books.record_as(Record { id, claim, amounts, corrects, attribution, note, now })?;
+        books.record_as(Record { id, used_at: None, claim, amounts, corrects, attribution, note, now })?;
         signed += 1;
     }
 

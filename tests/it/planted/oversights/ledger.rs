@@ -45,8 +45,9 @@ impl BudgetLedger for Overlooking {
             self.check_words(("record", command.id), Some(command.attribution), command.note)?;
             let claim = self.claim(command.claim);
             let id = self.id_on(command.id, &claim)?;
+            let (id, used_at) = self.row(id, command.used_at);
             let corrects = command.corrects.map(|id| self.id(id)).transpose()?;
-            self.inner.record(Record { id, claim: &claim, corrects, ..command }).wait()
+            self.inner.record(Record { id, used_at, claim: &claim, corrects, ..command }).wait()
         };
         self.answered(command.claim.tenant(), answer())
     }

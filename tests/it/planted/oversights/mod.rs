@@ -39,6 +39,10 @@ pub(super) enum Oversight {
     WritesRefusalsDown,
     RemembersRefusalsForAnHour,
     ForgetsWhatSixtyThousandFollowed,
+    ForgetsRowsOfSourcesAfterAMonth,
+    TellsRowsApartByTheirDay,
+    TakesRowsOfAnyAge,
+    HoldsUnderTheIdOfARow,
     // Resizing.
     GrowsBackUnchecked,
     RefusesToProlongAboveTheCeiling,
@@ -180,6 +184,26 @@ impl Overlooking {
         alias
     }
 
+    /// The id and the instant of usage of a source's row, as this ledger reads them.
+    fn row(&self, id: ReservationId, used_at: Option<Timestamp>) -> (ReservationId, Option<Timestamp>) {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let Some(used) = used_at.filter(|_| id.is_of_source()) else { return (id, used_at) };
+        let (now, text) = (self.clock.now(), id.to_string());
+        match self.oversight {
+            Oversight::ForgetsRowsOfSourcesAfterAMonth => {
+                let first = *self.notes.lock().refused_at.entry(id).or_insert(now);
+                let months = now.since(first).as_secs() / (30 * DAY.as_secs());
+                (ReservationId::of_source(&months.to_string(), &text), used_at)
+            }
+            Oversight::TellsRowsApartByTheirDay => {
+                let day = used.as_millis().div_euclid(86_400_000);
+                (ReservationId::of_source(&day.to_string(), &text), used_at)
+            }
+            Oversight::TakesRowsOfAnyAge => (id, Some(used.max(now - 399 * DAY))),
+            _ => (id, used_at),
+        }
+    }
+
     /// The id of a claim, of which this ledger may remember nothing.
     fn id_on(&self, id: ReservationId, claim: &Claim) -> Result<ReservationId, Error> {
         match claim.lines().is_empty() && self.is(Oversight::ForgetsClaimsWithoutLines) {
@@ -231,9 +255,11 @@ impl Overlooking {
                 let (id, amounts) =
                     (ReservationId::generate(self.clock.now()), vec![0; command.amounts.len()]);
                 let (claim, attribution) = (command.claim, &Attribution::new("the ledger", "a refusal"));
-                let (corrects, note, now) = (None, command.note, None);
+                let (used_at, corrects, note, now) = (None, None, command.note, None);
                 let amounts = &amounts;
-                self.inner.record(Record { id, claim, amounts, corrects, attribution, note, now }).wait()?;
+                self.inner
+                    .record(Record { id, used_at, claim, amounts, corrects, attribution, note, now })
+                    .wait()?;
                 Ok(reply)
             }
             _ => Ok(reply),
@@ -248,7 +274,8 @@ impl Overlooking {
         let claim = self.claim(command.claim);
         let refused_at = self.notes.lock().refused_at.get(&command.id).copied();
         let is_forgotten = refused_at.is_some_and(|at| self.clock.now().since(at) > Duration::from_secs(1));
-        let id = match is_forgotten && self.is(Oversight::ForgetsRefusalsAfterASecond) {
+        let is_row = command.id.is_of_source() && self.is(Oversight::HoldsUnderTheIdOfARow);
+        let id = match is_row || is_forgotten && self.is(Oversight::ForgetsRefusalsAfterASecond) {
             true => self.alias(command.id),
             false => self.id_on(command.id, &claim)?,
         };
