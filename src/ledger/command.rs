@@ -149,15 +149,16 @@ pub struct Resize<'a> {
 /// and takes back at most what is left: of a charge of 10, a refund of 7 is accepted, and a second refund of 4 is `Invalid`,
 /// because 3 are left.
 ///
-/// What a source outside tells (a provider's bill, a log of programs that know no budget) has the id of its row there
-/// ([`ReservationId::of_source`]), which is remembered for 400 days after the day of its usage, whatever else is forgotten: so an
-/// import that is run twice changes nothing the second time.
+/// An imported row (of a provider's bill, of the log of a program that knows no budget) has an id that is made of its id there
+/// ([`ReservationId::imported`]). It is remembered for 400 days after the day of its usage, whatever else is forgotten, so an import that
+/// is run twice changes nothing the second time.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// Made by the caller, or of a source; a repeat is recognised.
+    /// Made by the caller, or of an imported row; a repeat is recognised.
     pub id: ReservationId,
-    /// When it was used, where the id is [of a source](ReservationId::of_source), and only there. Usage of more than 400 days ago is
-    /// `Forgotten`, since it may have been posted before; of more than a day ahead it is `Invalid`.
+    /// When an [imported](ReservationId::imported) row was used; `None` for every other posting. It tells how long the row is remembered;
+    /// which period is charged, the claim's lines say. Usage of a day that ended 400 days ago is `Forgotten`, because it may have been
+    /// posted and forgotten: leave such a row out. Usage of more than a day ahead is `Invalid`.
     pub used_at: Option<Timestamp>,
     /// The lines to post on.
     pub claim: &'a Claim,

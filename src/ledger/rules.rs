@@ -150,8 +150,8 @@ pub(super) const REMEMBERS_REFUSAL: Duration = Duration::from_secs(60);
 /// How far ahead of the ledger's time an id may be made: clocks of machines differ, but not by days.
 const AHEAD_MAX: Duration = Duration::from_secs(86_400);
 
-/// How long a source's row is remembered after the day of its usage.
-const SOURCES_LAST: Duration = Duration::from_secs(400 * 86_400);
+/// How long an imported row is remembered after the day of its usage.
+const IMPORTS_LAST: Duration = Duration::from_secs(400 * 86_400);
 
 /// Refuses an id that is made for a day to come: by a clock that is wrong, since ids are made before they are sent.
 ///
@@ -171,45 +171,37 @@ pub(crate) fn check_ahead(id: ReservationId, now: Timestamp) -> Result<(), Error
     Ok(())
 }
 
-/// Refuses an id that cannot have been made for a call of now: what a source outside tells is only posted.
+/// Refuses an id that cannot have been made for a call of now: the id of an imported row is only posted.
 #[inline]
 pub(super) fn check_made(id: ReservationId, now: Timestamp) -> Result<(), Error> {
-    if id.is_of_source() {
-        let text = format!("{id} is of a source outside: it is posted, with `used_at`, and nothing else");
+    if id.is_imported() {
+        let text = format!("{id} is the id of an imported row; post it with `used_at`, or take another id");
         return Err(Error::invalid("reservation", text));
     }
     check_ahead(id, now)
 }
 
-/// Until when the posting of a source's row is remembered; `None` where its caller made the id.
+/// Until when an imported row is remembered; `None` if the posting is none.
 ///
-/// To the end of the 400th day after that of its usage (UTC): usage of 1 January 2026 at any hour until 6 February 2027 begins. What
-/// is older may have been posted and forgotten, so it is refused, also where it happens to be known still.
-pub(super) fn check_source(command: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+/// To the end of the 400th day after that of its usage (UTC): usage of 1 January 2026 at any hour until 6 February 2027 begins. An older
+/// row may have been posted and forgotten, so it is refused, also if it happens to be known still.
+pub(super) fn check_imported(command: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Error> {
     let id = command.id;
-    let used_at = match (id.is_of_source(), command.used_at) {
+    let invalid = |text| Err(Error::invalid("used_at", text));
+    let used_at = match (id.is_imported(), command.used_at) {
         (false, None) => return Ok(None),
         (true, Some(used_at)) => used_at,
-        (true, None) => {
-            return Err(Error::invalid(
-                "used_at",
-                format!("{id} is of a source outside, which says when it was used"),
-            ));
-        }
-        (false, Some(_)) => {
-            let text = format!("{id} was made for a call: only the id of a source outside has it");
-            return Err(Error::invalid("used_at", text));
-        }
+        (true, None) => return invalid(format!("say when the imported row {id} was used")),
+        (false, Some(_)) => return invalid(format!("leave it out: {id} is not the id of an imported row")),
     };
     if used_at.since(now) > AHEAD_MAX {
-        return Err(Error::invalid(
-            "used_at",
-            format!("{used_at} is more than a day ahead of the ledger's time"),
-        ));
+        return invalid(format!("{used_at} is more than a day ahead of the ledger's time"));
     }
-    let until = end_of_day(used_at) + SOURCES_LAST;
+    let until = end_of_day(used_at) + IMPORTS_LAST;
     if until <= now {
-        let text = format!("used at {used_at}, more than 400 days ago: whether {id} was posted is forgotten");
+        let text = format!(
+            "the imported row {id} was used at {used_at}: whether a row of over 400 days ago was posted is forgotten, so leave it out"
+        );
         return Err(Error::new(ErrorKind::Forgotten, text));
     }
     Ok(Some(until))

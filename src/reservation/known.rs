@@ -71,8 +71,8 @@ impl InFlight {
 impl Known {
     /// The call that the ledger knows by that id, made again.
     pub(crate) fn of_ledger(core: &Arc<Core>, tenant: &Tenant, hold: &Hold) -> Result<Self, Error> {
-        // The row of a source bears no time, and is only looked at.
-        let made_at = if hold.id.is_of_source() { core.now() } else { hold.id.time() };
+        // An imported row bears no time, and is only looked at.
+        let made_at = if hold.id.is_imported() { core.now() } else { hold.id.time() };
         let mut plan = Plan::resolve_open(core, &call_of(tenant, hold), &Own::none(), made_at)?;
         let unpriced = unpriced(&plan, hold);
         let binding = as_held(&plan, tenant, hold)?;

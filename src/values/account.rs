@@ -245,7 +245,7 @@ impl Balance {
     }
 }
 
-/// Names one hold: 128 bits that sort by time, made by whoever sends the command.
+/// Names one hold or posting: 128 bits that sort by time, made by whoever sends the command.
 ///
 /// The upper 48 bits are milliseconds of the ledger's clock, the rest is a random prefix
 /// for each thread and a counter: making one costs no system call. Make the id *before*
@@ -275,8 +275,8 @@ thread_local! {
 /// The 80 bits below the time.
 const LOW_BITS: u128 = (1 << 80) - 1;
 
-/// Set in an id that bears no time. As a part of a time it would mean the year 6429.
-const OF_SOURCE: u128 = 1 << 127;
+/// Set in the id of an imported row. As a part of a time it would mean the year 6429.
+const IMPORTED: u128 = 1 << 127;
 
 /// Forty random bits above a counter of forty.
 fn thread_prefix() -> u128 {
@@ -305,44 +305,47 @@ impl ReservationId {
         Self(millis.wrapping_shl(80) | low)
     }
 
-    /// The id with these bits.
+    /// The id with these bits; the highest is set only in the id of an [imported](Self::imported) row.
     #[must_use]
     pub const fn from_bits(bits: u128) -> Self {
         Self(bits)
     }
 
-    /// The id of what a source outside tells: the same source and row make the same id, on every machine and for ever.
+    /// The id of an imported row: the same source and row make the same id, on every machine and for ever.
     ///
-    /// For spend that did not pass the wrapper: a provider's bill, another program's log. `row` is the row's own id there. Posted under
-    /// such an id ([`Record::used_at`](crate::ledger::Record::used_at)), a file that is imported twice changes nothing the second time.
+    /// For spend that did not pass the wrapper, as a provider's bill tells it or the log of another program. `row` is the row's own id
+    /// there. Posted under this id ([`Record::used_at`](crate::ledger::Record::used_at)), a file that is imported twice changes nothing
+    /// the second time, as long as its rows go to the same organisation: on the same lines a row is answered as a repeat, on others (a
+    /// budget was added, or the row's date moved it to another day) as a `Conflict`, which the importer passes over.
     ///
-    /// It bears no time, and no hold can have it: it is a hash (FNV-1a, 127 bits), with the highest bit set.
+    /// The id bears no time, and no hold can have it. It is the FNV-1a hash of both names in 127 bits below a bit that is set, so two rows
+    /// do not meet by chance; somebody who chooses the ids of rows could make two that do.
     ///
     /// # Example: a row is known again, and another source has other rows
     /// ```
     /// use token_budget::ledger::ReservationId;
     ///
-    /// let row = ReservationId::of_source("openai-bill", "2026-11-30/4711");
-    /// assert_eq!(row, ReservationId::of_source("openai-bill", "2026-11-30/4711"));
-    /// assert_ne!(row, ReservationId::of_source("azure-bill", "2026-11-30/4711"));
-    /// assert!(row.is_of_source());
+    /// let row = ReservationId::imported("openai-bill", "2026-11-30/4711");
+    /// assert_eq!(row, ReservationId::imported("openai-bill", "2026-11-30/4711"));
+    /// assert_ne!(row, ReservationId::imported("azure-bill", "2026-11-30/4711"));
+    /// assert!(row.is_imported());
     /// ```
     #[must_use]
-    pub fn of_source(source: &str, row: &str) -> Self {
+    pub fn imported(source: &str, row: &str) -> Self {
         const START: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
         const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
         // With its length first, so that no two pairs are one text.
         let length = (source.len() as u64).to_le_bytes();
         let bytes = length.iter().chain(source.as_bytes()).chain(row.as_bytes());
         let hash = bytes.fold(START, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME));
-        Self(hash | OF_SOURCE)
+        Self(hash | IMPORTED)
     }
 
-    /// Whether it is the id of what a source outside tells ([`of_source`](Self::of_source)).
+    /// Whether it is the id of an imported row ([`imported`](Self::imported)).
     #[inline]
     #[must_use]
-    pub const fn is_of_source(self) -> bool {
-        self.0 & OF_SOURCE != 0
+    pub const fn is_imported(self) -> bool {
+        self.0 & IMPORTED != 0
     }
 
     /// All 128 bits.
@@ -351,11 +354,11 @@ impl ReservationId {
         self.0
     }
 
-    /// The instant that the id bears, to the millisecond; the first of all for what bears none ([`of_source`](Self::of_source)).
+    /// The instant that the id bears, to the millisecond; the first of all for an [imported](Self::imported) row, which bears none.
     #[inline]
     #[must_use]
     pub fn time(self) -> Timestamp {
-        if self.is_of_source() {
+        if self.is_imported() {
             return Timestamp::MIN;
         }
         let millis = i64::try_from(self.0.wrapping_shr(80)).unwrap_or(i64::MAX);
@@ -415,13 +418,13 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_a_source_is_the_same_on_every_machine_and_no_two_pairs_share_one() {
-        let id = ReservationId::of_source("bill", "4711");
+    fn an_imported_id_is_the_same_on_every_machine_and_no_two_pairs_share_one() {
+        let id = ReservationId::imported("bill", "4711");
         assert_eq!(id.to_string(), "f6dd668727c36f43848fed759129555b");
-        assert_eq!((id.is_of_source(), id.time()), (true, Timestamp::MIN));
-        assert_ne!(ReservationId::of_source("bill4", "711"), id);
-        assert_ne!(ReservationId::of_source("", "bill4711"), id);
-        assert!(!ReservationId::generate(Timestamp::MAX).is_of_source());
+        assert_eq!((id.is_imported(), id.time()), (true, Timestamp::MIN));
+        assert_ne!(ReservationId::imported("bill4", "711"), id);
+        assert_ne!(ReservationId::imported("", "bill4711"), id);
+        assert!(!ReservationId::generate(Timestamp::MAX).is_imported());
     }
 
     #[test]

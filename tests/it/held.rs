@@ -279,9 +279,9 @@ fn the_ids_of_one_organisation_end_nothing_in_another() {
 }
 
 #[test]
-fn a_row_that_a_source_told_is_looked_at_by_its_id_and_ended_by_nobody() {
+fn an_imported_row_is_looked_at_by_its_id_and_ended_by_nobody() {
     let house = House::of([dollars(10)]);
-    let (id, acme) = (ReservationId::of_source("bill", "4711"), books::tenant_of("acme"));
+    let (id, acme) = (ReservationId::imported("bill", "4711"), books::tenant_of("acme"));
     let claim = &books::claim_in(&acme, vec![books::line("team/search", books::always(), 10)]);
     let (used_at, attribution, note, now) =
         (Some(house.clock.now()), &ops("an import"), &Note::default(), None);

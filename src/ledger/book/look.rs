@@ -1,7 +1,5 @@
 //! How does the law look at a store's page, and change it?
 
-use std::time::Duration;
-
 use super::page::{Lack, Slot, StorePage};
 use super::sheet::Unknown;
 use crate::ledger::law::{Known, Line, Looked, Numbers, Page, Stop, Written};
@@ -30,10 +28,6 @@ impl Page for StorePage {
             return Err(law::forgotten(id, self.remembers));
         }
         Ok(())
-    }
-
-    fn remembers(&self) -> Duration {
-        self.remembers
     }
 
     fn body(&self, claim: &Claim, amounts: &[i64]) -> u128 {

@@ -102,6 +102,7 @@ impl StorePage {
             entries: self.entries.clone(),
             events: self.events.iter().map(|event| event.sealed(tenant)).collect(),
             forget,
+            forget_rows: forget.map(|_| self.forgets_at),
         }
     }
 }

@@ -29,8 +29,6 @@ mod expire;
 mod mark;
 mod post;
 
-use std::time::Duration;
-
 use smallvec::SmallVec;
 
 pub(crate) use self::admit::{reserve, resize};
@@ -77,8 +75,6 @@ pub(crate) trait Page {
     fn now(&self) -> Timestamp;
     /// Refuses an id that is not known here and may have been forgotten, or is made for a day to come.
     fn check_age(&self, id: ReservationId) -> Result<(), Error>;
-    /// How long an ended id is remembered.
-    fn remembers(&self) -> Duration;
     /// A hash of a command's lines and amounts, by which a repeat is told from another body.
     fn body(&self, claim: &Claim, amounts: &[i64]) -> u128;
     /// What is remembered of that id.
@@ -137,14 +133,13 @@ pub struct Known<A> {
     pub state: State,
     /// A hash of what was first asked.
     pub body: u128,
-    /// When it ends by itself; the last instant of all for what was never open.
+    /// When it ends by itself; the last instant of all for what was never open. Until when an imported row is remembered.
     pub expires_at: Timestamp,
     /// What it is charged then.
     pub on_expiry: ExpiryCharge,
     /// Whether it was charged or posted without ever having been held.
     pub unheld: bool,
-    /// When it ended; nothing while it is open. What a source outside tells has ended so late that it is remembered for 400 days after
-    /// the day of its usage.
+    /// When it ended; nothing while it is open.
     pub ended_at: Option<Timestamp>,
     /// What its first command said of its call.
     pub about: A,

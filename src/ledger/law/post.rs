@@ -4,23 +4,27 @@
 //! that it names, line by line: `left = max(charged − refunded, 0)`. Of a charge of 10, a refund of 7 leaves 3; a second refund of
 //! 3 is accepted, one of 4 is not. A posting above zero that corrects the charge on the same lines gives that room back.
 //!
-//! What a source outside tells is not subject to the age of ids, and is remembered for 400 days after the day of its usage
-//! (`rules::check_source`).
+//! A row imported from a source outside is not subject to the age of ids: it is remembered for 400 days after the day of its usage
+//! (`rules::check_imported`).
 
 use super::end::charged_lines;
 use super::{Known, Looked, Page, Written, are_lines, balances_of, check_new, cross, new_lines, post, reply};
 use crate::Error;
 use crate::ledger::rules::{
-    State, check_shape, check_source, conflict, ended, left_of, negative, other_lines,
+    State, check_imported, check_shape, conflict, ended, left_of, negative, other_lines,
 };
 use crate::ledger::{EntryKind, Outcome, Record, Reply};
+use crate::values::Timestamp;
 
 /// Posts amounts once for each id.
 pub(crate) fn record<P: Page>(page: &mut P, command: &Record<'_>) -> Looked<Reply, P> {
     check_shape(command.claim, command.amounts)?;
-    let until = check_source(command, page.now())?;
+    let until = check_imported(command, page.now())?;
+    if let Some(until) = until {
+        page.holds_until(until);
+    }
     if let Some(known) = page.known(command.id)? {
-        return record_again(page, &known, command);
+        return record_again(page, known, command, until);
     }
     if until.is_none() {
         page.check_age(command.id)?;
@@ -38,18 +42,27 @@ pub(crate) fn record<P: Page>(page: &mut P, command: &Record<'_>) -> Looked<Repl
     let balances = post(page, Written { attribution: Some(command.attribution), ..entry }, &lines);
     let body = page.body(command.claim, command.amounts);
     let known = Known::new(command.id, State::Recorded, body, about, charged_lines(&lines));
-    let ended_at = until.map_or(page.now(), |until| until - page.remembers());
-    page.keep(Known { unheld: true, ended_at: Some(ended_at), ..known });
+    let expires_at = until.unwrap_or(known.expires_at);
+    page.keep(Known { unheld: true, ended_at: Some(page.now()), expires_at, ..known });
     cross(page, command.id, command.claim);
     Ok(reply(page, Outcome::Applied, balances))
 }
 
-/// The same posting again is answered again; another body is a conflict.
-fn record_again<P: Page>(page: &mut P, known: &Known<P::About>, command: &Record<'_>) -> Looked<Reply, P> {
+/// The same posting again is answered again; another body is a conflict. An imported row that comes again with a later date is
+/// remembered by that one.
+fn record_again<P: Page>(
+    page: &mut P,
+    known: Known<P::About>,
+    command: &Record<'_>,
+    until: Option<Timestamp>,
+) -> Looked<Reply, P> {
     if known.state != State::Recorded || known.body != page.body(command.claim, command.amounts) {
         return Err(conflict(command.id, "came before with another body").into());
     }
     let balances = balances_of(page, command.claim)?;
+    if let Some(expires_at) = until.filter(|until| *until > known.expires_at) {
+        page.keep(Known { expires_at, ..known });
+    }
     Ok(Reply { repeated: true, ..reply(page, Outcome::Applied, balances) })
 }
 

@@ -22,10 +22,10 @@ use super::call::NONE;
 use super::calls::Calls;
 use super::closed::ClosedRuns;
 use super::due::Dues;
+use super::imported::Imported;
 use super::journal::{Journal, OwnEntry, Told, ToldKind};
 use super::row::{Change, ChangedLine};
 use super::rows::{NO_ROW, Rows};
-use super::sources::Sources;
 use crate::ledger::rules::check_made;
 use crate::ledger::{
     Answer, Attribution, Effects, EntryKind, FrozenScope, LedgerClock, Note, Outcome, Reached, Reply,
@@ -60,8 +60,8 @@ pub(super) struct TenantBook {
     pub(super) now: Timestamp,
     pub(super) rows: Rows,
     pub(super) calls: Calls,
-    /// What sources outside told.
-    pub(super) sources: Sources,
+    /// Imported rows, by when they go.
+    pub(super) imported: Imported,
     pub(super) dues: Dues,
     pub(super) journal: Journal,
     /// The mark that stands on each marked scope.
@@ -93,7 +93,7 @@ impl TenantBook {
             now: Timestamp::MIN,
             rows: Rows::default(),
             calls: Calls::new(options),
-            sources: Sources::default(),
+            imported: Imported::default(),
             dues: Dues::new(),
             journal: Journal::new(options.journal_entries_max),
             marks: HashMap::new(),

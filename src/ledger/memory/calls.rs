@@ -3,7 +3,7 @@
 //! The index finds the record of an id that is open or remembered. An ended id waits in one of two queues, and makes way
 //! for what ended after it: `ended` for what was finally reported, released or posted, `unreported` for charges whose
 //! report is still to come. Refusals wait in a third, for a minute, and tombstones in a fourth, for as long as an unknown
-//! id may be executed at all.
+//! id may be executed at all. Imported rows wait elsewhere (`imported`).
 //!
 //! # Forgetting
 //! Whatever is forgotten must not be executed again. So the newest id that the two queues let go of is kept: an unknown id

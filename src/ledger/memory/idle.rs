@@ -1,10 +1,9 @@
 //! What does nobody ask for any more, and when is it looked for?
 //!
-//! Once a second of the ledger's time a command looks round, after what is due has ended: at a few rows, refusals, closed runs and rows
-//! of sources of its own tenant. The
-//! instant of the next look stands among what is due, so that all other commands pay nothing for it. A look that finds much is followed
-//! by a small one with the very next command, until little is found: a million rows that went idle at once go within as many commands
-//! as they would take to make, and none of these is slow.
+//! Once a second of the ledger's time a command looks round, after what is due has ended: at a few rows, refusals, closed runs and
+//! imported rows of its own tenant. The instant of the next look stands among what is due, so that all other commands pay nothing for it.
+//! A look that finds much is followed by a small one with the very next command, until little is found: a million rows that went idle at
+//! once go within as many commands as they would take to make, and none of these is slow.
 //!
 //! # When a row may go
 //! No record and no journal entry names it, and its period (its whole span, if it rolls) has been over for as long as an unknown id may
@@ -72,8 +71,8 @@ impl TenantBook {
     fn drop_some_idle(&mut self, most: u32) -> bool {
         let dropped = self.drop_idle_rows(most);
         let traced = self.trace_closed_runs();
-        let told = self.forget_sources(ROWS_MIN);
-        dropped >= most / 4 || traced == RUNS_MAX || told == ROWS_MIN
+        let imported = self.forget_rows(ROWS_MIN);
+        dropped >= most / 4 || traced == RUNS_MAX || imported == ROWS_MIN
     }
 
     /// Looks at so many rows; says how many went.

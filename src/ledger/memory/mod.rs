@@ -32,6 +32,7 @@ mod end;
 mod expire;
 mod guests;
 mod idle;
+mod imported;
 mod index;
 mod journal;
 mod known;
@@ -45,7 +46,6 @@ mod resize;
 mod ring;
 mod row;
 mod rows;
-mod sources;
 mod tenants;
 mod verify;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Each remembered id takes about 200 bytes once so many have ended, and none before: 13 MB for a tenant with the default.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryOptions {
-    /// Ended ids that were finally reported, released or posted: by default 65,536.
+    /// Ended ids that were finally reported, released or posted: by default 65,536. Imported rows are not among them.
     pub ended_max: usize,
     /// Ended ids that are charged but not yet finally reported: by default 65,536.
     pub unreported_max: usize,

@@ -4,12 +4,12 @@
 //! refunds together cannot exceed it. Of a charge of 10, a refund of 7 leaves 3; a second refund of 3 is accepted, one of 4
 //! is not. A posting above zero that corrects the charge on the same lines gives that room back.
 //!
-//! What a source outside tells is remembered for 400 days after the day of its usage, however many ids ended since (`sources`).
+//! A row imported from a source outside is remembered for 400 days after the day of its usage, however many ids ended since (`imported`).
 
 use super::book::{NewEntry, TenantBook};
 use super::known::{Known, NewCall, fingerprint};
 use crate::Error;
-use crate::ledger::rules::{State, check_shape, check_source, conflict, ended, negative};
+use crate::ledger::rules::{State, check_imported, check_shape, conflict, ended, negative};
 use crate::ledger::{EntryKind, Outcome, Record, Reply};
 use crate::values::Timestamp;
 
@@ -18,9 +18,9 @@ impl TenantBook {
     pub(super) fn record(&mut self, command: &Record<'_>) -> Result<Reply, Error> {
         let Record { id, claim, amounts, note, .. } = *command;
         check_shape(claim, amounts)?;
-        let until = check_source(command, self.now)?;
+        let until = check_imported(command, self.now)?;
         if let Some(known) = self.known(id) {
-            return self.record_again(&known, command);
+            return self.record_again(&known, command, until);
         }
         if until.is_none() {
             self.check_age(id)?;
@@ -36,16 +36,26 @@ impl TenantBook {
         self.cross(id, claim, places);
         match until {
             None => self.remember(place),
-            Some(until) => self.remember_source(place, until),
+            Some(until) => self.remember_row(place, until),
         }
         Ok(self.reply(Outcome::Applied, balances))
     }
 
-    /// The first outcome again, or a conflict: the id came with another body, or is a hold's.
-    fn record_again(&mut self, known: &Known, command: &Record<'_>) -> Result<Reply, Error> {
+    /// The first outcome again, or a conflict: the id came with another body, or is a hold's. An imported row that comes again with a later
+    /// date is remembered by that one.
+    fn record_again(
+        &mut self,
+        known: &Known,
+        command: &Record<'_>,
+        until: Option<Timestamp>,
+    ) -> Result<Reply, Error> {
         let body = fingerprint(command.claim, command.amounts);
         if known.state != State::Recorded || known.fingerprint != body {
             return Err(conflict(command.id, "came before with another body"));
+        }
+        if let Some(until) = until {
+            let record = self.calls.get_mut(known.place);
+            record.set_expires_at(until.max(record.expires_at()));
         }
         let balances = self.balances_of(command.claim, &self.places(command.claim));
         Ok(Reply { repeated: true, ..self.reply(Outcome::Applied, balances) })
@@ -85,18 +95,21 @@ impl TenantBook {
         self.calls.get_mut(charge.place).aside().refunded = Some(refunded);
     }
 
-    /// Remembers the row of a source until that instant.
-    fn remember_source(&mut self, place: u32, until: Timestamp) {
-        self.forget_sources(2);
-        self.sources.push(place, until);
+    /// Remembers an imported row until that instant.
+    fn remember_row(&mut self, place: u32, until: Timestamp) {
+        self.forget_rows(2);
+        self.calls.get_mut(place).set_expires_at(until);
+        self.imported.push(place, until);
     }
 
-    /// Lets go of so many rows of sources whose time is over; says how many went.
-    pub(super) fn forget_sources(&mut self, most: u32) -> u32 {
-        let over = self.clock.forgets_at(self.now);
-        for went in 0..most {
-            let Some(place) = self.sources.next_over(over) else { return went };
-            self.forget(place);
+    /// Lets go of so many imported rows that have had their time; says how many were looked at.
+    pub(super) fn forget_rows(&mut self, most: u32) -> u32 {
+        let over = self.clock.forgets_at(self.now).min(self.now);
+        for looked in 0..most {
+            let Some(place) = self.imported.next_over(over) else { return looked };
+            // It may have come again since with a later date.
+            let until = self.calls.get(place).expires_at();
+            if until > over { self.imported.push(place, until) } else { self.forget(place) }
         }
         most
     }

@@ -16,7 +16,7 @@
 //! # Tenants that nobody asks for
 //! Whenever books are opened, four others are looked at, in turn, and a few once a second: then one command of each busy tenant leaves
 //! the direct way (`direct_from`) and comes by here. They go if nobody asked for as long as ids are executed,
-//! nothing is open, and every window is over. Ids of theirs are then too old, so nothing can be executed twice. Their
+//! nothing is open, no imported row is remembered, and every window is over. Ids of theirs are then too old, so nothing can be executed twice. Their
 //! number is given to others. Of those that sleep and may not go yet, rows go that may (`idle`). The time of a sleeping tenant
 //! moves on to an hour ago before anything of it goes, so that no command can be judged in a period that was forgotten.
 //!
@@ -300,7 +300,7 @@ impl TenantBook {
     fn is_idle(&self) -> bool {
         self.dues.open() == 0
             && self.effects.is_none()
-            && self.sources.is_empty()
+            && self.imported.is_empty()
             && self.calls.has_forgotten_nothing_since(self.now)
             && self.marks.is_empty()
             && self.rows.are_over(self.now, &self.closed)

@@ -1,7 +1,7 @@
 //! How are known ids written in the file?
 //!
 //! One table for every id that is remembered: open holds, charges, releases, tombstones, postings. Ids sort by their time, as
-//! bytes. Old ids are therefore forgotten from the front of the table, some hundred at a time, in the transaction of another
+//! bytes, and imported rows, which bear none, stand behind all others. Old ids are therefore forgotten from the front of the table, some hundred at a time, in the transaction of another
 //! command. The seal covers the row and its lines.
 //!
 //! | state | has lines | ends or ended by |
@@ -213,10 +213,12 @@ fn update(
     Ok(())
 }
 
-/// Forgets some ids that ended before that instant and bear a time before it or none; returns whether there may be more. At most 1,024 at
+/// So many go at once, as the statements say.
+const AT_ONCE: usize = 1_024;
+
+/// Forgets some ids that ended before that instant and bear a time before it; returns whether there may be more. At most 1,024 at
 /// once, so that no command waits long for it.
 pub(super) fn forget_some(file: &Connection, tenant: i64, before: Timestamp) -> Result<bool, StoreError> {
-    const AT_ONCE: usize = 1_024;
     // The first id that is not yet too old: its time is counted in whole milliseconds, rounded up.
     let millis = before.as_nanos().max(0).saturating_add(999_999).div_euclid(1_000_000);
     let first_kept = u128::from(millis.unsigned_abs()).wrapping_shl(80).to_be_bytes();
@@ -225,10 +227,15 @@ pub(super) fn forget_some(file: &Connection, tenant: i64, before: Timestamp) -> 
          AND state <> 'held' AND ended_at < ?3 ORDER BY id LIMIT 1024)",
     )?;
     let forgotten = forget.execute(params![tenant, first_kept, before.as_nanos()])?;
-    let mut forget_rows = file.prepare_cached(
+    Ok(forgotten == AT_ONCE)
+}
+
+/// Forgets some imported rows that were to be remembered until that instant; returns whether there may be more.
+pub(super) fn forget_some_rows(file: &Connection, tenant: i64, now: Timestamp) -> Result<bool, StoreError> {
+    let mut forget = file.prepare_cached(
         "DELETE FROM holds WHERE tenant = ?1 AND id IN (SELECT id FROM holds WHERE tenant = ?1
-         AND id >= x'80000000000000000000000000000000' AND ended_at < ?2 ORDER BY ended_at LIMIT 1024)",
+         AND id >= x'80000000000000000000000000000000' AND expires_at <= ?2 ORDER BY expires_at LIMIT 1024)",
     )?;
-    let rows = forget_rows.execute(params![tenant, before.as_nanos()])?;
-    Ok(forgotten == AT_ONCE || rows == AT_ONCE)
+    let forgotten = forget.execute(params![tenant, now.as_nanos()])?;
+    Ok(forgotten == AT_ONCE)
 }

@@ -198,10 +198,13 @@ impl SqliteStore {
             marks::write(file, tenant, &changes.marks)?;
             known.any_marks = marks::any(file, tenant)?;
         }
-        let more_to_forget = match changes.forget {
-            Some(before) => holds::forget_some(file, tenant, before)?,
-            None => false,
-        };
+        let mut more_to_forget = false;
+        if let Some(before) = changes.forget {
+            more_to_forget |= holds::forget_some(file, tenant, before)?;
+        }
+        if let Some(now) = changes.forget_rows {
+            more_to_forget |= holds::forget_some_rows(file, tenant, now)?;
+        }
         self.tenants.insert(write.tenant.clone(), Some(known));
         Ok(Wrote::Done { more_to_forget })
     }

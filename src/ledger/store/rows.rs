@@ -254,12 +254,18 @@ pub struct Changes {
     /// Once all else is written, ids may be [forgotten](Self::forgets) that are older than that: at least some of them, if there are
     /// any.
     pub forget: Option<Timestamp>,
+    /// With these, imported rows may be [forgotten](Self::forgets) that were to be remembered until that instant or an earlier one.
+    pub forget_rows: Option<Timestamp>,
 }
 
 impl Changes {
-    /// Whether an id may be forgotten: it has ended, and both its end and the time that it bears lie before [`forget`](Self::forget).
+    /// Whether an id may be forgotten: it has ended, and both its end and the time that it bears lie before [`forget`](Self::forget). An
+    /// imported row bears no time: it goes when its `expires_at` has come.
     #[must_use]
     pub fn forgets(&self, hold: &HoldRow) -> bool {
+        if hold.id.is_imported() {
+            return self.forget_rows.is_some_and(|now| hold.expires_at <= now);
+        }
         let is_old = |before| hold.id.time() < before && hold.ended_at.is_some_and(|at| at < before);
         self.forget.is_some_and(is_old)
     }

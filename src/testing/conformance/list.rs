@@ -230,9 +230,9 @@ list_of_laws! {
     thresholds::an_expiry_charge_is_found_by_the_command_that_ended_it [Thresholds, Time]
 
     postings::an_import_is_posted_once [Postings]
-    sources::what_a_source_tells_twice_is_posted_once [Postings]
-    sources::what_a_source_tells_is_remembered_for_400_days_after_its_usage [Postings, Time]
-    sources::the_id_of_a_sources_row_is_only_posted [Postings]
+    imports::an_imported_row_is_posted_once_however_often_it_comes [Postings]
+    imports::an_imported_row_is_remembered_for_400_days_after_its_usage [Postings, Time]
+    imports::the_id_of_an_imported_row_is_only_posted [Postings]
     postings::a_refund_names_its_charge [Refunds]
     postings::refunds_cannot_exceed_their_charge_even_together [Refunds]
     postings::a_repeated_refund_is_posted_once [Refunds]

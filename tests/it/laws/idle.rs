@@ -133,10 +133,10 @@ fn idle_tenants_go_while_one_is_busy_and_nobody_new_comes() {
 }
 
 #[test]
-fn a_tenant_sleeps_400_days_before_the_rows_that_a_source_told_of_it_go() {
+fn a_tenant_sleeps_400_days_before_its_imported_rows_go() {
     let (books, tenant) = (forgetful(), tenant_of("acme"));
     let claim = &claim_in(&tenant, vec![line("user/0", day(0), 10)]);
-    let (id, used_at) = (ReservationId::of_source("bill", "4711"), Some(books.now()));
+    let (id, used_at) = (ReservationId::imported("bill", "4711"), Some(books.now()));
     let (attribution, note, now) = (&signed("an import"), &Note::default(), None);
     let row = Record { id, used_at, claim, amounts: &[5], corrects: None, attribution, note, now };
     assert!(!books.ledger.record(row).wait().expect("posted").repeated);

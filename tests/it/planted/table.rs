@@ -150,10 +150,10 @@ plantings! {
     Oversight RemembersRefusalsForAnHour => "after_a_minute_a_refused_id_is_judged_as_new";
     Oversight ForgetsWhatSixtyThousandFollowed =>
         "an_id_is_executed_once_however_many_others_came_between";
-    Oversight ForgetsRowsOfSourcesAfterAMonth => "what_a_source_tells_is_remembered_for_400_days_after_its_usage";
-    Oversight TellsRowsApartByTheirDay => "what_a_source_tells_twice_is_posted_once";
-    Oversight TakesRowsOfAnyAge => "what_a_source_tells_is_remembered_for_400_days_after_its_usage";
-    Oversight HoldsUnderTheIdOfARow => "the_id_of_a_sources_row_is_only_posted";
+    Oversight ForgetsImportsAfterAMonth => "an_imported_row_is_remembered_for_400_days_after_its_usage";
+    Oversight TellsImportsApartByTheirDay => "an_imported_row_is_posted_once_however_often_it_comes";
+    Oversight ImportsUsageOfAnyAge => "an_imported_row_is_remembered_for_400_days_after_its_usage";
+    Oversight HoldsUnderTheIdOfAnImport => "the_id_of_an_imported_row_is_only_posted";
     Oversight GrowsBackUnchecked => "a_hold_that_shrank_grows_back_only_where_there_is_room";
     Oversight RefusesToProlongAboveTheCeiling => "a_resize_that_grows_on_no_line_never_refuses";
     Oversight KeepsAnEndThatMovesByLessThanASecond => "an_end_moves_by_as_little_as_a_nanosecond";

@@ -8,6 +8,7 @@ mod enforced;
 mod file;
 mod handles;
 mod hostile;
+mod imported;
 #[cfg(feature = "testing")]
 mod laws;
 mod missing;

@@ -96,8 +96,8 @@ CREATE TABLE holds (
     CHECK ((state = 'held') = (ended_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 
--- Rows of sources outside bear no time: their ids begin with a bit that no time has.
-CREATE INDEX holds_of_sources ON holds (tenant, ended_at) WHERE id >= x'80000000000000000000000000000000';
+-- Imported rows bear no time: their ids begin with a bit that no time has. They go when expires_at has come.
+CREATE INDEX holds_imported ON holds (tenant, expires_at) WHERE id >= x'80000000000000000000000000000000';
 
 CREATE INDEX holds_due ON holds (tenant, expires_at, id) WHERE state = 'held';
 

@@ -130,7 +130,7 @@ impl Game {
         self.compare(&format!("resize {id} {} until {until:?}", shown(&lines)), told, expected)
     }
 
-    /// A row of a source, an import, a refund, or a posting sent again, signed by somebody else.
+    /// An imported row, a correction, a refund, or a posting sent again, signed by somebody else.
     fn record(&mut self) -> Held {
         if self.random.percent(15) {
             let (id, lines, used_at) = self.some_row();

@@ -22,7 +22,7 @@ const REMEMBERED: Duration = Duration::from_secs(3_000);
 /// So many ids are at hand, the newest.
 const IDS_AT_HAND: usize = 400;
 
-/// So many rows of a source are at hand, the newest.
+/// So many imported rows are at hand, the newest.
 const ROWS_AT_HAND: usize = 12;
 
 /// Accounts from here to the end stand in wide claims only.
@@ -220,22 +220,18 @@ impl Game {
         }
     }
 
-    /// A row of a source: half of them were told before, some with another body. Used lately, or long ago, or in time to come.
+    /// An imported row: half of them came before, some with another body or another date. Used lately, or long ago, or in time to come.
     pub(super) fn some_row(&mut self) -> (ReservationId, Vec<ModelLine>, Timestamp) {
-        const HOUR: i64 = 3_600;
         let earlier = self.random.size(0, 2 * self.told.len() + 1);
+        let other_date = self.some_date();
         if let Some((row, used_at)) = self.told.get(earlier).cloned()
             && self.shows_what_is_kept(&row)
         {
             let lines = if self.random.percent(10) { self.some_lines(30) } else { self.anew(row.lines) };
-            return (row.id, lines, used_at);
+            return (row.id, lines, if self.random.percent(30) { other_date } else { used_at });
         }
-        let lines = self.some_lines(30);
-        let back = self.random.pick(&[0, 0, 1, 840, 9_576, 9_600, 9_624, -23, -25]) * HOUR;
-        let back = Duration::from_secs(back.unsigned_abs());
-        let now = self.ledger_time();
-        let used_at = if self.random.percent(20) { now + back } else { now - back };
-        let id = ReservationId::of_source("bill", &self.given.to_string());
+        let (lines, now, used_at) = (self.some_lines(30), self.ledger_time(), other_date);
+        let id = ReservationId::imported("bill", &self.given.to_string());
         self.given += 1;
         self.told.push((Given { id, lines: lines.clone(), at: now }, used_at));
         if self.told.len() > 2 * ROWS_AT_HAND {
@@ -244,9 +240,23 @@ impl Game {
         (id, lines, used_at)
     }
 
+    /// When a row was used: mostly some time in the last 400 days.
+    fn some_date(&mut self) -> Timestamp {
+        const HOUR: u64 = 3_600;
+        let now = self.ledger_time();
+        if self.random.percent(10) {
+            return now + Duration::from_secs(self.random.pick(&[23, 24, 25]) * HOUR);
+        }
+        now - Duration::from_secs(self.random.pick(&[0, 0, 1, 840, 9_576, 9_600, 9_624]) * HOUR)
+    }
+
     /// Whether the model still has the balances that a repeat of the row shows: of periods that are long over it has none.
     fn shows_what_is_kept(&self, row: &Given) -> bool {
-        self.ledger_time().since(row.at) <= REMEMBERED || row.lines.iter().all(|line| line.account >= 5)
+        let now = self.ledger_time();
+        // Of a row whose time is over nobody says when exactly it is forgotten.
+        let is_kept =
+            self.model.told_until.get(&row.id.to_bits()).is_none_or(|until| *until > now.as_nanos());
+        is_kept && (now.since(row.at) <= REMEMBERED || row.lines.iter().all(|line| line.account >= 5))
     }
 
     /// The same lines with limits and thresholds of now.

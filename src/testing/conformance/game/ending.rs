@@ -142,6 +142,8 @@ impl Model {
             if known.state != IdState::Recorded || known.body != body(lines) {
                 return Err(ErrorKind::Conflict);
             }
+            // By its latest date.
+            self.told_until.entry(id).and_modify(|known| *known = until.unwrap_or(*known).max(*known));
             return Ok(Answer {
                 repeated: true,
                 balances: self.balances(lines),

@@ -39,7 +39,7 @@ pub(super) struct Model {
     pub(super) now: i64,
     /// Every id ever seen.
     pub(super) known: BTreeMap<u128, KnownId>,
-    /// Until when each row of a source is remembered.
+    /// Until when each imported row is remembered.
     pub(super) told_until: BTreeMap<u128, i64>,
     /// Spent and reserved of every account and period ever touched.
     pub(super) books: BTreeMap<(Name, i64), (i128, i128)>,
@@ -234,7 +234,7 @@ impl Model {
         self.journal.write((self.now, Some(id)), kind, lines);
     }
 
-    /// Until when the row of a source is remembered that was used at that instant: 400 days after its day.
+    /// Until when an imported row is remembered that was used at that instant: 400 days after its day.
     pub(super) fn check_used(&self, used_at: i64) -> Result<i64, ErrorKind> {
         const DAY: i64 = 86_400_000_000_000;
         let until = (used_at.div_euclid(DAY) + 401) * DAY;

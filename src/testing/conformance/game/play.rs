@@ -29,7 +29,7 @@ pub(super) struct Game {
     pub(super) model: Model,
     /// The newest ids given out.
     pub(super) ids: Vec<Given>,
-    /// The newest rows of a source that were told, and when they were used.
+    /// The newest imported rows, and when they were used.
     pub(super) told: Vec<(Given, Timestamp)>,
     /// How many ids were given out.
     pub(super) given: u64,

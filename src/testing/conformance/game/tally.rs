@@ -54,7 +54,7 @@ impl Model {
         self.known.retain(|id, known| match known.state {
             IdState::Held { .. } => true,
             IdState::Refused { at } => now - at < REFUSALS_LAST,
-            _ if ReservationId::from_bits(*id).is_of_source() => self.told_until.contains_key(id),
+            _ if ReservationId::from_bits(*id).is_imported() => self.told_until.contains_key(id),
             _ => now - ReservationId::from_bits(*id).time().as_nanos() <= IDS_LAST,
         });
     }

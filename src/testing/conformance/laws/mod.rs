@@ -51,7 +51,7 @@ pub(super) mod resizing;
 pub(super) mod rivals;
 pub(super) mod runs;
 pub(super) mod scopes;
-pub(super) mod sources;
+pub(super) mod imports;
 mod together;
 pub(super) mod width;
 pub(super) mod windows;

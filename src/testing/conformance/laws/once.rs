@@ -4,7 +4,7 @@
 //! A refusal was not executed, so it may be forgotten, and is after a minute: then its id is judged as new.
 
 use super::*;
-use crate::ledger::{Note, Reconcile, Release};
+use crate::ledger::{Note, Reconcile, Record, Release};
 use crate::testing::conformance::need::Need;
 
 /// More ids than a ledger that counts them remembers, if it remembers 65,536.
@@ -25,8 +25,12 @@ pub(crate) fn an_id_is_executed_once_however_many_others_came_between(ground: &G
     books.release(released)?;
     books.reconcile(unheld, &team(100), &[7], Certainty::Reported)?;
     books.release(buried)?;
+    let (row, used_at) = (ReservationId::imported("bill", "4711"), Some(books.now()));
+    let (claim, attribution, note, now) = (&team(100), &signed("an import"), &Note::default(), None);
+    let imported = Record { id: row, used_at, claim, amounts: &[9], corrects: None, attribution, note, now };
     if ground.offers(Need::Postings) {
         books.record(posted, &team(100), &[8], None)?;
+        books.record_as(imported)?;
     }
     let before = books.balances(&two(100, 100))?;
 
@@ -44,6 +48,8 @@ pub(crate) fn an_id_is_executed_once_however_many_others_came_between(ground: &G
     ];
     if ground.offers(Need::Postings) {
         answers.push(books.record(posted, &team(100), &[8], None));
+        // Others make way for what came after them, imported rows do not.
+        equal!(books.record_as(imported)?.repeated, true);
     }
     for answer in answers {
         match answer {
@@ -59,7 +65,7 @@ pub(crate) fn an_id_is_executed_once_however_many_others_came_between(ground: &G
 }
 
 /// Sends so many calls of others: each is charged nothing, posted or given back, and has ended.
-pub(super) fn others(books: &Books, count: u64) -> Held {
+fn others(books: &Books, count: u64) -> Held {
     let (claim, note, tenant) =
         (&claim(vec![line("user/other", always(), 100)]), &Note::default(), &tenant());
     let (attribution, certainty, amounts, now) = (None, Certainty::Reported, &[0], None);

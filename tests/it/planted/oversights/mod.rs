@@ -39,10 +39,10 @@ pub(super) enum Oversight {
     WritesRefusalsDown,
     RemembersRefusalsForAnHour,
     ForgetsWhatSixtyThousandFollowed,
-    ForgetsRowsOfSourcesAfterAMonth,
-    TellsRowsApartByTheirDay,
-    TakesRowsOfAnyAge,
-    HoldsUnderTheIdOfARow,
+    ForgetsImportsAfterAMonth,
+    TellsImportsApartByTheirDay,
+    ImportsUsageOfAnyAge,
+    HoldsUnderTheIdOfAnImport,
     // Resizing.
     GrowsBackUnchecked,
     RefusesToProlongAboveTheCeiling,
@@ -184,22 +184,22 @@ impl Overlooking {
         alias
     }
 
-    /// The id and the instant of usage of a source's row, as this ledger reads them.
+    /// The id and the instant of usage of an imported row, as this ledger reads them.
     fn row(&self, id: ReservationId, used_at: Option<Timestamp>) -> (ReservationId, Option<Timestamp>) {
         const DAY: Duration = Duration::from_secs(86_400);
-        let Some(used) = used_at.filter(|_| id.is_of_source()) else { return (id, used_at) };
+        let Some(used) = used_at.filter(|_| id.is_imported()) else { return (id, used_at) };
         let (now, text) = (self.clock.now(), id.to_string());
         match self.oversight {
-            Oversight::ForgetsRowsOfSourcesAfterAMonth => {
+            Oversight::ForgetsImportsAfterAMonth => {
                 let first = *self.notes.lock().refused_at.entry(id).or_insert(now);
                 let months = now.since(first).as_secs() / (30 * DAY.as_secs());
-                (ReservationId::of_source(&months.to_string(), &text), used_at)
+                (ReservationId::imported(&months.to_string(), &text), used_at)
             }
-            Oversight::TellsRowsApartByTheirDay => {
+            Oversight::TellsImportsApartByTheirDay => {
                 let day = used.as_millis().div_euclid(86_400_000);
-                (ReservationId::of_source(&day.to_string(), &text), used_at)
+                (ReservationId::imported(&day.to_string(), &text), used_at)
             }
-            Oversight::TakesRowsOfAnyAge => (id, Some(used.max(now - 399 * DAY))),
+            Oversight::ImportsUsageOfAnyAge => (id, Some(used.max(now - 399 * DAY))),
             _ => (id, used_at),
         }
     }
@@ -274,7 +274,7 @@ impl Overlooking {
         let claim = self.claim(command.claim);
         let refused_at = self.notes.lock().refused_at.get(&command.id).copied();
         let is_forgotten = refused_at.is_some_and(|at| self.clock.now().since(at) > Duration::from_secs(1));
-        let is_row = command.id.is_of_source() && self.is(Oversight::HoldsUnderTheIdOfARow);
+        let is_row = command.id.is_imported() && self.is(Oversight::HoldsUnderTheIdOfAnImport);
         let id = match is_row || is_forgotten && self.is(Oversight::ForgetsRefusalsAfterASecond) {
             true => self.alias(command.id),
             false => self.id_on(command.id, &claim)?,

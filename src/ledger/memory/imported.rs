@@ -1,18 +1,19 @@
-//! Which rows of sources outside are remembered, and until when?
+//! Which imported rows are remembered, and until when?
 //!
-//! They wait apart from what ended, by the instant until which they are remembered: neither their number nor the age of ids makes one
-//! go. With each that comes two go whose time is over, so they are never more than were told in 400 days.
+//! A row waits apart from what ended, by the instant until which it is remembered: neither the number of rows nor the age of ids makes one
+//! go. With each new row up to two old ones go, and some more each time that a command looks round. A tenant keeps its books as long as
+//! it has a row.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::values::Timestamp;
 
-/// Places of rows, those first that go first.
+/// Places of rows, each once, those first that go first.
 #[derive(Debug, Default)]
-pub(super) struct Sources(BinaryHeap<Reverse<(Timestamp, u32)>>);
+pub(super) struct Imported(BinaryHeap<Reverse<(Timestamp, u32)>>);
 
-impl Sources {
+impl Imported {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -21,7 +22,7 @@ impl Sources {
         self.0.push(Reverse((until, place)));
     }
 
-    /// A row whose time is over, taken out.
+    /// A row whose time was over by that instant, taken out.
     pub(super) fn next_over(&mut self, now: Timestamp) -> Option<u32> {
         let Reverse((until, place)) = *self.0.peek()?;
         if until > now {

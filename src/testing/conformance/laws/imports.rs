@@ -1,7 +1,7 @@
-//! What is posted of what a source outside tells, such as a provider's bill?
+//! Is a bill that is imported twice posted once?
 //!
-//! Its rows are told apart by the source and the row's own id there. A ledger remembers them by the day of their usage, for 400 days, and
-//! forgets them for no other reason: so a bill that is imported twice changes nothing the second time.
+//! Its rows are told apart by the source and the row's own id there. A ledger remembers a row for 400 days after the day of its usage,
+//! and forgets it for no other reason. That it does not make way for other calls, `once` asks.
 
 use super::*;
 use crate::Error;
@@ -9,14 +9,11 @@ use crate::ledger::{Note, Reconcile, Record, Release};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Catches a bill that is charged twice because the ledger has forgotten its row as it forgets calls: by their number, or by
-/// their age.
-pub(crate) fn what_a_source_tells_twice_is_posted_once(ground: &Ground<'_>) -> Held {
-    let (books, row) = (ground.books()?, ReservationId::of_source("bill", "4711"));
+/// Catches a ledger that takes a row for another one because its date was set right, and one that takes rows of two sources for one.
+pub(crate) fn an_imported_row_is_posted_once_however_often_it_comes(ground: &Ground<'_>) -> Held {
+    let (books, row) = (ground.books()?, ReservationId::imported("bill", "4711"));
     let used_at = books.now() - 10 * DAY;
     equal!(tell(&books, row, used_at, &team(10), 15)?.outcome, Outcome::Applied);
-    super::once::others(&books, 3_500 / ground.factory.rounds().max(1))?;
-
     // The row's date was set right since: it is the same row.
     for at in [used_at, used_at + DAY] {
         let again = tell(&books, row, at, &team(10), 15)?;
@@ -26,45 +23,47 @@ pub(crate) fn what_a_source_tells_twice_is_posted_once(ground: &Ground<'_>) -> H
     equal!(other.kind(), ErrorKind::Conflict);
     equal!(books.balances(&team(10))?, [(15, 0)]);
     // Another row, and the same one of another source.
-    for row in [ReservationId::of_source("bill", "4712"), ReservationId::of_source("log", "4711")] {
+    for row in [ReservationId::imported("bill", "4712"), ReservationId::imported("log", "4711")] {
         told!(books; tell(&books, row, used_at, &team(10), 1)?.repeated, false);
     }
     equal!(books.balances(&team(10))?, [(17, 0)]);
     Ok(())
 }
 
-/// Catches a row that is forgotten while it may still be told, and one that is posted again once it was.
-pub(crate) fn what_a_source_tells_is_remembered_for_400_days_after_its_usage(ground: &Ground<'_>) -> Held {
-    let (books, rows) = (ground.books()?, ["early", "late"].map(|row| ReservationId::of_source("bill", row)));
+/// Catches a row that is forgotten while it may still come, and one that is posted again once it was. A row that came again with a later
+/// date is remembered by that one.
+pub(crate) fn an_imported_row_is_remembered_for_400_days_after_its_usage(ground: &Ground<'_>) -> Held {
+    let (books, last) = (ground.books()?, Duration::from_nanos(1));
+    let [early, late, moved] = ["early", "late", "moved"].map(|row| ReservationId::imported("bill", row));
     let midnight = Timestamp::from_secs(1_764_547_200); // 2025-12-01
     books.set(midnight + 200 * DAY)?;
-    let told = [midnight - DAY, midnight];
-    for (row, used_at) in rows.into_iter().zip(told) {
+    for (row, used_at) in [(early, midnight - DAY), (late, midnight), (moved, midnight - DAY)] {
         tell(&books, row, used_at, &team(10), 3)?;
     }
-    let last = Duration::from_nanos(1);
     for at in [midnight + 300 * DAY, midnight + 400 * DAY - last] {
         books.set(at)?;
         // Time runs on for calls as well, and what is old of them goes.
         books.charged(&two(100, 100), &[0, 0])?;
-        for (row, used_at) in rows.into_iter().zip(told) {
+        for (row, used_at) in [(early, midnight - last), (late, midnight), (moved, midnight)] {
             equal!(tell(&books, row, used_at, &team(10), 3)?.repeated, true);
         }
     }
     books.set(midnight + 400 * DAY)?;
-    let [early, late] = rows;
-    for row in [early, ReservationId::of_source("bill", "never told")] {
+    books.charged(&two(100, 100), &[0, 0])?;
+    for row in [early, ReservationId::imported("bill", "never told")] {
         let error = tell(&books, row, midnight - last, &team(10), 3).fails("over 400 days have passed")?;
         equal!(error.kind(), ErrorKind::Forgotten);
     }
-    equal!(tell(&books, late, midnight, &team(10), 3)?.repeated, true);
-    equal!(books.balances(&team(10))?, [(6, 0)]);
+    for row in [late, moved] {
+        equal!(tell(&books, row, midnight, &team(10), 3)?.repeated, true);
+    }
+    equal!(books.balances(&team(10))?, [(9, 0)]);
     Ok(())
 }
 
-/// Catches a hold under the id of a row, which would make the row a conflict when it is told.
-pub(crate) fn the_id_of_a_sources_row_is_only_posted(ground: &Ground<'_>) -> Held {
-    let (books, row, claim) = (ground.books()?, ReservationId::of_source("bill", "4711"), &team(10));
+/// Catches a hold under the id of a row, which would make the row a conflict when it comes.
+pub(crate) fn the_id_of_an_imported_row_is_only_posted(ground: &Ground<'_>) -> Held {
+    let (books, row, claim) = (ground.books()?, ReservationId::imported("bill", "4711"), &team(10));
     let (tenant, note, attribution, now) = (&tenant(), &Note::default(), None, None);
     let certainty = Certainty::Reported;
     let answers = [
@@ -87,7 +86,7 @@ pub(crate) fn the_id_of_a_sources_row_is_only_posted(ground: &Ground<'_>) -> Hel
     Ok(())
 }
 
-/// Posts what a source tells.
+/// Posts an imported row.
 fn tell(
     books: &Books,
     id: ReservationId,
