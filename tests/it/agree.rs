@@ -199,6 +199,6 @@ fn a_reserve_says_what_the_pure_function_says() {
     println!("{seen:?}");
     // The dice reached every verdict, or the test would show nothing.
     for verdict in [Verdict::Allow, Verdict::Warn, Verdict::Degrade, Verdict::Block] {
-        assert!(seen.get(&verdict).is_some_and(|times| *times > 50), "{seen:?}");
+        assert!(seen.get(&verdict).is_some_and(|times| *times > 10), "{seen:?}");
     }
 }
