@@ -158,7 +158,7 @@ fn pure(house: &House, call: &Call, output: u64, choices: u32) -> Decision {
 fn a_reserve_says_what_the_pure_function_says() {
     let mut dice = Dice::new("agree");
     let mut seen = HashMap::new();
-    for round in 0..if cfg!(debug_assertions) { 100 } else { 1_000 } {
+    for round in 0..300 {
         let house = House::new(policy(&mut dice));
         let mut open = Vec::new();
         for step in 0..40 {
@@ -199,6 +199,6 @@ fn a_reserve_says_what_the_pure_function_says() {
     println!("{seen:?}");
     // The dice reached every verdict, or the test would show nothing.
     for verdict in [Verdict::Allow, Verdict::Warn, Verdict::Degrade, Verdict::Block] {
-        assert!(seen.get(&verdict).is_some_and(|times| *times > 10), "{seen:?}");
+        assert!(seen.get(&verdict).is_some_and(|times| *times > 50), "{seen:?}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The long run against the reference model: its number of commands is set by
 //! `TOKEN_BUDGET_COMMANDS`, its seed by `TOKEN_BUDGET_SEED`. A million run where the
-//! build is optimized; an unoptimized one runs twelve thousand. All are played on the same
+//! build is optimized; an unoptimized one runs thirty thousand. All are played on the same
 //! books, up to a million.
 
 use std::sync::Arc;
@@ -65,7 +65,7 @@ fn a_ledger_that_folds_its_journal_at_once_breaks_no_law() {
 
 /// How many commands a long run plays in all.
 fn commands() -> u64 {
-    setting("TOKEN_BUDGET_COMMANDS", if cfg!(debug_assertions) { 12_000 } else { 1_000_000 })
+    setting("TOKEN_BUDGET_COMMANDS", if cfg!(debug_assertions) { 30_000 } else { 1_000_000 })
 }
 
 /// That game, so many commands long, and on the same books as long as a million.
