@@ -11,8 +11,8 @@
 //! left goes as well, and is needed for nothing: see `closed`.
 //!
 //! # What is given back
-//! Names, slots of rolling windows and entries of indexes go to the allocator. The places of rows and records (64 and 32, and 192 bytes) are taken
-//! again by what comes next, and are given back with the tenant's books. A chunk of them could be given back alone only if each
+//! Names, slots of rolling windows and entries of indexes go to the allocator. The places of rows and records (64 and 32, and 192 bytes)
+//! are taken again by what comes next, and are given back with the tenant's books. A chunk of them could be given back alone only if each
 //! access asked first whether it is there: forty instructions of a pair, for memory that a busy tenant is about to need again.
 
 use std::time::Duration;

@@ -16,9 +16,9 @@
 //! # Tenants that nobody asks for
 //! Whenever books are opened, four others are looked at, in turn, and a few once a second: then one command of each busy tenant leaves
 //! the direct way (`direct_from`) and comes by here. They go if nobody asked for as long as ids are executed,
-//! nothing is open, no imported row is remembered, and every window is over. Ids of theirs are then too old, so nothing can be executed twice. Their
-//! number is given to others. Of those that sleep and may not go yet, rows go that may (`idle`). The time of a sleeping tenant
-//! moves on to an hour ago before anything of it goes, so that no command can be judged in a period that was forgotten.
+//! nothing is open, no imported row is remembered, and every window is over. Ids of theirs are then too old, so nothing can be executed
+//! twice. Their number is given to others. Of those that sleep and may not go yet, rows go that may (`idle`). The time of a sleeping
+//! tenant moves on to an hour ago before anything of it goes, so that no command can be judged in a period that was forgotten.
 //!
 //! Traces of closed runs outlive their tenant's books, and are there when it comes back.
 

@@ -1,8 +1,8 @@
 //! How are known ids written in the file?
 //!
 //! One table for every id that is remembered: open holds, charges, releases, tombstones, postings. Ids sort by their time, as
-//! bytes, and imported rows, which bear none, stand behind all others. Old ids are therefore forgotten from the front of the table, some hundred at a time, in the transaction of another
-//! command. The seal covers the row and its lines.
+//! bytes, and imported rows, which bear none, stand behind all others. Old ids are therefore forgotten from the front of the table, some
+//! hundred at a time, in the transaction of another command. The seal covers the row and its lines.
 //!
 //! | state | has lines | ends or ended by |
 //! |---|---|---|

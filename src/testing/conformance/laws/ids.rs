@@ -234,17 +234,9 @@ pub(crate) fn signatures_and_remarks_are_no_part_of_a_body(ground: &Ground<'_>) 
             books.release_as(Release { id: released, tenant, attribution, note, now })?,
         ];
         if ground.offers(Need::Postings) {
-            let (id, corrects, attribution) = (posted, None, &signature);
-            replies.push(books.record_as(Record {
-                id,
-                used_at: None,
-                claim,
-                amounts,
-                corrects,
-                attribution,
-                note,
-                now,
-            })?);
+            let (id, used_at, corrects, attribution) = (posted, None, None, &signature);
+            let posting = Record { id, used_at, claim, amounts, corrects, attribution, note, now };
+            replies.push(books.record_as(posting)?);
         }
         repeated.push(replies.iter().map(|reply| (reply.outcome, reply.repeated)).collect::<Vec<_>>());
     }

@@ -89,6 +89,7 @@ struct Notes {
     /// What the first command of each kind said of itself, by id.
     said: HashMap<(&'static str, ReservationId), (Option<Attribution>, Note)>,
     refused_at: HashMap<ReservationId, Timestamp>,
+    imported_at: HashMap<ReservationId, Timestamp>,
     refusals: u64,
     /// The number of the first command of each id.
     numbers: HashMap<ReservationId, usize>,
@@ -191,7 +192,7 @@ impl Overlooking {
         let (now, text) = (self.clock.now(), id.to_string());
         match self.oversight {
             Oversight::ForgetsImportsAfterAMonth => {
-                let first = *self.notes.lock().refused_at.entry(id).or_insert(now);
+                let first = *self.notes.lock().imported_at.entry(id).or_insert(now);
                 let months = now.since(first).as_secs() / (30 * DAY.as_secs());
                 (ReservationId::imported(&months.to_string(), &text), used_at)
             }
