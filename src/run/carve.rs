@@ -34,6 +34,7 @@ use super::post::{Amounts, amounts};
 use crate::Scope;
 use crate::engine::Core;
 use crate::policy::Budget;
+use crate::values::fnv::fnv128;
 use crate::values::{Account, Binding, ReservationId, Tenant, Timestamp, Unit};
 
 /// The line of the child's part: in the part's unit how much, in requests the hold's number.
@@ -154,12 +155,8 @@ pub(super) fn new_number(now: Timestamp) -> i64 {
 
 /// The id of a child's hold, made again from the number that its books tell.
 fn id_of(number: i64, tenant: &Tenant, child: &Scope) -> ReservationId {
-    // FNV-1a with 128 bits: the same in every process, unlike the standard library's.
-    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     let name = tenant.name().bytes().chain([0]).chain(child.name().bytes());
-    let bytes = name.chain(number.to_be_bytes());
-    let hash = bytes.fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    let hash = fnv128(name.chain(number.to_be_bytes()));
     let millis = u128::try_from(number.wrapping_shr(NUMBER_BITS)).unwrap_or(0);
     ReservationId::from_bits(millis.wrapping_shl(80) | (hash & ((1 << 80) - 1)))
 }

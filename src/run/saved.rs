@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::written_names::fnv;
 use crate::Error;
 use crate::ledger::{Attribution, MarkAction};
+use crate::values::fnv::fnv64;
 use crate::values::{ShortText, Unit};
 
 /// The form in which states are written. The first had no checksum.
@@ -105,7 +105,7 @@ impl Written {
         let text = serde_json::to_vec(self);
         self.checksum = said;
         let text = text.map_err(|_| Error::invalid("run state", "cannot be written as JSON"))?;
-        Ok(format!("{:016x}", fnv(&text)))
+        Ok(format!("{:016x}", fnv64(&text)))
     }
 }
 

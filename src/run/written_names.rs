@@ -14,6 +14,7 @@ use super::post::{amounts, bind_own, charge_if_it_fits, under};
 use super::written_words::{KEY, PIECES, scope_text};
 use crate::ledger::OnExpiry;
 use crate::policy::Budget;
+use crate::values::fnv::fnv64;
 use crate::values::{Account, ShortText, Unit};
 use crate::{Enforcer, Error, ErrorKind, Scope};
 
@@ -111,12 +112,5 @@ fn piece(bytes: &[u8]) -> i64 {
 
 /// A hash of the text of as many bytes as a figure carries.
 fn key(text: &str) -> i64 {
-    i64::try_from(fnv(text.as_bytes()).wrapping_shr(8)).unwrap_or(i64::MAX)
-}
-
-/// FNV-1a with 64 bits: the same in every process and every build. Two texts that differ in one byte never share a hash.
-pub(super) fn fnv(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    i64::try_from(fnv64(text.as_bytes()).wrapping_shr(8)).unwrap_or(i64::MAX)
 }

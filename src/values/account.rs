@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::values::fnv::fnv128;
 use crate::values::{ShortText, Timestamp, Unit};
 use crate::{Error, Scope};
 
@@ -332,13 +333,9 @@ impl ReservationId {
     /// ```
     #[must_use]
     pub fn imported(source: &str, row: &str) -> Self {
-        const START: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
         // With its length first, so that no two pairs are one text.
         let length = (source.len() as u64).to_le_bytes();
-        let bytes = length.iter().chain(source.as_bytes()).chain(row.as_bytes());
-        let hash = bytes.fold(START, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME));
-        Self(hash | IMPORTED)
+        Self(fnv128(length.into_iter().chain(source.bytes()).chain(row.bytes())) | IMPORTED)
     }
 
     /// Whether it is the id of an imported row ([`imported`](Self::imported)).

@@ -14,6 +14,7 @@
 //! | `account`, `claim`, `binding` | where money is kept, what is applied together, and what a policy says of one call |
 //! | `verdict`, `event`, `error` | what is answered, what observers hear, and what can break |
 //! | `name`, `private`, `no_limit` | which names are let in, who may read files, and calls without an output limit |
+//! | `fnv` | how text is hashed the same in every process |
 //!
 //! Three rules hold for all of them. Arithmetic is checked or saturates where that is
 //! said; nothing panics. A value that cannot be used cannot be built, or says so before
@@ -27,6 +28,7 @@ pub mod call;
 pub(crate) mod claim;
 pub(crate) mod error;
 pub(crate) mod event;
+pub(crate) mod fnv;
 pub(crate) mod mark;
 pub(crate) mod meter;
 pub(crate) mod money;

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::json::Cursor;
 use crate::pricing::is_grounded_once;
 use crate::values::Meter;
+use crate::values::fnv::fnv64;
 
 /// The name of an event or an item, as bytes.
 pub(super) type EventName = SmallVec<[u8; KIND_BYTES_MAX]>;
@@ -78,7 +79,8 @@ impl ToolItems {
         if query.is_empty() {
             return;
         }
-        let query = hash(query);
+        // Two of a few queries that share a hash would cost a search, nothing else.
+        let query = fnv64(query);
         if self.queries.contains(&query) {
             return;
         }
@@ -119,11 +121,4 @@ pub(super) fn named(value: &mut Cursor<'_>, name: &mut EventName) -> Option<()> 
 /// One more.
 fn add(count: &mut u32) {
     *count = count.saturating_add(1);
-}
-
-/// FNV-1a: two of a few queries that fall together would cost a search, nothing else.
-fn hash(text: &[u8]) -> u64 {
-    text.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
